@@ -1,0 +1,99 @@
+"""SHA-256 digests of bytes, files and JSON-like values, always written ``sha256:<hex>``."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+_PREFIX = "sha256:"
+
+
+def digest_bytes(*chunks: bytes | memoryview) -> str:
+    """Digest bytes.
+
+    >>> digest_bytes(b"")
+    'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+    """
+    state = hashlib.sha256()
+    for chunk in chunks:
+        state.update(chunk)
+    return _PREFIX + state.hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """Digest a file's bytes without reading it whole into memory."""
+    with path.open("rb") as file:
+        return _PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_json(value: Any) -> str:
+    """Digest a JSON-like value so that equal values give equal digests.
+
+    Key order does not count; types do: 1, 1.0, True and "1" differ.
+
+    >>> digest_json({"a": 1, "b": 2}) == digest_json({"b": 2, "a": 1})
+    True
+    >>> digest_json(1) == digest_json(1.0)
+    False
+
+    Raises:
+        TypeError: If a part of the value is not JSON-like, a date, a duration or an enum.
+    """
+    state = hashlib.sha256()
+    _feed(state, value)
+    return _PREFIX + state.hexdigest()
+
+
+def short(digest: str) -> str:
+    """Shorten a digest for people.
+
+    >>> short("sha256:e3b0c44298fc1c149afbf4c8996fb924")
+    'e3b0c44298fc'
+    """
+    return digest.removeprefix(_PREFIX)[:12]
+
+
+def _feed(state: Any, value: Any) -> None:  # noqa: C901, PLR0912 - a table of cases by type
+    match value:
+        case None | bool():
+            _tag(state, b"c", repr(value).encode())
+        case Enum():
+            _tag(state, b"e", f"{type(value).__qualname__}.{value.name}".encode())
+        case int():
+            _tag(state, b"i", b"%d" % value)
+        case float():
+            _tag(state, b"f", b"nan" if math.isnan(value) else value.hex().encode())
+        case str():
+            _tag(state, b"s", value.encode("utf-8", "surrogatepass"))
+        case bytes():
+            _tag(state, b"b", value)
+        case datetime() | date() | time():
+            _tag(state, b"d", value.isoformat().encode())
+        case timedelta():
+            _tag(state, b"t", repr(value).encode())
+        case Path():
+            _tag(state, b"p", value.as_posix().encode())
+        case Mapping():
+            items = sorted((digest_json(key), item) for key, item in value.items())
+            _tag(state, b"m", b"%d" % len(items))
+            for key, item in items:
+                state.update(key.encode())
+                _feed(state, item)
+        case set() | frozenset():
+            parts = sorted(digest_json(item) for item in value)
+            _tag(state, b"S", "".join(parts).encode())
+        case list() | tuple():
+            _tag(state, b"l" if isinstance(value, list) else b"u", b"%d" % len(value))
+            for item in value:
+                _feed(state, item)
+        case _:
+            raise TypeError(f"{type(value).__name__} has no JSON-like digest.")
+
+
+def _tag(state: Any, kind: bytes, payload: bytes) -> None:
+    # The length makes the encoding unambiguous: no two values share a byte stream.
+    state.update(kind + b"%d:" % len(payload))
+    state.update(payload)

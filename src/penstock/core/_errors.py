@@ -1,0 +1,124 @@
+"""Every error penstock raises on purpose, in one tree, each saying what, why and how to fix it.
+
+PenstockError
+├── DefinitionError (TypeError)        a step or pipeline is written wrongly
+├── ParameterError (ValueError)        a run parameter or setting has a value that cannot be used
+├── SettingsError (ValueError)         configuration cannot be used
+├── NotFoundError (LookupError)        a run, model, column, … by that name does not exist
+├── ConflictError                      someone else was first, or the move is not allowed
+├── DataError (ValueError)             rows or columns are not what the work needs
+│   ├── SchemaError                    columns or types differ from what was recorded
+│   └── LeakageError                   the test rows are not independent of the training rows
+├── StoreError                         the store cannot be opened, read or written
+├── SerializationError (TypeError)     a value cannot be stored or read back safely
+├── StepError                          the user's step raised; carries the original traceback
+├── GateError                          a gate or a proof says no
+├── ServingError                       a deployment cannot answer
+└── MissingPackageError (ImportError)  an optional package is not installed
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class PenstockError(Exception):
+    """The root of all errors raised on purpose.
+
+    >>> error = PenstockError(what="Disk is full.", why="Nothing can be stored.", fix="Free space.")
+    >>> print(error)
+    Disk is full. Nothing can be stored. Free space.
+    >>> error.fix
+    'Free space.'
+
+    Args:
+        what: What happened, with the value, as a sentence.
+        why: Why it matters, as a sentence; may be empty where it is obvious.
+        fix: How to mend it, with the command or name to use.
+        values: The values at fault; each becomes an attribute.
+    """
+
+    def __init__(self, what: str, why: str = "", fix: str = "", **values: Any) -> None:
+        super().__init__(what, why, fix)
+        self.what, self.why, self.fix, self.values = what, why, fix, values
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.what, self.why, self.fix) if part)
+
+
+class DefinitionError(PenstockError, TypeError):
+    """A step or pipeline is written wrongly."""
+
+
+class ParameterError(PenstockError, ValueError):
+    """A run parameter or an argument has a value that cannot be used."""
+
+
+class SettingsError(PenstockError, ValueError):
+    """Configuration cannot be used."""
+
+
+class NotFoundError(PenstockError, LookupError):
+    """Something named does not exist."""
+
+
+class ConflictError(PenstockError):
+    """Someone else was first, or the move is not allowed from here."""
+
+
+class DataError(PenstockError, ValueError):
+    """Rows or columns are not what the work needs."""
+
+
+class SchemaError(DataError):
+    """Columns or types differ from what was recorded."""
+
+
+class LeakageError(DataError):
+    """Test rows are not independent of the training rows."""
+
+
+class StoreError(PenstockError):
+    """The store cannot be opened, read or written."""
+
+
+class SerializationError(PenstockError, TypeError):
+    """A value cannot be stored or read back safely."""
+
+
+class StepError(PenstockError):
+    """A step raised; ``__cause__`` is what it raised."""
+
+
+class GateError(PenstockError):
+    """A gate or a proof says no."""
+
+
+class ServingError(PenstockError):
+    """A deployment cannot answer."""
+
+
+class MissingPackageError(PenstockError, ImportError):
+    """An optional package is not installed."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Name the closest known names as a sentence, or list what exists.
+
+    >>> did_you_mean("trian", ["train", "split"])
+    "Did you mean 'train'?"
+    >>> did_you_mean("zzz", ["train", "split"])
+    'Known: split, train.'
+    >>> did_you_mean("zzz", [])
+    ''
+    """
+    names = sorted(set(known))
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return "Did you mean " + " or ".join(f"'{match}'" for match in close) + "?"
+    if not names:
+        return ""
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""  # noqa: PLR2004 - a short line
+    return f"Known: {', '.join(names[:8])}{more}."

@@ -1,0 +1,31 @@
+"""``require``: the one way to import an optional package."""
+
+import importlib
+from types import ModuleType
+
+from penstock.core._errors import MissingPackageError
+
+
+def require(module: str, *, extra: str, purpose: str) -> ModuleType:
+    """Import an optional package, or say how to install it.
+
+    >>> require("json", extra="none", purpose="the example").__name__
+    'json'
+
+    Args:
+        module: Import name, dots allowed.
+        extra: The extra of penstock that installs it.
+        purpose: What needs it, for the message.
+
+    Raises:
+        MissingPackageError: If it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingPackageError(
+            what=f"{module} is not installed ({error}).",
+            why=f"It is needed for {purpose}.",
+            fix=f'Run: pip install "penstock[{extra}]"',
+            module=module,
+        ) from error

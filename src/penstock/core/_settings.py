@@ -1,0 +1,112 @@
+"""Settings: arguments > environment > pyproject.toml > defaults, each with where it came from."""
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from penstock.core._errors import SettingsError
+
+_MARKS = ("pyproject.toml", ".git", ".penstock")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value and where it came from, for `penstock doctor` and error messages."""
+
+    value: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the store is: its metadata URL and its artifacts folder or bucket."""
+
+    store: Setting
+    artifacts: Setting
+    project: Path
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Find the project folder: the nearest one upwards with pyproject.toml, .git or .penstock.
+
+    Falls back to the starting folder, so that a script in a bare folder is its own project.
+    """
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if any((folder / mark).exists() for mark in _MARKS):
+            return folder
+    return here
+
+
+def settings(store: str | None = None, artifacts: str | None = None) -> Settings:
+    """Resolve where the store is.
+
+    Args:
+        store: Metadata URL given by the caller, or None.
+        artifacts: Artifacts folder or s3:// URL given by the caller, or None.
+
+    Raises:
+        SettingsError: If pyproject.toml cannot be read.
+    """
+    project = find_project()
+    table = _tool_table(project / "pyproject.toml", _stamp(project / "pyproject.toml"))
+    chosen = (
+        _given(store)
+        or _environment("PENSTOCK_STORE")
+        or _from_table(table, "store")
+        or Setting(f"sqlite:///{project / '.penstock' / 'penstock.db'}", "default")
+    )
+    place = (
+        _given(artifacts)
+        or _environment("PENSTOCK_ARTIFACTS")
+        or _from_table(table, "artifacts")
+        or Setting("", "beside the store")
+    )
+    return Settings(chosen, place, project)
+
+
+def _given(value: str | None) -> Setting | None:
+    return Setting(value, "argument") if value else None
+
+
+def _environment(name: str) -> Setting | None:
+    value = os.environ.get(name)
+    return Setting(value, f"environment variable {name}") if value else None
+
+
+def _from_table(table: dict[str, object], key: str) -> Setting | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise SettingsError(
+            what=f"[tool.penstock] {key} in pyproject.toml is {value!r}.",
+            why="It must be text, for example a store URL.",
+            fix=f'Write {key} = "…".',
+        )
+    return Setting(value, "[tool.penstock] in pyproject.toml")
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=8)
+def _tool_table(path: Path, stamp: int) -> dict[str, object]:
+    if not stamp:
+        return {}
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            what=f"{path} cannot be read: {error}.",
+            why="The store may be named there.",
+            fix="Mend the file, or set PENSTOCK_STORE.",
+        ) from error
+    table = document.get("tool", {}).get("penstock", {})
+    return table if isinstance(table, dict) else {}

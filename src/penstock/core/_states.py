@@ -1,0 +1,99 @@
+"""The states that stored things can be in, and the moves each allows; apart because everyone asks."""
+
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """State of a run; a dead heartbeat turns ``running`` into ``killed``."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    KILLED = "killed"
+
+
+class StepState(StrEnum):
+    """State of one step of a run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    KILLED = "killed"
+    CACHED = "cached"
+    SKIPPED = "skipped"
+
+
+class Stage(StrEnum):
+    """Approval state of a model version."""
+
+    NONE = "none"
+    STAGING = "staging"
+    PRODUCTION = "production"
+    ARCHIVED = "archived"
+    REJECTED = "rejected"
+
+
+class DeploymentState(StrEnum):
+    """State of a deployment."""
+
+    PENDING = "pending"
+    WARMING = "warming"
+    LIVE = "live"
+    DRAINING = "draining"
+    RETIRED = "retired"
+
+
+class RolloutState(StrEnum):
+    """State of a rollout."""
+
+    RUNNING = "running"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    PAUSED = "paused"
+
+
+class GateState(StrEnum):
+    """Answer of one gate; ``pending`` needs a finished run or a proof."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    PENDING = "pending"
+
+
+class Verdict(StrEnum):
+    """Answer of a verification, from best to worst."""
+
+    BITWISE = "bitwise"
+    WITHIN_TOLERANCE = "within_tolerance"
+    DIFFERS = "differs"
+    CANNOT_VERIFY = "cannot_verify"
+
+
+RUN_MOVES: dict[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.KILLED, RunState.FAILED}),
+    RunState.RUNNING: frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED}),
+    RunState.FINISHED: frozenset(),
+    # A failed or killed run can be resumed.
+    RunState.FAILED: frozenset({RunState.RUNNING}),
+    RunState.KILLED: frozenset({RunState.RUNNING}),
+}
+
+STAGE_MOVES: dict[Stage, frozenset[Stage]] = {
+    Stage.NONE: frozenset({Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED, Stage.REJECTED}),
+    Stage.STAGING: frozenset({Stage.PRODUCTION, Stage.ARCHIVED, Stage.REJECTED, Stage.NONE}),
+    Stage.PRODUCTION: frozenset({Stage.ARCHIVED}),
+    # Rollback brings an archived version back; that is the only way out.
+    Stage.ARCHIVED: frozenset({Stage.PRODUCTION}),
+    Stage.REJECTED: frozenset(),
+}
+
+ROLLOUT_MOVES: dict[RolloutState, frozenset[RolloutState]] = {
+    RolloutState.RUNNING: frozenset(
+        {RolloutState.PROMOTED, RolloutState.ROLLED_BACK, RolloutState.PAUSED}
+    ),
+    RolloutState.PAUSED: frozenset({RolloutState.RUNNING, RolloutState.ROLLED_BACK}),
+    RolloutState.PROMOTED: frozenset(),
+    RolloutState.ROLLED_BACK: frozenset(),
+}

@@ -1,0 +1,31 @@
+"""ArtifactStore: bytes by digest; one contract suite (penstock.testing) proves every back end."""
+
+from pathlib import Path
+from typing import Protocol
+
+
+class ArtifactStore(Protocol):
+    """Content-addressed bytes.
+
+    Writing is atomic (written beside and renamed, or conditional put) and idempotent: any number
+    of threads and processes may write the same digest at once. Reading checks nothing by itself;
+    ``read(..., check=True)`` digests what it read and raises StoreError if it is damaged.
+    """
+
+    @property
+    def url(self) -> str: ...
+    def write(self, data: bytes) -> str:
+        """Store bytes and return their digest, ``sha256:…``."""
+        ...
+
+    def write_file(self, path: Path) -> str:
+        """Store a file's bytes without reading it whole into memory."""
+        ...
+
+    def read(self, digest: str, *, check: bool = False) -> bytes: ...
+    def exists(self, digest: str) -> bool: ...
+    def delete(self, digest: str) -> None: ...
+    def list(self) -> list[str]: ...
+    def path(self, digest: str) -> Path | None:
+        """A local file with the bytes, if there is one without copying."""
+        ...

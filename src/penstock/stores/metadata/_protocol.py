@@ -1,0 +1,211 @@
+"""MetadataStore: what every back end must do; one contract suite (penstock.testing) proves it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from penstock.core import (
+    AlertRecord,
+    ApprovalRecord,
+    ArtifactRecord,
+    DeploymentEvent,
+    DeploymentRecord,
+    Edge,
+    LogLine,
+    MetricPoint,
+    ModelVersionRecord,
+    PredictionRecord,
+    ProofRecord,
+    ReportRecord,
+    RunRecord,
+    SnapshotRecord,
+    Stage,
+    StageEvent,
+    StepRunRecord,
+)
+
+
+class MetadataStore(Protocol):
+    """Facts about runs, models, deployments and predictions.
+
+    Threads: every method may be called from any thread of a process. Processes: any number may
+    work on one store at once; a method waits for a lock instead of failing. Each method is one
+    transaction: it happens whole or not at all. Records are immutable; times are aware UTC.
+    Lookups of something that does not exist raise NotFoundError with did-you-mean. Run ids may be
+    given as a unique prefix, or as ``last`` for the newest run.
+    """
+
+    # Runs
+    def create_run(self, run: RunRecord) -> None: ...
+    def get_run(self, run_id: str) -> RunRecord: ...
+    def update_run(self, run_id: str, **changes: Any) -> RunRecord:
+        """Change fields of a run by name; a state change must be in RUN_MOVES (ConflictError)."""
+        ...
+
+    def beat(self, run_id: str, at: datetime) -> None: ...
+    def kill_dead_runs(self) -> list[str]:
+        """Turn running runs whose process is gone into killed ones, their steps too; ids."""
+        ...
+
+    def search_runs(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "created_at desc",
+        limit: int = 100,
+        offset: int = 0,
+        experiment: str | None = None,
+    ) -> list[RunRecord]: ...
+    def count_runs(self, filter: str = "", *, experiment: str | None = None) -> int: ...  # noqa: A002
+    def list_experiments(self) -> list[str]: ...
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """Add parameters; giving another value to an existing one is a ConflictError."""
+        ...
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None: ...
+    def log_metrics(self, run_id: str, points: Sequence[MetricPoint]) -> None: ...
+    def metric_history(self, run_id: str, key: str) -> list[MetricPoint]: ...
+
+    # Steps
+    def start_step(self, step: StepRunRecord) -> None: ...
+    def finish_step(
+        self,
+        step: StepRunRecord,
+        *,
+        outputs: Sequence[ArtifactRecord] = (),
+        edges: Iterable[Edge] = (),
+        logs: Sequence[LogLine] = (),
+        next_step: StepRunRecord | None = None,
+    ) -> None:
+        """Record a step's end with its artifacts, edges and log; start the next in the same commit.
+
+        A step that was never started (cached, skipped) is inserted.
+        """
+        ...
+
+    def list_steps(self, run_id: str) -> list[StepRunRecord]:
+        """Latest state of each step of the run, by position."""
+        ...
+
+    def find_cached_step(self, key: str) -> StepRunRecord | None:
+        """The newest finished step run with this key, if all its outputs are still recorded."""
+        ...
+
+    def list_logs(self, step_run_id: str) -> list[LogLine]: ...
+
+    # Artifacts and lineage
+    def add_artifacts(self, artifacts: Sequence[ArtifactRecord]) -> None: ...
+    def get_artifact(self, digest: str) -> ArtifactRecord:
+        """By stored digest, else by content digest."""
+        ...
+
+    def log_artifact(self, run_id: str, name: str, artifact: ArtifactRecord) -> None: ...
+    def list_artifacts(self, run_id: str) -> dict[str, ArtifactRecord]: ...
+    def add_edges(self, edges: Iterable[Edge]) -> None: ...
+    def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
+        """Arrows reachable from a node: ``direction`` is ``up`` (what made it) or ``down``."""
+        ...
+
+    def add_snapshot(self, snapshot: SnapshotRecord) -> None: ...
+    def last_snapshot(self, source: str) -> SnapshotRecord | None: ...
+
+    # Proofs
+    def add_proof(self, proof: ProofRecord) -> None: ...
+    def list_proofs(self, run_id: str) -> list[ProofRecord]: ...
+
+    # Registry
+    def create_model_version(
+        self, version: ModelVersionRecord, *, actor: str
+    ) -> ModelVersionRecord:
+        """Give the next number (``version.version`` is ignored) and insert.
+
+        The same content digest under the same model and run gives the existing version back.
+        """
+        ...
+
+    def get_model_version(self, model: str, version: int) -> ModelVersionRecord: ...
+    def list_models(self) -> list[str]: ...
+    def list_model_versions(self, model: str) -> list[ModelVersionRecord]: ...
+    def update_model_version(
+        self, model: str, version: int, *, expected_revision: int, **changes: Any
+    ) -> ModelVersionRecord:
+        """Change gates, card or note; ConflictError if the revision moved."""
+        ...
+
+    def move_stages(self, moves: Sequence[StageEvent], *, expected: Mapping[int, int]) -> None:
+        """Make all moves in one transaction, with their events.
+
+        ``expected`` is the revision by version that the caller saw. A move not in STAGE_MOVES, a
+        stale revision or a second production version is a ConflictError and nothing happens.
+        """
+        ...
+
+    def list_stage_events(self, model: str) -> list[StageEvent]: ...
+    def version_at(self, model: str, stage: Stage, at: datetime) -> int | None:
+        """Which version was in a stage at a time."""
+        ...
+
+    def add_approval(self, approval: ApprovalRecord) -> None: ...
+    def list_approvals(self, model: str, version: int) -> list[ApprovalRecord]: ...
+    def change_counter(self) -> int:
+        """A number that moves whenever a model or deployment changes; cheap to poll."""
+        ...
+
+    # Deployments
+    def save_deployment(
+        self,
+        deployment: DeploymentRecord,
+        *,
+        expected_generation: int | None,
+        event: DeploymentEvent | None = None,
+    ) -> DeploymentRecord:
+        """Insert (expected None) or replace; gives it back with its new generation."""
+        ...
+
+    def get_deployment(self, name: str) -> DeploymentRecord: ...
+    def list_deployments(self) -> list[DeploymentRecord]: ...
+    def add_deployment_event(self, event: DeploymentEvent) -> None: ...
+    def list_deployment_events(self, name: str, *, limit: int = 200) -> list[DeploymentEvent]: ...
+
+    # Predictions and their truth
+    def add_predictions(self, predictions: Sequence[PredictionRecord]) -> None: ...
+    def get_prediction(self, prediction_id: str) -> PredictionRecord: ...
+    def add_truth(self, truth: Mapping[str, Any], at: datetime) -> list[str]:
+        """Set the true value by prediction id; gives back the ids that are not known."""
+        ...
+
+    def list_predictions(
+        self,
+        deployment: str,
+        *,
+        version: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        with_truth: bool = False,
+        limit: int | None = None,
+    ) -> list[PredictionRecord]:
+        """In order of time; with ``limit`` the newest ones."""
+        ...
+
+    def count_predictions(
+        self, deployment: str, *, since: datetime | None = None
+    ) -> dict[int, dict[str, int]]:
+        """``{version: {"requests", "errors", "truth"}}``."""
+        ...
+
+    # Monitoring
+    def add_report(self, report: ReportRecord) -> None: ...
+    def list_reports(self, deployment: str, *, limit: int = 50) -> list[ReportRecord]: ...
+    def save_alert(self, alert: AlertRecord) -> None:
+        """Insert or replace by alert id."""
+        ...
+
+    def list_alerts(
+        self, deployment: str | None = None, *, open_only: bool = False
+    ) -> list[AlertRecord]: ...
+
+    # Settings of the store itself
+    def get_setting(self, name: str) -> str | None: ...
+    def set_setting(self, name: str, value: str) -> None: ...
+
+    def close(self) -> None: ...
