@@ -1,3 +1,129 @@
-"""penstock carries a model from raw data to monitored production, and opens a gate only on proof."""
+"""penstock carries a model from raw data to monitored production, and opens a gate only on proof.
+
+```python
+import penstock as ps
+```
+
+Everything here loads on first use, so that importing stays cheap. What is not here is
+``penstock.<package>.<Name>``; nothing deeper is promised.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import (
+    PenstockError as PenstockError,
+)
+from penstock.core import (
+    Stage as Stage,
+)
+from penstock.core import (
+    lazy_exports,
+)
+
+if TYPE_CHECKING:
+    from polars import DataFrame as Table
+
+    from penstock import steps as steps
+    from penstock.data import FileSource as FileSource
+    from penstock.data import Schema as Schema
+    from penstock.data import Snapshot as Snapshot
+    from penstock.data import Split as Split
+    from penstock.evaluation import EvaluationReport as EvaluationReport
+    from penstock.evaluation import evaluate as evaluate
+    from penstock.execution import PipelineResult as PipelineResult
+    from penstock.execution import load_pipeline as load_pipeline
+    from penstock.execution import run as run
+    from penstock.features import table_transformer as table_transformer
+    from penstock.models import Model as Model
+    from penstock.monitoring import DriftReport as DriftReport
+    from penstock.monitoring import Limits as Limits
+    from penstock.monitoring import Monitor as Monitor
+    from penstock.monitoring import Trigger as Trigger
+    from penstock.monitoring import check_drift as check_drift
+    from penstock.pipelines import Pipeline as Pipeline
+    from penstock.pipelines import Resources as Resources
+    from penstock.pipelines import Step as Step
+    from penstock.pipelines import Tolerance as Tolerance
+    from penstock.pipelines import pipeline as pipeline
+    from penstock.pipelines import step as step
+    from penstock.proofs import promote as promote
+    from penstock.proofs import verify as verify
+    from penstock.registry import ModelVersion as ModelVersion
+    from penstock.registry import Registry as Registry
+    from penstock.scaffolding import new_project as new_project
+    from penstock.serving import RolloutRules as RolloutRules
+    from penstock.serving import deploy as deploy
+    from penstock.serving import serve as serve
+    from penstock.stores import Store as Store
+    from penstock.stores import open_store as open_store
+    from penstock.tracking import Run as Run
+    from penstock.tracking import compare_runs as compare
+    from penstock.tracking import current_run as current_run
+    from penstock.tracking import get_run as get_run
+    from penstock.tracking import lineage as lineage
+    from penstock.tracking import log_artifact as log_artifact
+    from penstock.tracking import log_metric as log_metric
+    from penstock.tracking import log_metrics as log_metrics
+    from penstock.tracking import log_param as log_param
+    from penstock.tracking import log_params as log_params
+    from penstock.tracking import search_runs as search_runs
+    from penstock.tracking import set_tags as set_tags
+    from penstock.tracking import start_run as start_run
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "data": ("FileSource", "Schema", "Snapshot", "Split"),
+    "evaluation": ("EvaluationReport", "evaluate"),
+    "execution": ("PipelineResult", "load_pipeline", "run"),
+    "features": ("table_transformer",),
+    "models": ("Model",),
+    "monitoring": ("DriftReport", "Limits", "Monitor", "Trigger", "check_drift"),
+    "pipelines": ("Pipeline", "Resources", "Step", "Tolerance", "pipeline", "step"),
+    "proofs": ("promote", "verify"),
+    "registry": ("ModelVersion", "Registry"),
+    "scaffolding": ("new_project",),
+    "serving": ("RolloutRules", "deploy", "serve"),
+    "stores": ("Store", "open_store"),
+    "tracking": (
+        "Run",
+        "current_run",
+        "get_run",
+        "lineage",
+        "log_artifact",
+        "log_metric",
+        "log_metrics",
+        "log_param",
+        "log_params",
+        "search_runs",
+        "set_tags",
+        "start_run",
+    ),
+}
+_load, __dir__, _lazy = lazy_exports(
+    __name__,
+    {name: f"penstock.{package}" for package, names in _PLACES.items() for name in names},
+)
+
+__all__ = [  # noqa: PLE0604 - the lazy names are one list with the others
+    "PenstockError",
+    "Stage",
+    "Table",
+    "__version__",
+    "compare",
+    "steps",
+    *_lazy,
+]
+
+
+def __getattr__(name: str) -> Any:
+    match name:
+        case "steps":
+            return importlib.import_module("penstock.steps")
+        case "Table":
+            return importlib.import_module("polars").DataFrame
+        case "compare":
+            return importlib.import_module("penstock.tracking").compare_runs
+        case _:
+            return _load(name)

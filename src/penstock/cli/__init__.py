@@ -1,1 +1,11 @@
-"""To be written."""
+"""The penstock command: doors with no logic of their own; one file per noun."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.cli._entry import main as main
+    from penstock.cli._main import cli as cli
+
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {"cli": "_main", "main": "_entry"})

@@ -42,7 +42,7 @@ def parse_duration(text: str | float | timedelta) -> timedelta:
     except ValueError:
         pass
     position = 0
-    while position < len(rest):
+    while position < max(len(rest), 1):
         part = _PART.match(rest, position)
         unit = part and _unit(part[2])
         if not part or not unit:

@@ -1,1 +1,65 @@
-"""To be written."""
+"""Sources in, frozen Snapshots and honest Splits out: everything that happens before features."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.data._finding import Finding as Finding
+    from penstock.data._ingest import ingest as ingest
+    from penstock.data._leakage import check_leakage as check_leakage
+    from penstock.data._overlap import check_overlap as check_overlap
+    from penstock.data._profile import ColumnProfile as ColumnProfile
+    from penstock.data._profile import TableProfile as TableProfile
+    from penstock.data._profile import count_bins as count_bins
+    from penstock.data._profile import profile_table as profile_table
+    from penstock.data._schema import Column as Column
+    from penstock.data._schema import Schema as Schema
+    from penstock.data._schema import check_columns as check_columns
+    from penstock.data._schema import check_schema as check_schema
+    from penstock.data._schema import infer_schema as infer_schema
+    from penstock.data._snapshot import Snapshot as Snapshot
+    from penstock.data._split import Part as Part
+    from penstock.data._split import Split as Split
+    from penstock.data._splitting import split_rows as split_rows
+    from penstock.data._splitting import split_table as split_table
+    from penstock.data._table_digest import digest_rows as digest_rows
+    from penstock.data._table_digest import digest_table as digest_table
+    from penstock.data._target import guess_task as guess_task
+    from penstock.data._times import guess_time_format as guess_time_format
+    from penstock.data._times import read_times as read_times
+    from penstock.data.sources import DataSource as DataSource
+    from penstock.data.sources import FileSource as FileSource
+    from penstock.data.sources import Reading as Reading
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Column": "_schema",
+        "ColumnProfile": "_profile",
+        "DataSource": "penstock.data.sources",
+        "FileSource": "penstock.data.sources",
+        "Finding": "_finding",
+        "Part": "_split",
+        "Reading": "penstock.data.sources",
+        "Schema": "_schema",
+        "Snapshot": "_snapshot",
+        "Split": "_split",
+        "TableProfile": "_profile",
+        "check_columns": "_schema",
+        "check_leakage": "_leakage",
+        "check_overlap": "_overlap",
+        "check_schema": "_schema",
+        "count_bins": "_profile",
+        "digest_rows": "_table_digest",
+        "digest_table": "_table_digest",
+        "guess_task": "_target",
+        "guess_time_format": "_times",
+        "infer_schema": "_schema",
+        "ingest": "_ingest",
+        "profile_table": "_profile",
+        "read_times": "_times",
+        "split_rows": "_splitting",
+        "split_table": "_splitting",
+    },
+)

@@ -1,1 +1,69 @@
-"""To be written."""
+"""A model and rows it has not seen in, a verdict out: metrics, slices, fairness, comparison, gates."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.evaluation._calibration import Calibration as Calibration
+    from penstock.evaluation._comparison import Comparison as Comparison
+    from penstock.evaluation._comparison import Difference as Difference
+    from penstock.evaluation._comparison import compare as compare
+    from penstock.evaluation._evaluate import evaluate as evaluate
+    from penstock.evaluation._fairness import GroupCounts as GroupCounts
+    from penstock.evaluation._fairness import count_groups as count_groups
+    from penstock.evaluation._fairness import parity as parity
+    from penstock.evaluation._gate_grammar import Gate as Gate
+    from penstock.evaluation._gate_grammar import parse_gate as parse_gate
+    from penstock.evaluation._gates import judge as judge
+    from penstock.evaluation._measuring import Measured as Measured
+    from penstock.evaluation._measuring import measure as measure
+    from penstock.evaluation._metrics import METRICS as METRICS
+    from penstock.evaluation._metrics import TASK_METRICS as TASK_METRICS
+    from penstock.evaluation._metrics import Estimate as Estimate
+    from penstock.evaluation._metrics import Metric as Metric
+    from penstock.evaluation._metrics import format_figure as format_figure
+    from penstock.evaluation._outcomes import Outcomes as Outcomes
+    from penstock.evaluation._prediction import Prediction as Prediction
+    from penstock.evaluation._prediction import align as align
+    from penstock.evaluation._prediction import predict_with as predict_with
+    from penstock.evaluation._report import EvaluationReport as EvaluationReport
+    from penstock.evaluation._report import Holdout as Holdout
+    from penstock.evaluation._slices import SliceResult as SliceResult
+    from penstock.evaluation._slices import Slicing as Slicing
+    from penstock.evaluation._slices import cut_column as cut_column
+    from penstock.evaluation._slices import spread as spread
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "METRICS": "_metrics",
+        "TASK_METRICS": "_metrics",
+        "Calibration": "_calibration",
+        "Comparison": "_comparison",
+        "Difference": "_comparison",
+        "Estimate": "_metrics",
+        "EvaluationReport": "_report",
+        "Gate": "_gate_grammar",
+        "GroupCounts": "_fairness",
+        "Holdout": "_report",
+        "Measured": "_measuring",
+        "Metric": "_metrics",
+        "Outcomes": "_outcomes",
+        "Prediction": "_prediction",
+        "SliceResult": "_slices",
+        "Slicing": "_slices",
+        "align": "_prediction",
+        "compare": "_comparison",
+        "count_groups": "_fairness",
+        "cut_column": "_slices",
+        "evaluate": "_evaluate",
+        "format_figure": "_metrics",
+        "judge": "_gates",
+        "measure": "_measuring",
+        "parity": "_fairness",
+        "parse_gate": "_gate_grammar",
+        "predict_with": "_prediction",
+        "spread": "_slices",
+    },
+)

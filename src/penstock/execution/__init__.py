@@ -1,1 +1,49 @@
-"""To be written."""
+"""Running a pipeline: one step runner, the local runner, results, progress, resume."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.execution._conversion import convert_argument as convert_argument
+    from penstock.execution._loading import load_pipeline as load_pipeline
+    from penstock.execution._local import LocalRunner as LocalRunner
+    from penstock.execution._manifest import read_manifest as read_manifest
+    from penstock.execution._manifest import read_source as read_source
+    from penstock.execution._manifest import record_provenance as record_provenance
+    from penstock.execution._protocol import Reporter as Reporter
+    from penstock.execution._protocol import Runner as Runner
+    from penstock.execution._reporters import LineReporter as LineReporter
+    from penstock.execution._reporters import QuietReporter as QuietReporter
+    from penstock.execution._reporters import RichReporter as RichReporter
+    from penstock.execution._result import PipelineResult as PipelineResult
+    from penstock.execution._result import StepResult as StepResult
+    from penstock.execution._run import run as run
+    from penstock.execution._step_runner import StepOutcome as StepOutcome
+    from penstock.execution._step_runner import bind_arguments as bind_arguments
+    from penstock.execution._step_runner import execute_step as execute_step
+    from penstock.execution._values import load_inputs as load_inputs
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "LineReporter": "_reporters",
+        "LocalRunner": "_local",
+        "PipelineResult": "_result",
+        "QuietReporter": "_reporters",
+        "Reporter": "_protocol",
+        "RichReporter": "_reporters",
+        "Runner": "_protocol",
+        "StepOutcome": "_step_runner",
+        "StepResult": "_result",
+        "bind_arguments": "_step_runner",
+        "convert_argument": "_conversion",
+        "execute_step": "_step_runner",
+        "load_inputs": "_values",
+        "load_pipeline": "_loading",
+        "read_manifest": "_manifest",
+        "read_source": "_manifest",
+        "record_provenance": "_manifest",
+        "run": "_run",
+    },
+)

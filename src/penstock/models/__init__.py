@@ -1,1 +1,27 @@
-"""To be written."""
+"""What a trained model is: its signature, safe loading, prediction and its card."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.models._card import model_card as model_card
+    from penstock.models._fields import Field as Field
+    from penstock.models._inference import infer_signature as infer_signature
+    from penstock.models._model import Answer as Answer
+    from penstock.models._model import Model as Model
+    from penstock.models._safety import require_safe as require_safe
+    from penstock.models._signature import Signature as Signature
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Answer": "_model",
+        "Field": "_fields",
+        "Model": "_model",
+        "Signature": "_signature",
+        "infer_signature": "_inference",
+        "model_card": "_card",
+        "require_safe": "_safety",
+    },
+)

@@ -1,1 +1,27 @@
-"""To be written."""
+"""What can be proved about a run by executing it again, and promotion that asks for proof."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.proofs._difference import Difference as Difference
+    from penstock.proofs._difference import find_differences as find_differences
+    from penstock.proofs._promotion import promote as promote
+    from penstock.proofs._records import StepVerdict as StepVerdict
+    from penstock.proofs._records import Verification as Verification
+    from penstock.proofs._suspects import list_suspects as list_suspects
+    from penstock.proofs._verify import verify as verify
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Difference": "_difference",
+        "StepVerdict": "_records",
+        "Verification": "_records",
+        "find_differences": "_difference",
+        "list_suspects": "_suspects",
+        "promote": "_promotion",
+        "verify": "_verify",
+    },
+)

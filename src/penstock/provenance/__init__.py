@@ -1,1 +1,39 @@
-"""To be written."""
+"""What a run was made from: seeds, source tree, code digests, environment, hardware."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.provenance._code import CodeDigest as CodeDigest
+    from penstock.provenance._code import code_digest as code_digest
+    from penstock.provenance._deterministic import deterministic as deterministic
+    from penstock.provenance._deterministic import keep_generators as keep_generators
+    from penstock.provenance._environment import capture_environment as capture_environment
+    from penstock.provenance._environment import capture_hardware as capture_hardware
+    from penstock.provenance._manifest import build_manifest as build_manifest
+    from penstock.provenance._manifest import manifest_difference as manifest_difference
+    from penstock.provenance._seeds import derive_seed as derive_seed
+    from penstock.provenance._modules import is_own as is_own
+    from penstock.provenance._source import SourceTree as SourceTree
+    from penstock.provenance._source import capture_source as capture_source
+    from penstock.provenance._source import restore_source as restore_source
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "CodeDigest": "_code",
+        "SourceTree": "_source",
+        "build_manifest": "_manifest",
+        "capture_environment": "_environment",
+        "capture_hardware": "_environment",
+        "capture_source": "_source",
+        "code_digest": "_code",
+        "derive_seed": "_seeds",
+        "deterministic": "_deterministic",
+        "is_own": "_modules",
+        "keep_generators": "_deterministic",
+        "manifest_difference": "_manifest",
+        "restore_source": "_source",
+    },
+)

@@ -1,1 +1,29 @@
-"""To be written."""
+"""A model version's life: numbered, judged by gates, approved, promoted, rolled back, never rewritten."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.registry._audit import verify_events as verify_events
+    from penstock.registry._history import ProductionAt as ProductionAt
+    from penstock.registry._judgement import judge_candidate as judge_candidate
+    from penstock.registry._judgement import judge_version as judge_version
+    from penstock.registry._judgement import needs_proof as needs_proof
+    from penstock.registry._model_version import ModelVersion as ModelVersion
+    from penstock.registry._references import parse_ref as parse_ref
+    from penstock.registry._registry import Registry as Registry
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ModelVersion": "_model_version",
+        "ProductionAt": "_history",
+        "Registry": "_registry",
+        "judge_candidate": "_judgement",
+        "judge_version": "_judgement",
+        "needs_proof": "_judgement",
+        "parse_ref": "_references",
+        "verify_events": "_audit",
+    },
+)

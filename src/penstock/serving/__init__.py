@@ -1,1 +1,37 @@
-"""To be written."""
+"""ModelVersion -> answers: deployments, traffic, rollouts, the model server and its prediction log."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.serving._app import create_app as create_app
+    from penstock.serving._deploy import deploy as deploy
+    from penstock.serving._deploy import ensure_deployment as ensure_deployment
+    from penstock.serving._deploy import stop_rollout as stop_rollout
+    from penstock.serving._outcomes import METRICS as METRICS
+    from penstock.serving._prediction_log import PredictionLog as PredictionLog
+    from penstock.serving._production import production_version as production_version
+    from penstock.serving._rollout import RolloutController as RolloutController
+    from penstock.serving._rules import Rollout as Rollout
+    from penstock.serving._rules import RolloutRules as RolloutRules
+    from penstock.serving._serve import serve as serve
+    from penstock.serving._traffic import TrafficPolicy as TrafficPolicy
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "METRICS": "_outcomes",
+        "PredictionLog": "_prediction_log",
+        "Rollout": "_rules",
+        "RolloutController": "_rollout",
+        "RolloutRules": "_rules",
+        "TrafficPolicy": "_traffic",
+        "create_app": "_app",
+        "deploy": "_deploy",
+        "ensure_deployment": "_deploy",
+        "production_version": "_production",
+        "serve": "_serve",
+        "stop_rollout": "_deploy",
+    },
+)

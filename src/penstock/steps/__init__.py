@@ -1,1 +1,27 @@
-"""To be written."""
+"""Ready-made steps, one per stage of the guide: the glue between the packages below."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.steps._deploy import deploy as deploy
+    from penstock.steps._evaluate import evaluate as evaluate
+    from penstock.steps._ingest import ingest as ingest
+    from penstock.steps._register import register as register
+    from penstock.steps._split import split as split
+    from penstock.steps._trace import Trace as Trace
+    from penstock.steps._trace import trace as trace
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "deploy": "_deploy",
+        "evaluate": "_evaluate",
+        "ingest": "_ingest",
+        "register": "_register",
+        "split": "_split",
+        "Trace": "_trace",
+        "trace": "_trace",
+    },
+)

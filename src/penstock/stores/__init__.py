@@ -1,1 +1,33 @@
-"""To be written."""
+"""Where facts and bytes live: `open_store`, values in and out, and what a back end must do."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.stores._open import open_store as open_store
+    from penstock.stores._processes import this_process as this_process
+    from penstock.stores._store import Store as Store
+    from penstock.stores._store import content_digest as content_digest
+    from penstock.stores.artifacts._bundles import Bundle as Bundle
+    from penstock.stores.artifacts._bundles import LazyParts as LazyParts
+    from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
+    from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
+    from penstock.stores.metadata._protocol import MetadataStore as MetadataStore
+    from penstock.stores.metadata._registry import stage_event_hash as stage_event_hash
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ArtifactStore": "penstock.stores.artifacts._protocol",
+        "Bundle": "penstock.stores.artifacts._bundles",
+        "LazyParts": "penstock.stores.artifacts._bundles",
+        "LocalArtifacts": "penstock.stores.artifacts._local",
+        "MetadataStore": "penstock.stores.metadata._protocol",
+        "Store": "_store",
+        "content_digest": "_store",
+        "open_store": "_open",
+        "stage_event_hash": "penstock.stores.metadata._registry",
+        "this_process": "_processes",
+    },
+)

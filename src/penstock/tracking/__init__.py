@@ -1,1 +1,57 @@
-"""To be written."""
+"""Runs: starting, logging to, finding, comparing, and walking the lineage of what they made."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.tracking._active import StepContext as StepContext
+    from penstock.tracking._active import current_run as current_run
+    from penstock.tracking._active import current_step as current_step
+    from penstock.tracking._active import use_run as use_run
+    from penstock.tracking._active import use_step as use_step
+    from penstock.tracking._compare import RunComparison as RunComparison
+    from penstock.tracking._compare import compare_runs as compare_runs
+    from penstock.tracking._heartbeat import Heartbeat as Heartbeat
+    from penstock.tracking._lineage import Lineage as Lineage
+    from penstock.tracking._lineage import find_node as find_node
+    from penstock.tracking._lineage import lineage as lineage
+    from penstock.tracking._log import log_artifact as log_artifact
+    from penstock.tracking._log import log_metric as log_metric
+    from penstock.tracking._log import log_metrics as log_metrics
+    from penstock.tracking._log import log_param as log_param
+    from penstock.tracking._log import log_params as log_params
+    from penstock.tracking._log import set_tags as set_tags
+    from penstock.tracking._run import Run as Run
+    from penstock.tracking._search import get_run as get_run
+    from penstock.tracking._search import search_runs as search_runs
+    from penstock.tracking._start import ActiveRun as ActiveRun
+    from penstock.tracking._start import start_run as start_run
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ActiveRun": "_start",
+        "Heartbeat": "_heartbeat",
+        "Lineage": "_lineage",
+        "Run": "_run",
+        "RunComparison": "_compare",
+        "StepContext": "_active",
+        "compare_runs": "_compare",
+        "current_run": "_active",
+        "current_step": "_active",
+        "find_node": "_lineage",
+        "get_run": "_search",
+        "lineage": "_lineage",
+        "log_artifact": "_log",
+        "log_metric": "_log",
+        "log_metrics": "_log",
+        "log_param": "_log",
+        "log_params": "_log",
+        "search_runs": "_search",
+        "set_tags": "_log",
+        "start_run": "_start",
+        "use_run": "_active",
+        "use_step": "_active",
+    },
+)

@@ -1,1 +1,21 @@
-"""To be written."""
+"""Where rows come from: one file per kind of source, all behind the DataSource protocol."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.data.sources._files import FileSource as FileSource
+    from penstock.data.sources._protocol import DataSource as DataSource
+    from penstock.data.sources._protocol import NotingSource as NotingSource
+    from penstock.data.sources._protocol import Reading as Reading
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "DataSource": "_protocol",
+        "FileSource": "_files",
+        "NotingSource": "_protocol",
+        "Reading": "_protocol",
+    },
+)

@@ -1,1 +1,5 @@
-"""To be written."""
+"""Bytes by digest, and values to bytes and back."""
+
+from penstock.stores.artifacts._protocol import ArtifactStore
+
+__all__ = ["ArtifactStore"]

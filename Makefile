@@ -1,0 +1,64 @@
+# The commands a newcomer and CI use. Needs only Python 3.11+, venv and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEFAULT := $(VENV)/.default-$(shell cksum < requirements/default.txt | cut -d' ' -f1)
+DEV := $(VENV)/.dev-$(shell cksum < requirements/dev.txt | cut -d' ' -f1)
+
+.PHONY: help demo test check fix bench docs lock clean
+
+help:  ## what the commands do
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
+
+demo: $(DEFAULT)  ## the whole loop on a simulated payments stream, then the UI
+	@$(BIN)/penstock demo
+
+test: $(DEV)  ## all tests, with coverage
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered -q
+
+check: $(DEV)  ## format, lint, types, imports, docs
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+
+fix: $(DEV)  ## format and mend what can be mended by machine
+	@$(BIN)/ruff check --fix --unsafe-fixes .
+	@$(BIN)/ruff format .
+
+bench: $(DEV)  ## every figure into benchmarks/RESULTS.md
+	@$(BIN)/python benchmarks/run_all.py
+
+docs: $(DEV)  ## serve the documentation
+	@$(BIN)/python -m mkdocs serve
+
+lock: $(DEV)  ## resolve requirements/*.txt anew (hashes, no registry addresses)
+	@$(PIP) install uv
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --custom-compile-command "make lock" --quiet -o requirements/default.txt
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
+	  --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" --quiet -o requirements/dev.txt
+
+clean:  ## remove what was set up
+	@rm -rf $(VENV) site
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "penstock needs Python 3.11 or newer; $$($(PYTHON) --version) was found. Name another: make PYTHON=python3.12 …"; exit 2; }
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(DEFAULT): $(VENV)/bin/python requirements/default.txt
+	@echo "Installing penstock (about 50 packages, a minute or two) …"
+	@$(PIP) install --require-hashes -r requirements/default.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(DEV): $(VENV)/bin/python requirements/dev.txt
+	@echo "Installing penstock and its development tools (about 100 packages) …"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@

@@ -1,0 +1,50 @@
+"""Small tools that the benchmark scripts share: timing, one JSON line per figure, a quiet store."""
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def median_s(work: Callable[[], object], repeats: int = 5) -> float:
+    """Median wall seconds of some work."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
+def tell(figure: str, name: str, value: float, unit: str, goal: float | None = None) -> None:
+    """Print one figure as a JSON line; load tells how noisy the machine was."""
+    line = {
+        "figure": figure,
+        "name": name,
+        "value": float(f"{value:.4g}"),
+        "unit": unit,
+        "goal": goal,
+        "reached": None if goal is None else value <= goal,
+        "load": round(os.getloadavg()[0], 1),
+    }
+    print(json.dumps(line), flush=True)
+
+
+@contextmanager
+def quiet_store() -> Iterator[Path]:
+    """A fresh store in an empty project folder, which is also the working folder."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
+        os.chdir(folder)
+        (Path(folder) / "pyproject.toml").write_text("", encoding="utf-8")
+        sys.path.insert(0, folder)
+        try:
+            yield Path(folder)
+        finally:
+            sys.path.remove(folder)
+            os.chdir(before)

@@ -1,0 +1,21 @@
+"""``penstock demo``: the whole loop on a simulated payments stream."""
+
+import os
+from pathlib import Path
+
+import click
+
+from penstock.demo import run_demo
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default=Path("demo-store"),
+              show_default=True, help="Where the demo keeps its files; emptied first.")  # fmt: skip
+@click.option("--once", is_flag=True, help="End after the story instead of serving the UI.")
+@click.option("--port", default=4270, show_default=True, help="Port of the UI.")
+def demo(folder: Path, once: bool, port: int) -> None:
+    """Tell the whole loop as a story: train, gate, serve, drift, retrain, canary, roll back, prove.
+
+    The payments are simulated. With PENSTOCK_DEMO_ONCE=1 it ends by itself.
+    """
+    run_demo(folder, once=once or os.environ.get("PENSTOCK_DEMO_ONCE") == "1", port=port)

@@ -1,0 +1,173 @@
+"""``penstock deploy``, ``deployments``, ``serve`` and ``truth``: the way to users."""
+
+from typing import Any
+
+import click
+
+from penstock.cli._output import ago, current_store, emit, json_option, say, show_table
+from penstock.core import DeploymentRecord, ParameterError, now
+from penstock.registry import parse_ref
+from penstock.serving import RolloutRules, serve_models
+from penstock.serving import deploy as deploy_version
+
+
+@click.command()
+@click.argument("model")
+@click.option("--version", type=int, help="The version; default: the newest that may be served.")
+@click.option("--canary", metavar="5,25,100", help="Percent of traffic per step.")
+@click.option("--step-requests", type=int, help="Canary requests before a step may move on.")
+@click.option("--name", help="Name of the endpoint; default: the model's.")
+@click.option("--as", "actor", metavar="USER", help="Who deploys; default: you.")
+@json_option
+@click.pass_context
+def deploy(
+    ctx: click.Context,
+    model: str,
+    version: int | None,
+    canary: str | None,
+    step_requests: int | None,
+    name: str | None,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Send traffic to a version of MODEL: all at once, or in canary steps.
+
+    A canary moves on or goes back by itself, by error rate and by the metric on posted truth.
+    """
+    model, number = parse_ref(model)
+    rules = RolloutRules(step_requests=step_requests) if step_requests else RolloutRules()
+    record = deploy_version(
+        current_store(ctx),
+        model,
+        version=version or (number if isinstance(number, int) else None),
+        name=name,
+        canary=_percents(canary),
+        rules=rules,
+        actor=actor,
+    )
+    if as_json:
+        emit(deployment_document(record))
+    else:
+        say(f"[green]✓[/] {record.name}: {_traffic(record)}")
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+@click.pass_context
+def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """List deployments; with NAME what happened to it."""
+    store = current_store(ctx)
+    if name is None:
+        records = store.metadata.list_deployments()
+        if as_json:
+            emit([deployment_document(record) for record in records])
+        elif not records:
+            say("Nothing is deployed. Use: penstock deploy MODEL, or penstock serve MODEL.")
+        else:
+            show_table(
+                ["name", "model", "state", "traffic", "changed"],
+                [[r.name, r.model, r.state, _traffic(r), ago(r.updated_at)] for r in records],
+            )
+        return
+    record = store.metadata.get_deployment(name)
+    events = store.metadata.list_deployment_events(name)
+    if as_json:
+        emit(
+            {
+                **deployment_document(record),
+                "events": [
+                    {"at": event.at, "kind": event.kind, "message": event.message}
+                    for event in events
+                ],
+                "counts": {
+                    str(version): counts
+                    for version, counts in store.metadata.count_predictions(name).items()
+                },
+            }
+        )
+        return
+    say(f"[bold]{record.name}[/] {record.state.value}: {_traffic(record)}")
+    show_table(["when", "what", ""], [[event.at, event.kind, event.message] for event in events])
+
+
+@click.command()
+@click.argument("models", nargs=-1)
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
+@click.option("--allow-remote", is_flag=True, help="Let other machines in; there is no login yet.")
+@click.pass_context
+def serve(
+    ctx: click.Context, models: tuple[str, ...], host: str, port: int, allow_remote: bool
+) -> None:
+    """Answer predictions for MODELS over HTTP until interrupted; default: all that are deployed."""
+    serve_models(
+        current_store(ctx),
+        models,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        started=lambda url: click.echo(
+            f"Serving at {url}  (POST {url}/models/NAME/predict, stop with Ctrl-C)", err=True
+        ),
+    )
+
+
+@click.command()
+@click.argument("prediction_id")
+@click.argument("value")
+@json_option
+@click.pass_context
+def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> None:
+    """Post the true VALUE of the prediction with PREDICTION_ID."""
+    store = current_store(ctx)
+    record = store.metadata.get_prediction(prediction_id)
+    store.metadata.add_truth({record.prediction_id: _like(record.prediction, value)}, now())
+    if as_json:
+        emit({"prediction_id": record.prediction_id, "truth": value})
+    else:
+        say(f"[green]✓[/] {record.prediction_id}: predicted {record.prediction}, was {value}")
+
+
+def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
+    """Give a deployment as plain JSON, as every ``--json`` shows it."""
+    return {
+        "name": record.name,
+        "model": record.model,
+        "state": record.state.value,
+        "weights": {str(version): share for version, share in record.weights.items()},
+        "control": record.control,
+        "generation": record.generation,
+        "rollout": record.rollout,
+        "updated_at": record.updated_at,
+    }
+
+
+def _like(example: Any, text: str) -> Any:
+    """Read a value the way the prediction is written: number, bool or label."""
+    kind = type(example)
+    try:
+        if kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
+        return kind(text) if kind in {int, float} else text
+    except (KeyError, ValueError) as error:
+        raise ParameterError(
+            what=f"{text!r} is no {kind.__name__}.",
+            why=f"The prediction was {example!r}, and the truth is compared with it.",
+            fix=f"Give a {kind.__name__}.",
+        ) from error
+
+
+def _percents(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ParameterError(
+            what=f"--canary {text!r} is no list of percents.", fix="Write for example 5,25,100."
+        ) from error
+
+
+def _traffic(record: DeploymentRecord) -> str:
+    return ", ".join(f"v{number} {share:.0%}" for number, share in record.weights.items() if share)

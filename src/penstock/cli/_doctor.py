@@ -1,0 +1,27 @@
+"""``penstock doctor``: what is wrong with the installation and how to mend it."""
+
+import sys
+
+import click
+
+from penstock.cli._output import emit, json_option, say
+from penstock.health import check_installation
+
+_MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+
+
+@click.command()
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Say what is wrong with the installation, the project and the store, and how to mend it."""
+    checks = check_installation(ctx.find_root().obj)
+    failed = any(check.level == "fail" for check in checks)
+    if as_json:
+        emit({"ok": not failed, "checks": [check.to_json() for check in checks]})
+    else:
+        for check in checks:
+            say(f" {_MARKS[check.level]} {check.name:<22} {check.found}")
+            if check.fix:
+                say(f"     {check.fix}")
+    sys.exit(2 if failed else 0)

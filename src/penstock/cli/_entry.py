@@ -1,0 +1,19 @@
+"""Where the command starts: the interpreter gets a fixed hash seed before anything is imported."""
+
+import importlib
+import os
+import sys
+
+# Commands that run user code: their results must not depend on the order of a set.
+_SEEDED = {"run", "demo"}
+
+
+def main() -> None:
+    """Run the command line; start the interpreter anew if its hash seed is random."""
+    if "PYTHONHASHSEED" not in os.environ and _SEEDED & set(sys.argv[1:4]):
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        command = [sys.executable, "-m", "penstock.cli", *sys.argv[1:]]
+        os.execve(sys.executable, command, environment)  # noqa: S606 - ourselves again, no shell
+    # Imported here, because everything before the execve would be loaded twice.
+    cli = importlib.import_module("penstock.cli._main").cli
+    sys.exit(cli(prog_name="penstock"))

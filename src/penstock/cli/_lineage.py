@@ -1,0 +1,21 @@
+"""``penstock lineage``: from a prediction back to the rows, or from rows on to predictions."""
+
+import click
+
+from penstock.cli._output import current_store, emit, json_option, say
+from penstock.steps import trace
+
+
+@click.command()
+@click.argument("subject")
+@click.option("--down", is_flag=True, help="What came of it, instead of what made it.")
+@json_option
+@click.pass_context
+def lineage(ctx: click.Context, subject: str, down: bool, as_json: bool) -> None:
+    """Trace SUBJECT: a prediction id, MODEL@VERSION, a run, a digest, or KIND:ID."""
+    answer = trace(subject, store=current_store(ctx), direction="down" if down else "up")
+    if as_json:
+        emit(answer.to_json())
+        return
+    for line in answer.lines():
+        say(line)

@@ -1,0 +1,99 @@
+"""The root command: global options, exit codes, and where each command is found."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+import penstock
+from penstock.cli._output import fail
+from penstock.core import PenstockError, did_you_mean
+
+# Loaded when used, so that `penstock --help` and each command stay quick.
+_COMMANDS = {
+    "new": ("_new", "Write a readable pipeline for your own table."),
+    "run": ("_run", "Run a pipeline, or resume a run."),
+    "runs": ("_runs", "Search runs."),
+    "show": ("_runs", "Show one run: steps, metrics, what it was made from."),
+    "compare": ("_runs", "Show what differs between two runs."),
+    "verify": ("_prove", "Prove a run: execute it again and compare every output."),
+    "models": ("_models", "List models and their versions."),
+    "promote": ("_models", "Move a version towards production if its gates pass."),
+    "approve": ("_models", "Say yes to a version."),
+    "reject": ("_models", "Say no to a version, for good."),
+    "archive": ("_models", "Take a version out of use."),
+    "rollback": ("_models", "Put the previous production version back."),
+    "history": ("_models", "Show who moved which version when and why."),
+    "lineage": ("_lineage", "Trace a prediction, model, run or artifact."),
+    "deploy": ("_deploy", "Send traffic to a version, at once or in canary steps."),
+    "deployments": ("_deploy", "List deployments and their traffic."),
+    "serve": ("_deploy", "Answer predictions over HTTP."),
+    "truth": ("_deploy", "Post the true value of a prediction."),
+    "monitor": ("_monitor", "Check a deployment for drift and performance."),
+    "alerts": ("_monitor", "List alerts."),
+    "store": ("_store", "Show and set what the store knows of itself."),
+    "doctor": ("_doctor", "Say what is wrong with the installation and how to mend it."),
+    "ui": ("_ui", "Open the web UI."),
+    "demo": ("_demo", "The whole loop on a simulated payments stream."),
+}
+
+
+class _Commands(click.Group):
+    """Commands by name, each loaded from its file when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's form
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's form
+        cmd_name: str,
+    ) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"penstock.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's form
+        formatter: click.HelpFormatter,
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-"):
+            ctx.fail(f"There is no command {name!r}. {did_you_mean(name, _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PenstockError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            sys.exit(130)
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 good; 1 the answer is no; 2 wrong use; 3 a step failed; 130 interrupted.",
+)
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Where runs and models are kept, e.g. sqlite:///penstock.db; default: the project's.",
+)
+@click.version_option(penstock.__version__, prog_name="penstock")
+@click.pass_context
+def cli(ctx: click.Context, store: str | None) -> None:
+    """Carry a model from raw data to monitored production; open a gate only when there is proof."""
+    ctx.obj = store

@@ -1,0 +1,268 @@
+"""The registry's commands: models, promote, approve, reject, archive, rollback, history."""
+
+from typing import Any
+
+import click
+
+from penstock.cli._output import ago, current_store, emit, json_option, say, show_table
+from penstock.core import ApprovalRecord, GateState, ModelVersionRecord, Stage, StageEvent, short
+from penstock.proofs import promote as promote_version
+from penstock.registry import Registry, parse_ref
+
+_MARKS = {
+    GateState.PASSED: "[green]✓[/]",
+    GateState.FAILED: "[red]✗[/]",
+    GateState.PENDING: "[yellow]…[/]",
+}
+_STAGES = click.Choice([Stage.STAGING.value, Stage.PRODUCTION.value])
+
+
+@click.command()
+@click.argument("model", required=False)
+@json_option
+@click.pass_context
+def models(ctx: click.Context, model: str | None, as_json: bool) -> None:
+    """List models; with MODEL (or MODEL@VERSION) its versions, gates and reasons."""
+    registry = Registry(current_store(ctx))
+    versions = registry.list(parse_ref(model)[0] if model else None)
+    if as_json:
+        emit([version_document(version) for version in versions])
+        return
+    if not versions:
+        say("No models are registered. A pipeline registers one with ps.steps.register.")
+        return
+    show_table(
+        ["model", "version", "stage", "metrics", "run", "trained by", "registered"],
+        [
+            [
+                version.model,
+                version.version,
+                version.stage.value,
+                "  ".join(
+                    f"{name} {value:.4g}" for name, value in list(version.metrics.items())[:3]
+                ),
+                version.run_id,
+                version.trained_by,
+                ago(version.created_at),
+            ]
+            for version in versions
+        ],
+    )
+    if model:
+        for version in versions:
+            _show_gates(version)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version", required=False)
+@click.option("--to", type=_STAGES, default="production", show_default=True)
+@click.option("--reason", default="", help="Why; kept in the history.")
+@click.option("--as", "actor", metavar="USER", help="Who promotes; default: you.")
+@json_option
+@click.pass_context
+def promote(
+    ctx: click.Context,
+    model: str,
+    version: str | None,
+    to: str,
+    reason: str,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Move a version of MODEL to production if its gates pass; proofs that are pending are run.
+
+    Without VERSION the newest one that is not rejected. MODEL@VERSION works too.
+    """
+    name, number = _ref(model, version)
+    record = promote_version(
+        name, number, to=Stage(to), actor=actor, reason=reason, store=current_store(ctx)
+    )
+    _tell(record, as_json, f"{record.ref} is in {record.stage.value}.")
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version", required=False)
+@click.option("--reason", required=True, help="Why; kept with the approval.")
+@click.option("--as", "actor", metavar="USER", help="Who approves; default: you.")
+@json_option
+@click.pass_context
+def approve(
+    ctx: click.Context,
+    model: str,
+    version: str | None,
+    reason: str,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Say yes to a version of MODEL."""
+    registry = Registry(current_store(ctx))
+    name, number = _ref(model, version)
+    record = registry.get(name, number)
+    approval = registry.approve(name, record.version, approver=actor, reason=reason)
+    if as_json:
+        emit(_approval_document(approval))
+    else:
+        say(f"[green]✓[/] {approval.approver} approved {record.ref}: {reason}")
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version", required=False)
+@click.option("--reason", required=True, help="Why; kept in the history.")
+@click.option("--as", "actor", metavar="USER", help="Who rejects; default: you.")
+@json_option
+@click.pass_context
+def reject(
+    ctx: click.Context,
+    model: str,
+    version: str | None,
+    reason: str,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Say no to a version of MODEL, for good."""
+    registry = Registry(current_store(ctx))
+    name, number = _ref(model, version)
+    record = registry.get(name, number)
+    rejected = registry.reject(name, record.version, actor=actor, reason=reason)
+    _tell(rejected, as_json, f"{rejected.ref} is rejected.")
+
+
+@click.command()
+@click.argument("model")
+@click.argument("version")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@json_option
+@click.pass_context
+def archive(ctx: click.Context, model: str, version: str, reason: str, as_json: bool) -> None:
+    """Take a version of MODEL out of use."""
+    registry = Registry(current_store(ctx))
+    name, number = _ref(model, version)
+    record = registry.get(name, number)
+    archived = registry.archive(name, record.version, reason=reason)
+    _tell(archived, as_json, f"{archived.ref} is archived.")
+
+
+@click.command()
+@click.argument("model")
+@click.option("--to", type=int, help="Version to go back to; default: the previous production.")
+@click.option("--reason", default="", help="Why; kept in the history.")
+@click.option("--as", "actor", metavar="USER", help="Who rolls back; default: you.")
+@json_option
+@click.pass_context
+def rollback(
+    ctx: click.Context,
+    model: str,
+    to: int | None,
+    reason: str,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Put the previous production version of MODEL back; running servers follow at once."""
+    registry = Registry(current_store(ctx))
+    record = registry.rollback(model, to=to, actor=actor, reason=reason)
+    _tell(record, as_json, f"{record.ref} is in production again.")
+
+
+@click.command()
+@click.argument("model")
+@click.option("--at", metavar="TIME", help="Which version was in production then (ISO time)?")
+@json_option
+@click.pass_context
+def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> None:
+    """Show who moved which version of MODEL when and why; with --at what was live then."""
+    registry = Registry(current_store(ctx))
+    if at is not None:
+        answer = registry.production_at(model, at)
+        document = answer.to_json()
+        if as_json:
+            emit(document)
+        else:
+            say(answer.sentence)
+        return
+    events = registry.history(model)
+    if as_json:
+        emit([_event_document(event) for event in events])
+        return
+    show_table(
+        ["when", "version", "from", "to", "who", "why"],
+        [
+            [event.at, event.version, event.from_stage, event.to_stage, event.actor, event.reason]
+            for event in events
+        ],
+    )
+    damaged = registry.verify_history(model)
+    if damaged is not None:
+        say(
+            f"[red]The history is damaged at event {damaged}: it was changed after it was written.[/]"
+        )
+
+
+def version_document(version: ModelVersionRecord) -> dict[str, Any]:
+    """Give a version as plain JSON, as every ``--json`` shows it."""
+    return {
+        "model": version.model,
+        "version": version.version,
+        "stage": version.stage.value,
+        "run_id": version.run_id,
+        "trained_by": version.trained_by,
+        "artifact": version.artifact,
+        "content_digest": version.content_digest,
+        "created_at": version.created_at,
+        "metrics": dict(version.metrics),
+        "gates": [
+            {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
+            for gate in version.gates
+        ],
+    }
+
+
+def _ref(model: str, version: str | None) -> tuple[str, int | str | None]:
+    name, number = parse_ref(model)
+    if version is None:
+        return name, number
+    text = version.removeprefix("v")
+    return name, int(text) if text.isdigit() else version
+
+
+def _tell(record: ModelVersionRecord, as_json: bool, sentence: str) -> None:
+    if as_json:
+        emit(version_document(record))
+        return
+    _show_gates(record)
+    say(f"[green]✓[/] {sentence}")
+
+
+def _show_gates(version: ModelVersionRecord) -> None:
+    if not version.gates:
+        return
+    say(f"[bold]{version.ref}[/] {short(version.content_digest)}")
+    for gate in version.gates:
+        say(
+            f"  {_MARKS[gate.state]} {gate.gate}  [dim]{gate.reason.replace('[', chr(92) + '[')}[/]"
+        )
+
+
+def _approval_document(approval: ApprovalRecord) -> dict[str, Any]:
+    return {
+        "model": approval.model,
+        "version": approval.version,
+        "approver": approval.approver,
+        "approved": approval.approved,
+        "reason": approval.reason,
+        "at": approval.at,
+    }
+
+
+def _event_document(event: StageEvent) -> dict[str, Any]:
+    return {
+        "model": event.model,
+        "version": event.version,
+        "from": event.from_stage.value,
+        "to": event.to_stage.value,
+        "actor": event.actor,
+        "reason": event.reason,
+        "at": event.at,
+    }

@@ -1,0 +1,58 @@
+"""``penstock new``: a readable pipeline for the user's own table."""
+
+from pathlib import Path
+
+import click
+
+from penstock.cli._output import emit, json_option, say
+from penstock.scaffolding import new_project
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="File, folder or glob."
+)
+@click.option("--target", required=True, metavar="COL", help="The column to predict.")
+@click.option("--time", metavar="COL", help="The column that says when; two as DATE,HOUR.")
+@click.option("--group", metavar="COL", help="The column whose values must stay whole.")
+@click.option("--no-header", is_flag=True, help="The first line is data; name the columns.")
+@click.option("--columns", metavar="A,B,…", help="Column names in file order.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where to write; default: ./NAME.")
+@json_option
+def new(
+    name: str,
+    data: Path,
+    target: str,
+    time: str | None,
+    group: str | None,
+    no_header: bool,
+    columns: str | None,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Write a short, readable pipeline for your own table; it runs as written."""
+    project = new_project(
+        name,
+        data=data,
+        target=target,
+        time=_time(time),
+        group=group,
+        has_header=not no_header,
+        columns=[part.strip() for part in columns.split(",")] if columns else None,
+        folder=folder,
+    )
+    if as_json:
+        emit({"folder": str(project.folder), "file": str(project.file)})
+        return
+    say(f"[bold]{project.file}[/]  ({project.task})")
+    for note in project.notes:
+        say(f"  • {note}")
+    say(f"\nNext:  penstock run {project.file}")
+
+
+def _time(text: str | None) -> str | tuple[str, str] | None:
+    if text is None or "," not in text:
+        return text
+    date, hour = (part.strip() for part in text.split(",", 1))
+    return date, hour

@@ -1,0 +1,144 @@
+"""What commands print: tables for people, one JSON document for programs, errors as sentences."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+import msgspec
+
+from penstock.core import ConflictError, GateError, PenstockError, StepError, now
+from penstock.stores import open_store
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from penstock.stores import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Done, and the answer is no: 1. A step failed: 3. Everything else on purpose is wrong use: 2.
+_EXIT_CODES: tuple[tuple[type[PenstockError], int], ...] = (
+    (StepError, 3),
+    (GateError, 1),
+    (ConflictError, 1),
+)
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json`` to a command."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+    )(command)
+
+
+def current_store(ctx: click.Context) -> "Store":
+    """Open the store that the user chose, or the project's."""
+    return open_store(ctx.find_root().obj)
+
+
+def emit(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    text = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2)
+    click.echo(text.decode())
+
+
+def say(text: str = "") -> None:
+    """Print a line for people."""
+    console().print(text, highlight=False)
+
+
+def fail(error: PenstockError) -> NoReturn:
+    """Print an error as what, why and fix, and leave with its exit code."""
+    code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 2)
+    if "--json" in sys.argv:
+        emit({"error": {"what": error.what, "why": error.why, "fix": error.fix}})
+    else:
+        errors = console(stderr=True)
+        errors.print(f"[bold red]✗[/] {_plain(error.what)}", highlight=False)
+        for part in (error.why, error.fix):
+            if part:
+                errors.print(f"  {_plain(part)}", highlight=False)
+    sys.exit(code)
+
+
+@lru_cache(maxsize=2)
+def console(*, stderr: bool = False) -> "Console":
+    """Give the terminal; plain text where there is none."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 140
+    return Console(stderr=stderr, soft_wrap=not sys.stdout.isatty(), width=width)
+
+
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
+) -> None:
+    """Print a table; numbers to the right."""
+    from rich import box
+    from rich.table import Table
+
+    body = [[_cell(value) for value in row] for row in rows]
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for index, name in enumerate(columns):
+        numeric = bool(body) and all(_is_number(row[index]) for row in body)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        table.add_row(*row)
+    console().print(table, highlight=False)
+
+
+def ago(moment: datetime | None) -> str:
+    """Tell how long ago a moment was.
+
+    >>> ago(None)
+    ''
+    """
+    if moment is None:
+        return ""
+    seconds = int((now() - moment.astimezone(UTC)).total_seconds())
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if abs(seconds) >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{max(seconds, 0)} s ago"
+
+
+def duration(seconds: float | None) -> str:
+    """Tell a duration in the unit that fits.
+
+    >>> duration(0.0123), duration(75), duration(None)
+    ('12 ms', '1 min 15 s', '')
+    """
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return _plain(str(value))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return not text
+    return True

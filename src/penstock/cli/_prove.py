@@ -1,0 +1,58 @@
+"""``penstock verify``: the proof, told step by step."""
+
+import sys
+
+import click
+
+from penstock.cli._output import current_store, duration, emit, json_option, say
+from penstock.core import Verdict
+from penstock.proofs import Verification
+from penstock.proofs import verify as verify_run
+
+_MARKS = {
+    Verdict.BITWISE: "[green]=[/]",
+    Verdict.WITHIN_TOLERANCE: "[green]≈[/]",
+    Verdict.DIFFERS: "[red]≠[/]",
+    Verdict.CANNOT_VERIFY: "[yellow]?[/]",
+}
+_SENTENCES = {
+    Verdict.BITWISE: "[bold green]bitwise[/]: every output came out bit for bit",
+    Verdict.WITHIN_TOLERANCE: "[bold green]within tolerance[/]: equal as far as the steps declare",
+    Verdict.DIFFERS: "[bold red]differs[/]: the run does not give the same result again",
+    Verdict.CANNOT_VERIFY: "[bold yellow]cannot verify[/]: something needed is missing",
+}
+_EXIT = {Verdict.DIFFERS: 1, Verdict.CANNOT_VERIFY: 2}
+
+
+@click.command()
+@click.argument("run")
+@click.option("--reread", is_flag=True, help="Read sources again instead of the stored snapshot.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, run: str, reread: bool, as_json: bool) -> None:
+    """Execute RUN again in a fresh process, from its recorded sources, and compare every output.
+
+    RUN is a run id, a unique beginning of one, or `last`.
+    """
+    if not as_json:
+        click.echo("Executing the recorded run again …", err=True)
+    answer = verify_run(run, store=current_store(ctx), reread=reread)
+    if as_json:
+        emit(answer.to_json())
+    else:
+        _tell(answer)
+    sys.exit(_EXIT.get(answer.verdict, 0))
+
+
+def _tell(answer: Verification) -> None:
+    for step in answer.steps:
+        say(f" {_MARKS[step.verdict]} {step.step:<24} {step.how:<9} {duration(step.seconds)}")
+        if step.verdict in _EXIT:
+            say(f"     {step.reason}")
+            for place in step.differences:
+                say(f"     {place}")
+            if step.cause:
+                say(f"     Likely cause: {step.cause}")
+    for note in answer.notes:
+        say(f" note: {note}")
+    say(f"Run {answer.run_id} {_SENTENCES[answer.verdict]} ({duration(answer.seconds)}).")

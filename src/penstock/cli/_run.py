@@ -1,0 +1,135 @@
+"""``penstock run``: run a pipeline, or resume a run."""
+
+import sys
+from typing import Any
+
+import click
+
+from penstock.cli._output import current_store, emit, json_option
+from penstock.core import ParameterError, RunState
+from penstock.execution import (
+    LineReporter,
+    PipelineResult,
+    QuietReporter,
+    Reporter,
+    RichReporter,
+    load_pipeline,
+    resume_run,
+    run_pipeline,
+)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@click.argument("target", required=False)
+@click.argument("parameters", nargs=-1, type=click.UNPROCESSED)
+@click.option("--resume", metavar="RUN", help="Go on with a failed or killed run.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter.")
+@click.option("--on", "runner", default="local", show_default=True, help="Where steps run.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The run seed.")
+@click.option("--no-cache", is_flag=True, help="Execute every step, whatever is known.")
+@click.option("--refresh", multiple=True, metavar="STEP", help="Execute this step again.")
+@click.option("--name", help="What to call the run.")
+@click.option("--experiment", help="The group of runs that it belongs to.")
+@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A mark on the run.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@json_option
+@click.pass_context
+def run(
+    ctx: click.Context,
+    target: str | None,
+    parameters: tuple[str, ...],
+    resume: str | None,
+    settings: tuple[str, ...],
+    runner: str,
+    seed: int,
+    no_cache: bool,
+    refresh: tuple[str, ...],
+    name: str | None,
+    experiment: str | None,
+    tags: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline in TARGET: FILE.py, FILE.py:NAME or module:NAME.
+
+    Its parameters are given by name: `penstock run big_tips.py --cutoff 2016-06-30`, or with
+    `--set learning_rate=0.05`.
+    """
+    reporter = _reporter(quiet=quiet or as_json)
+    store = current_store(ctx)
+    if resume:
+        result = resume_run(resume, target=target, store=store, reporter=reporter)
+    elif target is None:
+        raise ParameterError(
+            what="No pipeline was named.",
+            why="There is nothing to run.",
+            fix="Use: penstock run FILE.py, or penstock run --resume RUN.",
+        )
+    else:
+        pipeline = load_pipeline(target)
+        given = {**_options(parameters), **_pairs(settings, "--set")}
+        result = run_pipeline(
+            pipeline,
+            pipeline.bind(given),
+            runner=runner,
+            store=store,
+            seed=seed,
+            use_cache=not no_cache,
+            refresh=refresh,
+            name=name,
+            experiment=experiment,
+            tags=_pairs(tags, "--tag"),
+            reporter=reporter,
+        )
+    if as_json:
+        emit(result.to_json())
+    sys.exit(_exit_code(result))
+
+
+def _reporter(*, quiet: bool) -> Reporter:
+    if quiet:
+        return QuietReporter()
+    return RichReporter() if sys.stderr.isatty() else LineReporter()
+
+
+def _exit_code(result: PipelineResult) -> int:
+    if result.state is RunState.KILLED:
+        return 130
+    if result.state is not RunState.FINISHED:
+        return 3
+    return 1 if result.refused else 0
+
+
+def _options(words: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``--name value`` and ``--name=value`` pairs."""
+    given: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise ParameterError(
+                what=f"{word!r} stands alone.",
+                why="Parameters are given by name.",
+                fix=f"Write --NAME {word}, or --set NAME={word}.",
+            )
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest or rest[0].startswith("--"):
+                raise ParameterError(
+                    what=f"{word} has no value.", fix=f"Write {word} VALUE or {word}=VALUE."
+                )
+            value = rest.pop(0)
+        given[name.replace("-", "_")] = value
+    return given
+
+
+def _pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
+    pairs = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ParameterError(
+                what=f"{option} {word!r} has no '='.", fix=f"Write {option} NAME=VALUE."
+            )
+        pairs[name] = value
+    return pairs

@@ -1,0 +1,202 @@
+"""``penstock runs``, ``show`` and ``compare``: what was run, and how two runs differ."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli._output import ago, current_store, duration, emit, json_option, say, show_table
+from penstock.core import RunRecord, RunState, StepRunRecord, StepState, short
+from penstock.tracking import compare_runs, search_runs
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+_MARKS = {
+    "finished": "[green]✓[/]",
+    "cached": "[cyan]≡[/]",
+    "failed": "[red]✗[/]",
+    "killed": "[red]☠[/]",
+    "running": "[yellow]▶[/]",
+    "skipped": "[dim]-[/]",
+    "queued": "[dim]…[/]",
+}
+
+
+@click.command()
+@click.argument("filter", required=False, default="")
+@click.option("--order-by", default="created_at desc", show_default=True)
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--experiment", help="Only runs of this experiment.")
+@json_option
+@click.pass_context
+def runs(
+    ctx: click.Context,
+    filter: str,
+    order_by: str,
+    limit: int,
+    experiment: str | None,
+    as_json: bool,
+) -> None:
+    """Search runs, for example: penstock runs "metrics.roc_auc > 0.7 and state = 'finished'"."""
+    store = current_store(ctx)
+    store.metadata.kill_dead_runs()
+    found = [
+        run.record
+        for run in search_runs(
+            filter, order_by=order_by, limit=limit, experiment=experiment, store=store
+        )
+    ]
+    if as_json:
+        emit([run_document(run) for run in found])
+        return
+    if not found:
+        say("No runs." if not filter else f"No run matches {filter!r}.")
+        return
+    names = sorted({name for run in found for name in run.metrics})[:4]
+    show_table(
+        ["run", "state", "pipeline", "experiment", "started", "took", *names],
+        [
+            [
+                run.run_id,
+                run.state.value,
+                run.pipeline or run.name,
+                run.experiment,
+                ago(run.started_at),
+                duration(_seconds(run)),
+                *(run.metrics[name].last if name in run.metrics else None for name in names),
+            ]
+            for run in found
+        ],
+    )
+
+
+@click.command()
+@click.argument("run")
+@click.option("--logs", metavar="STEP", help="Print what this step wrote.")
+@json_option
+@click.pass_context
+def show(ctx: click.Context, run: str, logs: str | None, as_json: bool) -> None:
+    """Show one RUN (id, unique beginning, or `last`): steps, metrics, what it was made from."""
+    store = current_store(ctx)
+    store.metadata.kill_dead_runs()
+    record = store.metadata.get_run(run)
+    steps = store.metadata.list_steps(record.run_id)
+    if as_json:
+        proofs = store.metadata.list_proofs(record.run_id)
+        emit(
+            {
+                **run_document(record),
+                "steps": [_step_document(step) for step in steps],
+                "artifacts": {
+                    name: item.digest
+                    for name, item in store.metadata.list_artifacts(record.run_id).items()
+                },
+                "proofs": [
+                    {"kind": proof.kind, "verdict": proof.verdict.value, "at": proof.at}
+                    for proof in proofs
+                ],
+            }
+        )
+    elif logs:
+        _show_logs(store, steps, logs)
+    else:
+        _show_run(store, record, steps)
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@json_option
+@click.pass_context
+def compare(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
+    """Show what differs between the runs A and B: parameters, metrics, steps, sources."""
+    comparison = compare_runs(a, b, store=current_store(ctx))
+    document = comparison.to_json()
+    if as_json:
+        emit(document)
+        return
+    for part, differences in document.items():
+        if isinstance(differences, dict) and differences:
+            rows = [[name, *(pair[:2] if isinstance(pair, list | tuple) else [pair, ""])]
+                    for name, pair in differences.items()]  # fmt: skip
+            show_table([part, "a", "b"], rows)
+    if not any(isinstance(value, dict) and value for value in document.values()):
+        say("Nothing differs in parameters, metrics and sources.")
+
+
+def run_document(run: RunRecord) -> dict[str, Any]:
+    """Give a run as plain JSON, as every ``--json`` shows it."""
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "state": run.state.value,
+        "experiment": run.experiment,
+        "pipeline": run.pipeline,
+        "entry": run.entry,
+        "attempt": run.attempt,
+        "seed": run.seed,
+        "user": run.user,
+        "started_at": run.started_at,
+        "ended_at": run.ended_at,
+        "error": run.error,
+        "params": dict(run.params),
+        "metrics": {name: summary.last for name, summary in run.metrics.items()},
+        "tags": dict(run.tags),
+        "provenance": run.provenance,
+    }
+
+
+def _step_document(step: StepRunRecord) -> dict[str, Any]:
+    return {
+        "name": step.step,
+        "state": step.state.value,
+        "key": step.key,
+        "seed": step.seed,
+        "seconds": _seconds(step),
+        "inputs": dict(step.inputs),
+        "outputs": dict(step.outputs),
+        "error": step.error,
+        "cached_from": step.cached_from,
+    }
+
+
+def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> None:
+    say(
+        f"{_MARKS[run.state.value]} [bold]{run.run_id}[/] {run.pipeline or run.name}  "
+        f"{run.state.value}, {ago(run.started_at)}, took {duration(_seconds(run))}"
+    )
+    if run.params:
+        say("  parameters  " + ", ".join(f"{name}={value}" for name, value in run.params.items()))
+    if run.error:
+        say(f"  [red]{run.error}[/]")
+    for step in steps:
+        outputs = " ".join(f"{name}:{short(digest)}" for name, digest in step.outputs.items())
+        took = duration(_seconds(step))
+        say(
+            f"  {_MARKS[step.state.value]} {step.step:<22} {step.state.value:<9} {took:>9}  {outputs}"
+        )
+        if step.state is StepState.FAILED and step.traceback:
+            for line in step.traceback.rstrip().splitlines()[-6:]:
+                click.echo(f"      {line}")
+    if run.metrics:
+        show_table(
+            ["metric", "last", "min", "max", "points"],
+            [[name, m.last, m.min, m.max, m.count] for name, m in sorted(run.metrics.items())],
+        )
+    for proof in store.metadata.list_proofs(run.run_id)[-1:]:
+        say(f"  {proof.kind}: [bold]{proof.verdict.value}[/] ({ago(proof.at)})")
+    if run.state in {RunState.FAILED, RunState.KILLED} and run.pipeline:
+        say(f"  Go on with:  penstock run --resume {run.run_id}")
+
+
+def _show_logs(store: "Store", steps: list[StepRunRecord], name: str) -> None:
+    for step in steps:
+        if step.step == name:
+            for line in store.metadata.list_logs(step.step_run_id):
+                click.echo(f"{line.time:%H:%M:%S} {line.stream:<7} {line.text}")
+
+
+def _seconds(record: RunRecord | StepRunRecord) -> float | None:
+    if record.started_at is None or record.ended_at is None:
+        return None
+    return (record.ended_at - record.started_at).total_seconds()

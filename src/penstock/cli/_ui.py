@@ -1,0 +1,16 @@
+"""``penstock ui``: the web pages, on this machine only."""
+
+import click
+
+from penstock.cli._output import current_store
+from penstock.server import serve_ui
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=4270, show_default=True, type=click.IntRange(0, 65535))
+@click.pass_context
+def ui(ctx: click.Context, host: str, port: int) -> None:
+    """Serve runs, models, deployments and drift as web pages until interrupted."""
+    click.echo(f"UI at http://{host}:{port}  (stop with Ctrl-C)", err=True)
+    serve_ui(current_store(ctx), host=host, port=port)

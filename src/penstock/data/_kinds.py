@@ -1,0 +1,89 @@
+"""What a column is for a model: number, category, text, time, identifier … by type and values."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MIN_ROWS = 20
+"""Below this many values "all different" says nothing about being an identifier."""
+
+_ID_CAMEL = re.compile(r"[a-z](?:Id|ID)$")
+_ID_WORD = re.compile(
+    r"(?:^|[_\s.-])(?:id|uuid|guid|key|no|nr|number|index|idx|row|instant|serial)$", re.IGNORECASE
+)
+_ID_ONLY = re.compile(r"(?:^|[_\s.-])(?:id|uuid|guid)$", re.IGNORECASE)
+_TEXT_WORDS = 3.0
+_TEXT_SHARE = 0.5
+
+
+def kind_of(series: "pl.Series") -> tuple[Any, int | None]:
+    """Infer the kind of a column and its number of distinct values (None where it says nothing).
+
+    >>> import polars as pl
+    >>> kind_of(pl.Series("n", [1.5, 2.5]))
+    ('number', None)
+    """
+    import polars as pl
+
+    dtype = series.dtype
+    values = (series.fill_nan(None) if dtype.is_float() else series).drop_nulls()
+    if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
+        return ("constant", 0) if not len(values) else ("other", None)
+    distinct = values.n_unique() if len(values) else 0
+    if distinct == 0 or (distinct == 1 and 1 < len(series) == len(values)):
+        return "constant", distinct
+    if dtype == pl.Boolean:
+        return "boolean", distinct
+    if dtype.is_integer():
+        return ("id" if _is_counter(values, distinct) else "integer"), distinct
+    if dtype.is_float() or dtype.is_decimal():
+        return "number", None
+    if dtype == pl.Date:
+        return "date", None
+    if dtype == pl.Datetime:
+        return "datetime", None
+    return _kind_of_text(values, distinct), distinct
+
+
+def has_missing(series: "pl.Series") -> bool:
+    """Say whether a value is missing: null, or not a number."""
+    return series.null_count() > 0 or (series.dtype.is_float() and bool(series.is_nan().any()))
+
+
+def looks_like_id(name: str) -> bool:
+    """Say whether a column is named like an identifier.
+
+    >>> looks_like_id("customer_id"), looks_like_id("userId"), looks_like_id("paid")
+    (True, True, False)
+    """
+    return bool(_ID_CAMEL.search(name) or _ID_WORD.search(name))
+
+
+def named_id(name: str) -> bool:
+    """Say whether a column is named as the identifier of something: more strict than a key."""
+    return bool(_ID_CAMEL.search(name) or _ID_ONLY.search(name))
+
+
+def _is_counter(values: "pl.Series", distinct: int) -> bool:
+    """Tell an identifier from a measurement: all different, and named so or without gaps."""
+    if distinct < MIN_ROWS or distinct < len(values):
+        return False
+    low, high = values.min(), values.max()
+    assert isinstance(low, int)
+    assert isinstance(high, int)
+    return looks_like_id(values.name) or high - low + 1 == distinct
+
+
+def _kind_of_text(values: "pl.Series", distinct: int) -> str:
+    import polars as pl
+
+    if distinct < MIN_ROWS or distinct <= _TEXT_SHARE * len(values):
+        return "category"
+    # The first rows are enough to tell prose from codes, and cost the same for every table.
+    sample = values.head(10_000).cast(pl.String)
+    words = sample.str.count_matches(r"\S+").mean()
+    if isinstance(words, float) and words >= _TEXT_WORDS:
+        return "text"
+    return "id" if distinct == len(values) else "category"

@@ -1,0 +1,127 @@
+"""Leaks that are found by experiment on a Split: L1 duplicates, L3 undeclared groups, L5 proxies."""
+
+from typing import TYPE_CHECKING, Any
+
+from penstock.data._finding import Finding
+from penstock.data._kinds import named_id
+from penstock.data._proxy import find_proxies
+from penstock.data._split import Split
+from penstock.data._table_digest import column_hashes, combine_hashes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+
+_DRAWS = 20
+_DRAWN_ROWS = 5_000_000
+_MANY_COPIES = 0.01
+_MORE_THAN_CHANCE = 3
+_GROUP_SHARE = (0.05, 0.5)
+
+
+def check_leakage(split: Split) -> list[Finding]:
+    """Look for leaks that need no declaration, on the rows themselves.
+
+    L1: test rows whose features and target are all equal to a train row's; a failure above what
+    20 random splits of the same rows give, a warning if a random split gives many for the reason
+    that the table holds copies. L3: columns named like an identifier whose values are in train and
+    test. L5: features that predict the target alone, judged on train rows only.
+    """
+    return [*_check_copies(split), *_check_groups(split), *find_proxies(split)]
+
+
+def note_times(split: Split) -> list[Finding]:
+    """Remark that rows have times but the parts are not ordered by them."""
+    times = split.schema.of_kind("datetime", "date")
+    if split.by_time is not None or not times:
+        return []
+    text = (
+        f"Rows have times in '{times[0]}', but test rows are not newer than train rows. If the model "
+        f"is to predict later rows, split with by_time='{times[0]}'."
+    )
+    return [Finding("info", "L4", times[0], text)]
+
+
+def _check_copies(split: Split) -> list[Finding]:
+    import numpy as np
+
+    # An identifier would make copies look different.
+    names = [column.name for column in split.schema if column.kind not in ("id", "constant")]
+    if not names:
+        return []
+    columns = column_hashes(split.table.select([*names, split.target]))
+    train, test = split.train_rows, split.test_rows
+    rows = np.concatenate([train, test])
+    codes = np.unique(combine_hashes(columns)[rows], return_inverse=True)[1]
+    copies = _count_copies(codes, len(train))
+    if not copies:
+        return []
+    share = copies / len(test)
+    draws = _copies_by_chance(codes, len(train), split.seed)
+    limit = draws.mean() + 3 * max(float(draws.std()), float(draws.mean()) ** 0.5)
+    text = f"{copies:,} of {len(test):,} test rows ({share:.1%}) equal a train row in all columns"
+    if copies > limit:
+        text += f"; random splits of the same rows give {draws.mean():.0f}. Drop the copies first."
+        return [Finding("fail", "L1", "", text)]
+    if share < _MANY_COPIES or copies <= _MORE_THAN_CHANCE * _copies_of_mixed(columns, train, test):
+        return []
+    text += ": the table holds copies. Drop them first: frame.unique(maintain_order=True)."
+    return [Finding("warn", "L1", "", text)]
+
+
+def _count_copies(codes: "np.ndarray[Any, Any]", train: int) -> int:
+    import numpy as np
+
+    seen = np.zeros(int(codes.max()) + 1, dtype=bool)
+    seen[codes[:train]] = True
+    return int(seen[codes[train:]].sum())
+
+
+def _copies_by_chance(
+    codes: "np.ndarray[Any, Any]", train: int, seed: int
+) -> "np.ndarray[Any, Any]":
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    draws = int(np.clip(_DRAWN_ROWS // len(codes), 3, _DRAWS))
+    return np.asarray([_count_copies(generator.permutation(codes), train) for _ in range(draws)])
+
+
+def _copies_of_mixed(
+    columns: "list[Hashes]", train: "np.ndarray[Any, Any]", test: "np.ndarray[Any, Any]"
+) -> int:
+    """Count copies after each column of the train rows was shuffled by itself.
+
+    What is left comes from columns with few values, not from rows that were copied.
+    """
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    mixed = combine_hashes([generator.permutation(column[train]) for column in columns])
+    plain = combine_hashes([column[test] for column in columns])
+    return int(np.isin(plain, mixed).sum())
+
+
+def _check_groups(split: Split) -> list[Finding]:
+    if split.by_group is not None:
+        return []
+    findings = []
+    for column in split.schema:
+        if column.kind not in ("category", "integer") or not named_id(column.name):
+            continue
+        values = split.train.table[column.name].drop_nulls()
+        distinct = values.n_unique() if len(values) else 0
+        low, high = _GROUP_SHARE
+        if not low * len(values) <= distinct <= high * len(values):
+            continue
+        known = values.unique(maintain_order=True)
+        shared = int(split.test.table[column.name].is_in(known.implode()).sum())
+        if shared:
+            text = (
+                f"{shared:,} of {len(split.test):,} test rows have a '{column.name}' that train rows "
+                f"have too. If rows of one '{column.name}' belong together, split with "
+                f"by_group='{column.name}'; else drop the column."
+            )
+            findings.append(Finding("warn", "L3", column.name, text))
+    return findings

@@ -1,0 +1,100 @@
+"""Moments: the time of each row on one scale, and ``since`` and ``cutoff`` as users write them.
+
+A time is naive or aware; where the two meet, a naive one counts as UTC.
+"""
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from penstock.core import DataError
+from penstock.data._times import read_times
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TimeColumn: TypeAlias = str | tuple[str, str]
+"""One column, or a date column and an hour column."""
+
+Moment: TypeAlias = date | datetime | str
+
+
+def as_moments(series: "pl.Series") -> "pl.Series":
+    """Put dates and datetimes on one scale: datetimes in UTC, microseconds."""
+    import polars as pl
+
+    if has_zone(series.dtype):
+        return series.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+    return series.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def moments_of(
+    table: "pl.DataFrame", time: TimeColumn, time_format: str | None = None
+) -> "pl.Series":
+    """Give the time of every row, in UTC; of a pair, the date plus the hours.
+
+    Raises:
+        DataError: If a value is no time.
+    """
+    if isinstance(time, str):
+        return as_moments(read_times(table[time], time_format)).rename(time)
+    import polars as pl
+
+    day, hour = time
+    days = as_moments(read_times(table[day], time_format))
+    hours = table[hour].cast(pl.Float64, strict=False)
+    if hours.null_count() > table[hour].null_count() or not _within_day(hours):
+        raise DataError(
+            what=f"Column {hour!r} does not hold hours (0 to 24).",
+            why=f"The time of a row is made of {day!r} and {hour!r}.",
+            fix=f"Give time={day!r}, or a column of hours.",
+            column=hour,
+        )
+    return (days + (hours * 3_600_000_000).cast(pl.Int64).cast(pl.Duration("us"))).rename(day)
+
+
+def to_moment(value: Moment, name: str) -> datetime:
+    """Read ``since`` or ``cutoff``: a date is its midnight, a naive time counts as UTC.
+
+    >>> to_moment("2016-06-30", "cutoff").isoformat()
+    '2016-06-30T00:00:00+00:00'
+
+    Raises:
+        DataError: If a text is no ISO date or datetime.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise DataError(
+                what=f"{name} is {value!r}, which is no date.",
+                fix=f"Write for example {name}=2016-06-30 or 2016-06-30T12:00.",
+                value=value,
+            ) from error
+    if not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def time_name(time: TimeColumn) -> str:
+    """Name a time column for people.
+
+    >>> time_name(("dteday", "hr"))
+    'dteday + hr'
+    """
+    return time if isinstance(time, str) else " + ".join(time)
+
+
+def time_columns(time: TimeColumn | None) -> list[str]:
+    """List the columns that a time is made of."""
+    if time is None:
+        return []
+    return [time] if isinstance(time, str) else list(time)
+
+
+def _within_day(hours: "pl.Series") -> bool:
+    return bool(hours.drop_nulls().is_between(0, 24).all())
+
+
+def has_zone(dtype: "pl.DataType") -> bool:
+    """Say whether a type is of times with a zone."""
+    return getattr(dtype, "time_zone", None) is not None

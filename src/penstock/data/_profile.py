@@ -1,0 +1,204 @@
+"""TableProfile: what each column's values look like, frozen as the reference that drift is measured by.
+
+Numbers: moments, 21 quantiles, and counts in at most 10 bins cut at the values' own quantiles.
+Times: the same, in seconds since 1970 (UTC). Texts and booleans: the 50 most frequent values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from penstock.data._kinds import kind_of
+from penstock.data._moments import as_moments
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+BINS = 10
+QUANTILES = 21
+TOP = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What one column's values look like.
+
+    Args:
+        kind: As in Schema.
+        rows: How many values, missing ones included.
+        missing: How many are null or not a number.
+        infinite: How many are infinite; they count in the outer bins but not in the statistics.
+        unique: Number of distinct values that are not missing.
+        mean: Mean of numbers and times; share of true for booleans.
+        std: Standard deviation (divisor n).
+        min: Smallest finite value.
+        max: Largest finite value.
+        quantiles: 21 values at 0, 5, …, 100 %; empty for texts.
+        edges: Bin borders e0 < … < ek: bin 1 holds x <= e1, bin i holds e(i-1) < x <= ei, bin k
+            holds x > e(k-1); empty for texts.
+        counts: Values by bin.
+        top: The most frequent texts (or integers and booleans as text) with their counts, the most
+            frequent first and equal ones by name; at most 50.
+        other: Values that are not in ``top``; 0 where there is no ``top``.
+    """
+
+    kind: str
+    rows: int
+    missing: int
+    infinite: int = 0
+    unique: int = 0
+    mean: float | None = None
+    std: float | None = None
+    min: float | None = None
+    max: float | None = None
+    quantiles: tuple[float, ...] = ()
+    edges: tuple[float, ...] = ()
+    counts: tuple[int, ...] = ()
+    top: tuple[tuple[str, int], ...] = ()
+    other: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TableProfile:
+    """The profiles of a table's columns by name, in order."""
+
+    rows: int
+    columns: Mapping[str, ColumnProfile]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values for storing."""
+        return {
+            "rows": self.rows,
+            "columns": [{"name": name, **asdict(column)} for name, column in self.columns.items()],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read back what to_json gave."""
+        columns = {}
+        for stored in value["columns"]:
+            facts = {key: item for key, item in stored.items() if key != "name"}
+            for key in ("quantiles", "edges", "counts"):
+                facts[key] = tuple(facts[key])
+            facts["top"] = tuple((str(text), int(count)) for text, count in facts["top"])
+            columns[stored["name"]] = ColumnProfile(**facts)
+        return cls(value["rows"], columns)
+
+
+def profile_table(table: "pl.DataFrame") -> TableProfile:
+    """Profile every column.
+
+    >>> import polars as pl
+    >>> profile = profile_table(pl.DataFrame({"age": [20, 30, None], "city": ["A", "B", "A"]}))
+    >>> profile.columns["age"].mean, profile.columns["city"].top
+    (25.0, (('A', 2), ('B', 1)))
+    """
+    return TableProfile(
+        table.height, {series.name: profile_column(series) for series in table.iter_columns()}
+    )
+
+
+def profile_column(series: "pl.Series") -> ColumnProfile:
+    """Profile one column."""
+    import polars as pl
+
+    kind, levels = kind_of(series)
+    dtype = series.dtype
+    if dtype in (pl.Date, pl.Datetime):
+        seconds = as_moments(series).to_physical() / 1_000_000
+        return _profile_numbers(seconds, kind)
+    if dtype.is_numeric():
+        return _profile_numbers(series, kind)
+    missing = series.null_count()
+    if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time, pl.Null):
+        return ColumnProfile(kind, len(series), missing, unique=levels or 0)
+    share = series.mean() if dtype == pl.Boolean else None
+    top, other = _top(series)
+    return ColumnProfile(
+        kind,
+        len(series),
+        missing,
+        unique=levels or 0,
+        mean=share if isinstance(share, float) else None,
+        top=top,
+        other=other,
+    )
+
+
+def count_bins(edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]") -> list[int]:
+    """Count values in a profile's bins; every number falls into one, infinite ones too.
+
+    >>> import numpy as np
+    >>> count_bins((0.0, 1.0, 5.0), np.array([-3.0, 1.0, 2.0, 99.0]))
+    [2, 2]
+
+    Args:
+        edges: Borders as in ColumnProfile, 2 or more.
+        values: Numbers without NaN, shape (n,).
+    """
+    import numpy as np
+
+    places = np.searchsorted(np.asarray(edges[1:-1]), values, side="left")
+    return [int(count) for count in np.bincount(places, minlength=len(edges) - 1)]
+
+
+def _profile_numbers(series: "pl.Series", kind: str) -> ColumnProfile:
+    import numpy as np
+    import polars as pl
+
+    numbers = series.cast(pl.Float64).fill_nan(None)
+    values = numbers.drop_nulls().to_numpy()
+    finite = np.sort(values[np.isfinite(values)])
+    facts = {
+        "kind": kind,
+        "rows": len(series),
+        "missing": numbers.null_count(),
+        "infinite": len(values) - len(finite),
+    }
+    if not len(finite):
+        return ColumnProfile(**facts, unique=numbers.drop_nulls().n_unique())  # type: ignore[arg-type]
+    edges = _edges(finite)
+    unique = int(np.count_nonzero(np.diff(finite))) + 1
+    integers = series.dtype.is_integer() and unique <= TOP
+    top, other = _top(series) if integers else ((), 0)
+    spots = np.linspace(0.0, 1.0, QUANTILES)
+    return ColumnProfile(
+        **facts,  # type: ignore[arg-type]
+        unique=unique,
+        mean=float(finite.mean()),
+        std=float(finite.std()),
+        min=float(finite[0]),
+        max=float(finite[-1]),
+        quantiles=tuple(float(q) for q in np.quantile(finite, spots)),
+        edges=edges,
+        counts=tuple(count_bins(edges, values)),
+        top=top,
+        other=other,
+    )
+
+
+def _edges(ordered: "np.ndarray[Any, Any]") -> tuple[float, ...]:
+    """Cut at the values' deciles; a value that fills several deciles gets a bin of its own."""
+    import numpy as np
+
+    places = np.ceil(np.arange(1, BINS) * len(ordered) / BINS).astype(int) - 1
+    deciles = ordered[np.clip(places, 0, len(ordered) - 1)]
+    heavy = deciles[1:][deciles[1:] == deciles[:-1]]
+    # Without the cut just below it, a heavy value would share its bin with the smaller ones.
+    below = ordered[np.searchsorted(ordered, heavy) - 1]
+    below = below[below < heavy]
+    cuts = np.unique(np.concatenate([deciles, below]))
+    cuts = cuts[cuts < ordered[-1]]
+    low = min(float(ordered[0]), float(cuts[0]) if len(cuts) else float(ordered[0]))
+    return (low, *(float(cut) for cut in cuts), float(ordered[-1]))
+
+
+def _top(series: "pl.Series") -> tuple[tuple[tuple[str, int], ...], int]:
+    import polars as pl
+
+    texts = series.drop_nulls().cast(pl.String).rename("value")
+    counts = texts.value_counts(name="rows").sort(["rows", "value"], descending=[True, False])
+    first = counts.head(TOP)
+    pairs = tuple((str(text), int(rows)) for text, rows in first.iter_rows())
+    return pairs, len(texts) - sum(rows for _, rows in pairs)

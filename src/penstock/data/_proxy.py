@@ -1,0 +1,141 @@
+"""L5: does one column alone give the target away? A small tree per column, on train rows only."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from penstock.data._finding import Finding
+from penstock.data._split import Split
+from penstock.data._moments import as_moments
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    Array = np.ndarray[Any, Any]
+
+_FOLDS = 3
+_DEPTH = 3
+_MAX_ROWS = 20_000
+_MIN_ROWS = 50
+_MIN_CLASS = 10
+_BUDGET = 1_000_000
+_FAIL = {"auc": 0.98, "r2": 0.95}
+_WARN = 0.9
+_HUGE = 1e38
+
+
+def find_proxies(split: Split) -> list[Finding]:
+    """Name the features that predict the target alone.
+
+    A tree of depth 3 on the column, scored on the held-out thirds of at most 20,000 train rows
+    (fewer for tables of more than 50 columns); levels stand for their mean target in the other
+    thirds. AUC (several classes: one against the rest, weighted) from 0.98 or R2 from 0.95 is a
+    failure, from 0.9 a warning.
+    """
+    usable = [c.name for c in split.schema if c.kind not in ("constant", "text", "other")]
+    chosen = _sample(split, max(_MIN_ROWS * 10, _BUDGET // max(1, len(usable))))
+    if chosen is None:
+        return []
+    rows, target = chosen
+    table = split.table.select(usable)[rows]
+    folds = _make_folds(target, classes=split.task != "regression")
+    findings = []
+    for series in table.iter_columns():
+        score = _score(series, target, folds, split.task)
+        if score is not None and score >= _WARN:
+            findings.append(_finding(series.name, split, score))
+    return findings
+
+
+def _finding(name: str, split: Split, score: float) -> Finding:
+    measure = "r2" if split.task == "regression" else "auc"
+    fails = score >= _FAIL[measure]
+    text = (
+        f"Column '{name}' alone predicts '{split.target}' with {measure.upper()} {score:.3f}. "
+        f"If it is not known when the prediction is made, leave it out: drop=['{name}']."
+    )
+    return Finding("fail" if fails else "warn", "L5", name, text)
+
+
+def _sample(split: Split, limit: int) -> "tuple[Array, Array] | None":
+    """Choose train rows, classes about evenly, and give them with their targets as numbers."""
+    import numpy as np
+
+    rows = split.train_rows
+    limit = min(limit, _MAX_ROWS)
+    generator = np.random.default_rng(0)
+    if split.task == "regression":
+        if len(rows) > limit:
+            rows = np.sort(generator.choice(rows, limit, replace=False))
+        target = split.table[split.target][rows].to_numpy().astype(np.float64)
+        varied = len(rows) >= _MIN_ROWS and target.std() > 0
+        return (rows, target) if varied else None
+    values = split.table[split.target][rows]
+    codes = np.asarray(values.cast(_text()).rank("dense").to_numpy(), dtype=np.int64) - 1
+    sizes = np.bincount(codes)
+    large = np.flatnonzero(sizes >= _MIN_CLASS)
+    share = limit // max(1, len(large))
+    kept = [generator.permutation(np.flatnonzero(codes == code))[:share] for code in large]
+    if len(kept) < 2 or sum(map(len, kept)) < _MIN_ROWS:  # noqa: PLR2004 - two classes
+        return None
+    places = np.sort(np.concatenate(kept))
+    return rows[places], np.searchsorted(large, codes[places])
+
+
+def _text() -> "pl.DataType":
+    import polars as pl
+
+    return pl.String()
+
+
+def _make_folds(target: "Array", *, classes: bool) -> "list[tuple[Array, Array]]":
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    folds = (StratifiedKFold if classes else KFold)(_FOLDS, shuffle=True, random_state=0)
+    return list(folds.split(target, target))
+
+
+def _score(
+    series: "pl.Series", target: "Array", folds: "list[tuple[Array, Array]]", task: str
+) -> float | None:
+    import numpy as np
+    from sklearn.metrics import r2_score, roc_auc_score
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    predicted = None
+    make = DecisionTreeRegressor if task == "regression" else DecisionTreeClassifier
+    for fitted, held, train, test in _encode(series, target, folds):
+        tree = make(max_depth=_DEPTH, random_state=0).fit(train, target[fitted])
+        answers = tree.predict(test) if task == "regression" else tree.predict_proba(test)
+        if predicted is None:
+            predicted = np.empty((len(target), *answers.shape[1:]))
+        predicted[held] = answers
+    if predicted is None:
+        return None
+    if task == "regression":
+        return float(r2_score(target, predicted))
+    if predicted.shape[1] == 2:  # noqa: PLR2004 - two classes
+        return float(roc_auc_score(target, predicted[:, 1]))
+    return float(roc_auc_score(target, predicted, multi_class="ovr", average="weighted"))
+
+
+def _encode(
+    series: "pl.Series", target: "Array", folds: "list[tuple[Array, Array]]"
+) -> "Iterator[tuple[Array, Array, Array, Array]]":
+    """Give each fold's rows with the column as numbers, shape (n, 1)."""
+    import numpy as np
+    import polars as pl
+
+    if series.dtype in (pl.Date, pl.Datetime):
+        series = as_moments(series).to_physical() / 1_000_000
+    if series.dtype == pl.Boolean or series.dtype.is_numeric():
+        numbers = series.cast(pl.Float64).fill_null(np.nan).to_numpy().clip(-_HUGE, _HUGE)
+        for fitted, held in folds:
+            yield fitted, held, numbers[fitted, None], numbers[held, None]
+        return
+    codes = series.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64)
+    for fitted, held in folds:
+        sizes = np.bincount(codes[fitted], minlength=codes.max() + 1)
+        sums = np.bincount(codes[fitted], weights=target[fitted], minlength=codes.max() + 1)
+        means = np.where(sizes > 0, sums / np.maximum(sizes, 1), target[fitted].mean())
+        yield fitted, held, means[codes[fitted], None], means[codes[held], None]

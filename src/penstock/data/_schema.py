@@ -1,0 +1,197 @@
+"""Schema: what each column is for a model (its kind) and how it is typed; infer it and check it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+from penstock.core import NotFoundError, did_you_mean
+from penstock.data._dtypes import dtype_name, family
+from penstock.data._finding import Finding
+from penstock.data._kinds import has_missing, kind_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Kind: TypeAlias = Literal[
+    "number",
+    "integer",
+    "boolean",
+    "category",
+    "text",
+    "datetime",
+    "date",
+    "constant",
+    "id",
+    "other",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as it was seen.
+
+    Args:
+        name: Its name.
+        kind: What it is for a model; ``other`` is a type that no model can use as it is.
+        dtype: Its polars type as text, for example ``Int64``.
+        nullable: Whether a value was missing.
+        levels: Number of distinct values; None for kinds where it says nothing.
+    """
+
+    name: str
+    kind: Kind
+    dtype: str
+    nullable: bool = False
+    levels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of a table, in order.
+
+    >>> import polars as pl
+    >>> schema = infer_schema(pl.DataFrame({"age": [31, 42], "city": ["Bonn", None]}))
+    >>> schema.names
+    ['age', 'city']
+    >>> schema["city"].nullable
+    True
+    """
+
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise _no_column(name, self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return any(column.name == name for column in self.columns)
+
+    def __iter__(self) -> Iterator[Column]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def select(self, names: Iterable[str]) -> "Schema":
+        """Keep some columns, in the order given.
+
+        Raises:
+            NotFoundError: If there is no such column.
+        """
+        return Schema(tuple(self[name] for name in names))
+
+    def without(self, names: Iterable[str]) -> "Schema":
+        """Leave some columns out.
+
+        Raises:
+            NotFoundError: If there is no such column.
+        """
+        gone = {self[name].name for name in names}
+        return Schema(tuple(column for column in self.columns if column.name not in gone))
+
+    def of_kind(self, *kinds: Kind) -> list[str]:
+        """Name the columns of some kinds, in order."""
+        return [column.name for column in self.columns if column.kind in kinds]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values for storing."""
+        return {"columns": [asdict(column) for column in self.columns]}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read back what to_json gave."""
+        return cls(tuple(Column(**column) for column in value["columns"]))
+
+
+def infer_schema(table: "pl.DataFrame") -> Schema:
+    """Infer the kind of every column from its type and its values.
+
+    >>> import polars as pl
+    >>> infer_schema(pl.DataFrame({"paid": [True, False], "unit": ["m", "m"]})).columns[1].kind
+    'constant'
+
+    Args:
+        table: Any polars frame; kinds need no more than its values.
+    """
+    columns = []
+    for series in table.iter_columns():
+        kind, levels = kind_of(series)
+        columns.append(
+            Column(
+                series.name,
+                kind,
+                dtype_name(series.dtype),
+                nullable=has_missing(series),
+                levels=levels,
+            )
+        )
+    return Schema(tuple(columns))
+
+
+def check_columns(table: "pl.DataFrame", names: Sequence[str], *, owner: str = "the table") -> None:
+    """Make sure that columns exist.
+
+    Raises:
+        NotFoundError: If one does not, with did-you-mean.
+    """
+    for name in names:
+        if name not in table.columns:
+            raise _no_column(name, table.columns, owner)
+
+
+def check_schema(recorded: Schema, found: Schema) -> list[Finding]:
+    """Compare a table's columns with those recorded before.
+
+    A missing column and one with another type are failures; an added one, a wider number type and
+    one that is empty on one side are warnings.
+
+    >>> import polars as pl
+    >>> before = infer_schema(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
+    >>> now = infer_schema(pl.DataFrame({"a": ["1", "2"], "c": [1, 2]}))
+    >>> [(finding.level, finding.rule, finding.column) for finding in check_schema(before, now)]
+    [('fail', 'retyped', 'a'), ('fail', 'missing', 'b'), ('warn', 'added', 'c')]
+    """
+    findings = []
+    for column in recorded:
+        if column.name not in found:
+            hint = did_you_mean(column.name, [c.name for c in found if c.name not in recorded])
+            hint = hint if hint.startswith("Did") else ""
+            message = f"Column '{column.name}' is gone. {hint}".strip()
+            findings.append(Finding("fail", "missing", column.name, message))
+        else:
+            findings += _check_type(column, found[column.name])
+    findings += [
+        Finding("warn", "added", column.name, f"Column '{column.name}' is new ({column.dtype}).")
+        for column in found
+        if column.name not in recorded
+    ]
+    return findings
+
+
+def _check_type(before: Column, now: Column) -> list[Finding]:
+    old, new = family(before.dtype), family(now.dtype)
+    if old == new:
+        return []
+    change = f"was {before.dtype} and is {now.dtype} now"
+    if "missing" in {old, new}:
+        message = f"Column '{now.name}' {change}: it is empty on one side."
+        return [Finding("warn", "empty", now.name, message)]
+    if {old, new} == {"integer", "number"}:
+        message = f"Column '{now.name}' {change}."
+        return [Finding("warn", "number_type", now.name, message)]
+    return [Finding("fail", "retyped", now.name, f"Column '{now.name}' {change}.")]
+
+
+def _no_column(name: str, known: Sequence[str], owner: str = "the schema") -> NotFoundError:
+    return NotFoundError(
+        what=f"There is no column {name!r} in {owner}.",
+        fix=did_you_mean(name, known),
+        column=name,
+    )

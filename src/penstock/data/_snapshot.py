@@ -1,0 +1,171 @@
+"""Snapshot: the rows of one reading, frozen, with their range, digests, schema and profile."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from penstock.data._finding import Finding, findings_from_json, findings_to_json
+from penstock.data._kinds import MIN_ROWS
+from penstock.data._profile import TableProfile, profile_table
+from penstock.data._schema import Schema, infer_schema
+from penstock.data._table_digest import digest_rows, digest_table
+from penstock.data._moments import Moment, TimeColumn, moments_of, to_moment
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The rows of one reading, frozen. Make one with ``ingest`` or ``Snapshot.of``.
+
+    >>> import polars as pl
+    >>> snapshot = Snapshot.of(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
+    >>> snapshot.rows, snapshot.columns
+    (2, ['a', 'b'])
+
+    Args:
+        rows: How many rows.
+        schema: Columns with their kinds.
+        source: What it was read from (see DataSource.describe).
+        time: The time column; or a date column and an hour column; or None.
+        since: The rows asked for: not before this; None if not limited.
+        cutoff: The rows asked for: before this; None if not limited.
+        first_time: The earliest time found; None without a time column.
+        last_time: The latest time found.
+        ordered_digest: Digest of the rows in order.
+        order_free_digest: Digest of the rows as a multiset.
+        findings: What was odd.
+    """
+
+    bundle_type: ClassVar[str] = "penstock.data:Snapshot"
+
+    rows: int
+    schema: Schema
+    source: Mapping[str, Any]
+    time: TimeColumn | None
+    since: datetime | None
+    cutoff: datetime | None
+    first_time: datetime | None
+    last_time: datetime | None
+    ordered_digest: str
+    order_free_digest: str
+    findings: tuple[Finding, ...]
+    # Loaded when first asked for: a listing of snapshots reads no table.
+    _load_table: "Callable[[], pl.DataFrame]"
+    _load_profile: Callable[[], TableProfile]
+
+    @classmethod
+    def of(
+        cls,
+        table: "pl.DataFrame",
+        *,
+        source: Mapping[str, Any] | None = None,
+        time: TimeColumn | None = None,
+        since: Moment | None = None,
+        cutoff: Moment | None = None,
+        findings: tuple[Finding, ...] = (),
+    ) -> Self:
+        """Freeze a table.
+
+        Raises:
+            DataError: If the time column holds no times.
+        """
+        schema = infer_schema(table)
+        profile = profile_table(table)
+        moments = moments_of(table, time) if time is not None else None
+        return cls(
+            rows=table.height,
+            schema=schema,
+            source=source or {"type": "table", "name": "table"},
+            time=time,
+            since=None if since is None else to_moment(since, "since"),
+            cutoff=None if cutoff is None else to_moment(cutoff, "cutoff"),
+            first_time=None if moments is None else moments.min(),  # type: ignore[arg-type]
+            last_time=None if moments is None else moments.max(),  # type: ignore[arg-type]
+            ordered_digest=digest_table(table),
+            order_free_digest=digest_rows(table),
+            findings=(*findings, *notice_columns(schema, table.height)),
+            _load_table=lambda: table,
+            _load_profile=lambda: profile,
+        )
+
+    @cached_property
+    def table(self) -> "pl.DataFrame":
+        """The rows."""
+        return self._load_table()
+
+    @cached_property
+    def profile(self) -> TableProfile:
+        """What each column's values look like."""
+        return self._load_profile()
+
+    @property
+    def columns(self) -> list[str]:
+        """Column names in order."""
+        return self.schema.names
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def with_findings(self, more: Iterable[Finding]) -> Self:
+        """Give a copy that also has these findings."""
+        return replace(self, findings=(*self.findings, *more))
+
+    def lineage_sources(self) -> list[str]:
+        """Name the source as a lineage node."""
+        return [f"source:{self.source['name']}"]
+
+    def to_bundle(self) -> dict[str, Any]:
+        """Give the parts to store."""
+        facts = {
+            "rows": self.rows,
+            "schema": self.schema.to_json(),
+            "source": dict(self.source),
+            "time": list(self.time) if isinstance(self.time, tuple) else self.time,
+            "since": self.since,
+            "cutoff": self.cutoff,
+            "first_time": self.first_time,
+            "last_time": self.last_time,
+            "ordered_digest": self.ordered_digest,
+            "order_free_digest": self.order_free_digest,
+            "findings": findings_to_json(self.findings),
+        }
+        return {"facts": facts, "profile": self.profile.to_json(), "table": self.table}
+
+    @classmethod
+    def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
+        """Read back what to_bundle gave; the table is loaded when first asked for."""
+        facts = dict(parts["facts"])
+        facts["schema"] = Schema.from_json(facts["schema"])
+        facts["findings"] = findings_from_json(facts["findings"])
+        facts["time"] = tuple(facts["time"]) if isinstance(facts["time"], list) else facts["time"]
+        return cls(
+            **facts,
+            _load_table=lambda: parts["table"],  # type: ignore[no-any-return]
+            _load_profile=lambda: TableProfile.from_json(parts["profile"]),
+        )
+
+
+def notice_columns(schema: Schema, rows: int) -> tuple[Finding, ...]:
+    """Notice columns that no model should learn from: identifiers, constants, empty ones."""
+    findings = []
+    for column in schema:
+        name = column.name
+        if column.kind == "id":
+            text = f"Column '{name}' is another value in each of {rows:,} rows: an identifier."
+            findings.append(Finding("info", "identifier", name, text))
+        elif column.kind == "other":
+            text = f"Column '{name}' is {column.dtype}: a model cannot use it as it is."
+            findings.append(Finding("warn", "unusable", name, text))
+        elif column.kind == "constant" and not column.levels:
+            findings.append(Finding("warn", "empty", name, f"Column '{name}' has no values."))
+        elif column.kind == "constant":
+            text = f"Column '{name}' holds one value only."
+            findings.append(Finding("info", "constant", name, text))
+    if rows < MIN_ROWS:
+        text = f"The table has {rows} rows: figures from so few mean little."
+        findings.append(Finding("warn", "few_rows", "", text))
+    return tuple(findings)

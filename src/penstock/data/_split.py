@@ -1,0 +1,155 @@
+"""Split: a table cut into train, validation and test rows, with what was found about leaks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from penstock.data._finding import Finding, findings_from_json, findings_to_json
+from penstock.data._schema import Schema
+from penstock.data._target import Task
+from penstock.data._moments import TimeColumn
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Some rows of a table, for training or testing.
+
+    Args:
+        rows: Positions in the whole table, rising, shape (n,).
+        target: The column to predict.
+        features: The columns to predict from.
+    """
+
+    rows: "Rows"
+    target: str
+    features: tuple[str, ...]
+    _load_table: "Callable[[], pl.DataFrame]"
+
+    @cached_property
+    def table(self) -> "pl.DataFrame":
+        """All columns of these rows, the target and left-out ones too."""
+        return self._load_table()[self.rows]
+
+    @cached_property
+    def X(self) -> "pl.DataFrame":  # noqa: N802 - the field's word
+        """The features."""
+        return self.table.select(self.features)
+
+    @cached_property
+    def y(self) -> "pl.Series":
+        """The target."""
+        return self.table[self.target]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A table cut into train, validation and test rows. Make one with ``split_table``.
+
+    Args:
+        train_rows: Positions of the training rows in the table.
+        validation_rows: Positions of the validation rows; may be empty.
+        test_rows: Positions of the test rows.
+        schema: The features, as the training rows show them.
+        target: The column to predict.
+        task: ``binary``, ``multiclass`` or ``regression``.
+        classes: The classes in sorted order; empty for regression.
+        by_time: The time column that orders the parts; None if time was no matter.
+        by_group: The column whose values are kept whole; None if groups were no matter.
+        seed: What random choices were made from.
+        findings: What was left out, and overlaps of rows, groups and times.
+        leakage: Leaks found by experiment: duplicates, columns that give the target away.
+        table_digest: Ordered digest of the table that was cut.
+    """
+
+    bundle_type: ClassVar[str] = "penstock.data:Split"
+
+    train_rows: "Rows"
+    validation_rows: "Rows"
+    test_rows: "Rows"
+    schema: Schema
+    target: str
+    task: Task
+    classes: tuple[Any, ...]
+    by_time: TimeColumn | None
+    by_group: str | None
+    seed: int
+    findings: tuple[Finding, ...]
+    leakage: tuple[Finding, ...]
+    table_digest: str
+    _load_table: "Callable[[], pl.DataFrame]"
+
+    @cached_property
+    def table(self) -> "pl.DataFrame":
+        """The whole table that was cut."""
+        return self._load_table()
+
+    @cached_property
+    def train(self) -> Part:
+        """The rows to fit on."""
+        return self._part(self.train_rows)
+
+    @cached_property
+    def validation(self) -> Part:
+        """The rows to choose by; may be empty."""
+        return self._part(self.validation_rows)
+
+    @cached_property
+    def test(self) -> Part:
+        """The rows to judge by."""
+        return self._part(self.test_rows)
+
+    def with_findings(
+        self, findings: Iterable[Finding], *, leakage: Iterable[Finding] = ()
+    ) -> Self:
+        """Give a copy with these findings and leaks on record."""
+        return replace(self, findings=tuple(findings), leakage=tuple(leakage))
+
+    def _part(self, rows: "Rows") -> Part:
+        return Part(rows, self.target, tuple(self.schema.names), lambda: self.table)
+
+    def to_bundle(self) -> dict[str, Any]:
+        """Give the parts to store."""
+        facts = {
+            "schema": self.schema.to_json(),
+            "target": self.target,
+            "task": self.task,
+            "classes": list(self.classes),
+            "by_time": list(self.by_time) if isinstance(self.by_time, tuple) else self.by_time,
+            "by_group": self.by_group,
+            "seed": self.seed,
+            "findings": findings_to_json(self.findings),
+            "leakage": findings_to_json(self.leakage),
+            "table_digest": self.table_digest,
+        }
+        return {
+            "facts": facts,
+            "train_rows": self.train_rows,
+            "validation_rows": self.validation_rows,
+            "test_rows": self.test_rows,
+            "table": self.table,
+        }
+
+    @classmethod
+    def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
+        """Read back what to_bundle gave; the table is loaded when first asked for."""
+        facts = dict(parts["facts"])
+        by_time = facts["by_time"]
+        facts |= {
+            "schema": Schema.from_json(facts["schema"]),
+            "classes": tuple(facts["classes"]),
+            "by_time": tuple(by_time) if isinstance(by_time, list) else by_time,
+            "findings": findings_from_json(facts["findings"]),
+            "leakage": findings_from_json(facts["leakage"]),
+        }
+        rows = {name: parts[name] for name in ("train_rows", "validation_rows", "test_rows")}
+        return cls(**rows, **facts, _load_table=lambda: parts["table"])  # type: ignore[no-any-return]

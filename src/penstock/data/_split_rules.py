@@ -1,0 +1,116 @@
+"""What a split needs of its table: shares that add up, usable rows, and parts that can be used."""
+
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DataError
+from penstock.data._finding import Finding
+from penstock.data._snapshot import Snapshot
+from penstock.data._table_digest import digest_table
+from penstock.data._target import Task
+from penstock.data._moments import TimeColumn, moments_of, time_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    Rows = np.ndarray[Any, np.dtype[np.int64]]
+
+_FEW_ROWS = 3
+_CLASSES = 2
+
+
+def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
+    """Give the polars frame of a Snapshot, a polars or a pandas frame, and its ordered digest.
+
+    Raises:
+        DataError: If it is something else.
+    """
+    import polars as pl
+
+    if isinstance(table, Snapshot):
+        return table.table, table.ordered_digest
+    if not isinstance(table, pl.DataFrame):
+        if not hasattr(table, "iloc"):
+            raise DataError(
+                what=f"A {type(table).__name__} cannot be split.",
+                fix="Give a polars or pandas frame, or a Snapshot.",
+            )
+        table = pl.from_pandas(table)
+    return table, digest_table(table)
+
+
+def require_shares(validation: float, test: float) -> None:
+    """Make sure that the shares leave something to train on.
+
+    Raises:
+        DataError: If they do not.
+    """
+    if test <= 0 or validation < 0 or validation + test >= 1:
+        raise DataError(
+            what=f"validation={validation} and test={test} are no shares of a table.",
+            why="Rows must be left to train on, and some to test on.",
+            fix="Give for example validation=0.15, test=0.15.",
+        )
+
+
+def usable_rows(
+    frame: "pl.DataFrame", target: str, by_time: TimeColumn | None
+) -> "tuple[Rows, list[Finding]]":
+    """Give the positions of rows that have a target and, where it matters, a time.
+
+    Raises:
+        DataError: If fewer than three rows do.
+    """
+    import numpy as np
+
+    gone = missing_of(frame[target])
+    findings = []
+    if gone.any():
+        text = f"{int(gone.sum()):,} of {frame.height:,} rows have no '{target}' and were left out."
+        findings.append(Finding("info", "no_target", target, text))
+    if by_time is not None:
+        timeless = moments_of(frame, by_time).is_null().to_numpy() & ~gone
+        if timeless.any():
+            name = time_name(by_time)
+            text = f"{int(timeless.sum()):,} rows have no time in '{name}' and were left out."
+            findings.append(Finding("info", "no_time", name, text))
+        gone |= timeless
+    rows = np.flatnonzero(~gone)
+    if len(rows) < _FEW_ROWS:
+        raise DataError(
+            what=f"{len(rows)} of {frame.height} rows can be used; a split needs {_FEW_ROWS}.",
+            why=" ".join(finding.message for finding in findings),
+            fix="Give more rows, for example a wider since and cutoff.",
+        )
+    return rows, findings
+
+
+def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
+    """Say for every value whether it is missing: null, or not a number."""
+    missing = series.is_null().to_numpy().copy()
+    if series.dtype.is_float():
+        missing |= series.is_nan().fill_null(value=True).to_numpy()
+    return missing
+
+
+def require_parts(parts: "dict[str, Rows]", target: "pl.Series", task: Task) -> None:
+    """Make sure that no part is empty and that the train rows show more than one class.
+
+    Raises:
+        DataError: If not.
+    """
+    for name, rows in parts.items():
+        if not len(rows):
+            raise DataError(
+                what=f"No rows are left for {name}.",
+                why="The gap, the groups and the times left none.",
+                fix="Give a shorter gap=, other shares, or split by one of time and group.",
+            )
+    train = target[parts["train"]]
+    if task != "regression" and train.n_unique() < _CLASSES:
+        raise DataError(
+            what=f"All {len(train):,} train rows have {target.name!r} = {train[0]!r}.",
+            why="A model has nothing to tell apart.",
+            fix="Use more rows, or a random split (it keeps each class's share).",
+            target=target.name,
+        )

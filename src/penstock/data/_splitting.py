@@ -1,0 +1,273 @@
+"""``split_table``: cut a table into train, validation and test, and check at once that it is honest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import ParameterError, parse_duration
+from penstock.data import _assignment as assignment
+from penstock.data._finding import Finding
+from penstock.data._leakage import check_leakage, note_times
+from penstock.data._overlap import check_overlap, require_no_overlap
+from penstock.data._schema import check_columns, infer_schema
+from penstock.data._snapshot import Snapshot
+from penstock.data._split import Split
+from penstock.data._split_rules import frame_of, require_parts, require_shares, usable_rows
+from penstock.data._target import Task, classes_of, guess_task, require_variety
+from penstock.data._moments import TimeColumn, moments_of, time_columns
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    from penstock.data._split import Rows
+
+
+def split_table(
+    table: "pl.DataFrame | Snapshot",
+    *,
+    target: str,
+    by_time: TimeColumn | None = None,
+    by_group: str | None = None,
+    validation: float = 0.0,
+    test: float = 0.2,
+    gap: str | timedelta | None = None,
+    drop: Sequence[str] = (),
+    seed: int = 0,
+    stratify: str | None = None,
+    task: Task | None = None,
+) -> Split:
+    """Cut a table into train, validation and test rows, and look for leaks between them.
+
+    At random (each class in its share); with ``by_time`` the newest rows are test; with
+    ``by_group`` every group is whole in one part; with both, rows that would break either rule are
+    left out and counted. Rows without a target are left out and counted.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"size": range(40), "big": [i % 3 == 0 for i in range(40)]})
+    >>> split = split_table(table, target="big")
+    >>> len(split.train), len(split.test), split.task
+    (32, 8, 'binary')
+
+    Args:
+        table: The rows; or a Snapshot of them.
+        target: The column to predict.
+        by_time: Column of times; or a date column and an hour column.
+        by_group: Column of groups; rows without one are a group of their own.
+        validation: Share of rows to choose by, 0 (none) to 1.
+        test: Share of rows to judge by, above 0.
+        gap: Time left out before validation and test, for example ``"1d"``: as long as it takes
+            to learn the target.
+        drop: Columns that are no features; they stay in the parts' tables.
+        seed: Same seed, same parts.
+        stratify: Column to share out evenly in a random split; by default the target's classes.
+        task: What to predict, where the values do not say it (see ``guess_task``).
+
+    Raises:
+        NotFoundError: If a column does not exist.
+        ParameterError: If a gap is given without a time.
+        DataError: If the target has one value, or there are too few rows, times or groups.
+        LeakageError: If the parts share rows, groups or times.
+    """
+    import numpy as np
+
+    require_shares(validation, test)
+    _require_time_for_gap(gap, by_time)
+    frame, digest = frame_of(table)
+    plan = _Plan(target, by_time, by_group, tuple(drop), seed, task)
+    check_columns(frame, plan.columns + ([stratify] if stratify else []))
+    usable, findings = usable_rows(frame, target, by_time)
+    kept = frame[usable]
+    require_variety(kept[target], kept[target].n_unique())
+    parts = _assign(kept, plan, (validation, test), parse_duration(gap or 0), stratify)
+    left_out = int((parts == assignment.OUT).sum())
+    findings += _note_left_out(left_out, len(usable), by_group if by_time else None, gap)
+    rows = {
+        name: usable[np.flatnonzero(parts == part)]
+        for name, part in (("train", 0), ("validation", 1), ("test", 2))
+        if name != "validation" or validation
+    }
+    return _build(frame, digest, rows, plan, findings, allow_overlap=None)
+
+
+def split_rows(
+    table: "pl.DataFrame | Snapshot",
+    *,
+    target: str,
+    train: Sequence[int],
+    test: Sequence[int],
+    validation: Sequence[int] = (),
+    by_time: TimeColumn | None = None,
+    by_group: str | None = None,
+    drop: Sequence[str] = (),
+    task: Task | None = None,
+    allow_overlap: str | None = None,
+) -> Split:
+    """Make a Split of parts that someone else has chosen, with the same checks.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"size": [1.5, 2.5, 3.5, 4.5], "price": [2.0, 3.0, 4.0, 5.5]})
+    >>> len(split_rows(table, target="price", train=[0, 1, 2], test=[3]).train)
+    3
+
+    Args:
+        table: The rows; or a Snapshot of them.
+        target: The column to predict.
+        train: Positions of the training rows.
+        test: Positions of the test rows.
+        validation: Positions of the validation rows.
+        by_time: Column by which later parts must be newer.
+        by_group: Column whose values must not be in two parts.
+        drop: Columns that are no features.
+        task: What to predict, where the values do not say it.
+        allow_overlap: Why an overlap of rows, groups or times is right here; it is kept on record.
+
+    Raises:
+        NotFoundError: If a column does not exist.
+        DataError: If a part is empty, or the target has one value.
+        LeakageError: If the parts share rows, groups or times, and no reason was given.
+    """
+    import numpy as np
+
+    frame, digest = frame_of(table)
+    plan = _Plan(target, by_time, by_group, tuple(drop), 0, task)
+    check_columns(frame, plan.columns)
+    usable, findings = usable_rows(frame, target, by_time)
+    given = {"train": train, "validation": validation, "test": test}
+    rows = {}
+    for name, positions in given.items():
+        chosen = np.sort(np.asarray(positions, dtype=np.int64))
+        _require_positions(name, chosen, frame.height)
+        if name != "validation" or len(chosen):
+            rows[name] = chosen[np.isin(chosen, usable)]
+    return _build(frame, digest, rows, plan, findings, allow_overlap=allow_overlap)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What the parts are made for, whoever chose them."""
+
+    target: str
+    by_time: TimeColumn | None
+    by_group: str | None
+    drop: tuple[str, ...]
+    seed: int
+    task: Task | None
+
+    @property
+    def columns(self) -> list[str]:
+        group = [self.by_group] if self.by_group else []
+        return [self.target, *time_columns(self.by_time), *group, *self.drop]
+
+
+def _build(
+    frame: "pl.DataFrame",
+    digest: str,
+    rows: "dict[str, Rows]",
+    plan: _Plan,
+    findings: list[Finding],
+    *,
+    allow_overlap: str | None,
+) -> Split:
+    import numpy as np
+
+    together = np.sort(np.concatenate(list(rows.values())))
+    target = frame[plan.target][together]
+    require_variety(target, target.n_unique() if len(target) else 0)
+    task = plan.task or guess_task(target)
+    require_parts(rows, frame[plan.target], task)
+    features = [n for n in frame.columns if n != plan.target and n not in plan.drop]
+    split = Split(
+        train_rows=rows["train"],
+        validation_rows=rows.get("validation", np.empty(0, dtype=np.int64)),
+        test_rows=rows["test"],
+        schema=infer_schema(frame[rows["train"]].select(features)),
+        target=plan.target,
+        task=task,
+        classes=classes_of(target, task),
+        by_time=plan.by_time,
+        by_group=plan.by_group,
+        seed=plan.seed,
+        findings=(),
+        leakage=(),
+        table_digest=digest,
+        _load_table=lambda: frame,
+    )
+    overlaps = check_overlap(split)
+    if allow_overlap:
+        overlaps = [_allowed(finding, allow_overlap) for finding in overlaps]
+    require_no_overlap(overlaps)
+    return split.with_findings(
+        [*findings, *overlaps, *note_times(split)], leakage=check_leakage(split)
+    )
+
+
+def _assign(
+    kept: "pl.DataFrame",
+    plan: _Plan,
+    shares: tuple[float, float],
+    gap: timedelta,
+    stratify: str | None,
+) -> "np.ndarray[Any, Any]":
+    times, groups = None, None
+    if plan.by_time is not None:
+        times = moments_of(kept, plan.by_time).to_physical().to_numpy()
+    if plan.by_group is not None:
+        groups = codes_of(kept[plan.by_group])
+    if times is not None and groups is not None:
+        return assignment.by_both(groups, times, *shares, gap, plan.seed)
+    if times is not None:
+        return assignment.by_time(times, *shares, gap)
+    if groups is not None:
+        return assignment.by_group(groups, *shares, plan.seed)
+    task = plan.task or guess_task(kept[plan.target])
+    column = stratify or (None if task == "regression" else plan.target)
+    strata = None if column is None else codes_of(kept[column])
+    return assignment.by_chance(kept.height, *shares, plan.seed, strata)
+
+
+def codes_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
+    """Number the distinct values (a missing one too) in their order of first appearance."""
+    import numpy as np
+    import polars as pl
+
+    values = series.cast(pl.String) if series.dtype in (pl.Categorical, pl.Enum) else series
+    frame = pl.DataFrame({"value": values})
+    distinct = frame.unique(maintain_order=True).with_row_index("code")
+    joined = frame.join(distinct, on="value", how="left", nulls_equal=True, maintain_order="left")
+    return joined["code"].to_numpy().astype(np.int64)
+
+
+def _note_left_out(
+    lost: int, rows: int, group: str | None, gap: str | timedelta | None
+) -> list[Finding]:
+    if not lost:
+        return []
+    reasons = [
+        *([f"within {gap} before a later part"] if gap else []),
+        *([f"of a '{group}' that is in another part"] if group else []),
+    ]
+    text = f"{lost:,} of {rows:,} rows were left out: {' or '.join(reasons)}."
+    return [Finding("warn" if lost > rows / 4 else "info", "left_out", group or "", text)]
+
+
+def _allowed(finding: Finding, reason: str) -> Finding:
+    return Finding("warn", finding.rule, finding.column, f"{finding.message} Allowed: {reason}")
+
+
+def _require_time_for_gap(gap: str | timedelta | None, by_time: TimeColumn | None) -> None:
+    if gap and by_time is None:
+        raise ParameterError(
+            what=f"gap={str(gap)!r} was given without by_time.",
+            why="A gap is time between the parts.",
+            fix='Name the time column: by_time="…".',
+        )
+
+
+def _require_positions(name: str, rows: "Rows", height: int) -> None:
+    if len(rows) and (rows[0] < 0 or rows[-1] >= height):
+        raise ParameterError(
+            what=f"{name}= names row {rows[0] if rows[0] < 0 else rows[-1]} of {height} rows.",
+            fix=f"Give positions from 0 to {height - 1}.",
+        )

@@ -1,0 +1,231 @@
+"""Digests of tables: of the rows in order, and of the rows as a multiset, free of their order.
+
+Both depend on column names, types and values only: not on Parquet bytes, chunks, or polars' own hash.
+
+ordered     SHA-256 over schema, then each column's values (nulls as a bit mask beside them)
+order-free  SHA-256 over schema, the number of rows and S = sum over rows r of h(r) mod 2^128
+
+h(r) = (a(r), b(r)) are two 64-bit hashes of the row, made by chaining the columns' values through
+the finaliser of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195), with different
+constants. A sum (not XOR) keeps count of equal rows. It tells accidents apart, not forgeries: that
+is what the ordered digest is for.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from penstock.core import digest_bytes, digest_json
+from penstock.data._dtypes import dtype_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+    Words: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
+
+_SLICE = 1 << 18
+_WORD = 8
+_MAX_WORDS = 32
+_SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
+_NULL = 0x5851F42D4C957F2D
+
+
+def digest_table(table: "pl.DataFrame") -> str:
+    """Digest a table's rows in their order.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"a": [1, 2]})
+    >>> digest_table(table) == digest_table(table.reverse())
+    False
+    """
+    state = hashlib.sha256(_schema_bytes(table))
+    for series in table.iter_columns():
+        for start in range(0, table.height, _SLICE):
+            for block in _blocks(_plain(series.slice(start, _SLICE))):
+                state.update(block)
+    return "sha256:" + state.hexdigest()
+
+
+def digest_rows(table: "pl.DataFrame") -> str:
+    """Digest a table's rows as a multiset: their order does not count, how often each comes does.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"a": [1, 2]})
+    >>> digest_rows(table) == digest_rows(table.reverse())
+    True
+    >>> digest_rows(table) == digest_rows(pl.concat([table, table]))
+    False
+    """
+    total = 0
+    for start in range(0, table.height, _SLICE):
+        first, second = hash_rows(table.slice(start, _SLICE))
+        total += (_sum(first) << 64) + _sum(second)
+    content = (total % (1 << 128)).to_bytes(16, "little")
+    return digest_bytes(_schema_bytes(table), b"%d:" % table.height, content)
+
+
+def hash_rows(table: "pl.DataFrame") -> tuple["Words", "Words"]:
+    """Hash every row to 2 x 64 bits, the same in every process and version.
+
+    Returns:
+        Two arrays of shape (rows,).
+    """
+    import numpy as np
+
+    first = np.full(table.height, _SEEDS[0], dtype=np.uint64)
+    second = np.full(table.height, _SEEDS[1], dtype=np.uint64)
+    for series in table.iter_columns():
+        words = _value_hashes(_plain(series))
+        first = _chain(first, words[0], 0)
+        second = _chain(second, words[1], 1)
+    return first, second
+
+
+def column_hashes(table: "pl.DataFrame") -> "list[Words]":
+    """Hash every value to 64 bits: one array of shape (rows,) for each column."""
+    return [_value_hashes(_plain(series))[0] for series in table.iter_columns()]
+
+
+def combine_hashes(columns: "Sequence[Words]") -> "Words":
+    """Hash rows from the hashes of their values: equal rows get equal numbers."""
+    import numpy as np
+
+    rows = np.full(len(columns[0]), _SEEDS[0], dtype=np.uint64)
+    for column in columns:
+        rows = _chain(rows, column, 0)
+    return rows
+
+
+def _chain(rows: "Words", words: "Words", lane: int) -> "Words":
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        return _mix(rows * np.uint64(_SEEDS[1 - lane]) + words, lane)
+
+
+def _schema_bytes(table: "pl.DataFrame") -> bytes:
+    names = [[name, dtype_name(dtype)] for name, dtype in table.schema.items()]
+    return digest_json(names).encode()
+
+
+def _plain(series: "pl.Series") -> "pl.Series":
+    """Turn a column into one of numbers, booleans or binary, nulls kept."""
+    import polars as pl
+
+    dtype = series.dtype
+    if dtype in (pl.Date, pl.Datetime, pl.Duration, pl.Time):
+        return series.to_physical()
+    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Decimal):
+        return series.cast(pl.String).cast(pl.Binary)
+    if dtype == pl.Null:
+        return series.cast(pl.Int8)
+    if dtype.is_nested() or dtype == pl.Object:
+        texts = [None if value is None else repr(value).encode() for value in series.to_list()]
+        return pl.Series(series.name, texts, dtype=pl.Binary)
+    return series
+
+
+def _blocks(values: "pl.Series") -> Iterator[Any]:
+    import numpy as np
+    import polars as pl
+
+    yield np.packbits(values.is_null().to_numpy())
+    if values.dtype == pl.Binary:
+        filled = values.fill_null(b"")
+        yield filled.bin.size("b").to_numpy().astype("<u4")
+        yield b"".join(filled.to_list())
+    else:
+        yield np.ascontiguousarray(_numbers(values))
+
+
+def _numbers(values: "pl.Series") -> Any:
+    """Give values as a little-endian array in which nulls are 0 and there is one NaN."""
+    import numpy as np
+
+    if values.dtype.is_float():
+        array = values.fill_null(0.0).to_numpy()
+        nans = np.isnan(array)
+        return np.where(nans, array.dtype.type(np.nan), array) if nans.any() else array
+    if not values.dtype.is_integer():
+        return values.fill_null(value=False).to_numpy().astype(np.uint8)
+    return values.fill_null(0).to_numpy()
+
+
+def _value_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
+    import numpy as np
+    import polars as pl
+
+    if values.dtype == pl.Binary:
+        hashes = _binary_hashes(values.fill_null(b""))
+    else:
+        words = _words(_numbers(values))
+        hashes = _mix(words, 0), _mix(words, 1)
+    if not values.null_count():
+        return hashes
+    nulls = values.is_null().to_numpy()
+    null = np.uint64(_NULL)
+    return np.where(nulls, null, hashes[0]), np.where(nulls, null, hashes[1])
+
+
+def _words(array: Any) -> "Words":
+    import numpy as np
+
+    if array.dtype.itemsize > _WORD:  # 128-bit integers
+        raise TypeError(array.dtype)
+    if array.dtype.kind == "f":
+        return array.astype(np.float64).view(np.uint64)  # type: ignore[no-any-return]
+    return (
+        array.astype(np.int64).view(np.uint64)
+        if array.dtype.kind == "i"
+        else array.astype(np.uint64)
+    )  # type: ignore[no-any-return]
+
+
+def _binary_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
+    """Hash byte strings 8 bytes at a time, for all rows at once; very long ones one by one."""
+    import numpy as np
+    import polars as pl
+
+    sizes = values.bin.size("b").to_numpy()
+    lanes = [_mix(sizes.astype(np.uint64), lane) for lane in (0, 1)]
+    todo = np.flatnonzero(sizes)
+    frame = pl.DataFrame({"value": values})
+    for position in range(_MAX_WORDS):
+        todo = todo[sizes[todo] > position * _WORD]
+        if not len(todo):
+            return lanes[0], lanes[1]
+        part = frame if len(todo) == len(values) else frame[todo]
+        words = _word_at(part, position)
+        for lane in (0, 1):
+            lanes[lane][todo] = _mix(lanes[lane][todo] * np.uint64(_SEEDS[lane]) + words, lane)
+    for row in todo[sizes[todo] > _MAX_WORDS * _WORD]:
+        whole = hashlib.blake2b(values[int(row)], digest_size=16).digest()
+        lanes[0][row], lanes[1][row] = np.frombuffer(whole, dtype="<u8")
+    return lanes[0], lanes[1]
+
+
+def _word_at(frame: "pl.DataFrame", position: int) -> "Words":
+    import polars as pl
+
+    piece = pl.col("value").bin.slice(position * _WORD, _WORD) + pl.lit(bytes(_WORD))
+    word = piece.bin.slice(0, _WORD).bin.reinterpret(dtype=pl.UInt64, endianness="little")
+    return frame.select(word).to_series().to_numpy()
+
+
+def _mix(words: "Words", lane: int) -> "Words":
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        mixed = words + np.uint64(_SEEDS[lane])
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return mixed ^ (mixed >> np.uint64(31))
+
+
+def _sum(words: "Words") -> int:
+    """Add without losing the carry."""
+    import numpy as np
+
+    low = int((words & np.uint64(0xFFFFFFFF)).sum(dtype=np.uint64))
+    return low + (int((words >> np.uint64(32)).sum(dtype=np.uint64)) << 32)

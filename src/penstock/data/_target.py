@@ -1,0 +1,95 @@
+"""What a target asks for: two classes, several classes or a number; apart because encoders ask too."""
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from penstock.core import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Task: TypeAlias = Literal["binary", "multiclass", "regression"]
+
+_CODES = 20
+"""Integers with at most this many values, without gaps, are codes of classes."""
+
+_MAX_CLASSES = 1_000
+
+
+def guess_task(target: "pl.Series") -> Task:
+    """Guess from the values what is to be predicted.
+
+    Booleans, texts and two different numbers are classes; integers from 0 or 1 upwards without a
+    gap, at most 20 of them, too; everything else is a number.
+
+    >>> import polars as pl
+    >>> guess_task(pl.Series(["no", "yes"])), guess_task(pl.Series([1, 2, 3]))
+    ('binary', 'multiclass')
+    >>> guess_task(pl.Series([16, 40, 32]))
+    'regression'
+
+    Raises:
+        DataError: If the target cannot be predicted: dates, lists, or one value only.
+    """
+    import polars as pl
+
+    values = target.drop_nulls()
+    if not target.dtype.is_numeric() and target.dtype not in (
+        pl.Boolean,
+        pl.String,
+        pl.Categorical,
+        pl.Enum,
+    ):
+        raise DataError(
+            what=f"The target {target.name!r} is {target.dtype}.",
+            why="A model predicts classes (text, boolean, integer) or numbers.",
+            fix="Make a column of one of these types from it first.",
+        )
+    distinct = values.n_unique() if len(values) else 0
+    require_variety(target, distinct)
+    if distinct == 2:  # noqa: PLR2004 - two classes
+        return "binary"
+    if target.dtype.is_integer():
+        low, high = values.min(), values.max()
+        dense = low in {0, 1} and distinct <= _CODES and high - low + 1 == distinct  # type: ignore[operator]
+        return "multiclass" if dense and distinct * 2 <= len(values) + 1 else "regression"
+    if target.dtype.is_numeric():
+        return "regression"
+    if distinct > _MAX_CLASSES or (distinct == len(values) and distinct > _CODES):
+        raise DataError(
+            what=f"The target {target.name!r} has {distinct:,} different texts in {len(values):,} rows.",
+            why="Such a column names rows rather than classes.",
+            fix="Choose another target, or turn it into a number first.",
+        )
+    return "multiclass"
+
+
+def require_variety(target: "pl.Series", distinct: int) -> None:
+    """Make sure there is something to tell apart.
+
+    Raises:
+        DataError: If the target has one value, or none.
+    """
+    if distinct > 1:
+        return
+    values = target.drop_nulls()
+    found = f"one value, {values[0]!r}, in {len(values):,} rows" if len(values) else "no values"
+    raise DataError(
+        what=f"The target {target.name!r} has {found}.",
+        why="A model has nothing to tell apart.",
+        fix="Choose another target, or rows in which it varies (a wider since and cutoff).",
+        target=target.name,
+    )
+
+
+def classes_of(target: "pl.Series", task: Task) -> tuple[Any, ...]:
+    """List the classes in sorted order; empty for regression."""
+    if task == "regression":
+        return ()
+    return tuple(_sortable(target.drop_nulls()).unique().sort().to_list())
+
+
+def _sortable(target: "pl.Series") -> "pl.Series":
+    import polars as pl
+
+    # Categories sort by their codes otherwise, which depend on the rows' order.
+    return target.cast(pl.String) if target.dtype in (pl.Categorical, pl.Enum) else target

@@ -1,0 +1,230 @@
+"""Columns of times: which texts and numbers are dates or times, and how they are read."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Numbers below this are counters or small codes, not seconds since 1970 (it is March 1973).
+_FIRST_SECOND = 1e8
+_EPOCHS = (("s", 1e11, 1_000_000), ("ms", 1e14, 1_000), ("us", 1e17, 1), ("ns", 1e20, 0.001))
+_ISO_DATE = r"^\d{4}-\d{1,2}-\d{1,2}$"
+_ISO_TIME = (
+    r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?$"
+)
+_OFFSET = r"(Z|UTC|[+-]\d{2}:?\d{2})$"
+_GUESSES = (
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%Y%m%dT%H%M%S",
+)
+
+
+def read_iso(texts: "pl.Series") -> "pl.Series | None":
+    """Read texts as ISO dates or datetimes; None if one of them is neither.
+
+    With an offset or Z the result is in UTC; without, it is naive.
+
+    >>> import polars as pl
+    >>> read_iso(pl.Series(["2013-01-01T06:00Z", None])).to_list()[0].isoformat()
+    '2013-01-01T06:00:00+00:00'
+    """
+    import polars as pl
+
+    given = texts.drop_nulls()
+    # The first value says no for nearly every text column, at no cost.
+    if not len(given) or not _all_match(given.head(1), f"{_ISO_DATE}|{_ISO_TIME}"):
+        return None
+    if _all_match(given, _ISO_DATE):
+        return _whole(texts, texts.str.to_date("%Y-%m-%d", strict=False))
+    if not _all_match(given, f"{_ISO_DATE}|{_ISO_TIME}"):
+        return None
+    offsets = given.str.contains(_OFFSET)
+    if offsets.any() and not offsets.all():
+        return None
+    plain = (
+        texts.str.replace(" ", "T", literal=True)
+        .str.replace(r"\s*(Z|UTC)$", "+0000")
+        .str.replace(r"([+-]\d{2}):(\d{2})$", "$1$2")
+        .str.replace(",", ".", literal=True)
+        .str.replace(r"^([\d-]+)($|[+-]\d{4}$)", "${1}T00:00:00${2}")
+        .str.replace(r"(T\d{1,2}:\d{2})($|[+-]\d{4}$)", "${1}:00${2}")
+    )
+    form = "%Y-%m-%dT%H:%M:%S%.f" + ("%z" if offsets.all() else "")
+    return _whole(
+        texts,
+        plain.str.to_datetime(form, time_unit="us", strict=False).cast(
+            pl.Datetime("us", "UTC" if offsets.all() else None)
+        ),
+    )
+
+
+def read_times(series: "pl.Series", time_format: str | None = None) -> "pl.Series":
+    """Read a column as dates or datetimes.
+
+    Understood: dates and datetimes as they are; ISO texts; numbers (also as text) that count
+    seconds, milliseconds, microseconds or nanoseconds since 1970, or are written YYYYMMDD; any
+    other text with a format.
+
+    >>> import polars as pl
+    >>> read_times(pl.Series("t", [1400269500])).to_list()[0].isoformat()
+    '2014-05-16T19:45:00+00:00'
+
+    Args:
+        series: The column; a missing value stays missing.
+        time_format: How texts are written, in strftime codes.
+
+    Raises:
+        DataError: If a value cannot be read.
+    """
+    import polars as pl
+
+    if series.dtype in (pl.Date, pl.Datetime):
+        return series
+    if series.dtype == pl.Null:
+        return series.cast(pl.Datetime("us"))
+    if series.dtype.is_numeric() and time_format is None:
+        return _read_epoch(series)
+    texts = series.cast(pl.String)
+    if time_format is not None:
+        return _read_format(texts, time_format)
+    times = read_iso(texts)
+    if times is not None:
+        return times
+    numbers = texts.cast(pl.Float64, strict=False)
+    if numbers.null_count() == texts.null_count():
+        whole = texts.cast(pl.Int64, strict=False)
+        exact = whole.null_count() == texts.null_count()
+        return _read_epoch(whole if exact else numbers)
+    raise _not_a_time(texts)
+
+
+def guess_time_format(texts: "pl.Series") -> str | None:
+    """Guess how texts are written, in strftime codes; None if nothing, or more than one way, fits.
+
+    >>> import polars as pl
+    >>> guess_time_format(pl.Series(["31.12.2015", "01.01.2016"]))
+    '%d.%m.%Y'
+    >>> guess_time_format(pl.Series(["01/02/2015"])) is None
+    True
+    """
+    import polars as pl
+
+    given = texts.drop_nulls()
+    if given.dtype != pl.String or not len(given):
+        return None
+    fits = [form for form in _GUESSES if _fits(given.head(1), form) and _fits(given, form)]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _read_epoch(series: "pl.Series") -> "pl.Series":
+    import polars as pl
+
+    given = series.drop_nulls()
+    if not len(given):
+        return series.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
+    days = _read_compact_dates(series)
+    if days is not None:
+        return days
+    middle = given.abs().median()
+    size = float(middle) if isinstance(middle, int | float) else 0.0
+    for _, limit, factor in _EPOCHS:
+        if _FIRST_SECOND <= size < limit:
+            micro = series * factor if factor >= 1 else series // 1000
+            return micro.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
+    raise DataError(
+        what=f"Column {series.name!r} holds numbers from {given.min()} to {given.max()}.",
+        why="They are neither seconds nor milliseconds since 1970, nor dates like 20160630.",
+        fix="Name another time column, or say how it is written with time_format=.",
+        column=series.name,
+    )
+
+
+def _read_compact_dates(series: "pl.Series") -> "pl.Series | None":
+    import polars as pl
+
+    if (
+        not series.dtype.is_integer()
+        or not series.drop_nulls().is_between(19_000_101, 21_001_231).all()
+    ):
+        return None
+    return _whole(series, series.cast(pl.String).str.to_date("%Y%m%d", strict=False))
+
+
+def _read_format(texts: "pl.Series", form: str) -> "pl.Series":
+    times = _parse(texts, form)
+    if times is None or times.null_count() > texts.null_count():
+        bad = texts if times is None else texts.filter(times.is_null() & texts.is_not_null())
+        raise DataError(
+            what=f"Column {texts.name!r} holds {_examples(bad)}, not written as {form!r}.",
+            why="A row whose time is unknown cannot be placed before or after the cutoff.",
+            fix=_format_hint(texts),
+            column=texts.name,
+        )
+    return times
+
+
+def _parse(texts: "pl.Series", form: str) -> "pl.Series | None":
+    import polars as pl
+
+    clock = any(code in form for code in ("%H", "%I", "%M", "%S", "%T", "%R", "%s"))
+    try:
+        if not clock:
+            return texts.str.to_date(form, strict=False)
+        times = texts.str.to_datetime(form, time_unit="us", strict=False)
+        return times.cast(pl.Datetime("us", "UTC")) if "%z" in form else times
+    except pl.exceptions.PolarsError:
+        return None
+
+
+def _fits(texts: "pl.Series", form: str) -> bool:
+    times = _parse(texts, form)
+    return times is not None and times.null_count() == texts.null_count()
+
+
+def _not_a_time(texts: "pl.Series") -> DataError:
+    odd = texts.filter(~texts.str.contains(f"{_ISO_DATE}|{_ISO_TIME}") & texts.is_not_null())
+    return DataError(
+        what=f"Column {texts.name!r} holds {_examples(odd if len(odd) else texts)}, which is no time.",
+        why="Times are ISO (2016-06-30, 2016-06-30T12:00:00Z) or seconds since 1970.",
+        fix=_format_hint(texts),
+        column=texts.name,
+    )
+
+
+def _format_hint(texts: "pl.Series") -> str:
+    guess = guess_time_format(texts)
+    return (
+        f"Give time_format={guess!r}."
+        if guess
+        else 'Say how it is written, for example time_format="%d/%m/%Y %H:%M".'
+    )
+
+
+def _examples(texts: "pl.Series") -> str:
+    return " or ".join(repr(text[:40]) for text in texts.drop_nulls().head(2).to_list())
+
+
+def _whole(source: "pl.Series", read: "pl.Series") -> "pl.Series | None":
+    return read if read.null_count() == source.null_count() else None
+
+
+def _all_match(texts: "pl.Series", pattern: str) -> bool:
+    return bool(texts.str.contains(pattern).all())

@@ -1,0 +1,252 @@
+"""FileSource: rows from a CSV, Parquet or JSON-lines file, a folder of them, or a glob."""
+
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from penstock.core import (
+    DataError,
+    NotFoundError,
+    SchemaError,
+    did_you_mean,
+    digest_file,
+    find_project,
+)
+from penstock.data._finding import Finding
+from penstock.data._moments import (
+    Moment,
+    TimeColumn,
+    as_moments,
+    moments_of,
+    read_iso,
+    read_times,
+    time_columns,
+    time_name,
+    to_moment,
+)
+from penstock.data.sources._csv import CsvForm, read_bytes, read_csv, type_columns
+from penstock.data.sources._protocol import Reading
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MISSING = ("", "NA", "N/A", "?", "null", "NULL", "nan", "NaN")
+"""Texts that mean "no value" in a CSV file."""
+
+@dataclass(frozen=True)
+class FileSource:
+    """Rows from a file, from all files of a folder, or from a glob, in the order of their names.
+
+    >>> source = FileSource("trips/*.csv", time="started_at")
+    >>> source.name, source.time
+    ('trips', 'started_at')
+
+    A relative path is looked for in the folder of PENSTOCK_PROJECT if that is set, else in the
+    working folder, beside the file that made the source, and in the project's folder.
+
+    Args:
+        path: File, folder or glob. ``.gz`` may follow the format's ending.
+        name: Name in lineage; by default from the path.
+        time: Column that says when a row happened, or a date column and an hour column.
+        time_format: How that column is written, in strftime codes, if neither ISO nor epoch.
+        format: ``csv``, ``parquet`` or ``json`` (one object a line); by default from the ending.
+        columns: Column names, if the file has no header (or to replace it).
+        has_header: Whether the first CSV line holds names.
+        missing: CSV texts that mean "no value".
+        separator: CSV separator; by default the most frequent of ``, ; tab |`` in the first line.
+    """
+
+    path: str | os.PathLike[str]
+    name: str = field(default="", kw_only=True)
+    time: TimeColumn | None = field(default=None, kw_only=True)
+    time_format: str | None = field(default=None, kw_only=True)
+    format: Format | None = field(default=None, kw_only=True)
+    columns: Sequence[str] | None = field(default=None, kw_only=True)
+    has_header: bool = field(default=True, kw_only=True)
+    missing: Sequence[str] = field(default=MISSING, kw_only=True)
+    separator: str | None = field(default=None, kw_only=True)
+    _home: Path | None = field(default=None, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = Path(self.path).as_posix()
+        settle = {
+            "path": text,
+            "name": self.name or _name_from(text),
+            "columns": None if self.columns is None else tuple(self.columns),
+            "has_header": self.has_header and self.columns is None,
+            "missing": tuple(self.missing),
+            "time": self.time
+            if self.time is None or isinstance(self.time, str)
+            else tuple(self.time),
+            "_home": _caller_folder(),
+        }
+        for key, value in settle.items():
+            object.__setattr__(self, key, value)
+        _require_settings(self)
+
+    def describe(self) -> dict[str, Any]:
+        """Say what the source is, as plain JSON, without the files' state."""
+        return {
+            "type": "FileSource",
+            "name": self.name,
+            "path": str(self.path),
+            "time": list(self.time) if isinstance(self.time, tuple) else self.time,
+            "time_format": self.time_format,
+            "format": self.format,
+            "columns": None if self.columns is None else list(self.columns),
+            "has_header": self.has_header,
+            "missing": list(self.missing),
+            "separator": self.separator,
+        }
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Give the files' state: what the source is, and the SHA-256 of each file by name.
+
+        Raises:
+            NotFoundError: If there is no such file.
+        """
+        files = self._find_files()
+        root = files[0].parent
+        return {
+            **self.describe(),
+            "files": {os.path.relpath(file, root): digest_file(file) for file in files},
+        }
+
+    def read(self, since: Moment | None = None, cutoff: Moment | None = None) -> "pl.DataFrame":
+        """Read the rows with ``since <= time < cutoff``.
+
+        Raises:
+            NotFoundError: If the file or the time column does not exist.
+            DataError: If a file cannot be read, or no row is left.
+        """
+        return self.read_noted(since, cutoff).table
+
+    def read_noted(self, since: Moment | None = None, cutoff: Moment | None = None) -> Reading:
+        """Read like ``read``, with findings about names, types and rows without a time."""
+        window = _Window.of(self, since, cutoff)
+        files = self._find_files()
+        readers: dict[str, Callable[[list[Path], _Window], Reading]] = {
+            "csv": self._read_csv,
+            "parquet": self._read_parquet,
+            "json": self._read_json,
+        }
+        reading = readers[self._format_of(files)](files, window)
+        if not reading.table.height:
+            raise DataError(
+                what=f"{self.path} has no rows.",
+                why="There is nothing to learn from.",
+                fix="Give a file with rows.",
+                path=self.path,
+            )
+        return reading
+
+    def _read_csv(self, files: list[Path], window: "_Window") -> Reading:
+        import polars as pl
+
+        form = CsvForm(self.separator, self.has_header, self.columns, self.missing)  # type: ignore[arg-type] - settled in __post_init__
+        parts = [read_csv(file, form) for file in files]
+        _require_same_columns(
+            [(file, part.columns) for file, (part, _) in zip(files, parts, strict=True)]
+        )
+        table, findings = window.keep(pl.concat([part for part, _ in parts]))
+        typed, notes = type_columns(table)
+        return Reading(typed, (*parts[0][1], *findings, *notes))
+
+    def _read_json(self, files: list[Path], window: "_Window") -> Reading:
+        import polars as pl
+
+        parts = [part for part in map(_read_json_file, files) if part.width]
+        if not parts:
+            return Reading(pl.DataFrame())
+        table = pl.concat(parts, how="diagonal_relaxed")
+        table, findings = window.keep(table)
+        return Reading(_read_iso_columns(table), findings)
+
+    def _read_parquet(self, files: list[Path], window: "_Window") -> Reading:
+        import polars as pl
+
+        try:
+            scans = [pl.scan_parquet(file, glob=False) for file in files]
+            schemas = [scan.collect_schema() for scan in scans]
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise DataError(
+                what=f"{self.path} is not Parquet: {str(error).splitlines()[0]}",
+                fix="Give format= if the ending misleads.",
+                path=self.path,
+            ) from error
+        _require_same_columns([(f, s.names()) for f, s in zip(files, schemas, strict=True)])
+        _require_same_types(files, schemas)
+        table, findings = window.keep_lazily(pl.concat(scans), schemas[0])
+        return Reading(table, findings)
+
+    def _find_files(self) -> list[Path]:
+        for base in self._bases():
+            found = _expand(base / str(self.path))
+            if found:
+                return found
+        raise _no_file(str(self.path), self._bases())
+
+    def _bases(self) -> list[Path]:
+        project = os.environ.get("PENSTOCK_PROJECT")
+        if project:
+            return [Path(project)]
+        folders = [Path.cwd(), *([self._home] if self._home else []), find_project()]
+        return list(dict.fromkeys(folders))
+
+    def _format_of(self, files: list[Path]) -> str:
+        if self.format:
+            return self.format
+        formats = {_format_by_name(file) for file in files}
+        if len(formats) == 1 and None not in formats:
+            return str(formats.pop())
+        endings = ", ".join(sorted({file.suffix or file.name for file in files})[:5])
+        raise DataError(
+            what=f"The format of {self.path} cannot be told from its ending ({endings}).",
+            fix='Give format="csv", "parquet" or "json", or a glob such as "folder/*.csv".',
+            path=self.path,
+        )
+
+
+def _require_settings(source: FileSource) -> None:
+    if source.format is not None and source.format not in _FORMATS.values():
+        raise DataError(
+            what=f"format={source.format!r} is not known.",
+            fix=did_you_mean(str(source.format), _FORMATS.values()),
+        )
+    pair = source.time
+    if isinstance(pair, tuple) and len(pair) != 2:  # noqa: PLR2004 - a date and an hour
+        raise DataError(
+            what=f"time={pair!r} names {len(pair)} columns.",
+            fix='Name one column, or a date column and an hour column: time=("day", "hour").',
+        )
+
+
+def _read_json_file(file: Path) -> "pl.DataFrame":
+    import polars as pl
+
+    content = read_bytes(file)
+    if not content.strip():
+        return pl.DataFrame()
+    try:
+        if content.lstrip().startswith(b"["):
+            return pl.read_json(io.BytesIO(content), infer_schema_length=None)
+        return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            what=f"{file.name} is not JSON lines: {str(error).splitlines()[0]}",
+            fix='Write one object a line: {"a": 1, "b": "x"}.',
+            path=file,
+        ) from error
+
+
+def _read_iso_columns(table: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    texts = [series for series in table.iter_columns() if series.dtype == pl.String]
+    times = [read_iso(series) for series in texts]
+    return table.with_columns([series for series in times if series is not None])

@@ -1,0 +1,374 @@
+"""The story of `penstock demo`: one payments model, from its first rows to a proven second version.
+
+It uses the public API and the real server in a process of its own; only the payments are simulated.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import penstock as ps
+from penstock.core import StepError, now, short
+from penstock.demo._narrator import Narrator
+from penstock.demo._stream import (
+    LABEL_DELAY_DAYS,
+    LIVE_DAYS,
+    SHIFT_DAY,
+    START,
+    TRAINING_DAYS,
+    Day,
+    simulate_day,
+)
+from penstock.execution import LineReporter, PipelineResult, QuietReporter
+from penstock.serving import RolloutRules
+
+MODEL = "payments"
+_LIVE_ROWS = 60  # requests per simulated day: a sample of the day's payments
+_WINDOW_DAYS = 4  # drift is looked for over the last days
+_READY_S = 30.0
+
+
+@dataclass
+class _Loop:
+    """What the story carries along.
+
+    Args:
+        folder: The demo's project folder.
+        store: Its store.
+        url: Where the model server answers.
+        client: The HTTP client that plays the payment system.
+        say: Who tells the story.
+        marks: When each simulated day began on the real clock.
+        waiting: Fraud labels by day that are not known yet, by prediction id.
+        sent: Last prediction id.
+    """
+
+    folder: Path
+    store: ps.Store
+    url: str
+    client: Any
+    say: Narrator
+    marks: dict[int, datetime] = field(default_factory=dict)
+    waiting: dict[int, dict[str, bool]] = field(default_factory=dict)
+    sent: str = ""
+
+
+def run_demo(folder: Path, *, once: bool = False, port: int = 4270) -> None:
+    """Tell the whole loop, then serve the UI until interrupted.
+
+    Args:
+        folder: Where the demo keeps its files; emptied first if it is an earlier demo's.
+        once: End after the story instead of serving the UI.
+        port: Port of the UI.
+
+    Raises:
+        ParameterError: If the folder holds something else.
+        StepError: If a step of the demo's pipeline fails.
+    """
+    say = Narrator()
+    _prepare(folder)
+    store = ps.open_store(f"sqlite:///{folder.resolve() / '.penstock' / 'penstock.db'}")
+    with _working_in(folder):
+        _tell(store, say)
+        say.summary()
+    if once:
+        return
+    _serve_ui(store, folder, port, say)
+
+
+def _tell(store: ps.Store, say: Narrator) -> None:
+    import httpx
+
+    with say.chapter(f"{TRAINING_DAYS} days of payments become version 1"):
+        write_days(Path(MODEL), range(TRAINING_DAYS))
+        first = _train(store, TRAINING_DAYS, say)
+        promoted = ps.promote(
+            MODEL, 1, reason="First version; gates and proof passed.", store=store
+        )
+        for gate in promoted.gates:
+            say.fact(f"gate  {gate.gate}: {gate.reason}")
+        say.fact(f"approved and promoted: {promoted.ref}, run {first.run_id}")
+    with say.chapter("Version 1 answers over HTTP") as chapter, _serving(store) as url:
+        chapter.done(f"ready at {url}")
+        with httpx.Client(base_url=url, timeout=10) as client:
+            loop = _Loop(Path.cwd(), store, url, client, say)
+            alarm_day = _live_until_alarm(loop)
+            second = _retrain(loop, alarm_day)
+            day = _canary(loop, second, alarm_day + 1)
+            _broken_version(loop, day)
+    with say.chapter("Version 2 is proved, and one prediction traced to its rows"):
+        _prove_and_trace(loop, second)
+
+
+def write_days(folder: Path, days: range) -> Path:
+    """Write simulated payments with their labels, one CSV file per day; simulated, not real.
+
+    >>> import tempfile
+    >>> folder = write_days(Path(tempfile.mkdtemp()) / "payments", range(2))
+    >>> sorted(path.name for path in folder.iterdir())
+    ['2026-01-01.csv', '2026-01-02.csv']
+
+    Args:
+        folder: Where to write; made if it does not exist.
+        days: Day numbers since the start, from 0.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in days:
+        day = simulate_day(number)
+        day.labelled().write_csv(folder / f"{day.date:%Y-%m-%d}.csv")
+    return folder
+
+
+def _train(
+    store: ps.Store, days_known: int, say: Narrator, *, encoder: str = "robust"
+) -> PipelineResult:
+    cutoff = (START + timedelta(days=days_known)).date()
+    pipeline = ps.load_pipeline("payments.py")
+    result = ps.run(pipeline, cutoff=cutoff, encoder=encoder, store=store, reporter=QuietReporter())
+    if not result.ok:
+        raise StepError(
+            what=f"The demo's run {result.run_id} is {result.state.value}.",
+            fix=f"Look at it: penstock show {result.run_id}",
+        )
+    report = _report(result)
+    scores = "  ".join(
+        f"{name} {report.metrics[name].value:.3f} "
+        f"[{report.metrics[name].low:.3f}, {report.metrics[name].high:.3f}]"
+        for name in ("roc_auc", "average_precision")
+    )
+    say.fact(f"rows before {cutoff}: {scores}")
+    return result
+
+
+def _report(result: PipelineResult) -> ps.EvaluationReport:
+    report: ps.EvaluationReport = result.step_output("evaluate")
+    return report
+
+
+def _live_until_alarm(loop: _Loop) -> int:
+    """Live days go by until monitoring raises an alarm; gives the day."""
+    say = loop.say
+    monitor = ps.Monitor(loop.store, MODEL)
+    with say.chapter("Live payments; labels come two days late") as chapter:
+        for number in range(TRAINING_DAYS, TRAINING_DAYS + LIVE_DAYS):
+            if number == SHIFT_DAY:
+                say.fact(
+                    f"day {number - TRAINING_DAYS}: fraud changes its pattern (nobody is told)"
+                )
+            _live_day(loop, number)
+            if number < TRAINING_DAYS + _WINDOW_DAYS:
+                continue
+            report = monitor.check(since=loop.marks[number - _WINDOW_DAYS + 1])
+            if report.drifted:
+                alerts = loop.store.metadata.list_alerts(MODEL, open_only=True)
+                for alert in alerts[:4]:
+                    say.fact(f"ALERT day {number - TRAINING_DAYS}: {alert.message}")
+                chapter.done(f"alarm {number - SHIFT_DAY} days after the change")
+                return number
+        chapter.done("no alarm")
+    return TRAINING_DAYS + LIVE_DAYS - 1
+
+
+def _live_day(loop: _Loop, number: int) -> None:
+    """Send a day's payments one by one; post the labels that have become known."""
+    day = simulate_day(number)
+    loop.marks[number] = now()
+    labels: dict[str, bool] = {}
+    for row in day.payments.head(_LIVE_ROWS * 4).gather_every(4).iter_rows(named=True):
+        answer = _ask(loop, row)
+        if answer is not None:
+            labels[answer] = day.fraud[row["payment_id"]]
+    loop.waiting[number] = labels
+    known = loop.waiting.pop(number - LABEL_DELAY_DAYS, None)
+    if known:
+        reply = loop.client.post(f"/models/{MODEL}/truth", json={"truth": known})
+        reply.raise_for_status()
+
+
+def _ask(loop: _Loop, row: dict[str, Any]) -> str | None:
+    """Ask for one prediction; None if the server could not answer (a broken canary)."""
+    features = {name: value for name, value in row.items() if name not in {"payment_id", "time"}}
+    features["time"] = row["time"].isoformat()
+    reply = loop.client.post(
+        f"/models/{MODEL}/predict", json={"row": features, "unit": row["payment_id"]}
+    )
+    if reply.status_code != httpx_ok():
+        return None
+    loop.sent = reply.json()["predictions"][0]["prediction_id"]
+    return loop.sent
+
+
+def httpx_ok() -> int:
+    """The status of an answered request."""
+    return 200
+
+
+def _retrain(loop: _Loop, day: int) -> PipelineResult:
+    """Train on newer data: the days whose labels are known by now."""
+    say = loop.say
+    with say.chapter("The trigger starts a run on newer rows: version 2"):
+        known = day - LABEL_DELAY_DAYS + 1
+        write_days(Path(MODEL), range(TRAINING_DAYS, known))
+        results: list[PipelineResult] = []
+
+        def start(cutoff: date) -> str:
+            results.append(_train(loop.store, known, say))
+            return results[-1].run_id
+
+        trigger = ps.Trigger(loop.store, MODEL, start=start, cool_down="1h")
+        report = ps.check_drift(loop.store, MODEL, since=loop.marks[day - _WINDOW_DAYS + 1])
+        trigger.consider(report, cutoff=(START + timedelta(days=known)).date())
+        version = ps.Registry(loop.store).get(MODEL, 2)
+        for gate in version.gates:
+            if "champion" in gate.gate:
+                say.fact(f"on the same rows: {gate.reason}")
+        return results[-1]
+
+
+def _canary(loop: _Loop, second: PipelineResult, day: int) -> int:
+    """Roll version 2 out: 5, 25, 100 percent, by itself."""
+    say = loop.say
+    with say.chapter("Canary 5 → 25 → 100 %") as chapter:
+        ps.verify(second.run_id, store=loop.store)
+        ps.deploy(
+            loop.store,
+            MODEL,
+            version=2,
+            canary=(5, 25, 100),
+            rules=RolloutRules(step_requests=25),
+            actor="demo",
+        )
+        day, outcome = _live_until_settled(loop, day)
+        chapter.done(
+            f"{outcome}; production is v{ps.Registry(loop.store).get(MODEL, 'champion').version}"
+        )
+    return day
+
+
+def _broken_version(loop: _Loop, day: int) -> None:
+    """Version 3 refuses merchants that it has not seen; the rollout notices and goes back."""
+    say = loop.say
+    with say.chapter("A broken version 3 is rolled back by itself") as chapter:
+        _train(loop.store, TRAINING_DAYS, say, encoder="strict")
+        ps.deploy(
+            loop.store,
+            MODEL,
+            version=3,
+            canary=(25, 100),
+            rules=RolloutRules(step_requests=60),
+            actor="demo",
+        )
+        _, outcome = _live_until_settled(loop, day)
+        events = loop.store.metadata.list_deployment_events(MODEL)
+        for event in events:
+            if event.kind == "rolled_back":
+                say.fact(event.message)
+        chapter.done(
+            f"{outcome}; production is v{ps.Registry(loop.store).get(MODEL, 'champion').version}"
+        )
+
+
+def _live_until_settled(loop: _Loop, day: int) -> tuple[int, str]:
+    """Live days go by until the running rollout is promoted or rolled back."""
+    for number in range(day, day + LIVE_DAYS):
+        _live_day(loop, number)
+        rollout = loop.store.metadata.get_deployment(MODEL).rollout
+        state = rollout["state"] if rollout else "promoted"
+        if state != "running":
+            return number + 1, state.replace("_", " ")
+    return day + LIVE_DAYS, "still running"
+
+
+def _prove_and_trace(loop: _Loop, second: PipelineResult) -> None:
+    say = loop.say
+    answer = ps.verify(second.run_id, store=loop.store)
+    say.fact(f"verify {second.run_id}: {answer.verdict.value} ({answer.seconds:.1f} s)")
+    for line in ps.steps.trace(loop.sent, store=loop.store).lines():
+        say.fact(line)
+    say.fact(f"model digest {short(ps.Registry(loop.store).get(MODEL, 2).content_digest)}")
+
+
+def _prepare(folder: Path) -> None:
+    mark = folder / "payments.py"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise ps.PenstockError(
+            what=f"{folder} is not empty and not an earlier demo's folder.",
+            why="The demo empties its folder first.",
+            fix="Name another one: penstock demo --folder NAME",
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / ".penstock").mkdir()
+    source = files("penstock.demo") / "payments_pipeline.py"
+    mark.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+@contextmanager
+def _working_in(folder: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def _serving(store: ps.Store) -> Iterator[str]:
+    """Start the model server in its own process and wait until it is ready."""
+    import httpx
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = Path(".penstock") / "server.log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(  # noqa: S603 - ourselves, no shell
+            [sys.executable, "-m", "penstock.cli", "--store", store.url, "serve", MODEL,
+             "--port", str(port)],
+            stdout=output, stderr=output,
+        )  # fmt: skip
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait_ready(server, url, log, httpx)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+
+
+def _wait_ready(server: "subprocess.Popen[bytes]", url: str, log: Path, httpx: Any) -> None:
+    deadline = time.monotonic() + _READY_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"{url}/v2/health/ready").status_code == httpx_ok():
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise ps.PenstockError(
+        what="The model server did not become ready.",
+        why=log.read_text(encoding="utf-8", errors="replace")[-300:],
+        fix=f"Read {log.resolve()}, then run the demo again.",
+    )
+
+
+def _serve_ui(store: ps.Store, folder: Path, port: int, say: Narrator) -> None:
+    from penstock.server import serve_ui
+
+    say.line(f"\nThe UI is at http://127.0.0.1:{port} (stop with Ctrl-C).")
+    say.line(f"Later: penstock --store {store.url} ui     Files: {folder}")
+    serve_ui(store, port=port)
+
+
+__all__ = ["LineReporter", "Day", "run_demo", "write_days"]

@@ -1,0 +1,154 @@
+"""``compare``: challenger and champion on the same rows, each difference with a paired interval."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.evaluation._bootstrap import percentile_interval
+from penstock.evaluation._measuring import point_values, resampled, why_absent
+from penstock.evaluation._metrics import TASK_METRICS, format_figure
+from penstock.evaluation._outcomes import Outcomes
+from penstock.evaluation._prediction import align, predict_with
+from penstock.evaluation._report import EvaluationReport
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One metric of both models on the same rows.
+
+    >>> print(Difference(0.81, 0.80, 0.01, -0.002, 0.021))
+    0.810 against 0.800: +0.010 [-0.002, +0.021]
+
+    Args:
+        challenger: The new model's figure.
+        champion: The production model's figure.
+        difference: Challenger minus champion.
+        low: Lower end of the difference's 95 % interval (paired bootstrap).
+        high: Upper end.
+    """
+
+    challenger: float
+    champion: float
+    difference: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return (
+            f"{format_figure(self.challenger)} against {format_figure(self.champion)}: {self.text}"
+        )
+
+    @property
+    def text(self) -> str:
+        """The difference and its interval with signs."""
+        return f"{_signed(self.difference)} [{_signed(self.low)}, {_signed(self.high)}]"
+
+    @property
+    def significant(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.low > 0 or self.high < 0
+
+
+@dataclass(frozen=True)
+class Comparison(Mapping[str, Difference]):
+    """Differences by metric, of two models on the same rows.
+
+    Args:
+        differences: By metric, as far as both models have it.
+        absent: Why the other metrics are not compared.
+        rows: How many rows both were scored on.
+    """
+
+    differences: Mapping[str, Difference]
+    absent: Mapping[str, str]
+    rows: int
+
+    def __getitem__(self, metric: str) -> Difference:
+        return self.differences[metric]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.differences)
+
+    def __len__(self) -> int:
+        return len(self.differences)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON."""
+        figures = {name: asdict(difference) for name, difference in self.differences.items()}
+        return {"differences": figures, "absent": dict(self.absent), "rows": self.rows}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Comparison":
+        """Read what ``to_json`` wrote."""
+        figures = {name: Difference(**each) for name, each in document["differences"].items()}
+        return cls(figures, dict(document["absent"]), document["rows"])
+
+
+def compare(
+    report: EvaluationReport, champion: Any, *, resamples: int = 500, seed: int = 0
+) -> Comparison:
+    """Score the champion on the very rows of a report and compare it with the challenger.
+
+    Both models are resampled together, so what makes a row easy or hard for both cancels out.
+
+    Args:
+        report: The challenger's report; its holdout rows are used.
+        champion: The production model, scikit-learn-like.
+        resamples: Bootstrap resamples.
+        seed: Seed of the resamples.
+
+    Raises:
+        DataError: If the holdout lacks columns that the champion needs, or its labels are others.
+    """
+    holdout = report.holdout
+    theirs = align(
+        predict_with(champion, holdout.X),
+        holdout.y.to_list(),
+        task=report.task,
+        classes=report.outcome_classes,
+    )
+    return compare_outcomes(report.outcomes(), theirs, resamples=resamples, seed=seed)
+
+
+def compare_outcomes(
+    challenger: Outcomes, champion: Outcomes, *, resamples: int, seed: int
+) -> Comparison:
+    """Compare two models' outcomes of the same rows in the same order."""
+    order = _joint_order(challenger, champion)
+    sides = (challenger.take(order), champion.take(order))
+    absent = _why_not_compared(*sides)
+    names = [name for name in TASK_METRICS[challenger.task] if name not in absent]
+    ours, theirs = (point_values(names, side) for side in sides)
+    figures, centres = resampled(names, sides, resamples=resamples, seed=seed)
+    differences = {}
+    for name in names:
+        value = ours[name] - theirs[name]
+        shift = value - (centres[0][name] - centres[1][name])
+        low, high = percentile_interval(
+            figures[0][name] - figures[1][name], value=value, shift=shift
+        )
+        differences[name] = Difference(ours[name], theirs[name], value, low, high)
+    return Comparison(differences, absent, len(challenger))
+
+
+def _why_not_compared(challenger: Outcomes, champion: Outcomes) -> dict[str, str]:
+    absent = {}
+    for name in TASK_METRICS[challenger.task]:
+        if reason := why_absent(name, challenger):
+            absent[name] = reason
+        elif reason := why_absent(name, champion):
+            absent[name] = f"for the champion, {reason}"
+    return absent
+
+
+def _joint_order(first: Outcomes, second: Outcomes) -> NDArray[np.intp]:
+    # The second model breaks the first's ties, so the order depends on the rows' content alone.
+    inner = second.canonical_order()
+    return inner[first.take(inner).canonical_order()]
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + format_figure(value)

@@ -1,0 +1,252 @@
+"""``evaluate``: a model and a split in, an EvaluationReport out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from penstock.core import DataError, NotFoundError, ParameterError, did_you_mean
+from penstock.data import Part, Split, profile_table
+from penstock.evaluation._calibration import calibrate
+from penstock.evaluation._fairness import count_groups, parity
+from penstock.evaluation._measuring import Measured, measure
+from penstock.evaluation._metrics import METRICS, TASK_METRICS
+from penstock.evaluation._outcomes import Outcomes, sort_labels
+from penstock.evaluation._prediction import align, predict_with
+from penstock.evaluation._report import EvaluationReport, Holdout
+from penstock.evaluation._slices import SMALL_ROWS, SliceResult, Slicing, cut_column, spread
+
+SLICE_RESAMPLES = 200  # there are many slices, and their intervals are wide anyway
+
+
+def evaluate(
+    model: Any,
+    split: Split,
+    *,
+    slices: Sequence[str] = (),
+    sensitive: Sequence[str] = (),
+    part: str = "test",
+    positive: Any = None,
+    resamples: int = 500,
+    seed: int = 0,
+) -> EvaluationReport:
+    """Judge a model on rows that it has not seen.
+
+    Args:
+        model: Scikit-learn-like: ``predict``, and perhaps ``predict_proba`` or
+            ``decision_function``; trained on polars, pandas or arrays.
+        split: The split it was trained on.
+        slices: Columns by whose values the metrics are given too; any column of the split's table.
+        sensitive: Columns for fairness; by default the slices.
+        part: ``test`` or ``validation``.
+        positive: The positive class of a binary target; by default the second of the sorted
+            classes (1, True, "yes").
+        resamples: Bootstrap resamples behind the metrics' intervals (slices use at most 200).
+        seed: Seed of the resamples.
+
+    Raises:
+        ParameterError: If the part or the positive class does not exist.
+        NotFoundError: If a slice column does not exist.
+        DataError: If the part is empty, or the model cannot predict it.
+    """
+    chosen = _choose_part(split, part)
+    columns = _choose_columns(chosen, slices, sensitive)
+    classes = _order_classes(split, positive)
+    answer = predict_with(model, chosen.X)
+    outcomes = align(answer, chosen.y.to_list(), task=split.task, classes=classes)
+    known, notes = _drop_unknown_truth(outcomes)
+    whole = outcomes.take(known)
+    measured = measure(whole, resamples=resamples, seed=seed)
+    cuts = [_take(cut_column(chosen.table[name]), known) for name in columns]
+    results = {cut.column: _measure_slices(whole, cut, resamples, seed) for cut in cuts}
+    watched = _unique(sensitive or slices)
+    holdout = _hold(chosen, outcomes, known)
+    return EvaluationReport(
+        task=split.task,
+        target=split.target,
+        part=part,
+        positive=classes[1] if split.task == "binary" else None,
+        classes=sort_labels(split.classes or ()),
+        metrics=measured.metrics,
+        absent=measured.absent,
+        baseline=_baseline(split, whole),
+        slices=results,
+        fairness={
+            cut.column: _fairness(whole, cut, results[cut.column])
+            for cut in cuts
+            if cut.column in watched
+        },
+        calibration=calibrate(whole),
+        leakage=tuple(split.leakage),
+        rows={name: len(getattr(split, name)) for name in ("train", "validation", "test")},
+        schema=split.schema,
+        notes=(*notes, *_notes(measured, results)),
+        resamples=resamples,
+        seed=seed,
+        parts={
+            "holdout": holdout,
+            "profile": profile_table(split.train.X).to_json(),
+            "prediction_profile": profile_table(holdout.answers.drop("row", "truth")).to_json(),
+        },
+    )
+
+
+# What was asked for
+
+
+def _choose_part(split: Split, part: str) -> Part:
+    if part not in {"test", "validation"}:
+        raise ParameterError(
+            what=f"There is no part {part!r} to evaluate on.",
+            why="A model is judged on rows that it was not trained on.",
+            fix='Use part="test" or part="validation".',
+        )
+    chosen: Part = getattr(split, part)
+    if not len(chosen):
+        raise DataError(
+            what=f"The {part} part of the split has no rows.",
+            why="Without rows nothing can be said about the model.",
+            fix=f"Split with {part}=0.2, or give more rows.",
+        )
+    return chosen
+
+
+def _choose_columns(part: Part, slices: Sequence[str], sensitive: Sequence[str]) -> list[str]:
+    columns = _unique(slices) + [name for name in _unique(sensitive) if name not in _unique(slices)]
+    for name in columns:
+        if name not in part.table.columns:
+            raise NotFoundError(
+                what=f"There is no column {name!r} to slice by.",
+                fix=did_you_mean(name, part.table.columns),
+                column=name,
+            )
+    return columns
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([names] if isinstance(names, str) else names))
+
+
+def _order_classes(split: Split, positive: Any) -> tuple[Any, ...]:
+    classes = sort_labels(split.classes or ())
+    if split.task != "binary":
+        return classes
+    if len(classes) != 2:  # noqa: PLR2004 - binary
+        raise DataError(
+            what=f"The target {split.target!r} has {len(classes)} class(es), not two.",
+            fix="Split a table in which both classes occur.",
+        )
+    if positive is None:
+        return classes
+    for label in classes:
+        if label == positive or str(label) == str(positive):
+            return (next(other for other in classes if other != label), label)
+    raise ParameterError(
+        what=f"The positive class {positive!r} is none of the target's classes.",
+        fix=did_you_mean(str(positive), [str(label) for label in classes]),
+        positive=positive,
+    )
+
+
+# What came out
+
+
+def _drop_unknown_truth(outcomes: Outcomes) -> tuple[Any, list[str]]:
+    known = np.ones(len(outcomes), dtype=bool)
+    if outcomes.task == "regression":
+        known = np.isfinite(outcomes.truth)
+    dropped = int((~known).sum())
+    if dropped == len(known):
+        raise DataError(what="No row of the part has a target that is a number.")
+    if not dropped:
+        return known, []
+    return known, [f"{dropped:,} rows whose target is no finite number were left out."]
+
+
+def _take(cut: Slicing, rows: Any) -> Slicing:
+    return replace(cut, codes=cut.codes[rows])
+
+
+def _measure_slices(
+    outcomes: Outcomes, cut: Slicing, resamples: int, seed: int
+) -> tuple[SliceResult, ...]:
+    draws = min(resamples, SLICE_RESAMPLES)
+    return tuple(
+        SliceResult(
+            label, len(rows), measure(outcomes.take(rows), resamples=draws, seed=seed).metrics
+        )
+        for label, rows in cut.groups()
+    )
+
+
+def _fairness(
+    outcomes: Outcomes, cut: Slicing, results: Sequence[SliceResult]
+) -> Mapping[str, float]:
+    figures: dict[str, float] = {}
+    if outcomes.task == "binary":
+        groups = count_groups(
+            outcomes.truth == 1, outcomes.prediction == 1, pl.DataFrame({cut.column: cut.codes})
+        )[cut.column]
+        large = [group for group in groups if group.rows >= SMALL_ROWS]
+        if len(large) > 1 or len(groups) == 1:  # else there is nothing to compare
+            figures.update(parity(large))
+    for name in TASK_METRICS[outcomes.task]:
+        apart = spread(name, results)
+        if apart is None:
+            continue
+        figures[f"{name}_gap"] = apart.gap
+        if apart.ratio is not None and METRICS[name].minimum == 0:
+            figures[f"{name}_ratio"] = apart.ratio
+    return figures
+
+
+def _baseline(split: Split, outcomes: Outcomes) -> Mapping[str, float]:
+    """Metrics of the model that always answers the majority class or the mean of the train rows."""
+    rows = len(outcomes)
+    truth = split.train.y.to_list()
+    if split.task == "regression":
+        level = np.asarray(truth, dtype=np.float64)
+        constant = np.full(rows, level[np.isfinite(level)].mean())
+        simple = replace(outcomes, prediction=constant, scores=None)
+    else:
+        shares = np.array([truth.count(label) for label in outcomes.classes]) / max(len(truth), 1)
+        scores = np.full(rows, shares[1]) if split.task == "binary" else np.tile(shares, (rows, 1))
+        majority = np.full(rows, int(shares.argmax()))
+        simple = replace(outcomes, prediction=majority, scores=scores, probability=True)
+    measured = measure(simple, resamples=0)
+    return {name: estimate.value for name, estimate in measured.metrics.items()}
+
+
+def _hold(part: Part, outcomes: Outcomes, known: Any) -> Holdout:
+    answers = pl.DataFrame({"row": part.rows, "truth": part.y, "prediction": _labels(outcomes)})
+    if outcomes.scores is not None:
+        columns = np.atleast_2d(outcomes.scores.T)
+        names = ["score"] if len(columns) == 1 else [f"score_{at}" for at in range(len(columns))]
+        answers = answers.with_columns(
+            pl.Series(name, column) for name, column in zip(names, columns, strict=True)
+        )
+    keep = pl.Series(known)
+    return Holdout(
+        part.X.filter(keep), answers.filter(keep), outcomes.probability, outcomes.epsilon
+    )
+
+
+def _labels(outcomes: Outcomes) -> pl.Series:
+    if outcomes.task == "regression":
+        return pl.Series("prediction", outcomes.prediction)
+    labels = pl.Series("prediction", list(outcomes.classes))
+    return labels.gather(outcomes.prediction)
+
+
+def _notes(measured: Measured, results: Mapping[str, Sequence[SliceResult]]) -> list[str]:
+    notes = [f"No {name}: {reason}." for name, reason in measured.absent.items()]
+    for column, slices in results.items():
+        small = sum(result.small for result in slices)
+        if small:
+            notes.append(
+                f"{column}: {small} of {len(slices)} values have fewer than {SMALL_ROWS} rows; "
+                "gaps and ratios leave them out."
+            )
+    return notes

@@ -1,0 +1,394 @@
+"""The gate language: text to a tree and back; apart because it knows names, not reports.
+
+roc_auc >= 0.70                          a metric against a number
+roc_auc >= champion.roc_auc - 0.005      against the production model on the same rows
+accuracy > baseline.accuracy + 0.05      against always answering the majority (or the mean)
+lower(roc_auc) >= 0.68                   an end of the 95 % interval (lower, upper)
+lower(f1 - champion.f1) > -0.01          an end of the paired difference's interval
+gap(recall, company) <= 0.15             highest minus lowest over the column's values
+ratio(recall, company) >= 0.8            lowest by highest
+equalized_odds_difference(sex) <= 0.1    and the other three parity figures
+leakage == none                          the split's checks found nothing
+verified                                 the run was executed again with the same result
+leakage proved                           changing the test rows did not move the training matrix
+"""
+
+import ast
+import keyword
+import re
+import warnings
+from dataclasses import dataclass
+from math import isfinite
+
+from penstock.core import ParameterError, did_you_mean
+from penstock.evaluation._metrics import METRICS
+
+FACTS = ("leakage == none", "verified", "leakage proved")
+PARITIES = (
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equalized_odds_difference",
+    "equalized_odds_ratio",
+)
+_OWNERS = ("champion", "baseline")
+_SPREADS = ("gap", "ratio")
+_ENDS = ("lower", "upper")
+_RELATIONS: dict[type[ast.cmpop], str] = {
+    ast.GtE: ">=",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.Lt: "<",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+}
+_SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
+_LONGEST = 500
+# A column is written as it is: gap(recall, native-country). Quotes are only needed around , ( ) '.
+_COLUMN = re.compile(
+    rf"\b((?:gap|ratio)\(\s*\w+\s*,|(?:{'|'.join(PARITIES)})\()\s*([^\s'\"(),\\][^'\"(),\\]*?)\s*\)"
+)
+_EXAMPLE = "Write for example 'roc_auc >= 0.70' or 'gap(recall, company) <= 0.15'."
+
+
+class Term:
+    """A part of a gate that has a value."""
+
+    __slots__ = ()
+
+    @property
+    def parts(self) -> tuple["Term", ...]:
+        """The terms inside it."""
+        return ()
+
+    @property
+    def named_metric(self) -> str | None:
+        """The metric that it names."""
+        return None
+
+    @property
+    def needs_champion(self) -> bool:
+        """Whether it has a value only if there is a production model."""
+        return False
+
+    def walk(self) -> tuple["Term", ...]:
+        """Give this term and all inside it."""
+        return (self, *(inner for part in self.parts for inner in part.walk()))
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Term):
+    """A number, with the text that the user wrote."""
+
+    value: float
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Figure(Term):
+    """A metric of the report (owner empty), of the champion or of the baseline."""
+
+    metric: str
+    owner: str = ""
+
+    @property
+    def named_metric(self) -> str | None:
+        return self.metric
+
+    @property
+    def needs_champion(self) -> bool:
+        return self.owner == "champion"
+
+    def __str__(self) -> str:
+        return f"{self.owner}.{self.metric}" if self.owner else self.metric
+
+
+@dataclass(frozen=True, slots=True)
+class End(Term):
+    """Lower or upper end of a metric's interval, or of its paired difference to the champion."""
+
+    kind: str
+    metric: str
+    paired: bool = False
+
+    @property
+    def named_metric(self) -> str | None:
+        return self.metric
+
+    @property
+    def needs_champion(self) -> bool:
+        return self.paired
+
+    def __str__(self) -> str:
+        inner = f"{self.metric} - champion.{self.metric}" if self.paired else self.metric
+        return f"{self.kind}({inner})"
+
+
+@dataclass(frozen=True, slots=True)
+class Across(Term):
+    """A gap or ratio of a metric, or a parity figure, over the values of a column."""
+
+    kind: str
+    column: str
+    metric: str | None = None
+
+    @property
+    def named_metric(self) -> str | None:
+        return self.metric
+
+    def __str__(self) -> str:
+        simple = self.column.isidentifier() and not keyword.iskeyword(self.column)
+        column = self.column if simple else repr(self.column)
+        return f"{self.kind}({self.metric}, {column})" if self.metric else f"{self.kind}({column})"
+
+
+@dataclass(frozen=True, slots=True)
+class Negative(Term):
+    """Minus a term."""
+
+    operand: Term
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.operand,)
+
+    def __str__(self) -> str:
+        return f"-{_grouped(self.operand, isinstance(self.operand, Arithmetic))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Term):
+    """Sum, difference or product of two terms."""
+
+    sign: str
+    left: Term
+    right: Term
+
+    @property
+    def parts(self) -> tuple[Term, ...]:
+        return (self.left, self.right)
+
+    def __str__(self) -> str:
+        product = self.sign == "*"
+        left = product and isinstance(self.left, Arithmetic) and self.left.sign != "*"
+        right = isinstance(self.right, Arithmetic) and (product or self.right.sign != "*")
+        return f"{_grouped(self.left, left)} {self.sign} {_grouped(self.right, right)}"
+
+
+def _grouped(term: Term, needed: bool) -> str:
+    return f"({term})" if needed else str(term)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two terms and the relation that must hold between them."""
+
+    left: Term
+    relation: str
+    right: Term
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.relation} {self.right}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that a check or a proof has found; one of FACTS."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A rule that a model must satisfy to be promoted.
+
+    Args:
+        text: As the user wrote it.
+        rule: What it means.
+    """
+
+    text: str
+    rule: Compared | Fact
+
+    def __str__(self) -> str:
+        return str(self.rule)
+
+    @property
+    def needs_proof(self) -> bool:
+        """Whether it stays pending until a proof has run."""
+        return isinstance(self.rule, Fact) and self.rule.name != "leakage == none"
+
+    @property
+    def needs_champion(self) -> bool:
+        """Whether it compares with the production model."""
+        if isinstance(self.rule, Fact):
+            return False
+        terms = (*self.rule.left.walk(), *self.rule.right.walk())
+        return any(term.needs_champion for term in terms)
+
+
+def parse_gate(text: str) -> Gate:
+    """Read a gate.
+
+    >>> gate = parse_gate("roc_auc >= champion.roc_auc - 0.005")
+    >>> gate.needs_champion, str(gate)
+    (True, 'roc_auc >= champion.roc_auc - 0.005')
+    >>> str(parse_gate("gap(recall, native-country) <= 0.15"))
+    "gap(recall, 'native-country') <= 0.15"
+
+    Args:
+        text: One rule in the language of this module.
+
+    Raises:
+        ParameterError: If it cannot be read or names no metric; a caret shows where.
+    """
+    plain = " ".join(text.split())
+    if plain in FACTS:
+        return Gate(text.strip(), Fact(plain))
+    return Gate(text.strip(), _Reader(_COLUMN.sub(_quote_column, plain)).rule())
+
+
+def _quote_column(match: re.Match[str]) -> str:
+    head, column = match.groups()
+    if column.isidentifier() and not keyword.iskeyword(column):
+        return match[0]
+    return f"{head} {column!r})"
+
+
+class _Reader:
+    """Turns Python's syntax tree into terms and refuses the rest with a caret."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def rule(self) -> Compared:
+        body = self._parse()
+        if isinstance(body, ast.BoolOp):
+            raise self._refusal(body, "joins two rules.", "Write them as two gates: all must pass.")
+        if not isinstance(body, ast.Compare):
+            close = did_you_mean(self.text, FACTS)
+            raise self._refusal(body, "compares nothing.", close if "mean" in close else _EXAMPLE)
+        if len(body.ops) != 1:
+            raise self._refusal(
+                body, "has two comparisons.", "Write them as two gates: all must pass."
+            )
+        relation = _RELATIONS.get(type(body.ops[0]))
+        if relation is None:
+            raise self._refusal(
+                body, "has a comparison that gates do not know.", "Use >= > <= < == !=."
+            )
+        return Compared(self.term(body.left), relation, self.term(body.comparators[0]))
+
+    def _parse(self) -> ast.expr:
+        if not self.text or len(self.text) > _LONGEST:
+            raise ParameterError(
+                what=f"A gate has 1 to {_LONGEST} characters, not {len(self.text)}.", fix=_EXAMPLE
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the compiler's hints are about programs
+                return ast.parse(self.text, mode="eval").body
+        except SyntaxError as error:
+            raise self._refusal_at(
+                (error.offset or 1) - 1, 1, "cannot be read here.", _EXAMPLE
+            ) from error
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise self._refusal_at(0, len(self.text), "cannot be read.", _EXAMPLE) from error
+
+    def term(self, node: ast.expr) -> Term:
+        match node:
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                return self._number(node, value)
+            case ast.Name(id=name):
+                return Figure(self._metric(node, name))
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                if owner not in _OWNERS:
+                    raise self._refusal(node, f"names {owner!r}.", did_you_mean(owner, _OWNERS))
+                return Figure(self._metric(node, name), owner)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return Negative(self.term(operand))
+            case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _SIGNS:
+                return Arithmetic(_SIGNS[type(sign)], self.term(left), self.term(right))
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]):
+                return self._call(node, name, arguments)
+        raise self._refusal(
+            node,
+            "has something that gates do not know.",
+            "Gates know numbers, metrics, champion.METRIC, baseline.METRIC, + - *, "
+            "gap, ratio, lower and upper.",
+        )
+
+    def _number(self, node: ast.expr, value: float) -> Number:
+        try:
+            number = float(value)
+        except OverflowError:
+            number = float("inf")
+        if not isfinite(number):
+            raise self._refusal(node, "has a number that is too large.", _EXAMPLE)
+        return Number(number, ast.get_source_segment(self.text, node) or repr(value))
+
+    def _metric(self, node: ast.expr, name: str) -> str:
+        if name not in METRICS:
+            known = (*METRICS, *FACTS)
+            raise self._refusal(
+                node, f"names {name!r}, which is no metric.", did_you_mean(name, known)
+            )
+        return name
+
+    def _call(self, node: ast.Call, name: str, arguments: list[ast.expr]) -> Term:
+        if name in _SPREADS and len(arguments) == 2:  # noqa: PLR2004 - metric and column
+            metric, column = arguments
+            if isinstance(metric, ast.Name):
+                return Across(name, self._column(column), self._metric(metric, metric.id))
+        if name in PARITIES and len(arguments) == 1:
+            return Across(name, self._column(arguments[0]))
+        if name in _ENDS and len(arguments) == 1:
+            return self._end(node, name, arguments[0])
+        forms = {
+            **dict.fromkeys(_SPREADS, "(metric, column)"),
+            **dict.fromkeys(PARITIES, "(column)"),
+            **dict.fromkeys(_ENDS, "(metric) or (metric - champion.metric)"),
+        }
+        if name in forms:
+            raise self._refusal(node, f"uses {name} wrongly.", f"Write {name}{forms[name]}.")
+        raise self._refusal(node, f"names {name!r}.", did_you_mean(name, forms))
+
+    def _column(self, node: ast.expr) -> str:
+        match node:
+            case ast.Name(id=name) | ast.Constant(value=str() as name) if name:
+                return name
+        raise self._refusal(node, "needs a column here.", "Put its name in quotes.")
+
+    def _end(self, node: ast.expr, kind: str, inner: ast.expr) -> End:
+        match self.term(inner):
+            case Figure(metric=metric, owner=""):
+                return End(kind, metric)
+            case Arithmetic(
+                "-", Figure(metric=ours, owner=""), Figure(metric=theirs, owner="champion")
+            ) if ours == theirs:
+                return End(kind, ours, paired=True)
+        raise self._refusal(
+            node,
+            "asks for an interval that is not known.",
+            f"Write {kind}(metric) or {kind}(metric - champion.metric).",
+        )
+
+    def _refusal(self, node: ast.expr, what: str, fix: str) -> ParameterError:
+        # Python counts bytes, people count characters.
+        raw = self.text.encode()
+        first = len(raw[: node.col_offset].decode())
+        last = len(raw[: node.end_col_offset].decode())
+        return self._refusal_at(first, last - first, what, fix)
+
+    def _refusal_at(self, first: int, width: int, what: str, fix: str) -> ParameterError:
+        caret = " " * max(first, 0) + "^" * max(width, 1)
+        return ParameterError(
+            what=f"Gate {self.text!r} {what}\n    {self.text}\n    {caret}\n",
+            fix=fix,
+            gate=self.text,
+        )

@@ -1,0 +1,269 @@
+"""``judge``: rules over a report, each answered with a reason; what a gate may say is in _gate_grammar."""
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import GateResult, GateState, NotFoundError, Verdict, did_you_mean
+from penstock.evaluation._gate_grammar import (
+    Across,
+    Arithmetic,
+    Compared,
+    End,
+    Fact,
+    Figure,
+    Gate,
+    Negative,
+    Number,
+    Term,
+    parse_gate,
+)
+from penstock.evaluation._metrics import format_figure, get_metric
+from penstock.evaluation._slices import SMALL_ROWS, SliceResult, spread
+
+if TYPE_CHECKING:
+    from penstock.evaluation._comparison import Comparison
+    from penstock.evaluation._report import EvaluationReport
+
+_RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+    "==": operator.eq,
+    "!=": operator.ne,
+}
+_ARITHMETIC: dict[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+}
+_NO_CHAMPION = "no champion yet"
+_PROVED = {Verdict.BITWISE, Verdict.WITHIN_TOLERANCE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Valued:
+    value: float
+    text: str
+    compound: bool = False
+
+    @property
+    def total(self) -> str:
+        return f"{self.text} = {format_figure(self.value)}" if self.compound else self.text
+
+
+class _Undefined(Exception):  # noqa: N818 - not an error: the way out of a term without a value
+    """A term has no value; the message says why."""
+
+
+def judge(
+    gates: Iterable[str | Gate],
+    report: "EvaluationReport",
+    *,
+    comparison: "Comparison | None" = None,
+    facts: Mapping[str, Any] | None = None,
+) -> tuple[GateResult, ...]:
+    """Answer each gate with passed, failed or pending, and a reason with the figures.
+
+    Args:
+        gates: Gates as text or parsed.
+        report: The challenger's report.
+        comparison: Challenger against champion on the same rows; None if there is no champion,
+            then gates that name it pass.
+        facts: What proofs have found: ``verified`` and ``leakage proved``, each True, False or a
+            verdict. A gate whose fact is not given is pending.
+
+    Raises:
+        ParameterError: If a gate cannot be read, or names a metric of another task.
+        NotFoundError: If a gate names a column that the report has no slices of.
+    """
+    known = facts or {}
+    judged = []
+    for each in gates:
+        gate = parse_gate(each) if isinstance(each, str) else each
+        rule = gate.rule
+        if isinstance(rule, Fact):
+            state, reason = _judge_fact(rule, report, known)
+        else:
+            state, reason = _judge_compared(rule, report, comparison)
+        judged.append(GateResult(gate.text, state, reason))
+    return tuple(judged)
+
+
+# Facts
+
+
+def _judge_fact(
+    fact: Fact, report: "EvaluationReport", facts: Mapping[str, Any]
+) -> tuple[GateState, str]:
+    if fact.name == "leakage == none":
+        return _judge_leakage(report)
+    found = facts.get(fact.name, facts.get(fact.name.replace(" ", "_")))
+    if found is None:
+        return GateState.PENDING, "needs the finished run; `penstock promote` runs it"
+    if isinstance(found, str):
+        state = GateState.PASSED if found in _PROVED else GateState.FAILED
+        return state, f"the run was executed again: {found.replace('_', ' ')}"
+    if fact.name == "verified":
+        said = "gave the same outputs" if found else "gave other outputs"
+        return _state(found), f"the run was executed again and {said}"
+    said = "did not move" if found else "moved"
+    return _state(found), f"the test rows were changed and the training matrix {said}"
+
+
+def _judge_leakage(report: "EvaluationReport") -> tuple[GateState, str]:
+    failed = [finding for finding in report.leakage if finding.level == "fail"]
+    warned = sum(finding.level == "warn" for finding in report.leakage)
+    if not failed:
+        warning = f"; {warned} warning(s), see the report" if warned else ""
+        return GateState.PASSED, f"no leakage found by the checks of the split{warning}"
+    shown = " ".join(finding.message for finding in failed[:3])
+    more = f" And {len(failed) - 3} more." if len(failed) > 3 else ""  # noqa: PLR2004
+    return GateState.FAILED, f"leakage found: {shown}{more}"
+
+
+def _state(passed: object) -> GateState:
+    return GateState.PASSED if passed else GateState.FAILED
+
+
+# Comparisons
+
+
+def _judge_compared(
+    rule: Compared, report: "EvaluationReport", comparison: "Comparison | None"
+) -> tuple[GateState, str]:
+    terms = (*rule.left.walk(), *rule.right.walk())
+    _require_names(terms, report)
+    if comparison is None and any(term.needs_champion for term in terms):
+        return GateState.PASSED, _NO_CHAMPION
+    scope = _Scope(report, comparison)
+    try:
+        left, right = scope.value(rule.left), scope.value(rule.right)
+    except _Undefined as undefined:
+        return GateState.FAILED, f"cannot be told: {undefined}"
+    passed = _RELATIONS[rule.relation](left.value, right.value)
+    said = rule.relation if passed else f"is not {rule.relation}"
+    reason = f"{left.total} {said} {right.total}"
+    if format_figure(left.value) == format_figure(right.value):
+        reason += f" (exactly {left.value:.6g} and {right.value:.6g})"
+    return _state(passed), reason + scope.paired(terms)
+
+
+def _require_names(terms: Sequence[Term], report: "EvaluationReport") -> None:
+    for term in terms:
+        if term.named_metric is not None:
+            get_metric(term.named_metric, report.task)
+        if isinstance(term, Across) and term.column not in report.slices:
+            raise NotFoundError(
+                what=f"Gate term {term} needs slices by {term.column!r}, which the report has not.",
+                why="A gap is taken between the values of a column on the test rows.",
+                fix=f"Evaluate with slices=[{term.column!r}]. "
+                + did_you_mean(term.column, report.slices),
+                column=term.column,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Where terms get their values from."""
+
+    report: "EvaluationReport"
+    comparison: "Comparison | None"
+
+    def value(self, term: Term) -> _Valued:
+        match term:
+            case Number(text=text, value=value):
+                return _Valued(value, text)
+            case Negative(operand=operand):
+                inner = self.value(operand)
+                compound = not isinstance(operand, Number)
+                return _Valued(-inner.value, f"-{_grouped(inner)}", compound)
+            case Arithmetic(sign=sign, left=left, right=right):
+                first, second = self.value(left), self.value(right)
+                left_text = _grouped(first) if sign == "*" else first.text
+                value = _ARITHMETIC[sign](first.value, second.value)
+                return _Valued(value, f"{left_text} {sign} {_grouped(second)}", compound=True)
+            case Figure():
+                return self._figure(term)
+            case End():
+                return self._end(term)
+            case Across(kind="gap" | "ratio"):
+                return self._across(term)
+            case Across():
+                return self._parity(term)
+        raise AssertionError(term)
+
+    def _figure(self, term: Figure) -> _Valued:
+        if term.owner == "champion":
+            value = self._difference(term.metric).champion
+        elif term.owner == "baseline":
+            if term.metric not in self.report.baseline:
+                raise _Undefined(f"the baseline has no {term.metric}")
+            value = self.report.baseline[term.metric]
+        else:
+            self._require(term.metric)
+            estimate = self.report.metrics[term.metric]
+            return _Valued(estimate.value, f"{term} {estimate}")
+        return _Valued(value, f"{term} {format_figure(value)}")
+
+    def _end(self, term: End) -> _Valued:
+        if term.paired:
+            figure = self._difference(term.metric)
+            value = figure.low if term.kind == "lower" else figure.high
+        else:
+            self._require(term.metric)
+            estimate = self.report.metrics[term.metric]
+            value = estimate.low if term.kind == "lower" else estimate.high
+        return _Valued(value, f"{term} {format_figure(value)}")
+
+    def _across(self, term: Across) -> _Valued:
+        assert term.metric is not None
+        results = self.report.slices[term.column]
+        apart = spread(term.metric, results)
+        if apart is None:
+            raise _Undefined(f"{term} has fewer than two values to compare ({_census(results)})")
+        if term.kind == "gap":
+            return _Valued(apart.gap, f"{term} {format_figure(apart.gap)} ({apart})")
+        if apart.ratio is None:
+            raise _Undefined(f"{term} means nothing for figures that are negative or all 0")
+        return _Valued(apart.ratio, f"{term} {format_figure(apart.ratio)} ({apart})")
+
+    def _parity(self, term: Across) -> _Valued:
+        value = self.report.fairness.get(term.column, {}).get(term.kind)
+        if value is None and term.column not in self.report.fairness:
+            raise _Undefined(f"{term.column!r} is not among the sensitive columns of the report")
+        if value is None:
+            results = self.report.slices[term.column]
+            raise _Undefined(f"the report has no {term} ({_census(results)})")
+        return _Valued(value, f"{term} {format_figure(value)}")
+
+    def _require(self, metric: str) -> None:
+        if metric not in self.report.metrics:
+            reason = self.report.absent.get(metric, "it was not measured")
+            raise _Undefined(f"the report has no {metric}: {reason}")
+
+    def _difference(self, metric: str) -> Any:
+        assert self.comparison is not None
+        if metric not in self.comparison:
+            reason = self.comparison.absent.get(metric, "it was not compared")
+            raise _Undefined(f"champion and challenger have no common {metric}: {reason}")
+        return self.comparison[metric]
+
+    def paired(self, terms: Sequence[Term]) -> str:
+        """Tell the paired difference where a gate names a metric of both models."""
+        names = {term.named_metric for term in terms if term.needs_champion}
+        if self.comparison is None or len(names) != 1:
+            return ""
+        figure = self._difference(str(names.pop()))
+        return f"; difference {figure.text} on the same {self.comparison.rows:,} rows"
+
+
+def _grouped(valued: _Valued) -> str:
+    return f"({valued.text})" if valued.compound else valued.text
+
+
+def _census(results: Sequence[SliceResult]) -> str:
+    large = sum(not result.small for result in results)
+    return f"{large} of {len(results)} values have {SMALL_ROWS} rows or more"

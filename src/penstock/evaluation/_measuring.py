@@ -1,0 +1,191 @@
+"""``measure``: every metric of a task with its interval, or the reason why there is none."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from penstock.evaluation._bootstrap import draw_weights, percentile_interval, representative_rows
+from penstock.evaluation._formulas import FORMULAS, Floats, WeightedRows
+from penstock.evaluation._metrics import METRICS, TASK_METRICS, Estimate
+from penstock.evaluation._outcomes import Outcomes
+
+_MANY_CLASSES = 10  # one-against-rest AUC costs one pass per class and resample
+_FEWEST_RESAMPLES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Metrics, and why the others are absent."""
+
+    metrics: Mapping[str, Estimate]
+    absent: Mapping[str, str]
+
+
+def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measured:
+    """Compute every metric of the task; one that the rows cannot give is absent with a reason.
+
+    >>> truth, prediction = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])
+    >>> measured = measure(Outcomes("regression", (), truth, prediction))
+    >>> print(round(measured.metrics["mae"].value, 3), measured.absent)
+    0.333 {}
+
+    Args:
+        outcomes: The rows, in any order.
+        resamples: Bootstrap resamples; 0 for values only (low = value = high).
+        seed: Seed of the resamples.
+    """
+    outcomes = outcomes.take(outcomes.canonical_order())
+    names = TASK_METRICS[outcomes.task]
+    absent = {name: reason for name in names if (reason := why_absent(name, outcomes))}
+    values = point_values([name for name in names if name not in absent], outcomes)
+    intervals = _intervals(values, outcomes, resamples, seed) if resamples else {}
+    metrics = {
+        name: Estimate(value, *intervals.get(name, (value, value)))
+        for name, value in values.items()
+    }
+    return Measured(metrics, absent)
+
+
+def point_values(names: Sequence[str], outcomes: Outcomes) -> dict[str, float]:
+    """Compute metrics on all rows once; the names must be defined there."""
+    rows = WeightedRows(outcomes, np.ones((1, len(outcomes))))
+    return {name: float(FORMULAS[outcomes.task][name](rows)[0]) for name in names}
+
+
+def resampled(
+    names: Sequence[str], sides: Sequence[Outcomes], *, resamples: int, seed: int
+) -> tuple[list[dict[str, Floats]], list[dict[str, float]]]:
+    """Compute metrics in every resample, the same rows for every side.
+
+    Args:
+        names: Metrics that are defined for every side.
+        sides: Outcomes of the same rows in the same order, canonical for the first.
+        resamples: How many.
+        seed: Equal seeds give equal resamples.
+
+    Returns:
+        Per side, the metric's figures, shape (resamples,); and per side, the metric's value on
+        the rows that were drawn from.
+    """
+    positions, multiplicity = representative_rows(sides[0])
+    whole = len(positions) == len(sides[0])
+    drawn = list(sides) if whole else [side.take(positions) for side in sides]
+    centres = [_values_of(names, WeightedRows(side, multiplicity[None, :])) for side in drawn]
+    chunks: list[dict[str, list[Floats]]] = [{name: [] for name in names} for _ in drawn]
+    done = 0
+    for weights in draw_weights(multiplicity, resamples=resamples, seed=seed):
+        for side, parts in zip(drawn, chunks, strict=True):
+            rows = WeightedRows(side, weights)
+            for name in names:
+                if done < _most_resamples(name, side, resamples):
+                    parts[name].append(FORMULAS[side.task][name](rows))
+        done += len(weights)
+    figures = [{name: np.concatenate(parts[name]) for name in names} for parts in chunks]
+    return figures, [{name: float(value[0]) for name, value in side.items()} for side in centres]
+
+
+def _values_of(names: Sequence[str], rows: WeightedRows) -> dict[str, Floats]:
+    return {name: FORMULAS[rows.outcomes.task][name](rows) for name in names}
+
+
+def _most_resamples(name: str, outcomes: Outcomes, resamples: int) -> int:
+    classes = len(outcomes.classes)
+    if name != "roc_auc" or classes <= _MANY_CLASSES:
+        return resamples
+    return max(_FEWEST_RESAMPLES, resamples * _MANY_CLASSES // classes)
+
+
+def _intervals(
+    values: Mapping[str, float], outcomes: Outcomes, resamples: int, seed: int
+) -> dict[str, tuple[float, float]]:
+    (figures,), (centres,) = resampled(list(values), [outcomes], resamples=resamples, seed=seed)
+    return {
+        name: percentile_interval(
+            figures[name],
+            value=value,
+            shift=value - centres[name],
+            minimum=METRICS[name].minimum,
+            maximum=METRICS[name].maximum,
+        )
+        for name, value in values.items()
+    }
+
+
+# Why a metric is absent
+
+
+def why_absent(name: str, outcomes: Outcomes) -> str:
+    """Say why the rows cannot give a metric; empty if they can."""
+    if not len(outcomes):
+        return "there are no rows"
+    if outcomes.task == "regression":
+        return _why_no_number(name, outcomes)
+    if name in {"roc_auc", "average_precision", "log_loss", "brier"}:
+        reason = _why_no_score(name, outcomes)
+        if reason:
+            return reason
+    check = _CLASS_CHECKS.get(name)
+    return check(outcomes) if check else ""
+
+
+def _why_no_score(name: str, outcomes: Outcomes) -> str:
+    if outcomes.scores is None:
+        return "the model gives no scores (it has neither predict_proba nor decision_function)"
+    if outcomes.bad_scores:
+        return f"{outcomes.bad_scores:,} of {len(outcomes):,} rows have a score that is no number"
+    needs_probability = name in {"log_loss", "brier"} or outcomes.task == "multiclass"
+    if needs_probability and not outcomes.probability:
+        return "the model gives decision values, not probabilities"
+    return ""
+
+
+def _why_no_ranking(outcomes: Outcomes) -> str:
+    found = set(np.unique(outcomes.truth).tolist())
+    missing = [label for code, label in enumerate(outcomes.classes) if code not in found]
+    if not missing:
+        return ""
+    shown = ", ".join(repr(label) for label in missing[:5])
+    return f"no row is of class {shown}" + (" and others" if len(missing) > 5 else "")  # noqa: PLR2004
+
+
+def _why_no_positive(outcomes: Outcomes) -> str:
+    return "" if np.any(outcomes.truth == 1) else f"no row is of class {_positive(outcomes)!r}"
+
+
+def _why_no_prediction(outcomes: Outcomes) -> str:
+    if np.any(outcomes.prediction == 1):
+        return ""
+    return f"the model predicts {_positive(outcomes)!r} for no row"
+
+
+def _why_no_f1(outcomes: Outcomes) -> str:
+    if np.any(outcomes.truth == 1) or np.any(outcomes.prediction == 1):
+        return ""
+    return f"no row is of class {_positive(outcomes)!r} and none is predicted so"
+
+
+def _positive(outcomes: Outcomes) -> Any:
+    return outcomes.classes[1]
+
+
+_CLASS_CHECKS: dict[str, Callable[[Outcomes], str]] = {
+    "roc_auc": _why_no_ranking,
+    "average_precision": _why_no_positive,
+    "precision": _why_no_prediction,
+    "recall": _why_no_positive,
+    "f1": _why_no_f1,
+}
+
+
+def _why_no_number(name: str, outcomes: Outcomes) -> str:
+    bad = int((~np.isfinite(outcomes.prediction)).sum())
+    if bad:
+        return f"{bad:,} of {len(outcomes):,} predictions are no number"
+    if name == "r2" and outcomes.truth.min() == outcomes.truth.max():
+        return "the target has one value only in these rows"
+    if name == "mape" and np.any(outcomes.truth == 0):
+        zeros = int((outcomes.truth == 0).sum())
+        return f"the target is 0 in {zeros:,} of {len(outcomes):,} rows"
+    return ""

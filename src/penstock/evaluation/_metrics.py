@@ -1,0 +1,143 @@
+"""Which metrics exist, for which task, and an Estimate of one; apart from the formulas so that it stays light."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from penstock.core import ParameterError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A metric's value with its 95 % interval.
+
+    >>> print(Estimate(0.8123, 0.801, 0.823))
+    0.812 [0.801, 0.823]
+
+    Args:
+        value: The metric on the test rows.
+        low: Lower end, at most the value.
+        high: Upper end, at least the value.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return (
+            f"{format_figure(self.value)} [{format_figure(self.low)}, {format_figure(self.high)}]"
+        )
+
+    def to_json(self) -> dict[str, float]:
+        """Give the three figures by name."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a metric is called, where it lies and which way is better.
+
+    Args:
+        name: Its name in reports and gates.
+        title: Its name for people, with the unit in brackets where it has one.
+        better: ``higher``, ``lower`` or ``zero`` (the nearer to 0 the better).
+        minimum: The lowest value it can take.
+        maximum: The highest value it can take.
+    """
+
+    name: str
+    title: str
+    better: str = "higher"
+    minimum: float = 0.0
+    maximum: float = 1.0
+
+
+_ALL = (
+    Metric("roc_auc", "area under the ROC curve"),
+    Metric("average_precision", "average precision"),
+    Metric("log_loss", "log loss", "lower", maximum=inf),
+    Metric("brier", "Brier score", "lower"),
+    Metric("accuracy", "accuracy"),
+    Metric("balanced_accuracy", "balanced accuracy"),
+    Metric("precision", "precision"),
+    Metric("recall", "recall"),
+    Metric("f1", "F1"),
+    Metric("macro_f1", "macro F1"),
+    Metric("mcc", "Matthews correlation", minimum=-1.0),
+    Metric("rmse", "root mean squared error (target unit)", "lower", maximum=inf),
+    Metric("mae", "mean absolute error (target unit)", "lower", maximum=inf),
+    Metric("medae", "median absolute error (target unit)", "lower", maximum=inf),
+    Metric("r2", "R²", minimum=-inf),
+    Metric("mape", "mean absolute percentage error (share)", "lower", maximum=inf),
+    Metric("bias", "mean of prediction - truth (target unit)", "zero", -inf, inf),
+)
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
+
+# The first one of a task is its headline: figures and short listings show it.
+TASK_METRICS: dict[str, tuple[str, ...]] = {
+    "binary": (
+        "roc_auc",
+        "average_precision",
+        "log_loss",
+        "brier",
+        "accuracy",
+        "balanced_accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "mcc",
+    ),
+    "multiclass": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"),
+    "regression": ("rmse", "mae", "medae", "r2", "mape", "bias"),
+}
+
+
+def get_metric(name: str, task: str | None = None) -> Metric:
+    """Find a metric by name.
+
+    >>> get_metric("rmse").better
+    'lower'
+
+    Args:
+        name: The metric.
+        task: Only metrics of this task are meant; None for any.
+
+    Raises:
+        ParameterError: If there is no such metric (for the task).
+    """
+    known = TASK_METRICS[task] if task else tuple(METRICS)
+    if name in known:
+        return METRICS[name]
+    scope = f" for a {task} target" if task else ""
+    raise ParameterError(
+        what=f"There is no metric {name!r}{scope}.",
+        fix=did_you_mean(name, known),
+        metric=name,
+    )
+
+
+def format_figure(value: float) -> str:
+    """Write a figure as people read it: three decimals, or three digits when it is small or large.
+
+    >>> format_figure(0.8123), format_figure(12345.6), format_figure(0.00012), format_figure(-0.0)
+    ('0.812', '12,346', '0.00012', '0')
+    """
+    size = abs(value)
+    if size == 0:
+        return "0"
+    if size >= 1000:  # noqa: PLR2004 - decimals would be noise
+        return f"{value:,.0f}"
+    if size >= 10:  # noqa: PLR2004
+        return f"{value:.2f}"
+    return f"{value:.3f}" if size >= 0.01 else f"{value:.3g}"  # noqa: PLR2004
+
+
+def plain(value: Any) -> Any:
+    """Turn a numpy scalar into the Python value it stands for; leave the rest.
+
+    >>> plain("yes")
+    'yes'
+    """
+    item = getattr(value, "item", None)
+    return item() if callable(item) and getattr(value, "shape", None) == () else value

@@ -1,0 +1,142 @@
+"""Tables given as the step's hint asks: polars, pandas or numpy; apart because hints name classes.
+
+Classes are recognised by module and name, so that no table library is imported for nothing.
+"""
+
+import inspect
+import types
+from collections.abc import Callable
+from typing import Any, Union, get_args, get_origin
+
+from penstock.core import require
+
+
+def convert_argument(value: Any, hint: Any) -> Any:
+    """Turn a table into the kind of table that a hint asks for; other values stay as they are.
+
+    >>> convert_argument(3, float)
+    3
+
+    Args:
+        value: A polars or pandas frame or series, an array, or something with a polars ``table``
+            (a Snapshot); or any other value.
+        hint: The step's annotation.
+
+    Raises:
+        MissingPackageError: If pandas is asked for and not installed.
+    """
+    for option in _options(hint):
+        if inspect.isclass(option) and isinstance(value, option):
+            return value
+    for option in _options(hint):
+        converter = _CONVERTERS.get(_kind(option))
+        if converter is not None:
+            return converter(value)
+    return value
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    if isinstance(hint, types.UnionType) or get_origin(hint) is Union:
+        return tuple(get_origin(item) or item for item in get_args(hint))
+    return (get_origin(hint) or hint,)
+
+
+def _kind(cls: Any) -> str:
+    module = getattr(cls, "__module__", "") or ""
+    return f"{module.partition('.')[0]}.{getattr(cls, '__name__', '')}"
+
+
+def _value_kind(value: Any) -> str:
+    for cls in type(value).__mro__:
+        kind = _kind(cls)
+        if kind in _CONVERTERS:
+            return kind
+    return ""
+
+
+def _table_of(value: Any) -> Any:
+    """Give the frame of something that carries one; else the value."""
+    table = value if _value_kind(value) else getattr(value, "table", value)
+    return table if _value_kind(table) else value
+
+
+def _to_polars(value: Any) -> Any:
+    import polars as pl
+
+    value = _table_of(value)
+    match _value_kind(value):
+        case "pandas.DataFrame":
+            require("pyarrow", extra="pandas", purpose="turning a pandas frame into a polars frame")
+            return pl.from_pandas(value)
+        case "pandas.Series":
+            return pl.from_pandas(value).to_frame()
+        case "polars.LazyFrame":
+            return value.collect()
+        case "polars.Series":
+            return value.to_frame()
+        case "numpy.ndarray":
+            return pl.DataFrame(value)
+        case _:
+            return value
+
+
+def _to_lazy(value: Any) -> Any:
+    frame = _to_polars(value)
+    return frame.lazy() if _value_kind(frame) == "polars.DataFrame" else frame
+
+
+def _to_pandas(value: Any) -> Any:
+    value = _table_of(value)
+    match _value_kind(value):
+        case "polars.DataFrame" | "polars.Series":
+            require("pandas", extra="pandas", purpose="a step that takes a pandas frame")
+            return value.to_pandas()
+        case "polars.LazyFrame":
+            return value.collect().to_pandas()
+        case "pandas.Series":
+            return value.to_frame()
+        case "numpy.ndarray":
+            return require("pandas", extra="pandas", purpose="a pandas frame").DataFrame(value)
+        case _:
+            return value
+
+
+def _to_numpy(value: Any) -> Any:
+    value = _table_of(value)
+    match _value_kind(value):
+        case "polars.LazyFrame":
+            return value.collect().to_numpy()
+        case "polars.DataFrame" | "polars.Series" | "pandas.DataFrame" | "pandas.Series":
+            return value.to_numpy()
+        case _:
+            return value
+
+
+def _to_series(value: Any) -> Any:
+    import polars as pl
+
+    value = _table_of(value)
+    match _value_kind(value):
+        case "polars.DataFrame" if value.width == 1:
+            return value.to_series()
+        case "pandas.Series":
+            return pl.from_pandas(value)
+        case "numpy.ndarray":
+            return pl.Series(value)
+        case _:
+            return value
+
+
+def _to_pandas_series(value: Any) -> Any:
+    series = _to_series(value)
+    return series.to_pandas() if _value_kind(series) == "polars.Series" else series
+
+
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {
+    "polars.DataFrame": _to_polars,
+    "polars.LazyFrame": _to_lazy,
+    "polars.Series": _to_series,
+    "pandas.DataFrame": _to_pandas,
+    "pandas.Series": _to_pandas_series,
+    "numpy.ndarray": _to_numpy,
+}

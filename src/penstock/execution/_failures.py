@@ -1,0 +1,56 @@
+"""A failed step told in one line, and its traceback from the user's code on."""
+
+import traceback
+from pathlib import Path
+from types import CodeType, TracebackType
+
+from penstock.core import PenstockError
+from penstock.provenance import is_own
+
+_MAX_TEXT = 500
+_MAX_TRACEBACK = 20_000
+
+
+def failure_text(step: str, error: BaseException) -> str:
+    """Tell a step's failure in one line, with the user's file and line where there is one.
+
+    >>> failure_text("train", ValueError("no rows"))
+    "step 'train' failed: ValueError: no rows"
+    """
+    text = str(error)
+    if not isinstance(error, PenstockError):  # those are written as one sentence
+        text = text.strip().partition("\n")[0]
+    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    told = told if len(told) <= _MAX_TEXT else told[: _MAX_TEXT - 1] + "…"
+    place = _own_position(error.__traceback__)
+    return f"step {step!r} failed: {told}" + (f" ({place})" if place else "")
+
+
+def failure_traceback(error: BaseException, code: CodeType | None) -> str:
+    """Format an exception's traceback from the frame that runs ``code`` on.
+
+    Args:
+        error: What was raised.
+        code: The step function's code; None to keep every frame.
+    """
+    start = error.__traceback__
+    while start is not None and start.tb_frame.f_code is not code:
+        start = start.tb_next
+    text = "".join(
+        traceback.format_exception(type(error), error, start or error.__traceback__)
+    )
+    if len(text) <= _MAX_TRACEBACK:
+        return text
+    half = _MAX_TRACEBACK // 2
+    return f"{text[:half]}\n[…]\n{text[-half:]}"
+
+
+def _own_position(trace: TracebackType | None) -> str:
+    """Give the innermost line of the user's own code."""
+    place = ""
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if is_own(path) or "ipykernel" in path.parts:
+            place = f"{path.name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,168 @@
+"""load_pipeline: find a pipeline by ``file.py:name`` or ``module:name``."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from penstock.core import DefinitionError, NotFoundError, PenstockError, did_you_mean, find_project
+from penstock.pipelines import Pipeline
+
+_loaded: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
+
+
+def load_pipeline(target: str) -> Pipeline[..., Any]:
+    """Load a pipeline from a file or a module.
+
+    Args:
+        target: ``file.py``, ``file.py:name`` or ``module:name``; a file with exactly one pipeline
+            needs no name. The file's folder, the project and its ``src`` become importable.
+
+    Raises:
+        NotFoundError: If there is no such file, module or pipeline.
+        DefinitionError: If the file cannot be imported, or has several pipelines and no name is
+            given.
+    """
+    place, _, name = target.rpartition(":") if _has_name(target) else (target, "", "")
+    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    found = _pipelines_of(module)
+    if name:
+        return _named(found, name, place)
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if not found:
+        raise NotFoundError(
+            what=f"{place} defines no pipeline.",
+            fix="Mark a function that calls steps with @pipeline.",
+        )
+    raise DefinitionError(
+        what=f"{place} defines {len(found)} pipelines: {', '.join(sorted(found))}.",
+        fix="Name one: " + " or ".join(f"{place}:{item}" for item in sorted(found)[:3]) + ".",
+    )
+
+
+def _has_name(target: str) -> bool:
+    """A colon behind the last separator; a drive letter's is before one."""
+    return ":" in target.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _load_file(path: Path) -> ModuleType:
+    path = path.resolve()
+    if not path.is_file():
+        nearby = [str(item.name) for item in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise NotFoundError(
+            what=f"There is no file {path}.",
+            fix=did_you_mean(path.name, nearby) or "Check the path; you are in " + str(Path.cwd()),
+            path=path,
+        )
+    facts = path.stat()
+    stamp = (facts.st_mtime_ns, facts.st_size)
+    known = _loaded.get(path)
+    if known and known[0] == stamp:
+        return known[1]
+    _make_importable(path)
+    module = _execute(path)
+    _loaded[path] = (stamp, module)
+    return module
+
+
+def _make_importable(path: Path) -> None:
+    project = find_project(path.parent)
+    for folder in (project, project / "src", path.parent):  # the file's own folder comes first
+        text = str(folder)
+        if folder.is_dir() and text not in sys.path:
+            sys.path.insert(0, text)
+    importlib.invalidate_caches()
+
+
+def _execute(path: Path) -> ModuleType:
+    name = path.stem
+    other = sys.modules.get(name)
+    if name in sys.stdlib_module_names or (
+        other is not None and getattr(other, "__file__", None) != str(path)
+    ):
+        name = f"penstock_pipeline_{name}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise NotFoundError(what=f"{path} is no Python file.", fix="Give a file that ends in .py.")
+    module = importlib.util.module_from_spec(spec)
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        _restore(name, before)
+        if isinstance(error, PenstockError) or not isinstance(error, Exception):
+            raise
+        raise _import_error(path, error) from error
+    return module
+
+
+def _restore(name: str, before: ModuleType | None) -> None:
+    if before is None:
+        sys.modules.pop(name, None)
+    else:
+        sys.modules[name] = before
+
+
+def _load_module(name: str) -> ModuleType:
+    for folder in (find_project(), find_project() / "src", Path.cwd()):
+        if folder.is_dir() and str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(name)
+    except PenstockError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(error.name + ".")):
+            files = [file.stem for file in Path.cwd().glob("*.py")]
+            raise NotFoundError(
+                what=f"There is no module {name!r}.",
+                fix=did_you_mean(name, files) or "Give a file: file.py:name.",
+                name=name,
+            ) from error
+        raise _import_error(Path(name), error) from error
+    except Exception as error:
+        raise _import_error(Path(name), error) from error
+
+
+def _import_error(path: Path, error: Exception) -> DefinitionError:
+    if isinstance(error, SyntaxError):
+        text = f"{error.filename or path}:{error.lineno}: {error.msg}."
+    else:
+        trace, line = error.__traceback__, 0
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == str(path):
+                line = trace.tb_lineno
+            trace = trace.tb_next
+        place = f"{path}:{line}" if line else str(path)
+        text = f"{place}: {type(error).__name__}: {error}"
+    return DefinitionError(
+        what=text, why="The file cannot be imported.", fix="Mend it and try again.", path=path
+    )
+
+
+def _pipelines_of(module: ModuleType) -> dict[str, Pipeline[..., Any]]:
+    """Pipelines defined in the module; imported ones only if it defines none."""
+    every: dict[str, Pipeline[..., Any]] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Pipeline) and value not in every.values():
+            every[name] = value
+    own = {name: item for name, item in every.items() if item.__module__ == module.__name__}
+    return own or every
+
+
+def _named(found: Mapping[str, Pipeline[..., Any]], name: str, place: str) -> Pipeline[..., Any]:
+    if name in found:
+        return found[name]
+    for item in found.values():
+        if name in {item.name, item.function.__name__}:
+            return item
+    raise NotFoundError(
+        what=f"{place} has no pipeline {name!r}.",
+        fix=did_you_mean(name, found) or "Mark a function that calls steps with @pipeline.",
+        name=name,
+    )

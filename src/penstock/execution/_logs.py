@@ -1,0 +1,131 @@
+"""What a step prints and logs, captured as lines and still echoed to standard error."""
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from penstock.core import LogLine, now
+
+_KEPT_FIRST, _KEPT_LAST = 2_000, 3_000
+_MAX_LINE = 4_000
+
+
+class LineLog:
+    """Lines in the order they came; of very many the first and the last are kept."""
+
+    def __init__(self) -> None:
+        self._first: list[LogLine] = []
+        self._last: deque[LogLine] = deque(maxlen=_KEPT_LAST)
+        self._dropped = 0
+        self._open: dict[str, str] = {}
+
+    def feed(self, stream: str, text: str) -> None:
+        """Add text as written; a line counts when it ends."""
+        *whole, rest = (self._open.pop(stream, "") + text).split("\n")
+        for line in whole:
+            self.add(stream, line)
+        if rest:
+            self._open[stream] = rest[-_MAX_LINE:]
+
+    def add(self, stream: str, line: str) -> None:
+        """Add one line; of a progress bar's overwritten states only the last counts."""
+        shown = next((part for part in reversed(line.split("\r")) if part), "")
+        entry = LogLine(now(), stream, shown[:_MAX_LINE])
+        if len(self._first) < _KEPT_FIRST:
+            self._first.append(entry)
+            return
+        self._dropped += len(self._last) == _KEPT_LAST
+        self._last.append(entry)
+
+    def lines(self) -> list[LogLine]:
+        """Give all lines, unfinished ones too, with a note where some were left out."""
+        for stream, rest in sorted(self._open.items()):
+            self.add(stream, rest)
+        self._open.clear()
+        note = []
+        if self._dropped:
+            note = [LogLine(self._last[0].time, "penstock", f"[{self._dropped:,} lines left out]")]
+        return [*self._first, *note, *self._last]
+
+
+@contextmanager
+def captured_output(*, echo: bool = True) -> Iterator[LineLog]:
+    """Collect what is printed or logged in the block.
+
+    Standard output is echoed to standard error, so that a program's own answer on standard output
+    stays clean. Output written below Python (C libraries, child processes) is not seen.
+
+    Args:
+        echo: False to keep the terminal quiet.
+    """
+    log = LineLog()
+    before = sys.stdout, sys.stderr
+    target = before[1] if echo else None
+    out, err = _Tee(log, "stdout", target), _Tee(log, "stderr", target)
+    sys.stdout, sys.stderr = out, err
+    handler = _Recorder(log, (out, err), target)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield log
+    finally:
+        root.removeHandler(handler)
+        sys.stdout, sys.stderr = before
+        out.close_log()
+        err.close_log()
+
+
+class _Tee:
+    """A text stream that keeps lines and passes them on; afterwards it only passes them on."""
+
+    def __init__(self, log: LineLog, stream: str, target: TextIO | None) -> None:
+        self._log: LineLog | None = log
+        self._stream, self._target = stream, target
+
+    def write(self, text: str) -> int:
+        if self._log is not None:
+            self._log.feed(self._stream, text)
+        if self._target is not None:
+            self._target.write(text)
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        if self._target is not None:
+            self._target.flush()
+
+    def close_log(self) -> None:
+        self._log = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target if self._target is not None else sys.__stderr__, name)
+
+
+class _Recorder(logging.Handler):
+    """Keeps log records; prints them only if no other handler would."""
+
+    def __init__(self, log: LineLog, tees: tuple[_Tee, ...], target: TextIO | None) -> None:
+        super().__init__()
+        self._log, self._tees, self._target = log, tees, target
+
+    def emit(self, record: logging.LogRecord) -> None:
+        others = [handler for handler in logging.getLogger().handlers if handler is not self]
+        if any(getattr(handler, "stream", None) in self._tees for handler in others):
+            return  # that handler writes into our stream: it would be there twice
+        try:
+            text = self.format(record)
+        except Exception:  # noqa: BLE001 - as every handler: a bad log call must not stop the work
+            self.handleError(record)
+            return
+        line = f"{record.levelname} {record.name}: {text}"
+        for part in line.split("\n"):
+            self._log.add("log", part)
+        # Without us logging would print warnings and errors by itself.
+        if not others and self._target is not None and record.levelno >= logging.WARNING:
+            self._target.write(line + "\n")

@@ -1,0 +1,142 @@
+"""PipelineResult: what a run came to, step by step, and how to resume it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core import NotFoundError, RunState, StepError, StepState, did_you_mean
+from penstock.pipelines import Graph, replace_outputs
+from penstock.stores import Store
+
+GOOD_STATES = frozenset({StepState.FINISHED, StepState.CACHED})
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one step came to.
+
+    Args:
+        name: The step's name in the pipeline.
+        state: See StepState.
+        seconds: Time it took; 0 if it was reused or skipped.
+        key: Its step key; None if it is never cached.
+        outputs: Content digest by output name.
+        error: One line if it failed, or why it was skipped.
+        traceback: The traceback from the user's code on, if it failed.
+    """
+
+    name: str
+    state: StepState
+    seconds: float = 0.0
+    key: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None
+    traceback: str | None = None
+
+
+@dataclass(frozen=True)
+class PipelineResult:
+    """What a run came to.
+
+    Args:
+        run_id: The run.
+        name: The pipeline's name.
+        state: ``finished``, ``failed`` or ``killed``.
+        steps: One result per step, in order.
+        graph: The graph that was run.
+        store: Where it is recorded.
+        model_version: ``model@version`` if a step registered one; else None.
+        error: One line about the first step that failed; else None.
+    """
+
+    run_id: str
+    name: str
+    state: RunState
+    steps: tuple[StepResult, ...]
+    graph: Graph = field(repr=False)
+    store: Store = field(repr=False)
+    model_version: str | None = None
+    error: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True if every step is done."""
+        return self.state is RunState.FINISHED
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on where this run stopped."""
+        return f"penstock run --resume {self.run_id}"
+
+    def __getitem__(self, step: str) -> StepResult:
+        for result in self.steps:
+            if result.name == step:
+                return result
+        raise NotFoundError(
+            what=f"Run {self.run_id} has no step {step!r}.",
+            fix=did_you_mean(step, [result.name for result in self.steps]),
+            name=step,
+        )
+
+    def output(self, name: str | None = None) -> Any:
+        """Load what the pipeline returned, or what one step gave.
+
+        Args:
+            name: A step, or ``step.output`` if it gives several; None for the pipeline's result.
+
+        Raises:
+            StepError: If the step that makes it did not finish.
+            NotFoundError: If there is no such step or output.
+        """
+        if name is None:
+            values = {
+                path: self._load(output.node, output.name)
+                for path, output in self.graph.outputs.items()
+            }
+            return replace_outputs(self.graph.result, "result", values)
+        step, _, part = name.partition(".") if name not in self._names else (name, "", "")
+        outputs = [output for output in self[step].outputs] if not part else [part]
+        if not part and len(self.graph[step].step.outputs) > 1:
+            return tuple(self._load(step, output) for output in outputs)
+        return self._load(step, part or "result")
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the result as plain JSON (architecture, section 3)."""
+        return {
+            "run_id": self.run_id,
+            "state": self.state.value,
+            "steps": [
+                {
+                    "name": step.name,
+                    "state": step.state.value,
+                    "seconds": round(step.seconds, 6),
+                    "key": step.key,
+                    "outputs": dict(step.outputs),
+                }
+                for step in self.steps
+            ],
+            "model_version": self.model_version,
+        }
+
+    @property
+    def _names(self) -> set[str]:
+        return {step.name for step in self.steps}
+
+    def _load(self, step: str, output: str) -> Any:
+        result = self[step]
+        if result.state not in GOOD_STATES:
+            raise StepError(
+                what=f"Step {step!r} gave nothing: it is {result.state.value}."
+                + (f" {result.error}" if result.error else ""),
+                fix=f"Mend the cause, then: {self.resume_command}",
+                step=step,
+            )
+        if output not in result.outputs:
+            raise NotFoundError(
+                what=f"Step {step!r} has no output {output!r}.",
+                fix=did_you_mean(output, result.outputs),
+                name=output,
+            )
+        return self.store.get(result.outputs[output])
+
+

@@ -1,0 +1,144 @@
+"""Run one step: generators seeded, output captured, time limited; every runner and proof calls this.
+
+It knows nothing of runs and stores: it gets values and gives values.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core import LogLine, StepError
+from penstock.execution._conversion import convert_argument
+from penstock.execution._failures import failure_text, failure_traceback
+from penstock.execution._logs import captured_output
+from penstock.execution._time_limit import time_limit
+from penstock.pipelines import Node, Step, replace_outputs
+from penstock.provenance import deterministic
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """What one execution of a step came to.
+
+    Args:
+        outputs: Values by output name; empty if it failed.
+        error: One line if it failed; else None.
+        traceback: The traceback from the user's code on, if it failed.
+        logs: What it printed and logged.
+        seconds: Time it took.
+        facts: ``seed``, ``threads``, ``hash_seed`` as they were set.
+        exception: What was raised, if it failed.
+    """
+
+    outputs: dict[str, Any]
+    error: str | None = None
+    traceback: str | None = None
+    logs: list[LogLine] = field(default_factory=list)
+    seconds: float = 0.0
+    facts: dict[str, Any] = field(default_factory=dict)
+    exception: BaseException | None = None
+
+
+def execute_step(
+    node_name: str,
+    function: Step[..., Any] | Callable[..., Any],
+    arguments: Mapping[str, Any],
+    *,
+    seed: int,
+    threads: int | None = None,
+    timeout_s: float | None = None,
+    echo: bool = True,
+) -> StepOutcome:
+    """Run a step's function on values.
+
+    >>> execute_step("double", lambda number: 2 * number, {"number": 4}, seed=0).outputs
+    {'result': 8}
+
+    Args:
+        node_name: The step's name in its pipeline, for messages.
+        function: The step, or a plain function.
+        arguments: Values by argument name; tables are converted to what the hints ask for.
+        seed: Seed for the global generators (see ``provenance.derive_seed``).
+        threads: Threads for numerical libraries; None for their own choice.
+        timeout_s: Longest time in seconds; enforced in the main thread only.
+        echo: False to keep the step's output off the terminal.
+
+    Returns:
+        The outcome; an exception of the step is in it, only KeyboardInterrupt goes through.
+    """
+    step = function if isinstance(function, Step) else Step(function, name=node_name)
+    outputs: dict[str, Any] = {}
+    failure: BaseException | None = None
+    facts: dict[str, Any] = {}
+    with captured_output(echo=echo) as log, deterministic(seed, threads) as facts:
+        started = time.perf_counter()
+        try:
+            with time_limit(timeout_s) as enforced:
+                if not enforced:
+                    facts["timeout"] = "not enforced outside the main thread"
+                values = {
+                    name: convert_argument(value, step.hints.get(name))
+                    for name, value in arguments.items()
+                }
+                outputs = split_outputs(node_name, step, step.call(values))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
+            failure = error
+        seconds = time.perf_counter() - started
+    if failure is None:
+        return StepOutcome(outputs, None, None, log.lines(), seconds, facts)
+    return StepOutcome(
+        {},
+        failure_text(node_name, failure),
+        failure_traceback(failure, getattr(step.function, "__code__", None)),
+        log.lines(),
+        seconds,
+        facts,
+        failure,
+    )
+
+
+def bind_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Put values in place of the outputs that a node takes.
+
+    Args:
+        node: The node of a traced graph; its constants are used as they are, containers are new.
+        inputs: Value by path, named as in ``node.inputs`` and ``StepRunRecord.inputs``:
+            ``split``, ``models[0]``.
+
+    Raises:
+        StepError: If the recorded inputs are not those that the step takes now.
+    """
+    missing = sorted(node.inputs.keys() - inputs.keys())
+    if missing:
+        raise StepError(
+            what=f"Step {node.name!r} takes {', '.join(missing)}, which was not recorded.",
+            why="The pipeline is not the one that was run.",
+            fix="Restore the recorded source, or run the pipeline anew.",
+        )
+    return {
+        name: replace_outputs(value, name, inputs) for name, value in node.arguments.items()
+    }
+
+
+def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]:
+    """Name what a function gave.
+
+    Raises:
+        StepError: If it is annotated with a tuple and gave another number of values.
+    """
+    if step.outputs == ("result",):
+        return {"result": value}
+    if isinstance(value, tuple | list) and len(value) == len(step.outputs):
+        return dict(zip(step.outputs, value, strict=True))
+    given = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
+    raise StepError(
+        what=f"Step {name!r} is annotated to give {len(step.outputs)} outputs, but gave {given}.",
+        fix="Return a tuple of that many values, or correct the annotation.",
+    )
+
+
+def python_version() -> str:
+    """Give the version that code is compiled for: it is part of every step key."""
+    return f"{sys.version_info[0]}.{sys.version_info[1]}"

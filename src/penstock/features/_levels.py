@@ -1,0 +1,86 @@
+"""LevelMeans: columns with many levels as means of the target, without letting a row see itself."""
+
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import TargetEncoder
+from sklearn.utils.validation import check_is_fitted
+
+from penstock.core import DataError
+from penstock.data import guess_task
+
+_FOLDS = 5
+_MIN_FOLDS = 2
+_TYPES = {"regression": "continuous", "binary": "binary", "multiclass": "multiclass"}
+
+
+class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc] - scikit-learn has no types
+    """Encode levels by scikit-learn's TargetEncoder, cross-fitted, set up from the target itself.
+
+    It decides at fit what scikit-learn's own guess gets wrong or cannot do: a count is a number
+    and not hundreds of classes, and a class with fewer rows than folds needs fewer folds. The folds
+    are made here because scikit-learn 1.9 and those before take them in different ways.
+
+    Args:
+        target_type: ``binary``, ``multiclass`` or ``regression``; None to see it from the target.
+        random_state: Seed of the folds.
+    """
+
+    def __init__(self, target_type: str | None = None, random_state: int = 0) -> None:
+        self.target_type = target_type
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 - scikit-learn's words
+        """Learn the means from all rows."""
+        self._learn(X, y)
+        return self
+
+    def fit_transform(self, X: Any, y: Any) -> "np.ndarray[Any, Any]":  # noqa: N803
+        """Learn the means, and encode each row by the means of the other folds."""
+        target, folds = self._learn(X, y)
+        encoded = self.encoder_.transform(X)
+        if folds is None:
+            return encoded  # type: ignore[no-any-return]
+        for others, rows in folds.split(X, target):
+            fold = clone(self.encoder_).fit(X[others], target[others])
+            encoded[rows] = fold.transform(X[rows])
+        return encoded  # type: ignore[no-any-return]
+
+    def transform(self, X: Any) -> "np.ndarray[Any, Any]":  # noqa: N803
+        """Give means of shape (rows, columns), or (rows, columns x classes) for many classes."""
+        check_is_fitted(self)
+        return self.encoder_.transform(X)  # type: ignore[no-any-return]
+
+    def get_feature_names_out(self, input_features: Any = None) -> "np.ndarray[Any, Any]":
+        """Give the columns' names, with the class where there are many."""
+        check_is_fitted(self)
+        return self.encoder_.get_feature_names_out(input_features)  # type: ignore[no-any-return]
+
+    def _learn(self, X: Any, y: Any) -> "tuple[np.ndarray[Any, Any], Any]":  # noqa: N803
+        if y is None:
+            raise DataError(
+                what="Columns with many levels were fitted without a target.",
+                why="They are encoded by the target's mean per level.",
+                fix="Call fit(X, y), or table_transformer(schema, max_one_hot=…) with a higher limit.",
+            )
+        self.n_features_in_ = np.shape(X)[1]
+        series = pl.Series("target", y, strict=False)
+        task = self.target_type or guess_task(series)
+        target = series.to_numpy()
+        target = target.astype(np.float64) if task == "regression" else target
+        self.encoder_ = TargetEncoder(target_type=_TYPES[task]).fit(X, target)
+        return target, _folds(target, task, self.random_state)
+
+
+def _folds(target: "np.ndarray[Any, Any]", task: str, seed: int) -> Any:
+    """Make folds that each hold every class; None if a class has one row only."""
+    classes = task != "regression"
+    smallest = np.unique(target, return_counts=True)[1].min() if classes else len(target)
+    count = min(_FOLDS, int(smallest))
+    if count < _MIN_FOLDS:
+        return None
+    maker = StratifiedKFold if classes else KFold
+    return maker(count, shuffle=True, random_state=seed)

@@ -1,0 +1,13 @@
+"""What is wrong with an installation, and how to mend it."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.health._installation import Check as Check
+    from penstock.health._installation import check_installation as check_installation
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__, {"Check": "_installation", "check_installation": "_installation"}
+)

@@ -1,0 +1,125 @@
+"""Checks of Python, packages, project, store and disk; each with a remedy when it is not well."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from penstock.core import PenstockError, Settings, settings
+from penstock.stores import open_store
+
+_OLDEST = (3, 11)
+_LOW_DISK_BYTES = 1 << 30
+_EXTRAS = {"pandas": "pandas", "pyarrow": "pandas", "xgboost": "boosters", "lightgbm": "boosters"}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Args:
+        name: What was looked at.
+        level: ``ok``, ``warn`` or ``fail``.
+        found: What was found.
+        fix: How to mend it; empty when it is well.
+    """
+
+    name: str
+    level: str
+    found: str
+    fix: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        """Give the check as plain JSON."""
+        return asdict(self)
+
+
+def check_installation(store_url: str | None = None) -> list[Check]:
+    """Look at Python, packages, project, store and disk; never raises.
+
+    >>> {check.level for check in check_installation()} <= {"ok", "warn", "fail"}
+    True
+
+    Args:
+        store_url: The store that the user named; by default the project's.
+    """
+    checks = [_python(), *_packages(), *_extras()]
+    try:
+        chosen = settings(store_url)
+    except PenstockError as error:
+        return [*checks, Check("settings", "fail", error.what, error.fix)]
+    checks.append(Check("project folder", "ok", str(chosen.project)))
+    looks: tuple[Callable[[Settings], Check], ...] = (_store, _disk, _hash_seed)
+    return [*checks, *(look(chosen) for look in looks)]
+
+
+def _python() -> Check:
+    found = f"{platform.python_version()} at {sys.executable}"
+    if sys.version_info < _OLDEST:
+        return Check("python", "fail", found, "Use Python 3.11 or newer.")
+    return Check("python", "ok", found)
+
+
+def _packages() -> Iterator[Check]:
+    """Compare what penstock requires with what is installed."""
+    missing, present = [], 0
+    for line in importlib.metadata.requires("penstock") or []:
+        requirement, _, marker = line.partition(";")
+        if "extra" in marker:
+            continue
+        name = requirement.strip().split(">")[0].split("=")[0].split("[")[0].strip()
+        try:
+            importlib.metadata.version(name)
+            present += 1
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        fix = f"Run: pip install {' '.join(missing)}"
+        yield Check("packages", "fail", f"not installed: {', '.join(missing)}", fix)
+    else:
+        yield Check("packages", "ok", f"all {present} required packages are installed")
+
+
+def _extras() -> Iterator[Check]:
+    for package, extra in _EXTRAS.items():
+        try:
+            version = importlib.metadata.version(package)
+            yield Check(f"optional {package}", "ok", version)
+        except importlib.metadata.PackageNotFoundError:
+            fix = f'If you need it: pip install "penstock[{extra}]"'
+            yield Check(f"optional {package}", "ok", "not installed", fix)
+
+
+def _store(chosen: Settings) -> Check:
+    where = f"{chosen.store.value} (from {chosen.store.origin})"
+    try:
+        store = open_store(chosen.store.value, artifacts=chosen.artifacts.value or None)
+        runs = store.metadata.count_runs()
+        digest = store.artifacts.write(b"penstock doctor")
+        store.artifacts.read(digest, check=True)
+    except PenstockError as error:
+        return Check("store", "fail", f"{where}: {error.what}", error.fix)
+    return Check("store", "ok", f"{where}: {runs} runs, artifacts can be written")
+
+
+def _disk(chosen: Settings) -> Check:
+    folder = next(
+        path for path in (chosen.project, *chosen.project.parents, Path("/")) if path.exists()
+    )
+    free = shutil.disk_usage(folder).free
+    found = f"{free / (1 << 30):.1f} GiB free at {folder}"
+    if free < _LOW_DISK_BYTES:
+        return Check("disk", "warn", found, "Free some space, or put artifacts elsewhere: "
+                     "PENSTOCK_ARTIFACTS=/another/folder")  # fmt: skip
+    return Check("disk", "ok", found)
+
+
+def _hash_seed(_: Settings) -> Check:
+    seed = os.environ.get("PYTHONHASHSEED")
+    if seed is None or seed == "random":
+        return Check("hash seed", "ok", "set to 0 by `penstock run`; not set in this shell")
+    return Check("hash seed", "ok", f"PYTHONHASHSEED={seed}")

@@ -1,0 +1,57 @@
+"""Field: one input column of a model, as training saw it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input column of a model.
+
+    >>> Field("age", "integer", "Int64", minimum=17, maximum=90).to_json()["maximum"]
+    90
+
+    Args:
+        name: Column name.
+        kind: What it means: number, integer, boolean, category, text, datetime, date, constant, id.
+        dtype: Exact polars type in training, as text.
+        nullable: True if training rows had missing values.
+        minimum: Smallest training value, for numbers.
+        maximum: Largest training value, for numbers.
+        levels: Every category seen in training; None if not a category, or too many to list.
+    """
+
+    name: str
+    kind: str
+    dtype: str
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    levels: tuple[str, ...] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the field as plain JSON."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "dtype": self.dtype,
+            "nullable": self.nullable,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "levels": None if self.levels is None else list(self.levels),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Field":
+        """Read a field that ``to_json`` wrote."""
+        levels = document.get("levels")
+        return cls(
+            name=document["name"],
+            kind=document["kind"],
+            dtype=document["dtype"],
+            nullable=document.get("nullable", False),
+            minimum=document.get("minimum"),
+            maximum=document.get("maximum"),
+            levels=None if levels is None else tuple(levels),
+        )

@@ -1,0 +1,156 @@
+"""Model: a fitted estimator with its signature; loads from safe formats only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DataError, ModelVersionRecord, ServingError, did_you_mean
+from penstock.models._frames import convert_frame, plain_values
+from penstock.models._safety import require_safe
+from penstock.models._signature import Signature
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+    from penstock.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says about one row.
+
+    Args:
+        prediction: Class label or number.
+        score: Probability of the positive class, or of the predicted one of many; else None.
+        warnings: What the sender of the row should know.
+    """
+
+    prediction: Any
+    score: float | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A fitted estimator with its signature.
+
+    Threads: predicting from several threads at once is as safe as the estimator's ``predict``
+    (scikit-learn's, xgboost's and lightgbm's are).
+
+    Args:
+        estimator: Fitted; has ``predict`` and for classes usually ``predict_proba``.
+        signature: What it takes and gives.
+    """
+
+    estimator: Any
+    signature: Signature
+
+    @classmethod
+    def load(cls, store: "Store", version: ModelVersionRecord) -> "Model":
+        """Load a registered version, checking its bytes against their digest.
+
+        Raises:
+            SerializationError: If it is stored in a format that can run code.
+            StoreError: If the bytes are damaged or gone.
+            DataError: If its signature is damaged.
+        """
+        record = require_safe(store.metadata.get_artifact(version.artifact))
+        estimator = store.load(record, check=True)
+        return cls(estimator, Signature.from_json(version.signature))
+
+    def predict(self, frame: "pl.DataFrame") -> list[Any]:
+        """Predict each row as a plain Python value.
+
+        Args:
+            frame: The inputs, shape (n, inputs), in any column order, other columns ignored.
+
+        Raises:
+            DataError: If an input column is missing.
+            ServingError: If the model answers with NaN, infinity or the wrong number of rows.
+        """
+        return self._checked(self.estimator.predict(self._prepare(frame)), frame.height)
+
+    def predict_proba(self, frame: "pl.DataFrame") -> "NDArray[np.float64] | None":
+        """Give class probabilities, shape (n, classes) in the order of ``signature.classes``.
+
+        None for regression and for classifiers without probabilities.
+
+        Raises:
+            DataError: If an input column is missing.
+        """
+        if not self._has_scores:
+            return None
+        return _as_matrix(self.estimator.predict_proba(self._prepare(frame)))
+
+    def predict_scores(self, frame: "pl.DataFrame") -> list[float] | None:
+        """Give one probability per row: of the positive class, or of the likeliest of many.
+
+        Raises:
+            DataError: If an input column is missing.
+        """
+        shares = self.predict_proba(frame)
+        return None if shares is None else self._scores(shares)
+
+    def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Answer]:
+        """Check rows and answer each; see Signature.check_rows.
+
+        Raises:
+            DataError: If a row cannot be used; the field is named.
+            ServingError: If the model fails to answer.
+        """
+        frame, warnings = self.signature.check_rows(rows)
+        prepared = convert_frame(frame, self.signature.frame)
+        predictions = self._checked(self.estimator.predict(prepared), frame.height)
+        scores: Sequence[float | None] = [None] * frame.height
+        if self._has_scores:
+            scores = self._scores(_as_matrix(self.estimator.predict_proba(prepared)))
+        return [Answer(*parts) for parts in zip(predictions, scores, warnings, strict=True)]
+
+    @property
+    def _has_scores(self) -> bool:
+        return bool(self.signature.classes) and hasattr(self.estimator, "predict_proba")
+
+    def _prepare(self, frame: "pl.DataFrame") -> Any:
+        names = self.signature.names
+        missing = [name for name in names if name not in frame.columns]
+        if missing:
+            raise DataError(
+                what=f"Column {missing[0]!r} is missing"
+                + (f", and {len(missing) - 1} more" if len(missing) > 1 else "")
+                + ".",
+                why="The model was trained with it.",
+                fix=did_you_mean(missing[0], frame.columns),
+                columns=missing,
+            )
+        return convert_frame(frame.select(names), self.signature.frame)
+
+    def _checked(self, answer: Any, rows: int) -> list[Any]:
+        values = plain_values(answer)
+        if len(values) != rows:
+            raise ServingError(what=f"The model gave {len(values)} answers to {rows} rows.")
+        for index, value in enumerate(values):
+            if value is None or (type(value) is float and not -_INFINITE < value < _INFINITE):
+                raise ServingError(
+                    what=f"The model answered row {index} with {value}.",
+                    why="That is no prediction.",
+                    fix="Look at the row's values; roll back if it happens often.",
+                    row=index,
+                )
+        return values
+
+    def _scores(self, shares: "NDArray[np.float64]") -> list[float]:
+        classes, positive = self.signature.classes, self.signature.positive
+        column = shares.max(axis=1) if positive is None else shares[:, classes.index(positive)]
+        scores: list[float] = column.tolist()
+        return scores
+
+
+_INFINITE = float("inf")
+
+
+def _as_matrix(shares: Any) -> "NDArray[np.float64]":
+    import numpy as np
+
+    return np.asarray(shares, dtype=np.float64)

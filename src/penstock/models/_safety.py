@@ -1,0 +1,38 @@
+"""Which stored formats a model may be loaded from; apart because it is a security decision.
+
+The format is decided by the record, never by trying the next loader, and none of these can run
+code: skops with penstock's own closed list of types, and the boosters' native files.
+"""
+
+from penstock.core import ArtifactRecord, SerializationError
+
+SAFE_FORMATS = frozenset({"skops", "xgboost", "lightgbm"})
+
+
+def require_safe(record: ArtifactRecord) -> ArtifactRecord:
+    """Return the record if a model may be loaded from it.
+
+    Args:
+        record: Where the model is stored.
+
+    Raises:
+        SerializationError: If its format can run code when loaded, or holds no model.
+    """
+    if record.format in SAFE_FORMATS and not record.unsafe:
+        return record
+    if record.unsafe or record.format == "cloudpickle":
+        reason = str(record.metadata.get("why_unsafe", "")).strip()
+        raise SerializationError(
+            what=f"The model ({record.type_name}) can only be stored as a pickle"
+            + (f": {reason.rstrip('.')}." if reason else "."),
+            why="Loading a pickle can run any code, so it may not be registered or served.",
+            fix="Build it from scikit-learn, xgboost or lightgbm estimators, and do your own "
+            "calculations in a step before the split.",
+            format=record.format,
+        )
+    raise SerializationError(
+        what=f"A {record.type_name} (stored as {record.format}) is no model.",
+        why="A model is a fitted scikit-learn, xgboost or lightgbm estimator.",
+        fix="Return the fitted estimator from the training step and register that.",
+        format=record.format,
+    )

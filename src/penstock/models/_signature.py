@@ -1,0 +1,132 @@
+"""Signature: what a model takes and gives; rows in, a frame with the training types out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DataError
+from penstock.models._fields import Field
+from penstock.models._rows import RowChecker
+from penstock.models._schema_forms import json_schema_of, tensors_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_TASKS = ("binary", "multiclass", "regression")
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a model takes and gives.
+
+    >>> signature = Signature((Field("age", "integer", "Int64", minimum=17, maximum=90),))
+    >>> frame, warnings = signature.check_rows([{"age": 120}])
+    >>> warnings
+    [('age: 120 is outside the training range 17 to 90.',)]
+
+    Args:
+        inputs: Input columns, in the order the model was trained on.
+        target: Name of what it predicts.
+        task: ``binary``, ``multiclass`` or ``regression``.
+        classes: Labels in the order of the model's probabilities; empty for regression.
+        frame: The frame that the model takes: ``polars``, ``pandas`` or ``numpy``.
+        positive: The label that scores are about; None unless binary.
+        accepts_missing: True if the model answers a missing value in columns that never had one.
+    """
+
+    inputs: tuple[Field, ...]
+    target: str = ""
+    task: str = "regression"
+    classes: tuple[Any, ...] = ()
+    frame: str = "polars"
+    positive: Any = None
+    accepts_missing: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Input column names in order."""
+        return [field.name for field in self.inputs]
+
+    @cached_property
+    def _checker(self) -> RowChecker:
+        return RowChecker(self.inputs, accepts_missing=self.accepts_missing)
+
+    def check_rows(
+        self, rows: Sequence[Mapping[str, Any]]
+    ) -> "tuple[pl.DataFrame, list[tuple[str, ...]]]":
+        """Turn rows into a frame with the exact training types.
+
+        Args:
+            rows: Values by column name, 1 to 100,000 rows. Missing values are None. Fields that
+                were never missing in training must be there.
+
+        Returns:
+            The frame, columns in training order, and for each row what its sender should know:
+            numbers outside the training range, categories never seen.
+
+        Raises:
+            DataError: If a field is unknown, missing or has a value that cannot be read; the
+                first five are named, with what was expected. Attributes: ``field``, ``row``,
+                ``problems``.
+        """
+        return self._checker.check(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the signature as plain JSON."""
+        return {
+            "inputs": [field.to_json() for field in self.inputs],
+            "target": self.target,
+            "task": self.task,
+            "classes": list(self.classes),
+            "frame": self.frame,
+            "positive": self.positive,
+            "accepts_missing": self.accepts_missing,
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Signature":
+        """Read a signature that ``to_json`` wrote.
+
+        Raises:
+            DataError: If it is damaged.
+        """
+        try:
+            signature = cls(
+                inputs=tuple(Field.from_json(field) for field in document["inputs"]),
+                target=document["target"],
+                task=document["task"],
+                classes=tuple(document.get("classes", ())),
+                frame=document.get("frame", "polars"),
+                positive=document.get("positive"),
+                accepts_missing=document.get("accepts_missing", False),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _damaged(f"{type(error).__name__}: {error}") from error
+        if signature.task not in _TASKS:
+            raise _damaged(f"task {signature.task!r}")
+        return signature
+
+    def to_json_schema(self) -> dict[str, Any]:
+        """Describe one row as a JSON Schema (draft 2020-12).
+
+        >>> Signature((Field("age", "integer", "Int64"),)).to_json_schema()["required"]
+        ['age']
+        """
+        return json_schema_of(self.inputs, accepts_missing=self.accepts_missing)
+
+    def to_oip(self) -> dict[str, Any]:
+        """Describe inputs and outputs as Open Inference Protocol v2 tensors.
+
+        >>> Signature((Field("age", "integer", "Int64"),)).to_oip()["inputs"]
+        [{'name': 'age', 'datatype': 'INT64', 'shape': [-1]}]
+        """
+        return tensors_of(self.inputs, self.task, self.classes)
+
+
+def _damaged(detail: str) -> DataError:
+    return DataError(
+        what=f"The model's signature cannot be read ({detail}).",
+        why="Rows cannot be checked without it.",
+        fix="Register the model again.",
+    )

@@ -1,0 +1,239 @@
+"""Reading one JSON value for one column: what is taken as it is, what is converted, what is refused.
+
+| column | taken | converted | refused |
+|---|---|---|---|
+| number | float, int | | text, true/false, NaN, infinity |
+| integer | int | float without a fraction | text, true/false, fractions, beyond the type |
+| boolean | true/false | 0 and 1 | the rest |
+| text, category | text | a number or true/false that is the text of a category | other numbers, objects |
+| datetime | | ISO text, seconds since 1970 | other text, milliseconds |
+| date | | ISO text, seconds since 1970 | other text |
+
+A missing value is null, nothing else.
+"""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from penstock.models._dtypes import integer_limits, number_limits
+from penstock.models._fields import Field
+
+MAX_TEXT = 100_000  # characters of one value; a request is no place for documents
+_MISSING_MARKS = frozenset({"", "na", "n/a", "?", "null", "none", "nan", "nat", "-"})
+_LATEST = datetime(2500, 1, 1, tzinfo=UTC).timestamp()  # later "seconds" are milliseconds
+
+EXPECTED = {
+    "number": "a number",
+    "decimal": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "text": "text",
+    "enum": "text",
+    "datetime": "an ISO time such as '2016-06-30T12:00:00', or seconds since 1970",
+    "date": "an ISO date such as '2016-06-30'",
+    "time": "an ISO time of day such as '12:30:00'",
+    "duration": "a number of seconds",
+    "nothing": "null",
+}
+
+
+class Refusal(Exception):  # noqa: N818 - never leaves the package: it becomes a DataError
+    """A value cannot be read; holds the remedy as a sentence."""
+
+
+def plain_number(value: Any) -> Any:
+    """Turn numpy's scalars and the like into Python's; leave the rest."""
+    item = getattr(value, "item", None)
+    return item() if callable(item) and getattr(value, "shape", None) == () else value
+
+
+def is_missing_mark(text: str) -> bool:
+    """Say whether text looks like a table's mark for a missing value.
+
+    >>> is_missing_mark("?"), is_missing_mark("no")
+    (True, False)
+    """
+    return text.strip().lower() in _MISSING_MARKS
+
+
+def read_number(value: Any, field: Field) -> float:
+    """Read a finite number."""
+    if type(value) not in {int, float}:
+        raise Refusal(_number_remedy(value))
+    number = _as_float(value)
+    if math.isnan(number) or value in {math.inf, -math.inf}:
+        raise Refusal("NaN and infinity are not allowed; send null if the value is missing.")
+    low, high = number_limits(field.dtype)
+    if not low <= number <= high:
+        raise Refusal(f"The number is too large for a {field.dtype} column.")
+    return number
+
+
+def read_decimal(value: Any, field: Field) -> Decimal:
+    """Read a finite number as a decimal."""
+    return Decimal(repr(read_number(value, field)))
+
+
+def read_integer(value: Any, field: Field) -> int:
+    """Read a whole number that the column's type can hold."""
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if type(value) is float:
+        remedy = "Round it, or send null if it is missing."
+        raise Refusal(remedy if math.isfinite(value) else _number_remedy(value))
+    if type(value) is not int:
+        raise Refusal(_number_remedy(value))
+    low, high = integer_limits(field.dtype)
+    if not low <= value <= high:
+        raise Refusal(f"The column is {field.dtype}: {low} to {high}.")
+    return value
+
+
+def read_boolean(value: Any, _field: Field) -> bool:
+    """Read true, false, 0 or 1."""
+    if type(value) is bool:
+        return value
+    if type(value) is int and value in {0, 1}:
+        return bool(value)
+    raise Refusal("Send true or false without quotes, or null if it is missing.")
+
+
+def read_text(value: Any, field: Field) -> str:
+    """Read text, or a number that is the text of a known category."""
+    if type(value) is not str:
+        return _as_level(value, field)
+    if len(value) > MAX_TEXT:
+        raise Refusal(f"A text may have {MAX_TEXT:,} characters; this has {len(value):,}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Refusal("The text holds half a character (a lone surrogate).") from None
+    return value
+
+
+def read_datetime(value: Any, field: Field) -> datetime:
+    """Read an ISO time or seconds since 1970; times without a zone are UTC."""
+    moment = _moment(value)
+    if "time_zone='" in field.dtype:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    if moment.tzinfo is None:
+        return moment
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise Refusal("No time lies that far away.") from None
+
+
+def read_date(value: Any, _field: Field) -> date:
+    """Read an ISO date; of a time, its day."""
+    if type(value) is date:
+        return value
+    return _moment(value).date()
+
+
+def read_time(value: Any, _field: Field) -> time:
+    """Read an ISO time of day."""
+    if isinstance(value, time):
+        return value.replace(tzinfo=None)
+    try:
+        return time.fromisoformat(value).replace(tzinfo=None)
+    except (TypeError, ValueError):
+        raise Refusal("Write for example '12:30:00', or null if it is missing.") from None
+
+
+def read_duration(value: Any, field: Field) -> timedelta:
+    """Read a number of seconds."""
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return timedelta(seconds=read_number(value, field))
+    except OverflowError:
+        raise Refusal("The number of seconds is too large.") from None
+
+
+def read_nothing(_value: Any, _field: Field) -> None:
+    """Drop the value: the column was empty in training, so the model cannot use it."""
+
+
+READERS: dict[str, Callable[[Any, Field], Any]] = {
+    "number": read_number,
+    "decimal": read_decimal,
+    "integer": read_integer,
+    "boolean": read_boolean,
+    "text": read_text,
+    "enum": read_text,
+    "datetime": read_datetime,
+    "date": read_date,
+    "time": read_time,
+    "duration": read_duration,
+    "nothing": read_nothing,
+}
+
+
+def _number_remedy(value: Any) -> str:
+    if isinstance(value, str):
+        if is_missing_mark(value):
+            return "Send null for a missing value."
+        return "Send the number without quotes, or null if it is missing."
+    if isinstance(value, bool):
+        return "Send 1 or 0."
+    return "Send a number, or null if it is missing."
+
+
+def _as_float(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _as_level(value: Any, field: Field) -> str:
+    levels = field.levels or ()
+    for text in _spellings(value):
+        if text in levels:
+            return text
+    if type(value) in {int, float} and levels and all(_is_numeric(level) for level in levels):
+        return _spellings(value)[0]
+    raise Refusal("Send text in quotes, or null if it is missing.")
+
+
+def _spellings(value: Any) -> list[str]:
+    if type(value) is bool:
+        return [str(value), str(value).lower(), str(value).upper(), str(int(value))]
+    if type(value) is int:
+        return [str(value), f"{value}.0"]
+    if type(value) is float and value.is_integer():
+        return [str(int(value)), str(value)]
+    return [str(value)] if type(value) is float and math.isfinite(value) else []
+
+
+def _is_numeric(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the caller gives the zone
+    if type(value) in {int, float}:
+        return _from_seconds(value)
+    try:
+        return datetime.fromisoformat(value.strip())
+    except (AttributeError, TypeError, ValueError):
+        raise Refusal("Write it so, or send null if it is missing.") from None
+
+
+def _from_seconds(value: float) -> datetime:
+    seconds = _as_float(value)
+    if abs(seconds) < _LATEST:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
+    if abs(seconds) < _LATEST * 1_000_000:
+        raise Refusal("These look like milliseconds or microseconds; send seconds since 1970.")
+    raise Refusal("No time lies that far away.")

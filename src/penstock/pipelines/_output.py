@@ -1,0 +1,139 @@
+"""Output: what a step will give, standing for it while a pipeline body is traced."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+
+from penstock.core import DefinitionError
+
+
+class Output:
+    """A value that exists only when the pipeline runs; pass it on to another step.
+
+    Args:
+        node: Name of the step that gives it.
+        name: The output's name: ``result`` unless the step gives several.
+        hint: Type hint, or Any.
+    """
+
+    __slots__ = ("hint", "name", "node")
+
+    def __init__(self, node: str, name: str = "result", hint: Any = Any) -> None:
+        self.node, self.name, self.hint = node, name, hint
+
+    @property
+    def text(self) -> str:
+        """How it is written in a spec: the step, and the output if there are several."""
+        return self.node if self.name == "result" else f"{self.node}.{self.name}"
+
+    def __repr__(self) -> str:
+        return f"<output {self.name!r} of step {self.node!r}>"
+
+    __hash__ = object.__hash__
+
+    def _refuse(self, doing: str, fix: str = "") -> NoReturn:
+        raise DefinitionError(
+            what=f"The output of step {self.node!r} {doing} in the pipeline body.",
+            why="While the body is traced no step has run, so there is no value yet.",
+            fix=fix or "Do this inside a step: steps get the real values.",
+            node=self.node,
+        )
+
+    def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it always raises
+        self._refuse("is used as a condition")
+
+    def __iter__(self) -> NoReturn:
+        self._refuse(
+            "is unpacked or looped over",
+            f"To get several outputs, annotate {self.node!r} with -> tuple[A, B]; "
+            "to loop, do it inside a step.",
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # Python and notebooks probe these
+            raise AttributeError(name)
+        self._refuse(f"is asked for .{name}", f"Pass it to a step and use .{name} there.")
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        self._refuse(f"is indexed with [{key!r}]")
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        self._refuse("is called")
+
+    def __format__(self, spec: str) -> NoReturn:
+        self._refuse("is put into a text")
+
+
+def _refusing(doing: str) -> Callable[..., NoReturn]:
+    def method(self: Output, *_: Any) -> NoReturn:
+        self._refuse(doing)
+
+    return method
+
+
+_OPERATIONS = {
+    "is compared": "eq ne lt le gt ge contains",
+    "is used in arithmetic": (
+        "add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod pow rpow "
+        "matmul rmatmul and rand or ror xor rxor neg pos abs invert round"
+    ),
+    "is turned into a number": "int float index complex",
+    "is asked for its length": "len",
+}
+for _doing, _names in _OPERATIONS.items():
+    for _name in _names.split():
+        setattr(Output, f"__{_name}__", _refusing(_doing))
+
+
+def find_outputs(value: Any, path: str) -> Iterator[tuple[str, Output]]:
+    """Find the outputs inside an argument, each with its path.
+
+    >>> [path for path, _ in find_outputs([Output("a"), {"x": Output("b")}], "models")]
+    ['models[0]', 'models[1][x]']
+
+    Raises:
+        DefinitionError: If an output stands in a set, which has no order.
+    """
+    if isinstance(value, Output):
+        yield path, value
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from find_outputs(item, f"{path}[{index}]")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from find_outputs(item, f"{path}[{key}]")
+    elif isinstance(value, set | frozenset):
+        _require_no_outputs(value, path)
+
+
+def _require_no_outputs(value: set[Any] | frozenset[Any], path: str) -> None:
+    if any(isinstance(item, Output) for item in value):
+        raise DefinitionError(
+            what=f"Argument {path} is a set of step outputs.",
+            why="A set has no order, so the step could get them in another one each time.",
+            fix="Use a list.",
+        )
+
+
+def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
+    """Rebuild an argument with values in place of its outputs; containers are new.
+
+    >>> replace_outputs([Output("a"), 2], "x", {"x[0]": 1})
+    [1, 2]
+
+    Args:
+        value: The argument as traced.
+        path: Its name.
+        values: Value by path, as ``find_outputs`` names them.
+    """
+    if isinstance(value, Output):
+        return values[path]
+    if type(value) is list or type(value) is tuple:
+        items = (replace_outputs(item, f"{path}[{i}]", values) for i, item in enumerate(value))
+        return type(value)(items)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(
+            *(replace_outputs(item, f"{path}[{i}]", values) for i, item in enumerate(value))
+        )
+    if type(value) is dict:
+        return {key: replace_outputs(item, f"{path}[{key}]", values) for key, item in value.items()}
+    return value

@@ -1,0 +1,117 @@
+"""A pipeline's parameters: typed from annotations and checked before anything runs."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import DefinitionError, ParameterError, did_you_mean
+from penstock.pipelines._hints import resolve_hints
+from penstock.pipelines._position import function_position, told
+from penstock.pipelines._values import describe, example, parse_value
+
+# `run` takes these beside the pipeline's own parameters, so a parameter must not be called so.
+RUN_OPTIONS = (
+    "entry",
+    "experiment",
+    "name",
+    "pipeline",
+    "refresh",
+    "reporter",
+    "resume",
+    "runner",
+    "seed",
+    "store",
+    "tags",
+    "use_cache",
+)
+_REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a pipeline.
+
+    Args:
+        name: As in the function.
+        hint: Its annotation, or Any.
+        default: Its default; ``inspect.Parameter.empty`` if it must be given.
+    """
+
+    name: str
+    hint: Any
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """True if it has no default."""
+        return self.default is _REQUIRED
+
+    @property
+    def option(self) -> str:
+        """How it is given on the command line, with an example."""
+        return f"--{self.name.replace('_', '-')} {example(self.hint)}"
+
+
+def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
+    """Read a pipeline's parameters from its function.
+
+    Raises:
+        DefinitionError: If one is called as an option of ``run``, or is ``*args`` or ``**kwargs``.
+    """
+    place, hints = told(function_position(function)), resolve_hints(function)
+    found = {}
+    for name, item in inspect.signature(function).parameters.items():
+        if item.kind in {item.VAR_POSITIONAL, item.VAR_KEYWORD}:
+            raise DefinitionError(
+                what=f"{place}: pipeline {function.__name__!r} takes {item}.",
+                why="Every parameter is checked by its name and type before anything runs.",
+                fix="Name each parameter and annotate it.",
+            )
+        if name in RUN_OPTIONS:
+            raise DefinitionError(
+                what=f"{place}: pipeline {function.__name__!r} has a parameter {name!r}.",
+                why=f"run() has an option of that name ({', '.join(RUN_OPTIONS)} are taken).",
+                fix=f"Call it for example {function.__name__}_{name}.",
+                name=name,
+            )
+        hint = hints.get(name, Any)
+        if hint is Any and item.default not in (_REQUIRED, None):
+            hint = type(item.default)
+        found[name] = Parameter(name, hint, item.default)
+    return found
+
+
+def bind(
+    pipeline: str, parameters: Mapping[str, Parameter], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Turn given texts or values into typed values, with defaults filled in.
+
+    Args:
+        pipeline: The pipeline's name, for messages.
+        parameters: Its parameters.
+        given: Text (command line) or value (Python) by name; dashes count as underscores.
+
+    Raises:
+        ParameterError: If a name is unknown, a value cannot be used, or one is missing.
+    """
+    values = {}
+    for written, value in given.items():
+        name = written.replace("-", "_")
+        if name not in parameters:
+            raise ParameterError(
+                what=f"Pipeline {pipeline!r} has no parameter {written!r}.",
+                fix=did_you_mean(name, parameters) or "It takes none.",
+                name=written,
+            )
+        values[name] = parse_value(value, parameters[name].hint, name=name)
+    missing = [item for item in parameters.values() if item.required and item.name not in values]
+    if missing:
+        listed = ", ".join(f"{item.name} ({describe(item.hint)})" for item in missing)
+        many = len(missing) > 1
+        raise ParameterError(
+            what=f"Pipeline {pipeline!r} needs {listed}; {'they are' if many else 'it is'} not given.",
+            fix="Add " + " ".join(item.option for item in missing) + ".",
+            missing=[item.name for item in missing],
+        )
+    return {name: values.get(name, item.default) for name, item in parameters.items()}

@@ -1,0 +1,192 @@
+"""Pipeline and @pipeline: a function whose body is traced into a graph."""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cached_property, update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from penstock.core import DefinitionError, PenstockError, require_name
+from penstock.pipelines._graph import Graph
+from penstock.pipelines._output import Output, find_outputs
+from penstock.pipelines._parameters import Parameter, bind, read_parameters
+from penstock.pipelines._position import error_position, function_position, told
+from penstock.pipelines._trace import current_tracer, tracing
+from penstock.pipelines._values import dump_value
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_QUOTED = re.compile(r"'(\w+)'")
+
+
+class Pipeline(Generic[P, R]):
+    """A function that calls steps; `run` executes it, `trace` gives its graph.
+
+    Args:
+        function: The body.
+        name: Its name; by default the function's.
+        description: One sentence; by default the first line of the docstring.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> None:
+        if not hasattr(function, "__code__"):
+            raise DefinitionError(
+                what=f"{function!r} is no function, so it cannot be a pipeline.",
+                fix="Put @pipeline above a def whose body calls steps.",
+            )
+        update_wrapper(self, function)
+        self.function = function
+        self.name = require_name(name or function.__name__, "pipeline")
+        lines = (function.__doc__ or "").strip().splitlines()
+        self.description = description if description is not None else (lines or [""])[0].strip()
+        self.parameters: Mapping[str, Parameter] = read_parameters(function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the body plainly; inside another pipeline's body its steps become part of that one."""
+        if current_tracer() is None:
+            return self.function(*args, **kwargs)
+        with tracing(self.name, self.position):
+            traced: R = self._traced_body(*args, **kwargs)
+            return traced
+
+    def __repr__(self) -> str:
+        return f"<pipeline {self.name!r} at {self.position}>"
+
+    @property
+    def position(self) -> str:
+        """File and line of the definition."""
+        return told(function_position(self.function))
+
+    @cached_property
+    def file(self) -> str:
+        """The file that the pipeline is defined in."""
+        return function_position(self.function)[0]
+
+    def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn texts or values into typed parameter values, with defaults filled in.
+
+        Args:
+            given: Text (command line) or value (Python) by parameter name.
+
+        Raises:
+            ParameterError: If a name is unknown, a value cannot be used, or one is missing.
+        """
+        return bind(self.name, self.parameters, given)
+
+    def dump(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn typed parameter values into plain JSON that ``bind`` reads back."""
+        return {name: dump_value(value) for name, value in values.items()}
+
+    def trace(self, **params: Any) -> Graph:
+        """Run the body with steps recorded instead of executed, and give the graph.
+
+        Args:
+            **params: Parameter values or texts, as for ``bind``.
+
+        Raises:
+            DefinitionError: If the body is written wrongly, at the user's line.
+            ParameterError: If a parameter cannot be used.
+        """
+        values = self.bind(params)
+        with tracing(self.name, self.position) as tracer:
+            result = self._traced_body(**values)
+        self._require_outputs(result)
+        if not tracer.nodes:
+            raise DefinitionError(
+                what=f"{self.position}: pipeline {self.name!r} calls no step.",
+                why="There is nothing to run.",
+                fix="Call functions marked with @step in its body.",
+            )
+        return Graph(self.name, tuple(tracer.nodes), result, values, self.description)
+
+    def _traced_body(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.function(*args, **kwargs)
+        except DefinitionError as error:
+            place = told(error_position(error.__traceback__))
+            if error.what.startswith(place) or re.match(r"\S+:\d+: ", error.what):
+                raise
+            raise DefinitionError(
+                f"{place}: {error.what}", error.why, error.fix, **error.values
+            ) from error
+        except PenstockError:
+            raise
+        except NameError as error:
+            raise self._name_error(error) from error
+        except Exception as error:
+            place = told(error_position(error.__traceback__))
+            raise DefinitionError(
+                what=f"{place}: the body of pipeline {self.name!r} raised "
+                f"{type(error).__name__}: {error}",
+                why="The body only connects steps; work belongs inside steps.",
+                fix="Move what failed into a step, or mend it.",
+            ) from error
+
+    def _name_error(self, error: NameError) -> DefinitionError:
+        place = told(error_position(error.__traceback__))
+        match = _QUOTED.search(str(error))
+        name = match[1] if match else "a name"
+        if isinstance(error, UnboundLocalError):
+            return DefinitionError(
+                what=f"{place}: {name!r} is used before any step has made it.",
+                why="Steps cannot wait for each other in a circle: each runs after what it needs.",
+                fix=f"Move the step that makes {name!r} above, or break the circle.",
+                name=name,
+            )
+        return DefinitionError(
+            what=f"{place}: {name!r} is not defined.",
+            fix="Import or define it before the pipeline runs.",
+            name=name,
+        )
+
+    def _require_outputs(self, result: Any) -> None:
+        if result is None or isinstance(result, Output):
+            return
+        found = dict(find_outputs(result, "result"))
+        if isinstance(result, list | tuple) and len(found) == len(result):
+            return
+        if isinstance(result, Mapping) and len(found) == len(result):
+            return
+        raise DefinitionError(
+            what=f"{self.position}: pipeline {self.name!r} returns {type(result).__name__} "
+            f"{str(result)[:60]!r}, which does not come from a step.",
+            why="What a pipeline gives must be made, recorded and stored by its steps.",
+            fix="Return the output of a step, a tuple or dict of outputs, or nothing.",
+        )
+
+
+@overload
+def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
+@overload
+def pipeline(
+    *, name: str | None = None, description: str | None = None
+) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+def pipeline(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a pipeline.
+
+    >>> from penstock.pipelines import step
+    >>> @step
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> @pipeline
+    ... def twice(number: int) -> int:
+    ...     return double(double(number))
+    >>> [node.name for node in twice.trace(number=3).order()]
+    ['double', 'double-2']
+
+    Args:
+        function: The body; given by ``@pipeline`` without brackets.
+        **options: ``name`` and ``description``.
+
+    Raises:
+        DefinitionError: If a parameter is called as an option of ``run``.
+    """
+    if function is None:
+        return lambda body: Pipeline(body, **options)
+    return Pipeline(function, **options)

@@ -1,0 +1,44 @@
+"""Where in the user's code something stands: ``file.py:31``; apart because every error names it."""
+
+import os
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+_OURS = ("penstock.pipelines", "penstock.steps", "penstock.execution")
+
+
+def caller_position() -> tuple[str, int]:
+    """Give file and line of the nearest frame that is not penstock's own machinery."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way; inspect.stack reads every file
+    while frame.f_back and str(frame.f_globals.get("__name__", "")).startswith(_OURS):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def function_position(function: Callable[..., Any]) -> tuple[str, int]:
+    """Give file and line where a function is defined."""
+    code = getattr(function, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code else ("?", 0)
+
+
+def error_position(traceback: TracebackType | None) -> tuple[str, int]:
+    """Give file and line where an exception was raised."""
+    place = ("?", 0)
+    while traceback:
+        if not str(traceback.tb_frame.f_globals.get("__name__", "")).startswith(_OURS):
+            place = (traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return place
+
+
+def told(position: tuple[str, int]) -> str:
+    """Write a position for people, relative to the current folder where that is shorter.
+
+    >>> told(("/somewhere/far/big_tips.py", 31))
+    '/somewhere/far/big_tips.py:31'
+    """
+    file, line = position
+    here = os.getcwd() + os.sep  # noqa: PTH109 - text, and fast
+    return f"{file.removeprefix(here)}:{line}"

@@ -1,0 +1,201 @@
+"""Step and @step: a plain function with a name, outputs and a policy of how to run it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import cached_property, update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from penstock.core import DefinitionError, ParameterError, parse_duration
+from penstock.pipelines._hints import output_names, resolve_hints
+from penstock.pipelines._position import function_position, told
+from penstock.pipelines._resources import Resources, Tolerance
+from penstock.pipelines._trace import current_tracer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Step(Generic[P, R]):
+    """A function that a pipeline can run, record, cache and repeat.
+
+    Outside a pipeline body calling it runs the function; inside, the call is recorded.
+
+    Args:
+        function: The plain function.
+        name: Its name in a pipeline; by default the function's.
+        retries: How often to try again after an exception, 0 or more.
+        timeout: Longest time one try may take; None for no limit.
+        resources: What it needs.
+        cache: False if its result must never be reused.
+        effect: True if it changes the world outside: never cached, not repeated by verify.
+        source: True if it reads a source: verify replays its recorded output.
+        tolerance: How far its numbers may differ when it is verified; None for not at all.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        retries: int = 0,
+        timeout: str | float | timedelta | None = None,
+        resources: Resources | None = None,
+        cache: bool = True,
+        effect: bool = False,
+        source: bool = False,
+        tolerance: Tolerance | None = None,
+    ) -> None:
+        _require_function(function)
+        update_wrapper(self, function)
+        self.function = function
+        self.name = name or function.__name__
+        self.retries = retries
+        self.timeout = self._read_timeout(timeout)
+        self.resources = resources or Resources()
+        self.cache, self.effect, self.source = cache and not effect, effect, source
+        self.tolerance = tolerance
+        if self.name == "<lambda>":
+            self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
+        if not _is_count(retries):
+            self._refuse(f"has retries={retries!r}", "Give a whole number of 0 or more.")
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function, or record the call if a pipeline body is being traced."""
+        tracer = current_tracer()
+        if tracer is None:
+            return self.function(*args, **kwargs)
+        recorded: R = tracer.record(self, args, kwargs)
+        return recorded
+
+    def __repr__(self) -> str:
+        return f"<step {self.name!r} at {self.position}>"
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """The function's arguments with their defaults."""
+        return inspect.signature(self.function)
+
+    @cached_property
+    def hints(self) -> dict[str, Any]:
+        """Type hints by argument name, and ``return``."""
+        return resolve_hints(self.function)
+
+    @cached_property
+    def output_hints(self) -> dict[str, Any]:
+        """Type hint by output name."""
+        return dict(output_names(self.hints.get("return", Any)))
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what it gives: ``("result",)`` unless it is annotated with a tuple."""
+        return tuple(self.output_hints)
+
+    @property
+    def position(self) -> str:
+        """File and line of the definition."""
+        return told(function_position(self.function))
+
+    def named(self, name: str) -> "Step[P, R]":
+        """Give the same step under another name, for a second use in one pipeline.
+
+        >>> @step
+        ... def train(depth: int) -> int:
+        ...     return depth
+        >>> train.named("train-deep").name
+        'train-deep'
+        """
+        return Step(
+            self.function,
+            name=name,
+            retries=self.retries,
+            timeout=self.timeout,
+            resources=self.resources,
+            cache=self.cache,
+            effect=self.effect,
+            source=self.source,
+            tolerance=self.tolerance,
+        )
+
+    def call(self, arguments: Mapping[str, Any]) -> R:
+        """Run the function on arguments by name, ``*args`` and ``**kwargs`` included."""
+        if self._only_keywords:
+            return self.function(**arguments)  # type: ignore[call-arg]  # bound when it was traced
+        bound = inspect.BoundArguments(self.signature, dict(arguments))
+        return self.function(*bound.args, **bound.kwargs)
+
+    @cached_property
+    def _only_keywords(self) -> bool:
+        return all(item.kind in _KEYWORD for item in self.signature.parameters.values())
+
+    def _read_timeout(self, timeout: str | float | timedelta | None) -> timedelta | None:
+        try:
+            duration = None if timeout is None else parse_duration(timeout)
+        except ParameterError as error:
+            self._refuse(f"has timeout={timeout!r}", error.fix)
+        if duration is not None and duration <= timedelta(0):
+            self._refuse(f"has timeout={timeout!r}", "Give a time above 0, for example '10m'.")
+        return duration
+
+    def _refuse(self, fault: str, fix: str) -> Any:
+        raise DefinitionError(
+            what=f"{self.position}: step {self.function.__name__!r} {fault}.", fix=fix
+        )
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def step(
+    *,
+    name: str | None = None,
+    retries: int = 0,
+    timeout: str | float | timedelta | None = None,
+    resources: Resources | None = None,
+    cache: bool = True,
+    effect: bool = False,
+    source: bool = False,
+    tolerance: Tolerance | None = None,
+) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a step.
+
+    >>> @step(retries=1, timeout="10m")
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> double(4)
+    8
+
+    Args:
+        function: The function; given by ``@step`` without brackets.
+        **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
+            ``effect``, ``source``, ``tolerance``.
+
+    Raises:
+        DefinitionError: If it is no plain function, or an option cannot be used.
+    """
+    if function is None:
+        return lambda wrapped: Step(wrapped, **options)
+    return Step(function, **options)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _require_function(function: Any) -> None:
+    fault, fix = "", "Write a plain def that returns its result."
+    if isinstance(function, Step):
+        fault, fix = "is a step already", "Use it as it is, or .named('other') for a second name."
+    elif inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        fault = "is async"
+    elif inspect.isgeneratorfunction(function):
+        fault = "is a generator (it uses yield)"
+    elif not callable(function) or not hasattr(function, "__name__"):
+        fault = "is no function"
+    if fault:
+        name = getattr(function, "__name__", repr(function))
+        place = told(function_position(function))
+        raise DefinitionError(what=f"{place}: {name} {fault}, so it cannot be a step.", fix=fix)

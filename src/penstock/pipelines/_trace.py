@@ -1,0 +1,155 @@
+"""The tracer: step calls inside a pipeline body become nodes; apart because Step and Pipeline share it."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DefinitionError, did_you_mean
+from penstock.pipelines._graph import Node
+from penstock.pipelines._hints import accepts, hint_name
+from penstock.pipelines._output import Output
+from penstock.pipelines._position import caller_position, told
+
+if TYPE_CHECKING:
+    from penstock.pipelines._step import Step
+
+_tracer: ContextVar["Tracer | None"] = ContextVar("penstock_tracer", default=None)
+
+
+class Tracer:
+    """Collects the nodes of one pipeline body, and of pipelines called in it."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self.pipelines: list[str] = []
+        self._names: set[str] = set()
+
+    def record(self, step: "Step[Any, Any]", args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Add a node for a call and give its outputs.
+
+        Raises:
+            DefinitionError: If the arguments do not fit the function, at the user's line.
+        """
+        position = caller_position()
+        arguments = self._bind(step, args, kwargs, position)
+        node = Node(self._unique(step.name), step, arguments, *position)
+        self._check_types(node)
+        self.nodes.append(node)
+        outputs = tuple(Output(node.name, name, hint) for name, hint in step.output_hints.items())
+        return outputs[0] if step.outputs == ("result",) else outputs
+
+    def _unique(self, name: str) -> str:
+        found, number = name, 1
+        while found in self._names:
+            number += 1
+            found = f"{name}-{number}"
+        self._names.add(found)
+        return found
+
+    @staticmethod
+    def _bind(
+        step: "Step[Any, Any]",
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        position: tuple[str, int],
+    ) -> Mapping[str, Any]:
+        try:
+            return dict(step.signature.bind(*args, **kwargs).arguments)
+        except TypeError as error:
+            raise _argument_error(step, args, kwargs, position) from error
+
+    @staticmethod
+    def _check_types(node: Node) -> None:
+        for path, output in node.inputs.items():
+            wanted = node.step.hints.get(path, Any)
+            if not accepts(wanted, output.hint):
+                raise DefinitionError(
+                    what=f"{node.position}: step {node.name!r} takes {path} as "
+                    f"{hint_name(wanted)}, but step {output.node!r} gives {hint_name(output.hint)}.",
+                    why="The step would get a value that it cannot use.",
+                    fix=f"Pass another step's output, or correct the annotation of {path!r}.",
+                    node=node.name,
+                    argument=path,
+                )
+
+
+def current_tracer() -> Tracer | None:
+    """Give the tracer of the pipeline body that is being traced, or None."""
+    return _tracer.get()
+
+
+@contextmanager
+def tracing(pipeline: str, position: str) -> Iterator[Tracer]:
+    """Trace the body of a pipeline; one called inside another adds to the outer one's nodes.
+
+    Raises:
+        DefinitionError: If the pipeline is already being traced: it calls itself.
+    """
+    outer = _tracer.get()
+    tracer = outer or Tracer()
+    if pipeline in tracer.pipelines:
+        chain = " → ".join((*tracer.pipelines[tracer.pipelines.index(pipeline) :], pipeline))
+        raise DefinitionError(
+            what=f"{position}: pipeline {pipeline!r} calls itself ({chain}).",
+            why="A pipeline is a graph without circles; this one would never end.",
+            fix="Call the steps that you need instead of the pipeline.",
+            pipeline=pipeline,
+        )
+    tracer.pipelines.append(pipeline)
+    token = _tracer.set(tracer)
+    try:
+        yield tracer
+    finally:
+        tracer.pipelines.pop()
+        _tracer.reset(token)
+
+
+def _argument_error(
+    step: "Step[Any, Any]",
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    position: tuple[str, int],
+) -> DefinitionError:
+    """Say which argument of a call is wrong, at the user's line."""
+    parameters = step.signature.parameters
+    place = f"{told(position)}: step {step.name!r}"
+    unknown = [name for name in kwargs if name not in parameters]
+    if unknown:
+        return DefinitionError(
+            what=f"{place} has no argument {unknown[0]!r}.",
+            fix=did_you_mean(unknown[0], parameters),
+            argument=unknown[0],
+        )
+    positional = [
+        name
+        for name, item in parameters.items()
+        if item.kind in {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+    ]
+    if len(args) > len(positional):
+        return DefinitionError(
+            what=f"{place} takes {len(positional)} arguments by position, but {len(args)} are given.",
+            fix="Name the others: " + ", ".join(f"{name}=…" for name in parameters) + ".",
+        )
+    twice = [name for name in positional[: len(args)] if name in kwargs]
+    if twice:
+        return DefinitionError(
+            what=f"{place} gets argument {twice[0]!r} twice, by position and by name.",
+            fix="Give it once.",
+            argument=twice[0],
+        )
+    missing = [
+        name
+        for name, item in parameters.items()
+        if item.default is item.empty
+        and item.kind not in {item.VAR_POSITIONAL, item.VAR_KEYWORD}
+        and name not in kwargs
+        and name not in positional[: len(args)]
+    ]
+    listed = ", ".join(repr(name) for name in missing)
+    return DefinitionError(
+        what=f"{place} is missing {'argument' if len(missing) == 1 else 'arguments'} {listed}.",
+        fix=f"Call {step.name}({', '.join(f'{name}=…' for name in missing)}).",
+        argument=missing[0] if missing else None,
+    )

@@ -1,0 +1,275 @@
+"""Where two values differ: the path, the first row, the largest gap; apart because it walks types."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_MAX_TEXT = 120
+_MAX_DEPTH = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where the recorded and the found value differ.
+
+    Args:
+        path: Where, as people read it: ``train.X, column 'fare', row 17``.
+        recorded: The recorded value there, shortened.
+        found: The found value there, shortened.
+        largest: Largest absolute gap if numbers differ; None otherwise.
+        tolerated: True if every gap there is within the declared tolerance.
+    """
+
+    path: str
+    recorded: str
+    found: str
+    largest: float | None = None
+    tolerated: bool = False
+
+    def __str__(self) -> str:
+        gap = "" if self.largest is None else f" (largest gap {self.largest:.3g})"
+        place = self.path.removeprefix(".") or "value"
+        return f"{place}: recorded {self.recorded}, now {self.found}{gap}"
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """How far two numbers may be apart and still count as equal; zero by default."""
+
+    rtol: float = 0.0
+    atol: float = 0.0
+
+    def allows(self, recorded: float, found: float) -> bool:
+        """Say whether two numbers are close enough.
+
+        >>> Closeness(atol=0.1).allows(1.0, 1.05)
+        True
+        >>> Closeness().allows(float("nan"), float("nan"))
+        True
+        """
+        if math.isnan(recorded) or math.isnan(found):
+            return math.isnan(recorded) and math.isnan(found)
+        return abs(recorded - found) <= self.atol + self.rtol * abs(recorded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the walk is, and what counts as equal there."""
+
+    path: str
+    depth: int
+    close: Closeness
+
+    def inner(self, step: str) -> "_Place":
+        return _Place(self.path + step, self.depth + 1, self.close)
+
+
+def find_differences(
+    recorded: Any, found: Any, closeness: Closeness | None = None, *, path: str = ""
+) -> Iterator[Difference]:
+    """Walk two values in parallel and give each place where they differ, in order.
+
+    >>> [str(d) for d in find_differences({"a": 1, "b": 2}, {"a": 1, "b": 3})]
+    ["['b']: recorded 2, now 3 (largest gap 1)"]
+
+    Args:
+        recorded: The value as stored.
+        found: The value made now.
+        closeness: What counts as equal for numbers; exact by default.
+        path: Where we are, for the message.
+    """
+    yield from _walk(recorded, found, _Place(path, 0, closeness or Closeness()))
+
+
+def _walk(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    if type(recorded) is not type(found):
+        if not (_is_number(recorded) and _is_number(found)):
+            names = type(recorded).__name__, type(found).__name__
+            yield Difference(place.path, f"a {names[0]}", f"a {names[1]}")
+            return
+    elif place.depth > _MAX_DEPTH:
+        return
+    yield from _WALKERS[_kind(recorded)](recorded, found, place)
+
+
+def _kind(value: Any) -> str:
+    names = {cls.__name__ for cls in type(value).__mro__}
+    module = type(value).__module__.partition(".")[0]
+    if module == "polars" or (module == "pandas" and "DataFrame" in names):
+        return "table"
+    if module == "numpy" and "ndarray" in names:
+        return "array"
+    if _is_number(value):
+        return "number"
+    if isinstance(value, Mapping):
+        return "mapping"
+    if isinstance(value, list | tuple):
+        return "sequence"
+    if hasattr(value, "to_bundle"):
+        return "bundle"
+    if hasattr(value, "get_params") or hasattr(value, "__dict__"):
+        return "object"
+    return "plain"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    import polars as pl
+
+    left, right = (_as_polars(value) for value in (recorded, found))
+    if left.columns != right.columns:
+        missing = [name for name in left.columns if name not in right.columns][:5]
+        added = [name for name in right.columns if name not in left.columns][:5]
+        yield Difference(
+            f"{place.path}, columns",
+            f"{left.width} columns" + (f", {missing} gone" if missing else ""),
+            f"{right.width} columns" + (f", {added} new" if added else ", in another order"),
+        )
+        return
+    if left.height != right.height:
+        yield Difference(f"{place.path}, rows", f"{left.height:,} rows", f"{right.height:,} rows")
+        return
+    for name in left.columns:
+        one, two = left[name], right[name]
+        if one.dtype != two.dtype:
+            yield Difference(f"{place.path}, column {name!r}", str(one.dtype), str(two.dtype))
+            continue
+        differ = one.ne_missing(two)
+        if differ.any():
+            row = int(differ.arg_max() or 0)
+            largest, tolerated = None, False
+            if one.dtype.is_numeric():
+                gaps = (one.cast(pl.Float64) - two.cast(pl.Float64)).abs().filter(differ)
+                bound = place.close.atol + place.close.rtol * one.cast(pl.Float64).abs().filter(
+                    differ
+                )
+                top = gaps.max()
+                largest = float(top) if isinstance(top, int | float) else None
+                tolerated = bool((gaps <= bound).all()) and gaps.null_count() == 0
+            count = int(differ.sum())
+            where = f"{place.path}, column {name!r}, row {row} ({count:,} of {left.height:,} rows differ)"
+            yield Difference(where, _short(one[row]), _short(two[row]), largest, tolerated)
+
+
+def _as_polars(value: Any) -> Any:
+    import polars as pl
+
+    if isinstance(value, pl.Series):
+        return value.to_frame(value.name or "value")
+    return value if isinstance(value, pl.DataFrame) else pl.from_pandas(value)
+
+
+def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    import numpy as np
+
+    if recorded.dtype != found.dtype or recorded.shape != found.shape:
+        yield Difference(
+            place.path,
+            f"array {recorded.dtype}{list(recorded.shape)}",
+            f"array {found.dtype}{list(found.shape)}",
+        )
+        return
+    if recorded.dtype.names:
+        for name in recorded.dtype.names:
+            yield from _walk_array(recorded[name], found[name], place.inner(f"[{name!r}]"))
+        return
+    if recorded.dtype == object:
+        yield from _walk_sequence(recorded.ravel().tolist(), found.ravel().tolist(), place)
+        return
+    differ = recorded != found
+    if recorded.dtype.kind in "fc":
+        differ &= ~(np.isnan(recorded) & np.isnan(found))
+    if differ.any():
+        index = tuple(int(i) for i in np.argwhere(np.atleast_1d(differ))[0])
+        one, two = np.atleast_1d(recorded)[index], np.atleast_1d(found)[index]
+        largest, tolerated = None, False
+        if recorded.dtype.kind in "fiu":
+            gaps = np.abs(recorded.astype(float) - found.astype(float))[differ]
+            bound = (place.close.atol + place.close.rtol * np.abs(recorded.astype(float)))[differ]
+            largest, tolerated = float(gaps.max()), bool((gaps <= bound).all())
+        indices = ", ".join(map(str, index))
+        where = f"{place.path}[{indices}] ({int(differ.sum()):,} of {differ.size:,})"
+        yield Difference(where, _short(one), _short(two), largest, tolerated)
+
+
+def _walk_number(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    same = recorded == found or (recorded != recorded and found != found)  # noqa: PLR0124 - NaN
+    if not same or type(recorded) is not type(found):
+        gap = abs(recorded - found)
+        tolerated = place.close.allows(recorded, found)
+        yield Difference(place.path, _short(recorded), _short(found), float(gap), tolerated)
+
+
+def _walk_mapping(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    for key in recorded:
+        if key not in found:
+            yield Difference(f"{place.path}[{key!r}]", _short(recorded[key]), "nothing")
+        else:
+            yield from _walk(recorded[key], found[key], place.inner(f"[{key!r}]"))
+    for key in found:
+        if key not in recorded:
+            yield Difference(f"{place.path}[{key!r}]", "nothing", _short(found[key]))
+
+
+def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    if len(recorded) != len(found):
+        yield Difference(place.path, f"{len(recorded):,} items", f"{len(found):,} items")
+        return
+    for index, (one, two) in enumerate(zip(recorded, found, strict=True)):
+        yield from _walk(one, two, place.inner(f"[{index}]"))
+
+
+def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    one, two = recorded.to_bundle(), found.to_bundle()
+    for name in one:
+        if name in two:
+            yield from _walk(one[name], two[name], place.inner(f".{name}"))
+
+
+def _walk_object(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    one, two = _state(recorded), _state(found)
+    for name in sorted(one.keys() | two.keys()):
+        if name in one and name in two:
+            yield from _walk(one[name], two[name], place.inner(f".{name}"))
+        elif name in one:
+            yield Difference(f"{place.path}.{name}", _short(one[name]), "nothing")
+        else:
+            yield Difference(f"{place.path}.{name}", "nothing", _short(two[name]))
+
+
+def _state(value: Any) -> dict[str, Any]:
+    if hasattr(value, "__getstate__"):
+        state = value.__getstate__()
+        if isinstance(state, dict):
+            return state
+    return dict(vars(value)) if hasattr(value, "__dict__") else {"value": repr(value)}
+
+
+def _walk_plain(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    try:
+        same = bool(recorded == found)
+    except (TypeError, ValueError):
+        same = repr(recorded) == repr(found)
+    if not same:
+        yield Difference(place.path, _short(recorded), _short(found))
+
+
+def _short(value: Any) -> str:
+    text = repr(value.item() if hasattr(value, "item") else value)
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+
+
+_WALKERS = {
+    "table": _walk_table,
+    "array": _walk_array,
+    "number": _walk_number,
+    "mapping": _walk_mapping,
+    "sequence": _walk_sequence,
+    "bundle": _walk_bundle,
+    "object": _walk_object,
+    "plain": _walk_plain,
+}

@@ -1,0 +1,188 @@
+"""Run a recorded run's steps again, each on its recorded inputs; the child process of verify.
+
+Each step gets the inputs that were recorded, not those that the replay made: so a step that
+differs is named alone, and if every step comes out equal, the whole chain does, by induction.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.core import PenstockError, StepRunRecord, StepState, Verdict
+from penstock.execution import bind_arguments, execute_step, load_pipeline
+from penstock.pipelines import Node
+from penstock.proofs._difference import Closeness, Difference, find_differences
+from penstock.proofs._records import StepVerdict
+from penstock.proofs._suspects import list_suspects
+from penstock.stores import Store, open_store
+from penstock.tracking import StepContext, start_run, use_step
+
+_SHOWN = 5
+
+
+def replay(request: Mapping[str, Any]) -> list[StepVerdict]:
+    """Execute the steps of a recorded run again and compare every output.
+
+    Args:
+        request: ``store`` and ``artifacts`` URLs, ``scratch`` folder, ``run_id``, ``target`` of the
+            restored pipeline, ``steps`` (names, or None for all), ``reread``.
+    """
+    store = open_store(request["store"], artifacts=request["artifacts"] or None)
+    run = store.metadata.get_run(request["run_id"])
+    pipeline = load_pipeline(request["target"])
+    graph = pipeline.trace(**pipeline.bind(run.params))
+    recorded = {step.step: step for step in store.metadata.list_steps(run.run_id)}
+    chosen = request["steps"]
+    scratch = open_store(f"sqlite:///{request['scratch']}/scratch.db")
+    with start_run("replay", store=scratch):
+        return [
+            _judge_step(store, node, recorded.get(node.name), reread=request["reread"])
+            for node in graph.order()
+            if chosen is None or node.name in chosen
+        ]
+
+
+def _judge_step(
+    store: Store, node: Node, record: StepRunRecord | None, *, reread: bool
+) -> StepVerdict:
+    if record is None or record.state not in {StepState.FINISHED, StepState.CACHED}:
+        state = "not recorded" if record is None else record.state.value
+        return StepVerdict(
+            node.name, Verdict.CANNOT_VERIFY, "missing", f"The step is {state} in this run."
+        )
+    if node.step.effect:
+        return StepVerdict(
+            node.name,
+            Verdict.BITWISE,
+            "effect",
+            "It changes the world outside and is not repeated; what it was given is compared.",
+        )
+    try:
+        if node.step.source and not reread:
+            return _check_stored(store, node, record)
+        return _execute(store, node, record)
+    except PenstockError as error:
+        return StepVerdict(node.name, Verdict.CANNOT_VERIFY, "missing", str(error))
+
+
+def _check_stored(store: Store, node: Node, record: StepRunRecord) -> StepVerdict:
+    """Read a source step's recorded outputs and check that they are what was recorded."""
+    started = time.perf_counter()
+    outputs = {}
+    for name, digest in record.outputs.items():
+        value = store.get(record.addresses.get(digest, digest), check=True)
+        outputs[name] = {"recorded": digest, "found": store.digest(value)}
+    equal = all(pair["recorded"] == pair["found"] for pair in outputs.values())
+    return StepVerdict(
+        node.name,
+        Verdict.BITWISE if equal else Verdict.DIFFERS,
+        "replayed",
+        "Read from the stored snapshot; its digest is as recorded."
+        if equal
+        else "The stored snapshot is not what was recorded.",
+        outputs=outputs,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _execute(store: Store, node: Node, record: StepRunRecord) -> StepVerdict:
+    inputs = {
+        name: store.get(record.addresses.get(digest, digest), check=True)
+        for name, digest in record.inputs.items()
+    }
+    context = StepContext(node.name, record.step_run_id, record.seed)
+    with use_step(context):
+        outcome = execute_step(
+            node.name,
+            node.step,
+            bind_arguments(node, inputs),
+            seed=record.seed,
+            threads=record.facts.get("threads"),
+        )
+    if outcome.error is not None:
+        return StepVerdict(
+            node.name,
+            Verdict.CANNOT_VERIFY,
+            "executed",
+            f"It finished when it was recorded and raised now: {outcome.error}",
+            cause="; ".join(list_suspects(node.step.function)[:_SHOWN]),
+            seconds=outcome.seconds,
+        )
+    return _compare(store, node, record, outcome.outputs, outcome.seconds)
+
+
+def _compare(
+    store: Store,
+    node: Node,
+    record: StepRunRecord,
+    found: Mapping[str, Any],
+    seconds: float,
+) -> StepVerdict:
+    outputs = {
+        name: {"recorded": digest, "found": store.digest(found[name]) if name in found else ""}
+        for name, digest in record.outputs.items()
+    }
+    unequal = [name for name, pair in outputs.items() if pair["recorded"] != pair["found"]]
+    if not unequal:
+        return StepVerdict(
+            node.name,
+            Verdict.BITWISE,
+            "executed",
+            "Every output came out bit for bit.",
+            outputs=outputs,
+            seconds=seconds,
+        )
+    differences = _locate(store, node, record, found, unequal)
+    tolerated = bool(differences) and all(item.tolerated for item in differences)
+    return StepVerdict(
+        node.name,
+        Verdict.WITHIN_TOLERANCE if tolerated else Verdict.DIFFERS,
+        "executed",
+        "Equal within the tolerance that the step declares."
+        if tolerated
+        else "The same inputs, code, parameters and seed gave another output.",
+        outputs=outputs,
+        differences=tuple(str(item) for item in differences[:_SHOWN]),
+        cause="; ".join(list_suspects(node.step.function, root=Path.cwd())[:_SHOWN]),
+        seconds=seconds,
+    )
+
+
+def _locate(
+    store: Store,
+    node: Node,
+    record: StepRunRecord,
+    found: Mapping[str, Any],
+    names: list[str],
+) -> list[Difference]:
+    tolerance = node.step.tolerance
+    close = Closeness(tolerance.rtol, tolerance.atol) if tolerance else Closeness()
+    differences: list[Difference] = []
+    for name in names:
+        if name not in found:
+            differences.append(Difference(name, "an output", "nothing"))
+            continue
+        digest = record.outputs[name]
+        stored = store.get(record.addresses.get(digest, digest))
+        differences.extend(find_differences(stored, found[name], close, path=name))
+    return differences
+
+
+def main() -> None:
+    """Read the request file named on the command line and write the answer beside it."""
+    path = Path(sys.argv[1])
+    request = json.loads(path.read_text(encoding="utf-8"))
+    os.chdir(request["folder"])
+    try:
+        answer: dict[str, Any] = {"steps": [step.to_json() for step in replay(request)]}
+    except PenstockError as error:
+        answer = {"error": str(error)}
+    path.with_suffix(".answer").write_text(json.dumps(answer), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Switches set before user code runs: global generators, thread counts, deterministic kernels.
+
+Only libraries that are already imported are touched; one imported while a step runs is seeded as
+soon as its import ends, so that neither case draws fresh entropy and neither costs an import.
+"""
+
+import importlib.abc
+import importlib.util
+import os
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+@contextmanager
+def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
+    """Seed the global generators and set thread counts while the block runs.
+
+    >>> with deterministic(7, None) as facts:
+    ...     first = random.random()
+    >>> with deterministic(7, None):
+    ...     first == random.random()
+    True
+    >>> facts["seed"]
+    7
+
+    Args:
+        seed: Seed for random, numpy's legacy generator and torch, from 0 to 2**31 - 1.
+        threads: Threads for BLAS and OpenMP; None leaves the libraries' own choice.
+
+    Yields:
+        The facts to record: ``seed``, ``threads``, ``hash_seed``.
+    """
+    random.seed(seed)
+    _seed_numpy(seed)
+    _seed_torch(seed)
+    watcher = _ImportWatcher(seed)
+    sys.meta_path.insert(0, watcher)
+    try:
+        with _limited_threads(threads) as count:
+            yield {"seed": seed, "threads": count, "hash_seed": os.environ.get("PYTHONHASHSEED")}
+    finally:
+        sys.meta_path.remove(watcher)
+
+
+@contextmanager
+def keep_generators() -> Iterator[None]:
+    """Give the caller's global random generators back as they were after the block.
+
+    >>> random.seed(1)
+    >>> with keep_generators():
+    ...     random.seed(2)
+    >>> after = random.random()
+    >>> random.seed(1)
+    >>> after == random.random()
+    True
+    """
+    python_state = random.getstate()
+    numpy_random = sys.modules.get("numpy.random")
+    numpy_state = numpy_random.get_state() if numpy_random else None
+    try:
+        yield
+    finally:
+        random.setstate(python_state)
+        if numpy_random and numpy_state is not None:
+            numpy_random.set_state(numpy_state)
+
+
+def available_threads() -> int:
+    """Count the threads that libraries use when nobody limits them."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdigit() and int(wanted) else _processors()
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def _seed_numpy(seed: int) -> None:
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None and hasattr(numpy_random, "seed"):
+        numpy_random.seed(seed)
+
+
+def _seed_torch(seed: int) -> None:
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "manual_seed"):
+        return
+    # cuBLAS reads this once, when its first handle is made.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.manual_seed(seed)
+    # warn_only: an operation without a deterministic kernel must not stop the user's work.
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+
+
+@contextmanager
+def _limited_threads(threads: int | None) -> Iterator[int]:
+    if threads is None or threads == available_threads():
+        yield available_threads()
+        return
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    # The variables reach libraries that are loaded from here on, threadpoolctl those already in.
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    try:
+        with _limited_loaded_libraries(threads):
+            yield threads
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def _limited_loaded_libraries(threads: int) -> Iterator[None]:
+    if not {"numpy", "sklearn", "scipy"} & sys.modules.keys():
+        yield
+        return
+    from threadpoolctl import threadpool_limits
+
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else None
+    if torch:
+        torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(limits=threads):
+            yield
+    finally:
+        if torch and before is not None:
+            torch.set_num_threads(before)
+
+
+class _ImportWatcher(importlib.abc.MetaPathFinder):
+    """Seeds numpy and torch at the end of their import, if a step is what imports them."""
+
+    _SEEDERS = {"numpy.random": _seed_numpy, "torch": _seed_torch}  # noqa: RUF012 - never changed
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in self._SEEDERS:
+            return None
+        spec = _spec_of_others(self, fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _SeedingLoader(spec.loader, self._SEEDERS[fullname], self._seed)
+        return spec
+
+
+def _spec_of_others(
+    watcher: importlib.abc.MetaPathFinder,
+    fullname: str,
+    path: Sequence[str] | None,
+    target: ModuleType | None,
+) -> ModuleSpec | None:
+    for finder in sys.meta_path:
+        if finder is not watcher:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                return spec
+    return None
+
+
+class _SeedingLoader(importlib.abc.Loader):
+    def __init__(self, inner: Any, seeder: Any, seed: int) -> None:
+        self._inner, self._seeder, self._seed = inner, seeder, seed
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._inner.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        # The module must see its own loader: packages read data files through it.
+        module.__loader__ = self._inner
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._inner
+        self._inner.exec_module(module)
+        self._seeder(self._seed)

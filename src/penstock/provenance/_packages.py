@@ -1,0 +1,83 @@
+"""Installed distributions and their versions, read from folder names: metadata files cost 50 ms."""
+
+import re
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+_FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*?)(?:-py3[^-]*)?\.(?:dist|egg)-info")
+# Import name and distribution name differ, and no file of the distribution says so cheaply.
+_OTHER_NAMES = {
+    "PIL": "pillow",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+
+
+def list_distributions() -> dict[str, str]:
+    """List every installed distribution with its version, sorted by name.
+
+    >>> "polars" in list_distributions()
+    True
+    """
+    return {name: version for name, (version, _) in sorted(_found(_search_path()).items())}
+
+
+@lru_cache(maxsize=1024)
+def package_version(module: str) -> str | None:
+    """Find the version of the distribution that a top-level module comes from.
+
+    >>> package_version("no_such_module_at_all") is None
+    True
+
+    Args:
+        module: Import name of the top-level package, for example ``sklearn``.
+    """
+    found = _found(_search_path())
+    entry = found.get(_normal(_OTHER_NAMES.get(module, module)))
+    if entry:
+        return entry[0]
+    marks = tuple(f"\n{module}{end}".encode() for end in ("/__init__.py,", ".py,"))
+    for version, folder in found.values():
+        try:
+            record = b"\n" + (folder / "RECORD").read_bytes()
+        except OSError:
+            continue
+        if any(mark in record for mark in marks):
+            return version
+    return None
+
+
+def library_files(package: str) -> list[str]:
+    """List the bundled binary libraries of a wheel (``numpy.libs``): they name its BLAS."""
+    for place in _search_path():
+        folder = Path(place) / f"{package}.libs"
+        if folder.is_dir():
+            return sorted(file.name for file in folder.iterdir())
+    return []
+
+
+def _search_path() -> tuple[str, ...]:
+    return tuple(sys.path)
+
+
+@lru_cache(maxsize=4)
+def _found(places: tuple[str, ...]) -> dict[str, tuple[str, Path]]:
+    found: dict[str, tuple[str, Path]] = {}
+    for place in places:
+        folder = Path(place or ".")
+        if not folder.is_dir():
+            continue
+        for entry in folder.glob("*-info"):
+            match = _FOLDER.fullmatch(entry.name)
+            if match:  # the first on the path is the one that is imported
+                found.setdefault(_normal(match["name"]), (match["version"], entry))
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,0 +1,196 @@
+"""The project's source tree as it ran: git's files with commit and diff, or a plain tree."""
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from penstock.core import DataError
+
+_MAX_FILE_BYTES = 1 << 20
+_MAX_FILES = 5_000
+_MAX_FOLDERS = 2_000
+_MAX_DIFF_BYTES = 256 << 10
+_SUFFIXES = frozenset(
+    ".py .pyi .toml .txt .yaml .yml .json .sql .md .cfg .ini .ipynb .sh .lock .in".split()  # noqa: SIM905 - read as one line
+)
+_NAMES = frozenset({"Makefile", "Dockerfile", "Containerfile"})
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
+_cache: dict[Path, tuple[object, "SourceTree"]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTree:
+    """A project's source files with what git knows about them.
+
+    Args:
+        files: Bytes by path, relative to the project with ``/``, sorted.
+        commit: Git commit; None outside git or before the first commit.
+        branch: Git branch; None outside git or on a detached head.
+        dirty: True if the files differ from the commit.
+        diff: ``git diff HEAD`` for people, cut at 256 KiB; the files themselves are complete.
+        left_out: Files that were not taken because they are large or too many.
+    """
+
+    files: dict[str, bytes]
+    commit: str | None = None
+    branch: str | None = None
+    dirty: bool = False
+    diff: str = ""
+    left_out: tuple[str, ...] = field(default=())
+
+
+def capture_source(project: Path) -> SourceTree:
+    """Read a project's source files.
+
+    In git: tracked files and untracked ones that are not ignored. Elsewhere: a plain walk. Only
+    text-like files up to 1 MiB count; hidden folders, environments and caches are skipped. A
+    second call is answered from memory while no file, folder or commit has moved.
+
+    Args:
+        project: The project's folder (see ``core.find_project``).
+    """
+    project = project.resolve()
+    known = _cache.get(project)
+    if known and known[0] == _stamp(project, known[1]):
+        return known[1]
+    tree = _capture(project)
+    _cache[project] = (_stamp(project, tree), tree)
+    return tree
+
+
+def restore_source(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write recorded source files into a folder.
+
+    Args:
+        files: Bytes by relative path, as in ``SourceTree.files``.
+        folder: Where to; made if it does not exist.
+
+    Raises:
+        DataError: If a path would leave the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise DataError(
+                what=f"The recorded source file {name!r} points outside the project.",
+                why="Restoring it would overwrite another file.",
+                fix="The manifest was tampered with: do not trust this run.",
+                name=name,
+            )
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+
+def _capture(project: Path) -> SourceTree:
+    status = _git(project, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no")
+    listed = status and _git(
+        project, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"
+    )
+    if status is None or listed is None:
+        files, left_out = _read(project, _walk(project))
+        return SourceTree(files, left_out=left_out)
+    facts = dict(
+        line[2:].split(" ", 1) for line in status.split("\0") if line.startswith("# branch.")
+    )
+    commit, branch = facts.get("branch.oid"), facts.get("branch.head")
+    committed = commit is not None and commit != "(initial)"
+    changed = any(line and not line.startswith("#") for line in status.split("\0"))
+    files, left_out = _read(project, (name for name in listed.split("\0") if name))
+    return SourceTree(
+        files,
+        commit=commit if committed else None,
+        branch=None if branch == "(detached)" else branch,
+        dirty=changed or not committed or _has_untracked(project, files),
+        diff=_diff(project) if changed and committed else "",
+        left_out=left_out,
+    )
+
+
+def _has_untracked(project: Path, files: Mapping[str, bytes]) -> bool:
+    listed = _git(project, "ls-files", "-z", "--others", "--exclude-standard") or ""
+    return any(name in files for name in listed.split("\0"))
+
+
+def _diff(project: Path) -> str:
+    text = _git(project, "diff", "HEAD", "--no-ext-diff", "--no-color") or ""
+    if len(text) <= _MAX_DIFF_BYTES:
+        return text
+    return text[:_MAX_DIFF_BYTES] + "\n[cut here; the stored files are complete]\n"
+
+
+def _git(project: Path, *arguments: str) -> str | None:
+    """Ask git, or None if there is no git here; ``.git`` is looked for first: a process costs ms."""
+    if not any((folder / ".git").exists() for folder in (project, *project.parents)):
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            ["git", "--no-optional-locks", *arguments],  # noqa: S607 - the user's git
+            cwd=project,
+            capture_output=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _walk(project: Path) -> Iterator[str]:
+    folders, seen = [project], 0
+    while folders and seen < _MAX_FOLDERS:
+        folder = folders.pop(0)
+        seen += 1
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.name.startswith(".") or entry.name in _SKIPPED or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                if not Path(entry.path, "pyvenv.cfg").exists():
+                    folders.append(Path(entry.path))
+            elif entry.is_file():
+                yield Path(entry.path).relative_to(project).as_posix()
+
+
+def _read(project: Path, names: Iterable[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    files: dict[str, bytes] = {}
+    left_out: list[str] = []
+    for name in sorted(names):
+        path = PurePosixPath(name)
+        if path.suffix not in _SUFFIXES and path.name not in _NAMES:
+            continue
+        if any(part.startswith(".") or part in _SKIPPED for part in path.parts[:-1]):
+            continue
+        try:
+            facts = (project / name).stat()
+            if not stat.S_ISREG(facts.st_mode):
+                continue
+            if facts.st_size > _MAX_FILE_BYTES or len(files) >= _MAX_FILES:
+                left_out.append(name)
+                continue
+            files[name] = (project / name).read_bytes()
+        except OSError:  # deleted in the working tree, or not readable
+            continue
+    return files, tuple(left_out[:20])
+
+
+def _stamp(project: Path, tree: SourceTree) -> object:
+    """State of every file, every folder with one, and git's index and head."""
+    folders = {PurePosixPath(name).parent.as_posix() for name in tree.files} | {"."}
+    names = (*tree.files, *sorted(folders), ".git/HEAD", ".git/index")
+    return tuple(_state(project / name) for name in names)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        facts = path.stat()
+    except OSError:
+        return (0, 0)
+    return (facts.st_mtime_ns, facts.st_size)

@@ -1,0 +1,85 @@
+"""Writing a version's model card from what the store recorded: its run, code, data and report."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import ModelVersionRecord, NotFoundError, StoreError
+from penstock.models import model_card
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+_SNAPSHOT_FACTS = ("rows", "first_time", "last_time", "ordered_digest", "order_free_digest")
+_SOURCE = "source:"
+_ARTIFACT = "artifact:"
+
+
+def render_card(
+    store: "Store",
+    version: ModelVersionRecord,
+    report: Any,
+    provenance: Mapping[str, Any] | None,
+) -> str:
+    """Write the card of a version.
+
+    Args:
+        store: Where its run is recorded.
+        version: The version.
+        report: Its EvaluationReport, or None.
+        provenance: Facts given by the caller; they go before recorded ones.
+    """
+    judged = report.to_json() if hasattr(report, "to_json") else None
+    facts = {
+        "model": version.model,
+        "version": version.version,
+        "created_at": version.created_at,
+        "run_id": version.run_id,
+        "trained_by": version.trained_by,
+        "content_digest": version.content_digest,
+        "signature": version.signature,
+        "metrics": version.metrics,
+        "gates": [
+            {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
+            for gate in version.gates
+        ],
+        "note": version.note,
+    }
+    return model_card(facts, judged, {**_recorded(store, version), **(provenance or {})})
+
+
+def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
+    if version.run_id is None:
+        return {}
+    run = store.metadata.get_run(version.run_id)
+    manifest = store.get(run.provenance) if run.provenance else {}
+    code = manifest.get("code") or {}
+    return {
+        "pipeline": run.pipeline,
+        "entry": run.entry,
+        "seed": run.seed,
+        **{name: code.get(name) for name in ("commit", "branch", "dirty")},
+        "environment": manifest.get("environment"),
+        "data": _data(store, version),
+    }
+
+
+def _data(store: "Store", version: ModelVersionRecord) -> list[dict[str, Any]]:
+    """Find the sources that the model came from, by lineage."""
+    edges = store.metadata.list_edges(f"{_ARTIFACT}{version.content_digest}", direction="up")
+    found = [
+        {
+            "source": edge.source.removeprefix(_SOURCE),
+            **_snapshot_facts(store, edge.target.removeprefix(_ARTIFACT)),
+        }
+        for edge in edges
+        if edge.source.startswith(_SOURCE) and edge.target.startswith(_ARTIFACT)
+    ]
+    return sorted(found, key=lambda source: (source["source"], str(source.get("ordered_digest"))))
+
+
+def _snapshot_facts(store: "Store", digest: str) -> dict[str, Any]:
+    try:
+        snapshot = store.get(digest)
+    except (NotFoundError, StoreError):
+        return {}  # the bytes may have been collected; the card says that nothing is recorded
+    return {name: getattr(snapshot, name, None) for name in _SNAPSHOT_FACTS}

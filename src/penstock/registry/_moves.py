@@ -1,0 +1,172 @@
+"""Planning moves between stages: which versions move, and why a move is refused; pure functions."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from penstock.core import (
+    STAGE_MOVES,
+    ConflictError,
+    ModelVersionRecord,
+    NotFoundError,
+    ParameterError,
+    Stage,
+    StageEvent,
+)
+from penstock.registry._references import in_stage
+
+_DEAD_ENDS = {
+    Stage.REJECTED: "Rejected is final.",
+    Stage.PRODUCTION: "It answers requests.",
+    Stage.ARCHIVED: "It is out of use.",
+}
+
+
+def require_move(version: ModelVersionRecord, to: Stage, events: Sequence[StageEvent] = ()) -> None:
+    """Make sure that a version may move to a stage by its present one.
+
+    Args:
+        version: What moves.
+        to: Where to.
+        events: The model's history: a version that was in production comes back by rollback only.
+
+    Raises:
+        ConflictError: If the move is not allowed.
+    """
+    if version.stage is to:
+        raise ConflictError(
+            what=f"{version.ref} is in {to.value} already.",
+            fix=f"See: penstock history {version.model}",
+            stage=to,
+        )
+    if to not in STAGE_MOVES[version.stage]:
+        raise ConflictError(
+            what=f"{version.ref} is {_where(version.stage)} and cannot move to {to.value}.",
+            why=_DEAD_ENDS.get(version.stage, ""),
+            fix=_way_out(version),
+            stage=version.stage,
+        )
+    last = last_production(events, version.version)
+    if version.stage is Stage.ARCHIVED and last is not None:
+        raise ConflictError(
+            what=f"{version.ref} was in production from {_day(last.at)} and has been archived since.",
+            why="A version that was taken out comes back knowingly only.",
+            fix=f"Bring it back with: penstock rollback {version.model} --to {version.version}",
+            stage=version.stage,
+        )
+
+
+def plan_production(
+    versions: Sequence[ModelVersionRecord],
+    version: ModelVersionRecord,
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+) -> list[StageEvent]:
+    """Plan a version's way into production: the one that is there goes to the archive."""
+    champion = in_stage(versions, Stage.PRODUCTION)
+    moves = []
+    if champion is not None:
+        moves.append(move(champion, Stage.ARCHIVED, actor, f"Replaced by {version.ref}.", at))
+    return [*moves, move(version, Stage.PRODUCTION, actor, reason, at)]
+
+
+def move(
+    version: ModelVersionRecord, to: Stage, actor: str, reason: str, at: datetime
+) -> StageEvent:
+    """Describe one move; the store adds its hash."""
+    return StageEvent(version.model, version.version, version.stage, to, actor, reason, at)
+
+
+def rollback_target(
+    versions: Sequence[ModelVersionRecord], events: Sequence[StageEvent], to: int | None
+) -> ModelVersionRecord:
+    """Find the version that a rollback brings back.
+
+    Args:
+        versions: All of the model's, by number.
+        events: The model's history, oldest first.
+        to: The version asked for; None for the one in production before, so that two rollbacks
+            return to the start.
+
+    Raises:
+        ConflictError: If there is nothing to go back to, or ``to`` is in production already.
+        NotFoundError: If there is no such version.
+        ParameterError: If ``to`` was never in production.
+    """
+    model = versions[0].model
+    champion = in_stage(versions, Stage.PRODUCTION)
+    by_number = {version.version: version for version in versions}
+    entered = [event.version for event in events if _is_entry(event)]
+    if to is None:
+        # Without a champion (it was archived by hand) the last one comes back.
+        earlier = entered[:-1] if champion is not None else entered
+        if not earlier:
+            raise _nothing_before(model, champion)
+        return by_number[earlier[-1]]
+    if to not in by_number:
+        raise NotFoundError(
+            what=f"Model {model!r} has no version {to}.",
+            fix="It was in production: " + _numbers(entered) if entered else "",
+            version=to,
+        )
+    if champion is not None and champion.version == to:
+        raise ConflictError(
+            what=f"{champion.ref} is in production already.",
+            fix=f"See: penstock history {model}",
+        )
+    if to not in entered:
+        raise ParameterError(
+            what=f"{model}@{to} was never in production.",
+            why="A rollback goes back to what answered requests before, without judging it again.",
+            fix=f"Promote it instead: penstock promote {model}@{to}",
+            version=to,
+        )
+    return by_number[to]
+
+
+def last_production(events: Sequence[StageEvent], version: int) -> StageEvent | None:
+    """Give the event with which a version last entered production."""
+    entries = [event for event in events if _is_entry(event) and event.version == version]
+    return entries[-1] if entries else None
+
+
+def _is_entry(event: StageEvent) -> bool:
+    return event.to_stage is Stage.PRODUCTION and event.from_stage is not Stage.PRODUCTION
+
+
+def _nothing_before(model: str, champion: ModelVersionRecord | None) -> ConflictError:
+    if champion is None:
+        return ConflictError(
+            what=f"No version of {model!r} was ever in production.",
+            why="There is nothing to go back to.",
+            fix=f"Promote one: penstock promote {model}",
+        )
+    return ConflictError(
+        what=f"{champion.ref} is the first version of {model!r} in production.",
+        why="There is nothing to go back to.",
+        fix=f"Take it out of use with: penstock archive {model} {champion.version}",
+    )
+
+
+def _way_out(version: ModelVersionRecord) -> str:
+    if version.stage is Stage.PRODUCTION:
+        return (
+            f"Promote another version, or run: penstock rollback {version.model}, "
+            f"or: penstock archive {version.model} {version.version}"
+        )
+    if version.stage is Stage.REJECTED:
+        return "Train another version: penstock run FILE"
+    return f"See: penstock history {version.model}"
+
+
+def _where(stage: Stage) -> str:
+    return stage.value if stage in {Stage.REJECTED, Stage.ARCHIVED} else f"in stage {stage.value}"
+
+
+def _numbers(versions: Sequence[int]) -> str:
+    return ", ".join(str(number) for number in sorted(set(versions))) + "."
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

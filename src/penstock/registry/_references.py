@@ -1,0 +1,107 @@
+"""Naming a version: numbers, ``model@3``, and aliases that follow the stages."""
+
+import re
+from collections.abc import Sequence
+
+from penstock.core import ModelVersionRecord, NotFoundError, ParameterError, Stage, did_you_mean
+
+# Champion is always the production version; challenger the newest in staging.
+_ALIASES = {
+    "champion": Stage.PRODUCTION,
+    "production": Stage.PRODUCTION,
+    "challenger": Stage.STAGING,
+    "staging": Stage.STAGING,
+}
+_NUMBER = re.compile(r"v?([0-9]{1,9})")
+
+
+def parse_ref(text: str) -> tuple[str, int | str | None]:
+    """Read ``model``, ``model@3``, ``model@v3`` or ``model@champion``.
+
+    >>> parse_ref("big-tips@3"), parse_ref("big-tips@champion"), parse_ref("big-tips")
+    (('big-tips', 3), ('big-tips', 'champion'), ('big-tips', None))
+
+    Raises:
+        ParameterError: If nothing stands before or after the ``@``.
+    """
+    model, at, version = text.partition("@")
+    if not model or (at and not version):
+        raise ParameterError(
+            what=f"{text!r} names no model version.",
+            fix="Write MODEL or MODEL@VERSION, for example big-tips@3 or big-tips@champion.",
+            text=text,
+        )
+    return model, _read(version) if at else None
+
+
+def find_version(
+    versions: Sequence[ModelVersionRecord], wanted: int | str | None
+) -> ModelVersionRecord:
+    """Find a version among a model's; see Registry.get.
+
+    Args:
+        versions: All of the model's, by number, at least one.
+        wanted: Number, alias, ``latest``, or None for the newest that is not rejected.
+
+    Raises:
+        NotFoundError: If there is none.
+    """
+    model, number = versions[0].model, _read(wanted) if isinstance(wanted, str) else wanted
+    if number is None:
+        return _newest_open(versions)
+    if number == "latest":
+        return versions[-1]
+    if isinstance(number, int):
+        return _numbered(versions, number)
+    stage = _ALIASES.get(number.lower())
+    if stage is None:
+        raise NotFoundError(
+            what=f"{number!r} names no version of {model!r}.",
+            why="A version is a number or one of the aliases.",
+            fix=did_you_mean(number, [*_ALIASES, "latest"]),
+            model=model,
+        )
+    found = in_stage(versions, stage)
+    if found is None:
+        raise NotFoundError(
+            what=f"No version of {model!r} is in {stage.value}.",
+            fix=f"Put one there with: penstock promote {model}"
+            + ("" if stage is Stage.PRODUCTION else f" --to {stage.value}"),
+            model=model,
+        )
+    return found
+
+
+def in_stage(versions: Sequence[ModelVersionRecord], stage: Stage) -> ModelVersionRecord | None:
+    """Give the newest version in a stage."""
+    return next((version for version in reversed(versions) if version.stage is stage), None)
+
+
+def _numbered(versions: Sequence[ModelVersionRecord], number: int) -> ModelVersionRecord:
+    for version in versions:
+        if version.version == number:
+            return version
+    known = ", ".join(str(version.version) for version in versions[-8:])
+    raise NotFoundError(
+        what=f"Model {versions[0].model!r} has no version {number}.",
+        fix=f"It has {known}.",
+        model=versions[0].model,
+        version=number,
+    )
+
+
+def _newest_open(versions: Sequence[ModelVersionRecord]) -> ModelVersionRecord:
+    for version in reversed(versions):
+        if version.stage is not Stage.REJECTED:
+            return version
+    raise NotFoundError(
+        what=f"All {len(versions)} versions of {versions[0].model!r} are rejected.",
+        why="Rejected is final.",
+        fix="Train another: penstock run FILE",
+        model=versions[0].model,
+    )
+
+
+def _read(version: str) -> int | str:
+    number = _NUMBER.fullmatch(version)
+    return int(number[1]) if number else version

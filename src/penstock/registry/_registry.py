@@ -1,0 +1,502 @@
+"""Registry: the doors to a model version's life; rules and plans stand in the files beside it."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from penstock.core import (
+    ApprovalRecord,
+    ConflictError,
+    Edge,
+    GateResult,
+    ModelVersionRecord,
+    ParameterError,
+    Stage,
+    StageEvent,
+    now,
+    require_name,
+)
+from penstock.models import Signature, require_safe
+from penstock.registry._actors import current_actor
+from penstock.registry._audit import verify_events
+from penstock.registry._card import render_card
+from penstock.registry._history import ProductionAt, production_at, read_time
+from penstock.registry._moves import move, plan_production, require_move, rollback_target
+from penstock.registry._references import find_version, in_stage
+from penstock.registry._requirements import (
+    open_gates,
+    require_other_person,
+    require_ready,
+)
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+# Named here because inside the class ``list`` is the method.
+Versions: TypeAlias = list[ModelVersionRecord]
+Events: TypeAlias = list[StageEvent]
+Approvals: TypeAlias = list[ApprovalRecord]
+
+_ATTEMPTS = 10  # of a move whose versions were touched (a gate judged, an approval) meanwhile
+
+
+class Registry:
+    """Model versions: numbered, judged, approved, promoted, rolled back; nothing is rewritten.
+
+    Threads and processes: any number may use one store at once. A move sees the revision of
+    every version it touches; if someone else changed the production version in between, nothing
+    happens and a ConflictError says so.
+
+    Args:
+        store: Where versions and their models are kept.
+    """
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+        self._metadata = store.metadata
+
+    def register(
+        self,
+        model_name: str,
+        estimator: Any,
+        *,
+        signature: Signature | Mapping[str, Any],
+        report: Any = None,
+        profile: Any = None,
+        metrics: Mapping[str, float] | None = None,
+        gates: Sequence[GateResult] = (),
+        run_id: str | None = None,
+        trained_by: str | None = None,
+        card: str | None = None,
+        note: str = "",
+        provenance: Mapping[str, Any] | None = None,
+        actor: str | None = None,
+    ) -> ModelVersionRecord:
+        """Give a fitted estimator the next number under a name.
+
+        The same model of the same run is registered once; repeating gives that version back.
+
+        Args:
+            model_name: Letters, digits, ``.``, ``_`` and ``-``.
+            estimator: Fitted scikit-learn, xgboost or lightgbm estimator.
+            signature: What it takes and gives, see penstock.models.infer_signature.
+            report: Its EvaluationReport.
+            profile: Profile of the training rows, the reference for drift.
+            metrics: Headline metrics by name; by default those of the report.
+            gates: Answers of its gates.
+            run_id: The run that made it.
+            trained_by: Who trained it; by default the run's user, else the actor.
+            card: Model card as Markdown; by default one is written from the recorded facts.
+            note: What it is meant for, Markdown.
+            provenance: Facts for the card, see penstock.models.model_card.
+            actor: Who registers; by default the user of this process.
+
+        Raises:
+            ParameterError: If the name is not legal.
+            SerializationError: If the estimator cannot be stored in a format that cannot run code.
+            NotFoundError: If there is no such run.
+        """
+        require_name(model_name, "model")
+        who = actor or current_actor()
+        artifacts = self._store.pack(estimator)
+        model = require_safe(artifacts[0])
+        self._metadata.add_artifacts(artifacts)
+        form = signature if isinstance(signature, Mapping) else signature.to_json()
+        version = ModelVersionRecord(
+            model=model_name,
+            version=0,
+            stage=Stage.NONE,
+            run_id=run_id,
+            trained_by=trained_by or self._trainer(run_id) or who,
+            artifact=model.digest,
+            content_digest=model.content_digest,
+            created_at=now(),
+            report=self._put(report),
+            profile=self._put(profile),
+            signature=form,
+            metrics=_headline(metrics, report),
+            gates=tuple(gates),
+            note=note,
+        )
+        made = self._metadata.create_model_version(version, actor=who)
+        if made.card is not None:
+            return made
+        self._add_lineage(made)
+        text = card or render_card(self._store, made, report, provenance)
+        return self._change(made, card=self._store.put(text).digest)
+
+    def list(self, model: str | None = None) -> Versions:
+        """List a model's versions by number, or every model's.
+
+        Raises:
+            NotFoundError: If there is no such model.
+        """
+        models = self._metadata.list_models() if model is None else [model]
+        return [version for name in models for version in self._metadata.list_model_versions(name)]
+
+    def get(self, model: str, version: int | str | None = None) -> ModelVersionRecord:
+        """Get a version.
+
+        Args:
+            model: The model's name.
+            version: Its number, ``champion`` (= ``production``), ``challenger`` (= ``staging``: the
+                newest there), ``latest``, or None for the newest that is not rejected.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        return find_version(self._metadata.list_model_versions(model), version)
+
+    def champion(self, model: str) -> ModelVersionRecord | None:
+        """Get the production version; None if there is none or no such model yet."""
+        return self._in_stage(model, Stage.PRODUCTION)
+
+    def challenger(self, model: str) -> ModelVersionRecord | None:
+        """Get the newest version in staging; None if there is none or no such model yet."""
+        return self._in_stage(model, Stage.STAGING)
+
+    def card(self, model: str, version: int | str | None = None) -> str:
+        """Read a version's model card, Markdown.
+
+        Raises:
+            NotFoundError: If there is no such version.
+        """
+        record = self.get(model, version)
+        return str(self._store.get(record.card)) if record.card else ""
+
+    def record_gates(
+        self, model: str, version: int, gates: Sequence[GateResult]
+    ) -> ModelVersionRecord:
+        """Store a version's gates as judged now.
+
+        Raises:
+            NotFoundError: If there is no such version.
+        """
+        return self._change(self.get(model, version), gates=tuple(gates))
+
+    def approve(
+        self, model: str, version: int, *, approver: str | None = None, reason: str
+    ) -> ApprovalRecord:
+        """Say yes to a version, and only to this version.
+
+        Args:
+            model: The model's name.
+            version: Its number.
+            approver: Who says yes; by default the user of this process.
+            reason: Why.
+
+        Raises:
+            GateError: If the approver trained it, in a team's store.
+            ConflictError: If it is rejected.
+            ParameterError: If the reason is empty.
+        """
+        record = self.get(model, version)
+        who = (approver or current_actor()).strip()
+        if not self._store.single_user:
+            require_other_person(record, who)
+        if record.stage is Stage.REJECTED:
+            require_move(record, Stage.PRODUCTION)
+        return self._add_approval(record, who, _given(reason, "An approval"), approved=True)
+
+    def reject(
+        self, model: str, version: int, *, reason: str, actor: str | None = None
+    ) -> ModelVersionRecord:
+        """Say no to a version, for good.
+
+        Raises:
+            ConflictError: If it is in production, archived or rejected already.
+            ParameterError: If the reason is empty.
+        """
+        text, who = _given(reason, "A rejection"), actor or current_actor()
+        rejected = self._move_alone(model, version, Stage.REJECTED, who, text)
+        self._add_approval(rejected, who, text, approved=False)
+        return rejected
+
+    def approvals(self, model: str, version: int) -> Approvals:
+        """List who said yes or no to a version, oldest first.
+
+        Raises:
+            NotFoundError: If there is no such version.
+        """
+        return self._metadata.list_approvals(model, self.get(model, version).version)
+
+    def promote(
+        self,
+        model: str,
+        version: int | str | None = None,
+        *,
+        to: Stage = Stage.PRODUCTION,
+        actor: str | None = None,
+        reason: str = "",
+        force_reason: str | None = None,
+    ) -> ModelVersionRecord:
+        """Move a version to production, or to staging.
+
+        What is in production goes to the archive in the same transaction. In a single-user
+        store the promoter's yes is recorded with the move.
+
+        Args:
+            model: The model's name.
+            version: As in ``get``.
+            to: ``Stage.PRODUCTION`` or ``Stage.STAGING``.
+            actor: Who promotes; by default the user of this process.
+            reason: Why.
+            force_reason: Why gates that did not pass are overruled; stays in the history.
+
+        Raises:
+            GateError: If a gate did not pass or nobody else approved, with every reason.
+            ConflictError: If the move is not allowed, or someone else was first.
+            NotFoundError: If there is no such version.
+        """
+        who = actor or current_actor()
+        if to is Stage.STAGING:
+            return self._move_alone(model, self.get(model, version).version, to, who, reason)
+        if to is not Stage.PRODUCTION:
+            raise ParameterError(
+                what=f"A version is not promoted to {to.value}.",
+                fix="Promote to staging or production; use archive or reject for the others.",
+            )
+
+        def plan(versions: Sequence[ModelVersionRecord]) -> Sequence[StageEvent]:
+            target = find_version(versions, version)
+            require_move(target, to, self.history(model))
+            self._require_ready(target, who, reason, force=bool(force_reason))
+            why = _forced(target, reason, force_reason)
+            return plan_production(versions, target, actor=who, reason=why, at=now())
+
+        return self._move(model, plan)
+
+    def archive(
+        self, model: str, version: int, *, actor: str | None = None, reason: str = ""
+    ) -> ModelVersionRecord:
+        """Take a version out of use; if it is in production, nothing is afterwards.
+
+        Raises:
+            ConflictError: If it is archived or rejected already.
+        """
+        return self._move_alone(model, version, Stage.ARCHIVED, actor or current_actor(), reason)
+
+    def rollback(
+        self,
+        model: str,
+        *,
+        to: int | None = None,
+        actor: str | None = None,
+        reason: str = "",
+        expected: int | None = None,
+    ) -> ModelVersionRecord:
+        """Put the version that was in production before back; twice returns to the start.
+
+        It was judged and approved when it was promoted, so nothing is asked again.
+
+        Args:
+            model: The model's name.
+            to: Another earlier production version.
+            actor: Who rolls back; by default the user of this process.
+            reason: Why.
+            expected: The version that is to go. An automatic caller names it, so that two at
+                once do not roll back twice.
+
+        Raises:
+            ConflictError: If there is nothing to go back to, or another version than
+                ``expected`` is in production.
+            ParameterError: If ``to`` was never in production.
+            NotFoundError: If there is no such model or version.
+        """
+        who, why = actor or current_actor(), reason or "Rolled back."
+
+        def plan(versions: Sequence[ModelVersionRecord]) -> Sequence[StageEvent]:
+            champion = in_stage(versions, Stage.PRODUCTION)
+            if expected is not None and (champion is None or champion.version != expected):
+                raise _not_expected(model, expected, champion)
+            target = rollback_target(versions, self.history(model), to)
+            return plan_production(versions, target, actor=who, reason=why, at=now())
+
+        return self._move(model, plan)
+
+    def history(self, model: str, at: str | datetime | None = None) -> Events:
+        """List every move of the model's versions, oldest first, up to a time if one is given.
+
+        Raises:
+            NotFoundError: If there is no such model.
+            ParameterError: If ``at`` is no time.
+        """
+        events = self._metadata.list_stage_events(model)
+        if not events:
+            self._metadata.list_model_versions(model)
+        return events if at is None else [event for event in events if event.at <= read_time(at)]
+
+    def production_at(self, model: str, at: str | datetime) -> ProductionAt:
+        """Say which version was in production at a time, who put it there and who approved.
+
+        Args:
+            model: The model's name.
+            at: A time; ISO text without a zone is UTC.
+
+        Raises:
+            NotFoundError: If there is no such model.
+            ParameterError: If ``at`` is no time.
+        """
+        moment, events = read_time(at), self.history(model)
+        found = production_at(model, moment, events, ())
+        if found.version is None:
+            return found
+        approvals = self._metadata.list_approvals(model, found.version)
+        return production_at(model, moment, events, approvals)
+
+    def verify_history(self, model: str) -> int | None:
+        """Check the hash chain of a model's history.
+
+        Returns:
+            The position (from 0) of the first event that is not as it was written; None if all are.
+
+        Raises:
+            NotFoundError: If there is no such model.
+        """
+        return verify_events(self.history(model))
+
+    def _in_stage(self, model: str, stage: Stage) -> ModelVersionRecord | None:
+        if model not in self._metadata.list_models():
+            return None
+        return in_stage(self._metadata.list_model_versions(model), stage)
+
+    def _trainer(self, run_id: str | None) -> str:
+        return self._metadata.get_run(run_id).user if run_id else ""
+
+    def _put(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        if not hasattr(value, "bundle_type") and hasattr(value, "to_json"):
+            value = value.to_json()
+        return self._store.put(value).digest
+
+    def _add_lineage(self, version: ModelVersionRecord) -> None:
+        node = f"version:{version.ref}"
+        edges = [Edge(f"artifact:{version.content_digest}", node, "model")]
+        if version.report is not None:
+            report = self._metadata.get_artifact(version.report)
+            edges.append(Edge(f"artifact:{report.content_digest}", node, "report"))
+        self._metadata.add_edges(edges)
+
+    def _change(self, version: ModelVersionRecord, **changes: Any) -> ModelVersionRecord:
+        """Change what is not part of a version's identity; whoever else changed it, too."""
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._metadata.update_model_version(
+                    version.model, version.version, expected_revision=version.revision, **changes
+                )
+            except ConflictError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                version = self._metadata.get_model_version(version.model, version.version)
+        raise AssertionError("unreachable")
+
+    def _require_ready(
+        self, version: ModelVersionRecord, actor: str, reason: str, *, force: bool
+    ) -> None:
+        single, given = self._store.single_user, self.approvals(version.model, version.version)
+        require_ready(version, given, single_user=single, force=force)
+        if single and not any(approval.approved for approval in given):
+            text = reason or "Promoted in a single-user store."
+            self._add_approval(version, actor, text, approved=True)
+
+    def _add_approval(
+        self, version: ModelVersionRecord, approver: str, reason: str, *, approved: bool
+    ) -> ApprovalRecord:
+        approval = ApprovalRecord(version.model, version.version, approver, approved, reason, now())
+        self._metadata.add_approval(approval)
+        return approval
+
+    def _move_alone(
+        self, model: str, version: int, to: Stage, actor: str, reason: str
+    ) -> ModelVersionRecord:
+        def plan(versions: Sequence[ModelVersionRecord]) -> Sequence[StageEvent]:
+            target = find_version(versions, version)
+            require_move(target, to)
+            return [move(target, to, actor, reason, now())]
+
+        return self._move(model, plan)
+
+    def _move(
+        self,
+        model: str,
+        plan: Callable[[Sequence[ModelVersionRecord]], Sequence[StageEvent]],
+    ) -> ModelVersionRecord:
+        """Plan on what is there now, and move if it is still so.
+
+        Planned again only if the stages are as they were (a gate or note was written meanwhile);
+        if another move came first, its maker decided on other facts than the caller saw.
+        """
+        decided: tuple[int | None, dict[int, Stage]] | None = None
+        for _ in range(_ATTEMPTS):
+            versions = self._metadata.list_model_versions(model)
+            if decided is not None and decided != _facts(versions, decided[1]):
+                raise _someone_else(model, versions)
+            moves = plan(versions)
+            revisions = {version.version: version.revision for version in versions}
+            decided = _facts(versions, {event.version for event in moves})
+            try:
+                self._metadata.move_stages(
+                    moves, expected={event.version: revisions[event.version] for event in moves}
+                )
+            except ConflictError:
+                continue
+            return self._metadata.get_model_version(model, moves[-1].version)
+        raise _someone_else(model, self._metadata.list_model_versions(model))
+
+
+def _facts(
+    versions: Sequence[ModelVersionRecord], moved: Iterable[int]
+) -> tuple[int | None, dict[int, Stage]]:
+    """Give what a move was decided on: the production version, and where the moved ones are."""
+    champion, numbers = in_stage(versions, Stage.PRODUCTION), set(moved)
+    stages = {version.version: version.stage for version in versions if version.version in numbers}
+    return (champion.version if champion else None), stages
+
+
+def _headline(metrics: Mapping[str, float] | None, report: Any) -> dict[str, float]:
+    if metrics is None:
+        found = getattr(report, "metrics", None) or {}
+        metrics = {name: estimate.value for name, estimate in found.items()}
+    plain = {name: float(value) for name, value in metrics.items()}
+    return {name: value for name, value in plain.items() if math.isfinite(value)}
+
+
+def _forced(version: ModelVersionRecord, reason: str, force_reason: str | None) -> str:
+    gates = open_gates(version) if force_reason else []
+    if not gates:
+        return reason or force_reason or ""
+    names = ", ".join(f"'{gate.gate}' ({gate.state.value})" for gate in gates)
+    return f"FORCED past {names}: {force_reason}" + (f" {reason}" if reason else "")
+
+
+def _given(reason: str, what: str) -> str:
+    if reason.strip():
+        return reason.strip()
+    raise ParameterError(
+        what=f"{what} needs a reason.",
+        why="Whoever reads the history asks why.",
+        fix="Give one with --reason, or reason=….",
+    )
+
+
+def _someone_else(model: str, versions: Sequence[ModelVersionRecord]) -> ConflictError:
+    champion = in_stage(versions, Stage.PRODUCTION)
+    there = f"{champion.ref} is in production" if champion else "Nothing is in production"
+    return ConflictError(
+        what=f"Someone else moved a version of {model!r} at the same moment: {there} now.",
+        why="Nothing of yours was changed: you had decided on what was there before.",
+        fix=f"Look with: penstock history {model}, and repeat it if it is still right.",
+        model=model,
+    )
+
+
+def _not_expected(model: str, expected: int, champion: ModelVersionRecord | None) -> ConflictError:
+    there = f"{champion.ref} is" if champion else "nothing is"
+    return ConflictError(
+        what=f"{model}@{expected} is not in production: {there}.",
+        why="It was rolled back or replaced already.",
+        fix=f"See: penstock history {model}",
+        model=model,
+    )

@@ -1,0 +1,86 @@
+"""What a version must have before production: passed gates, and in a team someone else's yes.
+
+All reasons are given at once, each with the command that mends it.
+"""
+
+from collections.abc import Sequence
+
+from penstock.core import ApprovalRecord, GateError, GateResult, GateState, ModelVersionRecord
+from penstock.registry._actors import is_same_person
+
+
+def require_ready(
+    version: ModelVersionRecord,
+    approvals: Sequence[ApprovalRecord],
+    *,
+    single_user: bool,
+    force: bool = False,
+) -> None:
+    """Make sure that a version may go to production.
+
+    Args:
+        version: The candidate.
+        approvals: Every yes and no given to it.
+        single_user: True if the promoter's own yes is enough.
+        force: Overrule gates that did not pass; a missing approval is never overruled.
+
+    Raises:
+        GateError: If it may not. Attributes: ``reasons``, and ``gates`` (those not passed).
+    """
+    gates = [] if force else open_gates(version)
+    reasons = [_gate_reason(version, gate) for gate in gates]
+    if not single_user and not has_approval(version, approvals):
+        reasons.append(_approval_reason(version))
+    if reasons:
+        raise GateError(
+            what=f"{version.ref} may not go to production:\n"
+            + "".join(f"  - {reason}\n" for reason in reasons),
+            fix=f"Then run: penstock promote {version.ref}",
+            gates=tuple(gates),
+            reasons=tuple(reasons),
+        )
+
+
+def require_other_person(version: ModelVersionRecord, approver: str) -> None:
+    """Make sure that the approver is not the trainer.
+
+    Raises:
+        GateError: If they are one person, however the name is spelt.
+    """
+    if is_same_person(approver, version.trained_by):
+        raise GateError(
+            what=f"{approver.strip()!r} trained {version.ref} and may not approve it.",
+            why="In a team's store four eyes look at a version.",
+            fix=f"Ask someone else to run: penstock approve {version.ref} --reason WHY",
+            approver=approver,
+        )
+
+
+def open_gates(version: ModelVersionRecord) -> list[GateResult]:
+    """List the gates that did not pass."""
+    return [gate for gate in version.gates if gate.state is not GateState.PASSED]
+
+
+def has_approval(version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]) -> bool:
+    """Say whether someone other than the trainer said yes."""
+    return any(
+        approval.approved and not is_same_person(approval.approver, version.trained_by)
+        for approval in approvals
+    )
+
+
+def _gate_reason(version: ModelVersionRecord, gate: GateResult) -> str:
+    told = f"gate '{gate.gate}' {gate.state.value}: {gate.reason.rstrip('.')}."
+    if gate.state is GateState.FAILED:
+        return f"{told} Train a better version, or change the gate where the pipeline registers it."
+    if version.run_id is None:
+        return f"{told} The version has no run to prove: register it from a pipeline."
+    return f"{told} Run: penstock verify {version.run_id}"
+
+
+def _approval_reason(version: ModelVersionRecord) -> str:
+    trainer = version.trained_by or "its trainer"
+    return (
+        f"nobody other than {trainer} has approved it. "
+        f"Run as someone else: penstock approve {version.ref} --reason WHY"
+    )

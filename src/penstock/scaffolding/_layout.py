@@ -1,0 +1,78 @@
+"""Lay out Python calls as ``ruff format`` would; apart because it knows nothing of penstock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LINE = 100
+_STEP = "    "
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One element between brackets.
+
+    Attributes:
+        text: Its code, up to the value when ``parts`` is given: ``gates=``.
+        parts: A bracketed value that may be laid out over several lines.
+        comment: Why it stands here; forces a line of its own.
+    """
+
+    text: str
+    parts: "Bracketed | None" = None
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bracketed:
+    """Something with brackets: a call, a list, a function's head."""
+
+    opening: str
+    items: Sequence[Item]
+    closing: str
+
+    @property
+    def is_broken(self) -> bool:
+        """Say whether a comment forces one element per line."""
+        return any(item.comment or (item.parts and item.parts.is_broken) for item in self.items)
+
+    def flat(self) -> str:
+        """Write it on one line."""
+        inner = ", ".join(
+            item.text + (item.parts.flat() if item.parts else "") for item in self.items
+        )
+        return f"{self.opening}{inner}{self.closing}"
+
+
+def lay_out(value: Bracketed, *, indent: int = 0, before: str = "", after: str = "") -> str:
+    """Write brackets on one line if they fit, else the elements below, else one per line.
+
+    >>> print(lay_out(Bracketed("f(", [Item("a"), Item("b")], ")"), before="x = "))
+    x = f(a, b)
+
+    Args:
+        value: What to write.
+        indent: Depth, in steps of four spaces.
+        before: Text in front on the first line.
+        after: Text behind on the last line.
+    """
+    margin = _STEP * indent
+    line = f"{margin}{before}{value.flat()}{after}"
+    if not value.is_broken and len(line) <= LINE:
+        return line
+    deeper = margin + _STEP
+    inner = value.flat()[len(value.opening) : len(value.flat()) - len(value.closing)]
+    if not value.is_broken and len(deeper + inner) <= LINE and value.opening[-1] in "([":
+        body = [deeper + inner]
+    else:
+        body = [_lay_out_item(item, indent + 1) for item in value.items]
+    return "\n".join(
+        [f"{margin}{before}{value.opening}", *body, f"{margin}{value.closing}{after}"]
+    )
+
+
+def _lay_out_item(item: Item, indent: int) -> str:
+    if item.parts is None:
+        text = f"{_STEP * indent}{item.text},"
+    else:
+        text = lay_out(item.parts, indent=indent, before=item.text, after=",")
+    return f"{text}  # {item.comment}" if item.comment else text

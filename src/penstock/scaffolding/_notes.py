@@ -1,0 +1,131 @@
+"""TableNotes: what was noticed about a user's table; plain values that the file and the CLI tell."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Task: TypeAlias = Literal["binary", "multiclass", "regression"]
+NoteKind: TypeAlias = Literal[
+    "constant", "date", "empty", "group", "identifier", "sensitive", "suspect", "text", "type"
+]
+
+_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNote:
+    """One column that deserves a word.
+
+    Attributes:
+        column: Its name.
+        kind: What was noticed.
+        reason: The same for people, short enough for a comment behind the name.
+    """
+
+    column: str
+    kind: NoteKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimeNote:
+    """When a row happened.
+
+    Attributes:
+        columns: The time column, or a date column and an hour column.
+        form: How it is written: ``ISO``, ``epoch seconds`` …
+        time_format: strftime codes that the source needs to read it; None if it needs none.
+        first: First time as text.
+        last: Last time as text.
+        doubt: Another reading that also fits; empty if there is none.
+    """
+
+    columns: tuple[str, ...]
+    form: str
+    time_format: str | None
+    first: str
+    last: str
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableNotes:
+    """What was noticed about a table.
+
+    Attributes:
+        rows: Number of rows.
+        columns: All column names in order.
+        target: The column to predict.
+        task: What kind of prediction that is.
+        target_says: How the task was guessed, as a sentence.
+        classes: Class labels with their row counts, largest first; empty for regression.
+        missing_target: Rows without a target.
+        time: When rows happened; None if no time column was named.
+        group: The column whose values stay whole in a split; None if none was named.
+        left_out: Columns that are no features, with the reason.
+        watched: Columns that are features, with something to know about them.
+        slices: Columns to judge per value.
+        sensitive: Those slices that describe people in a way that fairness is about.
+        rare: Classes with too few rows to be learned and tested.
+        warnings: Sentences about the whole table.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    target: str
+    task: Task
+    target_says: str
+    classes: tuple[tuple[str | int | float | bool, int], ...] = ()
+    missing_target: int = 0
+    time: TimeNote | None = None
+    group: str | None = None
+    left_out: tuple[ColumnNote, ...] = ()
+    watched: tuple[ColumnNote, ...] = ()
+    slices: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    rare: tuple[str | int | float | bool, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The columns that the model sees, in order."""
+        gone = {note.column for note in self.left_out} | {self.target}
+        return tuple(name for name in self.columns if name not in gone)
+
+    def lines(self) -> list[str]:
+        """Tell the findings as a short list for a terminal, most important first."""
+        told = [
+            f"{self.rows:,} rows, {len(self.columns):,} columns",
+            self.target_says,
+            *self._lines_of_split(),
+            *self.warnings,
+        ]
+        for kind in ("suspect", "identifier", "empty", "constant", "text", "type"):
+            told += _summary([note for note in self.left_out if note.kind == kind], kind)
+        told += [f"{note.column}: {note.reason}" for note in self.watched[:_SHOWN]]
+        more = len(self.watched) - _SHOWN
+        return [*told, f"and {more} more columns with a note"] if more > 0 else told
+
+    def _lines_of_split(self) -> list[str]:
+        lines = []
+        if self.time is not None:
+            name = " + ".join(self.time.columns)
+            lines.append(
+                f"split by time: {name} ({self.time.form}), {self.time.first} to {self.time.last}"
+            )
+        if self.group is not None:
+            lines.append(f"split by group: every {self.group} stays whole")
+        if self.slices:
+            lines.append(f"judged per {', '.join(self.slices)}")
+        return lines
+
+
+def _summary(notes: list[ColumnNote], kind: str) -> list[str]:
+    if kind in {"suspect", "text", "type"} or len(notes) == 1:
+        told = [f"left out {note.column}: {note.reason}" for note in notes[:_SHOWN]]
+        more = len(notes) - _SHOWN
+        return [*told, f"left out {more} more like it"] if more > 0 else told
+    if not notes:
+        return []
+    names = ", ".join(note.column for note in notes[:_SHOWN])
+    more = f" and {len(notes) - _SHOWN} more" if len(notes) > _SHOWN else ""
+    return [f"left out as {kind}: {names}{more}"]

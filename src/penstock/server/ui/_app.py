@@ -1,0 +1,136 @@
+"""``create_ui``: the routes of the UI, and what each kind of error looks like."""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.exceptions import HTTPException
+
+from penstock.core import NotFoundError, PenstockError
+from penstock.server.ui._compare import compare_page
+from penstock.server.ui._deployments import deployment_page, deployments_page
+from penstock.server.ui._figures import figure_answer, figures_answer, image_answer
+from penstock.server.ui._guard import LOCAL_HOSTS, Guard
+from penstock.server.ui._lineage import lineage_page
+from penstock.server.ui._models import model_page, models_page
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._prediction import prediction_page
+from penstock.server.ui._render import json_bytes, respond
+from penstock.server.ui._run import log_page, run_page
+from penstock.server.ui._runs import runs_page
+from penstock.server.ui._site import Site
+from penstock.server.ui._static import read_asset
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+    Build = Callable[..., Page]
+
+_log = logging.getLogger(__name__)
+_FOREVER = {"cache-control": "public, max-age=31536000, immutable"}
+
+_PAGES: "dict[str, Build]" = {
+    "/": runs_page,
+    "/runs": runs_page,
+    "/runs/{run_id:str}": run_page,
+    "/runs/{run_id:str}/log": log_page,
+    "/compare": compare_page,
+    "/models": models_page,
+    "/models/{name:str}": model_page,
+    "/deployments": deployments_page,
+    "/deployments/{name:str}": deployment_page,
+    "/lineage": lineage_page,
+    "/predictions/{prediction_id:str}": prediction_page,
+}
+_DATA: dict[str, Callable[..., Any]] = {
+    "/reports/{digest:str}/figures": figures_answer,
+    "/artifacts/{digest:str}/figure": figure_answer,
+    "/artifacts/{digest:str}/image": image_answer,
+}
+
+
+def create_ui(store: "Store", *, hosts: tuple[str, ...] = LOCAL_HOSTS) -> Litestar:
+    """Make the UI's ASGI application.
+
+    Args:
+        store: The open store to show; nothing in it is ever changed.
+        hosts: Host names to answer to, without port; others are refused.
+    """
+    site = Site(store)
+    handlers = [_page_route(site, path, build) for path, build in _PAGES.items()]
+    handlers += [_data_route(site, path, build) for path, build in _DATA.items()]
+    app = Litestar(
+        route_handlers=[*handlers, _health_route(site), _static_file],
+        exception_handlers={
+            PenstockError: _show_error,
+            HTTPException: _show_error,
+            Exception: _show_error,
+        },
+        openapi_config=None,
+        logging_config=None,
+    )
+    # Outermost, so that also answers made before routing carry the headers.
+    app.asgi_handler = Guard(app.asgi_handler, hosts)
+    return app
+
+
+def _page_route(site: Site, path: str, build: "Build") -> Any:
+    def show(request: Request[Any, Any, Any]) -> Response[Any]:
+        query = _query(request)
+        page = build(site, query, **request.path_params)
+        return respond(page, as_json=_wants_json(request), status=page.status)
+
+    return get(path, sync_to_thread=True)(show)
+
+
+def _data_route(site: Site, path: str, build: Callable[..., Any]) -> Any:
+    def show(request: Request[Any, Any, Any]) -> Response[bytes]:
+        data, media_type = build(site, **request.path_params)
+        # Named by digest: what it answers can never change.
+        return Response(data, media_type=media_type, headers=_FOREVER)
+
+    return get(path, sync_to_thread=True)(show)
+
+
+def _health_route(site: Site) -> Any:
+    def health() -> Response[bytes]:
+        answer = {"status": "ok", "changes": site.metadata.change_counter()}
+        return Response(json_bytes(answer), media_type=MediaType.JSON)
+
+    return get("/health", sync_to_thread=True)(health)
+
+
+@get("/static/{stamp:str}/{name:str}", sync_to_thread=True)
+def _static_file(stamp: str, name: str) -> Response[bytes]:  # noqa: ARG001 - the stamp is for caches
+    asset = read_asset(name)
+    return Response(asset.data, media_type=asset.media_type, headers=_FOREVER)
+
+
+def _query(request: Request[Any, Any, Any]) -> Query:
+    return Query(request.url.path, dict(request.query_params.dict()))
+
+
+def _wants_json(request: Request[Any, Any, Any]) -> bool:
+    return bool(request.query_params.get("format") == "json")
+
+
+def _show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    status, what, why, fix = _explain(error, request.url.path)
+    data = {"status": status, "error": type(error).__name__, "what": what, "why": why, "fix": fix}
+    page = Page("error.html", what, data)
+    return respond(page, as_json=_wants_json(request), status=status)
+
+
+def _explain(error: Exception, path: str) -> tuple[int, str, str, str]:
+    if isinstance(error, PenstockError):
+        status = 404 if isinstance(error, NotFoundError) else 400
+        return status, error.what, error.why, error.fix
+    if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - not found
+        return 404, f"There is no page {path}.", "", "Start from the list of runs."
+    if isinstance(error, HTTPException):
+        return error.status_code, str(error.detail), "", ""
+    _log.error("The page %s failed.", path, exc_info=error)
+    what = "This page could not be made."
+    why = f"{type(error).__name__}: {error}"
+    return 500, what, why, "The server's log has the traceback; the other pages still work."

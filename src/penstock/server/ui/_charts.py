@@ -1,0 +1,95 @@
+"""Lines of metrics: plotly data for the script, and small SVG lines that need no script."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import MetricPoint, MetricSummary
+from penstock.server.ui._site import Site
+
+_DRAWN_POINTS = 1000
+_SPARK_POINTS = 60
+_CHARTS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class MetricView:
+    """A metric with its summary and, if it was logged more than once, its line."""
+
+    key: str
+    summary: MetricSummary
+    spark: str
+    chart: Mapping[str, Any] | None
+
+
+def metric_views(site: Site, run_id: str, metrics: Mapping[str, MetricSummary]) -> list[MetricView]:
+    """Read the histories worth drawing: those with at least two points."""
+    views = []
+    for key in sorted(metrics):
+        summary, points = metrics[key], list[MetricPoint]()
+        if summary.count > 1 and sum(1 for view in views if view.chart) < _CHARTS:
+            points = site.metadata.metric_history(run_id, key)
+        line = [(point.step, point.value) for point in points]
+        chart = line_chart({"": line}) if len(line) > 1 else None
+        views.append(MetricView(key, summary, spark([value for _, value in line]), chart))
+    return views
+
+
+def line_chart(lines: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, Any]:
+    """Make a figure of one or more lines.
+
+    >>> line_chart({"": [(0, 1.0), (1, 2.0)]})["data"][0]["y"]
+    [1.0, 2.0]
+
+    Args:
+        lines: (step, value) pairs by name.
+    """
+    data = []
+    for name, line in lines.items():
+        thin = thinned(line, _DRAWN_POINTS)
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers" if len(thin) <= 30 else "lines",  # noqa: PLR2004 - still apart
+                "name": name,
+                "x": [x for x, _ in thin],
+                "y": [y for _, y in thin],
+            }
+        )
+    return {"data": data, "layout": {"showlegend": len(lines) > 1, "hovermode": "x unified"}}
+
+
+def thinned(line: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """Leave points out, but keep the lowest and highest of each stretch, so that spikes stay.
+
+    >>> thinned([(0, 1.0), (1, 9.0), (2, 1.0), (3, 1.0), (4, 0.0), (5, 1.0)], 4)
+    [(0, 1.0), (1, 9.0), (3, 1.0), (4, 0.0)]
+    """
+    if len(line) <= most:
+        return list(line)
+    stretches = max(1, most // 2)
+    kept: list[tuple[float, float]] = []
+    for index in range(stretches):
+        part = line[index * len(line) // stretches : (index + 1) * len(line) // stretches]
+        low, high = min(part, key=lambda p: p[1]), max(part, key=lambda p: p[1])
+        kept.extend(sorted({low, high}))
+    return kept
+
+
+def spark(values: Sequence[float], width: float = 96, height: float = 22) -> str:
+    """Draw values as an SVG path; empty if there is nothing to draw.
+
+    >>> spark([1.0, 2.0], width=10, height=10)
+    'M2.0 8.0L8.0 2.0'
+    """
+    finite = [(float(i), v) for i, v in enumerate(values) if v == v and abs(v) != float("inf")]  # noqa: PLR0124 - NaN
+    if len(finite) < 2:  # noqa: PLR2004 - a line has two ends
+        return ""
+    thin = thinned(finite, _SPARK_POINTS)
+    first, last = thin[0][0], thin[-1][0]
+    low, high = min(v for _, v in thin), max(v for _, v in thin)
+    across, up = (width - 4) / ((last - first) or 1), (height - 4) / ((high - low) or 1)
+    points = [
+        f"{2 + (x - first) * across:.1f} {height - 2 - (y - low) * up:.1f}" for x, y in thin
+    ]
+    return "M" + "L".join(points)

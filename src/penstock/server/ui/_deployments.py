@@ -1,0 +1,157 @@
+"""Deployments: the list, and one deployment's traffic, rollout, events, drift and alerts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from penstock.core import DeploymentRecord, PredictionRecord, RolloutState, now
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._reports import is_loss
+from penstock.server.ui._site import Site
+
+_SAMPLE = 20
+_LATEST = 2000
+_BARS = 48
+
+
+def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
+    """List the deployments with what was asked of them and what is wrong with them."""
+    day = now() - timedelta(days=1)
+    rows = []
+    for deployment in sorted(site.metadata.list_deployments(), key=lambda d: d.name):
+        name = deployment.name
+        reports = site.metadata.list_reports(name, limit=1)
+        rows.append(
+            {
+                "deployment": deployment,
+                "weights": weights(deployment),
+                "day": _sum(site.metadata.count_predictions(name, since=day)),
+                "all": _sum(site.metadata.count_predictions(name)),
+                "open_alerts": len(site.metadata.list_alerts(name, open_only=True)),
+                "report": reports[0] if reports else None,
+            }
+        )
+    return Page("deployments.html", "Deployments", {"deployments": rows}, section="deployments")
+
+
+def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 - a page's form
+    """Show one deployment.
+
+    Raises:
+        NotFoundError: If there is no such deployment.
+    """
+    deployment = site.metadata.get_deployment(name)
+    latest = site.metadata.list_predictions(name, limit=_LATEST)
+    reports = site.metadata.list_reports(name)
+    drift = site.facts(reports[0].artifact) if reports else None
+    alerts = site.metadata.list_alerts(name)
+    data = {
+        "deployment": deployment,
+        "counts": site.metadata.count_predictions(name),
+        "latency": latency(latest),
+        "alerts": {
+            "open": [alert for alert in alerts if alert.resolved_at is None],
+            "resolved": [alert for alert in alerts if alert.resolved_at is not None],
+        },
+        "reports": reports,
+        "drift": drift,
+        "events": _newest_first(site.metadata.list_deployment_events(name)),
+        "predictions": latest[::-1][:_SAMPLE],
+    }
+    rollout = deployment.rollout or {}
+    view = {
+        "weights": weights(deployment),
+        "rollout_steps": rollout_steps(rollout),
+        "traffic": traffic(latest),
+        "drift_digest": reports[0].artifact if reports else "",
+        "drift_columns": drift_columns(drift),
+        "is_loss": is_loss,
+    }
+    live = rollout.get("state") == RolloutState.RUNNING.value or _recent(latest)
+    return Page(
+        "deployment.html", name, data, view, section="deployments", charts=bool(drift), live=live
+    )
+
+
+def weights(deployment: DeploymentRecord) -> list[dict[str, Any]]:
+    """Give the shares as pieces of a bar 100 wide, the control first."""
+    order = sorted(deployment.weights, key=lambda v: (int(v) != deployment.control, int(v)))
+    pieces, start = [], 0.0
+    for version in order:
+        share = float(deployment.weights[version])
+        pieces.append(
+            {
+                "version": int(version),
+                "share": share,
+                "start": round(100 * start, 2),
+                "length": round(100 * share, 2),
+                "control": int(version) == deployment.control,
+            }
+        )
+        start += share
+    return pieces
+
+
+def rollout_steps(rollout: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Tell for each step of a rollout whether it is done, current, undone or still to come."""
+    steps = list(rollout.get("steps") or ())
+    position, state = int(rollout.get("position") or 0), rollout.get("state")
+    looks = []
+    for index, percent in enumerate(steps):
+        look = "done" if index < position or state == RolloutState.PROMOTED else "later"
+        if index == position and state in {RolloutState.RUNNING, RolloutState.PAUSED}:
+            look = "now"
+        elif state == RolloutState.ROLLED_BACK and index >= position:
+            look = "back" if index == position else "later"
+        looks.append({"percent": percent, "look": look})
+    return looks
+
+
+def latency(predictions: Sequence[PredictionRecord]) -> dict[str, float] | None:
+    """Give the median and tail latency of the latest predictions, in seconds."""
+    taken = sorted(p.latency_s for p in predictions if p.latency_s > 0)
+    if not taken:
+        return None
+    return {f"p{q}": taken[min(len(taken) - 1, len(taken) * q // 100)] for q in (50, 95, 99)}
+
+
+def traffic(predictions: Sequence[PredictionRecord]) -> dict[str, Any] | None:
+    """Count the latest predictions in equal stretches of time, for a row of bars."""
+    if len(predictions) < 2:  # noqa: PLR2004 - no time passes in one
+        return None
+    first, last = predictions[0].at, predictions[-1].at
+    span = (last - first).total_seconds() or 1.0
+    counts, errors = [0] * _BARS, [0] * _BARS
+    for prediction in predictions:
+        place = min(_BARS - 1, int(_BARS * (prediction.at - first).total_seconds() / span))
+        counts[place] += 1
+        errors[place] += prediction.error is not None
+    top = max(counts)
+    bars = [
+        {"x": i, "height": 36 * c / top, "errors": 36 * e / top}
+        for i, (c, e) in enumerate(zip(counts, errors, strict=True))
+    ]
+    return {"bars": bars, "first": first, "last": last, "count": len(predictions)}
+
+
+def drift_columns(drift: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """List a drift report's columns, the drifted ones first, then by effect."""
+    columns = (drift or {}).get("columns") or ()
+    if isinstance(columns, Mapping):
+        columns = [{"column": name, **facts} for name, facts in columns.items()]
+    return sorted(columns, key=lambda c: (not c.get("drifted"), -(c.get("effect") or 0.0)))
+
+
+def _sum(counts: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
+    return {
+        key: sum(of.get(key, 0) for of in counts.values()) for key in ("requests", "errors", "truth")
+    }
+
+
+def _newest_first(events: Sequence[Any]) -> list[Any]:
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _recent(predictions: Sequence[PredictionRecord]) -> bool:
+    newest: datetime | None = predictions[-1].at if predictions else None
+    return newest is not None and now() - newest < timedelta(minutes=1)

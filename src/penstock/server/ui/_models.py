@@ -1,0 +1,158 @@
+"""Models: the list, and one model's versions with gates, approvals, history and card."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock.core import (
+    GateResult,
+    GateState,
+    ModelVersionRecord,
+    NotFoundError,
+    Stage,
+    did_you_mean,
+)
+from penstock.server.ui._charts import spark
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._reports import evaluation_view, headline, is_loss
+from penstock.server.ui._site import Site
+
+
+def models_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
+    """List the models."""
+    serving = [deployment for deployment in site.metadata.list_deployments()]
+    models = []
+    for name in site.metadata.list_models():
+        versions = site.metadata.list_model_versions(name)
+        models.append(
+            {
+                "name": name,
+                "versions": len(versions),
+                "champion": _in_stage(versions, Stage.PRODUCTION),
+                "challenger": _in_stage(versions, Stage.STAGING),
+                "latest": max(versions, key=lambda v: v.version, default=None),
+                "deployments": [d.name for d in serving if d.model == name],
+            }
+        )
+    view = {"headline": headline, "tally": tally}
+    return Page("models.html", "Models", {"models": models}, view, section="models")
+
+
+def model_page(site: Site, query: Query, name: str) -> Page:
+    """Show one model.
+
+    Raises:
+        NotFoundError: If there is no such model or version.
+    """
+    versions = sorted(
+        site.metadata.list_model_versions(name), key=lambda v: v.version, reverse=True
+    )
+    if not versions:
+        known = site.metadata.list_models()
+        raise NotFoundError(what=f"There is no model {name!r}.", fix=did_you_mean(name, known))
+    champion = _in_stage(versions, Stage.PRODUCTION)
+    shown = _shown(versions, champion, query)
+    approvals = {v.version: site.metadata.list_approvals(name, v.version) for v in versions}
+    data = {
+        "name": name,
+        "champion": champion and champion.version,
+        "challenger": (staged := _in_stage(versions, Stage.STAGING)) and staged.version,
+        "versions": versions,
+        "approvals": approvals,
+        "history": site.metadata.list_stage_events(name)[::-1],
+        "deployments": [d for d in site.metadata.list_deployments() if d.model == name],
+    }
+    record = site.artifact(shown.report)
+    evaluation = evaluation_view(site, record) if record else None
+    view = {
+        "shown": shown,
+        "metric_names": _metric_names(versions),
+        "sparks": _sparks(versions),
+        "better": better,
+        "tally": tally,
+        "card": _card(site, shown),
+        "evaluation": evaluation,
+        "commands": _commands(shown, champion, versions),
+        "fields": (shown.signature or {}).get("inputs") or [],
+    }
+    return Page("model.html", name, data, view, section="models", charts=bool(evaluation))
+
+
+def tally(gates: Sequence[GateResult]) -> dict[str, int]:
+    """Count gates by state, states without gates left out.
+
+    >>> tally([GateResult("a >= 1", GateState.PASSED, "")])
+    {'passed': 1}
+    """
+    counts = {state.value: sum(1 for g in gates if g.state is state) for state in GateState}
+    return {state: count for state, count in counts.items() if count}
+
+
+def better(metric: str, value: float | None, reference: float | None) -> str:
+    """Say whether a figure is better (``up``) or worse (``down``) than another; else empty.
+
+    >>> better("log_loss", 0.3, 0.4)
+    'up'
+    """
+    if value is None or reference is None or value == reference:
+        return ""
+    return "up" if (value < reference) == is_loss(metric) else "down"
+
+
+def _in_stage(versions: Sequence[ModelVersionRecord], stage: Stage) -> ModelVersionRecord | None:
+    found = [version for version in versions if version.stage is stage]
+    return max(found, key=lambda version: version.version, default=None)
+
+
+def _shown(
+    versions: Sequence[ModelVersionRecord], champion: ModelVersionRecord | None, query: Query
+) -> ModelVersionRecord:
+    """Choose the version whose details are shown: the asked one, the champion, or the newest."""
+    newest = versions[0]
+    number = query.number("version", 0, low=0, high=1_000_000_000)
+    if not number:
+        return champion or newest
+    for version in versions:
+        if version.version == number:
+            return version
+    raise NotFoundError(
+        what=f"{newest.model} has no version {number}.",
+        fix=f"Its versions are {versions[-1].version} to {newest.version}.",
+    )
+
+
+def _metric_names(versions: Sequence[ModelVersionRecord]) -> list[str]:
+    return list(dict.fromkeys(name for version in versions for name in headline(version.metrics)))
+
+
+def _sparks(versions: Sequence[ModelVersionRecord]) -> dict[str, str]:
+    """Draw each metric over the version numbers."""
+    rising = versions[::-1]
+    return {
+        name: spark([v.metrics[name] for v in rising if name in v.metrics])
+        for name in _metric_names(versions)
+    }
+
+
+def _card(site: Site, version: ModelVersionRecord) -> str:
+    if not version.card or not site.artifact(version.card):
+        return ""
+    card = site.load(version.card)
+    return card if isinstance(card, str) else ""
+
+
+def _commands(
+    shown: ModelVersionRecord,
+    champion: ModelVersionRecord | None,
+    versions: Sequence[ModelVersionRecord],
+) -> Mapping[str, str]:
+    commands: dict[str, Any] = {}
+    ref = f"{shown.model}@{shown.version}"
+    if shown.stage in {Stage.NONE, Stage.STAGING}:
+        commands["promote"] = f'penstock promote {ref} --reason "…"'
+        commands["approve"] = f'penstock approve {ref} --reason "…"'
+    if champion and any(v.stage is Stage.ARCHIVED for v in versions):
+        commands["rollback"] = f'penstock rollback {shown.model} --reason "…"'
+    if shown.stage is Stage.PRODUCTION:
+        commands["serve"] = f"penstock serve {shown.model}"
+    commands["history"] = f"penstock history {shown.model}"
+    return commands

@@ -1,0 +1,98 @@
+"""Page: what a page function gives back, and Query: the URL it was asked with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from penstock.core import ParameterError
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page before it is written as HTML or JSON.
+
+    Args:
+        template: File in templates/.
+        title: For the browser's tab.
+        data: The facts: the JSON twin, and what the template shows.
+        view: What only HTML needs: drawings, links, choices.
+        section: The entry of the menu to mark.
+        charts: True if charts are drawn.
+        live: True if the page should be read again every few seconds, because something runs.
+        status: HTTP status.
+    """
+
+    template: str
+    title: str
+    data: Mapping[str, Any]
+    view: Mapping[str, Any] = field(default_factory=dict)
+    section: str = ""
+    charts: bool = False
+    live: bool = False
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The asked URL: its path and its parameters, which hold the whole state of a page."""
+
+    path: str
+    params: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a parameter's last value."""
+        values = self.params.get(name)
+        return values[-1].strip() if values else default
+
+    def texts(self, name: str) -> list[str]:
+        """Return all values of a repeated parameter, empty ones left out."""
+        return [value for value in self.params.get(name, ()) if value]
+
+    def number(self, name: str, default: int, *, low: int, high: int) -> int:
+        """Return a whole number, kept within its range.
+
+        Raises:
+            ParameterError: If it is no whole number.
+        """
+        text = self.text(name)
+        if not text:
+            return default
+        try:
+            return min(max(int(text), low), high)
+        except ValueError as error:
+            raise ParameterError(
+                what=f"{name}={text!r} in the address is no whole number.",
+                fix=f"Use a number from {low} to {high}.",
+            ) from error
+
+    def link(self, **changes: Any) -> str:
+        """Write this URL with some parameters changed; None removes one.
+
+        >>> Query("/runs", {"page": ["2"], "sort": ["name"]}).link(page=None)
+        '/runs?sort=name'
+        """
+        params: dict[str, Any] = {name: list(values) for name, values in self.params.items()}
+        for name, value in changes.items():
+            params[name] = value
+        params = {name: value for name, value in params.items() if value not in {None, ""} if value}
+        return self.path + ("?" + urlencode(params, doseq=True) if params else "")
+
+
+def node_link(node: str, direction: str = "") -> str:
+    """Write the lineage page's address for a node.
+
+    >>> node_link("version:big-tips@3")
+    '/lineage?node=version%3Abig-tips%403'
+    """
+    params = {"node": node} | ({"direction": direction} if direction else {})
+    return "/lineage?" + urlencode(params)
+
+
+def path_link(*parts: str | int) -> str:
+    """Write a path from parts, each made safe.
+
+    >>> path_link("models", "a/b")
+    '/models/a%2Fb'
+    """
+    return "/" + "/".join(quote(str(part), safe="") for part in parts)

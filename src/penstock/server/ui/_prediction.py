@@ -1,0 +1,131 @@
+"""The page of one prediction: its trace back to rows, code and environment, told as a chain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core import NotFoundError
+from penstock.server.ui._page import Page, Query, node_link, path_link
+from penstock.server.ui._site import Site
+from penstock.steps import Trace, trace
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of the chain.
+
+    Args:
+        kind: Names its icon and colour.
+        lead: The sentence's beginning, before the name.
+        name: What it is about, shown strong.
+        rest: The sentence's end.
+        link: The page about it; may be empty.
+        facts: Facts to list below.
+    """
+
+    kind: str
+    lead: str
+    name: str
+    rest: str
+    link: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def prediction_page(site: Site, query: Query, prediction_id: str) -> Page:  # noqa: ARG001 - form
+    """Show where one prediction came from.
+
+    Raises:
+        NotFoundError: If there is no such prediction.
+    """
+    prediction = site.metadata.get_prediction(prediction_id)
+    lost = ""
+    try:
+        found = trace("prediction:" + prediction.prediction_id, store=site.store)
+    except NotFoundError as error:
+        # Its deployment and version may be gone; the row that was answered is still known.
+        found, lost = Trace("prediction:" + prediction.prediction_id, prediction), str(error)
+    data = {"prediction": prediction, "trace": found.to_json()}
+    view = {"chain": _chain(found), "lost": lost}
+    title = f"Prediction {prediction.prediction_id}"
+    return Page("prediction.html", title, data, view, section="deployments")
+
+
+def _chain(found: Trace) -> list[Link]:
+    links = [_version_link(found), _run_link(found), _split_link(found)]
+    links += [_source_link(source) for source in found.sources]
+    links += [_code_link(found), _environment_link(found)]
+    return [link for link in links if link]
+
+
+def _version_link(found: Trace) -> Link | None:
+    version = found.version
+    if version is None:
+        return None
+    page = path_link("models", version.model) + f"?version={version.version}"
+    facts = {"Stage": version.stage.value, "Model digest": version.content_digest}
+    facts |= {name: value for name, value in list(version.metrics.items())[:4]}
+    return Link("version", "It was made by model", version.ref, "", page, facts)
+
+
+def _run_link(found: Trace) -> Link | None:
+    run = found.run
+    if run is None:
+        return None
+    facts = {"Pipeline": run.pipeline, "Started by": run.user, "On": run.host, "Seed": run.seed}
+    page = path_link("runs", run.run_id)
+    return Link("run", "trained in run", run.name, "", page, {**facts, **run.params})
+
+
+def _split_link(found: Trace) -> Link | None:
+    split = found.split
+    if not split:
+        return None
+    rows = split["rows"]
+    parts = ", ".join(f"{part} {count:,}" for part, count in rows.items()).replace(",", "\u2009")
+    facts = {
+        "Target": split["target"],
+        "By time": split.get("by_time"),
+        "By group": split.get("by_group"),
+    }
+    train = f"{rows.get('train', 0):,} rows".replace(",", "\u2009")
+    rest = f"of a split into {parts.replace(chr(0x2009) + ' ', ', ')}"
+    digest = split.get("table_digest")
+    page = node_link(f"artifact:{digest}") if digest else ""
+    return Link("artifact", "fitted on", train, rest, page, _known(facts))
+
+
+def _source_link(source: Mapping[str, Any]) -> Link:
+    rows = f"{source['rows']:,}".replace(",", "\u2009")
+    facts = {
+        "First row": source.get("first_time"),
+        "Last row": source.get("last_time"),
+        "Cutoff": source.get("cutoff"),
+        "Digest of the rows": source.get("ordered_digest"),
+    }
+    page = node_link(f"source:{source['source']}")
+    return Link("source", f"{rows} rows were read from", source["source"], "", page, _known(facts))
+
+
+def _code_link(found: Trace) -> Link | None:
+    code = found.code
+    if not code or found.run is None:
+        return None
+    commit = code.get("commit")
+    name = f"commit {commit[:12]}" if commit else "a source tree outside git"
+    rest = "with uncommitted changes, which are kept" if code.get("dirty") else ""
+    facts = {"Files kept": code.get("files")}
+    page = path_link("runs", found.run.run_id) + "#provenance"
+    return Link("code", "The code was", name, rest, page, _known(facts))
+
+
+def _environment_link(found: Trace) -> Link | None:
+    environment = found.environment
+    if not environment or found.run is None:
+        return None
+    page = path_link("runs", found.run.run_id) + "#provenance"
+    rest = f"with {environment.get('packages', 0)} packages on {environment.get('platform', '')}"
+    return Link("environment", "and it ran on", f"Python {environment.get('python')}", rest, page)
+
+
+def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,61 @@
+"""A run's manifest for its page: code, environment, hardware, told shortly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_DIFF_LINES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """A line of a diff with its look: add, del, at or empty."""
+
+    text: str
+    look: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceView:
+    """The parts of a manifest, each possibly empty."""
+
+    code: Mapping[str, Any]
+    files: Mapping[str, str]
+    diff: tuple[DiffLine, ...]
+    diff_more: int
+    environment: Mapping[str, Any]
+    packages: Mapping[str, str]
+    hardware: Mapping[str, Any]
+    hash_seed: str | None
+    argv: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def provenance_view(manifest: Mapping[str, Any] | None) -> ProvenanceView | None:
+    """Take a manifest apart; None if the run has none."""
+    if not manifest:
+        return None
+    code = manifest.get("code") or {}
+    environment = dict(manifest.get("environment") or {})
+    packages = environment.pop("packages", None) or {}
+    lines = str(code.get("diff") or "").splitlines()
+    return ProvenanceView(
+        code={key: code.get(key) for key in ("commit", "branch", "dirty")},
+        files=code.get("files") or {},
+        diff=tuple(DiffLine(line, _look(line)) for line in lines[:_DIFF_LINES]),
+        diff_more=max(0, len(lines) - _DIFF_LINES),
+        environment=environment,
+        packages=packages,
+        hardware=manifest.get("hardware") or {},
+        hash_seed=manifest.get("hash_seed"),
+        argv=tuple(manifest.get("argv") or ()),
+        warnings=tuple(manifest.get("warnings") or ()),
+    )
+
+
+def _look(line: str) -> str:
+    if line.startswith(("+++", "---", "diff ", "index ")):
+        return "strong"
+    if line.startswith("@@"):
+        return "at"
+    return {"+": "add", "-": "del"}.get(line[:1], "")

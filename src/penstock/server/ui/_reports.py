@@ -1,0 +1,134 @@
+"""Evaluation and drift reports for pages: their JSON, arranged into tables."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import ArtifactRecord
+from penstock.server.ui._site import Site
+
+_SLICE_METRICS = 5
+_WHISKER = 146.0
+_LOSSES = frozenset({"log_loss", "brier", "rmse", "mae", "medae", "mape", "bias"})
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateView:
+    """A figure with its interval and, for drawing, their places on a common scale."""
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    baseline: float | None
+    places: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceTable:
+    """A column's values with a few metrics each."""
+
+    column: str
+    metrics: tuple[str, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    best: Mapping[str, float]
+    worst: Mapping[str, float]
+    fairness: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationView:
+    """An evaluation report as tables; its figures are fetched by digest."""
+
+    digest: str
+    facts: Mapping[str, Any]
+    estimates: tuple[EstimateView, ...]
+    slices: tuple[SliceTable, ...]
+    leakage: tuple[Mapping[str, Any], ...]
+
+
+def evaluation_view(site: Site, record: ArtifactRecord) -> EvaluationView | None:
+    """Arrange an evaluation report; None if it cannot be read."""
+    facts = site.facts(record.digest)
+    if facts is None:
+        return None
+    return EvaluationView(
+        digest=record.digest,
+        facts=facts,
+        estimates=_estimates(facts.get("metrics") or {}, facts.get("baseline") or {}),
+        slices=_slices(facts),
+        leakage=tuple(facts.get("leakage") or ()),
+    )
+
+
+def headline(metrics: Mapping[str, float], most: int = 4) -> dict[str, float]:
+    """Choose the first few metrics of a version, in their own order."""
+    return dict(list(metrics.items())[:most])
+
+
+def is_loss(metric: str) -> bool:
+    """Tell whether a smaller figure of this metric is the better one."""
+    return metric in _LOSSES or metric.endswith(("loss", "error"))
+
+
+def _estimates(
+    metrics: Mapping[str, Any], baseline: Mapping[str, float]
+) -> tuple[EstimateView, ...]:
+    views = []
+    for name, figure in metrics.items():
+        value, low, high = (_finite(figure.get(part)) for part in ("value", "low", "high"))
+        reference = _finite(baseline.get(name))
+        places = _places({"value": value, "low": low, "high": high, "baseline": reference})
+        views.append(EstimateView(name, value, low, high, reference, places))
+    return tuple(views)
+
+
+def _places(figures: Mapping[str, float | None]) -> dict[str, float]:
+    """Put figures on a line of fixed length: 0 to 1 where they are shares, else around them."""
+    known = [figure for figure in figures.values() if figure is not None]
+    if not known:
+        return {}
+    low, high = min(known), max(known)
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    room = (high - low) or abs(high) or 1.0
+    if (low, high) != (0.0, 1.0):
+        low, room = low - 0.08 * room, room * 1.16
+    return {
+        name: round(2 + _WHISKER * (figure - low) / room, 1)
+        for name, figure in figures.items()
+        if figure is not None
+    }
+
+
+def _slices(facts: Mapping[str, Any]) -> tuple[SliceTable, ...]:
+    fairness = facts.get("fairness") or {}
+    tables = []
+    for column, groups in (facts.get("slices") or {}).items():
+        named = [name for group in groups for name in group.get("metrics", {})]
+        metrics = tuple(dict.fromkeys(named))[:_SLICE_METRICS]
+        best, worst = _extremes(groups, metrics)
+        about = fairness.get(column) or {}
+        tables.append(SliceTable(column, metrics, tuple(groups), best, worst, about))
+    return tuple(tables)
+
+
+def _extremes(
+    groups: Sequence[Mapping[str, Any]], metrics: Sequence[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Find the best and the worst figure of each metric among groups with enough rows."""
+    best, worst = {}, {}
+    for metric in metrics:
+        large = [group["metrics"].get(metric) for group in groups if not group.get("small")]
+        values = [v for figure in large if figure and (v := _finite(figure["value"])) is not None]
+        if len(values) > 1 and min(values) != max(values):
+            ends = (min(values), max(values)) if is_loss(metric) else (max(values), min(values))
+            best[metric], worst[metric] = ends
+    return best, worst
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None

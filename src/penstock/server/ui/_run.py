@@ -1,0 +1,125 @@
+"""The page of one run: everything that was recorded about it."""
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.core import ArtifactRecord, NotFoundError, RunRecord, RunState, did_you_mean
+from penstock.server.ui._charts import metric_views
+from penstock.server.ui._figures import image_type, is_figure, is_report
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._provenance import provenance_view
+from penstock.server.ui._reports import evaluation_view
+from penstock.server.ui._runs import run_seconds
+from penstock.server.ui._site import Site
+from penstock.server.ui._steps import StepView, run_drawing, step_views
+
+_OPEN = {RunState.RUNNING, RunState.QUEUED}
+_RESUMABLE = {RunState.FAILED, RunState.KILLED}
+
+
+def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a page's form
+    """Show one run.
+
+    Raises:
+        NotFoundError: If there is no such run.
+    """
+    run = site.metadata.get_run(run_id)
+    steps = site.metadata.list_steps(run.run_id)
+    views = step_views(site, steps)
+    artifacts = site.metadata.list_artifacts(run.run_id)
+    reports = _reports(views, artifacts)
+    metrics = metric_views(site, run.run_id, run.metrics)
+    evaluations = [view for view in (evaluation_view(site, r) for r in reports) if view]
+    data = {
+        "run": run,
+        "steps": steps,
+        "artifacts": artifacts,
+        "proofs": site.metadata.list_proofs(run.run_id),
+        "versions": _versions(site, run),
+        "provenance": site.facts(run.provenance),
+        "evaluations": [view.facts for view in evaluations],
+    }
+    view = {
+        "seconds": run_seconds(run),
+        "step_views": views,
+        "drawing": run_drawing(run, steps),
+        "commands": _commands(run),
+        "metric_views": metrics,
+        "evaluation_views": evaluations,
+        "source": provenance_view(data["provenance"]),
+        "pictures": _pictures(artifacts),
+        "failed": next((v.record for v in views if v.record.error), None),
+    }
+    charts = bool(evaluations or view["pictures"] or any(m.chart for m in metrics))
+    return Page(
+        "run.html", run.name, data, view, section="runs", charts=charts, live=run.state in _OPEN
+    )
+
+
+def log_page(site: Site, query: Query, run_id: str) -> Page:
+    """Show all that one step of a run wrote.
+
+    Raises:
+        NotFoundError: If there is no such run or step.
+    """
+    run = site.metadata.get_run(run_id)
+    steps = {step.step: step for step in site.metadata.list_steps(run.run_id)}
+    name = query.text("step")
+    if name not in steps:
+        raise NotFoundError(
+            what=f"Run {run.run_id} has no step {name!r}.", fix=did_you_mean(name, steps)
+        )
+    step = steps[name]
+    data = {"run": run, "step": step, "lines": site.metadata.list_logs(step.step_run_id)}
+    return Page("log.html", f"Log of {name}", data, section="runs", live=run.state in _OPEN)
+
+
+def _commands(run: RunRecord) -> dict[str, str]:
+    commands = {}
+    if run.state in _RESUMABLE and run.pipeline:
+        commands["resume"] = f"penstock run --resume {run.run_id}"
+    if run.state is RunState.FINISHED and run.pipeline:
+        commands["verify"] = f"penstock verify {run.run_id}"
+    if run.entry:
+        words = [word for name, value in run.params.items() for word in (f"--{name}", str(value))]
+        commands["again"] = shlex.join(["penstock", "run", run.entry, *words])
+    commands["show"] = f"penstock show {run.run_id}"
+    return commands
+
+
+def _reports(
+    views: list[StepView], artifacts: Mapping[str, ArtifactRecord]
+) -> list[ArtifactRecord]:
+    """Find the reports among all that the run made, each once."""
+    made = [value.artifact for view in views for value in view.outputs if value.artifact]
+    found = {record.digest: record for record in (*made, *artifacts.values()) if is_report(record)}
+    return list(found.values())
+
+
+def _pictures(artifacts: Mapping[str, ArtifactRecord]) -> list[dict[str, Any]]:
+    pictures = []
+    for name, record in artifacts.items():
+        if is_figure(record):
+            pictures.append({"name": name, "digest": record.digest, "drawn": True})
+        elif _looks_like_image(name, record):
+            pictures.append({"name": name, "digest": record.digest, "drawn": False})
+    return pictures
+
+
+def _looks_like_image(name: str, record: ArtifactRecord) -> bool:
+    if record.inline is not None:
+        return image_type(record.inline) is not None
+    return record.format in {"bytes", "file"} and name.lower().endswith(
+        (".png", ".jpg", ".jpeg", ".gif")
+    )
+
+
+def _versions(site: Site, run: RunRecord) -> list[str]:
+    """Name the model versions that came of this run."""
+    return sorted(
+        version.ref
+        for model in site.metadata.list_models()
+        for version in site.metadata.list_model_versions(model)
+        if version.run_id == run.run_id
+    )

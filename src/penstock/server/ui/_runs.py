@@ -1,0 +1,198 @@
+"""The list of runs: filter, sort, columns and page, all in the URL."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import PenstockError, RunRecord, RunState
+from penstock.server.ui._format import seconds_between
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._site import Site
+
+_PER_PAGE = 50
+_DEFAULT_METRICS = 3
+_DEFAULT_PARAMS = 2
+_SORTABLE = re.compile(r"[\w./:%@+-]+")
+_FIXED = {
+    "state": "State",
+    "name": "Run",
+    "pipeline": "Pipeline",
+    "experiment": "Experiment",
+    "created_at": "Started",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table.
+
+    Args:
+        key: What it shows in the filter language: ``name``, ``metrics.auc``, ``params.lr``.
+        label: Its head.
+        link: The URL that sorts by it; empty if it cannot be sorted.
+        order: ``ascending`` or ``descending`` if the table is sorted by it.
+        numeric: True for right-aligned figures.
+    """
+
+    key: str
+    label: str
+    link: str
+    order: str = ""
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the URL asks for."""
+
+    text: str
+    experiment: str
+    state: str
+    sort: str
+    descending: bool
+    number: int
+    limit: int
+
+    @property
+    def filter(self) -> str:
+        parts = [f"({self.text})"] if self.text else []
+        if self.state:
+            parts.append(f"state = '{self.state}'")
+        return " and ".join(parts) if self.state else self.text
+
+
+def runs_page(site: Site, query: Query) -> Page:
+    """Show the runs that match."""
+    query = Query("/runs", {k: v for k, v in query.params.items() if k != "format"})
+    asked = _read(query)
+    error, runs, total = "", [], 0
+    try:
+        total = site.metadata.count_runs(asked.filter, experiment=asked.experiment or None)
+        runs = site.metadata.search_runs(
+            asked.filter,
+            order_by=f"{asked.sort} {'desc' if asked.descending else 'asc'}",
+            limit=asked.limit,
+            offset=(asked.number - 1) * asked.limit,
+            experiment=asked.experiment or None,
+        )
+    except PenstockError as problem:
+        error = str(problem)
+    chosen = query.texts("col") or _usual_columns(runs)
+    live = any(run.state in {RunState.RUNNING, RunState.QUEUED} for run in runs)
+    return Page(
+        "runs.html",
+        "Runs",
+        data={"runs": runs, "total": total, "error": error, "number": asked.number},
+        view={
+            "asked": asked,
+            "query": query,
+            "columns": [_column(query, asked, key) for key in (*_FIXED, "duration", *chosen)],
+            "chosen": chosen,
+            "choices": _choices(runs, chosen),
+            "experiments": site.metadata.list_experiments(),
+            "tabs": [] if error else _tabs(site, query, asked),
+            "last_page": max(1, -(-total // asked.limit)),
+            "seconds": {run.run_id: run_seconds(run) for run in runs},
+            "cell": cell,
+        },
+        section="runs",
+        live=live,
+        status=400 if error else 200,
+    )
+
+
+def run_seconds(run: RunRecord) -> float | None:
+    """Measure how long a run took, or takes so far."""
+    if run.ended_at is None and run.state is not RunState.RUNNING:
+        return None
+    return seconds_between(run.started_at, run.ended_at)
+
+
+def cell(run: RunRecord, key: str) -> Any:
+    """Return what a column shows of a run: ``metrics.auc``, ``params.lr`` or ``tags.team``."""
+    kind, _, name = key.partition(".")
+    if kind == "metrics":
+        return run.metrics[name].last if name in run.metrics else None
+    if kind == "params":
+        return run.params.get(name)
+    return run.tags.get(name) if kind == "tags" else getattr(run, key, None)
+
+
+def _read(query: Query) -> _Asked:
+    states = {state.value for state in RunState}
+    state = query.text("state")
+    return _Asked(
+        text=query.text("filter"),
+        experiment=query.text("experiment"),
+        state=state if state in states else "",
+        sort=query.text("sort", "created_at"),
+        descending=query.text("dir", "desc") != "asc",
+        number=query.number("page", 1, low=1, high=1_000_000),
+        limit=query.number("limit", _PER_PAGE, low=1, high=200),
+    )
+
+
+def _usual_columns(runs: Sequence[RunRecord]) -> list[str]:
+    """Choose the metrics that most runs have, and the parameters that tell runs apart."""
+    metrics = Counter(name for run in runs for name in run.metrics)
+    values: dict[str, set[str]] = {}
+    for run in runs:
+        for name, value in run.params.items():
+            values.setdefault(name, set()).add(repr(value))
+    telling = [name for name, seen in values.items() if len(seen) > 1]
+    common = [name for name, _ in metrics.most_common(_DEFAULT_METRICS)]
+    return [f"metrics.{name}" for name in common] + [
+        f"params.{name}" for name in telling[:_DEFAULT_PARAMS]
+    ]
+
+
+def _choices(runs: Sequence[RunRecord], chosen: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """List the columns to choose from by kind, as (key, label)."""
+    found: dict[str, dict[str, None]] = {"metrics": {}, "params": {}, "tags": {}}
+    for run in runs:
+        for kind, names in found.items():
+            names.update(dict.fromkeys(getattr(run, kind)))
+    for key in chosen:
+        kind, _, name = key.partition(".")
+        if kind in found:
+            found[kind].setdefault(name)
+    return {
+        kind: [(f"{kind}.{name}", name) for name in sorted(names)]
+        for kind, names in found.items()
+        if names
+    }
+
+
+def _column(query: Query, asked: _Asked, key: str) -> Column:
+    label = _FIXED.get(key) or key.partition(".")[2] or key.capitalize()
+    numeric = key == "duration" or key.startswith("metrics.")
+    # A duration is no stored fact, and the order's language has no quotes for such names.
+    if key == "duration" or not _SORTABLE.fullmatch(key):
+        return Column(key, label, "", numeric=numeric)
+    sorted_by = asked.sort == key
+    # A first click shows the greatest figure or the newest; a click on the sorted column turns it.
+    first = "desc" if numeric or key == "created_at" else "asc"
+    turned = "asc" if asked.descending else "desc"
+    link = query.link(sort=key, dir=turned if sorted_by else first, page=None)
+    order = ("descending" if asked.descending else "ascending") if sorted_by else ""
+    return Column(key, label, link, order, numeric=numeric)
+
+
+def _tabs(site: Site, query: Query, asked: _Asked) -> list[dict[str, Any]]:
+    """Count the matching runs by state, for one-click filters."""
+    tabs = []
+    for state in ("", *RunState):
+        rest = _Asked(**{**_fields(asked), "state": str(state)})
+        count = site.metadata.count_runs(rest.filter, experiment=asked.experiment or None)
+        if count or not state or state == asked.state:
+            link = query.link(state=str(state) or None, page=None)
+            tabs.append(
+                {"state": str(state), "count": count, "link": link, "here": state == asked.state}
+            )
+    return tabs
+
+
+def _fields(asked: _Asked) -> dict[str, Any]:
+    return {name: getattr(asked, name) for name in asked.__slots__}

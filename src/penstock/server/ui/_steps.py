@@ -1,0 +1,144 @@
+"""Steps of a run for its page: place in time, what went in and out, log and error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import ArtifactRecord, LogLine, RunRecord, StepRunRecord, StepState, now
+from penstock.server.ui._drawing import Drawing, Node, draw
+from penstock.server.ui._format import duration, seconds_between
+from penstock.server.ui._layout import Arrow
+from penstock.server.ui._site import Site
+
+_TAIL = 200
+_PLAIN_OUTPUT = "result"
+_ENDED_WITHOUT_RUNNING = {StepState.CACHED, StepState.SKIPPED, StepState.QUEUED}
+
+
+@dataclass(frozen=True, slots=True)
+class ValueView:
+    """An input or output: its name, content digest and what is known of it."""
+
+    name: str
+    digest: str
+    artifact: ArtifactRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step as the page shows it.
+
+    Args:
+        record: The step run.
+        seconds: How long it took; None if it did not run.
+        start: Where its bar starts, percent of the run's time.
+        length: How long its bar is, percent.
+        inputs: What went in.
+        outputs: What came out.
+        log: The last lines it wrote.
+        more: How many lines came before those.
+    """
+
+    record: StepRunRecord
+    seconds: float | None
+    start: float
+    length: float
+    inputs: tuple[ValueView, ...]
+    outputs: tuple[ValueView, ...]
+    log: tuple[LogLine, ...]
+    more: int
+
+
+def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
+    """Put the steps on one time axis and look up their values."""
+    begins = [step.started_at for step in steps if step.started_at]
+    first = min(begins, default=None)
+    last = max([step.ended_at or now() for step in steps if step.started_at], default=None)
+    span = max(0.001, (last - first).total_seconds()) if first and last else 1.0
+    artifacts: dict[str, ArtifactRecord | None] = {}
+
+    def values(named: Mapping[str, str], step: StepRunRecord) -> tuple[ValueView, ...]:
+        found = []
+        for name, digest in named.items():
+            if digest not in artifacts:
+                artifacts[digest] = site.artifact(step.addresses.get(digest) or digest)
+            found.append(ValueView(name, digest, artifacts[digest]))
+        return tuple(found)
+
+    views = []
+    for step in steps:
+        log = site.metadata.list_logs(step.step_run_id)
+        seconds = step_seconds(step)
+        start = (step.started_at - first).total_seconds() if first and step.started_at else 0.0
+        views.append(
+            StepView(
+                record=step,
+                seconds=seconds,
+                start=round(min(99.6, 100 * start / span), 2),
+                length=round(max(0.4, 100 * (seconds or 0) / span), 2),
+                inputs=values(step.inputs, step),
+                outputs=values(step.outputs, step),
+                log=tuple(log[-_TAIL:]),
+                more=max(0, len(log) - _TAIL),
+            )
+        )
+    return views
+
+
+def step_seconds(step: StepRunRecord) -> float | None:
+    """Measure a step that ran; None for one that did not."""
+    if step.state in _ENDED_WITHOUT_RUNNING:
+        return None
+    return seconds_between(step.started_at, step.ended_at)
+
+
+def run_drawing(run: RunRecord, steps: Sequence[StepRunRecord]) -> Drawing | None:
+    """Draw the pipeline with the state of each step; None for a run without steps."""
+    by_name = {step.step: step for step in steps}
+    names, arrows = _graph(run.graph or {}, steps)
+    if not names:
+        return None
+    nodes = [_node(name, by_name.get(name)) for name in names]
+    label = "The pipeline: " + ", ".join(
+        f"{name} {by_name[name].state if name in by_name else 'queued'}" for name in names
+    )
+    return draw(nodes, arrows, label)
+
+
+def _node(name: str, step: StepRunRecord | None) -> Node:
+    state = step.state.value if step else "queued"
+    took = duration(step_seconds(step)) if step and step_seconds(step) is not None else ""
+    sub = f"{state} · {took}" if took else state
+    return Node(name, name, sub, f"is-{state}", state, f"#step-{name}")
+
+
+def _graph(
+    spec: Mapping[str, Any], steps: Sequence[StepRunRecord]
+) -> tuple[list[str], list[Arrow]]:
+    """Read nodes and arrows from the pipeline's spec, else from which digests went where."""
+    names = [str(node["name"]) for node in spec.get("nodes", ())]
+    if names:
+        return names, _spec_arrows(spec)
+    maker: dict[str, tuple[str, str]] = {}
+    arrows = []
+    for step in steps:
+        for digest in step.inputs.values():
+            if digest in maker:
+                source, output = maker[digest]
+                arrows.append(Arrow(source, step.step, _arrow_label([output])))
+        maker.update({digest: (step.step, name) for name, digest in step.outputs.items()})
+    return [step.step for step in steps], arrows
+
+
+def _spec_arrows(spec: Mapping[str, Any]) -> list[Arrow]:
+    """Join the edges between the same two steps into one arrow."""
+    joined: dict[tuple[str, str], list[str]] = {}
+    for edge in spec.get("edges", ()):
+        ends = (str(edge["from"]), str(edge["to"]))
+        joined.setdefault(ends, []).append(str(edge.get("output", "")))
+    return [Arrow(*ends, _arrow_label(outputs)) for ends, outputs in joined.items()]
+
+
+def _arrow_label(outputs: Sequence[str]) -> str:
+    named = dict.fromkeys(name for name in outputs if name and name != _PLAIN_OUTPUT)
+    return ", ".join(named)

@@ -1,0 +1,126 @@
+// Draws charts when they come into view: plotly is read only then, from this server. The data is
+// JSON in the page or under an address of this server; the look comes from the style sheet.
+
+const style = () => {
+  const css = getComputedStyle(document.documentElement);
+  const colour = (name) => css.getPropertyValue(name).trim();
+  return {
+    text: colour("--dim"), strong: colour("--text"), line: colour("--line"),
+    surface: colour("--surface"),
+    colours: ["--accent", "--cached", "--warn", "--ok", "--bad", "--run", "--idle"].map(colour),
+    font: css.getPropertyValue("--sans").trim(),
+  };
+};
+
+let loading = null;
+function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = document.body.dataset.plotly;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error("plotly could not be read"));
+    document.head.append(script);
+  });
+  return loading;
+}
+
+const axis = (look, given = {}) => ({
+  ...given,
+  gridcolor: look.line, linecolor: look.line, zerolinecolor: look.line, tickcolor: look.line,
+  automargin: true,
+  title: given.title ? { ...(typeof given.title === "string" ? { text: given.title } : given.title), font: { size: 11.5 } } : undefined,
+});
+
+function layoutOf(figure, look) {
+  const given = figure.layout ?? {};
+  const layout = {
+    ...given,
+    title: undefined, width: undefined, height: undefined, autosize: true,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: look.font, size: 11, color: look.text },
+    colorway: look.colours,
+    margin: { l: 44, r: 12, t: 12, b: 34 },
+    hoverlabel: { bgcolor: look.surface, bordercolor: look.line, font: { color: look.strong, size: 12 } },
+    legend: { orientation: "h", y: -0.22, x: 0, font: { size: 11 }, ...(given.legend ?? {}) },
+  };
+  for (const name of Object.keys(given)) {
+    if (/^[xy]axis\d*$/.test(name)) layout[name] = axis(look, given[name]);
+  }
+  layout.xaxis = axis(look, given.xaxis);
+  layout.yaxis = axis(look, given.yaxis);
+  return layout;
+}
+
+async function draw(figureElement) {
+  const plot = figureElement.querySelector(".plot");
+  try {
+    const figure = figureElement.figureData ?? (await readFigure(figureElement));
+    figureElement.figureData = figure;
+    const Plotly = await plotly();
+    plot.querySelectorAll("noscript").forEach((note) => note.remove());
+    const traces = structuredClone(figure.data ?? []);
+    for (const trace of traces) if (trace.type === "scatter" && !trace.line) trace.line = { width: 1.8 };
+    await Plotly.react(plot, traces, layoutOf(structuredClone(figure), style()), {
+      displaylogo: false, responsive: true, displayModeBar: false,
+    });
+    figureElement.dataset.drawn = "yes";
+  } catch (error) {
+    plot.textContent = `This chart cannot be drawn: ${error.message}`;
+  }
+}
+
+async function readFigure(element) {
+  const inline = element.querySelector('script[type="application/json"]');
+  if (inline) return JSON.parse(inline.textContent);
+  const answer = await fetch(element.dataset.chartSrc);
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return answer.json();
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    seen.unobserve(entry.target);
+    draw(entry.target);
+  }
+}, { rootMargin: "300px" });
+
+/** A report's figures: one frame each, in the order in which the report gives them. */
+async function showFigures(group) {
+  try {
+    const answer = await fetch(group.dataset.figures);
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    const figures = await answer.json();
+    group.replaceChildren();
+    for (const [name, data] of Object.entries(figures)) {
+      const frame = document.createElement("figure");
+      frame.className = "chart";
+      const caption = document.createElement("figcaption");
+      const title = data.layout?.title;
+      caption.textContent = (typeof title === "string" ? title : title?.text) || name.replaceAll("_", " ");
+      const plot = document.createElement("div");
+      plot.className = "plot";
+      frame.append(caption, plot);
+      frame.figureData = data;
+      frame.dataset.chart = name;
+      group.append(frame);
+      seen.observe(frame);
+    }
+  } catch (error) {
+    group.textContent = `The figures cannot be shown: ${error.message}`;
+  }
+}
+
+const groups = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    groups.unobserve(entry.target);
+    showFigures(entry.target);
+  }
+}, { rootMargin: "600px" });
+
+for (const figure of document.querySelectorAll("[data-chart], [data-chart-src]")) seen.observe(figure);
+for (const group of document.querySelectorAll("[data-figures]")) groups.observe(group);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  for (const figure of document.querySelectorAll("[data-drawn]")) draw(figure);
+});

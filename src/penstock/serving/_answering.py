@@ -1,0 +1,180 @@
+"""Answering: rows in, logged predictions out; the way that both prediction routes share."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from penstock.core import PredictionRecord, new_id, now
+from penstock.models import Answer
+from penstock.serving._messages import Call, HttpError
+from penstock.serving._prediction_log import PredictionLog
+from penstock.serving._router import Route, Router
+from penstock.serving._served_version import ModelError, Row, ServedVersion
+
+# Requests that may wait for a thread; beyond it the caller is told to come back.
+_MAX_WAITING = 256
+MAX_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answers to one request.
+
+    Args:
+        route: The generation that answered.
+        served: The version that answered.
+        ids: Prediction ids, one per row.
+        answers: What the model said, one per row.
+        shares: Class probabilities as an array of shape (n, classes), or None.
+    """
+
+    route: Route
+    served: ServedVersion
+    ids: list[str]
+    answers: list[Answer]
+    shares: Any
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Which version and generation answered."""
+        return {
+            "x-penstock-model-version": str(self.served.version),
+            "x-penstock-generation": str(self.route.record.generation),
+        }
+
+
+class Answering:
+    """Chooses the version, asks it where it does not stop the loop, and logs.
+
+    Args:
+        router: Gives the routes.
+        log: Takes the predictions; None to keep none.
+    """
+
+    def __init__(self, router: Router, log: PredictionLog | None) -> None:
+        self._router, self._log = router, log
+        self._waiting = 0
+        self._threads: Any = None
+
+    async def answer(
+        self, call: Call, rows: Sequence[Row], unit: str | None, version: int | None = None
+    ) -> Answered:
+        """Answer rows.
+
+        Args:
+            call: The request; its deployment and version are filled in.
+            rows: Values by column name.
+            unit: The caller's id for sticky assignment, or None.
+            version: A version asked for by number, or None.
+
+        Raises:
+            NotFoundError: If the deployment or version is not served.
+            DataError: If a row cannot be used.
+            HttpError: 400 with too many rows, 503 with too many requests waiting.
+            ModelError: If the model failed; it is logged.
+        """
+        route = self._router.route(call.path["name"])
+        call.deployment = route.record.name
+        if len(rows) > MAX_ROWS:
+            raise HttpError(
+                400,
+                f"The request has {len(rows):,} rows.",
+                f"One request may have {MAX_ROWS:,}.",
+                "Send them in parts.",
+            )
+        served = route.choose(unit, version)
+        call.version = str(served.version)
+        started, at = time.perf_counter(), now()
+        try:
+            answers, shares = await self._ask(served, rows)
+        except ModelError as error:
+            self._record_failure(
+                route, served, rows, unit, at, time.perf_counter() - started, error
+            )
+            raise
+        ids = [new_id() for _ in rows]
+        if self._log is not None:
+            elapsed = time.perf_counter() - started
+            self._log.add(_records(route, served, ids, rows, answers, unit, at, elapsed))
+        return Answered(route, served, ids, answers, shares)
+
+    async def _ask(self, served: ServedVersion, rows: Sequence[Row]) -> tuple[list[Answer], Any]:
+        if served.is_quick(len(rows)):
+            return served.answer(rows)
+        if self._waiting >= _MAX_WAITING:
+            raise HttpError(
+                503,
+                f"{self._waiting} requests wait already.",
+                "The model cannot keep up, and later answers would come too late.",
+                "Send the request again in a second.",
+            )
+        import anyio
+
+        if self._threads is None:
+            self._threads = anyio.CapacityLimiter(max(os.cpu_count() or 1, 2))
+        self._waiting += 1
+        try:
+            return await anyio.to_thread.run_sync(served.answer, rows, limiter=self._threads)
+        finally:
+            self._waiting -= 1
+
+    def _record_failure(
+        self,
+        route: Route,
+        served: ServedVersion,
+        rows: Sequence[Row],
+        unit: str | None,
+        at: datetime,
+        elapsed_s: float,
+        error: ModelError,
+    ) -> None:
+        failure = error.values["failure"]
+        if failure.hard:
+            self._router.controller(route.record.name).fault(served.version, error.what)
+        if self._log is None:
+            return
+        record = PredictionRecord(
+            prediction_id=new_id(),
+            deployment=route.record.name,
+            model=route.record.model,
+            version=served.version,
+            at=at,
+            inputs={} if failure.row is None else rows[failure.row],
+            prediction=None,
+            unit=unit,
+            latency_s=elapsed_s,
+            error=failure.message,
+        )
+        self._log.add([record])
+
+
+def _records(
+    route: Route,
+    served: ServedVersion,
+    ids: Sequence[str],
+    rows: Sequence[Row],
+    answers: Sequence[Answer],
+    unit: str | None,
+    at: datetime,
+    elapsed_s: float,
+) -> list[PredictionRecord]:
+    record = route.record
+    return [
+        PredictionRecord(
+            prediction_id=prediction_id,
+            deployment=record.name,
+            model=record.model,
+            version=served.version,
+            at=at,
+            inputs=row,
+            prediction=answer.prediction,
+            unit=unit,
+            score=answer.score,
+            latency_s=elapsed_s,
+            warnings=answer.warnings,
+        )
+        for prediction_id, row, answer in zip(ids, rows, answers, strict=True)
+    ]

@@ -1,0 +1,203 @@
+"""create_app: the model server as an ASGI application; joins routes, log, metrics and reloading."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.allowed_hosts import AllowedHostsConfig
+from litestar.exceptions import HTTPException
+from litestar.handlers import ASGIRouteHandler, asgi
+from litestar.response import Response
+from litestar.types import Receive, Scope, Send
+
+from penstock.core import PenstockError
+from penstock.serving._answering import Answering
+from penstock.serving._friendly import FriendlyRoutes
+from penstock.serving._messages import (
+    TEXT,
+    Call,
+    HttpError,
+    Reply,
+    render_error,
+    render_protocol_error,
+)
+from penstock.serving._prediction_log import PredictionLog
+from penstock.serving._prometheus import ServingMetrics
+from penstock.serving._protocol_routes import ProtocolRoutes
+from penstock.serving._rollout import OnPromote
+from penstock.serving._router import Reloader, Router
+from penstock.stores import Store
+
+_log = logging.getLogger("penstock.serving")
+MAX_BODY_BYTES = 16 * 1024 * 1024
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+def create_app(
+    store: Store,
+    *,
+    names: Sequence[str] | None = None,
+    log: bool = True,
+    poll_s: float = 0.25,
+    allowed_hosts: Sequence[str] | None = None,
+    on_promote: OnPromote | None = None,
+) -> Litestar:
+    """Make the model server for deployments of a store.
+
+    The models are loaded here, so that what cannot be served is said at once. While the app runs,
+    a thread follows the store: new versions are loaded, warmed up and swapped in; rollouts move.
+
+    Args:
+        store: Where deployments and models are.
+        names: Deployments to serve; a model with a production version gets one. None for all.
+        log: Whether predictions are kept.
+        poll_s: Seconds between looks at the store.
+        allowed_hosts: Host names that requests may carry; None for any.
+        on_promote: Called with model, version and reason when a rollout has passed its last step;
+            by default the registry's promote.
+
+    Raises:
+        NotFoundError: If a name is neither a deployment nor a model in production.
+    """
+    router = Router(store, names, on_promote=on_promote)
+    router.refresh()
+    journal = PredictionLog(store.metadata.add_predictions) if log else None
+    reloader = Reloader(router, poll_s)
+    metrics = ServingMetrics(router, journal)
+
+    def stop() -> None:
+        reloader.stop()
+        if journal is not None:
+            journal.close()
+
+    return Litestar(
+        _routes(store, router, journal, metrics),
+        on_startup=[reloader.start],
+        on_shutdown=[stop],
+        openapi_config=None,
+        logging_config=None,
+        exception_handlers={HTTPException: _render_http_exception},
+        allowed_hosts=AllowedHostsConfig(list(allowed_hosts)) if allowed_hosts else None,
+    )
+
+
+def _routes(
+    store: Store, router: Router, journal: PredictionLog | None, metrics: ServingMetrics
+) -> list[ASGIRouteHandler]:
+    answering = Answering(router, journal)
+    friendly = FriendlyRoutes(store, router, answering, journal)
+    protocol = ProtocolRoutes(router, answering)
+
+    async def scrape(_call: Call) -> Reply:
+        return Reply(metrics.render(), content_type=TEXT)
+
+    plain = (
+        ("/models/{name:str}", "GET", "describe", friendly.describe),
+        ("/models/{name:str}/predict", "POST", "predict", friendly.predict),
+        ("/models/{name:str}/truth", "POST", "truth", friendly.truth),
+        ("/metrics", "GET", "metrics", scrape),
+    )
+    version = "/v2/models/{name:str}/versions/{version:str}"
+    oip = (
+        ("/v2", "GET", "server", protocol.server),
+        ("/v2/health/live", "GET", "live", protocol.live),
+        ("/v2/health/ready", "GET", "ready", protocol.ready),
+        ("/v2/models/{name:str}", "GET", "model", protocol.model),
+        ("/v2/models/{name:str}/ready", "GET", "model_ready", protocol.model_ready),
+        ("/v2/models/{name:str}/infer", "POST", "infer", protocol.infer),
+        (version, "GET", "model", protocol.model),
+        (f"{version}/ready", "GET", "model_ready", protocol.model_ready),
+        (f"{version}/infer", "POST", "infer", protocol.infer),
+    )
+    return [
+        *(_endpoint(*route, metrics, render_error) for route in plain),
+        *(_endpoint(*route, metrics, render_protocol_error) for route in oip),
+    ]
+
+
+def _endpoint(
+    path: str,
+    method: str,
+    name: str,
+    handler: Handler,
+    metrics: ServingMetrics,
+    render: Callable[[PenstockError], Reply],
+) -> ASGIRouteHandler:
+    """Make a route straight on ASGI: a request is read, answered, counted, and nothing else."""
+
+    @asgi(path, name=f"{name} {path}", copy_scope=True)
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(scope.get("path_params", {}), scope.get("headers", ()), b"")
+        started = time.perf_counter()
+        try:
+            _require_method(scope, method)
+            call.body = await _read_body(scope, receive) if method == "POST" else b""
+            started = time.perf_counter()
+            reply = await handler(call)
+        except PenstockError as error:
+            reply = render(error)
+        except Exception as error:
+            _log.exception("Route %s failed", path)
+            reply = render(_unexpected(error))
+        metrics.observe(
+            call.deployment, call.version, name, reply.status, time.perf_counter() - started
+        )
+        await _send(send, reply)
+
+    return endpoint
+
+
+def _require_method(scope: Scope, method: str) -> None:
+    came = str(scope.get("method", ""))
+    if came != method:
+        raise HttpError(405, f"This route does not answer {came}.", fix=f"Use {method}.")
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message: Any = await receive()
+        if message["type"] == "http.disconnect":
+            raise HttpError(400, "The caller left before the body had come.")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise HttpError(
+                413,
+                f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.",
+                "Large requests would keep others waiting.",
+                "Send the rows in parts.",
+            )
+        if not message.get("more_body", False):
+            return part if not parts else b"".join((*parts, part))
+        parts.append(part)
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    headers = [
+        (b"content-type", reply.content_type),
+        (b"content-length", str(len(reply.body)).encode()),
+        (b"x-content-type-options", b"nosniff"),
+        *reply.headers,
+    ]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+def _unexpected(error: Exception) -> PenstockError:
+    return PenstockError(
+        what=f"The server failed: {type(error).__name__}.",
+        why="This is not the caller's doing.",
+        fix="The server's log has the details.",
+    )
+
+
+def _render_http_exception(_request: Any, error: HTTPException) -> "Response[bytes]":
+    known = "Routes: /models/{name}/predict, /models/{name}/truth, /v2/…, /metrics."
+    fix = known if error.status_code == 404 else ""  # noqa: PLR2004 - HTTP status
+    reply = render_error(HttpError(error.status_code, f"{error.detail}.", fix=fix))
+    return Response(reply.body, status_code=reply.status, media_type="application/json")

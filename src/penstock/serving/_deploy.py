@@ -1,0 +1,268 @@
+"""deploy, stop_rollout: decide which versions a deployment's requests go to; nothing is loaded here."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from penstock.core import (
+    ConflictError,
+    DeploymentEvent,
+    DeploymentRecord,
+    DeploymentState,
+    NotFoundError,
+    Stage,
+    did_you_mean,
+    now,
+    require_name,
+)
+from penstock.registry import Registry
+from penstock.serving._production import production_version, require_model
+from penstock.serving._rollout import roll_back
+from penstock.serving._rules import Rollout, RolloutRules
+from penstock.stores import Store
+
+_SERVER = "server"
+
+
+def deploy(
+    store: Store,
+    model: str,
+    *,
+    version: int | None = None,
+    name: str | None = None,
+    canary: Sequence[int] | None = None,
+    rules: RolloutRules | None = None,
+    actor: str | None = None,
+) -> DeploymentRecord:
+    """Send a deployment's traffic to a model version: at once, or in canary steps.
+
+    All at once means: the version becomes the production version, by the registry's rules, and
+    answers every request. With canary steps the production version stays in control and the new
+    one gets a growing share until it is promoted or rolled back. A deployment without a running
+    rollout follows the production version by itself.
+
+    ```python
+    deploy(store, "big-tips")  # the production version
+    deploy(store, "big-tips", version=4, canary=(5, 25, 100))
+    ```
+
+    Args:
+        store: Where the model is registered.
+        model: The model's name.
+        version: The version's number; None for the production version, or with ``canary`` for the
+            newest version that may still be promoted.
+        name: The deployment's name; by default the model's.
+        canary: Percent of units per step, rising to 100; None for all at once.
+        rules: When the rollout moves on and when it goes back.
+        actor: Who does it.
+
+    Returns:
+        The deployment; its state turns to ``live`` when a server has loaded it.
+
+    Raises:
+        NotFoundError: If the model or version does not exist, or nothing is in production.
+        ConflictError: If a rollout is running, or the version was rejected.
+        GateError: If the version may not be promoted.
+    """
+    name = require_name(name or model, "deployment")
+    require_model(store, model)
+    found = _existing(store, name, model)
+    if canary is None:
+        return _deploy_at_once(store, found, model, version, name=name, actor=actor)
+    return _deploy_canary(
+        store, found, model, version, name=name, steps=canary, rules=rules, actor=actor
+    )
+
+
+def stop_rollout(store: Store, name: str, *, reason: str, actor: str) -> DeploymentRecord:
+    """Stop a deployment's running rollout and give all traffic back to the control.
+
+    Args:
+        store: Where the deployment is.
+        name: The deployment.
+        reason: Why, as a sentence.
+        actor: Who does it.
+
+    Raises:
+        NotFoundError: If the deployment does not exist.
+        ConflictError: If no rollout is running.
+    """
+    record = store.metadata.get_deployment(name)
+    rollout = Rollout.from_json(record.rollout)
+    if rollout is None or not rollout.is_open:
+        raise ConflictError(
+            what=f"Deployment {name!r} has no running rollout.",
+            fix=f"To go back to an earlier version, run: penstock rollback {record.model}",
+            name=name,
+        )
+    return roll_back(store, record, rollout, f"Stopped by {actor}: {reason}")
+
+
+def ensure_deployment(store: Store, name: str) -> DeploymentRecord:
+    """Give a deployment by name; make it if a model of that name has a production version.
+
+    Args:
+        store: Where the deployment or model is.
+        name: The deployment's, or the model's.
+
+    Raises:
+        NotFoundError: If there is neither.
+    """
+    deployments = {record.name: record for record in store.metadata.list_deployments()}
+    if name in deployments:
+        return deployments[name]
+    models = store.metadata.list_models()
+    if name not in models:
+        raise NotFoundError(
+            what=f"There is no deployment or model {name!r} in {store.url}.",
+            why="A server needs a model version to answer with.",
+            fix=did_you_mean(name, [*deployments, *models])
+            or "Run a pipeline with a register step, then: penstock promote MODEL",
+            name=name,
+        )
+    return deploy(store, name, actor=_SERVER)
+
+
+def _deploy_at_once(
+    store: Store,
+    found: DeploymentRecord | None,
+    model: str,
+    version: int | None,
+    *,
+    name: str,
+    actor: str | None,
+) -> DeploymentRecord:
+    who = actor or "deploy"
+    production = production_version(store, model)
+    if version is not None and version != production:
+        Registry(store).promote(
+            model, version, actor=who, reason=f"Deployed to {name} all at once."
+        )
+        production = version
+    if production is None:
+        raise _nothing_in_production(model)
+    return _write(
+        store,
+        found,
+        _record(name, model, production),
+        DeploymentEvent(
+            name,
+            "deployed",
+            f"Version {production} answers all requests.",
+            now(),
+            {"actor": who, "version": production},
+        ),
+    )
+
+
+def _deploy_canary(
+    store: Store,
+    found: DeploymentRecord | None,
+    model: str,
+    version: int | None,
+    *,
+    name: str,
+    steps: Sequence[int],
+    rules: RolloutRules | None,
+    actor: str | None,
+) -> DeploymentRecord:
+    control = production_version(store, model)
+    if control is None:
+        raise _nothing_in_production(model)
+    new = _candidate(store, model, version, control)
+    rollout = Rollout.start(new, control, tuple(steps), rules or RolloutRules())
+    share = f"{rollout.percent} %"
+    return _write(
+        store,
+        found,
+        replace(_record(name, model, control), weights=rollout.weights, rollout=rollout.to_json()),
+        DeploymentEvent(
+            name,
+            "rollout_started",
+            f"Version {new} gets {share} of the units, version {control} the rest.",
+            now(),
+            {"actor": actor or "deploy", "version": new, "steps": list(rollout.steps)},
+        ),
+    )
+
+
+def _candidate(store: Store, model: str, version: int | None, control: int) -> int:
+    if version is None:
+        newer = [
+            record.version
+            for record in store.metadata.list_model_versions(model)
+            if record.stage in {Stage.NONE, Stage.STAGING}
+        ]
+        if not newer:
+            raise NotFoundError(
+                what=f"Model {model!r} has no version that could replace version {control}.",
+                why="A canary needs a version that is not in production yet.",
+                fix="Run the pipeline to register one, or name it with --version.",
+                model=model,
+            )
+        return max(newer)
+    record = store.metadata.get_model_version(model, version)
+    if version == control or record.stage is Stage.REJECTED:
+        state = "in production already" if version == control else "rejected"
+        raise ConflictError(
+            what=f"{record.ref} is {state}.",
+            why="A canary tries a version that may still come into production.",
+            fix=f"Choose another version: penstock models {model}",
+            version=version,
+        )
+    return version
+
+
+def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
+    found = next((one for one in store.metadata.list_deployments() if one.name == name), None)
+    if found is None:
+        return None
+    if found.model != model:
+        raise ConflictError(
+            what=f"Deployment {name!r} serves the model {found.model!r}.",
+            why="A deployment keeps its model, so that its callers keep their columns.",
+            fix=f"Choose another name for {model!r} with --name.",
+            name=name,
+        )
+    rollout = Rollout.from_json(found.rollout)
+    if rollout is not None and rollout.is_open:
+        raise ConflictError(
+            what=f"Deployment {name!r} is rolling out version {rollout.version} "
+            f"({rollout.percent} %, {rollout.state}).",
+            why="Two rollouts at once could not be told apart.",
+            fix=f"Wait for it, or stop it: penstock deploy {name} --stop",
+            name=name,
+        )
+    return found
+
+
+def _record(name: str, model: str, version: int) -> DeploymentRecord:
+    return DeploymentRecord(
+        name=name,
+        model=model,
+        state=DeploymentState.PENDING,
+        weights={version: 1.0},
+        control=version,
+        updated_at=now(),
+    )
+
+
+def _write(
+    store: Store,
+    found: DeploymentRecord | None,
+    record: DeploymentRecord,
+    event: DeploymentEvent,
+) -> DeploymentRecord:
+    if found is not None:
+        record = replace(record, state=found.state, generation=found.generation)
+    return store.metadata.save_deployment(
+        record, expected_generation=found.generation if found else None, event=event
+    )
+
+
+def _nothing_in_production(model: str) -> NotFoundError:
+    return NotFoundError(
+        what=f"Model {model!r} has no version in production.",
+        why="There is nothing that could answer requests.",
+        fix=f"Run: penstock promote {model}",
+        model=model,
+    )

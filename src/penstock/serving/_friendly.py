@@ -1,0 +1,194 @@
+"""The friendly routes: predict with rows by column name, post truth, ask for the form."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+
+from penstock.core import DataError, did_you_mean, now
+from penstock.models import Signature
+from penstock.serving._answering import Answering
+from penstock.serving._messages import Call, HttpError, Reply, read_json, reply_json
+from penstock.serving._prediction_log import PredictionLog
+from penstock.serving._router import Router
+from penstock.serving._served_version import sample_row
+from penstock.stores import Store
+
+_PREDICT_EXAMPLE = '{"rows": [{"column": value, …}], "unit": "customer-17"}'
+_TRUTH_EXAMPLE = '{"truth": {"<prediction id>": value}}'
+_MAX_TRUTH = 10_000
+_MAX_UNIT = 500
+
+
+class _PredictBody(msgspec.Struct, forbid_unknown_fields=True):
+    rows: list[dict[str, Any]] | None = None
+    row: dict[str, Any] | None = None
+    unit: str | int | None = None
+
+
+class _TruthBody(msgspec.Struct, forbid_unknown_fields=True):
+    truth: dict[str, Any]
+
+
+class FriendlyRoutes:
+    """Handlers of ``/models/{name}/…``.
+
+    Args:
+        store: Where truth goes.
+        router: Gives the routes.
+        answering: Answers rows.
+        log: Is flushed when truth comes before its prediction was written; None if off.
+    """
+
+    def __init__(
+        self, store: Store, router: Router, answering: Answering, log: PredictionLog | None
+    ) -> None:
+        self._store, self._router, self._answering, self._log = store, router, answering, log
+        self._predict_form = msgspec.json.Decoder(_PredictBody)
+        self._truth_form = msgspec.json.Decoder(_TruthBody)
+
+    async def predict(self, call: Call) -> Reply:
+        """Answer rows given as objects by column name."""
+        body = read_json(call.body, self._predict_form, _PREDICT_EXAMPLE)
+        if (body.rows is None) == (body.row is None):
+            raise HttpError(
+                400,
+                "The body has " + ("no rows." if body.rows is None else "both 'rows' and 'row'."),
+                "One of them says what to predict.",
+                f"Send for example {_PREDICT_EXAMPLE}",
+            )
+        rows = body.rows if body.rows is not None else [body.row or {}]
+        answered = await self._answering.answer(call, rows, read_unit(body.unit))
+        number = answered.served.version
+        told = [
+            {
+                "prediction_id": prediction_id,
+                "prediction": answer.prediction,
+                "score": answer.score,
+                "version": number,
+                "warnings": answer.warnings,
+            }
+            for prediction_id, answer in zip(answered.ids, answered.answers, strict=True)
+        ]
+        return reply_json(
+            {"predictions": told, "model": answered.route.record.model, "version": number},
+            headers=answered.headers,
+        )
+
+    async def truth(self, call: Call) -> Reply:
+        """Take true values by prediction id."""
+        route = self._router.route(call.path["name"])
+        call.deployment = route.record.name
+        body = read_json(call.body, self._truth_form, _TRUTH_EXAMPLE)
+        if not 0 < len(body.truth) <= _MAX_TRUTH:
+            raise HttpError(
+                400,
+                f"The body has {len(body.truth):,} true values.",
+                f"One request takes 1 to {_MAX_TRUTH:,}.",
+                f"Send for example {_TRUTH_EXAMPLE}",
+            )
+        signature = route.current.signature
+        truth = {key: read_label(value, signature, key) for key, value in body.truth.items()}
+        unknown = await anyio.to_thread.run_sync(self._keep, truth)
+        if len(unknown) == len(truth):
+            raise HttpError(
+                404,
+                f"No prediction has the id {unknown[0][:40]!r}"
+                + (f", nor the other {len(unknown) - 1:,}." if len(unknown) > 1 else "."),
+                "Truth is joined to predictions by the id that predict gave.",
+                "Send the prediction_id of an answer.",
+            )
+        return reply_json({"recorded": len(truth) - len(unknown), "unknown": unknown})
+
+    async def describe(self, call: Call) -> Reply:
+        """Say what a deployment takes, with an example row."""
+        route = self._router.route(call.path["name"])
+        call.deployment = route.record.name
+        signature, record = route.current.signature, route.record
+        return reply_json(
+            {
+                "name": record.name,
+                "model": record.model,
+                "weights": {str(version): share for version, share in record.weights.items()},
+                "generation": record.generation,
+                "target": signature.target,
+                "task": signature.task,
+                "classes": signature.classes,
+                "schema": signature.to_json_schema(),
+                "example": {"rows": [sample_row(signature.inputs)]},
+            }
+        )
+
+    def _keep(self, truth: Mapping[str, Any]) -> list[str]:
+        unknown = self._store.metadata.add_truth(truth, now())
+        if unknown and self._log is not None and self._log.depth:
+            # The truth was quicker than the log.
+            self._log.flush(1.0)
+            again = {key: truth[key] for key in unknown}
+            unknown = self._store.metadata.add_truth(again, now())
+        return list(unknown)
+
+
+def read_unit(value: Any) -> str | None:
+    """Read the id that sticky assignment hashes.
+
+    >>> read_unit(17)
+    '17'
+
+    Raises:
+        HttpError: 400 if it is no text or number, or very long.
+    """
+    if value is None:
+        return None
+    if (
+        isinstance(value, str | int)
+        and not isinstance(value, bool)
+        and len(str(value)) <= _MAX_UNIT
+    ):
+        return str(value)
+    raise HttpError(
+        400,
+        "The unit is no short text.",
+        "It is hashed to choose the version, and kept with the prediction.",
+        'Send for example "unit": "customer-17".',
+    )
+
+
+def read_label(value: Any, signature: Signature, prediction_id: str) -> Any:
+    """Read a true value in the form that the model's answers have.
+
+    >>> read_label("1", Signature((), task="binary", classes=(0, 1)), "id")
+    1
+
+    Args:
+        value: What came.
+        signature: Knows the classes.
+        prediction_id: For the message.
+
+    Raises:
+        DataError: If it is none of the classes, or no number for a regression.
+    """
+    if signature.task == "regression":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and math.isfinite(value):
+            return float(value)
+        raise _no_label(value, prediction_id, "It must be a number.")
+    for label in signature.classes:
+        if type(label) is type(value) and label == value:
+            return label
+    for label in signature.classes:
+        if str(label).lower() == str(value).lower():
+            return label
+    known = [str(label) for label in signature.classes]
+    raise _no_label(value, prediction_id, did_you_mean(str(value)[:100], known))
+
+
+def _no_label(value: Any, prediction_id: str, fix: str) -> DataError:
+    return DataError(
+        what=f"The true value of {prediction_id[:40]!r} is {str(value)[:60]!r}.",
+        why="It cannot be compared with what the model answers.",
+        fix=fix,
+        field=prediction_id[:40],
+    )

@@ -1,0 +1,149 @@
+"""Call, Reply and their JSON: what a handler gets and gives; apart so that handlers know no HTTP server."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from penstock.core import (
+    ConflictError,
+    DataError,
+    NotFoundError,
+    ParameterError,
+    PenstockError,
+    StoreError,
+)
+
+JSON = b"application/json"
+TEXT = b"text/plain; version=0.0.4; charset=utf-8"
+_encoder = msgspec.json.Encoder(enc_hook=str)
+_STATUS: tuple[tuple[type[PenstockError], int], ...] = (
+    (NotFoundError, 404),
+    (ConflictError, 409),
+    (DataError, 400),
+    (ParameterError, 400),
+    (StoreError, 503),
+)
+_T = TypeVar("_T")
+
+
+class HttpError(PenstockError):
+    """A request cannot be answered, with the HTTP status that says so.
+
+    Args:
+        status: HTTP status code.
+        what: What happened, as a sentence.
+        why: Why it matters.
+        fix: How to mend it.
+    """
+
+    def __init__(self, status: int, what: str, why: str = "", fix: str = "") -> None:
+        super().__init__(what, why, fix, status=status)
+        self.status = status
+
+
+@dataclass(slots=True)
+class Call:
+    """One request.
+
+    Args:
+        path: Parameters of the path by name.
+        headers: Headers by lower-case name.
+        body: The whole body.
+        deployment: Filled in by the handler once known, for the metrics.
+        version: The same.
+    """
+
+    path: Mapping[str, Any]
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    deployment: str = ""
+    version: str = ""
+
+    def header(self, name: bytes) -> str | None:
+        """Give a header's text; None if it was not sent."""
+        for key, value in self.headers:
+            if key == name:
+                return value.decode("latin-1")
+        return None
+
+
+@dataclass(slots=True)
+class Reply:
+    """One answer.
+
+    Args:
+        body: The whole body.
+        status: HTTP status code.
+        headers: Further headers.
+        content_type: Type of the body.
+    """
+
+    body: bytes
+    status: int = 200
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    content_type: bytes = JSON
+
+
+def reply_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """Make a JSON answer.
+
+    >>> reply_json({"live": True}).body
+    b'{"live":true}'
+
+    Args:
+        value: Anything msgspec encodes; other values as text.
+        status: HTTP status code.
+        headers: Further headers.
+    """
+    told = [(name.encode(), text.encode("latin-1")) for name, text in (headers or {}).items()]
+    return Reply(_encoder.encode(value), status, told)
+
+
+def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) -> _T:
+    """Decode a body, or say what is wrong with it.
+
+    Args:
+        body: The bytes that came.
+        decoder: Knows the form.
+        example: A body that would be right, for the message.
+
+    Raises:
+        HttpError: 400 if it is no JSON or has another form.
+    """
+    try:
+        return decoder.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
+        text = str(error)[:300].rstrip(".")
+        raise HttpError(
+            400,
+            f"The body cannot be read: {text or type(error).__name__}.",
+            "A prediction needs its rows.",
+            f"Send for example {example}",
+        ) from error
+
+
+def status_of(error: PenstockError) -> int:
+    """Give the HTTP status that an error stands for; 500 for what is not the caller's doing."""
+    if isinstance(error, HttpError):
+        return error.status
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def render_error(error: PenstockError) -> Reply:
+    """Tell an error the way all routes but the Open Inference Protocol's do."""
+    told: dict[str, Any] = {"what": error.what, "why": error.why, "fix": error.fix}
+    for name in ("field", "row", "problems"):
+        if name in error.values:
+            told[name] = error.values[name]
+    return reply_json({"error": told}, status_of(error), _retry(error))
+
+
+def render_protocol_error(error: PenstockError) -> Reply:
+    """Tell an error as the Open Inference Protocol wants it: one text."""
+    return reply_json({"error": str(error)}, status_of(error), _retry(error))
+
+
+def _retry(error: PenstockError) -> dict[str, str]:
+    return {"retry-after": "1"} if status_of(error) == 503 else {}  # noqa: PLR2004 - HTTP status

@@ -1,0 +1,117 @@
+"""The Open Inference Protocol v2's routes, so that KServe's, Triton's and MLServer's clients work."""
+
+from importlib.metadata import version as package_version
+from typing import Any
+
+import msgspec
+
+from penstock.core import NotFoundError
+from penstock.serving._answering import Answering
+from penstock.serving._friendly import read_unit
+from penstock.serving._messages import Call, HttpError, Reply, read_json, reply_json
+from penstock.serving._router import Router
+from penstock.serving._served_version import ServedVersion
+from penstock.serving._tensors import (
+    InferBody,
+    answer_tensors,
+    input_tensors,
+    output_tensors,
+    require_outputs,
+    rows_of,
+)
+
+_EXAMPLE = '{"inputs": [{"name": "column", "shape": [1], "datatype": "FP64", "data": [1.5]}]}'
+
+
+class ProtocolRoutes:
+    """Handlers of ``/v2/…``.
+
+    Args:
+        router: Gives the routes.
+        answering: Answers rows.
+    """
+
+    def __init__(self, router: Router, answering: Answering) -> None:
+        self._router, self._answering = router, answering
+        self._form = msgspec.json.Decoder(InferBody)
+        self._server = {
+            "name": "penstock",
+            "version": package_version("penstock"),
+            "extensions": [],
+        }
+
+    async def server(self, _call: Call) -> Reply:
+        """Describe the server."""
+        return reply_json(self._server)
+
+    async def live(self, _call: Call) -> Reply:
+        """Say that the loop turns."""
+        return reply_json({"live": True})
+
+    async def ready(self, _call: Call) -> Reply:
+        """Say whether every deployment is served."""
+        ready = self._router.ready
+        return reply_json({"ready": ready}, 200 if ready else 503)
+
+    async def model_ready(self, call: Call) -> Reply:
+        """Say that a deployment is served."""
+        served = self._served(call)
+        return reply_json({"name": call.deployment, "version": call.version, "ready": bool(served)})
+
+    async def model(self, call: Call) -> Reply:
+        """Describe a deployment's inputs and outputs."""
+        served = self._served(call)
+        route = self._router.route(call.deployment)
+        return reply_json(
+            {
+                "name": call.deployment,
+                "versions": [str(number) for number in sorted(route.versions)],
+                "platform": "penstock",
+                "inputs": input_tensors(served.signature),
+                "outputs": output_tensors(served.signature),
+            }
+        )
+
+    async def infer(self, call: Call) -> Reply:
+        """Answer tensors."""
+        body = read_json(call.body, self._form, _EXAMPLE)
+        served = self._served(call)
+        signature = served.signature
+        require_outputs(body.outputs, [output["name"] for output in output_tensors(signature)])
+        rows = rows_of(body.inputs, signature.names)
+        if not rows:
+            raise HttpError(400, "There is no row.", fix=f"Send for example {_EXAMPLE}")
+        unit = read_unit(body.parameters.get("unit", call.header(b"x-penstock-unit")))
+        answered = await self._answering.answer(call, rows, unit, _version(call))
+        told: dict[str, Any] = {
+            "model_name": call.deployment,
+            "model_version": str(answered.served.version),
+            "outputs": answer_tensors(
+                answered.served.signature,
+                [answer.prediction for answer in answered.answers],
+                answered.shares,
+                body.outputs,
+            ),
+            # The protocol's parameters are single values, so the ids are one text.
+            "parameters": {"prediction_ids": ",".join(answered.ids)},
+        }
+        if body.id is not None:
+            told["id"] = body.id
+        return reply_json(told, headers=answered.headers)
+
+    def _served(self, call: Call) -> ServedVersion:
+        route = self._router.route(call.path["name"])
+        call.deployment = route.record.name
+        number = _version(call)
+        served = route.current if number is None else route.choose(None, number)
+        call.version = str(served.version)
+        return served
+
+
+def _version(call: Call) -> int | None:
+    text = call.path.get("version")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:  # noqa: PLR2004 - no such versions
+        raise NotFoundError(what=f"There is no version {text[:40]!r}.", fix="Versions are numbers.")
+    return int(text)

@@ -1,0 +1,351 @@
+"""Router: which loaded version answers which deployment; swapped whole, so no request sees half."""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from penstock.core import (
+    AlertRecord,
+    ConflictError,
+    DeploymentEvent,
+    DeploymentRecord,
+    DeploymentState,
+    NotFoundError,
+    ServingError,
+    did_you_mean,
+    now,
+)
+from penstock.serving._deploy import ensure_deployment
+from penstock.serving._production import production_version
+from penstock.serving._rollout import OnPromote, RolloutController, save
+from penstock.serving._rules import Rollout
+from penstock.serving._served_version import ServedVersion
+from penstock.serving._traffic import TrafficPolicy
+from penstock.stores import Store
+
+_log = logging.getLogger("penstock.serving")
+_RETRY_LOAD_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One generation of a deployment, ready to answer; immutable.
+
+    Args:
+        record: The deployment.
+        policy: Chooses the version.
+        versions: The loaded versions by number.
+    """
+
+    record: DeploymentRecord
+    policy: TrafficPolicy
+    versions: Mapping[int, ServedVersion]
+
+    @property
+    def current(self) -> ServedVersion:
+        """The version that owns most units; it describes the deployment to its callers."""
+        weights = self.record.weights
+        return self.versions[max(sorted(weights), key=weights.__getitem__)]
+
+    def choose(self, unit: str | None, version: int | None = None) -> ServedVersion:
+        """Choose who answers.
+
+        Args:
+            unit: The caller's id, or None.
+            version: A version asked for by number, or None.
+
+        Raises:
+            NotFoundError: If that version is not served here.
+        """
+        if version is None:
+            return self.versions[self.policy.choose(unit).version]
+        if version not in self.versions:
+            raise NotFoundError(
+                what=f"Deployment {self.record.name!r} does not serve version {version}.",
+                fix=f"Served: {', '.join(map(str, sorted(self.versions)))}.",
+                version=version,
+            )
+        return self.versions[version]
+
+
+class _LoadFailed(Exception):  # noqa: N818 - never leaves the module
+    def __init__(self, version: int, error: Exception) -> None:
+        super().__init__(str(error))
+        self.version, self.error = version, error
+
+
+class Router:
+    """Holds the routes and keeps them up with the store.
+
+    Threads: ``route`` may be called from any thread; ``refresh`` and ``poll`` from one at a time.
+
+    Args:
+        store: Where deployments and models are.
+        names: Deployments (or models, which then get one) to serve; None for all of them.
+        on_promote: See RolloutController.
+
+    Attributes:
+        ready: True if every deployment that should be served is.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        names: Sequence[str] | None = None,
+        *,
+        on_promote: OnPromote | None = None,
+    ) -> None:
+        self._store, self._on_promote = store, on_promote
+        self._names = tuple(names) if names is not None else None
+        self._table: Mapping[str, Route] = {}
+        self._loaded: dict[tuple[str, int], ServedVersion] = {}
+        self._failed: dict[tuple[str, int], float] = {}
+        self._wanted: set[tuple[str, int]] = set()
+        self._controllers: dict[str, RolloutController] = {}
+        self._counter: int | None = None
+        self._lock = threading.Lock()
+        self.ready = False
+        for name in self._names or ():
+            ensure_deployment(store, name)
+
+    @property
+    def routes(self) -> Mapping[str, Route]:
+        """The routes now, by deployment name; the mapping never changes, it is replaced."""
+        return self._table
+
+    @property
+    def failed(self) -> list[str]:
+        """Versions that could not be loaded, as ``model@version``."""
+        return sorted(f"{model}@{version}" for model, version in self._failed)
+
+    def route(self, name: str) -> Route:
+        """Give a deployment's route.
+
+        Raises:
+            NotFoundError: If it is not served here.
+        """
+        found = self._table.get(name)
+        if found is None:
+            raise NotFoundError(
+                what=f"No deployment {name!r} is served here.",
+                fix=did_you_mean(name, self._table) or f"Run: penstock deploy {name}",
+                name=name,
+            )
+        return found
+
+    def controller(self, name: str) -> RolloutController:
+        """Give the one controller of a deployment."""
+        if name not in self._controllers:
+            made = RolloutController(self._store, name, on_promote=self._on_promote)
+            self._controllers.setdefault(name, made)  # another thread may have been first
+        return self._controllers[name]
+
+    def poll(self) -> None:
+        """Move rollouts on, and take up what changed in the store; cheap when nothing did."""
+        for name, route in self._table.items():
+            rollout = route.record.rollout
+            if rollout is not None and rollout["state"] in {"running", "paused"}:
+                self.controller(name).tick()
+        due = any(time.monotonic() >= again for again in self._failed.values())
+        if due or self._store.metadata.change_counter() != self._counter:
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Load what the store says and swap; what cannot be loaded keeps its old route."""
+        with self._lock:
+            # Read before the work, so that a change made meanwhile is taken up by the next poll.
+            self._counter = self._store.metadata.change_counter()
+            self._wanted.clear()
+            table: dict[str, Route] = {}
+            records = self._records()
+            for record in records:
+                route = self._route_or_old(record)
+                if route is not None:
+                    table[record.name] = route
+            self._table = table
+            self.ready = len(table) == len(records)
+            used = {
+                (route.record.model, version)
+                for route in table.values()
+                for version in route.versions
+            }
+            self._loaded = {key: self._loaded[key] for key in self._loaded if key in used}
+            self._failed = {key: self._failed[key] for key in self._failed if key in self._wanted}
+
+    def _records(self) -> list[DeploymentRecord]:
+        if self._names is None:
+            self._deploy_undeployed()
+        found = self._store.metadata.list_deployments()
+        return [
+            record
+            for record in found
+            if record.state is not DeploymentState.RETIRED
+            and (self._names is None or record.name in self._names)
+        ]
+
+    def _deploy_undeployed(self) -> None:
+        """Serve every model that is in production, also before anyone said deploy."""
+        served = {record.model for record in self._store.metadata.list_deployments()}
+        for model in self._store.metadata.list_models():
+            if model not in served and production_version(self._store, model) is not None:
+                ensure_deployment(self._store, model)
+
+    def _route_or_old(self, record: DeploymentRecord) -> Route | None:
+        old = self._table.get(record.name)
+        if old is not None and old.record.generation == record.generation and self._is_settled(old):
+            return old
+        try:
+            return self._build(record)
+        except _LoadFailed as failure:
+            return self._without(record, failure, old)
+        except ConflictError:
+            self._counter = None  # another process was first: read again at the next poll
+            return old
+
+    def _is_settled(self, route: Route) -> bool:
+        rollout = Rollout.from_json(route.record.rollout)
+        if rollout is not None and rollout.is_open:
+            return True
+        return production_version(self._store, route.record.model) in {route.record.control, None}
+
+    def _build(self, record: DeploymentRecord) -> Route:
+        wanted = self._following(record)
+        numbers = sorted({*wanted.weights, wanted.control})
+        versions = {number: self._load(wanted, number) for number in numbers}
+        if wanted.control != record.control:
+            wanted = save(
+                self._store,
+                replace(wanted, state=DeploymentState.LIVE),
+                Rollout.from_json(wanted.rollout),
+                weights=wanted.weights,
+                kind="followed",
+                message=f"Version {wanted.control} is in production now and answers all requests.",
+                facts={"version": wanted.control, "before": record.control},
+            )
+        elif record.state is not DeploymentState.LIVE:
+            wanted = save(
+                self._store,
+                replace(wanted, state=DeploymentState.LIVE),
+                Rollout.from_json(wanted.rollout),
+                weights=wanted.weights,
+                kind="live",
+                message="A server has loaded the deployment and answers requests.",
+            )
+        return Route(wanted, TrafficPolicy.of(wanted), versions)
+
+    def _following(self, record: DeploymentRecord) -> DeploymentRecord:
+        """Without a running rollout a deployment serves what is in production."""
+        rollout = Rollout.from_json(record.rollout)
+        production = production_version(self._store, record.model)
+        if (rollout is not None and rollout.is_open) or production in {None, record.control}:
+            return record
+        assert production is not None
+        return replace(record, weights={production: 1.0}, control=production)
+
+    def _load(self, record: DeploymentRecord, version: int) -> ServedVersion:
+        key = (record.model, version)
+        self._wanted.add(key)
+        if key in self._loaded:
+            return self._loaded[key]
+        if time.monotonic() < self._failed.get(key, 0.0):
+            raise _LoadFailed(version, ServingError(what="It failed a moment ago."))
+        try:
+            found = self._store.metadata.get_model_version(record.model, version)
+            served = ServedVersion.load(self._store, found)
+        except Exception as error:
+            again = key in self._failed
+            self._failed[key] = time.monotonic() + _RETRY_LOAD_S
+            if not again:
+                self._tell_failure(record, version, error)
+            raise _LoadFailed(version, error) from error
+        if self._failed.pop(key, None) is not None:
+            self._tell_recovery(record, version)
+        self._loaded[key] = served
+        return served
+
+    def _without(
+        self, record: DeploymentRecord, failure: _LoadFailed, old: Route | None
+    ) -> Route | None:
+        """Go on without a version that cannot be loaded: roll back, or keep what served before."""
+        rollout = Rollout.from_json(record.rollout)
+        if rollout is None or not rollout.is_open:
+            return old
+        controller = self.controller(record.name)
+        controller.fault(
+            failure.version, f"Version {failure.version} cannot be loaded: {failure.error}"
+        )
+        after = controller.tick()
+        if after.generation == record.generation:
+            return old
+        try:
+            return self._build(after)
+        except _LoadFailed:
+            return old
+
+    def _tell_failure(self, record: DeploymentRecord, version: int, error: Exception) -> None:
+        message = f"Version {version} cannot be loaded: {error}"[:500]
+        _log.error("Deployment %s: %s", record.name, message)
+        at = now()
+        self._store.metadata.add_deployment_event(
+            DeploymentEvent(record.name, "load_failed", message, at, {"version": version})
+        )
+        self._store.metadata.save_alert(
+            AlertRecord(
+                alert_id=_alert_id(record, version),
+                deployment=record.name,
+                model=record.model,
+                kind="errors",
+                subject=f"version {version}",
+                message=message,
+                raised_at=at,
+                last_seen_at=at,
+            )
+        )
+
+    def _tell_recovery(self, record: DeploymentRecord, version: int) -> None:
+        for alert in self._store.metadata.list_alerts(record.name, open_only=True):
+            if alert.alert_id == _alert_id(record, version):
+                self._store.metadata.save_alert(replace(alert, resolved_at=now()))
+
+
+def _alert_id(record: DeploymentRecord, version: int) -> str:
+    return f"{record.name}-load-{version}"
+
+
+class Reloader:
+    """A thread that polls a router until it is stopped.
+
+    Args:
+        router: What to poll.
+        poll_s: Seconds between polls.
+    """
+
+    def __init__(self, router: Router, poll_s: float) -> None:
+        self._router, self._poll_s = router, poll_s
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._thread = threading.Thread(target=self._run, name="penstock-reload", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End and wait for the poll that is under way."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        failing = False
+        while not self._stop.wait(self._poll_s):
+            try:
+                self._router.poll()
+            except Exception as error:  # noqa: BLE001 - the old routes serve on; a later poll may work
+                if not failing:
+                    _log.warning("The store cannot be polled (%s); serving goes on.", error)
+                failing = True
+            else:
+                failing = False

@@ -1,0 +1,199 @@
+"""RolloutRules and Rollout: what a rollout promises and where it stands; plain data, no decisions."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from penstock.core import ParameterError, RolloutState, did_you_mean, now, parse_duration
+from penstock.serving._outcomes import METRICS
+
+DEFAULT_STEPS = (5, 25, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRules:
+    """When a rollout moves on and when it goes back.
+
+    >>> RolloutRules(step_requests=200, metric=("accuracy", -0.02)).step_requests
+    200
+
+    Args:
+        step_requests: Requests that the new version must have answered before a step is passed.
+        max_error_rate_increase: How much higher (0 to 1) its error rate may be than the control's.
+        alpha: Chance (0 to 1) of going back although nothing is wrong, over the whole rollout and
+            all looks.
+        metric: A metric of the posted truth and the smallest difference (new minus control) that
+            is acceptable; for errors and losses the sign is turned, so that less is always worse.
+        step_truth: Posted truths of the new version before a step is passed; only with ``metric``.
+        step_time: Longest time for one step, as a duration; after it the rollout goes back. None
+            for no limit.
+        grace: How long the new version may be without requests before the rollout pauses; after as
+            long again it goes back.
+
+    Raises:
+        ParameterError: If a value is out of range or the metric is not known.
+    """
+
+    step_requests: int = 100
+    max_error_rate_increase: float = 0.005
+    alpha: float = 0.01
+    metric: tuple[str, float] | None = None
+    step_truth: int = 50
+    step_time: str | None = None
+    grace: str = "1h"
+
+    def __post_init__(self) -> None:
+        _require(self.step_requests >= 1, "step_requests", self.step_requests, "1 or more")
+        _require(
+            0 <= self.max_error_rate_increase < 1,
+            "max_error_rate_increase",
+            self.max_error_rate_increase,
+            "from 0 to below 1",
+        )
+        _require(0 < self.alpha < 1, "alpha", self.alpha, "between 0 and 1")
+        _require(self.step_truth >= 2, "step_truth", self.step_truth, "2 or more")  # noqa: PLR2004 - a variance needs two
+        parse_duration(self.grace)
+        if self.step_time is not None:
+            parse_duration(self.step_time)
+        if self.metric is not None and self.metric[0] not in METRICS:
+            raise ParameterError(
+                what=f"A rollout cannot watch {self.metric[0]!r}.",
+                why="It must be computable from single answers and their truth.",
+                fix=did_you_mean(self.metric[0], METRICS),
+                metric=self.metric[0],
+            )
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "RolloutRules":
+        """Read what ``to_json`` gave."""
+        metric = value["metric"]
+        return cls(**{**value, "metric": (str(metric[0]), float(metric[1])) if metric else None})
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the rules as plain JSON."""
+        return {**asdict(self), "metric": list(self.metric) if self.metric else None}
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A running or finished rollout, as kept in ``DeploymentRecord.rollout``.
+
+    Args:
+        state: See RolloutState.
+        version: The new version.
+        control: The version that it is compared with.
+        steps: Percent of units per step, rising, the last 100.
+        position: The step it is at, from 0.
+        rules: See RolloutRules.
+        started_at: When it began.
+        step_started_at: When the present step began.
+        reason: Why it is in this state; empty while it runs.
+        passed: What each passed step saw: percent, requests, errors, seconds.
+    """
+
+    state: RolloutState
+    version: int
+    control: int
+    steps: tuple[int, ...]
+    position: int
+    rules: RolloutRules
+    started_at: datetime
+    step_started_at: datetime
+    reason: str = ""
+    passed: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def start(
+        cls, version: int, control: int, steps: tuple[int, ...], rules: RolloutRules
+    ) -> "Rollout":
+        """Begin at the first step.
+
+        Raises:
+            ParameterError: If the steps do not rise to 100.
+        """
+        rising = all(low < high for low, high in zip(steps, steps[1:], strict=False))
+        if not steps or not rising or steps[0] <= 0 or steps[-1] != 100:  # noqa: PLR2004 - percent
+            raise ParameterError(
+                what=f"Canary steps {list(steps)} do not rise to 100.",
+                why="Each step is a larger percent of the units, and the last is all of them.",
+                fix="Use for example canary=(5, 25, 100).",
+                steps=steps,
+            )
+        time = now()
+        return cls(RolloutState.RUNNING, version, control, steps, 0, rules, time, time)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any] | None) -> "Rollout | None":
+        """Read what ``to_json`` gave; None for a deployment without a rollout."""
+        if value is None:
+            return None
+        return cls(
+            state=RolloutState(value["state"]),
+            version=int(value["version"]),
+            control=int(value["control"]),
+            steps=tuple(int(step) for step in value["steps"]),
+            position=int(value["position"]),
+            rules=RolloutRules.from_json(value["rules"]),
+            started_at=datetime.fromisoformat(value["started_at"]),
+            step_started_at=datetime.fromisoformat(value["step_started_at"]),
+            reason=str(value.get("reason", "")),
+            passed=tuple(value.get("passed", ())),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the rollout as plain JSON, in the form that the metadata store keeps."""
+        return {
+            "state": str(self.state),
+            "version": self.version,
+            "control": self.control,
+            "steps": list(self.steps),
+            "position": self.position,
+            "percent": self.percent,
+            "rules": self.rules.to_json(),
+            "started_at": self.started_at.isoformat(),
+            "step_started_at": self.step_started_at.isoformat(),
+            "reason": self.reason,
+            "passed": [dict(step) for step in self.passed],
+        }
+
+    @property
+    def is_open(self) -> bool:
+        """True while it is neither promoted nor rolled back."""
+        return self.state in {RolloutState.RUNNING, RolloutState.PAUSED}
+
+    @property
+    def percent(self) -> int:
+        """The present step's percent of units."""
+        return self.steps[self.position]
+
+    @property
+    def at_last_step(self) -> bool:
+        """True if passing this step ends the rollout."""
+        return self.position == len(self.steps) - 1
+
+    @property
+    def weights(self) -> dict[int, float]:
+        """Shares of the present step by version."""
+        share = self.percent / 100
+        return {self.control: round(1 - share, 6), self.version: share}
+
+    def next_step(self, facts: Mapping[str, Any]) -> "Rollout":
+        """Move to the next step, keeping what the passed one saw."""
+        return replace(
+            self,
+            state=RolloutState.RUNNING,
+            position=self.position + 1,
+            step_started_at=now(),
+            reason="",
+            passed=(*self.passed, facts),
+        )
+
+
+def _require(holds: bool, name: str, value: object, allowed: str) -> None:
+    if not holds:
+        raise ParameterError(
+            what=f"RolloutRules {name} is {value!r}.",
+            why=f"It must be {allowed}.",
+            fix=f"Give {name} another value.",
+        )

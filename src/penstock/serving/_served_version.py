@@ -1,0 +1,234 @@
+"""ServedVersion: a loaded, warmed-up model version that answers rows; apart as the only model caller."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import DataError, ModelVersionRecord, ServingError
+from penstock.models import Answer, Field, Model
+from penstock.stores import Store
+
+Row = Mapping[str, Any]
+# Quicker work is done on the event loop: handing it to a thread costs about a tenth of this.
+_INLINE_S = 0.002
+_MAX_TRIED_ALONE = 200
+_WARM_UPS = 3
+
+
+class ModelError(ServingError):
+    """The model raised, or answered with something that is no prediction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Which row a model failed on, and how.
+
+    Args:
+        row: Index of the first row that fails alone; None if each answers alone.
+        message: The exception as one line.
+        hard: True if the model answered, but not with a prediction.
+    """
+
+    row: int | None
+    message: str
+    hard: bool
+
+
+class ServedVersion:
+    """A model version in memory.
+
+    Threads: any number may call ``answer`` at once.
+
+    Args:
+        record: The version as registered.
+        model: The loaded model.
+    """
+
+    def __init__(self, record: ModelVersionRecord, model: Model) -> None:
+        self.record = record
+        self.signature = model.signature
+        self._estimator = _wrapped(model.estimator)
+        self._model = Model(self._estimator, model.signature)
+        self._row_s = self._call_s = 0.0
+
+    @classmethod
+    def load(cls, store: Store, record: ModelVersionRecord) -> "ServedVersion":
+        """Load a version and answer an invented row, so that the first caller does not wait.
+
+        Raises:
+            PenstockError: If it cannot be loaded.
+            ModelError: If it cannot answer.
+        """
+        served = cls(record, Model.load(store, record))
+        served.warm_up()
+        return served
+
+    @property
+    def version(self) -> int:
+        """The version's number."""
+        return self.record.version
+
+    def warm_up(self) -> None:
+        """Answer an invented row a few times and note how long it takes.
+
+        Raises:
+            ModelError: If the model cannot answer it.
+        """
+        row = sample_row(self.signature.inputs)
+        for _ in range(_WARM_UPS):
+            started = time.perf_counter()
+            try:
+                self._model.predict_rows([row])
+            except Exception as error:
+                raise ModelError(
+                    what=f"{self.record.ref} cannot answer a row: {_one_line(error)}.",
+                    why="It would fail its callers.",
+                    fix="Look at the model; the version that served before goes on.",
+                ) from error
+            self._call_s = time.perf_counter() - started
+
+    def is_quick(self, rows: int) -> bool:
+        """Say whether this many rows may be answered without a thread.
+
+        Args:
+            rows: How many.
+        """
+        return self._call_s + self._row_s * rows < _INLINE_S
+
+    def answer(self, rows: Sequence[Row]) -> tuple[list[Answer], Any]:
+        """Check rows and answer each.
+
+        Args:
+            rows: Values by column name, at least one row.
+
+        Returns:
+            The answers, and class probabilities as an array of shape (n, classes) or None.
+
+        Raises:
+            DataError: If a row cannot be used; the field is named.
+            ModelError: If the model fails; ``failure`` says on which row.
+        """
+        started = time.perf_counter()
+        try:
+            answers = self._model.predict_rows(rows)
+        except DataError:
+            raise
+        except Exception as error:
+            failure = self._locate(rows, error)
+            raise ModelError(
+                what=f"{self.record.ref} failed"
+                + (f" on row {failure.row}" if failure.row is not None else "")
+                + f": {failure.message}.",
+                why="No row of this request was answered.",
+                fix="Send the other rows without it; the failure is recorded for the owner.",
+                failure=failure,
+            ) from error
+        self._note_time(time.perf_counter() - started, len(rows))
+        return answers, self._estimator.take_shares()
+
+    def _locate(self, rows: Sequence[Row], error: Exception) -> Failure:
+        """Find the row at fault, so that the record names one bad row and not its neighbours."""
+        if len(rows) == 1:
+            return Failure(0, _one_line(error), isinstance(error, ServingError))
+        for index, row in enumerate(rows[:_MAX_TRIED_ALONE]):
+            try:
+                self._model.predict_rows([row])
+            except Exception as alone:  # noqa: BLE001 - a model may raise anything
+                return Failure(index, _one_line(alone), isinstance(alone, ServingError))
+        return Failure(None, _one_line(error), isinstance(error, ServingError))
+
+    def _note_time(self, elapsed_s: float, rows: int) -> None:
+        # A slow-moving mean; a lost update between threads does not matter.
+        if rows == 1:
+            self._call_s += 0.1 * (elapsed_s - self._call_s)
+        else:
+            self._row_s += 0.3 * (max(elapsed_s - self._call_s, 0.0) / rows - self._row_s)
+
+
+def sample_row(fields: Sequence[Field]) -> dict[str, Any]:
+    """Invent a row in the middle of what training saw.
+
+    >>> sample_row([Field("age", "integer", "Int64", minimum=17, maximum=90)])
+    {'age': 53}
+
+    Args:
+        fields: The model's inputs.
+    """
+    return {field.name: _sample_value(field) for field in fields}
+
+
+def _sample_value(field: Field) -> Any:
+    dtype = field.dtype
+    if field.levels:
+        return field.levels[0]
+    if dtype.startswith(("Int", "UInt")):
+        return int(_middle(field))
+    if dtype.startswith(("Float", "Decimal")):
+        return float(_middle(field))
+    plain: dict[str, Any] = {
+        "Boolean": False,
+        "Null": None,
+        "Time": "12:00:00",
+        "Date": "2020-06-15",
+    }
+    if dtype in plain:
+        return plain[dtype]
+    if dtype.startswith("Datetime"):
+        return "2020-06-15T12:00:00"
+    return 0.0 if dtype.startswith("Duration") else "a"
+
+
+def _middle(field: Field) -> float:
+    if field.minimum is None or field.maximum is None:
+        return 0.0
+    return (field.minimum + field.maximum) / 2
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}"[:300].rstrip(". ")
+
+
+def _wrapped(estimator: Any) -> "_Estimator":
+    return (_Classifier if hasattr(estimator, "predict_proba") else _Estimator)(estimator)
+
+
+class _Estimator:
+    """Asks an estimator, sharing one transform between predict and predict_proba.
+
+    A scikit-learn Pipeline transforms in both; doing it once gives the same result bit for bit.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        from sklearn.pipeline import Pipeline
+
+        split = type(estimator) is Pipeline and len(estimator.steps) > 1
+        self._head = estimator[:-1] if split else None
+        self._last = estimator[-1] if split else estimator
+        self._memory = threading.local()
+
+    def predict(self, rows: Any) -> Any:
+        return self._last.predict(self._transformed(rows))
+
+    def take_shares(self) -> Any:
+        """Give the probabilities of this thread's last call, once."""
+        shares, self._memory.shares = getattr(self._memory, "shares", None), None
+        return shares
+
+    def _transformed(self, rows: Any) -> Any:
+        if self._head is None:
+            return rows
+        if getattr(self._memory, "rows", None) is not rows:
+            self._memory.found = self._head.transform(rows)
+            # The same object, not an equal one: it cannot have been another table meanwhile.
+            self._memory.rows = rows
+        return self._memory.found
+
+
+class _Classifier(_Estimator):
+    def predict_proba(self, rows: Any) -> Any:
+        self._memory.shares = self._last.predict_proba(self._transformed(rows))
+        self._memory.rows = self._memory.found = None
+        return self._memory.shares

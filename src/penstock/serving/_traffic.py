@@ -1,0 +1,110 @@
+"""Which version answers a request: sticky weighted assignment; apart because it must never change.
+
+Notation: a unit's bucket b is an integer in [0, 10,000); a version owns the half-open range of
+buckets below its threshold. Thresholds of candidates start at 0, so raising a share only adds units.
+"""
+
+import hashlib
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from penstock.core import DeploymentRecord, ParameterError
+
+BUCKETS = 10_000
+_TOLERANCE = 1e-6
+
+
+def bucket(salt: str, unit: str) -> int:
+    """Hash a unit to its bucket: the same on every machine, in every process, for ever.
+
+    >>> bucket("big-tips", "taxi-17")
+    8113
+
+    Args:
+        salt: Makes assignments of two deployments independent.
+        unit: The id that must always meet the same version: a customer, a device.
+
+    Returns:
+        A number from 0 to 9,999.
+    """
+    text = f"{salt}\0{unit}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") % BUCKETS
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The version that answers, and whether it was chosen by the caller's unit.
+
+    Args:
+        version: The version's number.
+        sticky: False if no unit was given and chance decided.
+    """
+
+    version: int
+    sticky: bool
+
+
+class TrafficPolicy:
+    """Sends units to versions by weight; immutable, one per generation of a deployment.
+
+    >>> policy = TrafficPolicy({1: 0.95, 2: 0.05}, control=1, salt="big-tips")
+    >>> policy.choose("taxi-17")
+    Assignment(version=1, sticky=True)
+
+    Args:
+        weights: Share of units (0 to 1) by version; they sum to 1.
+        control: The version that owns what no candidate owns.
+        salt: See ``bucket``.
+
+    Raises:
+        ParameterError: If a weight is outside 0 to 1 or they do not sum to 1.
+    """
+
+    def __init__(self, weights: Mapping[int, float], *, control: int, salt: str) -> None:
+        _require_shares(weights)
+        self.control = control
+        candidates = sorted(version for version in weights if version != control)
+        # The salt names the candidates: another rollout tries another part of the units.
+        self.salt = "/".join([salt, *map(str, candidates)])
+        thresholds: list[tuple[int, int]] = []
+        upper = 0.0
+        for version in candidates:
+            upper += weights[version]
+            thresholds.append((round(upper * BUCKETS), version))
+        self._thresholds = tuple(thresholds)
+        # Chance must not touch the generator that the user's model may rely on.
+        self._chance = random.Random()  # noqa: S311 - load spreading, no secret
+
+    @classmethod
+    def of(cls, deployment: DeploymentRecord) -> "TrafficPolicy":
+        """Make the policy of a deployment."""
+        return cls(deployment.weights, control=deployment.control, salt=deployment.name)
+
+    def choose(self, unit: str | None = None) -> Assignment:
+        """Choose the version for a unit; without one, by chance.
+
+        Args:
+            unit: The caller's id, or None.
+        """
+        if unit is None:
+            return Assignment(self._owner(self._chance.randrange(BUCKETS)), sticky=False)
+        return Assignment(self._owner(bucket(self.salt, unit)), sticky=True)
+
+    def _owner(self, place: int) -> int:
+        for threshold, version in self._thresholds:
+            if place < threshold:
+                return version
+        return self.control
+
+
+def _require_shares(weights: Mapping[int, float]) -> None:
+    total = sum(weights.values())
+    if abs(total - 1) <= _TOLERANCE and all(0 <= share <= 1 for share in weights.values()):
+        return
+    raise ParameterError(
+        what=f"Traffic weights {dict(weights)} sum to {total:g}.",
+        why="Every request must have exactly one version.",
+        fix="Give shares from 0 to 1 that sum to 1, for example {1: 0.95, 2: 0.05}.",
+        weights=dict(weights),
+    )

@@ -1,0 +1,50 @@
+"""The evaluate step: Model and Split -> EvaluationReport, its metrics logged on the run."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from penstock.data import Split
+from penstock.evaluation import EvaluationReport
+from penstock.evaluation import evaluate as judge_model
+from penstock.pipelines import step
+from penstock.tracking import current_run
+
+
+@step
+def evaluate(
+    model: Any,
+    split: Split,
+    *,
+    slices: Sequence[str] = (),
+    sensitive: Sequence[str] | None = None,
+    positive: Any = None,
+    part: str = "test",
+    resamples: int = 500,
+) -> EvaluationReport:
+    """Judge a model on rows that it has not seen, whole and per slice.
+
+    Args:
+        model: A fitted estimator that takes the split's columns.
+        split: Where the rows come from.
+        slices: Columns to judge per value.
+        sensitive: Columns for fairness gaps; by default the slices.
+        positive: The class that counts as yes; by default the second in order.
+        part: ``"test"`` or ``"validation"``.
+        resamples: Bootstrap resamples behind each interval.
+
+    Raises:
+        DataError: If the part is empty or a slice column does not exist.
+    """
+    report = judge_model(
+        model,
+        split,
+        slices=slices,
+        sensitive=tuple(slices) if sensitive is None else sensitive,
+        positive=positive,
+        part=part,
+        resamples=resamples,
+    )
+    run = current_run()
+    if run is not None:
+        run.log_metrics({name: estimate.value for name, estimate in report.metrics.items()})
+    return report

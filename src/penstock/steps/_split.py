@@ -1,0 +1,56 @@
+"""The split step: Table -> Split, with overlap of rows, groups and times checked at once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from penstock.data import Snapshot, Split, split_table
+from penstock.pipelines import step
+
+
+@step
+def split(
+    table: Snapshot,
+    *,
+    target: str,
+    by_time: str | None = None,
+    by_group: str | None = None,
+    validation: float = 0.0,
+    test: float = 0.2,
+    gap: str | timedelta | None = None,
+    drop: Sequence[str] = (),
+    stratify: str | None = None,
+    allow_overlap: str | None = None,
+    seed: int = 0,
+) -> Split:
+    """Split rows into train, validation and test, and check at once that they are apart.
+
+    Args:
+        table: The rows: a Snapshot or a frame.
+        target: The column to predict; rows without it are left out and counted.
+        by_time: Column to split by time: the newest rows become the test.
+        by_group: Column whose values stay whole: no group stands on both sides.
+        validation: Share of rows for validation, 0 to 1.
+        test: Share of rows for the test, 0 to 1.
+        gap: Time left out between the parts, for example ``"7d"``; needs ``by_time``.
+        drop: Columns that are no features.
+        stratify: Column whose shares are kept in a random split; by default the target.
+        allow_overlap: The reason why overlap is right here; recorded.
+        seed: Seed of a random split.
+
+    Raises:
+        LeakageError: If rows, groups or times stand on both sides.
+        DataError: If the target has one class, or too few rows are left.
+    """
+    return split_table(
+        table,
+        target=target,
+        by_time=by_time,
+        by_group=by_group,
+        validation=validation,
+        test=test,
+        gap=gap,
+        drop=drop,
+        stratify=stratify,
+        allow_overlap=allow_overlap,
+        seed=seed,
+    )

@@ -1,0 +1,278 @@
+"""trace: from a prediction back to the rows, code and environment that made its model."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core import (
+    Edge,
+    ModelVersionRecord,
+    NotFoundError,
+    PenstockError,
+    PredictionRecord,
+    RunRecord,
+    short,
+)
+from penstock.registry import Registry, parse_ref
+from penstock.stores import Store, open_store
+
+_KINDS = {"source", "artifact", "step", "run", "code", "environment", "version", "deployment"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a subject came from, or what came of it.
+
+    Args:
+        subject: What was asked for, as a lineage node or prediction id.
+        prediction: The answered row, if the subject is a prediction.
+        version: The model version, if one is on the way.
+        run: The run that made it.
+        sources: Per snapshot: source, rows, times and digests.
+        split: Rows per part, target and how it was split.
+        code: Commit, dirty or not, number of files, digest.
+        environment: Python and packages.
+        edges: The arrows of the lineage graph.
+    """
+
+    subject: str
+    prediction: PredictionRecord | None = None
+    version: ModelVersionRecord | None = None
+    run: RunRecord | None = None
+    sources: tuple[Mapping[str, Any], ...] = ()
+    split: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    edges: tuple[Edge, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the trace as plain JSON."""
+        return {
+            "subject": self.subject,
+            "prediction": _prediction_document(self.prediction),
+            "version": self.version.ref if self.version else None,
+            "model_digest": self.version.content_digest if self.version else None,
+            "run_id": self.run.run_id if self.run else None,
+            "seed": self.run.seed if self.run else None,
+            "params": dict(self.run.params) if self.run else {},
+            "sources": [dict(source) for source in self.sources],
+            "split": dict(self.split),
+            "code": dict(self.code),
+            "environment": dict(self.environment),
+            "edges": [[edge.source, edge.role, edge.target] for edge in self.edges],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Tell the trace for people, one line per fact."""
+        if self.prediction:
+            p = self.prediction
+            yield f"prediction  {p.prediction_id}: {p.prediction!r} at {p.at:%Y-%m-%d %H:%M:%S} UTC"
+        if self.version:
+            v = self.version
+            yield f"  model     {v.ref} ({v.stage.value}), {short(v.content_digest)}"
+        if self.run:
+            r = self.run
+            yield f"  run       {r.run_id} of {r.pipeline or r.name}, seed {r.seed}, by {r.user}"
+        for source in self.sources:
+            span = (
+                f", {source['first_time']} to {source['last_time']}" if source["first_time"] else ""
+            )
+            yield (
+                f"  rows      {source['rows']:,} of {source['source']}{span}, "
+                f"{short(source['ordered_digest'])}"
+            )
+        if self.split:
+            parts = ", ".join(f"{name} {rows:,}" for name, rows in self.split["rows"].items())
+            yield f"  split     {parts}; target {self.split['target']}"
+        if self.code:
+            commit = self.code.get("commit")
+            told = f"commit {commit[:12]}" if commit else "no git"
+            dirty = " with uncommitted changes, kept" if self.code.get("dirty") else ""
+            yield f"  code      {told}{dirty}, {self.code['files']} files"
+        if self.environment:
+            env = self.environment
+            yield f"  made on   Python {env['python']}, {env['packages']} packages, {env['platform']}"
+        if not (self.prediction or self.version or self.run):
+            for edge in self.edges:
+                yield f"  {edge.source} --{edge.role}--> {edge.target}"
+
+
+def trace(subject: str, *, store: Store | None = None, direction: str = "up") -> Trace:
+    """Trace a prediction, model version, run or artifact to what made it, or what came of it.
+
+    Args:
+        subject: A prediction id, ``model@version``, a run id, a digest or a node ``kind:id``.
+        store: Where it is recorded; by default the project's store.
+        direction: ``up`` for what made it, ``down`` for what came of it.
+
+    Raises:
+        NotFoundError: If nothing of that name is recorded.
+    """
+    store = store or open_store()
+    prediction, version, run, node = _resolve(store, subject)
+    if run is None and version is not None and version.run_id:
+        run = store.metadata.get_run(version.run_id)
+    edges = tuple(store.metadata.list_edges(node, direction=direction))
+    if direction == "down":
+        return Trace(node, edges=edges)
+    sources, split = _data(store, run) if run else ((), {})
+    code, environment = _provenance(store, run) if run else ({}, {})
+    return Trace(
+        prediction.prediction_id if prediction else node,
+        prediction,
+        version,
+        run,
+        sources,
+        split,
+        code,
+        environment,
+        edges,
+    )
+
+
+def describe_run(store: Store, run: RunRecord) -> dict[str, Any]:
+    """Give what a model card tells of the run: data, code and environment.
+
+    Args:
+        store: Where the run is recorded.
+        run: The run, finished or not.
+    """
+    sources, _ = _data(store, run)
+    manifest = store.get(run.provenance) if run.provenance else {}
+    code = manifest.get("code", {})
+    return {
+        "data": [dict(source) for source in sources],
+        "commit": code.get("commit"),
+        "branch": code.get("branch"),
+        "dirty": code.get("dirty"),
+        "pipeline": run.pipeline,
+        "entry": run.entry,
+        "seed": run.seed,
+        "environment": manifest.get("environment", {}),
+    }
+
+
+def _resolve(
+    store: Store, subject: str
+) -> tuple[PredictionRecord | None, ModelVersionRecord | None, RunRecord | None, str]:
+    """Find out what kind of thing a name means."""
+    kind, _, rest = subject.partition(":")
+    if kind == "prediction":
+        subject = rest
+    elif kind in _KINDS and rest:
+        if kind == "run":
+            return None, None, store.metadata.get_run(rest), subject
+        if kind == "version":
+            return None, _version(store, rest), None, subject
+        return None, None, None, subject
+    if "@" in subject:
+        version = _version(store, subject)
+        return None, version, None, f"version:{version.ref}"
+    if subject.startswith("sha256:"):
+        artifact = store.metadata.get_artifact(subject)
+        return None, None, None, f"artifact:{artifact.content_digest}"
+    try:
+        prediction = store.metadata.get_prediction(subject)
+    except NotFoundError:
+        return None, None, *_run(store, subject)
+    version = store.metadata.get_model_version(prediction.model, prediction.version)
+    return prediction, version, None, f"version:{version.ref}"
+
+
+def _run(store: Store, subject: str) -> tuple[RunRecord, str]:
+    try:
+        run = store.metadata.get_run(subject)
+    except NotFoundError as error:
+        raise NotFoundError(
+            what=f"Nothing named {subject!r} is recorded: no prediction and no run.",
+            fix="Give a prediction id, MODEL@VERSION, a run id, or a digest; "
+            "`penstock runs` and `penstock models` list them.",
+            subject=subject,
+        ) from error
+    return run, f"run:{run.run_id}"
+
+
+def _version(store: Store, ref: str) -> ModelVersionRecord:
+    model, version = parse_ref(ref)
+    return Registry(store).get(model, version)
+
+
+def _data(store: Store, run: RunRecord) -> tuple[tuple[Mapping[str, Any], ...], Mapping[str, Any]]:
+    """Read what the run's snapshots and split say of the rows; values of other types are passed by."""
+    sources, split = [], {}
+    for step in store.metadata.list_steps(run.run_id):
+        for digest in step.outputs.values():
+            record = store.metadata.get_artifact(step.addresses.get(digest, digest))
+            if record.format != "bundle":
+                continue
+            try:
+                value = store.load(record)
+            except PenstockError:
+                continue
+            if hasattr(value, "ordered_digest"):
+                sources.append(_source_document(value))
+            elif hasattr(value, "train") and hasattr(value, "target"):
+                split = _split_document(value)
+    return tuple(sources), split
+
+
+def _source_document(snapshot: Any) -> dict[str, Any]:
+    return {
+        "source": snapshot.source.get("name", ""),
+        "rows": snapshot.rows,
+        "since": _text(snapshot.since),
+        "cutoff": _text(snapshot.cutoff),
+        "first_time": _text(snapshot.first_time),
+        "last_time": _text(snapshot.last_time),
+        "ordered_digest": snapshot.ordered_digest,
+        "order_free_digest": snapshot.order_free_digest,
+    }
+
+
+def _split_document(split: Any) -> dict[str, Any]:
+    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    return {
+        "rows": {name: len(part) for name, part in parts.items() if part is not None},
+        "target": split.target,
+        "by_time": split.by_time,
+        "by_group": split.by_group,
+        "table_digest": split.table_digest,
+    }
+
+
+def _provenance(store: Store, run: RunRecord) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    if run.provenance is None:
+        return {}, {}
+    manifest = store.get(run.provenance)
+    code, environment = manifest["code"], manifest["environment"]
+    return (
+        {
+            "commit": code.get("commit"),
+            "dirty": bool(code.get("dirty")),
+            "files": len(code.get("files", {})),
+            "digest": run.provenance,
+        },
+        {
+            "python": environment.get("python"),
+            "platform": environment.get("platform"),
+            "packages": len(environment.get("packages", {})),
+        },
+    )
+
+
+def _prediction_document(record: PredictionRecord | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    return {
+        "prediction_id": record.prediction_id,
+        "deployment": record.deployment,
+        "at": record.at,
+        "inputs": dict(record.inputs),
+        "prediction": record.prediction,
+        "score": record.score,
+        "truth": record.truth,
+    }
+
+
+def _text(moment: Any) -> str | None:
+    return None if moment is None else str(moment)

@@ -1,0 +1,82 @@
+"""``open_store``: the only place that reads a store URL."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from penstock.core import StoreError, did_you_mean, settings
+from penstock.stores._store import Store
+from penstock.stores.artifacts._local import LocalArtifacts
+from penstock.stores.metadata._migrations import prepare_sqlite
+from penstock.stores.metadata._sql import SQLMetadataStore
+
+_SQLITE = "sqlite:///"
+_opened: dict[tuple[int, str, str], Store] = {}
+
+
+def open_store(
+    url: str | None = None, *, artifacts: str | None = None, create: bool = True
+) -> Store:
+    """Open the store of the project, or another one.
+
+    >>> import tempfile
+    >>> store = open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db")
+    >>> store.metadata.list_models()
+    []
+
+    Args:
+        url: ``sqlite:///path``; by default PENSTOCK_STORE, else the project's setting, else
+            ``.penstock/penstock.db`` in the project folder.
+        artifacts: Folder for bytes; by default PENSTOCK_ARTIFACTS, else the project's setting,
+            else ``artifacts`` beside the database.
+        create: Make the store if it does not exist.
+
+    Raises:
+        StoreError: If it cannot be opened; the message says why and what to do.
+    """
+    chosen = settings(url, artifacts)
+    path = _sqlite_path(chosen.store.value)
+    folder = _artifacts_folder(chosen.artifacts.value, path)
+    key = (os.getpid(), str(path), str(folder))
+    found = _opened.get(key)
+    # The file's absence means that someone removed the store while we had it open.
+    if found is not None and path.exists() and not found.closed:
+        return found.hold()
+    database = prepare_sqlite(path, create=create)
+    store = Store(f"{_SQLITE}{path}", SQLMetadataStore(database), LocalArtifacts(folder))
+    store.metadata.kill_dead_runs()
+    _opened[key] = store
+    return store
+
+
+def _sqlite_path(url: str) -> Path:
+    if "://" not in url:
+        return Path(url).expanduser().absolute()
+    if not url.startswith(_SQLITE):
+        scheme = url.partition("://")[0]
+        raise StoreError(
+            what=f"{url.partition('@')[2] or url!r} is no store that this penstock can open.",
+            why="This version keeps its facts in SQLite.",
+            fix=f"{did_you_mean(scheme, ['sqlite'])} Write sqlite:///path/penstock.db",
+            scheme=scheme,
+        )
+    path = unquote(url.removeprefix(_SQLITE))
+    if path in {"", ":memory:"}:
+        raise StoreError(
+            what=f"{url!r} names no file.",
+            why="Runs are kept, and other processes read them.",
+            fix="Write sqlite:///path/penstock.db",
+        )
+    return Path(path).expanduser().absolute()
+
+
+def _artifacts_folder(place: str, database: Path) -> Path:
+    if not place:
+        return database.parent / "artifacts"
+    if "://" in place and not place.startswith("file://"):
+        raise StoreError(
+            what=f"{place!r} is no place for artifacts that this penstock can use.",
+            why="This version keeps bytes in a folder.",
+            fix="Set PENSTOCK_ARTIFACTS to a folder.",
+        )
+    return Path(place.removeprefix("file://")).expanduser().absolute()

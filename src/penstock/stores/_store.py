@@ -1,0 +1,240 @@
+"""``Store``: facts and bytes together, and values in and out of them."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from penstock.core import (
+    ArtifactRecord,
+    SerializationError,
+    StoreError,
+    digest_bytes,
+    digest_json,
+    now,
+)
+from penstock.stores._json import dump_json, load_json
+from penstock.stores.artifacts._bundles import (
+    FORMAT,
+    LazyParts,
+    is_own,
+    join,
+    part_from_json,
+    part_to_json,
+    parts_of,
+)
+from penstock.stores.artifacts._protocol import ArtifactStore
+from penstock.stores.artifacts._serializers import (
+    deserialize,
+    is_json_like,
+    serialize,
+    simple_digest,
+)
+from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.metadata._protocol import MetadataStore
+
+# Values of at most this many bytes live in the metadata store: no file for every number.
+_INLINE_BYTES = 1024
+_SINGLE_USER = "single_user"
+
+
+class Store:
+    """Where everything is kept: facts in ``metadata``, bytes in ``artifacts``.
+
+    >>> import tempfile
+    >>> from penstock.stores import open_store
+    >>> with open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db") as store:
+    ...     store.get(store.put({"rows": 3}).digest)
+    {'rows': 3}
+
+    Args:
+        url: What it was opened with.
+        metadata: The facts.
+        artifacts: The bytes.
+    """
+
+    def __init__(self, url: str, metadata: MetadataStore, artifacts: ArtifactStore) -> None:
+        self.url, self.metadata, self.artifacts = url, metadata, artifacts
+        self._holders = 1
+
+    def pack(self, value: Any) -> list[ArtifactRecord]:
+        """Write a value's bytes and give its records, which are not recorded yet.
+
+        Returns:
+            The value's record, then those of its parts.
+
+        Raises:
+            SerializationError: If the value cannot be stored.
+        """
+        parts = _composite(value)
+        if parts is None:
+            return [self._keep(serialize(value))]
+        bundle_type, named = parts
+        packed = {name: self.pack(part) for name, part in named.items()}
+        first = {name: records[0] for name, records in packed.items()}
+        manifest = dump_json(
+            {
+                "type": bundle_type,
+                "parts": [[name, part_to_json(record)] for name, record in first.items()],
+            }
+        )
+        contents = {name: record.content_digest for name, record in first.items()}
+        unsafe = any(record.unsafe for record in first.values())
+        whole = Serialized(
+            manifest.encode(),
+            FORMAT,
+            _bundle_digest(bundle_type, contents),
+            type_name(value),
+            _bundle_facts(first),
+            unsafe,
+        )
+        rest = [record for records in packed.values() for record in records]
+        return [self._keep(whole), *rest]
+
+    def put(self, value: Any) -> ArtifactRecord:
+        """Store a value and record it.
+
+        Raises:
+            SerializationError: If the value cannot be stored.
+        """
+        records = self.pack(value)
+        self.metadata.add_artifacts(records)
+        return records[0]
+
+    def get(self, digest: str, *, check: bool = False) -> Any:
+        """Load a value by its stored or its content digest.
+
+        Args:
+            digest: ``sha256:…``.
+            check: Digest the bytes and compare.
+
+        Raises:
+            NotFoundError: If nothing with this digest is recorded.
+            StoreError: If the bytes are gone, or damaged and ``check`` is set.
+        """
+        return self.load(self.metadata.get_artifact(digest), check=check)
+
+    def load(self, record: ArtifactRecord, *, check: bool = False) -> Any:
+        """Load a value by its record; see `get`."""
+        data = self.read_bytes(record, check=check)
+        if record.format != FORMAT:
+            return deserialize(data, record)
+        manifest = load_json(data)
+        records = {name: part_from_json(part) for name, part in manifest["parts"]}
+        _check_marks(record, records)
+        parts = LazyParts(records, lambda part: self.load(part, check=check))
+        return join(manifest["type"], parts)
+
+    def read_bytes(self, record: ArtifactRecord, *, check: bool = False) -> bytes:
+        """Give a stored value's bytes, wherever they live; see `get`."""
+        if record.inline is None:
+            return self.artifacts.read(record.digest, check=check)
+        if check and digest_bytes(record.inline) != record.digest:
+            raise StoreError(
+                what=f"The bytes of {record.digest} in the metadata store are damaged.",
+                why="Their digest is another one now.",
+                fix="Restore the store from a backup, or run the step again.",
+                digest=record.digest,
+            )
+        return record.inline
+
+    def digest(self, value: Any) -> str:
+        """Give a value's content digest without storing it; see `content_digest`."""
+        return content_digest(value)
+
+    @property
+    def single_user(self) -> bool:
+        """Whether the trainer of a model may approve it; true unless the setting says ``false``."""
+        return self.metadata.get_setting(_SINGLE_USER) != "false"
+
+    def close(self) -> None:
+        """Close the store, once everyone who opened it has; loaded values stay usable."""
+        self._holders -= 1
+        if self.closed:
+            self.metadata.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether everyone who opened it has closed it."""
+        return self._holders <= 0
+
+    def hold(self) -> Self:
+        """Count one more holder: `open_store` gives one object to all who ask in a process."""
+        self._holders += 1
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r})"
+
+    def _keep(self, value: Serialized) -> ArtifactRecord:
+        inline = len(value.data) <= _INLINE_BYTES
+        digest = digest_bytes(value.data) if inline else self.artifacts.write(value.data)
+        return ArtifactRecord(
+            digest=digest,
+            content_digest=value.content_digest,
+            format=value.format,
+            type_name=value.type_name,
+            size_bytes=len(value.data),
+            created_at=now(),
+            unsafe=value.unsafe,
+            inline=value.data if inline else None,
+            metadata=value.metadata,
+        )
+
+
+def content_digest(value: Any) -> str:
+    """Digest a value by its type, so that equal values have equal digests.
+
+    A table counts by schema and values, an array by type, shape and values, an estimator by
+    parameters and fitted attributes, JSON-like values without the order of keys.
+
+    >>> content_digest({"a": 1, "b": 2}) == content_digest({"b": 2, "a": 1})
+    True
+
+    Raises:
+        SerializationError: If the value does not tell its state.
+    """
+    parts = _composite(value)
+    if parts is None:
+        return simple_digest(value)
+    bundle_type, named = parts
+    return _bundle_digest(
+        bundle_type, {name: content_digest(part) for name, part in named.items()}
+    )
+
+
+def _composite(value: Any) -> tuple[str, dict[str, Any]] | None:
+    if is_own(value):
+        return parts_of(value)
+    if type(value) not in {list, tuple, dict} or is_json_like(value):
+        return None
+    return parts_of(value)
+
+
+def _bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:
+    return digest_json(["bundle", bundle_type, dict(contents)])
+
+
+def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"parts": {name: part.content_digest for name, part in parts.items()}}
+    reasons = [part.metadata["why_unsafe"] for part in parts.values() if "why_unsafe" in part.metadata]
+    return facts | ({"why_unsafe": reasons[0]} if reasons else {})
+
+
+def _check_marks(record: ArtifactRecord, parts: Mapping[str, ArtifactRecord]) -> None:
+    if not record.unsafe and any(part.unsafe for part in parts.values()):
+        raise SerializationError(
+            what=f"Artifact {record.digest} holds a pickle, but is not marked unsafe.",
+            why="Loading a pickle runs what it says.",
+            fix="Do not use this artifact.",
+        )

@@ -1,0 +1,133 @@
+"""Composite values: our own classes made of parts, and lists, tuples and dicts of any values."""
+
+import base64
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from penstock.core import ArtifactRecord, SerializationError
+
+_CONTAINERS: dict[str, type] = {"list": list, "tuple": tuple, "dict": dict}
+_ROOT = "penstock"
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+FORMAT = "bundle"
+
+
+@runtime_checkable
+class Bundle(Protocol):
+    """A value of ours that is stored as named parts.
+
+    Args:
+        bundle_type: ``package:Class``, for example ``penstock.data:Split``; the package is ours.
+    """
+
+    bundle_type: ClassVar[str]
+
+    def to_bundle(self) -> dict[str, Any]:
+        """Give the parts by name: tables, arrays, JSON-like values, estimators, other bundles."""
+        ...
+
+    @classmethod
+    def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
+        """Make the value again; a part is loaded when it is asked for."""
+        ...
+
+
+def parts_of(value: Any) -> tuple[str, dict[str, Any]] | None:
+    """Take a composite value apart: its type and parts; None if it is none."""
+    kind = type(value)
+    if isinstance(getattr(kind, "bundle_type", None), str):
+        return kind.bundle_type, value.to_bundle()
+    if kind is list or kind is tuple:
+        return kind.__name__, {str(index): item for index, item in enumerate(value)}
+    if kind is dict and all(type(key) is str for key in value):
+        return "dict", dict(value)
+    return None
+
+
+def is_own(value: Any) -> bool:
+    """Say whether a value is of one of our own composite classes."""
+    return isinstance(getattr(type(value), "bundle_type", None), str)
+
+
+def join(bundle_type: str, parts: Mapping[str, Any]) -> Any:
+    """Make a composite value of its parts.
+
+    Raises:
+        SerializationError: If the type is none of ours.
+    """
+    if bundle_type == "dict":
+        return dict(parts)
+    if bundle_type in _CONTAINERS:
+        return _CONTAINERS[bundle_type](parts.values())
+    return _class_of(bundle_type).from_bundle(parts)
+
+
+class LazyParts(Mapping[str, Any]):
+    """Parts by name, each loaded when it is first asked for.
+
+    >>> LazyParts({"a": 1}, lambda record: record + 1)["a"]
+    2
+    """
+
+    def __init__(self, records: Mapping[str, Any], load: Callable[[Any], Any]) -> None:
+        self._records, self._load = records, load
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = self._load(self._records[name])
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+
+def part_to_json(record: ArtifactRecord) -> dict[str, Any]:
+    """Write what loading a part needs; no times, so that equal bundles have equal bytes."""
+    return {
+        "digest": record.digest,
+        "content_digest": record.content_digest,
+        "format": record.format,
+        "type": record.type_name,
+        "size": record.size_bytes,
+        "unsafe": record.unsafe,
+        "inline": None if record.inline is None else base64.b64encode(record.inline).decode(),
+        "metadata": dict(record.metadata),
+    }
+
+
+def part_from_json(part: Mapping[str, Any]) -> ArtifactRecord:
+    """Read what `part_to_json` wrote."""
+    return ArtifactRecord(
+        digest=part["digest"],
+        content_digest=part["content_digest"],
+        format=part["format"],
+        type_name=part["type"],
+        size_bytes=part["size"],
+        created_at=_NO_TIME,
+        unsafe=part["unsafe"],
+        inline=None if part["inline"] is None else base64.b64decode(part["inline"]),
+        metadata=part["metadata"],
+    )
+
+
+def _class_of(bundle_type: str) -> Any:
+    module, _, name = bundle_type.partition(":")
+    # Only our own packages: a stored name must not choose what is imported.
+    if module.partition(".")[0] == _ROOT:
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ImportError:
+            found = None
+        if getattr(found, "bundle_type", None) == bundle_type:
+            return found
+    raise SerializationError(
+        what=f"The value is a {bundle_type!r}, which this penstock does not have.",
+        fix="Use the version of penstock that wrote it.",
+        bundle_type=bundle_type,
+    )

@@ -1,0 +1,194 @@
+"""scikit-learn estimators as skops archives with the same bytes for the same fit.
+
+skops names parts by their address in memory and stamps them with the time of day; the archive is
+rewritten with names by order and no time. Only types on a closed list are ever loaded.
+"""
+
+import importlib
+import io
+import json
+import re
+import zipfile
+from typing import Any
+
+from penstock.core import SerializationError
+from penstock.stores.artifacts._arrays import without_padding
+from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts._value import Serialized, type_name
+
+# What skops itself trusts are scikit-learn's public estimators, NumPy's and SciPy's types and
+# plain containers. These are the inner parts that our kinds of model need besides: data holders
+# without code of the file's choosing.
+_TRUSTED = re.compile(
+    r"""
+      numpy\.(dtype|dtypes\.\w+|random\.\w+)
+    | collections\.(OrderedDict|defaultdict)
+    | sklearn\.tree\._tree\.Tree
+    | sklearn\.ensemble\._hist_gradient_boosting\.predictor\.TreePredictor
+    | sklearn\.ensemble\._gb_losses\.\w+
+    | sklearn\._loss\.(loss|link|_loss)\.\w+
+    | sklearn\.utils\._bunch\.Bunch
+    | sklearn\.utils\._metadata_requests\.(MetadataRequest|MethodMetadataRequest)
+    | sklearn\.calibration\.(_CalibratedClassifier|_SigmoidCalibration|_TemperatureScaling)
+    | sklearn\.compose\._column_transformer\._RemainderColsList
+    | sklearn\.compose\._column_transformer\.make_column_selector
+    | sklearn\.gaussian_process\.kernels\.\w+
+    | sklearn\.model_selection\._split\.\w+
+    | sklearn\.neighbors\.(_kd_tree\.KDTree\w*|_ball_tree\.BallTree\w*)
+    | sklearn\.metrics\._dist_metrics\.\w+
+    | sklearn\.feature_selection\._univariate_selection\.(f_classif|f_regression|chi2)
+    | sklearn\.feature_selection\._mutual_info\.mutual_info_(classif|regression)
+    | sklearn\.linear_model\._sgd_fast\.\w+
+    | xgboost\.(core\.Booster|sklearn\.XGB\w+)
+    | lightgbm\.(basic\.Booster|sklearn\.LGBM\w+)
+    """,
+    re.VERBOSE,
+)
+_OURS = "penstock.features."
+_FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
+_SCHEMA = "schema.json"
+
+
+def write_estimator(value: Any) -> Serialized:
+    """Serialise an estimator.
+
+    Raises:
+        SerializationError: If a part of it has a type that is not on the closed list.
+    """
+    import skops.io
+
+    try:
+        data = stable_archive(skops.io.dumps(value))
+        strangers = _strangers(data)
+    except SerializationError:
+        raise
+    except Exception as error:
+        raise SerializationError(
+            what=f"{type_name(value)} cannot be stored as a skops archive ({error}).",
+            fix="Use scikit-learn's own parts, or penstock.features.",
+        ) from error
+    if strangers:
+        raise SerializationError(
+            what=f"{type_name(value)} holds {', '.join(strangers[:5])}.",
+            why="Loading a model may only make objects of types that are known to be safe.",
+            fix="Use scikit-learn's own parts, or penstock.features.",
+            types=strangers,
+        )
+    return Serialized(data, "skops", digest_object(value), type_name(value))
+
+
+def read_estimator(data: bytes) -> Any:
+    """Load an estimator.
+
+    Raises:
+        SerializationError: If the bytes are no such archive, or name a type that is not allowed.
+    """
+    import skops.io
+
+    try:
+        strangers = _strangers(data)
+        trusted = [] if strangers else skops.io.get_untrusted_types(data=data)
+    except Exception as error:
+        raise SerializationError(
+            what=f"The bytes are no skops archive that can be read ({error}).",
+            why="An estimator is only loaded from the format that its record names.",
+            fix="Train the model again, or restore the artifact from a backup.",
+        ) from error
+    if strangers:
+        raise SerializationError(
+            what=f"The model names types that are not allowed: {', '.join(strangers[:5])}.",
+            why="Loading them could run code that came with the file.",
+            fix="Do not use this file.",
+            types=strangers,
+        )
+    return skops.io.loads(data, trusted=trusted)
+
+
+def stable_archive(data: bytes) -> bytes:
+    """Rewrite a skops archive so that its bytes depend only on what it holds."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        schema = json.loads(archive.read(_SCHEMA))
+        names: dict[str, str] = {}
+        _renumber(schema, {}, names)
+        files = {new: _stable_file(old, archive.read(old)) for old, new in names.items()}
+    files[_SCHEMA] = json.dumps(schema, separators=(",", ":")).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, _FIRST_MOMENT), content)
+    return buffer.getvalue()
+
+
+def _renumber(node: Any, ids: dict[int, int], names: dict[str, str]) -> None:
+    if isinstance(node, list):
+        for item in node:
+            _renumber(item, ids, names)
+        return
+    if not isinstance(node, dict):
+        return
+    if node.get("__loader__") == "SetNode":
+        node["content"].sort(key=lambda item: json.dumps(_without_ids(item), sort_keys=True))
+    if "__id__" in node:
+        # Whether two equal constants are one object is chance; that two arrays are one is not.
+        shared = node.get("__loader__") not in {"JsonNode", "TypeNode", "FunctionNode"}
+        old = node["__id__"] if shared else -len(ids) - 1
+        node["__id__"] = ids.setdefault(old, len(ids) + 1)
+    if isinstance(name := node.get("file"), str):
+        suffix = name.rpartition(".")[2]
+        node["file"] = names.setdefault(name, f"{len(names) + 1}.{suffix}")
+    for key, item in node.items():
+        if key != "__id__":
+            _renumber(item, ids, names)
+
+
+def _without_ids(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_ids(item) for item in node]
+    if isinstance(node, dict):
+        return {key: _without_ids(item) for key, item in node.items() if key != "__id__"}
+    return node
+
+
+def _stable_file(name: str, content: bytes) -> bytes:
+    import numpy as np
+
+    if name.endswith(".npz"):
+        return stable_npz(content)
+    if not name.endswith(".npy"):
+        return content
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.names is None:
+        return content
+    buffer = io.BytesIO()
+    np.save(buffer, without_padding(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def stable_npz(content: bytes) -> bytes:
+    """Rewrite an NPZ archive without times and with its parts in order of name."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as source,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target,
+    ):
+        for name in sorted(source.namelist()):
+            target.writestr(zipfile.ZipInfo(name, _FIRST_MOMENT), source.read(name))
+    return buffer.getvalue()
+
+
+def _strangers(data: bytes) -> list[str]:
+    import skops.io
+
+    return [name for name in skops.io.get_untrusted_types(data=data) if not _is_allowed(name)]
+
+
+def _is_allowed(name: str) -> bool:
+    if _TRUSTED.fullmatch(name):
+        return True
+    if not name.startswith(_OURS):
+        return False
+    from sklearn.base import BaseEstimator
+
+    module, _, class_name = name.rpartition(".")
+    found = getattr(importlib.import_module(module), class_name, None)
+    return isinstance(found, type) and issubclass(found, BaseEstimator)

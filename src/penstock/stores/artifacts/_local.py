@@ -1,0 +1,145 @@
+"""Content-addressed files in a folder: ``ab/cdef…`` below it."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from penstock.core import ParameterError, StoreError, digest_bytes, new_id
+
+_PREFIX = "sha256:"
+_HEX_LENGTH = 64
+_CHUNK = 1 << 20
+
+
+class LocalArtifacts:
+    """An ArtifactStore in a folder of a local or shared disk.
+
+    >>> import tempfile
+    >>> artifacts = LocalArtifacts(Path(tempfile.mkdtemp()))
+    >>> artifacts.read(artifacts.write(b"rows"))
+    b'rows'
+
+    Args:
+        folder: Where the files are; made when the first is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def url(self) -> str:
+        """The folder's path."""
+        return str(self._folder)
+
+    def write(self, data: bytes) -> str:
+        """Store bytes and return their digest, ``sha256:…``."""
+        digest = digest_bytes(data)
+        place = self._place(digest)
+        if not place.exists():
+            with self._beside(place) as file:
+                file.write(data)
+        return digest
+
+    def write_file(self, path: Path) -> str:
+        """Store a file's bytes without reading it whole into memory."""
+        state = hashlib.sha256()
+        # Copied and digested in one pass: the file may change while it is read.
+        holder = self._folder / "incoming" / new_id()
+        try:
+            with path.open("rb") as source, self._beside(holder) as file:
+                while chunk := source.read(_CHUNK):
+                    state.update(chunk)
+                    file.write(chunk)
+            digest = _PREFIX + state.hexdigest()
+            place = self._place(digest)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            holder.replace(place)
+        except OSError as error:
+            raise self._cannot("written", error) from error
+        return digest
+
+    def read(self, digest: str, *, check: bool = False) -> bytes:
+        """Give the bytes back.
+
+        Raises:
+            StoreError: If they are gone; with ``check`` also if they are damaged.
+        """
+        try:
+            data = self._place(digest).read_bytes()
+        except FileNotFoundError as error:
+            raise StoreError(
+                what=f"The bytes of {digest} are gone from {self._folder}.",
+                why="Something outside penstock removed them, or the artifacts folder is another one.",
+                fix="Restore the folder or set PENSTOCK_ARTIFACTS to it; or run the step again.",
+                digest=digest,
+            ) from error
+        except OSError as error:
+            raise self._cannot("read", error) from error
+        if check and digest_bytes(data) != digest:
+            raise StoreError(
+                what=f"The bytes of {digest} in {self._folder} are damaged.",
+                why="Their digest is another one now.",
+                fix="Restore the file from a backup, or delete it and run the step again.",
+                digest=digest,
+            )
+        return data
+
+    def exists(self, digest: str) -> bool:
+        """Say whether the bytes are there."""
+        return self._place(digest).exists()
+
+    def delete(self, digest: str) -> None:
+        """Remove the bytes; nothing happens if they are not there."""
+        with suppress(FileNotFoundError):
+            self._place(digest).unlink()
+
+    def list(self) -> list[str]:
+        """List the digests of all stored bytes, sorted."""
+        return sorted(
+            _PREFIX + place.parent.name + place.name
+            for place in self._folder.glob("??/*")
+            if len(place.parent.name + place.name) == _HEX_LENGTH
+        )
+
+    def path(self, digest: str) -> Path | None:
+        """Give the file with the bytes; None if there is none."""
+        place = self._place(digest)
+        return place if place.exists() else None
+
+    def _place(self, digest: str) -> Path:
+        name = digest.removeprefix(_PREFIX)
+        if len(name) != _HEX_LENGTH or not set(name) <= set("0123456789abcdef"):
+            raise ParameterError(
+                what=f"{digest!r} is no digest.",
+                fix="A digest is sha256: and 64 hexadecimal digits.",
+                digest=digest,
+            )
+        return self._folder / name[:2] / name[2:]
+
+    @contextmanager
+    def _beside(self, place: Path) -> Iterator[IO[bytes]]:
+        # Written beside and renamed: a reader, or a process after a crash, sees all or nothing.
+        beside = place.with_name(f".{place.name[:16]}-{new_id()}")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with beside.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(place)
+        except OSError as error:
+            raise self._cannot("written", error) from error
+        finally:
+            with suppress(OSError):
+                beside.unlink()
+
+    def _cannot(self, what: str, error: OSError) -> StoreError:
+        return StoreError(
+            what=f"The artifacts folder {self._folder} cannot be {what} ({error.strerror or error}).",
+            why="Values that steps give are kept there.",
+            fix="Check its permissions and free space, or set PENSTOCK_ARTIFACTS to another folder.",
+            path=self._folder,
+        )

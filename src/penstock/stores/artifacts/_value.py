@@ -1,0 +1,42 @@
+"""``Serialized``: a value as bytes with what is known of it; apart because every format gives one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _empty() -> Mapping[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Serialized:
+    """A value as bytes.
+
+    Args:
+        data: The bytes.
+        format: See ArtifactRecord.
+        content_digest: Digest of the value by its type.
+        type_name: The Python type, for people.
+        metadata: Facts worth showing without loading.
+        unsafe: True if loading it can run code.
+    """
+
+    data: bytes
+    format: str
+    content_digest: str
+    type_name: str
+    metadata: Mapping[str, Any] = field(default_factory=_empty)
+    unsafe: bool = False
+
+
+def type_name(value: Any) -> str:
+    """Name a value's type for people.
+
+    >>> type_name(1)
+    'int'
+    """
+    kind = type(value)
+    if kind.__module__ == "builtins":
+        return kind.__qualname__
+    return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"

@@ -1,0 +1,172 @@
+"""Artifacts, the lineage edges between things, snapshots of sources and proofs."""
+
+from collections.abc import Iterable, Sequence
+
+from penstock.core import (
+    ArtifactRecord,
+    Edge,
+    NotFoundError,
+    ParameterError,
+    ProofRecord,
+    SnapshotRecord,
+    Verdict,
+    did_you_mean,
+    now,
+)
+from penstock.stores.metadata._codec import RecordTable, to_micros
+from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._runs import Runs
+
+ARTIFACTS = RecordTable(
+    "artifacts",
+    ArtifactRecord,
+    times=("created_at",),
+    structures=("metadata",),
+    flags=("unsafe",),
+)
+SNAPSHOTS = RecordTable("snapshots", SnapshotRecord, times=("at",), structures=("schema",))
+PROOFS = RecordTable(
+    "proofs", ProofRecord, times=("at",), structures=("details",), kinds={"verdict": Verdict}
+)
+ADD_ARTIFACT = f"{ARTIFACTS.insert} ON CONFLICT (digest, content_digest) DO NOTHING"
+ADD_EDGE = "INSERT INTO edges (source, target, role) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_LOG_ARTIFACT = (
+    "INSERT INTO run_artifacts (run_id, name, digest, content_digest, at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (run_id, name) DO UPDATE SET digest = excluded.digest,"
+    " content_digest = excluded.content_digest, at = excluded.at"
+)
+# A node can be reached at several depths; where no depth is asked for, each is expanded once.
+_WALK_ALL = """
+WITH RECURSIVE reached(node) AS (
+    SELECT ?
+    UNION
+    SELECT edges.{far} FROM reached JOIN edges ON edges.{near} = reached.node
+)
+SELECT source, target, role FROM edges WHERE {near} IN (SELECT node FROM reached)
+ORDER BY source, target, role
+"""
+_WALK_TO_DEPTH = """
+WITH RECURSIVE reached(node, depth) AS (
+    SELECT ?, 1
+    UNION
+    SELECT edges.{far}, reached.depth + 1
+    FROM reached JOIN edges ON edges.{near} = reached.node
+    WHERE reached.depth < ?
+)
+SELECT source, target, role FROM edges WHERE {near} IN (SELECT node FROM reached)
+ORDER BY source, target, role
+"""
+_DEEP = 100
+_DIRECTIONS = {
+    "up": {"near": "target", "far": "source"},
+    "down": {"near": "source", "far": "target"},
+}
+
+
+class Artifacts:
+    """The part of MetadataStore about artifacts, lineage, snapshots and proofs."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+
+    def add_artifacts(self, artifacts: Sequence[ArtifactRecord]) -> None:
+        """See MetadataStore."""
+        rows = [ARTIFACTS.row(artifact) for artifact in artifacts]
+        with self._database.write() as transaction:
+            transaction.executemany(ADD_ARTIFACT, rows)
+
+    def get_artifact(self, digest: str) -> ArtifactRecord:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            row = transaction.execute(
+                f"{ARTIFACTS.select} WHERE digest = ? ORDER BY created_at LIMIT 1", (digest,)
+            ).fetchone()
+            row = row or transaction.execute(
+                f"{ARTIFACTS.select} WHERE content_digest = ? ORDER BY created_at DESC LIMIT 1",
+                (digest,),
+            ).fetchone()
+        if row is None:
+            raise NotFoundError(
+                what=f"The store has no artifact {digest}.",
+                why="It was never recorded here, or has been collected.",
+                fix="Name it by its whole digest, sha256:…, or run the step again.",
+                digest=digest,
+            )
+        return ARTIFACTS.read(row)
+
+    def log_artifact(self, run_id: str, name: str, artifact: ArtifactRecord) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            transaction.execute(ADD_ARTIFACT, ARTIFACTS.row(artifact))
+            transaction.execute(
+                _LOG_ARTIFACT,
+                (run_id, name, artifact.digest, artifact.content_digest, to_micros(now())),
+            )
+
+    def list_artifacts(self, run_id: str) -> dict[str, ArtifactRecord]:
+        """See MetadataStore."""
+        columns = ", ".join(f'a."{name}"' for name in ARTIFACTS.fields)
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            rows = transaction.execute(
+                f"SELECT r.name, {columns} FROM run_artifacts r JOIN artifacts a"  # noqa: S608 - our own names
+                " ON a.digest = r.digest AND a.content_digest = r.content_digest"
+                " WHERE r.run_id = ? ORDER BY r.at, r.name",
+                (run_id,),
+            ).fetchall()
+        return {name: ARTIFACTS.read(row) for name, *row in rows}
+
+    def add_edges(self, edges: Iterable[Edge]) -> None:
+        """See MetadataStore."""
+        rows = [(edge.source, edge.target, edge.role) for edge in edges]
+        with self._database.write() as transaction:
+            transaction.executemany(ADD_EDGE, rows)
+
+    def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
+        """See MetadataStore."""
+        if direction not in _DIRECTIONS:
+            raise ParameterError(
+                what=f"{direction!r} is no direction.",
+                fix=f"Use 'up' or 'down'. {did_you_mean(direction, _DIRECTIONS)}",
+            )
+        with self._database.read() as transaction:
+            return _walk(transaction, node, direction, depth)
+
+    def add_snapshot(self, snapshot: SnapshotRecord) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(SNAPSHOTS.insert, SNAPSHOTS.row(snapshot))
+
+    def last_snapshot(self, source: str) -> SnapshotRecord | None:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            row = transaction.execute(
+                f"{SNAPSHOTS.select} WHERE source = ? ORDER BY id DESC LIMIT 1", (source,)
+            ).fetchone()
+        return None if row is None else SNAPSHOTS.read(row)
+
+    def add_proof(self, proof: ProofRecord) -> None:
+        """See MetadataStore."""
+        row = PROOFS.row(proof)
+        with self._database.write(durable=True) as transaction:
+            row[0] = self._runs.full_id(transaction, proof.run_id)
+            transaction.execute(PROOFS.insert, row)
+
+    def list_proofs(self, run_id: str) -> list[ProofRecord]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            rows = transaction.execute(
+                f"{PROOFS.select} WHERE run_id = ? ORDER BY id", (run_id,)
+            ).fetchall()
+        return [PROOFS.read(row) for row in rows]
+
+
+def _walk(transaction: Transaction, node: str, direction: str, depth: int) -> list[Edge]:
+    if depth >= _DEEP:
+        sql, values = _WALK_ALL.format(**_DIRECTIONS[direction]), [node]
+    else:
+        sql, values = _WALK_TO_DEPTH.format(**_DIRECTIONS[direction]), [node, depth]
+    return [Edge(*row) for row in transaction.execute(sql, values).fetchall()]

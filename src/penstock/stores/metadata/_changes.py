@@ -1,0 +1,44 @@
+"""A counter that moves with every change to models and deployments, for servers that poll."""
+
+from penstock.stores.metadata._database import Database, Transaction
+
+_COUNT = (
+    "INSERT INTO counters (name, value) VALUES ('changes', 1)"
+    " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
+)
+_READ = "SELECT value FROM counters WHERE name = 'changes'"
+_SET = (
+    "INSERT INTO settings (name, value) VALUES (?, ?)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+
+
+def count_change(transaction: Transaction) -> None:
+    """Move the counter."""
+    transaction.execute(_COUNT)
+
+
+class Changes:
+    """The part of MetadataStore about the store itself."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def change_counter(self) -> int:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            row = transaction.execute(_READ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def get_setting(self, name: str) -> str | None:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            row = transaction.execute(
+                "SELECT value FROM settings WHERE name = ?", (name,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def set_setting(self, name: str, value: str) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(_SET, (name, value))

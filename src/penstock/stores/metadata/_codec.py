@@ -1,0 +1,112 @@
+"""Records to table rows and back; apart so that every noun's statements are made in one way."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+
+from penstock.stores._json import dump_json, load_json
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_S, _MICROS = 86_400, 1_000_000
+R = TypeVar("R")
+Convert = Callable[[Any], Any]
+
+
+def to_micros(moment: datetime) -> int:
+    """Write an aware time as whole microseconds since 1970.
+
+    >>> to_micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    gone = moment - _EPOCH
+    return (gone.days * _DAY_S + gone.seconds) * _MICROS + gone.microseconds
+
+
+def from_micros(value: int) -> datetime:
+    """Read microseconds since 1970 as an aware time in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
+class RecordTable(Generic[R]):
+    """How a record's fields become a table's columns of the same names.
+
+    Args:
+        name: The table.
+        record: A frozen dataclass.
+        times: Fields that hold times.
+        structures: Fields that hold JSON-like values.
+        kinds: Fields whose text gives back another type, such as an enum; written with str,
+            or with the first of a (write, read) pair.
+        flags: Fields that are True or False.
+        without: Fields that live elsewhere.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        record: type[R],
+        *,
+        times: Collection[str] = (),
+        structures: Collection[str] = (),
+        kinds: Mapping[str, Convert | tuple[Convert, Convert]] | None = None,
+        flags: Collection[str] = (),
+        without: Collection[str] = (),
+    ) -> None:
+        pairs = {
+            name: kind if isinstance(kind, tuple) else (str, kind)
+            for name, kind in (kinds or {}).items()
+        }
+        names = [field.name for field in fields(record) if field.name not in without]  # type: ignore[arg-type] # R is a dataclass
+        self.name, self.record, self.fields = name, record, tuple(names)
+        self.columns = ", ".join(f'"{column}"' for column in names)
+        self.insert = (
+            f"INSERT INTO {name} ({self.columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - our own names
+        )
+        self.select = f"SELECT {self.columns} FROM {name}"  # noqa: S608 - our own names
+        self._get = attrgetter(*names)
+        writers: dict[str, Convert] = (
+            dict.fromkeys(times, to_micros)
+            | dict.fromkeys(structures, dump_json)
+            | {name: write for name, (write, _) in pairs.items()}
+        )
+        readers: dict[str, Convert] = (
+            dict.fromkeys(times, from_micros)
+            | dict.fromkeys(structures, load_json)
+            | dict.fromkeys(flags, bool)
+            | {name: read for name, (_, read) in pairs.items()}
+        )
+        self._writers = [(names.index(key), convert) for key, convert in writers.items()]
+        self._readers = [(names.index(key), convert) for key, convert in readers.items()]
+        self._writer_of = writers
+
+    def upsert(self, key: str, *, keep: Collection[str] = ()) -> str:
+        """Give the statement that inserts, or replaces all but the key and the kept columns."""
+        changes = ", ".join(
+            f'"{name}" = excluded."{name}"'
+            for name in self.fields
+            if name not in keep and name not in key.split(", ")
+        )
+        return f"{self.insert} ON CONFLICT ({key}) DO UPDATE SET {changes}"
+
+    def row(self, record: R) -> list[Any]:
+        """Turn a record into the values of a row."""
+        values = list(self._get(record))
+        for index, convert in self._writers:
+            if values[index] is not None:
+                values[index] = convert(values[index])
+        return values
+
+    def read(self, row: Sequence[Any], **others: Any) -> R:
+        """Turn a row into a record; ``others`` are the fields that live elsewhere."""
+        values = list(row)
+        for index, convert in self._readers:
+            if values[index] is not None:
+                values[index] = convert(values[index])
+        return self.record(**dict(zip(self.fields, values, strict=True)), **others)
+
+    def column(self, field: str, value: Any) -> Any:
+        """Turn one field's value into its column's."""
+        convert = self._writer_of.get(field)
+        return value if convert is None or value is None else convert(value)

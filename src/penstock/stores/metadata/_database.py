@@ -1,0 +1,39 @@
+"""What the statements need of a database; apart so that another database is one more class."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+
+class Rows(Protocol):
+    """The answer of a statement."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+
+
+class Transaction(Protocol):
+    """One open transaction; statements are plain SQL with ``?`` for values."""
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows: ...
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows: ...
+
+
+class Database(Protocol):
+    """Transactions on one database.
+
+    Threads and processes: any number at once. ``write`` waits for the other writers and never
+    fails because of them; leaving it with an exception undoes all.
+    """
+
+    is_missing_parent: Callable[[BaseException], bool]
+    """Says whether an error means that a row points at a row that does not exist."""
+
+    def read(self) -> AbstractContextManager[Transaction]: ...
+    def write(self, *, durable: bool = False) -> AbstractContextManager[Transaction]:
+        """Open a writing transaction; a durable one survives a power cut once it is left."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,155 @@
+"""Deployments with their events, reports of monitoring and alerts."""
+
+from dataclasses import replace
+
+from penstock.core import (
+    AlertRecord,
+    ConflictError,
+    DeploymentEvent,
+    DeploymentRecord,
+    DeploymentState,
+    NotFoundError,
+    ReportRecord,
+    did_you_mean,
+)
+from penstock.stores._json import dump_json, load_json
+from penstock.stores.metadata._changes import count_change
+from penstock.stores.metadata._codec import RecordTable
+from penstock.stores.metadata._database import Database, Transaction
+
+
+def _read_weights(text: str) -> dict[int, float]:
+    return {int(version): share for version, share in load_json(text)}
+
+
+def _weights_text(weights: dict[int, float]) -> str:
+    return dump_json([[version, share] for version, share in weights.items()])
+
+
+DEPLOYMENTS = RecordTable(
+    "deployments",
+    DeploymentRecord,
+    times=("updated_at",),
+    structures=("rollout",),
+    kinds={"state": DeploymentState, "weights": (_weights_text, _read_weights)},
+)
+EVENTS = RecordTable("deployment_events", DeploymentEvent, times=("at",), structures=("facts",))
+REPORTS = RecordTable(
+    "reports", ReportRecord, times=("at",), structures=("summary",), flags=("drifted",)
+)
+ALERTS = RecordTable("alerts", AlertRecord, times=("raised_at", "last_seen_at", "resolved_at"))
+_UPSERT = DEPLOYMENTS.upsert("name")
+_UPSERT_ALERT = ALERTS.upsert("alert_id")
+
+
+class Deployments:
+    """The part of MetadataStore about deployments and their monitoring."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save_deployment(
+        self,
+        deployment: DeploymentRecord,
+        *,
+        expected_generation: int | None,
+        event: DeploymentEvent | None = None,
+    ) -> DeploymentRecord:
+        """See MetadataStore."""
+        with self._database.write(durable=True) as transaction:
+            found = _find(transaction, deployment.name)
+            generation = None if found is None else found.generation
+            if generation != expected_generation:
+                raise _moved(deployment.name, generation, expected_generation)
+            deployment = replace(deployment, generation=(generation or 0) + 1)
+            transaction.execute(_UPSERT, DEPLOYMENTS.row(deployment))
+            if event is not None:
+                transaction.execute(EVENTS.insert, EVENTS.row(event))
+            count_change(transaction)
+        return deployment
+
+    def get_deployment(self, name: str) -> DeploymentRecord:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            found = _find(transaction, name)
+            if found is not None:
+                return found
+            rows = transaction.execute("SELECT name FROM deployments").fetchall()
+        raise NotFoundError(
+            what=f"There is no deployment {name!r}.",
+            fix=did_you_mean(name, [row[0] for row in rows]) or "Make one with: penstock deploy",
+            name=name,
+        )
+
+    def list_deployments(self) -> list[DeploymentRecord]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(f"{DEPLOYMENTS.select} ORDER BY name").fetchall()
+        return [DEPLOYMENTS.read(row) for row in rows]
+
+    def add_deployment_event(self, event: DeploymentEvent) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(EVENTS.insert, EVENTS.row(event))
+
+    def list_deployment_events(self, name: str, *, limit: int = 200) -> list[DeploymentEvent]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                f"{EVENTS.select} WHERE name = ? ORDER BY id DESC LIMIT ?", (name, limit)
+            ).fetchall()
+        return [EVENTS.read(row) for row in reversed(rows)]
+
+    def add_report(self, report: ReportRecord) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(REPORTS.insert, REPORTS.row(report))
+
+    def list_reports(self, deployment: str, *, limit: int = 50) -> list[ReportRecord]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                f"{REPORTS.select} WHERE deployment = ? ORDER BY at DESC, id DESC LIMIT ?",
+                (deployment, limit),
+            ).fetchall()
+        return [REPORTS.read(row) for row in rows]
+
+    def save_alert(self, alert: AlertRecord) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(_UPSERT_ALERT, ALERTS.row(alert))
+
+    def list_alerts(
+        self, deployment: str | None = None, *, open_only: bool = False
+    ) -> list[AlertRecord]:
+        """See MetadataStore."""
+        wanted, values = ["1 = 1"], []
+        if deployment is not None:
+            wanted.append("deployment = ?")
+            values.append(deployment)
+        if open_only:
+            wanted.append("resolved_at IS NULL")
+        sql = f"{ALERTS.select} WHERE {' AND '.join(wanted)} ORDER BY raised_at DESC, alert_id"
+        with self._database.read() as transaction:
+            rows = transaction.execute(sql, values).fetchall()
+        return [ALERTS.read(row) for row in rows]
+
+
+def _find(transaction: Transaction, name: str) -> DeploymentRecord | None:
+    row = transaction.execute(f"{DEPLOYMENTS.select} WHERE name = ?", (name,)).fetchone()
+    return None if row is None else DEPLOYMENTS.read(row)
+
+
+def _moved(name: str, generation: int | None, expected: int | None) -> ConflictError:
+    if expected is None:
+        what = f"Deployment {name!r} exists already, at generation {generation}."
+    elif generation is None:
+        what = f"Deployment {name!r} does not exist, but generation {expected} was expected."
+    else:
+        what = f"Deployment {name!r} is at generation {generation}, not {expected}."
+    return ConflictError(
+        what=what,
+        why="Someone else changed it after you looked.",
+        fix="Look again, and repeat what you did if it is still right.",
+        generation=generation,
+    )

@@ -1,0 +1,180 @@
+"""Bringing the tables to this package's version: nothing to do, made fresh, or migrated."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock import __version__
+from penstock.core import StoreError
+from penstock.stores._locks import file_lock
+from penstock.stores.metadata._sqlite import SQLiteDatabase, explain
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+# The numbers of the migrations in migrations/versions, oldest first (tested against Alembic).
+VERSIONS = ("0001",)
+_PENSTOCK = "penstock_version"
+
+
+def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
+    """Open a SQLite store with tables of this version.
+
+    Args:
+        path: The database file.
+        create: Make it if it does not exist.
+
+    Raises:
+        StoreError: If it does not exist, cannot be written, is another program's or is newer.
+    """
+    if not path.exists():
+        if not create:
+            raise StoreError(
+                what=f"There is no store at {path}.",
+                fix="Run a pipeline first, or set PENSTOCK_STORE to the store you mean.",
+                path=path,
+            )
+        _make_folder(path)
+    elif not path.is_file():
+        raise StoreError(
+            what=f"The store {path} is not a file.",
+            fix="Name a file, for example sqlite:///.penstock/penstock.db.",
+            path=path,
+        )
+    database = SQLiteDatabase(path)
+    try:
+        if _version(database) != VERSIONS[-1]:
+            _bring_up(database)
+    except (sqlite3.Error, OSError) as error:
+        raise explain(path, error) from error
+    return database
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(path, error) from error
+
+
+def _version(database: SQLiteDatabase) -> str | None:
+    with closing(database.connect()) as connection:
+        try:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return None
+            raise
+    return None if row is None else str(row[0])
+
+
+def _bring_up(database: SQLiteDatabase) -> None:
+    with file_lock(database.path.with_name(database.path.name + ".lock")):
+        version = _version(database)  # another process may have been faster
+        if version == VERSIONS[-1]:
+            return
+        if version is None:
+            _create(database)
+        elif version in VERSIONS:
+            migrate_sqlite(database.path)
+        else:
+            raise _newer(database, version)
+        _remember_version(database)
+
+
+def _create(database: SQLiteDatabase) -> None:
+    with closing(database.connect()) as connection:
+        if connection.execute("SELECT name FROM sqlite_master LIMIT 1").fetchone():
+            raise StoreError(
+                what=f"{database.path} is a SQLite database of another program.",
+                why="penstock keeps its tables in a file of its own.",
+                fix="Set PENSTOCK_STORE to another file.",
+                path=database.path,
+            )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("BEGIN IMMEDIATE")
+        for statement in fresh_statements():
+            connection.execute(statement)
+        connection.execute("COMMIT")
+
+
+def fresh_statements() -> list[str]:
+    """Give the SQL that makes a fresh SQLite store of the newest version."""
+    from sqlalchemy.dialects import sqlite
+    from sqlalchemy.schema import CreateIndex, CreateTable
+
+    from penstock.stores.metadata._schema import metadata
+
+    dialect = sqlite.dialect()
+    statements = []
+    for table in metadata.sorted_tables:
+        statements.append(str(CreateTable(table).compile(dialect=dialect)))
+        statements += [
+            str(CreateIndex(index).compile(dialect=dialect))
+            for index in sorted(table.indexes, key=lambda index: str(index.name))
+        ]
+    return [
+        *statements,
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
+        f"INSERT INTO alembic_version VALUES ('{VERSIONS[-1]}')",  # noqa: S608 - our own number
+    ]
+
+
+def migrate_sqlite(path: Path, *, to: str = "head") -> None:
+    """Run the migrations that a store lacks, in one transaction."""
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool
+
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+
+    @event.listens_for(engine, "connect")
+    def _by_hand(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None  # sqlite3 would commit before each CREATE TABLE
+
+    @event.listens_for(engine, "begin")
+    def _at_once(connection: "Connection") -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    with engine.begin() as connection:
+        migrate(connection, to=to)
+    engine.dispose()
+
+
+def migrate(connection: "Connection", *, to: str = "head") -> None:
+    """Run the migrations on an open connection of any database."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option(
+        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
+    )
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
+def _remember_version(database: SQLiteDatabase) -> None:
+    with database.write() as transaction:
+        transaction.execute(
+            "INSERT INTO settings (name, value) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            (_PENSTOCK, __version__),
+        )
+
+
+def _newer(database: SQLiteDatabase, version: str) -> StoreError:
+    with database.read() as transaction:
+        row = transaction.execute(
+            "SELECT value FROM settings WHERE name = ?", (_PENSTOCK,)
+        ).fetchone()
+    needed = row[0] if row else "a newer version"
+    return StoreError(
+        what=f"The store {database.path} has tables of version {version}, made by penstock"
+        f" {needed}; this is penstock {__version__}, which knows {VERSIONS[-1]}.",
+        why="Writing to it could damage it.",
+        fix=f'Run: pip install "penstock>={needed}"',
+        path=database.path,
+        needed=needed,
+    )

@@ -1,0 +1,114 @@
+"""Predictions and the truth that comes later."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from penstock.core import NotFoundError, PredictionRecord
+from penstock.stores._json import dump_json, load_json
+from penstock.stores.metadata._codec import RecordTable, to_micros
+from penstock.stores.metadata._database import Database
+
+
+def _read_warnings(text: str) -> tuple[str, ...]:
+    return tuple(load_json(text))
+
+
+def _warnings_text(warnings: Sequence[str]) -> str:
+    return dump_json(list(warnings)) if warnings else "[]"
+
+
+PREDICTIONS = RecordTable(
+    "predictions",
+    PredictionRecord,
+    times=("at", "truth_at"),
+    structures=("inputs", "prediction", "truth"),
+    kinds={"warnings": (_warnings_text, _read_warnings)},
+)
+_ADD = f"{PREDICTIONS.insert} ON CONFLICT (prediction_id) DO NOTHING"
+_COUNT = (
+    "SELECT version, COUNT(*), SUM(CASE WHEN error IS NULL THEN 0 ELSE 1 END),"
+    " SUM(CASE WHEN truth_at IS NULL THEN 0 ELSE 1 END)"
+    " FROM predictions WHERE deployment = ? AND at >= ? GROUP BY version ORDER BY version"
+)
+_BEFORE_ALL = -(2**62)
+
+
+class Predictions:
+    """The part of MetadataStore about predictions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add_predictions(self, predictions: Sequence[PredictionRecord]) -> None:
+        """See MetadataStore."""
+        rows = [PREDICTIONS.row(prediction) for prediction in predictions]
+        with self._database.write() as transaction:
+            transaction.executemany(_ADD, rows)
+
+    def get_prediction(self, prediction_id: str) -> PredictionRecord:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            row = transaction.execute(
+                f"{PREDICTIONS.select} WHERE prediction_id = ?", (prediction_id,)
+            ).fetchone()
+        if row is None:
+            raise NotFoundError(
+                what=f"There is no prediction {prediction_id!r}.",
+                fix="Use the prediction_id that the model server answered with; it is written"
+                " within a second.",
+                prediction_id=prediction_id,
+            )
+        return PREDICTIONS.read(row)
+
+    def add_truth(self, truth: Mapping[str, Any], at: datetime) -> list[str]:
+        """See MetadataStore."""
+        moment = to_micros(at)
+        with self._database.write() as transaction:
+            return [
+                prediction_id
+                for prediction_id, value in truth.items()
+                if not transaction.execute(
+                    "UPDATE predictions SET truth = ?, truth_at = ? WHERE prediction_id = ?",
+                    (dump_json(value), moment, prediction_id),
+                ).rowcount
+            ]
+
+    def list_predictions(
+        self,
+        deployment: str,
+        *,
+        version: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        with_truth: bool = False,
+        limit: int | None = None,
+    ) -> list[PredictionRecord]:
+        """See MetadataStore."""
+        wanted, values = ["deployment = ?"], [deployment]
+        for condition, value in (
+            ("version = ?", version),
+            ("at >= ?", None if since is None else to_micros(since)),
+            ("at < ?", None if until is None else to_micros(until)),
+        ):
+            if value is not None:
+                wanted.append(condition)
+                values.append(value)  # type: ignore[arg-type] # text and numbers
+        if with_truth:
+            wanted.append("truth_at IS NOT NULL")
+        sql = f"{PREDICTIONS.select} WHERE {' AND '.join(wanted)} ORDER BY at DESC, id DESC LIMIT ?"
+        with self._database.read() as transaction:
+            rows = transaction.execute(sql, (*values, 2**62 if limit is None else limit)).fetchall()
+        return [PREDICTIONS.read(row) for row in reversed(rows)]
+
+    def count_predictions(
+        self, deployment: str, *, since: datetime | None = None
+    ) -> dict[int, dict[str, int]]:
+        """See MetadataStore."""
+        start = _BEFORE_ALL if since is None else to_micros(since)
+        with self._database.read() as transaction:
+            rows = transaction.execute(_COUNT, (deployment, start)).fetchall()
+        return {
+            version: {"requests": requests, "errors": errors, "truth": truth}
+            for version, requests, errors, truth in rows
+        }

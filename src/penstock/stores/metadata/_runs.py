@@ -1,0 +1,412 @@
+"""Runs with their parameters, tags and metrics."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from penstock.core import (
+    RUN_MOVES,
+    ConflictError,
+    MetricPoint,
+    MetricSummary,
+    NotFoundError,
+    ParameterError,
+    RunRecord,
+    RunState,
+    StepState,
+    did_you_mean,
+    now,
+)
+from penstock.stores._json import dump_json, load_json
+from penstock.stores._processes import host_name, is_alive
+from penstock.stores.metadata._codec import RecordTable, from_micros, to_micros
+from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._query import compile_filter, compile_order
+
+RUNS = RecordTable(
+    "runs",
+    RunRecord,
+    times=("created_at", "started_at", "ended_at", "heartbeat_at"),
+    structures=("graph",),
+    kinds={"state": RunState, "seed": int},
+    without=("params", "tags", "metrics"),
+)
+_SILENCE = timedelta(seconds=60)
+_ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
+_FIXED = frozenset({"run_id", "params", "tags", "metrics"})
+_INSERT_PARAM = 'INSERT INTO run_params (run_id, "key", value, text, number) VALUES (?, ?, ?, ?, ?)'
+_UPSERT_TAG = (
+    'INSERT INTO run_tags (run_id, "key", value) VALUES (?, ?, ?) '
+    'ON CONFLICT (run_id, "key") DO UPDATE SET value = excluded.value'
+)
+_INSERT_POINT = (
+    'INSERT INTO metric_points (run_id, "key", value, step, time) VALUES (?, ?, ?, ?, ?)'
+)
+_SUMMARY = '"first", "last", "min", "max", "count", last_step'
+# NaN is stored as NULL; a minimum or maximum ignores it.
+_UPSERT_SUMMARY = f"""
+INSERT INTO metric_summaries (run_id, "key", {_SUMMARY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, "key") DO UPDATE SET
+ "last" = CASE WHEN excluded.last_step >= metric_summaries.last_step
+          THEN excluded."last" ELSE metric_summaries."last" END,
+ last_step = CASE WHEN excluded.last_step >= metric_summaries.last_step
+          THEN excluded.last_step ELSE metric_summaries.last_step END,
+ "min" = CASE WHEN metric_summaries."min" IS NULL OR excluded."min" < metric_summaries."min"
+          THEN excluded."min" ELSE metric_summaries."min" END,
+ "max" = CASE WHEN metric_summaries."max" IS NULL OR excluded."max" > metric_summaries."max"
+          THEN excluded."max" ELSE metric_summaries."max" END,
+ "count" = metric_summaries."count" + excluded."count"
+"""  # noqa: S608 - our own names
+
+
+class Runs:
+    """The part of MetadataStore about runs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: set[str] = set()
+
+    def create_run(self, run: RunRecord) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(RUNS.insert, RUNS.row(run))
+            transaction.executemany(
+                _INSERT_PARAM,
+                [_param_row(run.run_id, key, value) for key, value in run.params.items()],
+            )
+            transaction.executemany(
+                _UPSERT_TAG, [(run.run_id, key, value) for key, value in run.tags.items()]
+            )
+            for key, summary in run.metrics.items():
+                transaction.execute(_UPSERT_SUMMARY, (run.run_id, key, *_summary_row(summary)))
+
+    def get_run(self, run_id: str) -> RunRecord:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            return self._load(transaction, self.full_id(transaction, run_id))
+
+    def update_run(self, run_id: str, **changes: Any) -> RunRecord:
+        """See MetadataStore."""
+        _check_fields(changes)
+        with self._database.write() as transaction:
+            run_id = self.full_id(transaction, run_id)
+            if "state" in changes:
+                _check_move(self._load(transaction, run_id), RunState(changes["state"]))
+            if changes:
+                sets = ", ".join(f'"{name}" = ?' for name in changes)
+                values = [RUNS.column(name, value) for name, value in changes.items()]
+                transaction.execute(
+                    f"UPDATE runs SET {sets} WHERE run_id = ?",  # noqa: S608 - checked names
+                    (*values, run_id),
+                )
+            return self._load(transaction, run_id)
+
+    def beat(self, run_id: str, at: datetime) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(
+                "UPDATE runs SET heartbeat_at = ? WHERE run_id = ?", (to_micros(at), run_id)
+            )
+
+    def kill_dead_runs(self) -> list[str]:
+        """See MetadataStore."""
+        alive_since, here = to_micros(now() - _SILENCE), host_name()
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT run_id, host, pid, pid_started, COALESCE(heartbeat_at, started_at, created_at)"
+                " FROM runs WHERE state = 'running'"
+            ).fetchall()
+        dead = [
+            run_id
+            for run_id, host, pid, pid_started, seen in rows
+            if (not is_alive(pid, pid_started) if host == here else seen < alive_since)
+        ]
+        return [run_id for run_id in dead if self._kill(run_id)]
+
+    def search_runs(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "created_at desc",
+        limit: int = 100,
+        offset: int = 0,
+        experiment: str | None = None,
+    ) -> list[RunRecord]:
+        """See MetadataStore."""
+        where, values = _where(filter, experiment)
+        order, order_values = compile_order(order_by)
+        sql = (
+            f"SELECT {_prefixed()} FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - compiled
+        )
+        with self._database.read() as transaction:
+            rows = transaction.execute(sql, (*values, *order_values, limit, offset)).fetchall()
+            return self._complete(transaction, rows)
+
+    def count_runs(self, filter: str = "", *, experiment: str | None = None) -> int:  # noqa: A002
+        """See MetadataStore."""
+        where, values = _where(filter, experiment)
+        with self._database.read() as transaction:
+            row = transaction.execute(f"SELECT COUNT(*) FROM runs WHERE {where}", values).fetchone()  # noqa: S608 - compiled
+        return int(row[0])
+
+    def list_experiments(self) -> list[str]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute("SELECT DISTINCT experiment FROM runs ORDER BY 1").fetchall()
+        return [row[0] for row in rows]
+
+    def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            run_id = self.full_id(transaction, run_id)
+            rows = [_param_row(run_id, key, value) for key, value in params.items()]
+            transaction.executemany(
+                _INSERT_PARAM + ' ON CONFLICT (run_id, "key") DO NOTHING', rows
+            )
+            stored = dict(
+                transaction.execute(
+                    'SELECT "key", value FROM run_params WHERE run_id = ?', (run_id,)
+                ).fetchall()
+            )
+            for _, key, value, *_ in rows:
+                if stored[key] != value:
+                    raise _changed_param(key, load_json(stored[key]), load_json(value))
+
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            run_id = self.full_id(transaction, run_id)
+            transaction.executemany(
+                _UPSERT_TAG, [(run_id, key, value) for key, value in tags.items()]
+            )
+
+    def log_metrics(self, run_id: str, points: Sequence[MetricPoint]) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            run_id = self.full_id(transaction, run_id)
+            transaction.executemany(
+                _INSERT_POINT,
+                [
+                    (run_id, point.key, point.value, point.step, to_micros(point.time))
+                    for point in points
+                ],
+            )
+            transaction.executemany(
+                _UPSERT_SUMMARY,
+                [(run_id, key, *_summary_row(value)) for key, value in _summaries(points).items()],
+            )
+
+    def metric_history(self, run_id: str, key: str) -> list[MetricPoint]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            run_id = self.full_id(transaction, run_id)
+            rows = transaction.execute(
+                "SELECT value, step, time FROM metric_points"
+                ' WHERE run_id = ? AND "key" = ? ORDER BY step, id',
+                (run_id, key),
+            ).fetchall()
+        return [
+            MetricPoint(key, _number(value), step, from_micros(time)) for value, step, time in rows
+        ]
+
+    def full_id(self, transaction: Transaction, run_id: str) -> str:
+        """Find the run that an id, a unique prefix or ``last`` means.
+
+        Raises:
+            NotFoundError: If none or several are meant.
+        """
+        if run_id in self._known:
+            return run_id
+        found = _find(transaction, run_id)
+        self._known.add(found)
+        return found
+
+    def _kill(self, run_id: str) -> bool:
+        ended = to_micros(now())
+        with self._database.write() as transaction:
+            # Asked again inside the transaction: the run may have ended, or another process did it.
+            done = transaction.execute(
+                "UPDATE runs SET state = 'killed', ended_at = COALESCE(heartbeat_at, ?),"
+                " error = COALESCE(error, 'The process ended without finishing the run.')"
+                " WHERE run_id = ? AND state = 'running'",
+                (ended, run_id),
+            ).rowcount
+            if done:
+                transaction.execute(
+                    "UPDATE step_runs SET state = ?, ended_at = ?"
+                    " WHERE run_id = ? AND state IN ('running', 'queued')",
+                    (StepState.KILLED, ended, run_id),
+                )
+        return done > 0
+
+    def _load(self, transaction: Transaction, run_id: str) -> RunRecord:
+        rows = transaction.execute(f"{RUNS.select} WHERE run_id = ?", (run_id,)).fetchall()
+        if not rows:
+            self._known.discard(run_id)
+            raise _no_run(transaction, run_id)
+        return self._complete(transaction, rows)[0]
+
+    @staticmethod
+    def _complete(transaction: Transaction, rows: Sequence[Any]) -> list[RunRecord]:
+        ids = [row[0] for row in rows]
+        params: dict[str, dict[str, Any]] = {run_id: {} for run_id in ids}
+        tags: dict[str, dict[str, str]] = {run_id: {} for run_id in ids}
+        metrics: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in ids}
+        for part in (ids[start : start + 500] for start in range(0, len(ids), 500)):
+            these = f"WHERE run_id IN ({', '.join('?' * len(part))})"
+            for run_id, key, value in transaction.execute(
+                f'SELECT run_id, "key", value FROM run_params {these}', part  # noqa: S608 - placeholders
+            ).fetchall():
+                params[run_id][key] = load_json(value)
+            for run_id, key, value in transaction.execute(
+                f'SELECT run_id, "key", value FROM run_tags {these}', part  # noqa: S608 - placeholders
+            ).fetchall():
+                tags[run_id][key] = value
+            for run_id, key, *values in transaction.execute(
+                f'SELECT run_id, "key", {_SUMMARY} FROM metric_summaries {these}', part  # noqa: S608 - placeholders
+            ).fetchall():
+                metrics[run_id][key] = _summary(values)
+        return [
+            RUNS.read(row, params=params[row[0]], tags=tags[row[0]], metrics=metrics[row[0]])
+            for row in rows
+        ]
+
+
+def _prefixed() -> str:
+    return ", ".join(f'runs."{name}"' for name in RUNS.fields)
+
+
+def _where(text: str, experiment: str | None) -> tuple[str, list[Any]]:
+    where, values = compile_filter(text)
+    if experiment is None:
+        return where, values
+    return f"({where}) AND runs.experiment = ?", [*values, experiment]
+
+
+def _find(transaction: Transaction, run_id: str) -> str:
+    if run_id == "last":
+        rows = transaction.execute("SELECT run_id FROM runs ORDER BY id DESC LIMIT 1").fetchall()
+    else:
+        exact = transaction.execute("SELECT run_id FROM runs WHERE run_id = ?", (run_id,)).fetchall()
+        # Ids sort as text, so a prefix is a range of the unique index.
+        rows = exact or (
+            transaction.execute(
+                "SELECT run_id FROM runs WHERE run_id >= ? AND run_id < ? LIMIT 2",
+                (run_id, run_id + "\U0010ffff"),
+            ).fetchall()
+            if run_id
+            else []
+        )
+    if len(rows) == 1:
+        return str(rows[0][0])
+    if rows:
+        raise NotFoundError(
+            what=f"Several runs begin with {run_id!r}.",
+            fix="Give more characters of the id.",
+            run_id=run_id,
+        )
+    raise _no_run(transaction, run_id)
+
+
+def _no_run(transaction: Transaction, run_id: str) -> NotFoundError:
+    rows = transaction.execute("SELECT run_id FROM runs ORDER BY id DESC LIMIT 200").fetchall()
+    if not rows:
+        return NotFoundError(
+            what=f"There is no run {run_id!r}: the store has no runs yet.",
+            fix="Start one with: penstock run FILE",
+            run_id=run_id,
+        )
+    return NotFoundError(
+        what=f"There is no run {run_id!r}.",
+        fix=f"{did_you_mean(run_id, [row[0] for row in rows])} List them with: penstock runs",
+        run_id=run_id,
+    )
+
+
+def _check_fields(changes: Mapping[str, Any]) -> None:
+    for name in changes:
+        if name in _FIXED or name not in RUNS.fields:
+            raise ParameterError(
+                what=f"A run's {name!r} cannot be changed.",
+                fix=did_you_mean(name, set(RUNS.fields) - _FIXED),
+                name=name,
+            )
+
+
+def _check_move(run: RunRecord, state: RunState) -> None:
+    if state != run.state and state not in RUN_MOVES[run.state]:
+        raise ConflictError(
+            what=f"Run {run.run_id} is {run.state} and cannot become {state}.",
+            why="Someone else ended it." if run.state in _ENDED else "",
+            fix=f"Look at it with: penstock show {run.run_id}",
+            state=run.state,
+        )
+
+
+def _changed_param(key: str, old: Any, new: Any) -> ConflictError:
+    return ConflictError(
+        what=f"Parameter {key!r} of this run is already {old!r} and cannot become {new!r}.",
+        why="A parameter says what the run was made with; what changes over time is a metric.",
+        fix="Use another name, log_metric, or a new run.",
+        key=key,
+    )
+
+
+def _param_row(run_id: str, key: str, value: Any) -> tuple[Any, ...]:
+    text = value if isinstance(value, str) else _as_text(value)
+    return run_id, key, dump_json(value), text, _as_number(text)
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value.value if isinstance(getattr(value, "value", None), str) else str(value)
+
+
+def _as_number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _summaries(points: Sequence[MetricPoint]) -> dict[str, MetricSummary]:
+    by_key: dict[str, list[MetricPoint]] = {}
+    for point in points:
+        by_key.setdefault(point.key, []).append(point)
+    return {key: _summarise(group) for key, group in by_key.items()}
+
+
+def _summarise(points: Sequence[MetricPoint]) -> MetricSummary:
+    last = points[0]
+    for point in points:
+        if point.step >= last.step:
+            last = point
+    finite = [point.value for point in points if not math.isnan(point.value)] or [math.nan]
+    return MetricSummary(
+        points[0].value, last.value, min(finite), max(finite), len(points), last.step
+    )
+
+
+def _summary_row(summary: MetricSummary) -> tuple[Any, ...]:
+    return (
+        summary.first,
+        summary.last,
+        summary.min,
+        summary.max,
+        summary.count,
+        summary.last_step,
+    )
+
+
+def _summary(row: Sequence[Any]) -> MetricSummary:
+    first, last, low, high, count, last_step = row
+    return MetricSummary(
+        _number(first), _number(last), _number(low), _number(high), count, last_step
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

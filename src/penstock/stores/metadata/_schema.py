@@ -1,0 +1,352 @@
+"""The tables, neutral to the database; apart because only creation and migrations need SQLAlchemy.
+
+Times are whole microseconds since 1970 (exact, sortable, the same in every database); structures
+are JSON text (see penstock.stores._json); NaN is NULL. Importing SQLAlchemy takes 0.2 s, so the
+statements of daily work are plain SQL that both SQLite and PostgreSQL understand.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+_AutoId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys by itself
+
+
+def _id() -> Column[int]:
+    return Column("id", _AutoId, primary_key=True, autoincrement=True)
+
+
+def _text(name: str, *, null: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=null)
+
+
+def _integer(name: str, *, null: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=null)
+
+
+def _number(name: str, *, null: bool = False) -> Column[float]:
+    return Column(name, Float(53), nullable=null)
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False)
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+def _run(*, key: bool = False, null: bool = False) -> Column[str]:
+    target = ForeignKey("runs.run_id", ondelete="CASCADE")
+    return Column("run_id", Text, target, primary_key=key, nullable=null and not key)
+
+
+Table(
+    "runs",
+    metadata,
+    _id(),
+    Column("run_id", Text, nullable=False, unique=True),
+    _text("name"),
+    _text("experiment"),
+    _text("pipeline", null=True),
+    _text("entry", null=True),
+    _text("state"),
+    _text("seed"),
+    _integer("created_at"),
+    _integer("attempt"),
+    _text("parent_run_id", null=True),
+    _integer("started_at", null=True),
+    _integer("ended_at", null=True),
+    _integer("heartbeat_at", null=True),
+    _text("host"),
+    _integer("pid"),
+    _number("pid_started"),
+    _text("user"),
+    _text("error", null=True),
+    _text("provenance", null=True),
+    _text("graph", null=True),
+    _text("note"),
+    Index("runs_by_time", "created_at"),
+    Index("runs_by_experiment", "experiment", "created_at"),
+    Index(
+        "runs_alive",
+        "state",
+        sqlite_where=text("state IN ('queued', 'running')"),
+        postgresql_where=text("state IN ('queued', 'running')"),
+    ),
+)
+Table(
+    "run_params",
+    metadata,
+    _run(key=True),
+    _key("key"),
+    _text("value"),  # JSON with types
+    _text("text"),  # as people write it, for search
+    _number("number", null=True),  # for search by size
+    sqlite_with_rowid=False,
+)
+Table(
+    "run_tags", metadata, _run(key=True), _key("key"), _text("value"), sqlite_with_rowid=False
+)
+Table(
+    "metric_summaries",
+    metadata,
+    _run(key=True),
+    _key("key"),
+    _number("first", null=True),
+    _number("last", null=True),
+    _number("min", null=True),
+    _number("max", null=True),
+    _integer("count"),
+    _number("last_step"),
+    Index("metric_summaries_by_value", "key", "last"),
+    sqlite_with_rowid=False,
+)
+Table(
+    "metric_points",
+    metadata,
+    _id(),
+    _text("run_id"),
+    _text("key"),
+    _number("value", null=True),
+    _number("step"),
+    _integer("time"),
+    Index("metric_points_by_run", "run_id", "key", "step"),
+)
+Table(
+    "step_runs",
+    metadata,
+    _id(),
+    Column("step_run_id", Text, nullable=False, unique=True),
+    _run(),
+    _text("step"),
+    _integer("position"),
+    _text("state"),
+    _text("key", null=True),
+    _text("seed"),
+    _integer("attempt"),
+    _integer("started_at", null=True),
+    _integer("ended_at", null=True),
+    _text("inputs"),
+    _text("outputs"),
+    _text("addresses"),
+    _text("error", null=True),
+    _text("traceback", null=True),
+    _text("cached_from", null=True),
+    _text("facts"),
+    Index("step_runs_by_run", "run_id", "position"),
+    Index(
+        "step_runs_by_key",
+        "key",
+        sqlite_where=text("state = 'finished' AND key IS NOT NULL"),
+        postgresql_where=text("state = 'finished' AND key IS NOT NULL"),
+    ),
+)
+Table(
+    "step_logs",
+    metadata,
+    _id(),
+    _text("step_run_id"),
+    _integer("time"),
+    _text("stream"),
+    _text("text"),
+    Index("step_logs_by_step", "step_run_id"),
+)
+Table(
+    "artifacts",
+    metadata,
+    # The same bytes can be two values: b'1' and the number 1. The content digest tells them apart.
+    _key("digest"),
+    _key("content_digest"),
+    _text("format"),
+    _text("type_name"),
+    _integer("size_bytes"),
+    _integer("created_at"),
+    _flag("unsafe"),
+    Column("inline", LargeBinary, nullable=True),
+    _text("metadata"),
+    Index("artifacts_by_content", "content_digest"),
+)
+Table(
+    "run_artifacts",
+    metadata,
+    _run(key=True),
+    _key("name"),
+    _text("digest"),
+    _text("content_digest"),
+    _integer("at"),
+    sqlite_with_rowid=False,
+)
+Table(
+    "edges",
+    metadata,
+    _key("source"),
+    _key("target"),
+    _key("role"),
+    Index("edges_by_target", "target", "source", "role"),
+    sqlite_with_rowid=False,
+)
+Table(
+    "snapshots",
+    metadata,
+    _id(),
+    _text("source"),
+    _text("run_id", null=True),
+    _integer("at"),
+    _text("schema"),
+    _text("ordered_digest"),
+    _text("order_free_digest"),
+    _integer("rows"),
+    Index("snapshots_by_source", "source", "id"),
+)
+Table(
+    "proofs",
+    metadata,
+    _id(),
+    _run(),
+    _text("kind"),
+    _text("verdict"),
+    _integer("at"),
+    _text("details"),
+    Index("proofs_by_run", "run_id"),
+)
+Table(
+    "model_versions",
+    metadata,
+    _key("model"),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    _text("stage"),
+    _text("run_id", null=True),
+    _text("trained_by"),
+    _text("artifact"),
+    _text("content_digest"),
+    _integer("created_at"),
+    _text("report", null=True),
+    _text("profile", null=True),
+    _text("signature"),
+    _text("metrics"),
+    _text("gates"),
+    _text("card", null=True),
+    _integer("revision"),
+    _text("note"),
+    Index(
+        "one_production_version",
+        "model",
+        unique=True,
+        sqlite_where=text("stage = 'production'"),
+        postgresql_where=text("stage = 'production'"),
+    ),
+)
+Table(
+    "stage_events",
+    metadata,
+    _id(),
+    _text("model"),
+    _integer("version"),
+    _text("from_stage"),
+    _text("to_stage"),
+    _text("actor"),
+    _text("reason"),
+    _integer("at"),
+    _text("hash"),
+    Index("stage_events_by_model", "model", "id"),
+)
+Table(
+    "approvals",
+    metadata,
+    _id(),
+    _text("model"),
+    _integer("version"),
+    _text("approver"),
+    _flag("approved"),
+    _text("reason"),
+    _integer("at"),
+    Index("approvals_by_version", "model", "version"),
+)
+Table(
+    "deployments",
+    metadata,
+    _key("name"),
+    _text("model"),
+    _text("state"),
+    _text("weights"),
+    _integer("control"),
+    _integer("updated_at"),
+    _integer("generation"),
+    _text("rollout", null=True),
+)
+Table(
+    "deployment_events",
+    metadata,
+    _id(),
+    _text("name"),
+    _text("kind"),
+    _text("message"),
+    _integer("at"),
+    _text("facts"),
+    Index("deployment_events_by_name", "name", "id"),
+)
+Table(
+    "predictions",
+    metadata,
+    _id(),
+    Column("prediction_id", Text, nullable=False, unique=True),
+    _text("deployment"),
+    _text("model"),
+    _integer("version"),
+    _integer("at"),
+    _text("inputs"),
+    _text("prediction"),
+    _text("unit", null=True),
+    _number("score", null=True),
+    _number("latency_s"),
+    _text("warnings"),
+    _text("truth", null=True),
+    _integer("truth_at", null=True),
+    _text("error", null=True),
+    Index("predictions_by_time", "deployment", "at"),
+)
+Table(
+    "reports",
+    metadata,
+    _id(),
+    Column("report_id", Text, nullable=False, unique=True),
+    _text("deployment"),
+    _text("model"),
+    _integer("version"),
+    _integer("at"),
+    _flag("drifted"),
+    _text("artifact"),
+    _text("summary"),
+    Index("reports_by_deployment", "deployment", "at"),
+)
+Table(
+    "alerts",
+    metadata,
+    _key("alert_id"),
+    _text("deployment"),
+    _text("model"),
+    _text("kind"),
+    _text("subject"),
+    _text("message"),
+    _integer("raised_at"),
+    _integer("last_seen_at"),
+    _integer("count"),
+    _integer("resolved_at", null=True),
+    _text("report", null=True),
+    Index("alerts_by_deployment", "deployment", "raised_at"),
+)
+Table("settings", metadata, _key("name"), _text("value"))
+Table("counters", metadata, _key("name"), _integer("value"))

@@ -1,0 +1,86 @@
+"""The MetadataStore on SQL: one object with the methods of every noun's part."""
+
+from penstock.stores.metadata._artifacts import Artifacts
+from penstock.stores.metadata._changes import Changes
+from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._deployments import Deployments
+from penstock.stores.metadata._predictions import Predictions
+from penstock.stores.metadata._registry import Registry
+from penstock.stores.metadata._runs import Runs
+from penstock.stores.metadata._steps import Steps
+
+
+class SQLMetadataStore:
+    """Implements MetadataStore by handing each call to the part that knows the noun.
+
+    Args:
+        database: Where the tables are; they exist and are current.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        runs = Runs(database)
+        self.create_run = runs.create_run
+        self.get_run = runs.get_run
+        self.update_run = runs.update_run
+        self.beat = runs.beat
+        self.kill_dead_runs = runs.kill_dead_runs
+        self.search_runs = runs.search_runs
+        self.count_runs = runs.count_runs
+        self.list_experiments = runs.list_experiments
+        self.log_params = runs.log_params
+        self.set_tags = runs.set_tags
+        self.log_metrics = runs.log_metrics
+        self.metric_history = runs.metric_history
+        steps = Steps(database, runs)
+        self.start_step = steps.start_step
+        self.finish_step = steps.finish_step
+        self.list_steps = steps.list_steps
+        self.find_cached_step = steps.find_cached_step
+        self.list_logs = steps.list_logs
+        artifacts = Artifacts(database, runs)
+        self.add_artifacts = artifacts.add_artifacts
+        self.get_artifact = artifacts.get_artifact
+        self.log_artifact = artifacts.log_artifact
+        self.list_artifacts = artifacts.list_artifacts
+        self.add_edges = artifacts.add_edges
+        self.list_edges = artifacts.list_edges
+        self.add_snapshot = artifacts.add_snapshot
+        self.last_snapshot = artifacts.last_snapshot
+        self.add_proof = artifacts.add_proof
+        self.list_proofs = artifacts.list_proofs
+        registry = Registry(database)
+        self.create_model_version = registry.create_model_version
+        self.get_model_version = registry.get_model_version
+        self.list_models = registry.list_models
+        self.list_model_versions = registry.list_model_versions
+        self.update_model_version = registry.update_model_version
+        self.move_stages = registry.move_stages
+        self.list_stage_events = registry.list_stage_events
+        self.version_at = registry.version_at
+        self.add_approval = registry.add_approval
+        self.list_approvals = registry.list_approvals
+        deployments = Deployments(database)
+        self.save_deployment = deployments.save_deployment
+        self.get_deployment = deployments.get_deployment
+        self.list_deployments = deployments.list_deployments
+        self.add_deployment_event = deployments.add_deployment_event
+        self.list_deployment_events = deployments.list_deployment_events
+        self.add_report = deployments.add_report
+        self.list_reports = deployments.list_reports
+        self.save_alert = deployments.save_alert
+        self.list_alerts = deployments.list_alerts
+        predictions = Predictions(database)
+        self.add_predictions = predictions.add_predictions
+        self.get_prediction = predictions.get_prediction
+        self.add_truth = predictions.add_truth
+        self.list_predictions = predictions.list_predictions
+        self.count_predictions = predictions.count_predictions
+        changes = Changes(database)
+        self.change_counter = changes.change_counter
+        self.get_setting = changes.get_setting
+        self.set_setting = changes.set_setting
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

@@ -1,0 +1,117 @@
+"""Step runs with their outputs, edges and log; the engine's hot path, one commit per step."""
+
+from collections.abc import Iterable, Sequence
+
+from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
+from penstock.stores.metadata._artifacts import ADD_ARTIFACT, ADD_EDGE, ARTIFACTS
+from penstock.stores.metadata._codec import RecordTable, from_micros, to_micros
+from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._runs import Runs
+
+STEP_RUNS = RecordTable(
+    "step_runs",
+    StepRunRecord,
+    times=("started_at", "ended_at"),
+    structures=("inputs", "outputs", "addresses", "facts"),
+    kinds={"state": StepState, "seed": int},
+)
+_UPSERT = STEP_RUNS.upsert("step_run_id", keep=("run_id",))
+_ADD_LOG = "INSERT INTO step_logs (step_run_id, time, stream, text) VALUES (?, ?, ?, ?)"
+_BY_KEY = (
+    STEP_RUNS.select + ' WHERE "key" = ? AND "key" IS NOT NULL AND state = \'finished\''
+    " ORDER BY id DESC LIMIT 5"
+)
+_LATEST = (
+    STEP_RUNS.select + " WHERE id IN"
+    " (SELECT MAX(id) FROM step_runs WHERE run_id = ? GROUP BY step) ORDER BY position, id"
+)
+_HAS_CONTENT = "SELECT 1 FROM artifacts WHERE content_digest = ? LIMIT 1"
+
+
+class Steps:
+    """The part of MetadataStore about steps."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database = database
+        self._runs = runs
+
+    def start_step(self, step: StepRunRecord) -> None:
+        """See MetadataStore."""
+        row = STEP_RUNS.row(step)
+        try:
+            with self._database.write() as transaction:
+                transaction.execute(_UPSERT, row)
+        except Exception as error:
+            raise self._explain(error, step) from error
+
+    def finish_step(
+        self,
+        step: StepRunRecord,
+        *,
+        outputs: Sequence[ArtifactRecord] = (),
+        edges: Iterable[Edge] = (),
+        logs: Sequence[LogLine] = (),
+        next_step: StepRunRecord | None = None,
+    ) -> None:
+        """See MetadataStore."""
+        row = STEP_RUNS.row(step)
+        next_row = None if next_step is None else STEP_RUNS.row(next_step)
+        artifacts = [ARTIFACTS.row(output) for output in outputs]
+        arrows = [(edge.source, edge.target, edge.role) for edge in edges]
+        lines = [
+            (step.step_run_id, to_micros(line.time), line.stream, line.text) for line in logs
+        ]
+        try:
+            with self._database.write() as transaction:
+                transaction.execute(_UPSERT, row)
+                if artifacts:
+                    transaction.executemany(ADD_ARTIFACT, artifacts)
+                if arrows:
+                    transaction.executemany(ADD_EDGE, arrows)
+                if lines:
+                    transaction.executemany(_ADD_LOG, lines)
+                if next_row is not None:
+                    transaction.execute(_UPSERT, next_row)
+        except Exception as error:
+            raise self._explain(error, step) from error
+
+    def list_steps(self, run_id: str) -> list[StepRunRecord]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            rows = transaction.execute(_LATEST, (run_id,)).fetchall()
+        return [STEP_RUNS.read(row) for row in rows]
+
+    def find_cached_step(self, key: str) -> StepRunRecord | None:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            for row in transaction.execute(_BY_KEY, (key,)).fetchall():
+                step = STEP_RUNS.read(row)
+                if _has_outputs(transaction, step):
+                    return step
+        return None
+
+    def list_logs(self, step_run_id: str) -> list[LogLine]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT time, stream, text FROM step_logs WHERE step_run_id = ? ORDER BY id",
+                (step_run_id,),
+            ).fetchall()
+        return [LogLine(from_micros(time), stream, text) for time, stream, text in rows]
+
+    def _explain(self, error: Exception, step: StepRunRecord) -> Exception:
+        if not self._database.is_missing_parent(error):
+            return error
+        return NotFoundError(
+            what=f"Step {step.step!r} names run {step.run_id!r}, which does not exist.",
+            fix="Create the run first.",
+            run_id=step.run_id,
+        )
+
+
+def _has_outputs(transaction: Transaction, step: StepRunRecord) -> bool:
+    return all(
+        transaction.execute(_HAS_CONTENT, (digest,)).fetchone() is not None
+        for digest in step.outputs.values()
+    )

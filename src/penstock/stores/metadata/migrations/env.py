@@ -1,0 +1,12 @@
+"""Alembic's entry: runs the migrations on the connection that the store gives."""
+
+from alembic import context
+
+from penstock.stores.metadata._schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=False,  # the store has begun the transaction, and ends it
+)
+context.run_migrations()

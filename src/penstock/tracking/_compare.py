@@ -1,0 +1,125 @@
+"""Two runs side by side: what differs in parameters, metrics, steps and provenance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import RunRecord, short
+from penstock.provenance import manifest_difference
+from penstock.tracking._search import as_store, get_run
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+Pair = tuple[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """What two runs have in common and what not.
+
+    Args:
+        a: The first run's record.
+        b: The second run's record.
+        params: Both values by parameter, None where a run lacks it.
+        metrics: Both last values by metric, None where a run lacks it.
+        tags: Both values by tag, None where a run lacks it.
+        steps: By step in the order of execution: ``same``, ``other code or inputs``,
+            ``other result``, ``only in a``, ``only in b``.
+        provenance: One sentence for each difference of code, environment and hardware.
+    """
+
+    a: RunRecord
+    b: RunRecord
+    params: Mapping[str, Pair]
+    metrics: Mapping[str, Pair]
+    tags: Mapping[str, Pair]
+    steps: Mapping[str, str]
+    provenance: tuple[str, ...]
+
+    @property
+    def differences(self) -> list[str]:
+        """One sentence for each thing that differs."""
+        values = [
+            f"{kind} {name}: {_shown(left)} and {_shown(right)}"
+            for kind, pairs in (("param", self.params), ("metric", self.metrics))
+            for name, (left, right) in pairs.items()
+            if left != right
+        ]
+        steps = [f"step {name}: {how}" for name, how in self.steps.items() if how != "same"]
+        return [*values, *steps, *self.provenance]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON-like values."""
+        return {
+            "a": self.a.run_id,
+            "b": self.b.run_id,
+            "params": {name: list(pair) for name, pair in self.params.items()},
+            "metrics": {name: list(pair) for name, pair in self.metrics.items()},
+            "tags": {name: list(pair) for name, pair in self.tags.items()},
+            "steps": dict(self.steps),
+            "provenance": list(self.provenance),
+            "differences": self.differences,
+        }
+
+
+def compare_runs(a: str, b: str, store: "Store | str | None" = None) -> RunComparison:
+    """Put two runs side by side.
+
+    Args:
+        a: Id of the first run, a unique beginning of it, or ``last``.
+        b: Id of the second.
+        store: A store or its URL; by default the project's.
+
+    Raises:
+        NotFoundError: If there is no such run.
+    """
+    opened = as_store(store)
+    left, right = get_run(a, opened).record, get_run(b, opened).record
+    return RunComparison(
+        left,
+        right,
+        _pairs(left.params, right.params),
+        _pairs(_last(left), _last(right)),
+        _pairs(left.tags, right.tags),
+        _compare_steps(opened, left.run_id, right.run_id),
+        tuple(_compare_provenance(opened, left, right)),
+    )
+
+
+def _pairs(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Pair]:
+    return {name: (left.get(name), right.get(name)) for name in dict.fromkeys([*left, *right])}
+
+
+def _last(record: RunRecord) -> dict[str, float]:
+    return {key: summary.last for key, summary in record.metrics.items()}
+
+
+def _compare_steps(store: "Store", left: str, right: str) -> dict[str, str]:
+    first = {step.step: step for step in store.metadata.list_steps(left)}
+    second = {step.step: step for step in store.metadata.list_steps(right)}
+    found = {}
+    for name in dict.fromkeys([*first, *second]):
+        if name not in second or name not in first:
+            found[name] = "only in a" if name in first else "only in b"
+        elif first[name].outputs != second[name].outputs:
+            same_key = first[name].key == second[name].key
+            found[name] = "other result" if same_key else "other code or inputs, other result"
+        else:
+            same = first[name].key == second[name].key
+            found[name] = "same" if same else "other code or inputs, same result"
+    return found
+
+
+def _compare_provenance(store: "Store", left: RunRecord, right: RunRecord) -> list[str]:
+    if left.provenance == right.provenance:
+        return []
+    if left.provenance is None or right.provenance is None:
+        return ["provenance: recorded for one of the runs only"]
+    return manifest_difference(store.get(left.provenance), store.get(right.provenance))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("sha256:"):
+        return short(value)
+    return "nothing" if value is None else repr(value)[:60]

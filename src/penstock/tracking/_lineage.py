@@ -1,0 +1,100 @@
+"""What a thing was made from, and what was made from it."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import Edge, NotFoundError
+from penstock.tracking._search import as_store
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """The arrows around a thing.
+
+    Args:
+        node: Where the walk began.
+        direction: ``up`` to what made it, ``down`` to what came of it.
+        edges: The arrows, from what was used to what came of it.
+        nodes: All nodes, in order of distance from the beginning.
+    """
+
+    node: str
+    direction: str
+    edges: tuple[Edge, ...]
+    nodes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON-like values."""
+        return {
+            "node": self.node,
+            "direction": self.direction,
+            "nodes": list(self.nodes),
+            "edges": [
+                {"source": edge.source, "target": edge.target, "role": edge.role}
+                for edge in self.edges
+            ],
+        }
+
+
+def lineage(node: str, direction: str = "up", store: "Store | str | None" = None) -> Lineage:
+    """Walk the lineage graph.
+
+    Args:
+        node: ``kind:id`` as in Edge; or a digest, ``model@version``, or a run's id.
+        direction: ``up`` (what made it) or ``down`` (what came of it).
+        store: A store or its URL; by default the project's.
+
+    Raises:
+        NotFoundError: If nothing is known of the node.
+        ParameterError: If the direction is no direction.
+    """
+    opened = as_store(store)
+    start = find_node(opened, node)
+    edges = tuple(opened.metadata.list_edges(start, direction=direction))
+    return Lineage(start, direction, edges, _by_distance(start, edges, direction))
+
+
+def find_node(store: "Store", text: str) -> str:
+    """Give the node that a short name means: a digest, ``model@3``, a run's id.
+
+    Raises:
+        NotFoundError: If it means nothing.
+    """
+    if text.startswith("sha256:"):
+        return f"artifact:{store.metadata.get_artifact(text).content_digest}"
+    if ":" in text:
+        return text
+    model, at, version = text.partition("@")
+    if at and version.isdigit():
+        store.metadata.get_model_version(model, int(version))
+        return f"version:{text}"
+    try:
+        return f"run:{store.metadata.get_run(text).run_id}"
+    except NotFoundError:
+        pass
+    try:
+        return f"prediction:{store.metadata.get_prediction(text).prediction_id}"
+    except NotFoundError:
+        raise NotFoundError(
+            what=f"{text!r} is no run, no model version, no prediction and no digest.",
+            fix="Write for example run:…, big-tips@3 or sha256:…",
+            node=text,
+        ) from None
+
+
+def _by_distance(start: str, edges: tuple[Edge, ...], direction: str) -> tuple[str, ...]:
+    beside: dict[str, list[str]] = {}
+    for edge in edges:
+        near, far = (edge.source, edge.target) if direction == "down" else (edge.target, edge.source)
+        beside.setdefault(near, []).append(far)
+    seen, waiting = {start: None}, deque([start])
+    while waiting:
+        for far in beside.get(waiting.popleft(), []):
+            if far not in seen:
+                seen[far] = None
+                waiting.append(far)
+    return tuple(seen)

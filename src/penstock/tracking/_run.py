@@ -1,0 +1,244 @@
+"""``Run``: what was logged of one run, and logging to it while it is active."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import (
+    Edge,
+    MetricPoint,
+    NotFoundError,
+    ParameterError,
+    RunRecord,
+    RunState,
+    did_you_mean,
+    now,
+)
+from penstock.tracking._active import current_step
+from penstock.tracking._values import artifact_records, json_like
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from penstock.stores import Store
+
+_ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
+
+
+class Run:
+    """One run: its record, and logging to it.
+
+    Reading asks the store while the run is not at its end, so that it shows what others logged.
+
+    Args:
+        record: The run as read last.
+        store: Where it is recorded.
+    """
+
+    def __init__(self, record: RunRecord, store: "Store") -> None:
+        self._record, self.store = record, store
+        self._next_step: dict[str, float] = {}
+
+    @property
+    def run_id(self) -> str:
+        """Unique id; sorts by time."""
+        return self._record.run_id
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.record.name
+
+    @property
+    def experiment(self) -> str:
+        """The group that it belongs to."""
+        return self._record.experiment
+
+    @property
+    def state(self) -> RunState:
+        """Where it is in its life."""
+        return self.record.state
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Parameters by name."""
+        return dict(self.record.params)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Last value by metric."""
+        return {key: summary.last for key, summary in self.record.metrics.items()}
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags by name."""
+        return dict(self.record.tags)
+
+    @property
+    def record(self) -> RunRecord:
+        """The whole record."""
+        if self._record.state not in _ENDED:
+            self._record = self.store.metadata.get_run(self.run_id)
+        return self._record
+
+    def log_param(self, name: str, value: Any) -> None:
+        """Log one parameter: something the run was made with, which does not change.
+
+        Raises:
+            ConflictError: If it has another value already.
+        """
+        self.log_params({name: value})
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Log parameters; what is not JSON-like is kept as its text. See `log_param`."""
+        values = {_key(name, "parameter"): json_like(value) for name, value in params.items()}
+        self.store.metadata.log_params(self.run_id, values)
+        self._changed()
+
+    def log_metric(self, key: str, value: float, step: float | None = None) -> None:
+        """Log one value of a metric.
+
+        Args:
+            key: The metric's name.
+            value: A number.
+            step: Where on the x axis, for example the epoch; by default one more than the last.
+        """
+        self.log_metrics({key: value}, step)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: float | None = None) -> None:
+        """Log one value each of several metrics; see `log_metric`."""
+        moment = now()
+        points = [
+            MetricPoint(key, _number(key, value), self._step(_key(key, "metric"), step), moment)
+            for key, value in metrics.items()
+        ]
+        self.store.metadata.log_metrics(self.run_id, points)
+        self._changed()
+
+    def set_tag(self, name: str, value: Any) -> None:
+        """Set one tag."""
+        self.set_tags({name: value})
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Set tags; one that exists is replaced."""
+        values = {_key(name, "tag"): str(value) for name, value in tags.items()}
+        self.store.metadata.set_tags(self.run_id, values)
+        self._changed()
+
+    def log_artifact(self, value: Any, name: str | None = None) -> str:
+        """Keep a file, a folder or a value with the run.
+
+        Args:
+            value: A path to a file or folder, or any value: a table, an array, a figure, a model.
+            name: What it is called; by default the file's name.
+
+        Returns:
+            The content digest; of a folder, the digest of its last file.
+
+        Raises:
+            NotFoundError: If a path names no file.
+            ParameterError: If a value is given without a name.
+        """
+        digest = ""
+        for label, records in artifact_records(self.store, value, name):
+            if len(records) > 1:
+                self.store.metadata.add_artifacts(records[1:])
+            self.store.metadata.log_artifact(self.run_id, label, records[0])
+            digest = records[0].content_digest
+            self.store.metadata.add_edges(self._edges(digest))
+        return digest
+
+    def artifact(self, name: str) -> Any:
+        """Load what `log_artifact` kept; a file comes back as bytes.
+
+        Raises:
+            NotFoundError: If the run has no artifact of that name.
+        """
+        found = self.store.metadata.list_artifacts(self.run_id)
+        if name not in found:
+            raise NotFoundError(
+                what=f"Run {self.run_id} has no artifact {name!r}.",
+                fix=did_you_mean(name, found) or "It has none at all.",
+                name=name,
+            )
+        return self.store.load(found[name])
+
+    def metric_history(self, key: str) -> "pl.DataFrame":
+        """Give all values of a metric: a table with the columns step, time and value."""
+        import polars as pl
+
+        points = self.store.metadata.metric_history(self.run_id, key)
+        if not points and key not in self.metrics:
+            raise NotFoundError(
+                what=f"Run {self.run_id} has no metric {key!r}.",
+                fix=did_you_mean(key, self.metrics) or "It has none at all.",
+                key=key,
+            )
+        return pl.DataFrame(
+            {
+                "step": [float(point.step) for point in points],
+                "time": [point.time for point in points],
+                "value": [point.value for point in points],
+            },
+            schema={"step": pl.Float64, "time": pl.Datetime("us", "UTC"), "value": pl.Float64},
+        )
+
+    def finish(self, state: RunState | str = RunState.FINISHED, *, error: str | None = None) -> None:
+        """End the run.
+
+        Args:
+            state: ``finished``, ``failed`` or ``killed``.
+            error: One line about what failed.
+
+        Raises:
+            ConflictError: If it has ended otherwise already.
+        """
+        changes: dict[str, Any] = {"state": RunState(state), "ended_at": now()}
+        if error is not None:
+            changes["error"] = error
+        self._record = self.store.metadata.update_run(self.run_id, **changes)
+
+    def __repr__(self) -> str:
+        record = self._record
+        return f"Run({record.run_id}, {record.name!r}, {record.state})"
+
+    def _edges(self, digest: str) -> list[Edge]:
+        artifact, step = f"artifact:{digest}", current_step()
+        edges = [Edge(f"run:{self.run_id}", artifact, "logged")]
+        if step is not None:
+            edges.append(Edge(f"step:{step.step_run_id}", artifact, "logged"))
+        return edges
+
+    def _step(self, key: str, step: float | None) -> float:
+        if step is None:
+            if key not in self._next_step:
+                summary = self.record.metrics.get(key)
+                self._next_step[key] = 0.0 if summary is None else summary.last_step + 1
+            step = self._next_step[key]
+        self._next_step[key] = step + 1
+        return float(step)
+
+    def _changed(self) -> None:
+        # A run that has ended can still be annotated; what is shown of it is read again.
+        if self._record.state in _ENDED:
+            self._record = self.store.metadata.get_run(self.run_id)
+
+
+def _number(key: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ParameterError(
+            what=f"Metric {key!r} got {type(value).__name__} {str(value)[:40]!r}.",
+            why="A metric is a number that can be drawn over steps.",
+            fix="Log text with log_param or set_tags, and everything else with log_artifact.",
+            key=key,
+        ) from None
+
+
+def _key(name: Any, kind: str) -> str:
+    if isinstance(name, str) and name.strip():
+        return name
+    raise ParameterError(
+        what=f"{name!r} is no name for a {kind}.", fix="Use a text with at least one character."
+    )
+

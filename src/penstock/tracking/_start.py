@@ -1,0 +1,181 @@
+"""``start_run``: tracking a script or a notebook, without a pipeline."""
+
+import getpass
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from penstock.core import (
+    ConflictError,
+    RunRecord,
+    RunState,
+    find_project,
+    new_id,
+    now,
+    require_name,
+)
+from penstock.stores import open_store, this_process
+
+from penstock.tracking._active import current_run, set_run
+from penstock.tracking._heartbeat import Heartbeat
+from penstock.tracking._run import Run
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+
+class ActiveRun(Run):
+    """A run that this process works on; ends with the with-block or with `finish`."""
+
+    def __init__(self, record: RunRecord, store: "Store") -> None:
+        super().__init__(record, store)
+        self._before = current_run()
+        self._heartbeat = Heartbeat(self, store).start()
+        set_run(self)
+
+    def finish(
+        self, state: RunState | str = RunState.FINISHED, *, error: str | None = None
+    ) -> None:
+        """End the run; the one that was active before is active again. See Run.finish."""
+        self._heartbeat.stop()
+        if current_run() is self:
+            set_run(self._before)
+        super().finish(state, error=error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._record.state is not RunState.RUNNING:
+            return  # finished by hand
+        if error is None:
+            self.finish()
+        elif isinstance(error, Exception):
+            self.finish(RunState.FAILED, error=_one_line(error))
+        elif isinstance(error, SystemExit) and error.code in {None, 0}:
+            self.finish()
+        else:
+            self.finish(RunState.KILLED, error=_one_line(error))
+
+
+def start_run(
+    name: str | None = None,
+    *,
+    experiment: str = "default",
+    store: "Store | str | None" = None,
+    tags: Mapping[str, Any] | None = None,
+    nested: bool = False,
+    resume: str | None = None,
+) -> ActiveRun:
+    """Start a run, or go on with one; use it as a with-block.
+
+    >>> import tempfile
+    >>> url = f"sqlite:///{tempfile.mkdtemp()}/penstock.db"
+    >>> with start_run("base", experiment="churn", store=url) as run:
+    ...     run.log_metric("auc", 0.9)
+    >>> run.state.value, run.metrics
+    ('finished', {'auc': 0.9})
+
+    Args:
+        name: What people call it; by default the script's name.
+        experiment: The group that it belongs to.
+        store: A store or its URL; by default the project's.
+        tags: Free marks.
+        nested: Allow it inside of another run, which becomes its parent.
+        resume: Id of a failed or killed run to go on with; the other arguments do not count then.
+
+    Raises:
+        ConflictError: If another run is active and ``nested`` is not set, or the run to resume
+            is running or finished.
+    """
+    outer = current_run()
+    if outer is not None and not nested:
+        raise ConflictError(
+            what=f"Run {outer.run_id} ({outer.name!r}) is still active.",
+            why="What is logged would go to another run than you think.",
+            fix="End it with finish(), or write start_run(..., nested=True) for a child of it.",
+            run_id=outer.run_id,
+        )
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    if resume is not None:
+        return ActiveRun(_resume(opened, resume), opened)
+    record = _new_record(name, experiment, tags or {}, outer)
+    opened.metadata.create_run(record)
+    return ActiveRun(record, opened)
+
+
+def _new_record(
+    name: str | None, experiment: str, tags: Mapping[str, Any], outer: Run | None
+) -> RunRecord:
+    moment = now()
+    host, pid, pid_started = this_process()
+    entry = _entry()
+    return RunRecord(
+        run_id=new_id(),
+        name=name or (Path(entry).stem if entry else "run"),
+        experiment=require_name(experiment, "experiment"),
+        pipeline=None,
+        entry=entry,
+        state=RunState.RUNNING,
+        seed=0,
+        created_at=moment,
+        parent_run_id=None if outer is None else outer.run_id,
+        started_at=moment,
+        heartbeat_at=moment,
+        host=host,
+        pid=pid,
+        pid_started=pid_started,
+        user=_user(),
+        tags={key: str(value) for key, value in tags.items()},
+    )
+
+
+def _resume(store: "Store", run_id: str) -> RunRecord:
+    store.metadata.kill_dead_runs()
+    found = store.metadata.get_run(run_id)
+    if found.state in {RunState.RUNNING, RunState.FINISHED}:
+        raise ConflictError(
+            what=f"Run {found.run_id} is {found.state} and cannot be resumed.",
+            fix="Start a new run, or resume a failed or killed one.",
+            run_id=found.run_id,
+        )
+    host, pid, pid_started = this_process()
+    return store.metadata.update_run(
+        found.run_id,
+        state=RunState.RUNNING,
+        attempt=found.attempt + 1,
+        heartbeat_at=now(),
+        ended_at=None,
+        error=None,
+        host=host,
+        pid=pid,
+        pid_started=pid_started,
+    )
+
+
+def _entry() -> str | None:
+    script = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not script:
+        return None
+    path, project = Path(script).absolute(), find_project()
+    return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.name
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    return (f"{name}: {text}" if text else name)[:500]

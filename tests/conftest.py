@@ -1,0 +1,106 @@
+"""The command line as a user calls it: in a process of its own, in an empty project folder."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+@dataclass
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass
+class Shell:
+    """Calls `penstock` in a folder."""
+
+    folder: Path
+
+    def __call__(self, *words: object, code: int | None = 0, env: dict | None = None) -> Answer:
+        done = subprocess.run(
+            [sys.executable, "-m", "penstock.cli", *map(str, words)],
+            cwd=self.folder,
+            env=self.environment(env),
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        answer = Answer(done.returncode, done.stdout, done.stderr)
+        if code is not None:
+            assert answer.code == code, f"{words}: {answer.code}\n{answer.out[-3000:]}\n{answer.err[-3000:]}"
+        assert "Traceback" not in answer.err, answer.err[-3000:]
+        return answer
+
+    @staticmethod
+    def environment(extra: dict | None = None) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("PENSTOCK_")}
+        kept.pop("PYTHONHASHSEED", None)
+        return {**kept, **(extra or {})}
+
+    @contextmanager
+    def serving(self, *models: str) -> Iterator[httpx.Client]:
+        """`penstock serve` on a free port, until the block ends."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [sys.executable, "-m", "penstock.cli", "serve", *models, "--port", str(port)]
+        with (self.folder / "serve.log").open("wb") as log:
+            server = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment(), stdout=log, stderr=log
+            )
+            try:
+                with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+                    self._wait(server, client)
+                    yield client
+            finally:
+                server.terminate()
+                server.wait(timeout=20)
+
+    def _wait(self, server: subprocess.Popen, client: httpx.Client) -> None:
+        for _ in range(600):
+            assert server.poll() is None, (self.folder / "serve.log").read_text()
+            try:
+                if client.get("/v2/health/ready").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        pytest.fail("the server did not become ready: " + (self.folder / "serve.log").read_text())
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    (tmp_path / "pyproject.toml").write_text("")
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def tables() -> Path:
+    """The real tables beside the project; CI has them, a user's machine may not."""
+    if not SHARED.exists():
+        if os.environ.get("CI"):
+            pytest.fail(f"{SHARED} is missing, and CI must have it")
+        pytest.skip(f"needs the real tables in {SHARED}; see its SOURCES.md")
+    return SHARED

@@ -1,0 +1,227 @@
+"""infer_signature: from schema, profile and a trial of the fitted estimator."""
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from penstock.core import DataError
+from penstock.models import infer_signature
+
+X = pl.DataFrame(
+    {
+        "age": [20, 30, 40, 50] * 5,
+        "income": [1.5, None, 3.0, 4.0] * 5,
+        "city": ["Bonn", "Köln", "Bonn", "Trier"] * 5,
+    }
+)
+Y = pl.Series("y", ["no", "yes", "no", "yes"] * 5)
+SCHEMA = {
+    "columns": [
+        {"name": "age", "kind": "integer", "dtype": "Int64", "nullable": False, "levels": None},
+        {"name": "income", "kind": "number", "dtype": "Float64", "nullable": True, "levels": None},
+        {"name": "city", "kind": "category", "dtype": "String", "nullable": False, "levels": 3},
+    ]
+}
+PROFILE = {
+    "rows": 100,
+    "columns": [
+        {"name": "age", "min": 18, "max": 99, "missing": 0},
+        {"name": "income", "min": 0.0, "max": 10.0, "missing": 3},
+        {"name": "city", "unique": 3, "missing": 1, "top": [["Köln", 9], ["Bonn", 8], ["Ulm", 1]]},
+    ],
+}
+
+
+def pipeline():
+    columns = make_column_transformer(
+        (SimpleImputer(), ["age", "income"]),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["city"]),
+    )
+    return make_pipeline(columns, LogisticRegression()).fit(X, Y)
+
+
+def test_ranges_categories_and_missing_values_come_from_the_training_profile():
+    signature = infer_signature(SCHEMA, PROFILE, pipeline(), X, Y, target="y")
+    age, income, city = signature.inputs
+    assert (age.minimum, age.maximum, age.nullable) == (18, 99, False)
+    assert (income.kind, income.nullable, income.levels) == ("number", True, None)
+    assert (city.levels, city.nullable, city.minimum) == (("Bonn", "Köln", "Ulm"), True, None)
+
+
+def test_a_binary_classifier_is_recognised_with_its_last_class_positive():
+    signature = infer_signature(SCHEMA, PROFILE, pipeline(), X, Y, target="y")
+    assert (signature.task, signature.classes) == ("binary", ("no", "yes"))
+    assert (signature.positive, signature.frame, signature.target) == ("yes", "polars", "y")
+    assert infer_signature(SCHEMA, None, pipeline(), X, Y, positive="no").positive == "no"
+
+
+def test_without_a_profile_the_sample_tells():
+    signature = infer_signature([], None, pipeline(), X, Y)
+    age, _, city = signature.inputs
+    assert (age.kind, age.minimum, age.maximum) == ("integer", 20, 50)
+    assert (city.kind, city.levels) == ("text", None)
+    named = infer_signature(SCHEMA["columns"], None, pipeline(), X, Y)
+    assert named.inputs[2].levels == ("Bonn", "Köln", "Trier")
+
+
+def test_a_shortened_list_of_categories_is_not_used():
+    profile = {"columns": {"city": {"unique": 4000, "top": {"Bonn": 3, "Köln": 2}}}}
+    assert infer_signature(SCHEMA, profile, pipeline(), X, Y).inputs[2].levels is None
+
+
+def test_numbers_are_a_regression():
+    model = DummyRegressor().fit(X, range(20))
+    signature = infer_signature([], None, model, X, range(20))
+    assert (signature.task, signature.classes, signature.positive) == ("regression", (), None)
+
+
+def test_three_labels_are_multiclass():
+    model = DummyClassifier().fit(X, [0, 1, 2, 1] * 5)
+    signature = infer_signature([], None, model, X, np.array([0, 1, 2, 1] * 5))
+    assert (signature.task, signature.classes) == ("multiclass", (0, 1, 2))
+    assert [type(label) for label in signature.classes] == [int] * 3
+
+
+def test_booleans_stay_booleans():
+    model = DummyClassifier().fit(X, [True, False] * 10)
+    assert infer_signature([], None, model, X).classes == (False, True)
+
+
+def test_a_model_that_takes_missing_values_is_noticed():
+    assert infer_signature([], None, DummyRegressor().fit(X, range(20)), X).accepts_missing is True
+    numbers = X.select("age")
+    strict = LinearRegression().fit(numbers, range(20))
+    assert infer_signature([], None, strict, numbers).accepts_missing is False
+    lenient = HistGradientBoostingClassifier(max_iter=2).fit(numbers, Y)
+    assert infer_signature([], None, lenient, numbers).accepts_missing is True
+
+
+def test_a_model_without_names_gets_numpy():
+    numbers = X.select("age")
+    model = LinearRegression().fit(numbers.to_numpy(), range(20))
+    assert infer_signature([], None, model, numbers).frame == "numpy"
+
+
+class OnlyPandas:
+    def predict(self, frame):
+        return frame.iloc[:, 0].to_numpy() * 1.0
+
+
+class Complaining(OnlyPandas):
+    """Warns whatever it is given."""
+
+    def predict(self, frame):
+        import warnings
+
+        warnings.warn("X has no valid feature names", UserWarning, stacklevel=1)
+        return np.zeros(len(frame))
+
+
+def test_a_model_that_takes_pandas_gets_pandas():
+    assert infer_signature([], None, OnlyPandas(), X).frame == "pandas"
+
+
+def test_a_model_that_always_complains_gets_the_first_frame_it_takes():
+    assert infer_signature([], None, Complaining(), X).frame == "polars"
+
+
+class Raising:
+    def predict(self, frame):
+        raise KeyError("the column 'tip'")
+
+
+class Short:
+    def predict(self, frame):
+        return [1.0]
+
+
+class Nan:
+    def predict(self, frame):
+        return [float("nan")] * len(frame)
+
+
+class Wide:
+    def predict(self, frame):
+        return np.zeros((len(frame), 2))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (Raising(), "cannot answer rows of the split.*polars: KeyError.*pandas: KeyError.*numpy"),
+        (Short(), "20 rows gave 1 answers"),
+        (Nan(), "Some answers are NaN"),
+        (Wide(), "answers 2 values per row"),
+        (object(), r"object has no predict\(\)"),
+    ],
+)
+def test_a_model_that_cannot_answer_is_refused_with_the_reason(model, words):
+    with pytest.raises(DataError, match=words):
+        infer_signature([], None, model, X)
+
+
+def test_an_empty_sample_is_refused():
+    with pytest.raises(DataError, match="has no row"):
+        infer_signature([], None, DummyRegressor().fit(X, range(20)), X.head(0))
+
+
+def test_labels_that_the_target_does_not_have_are_refused():
+    model = DummyClassifier().fit(X, [0, 1] * 10)
+    with pytest.raises(DataError, match="The model answers 0, 1, but the target holds no, yes"):
+        infer_signature([], None, model, X, Y)
+
+
+class Labels:
+    def predict(self, frame):
+        return ["yes"] * len(frame)
+
+
+def test_classes_of_a_model_that_does_not_name_them_come_from_the_target():
+    signature = infer_signature([], None, Labels(), X, Y)
+    assert (signature.task, signature.classes) == ("binary", ("no", "yes"))
+    with pytest.raises(DataError, match="The model answers yes, but the target holds a, b"):
+        infer_signature([], None, Labels(), X, ["a", "b"])
+
+
+def test_an_unknown_positive_label_is_refused():
+    with pytest.raises(DataError, match="positive label 'yess' is none.*Did you mean 'yes'"):
+        infer_signature(SCHEMA, None, pipeline(), X, Y, positive="yess")
+
+
+def test_columns_that_no_request_can_carry_are_refused():
+    frame = pl.DataFrame({"a": [[1], [2]]})
+    with pytest.raises(DataError, match="cannot be a model's input"):
+        infer_signature([], None, OnlyPandas(), frame)
+
+
+def test_closed_categories_are_known_from_the_type():
+    frame = pl.DataFrame({"s": pl.Series(["s", "m"], dtype=pl.Enum(["s", "m", "l"]))})
+    field = infer_signature([], None, DummyRegressor().fit([[0], [1]], [1, 2]), frame).inputs[0]
+    assert (field.kind, field.levels) == ("category", ("s", "m", "l"))
+
+
+def test_five_hundred_columns_are_tried_in_one_call():
+    wide = pl.DataFrame({f"c{i}": [1.0, 2.0] for i in range(500)})
+    calls = []
+
+    class Counting:
+        def predict(self, frame):
+            calls.append(len(frame))
+            return [1.0] * len(frame)
+
+    assert infer_signature([], None, Counting(), wide).accepts_missing is True
+    assert calls == [2, 1, 500, 1]
+
+
+def test_rows_checked_by_the_signature_are_answered_as_the_frame_was():
+    model, signature = pipeline(), infer_signature(SCHEMA, PROFILE, pipeline(), X, Y)
+    frame, _ = signature.check_rows(X.to_dicts())
+    assert frame.equals(X)
+    assert model.predict(frame).tolist() == model.predict(X).tolist()

@@ -1,0 +1,166 @@
+"""verify proves what is equal and names the step that is not."""
+
+import textwrap
+
+import pytest
+
+import penstock as ps
+from penstock.core import Verdict
+from penstock.execution import QuietReporter
+from penstock.stores import open_store
+
+HEAD = """
+import random
+import time
+import uuid
+
+import numpy as np
+import polars as pl
+
+import penstock as ps
+
+
+@ps.step
+def numbers(count: int) -> ps.Table:
+    generator = np.random.default_rng(3)
+    return pl.DataFrame({"x": generator.normal(size=count)})
+
+
+@ps.step
+def mean(table: ps.Table) -> float:
+    return float(table["x"].mean())
+
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    store = open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db")
+
+    def run(body, **params):
+        path = tmp_path / "job.py"
+        path.write_text(HEAD + textwrap.dedent(body))
+        pipeline = ps.load_pipeline(str(path))
+        return ps.run(pipeline, store=store, reporter=QuietReporter(), **params)
+
+    run.store = store
+    yield run
+    store.close()
+
+
+PLAIN = """
+@ps.step
+def drawn() -> float:
+    return random.random() + float(np.random.rand())
+
+
+@ps.pipeline
+def job(count: int = 50) -> float:
+    drawn()
+    return mean(numbers(count))
+"""
+
+
+def test_a_clean_run_is_bitwise_equal_and_the_proof_is_kept(project):
+    result = project(PLAIN, count=60)
+    answer = ps.verify(result.run_id, store=project.store)
+    assert answer.verdict is Verdict.BITWISE, answer
+    assert [step.how for step in answer.steps] == ["executed"] * 3
+    assert project.store.metadata.list_proofs(result.run_id)[-1].verdict is Verdict.BITWISE
+
+
+def test_a_cached_run_can_be_proved_too(project):
+    project(PLAIN)
+    again = project(PLAIN)
+    assert {step.state.value for step in again.steps} == {"cached"}
+    assert ps.verify(again.run_id, store=project.store).verdict is Verdict.BITWISE
+
+
+@pytest.mark.parametrize(
+    ("body", "cause"),
+    [
+        ("return float(np.random.default_rng().random())", "generator without a seed"),
+        ("return time.time()", "reads the clock"),
+        ("return uuid.uuid4().hex", "fresh randomness"),
+        ("return list({'a', 'b', 'c', 'd', 'e', 'f', 'g'})", "order of a set"),
+    ],
+)
+def test_a_step_that_is_not_reproducible_is_named_with_its_cause(project, body, cause):
+    result = project(f"""
+    @ps.step
+    def planted():
+        {body}
+
+
+    @ps.step
+    def child(value) -> str:
+        return str(value)
+
+
+    @ps.pipeline
+    def job():
+        mean(numbers(10))
+        return child(planted())
+    """)
+    answer = ps.verify(result.run_id, store=project.store)
+    assert answer.verdict is Verdict.DIFFERS
+    assert answer.first_difference.step == "planted"
+    assert cause in answer.first_difference.cause
+    others = {step.step: step.verdict for step in answer.steps if step.step != "planted"}
+    assert set(others.values()) == {Verdict.BITWISE}, "children of the culprit are not accused"
+
+
+def test_a_difference_within_the_declared_tolerance_is_told_apart(project):
+    result = project("""
+    @ps.step(tolerance=ps.Tolerance(rtol=0, atol=1e9))
+    def stamp() -> float:
+        return time.time()
+
+
+    @ps.pipeline
+    def job():
+        return stamp()
+    """)
+    answer = ps.verify(result.run_id, store=project.store)
+    assert answer.verdict is Verdict.WITHIN_TOLERANCE
+    assert answer.proved
+
+
+def test_a_failed_run_cannot_be_verified(project):
+    result = project("""
+    @ps.step
+    def broken():
+        return 1 / 0
+
+
+    @ps.pipeline
+    def job():
+        return broken()
+    """)
+    answer = ps.verify(result.run_id, store=project.store)
+    assert answer.verdict is Verdict.CANNOT_VERIFY
+    assert "failed" in answer.notes[0]
+
+
+def test_a_changed_working_tree_does_not_matter(project, tmp_path):
+    result = project(PLAIN)
+    (tmp_path / "job.py").write_text("raise SystemExit('edited since')\n")
+    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
+
+
+def test_damaged_stored_rows_are_found(project, tmp_path):
+    result = project(PLAIN, count=5000)
+    steps = {step.step: step for step in project.store.metadata.list_steps(result.run_id)}
+    [digest] = steps["numbers"].outputs.values()
+    path = project.store.artifacts.path(steps["numbers"].addresses[digest])
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    answer = ps.verify(result.run_id, store=project.store)
+    verdicts = {step.step: step.verdict for step in answer.steps}
+    assert verdicts["mean"] is Verdict.CANNOT_VERIFY
+    assert not answer.proved

@@ -1,0 +1,99 @@
+"""The shape of the package: layers, private files, import cost, no vague names."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src" / "penstock"
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def imports(path):
+    """Dotted names imported anywhere in a file, with their line and nesting."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    top = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, node.lineno, id(node) in top
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno, id(node) in top
+
+
+def test_the_layers_hold():
+    lint = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([lint], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_private_files_of_other_packages_are_not_imported():
+    bad = []
+    for path in MODULES:
+        own = path.relative_to(SOURCE).parts[0]
+        for name, line, _ in imports(path):
+            parts = name.split(".")
+            private = any(part.startswith("_") and part != "__future__" for part in parts[1:])
+            if parts[0] == "penstock" and private and parts[1] != own:
+                bad.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert bad == []
+
+
+def test_own_code_is_never_imported_inside_a_function():
+    bad = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                bad += [
+                    f"{path.relative_to(ROOT)}:{node.lineno}"
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.ImportFrom)
+                    and (node.module or "").startswith("penstock")
+                ]
+    assert bad == []
+
+
+def test_every_module_says_what_it_holds():
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in MODULES
+        if ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None
+    ]
+    assert silent == []
+
+
+def test_no_file_has_a_vague_name():
+    vague = {"utils", "helpers", "common", "manager", "misc", "util", "helper"}
+    assert [p for p in MODULES if p.stem.strip("_") in vague] == []
+
+
+@pytest.mark.parametrize(
+    "heavy", ["polars", "numpy", "sklearn", "sqlalchemy", "plotly", "litestar"]
+)
+def test_importing_penstock_loads_nothing_heavy(heavy):
+    code = f"import sys, penstock; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_importing_penstock_stays_within_its_budget_of_modules():
+    code = "import sys; n = len(sys.modules); import penstock; print(len(sys.modules) - n)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 150
+
+
+def test_every_test_asserts_something():
+    """A test without an assertion cannot fail."""
+    words = ("assert", "raises", "check_", "expect", "fail(")
+    bare = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                body = ast.get_source_segment(text, node) or ""
+                if not any(word in body for word in words):
+                    bare.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
+    assert bare == []
