@@ -49,7 +49,9 @@ class Shell:
         )
         answer = Answer(done.returncode, done.stdout, done.stderr)
         if code is not None:
-            assert answer.code == code, f"{words}: {answer.code}\n{answer.out[-3000:]}\n{answer.err[-3000:]}"
+            assert answer.code == code, (
+                f"{words}: {answer.code}\n{answer.out[-3000:]}\n{answer.err[-3000:]}"
+            )
         assert "Traceback" not in answer.err, answer.err[-3000:]
         return answer
 

@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from penstock.pipelines import Tolerance as Tolerance
     from penstock.pipelines import pipeline as pipeline
     from penstock.pipelines import step as step
+    from penstock.proofs import deploy as deploy
     from penstock.proofs import promote as promote
     from penstock.proofs import verify as verify
     from penstock.registry import ModelVersion as ModelVersion
     from penstock.registry import Registry as Registry
     from penstock.scaffolding import new_project as new_project
     from penstock.serving import RolloutRules as RolloutRules
-    from penstock.serving import deploy as deploy
     from penstock.serving import serve as serve
     from penstock.stores import Store as Store
     from penstock.stores import open_store as open_store
@@ -81,10 +81,10 @@ _PLACES = {
     "models": ("Model",),
     "monitoring": ("DriftReport", "Limits", "Monitor", "Trigger", "check_drift"),
     "pipelines": ("Pipeline", "Resources", "Step", "Tolerance", "pipeline", "step"),
-    "proofs": ("promote", "verify"),
+    "proofs": ("deploy", "promote", "verify"),
     "registry": ("ModelVersion", "Registry"),
     "scaffolding": ("new_project",),
-    "serving": ("RolloutRules", "deploy", "serve"),
+    "serving": ("RolloutRules", "serve"),
     "stores": ("Store", "open_store"),
     "tracking": (
         "Run",

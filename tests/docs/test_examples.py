@@ -30,7 +30,13 @@ def environment():
 
 def call(words, folder):
     return subprocess.run(
-        words, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=120
+        words,
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -53,7 +59,9 @@ def test_the_examples_of_a_page_work(page, tmp_path):
                 command, _, expected = line.removeprefix("$ ").partition("# exits ")
                 if line.startswith("$ "):
                     done = call(["bash", "-c", command], tmp_path)
-                    assert done.returncode == int(expected or 0), f"{line}\n{done.stdout}\n{done.stderr}"
+                    assert done.returncode == int(expected or 0), (
+                        f"{line}\n{done.stdout}\n{done.stderr}"
+                    )
 
 
 def test_every_command_is_told_in_the_reference():

@@ -50,8 +50,7 @@ def test_a_data_file_that_does_not_exist(project):
 
 def test_a_column_that_does_not_exist(project):
     shell = project(
-        "@ps.pipeline\ndef p():\n"
-        "    return ps.steps.split(ps.steps.ingest(table), target='yy')\n"
+        "@ps.pipeline\ndef p():\n    return ps.steps.split(ps.steps.ingest(table), target='yy')\n"
     )
     answer = shell("run", "job.py", code=3)
     assert "'yy'" in answer.err
@@ -90,7 +89,9 @@ def test_steps_in_a_circle(project):
 
 
 def test_a_target_with_one_class(shell, project):
-    (shell.folder / "one.csv").write_text("day,a,y\n2026-01-01,1,0\n2026-01-02,2,0\n2026-01-03,3,0\n")
+    (shell.folder / "one.csv").write_text(
+        "day,a,y\n2026-01-01,1,0\n2026-01-02,2,0\n2026-01-03,3,0\n"
+    )
     project(
         "@ps.pipeline\ndef p():\n    return ps.steps.split(ps.steps.ingest(table), target='y')\n",
         HEAD.replace("table.csv", "one.csv"),
@@ -123,7 +124,9 @@ def test_an_empty_table(shell, project):
 def test_a_store_that_cannot_be_written(project):
     shell = project("@ps.pipeline\ndef p():\n    return ps.steps.ingest(table)\n")
     (shell.folder / "blocked").write_text("a file where a folder is needed")
-    answer = shell("--store", f"sqlite:///{shell.folder}/blocked/penstock.db", "run", "job.py", code=2)
+    answer = shell(
+        "--store", f"sqlite:///{shell.folder}/blocked/penstock.db", "run", "job.py", code=2
+    )
     assert "blocked" in answer.err
     if os.geteuid() != 0:  # root may write anywhere
         (shell.folder / "locked").mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)

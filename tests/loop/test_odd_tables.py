@@ -33,7 +33,11 @@ def many_columns(generator, _):
 
 CASES = {
     "duplicated-names": (["a", "a", "y"], rows_of(300, two_names), "y"),
-    "spaces-and-empty": (["first value", "the kind (raw)", "nothing", "y out"], rows_of(300, odd_names), "y out"),
+    "spaces-and-empty": (
+        ["first value", "the kind (raw)", "nothing", "y out"],
+        rows_of(300, odd_names),
+        "y out",
+    ),
     "wide": ([f"c{i}" for i in range(500)] + ["y"], rows_of(400, many_columns), "y"),
 }
 

@@ -23,7 +23,10 @@ VERSION = {
 }
 REPORT = {
     "rows": {"train": 12000, "validation": 0, "test": 3000},
-    "metrics": {"roc_auc": {"value": 0.812345, "low": 0.79, "high": 0.83}, "rmse": {"value": 12345.6}},
+    "metrics": {
+        "roc_auc": {"value": 0.812345, "low": 0.79, "high": 0.83},
+        "rmse": {"value": 12345.6},
+    },
     "baseline": {"roc_auc": 0.5},
     "slices": {"city": [{"value": None, "rows": 40, "metrics": {"roc_auc": {"value": 0.7}}}]},
     "fairness": {"city": {"demographic_parity_difference": 0.1, "gap": {"recall": 0.25}}},

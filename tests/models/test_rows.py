@@ -299,7 +299,9 @@ anything = st.recursive(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from([*plain, "other"]), anything), max_size=4) | anything)
+@given(
+    st.lists(st.dictionaries(st.sampled_from([*plain, "other"]), anything), max_size=4) | anything
+)
 def test_nothing_but_a_data_error_ever_comes_out(rows):
     try:
         frame, _ = ALL.check_rows(rows)

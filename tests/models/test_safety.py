@@ -22,7 +22,10 @@ def test_what_is_marked_unsafe_is_refused_with_reason_and_fix(form):
     unsafe = record(form, unsafe=True, metadata={"why_unsafe": "it holds a lambda."})
     with pytest.raises(SerializationError) as caught:
         require_safe(unsafe)
-    assert caught.value.what == "The model (my.Model) can only be stored as a pickle: it holds a lambda."
+    assert (
+        caught.value.what
+        == "The model (my.Model) can only be stored as a pickle: it holds a lambda."
+    )
     assert "run any code" in caught.value.why
     assert "scikit-learn" in caught.value.fix
 

@@ -39,7 +39,8 @@ def test_a_signature_comes_back_from_json_text(inputs, task, classes, accepts):
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"inputs": [{}]}, {"inputs": [], "target": "y", "task": "guess"}, {"inputs": 3}]
+    "document",
+    [{}, {"inputs": [{}]}, {"inputs": [], "target": "y", "task": "guess"}, {"inputs": 3}],
 )
 def test_a_damaged_signature_is_told(document):
     with pytest.raises(DataError, match="signature cannot be read"):

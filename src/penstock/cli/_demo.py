@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from penstock.demo import run_demo
+from penstock.server import serve_ui
 
 
 @click.command()
@@ -18,4 +19,10 @@ def demo(folder: Path, once: bool, port: int) -> None:
 
     The payments are simulated. With PENSTOCK_DEMO_ONCE=1 it ends by itself.
     """
-    run_demo(folder, once=once or os.environ.get("PENSTOCK_DEMO_ONCE") == "1", port=port)
+    store = run_demo(folder)
+    if once or os.environ.get("PENSTOCK_DEMO_ONCE") == "1":
+        return
+    click.echo(f"
+The UI is at http://127.0.0.1:{port} (stop with Ctrl-C).")
+    click.echo(f"Later: penstock --store {store.url} ui")
+    serve_ui(store, port=port)

@@ -6,9 +6,10 @@ import click
 
 from penstock.cli._output import ago, current_store, emit, json_option, say, show_table
 from penstock.core import DeploymentRecord, ParameterError, now
+from penstock.proofs import deploy as deploy_version
 from penstock.registry import parse_ref
-from penstock.serving import RolloutRules, serve_models
-from penstock.serving import deploy as deploy_version
+from penstock.serving import RolloutRules
+from penstock.serving import serve as serve_deployments
 
 
 @click.command()
@@ -101,13 +102,13 @@ def serve(
     ctx: click.Context, models: tuple[str, ...], host: str, port: int, allow_remote: bool
 ) -> None:
     """Answer predictions for MODELS over HTTP until interrupted; default: all that are deployed."""
-    serve_models(
+    serve_deployments(
         current_store(ctx),
-        models,
+        models or None,
         host=host,
         port=port,
         allow_remote=allow_remote,
-        started=lambda url: click.echo(
+        ready=lambda url: click.echo(
             f"Serving at {url}  (POST {url}/models/NAME/predict, stop with Ctrl-C)", err=True
         ),
     )

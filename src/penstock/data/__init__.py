@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.data._finding import Finding as Finding
     from penstock.data._ingest import ingest as ingest
     from penstock.data._leakage import check_leakage as check_leakage
+    from penstock.data._moments import as_moments as as_moments
     from penstock.data._overlap import check_overlap as check_overlap
     from penstock.data._profile import ColumnProfile as ColumnProfile
     from penstock.data._profile import TableProfile as TableProfile
@@ -46,6 +47,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Snapshot": "_snapshot",
         "Split": "_split",
         "TableProfile": "_profile",
+        "as_moments": "_moments",
         "check_columns": "_schema",
         "check_leakage": "_leakage",
         "check_overlap": "_overlap",

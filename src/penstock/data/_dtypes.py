@@ -1,6 +1,6 @@
 """Names of polars types that never change with the polars version, and which types mean the same."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,12 +37,13 @@ def dtype_name(dtype: "pl.DataType") -> str:
             return base
 
 
-def _inner(dtype: "pl.DataType | type[pl.DataType]") -> "pl.DataType":
-    return dtype() if isinstance(dtype, type) else dtype
+def _inner(dtype: Any) -> "pl.DataType":
+    # polars allows a class where a type has no settings.
+    return dtype() if isinstance(dtype, type) else dtype  # type: ignore[no-any-return]
 
 
 def family(name: str) -> str:
-    """Say what a type holds, by its name: integer, float, text, boolean, date, datetime, missing …
+    """Say what a type holds, by its name: integer, number, text, boolean, date, datetime, missing.
 
     Types of one family can stand for each other between two readings of a source.
 

@@ -21,13 +21,13 @@ def ingest(
     store: "Store | None" = None,
     run_id: str | None = None,
 ) -> Snapshot:
-    """Read the rows of a source with ``since <= time < cutoff`` and freeze them.
+    r"""Read the rows of a source with ``since <= time < cutoff`` and freeze them.
 
     >>> import tempfile
     >>> from pathlib import Path
     >>> from penstock.data import FileSource
     >>> path = Path(tempfile.mkdtemp()) / "rides.csv"
-    >>> _ = path.write_text("day,tip\\n2016-01-01,2.5\\n2016-01-02,0\\n")
+    >>> _ = path.write_text("day,tip\n2016-01-01,2.5\n2016-01-02,0\n")
     >>> snapshot = ingest(FileSource(path, time="day"), cutoff="2016-01-02")
     >>> snapshot.table["tip"].to_list()
     [2.5]

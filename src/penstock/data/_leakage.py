@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.data._finding import Finding
 from penstock.data._kinds import named_id
-from penstock.data._proxy import find_proxies
+from penstock.data._proxy import find_proxies, find_sum
 from penstock.data._split import Split
 from penstock.data._table_digest import column_hashes, combine_hashes
 
@@ -26,9 +26,9 @@ def check_leakage(split: Split) -> list[Finding]:
     L1: test rows whose features and target are all equal to a train row's; a failure above what
     20 random splits of the same rows give, a warning if a random split gives many for the reason
     that the table holds copies. L3: columns named like an identifier whose values are in train and
-    test. L5: features that predict the target alone, judged on train rows only.
+    test. L5: features that predict the target alone or add up to it, judged on train rows only.
     """
-    return [*_check_copies(split), *_check_groups(split), *find_proxies(split)]
+    return [*_check_copies(split), *_check_groups(split), *find_proxies(split), *find_sum(split)]
 
 
 def note_times(split: Split) -> list[Finding]:

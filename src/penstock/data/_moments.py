@@ -52,6 +52,14 @@ def moments_of(
     return (days + (hours * 3_600_000_000).cast(pl.Int64).cast(pl.Duration("us"))).rename(day)
 
 
+def ends_of(moments: "pl.Series") -> tuple[datetime | None, datetime | None]:
+    """Give the earliest and the latest moment; None where no row has a time."""
+    first, last = moments.min(), moments.max()
+    if not isinstance(first, datetime) or not isinstance(last, datetime):
+        return None, None
+    return first.astimezone(UTC), last.astimezone(UTC)
+
+
 def to_moment(value: Moment, name: str) -> datetime:
     """Read ``since`` or ``cutoff``: a date is its midnight, a naive time counts as UTC.
 

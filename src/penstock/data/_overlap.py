@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from penstock.core import LeakageError
 from penstock.data._finding import Finding
+from penstock.data._moments import ends_of, moments_of, time_name
 from penstock.data._split import Split
-from penstock.data._moments import moments_of, time_name
 
 if TYPE_CHECKING:
     from penstock.data._split import Rows
@@ -89,9 +89,9 @@ def _shared_times(
     if split.by_time is None:
         return []
     moments = moments_of(split.table, split.by_time)
-    newest = moments[first].max()
+    _, newest = ends_of(moments[first])
     older = int((moments[second] <= newest).sum())
-    if not older:
+    if newest is None or not older:
         return []
     name = time_name(split.by_time)
     text = (

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
 from penstock.data._kinds import MIN_ROWS
+from penstock.data._moments import Moment, TimeColumn, ends_of, moments_of, to_moment
 from penstock.data._profile import TableProfile, profile_table
 from penstock.data._schema import Schema, infer_schema
 from penstock.data._table_digest import digest_rows, digest_table
-from penstock.data._moments import Moment, TimeColumn, moments_of, to_moment
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,7 +75,7 @@ class Snapshot:
         """
         schema = infer_schema(table)
         profile = profile_table(table)
-        moments = moments_of(table, time) if time is not None else None
+        first, last = (None, None) if time is None else ends_of(moments_of(table, time))
         return cls(
             rows=table.height,
             schema=schema,
@@ -83,8 +83,8 @@ class Snapshot:
             time=time,
             since=None if since is None else to_moment(since, "since"),
             cutoff=None if cutoff is None else to_moment(cutoff, "cutoff"),
-            first_time=None if moments is None else moments.min(),  # type: ignore[arg-type]
-            last_time=None if moments is None else moments.max(),  # type: ignore[arg-type]
+            first_time=first,
+            last_time=last,
             ordered_digest=digest_table(table),
             order_free_digest=digest_rows(table),
             findings=(*findings, *notice_columns(schema, table.height)),
@@ -144,7 +144,7 @@ class Snapshot:
         facts["time"] = tuple(facts["time"]) if isinstance(facts["time"], list) else facts["time"]
         return cls(
             **facts,
-            _load_table=lambda: parts["table"],  # type: ignore[no-any-return]
+            _load_table=lambda: parts["table"],
             _load_profile=lambda: TableProfile.from_json(parts["profile"]),
         )
 

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
+from penstock.data._moments import TimeColumn
 from penstock.data._schema import Schema
 from penstock.data._target import Task
-from penstock.data._moments import TimeColumn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -152,4 +152,4 @@ class Split:
             "leakage": findings_from_json(facts["leakage"]),
         }
         rows = {name: parts[name] for name in ("train_rows", "validation_rows", "test_rows")}
-        return cls(**rows, **facts, _load_table=lambda: parts["table"])  # type: ignore[no-any-return]
+        return cls(**rows, **facts, _load_table=lambda: parts["table"])

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
 from penstock.data._finding import Finding
+from penstock.data._moments import TimeColumn, moments_of, time_name
 from penstock.data._snapshot import Snapshot
 from penstock.data._table_digest import digest_table
 from penstock.data._target import Task
-from penstock.data._moments import TimeColumn, moments_of, time_name
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,18 +9,18 @@ from penstock.core import ParameterError, parse_duration
 from penstock.data import _assignment as assignment
 from penstock.data._finding import Finding
 from penstock.data._leakage import check_leakage, note_times
+from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
 from penstock.data._schema import check_columns, infer_schema
-from penstock.data._snapshot import Snapshot
 from penstock.data._split import Split
 from penstock.data._split_rules import frame_of, require_parts, require_shares, usable_rows
 from penstock.data._target import Task, classes_of, guess_task, require_variety
-from penstock.data._moments import TimeColumn, moments_of, time_columns
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
 
+    from penstock.data._snapshot import Snapshot
     from penstock.data._split import Rows
 
 

@@ -116,7 +116,7 @@ def _plain(series: "pl.Series") -> "pl.Series":
     dtype = series.dtype
     if dtype in (pl.Date, pl.Datetime, pl.Duration, pl.Time):
         return series.to_physical()
-    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Decimal):
+    if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Decimal, pl.Int128):
         return series.cast(pl.String).cast(pl.Binary)
     if dtype == pl.Null:
         return series.cast(pl.Int8)
@@ -171,15 +171,9 @@ def _value_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
 def _words(array: Any) -> "Words":
     import numpy as np
 
-    if array.dtype.itemsize > _WORD:  # 128-bit integers
-        raise TypeError(array.dtype)
-    if array.dtype.kind == "f":
-        return array.astype(np.float64).view(np.uint64)  # type: ignore[no-any-return]
-    return (
-        array.astype(np.int64).view(np.uint64)
-        if array.dtype.kind == "i"
-        else array.astype(np.uint64)
-    )  # type: ignore[no-any-return]
+    wide = {"f": np.float64, "i": np.int64}.get(array.dtype.kind, np.uint64)
+    words: Words = array.astype(wide).view(np.uint64)
+    return words
 
 
 def _binary_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
@@ -210,7 +204,8 @@ def _word_at(frame: "pl.DataFrame", position: int) -> "Words":
 
     piece = pl.col("value").bin.slice(position * _WORD, _WORD) + pl.lit(bytes(_WORD))
     word = piece.bin.slice(0, _WORD).bin.reinterpret(dtype=pl.UInt64, endianness="little")
-    return frame.select(word).to_series().to_numpy()
+    words: Words = frame.select(word).to_series().to_numpy()
+    return words
 
 
 def _mix(words: "Words", lane: int) -> "Words":

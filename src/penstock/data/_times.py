@@ -150,7 +150,7 @@ def _read_epoch(series: "pl.Series") -> "pl.Series":
             micro = series * factor if factor >= 1 else series // 1000
             return micro.cast(pl.Int64).cast(pl.Datetime("us", "UTC"))
     raise DataError(
-        what=f"Column {series.name!r} holds numbers from {given.min()} to {given.max()}.",
+        what=f"Column {series.name!r} holds numbers like {given[0]} and {given[-1]}.",
         why="They are neither seconds nor milliseconds since 1970, nor dates like 20160630.",
         fix="Name another time column, or say how it is written with time_format=.",
         column=series.name,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,16 +26,17 @@ from penstock.demo._stream import (
     SHIFT_DAY,
     START,
     TRAINING_DAYS,
-    Day,
     simulate_day,
+    write_days,
 )
-from penstock.execution import LineReporter, PipelineResult, QuietReporter
+from penstock.execution import PipelineResult, QuietReporter
 from penstock.serving import RolloutRules
 
 MODEL = "payments"
-_LIVE_ROWS = 60  # requests per simulated day: a sample of the day's payments
+_LIVE_ROWS = 100  # requests per simulated day: a sample of the day's payments
 _WINDOW_DAYS = 4  # drift is looked for over the last days
 _READY_S = 30.0
+_OK = 200
 
 
 @dataclass
@@ -51,6 +52,7 @@ class _Loop:
         marks: When each simulated day began on the real clock.
         waiting: Fraud labels by day that are not known yet, by prediction id.
         sent: Last prediction id.
+        new_country: A country that the bank has just entered.
     """
 
     folder: Path
@@ -61,15 +63,14 @@ class _Loop:
     marks: dict[int, datetime] = field(default_factory=dict)
     waiting: dict[int, dict[str, bool]] = field(default_factory=dict)
     sent: str = ""
+    new_country: str | None = None
 
 
-def run_demo(folder: Path, *, once: bool = False, port: int = 4270) -> None:
-    """Tell the whole loop, then serve the UI until interrupted.
+def run_demo(folder: Path) -> ps.Store:
+    """Tell the whole loop, and give the store that it is recorded in.
 
     Args:
         folder: Where the demo keeps its files; emptied first if it is an earlier demo's.
-        once: End after the story instead of serving the UI.
-        port: Port of the UI.
 
     Raises:
         ParameterError: If the folder holds something else.
@@ -81,9 +82,7 @@ def run_demo(folder: Path, *, once: bool = False, port: int = 4270) -> None:
     with _working_in(folder):
         _tell(store, say)
         say.summary()
-    if once:
-        return
-    _serve_ui(store, folder, port, say)
+    return store
 
 
 def _tell(store: ps.Store, say: Narrator) -> None:
@@ -104,29 +103,10 @@ def _tell(store: ps.Store, say: Narrator) -> None:
             loop = _Loop(Path.cwd(), store, url, client, say)
             alarm_day = _live_until_alarm(loop)
             second = _retrain(loop, alarm_day)
-            day = _canary(loop, second, alarm_day + 1)
-            _broken_version(loop, day)
+            day = _canary(loop, alarm_day + 1)
+            _broken_version(loop, alarm_day, day)
     with say.chapter("Version 2 is proved, and one prediction traced to its rows"):
         _prove_and_trace(loop, second)
-
-
-def write_days(folder: Path, days: range) -> Path:
-    """Write simulated payments with their labels, one CSV file per day; simulated, not real.
-
-    >>> import tempfile
-    >>> folder = write_days(Path(tempfile.mkdtemp()) / "payments", range(2))
-    >>> sorted(path.name for path in folder.iterdir())
-    ['2026-01-01.csv', '2026-01-02.csv']
-
-    Args:
-        folder: Where to write; made if it does not exist.
-        days: Day numbers since the start, from 0.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in days:
-        day = simulate_day(number)
-        day.labelled().write_csv(folder / f"{day.date:%Y-%m-%d}.csv")
-    return folder
 
 
 def _train(
@@ -151,7 +131,7 @@ def _train(
 
 
 def _report(result: PipelineResult) -> ps.EvaluationReport:
-    report: ps.EvaluationReport = result.step_output("evaluate")
+    report: ps.EvaluationReport = result.output("evaluate")
     return report
 
 
@@ -181,7 +161,7 @@ def _live_until_alarm(loop: _Loop) -> int:
 
 def _live_day(loop: _Loop, number: int) -> None:
     """Send a day's payments one by one; post the labels that have become known."""
-    day = simulate_day(number)
+    day = simulate_day(number, new_country=loop.new_country)
     loop.marks[number] = now()
     labels: dict[str, bool] = {}
     for row in day.payments.head(_LIVE_ROWS * 4).gather_every(4).iter_rows(named=True):
@@ -202,15 +182,10 @@ def _ask(loop: _Loop, row: dict[str, Any]) -> str | None:
     reply = loop.client.post(
         f"/models/{MODEL}/predict", json={"row": features, "unit": row["payment_id"]}
     )
-    if reply.status_code != httpx_ok():
+    if reply.status_code != _OK:
         return None
     loop.sent = reply.json()["predictions"][0]["prediction_id"]
     return loop.sent
-
-
-def httpx_ok() -> int:
-    """The status of an answered request."""
-    return 200
 
 
 def _retrain(loop: _Loop, day: int) -> PipelineResult:
@@ -221,13 +196,14 @@ def _retrain(loop: _Loop, day: int) -> PipelineResult:
         write_days(Path(MODEL), range(TRAINING_DAYS, known))
         results: list[PipelineResult] = []
 
-        def start(cutoff: date) -> str:
+        def start(_: datetime) -> str:
+            # The stream runs on simulated days: the cutoff is the last day whose labels are known.
             results.append(_train(loop.store, known, say))
             return results[-1].run_id
 
-        trigger = ps.Trigger(loop.store, MODEL, start=start, cool_down="1h")
         report = ps.check_drift(loop.store, MODEL, since=loop.marks[day - _WINDOW_DAYS + 1])
-        trigger.consider(report, cutoff=(START + timedelta(days=known)).date())
+        decision = ps.Trigger(loop.store, start=start, cool_down="1h").consider(report)
+        say.fact(decision.reason)
         version = ps.Registry(loop.store).get(MODEL, 2)
         for gate in version.gates:
             if "champion" in gate.gate:
@@ -235,11 +211,10 @@ def _retrain(loop: _Loop, day: int) -> PipelineResult:
         return results[-1]
 
 
-def _canary(loop: _Loop, second: PipelineResult, day: int) -> int:
+def _canary(loop: _Loop, day: int) -> int:
     """Roll version 2 out: 5, 25, 100 percent, by itself."""
     say = loop.say
     with say.chapter("Canary 5 → 25 → 100 %") as chapter:
-        ps.verify(second.run_id, store=loop.store)
         ps.deploy(
             loop.store,
             MODEL,
@@ -255,11 +230,13 @@ def _canary(loop: _Loop, second: PipelineResult, day: int) -> int:
     return day
 
 
-def _broken_version(loop: _Loop, day: int) -> None:
-    """Version 3 refuses merchants that it has not seen; the rollout notices and goes back."""
+def _broken_version(loop: _Loop, alarm_day: int, day: int) -> None:
+    """Version 3 raises on a country that it has not seen; the rollout notices and goes back."""
     say = loop.say
     with say.chapter("A broken version 3 is rolled back by itself") as chapter:
-        _train(loop.store, TRAINING_DAYS, say, encoder="strict")
+        _train(loop.store, alarm_day - LABEL_DELAY_DAYS + 1, say, encoder="strict")
+        loop.new_country = "SE"
+        say.fact("meanwhile the bank opens in Sweden, a country that no version has seen")
         ps.deploy(
             loop.store,
             MODEL,
@@ -271,7 +248,7 @@ def _broken_version(loop: _Loop, day: int) -> None:
         _, outcome = _live_until_settled(loop, day)
         events = loop.store.metadata.list_deployment_events(MODEL)
         for event in events:
-            if event.kind == "rolled_back":
+            if "back" in event.kind:
                 say.fact(event.message)
         chapter.done(
             f"{outcome}; production is v{ps.Registry(loop.store).get(MODEL, 'champion').version}"
@@ -351,7 +328,7 @@ def _wait_ready(server: "subprocess.Popen[bytes]", url: str, log: Path, httpx: A
     deadline = time.monotonic() + _READY_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            if httpx.get(f"{url}/v2/health/ready").status_code == httpx_ok():
+            if httpx.get(f"{url}/v2/health/ready").status_code == _OK:
                 return
         except httpx.TransportError:
             pass
@@ -361,14 +338,3 @@ def _wait_ready(server: "subprocess.Popen[bytes]", url: str, log: Path, httpx: A
         why=log.read_text(encoding="utf-8", errors="replace")[-300:],
         fix=f"Read {log.resolve()}, then run the demo again.",
     )
-
-
-def _serve_ui(store: ps.Store, folder: Path, port: int, say: Narrator) -> None:
-    from penstock.server import serve_ui
-
-    say.line(f"\nThe UI is at http://127.0.0.1:{port} (stop with Ctrl-C).")
-    say.line(f"Later: penstock --store {store.url} ui     Files: {folder}")
-    serve_ui(store, port=port)
-
-
-__all__ = ["LineReporter", "Day", "run_demo", "write_days"]

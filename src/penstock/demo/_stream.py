@@ -6,6 +6,7 @@ abroad at night to many small amounts at digital shops with new cards.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -50,7 +51,9 @@ class Day:
         return self.payments.with_columns(pl.Series("fraud", labels))
 
 
-def simulate_day(number: int, *, seed: int = 7, rows: int = PER_DAY) -> Day:
+def simulate_day(
+    number: int, *, seed: int = 7, rows: int = PER_DAY, new_country: str | None = None
+) -> Day:
     """Simulate one day; the same number and seed give the same rows.
 
     >>> day = simulate_day(3)
@@ -61,6 +64,7 @@ def simulate_day(number: int, *, seed: int = 7, rows: int = PER_DAY) -> Day:
         number: Days since the start, from 0.
         seed: Seed of the whole stream.
         rows: Payments on that day.
+        new_country: A country that the bank has just entered; it sends a tenth of the payments.
     """
     rng = np.random.default_rng([seed, number])
     hour = rng.choice(24, rows, p=_hour_shares())
@@ -87,7 +91,7 @@ def simulate_day(number: int, *, seed: int = 7, rows: int = PER_DAY) -> Day:
             "time": [midnight + timedelta(seconds=int(s)) for s in second],
             "merchant": [f"m{index:03d}" for index in merchant],
             "kind": [_KINDS[index] for index in kind],
-            "country": [_COUNTRIES[index] for index in country],
+            "country": _country_names(country, new_country),
             "hour": second // 3600,
             "amount": amount,
             "card_age_days": card_age.astype(int),
@@ -95,6 +99,30 @@ def simulate_day(number: int, *, seed: int = 7, rows: int = PER_DAY) -> Day:
         }
     )
     return Day(number, frame, dict(zip(ids, fraud.tolist(), strict=True)))
+
+
+def _country_names(country: np.ndarray, new_country: str | None) -> list[str]:
+    names = [_COUNTRIES[index] for index in country]
+    return [new_country if new_country and i % 10 == 0 else name for i, name in enumerate(names)]
+
+
+def write_days(folder: Path, days: range) -> Path:
+    """Write simulated payments with their labels, one CSV file per day; simulated, not real.
+
+    >>> import tempfile
+    >>> folder = write_days(Path(tempfile.mkdtemp()) / "payments", range(2))
+    >>> sorted(path.name for path in folder.iterdir())
+    ['2026-01-01.csv', '2026-01-02.csv']
+
+    Args:
+        folder: Where to write; made if it does not exist.
+        days: Day numbers since the start, from 0.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in days:
+        day = simulate_day(number)
+        day.labelled().write_csv(folder / f"{day.date:%Y-%m-%d}.csv")
+    return folder
 
 
 def _hour_shares() -> np.ndarray:
@@ -112,7 +140,7 @@ def _odds(
     recent: np.ndarray,
 ) -> np.ndarray:
     """Log-odds of fraud: the old pattern fades when the new one comes."""
-    night = (hour < 6) | (hour > 22)  # noqa: PLR2004 - hours
+    night = (hour < 6) | (hour > 22)
     abroad = country >= _HOME
     old = 2.6 * (np.log(amount) - 4.0) + 4.0 * abroad + 3.0 * night + 1.5 * (kind == 3)
     if number < SHIFT_DAY:

@@ -22,8 +22,8 @@ def keep_features(rows: ps.Snapshot) -> ps.Table:
 def train(split: ps.Split, encoder: str, learning_rate: float) -> Pipeline:
     """Fit on train rows only; the features travel inside the model."""
     columns = ps.table_transformer(split.schema.without("time"))
-    if encoder == "strict":  # planted mistake: refuses every merchant that it has not seen
-        columns.transformers.append(("strict", OneHotEncoder(handle_unknown="error"), ["merchant"]))
+    if encoder == "strict":  # planted mistake: raises on a country that it has not seen
+        columns.transformers.append(("strict", OneHotEncoder(handle_unknown="error"), ["country"]))
     model = HistGradientBoostingClassifier(learning_rate=learning_rate, max_iter=80, random_state=0)
     return make_pipeline(columns, model).fit(split.train.X, split.train.y)
 
@@ -46,7 +46,7 @@ def payments_fraud(
         report,
         gates=[
             "roc_auc >= 0.80",
-            "average_precision >= champion.average_precision",
+            "average_precision >= champion.average_precision - 0.05",
             "gap(roc_auc, country) <= 0.25",
             "leakage == none",
             "verified",

@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from penstock.evaluation._bootstrap import draw_weights, percentile_interval, representative_rows
+from penstock.evaluation._bootstrap import (
+    EXACT_ROWS,
+    draw_weights,
+    percentile_interval,
+    representative_rows,
+)
 from penstock.evaluation._formulas import FORMULAS, Floats, WeightedRows
 from penstock.evaluation._metrics import METRICS, TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes
@@ -23,7 +28,9 @@ class Measured:
     absent: Mapping[str, str]
 
 
-def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measured:
+def measure(
+    outcomes: Outcomes, *, resamples: int = 500, seed: int = 0, most_rows: int = EXACT_ROWS
+) -> Measured:
     """Compute every metric of the task; one that the rows cannot give is absent with a reason.
 
     >>> truth, prediction = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])
@@ -35,12 +42,13 @@ def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measu
         outcomes: The rows, in any order.
         resamples: Bootstrap resamples; 0 for values only (low = value = high).
         seed: Seed of the resamples.
+        most_rows: Above this many, resamples are drawn from a representative part.
     """
     outcomes = outcomes.take(outcomes.canonical_order())
     names = TASK_METRICS[outcomes.task]
     absent = {name: reason for name in names if (reason := why_absent(name, outcomes))}
     values = point_values([name for name in names if name not in absent], outcomes)
-    intervals = _intervals(values, outcomes, resamples, seed) if resamples else {}
+    intervals = _intervals(values, outcomes, resamples, seed, most_rows) if resamples else {}
     metrics = {
         name: Estimate(value, *intervals.get(name, (value, value)))
         for name, value in values.items()
@@ -55,7 +63,12 @@ def point_values(names: Sequence[str], outcomes: Outcomes) -> dict[str, float]:
 
 
 def resampled(
-    names: Sequence[str], sides: Sequence[Outcomes], *, resamples: int, seed: int
+    names: Sequence[str],
+    sides: Sequence[Outcomes],
+    *,
+    resamples: int,
+    seed: int,
+    most_rows: int = EXACT_ROWS,
 ) -> tuple[list[dict[str, Floats]], list[dict[str, float]]]:
     """Compute metrics in every resample, the same rows for every side.
 
@@ -64,12 +77,15 @@ def resampled(
         sides: Outcomes of the same rows in the same order, canonical for the first.
         resamples: How many.
         seed: Equal seeds give equal resamples.
+        most_rows: Above this many, resamples are drawn from a representative part.
 
     Returns:
         Per side, the metric's figures, shape (resamples,); and per side, the metric's value on
         the rows that were drawn from.
     """
-    positions, multiplicity = representative_rows(sides[0])
+    if not names:
+        return [{} for _ in sides], [{} for _ in sides]
+    positions, multiplicity = representative_rows(sides[0], most_rows)
     whole = len(positions) == len(sides[0])
     drawn = list(sides) if whole else [side.take(positions) for side in sides]
     centres = [_values_of(names, WeightedRows(side, multiplicity[None, :])) for side in drawn]
@@ -98,9 +114,11 @@ def _most_resamples(name: str, outcomes: Outcomes, resamples: int) -> int:
 
 
 def _intervals(
-    values: Mapping[str, float], outcomes: Outcomes, resamples: int, seed: int
+    values: Mapping[str, float], outcomes: Outcomes, resamples: int, seed: int, most_rows: int
 ) -> dict[str, tuple[float, float]]:
-    (figures,), (centres,) = resampled(list(values), [outcomes], resamples=resamples, seed=seed)
+    (figures,), (centres,) = resampled(
+        list(values), [outcomes], resamples=resamples, seed=seed, most_rows=most_rows
+    )
     return {
         name: percentile_interval(
             figures[name],

@@ -1,35 +1,47 @@
 """Columns of a polars or pandas frame as polars Series, whatever type a single row gave them."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import polars as pl
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
 from penstock.core import DataError
 
 if TYPE_CHECKING:
-    import polars as pl
+    from numpy.typing import NDArray
 
 
-def columns_of(frame: Any) -> "list[pl.Series]":
-    """Give a frame's columns (or a single column) as polars Series.
+class NamedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of our transformers: learns nothing but the columns' names."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's words
+        """Remember the columns' names."""
+        names = [column.name for column in columns_of(X)]
+        self.feature_names_in_ = np.asarray(names, dtype=object)
+        self.n_features_in_ = len(names)
+        return self
+
+    def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
+        """Give the columns' names."""
+        check_is_fitted(self)
+        return self.feature_names_in_
+
+
+def columns_of(frame: Any) -> list[pl.Series]:
+    """Give a frame's columns as polars Series.
 
     Args:
-        frame: A polars or pandas frame or series.
+        frame: A polars or pandas frame.
 
     Raises:
         DataError: If it is something else.
     """
-    import polars as pl
-
-    if isinstance(frame, pl.Series):
-        return [frame]
     if isinstance(frame, pl.DataFrame):
         return list(frame.iter_columns())
     if hasattr(frame, "iloc"):
-        if frame.ndim == 1:
-            return [_from_pandas(frame)]
-        return [_from_pandas(frame.iloc[:, position]) for position in range(frame.shape[1])]
+        return [_from_pandas(frame.iloc[:, place]) for place in range(frame.shape[1])]
     raise DataError(
         what=f"A {type(frame).__name__} has no column names.",
         why="Columns are told apart by name.",
@@ -37,23 +49,23 @@ def columns_of(frame: Any) -> "list[pl.Series]":
     )
 
 
-def names_of(columns: "Sequence[pl.Series]") -> "np.ndarray[Any, Any]":
-    """Give column names as scikit-learn keeps them."""
-    return np.asarray([column.name for column in columns], dtype=object)
+def plain(column: pl.Series) -> pl.Series:
+    """Give a column of Python objects (a single row's null, for example) the type of its values."""
+    if column.dtype != pl.Object:
+        return column
+    return pl.Series(column.name, column.to_list(), strict=False)
 
 
-def _from_pandas(series: Any) -> "pl.Series":
+def _from_pandas(series: Any) -> pl.Series:
     """Read a pandas column without pyarrow: numbers and times as arrays, the rest value by value."""
-    import polars as pl
-
     name = str(series.name)
     kind = getattr(series.dtype, "kind", "O")
     if isinstance(series.dtype, np.dtype) and kind in "biuf":
         return pl.Series(name, series.to_numpy())
     if kind == "M":
         zoned = getattr(series.dtype, "tz", None) is not None
-        plain = series.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else series
-        times = pl.Series(name, plain.to_numpy().astype("datetime64[us]"))
+        local = series.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else series
+        times = pl.Series(name, local.to_numpy().astype("datetime64[us]"))
         return times.dt.replace_time_zone("UTC") if zoned else times
     missing = series.isna().to_numpy()
     values = [None if gone else value for gone, value in zip(missing, series, strict=True)]

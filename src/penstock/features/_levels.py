@@ -1,6 +1,6 @@
 """LevelMeans: columns with many levels as means of the target, without letting a row see itself."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
@@ -12,12 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 from penstock.core import DataError
 from penstock.data import guess_task
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _FOLDS = 5
 _MIN_FOLDS = 2
 _TYPES = {"regression": "continuous", "binary": "binary", "multiclass": "multiclass"}
 
 
-class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc] - scikit-learn has no types
+class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Encode levels by scikit-learn's TargetEncoder, cross-fitted, set up from the target itself.
 
     It decides at fit what scikit-learn's own guess gets wrong or cannot do: a count is a number
@@ -38,7 +41,7 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc] - sciki
         self._learn(X, y)
         return self
 
-    def fit_transform(self, X: Any, y: Any) -> "np.ndarray[Any, Any]":  # noqa: N803
+    def fit_transform(self, X: Any, y: Any) -> "NDArray[Any]":  # noqa: N803
         """Learn the means, and encode each row by the means of the other folds."""
         target, folds = self._learn(X, y)
         encoded = self.encoder_.transform(X)
@@ -49,17 +52,17 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc] - sciki
             encoded[rows] = fold.transform(X[rows])
         return encoded  # type: ignore[no-any-return]
 
-    def transform(self, X: Any) -> "np.ndarray[Any, Any]":  # noqa: N803
+    def transform(self, X: Any) -> "NDArray[Any]":  # noqa: N803
         """Give means of shape (rows, columns), or (rows, columns x classes) for many classes."""
         check_is_fitted(self)
         return self.encoder_.transform(X)  # type: ignore[no-any-return]
 
-    def get_feature_names_out(self, input_features: Any = None) -> "np.ndarray[Any, Any]":
+    def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":
         """Give the columns' names, with the class where there are many."""
         check_is_fitted(self)
         return self.encoder_.get_feature_names_out(input_features)  # type: ignore[no-any-return]
 
-    def _learn(self, X: Any, y: Any) -> "tuple[np.ndarray[Any, Any], Any]":  # noqa: N803
+    def _learn(self, X: Any, y: Any) -> "tuple[NDArray[Any], Any]":  # noqa: N803
         if y is None:
             raise DataError(
                 what="Columns with many levels were fitted without a target.",
@@ -75,7 +78,7 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc] - sciki
         return target, _folds(target, task, self.random_state)
 
 
-def _folds(target: "np.ndarray[Any, Any]", task: str, seed: int) -> Any:
+def _folds(target: "NDArray[Any]", task: str, seed: int) -> Any:
     """Make folds that each hold every class; None if a class has one row only."""
     classes = task != "regression"
     smallest = np.unique(target, return_counts=True)[1].min() if classes else len(target)

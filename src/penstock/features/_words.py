@@ -1,17 +1,19 @@
 """WordWeights: prose as the weights of its most frequent words."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.validation import check_is_fitted
 
-from penstock.features._columns import columns_of, names_of
+from penstock.features._columns import NamedColumns, columns_of
 from penstock.features._plain import texts_of
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-class WordWeights(TransformerMixin, BaseEstimator):  # type: ignore[misc] - scikit-learn has no types
+
+class WordWeights(NamedColumns):
     """Weigh the most frequent words of one text column (scikit-learn's TfidfVectorizer).
 
     A column without any word gives no features instead of an error.
@@ -28,28 +30,27 @@ class WordWeights(TransformerMixin, BaseEstimator):  # type: ignore[misc] - scik
     def __init__(self, max_words: int = 64) -> None:
         self.max_words = max_words
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's words
+    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - scikit-learn's words
         """Choose the words."""
-        column = columns_of(X)[0]
-        self.feature_names_in_ = names_of([column])
-        self.n_features_in_ = 1
+        super().fit(X, y)
         vectorizer = TfidfVectorizer(max_features=self.max_words)
         analyse = vectorizer.build_analyzer()
-        texts = texts_of(column)
+        texts = texts_of(columns_of(X)[0])
+        # scikit-learn refuses an empty vocabulary.
         self.has_words_ = any(analyse(text) for text in texts)
         if self.has_words_:
             self.vectorizer_ = vectorizer.fit(texts)
         return self
 
-    def transform(self, X: Any) -> "np.ndarray[Any, Any]":  # noqa: N803
+    def transform(self, X: Any) -> "NDArray[np.float64]":  # noqa: N803
         """Give weights of shape (rows, words)."""
         check_is_fitted(self)
         texts = texts_of(columns_of(X)[0])
         if not self.has_words_:
             return np.empty((len(texts), 0))
-        return self.vectorizer_.transform(texts).toarray()  # type: ignore[no-any-return]
+        return np.asarray(self.vectorizer_.transform(texts).toarray())
 
-    def get_feature_names_out(self, input_features: Any = None) -> "np.ndarray[Any, Any]":  # noqa: ARG002
+    def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
         """Give ``column_word`` for every word."""
         check_is_fitted(self)
         words = self.vectorizer_.get_feature_names_out() if self.has_words_ else []

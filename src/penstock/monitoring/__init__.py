@@ -1,1 +1,37 @@
-"""To be written."""
+"""PredictionLog -> DriftReport -> Alert -> Trigger: is the deployed model still good?"""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.monitoring._columns import Check as Check
+    from penstock.monitoring._columns import ColumnDrift as ColumnDrift
+    from penstock.monitoring._drift import check_drift as check_drift
+    from penstock.monitoring._drift import compare_table as compare_table
+    from penstock.monitoring._drift import judge_columns as judge_columns
+    from penstock.monitoring._drift import training_profile as training_profile
+    from penstock.monitoring._limits import Limits as Limits
+    from penstock.monitoring._monitor import Monitor as Monitor
+    from penstock.monitoring._performance import Performance as Performance
+    from penstock.monitoring._report import DriftReport as DriftReport
+    from penstock.monitoring._trigger import Decision as Decision
+    from penstock.monitoring._trigger import Trigger as Trigger
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Check": "_columns",
+        "ColumnDrift": "_columns",
+        "Decision": "_trigger",
+        "DriftReport": "_report",
+        "Limits": "_limits",
+        "Monitor": "_monitor",
+        "Performance": "_performance",
+        "Trigger": "_trigger",
+        "check_drift": "_drift",
+        "compare_table": "_drift",
+        "judge_columns": "_drift",
+        "training_profile": "_drift",
+    },
+)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from penstock.data import ColumnProfile
@@ -365,7 +366,7 @@ def _bin_labels(edges: tuple[float, ...]) -> list[str]:
     inner = [f"{edge:.4g}" for edge in edges[1:-1]]
     if not inner:
         return [f"{edges[0]:.4g}"]
-    between = [f"{low} to {high}" for low, high in zip(inner, inner[1:], strict=False)]
+    between = [f"{low} to {high}" for low, high in pairwise(inner)]
     return [f"up to {inner[0]}", *between, f"above {inner[-1]}"]
 
 
@@ -375,5 +376,3 @@ def _share(part: int, whole: int) -> float:
 
 def _significant(value: float) -> float:
     return float(f"{value:.4g}")
-
-

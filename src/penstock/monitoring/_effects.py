@@ -46,9 +46,7 @@ class Measure:
         return {name: round(getattr(self, name), 6) for name in ("value", "low", "high")}
 
 
-def wasserstein(
-    profile: ColumnProfile, ordered: "Floats", *, n: float, m: float
-) -> Measure:
+def wasserstein(profile: ColumnProfile, ordered: "Floats", *, n: float, m: float) -> Measure:
     """Measure how far a number has moved: mean |F^-1(u) - G^-1(u)| / scale over u = 5, …, 95 %.
 
     For a pure shift it is the shift in robust standard deviations. Outliers do not move it.

@@ -197,7 +197,8 @@ def autocorrelation_time(codes: "NDArray[np.generic]") -> float:
     """
     import numpy as np
 
-    centred = np.asarray(codes, dtype=np.float32) - np.float32(np.mean(codes))
+    numbers = np.asarray(codes, dtype=np.float64)
+    centred = (numbers - numbers.mean()).astype(np.float32)  # half the memory to read per lag
     variance = float(np.dot(centred, centred))
     if variance <= 0:
         return 1.0

@@ -1,9 +1,36 @@
-"""promote: prove what a version's gates leave open, judge them again, then move the version."""
+"""prove_version, promote, deploy: run what a version's gates leave open, judge them, then act."""
 
-from penstock.core import ModelVersionRecord, Stage
+from collections.abc import Sequence
+
+from penstock.core import DeploymentRecord, ModelVersionRecord, Stage
 from penstock.proofs._verify import verify
 from penstock.registry import Registry, judge_version, needs_proof
+from penstock.serving import RolloutRules
+from penstock.serving import deploy as send_traffic
 from penstock.stores import Store, open_store
+
+
+def prove_version(
+    model: str, version: int | str | None = None, *, store: Store | None = None
+) -> ModelVersionRecord:
+    """Run the proofs that a version's gates ask for, and judge the gates as of today.
+
+    Args:
+        model: The model's name.
+        version: Number, ``"challenger"``, …; by default the newest that is not rejected.
+        store: Where the registry is; by default the project's store.
+
+    Returns:
+        The version with its new answers, already stored.
+
+    Raises:
+        NotFoundError: If there is no such model or version.
+    """
+    store = store or open_store()
+    record = Registry(store).get(model, version)
+    if needs_proof(record) and record.run_id and not _is_proved(store, record.run_id):
+        verify(record.run_id, store=store)
+    return judge_version(store, record)
 
 
 def promote(
@@ -34,14 +61,50 @@ def promote(
         NotFoundError: If there is no such model or version.
     """
     store = store or open_store()
-    registry = Registry(store)
-    record = registry.get(model, version)
-    if to is Stage.PRODUCTION:
-        if needs_proof(record) and record.run_id and not _proved(store, record.run_id):
-            verify(record.run_id, store=store)
-        record = judge_version(store, record)
-    return registry.promote(model, record.version, to=to, actor=actor, reason=reason)
+    record = Registry(store).get(model, version)
+    if to is Stage.PRODUCTION and record.stage is not Stage.PRODUCTION:
+        record = prove_version(model, record.version, store=store)
+    return Registry(store).promote(model, record.version, to=to, actor=actor, reason=reason)
 
 
-def _proved(store: Store, run_id: str) -> bool:
+def deploy(
+    store: Store,
+    model: str,
+    *,
+    version: int | None = None,
+    name: str | None = None,
+    canary: Sequence[int] | None = None,
+    rules: RolloutRules | None = None,
+    actor: str | None = None,
+) -> DeploymentRecord:
+    """Send a deployment's traffic to a version, after proving what its gates ask for.
+
+    At once (the version becomes the production version), or in canary steps beside the production
+    version, which move on or go back by themselves and promote at the end.
+
+    Args:
+        store: Where the model is registered.
+        model: The model's name.
+        version: The version's number; None for the production version, or with ``canary`` for the
+            newest version that may still be promoted.
+        name: The deployment's name; by default the model's.
+        canary: Percent of units per step, rising to 100; None for all at once.
+        rules: When the rollout moves on and when it goes back.
+        actor: Who does it.
+
+    Raises:
+        NotFoundError: If the model or version does not exist, or nothing is in production.
+        ConflictError: If a rollout is running, or the version was rejected.
+        GateError: If the version may not be promoted.
+    """
+    if version is not None or canary is not None:
+        record = Registry(store).get(model, version)
+        if record.stage is not Stage.PRODUCTION:
+            prove_version(model, record.version, store=store)
+    return send_traffic(
+        store, model, version=version, name=name, canary=canary, rules=rules, actor=actor
+    )
+
+
+def _is_proved(store: Store, run_id: str) -> bool:
     return any(proof.kind == "verified" for proof in store.metadata.list_proofs(run_id))

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from penstock.scaffolding._splits import SplitChoice
+
+Label: TypeAlias = str | int | float | bool
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 NoteKind: TypeAlias = Literal[
     "constant", "date", "empty", "group", "identifier", "sensitive", "suspect", "text", "type"
@@ -66,6 +69,8 @@ class TableNotes:
         slices: Columns to judge per value.
         sensitive: Those slices that describe people in a way that fairness is about.
         rare: Classes with too few rows to be learned and tested.
+        positive: The class that counts as yes; None where the second in order is meant.
+        split: How to split so that it works.
         warnings: Sentences about the whole table.
     """
 
@@ -74,7 +79,8 @@ class TableNotes:
     target: str
     task: Task
     target_says: str
-    classes: tuple[tuple[str | int | float | bool, int], ...] = ()
+    split: SplitChoice
+    classes: tuple[tuple[Label, int], ...] = ()
     missing_target: int = 0
     time: TimeNote | None = None
     group: str | None = None
@@ -82,7 +88,8 @@ class TableNotes:
     watched: tuple[ColumnNote, ...] = ()
     slices: tuple[str, ...] = ()
     sensitive: tuple[str, ...] = ()
-    rare: tuple[str | int | float | bool, ...] = ()
+    rare: tuple[Label, ...] = ()
+    positive: Label | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -110,8 +110,8 @@ def _form_of(series: "pl.Series") -> tuple[str, str | None, str]:
         return "ISO dates", None, ""
     if series.dtype == pl.Datetime:
         given = series.drop_nulls()
-        whole_days = bool((given.dt.time() == pl.time(0, 0)).all()) if len(given) else False
-        return ("ISO dates" if whole_days else "ISO times"), None, ""
+        days = len(given) > 0 and bool((given == given.dt.truncate("1d")).all())
+        return ("ISO dates" if days else "ISO times"), None, ""
     if series.dtype.is_numeric():
         return _form_of_numbers(series), None, ""
     return _form_of_texts(series)

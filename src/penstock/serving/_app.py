@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar
@@ -28,12 +28,11 @@ from penstock.serving._prometheus import ServingMetrics
 from penstock.serving._protocol_routes import ProtocolRoutes
 from penstock.serving._rollout import OnPromote
 from penstock.serving._router import Reloader, Router
+from penstock.serving._routes import ANY, KNOWN_ROUTES, Route, RouteTable
 from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
 MAX_BODY_BYTES = 16 * 1024 * 1024
-
-Handler = Callable[[Call], Awaitable[Reply]]
 
 
 def create_app(
@@ -87,6 +86,7 @@ def create_app(
 def _routes(
     store: Store, router: Router, journal: PredictionLog | None, metrics: ServingMetrics
 ) -> list[ASGIRouteHandler]:
+    """Make the routes; mounts, because litestar's ASGI handlers have no path parameters."""
     answering = Answering(router, journal)
     friendly = FriendlyRoutes(store, router, answering, journal)
     protocol = ProtocolRoutes(router, answering)
@@ -95,68 +95,63 @@ def _routes(
         return Reply(metrics.render(), content_type=TEXT)
 
     plain = (
-        ("/models/{name:str}", "GET", "describe", friendly.describe),
-        ("/models/{name:str}/predict", "POST", "predict", friendly.predict),
-        ("/models/{name:str}/truth", "POST", "truth", friendly.truth),
-        ("/metrics", "GET", "metrics", scrape),
+        Route("models/{name}", "GET", "describe", friendly.describe, render_error),
+        Route("models/{name}/predict", "POST", "predict", friendly.predict, render_error),
+        Route("models/{name}/truth", "POST", "truth", friendly.truth, render_error),
     )
-    version = "/v2/models/{name:str}/versions/{version:str}"
+    version = "v2/models/{name}/versions/{version}"
     oip = (
-        ("/v2", "GET", "server", protocol.server),
-        ("/v2/health/live", "GET", "live", protocol.live),
-        ("/v2/health/ready", "GET", "ready", protocol.ready),
-        ("/v2/models/{name:str}", "GET", "model", protocol.model),
-        ("/v2/models/{name:str}/ready", "GET", "model_ready", protocol.model_ready),
-        ("/v2/models/{name:str}/infer", "POST", "infer", protocol.infer),
+        ("v2", "GET", "server", protocol.server),
+        ("v2/health/live", "GET", "live", protocol.live),
+        ("v2/health/ready", "GET", "ready", protocol.ready),
+        ("v2/models/{name}", "GET", "model", protocol.model),
+        ("v2/models/{name}/ready", "GET", "model_ready", protocol.model_ready),
+        ("v2/models/{name}/infer", "POST", "infer", protocol.infer),
         (version, "GET", "model", protocol.model),
         (f"{version}/ready", "GET", "model_ready", protocol.model_ready),
         (f"{version}/infer", "POST", "infer", protocol.infer),
     )
     return [
-        *(_endpoint(*route, metrics, render_error) for route in plain),
-        *(_endpoint(*route, metrics, render_protocol_error) for route in oip),
+        _mount("models", plain, metrics),
+        _mount("v2", [Route(*each, render_protocol_error) for each in oip], metrics),
+        _mount("metrics", [Route("metrics", "GET", "metrics", scrape, render_error)], metrics),
     ]
 
 
-def _endpoint(
-    path: str,
-    method: str,
-    name: str,
-    handler: Handler,
-    metrics: ServingMetrics,
-    render: Callable[[PenstockError], Reply],
-) -> ASGIRouteHandler:
-    """Make a route straight on ASGI: a request is read, answered, counted, and nothing else."""
+def _mount(folder: str, routes: Sequence[Route], metrics: ServingMetrics) -> ASGIRouteHandler:
+    """Answer everything below a folder straight on ASGI: read, answered, counted, nothing else."""
+    table = RouteTable(routes)
 
-    @asgi(path, name=f"{name} {path}", copy_scope=True)
+    @asgi(f"/{folder}", is_mount=True, copy_scope=True)
     async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
-        call = Call(scope.get("path_params", {}), scope.get("headers", ()), b"")
+        request: Any = scope  # litestar sends lifespan and websockets elsewhere
+        route, path = table.find(f"{folder}{request['path']}")
+        call = Call(path, request["headers"], b"")
         started = time.perf_counter()
         try:
-            _require_method(scope, method)
-            call.body = await _read_body(scope, receive) if method == "POST" else b""
+            _require_method(request["method"], route.method)
+            call.body = await _read_body(receive) if route.method == "POST" else b""
             started = time.perf_counter()
-            reply = await handler(call)
+            reply = await route.handler(call)
         except PenstockError as error:
-            reply = render(error)
-        except Exception as error:
-            _log.exception("Route %s failed", path)
-            reply = render(_unexpected(error))
+            reply = route.render(error)
+        except Exception as error:  # noqa: BLE001 - the server answers whatever happens, and logs it
+            _log.exception("Route %s failed", route.pattern)
+            reply = route.render(_unexpected(error))
         metrics.observe(
-            call.deployment, call.version, name, reply.status, time.perf_counter() - started
+            call.deployment, call.version, route.name, reply.status, time.perf_counter() - started
         )
         await _send(send, reply)
 
     return endpoint
 
 
-def _require_method(scope: Scope, method: str) -> None:
-    came = str(scope.get("method", ""))
-    if came != method:
+def _require_method(came: str, method: str) -> None:
+    if method != ANY and came != method:
         raise HttpError(405, f"This route does not answer {came}.", fix=f"Use {method}.")
 
 
-async def _read_body(scope: Scope, receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -197,7 +192,6 @@ def _unexpected(error: Exception) -> PenstockError:
 
 
 def _render_http_exception(_request: Any, error: HTTPException) -> "Response[bytes]":
-    known = "Routes: /models/{name}/predict, /models/{name}/truth, /v2/…, /metrics."
-    fix = known if error.status_code == 404 else ""  # noqa: PLR2004 - HTTP status
+    fix = KNOWN_ROUTES if error.status_code == 404 else ""  # noqa: PLR2004 - HTTP status
     reply = render_error(HttpError(error.status_code, f"{error.detail}.", fix=fix))
     return Response(reply.body, status_code=reply.status, media_type="application/json")

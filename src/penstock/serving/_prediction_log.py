@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Self
 
 from penstock.core import PredictionRecord
 
@@ -102,7 +103,7 @@ class PredictionLog:
             self.dropped += len(self._queue)
             _log.warning("%d predictions were not logged: the store did not take them.", self.depth)
 
-    def __enter__(self) -> "PredictionLog":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,13 +1,13 @@
 """ServingMetrics: what a server counts for Prometheus; one registry per app, so apps do not mix."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._router import Router
 
 if TYPE_CHECKING:
-    from prometheus_client import Counter, Histogram
+    from collections.abc import Iterator
+
     from prometheus_client.core import Metric
 
 _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -39,9 +39,9 @@ class ServingMetrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
-        self._counts: dict[tuple[str, str, str, int], Counter] = {}
-        self._times: dict[tuple[str, str], Histogram] = {}
-        self._registry.register(_Gauges(router, log))  # type: ignore[arg-type]  # only collect() is asked of it
+        self._counts: dict[tuple[str, str, str, int], Any] = {}
+        self._times: dict[tuple[str, str], Any] = {}
+        self._registry.register(_Gauges(router, log))
 
     def observe(self, deployment: str, version: str, route: str, code: int, seconds: float) -> None:
         """Count one answered request.
@@ -83,13 +83,12 @@ class _Gauges:
 
         if self._log is not None:
             log = self._log
-            figures: tuple[tuple[str, str, Callable[[], int]], ...] = (
-                ("written", "Predictions written to the store.", lambda: log.written),
-                ("dropped", "Predictions that were not logged.", lambda: log.dropped),
-                ("failures", "Failed writes of the prediction log.", lambda: log.failures),
-            )
-            for name, told, value in figures:
-                yield CounterMetricFamily(f"penstock_log_{name}", told, value=value())
+            for name, told, value in (
+                ("written", "Predictions written to the store.", log.written),
+                ("dropped", "Predictions that were not logged.", log.dropped),
+                ("failures", "Failed writes of the prediction log.", log.failures),
+            ):
+                yield CounterMetricFamily(f"penstock_log_{name}", told, value=value)
             yield GaugeMetricFamily(
                 "penstock_log_queue_depth", "Predictions that wait to be written.", value=log.depth
             )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from penstock.core import ParameterError, RolloutState, did_you_mean, now, parse_duration
@@ -112,7 +113,7 @@ class Rollout:
         Raises:
             ParameterError: If the steps do not rise to 100.
         """
-        rising = all(low < high for low, high in zip(steps, steps[1:], strict=False))
+        rising = all(low < high for low, high in pairwise(steps))
         if not steps or not rising or steps[0] <= 0 or steps[-1] != 100:  # noqa: PLR2004 - percent
             raise ParameterError(
                 what=f"Canary steps {list(steps)} do not rise to 100.",

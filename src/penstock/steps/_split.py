@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Literal
+
+import polars as pl
 
 from penstock.data import Snapshot, Split, split_table
 from penstock.pipelines import step
@@ -9,17 +12,17 @@ from penstock.pipelines import step
 
 @step
 def split(
-    table: Snapshot,
+    table: Snapshot | pl.DataFrame,
     *,
     target: str,
-    by_time: str | None = None,
+    by_time: str | tuple[str, str] | None = None,
     by_group: str | None = None,
     validation: float = 0.0,
     test: float = 0.2,
     gap: str | timedelta | None = None,
     drop: Sequence[str] = (),
     stratify: str | None = None,
-    allow_overlap: str | None = None,
+    task: Literal["binary", "multiclass", "regression"] | None = None,
     seed: int = 0,
 ) -> Split:
     """Split rows into train, validation and test, and check at once that they are apart.
@@ -27,14 +30,15 @@ def split(
     Args:
         table: The rows: a Snapshot or a frame.
         target: The column to predict; rows without it are left out and counted.
-        by_time: Column to split by time: the newest rows become the test.
+        by_time: Column to split by time, or a date and an hour column: the newest rows become the
+            test.
         by_group: Column whose values stay whole: no group stands on both sides.
         validation: Share of rows for validation, 0 to 1.
         test: Share of rows for the test, 0 to 1.
         gap: Time left out between the parts, for example ``"7d"``; needs ``by_time``.
         drop: Columns that are no features.
         stratify: Column whose shares are kept in a random split; by default the target.
-        allow_overlap: The reason why overlap is right here; recorded.
+        task: What to predict, where the values do not say it.
         seed: Seed of a random split.
 
     Raises:
@@ -51,6 +55,6 @@ def split(
         gap=gap,
         drop=drop,
         stratify=stratify,
-        allow_overlap=allow_overlap,
+        task=task,
         seed=seed,
     )

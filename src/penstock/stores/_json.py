@@ -47,7 +47,7 @@ def load_json(text: str | bytes, *, strict: bool = False) -> Any:
     return _from_plain(value, strict) if tagged else value
 
 
-def _to_plain(value: Any) -> Any:  # noqa: PLR0911 - a table of cases by type
+def _to_plain(value: Any) -> Any:
     kind = type(value)
     if kind is str or kind is int or kind is bool or value is None:
         return value

@@ -208,9 +208,7 @@ def content_digest(value: Any) -> str:
     if parts is None:
         return simple_digest(value)
     bundle_type, named = parts
-    return _bundle_digest(
-        bundle_type, {name: content_digest(part) for name, part in named.items()}
-    )
+    return _bundle_digest(bundle_type, {name: content_digest(part) for name, part in named.items()})
 
 
 def _composite(value: Any) -> tuple[str, dict[str, Any]] | None:
@@ -227,7 +225,9 @@ def _bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:
 
 def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
     facts: dict[str, Any] = {"parts": {name: part.content_digest for name, part in parts.items()}}
-    reasons = [part.metadata["why_unsafe"] for part in parts.values() if "why_unsafe" in part.metadata]
+    reasons = [
+        part.metadata["why_unsafe"] for part in parts.values() if "why_unsafe" in part.metadata
+    ]
     return facts | ({"why_unsafe": reasons[0]} if reasons else {})
 
 

@@ -1,1 +1,23 @@
-"""To be written."""
+"""Contract suites that every back end passes, and parts for tests; needs pytest."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.testing._artifact_store import ArtifactStoreContract as ArtifactStoreContract
+    from penstock.testing._fixtures import FakeClock as FakeClock
+    from penstock.testing._fixtures import temporary_store as temporary_store
+    from penstock.testing._fixtures import tiny_dataset as tiny_dataset
+    from penstock.testing._metadata_store import MetadataStoreContract as MetadataStoreContract
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ArtifactStoreContract": "_artifact_store",
+        "FakeClock": "_fixtures",
+        "MetadataStoreContract": "_metadata_store",
+        "temporary_store": "_fixtures",
+        "tiny_dataset": "_fixtures",
+    },
+)

@@ -89,7 +89,9 @@ def find_node(store: "Store", text: str) -> str:
 def _by_distance(start: str, edges: tuple[Edge, ...], direction: str) -> tuple[str, ...]:
     beside: dict[str, list[str]] = {}
     for edge in edges:
-        near, far = (edge.source, edge.target) if direction == "down" else (edge.target, edge.source)
+        near, far = (
+            (edge.source, edge.target) if direction == "down" else (edge.target, edge.source)
+        )
         beside.setdefault(near, []).append(far)
     seen, waiting = {start: None}, deque([start])
     while waiting:

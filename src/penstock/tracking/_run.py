@@ -182,7 +182,9 @@ class Run:
             schema={"step": pl.Float64, "time": pl.Datetime("us", "UTC"), "value": pl.Float64},
         )
 
-    def finish(self, state: RunState | str = RunState.FINISHED, *, error: str | None = None) -> None:
+    def finish(
+        self, state: RunState | str = RunState.FINISHED, *, error: str | None = None
+    ) -> None:
         """End the run.
 
         Args:
@@ -241,4 +243,3 @@ def _key(name: Any, kind: str) -> str:
     raise ParameterError(
         what=f"{name!r} is no name for a {kind}.", fix="Use a text with at least one character."
     )
-

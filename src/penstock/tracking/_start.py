@@ -17,7 +17,6 @@ from penstock.core import (
     require_name,
 )
 from penstock.stores import open_store, this_process
-
 from penstock.tracking._active import current_run, set_run
 from penstock.tracking._heartbeat import Heartbeat
 from penstock.tracking._run import Run

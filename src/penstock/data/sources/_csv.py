@@ -59,13 +59,15 @@ def read_csv(path: Path, form: CsvForm) -> "tuple[pl.DataFrame, list[Finding]]":
         DataError: If it is empty, not UTF-8, or a line has too many or too few fields.
     """
     content = read_bytes(path)
-    _require_text(content, path)
     separator = form.separator or _guess_separator(content)
-    first = next(_records(content, separator), None)
-    if first is None or not any(first):
-        raise DataError(what=f"{path.name} is empty.", fix="Give a file with rows.", path=path)
-    names, findings = _column_names(first, form, path)
-    table = _parse(content, separator, names, form.has_header, path)
+    try:
+        first = next((row for row in _records(content, separator) if any(row)), None)
+        if first is None:
+            raise DataError(what=f"{path.name} is empty.", fix="Give a file with rows.", path=path)
+        names, has_header, findings = _column_names(first, form, path)
+        table = _parse(content, separator, names, has_header, path)
+    except UnicodeDecodeError as error:
+        raise _not_utf8(content, path) from error
     return _clean(table, form.missing), findings
 
 
@@ -141,17 +143,20 @@ def _any(series: "pl.Series", pattern: str) -> bool:
     return bool(series.str.contains(pattern).any())
 
 
-def _require_text(content: bytes, path: Path) -> None:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            what=f"{path.name} is not UTF-8: byte 0x{content[error.start]:02x} on line {line}.",
-            why="Letters would be read wrongly.",
-            fix=f"Convert it, for example: iconv -f cp1252 -t utf-8 {path.name} > utf8.csv",
-            path=path,
-        ) from error
+def _not_utf8(content: bytes, path: Path) -> DataError:
+    # Line by line: a decoder that reads in blocks counts from its block.
+    for line, text in enumerate(content.split(b"\n"), 1):
+        try:
+            text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            return DataError(
+                what=f"{path.name} is not UTF-8: byte 0x{text[error.start]:02x} on line {line}.",
+                why="Letters would be read wrongly.",
+                fix=f"Convert it, for example: iconv -f cp1252 -t utf-8 {path.name} > utf8.csv",
+                path=path,
+                line=line,
+            )
+    return DataError(what=f"{path.name} is not UTF-8.", fix="Convert it.", path=path)
 
 
 def _guess_separator(content: bytes) -> str:
@@ -162,28 +167,30 @@ def _guess_separator(content: bytes) -> str:
     return max(_SEPARATORS, key=plain.count)
 
 
-def _records(content: bytes, separator: str) -> Iterator[list[str]]:
-    """Read with the standard library: slow, but it knows lines and blanks before quotes."""
+def _records(content: bytes, separator: str) -> Any:
+    """Read with the standard library: slow, but it knows lines, and blanks before quotes."""
     stream = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
-    rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
-    return ([field.strip() for field in row] for row in rows if row)
+    return csv.reader(stream, delimiter=separator, skipinitialspace=True)
 
 
 def _column_names(
     first: Sequence[str], form: CsvForm, path: Path
-) -> tuple[list[str], list[Finding]]:
+) -> tuple[list[str], bool, list[Finding]]:
+    """Give the names, whether the first line held them, and what was odd about them."""
+    written = [name.strip() for name in first]
     if form.columns is not None:
         if len(form.columns) != len(first):
             raise DataError(
                 what=f"{path.name} has {len(first)} columns, but columns= names {len(form.columns)}.",
-                why=f"Its first line begins with {', '.join(map(repr, first[:3]))}.",
+                why=f"Its first line begins with {', '.join(map(repr, written[:3]))}.",
                 fix="Name every column once, in the order of the file.",
                 path=path,
             )
-        return list(form.columns), []
+        return list(form.columns), written == list(form.columns), []
     if not form.has_header:
-        return [f"column_{position}" for position in range(1, len(first) + 1)], []
-    return _unique_names(first)
+        return [f"column_{position}" for position in range(1, len(first) + 1)], False, []
+    names, findings = _unique_names(written)
+    return names, True, findings
 
 
 def _unique_names(header: Sequence[str]) -> tuple[list[str], list[Finding]]:
@@ -220,11 +227,12 @@ def _parse(
 ) -> "pl.DataFrame":
     import polars as pl
 
+    # Blanks before a quote: polars would take the quote as a letter.
     if re.search(rb"[%b] +\"" % re.escape(separator.encode()), content):
         return _parse_slowly(content, separator, names, has_header, path)
     try:
         table = pl.read_csv(
-            io.BytesIO(content),
+            io.BytesIO(content.lstrip(b"\r\n")),
             separator=separator,
             has_header=has_header,
             new_columns=names,
@@ -244,8 +252,7 @@ def _parse_slowly(
 ) -> "pl.DataFrame":
     import polars as pl
 
-    stream = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
-    rows = csv.reader(stream, delimiter=separator, skipinitialspace=True)
+    rows = _records(content, separator)
     kept = []
     for row in rows:
         if len(row) == len(names):

@@ -2,41 +2,33 @@
 
 import io
 import os
-import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from penstock.core import (
-    DataError,
-    NotFoundError,
-    SchemaError,
-    did_you_mean,
-    digest_file,
-    find_project,
-)
-from penstock.data._finding import Finding
-from penstock.data._moments import (
-    Moment,
-    TimeColumn,
-    as_moments,
-    moments_of,
-    read_iso,
-    read_times,
-    time_columns,
-    time_name,
-    to_moment,
-)
+from penstock.core import DataError, did_you_mean, digest_file
+from penstock.data._moments import Moment, TimeColumn
+from penstock.data._times import read_iso
 from penstock.data.sources._csv import CsvForm, read_bytes, read_csv, type_columns
+from penstock.data.sources._paths import (
+    FORMATS,
+    Format,
+    caller_folder,
+    find_files,
+    format_of,
+    name_from,
+)
 from penstock.data.sources._protocol import Reading
+from penstock.data.sources._same_form import require_same_columns, require_same_types
+from penstock.data.sources._window import Window
 
 if TYPE_CHECKING:
     import polars as pl
 
 MISSING = ("", "NA", "N/A", "?", "null", "NULL", "nan", "NaN")
 """Texts that mean "no value" in a CSV file."""
+
 
 @dataclass(frozen=True)
 class FileSource:
@@ -55,8 +47,9 @@ class FileSource:
         time: Column that says when a row happened, or a date column and an hour column.
         time_format: How that column is written, in strftime codes, if neither ISO nor epoch.
         format: ``csv``, ``parquet`` or ``json`` (one object a line); by default from the ending.
-        columns: Column names, if the file has no header (or to replace it).
-        has_header: Whether the first CSV line holds names.
+        columns: Column names of a CSV file without a header; a first line with just these names
+            is still taken as a header.
+        has_header: Whether the first CSV line holds names; of no matter if ``columns`` is given.
         missing: CSV texts that mean "no value".
         separator: CSV separator; by default the most frequent of ``, ; tab |`` in the first line.
     """
@@ -76,14 +69,13 @@ class FileSource:
         text = Path(self.path).as_posix()
         settle = {
             "path": text,
-            "name": self.name or _name_from(text),
+            "name": self.name or name_from(text),
             "columns": None if self.columns is None else tuple(self.columns),
-            "has_header": self.has_header and self.columns is None,
             "missing": tuple(self.missing),
             "time": self.time
             if self.time is None or isinstance(self.time, str)
             else tuple(self.time),
-            "_home": _caller_folder(),
+            "_home": caller_folder(),
         }
         for key, value in settle.items():
             object.__setattr__(self, key, value)
@@ -110,7 +102,7 @@ class FileSource:
         Raises:
             NotFoundError: If there is no such file.
         """
-        files = self._find_files()
+        files = self._files()
         root = files[0].parent
         return {
             **self.describe(),
@@ -128,14 +120,14 @@ class FileSource:
 
     def read_noted(self, since: Moment | None = None, cutoff: Moment | None = None) -> Reading:
         """Read like ``read``, with findings about names, types and rows without a time."""
-        window = _Window.of(self, since, cutoff)
-        files = self._find_files()
-        readers: dict[str, Callable[[list[Path], _Window], Reading]] = {
+        window = Window.of(self.name, self.time, self.time_format, since, cutoff)
+        files = self._files()
+        readers: dict[str, Callable[[list[Path], Window], Reading]] = {
             "csv": self._read_csv,
             "parquet": self._read_parquet,
             "json": self._read_json,
         }
-        reading = readers[self._format_of(files)](files, window)
+        reading = readers[self.format or format_of(str(self.path), files)](files, window)
         if not reading.table.height:
             raise DataError(
                 what=f"{self.path} has no rows.",
@@ -145,19 +137,20 @@ class FileSource:
             )
         return reading
 
-    def _read_csv(self, files: list[Path], window: "_Window") -> Reading:
+    def _read_csv(self, files: list[Path], window: Window) -> Reading:
         import polars as pl
 
-        form = CsvForm(self.separator, self.has_header, self.columns, self.missing)  # type: ignore[arg-type] - settled in __post_init__
+        names = None if self.columns is None else tuple(self.columns)
+        form = CsvForm(self.separator, self.has_header, names, tuple(self.missing))
         parts = [read_csv(file, form) for file in files]
-        _require_same_columns(
+        require_same_columns(
             [(file, part.columns) for file, (part, _) in zip(files, parts, strict=True)]
         )
         table, findings = window.keep(pl.concat([part for part, _ in parts]))
         typed, notes = type_columns(table)
         return Reading(typed, (*parts[0][1], *findings, *notes))
 
-    def _read_json(self, files: list[Path], window: "_Window") -> Reading:
+    def _read_json(self, files: list[Path], window: Window) -> Reading:
         import polars as pl
 
         parts = [part for part in map(_read_json_file, files) if part.width]
@@ -167,7 +160,7 @@ class FileSource:
         table, findings = window.keep(table)
         return Reading(_read_iso_columns(table), findings)
 
-    def _read_parquet(self, files: list[Path], window: "_Window") -> Reading:
+    def _read_parquet(self, files: list[Path], window: Window) -> Reading:
         import polars as pl
 
         try:
@@ -179,44 +172,20 @@ class FileSource:
                 fix="Give format= if the ending misleads.",
                 path=self.path,
             ) from error
-        _require_same_columns([(f, s.names()) for f, s in zip(files, schemas, strict=True)])
-        _require_same_types(files, schemas)
+        require_same_columns([(f, s.names()) for f, s in zip(files, schemas, strict=True)])
+        require_same_types(files, schemas)
         table, findings = window.keep_lazily(pl.concat(scans), schemas[0])
         return Reading(table, findings)
 
-    def _find_files(self) -> list[Path]:
-        for base in self._bases():
-            found = _expand(base / str(self.path))
-            if found:
-                return found
-        raise _no_file(str(self.path), self._bases())
-
-    def _bases(self) -> list[Path]:
-        project = os.environ.get("PENSTOCK_PROJECT")
-        if project:
-            return [Path(project)]
-        folders = [Path.cwd(), *([self._home] if self._home else []), find_project()]
-        return list(dict.fromkeys(folders))
-
-    def _format_of(self, files: list[Path]) -> str:
-        if self.format:
-            return self.format
-        formats = {_format_by_name(file) for file in files}
-        if len(formats) == 1 and None not in formats:
-            return str(formats.pop())
-        endings = ", ".join(sorted({file.suffix or file.name for file in files})[:5])
-        raise DataError(
-            what=f"The format of {self.path} cannot be told from its ending ({endings}).",
-            fix='Give format="csv", "parquet" or "json", or a glob such as "folder/*.csv".',
-            path=self.path,
-        )
+    def _files(self) -> list[Path]:
+        return find_files(str(self.path), self._home)
 
 
 def _require_settings(source: FileSource) -> None:
-    if source.format is not None and source.format not in _FORMATS.values():
+    if source.format is not None and source.format not in FORMATS.values():
         raise DataError(
             what=f"format={source.format!r} is not known.",
-            fix=did_you_mean(str(source.format), _FORMATS.values()),
+            fix=did_you_mean(str(source.format), FORMATS.values()),
         )
     pair = source.time
     if isinstance(pair, tuple) and len(pair) != 2:  # noqa: PLR2004 - a date and an hour

@@ -23,17 +23,26 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def _name_from(path: str) -> str:
-    plain = [part for part in path.split("/") if part and not any(mark in part for mark in "*?[")]
-    stem = plain[-1].split(".")[0] if plain else "files"
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-.") or "files"
+_MARKS = "*?["
 
 
-def _caller_folder() -> Path | None:
-    """Find the folder of the file that makes the source: a pipeline's data often lies beside it."""
+def name_from(path: str) -> str:
+    """Name a source after its file or folder.
+
+    >>> name_from("data/trips 2016/*.csv")
+    'trips-2016'
+    """
+    plain = [part for part in path.split("/") if part and not _has_mark(part)]
+    stem = plain[-1].split(".")[0] if plain else ""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-._") or "files"
+
+
+def caller_folder() -> Path | None:
+    """Find the folder of the file that makes a source: a pipeline's data often lies beside it."""
     frame = sys._getframe(1)  # noqa: SLF001 - the only way to see the caller's file
     while frame.f_back is not None:
         name = frame.f_globals.get("__name__", "")
+        # A dataclass's __init__ is made from text and has no file.
         if frame.f_code.co_filename != "<string>" and not name.startswith("penstock."):
             file = Path(frame.f_code.co_filename)
             return file.resolve().parent if file.is_file() else None
@@ -41,36 +50,76 @@ def _caller_folder() -> Path | None:
     return None
 
 
-def _expand(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        files = [f for f in path.rglob("*") if f.is_file() and _format_by_name(f)]
-    elif any(mark in path.name or mark in str(path) for mark in "*?["):
-        text = path.as_posix()
-        cut = min(text.index(mark) for mark in "*?[" if mark in text)
-        root = Path(text[:cut].rpartition("/")[0] or "/")
-        files = [f for f in root.glob(text[len(root.as_posix()) :].lstrip("/")) if f.is_file()]
-    else:
-        return []
-    hidden = [f for f in files if f.name.startswith((".", "_"))]
-    return sorted((f for f in files if f not in hidden), key=lambda f: f.as_posix())
+def find_files(path: str, home: Path | None) -> list[Path]:
+    """Find a source's files in the first place that has them, in order of name.
+
+    Raises:
+        NotFoundError: If there are none, with the names that come near.
+    """
+    bases = _bases(home)
+    for base in bases:
+        found = _expand(base, path)
+        if found:
+            return found
+    raise _no_file(path, bases)
 
 
-def _format_by_name(file: Path) -> Format | None:
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
-    return _FORMATS.get(suffixes[-1]) if suffixes else None
+def format_of(path: str, files: list[Path]) -> Format:
+    """Tell the format by the files' endings.
 
-
-def _no_file(path: str, bases: list[Path]) -> NotFoundError:
-    places = list(dict.fromkeys((base / path).parent for base in bases))
-    near = sorted({f.name for place in places if place.is_dir() for f in place.iterdir()})
-    known = [name for name in near if _format_by_name(Path(name))]
-    return NotFoundError(
-        what=f"There is no file {path}.",
-        why=f"Looked in {', '.join(str(place) for place in places)}.",
-        fix=did_you_mean(Path(path).name, known) or "Check the path.",
+    Raises:
+        DataError: If they have none that is known, or several.
+    """
+    formats = {_by_ending(file) for file in files}
+    only = formats.pop() if len(formats) == 1 else None
+    if only is not None:
+        return only
+    endings = ", ".join(sorted({file.suffix or file.name for file in files})[:5])
+    raise DataError(
+        what=f"The format of {path} cannot be told from its ending ({endings}).",
+        fix='Give format="csv", "parquet" or "json", or a glob such as "folder/*.csv".',
         path=path,
     )
 
 
+def _bases(home: Path | None) -> list[Path]:
+    project = os.environ.get("PENSTOCK_PROJECT")
+    if project:
+        return [Path(project)]
+    return list(dict.fromkeys([Path.cwd(), *([home] if home else []), find_project()]))
+
+
+def _expand(base: Path, path: str) -> list[Path]:
+    whole = base / path
+    if whole.is_file():
+        return [whole]
+    if whole.is_dir():
+        files = [file for file in whole.rglob("*") if _by_ending(file)]
+    elif _has_mark(path):
+        parts = Path(path).parts
+        first = next(place for place, part in enumerate(parts) if _has_mark(part))
+        files = list(base.joinpath(*parts[:first]).glob("/".join(parts[first:])))
+    else:
+        return []
+    seen = [file for file in files if file.is_file() and not file.name.startswith((".", "_"))]
+    return sorted(seen, key=lambda file: file.as_posix())
+
+
+def _has_mark(text: str) -> bool:
+    return any(mark in text for mark in _MARKS)
+
+
+def _by_ending(file: Path) -> Format | None:
+    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
+    return FORMATS.get(suffixes[-1]) if suffixes else None
+
+
+def _no_file(path: str, bases: list[Path]) -> NotFoundError:
+    places = list(dict.fromkeys((base / path).parent for base in bases))
+    near = {f.name for place in places if place.is_dir() for f in place.iterdir() if _by_ending(f)}
+    return NotFoundError(
+        what=f"There is no file {path}.",
+        why=f"Looked in {', '.join(str(place) for place in places)}.",
+        fix=did_you_mean(Path(path).name, near) or "Check the path.",
+        path=path,
+    )

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def _require_same_columns(files: list[tuple[Path, list[str]]]) -> None:
+def require_same_columns(files: list[tuple[Path, list[str]]]) -> None:
     first, names = files[0]
     for file, columns in files[1:]:
         if columns == names:
@@ -29,7 +29,7 @@ def _require_same_columns(files: list[tuple[Path, list[str]]]) -> None:
         )
 
 
-def _require_same_types(files: list[Path], schemas: "list[pl.Schema]") -> None:
+def require_same_types(files: list[Path], schemas: "list[pl.Schema]") -> None:
     for file, schema in zip(files[1:], schemas[1:], strict=True):
         for name, dtype in schema.items():
             if dtype != schemas[0][name]:
@@ -50,5 +50,3 @@ def _other_columns(what: str, name: str, known: list[str]) -> SchemaError:
         or "Give a glob that names only files of one form.",
         column=name,
     )
-
-

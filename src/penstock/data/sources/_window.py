@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from penstock.core import DataError, NotFoundError, did_you_mean
 from penstock.data._finding import Finding
@@ -11,6 +11,7 @@ from penstock.data._moments import (
     Moment,
     TimeColumn,
     as_moments,
+    ends_of,
     has_zone,
     moments_of,
     time_columns,
@@ -24,20 +25,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
     """The rows asked for: ``since <= time < cutoff``."""
 
-    source: FileSource
-    since: Any
-    cutoff: Any
+    name: str
+    time: TimeColumn | None
+    time_format: str | None
+    since: datetime | None
+    cutoff: datetime | None
 
     @classmethod
-    def of(cls, source: FileSource, since: Moment | None, cutoff: Moment | None) -> "_Window":
+    def of(
+        cls,
+        name: str,
+        time: TimeColumn | None,
+        time_format: str | None,
+        since: Moment | None,
+        cutoff: Moment | None,
+    ) -> "Window":
+        """Read what was asked for.
+
+        Raises:
+            DataError: If a limit cannot be read, or there is no time column to hold it against.
+        """
         start = None if since is None else to_moment(since, "since")
         end = None if cutoff is None else to_moment(cutoff, "cutoff")
-        if (start or end) and source.time is None:
+        if (start or end) and time is None:
             raise DataError(
-                what=f"Source '{source.name}' has no time column, but since or cutoff was given.",
+                what=f"Source '{name}' has no time column, but since or cutoff was given.",
                 why="Which rows came before the cutoff cannot be told.",
                 fix='Name it: FileSource(…, time="column"), or leave since and cutoff out.',
             )
@@ -47,16 +62,16 @@ class _Window:
                 why="No row can lie between.",
                 fix="Swap them.",
             )
-        return cls(source, start, end)
+        return cls(name, time, time_format, start, end)
 
     def keep(self, table: "pl.DataFrame") -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
         """Read the time column and keep the rows asked for."""
-        time = self.source.time
+        time = self.time
         if time is None or not table.width:
             return table, ()
         self._require_columns(table.columns)
         main = time_columns(time)[0]
-        table = table.with_columns(read_times(table[main], self.source.time_format).alias(main))
+        table = table.with_columns(read_times(table[main], self.time_format).alias(main))
         return self._cut(table)
 
     def keep_lazily(
@@ -65,82 +80,70 @@ class _Window:
         """Read only what can lie in the window, where the file knows times as times."""
         import polars as pl
 
-        time = self.source.time
-        if (
-            not isinstance(time, str)
-            or time not in schema
-            or schema[time] not in (pl.Date, pl.Datetime)
-        ):
+        time = self.time
+        known = isinstance(time, str) and schema.get(time) in (pl.Date, pl.Datetime)
+        if not known or (self.since is None and self.cutoff is None):
             return self.keep(scan.collect())
-        if self.since is None and self.cutoff is None:
-            return scan.collect(), ()
-        if getattr(schema[time], "time_zone", None) is None:
-            moment = pl.col(time).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        else:
-            moment = pl.col(time).dt.convert_time_zone("UTC")
+        column = pl.col(str(time))
+        moment = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        if has_zone(schema[str(time)]):
+            moment = column.dt.convert_time_zone("UTC")
         # A missing time passes here too, so that it can be counted.
-        inside = pl.lit(value=True)
-        if self.since is not None:
-            inside &= moment >= self.since
-        if self.cutoff is not None:
-            inside &= moment < self.cutoff
-        part = scan.filter(inside | pl.col(time).is_null()).collect()
-        if part.height == part[time].null_count():
-            self._none_left(as_moments(scan.select(time).collect().to_series()))
+        part = scan.filter(self._inside(moment) | column.is_null()).collect()
+        if part.height == part[str(time)].null_count():
+            self._none_left(as_moments(scan.select(column).collect().to_series()))
         return self._cut(part)
+
+    def _inside(self, moment: "pl.Expr") -> "pl.Expr":
+        import polars as pl
+
+        inside = moment.is_not_null()
+        if self.since is not None:
+            inside &= moment >= pl.lit(self.since)
+        if self.cutoff is not None:
+            inside &= moment < pl.lit(self.cutoff)
+        return inside
 
     def _cut(self, table: "pl.DataFrame") -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
         import polars as pl
 
-        assert self.source.time is not None
-        moments = moments_of(table, self.source.time)
-        unknown = moments.null_count()
-        where = time_name(self.source.time)
+        assert self.time is not None
+        moments = moments_of(table, self.time).rename("moment")
+        unknown, where = moments.null_count(), time_name(self.time)
         if self.since is None and self.cutoff is None:
-            return table, _note_unknown(where, unknown, "kept", "no since or cutoff was given")
-        inside = moments.is_not_null()
-        if self.since is not None:
-            inside &= moments >= pl.lit(self.since)
-        if self.cutoff is not None:
-            inside &= moments < pl.lit(self.cutoff)
-        kept = table.filter(inside)
+            return table, _note_unknown(where, unknown, "kept: no since or cutoff was given")
+        kept = table.filter(moments.to_frame().select(self._inside(pl.col("moment"))).to_series())
         if not kept.height and table.height:
             self._none_left(moments)
-        return kept, _note_unknown(where, unknown, "left out", "they cannot be placed in time")
+        return kept, _note_unknown(where, unknown, "left out: they cannot be placed in time")
 
-    def _none_left(self, moments: "pl.Series") -> None:
-        first, last = moments.min(), moments.max()
-        ends = [
+    def _none_left(self, moments: "pl.Series") -> NoReturn:
+        first, last = ends_of(moments)
+        asked = [
             *([f"since {self.since:%Y-%m-%d %H:%M}"] if self.since else []),
             *([f"before {self.cutoff:%Y-%m-%d %H:%M}"] if self.cutoff else []),
         ]
-        found = (
-            f"Its times run from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} (UTC)."
-            if first is not None
-            else "No row has a time."
-        )
+        found = f"They run from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} (UTC)."
         raise DataError(
-            what=f"Source '{self.source.name}' has no rows {' and '.join(ends)}.",
-            why=found,
-            fix="Choose since and cutoff inside that range.",
+            what=f"Source '{self.name}' has no rows {' and '.join(asked)}.",
+            why=found if first else "None of its rows has a time.",
+            fix="Choose since and cutoff inside that range." if first else "Name another time=.",
             first=first,
             last=last,
         )
 
     def _require_columns(self, known: Sequence[str]) -> None:
-        for name in time_columns(self.source.time):
+        for name in time_columns(self.time):
             if name not in known:
                 raise NotFoundError(
-                    what=f"The time column {name!r} is not in {self.source.path}.",
+                    what=f"The time column {name!r} is not in source '{self.name}'.",
                     fix=did_you_mean(name, known),
                     column=name,
                 )
 
 
-def _note_unknown(where: str, rows: int, verb: str, reason: str) -> tuple[Finding, ...]:
+def _note_unknown(where: str, rows: int, what: str) -> tuple[Finding, ...]:
     if not rows:
         return ()
-    message = f"{rows:,} rows have no time in '{where}'; they were {verb}: {reason}."
+    message = f"{rows:,} rows have no time in '{where}'; they were {what}."
     return (Finding("warn", "no_time", where, message),)
-
-

@@ -12,6 +12,7 @@ from penstock.server.ui._site import Site
 _SAMPLE = 20
 _LATEST = 2000
 _BARS = 48
+_MEASURES = {"w1": "shift in spreads", "tvd": "share moved", "share": "change of share"}
 
 
 def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
@@ -134,12 +135,33 @@ def traffic(predictions: Sequence[PredictionRecord]) -> dict[str, Any] | None:
     return {"bars": bars, "first": first, "last": last, "count": len(predictions)}
 
 
-def drift_columns(drift: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+def drift_columns(drift: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """List a drift report's columns, the drifted ones first, then by effect."""
-    columns = (drift or {}).get("columns") or ()
-    if isinstance(columns, Mapping):
-        columns = [{"column": name, **facts} for name, facts in columns.items()]
-    return sorted(columns, key=lambda c: (not c.get("drifted"), -(c.get("effect") or 0.0)))
+    columns = [_drift_row(column) for column in (drift or {}).get("columns") or ()]
+    return sorted(columns, key=lambda row: (not row["drifted"], -(row["effect"] or 0.0)))
+
+
+def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
+    """Take what a row shows: the check of the distribution, or the one that drifted."""
+    checks = sorted(
+        column.get("checks") or (),
+        key=lambda check: (not check["drifted"], check["aspect"] != "distribution"),
+    )
+    check = checks[0] if checks else {}
+    effect = check.get("effect") or {}
+    return {
+        "column": column["column"],
+        "role": column.get("role", "feature"),
+        "kind": column.get("kind", ""),
+        "drifted": bool(column.get("drifted")),
+        "reason": column.get("reason") or column.get("note", ""),
+        "measure": _MEASURES.get(check.get("statistic", ""), check.get("statistic", "")),
+        "effect": effect.get("value"),
+        "low": effect.get("low"),
+        "high": effect.get("high"),
+        "minimum": check.get("minimum"),
+        "p": check.get("p_adjusted"),
+    }
 
 
 def _sum(counts: Mapping[int, Mapping[str, int]]) -> dict[str, int]:

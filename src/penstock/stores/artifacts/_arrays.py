@@ -20,7 +20,7 @@ def write_array(value: "NDArray[Any]") -> Serialized:
     """
     import numpy as np
 
-    facts = {"shape": list(value.shape), "dtype": str(value.dtype)}
+    facts: dict[str, Any] = {"shape": list(value.shape), "dtype": str(value.dtype)}
     if value.dtype.kind in "OT":
         text = dump_json(value.ravel().tolist())
         data, form = text.encode(), "json"

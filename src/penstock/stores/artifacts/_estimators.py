@@ -39,6 +39,11 @@ _TRUSTED = re.compile(
     | sklearn\.feature_selection\._univariate_selection\.(f_classif|f_regression|chi2)
     | sklearn\.feature_selection\._mutual_info\.mutual_info_(classif|regression)
     | sklearn\.linear_model\._sgd_fast\.\w+
+    | sklearn\.metrics\._scorer\._\w*Scorer
+    | sklearn\.neural_network\._stochastic_optimizers\.\w+
+    # Of a partial the function is asked for, too; this is the one in HistGradientBoosting.
+    | functools\.partial
+    | sklearn\.utils\.validation\.check_array
     | xgboost\.(core\.Booster|sklearn\.XGB\w+)
     | lightgbm\.(basic\.Booster|sklearn\.LGBM\w+)
     """,

@@ -59,7 +59,7 @@ class _Walk:
         self._kept.append(value)
         return result
 
-    def _compound(self, value: Any) -> bytes:  # noqa: PLR0911 - a table of cases by type
+    def _compound(self, value: Any) -> bytes:
         if isinstance(value, Mapping) and type(value).__module__ in {"builtins", "collections"}:
             return self._mapping("dict", value)
         if isinstance(value, list):
@@ -123,8 +123,12 @@ class _Walk:
         return self.digest(state or None)
 
 
-def _plain(value: Any) -> bytes | None:  # noqa: PLR0911 - a table of cases by type
-    if type(value).__module__ == "numpy" and hasattr(value, "item") and not hasattr(value, "__len__"):
+def _plain(value: Any) -> bytes | None:
+    if (
+        type(value).__module__ == "numpy"
+        and hasattr(value, "item")
+        and not hasattr(value, "__len__")
+    ):
         value = value.item() if getattr(value, "shape", None) == () else value
     if value is None or isinstance(value, bool):
         return _join("constant", repr(value).encode())

@@ -198,9 +198,7 @@ def _read_bytes(data: bytes, facts: Any) -> bytes:
 
 
 def _write_figure(value: Any) -> Serialized:
-    return Serialized(
-        value.to_json().encode(), "figure", _digest_figure(value), "plotly.Figure"
-    )
+    return Serialized(value.to_json().encode(), "figure", _digest_figure(value), "plotly.Figure")
 
 
 def _digest_figure(value: Any) -> str:

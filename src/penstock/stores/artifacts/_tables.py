@@ -69,7 +69,7 @@ def write_pandas(value: "pd.DataFrame | pd.Series[Any]") -> Serialized:
     import pyarrow.parquet as pq
 
     series = isinstance(value, pd.Series)
-    frame = value.to_frame(_SERIES) if series else value
+    frame = value.to_frame(_SERIES) if isinstance(value, pd.Series) else value
     try:
         table = pa.Table.from_pandas(frame)
     except (pa.ArrowException, ValueError, TypeError) as error:
@@ -84,12 +84,10 @@ def write_pandas(value: "pd.DataFrame | pd.Series[Any]") -> Serialized:
     facts = {"rows": len(frame), "columns": [str(name) for name in frame.columns], "frame": kind}
     if series:
         facts["name"] = value.name
-    return Serialized(
-        buffer.getvalue(), "parquet", digest_pandas(value), type_name(value), facts
-    )
+    return Serialized(buffer.getvalue(), "parquet", digest_pandas(value), type_name(value), facts)
 
 
-def read_pandas(data: bytes, facts: Any) -> "pd.DataFrame | pd.Series[Any]":
+def read_pandas(data: bytes, facts: Any) -> Any:
     """Give back what `write_pandas` took."""
     require("pyarrow", extra="pandas", purpose="reading pandas frames")
     import pyarrow.parquet as pq
@@ -179,7 +177,7 @@ def _digest_values(column: "pl.Series") -> str:
         return _variable(column.fill_null("").cast(pl.Binary))
     if dtype == pl.Binary:
         return _variable(column.fill_null(b""))
-    if dtype.is_decimal() or dtype in {pl.Int128}:
+    if dtype.is_decimal() or dtype == pl.Int128:
         return _variable(column.cast(pl.String).fill_null("").cast(pl.Binary))
     return _fixed(column)
 
@@ -192,7 +190,7 @@ def _fixed(column: "pl.Series") -> str:
     if column.dtype.is_float():
         column = column.fill_nan(float("nan"))  # there are many NaNs; one is enough
     physical = column.to_physical().fill_null(0)
-    return digest_bytes(memoryview(physical.rechunk().to_numpy()).cast("B") if len(physical) else b"")
+    return digest_bytes(physical.to_numpy().tobytes())
 
 
 def _variable(column: "pl.Series") -> str:

@@ -1,4 +1,5 @@
 """Artifacts, the lineage edges between things, snapshots of sources and proofs."""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Iterable, Sequence
 
@@ -82,10 +83,13 @@ class Artifacts:
             row = transaction.execute(
                 f"{ARTIFACTS.select} WHERE digest = ? ORDER BY created_at LIMIT 1", (digest,)
             ).fetchone()
-            row = row or transaction.execute(
-                f"{ARTIFACTS.select} WHERE content_digest = ? ORDER BY created_at DESC LIMIT 1",
-                (digest,),
-            ).fetchone()
+            row = (
+                row
+                or transaction.execute(
+                    f"{ARTIFACTS.select} WHERE content_digest = ? ORDER BY created_at DESC LIMIT 1",
+                    (digest,),
+                ).fetchone()
+            )
         if row is None:
             raise NotFoundError(
                 what=f"The store has no artifact {digest}.",
@@ -111,7 +115,7 @@ class Artifacts:
         with self._database.read() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
             rows = transaction.execute(
-                f"SELECT r.name, {columns} FROM run_artifacts r JOIN artifacts a"  # noqa: S608 - our own names
+                f"SELECT r.name, {columns} FROM run_artifacts r JOIN artifacts a"
                 " ON a.digest = r.digest AND a.content_digest = r.content_digest"
                 " WHERE r.run_id = ? ORDER BY r.at, r.name",
                 (run_id,),
@@ -166,7 +170,7 @@ class Artifacts:
 
 def _walk(transaction: Transaction, node: str, direction: str, depth: int) -> list[Edge]:
     if depth >= _DEEP:
-        sql, values = _WALK_ALL.format(**_DIRECTIONS[direction]), [node]
+        rows = transaction.execute(_WALK_ALL.format(**_DIRECTIONS[direction]), (node,))
     else:
-        sql, values = _WALK_TO_DEPTH.format(**_DIRECTIONS[direction]), [node, depth]
-    return [Edge(*row) for row in transaction.execute(sql, values).fetchall()]
+        rows = transaction.execute(_WALK_TO_DEPTH.format(**_DIRECTIONS[direction]), (node, depth))
+    return [Edge(*row) for row in rows.fetchall()]

@@ -1,4 +1,5 @@
 """Records to table rows and back; apart so that every noun's statements are made in one way."""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
@@ -61,10 +62,8 @@ class RecordTable(Generic[R]):
         names = [field.name for field in fields(record) if field.name not in without]  # type: ignore[arg-type] # R is a dataclass
         self.name, self.record, self.fields = name, record, tuple(names)
         self.columns = ", ".join(f'"{column}"' for column in names)
-        self.insert = (
-            f"INSERT INTO {name} ({self.columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - our own names
-        )
-        self.select = f"SELECT {self.columns} FROM {name}"  # noqa: S608 - our own names
+        self.insert = f"INSERT INTO {name} ({self.columns}) VALUES ({', '.join('?' * len(names))})"
+        self.select = f"SELECT {self.columns} FROM {name}"
         self._get = attrgetter(*names)
         writers: dict[str, Convert] = (
             dict.fromkeys(times, to_micros)

@@ -1,6 +1,6 @@
 """What the statements need of a database; apart so that another database is one more class."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -28,12 +28,13 @@ class Database(Protocol):
     fails because of them; leaving it with an exception undoes all.
     """
 
-    is_missing_parent: Callable[[BaseException], bool]
-    """Says whether an error means that a row points at a row that does not exist."""
-
     def read(self) -> AbstractContextManager[Transaction]: ...
     def write(self, *, durable: bool = False) -> AbstractContextManager[Transaction]:
         """Open a writing transaction; a durable one survives a power cut once it is left."""
+        ...
+
+    def is_missing_parent(self, error: BaseException) -> bool:
+        """Say whether an error means that a row points at a row that does not exist."""
         ...
 
     def close(self) -> None: ...

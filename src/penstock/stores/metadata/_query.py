@@ -14,6 +14,7 @@ Grammar::
 A name with other characters than letters, digits, ``_``, ``-``, ``/`` stands in backticks or double
 quotes: ``params."learning rate"``. A run without the field meets no test on it but ``is null``.
 """
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 import re
 from collections.abc import Callable
@@ -34,7 +35,16 @@ _NUMBER_ATTRIBUTES = ("attempt", "seed")
 _ATTRIBUTES = (*_TEXT_ATTRIBUTES, *_TIME_ATTRIBUTES, *_NUMBER_ATTRIBUTES)
 _STATISTICS = ("last", "min", "max", "first")
 _GROUPS = ("params", "metrics", "tags")
-_OPERATORS = {"=": "=", "==": "=", "!=": "<>", "<>": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_OPERATORS = {
+    "=": "=",
+    "==": "=",
+    "!=": "<>",
+    "<>": "<>",
+    "<": "<",
+    "<=": "<=",
+    ">": ">",
+    ">=": ">=",
+}
 _WORDS = frozenset({"and", "or", "not", "like", "in", "is", "null"})
 _DEEPEST = 50
 _TOKEN = re.compile(
@@ -299,9 +309,8 @@ def _field(text: str, token: _Token) -> _Field:
     if not names and group in _ATTRIBUTES:
         kind = "time" if group in _TIME_ATTRIBUTES else "text"
         return _Field("number" if group in _NUMBER_ATTRIBUTES else kind, group)
-    known = [*_ATTRIBUTES, *(f"{name}.…" for name in _GROUPS)]
-    close = did_you_mean(group, _GROUPS if names else known)
-    _fail(text, token.start, f"There is no field {token.text!r}. {close}")
+    close = did_you_mean(group, _GROUPS if names else _ATTRIBUTES)
+    return _fail(text, token.start, f"There is no field {token.text!r}. {close}")
 
 
 def _grouped(group: str, names: list[str]) -> _Field:
@@ -326,7 +335,7 @@ def _column(field: _Field, kind: str) -> Sql:
 def _lookup(table: str, column: str, key: str) -> Sql:
     # A look-up by primary key: 1 to 2 µs a run in SQLite.
     return (
-        f'(SELECT f.{column} FROM {table} f WHERE f.run_id = runs.run_id AND f."key" = ?)',  # noqa: S608 - our own names
+        f'(SELECT f.{column} FROM {table} f WHERE f.run_id = runs.run_id AND f."key" = ?)',
         [key],
     )
 

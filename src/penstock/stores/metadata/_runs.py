@@ -1,4 +1,5 @@
 """Runs with their parameters, tags and metrics."""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 import math
 from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ ON CONFLICT (run_id, "key") DO UPDATE SET
  "max" = CASE WHEN metric_summaries."max" IS NULL OR excluded."max" > metric_summaries."max"
           THEN excluded."max" ELSE metric_summaries."max" END,
  "count" = metric_summaries."count" + excluded."count"
-"""  # noqa: S608 - our own names
+"""
 
 
 class Runs:
@@ -97,7 +98,7 @@ class Runs:
                 sets = ", ".join(f'"{name}" = ?' for name in changes)
                 values = [RUNS.column(name, value) for name, value in changes.items()]
                 transaction.execute(
-                    f"UPDATE runs SET {sets} WHERE run_id = ?",  # noqa: S608 - checked names
+                    f"UPDATE runs SET {sets} WHERE run_id = ?",
                     (*values, run_id),
                 )
             return self._load(transaction, run_id)
@@ -136,9 +137,7 @@ class Runs:
         """See MetadataStore."""
         where, values = _where(filter, experiment)
         order, order_values = compile_order(order_by)
-        sql = (
-            f"SELECT {_prefixed()} FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 - compiled
-        )
+        sql = f"SELECT {_prefixed()} FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
         with self._database.read() as transaction:
             rows = transaction.execute(sql, (*values, *order_values, limit, offset)).fetchall()
             return self._complete(transaction, rows)
@@ -147,7 +146,7 @@ class Runs:
         """See MetadataStore."""
         where, values = _where(filter, experiment)
         with self._database.read() as transaction:
-            row = transaction.execute(f"SELECT COUNT(*) FROM runs WHERE {where}", values).fetchone()  # noqa: S608 - compiled
+            row = transaction.execute(f"SELECT COUNT(*) FROM runs WHERE {where}", values).fetchone()
         return int(row[0])
 
     def list_experiments(self) -> list[str]:
@@ -161,9 +160,7 @@ class Runs:
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
             rows = [_param_row(run_id, key, value) for key, value in params.items()]
-            transaction.executemany(
-                _INSERT_PARAM + ' ON CONFLICT (run_id, "key") DO NOTHING', rows
-            )
+            transaction.executemany(_INSERT_PARAM + ' ON CONFLICT (run_id, "key") DO NOTHING', rows)
             stored = dict(
                 transaction.execute(
                     'SELECT "key", value FROM run_params WHERE run_id = ?', (run_id,)
@@ -256,15 +253,18 @@ class Runs:
         for part in (ids[start : start + 500] for start in range(0, len(ids), 500)):
             these = f"WHERE run_id IN ({', '.join('?' * len(part))})"
             for run_id, key, value in transaction.execute(
-                f'SELECT run_id, "key", value FROM run_params {these}', part  # noqa: S608 - placeholders
+                f'SELECT run_id, "key", value FROM run_params {these}',
+                part,
             ).fetchall():
                 params[run_id][key] = load_json(value)
             for run_id, key, value in transaction.execute(
-                f'SELECT run_id, "key", value FROM run_tags {these}', part  # noqa: S608 - placeholders
+                f'SELECT run_id, "key", value FROM run_tags {these}',
+                part,
             ).fetchall():
                 tags[run_id][key] = value
             for run_id, key, *values in transaction.execute(
-                f'SELECT run_id, "key", {_SUMMARY} FROM metric_summaries {these}', part  # noqa: S608 - placeholders
+                f'SELECT run_id, "key", {_SUMMARY} FROM metric_summaries {these}',
+                part,
             ).fetchall():
                 metrics[run_id][key] = _summary(values)
         return [
@@ -288,7 +288,9 @@ def _find(transaction: Transaction, run_id: str) -> str:
     if run_id == "last":
         rows = transaction.execute("SELECT run_id FROM runs ORDER BY id DESC LIMIT 1").fetchall()
     else:
-        exact = transaction.execute("SELECT run_id FROM runs WHERE run_id = ?", (run_id,)).fetchall()
+        exact = transaction.execute(
+            "SELECT run_id FROM runs WHERE run_id = ?", (run_id,)
+        ).fetchall()
         # Ids sort as text, so a prefix is a range of the unique index.
         rows = exact or (
             transaction.execute(

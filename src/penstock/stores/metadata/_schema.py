@@ -2,7 +2,8 @@
 
 Times are whole microseconds since 1970 (exact, sortable, the same in every database); structures
 are JSON text (see penstock.stores._json); NaN is NULL. Importing SQLAlchemy takes 0.2 s, so the
-statements of daily work are plain SQL that both SQLite and PostgreSQL understand.
+statements of daily work are plain SQL that both SQLite and PostgreSQL understand, and a fresh
+SQLite store is made from ``fresh_sqlite.sql``, which `fresh_sqlite` writes and a test compares.
 """
 
 from sqlalchemy import (
@@ -19,6 +20,8 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 metadata = MetaData()
 _AutoId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys by itself
@@ -97,9 +100,7 @@ Table(
     _number("number", null=True),  # for search by size
     sqlite_with_rowid=False,
 )
-Table(
-    "run_tags", metadata, _run(key=True), _key("key"), _text("value"), sqlite_with_rowid=False
-)
+Table("run_tags", metadata, _run(key=True), _key("key"), _text("value"), sqlite_with_rowid=False)
 Table(
     "metric_summaries",
     metadata,
@@ -350,3 +351,20 @@ Table(
 )
 Table("settings", metadata, _key("name"), _text("value"))
 Table("counters", metadata, _key("name"), _integer("value"))
+
+
+def fresh_sqlite() -> str:
+    """Give the SQL that makes all tables in SQLite, one statement a paragraph."""
+    dialect = sqlite.dialect()
+    statements = []
+    for table in metadata.sorted_tables:
+        statements.append(CreateTable(table).compile(dialect=dialect))
+        statements += [
+            CreateIndex(index).compile(dialect=dialect)
+            for index in sorted(table.indexes, key=lambda index: str(index.name))
+        ]
+    text_of = [
+        "\n".join(line.rstrip() for line in str(statement).strip().splitlines() if line.strip())
+        for statement in statements
+    ]
+    return ";\n\n".join(text_of) + ";\n"

@@ -17,7 +17,7 @@ class SQLMetadataStore:
         database: Where the tables are; they exist and are current.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database) -> None:  # noqa: PLR0915 - one line for each method
         self.database = database
         runs = Runs(database)
         self.create_run = runs.create_run

@@ -74,8 +74,7 @@ class SQLiteDatabase:
             raise
         self._free.append(connection)
 
-    @staticmethod
-    def is_missing_parent(error: BaseException) -> bool:
+    def is_missing_parent(self, error: BaseException) -> bool:
         """Say whether an error means that a row points at a row that does not exist."""
         return isinstance(error, sqlite3.IntegrityError) and _FOREIGN_KEY in str(error)
 
@@ -161,4 +160,3 @@ def explain(path: Path, error: BaseException) -> StoreError:
         fix="Run: penstock doctor",
         path=path,
     )
-

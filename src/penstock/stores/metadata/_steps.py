@@ -1,4 +1,5 @@
 """Step runs with their outputs, edges and log; the engine's hot path, one commit per step."""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Iterable, Sequence
 
@@ -58,9 +59,7 @@ class Steps:
         next_row = None if next_step is None else STEP_RUNS.row(next_step)
         artifacts = [ARTIFACTS.row(output) for output in outputs]
         arrows = [(edge.source, edge.target, edge.role) for edge in edges]
-        lines = [
-            (step.step_run_id, to_micros(line.time), line.stream, line.text) for line in logs
-        ]
+        lines = [(step.step_run_id, to_micros(line.time), line.stream, line.text) for line in logs]
         try:
             with self._database.write() as transaction:
                 transaction.execute(_UPSERT, row)

@@ -1,0 +1,177 @@
+"""The step key: equal keys give equal results, and its parts explain a hit or a miss."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.core import SerializationError, digest_json, short
+from penstock.pipelines import Graph, Node, Output, Step
+from penstock.provenance import CodeDigest, code_digest
+from penstock.stores import Store
+
+_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """A step's key with what it is made of.
+
+    Args:
+        digest: The key.
+        parts: ``code``, ``arguments``, ``inputs``, ``seed``, ``python``, and ``code_parts``; digests
+            of code are shortened: they are told, not looked up.
+        complete: False if something that the result depends on has no digest: never reused.
+        cacheable: True if another run may reuse the result.
+    """
+
+    digest: str
+    parts: Mapping[str, Any]
+    complete: bool
+    cacheable: bool
+
+
+class KeyMaker:
+    """Makes the keys of one graph; each function's code is digested once.
+
+    Args:
+        store: Digests constants that are tables, arrays or models.
+        graph: The traced graph.
+        project: The folder that the user's code is in.
+    """
+
+    def __init__(self, store: Store, graph: Graph, project: Path) -> None:
+        self._store, self._graph, self._project = store, graph, project
+        self._code: dict[Any, CodeDigest] = {}
+        self._classes: dict[str, dict[str, str]] = {}
+
+    def make(self, node: Node, inputs: Mapping[str, str], seed: int) -> StepKey:
+        """Make the key of a step.
+
+        Args:
+            node: The step's node.
+            inputs: Content digest by path of every output that it takes.
+            seed: Its seed.
+
+        Raises:
+            PenstockError: If a source in its arguments cannot tell its state (a missing file).
+        """
+        code = self._code_of(node.step)
+        constants = _Constants(self, _global_sources(node.step))
+        arguments = {
+            name: constants.digest(value, name) for name, value in node.arguments.items()
+        }
+        sources = {name: constants.digest(value, name) for name, value in constants.globals.items()}
+        inherited = self._inherited_classes(node)
+        parts: dict[str, Any] = {
+            "code": code.digest,
+            "arguments": arguments,
+            "inputs": dict(inputs),
+            "seed": seed,
+            "python": _PYTHON,
+        }
+        if sources:
+            parts["sources"] = sources
+        if inherited:
+            parts["classes"] = digest_json(inherited)
+        complete = code.complete and constants.complete
+        known_source = constants.has_fingerprint or not node.step.source
+        return StepKey(
+            digest_json(parts),
+            {**parts, "code_parts": _told(code.parts)},
+            complete,
+            complete and known_source and node.step.cache and not node.step.effect,
+        )
+
+    def code_of(self, function: Any) -> CodeDigest:
+        """Digest a function's code, once."""
+        if function not in self._code:
+            self._code[function] = code_digest(function, self._project)
+        return self._code[function]
+
+    def digest_value(self, value: Any) -> str:
+        """Digest a constant by its type."""
+        return self._store.digest(value)
+
+    def _code_of(self, step: Step[..., Any]) -> CodeDigest:
+        return self.code_of(step.function)
+
+    def _inherited_classes(self, node: Node) -> dict[str, str]:
+        """Give the user's classes that made the inputs: their methods travel inside the values."""
+        inherited: dict[str, str] = {}
+        for output in node.inputs.values():
+            inherited.update(self._classes.get(output.node, {}))
+        code = self._code_of(node.step)
+        own = {name: code.parts[name] for name in code.classes}
+        self._classes[node.name] = {**inherited, **own} if inherited or own else {}
+        return inherited
+
+
+class _Constants:
+    """Digests the constants in one call; outputs inside containers count by their place."""
+
+    def __init__(self, keys: KeyMaker, found: dict[str, Any]) -> None:
+        self._keys = keys
+        self.globals = found
+        self.complete = True
+        self.has_fingerprint = False
+
+    def digest(self, value: Any, path: str) -> str:
+        if isinstance(value, Output):
+            return "output"
+        return digest_json(self._plain(value, path))
+
+    def _plain(self, value: Any, path: str) -> Any:
+        if isinstance(value, Output):
+            return ["output", path]
+        if type(value) in {list, tuple}:
+            items = [self._plain(item, f"{path}[{i}]") for i, item in enumerate(value)]
+            return [type(value).__name__, items]
+        if type(value) is dict:
+            items = [
+                [self._plain(key, path), self._plain(item, f"{path}[{key}]")]
+                for key, item in value.items()
+            ]
+            return ["dict", items]
+        try:
+            return ["value", digest_json(value)]
+        except TypeError:
+            return self._object(value, path)
+
+    def _object(self, value: Any, path: str) -> list[Any]:
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        if callable(getattr(value, "fingerprint", None)) and not isinstance(value, type):
+            self.has_fingerprint = True
+            return ["fingerprint", kind, self._plain(value.fingerprint(), path)]
+        if isinstance(value, type | Step) or hasattr(value, "__code__"):
+            code = self._keys.code_of(value)
+            self.complete &= code.complete
+            return ["code", code.digest]
+        try:
+            return ["object", kind, self._keys.digest_value(value)]
+        except SerializationError:
+            self.complete = False
+            return ["object", kind, "has no digest"]
+
+
+def _global_sources(step: Step[..., Any]) -> dict[str, Any]:
+    """Find sources that a function reads as globals of its module instead of as arguments."""
+    code = getattr(step.function, "__code__", None)
+    if code is None:
+        return {}
+    scope = step.function.__globals__
+    return {
+        name: scope[name]
+        for name in code.co_names
+        if name in scope
+        and not isinstance(scope[name], type)
+        and callable(getattr(scope[name], "fingerprint", None))
+    }
+
+
+def _told(parts: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: short(value) if value.startswith("sha256:") else value
+        for name, value in parts.items()
+    }

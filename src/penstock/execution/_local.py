@@ -1,0 +1,211 @@
+"""LocalRunner: the steps of a run in this process, one at a time.
+
+One at a time because the generators of random, numpy and torch and the thread counts belong to the
+process: two steps at once would make results depend on timing.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from penstock.core import ArtifactRecord, Edge, LogLine, StepRunRecord, StepState, new_id, now
+from penstock.execution._failures import failure_text, failure_traceback
+from penstock.execution._lineage import reuse_edges, step_edges
+from penstock.execution._plan import Plan, Planner
+from penstock.execution._result import GOOD_STATES, StepResult
+from penstock.execution._session import Session
+from penstock.execution._step_runner import StepOutcome, bind_arguments, execute_step
+from penstock.execution._values import Values
+from penstock.tracking import StepContext, use_step
+
+# Waiting grows fourfold: 0.1, 0.4, 1.6, … seconds; what does not heal in that time needs a person.
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
+
+
+class LocalRunner:
+    """Executes steps in the calling thread."""
+
+    def run(self, session: Session) -> list[StepResult]:
+        """See Runner."""
+        return _Execution(session).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """A step run as it ended, with what is to be recorded beside it."""
+
+    record: StepRunRecord
+    outputs: Sequence[ArtifactRecord] = ()
+    edges: Sequence[Edge] = ()
+    logs: Sequence[LogLine] = ()
+    seconds: float = 0.0
+
+
+class _Execution:
+    """One pass over a session's steps."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._metadata = session.store.metadata
+        self._values = Values(session.store, session.graph)
+        self._planner = Planner(session, self._values)
+
+    def run(self) -> list[StepResult]:
+        nodes = self._session.graph.order()
+        results = []
+        plan = self._planner.plan(nodes[0], 0) if nodes else None
+        if plan and plan.executes:
+            self._metadata.start_step(plan.record)
+        while plan is not None:
+            ending = self._carry_out(plan)
+            self._values.release(plan.node)
+            place = len(results) + 1
+            following = self._planner.plan(nodes[place], place) if place < len(nodes) else None
+            self._record(ending, following)
+            results.append(_result(ending))
+            self._session.reporter.step_finished(results[-1])
+            plan = following
+        return results
+
+    def _record(self, ending: _Ending, following: Plan | None) -> None:
+        """Record the end of a step and the start of the next in one commit."""
+        begun = following.record if following and following.executes else None
+        if ending.record.run_id == "":
+            return
+        self._metadata.finish_step(
+            ending.record,
+            outputs=ending.outputs,
+            edges=ending.edges,
+            logs=ending.logs,
+            next_step=begun,
+        )
+
+    def _carry_out(self, plan: Plan) -> _Ending:
+        if plan.executes:
+            self._session.reporter.step_started(plan.node.name)
+            return self._try(plan)
+        if plan.record.state in GOOD_STATES:
+            self._values.add_recorded(plan.node.name, plan.record)
+        edges = reuse_edges(plan.record) if plan.record.state is StepState.CACHED else ()
+        return _Ending(plan.record, edges=edges)
+
+    def _try(self, plan: Plan) -> _Ending:
+        """Execute a step until it succeeds or its retries are used up."""
+        tries = plan.node.step.retries + 1
+        while True:
+            try:
+                outcome = self._execute(plan)
+            except KeyboardInterrupt:
+                self._interrupted(plan)
+                raise
+            ending = self._ending(plan, outcome)
+            if ending.record.state is StepState.FINISHED or plan.record.attempt >= tries:
+                return ending
+            plan = self._again(plan, ending)
+
+    def _execute(self, plan: Plan) -> StepOutcome:
+        step, record = plan.node.step, plan.record
+        with use_step(StepContext(plan.node.name, record.step_run_id, record.seed)):
+            try:
+                arguments = bind_arguments(plan.node, self._values.inputs(plan.node))
+            except Exception as error:  # noqa: BLE001 - a value that cannot be read fails its step
+                return _failed(plan.node.name, error)
+            return execute_step(
+                plan.node.name,
+                step,
+                arguments,
+                seed=record.seed,
+                threads=step.resources.cpu,
+                timeout_s=step.timeout.total_seconds() if step.timeout else None,
+            )
+
+    def _ending(self, plan: Plan, outcome: StepOutcome) -> _Ending:
+        packed: dict[str, list[ArtifactRecord]] = {}
+        if outcome.error is None:
+            try:
+                packed = {
+                    name: self._session.store.pack(value) for name, value in outcome.outputs.items()
+                }
+            except Exception as error:  # noqa: BLE001 - a value that cannot be stored fails its step
+                failed = _failed(plan.node.name, error)
+                outcome = replace(failed, logs=outcome.logs, facts=outcome.facts)
+        record = replace(
+            plan.record,
+            state=StepState.FINISHED if outcome.error is None else StepState.FAILED,
+            ended_at=now(),
+            error=outcome.error,
+            traceback=outcome.traceback,
+            facts={**plan.record.facts, **outcome.facts},
+        )
+        if outcome.error is not None:
+            self._planner.failed(plan.node, StepState.FAILED)
+            return _Ending(record, logs=outcome.logs, seconds=outcome.seconds)
+        return self._finished(plan, record, outcome, packed)
+
+    def _finished(
+        self,
+        plan: Plan,
+        record: StepRunRecord,
+        outcome: StepOutcome,
+        packed: Mapping[str, Sequence[ArtifactRecord]],
+    ) -> _Ending:
+        for name, records in packed.items():
+            self._values.add(plan.node.name, name, outcome.outputs[name], records[0])
+        whole = {name: records[0] for name, records in packed.items()}
+        record = replace(
+            record,
+            outputs={name: artifact.content_digest for name, artifact in whole.items()},
+            addresses={
+                **record.addresses,
+                **{artifact.content_digest: artifact.digest for artifact in whole.values()},
+            },
+        )
+        return _Ending(
+            record,
+            outputs=[artifact for records in packed.values() for artifact in records],
+            edges=step_edges(record, outcome.outputs),
+            logs=outcome.logs,
+            seconds=outcome.seconds,
+        )
+
+    def _again(self, plan: Plan, ending: _Ending) -> Plan:
+        """Record a failed try, wait, and start the next one."""
+        following = replace(
+            plan,
+            record=replace(
+                plan.record,
+                step_run_id=new_id(),
+                attempt=plan.record.attempt + 1,
+                started_at=now(),
+            ),
+        )
+        self._metadata.finish_step(ending.record, logs=ending.logs, next_step=following.record)
+        time.sleep(min(_FIRST_WAIT_S * 4 ** (plan.record.attempt - 1), _LONGEST_WAIT_S))
+        self._planner.retried(plan.node)
+        return following
+
+    def _interrupted(self, plan: Plan) -> None:
+        self._metadata.finish_step(
+            replace(
+                plan.record, state=StepState.KILLED, ended_at=now(), error="it was interrupted"
+            )
+        )
+
+
+def _failed(name: str, error: BaseException) -> StepOutcome:
+    return StepOutcome(
+        {}, failure_text(name, error), failure_traceback(error, None), exception=error
+    )
+
+
+def _result(ending: _Ending) -> StepResult:
+    record = ending.record
+    seconds = ending.seconds
+    if not seconds and record.state is StepState.FINISHED and record.started_at and record.ended_at:
+        seconds = (record.ended_at - record.started_at).total_seconds()
+    return StepResult(
+        record.step, record.state, seconds, record.key, record.outputs, record.error, record.traceback
+    )
+
+

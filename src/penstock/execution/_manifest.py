@@ -1,0 +1,118 @@
+"""A run's provenance in the store: its source files and the manifest that names them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.core import ArtifactRecord, Edge, NotFoundError, RunRecord, digest_json, now
+from penstock.provenance import SourceTree, build_manifest, capture_source
+from penstock.stores import Store
+
+_last: dict[tuple[str, Path], "tuple[SourceTree, Mapping[str, Any], Provenance]"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a run was made from, as recorded.
+
+    Args:
+        digest: Stored digest of the manifest.
+        code: Digest of the source files: the ``code:`` node of the lineage graph.
+        environment: Digest of the environment: the ``environment:`` node.
+    """
+
+    digest: str
+    code: str
+    environment: str
+
+    def edges(self, run_id: str) -> list[Edge]:
+        """Give the arrows from code and environment to a run."""
+        run = f"run:{run_id}"
+        return [
+            Edge(f"code:{self.code}", run, "code"),
+            Edge(f"environment:{self.environment}", run, "environment"),
+        ]
+
+
+def record_provenance(store: Store, project: Path) -> Provenance:
+    """Store a project's source and the manifest of code, environment and hardware.
+
+    A second run of the same process with the same files and environment stores nothing.
+
+    Args:
+        store: Where to.
+        project: The project's folder.
+    """
+    tree = capture_source(project)
+    known = _last.get((store.url, project))
+    files = known[1]["code"]["files"] if known and known[0] is tree else None
+    records = [] if files is not None else _write_files(store, tree)
+    manifest = build_manifest(
+        tree, files or dict(zip(tree.files, (r.digest for r in records), strict=True))
+    )
+    if known and known[1] == manifest and _is_recorded(store, known[2].digest):
+        return known[2]
+    if files is not None:  # recorded in another store object, or the store was made anew
+        records = _write_files(store, tree)
+    packed = store.pack(manifest)
+    store.metadata.add_artifacts([*records, *packed])
+    found = Provenance(
+        packed[0].digest,
+        digest_json(manifest["code"]["files"]),
+        digest_json(manifest["environment"]),
+    )
+    _last[store.url, project] = (tree, manifest, found)
+    return found
+
+
+def read_manifest(store: Store, run: RunRecord) -> dict[str, Any]:
+    """Load a run's manifest.
+
+    Raises:
+        NotFoundError: If the run has none.
+    """
+    if run.provenance is None:
+        raise NotFoundError(
+            what=f"Run {run.run_id} has no recorded sources.",
+            fix="Only runs of pipelines record them.",
+            run_id=run.run_id,
+        )
+    manifest: dict[str, Any] = store.get(run.provenance, check=True)
+    return manifest
+
+
+def read_source(store: Store, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """Read the source files that a manifest names.
+
+    Raises:
+        StoreError: If one is gone or damaged.
+    """
+    return {
+        path: store.artifacts.read(digest, check=True)
+        for path, digest in manifest["code"]["files"].items()
+    }
+
+
+def _write_files(store: Store, tree: SourceTree) -> list[ArtifactRecord]:
+    moment = now()
+    return [
+        ArtifactRecord(
+            digest=store.artifacts.write(data),
+            content_digest=store.digest(data),
+            format="bytes",
+            type_name="source file",
+            size_bytes=len(data),
+            created_at=moment,
+            metadata={"path": path},
+        )
+        for path, data in tree.files.items()
+    ]
+
+
+def _is_recorded(store: Store, digest: str) -> bool:
+    try:
+        store.metadata.get_artifact(digest)
+    except NotFoundError:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""What to do with a step: reuse, execute, skip or fail; decided from its key before it runs."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from penstock.core import NotFoundError, PenstockError, StepRunRecord, StepState, new_id, now
+from penstock.execution._failures import failure_text
+from penstock.execution._keys import KeyMaker, StepKey
+from penstock.execution._result import GOOD_STATES
+from penstock.execution._session import Session
+from penstock.execution._values import Values
+from penstock.pipelines import Node
+from penstock.provenance import derive_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A step and what to do with it.
+
+    Args:
+        node: The step's node.
+        record: Its record as it starts or, where nothing is executed, as it ends.
+        executes: True if its function is to be called.
+        recorded: True if the record is in the store already (an earlier attempt).
+        key: Its key; None if it is skipped or its key cannot be made.
+    """
+
+    node: Node
+    record: StepRunRecord
+    executes: bool = False
+    recorded: bool = False
+    key: StepKey | None = None
+
+
+class Planner:
+    """Plans the steps of a session, one after the other.
+
+    Args:
+        session: The run.
+        values: What the steps before gave.
+    """
+
+    def __init__(self, session: Session, values: Values) -> None:
+        self._session, self._values = session, values
+        self._keys = KeyMaker(session.store, session.graph, session.project)
+        self._without_result: dict[str, str] = {}
+
+    def plan(self, node: Node, position: int) -> Plan:
+        """Decide what to do with a step whose predecessors have ended."""
+        started = StepRunRecord(
+            new_id(),
+            self._session.run.run_id,
+            node.name,
+            position,
+            StepState.RUNNING,
+            seed=derive_seed(self._session.seed, node.name),
+            started_at=now(),
+        )
+        blocked = self._blocked_by(node)
+        if blocked:
+            return self._ended(node, started, StepState.SKIPPED, f"it needs {blocked}")
+        inputs = self._values.digests(node)
+        started = replace(started, inputs=inputs, addresses=self._values.addresses(inputs))
+        try:
+            key = self._keys.make(node, inputs, started.seed)
+        except Exception as error:  # noqa: BLE001 - a source's own code may raise anything
+            return self._ended(node, started, StepState.FAILED, failure_text(node.name, error))
+        started = replace(
+            started,
+            key=key.digest if key.cacheable else None,
+            facts={"key": key.digest, "key_parts": key.parts},
+        )
+        return self._reused(node, started, key) or Plan(node, started, executes=True, key=key)
+
+    def failed(self, node: Node, state: StepState) -> None:
+        """Note that a step gave no result: what depends on it cannot run."""
+        self._without_result[node.name] = state.value
+
+    def _blocked_by(self, node: Node) -> str:
+        for output in node.inputs.values():
+            state = self._without_result.get(output.node)
+            if state:
+                return f"{output.node!r}, which is {state}"
+        return ""
+
+    def _reused(self, node: Node, started: StepRunRecord, key: StepKey) -> Plan | None:
+        session = self._session
+        if not key.complete or node.name in session.refresh:
+            return None
+        earlier = session.earlier.get(node.name)
+        if earlier and earlier.state in GOOD_STATES and earlier.facts.get("key") == key.digest:
+            # An effect that has happened must not happen again, so this does not ask for a cache.
+            if self._has_outputs(earlier):
+                return Plan(node, earlier, recorded=True, key=key)
+        if not session.use_cache or not key.cacheable:
+            return None
+        found = session.store.metadata.find_cached_step(key.digest)
+        if found is None:
+            return None
+        cached = replace(
+            started,
+            state=StepState.CACHED,
+            ended_at=now(),
+            outputs=found.outputs,
+            addresses={**started.addresses, **_addresses_of(found)},
+            cached_from=found.step_run_id,
+            facts={**started.facts, "threads": found.facts.get("threads")},
+        )
+        return Plan(node, cached, key=key)
+
+    def _has_outputs(self, record: StepRunRecord) -> bool:
+        try:
+            for address in _addresses_of(record).values():
+                self._session.store.metadata.get_artifact(address)
+        except (NotFoundError, PenstockError):
+            return False
+        return True
+
+    def _ended(self, node: Node, record: StepRunRecord, state: StepState, why: str) -> Plan:
+        self.failed(node, state)
+        return Plan(node, replace(record, state=state, ended_at=now(), error=why))
+
+
+def _addresses_of(record: StepRunRecord) -> dict[str, Any]:
+    return {
+        digest: record.addresses.get(digest, digest) for digest in record.outputs.values()
+    }

@@ -1,0 +1,38 @@
+"""Session: all that a runner needs to execute one run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penstock.core import StepRunRecord
+from penstock.execution._protocol import Reporter
+from penstock.pipelines import Graph
+from penstock.stores import Store
+from penstock.tracking import Run
+
+
+@dataclass(frozen=True)
+class Session:
+    """One run about to be executed.
+
+    Args:
+        run: The run, recorded and running.
+        graph: What to execute.
+        store: Where to record it.
+        project: The folder that the user's code is in.
+        seed: The run seed.
+        reporter: Whom to tell.
+        use_cache: False to execute steps whatever is known.
+        refresh: Steps to execute even if their result is known.
+        earlier: Steps of an earlier attempt of this run, by name.
+    """
+
+    run: Run
+    graph: Graph
+    store: Store
+    project: Path
+    seed: int
+    reporter: Reporter
+    use_cache: bool = True
+    refresh: frozenset[str] = frozenset()
+    earlier: Mapping[str, StepRunRecord] = field(default_factory=dict)

@@ -1,0 +1,75 @@
+"""Alerts: one open record per fault, seen again while it lasts, resolved when it is gone."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from penstock.core import AlertRecord, new_id, now
+from penstock.monitoring._report import DriftReport
+from penstock.stores import Store
+
+Findings = dict[tuple[str, str], str]
+_OURS = frozenset({"feature_drift", "prediction_drift", "data_quality", "performance", "errors"})
+
+
+def update_alerts(store: Store, report: DriftReport, artifact: str) -> list[AlertRecord]:
+    """Raise, repeat and resolve alerts so that they say what the report says.
+
+    What the report could not judge (no rows, no truth) stays as it was: silence is no recovery.
+
+    Args:
+        store: Where alerts are kept.
+        report: What was found.
+        artifact: Stored digest of the report.
+
+    Returns:
+        The alerts that are open now, oldest first.
+    """
+    at = now()
+    findings = _by_subject(report)
+    for alert in store.metadata.list_alerts(report.deployment, open_only=True):
+        told = findings.pop((alert.kind, alert.subject), None)
+        if told is not None:
+            store.metadata.save_alert(_seen_again(alert, told, at, artifact))
+        elif _is_judged(report, alert):
+            store.metadata.save_alert(replace(alert, resolved_at=at))
+    for (kind, subject), message in findings.items():
+        store.metadata.save_alert(
+            AlertRecord(
+                alert_id=new_id(),
+                deployment=report.deployment,
+                model=report.model,
+                kind=kind,
+                subject=subject,
+                message=message,
+                raised_at=at,
+                last_seen_at=at,
+                report=artifact,
+            )
+        )
+    still_open = store.metadata.list_alerts(report.deployment, open_only=True)
+    return sorted(still_open, key=lambda alert: (alert.raised_at, alert.alert_id))
+
+
+def _by_subject(report: DriftReport) -> Findings:
+    found: Findings = {}
+    for kind, subject, message in report.findings:
+        before = found.get((kind, subject))
+        found[kind, subject] = f"{before} {message}" if before else message
+    return found
+
+
+def _seen_again(alert: AlertRecord, message: str, at: datetime, artifact: str) -> AlertRecord:
+    return replace(alert, message=message, last_seen_at=at, count=alert.count + 1, report=artifact)
+
+
+def _is_judged(report: DriftReport, alert: AlertRecord) -> bool:
+    """Say whether the report looked at what the alert is about."""
+    if alert.kind not in _OURS or not report.rows:
+        return False
+    if alert.kind == "performance":
+        performance = report.performance
+        enough = performance.truths >= int(report.limits["min_truth"])
+        return performance.watched == alert.subject and enough
+    if alert.kind == "errors":
+        return alert.subject == "model"
+    return True

@@ -1,0 +1,235 @@
+"""check_drift: the rows of a window against the training profile of the version that answered them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DataError, ModelVersionRecord, PredictionRecord
+from penstock.data import TableProfile
+from penstock.models import Signature
+from penstock.monitoring._columns import Check, ColumnDrift, compare_column
+from penstock.monitoring._evidence import holm, wilson
+from penstock.monitoring._limits import Limits
+from penstock.monitoring._performance import measure_performance
+from penstock.monitoring._report import DriftReport
+from penstock.stores import Store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from penstock.evaluation import EvaluationReport
+
+_UNITS = {"w1": "robust standard deviations", "tvd": "of the rows changed", "share": "points"}
+
+
+def check_drift(
+    store: Store,
+    deployment: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    version: int | None = None,
+    limits: Limits | None = None,
+) -> DriftReport:
+    """Compare a window of answered rows with training; nothing is stored or raised.
+
+    The result depends on the rows alone: the same rows give the same bytes.
+
+    Args:
+        store: Where the predictions are.
+        deployment: The endpoint.
+        since: Start of the window, included; None for all rows of the version.
+        until: End of the window, excluded; None for now.
+        version: The version; None for the one in control.
+        limits: What matters; by default ``Limits()``.
+
+    Raises:
+        NotFoundError: If the deployment or version does not exist.
+        DataError: If the version was registered without a training profile.
+    """
+    limits = limits or Limits()
+    found = store.metadata.get_deployment(deployment)
+    record = store.metadata.get_model_version(found.model, version or found.control)
+    answered = store.metadata.list_predictions(
+        deployment,
+        version=record.version,
+        since=since,
+        until=until,
+        limit=limits.max_rows,
+    )
+    # Rows of one request share their time; ids make the order one and the same everywhere.
+    answered = sorted(answered, key=lambda one: (one.at, one.prediction_id))
+    rows = [one for one in answered if one.error is None]
+    errors = len(answered) - len(rows)
+    features = compare_table(
+        training_profile(store, record), _frame(rows, Signature.from_json(record.signature)), limits
+    )
+    predictions = _compare_predictions(store, record, rows, limits)
+    columns, predictions = judge_columns(features, predictions, limits)
+    return DriftReport(
+        deployment=deployment,
+        model=record.model,
+        version=record.version,
+        since=rows[0].at.isoformat() if rows else None,
+        until=rows[-1].at.isoformat() if rows else None,
+        rows=len(rows),
+        errors=errors,
+        errors_drifted=bool(errors)
+        and wilson(errors / len(answered), len(answered))[0] > limits.errors,
+        columns=columns,
+        predictions=predictions,
+        performance=measure_performance(store, record, rows, limits),
+        limits=limits.to_json(),
+    )
+
+
+def training_profile(store: Store, version: ModelVersionRecord) -> TableProfile:
+    """Read the profile of the rows that a version was trained on.
+
+    Args:
+        store: Where it is.
+        version: The version.
+
+    Raises:
+        DataError: If it was registered without one.
+    """
+    if version.profile is not None:
+        value = store.get(version.profile)
+        return value if isinstance(value, TableProfile) else TableProfile.from_json(value)
+    if version.report is not None:
+        report: EvaluationReport = store.get(version.report)
+        return report.profile
+    raise DataError(
+        what=f"{version.ref} has no training profile.",
+        why="Drift is the difference to training.",
+        fix="Register it with a report, or with profile=profile_table(X).",
+        version=version.version,
+    )
+
+
+def compare_table(
+    profile: TableProfile, table: "pl.DataFrame", limits: Limits
+) -> tuple[ColumnDrift, ...]:
+    """Compare every column of a profile with a table; verdicts are left open.
+
+    Args:
+        profile: The training profile.
+        table: Current rows in time order; columns that it lacks are all missing.
+        limits: See Limits.
+    """
+    import polars as pl
+
+    empty = pl.Series("", [None] * table.height)
+    return tuple(
+        compare_column(
+            column,
+            table[name] if name in table.columns else empty.rename(name),
+            limits,
+        )
+        for name, column in profile.columns.items()
+    )
+
+
+def judge_columns(
+    features: Sequence[ColumnDrift], predictions: Sequence[ColumnDrift], limits: Limits
+) -> tuple[tuple[ColumnDrift, ...], tuple[ColumnDrift, ...]]:
+    """Turn both keys: evidence that survives all questions of the report, and size.
+
+    Args:
+        features: Compared columns.
+        predictions: Compared predictions and scores.
+        limits: Gives the chance of a false alarm for the whole report.
+
+    Returns:
+        The same, with verdicts.
+    """
+    every = [*features, *predictions]
+    adjusted = iter(holm([check.p for drift in every for check in drift.checks]))
+    judged = [
+        replace(
+            drift,
+            checks=tuple(_judged(drift, check, next(adjusted), limits) for check in drift.checks),
+        )
+        for drift in every
+    ]
+    return tuple(judged[: len(features)]), tuple(judged[len(features) :])
+
+
+def _judged(drift: ColumnDrift, check: Check, p: float, limits: Limits) -> Check:
+    evident, large = p < limits.alpha, check.effect.low > check.minimum
+    return replace(
+        check,
+        p_adjusted=p,
+        drifted=evident and large,
+        reason=_reason(drift, check, evident=evident, large=large),
+    )
+
+
+def _reason(drift: ColumnDrift, check: Check, *, evident: bool, large: bool) -> str:
+    effect = check.effect
+    figures = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
+    if evident and large:
+        return f"{_subject(drift, check)} {figures} {_UNITS[check.statistic]}, {_limit(check)}."
+    if evident:
+        return f"A change of {figures} is significant, but negligible: {_limit(check)}."
+    if effect.value > check.minimum:
+        return f"A change of {figures} may be chance: too few rows ({drift.rows:,})."
+    return "As in training."
+
+
+def _subject(drift: ColumnDrift, check: Check) -> str:
+    then, now = drift.missing
+    if check.aspect == "missing":
+        return f"Missing values rose from {then:.1%} to {now:.1%}, by"
+    if check.aspect == "new":
+        return f"Values that training never saw (such as {', '.join(drift.new_values[:3])}):"
+    return "Moved by" if check.statistic == "w1" else "Shares moved:"
+
+
+def _limit(check: Check) -> str:
+    return f"the limit is {check.minimum:g}"
+
+
+def _frame(rows: Sequence[PredictionRecord], signature: Signature) -> "pl.DataFrame":
+    import polars as pl
+
+    names = signature.names
+    if not rows:
+        return pl.DataFrame(schema=dict.fromkeys(names, pl.Null))
+    return pl.DataFrame([_series(name, [row.inputs.get(name) for row in rows]) for name in names])
+
+
+def _series(name: str, values: list[Any]) -> "pl.Series":
+    import polars as pl
+
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {int, float}:
+        return pl.Series(name, values, pl.Float64 if float in kinds else None, strict=False)
+    if len(kinds) == 1:
+        return pl.Series(name, values)
+    return pl.Series(name, [None if value is None else str(value) for value in values])
+
+
+def _compare_predictions(
+    store: Store, version: ModelVersionRecord, rows: Sequence[PredictionRecord], limits: Limits
+) -> tuple[ColumnDrift, ...]:
+    if version.report is None:
+        return ()
+    report: EvaluationReport = store.get(version.report)
+    columns = report.prediction_profile.columns
+    values: Mapping[str, list[Any]] = {
+        "prediction": [row.prediction for row in rows],
+        "score": [row.score for row in rows],
+    }
+    return tuple(
+        compare_column(
+            columns[name],
+            _series(name, found),
+            limits,
+            role=name,
+            as_category=name == "prediction" and report.task != "regression",
+        )
+        for name, found in values.items()
+        if name in columns
+    )

@@ -1,0 +1,79 @@
+"""Monitor: check a deployment, keep the report, and keep the alerts up with it."""
+
+from datetime import datetime
+
+from penstock.core import Edge, ReportRecord, new_id, now
+from penstock.monitoring._alerts import update_alerts
+from penstock.monitoring._drift import check_drift
+from penstock.monitoring._limits import Limits
+from penstock.monitoring._report import DriftReport
+from penstock.stores import Store
+
+
+class Monitor:
+    """Watches one deployment.
+
+    ```python
+    report = Monitor(store, "big-tips").check(since=yesterday)
+    if report.drifted:
+        print(report.to_markdown())
+    ```
+
+    Args:
+        store: Where the deployment and its predictions are.
+        deployment: Its name.
+        limits: What matters; by default ``Limits()``.
+    """
+
+    def __init__(self, store: Store, deployment: str, limits: Limits | None = None) -> None:
+        self._store, self._deployment = store, deployment
+        self._limits = limits or Limits()
+
+    def check(
+        self,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        version: int | None = None,
+    ) -> DriftReport:
+        """Compare a window with training, store the report and update the alerts.
+
+        Args:
+            since: Start of the window, included; None for all rows of the version.
+            until: End of the window, excluded; None for now.
+            version: The version; None for the one in control.
+
+        Raises:
+            NotFoundError: If the deployment or version does not exist.
+            DataError: If the version was registered without a training profile.
+        """
+        report = check_drift(
+            self._store,
+            self._deployment,
+            since=since,
+            until=until,
+            version=version,
+            limits=self._limits,
+        )
+        artifact = self._store.put(report)
+        self._store.metadata.add_report(
+            ReportRecord(
+                report_id=new_id(),
+                deployment=report.deployment,
+                model=report.model,
+                version=report.version,
+                at=now(),
+                drifted=report.drifted,
+                artifact=artifact.digest,
+                summary=report.summary(),
+            )
+        )
+        node = f"artifact:{artifact.content_digest}"
+        self._store.metadata.add_edges(
+            [
+                Edge(f"version:{report.model}@{report.version}", node, "watched"),
+                Edge(f"deployment:{report.deployment}", node, "watched"),
+            ]
+        )
+        update_alerts(self._store, report, artifact.digest)
+        return report

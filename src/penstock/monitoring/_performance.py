@@ -1,0 +1,208 @@
+"""Performance where truth has come: the metric now beside the metric at registration."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from penstock.core import ModelVersionRecord, PredictionRecord
+from penstock.evaluation import METRICS, TASK_METRICS, Estimate, EvaluationReport, Outcomes, measure
+from penstock.models import Signature
+from penstock.monitoring._limits import Limits
+from penstock.stores import Store
+
+_RESAMPLES = 300
+_Z_99_OVER_95 = 2.5758293035489004 / 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """A model's metrics on the rows whose truth is known.
+
+    Args:
+        rows: Answered rows.
+        truths: Those whose truth has been posted.
+        metrics: By name, now.
+        registered: By name, on the test rows at registration.
+        watched: The metric that raises an alarm; empty if it could not be computed.
+        loss: How much worse it is than at registration, in its own unit; below 0 if better.
+        low: Lower 99 % bound of the loss.
+        high: Upper 99 % bound.
+        minimum: The least loss that matters.
+        dropped: True if the loss is surely above 0 and at least the minimum.
+        reason: The verdict as a sentence.
+    """
+
+    rows: int
+    truths: int
+    metrics: Mapping[str, Estimate]
+    registered: Mapping[str, Estimate]
+    watched: str = ""
+    loss: float | None = None
+    low: float | None = None
+    high: float | None = None
+    minimum: float = 0.0
+    dropped: bool = False
+    reason: str = ""
+
+    @property
+    def matured(self) -> float:
+        """Share (0 to 1) of answered rows whose truth is known."""
+        return self.truths / self.rows if self.rows else 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures as plain JSON."""
+        told = {name: _rounded(value) for name, value in asdict(self).items()}
+        return {**told, "matured": round(self.matured, 6)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Performance":
+        """Read what ``to_json`` gave."""
+        facts = {key: each for key, each in value.items() if key != "matured"}
+        for name in ("metrics", "registered"):
+            facts[name] = {key: Estimate(**each) for key, each in facts[name].items()}
+        return cls(**facts)
+
+
+def measure_performance(
+    store: Store, version: ModelVersionRecord, records: Sequence[PredictionRecord], limits: Limits
+) -> Performance:
+    """Compute metrics from posted truth and compare them with those at registration.
+
+    Args:
+        store: Where the version's report is.
+        version: The version that answered.
+        records: Answered rows without errors.
+        limits: Says which metric is watched and what loss matters.
+    """
+    known = [record for record in records if record.truth is not None]
+    registered = _registered(store, version)
+    signature = Signature.from_json(version.signature)
+    if not known:
+        return Performance(
+            len(records), 0, {}, registered, reason="No truth has been posted for these rows."
+        )
+    outcomes = outcomes_of(known, signature)
+    found = Performance(
+        rows=len(records),
+        truths=len(known),
+        metrics=measure(outcomes, resamples=_RESAMPLES).metrics,
+        registered=registered,
+    )
+    return _judged(found, signature.task, limits)
+
+
+def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outcomes:
+    """Give truth, predictions and scores of logged rows as arrays.
+
+    Args:
+        known: Rows with truth; those with a label that the model does not know are left out.
+        signature: The model's.
+    """
+    import numpy as np
+
+    if signature.task == "regression":
+        return Outcomes(
+            "regression",
+            (),
+            np.array([float(record.truth) for record in known]),
+            np.array([float(record.prediction) for record in known]),
+        )
+    classes = _ordered_classes(signature)
+    code = {label: place for place, label in enumerate(classes)}
+    rows = [record for record in known if record.truth in code and record.prediction in code]
+    scores = [record.score for record in rows if record.score is not None]
+    scored = signature.task == "binary" and len(scores) == len(rows)
+    return Outcomes(
+        signature.task,
+        classes,
+        np.array([code[record.truth] for record in rows], dtype=np.int64),
+        np.array([code[record.prediction] for record in rows], dtype=np.int64),
+        np.array(scores, dtype=np.float64) if scored else None,
+        probability=scored,
+    )
+
+
+def _ordered_classes(signature: Signature) -> tuple[Any, ...]:
+    """Labels by code: (negative, positive) for a binary target."""
+    if signature.task != "binary" or signature.positive is None:
+        return signature.classes
+    others = [label for label in signature.classes if label != signature.positive]
+    return (*others, signature.positive)
+
+
+def _registered(store: Store, version: ModelVersionRecord) -> dict[str, Estimate]:
+    if version.report is None:
+        return {name: Estimate(value, value, value) for name, value in version.metrics.items()}
+    report: EvaluationReport = store.get(version.report)
+    return dict(report.metrics)
+
+
+def _judged(found: Performance, task: str, limits: Limits) -> Performance:
+    name = limits.metric or next(
+        (one for one in TASK_METRICS[task] if one in found.metrics and one in found.registered), ""
+    )
+    if name not in found.metrics or name not in found.registered:
+        return replace(found, reason="No metric is known both now and at registration.")
+    now, then = found.metrics[name], found.registered[name]
+    loss, low, high = _loss(name, then, now)
+    minimum = _minimum(name, then, limits)
+    enough = found.truths >= limits.min_truth
+    dropped = enough and low > 0 and loss >= minimum
+    told = f"{name} is {now} on {found.truths:,} truths; at registration {then}."
+    if not enough:
+        told += f" Fewer than {limits.min_truth} truths are not judged."
+    elif dropped:
+        told += f" It lost {loss:.4f}, at least {low:.4f} with 99 % confidence."
+    elif low > 0:
+        told += f" The loss of {loss:.4f} is real but below {minimum:.4f}."
+    else:
+        told += " The difference may be chance."
+    return replace(
+        found,
+        watched=name,
+        loss=loss,
+        low=low,
+        high=high,
+        minimum=minimum,
+        dropped=dropped,
+        reason=told,
+    )
+
+
+def _loss(name: str, then: Estimate, now: Estimate) -> tuple[float, float, float]:
+    """Difference in the bad direction with its 99 % interval from the two 95 % intervals.
+
+    Source: Zou and Donner (2008), "Construction of confidence limits about effect measures: a
+    general approach", Statistics in Medicine 27 (the method of variance estimates recovery).
+    """
+    if METRICS[name].better == "zero":
+        then, now = (_magnitude(one) for one in (then, now))
+    if METRICS[name].better == "higher":
+        one, two = then, now
+    else:
+        one, two = now, then
+    difference = one.value - two.value
+    low = math.hypot(one.value - one.low, two.high - two.value) * _Z_99_OVER_95
+    high = math.hypot(one.high - one.value, two.value - two.low) * _Z_99_OVER_95
+    return difference, difference - low, difference + high
+
+
+def _magnitude(estimate: Estimate) -> Estimate:
+    ends = sorted((abs(estimate.low), abs(estimate.high)))
+    low = 0.0 if estimate.low < 0 < estimate.high else ends[0]
+    return Estimate(abs(estimate.value), low, ends[1])
+
+
+def _minimum(name: str, then: Estimate, limits: Limits) -> float:
+    if METRICS[name].maximum == 1.0:
+        return limits.performance
+    return limits.performance_share * abs(then.value)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    return value

@@ -1,0 +1,176 @@
+"""DriftReport: what monitoring found in one window; plain data that is stored, compared and drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from penstock.monitoring._columns import ColumnDrift
+from penstock.monitoring._figures import draw_figures
+from penstock.monitoring._performance import Performance
+from penstock.monitoring._render import render_html, render_markdown
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+@dataclass(frozen=True, slots=True)
+class DriftReport:
+    """How the rows of a window differ from training; equal data gives equal bytes.
+
+    Args:
+        deployment: The watched endpoint.
+        model: Its model.
+        version: The version whose rows and training profile are compared.
+        since: Time of the window's first row, ISO; None if it is empty.
+        until: Time of its last row.
+        rows: Answered rows.
+        errors: Rows that the model failed on.
+        errors_drifted: True if that is surely above its limit.
+        columns: Features in the training profile's order.
+        predictions: Predictions and scores.
+        performance: Metrics where truth has come.
+        limits: See Limits.
+    """
+
+    bundle_type: ClassVar[str] = "penstock.monitoring:DriftReport"
+
+    deployment: str
+    model: str
+    version: int
+    since: str | None
+    until: str | None
+    rows: int
+    errors: int
+    errors_drifted: bool
+    columns: tuple[ColumnDrift, ...]
+    predictions: tuple[ColumnDrift, ...]
+    performance: Performance
+    limits: Mapping[str, Any]
+
+    @property
+    def drifted(self) -> bool:
+        """True if anything in the window raises an alarm."""
+        return bool(self.findings)
+
+    @property
+    def drifted_columns(self) -> tuple[ColumnDrift, ...]:
+        """Features and predictions that drifted, the largest effect first."""
+        found = [each for each in (*self.columns, *self.predictions) if each.drifted]
+        return tuple(sorted(found, key=lambda each: (-severity(each), each.column)))
+
+    @property
+    def findings(self) -> list[tuple[str, str, str]]:
+        """What raises an alarm, as (kind, subject, message); kinds as in AlertRecord."""
+        found = [
+            (_kind(drift, check.aspect), drift.column, check.reason)
+            for drift in self.drifted_columns
+            for check in drift.checks
+            if check.drifted
+        ]
+        if self.performance.dropped:
+            found.append(("performance", self.performance.watched, self.performance.reason))
+        if self.errors_drifted:
+            share = self.errors / (self.rows + self.errors)
+            told = f"The model failed on {self.errors:,} rows ({share:.2%})."
+            found.append(("errors", "model", told))
+        return found
+
+    @property
+    def headline(self) -> str:
+        """The report in one sentence."""
+        if not self.rows:
+            return "No row was answered in this window."
+        names = ", ".join(each.column for each in self.drifted_columns[:5])
+        more = len(self.drifted_columns) - 5
+        told = [f"No column drifted in {self.rows:,} rows."]
+        if names:
+            count = len(self.drifted_columns)
+            some = f" and {more} more" if more > 0 else ""
+            told = [f"{count} column{'s' if count > 1 else ''} drifted: {names}{some}."]
+        if self.performance.truths:
+            told.append(self.performance.reason)
+        return " ".join(told)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the report as plain JSON."""
+        return {
+            "deployment": self.deployment,
+            "model": self.model,
+            "version": self.version,
+            "since": self.since,
+            "until": self.until,
+            "rows": self.rows,
+            "errors": self.errors,
+            "errors_drifted": self.errors_drifted,
+            "drifted": self.drifted,
+            "headline": self.headline,
+            "columns": [column.to_json() for column in self.columns],
+            "predictions": [column.to_json() for column in self.predictions],
+            "performance": self.performance.to_json(),
+            "limits": dict(self.limits),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Read what ``to_json`` gave."""
+        return cls(
+            deployment=value["deployment"],
+            model=value["model"],
+            version=value["version"],
+            since=value["since"],
+            until=value["until"],
+            rows=value["rows"],
+            errors=value["errors"],
+            errors_drifted=value["errors_drifted"],
+            columns=tuple(ColumnDrift.from_json(each) for each in value["columns"]),
+            predictions=tuple(ColumnDrift.from_json(each) for each in value["predictions"]),
+            performance=Performance.from_json(value["performance"]),
+            limits=value["limits"],
+        )
+
+    def to_bundle(self) -> dict[str, Any]:
+        """Give the storable parts."""
+        return {"report": self.to_json()}
+
+    @classmethod
+    def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
+        """Read what ``to_bundle`` gave."""
+        return cls.from_json(parts["report"])
+
+    def summary(self) -> dict[str, Any]:
+        """Give what listings show, as plain JSON."""
+        return {
+            "headline": self.headline,
+            "rows": self.rows,
+            "since": self.since,
+            "until": self.until,
+            "drifted": [each.column for each in self.drifted_columns],
+            "truths": self.performance.truths,
+            "metric": self.performance.watched,
+            "loss": self.performance.loss,
+        }
+
+    def figures(self) -> "dict[str, go.Figure]":
+        """Draw an overview, each drifted column, predictions and performance."""
+        return draw_figures(self)
+
+    def to_markdown(self) -> str:
+        """Write the report for people, as Markdown."""
+        return render_markdown(self)
+
+    def to_html(self) -> str:
+        """Write the report as one HTML page that needs nothing from elsewhere."""
+        return render_html(self)
+
+
+def severity(drift: ColumnDrift) -> float:
+    """Effect as a multiple of its minimum: what to look at first."""
+    return max(
+        (check.effect.value / check.minimum for check in drift.checks if check.minimum), default=0.0
+    )
+
+
+def _kind(drift: ColumnDrift, aspect: str) -> str:
+    if aspect != "distribution":
+        return "data_quality"
+    return "feature_drift" if drift.role == "feature" else "prediction_drift"

@@ -1,0 +1,91 @@
+"""Trigger: from a report to a new run, at most once per cool-down; apart because it acts."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from penstock.core import DeploymentEvent, now, parse_duration
+from penstock.monitoring._report import DriftReport
+from penstock.stores import Store
+
+_log = logging.getLogger("penstock.monitoring")
+KINDS = ("feature_drift", "prediction_drift", "performance")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a trigger decided.
+
+    Args:
+        run_id: The run that it started; None if it started none.
+        reason: Why, as a sentence.
+    """
+
+    run_id: str | None
+    reason: str
+
+    @property
+    def started(self) -> bool:
+        """True if a run was started."""
+        return self.run_id is not None
+
+
+class Trigger:
+    """Starts a run when a report calls for one, and then rests.
+
+    The time of the last start is kept in the store, so that restarts and other processes respect
+    the cool-down. A start that fails counts too: a broken pipeline is not started in a loop.
+
+    ```python
+    trigger = Trigger(
+        store, cool_down="1d", start=lambda cutoff: run(big_tips, cutoff=cutoff).run_id
+    )
+    trigger.consider(report)
+    ```
+
+    Args:
+        store: Where the last start is kept.
+        start: Gets the cutoff (time of the report's last row) and gives the new run's id.
+        cool_down: Least time between two starts, as a duration.
+        kinds: Kinds of findings that call for a run.
+        name: Tells triggers of one deployment apart.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        start: Callable[[datetime], str],
+        cool_down: str | timedelta = "1d",
+        kinds: Sequence[str] = KINDS,
+        name: str = "retrain",
+    ) -> None:
+        self._store, self._start, self._name = store, start, name
+        self._cool_down = parse_duration(cool_down)
+        self._kinds = frozenset(kinds)
+
+    def consider(self, report: DriftReport) -> Decision:
+        """Start a run if the report calls for one and the cool-down is over.
+
+        Args:
+            report: What was found.
+        """
+        causes = [(kind, subject) for kind, subject, _ in report.findings if kind in self._kinds]
+        if not causes:
+            return Decision(None, "Nothing in the report calls for a run.")
+        setting = f"trigger:{report.deployment}:{self._name}"
+        last = self._store.metadata.get_setting(setting)
+        if last is not None and now() - datetime.fromisoformat(last) < self._cool_down:
+            over = datetime.fromisoformat(last) + self._cool_down
+            return Decision(None, f"Cooling down until {over:%Y-%m-%d %H:%M} UTC.")
+        self._store.metadata.set_setting(setting, now().isoformat())
+        cutoff = datetime.fromisoformat(report.until) if report.until else now()
+        run_id = self._start(cutoff)
+        told = ", ".join(f"{kind} of {subject}" for kind, subject in causes[:3])
+        reason = f"Started run {run_id} because of {told}."
+        _log.info("Deployment %s: %s", report.deployment, reason)
+        self._store.metadata.add_deployment_event(
+            DeploymentEvent(report.deployment, "retrain", reason, now(), {"run_id": run_id})
+        )
+        return Decision(run_id, reason)

@@ -1,0 +1,265 @@
+"""``describe_table``: everything worth knowing about a table before its first pipeline is written."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from penstock.core import DataError, ParameterError
+from penstock.data import Finding, Schema, Snapshot, check_columns
+from penstock.scaffolding._columns import is_sensitive, note_group, note_left_out
+from penstock.scaffolding._formulas import find_formula
+from penstock.scaffolding._notes import ColumnNote, Label, TableNotes, Task, TimeNote
+from penstock.scaffolding._slices import choose_slices
+from penstock.scaffolding._splits import SplitChoice, choose_split
+from penstock.scaffolding._target import (
+    count_classes,
+    find_positive,
+    find_rare,
+    require_target,
+    tell_target,
+)
+from penstock.scaffolding._times import TimeForm, note_times, note_written_dates, tell_moment
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FEW_ROWS = 300
+"""Below this many rows a simple model is the better first one, and figures mean little."""
+
+_FORMULA_ROUNDS = 3
+_SHOWN = 4
+# Findings that column notes tell in other words.
+_TOLD_ELSEWHERE = {"identifier", "constant", "empty", "unusable", "few_rows", "no_time"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked about a table."""
+
+    table: "pl.DataFrame"
+    schema: Schema
+    target: str
+    task: Task
+    group: str | None
+    times: tuple[str, ...]
+
+    @property
+    def kept(self) -> set[str]:
+        """Columns that have a duty of their own."""
+        return {self.target, *self.times, *([self.group] if self.group else [])}
+
+
+def describe_table(
+    snapshot: Snapshot, *, target: str, group: str | None = None, form: TimeForm | None = None
+) -> TableNotes:
+    """Look at a table for its first pipeline: task, columns to leave out, slices, a split that works.
+
+    >>> import polars as pl
+    >>> table = pl.DataFrame({"row_id": range(60), "size": [i * 7 % 13 for i in range(60)],
+    ...                       "paid": [i % 3 == 0 for i in range(60)]})
+    >>> notes = describe_table(Snapshot.of(table), target="paid")
+    >>> notes.task, [note.reason for note in notes.left_out]
+    ('binary', ['a running number, 0 to 59'])
+
+    Args:
+        snapshot: The rows; with a time column if there is one.
+        target: The column to predict.
+        group: Column whose values must not stand on both sides of a split.
+        form: How the time column is written in the file.
+
+    Raises:
+        NotFoundError: If a column does not exist, with did-you-mean.
+        ParameterError: If one column is to be two things.
+        DataError: If nothing can be predicted: one class, no values, too few rows.
+    """
+    question = _ask(snapshot, target, group)
+    series = snapshot.table[target]
+    classes = count_classes(question.table[target]) if question.task != "regression" else ()
+    rare = find_rare(classes)
+    rows = without_classes(question.table, target, rare)
+    settled = _settle(question, rows, snapshot.time)
+    missing = snapshot.rows - question.table.height
+    return TableNotes(
+        rows=snapshot.rows,
+        columns=tuple(snapshot.columns),
+        target=target,
+        task=question.task,
+        target_says=tell_target(series, question.task, classes, missing),
+        split=settled.choice,
+        classes=classes,
+        missing_target=missing,
+        time=_note_time(snapshot, form),
+        group=group,
+        left_out=settled.left_out,
+        watched=_watch(question, settled),
+        slices=settled.slices,
+        sensitive=tuple(name for name in settled.slices if is_sensitive(name)),
+        rare=rare,
+        positive=find_positive(classes) if question.task == "binary" else None,
+        warnings=(*settled.warnings, *_warn(snapshot, settled)),
+    )
+
+
+def without_classes(
+    table: "pl.DataFrame", target: str, rare: Sequence[Label]
+) -> "pl.DataFrame":
+    """Leave out the rows of some classes."""
+    import polars as pl
+
+    return table.filter(~pl.col(target).is_in(list(rare))) if rare else table
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What was decided after the columns and the split were tried."""
+
+    choice: SplitChoice
+    left_out: tuple[ColumnNote, ...]
+    leaks: tuple[Finding, ...]
+    slices: tuple[str, ...]
+    warnings: tuple[str, ...]
+    test_rows: int
+
+
+def _ask(snapshot: Snapshot, target: str, group: str | None) -> _Question:
+    check_columns(snapshot.table, [target, *([group] if group else [])])
+    times = time_columns(snapshot)
+    if target == group or target in times[:1]:
+        raise ParameterError(
+            what=f"Column {target!r} is the target and the {'group' if target == group else 'time'}.",
+            why="What is predicted cannot also say how rows are split.",
+            fix="Name another column.",
+            column=target,
+        )
+    task = require_target(snapshot.table[target])
+    rows = snapshot.table.filter(~_missing(snapshot.table[target]))
+    return _Question(rows, snapshot.schema, target, task, group, times)
+
+
+def _settle(question: _Question, rows: "pl.DataFrame", time: str | tuple[str, str] | None) -> _Settled:
+    notes = _note_columns(question)
+    suspects = _note_formulas(question, notes)
+    firm = tuple(note.column for note in notes)
+    drop = (*firm, *(note.column for note in suspects))
+    wish = SplitChoice(question.target, time, question.group, drop)
+    choice, split, leaks, warnings = choose_split(rows, wish)
+    suspects += _note_proxies(question.target, leaks, choice)
+    if len(choice.drop) >= rows.width - 1:
+        # A toy table may hold nothing but its formula: then the gate has the last word.
+        choice, suspects = replace(choice, drop=firm), []
+        split = choice.apply(rows)
+        warnings += _warn_nothing_left(question, split.schema)
+    features = tuple(question.schema.select(split.schema.names))
+    slices = choose_slices(split, features, choice.by_group)
+    left_out = (*notes, *suspects)
+    return _Settled(choice, left_out, leaks, slices, warnings, len(split.test))
+
+
+def _note_columns(question: _Question) -> list[ColumnNote]:
+    written = note_written_dates(question.table, question.schema, question.kept)
+    dated = {note.column for note in written}
+    other = note_left_out(question.table, question.schema, question.kept | dated)
+    notes = [*written, *other]
+    if question.group is not None:
+        notes.append(note_group(question.table, question.group))
+    return sorted(notes, key=lambda note: question.schema.names.index(note.column))
+
+
+def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[ColumnNote]:
+    if question.task != "regression":
+        return []
+    gone = question.kept | {note.column for note in notes}
+    found: list[ColumnNote] = []
+    for _ in range(_FORMULA_ROUNDS):
+        numbers = [
+            column.name
+            for column in question.schema
+            if column.kind in {"number", "integer"} and column.name not in gone
+        ]
+        formula = find_formula(question.table, question.target, numbers)
+        if formula is None:
+            break
+        found += [ColumnNote(name, "suspect", formula.text) for name in formula.columns]
+        gone |= set(formula.columns)
+    return found
+
+
+def _note_proxies(
+    target: str, leaks: Sequence[Finding], choice: SplitChoice
+) -> list[ColumnNote]:
+    return [
+        ColumnNote(leak.column, "suspect", f"alone predicts {target}{_score(leak)}")
+        for leak in leaks
+        if leak.level == "fail" and leak.column in choice.drop
+    ]
+
+
+def _score(leak: Finding) -> str:
+    found = re.search(r"(AUC|R2) [\d.]*\d", leak.message)
+    return f" ({found[0]})" if found else ""
+
+
+def _watch(question: _Question, settled: _Settled) -> tuple[ColumnNote, ...]:
+    notes = [
+        ColumnNote(leak.column, "suspect", f"alone nearly predicts {question.target}{_score(leak)}")
+        for leak in settled.leaks
+        if leak.level == "warn" and leak.rule == "L5"
+    ]
+    notes += [
+        ColumnNote(leak.column, "group", f"repeats; --group {leak.column} keeps its rows together")
+        for leak in settled.leaks
+        if leak.rule == "L3" and leak.column
+    ]
+    if not question.times:
+        gone = question.kept | set(settled.choice.drop)
+        notes += note_times(question.table, question.schema, gone)
+    return tuple(notes)
+
+
+def _note_time(snapshot: Snapshot, form: TimeForm | None) -> TimeNote | None:
+    names = time_columns(snapshot)
+    if not names:
+        return None
+    told = form or TimeForm(names, "times")
+    first, last = tell_moment(snapshot.first_time), tell_moment(snapshot.last_time)
+    return TimeNote(names, told.form, told.time_format, first, last, told.doubt)
+
+
+def _warn(snapshot: Snapshot, settled: _Settled) -> tuple[str, ...]:
+    warnings = []
+    if snapshot.rows < FEW_ROWS:
+        warnings.append(
+            f"Only {snapshot.rows} rows, {settled.test_rows} of them to test on: "
+            "figures from so few mean little, and gates may refuse."
+        )
+    if settled.choice.distinct:
+        warnings.append("Copies of rows stood in train and test: the first of each is kept.")
+    shown = [f.message for f in snapshot.findings if f.rule not in _TOLD_ELSEWHERE]
+    more = len(shown) - _SHOWN
+    return (*warnings, *shown[:_SHOWN], *([f"And {more} more remarks."] if more > 0 else []))
+
+
+def _warn_nothing_left(question: _Question, features: Schema) -> tuple[str, ...]:
+    if not len(features):
+        raise DataError(
+            what=f"No column is left to predict {question.target!r} from.",
+            why="The others are identifiers, constants, empty or free text.",
+            fix="Add columns that say something about the target.",
+        )
+    names = ", ".join(features.names[:_SHOWN])
+    return (
+        f"All that is left ({names}) gives {question.target} away by itself: "
+        'is it known beforehand? If so, take "leakage == none" out of the gates.',
+    )
+
+
+def time_columns(snapshot: Snapshot) -> tuple[str, ...]:
+    """Name the columns that a snapshot's time is made of."""
+    if snapshot.time is None:
+        return ()
+    return (snapshot.time,) if isinstance(snapshot.time, str) else snapshot.time
+
+
+def _missing(series: "pl.Series") -> "pl.Series":
+    return (series.fill_nan(None) if series.dtype.is_float() else series).is_null()

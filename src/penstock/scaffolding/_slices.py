@@ -1,0 +1,63 @@
+"""Which columns to judge a model by, value for value; apart because it asks the test rows."""
+
+from typing import TYPE_CHECKING
+
+from penstock.data import Column, Split
+from penstock.scaffolding._columns import is_sensitive
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MOST = 3
+_MANY_LEVELS = 20
+_FEW_CODES = 12
+# A group smaller than this tells nothing about a model.
+_MIN_ROWS = 30
+_FIRST = ("sex", "gender", "race", "ethnic", "age")
+_CALENDAR = {"year", "yr", "month", "mnth", "day", "hour", "hr", "minute", "week", "weekday"}
+
+
+def choose_slices(split: Split, columns: tuple[Column, ...], group: str | None) -> tuple[str, ...]:
+    """Choose at most three columns: those about people first, then the group, then categories.
+
+    Args:
+        split: The split whose test rows will be judged.
+        columns: Candidates: the features.
+        group: The column that groups rows; None if there is none.
+    """
+    test = split.test.table
+    people = [column.name for column in columns if is_sensitive(column.name)]
+    groups = [group] if group is not None and test[group].n_unique() <= _MANY_LEVELS else []
+    texts = [c.name for c in columns if c.kind in {"category", "boolean"} and _is_low(c)]
+    codes = [c for c in columns if c.kind == "integer" and _is_code(c)]
+    codes.sort(key=lambda c: (c.levels or 0) < 3)  # noqa: PLR2004 - yes or no tells least
+    order = list(dict.fromkeys([*_closest(people), *groups, *texts, *(c.name for c in codes)]))
+    return tuple([name for name in order if _is_told_apart(test[name])][:_MOST])
+
+
+def _closest(people: list[str]) -> list[str]:
+    """Put what laws name first: sex and race before marital status."""
+
+    def place(name: str) -> int:
+        found = [at for at, word in enumerate(_FIRST) if name.lower().startswith(word)]
+        return found[0] if found else len(_FIRST)
+
+    return sorted(people, key=place)
+
+
+def _is_low(column: Column) -> bool:
+    return column.levels is not None and column.levels <= _MANY_LEVELS
+
+
+def _is_code(column: Column) -> bool:
+    words = set(column.name.lower().replace("-", "_").split("_"))
+    few = column.levels is not None and 1 < column.levels <= _FEW_CODES
+    return few and not words & _CALENDAR
+
+
+def _is_told_apart(values: "pl.Series") -> bool:
+    """Say whether at least two values have enough test rows; numbers are cut into ranges later."""
+    if values.dtype.is_numeric() and values.n_unique() > _MANY_LEVELS:
+        return len(values) >= 2 * _MIN_ROWS
+    sizes = values.drop_nulls().value_counts()["count"]
+    return int((sizes >= _MIN_ROWS).sum()) > 1

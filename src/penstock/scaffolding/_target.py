@@ -1,0 +1,111 @@
+"""What the target column asks for, said in a sentence; apart because wrong targets end here."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from penstock.core import DataError
+from penstock.data import guess_task
+from penstock.scaffolding._notes import Label, Task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MIN_CLASS = 10
+"""Classes with fewer rows can neither be learned nor tested."""
+
+_MAX_CLASSES = 200
+_MEAN_ROWS = 5
+_SHOWN = 4
+_YES = {"yes", "y", "true", "t", "1", "positive", "pos"}
+_NO = {"no", "n", "false", "f", "0", "negative", "neg"}
+
+
+def require_target(target: "pl.Series") -> Task:
+    """Guess the task, and refuse a target that no model could learn.
+
+    Raises:
+        DataError: If it has one value, none, or nearly as many classes as rows; or holds dates.
+    """
+    task = guess_task(target)
+    given = target.drop_nulls()
+    classes = given.n_unique()
+    if task == "multiclass" and (
+        classes > _MAX_CLASSES or (classes > _SHOWN and classes * _MEAN_ROWS > 2 * len(given))
+    ):
+        raise DataError(
+            what=f"The target {target.name!r} has {classes:,} different texts in {len(given):,} rows.",
+            why="That is too many classes to learn from so few rows each.",
+            fix="Choose a target with fewer classes, or numbers; a step can make one from this column.",
+            target=target.name,
+        )
+    return task
+
+
+def count_classes(target: "pl.Series") -> tuple[tuple[Label, int], ...]:
+    """Count the rows of each class, the largest first and equal ones by name."""
+    import polars as pl
+
+    values = target.drop_nulls()
+    if values.dtype in (pl.Categorical, pl.Enum):
+        values = values.cast(pl.String)
+    counts = values.value_counts(name="rows").sort(["rows", target.name], descending=[True, False])
+    return tuple(zip(counts[target.name].to_list(), counts["rows"].to_list(), strict=True))
+
+
+def find_rare(classes: Sequence[tuple[Label, int]]) -> tuple[Label, ...]:
+    """List the classes with too few rows, where enough others are left.
+
+    >>> find_rare([("cash", 900), ("card", 500), ("dispute", 2)])
+    ('dispute',)
+    >>> find_rare([("a", 2), ("b", 1)])
+    ()
+    """
+    rare = tuple(label for label, rows in classes if rows < MIN_CLASS)
+    return rare if len(classes) - len(rare) > 1 else ()
+
+
+def find_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
+    """Choose which of two texts counts as yes; None where the second in order is plainly right.
+
+    >>> find_positive([("stays", 700), ("churns", 300)])
+    'churns'
+    >>> find_positive([(0, 700), (1, 300)]) is None
+    True
+    """
+    labels = [label for label, _ in classes]
+    texts = [label for label in labels if isinstance(label, str)]
+    if len(texts) != 2:  # noqa: PLR2004 - two classes
+        return None
+    for text, other in (texts, texts[::-1]):
+        if text.strip().lower() in _YES and other.strip().lower() in _NO:
+            return text
+    return texts[1]
+
+
+def tell_target(
+    target: "pl.Series", task: Task, classes: Sequence[tuple[Label, int]], missing: int
+) -> str:
+    """Say what was guessed and why.
+
+    >>> import polars as pl
+    >>> tell_target(pl.Series("paid", [True, False]), "binary", [(True, 1), (False, 1)], 0)
+    'paid has two values: True (50 %) and False (50 %): binary classification.'
+    """
+    name = target.name
+    without = f" {missing:,} rows without it are left out." if missing else ""
+    if task == "regression":
+        count = target.drop_nulls().n_unique()
+        what = "whole numbers" if target.dtype.is_integer() else "numbers"
+        return f"{name} has {count:,} different {what}: regression.{without}"
+    total = sum(rows for _, rows in classes)
+    shares = [f"{label!s:.30} ({_percent(rows / total)})" for label, rows in classes[:_SHOWN]]
+    if task == "binary":
+        return f"{name} has two values: {' and '.join(shares)}: binary classification.{without}"
+    more = f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
+    kind = "codes" if target.dtype.is_numeric() else "values"
+    said = f"{name} has {len(classes)} {kind}: {', '.join(shares)}{more}"
+    return f"{said}: multi-class classification.{without}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %") if share >= 0.01 else "under 1 %"  # noqa: PLR2004

@@ -1,0 +1,69 @@
+"""RouteTable: from a path to its handler and parameters; apart because it is pure and on every call."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from penstock.core import PenstockError
+from penstock.serving._messages import Call, HttpError, Reply
+
+ANY = "any"
+KNOWN_ROUTES = "Routes: /models/{name}/predict, /models/{name}/truth, /v2/…, /metrics."
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path's pattern and what answers it.
+
+    Args:
+        pattern: Parts between slashes; ``{name}`` stands for any one part.
+        method: HTTP method.
+        name: Name in the metrics.
+        handler: Answers a call.
+        render: Tells an error in the form of this protocol.
+    """
+
+    pattern: str
+    method: str
+    name: str
+    handler: Callable[[Call], Awaitable[Reply]]
+    render: Callable[[PenstockError], Reply]
+
+
+class RouteTable:
+    """Finds routes by path.
+
+    Args:
+        routes: At least one; its first gives the form of errors for unknown paths.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._routes = [(route, tuple(route.pattern.split("/"))) for route in routes]
+        self._unknown = Route("", ANY, "unknown", _not_found, routes[0].render)
+
+    def find(self, path: str) -> tuple[Route, Mapping[str, str]]:
+        """Find the route of a path, and its parameters.
+
+        Args:
+            path: Without a leading slash; a trailing one does not count.
+        """
+        parts = path.rstrip("/").split("/")
+        for route, pattern in self._routes:
+            if len(pattern) == len(parts):
+                found = _match(pattern, parts)
+                if found is not None:
+                    return route, found
+        return self._unknown, {}
+
+
+def _match(pattern: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
+    found: dict[str, str] = {}
+    for wanted, part in zip(pattern, parts, strict=True):
+        if wanted[:1] == "{" and part:
+            found[wanted[1:-1]] = part
+        elif wanted != part:
+            return None
+    return found
+
+
+async def _not_found(_call: Call) -> Reply:
+    raise HttpError(404, "There is nothing at this path.", fix=KNOWN_ROUTES)

@@ -1,0 +1,64 @@
+"""``MetadataStoreContract``: the one suite that every metadata back end passes."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from penstock.core import MetricPoint, StepState
+from penstock.stores import MetadataStore
+from penstock.testing._records import START, a_run, a_step, a_version
+from penstock.testing._registry_contract import RegistryContract
+from penstock.testing._run_contract import RunContract
+from penstock.testing._serving_contract import ServingContract
+from penstock.testing._step_contract import StepContract
+
+
+class MetadataStoreContract(RunContract, StepContract, RegistryContract, ServingContract):
+    """Subclass it and give an empty store by the fixture ``metadata``.
+
+    Example::
+
+        class TestSQLite(MetadataStoreContract):
+            @pytest.fixture
+            def metadata(self, tmp_path):
+                return open_store(f"sqlite:///{tmp_path}/penstock.db").metadata
+    """
+
+    @pytest.fixture
+    def metadata(self) -> MetadataStore:
+        """Give an empty store; replaced by the subclass."""
+        raise NotImplementedError
+
+    def test_threads_write_at_once_and_nothing_is_lost(self, metadata: MetadataStore) -> None:
+        run = a_run()
+        metadata.create_run(run)
+        start = threading.Barrier(8)
+
+        def work(thread: int) -> None:
+            start.wait()
+            for index in range(10):
+                point = MetricPoint(f"m{thread}", float(index), index, START)
+                metadata.log_metrics(run.run_id, [point])
+                metadata.finish_step(
+                    a_step(run.run_id, f"{thread}-{index}", state=StepState.FINISHED)
+                )
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, range(8)))
+        found = metadata.get_run(run.run_id).metrics
+        assert {key: summary.count for key, summary in found.items()} == {
+            f"m{thread}": 10 for thread in range(8)
+        }
+        assert len(metadata.list_steps(run.run_id)) == 80
+
+    def test_versions_registered_at_once_get_different_numbers(
+        self, metadata: MetadataStore
+    ) -> None:
+        def register(index: int) -> int:
+            version = a_version(content=str(index))
+            return metadata.create_model_version(version, actor="ada").version
+
+        with ThreadPoolExecutor(8) as pool:
+            numbers = list(pool.map(register, range(20)))
+        assert sorted(numbers) == list(range(1, 21))

@@ -1,0 +1,147 @@
+"""Records for contract suites, with defaults for all that a test does not care about."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from penstock.core import (
+    AlertRecord,
+    ArtifactRecord,
+    DeploymentRecord,
+    DeploymentState,
+    ModelVersionRecord,
+    PredictionRecord,
+    RunRecord,
+    RunState,
+    Stage,
+    StageEvent,
+    StepRunRecord,
+    StepState,
+    digest_bytes,
+    digest_json,
+    new_id,
+)
+
+START = datetime(2026, 1, 1, 8, tzinfo=UTC)
+
+
+def at(seconds: float) -> datetime:
+    """Give the time so many seconds after the tests' beginning."""
+    return START + timedelta(seconds=seconds)
+
+
+def digest_of(text: str) -> str:
+    """Give some digest that belongs to a text."""
+    return digest_bytes(text.encode())
+
+
+def a_run(**changes: Any) -> RunRecord:
+    """Make a run."""
+    fields: dict[str, Any] = {
+        "run_id": new_id(),
+        "name": "baseline",
+        "experiment": "default",
+        "pipeline": None,
+        "entry": "train.py",
+        "state": RunState.RUNNING,
+        "seed": 0,
+        "created_at": START,
+    }
+    return RunRecord(**fields | changes)
+
+
+def a_step(run_id: str, step: str = "train", **changes: Any) -> StepRunRecord:
+    """Make a step run."""
+    fields: dict[str, Any] = {
+        "step_run_id": new_id(),
+        "run_id": run_id,
+        "step": step,
+        "position": 0,
+        "state": StepState.RUNNING,
+        "started_at": START,
+    }
+    return StepRunRecord(**fields | changes)
+
+
+def an_artifact(text: str = "value", **changes: Any) -> ArtifactRecord:
+    """Make an artifact of a short text."""
+    fields: dict[str, Any] = {
+        "digest": digest_of(text),
+        "content_digest": digest_json(text),
+        "format": "json",
+        "type_name": "str",
+        "size_bytes": len(text),
+        "created_at": START,
+        "inline": text.encode(),
+    }
+    return ArtifactRecord(**fields | changes)
+
+
+def a_version(model: str = "big-tips", content: str = "v", **changes: Any) -> ModelVersionRecord:
+    """Make a model version to register."""
+    fields: dict[str, Any] = {
+        "model": model,
+        "version": 0,
+        "stage": Stage.NONE,
+        "run_id": None,
+        "trained_by": "ada",
+        "artifact": digest_of(content),
+        "content_digest": digest_json(content),
+        "created_at": START,
+    }
+    return ModelVersionRecord(**fields | changes)
+
+
+def a_move(version: int, from_stage: Stage, to_stage: Stage, **changes: Any) -> StageEvent:
+    """Make a move of a version of big-tips."""
+    fields: dict[str, Any] = {
+        "model": "big-tips",
+        "version": version,
+        "from_stage": from_stage,
+        "to_stage": to_stage,
+        "actor": "bob",
+        "reason": "better",
+        "at": START,
+    }
+    return StageEvent(**fields | changes)
+
+
+def a_deployment(**changes: Any) -> DeploymentRecord:
+    """Make a deployment of big-tips."""
+    fields: dict[str, Any] = {
+        "name": "big-tips",
+        "model": "big-tips",
+        "state": DeploymentState.LIVE,
+        "weights": {1: 1.0},
+        "control": 1,
+        "updated_at": START,
+    }
+    return DeploymentRecord(**fields | changes)
+
+
+def a_prediction(prediction_id: str, **changes: Any) -> PredictionRecord:
+    """Make a prediction of big-tips@1."""
+    fields: dict[str, Any] = {
+        "prediction_id": prediction_id,
+        "deployment": "big-tips",
+        "model": "big-tips",
+        "version": 1,
+        "at": START,
+        "inputs": {"fare": 12.5, "company": None},
+        "prediction": "yes",
+    }
+    return PredictionRecord(**fields | changes)
+
+
+def an_alert(alert_id: str, **changes: Any) -> AlertRecord:
+    """Make an alert of big-tips."""
+    fields: dict[str, Any] = {
+        "alert_id": alert_id,
+        "deployment": "big-tips",
+        "model": "big-tips",
+        "kind": "feature_drift",
+        "subject": "fare",
+        "message": "fare has moved.",
+        "raised_at": START,
+        "last_seen_at": START,
+    }
+    return AlertRecord(**fields | changes)

@@ -1,0 +1,160 @@
+"""What every MetadataStore must do with steps, artifacts, lineage, snapshots and proofs."""
+
+from dataclasses import replace
+
+import pytest
+
+from penstock.core import (
+    Edge,
+    LogLine,
+    NotFoundError,
+    ParameterError,
+    ProofRecord,
+    RunState,
+    SnapshotRecord,
+    StepState,
+    Verdict,
+)
+from penstock.stores import MetadataStore
+from penstock.testing._records import START, a_run, a_step, an_artifact, at, digest_of
+
+
+class StepContract:
+    """Tests about steps and what they give; see MetadataStoreContract."""
+
+    @pytest.fixture
+    def run_id(self, metadata: MetadataStore) -> str:
+        run = a_run()
+        metadata.create_run(run)
+        return run.run_id
+
+    def test_a_step_ends_with_all_that_it_gave(self, metadata: MetadataStore, run_id: str) -> None:
+        artifact = an_artifact()
+        step = a_step(run_id, key="k", seed=2**63, inputs={"rows": digest_of("rows")})
+        metadata.start_step(step)
+        ended = replace(
+            step,
+            state=StepState.FINISHED,
+            ended_at=at(1),
+            outputs={"result": artifact.content_digest},
+            addresses={artifact.content_digest: artifact.digest},
+            facts={"threads": 2, "parts": {"a": [1, None]}},
+        )
+        edge = Edge(f"step:{step.step_run_id}", f"artifact:{artifact.content_digest}", "output")
+        lines = [LogLine(at(0), "stdout", "début"), LogLine(at(0.5), "stderr", "end")]
+        after = a_step(run_id, "evaluate", position=1)
+        metadata.finish_step(ended, outputs=[artifact], edges=[edge], logs=lines, next_step=after)
+        assert metadata.list_steps(run_id) == [ended, after]
+        assert metadata.list_logs(step.step_run_id) == lines
+        assert metadata.get_artifact(artifact.digest) == artifact
+        assert metadata.list_edges(edge.source, direction="down") == [edge]
+
+    def test_a_step_that_was_never_started_is_inserted(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        step = a_step(run_id, state=StepState.SKIPPED, error="train failed", traceback="…")
+        metadata.finish_step(step)
+        assert metadata.list_steps(run_id) == [step]
+
+    def test_a_step_of_an_unknown_run_is_refused_whole(self, metadata: MetadataStore) -> None:
+        artifact = an_artifact()
+        with pytest.raises(NotFoundError, match="run 'nobody', which does not exist"):
+            metadata.finish_step(a_step("nobody"), outputs=[artifact])
+        with pytest.raises(NotFoundError, match="nobody"):
+            metadata.start_step(a_step("nobody"))
+        with pytest.raises(NotFoundError):
+            metadata.get_artifact(artifact.digest)
+
+    def test_the_latest_attempt_of_a_step_is_listed(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        first = a_step(run_id, "train", position=1, state=StepState.FAILED)
+        again = a_step(run_id, "train", position=1, attempt=2)
+        ingest = a_step(run_id, "ingest", position=0)
+        for step in (first, ingest, again):
+            metadata.start_step(step)
+        assert metadata.list_steps(run_id) == [ingest, again]
+
+    def test_a_cached_step_is_found_only_while_finished_with_outputs_recorded(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        artifact = an_artifact()
+        outputs = {"result": artifact.content_digest}
+        addresses = {artifact.content_digest: artifact.digest}
+        step = a_step(run_id, key="k", outputs=outputs, addresses=addresses)
+        metadata.start_step(step)
+        assert metadata.find_cached_step("k") is None
+        done = replace(step, state=StepState.FINISHED)
+        metadata.finish_step(done)
+        assert metadata.find_cached_step("k") is None
+        metadata.add_artifacts([artifact])
+        assert metadata.find_cached_step("k") == done
+        newer = replace(done, step_run_id="newer")
+        metadata.finish_step(newer)
+        assert metadata.find_cached_step("k") == newer
+        assert metadata.find_cached_step("other") is None
+
+    def test_an_artifact_is_found_by_either_digest(self, metadata: MetadataStore) -> None:
+        artifact = an_artifact(metadata={"rows": 3}, unsafe=True, inline=None)
+        metadata.add_artifacts([artifact, artifact])
+        assert metadata.get_artifact(artifact.digest) == artifact
+        assert metadata.get_artifact(artifact.content_digest) == artifact
+        with pytest.raises(NotFoundError, match="has no artifact"):
+            metadata.get_artifact(digest_of("other"))
+
+    def test_two_values_with_the_same_bytes_stay_two(self, metadata: MetadataStore) -> None:
+        number = an_artifact("1")
+        raw = replace(number, content_digest=digest_of("raw"), format="bytes")
+        metadata.add_artifacts([number, raw])
+        assert metadata.get_artifact(number.content_digest) == number
+        assert metadata.get_artifact(raw.content_digest) == raw
+
+    def test_artifacts_of_a_run_have_names(self, metadata: MetadataStore, run_id: str) -> None:
+        old, new = an_artifact("old"), an_artifact("new")
+        metadata.log_artifact(run_id, "plot", old)
+        metadata.log_artifact(run_id, "plot", new)
+        assert metadata.list_artifacts(run_id) == {"plot": new}
+        with pytest.raises(NotFoundError):
+            metadata.log_artifact("nobody", "plot", old)
+
+    def test_lineage_is_walked_up_and_down_to_a_depth(self, metadata: MetadataStore) -> None:
+        chain = [Edge("source:s", "artifact:a", "r"), Edge("artifact:a", "step:t", "i")]
+        chain += [Edge("step:t", "artifact:m", "o"), Edge("artifact:m", "version:m@1", "v")]
+        aside = Edge("code:c", "step:t", "code")
+        metadata.add_edges([*chain, aside, aside])
+        up = metadata.list_edges("version:m@1", direction="up")
+        assert sorted(map(repr, up)) == sorted(map(repr, [*chain, aside]))
+        down = metadata.list_edges("artifact:a", direction="down")
+        assert sorted(map(repr, down)) == sorted(map(repr, chain[1:]))
+        near = metadata.list_edges("version:m@1", direction="up", depth=2)
+        assert sorted(map(repr, near)) == sorted(map(repr, chain[2:]))
+        assert metadata.list_edges("artifact:nothing", direction="up") == []
+        with pytest.raises(ParameterError, match="'up' or 'down'"):
+            metadata.list_edges("a", direction="sideways")
+
+    def test_a_circle_in_the_lineage_does_not_hang(self, metadata: MetadataStore) -> None:
+        circle = [Edge("a:1", "a:2", "r"), Edge("a:2", "a:1", "r")]
+        metadata.add_edges(circle)
+        assert metadata.list_edges("a:1", direction="up") == circle
+
+    def test_the_last_snapshot_of_a_source_is_remembered(self, metadata: MetadataStore) -> None:
+        assert metadata.last_snapshot("rides") is None
+        for rows in (10, 20):
+            snapshot = SnapshotRecord("rides", None, START, {"columns": ["a"]}, "o", "f", rows)
+            metadata.add_snapshot(snapshot)
+        metadata.add_snapshot(replace(snapshot, source="other", rows=5))
+        assert metadata.last_snapshot("rides") == snapshot
+
+    def test_proofs_of_a_run_are_kept_in_order(self, metadata: MetadataStore, run_id: str) -> None:
+        first = ProofRecord(run_id, "verified", Verdict.DIFFERS, at(1), {"steps": [1]})
+        second = replace(first, verdict=Verdict.BITWISE, at=at(2))
+        metadata.add_proof(first)
+        metadata.add_proof(second)
+        assert metadata.list_proofs(run_id) == [first, second]
+        assert metadata.get_run(run_id).state is RunState.RUNNING
+
+    def test_settings_of_the_store_are_kept(self, metadata: MetadataStore) -> None:
+        assert metadata.get_setting("single_user") is None
+        metadata.set_setting("single_user", "true")
+        metadata.set_setting("single_user", "false")
+        assert metadata.get_setting("single_user") == "false"

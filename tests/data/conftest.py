@@ -1,0 +1,29 @@
+"""Real tables, where they are."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+
+ADULT = (
+    "age workclass fnlwgt education education_num marital_status occupation relationship race sex "
+    "capital_gain capital_loss hours_per_week native_country income"
+).split()
+
+
+@pytest.fixture
+def real_table() -> Callable[[str], Path]:
+    """Find a real table; skip where the tables are not, fail in CI."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.is_file():
+            if os.environ.get("CI"):
+                pytest.fail(f"{path} is missing")
+            pytest.skip(f"real table ../shared/data/{name} is missing")
+        return path
+
+    return find
