@@ -8,11 +8,6 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
-ADULT = (
-    "age workclass fnlwgt education education_num marital_status occupation relationship race sex "
-    "capital_gain capital_loss hours_per_week native_country income"
-).split()
-
 
 @pytest.fixture
 def real_table() -> Callable[[str], Path]:

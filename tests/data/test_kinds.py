@@ -21,7 +21,9 @@ CASES = {
     "category of an enum": pl.Series("x", ["a", "b"], dtype=pl.Enum(["a", "b"])),
     "text": pl.Series("x", [f"the ride number {i} was fine" for i in range(N)]),
     "date": pl.Series("x", [date(2016, 1, 1), date(2016, 1, 2)]),
-    "datetime": pl.Series("x", [datetime(2016, 1, 1, tzinfo=UTC), datetime(2017, 1, 1, tzinfo=UTC)]),
+    "datetime": pl.Series(
+        "x", [datetime(2016, 1, 1, tzinfo=UTC), datetime(2017, 1, 1, tzinfo=UTC)]
+    ),
     "constant": pl.Series("x", [3, 3, 3]),
     "constant without values": pl.Series("x", [None, None], dtype=pl.Int64),
     "constant of not a number": pl.Series("x", [float("nan")] * 3),

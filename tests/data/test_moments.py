@@ -4,7 +4,14 @@ import polars as pl
 import pytest
 
 from penstock.core import DataError
-from penstock.data._moments import as_moments, ends_of, moments_of, time_columns, time_name, to_moment
+from penstock.data._moments import (
+    as_moments,
+    ends_of,
+    moments_of,
+    time_columns,
+    time_name,
+    to_moment,
+)
 
 
 def test_dates_naive_and_zoned_times_meet_on_one_scale():

@@ -5,7 +5,12 @@ from penstock.core import NotFoundError
 from penstock.data import Column, Schema, check_columns, check_schema, infer_schema
 
 TABLE = pl.DataFrame(
-    {"age": [31, None, 25], "city": ["A", "B", "A"], "unit": ["m", "m", "m"], "old": [True, None, False]}
+    {
+        "age": [31, None, 25],
+        "city": ["A", "B", "A"],
+        "unit": ["m", "m", "m"],
+        "old": [True, None, False],
+    }
 )
 
 

@@ -191,7 +191,7 @@ def test_classes_of_a_model_that_does_not_name_them_come_from_the_target():
 
 
 def test_an_unknown_positive_label_is_refused():
-    with pytest.raises(DataError, match="positive label 'yess' is none.*Did you mean 'yes'"):
+    with pytest.raises(DataError, match=r"positive label 'yess' is none.*Did you mean 'yes'"):
         infer_signature(SCHEMA, None, pipeline(), X, Y, positive="yess")
 
 

@@ -91,7 +91,7 @@ def test_columns_are_taken_by_name_in_any_order(model):
 
 
 def test_a_missing_column_is_named(model):
-    with pytest.raises(DataError, match="Column 'age' is missing.*Did you mean 'ages'"):
+    with pytest.raises(DataError, match=r"Column 'age' is missing.*Did you mean 'ages'"):
         model.predict(X.rename({"age": "ages"}))
     with pytest.raises(DataError, match="Column 'age' is missing, and 1 more"):
         model.predict(X.select(pl.lit(1)))

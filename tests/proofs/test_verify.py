@@ -85,7 +85,7 @@ def test_a_cached_run_can_be_proved_too(project):
         ("return float(np.random.default_rng().random())", "generator without a seed"),
         ("return time.time()", "reads the clock"),
         ("return uuid.uuid4().hex", "fresh randomness"),
-        ("return list({'a', 'b', 'c', 'd', 'e', 'f', 'g'})", "order of a set"),
+        ("return list({'a', 'b', 'c', 'd', 'e', 'f', 'g'})", "a set, whose order"),
     ],
 )
 def test_a_step_that_is_not_reproducible_is_named_with_its_cause(project, body, cause):

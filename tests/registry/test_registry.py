@@ -85,7 +85,8 @@ class Estimate:
 
 
 class Report:
-    metrics = {"rmse": Estimate(2.5), "mape": Estimate(float("nan"))}
+    def __init__(self):
+        self.metrics = {"rmse": Estimate(2.5), "mape": Estimate(float("nan"))}
 
     def to_json(self):
         return {"task": "regression", "metrics": {"rmse": {"value": 2.5, "low": 2.0, "high": 3.0}}}
@@ -359,6 +360,19 @@ def test_rollback_to_a_version_of_choice(registry, add):
         registry.rollback("tips", to=4)
     with pytest.raises(NotFoundError, match=r"no version 9\. It was in production: 1, 2, 3\."):
         registry.rollback("tips", to=9)
+
+
+def test_a_version_archived_and_brought_back_is_not_rolled_back_to_itself(registry, add):
+    add()
+    registry.promote("tips", 1)
+    registry.archive("tips", 1)
+    registry.rollback("tips")
+    with pytest.raises(ConflictError, match=r"tips@1 is the first version"):
+        registry.rollback("tips")
+    add()
+    registry.promote("tips", 2)
+    registry.archive("tips", 2)
+    assert [registry.rollback("tips").version for _ in range(3)] == [2, 1, 2]
 
 
 def test_there_is_nothing_to_roll_back_to(registry, add):

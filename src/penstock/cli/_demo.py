@@ -22,7 +22,6 @@ def demo(folder: Path, once: bool, port: int) -> None:
     store = run_demo(folder)
     if once or os.environ.get("PENSTOCK_DEMO_ONCE") == "1":
         return
-    click.echo(f"
-The UI is at http://127.0.0.1:{port} (stop with Ctrl-C).")
+    click.echo(f"The UI is at http://127.0.0.1:{port} (stop with Ctrl-C).")
     click.echo(f"Later: penstock --store {store.url} ui")
     serve_ui(store, port=port)

@@ -127,7 +127,7 @@ def by_both(
 
 def part_sizes(rows: int, validation: float, test: float) -> tuple[int, int, int]:
     """Turn shares into numbers of rows, at least one each."""
-    tests = min(max(1, round(rows * test)), rows - 1)
+    tests = min(max(1, round(rows * test)), rows - (2 if validation else 1))
     validations = min(max(1, round(rows * validation)), rows - tests - 1) if validation else 0
     return rows - tests - validations, validations, tests
 

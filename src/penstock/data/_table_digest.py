@@ -136,7 +136,8 @@ def _blocks(values: "pl.Series") -> Iterator[Any]:
         yield filled.bin.size("b").to_numpy().astype("<u4")
         yield b"".join(filled.to_list())
     else:
-        yield np.ascontiguousarray(_numbers(values))
+        numbers = np.ascontiguousarray(_numbers(values))
+        yield numbers.astype(numbers.dtype.newbyteorder("<"), copy=False)
 
 
 def _numbers(values: "pl.Series") -> Any:

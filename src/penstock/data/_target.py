@@ -18,11 +18,11 @@ _MAX_CLASSES = 1_000
 def guess_task(target: "pl.Series") -> Task:
     """Guess from the values what is to be predicted.
 
-    Booleans, texts and two different numbers are classes; integers from 0 or 1 upwards without a
-    gap, at most 20 of them, too; everything else is a number.
+    Booleans, texts and two different numbers are classes. So are integers from 0 or 1 upwards
+    without a gap, if there are at most 20 and they come twice on average. All else is a number.
 
     >>> import polars as pl
-    >>> guess_task(pl.Series(["no", "yes"])), guess_task(pl.Series([1, 2, 3]))
+    >>> guess_task(pl.Series(["no", "yes"])), guess_task(pl.Series([1, 2, 3, 1, 2]))
     ('binary', 'multiclass')
     >>> guess_task(pl.Series([16, 40, 32]))
     'regression'

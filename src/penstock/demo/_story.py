@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -33,8 +33,9 @@ from penstock.execution import PipelineResult, QuietReporter
 from penstock.serving import RolloutRules
 
 MODEL = "payments"
-_LIVE_ROWS = 100  # requests per simulated day: a sample of the day's payments
-_WINDOW_DAYS = 4  # drift is looked for over the last days
+_LIVE_ROWS = 120  # requests per simulated day: a sample of the day's payments
+_WINDOW_DAYS = 6  # drift is looked for over the last days
+_COLLECT_DAYS = 6  # days between the alarm and the training that answers it
 _READY_S = 30.0
 _OK = 200
 
@@ -44,26 +45,24 @@ class _Loop:
     """What the story carries along.
 
     Args:
-        folder: The demo's project folder.
-        store: Its store.
-        url: Where the model server answers.
+        store: The demo's store.
         client: The HTTP client that plays the payment system.
         say: Who tells the story.
         marks: When each simulated day began on the real clock.
         waiting: Fraud labels by day that are not known yet, by prediction id.
         sent: Last prediction id.
         new_country: A country that the bank has just entered.
+        known_days: Days whose labels are known.
     """
 
-    folder: Path
     store: ps.Store
-    url: str
     client: Any
     say: Narrator
     marks: dict[int, datetime] = field(default_factory=dict)
     waiting: dict[int, dict[str, bool]] = field(default_factory=dict)
     sent: str = ""
     new_country: str | None = None
+    known_days: int = TRAINING_DAYS
 
 
 def run_demo(folder: Path) -> ps.Store:
@@ -97,14 +96,16 @@ def _tell(store: ps.Store, say: Narrator) -> None:
         for gate in promoted.gates:
             say.fact(f"gate  {gate.gate}: {gate.reason}")
         say.fact(f"approved and promoted: {promoted.ref}, run {first.run_id}")
-    with say.chapter("Version 1 answers over HTTP") as chapter, _serving(store) as url:
-        chapter.done(f"ready at {url}")
-        with httpx.Client(base_url=url, timeout=10) as client:
-            loop = _Loop(Path.cwd(), store, url, client, say)
-            alarm_day = _live_until_alarm(loop)
-            second = _retrain(loop, alarm_day)
-            day = _canary(loop, alarm_day + 1)
-            _broken_version(loop, alarm_day, day)
+    with ExitStack() as stack:
+        with say.chapter("Version 1 answers over HTTP") as chapter:
+            url = stack.enter_context(_serving(store))
+            chapter.done(f"ready at {url}")
+        client = stack.enter_context(httpx.Client(base_url=url, timeout=10))
+        loop = _Loop(store, client, say)
+        alarm_day = _live_until_alarm(loop)
+        second, day = _retrain(loop, alarm_day)
+        day = _canary(loop, day)
+        _broken_version(loop, day)
     with say.chapter("Version 2 is proved, and one prediction traced to its rows"):
         _prove_and_trace(loop, second)
 
@@ -117,7 +118,7 @@ def _train(
     result = ps.run(pipeline, cutoff=cutoff, encoder=encoder, store=store, reporter=QuietReporter())
     if not result.ok:
         raise StepError(
-            what=f"The demo's run {result.run_id} is {result.state.value}.",
+            what=f"The demo's run {result.run_id} is {result.state.value}: {result.error}",
             fix=f"Look at it: penstock show {result.run_id}",
         )
     report = _report(result)
@@ -164,7 +165,7 @@ def _live_day(loop: _Loop, number: int) -> None:
     day = simulate_day(number, new_country=loop.new_country)
     loop.marks[number] = now()
     labels: dict[str, bool] = {}
-    for row in day.payments.head(_LIVE_ROWS * 4).gather_every(4).iter_rows(named=True):
+    for row in day.payments.gather_every(8).head(_LIVE_ROWS).iter_rows(named=True):
         answer = _ask(loop, row)
         if answer is not None:
             labels[answer] = day.fraud[row["payment_id"]]
@@ -188,27 +189,31 @@ def _ask(loop: _Loop, row: dict[str, Any]) -> str | None:
     return loop.sent
 
 
-def _retrain(loop: _Loop, day: int) -> PipelineResult:
-    """Train on newer data: the days whose labels are known by now."""
+def _retrain(loop: _Loop, alarm_day: int) -> tuple[PipelineResult, int]:
+    """Let labels of the alarming days come in, then train on newer data; gives the next day."""
     say = loop.say
     with say.chapter("The trigger starts a run on newer rows: version 2"):
-        known = day - LABEL_DELAY_DAYS + 1
-        write_days(Path(MODEL), range(TRAINING_DAYS, known))
+        last = alarm_day + _COLLECT_DAYS
+        for number in range(alarm_day + 1, last + 1):
+            _live_day(loop, number)
+        say.fact(f"{_COLLECT_DAYS} more days went by, so that labels of the new pattern are known")
+        loop.known_days = last - LABEL_DELAY_DAYS + 1
+        write_days(Path(MODEL), range(TRAINING_DAYS, loop.known_days))
         results: list[PipelineResult] = []
 
         def start(_: datetime) -> str:
             # The stream runs on simulated days: the cutoff is the last day whose labels are known.
-            results.append(_train(loop.store, known, say))
+            results.append(_train(loop.store, loop.known_days, say))
             return results[-1].run_id
 
-        report = ps.check_drift(loop.store, MODEL, since=loop.marks[day - _WINDOW_DAYS + 1])
+        report = ps.check_drift(loop.store, MODEL, since=loop.marks[alarm_day - _WINDOW_DAYS + 1])
         decision = ps.Trigger(loop.store, start=start, cool_down="1h").consider(report)
         say.fact(decision.reason)
         version = ps.Registry(loop.store).get(MODEL, 2)
         for gate in version.gates:
             if "champion" in gate.gate:
                 say.fact(f"on the same rows: {gate.reason}")
-        return results[-1]
+        return results[-1], last + 1
 
 
 def _canary(loop: _Loop, day: int) -> int:
@@ -230,11 +235,11 @@ def _canary(loop: _Loop, day: int) -> int:
     return day
 
 
-def _broken_version(loop: _Loop, alarm_day: int, day: int) -> None:
+def _broken_version(loop: _Loop, day: int) -> None:
     """Version 3 raises on a country that it has not seen; the rollout notices and goes back."""
     say = loop.say
     with say.chapter("A broken version 3 is rolled back by itself") as chapter:
-        _train(loop.store, alarm_day - LABEL_DELAY_DAYS + 1, say, encoder="strict")
+        _train(loop.store, loop.known_days, say, encoder="strict")
         loop.new_country = "SE"
         say.fact("meanwhile the bank opens in Sweden, a country that no version has seen")
         ps.deploy(

@@ -16,7 +16,7 @@ TRAINING_DAYS = 60
 LIVE_DAYS = 30
 SHIFT_DAY = TRAINING_DAYS + 12
 LABEL_DELAY_DAYS = 2
-PER_DAY = 400
+PER_DAY = 1000
 
 _COUNTRIES = ("DE", "FR", "NL", "ES", "IT", "PL", "US", "BR")
 _COUNTRY_SHARES = (0.30, 0.20, 0.12, 0.10, 0.10, 0.08, 0.06, 0.04)
@@ -58,7 +58,7 @@ def simulate_day(
 
     >>> day = simulate_day(3)
     >>> day.payments.height, sum(day.fraud.values()) > 0
-    (400, True)
+    (1000, True)
 
     Args:
         number: Days since the start, from 0.
@@ -74,7 +74,7 @@ def simulate_day(
     amount = np.exp(rng.normal(3.2 + 0.5 * (kind == 2) + 0.6 * (kind == 3), 0.8, rows)).round(2)
     recent = rng.poisson(1.2, rows)
     if number >= SHIFT_DAY:
-        testing = rng.random(rows) < 0.05  # card testing: small, digital, new cards, in bursts
+        testing = rng.random(rows) < 0.12  # card testing: small, digital, new cards, in bursts
         kind = np.where(testing, 5, kind)
         amount = np.where(testing, rng.uniform(0.5, 9.0, rows).round(2), amount)
         card_age = np.where(testing, rng.integers(0, 40, rows), card_age)

@@ -1,18 +1,20 @@
 """The report's figures, all in one look; apart because plotly is heavy and the look is one decision."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.evaluation._metrics import METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes, order_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     import plotly.graph_objects as go
     from numpy.typing import NDArray
 
-    from penstock.evaluation._report import EvaluationReport
+    from penstock.evaluation._calibration import Calibration
+    from penstock.evaluation._metrics import Estimate
+    from penstock.evaluation._slices import SliceResult
 
 # Okabe and Ito (2008): told apart by colour-blind readers too.
 _COLOURS = (
@@ -34,7 +36,29 @@ _MOST_CLASSES = 20
 _MOST_SLICES = 12  # shown per column
 
 
-def draw_figures(report: "EvaluationReport") -> "dict[str, go.Figure]":
+class Drawable(Protocol):
+    """What the figures need of a report; here so that report and figures make no circle."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def part(self) -> str: ...
+    @property
+    def classes(self) -> tuple[Any, ...]: ...
+    @property
+    def metrics(self) -> "Mapping[str, Estimate]": ...
+    @property
+    def headline(self) -> str | None: ...
+    @property
+    def slices(self) -> "Mapping[str, tuple[SliceResult, ...]]": ...
+    @property
+    def calibration(self) -> "Calibration | None": ...
+    def outcomes(self) -> Outcomes: ...
+
+
+def draw_figures(report: Drawable) -> "dict[str, go.Figure]":
     """Draw every figure that the report has the data for; equal reports give equal figures.
 
     Args:
@@ -42,7 +66,7 @@ def draw_figures(report: "EvaluationReport") -> "dict[str, go.Figure]":
     """
     outcomes = report.outcomes()
     outcomes = outcomes.take(outcomes.canonical_order())
-    drawings: dict[str, Callable[[EvaluationReport, Outcomes], go.Figure | None]] = {
+    drawings: dict[str, Callable[[Drawable, Outcomes], go.Figure | None]] = {
         "roc": _draw_roc,
         "precision_recall": _draw_precision_recall,
         "calibration": _draw_calibration,
@@ -58,7 +82,7 @@ def draw_figures(report: "EvaluationReport") -> "dict[str, go.Figure]":
 # Curves
 
 
-def _draw_roc(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | None":
+def _draw_roc(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     if "roc_auc" not in report.metrics:
         return None
     figure = _new_figure(
@@ -73,7 +97,7 @@ def _draw_roc(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | No
     return _square(figure)
 
 
-def _draw_precision_recall(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | None":
+def _draw_precision_recall(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     scored = outcomes.scores is not None and not outcomes.bad_scores
     if report.task == "regression" or not scored or not outcomes.truth.any():
         return None
@@ -132,7 +156,7 @@ def _thresholds(
     return recall, wrong, precision
 
 
-def _draw_calibration(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | None":
+def _draw_calibration(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     import plotly.graph_objects as go
 
     del outcomes
@@ -170,7 +194,7 @@ def _draw_calibration(report: "EvaluationReport", outcomes: Outcomes) -> "go.Fig
 # Classes
 
 
-def _draw_confusion(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | None":
+def _draw_confusion(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     import numpy as np
     import plotly.graph_objects as go
 
@@ -217,7 +241,7 @@ def _draw_confusion(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figur
 # Numbers
 
 
-def _draw_predicted(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | None":
+def _draw_predicted(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     import numpy as np
 
     if report.task != "regression" or not np.isfinite(outcomes.prediction).all():
@@ -236,7 +260,7 @@ def _draw_predicted(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figur
     return figure
 
 
-def _draw_residuals(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | None":
+def _draw_residuals(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     import numpy as np
 
     if report.task != "regression" or not np.isfinite(outcomes.prediction).all():
@@ -259,7 +283,7 @@ def _draw_residuals(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figur
 # Slices
 
 
-def _draw_slices(report: "EvaluationReport", outcomes: Outcomes) -> "go.Figure | None":
+def _draw_slices(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     import plotly.graph_objects as go
 
     del outcomes

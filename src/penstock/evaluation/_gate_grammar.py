@@ -139,8 +139,7 @@ class Across(Term):
         return self.metric
 
     def __str__(self) -> str:
-        simple = self.column.isidentifier() and not keyword.iskeyword(self.column)
-        column = self.column if simple else repr(self.column)
+        column = self.column if _is_word(self.column) else repr(self.column)
         return f"{self.kind}({self.metric}, {column})" if self.metric else f"{self.kind}({column})"
 
 
@@ -255,9 +254,14 @@ def parse_gate(text: str) -> Gate:
 
 def _quote_column(match: re.Match[str]) -> str:
     head, column = match.groups()
-    if column.isidentifier() and not keyword.iskeyword(column):
+    if _is_word(column):
         return match[0]
     return f"{head} {column!r})"
+
+
+def _is_word(column: str) -> bool:
+    # Python would normalise other letters, and the column would not be found.
+    return column.isascii() and column.isidentifier() and not keyword.iskeyword(column)
 
 
 class _Reader:

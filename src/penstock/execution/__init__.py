@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     from penstock.execution._manifest import read_source as read_source
     from penstock.execution._manifest import record_provenance as record_provenance
     from penstock.execution._protocol import Reporter as Reporter
-    from penstock.execution._protocol import Runner as Runner
     from penstock.execution._reporters import LineReporter as LineReporter
     from penstock.execution._reporters import QuietReporter as QuietReporter
     from penstock.execution._reporters import RichReporter as RichReporter
     from penstock.execution._result import PipelineResult as PipelineResult
     from penstock.execution._result import StepResult as StepResult
+    from penstock.execution._resume import resume_run as resume_run
     from penstock.execution._run import run as run
+    from penstock.execution._run import run_pipeline as run_pipeline
+    from penstock.execution._session import Runner as Runner
+    from penstock.execution._session import Session as Session
     from penstock.execution._step_runner import StepOutcome as StepOutcome
     from penstock.execution._step_runner import bind_arguments as bind_arguments
     from penstock.execution._step_runner import execute_step as execute_step
@@ -33,7 +36,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "QuietReporter": "_reporters",
         "Reporter": "_protocol",
         "RichReporter": "_reporters",
-        "Runner": "_protocol",
+        "Runner": "_session",
+        "Session": "_session",
         "StepOutcome": "_step_runner",
         "StepResult": "_result",
         "bind_arguments": "_step_runner",
@@ -44,6 +48,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_manifest": "_manifest",
         "read_source": "_manifest",
         "record_provenance": "_manifest",
+        "resume_run": "_resume",
         "run": "_run",
+        "run_pipeline": "_run",
     },
 )

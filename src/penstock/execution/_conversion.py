@@ -25,8 +25,10 @@ def convert_argument(value: Any, hint: Any) -> Any:
     Raises:
         MissingPackageError: If pandas is asked for and not installed.
     """
+    if type(value) in {list, tuple} and len(get_args(hint)) == 1 and not _is_union(hint):
+        return type(value)(convert_argument(item, get_args(hint)[0]) for item in value)
     for option in _options(hint):
-        if inspect.isclass(option) and isinstance(value, option):
+        if _is_one(value, option):
             return value
     for option in _options(hint):
         converter = _CONVERTERS.get(_kind(option))
@@ -35,10 +37,21 @@ def convert_argument(value: Any, hint: Any) -> Any:
     return value
 
 
+def _is_one(value: Any, option: Any) -> bool:
+    try:
+        return inspect.isclass(option) and isinstance(value, option)
+    except TypeError:  # Any, and protocols that cannot be asked at run time
+        return False
+
+
 def _options(hint: Any) -> tuple[Any, ...]:
-    if isinstance(hint, types.UnionType) or get_origin(hint) is Union:
+    if _is_union(hint):
         return tuple(get_origin(item) or item for item in get_args(hint))
     return (get_origin(hint) or hint,)
+
+
+def _is_union(hint: Any) -> bool:
+    return isinstance(hint, types.UnionType) or get_origin(hint) is Union
 
 
 def _kind(cls: Any) -> str:

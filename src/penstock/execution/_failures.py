@@ -36,9 +36,7 @@ def failure_traceback(error: BaseException, code: CodeType | None) -> str:
     start = error.__traceback__
     while start is not None and start.tb_frame.f_code is not code:
         start = start.tb_next
-    text = "".join(
-        traceback.format_exception(type(error), error, start or error.__traceback__)
-    )
+    text = "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
     if len(text) <= _MAX_TRACEBACK:
         return text
     half = _MAX_TRACEBACK // 2

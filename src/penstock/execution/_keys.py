@@ -11,6 +11,7 @@ from penstock.pipelines import Graph, Node, Output, Step
 from penstock.provenance import CodeDigest, code_digest
 from penstock.stores import Store
 
+_FROM_STEP = "output"
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -20,8 +21,8 @@ class StepKey:
 
     Args:
         digest: The key.
-        parts: ``code``, ``arguments``, ``inputs``, ``seed``, ``python``, and ``code_parts``; digests
-            of code are shortened: they are told, not looked up.
+        parts: ``code``, ``python``, constant ``arguments``, and ``code_parts`` (shortened: they are
+            told, not looked up). Inputs and seed count too; the step's record has them.
         complete: False if something that the result depends on has no digest: never reused.
         cacheable: True if another run may reuse the result.
     """
@@ -59,9 +60,7 @@ class KeyMaker:
         """
         code = self._code_of(node.step)
         constants = _Constants(self, _global_sources(node.step))
-        arguments = {
-            name: constants.digest(value, name) for name, value in node.arguments.items()
-        }
+        arguments = {name: constants.digest(value, name) for name, value in node.arguments.items()}
         sources = {name: constants.digest(value, name) for name, value in constants.globals.items()}
         inherited = self._inherited_classes(node)
         parts: dict[str, Any] = {
@@ -79,7 +78,7 @@ class KeyMaker:
         known_source = constants.has_fingerprint or not node.step.source
         return StepKey(
             digest_json(parts),
-            {**parts, "code_parts": _told(code.parts)},
+            _told(parts, code),
             complete,
             complete and known_source and node.step.cache and not node.step.effect,
         )
@@ -119,7 +118,7 @@ class _Constants:
 
     def digest(self, value: Any, path: str) -> str:
         if isinstance(value, Output):
-            return "output"
+            return _FROM_STEP
         return digest_json(self._plain(value, path))
 
     def _plain(self, value: Any, path: str) -> Any:
@@ -170,8 +169,13 @@ def _global_sources(step: Step[..., Any]) -> dict[str, Any]:
     }
 
 
-def _told(parts: Mapping[str, str]) -> dict[str, str]:
-    return {
-        name: short(value) if value.startswith("sha256:") else value
-        for name, value in parts.items()
+def _told(parts: Mapping[str, Any], code: CodeDigest) -> dict[str, Any]:
+    told = {name: value for name, value in parts.items() if name not in {"inputs", "seed"}}
+    told["arguments"] = {
+        name: short(value) for name, value in parts["arguments"].items() if value != _FROM_STEP
     }
+    told["code_parts"] = {
+        name: short(value) if value.startswith("sha256:") else value
+        for name, value in code.parts.items()
+    }
+    return told

@@ -21,7 +21,7 @@ def step_edges(record: StepRunRecord, values: Mapping[str, Any]) -> list[Edge]:
     for name, digest in record.outputs.items():
         artifact = f"artifact:{digest}"
         edges.append(Edge(step, artifact, name))
-        value = values.get(name)
+        value: Any = values[name]
         if hasattr(value, "lineage_sources"):
             edges += [Edge(source, artifact, "source") for source in value.lineage_sources()]
         if hasattr(value, "lineage_targets"):

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +12,22 @@ from typing import Any
 from penstock.core import DefinitionError, NotFoundError, PenstockError, did_you_mean, find_project
 from penstock.pipelines import Pipeline
 
+_loading: ContextVar[bool] = ContextVar("penstock_loading", default=False)
 _loaded: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
+
+
+class StopLoading(BaseException):
+    """Ends the import of a file at a call that would start a run; not an error."""
+
+
+def stop_while_loading() -> None:
+    """End the import of a file that calls ``run`` outside of functions.
+
+    What stands above the call is defined, so `penstock run` can run the pipeline it was asked for
+    instead of every one that the file would start.
+    """
+    if _loading.get():
+        raise StopLoading
 
 
 def load_pipeline(target: str) -> Pipeline[..., Any]:
@@ -52,7 +68,9 @@ def _has_name(target: str) -> bool:
 def _load_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
-        nearby = [str(item.name) for item in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        nearby = (
+            [str(item.name) for item in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        )
         raise NotFoundError(
             what=f"There is no file {path}.",
             fix=did_you_mean(path.name, nearby) or "Check the path; you are in " + str(Path.cwd()),
@@ -91,13 +109,18 @@ def _execute(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     before = sys.modules.get(name)
     sys.modules[name] = module
+    token = _loading.set(True)
     try:
         spec.loader.exec_module(module)
+    except StopLoading:
+        pass
     except BaseException as error:
         _restore(name, before)
         if isinstance(error, PenstockError) or not isinstance(error, Exception):
             raise
         raise _import_error(path, error) from error
+    finally:
+        _loading.reset(token)
     return module
 
 

@@ -5,11 +5,20 @@ process: two steps at once would make results depend on timing.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from penstock.core import ArtifactRecord, Edge, LogLine, StepRunRecord, StepState, new_id, now
+from penstock.core import (
+    ArtifactRecord,
+    Edge,
+    GateState,
+    LogLine,
+    StepRunRecord,
+    StepState,
+    new_id,
+    now,
+)
 from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._lineage import reuse_edges, step_edges
 from penstock.execution._plan import Plan, Planner
@@ -40,6 +49,7 @@ class _Ending:
     edges: Sequence[Edge] = ()
     logs: Sequence[LogLine] = ()
     seconds: float = 0.0
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Execution:
@@ -50,36 +60,54 @@ class _Execution:
         self._metadata = session.store.metadata
         self._values = Values(session.store, session.graph)
         self._planner = Planner(session, self._values)
+        self._running: StepRunRecord | None = None
 
     def run(self) -> list[StepResult]:
+        try:
+            return list(self._steps())
+        except KeyboardInterrupt:
+            if self._running is not None:
+                self._metadata.finish_step(
+                    replace(
+                        self._running,
+                        state=StepState.KILLED,
+                        ended_at=now(),
+                        error="it was interrupted",
+                    )
+                )
+            raise
+
+    def _steps(self) -> Iterator[StepResult]:
         nodes = self._session.graph.order()
-        results = []
-        plan = self._planner.plan(nodes[0], 0) if nodes else None
-        if plan and plan.executes:
-            self._metadata.start_step(plan.record)
-        while plan is not None:
+        plan = self._planner.plan(nodes[0], 0)
+        self._record(None, plan)
+        for place in range(1, len(nodes) + 1):
             ending = self._carry_out(plan)
             self._values.release(plan.node)
-            place = len(results) + 1
+            if ending.record.state not in GOOD_STATES:
+                self._planner.without_result(plan.node, ending.record.state)
             following = self._planner.plan(nodes[place], place) if place < len(nodes) else None
-            self._record(ending, following)
-            results.append(_result(ending))
-            self._session.reporter.step_finished(results[-1])
-            plan = following
-        return results
+            self._record(None if plan.recorded else ending, following)
+            result = _result(ending)
+            self._session.reporter.step_finished(result)
+            yield result
+            if following is not None:
+                plan = following
 
-    def _record(self, ending: _Ending, following: Plan | None) -> None:
-        """Record the end of a step and the start of the next in one commit."""
+    def _record(self, ending: _Ending | None, following: Plan | None) -> None:
+        """Record the end of a step and the start of the next, in one commit."""
         begun = following.record if following and following.executes else None
-        if ending.record.run_id == "":
-            return
-        self._metadata.finish_step(
-            ending.record,
-            outputs=ending.outputs,
-            edges=ending.edges,
-            logs=ending.logs,
-            next_step=begun,
-        )
+        if ending is not None:
+            self._metadata.finish_step(
+                ending.record,
+                outputs=ending.outputs,
+                edges=ending.edges,
+                logs=ending.logs,
+                next_step=begun,
+            )
+        elif begun is not None:
+            self._metadata.start_step(begun)
+        self._running = begun
 
     def _carry_out(self, plan: Plan) -> _Ending:
         if plan.executes:
@@ -88,21 +116,22 @@ class _Execution:
         if plan.record.state in GOOD_STATES:
             self._values.add_recorded(plan.node.name, plan.record)
         edges = reuse_edges(plan.record) if plan.record.state is StepState.CACHED else ()
-        return _Ending(plan.record, edges=edges)
+        values = {}
+        if plan.node.step.effect and plan.recorded:  # an earlier attempt may have registered
+            store, digests = self._session.store, plan.record.outputs
+            values = {name: store.get(digest) for name, digest in digests.items()}
+        return _Ending(plan.record, edges=edges, values=values)
 
     def _try(self, plan: Plan) -> _Ending:
         """Execute a step until it succeeds or its retries are used up."""
-        tries = plan.node.step.retries + 1
-        while True:
-            try:
-                outcome = self._execute(plan)
-            except KeyboardInterrupt:
-                self._interrupted(plan)
-                raise
-            ending = self._ending(plan, outcome)
-            if ending.record.state is StepState.FINISHED or plan.record.attempt >= tries:
-                return ending
+        ending = self._ending(plan, self._execute(plan))
+        while (
+            ending.record.state is StepState.FAILED
+            and plan.record.attempt <= plan.node.step.retries
+        ):
             plan = self._again(plan, ending)
+            ending = self._ending(plan, self._execute(plan))
+        return ending
 
     def _execute(self, plan: Plan) -> StepOutcome:
         step, record = plan.node.step, plan.record
@@ -139,7 +168,6 @@ class _Execution:
             facts={**plan.record.facts, **outcome.facts},
         )
         if outcome.error is not None:
-            self._planner.failed(plan.node, StepState.FAILED)
             return _Ending(record, logs=outcome.logs, seconds=outcome.seconds)
         return self._finished(plan, record, outcome, packed)
 
@@ -167,6 +195,7 @@ class _Execution:
             edges=step_edges(record, outcome.outputs),
             logs=outcome.logs,
             seconds=outcome.seconds,
+            values=outcome.outputs,
         )
 
     def _again(self, plan: Plan, ending: _Ending) -> Plan:
@@ -181,16 +210,9 @@ class _Execution:
             ),
         )
         self._metadata.finish_step(ending.record, logs=ending.logs, next_step=following.record)
+        self._running = following.record
         time.sleep(min(_FIRST_WAIT_S * 4 ** (plan.record.attempt - 1), _LONGEST_WAIT_S))
-        self._planner.retried(plan.node)
         return following
-
-    def _interrupted(self, plan: Plan) -> None:
-        self._metadata.finish_step(
-            replace(
-                plan.record, state=StepState.KILLED, ended_at=now(), error="it was interrupted"
-            )
-        )
 
 
 def _failed(name: str, error: BaseException) -> StepOutcome:
@@ -200,12 +222,19 @@ def _failed(name: str, error: BaseException) -> StepOutcome:
 
 
 def _result(ending: _Ending) -> StepResult:
-    record = ending.record
-    seconds = ending.seconds
+    record, seconds = ending.record, ending.seconds
     if not seconds and record.state is StepState.FINISHED and record.started_at and record.ended_at:
         seconds = (record.ended_at - record.started_at).total_seconds()
+    version = next((v for v in ending.values.values() if hasattr(v, "lineage_targets")), None)
+    gates = getattr(version, "gates", ())
     return StepResult(
-        record.step, record.state, seconds, record.key, record.outputs, record.error, record.traceback
+        record.step,
+        record.state,
+        seconds,
+        record.key,
+        record.outputs,
+        record.error,
+        record.traceback,
+        version=getattr(version, "ref", None),
+        refused=any(gate.state is GateState.FAILED for gate in gates),
     )
-
-

@@ -1,9 +1,8 @@
 """What to do with a step: reuse, execute, skip or fail; decided from its key before it runs."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
-from penstock.core import NotFoundError, PenstockError, StepRunRecord, StepState, new_id, now
+from penstock.core import NotFoundError, StepRunRecord, StepState, new_id, now
 from penstock.execution._failures import failure_text
 from penstock.execution._keys import KeyMaker, StepKey
 from penstock.execution._result import GOOD_STATES
@@ -22,14 +21,12 @@ class Plan:
         record: Its record as it starts or, where nothing is executed, as it ends.
         executes: True if its function is to be called.
         recorded: True if the record is in the store already (an earlier attempt).
-        key: Its key; None if it is skipped or its key cannot be made.
     """
 
     node: Node
     record: StepRunRecord
     executes: bool = False
     recorded: bool = False
-    key: StepKey | None = None
 
 
 class Planner:
@@ -58,22 +55,23 @@ class Planner:
         )
         blocked = self._blocked_by(node)
         if blocked:
-            return self._ended(node, started, StepState.SKIPPED, f"it needs {blocked}")
+            return _ended(node, started, StepState.SKIPPED, f"it needs {blocked}")
         inputs = self._values.digests(node)
         started = replace(started, inputs=inputs, addresses=self._values.addresses(inputs))
         try:
             key = self._keys.make(node, inputs, started.seed)
         except Exception as error:  # noqa: BLE001 - a source's own code may raise anything
-            return self._ended(node, started, StepState.FAILED, failure_text(node.name, error))
+            return _ended(node, started, StepState.FAILED, failure_text(node.name, error))
         started = replace(
             started,
             key=key.digest if key.cacheable else None,
-            facts={"key": key.digest, "key_parts": key.parts},
+            # A step that no other run may reuse still tells its key, for a resume of this one.
+            facts={"key_parts": key.parts} | ({} if key.cacheable else {"key": key.digest}),
         )
-        return self._reused(node, started, key) or Plan(node, started, executes=True, key=key)
+        return self._reused(node, started, key) or Plan(node, started, executes=True)
 
-    def failed(self, node: Node, state: StepState) -> None:
-        """Note that a step gave no result: what depends on it cannot run."""
+    def without_result(self, node: Node, state: StepState) -> None:
+        """Note that a step gave nothing: what depends on it cannot run."""
         self._without_result[node.name] = state.value
 
     def _blocked_by(self, node: Node) -> str:
@@ -88,10 +86,9 @@ class Planner:
         if not key.complete or node.name in session.refresh:
             return None
         earlier = session.earlier.get(node.name)
-        if earlier and earlier.state in GOOD_STATES and earlier.facts.get("key") == key.digest:
-            # An effect that has happened must not happen again, so this does not ask for a cache.
-            if self._has_outputs(earlier):
-                return Plan(node, earlier, recorded=True, key=key)
+        # An effect that has happened must not happen again: this does not ask for use_cache.
+        if earlier is not None and self._still_holds(earlier, key):
+            return Plan(node, earlier, recorded=True)
         if not session.use_cache or not key.cacheable:
             return None
         found = session.store.metadata.find_cached_step(key.digest)
@@ -106,22 +103,23 @@ class Planner:
             cached_from=found.step_run_id,
             facts={**started.facts, "threads": found.facts.get("threads")},
         )
-        return Plan(node, cached, key=key)
+        return Plan(node, cached)
 
-    def _has_outputs(self, record: StepRunRecord) -> bool:
+    def _still_holds(self, earlier: StepRunRecord, key: StepKey) -> bool:
+        known = earlier.key or earlier.facts.get("key")
+        if earlier.state not in GOOD_STATES or known != key.digest:
+            return False
         try:
-            for address in _addresses_of(record).values():
+            for address in _addresses_of(earlier).values():
                 self._session.store.metadata.get_artifact(address)
-        except (NotFoundError, PenstockError):
+        except NotFoundError:
             return False
         return True
 
-    def _ended(self, node: Node, record: StepRunRecord, state: StepState, why: str) -> Plan:
-        self.failed(node, state)
-        return Plan(node, replace(record, state=state, ended_at=now(), error=why))
+
+def _ended(node: Node, record: StepRunRecord, state: StepState, why: str) -> Plan:
+    return Plan(node, replace(record, state=state, ended_at=now(), error=why))
 
 
-def _addresses_of(record: StepRunRecord) -> dict[str, Any]:
-    return {
-        digest: record.addresses.get(digest, digest) for digest in record.outputs.values()
-    }
+def _addresses_of(record: StepRunRecord) -> dict[str, str]:
+    return {digest: record.addresses.get(digest, digest) for digest in record.outputs.values()}

@@ -1,24 +1,9 @@
-"""Runner and Reporter: the seams of execution that others may implement."""
+"""Reporter: the seam to whoever wants to be told how a run goes."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from penstock.execution._result import PipelineResult, StepResult
-
-if TYPE_CHECKING:
-    from penstock.execution._session import Session
-
-
-class Runner(Protocol):
-    """Executes the steps of a session and records each in its store.
-
-    ``run`` is called once, in the thread that the user waits in. It records every step before it
-    returns, and lets KeyboardInterrupt through after marking the step that was running as killed.
-    """
-
-    def run(self, session: "Session") -> list[StepResult]:
-        """Execute every step that can run, in order, and give their results."""
-        ...
 
 
 class Reporter(Protocol):

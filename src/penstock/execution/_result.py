@@ -23,6 +23,8 @@ class StepResult:
         outputs: Content digest by output name.
         error: One line if it failed, or why it was skipped.
         traceback: The traceback from the user's code on, if it failed.
+        version: ``model@version`` if it registered one.
+        refused: True if that version has a gate that failed.
     """
 
     name: str
@@ -32,6 +34,8 @@ class StepResult:
     outputs: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     traceback: str | None = None
+    version: str | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class PipelineResult:
         graph: The graph that was run.
         store: Where it is recorded.
         model_version: ``model@version`` if a step registered one; else None.
+        refused: True if a registered version has a gate that failed.
         error: One line about the first step that failed; else None.
     """
 
@@ -56,6 +61,7 @@ class PipelineResult:
     graph: Graph = field(repr=False)
     store: Store = field(repr=False)
     model_version: str | None = None
+    refused: bool = False
     error: str | None = None
 
     @property
@@ -82,23 +88,49 @@ class PipelineResult:
         """Load what the pipeline returned, or what one step gave.
 
         Args:
-            name: A step, or ``step.output`` if it gives several; None for the pipeline's result.
+            name: A step's name; None for the pipeline's result.
 
         Raises:
             StepError: If the step that makes it did not finish.
+            NotFoundError: If there is no such step.
+        """
+        if name is not None:
+            return self.step_output(name)
+        values = {
+            path: self.step_output(output.node, output.name)
+            for path, output in self.graph.outputs.items()
+        }
+        return replace_outputs(self.graph.result, "result", values)
+
+    def step_output(self, step: str, output: str | None = None) -> Any:
+        """Load what a step gave.
+
+        Args:
+            step: The step's name in the pipeline.
+            output: One of its outputs; None for its result, a tuple if it gives several.
+
+        Raises:
+            StepError: If the step did not finish.
             NotFoundError: If there is no such step or output.
         """
-        if name is None:
-            values = {
-                path: self._load(output.node, output.name)
-                for path, output in self.graph.outputs.items()
-            }
-            return replace_outputs(self.graph.result, "result", values)
-        step, _, part = name.partition(".") if name not in self._names else (name, "", "")
-        outputs = [output for output in self[step].outputs] if not part else [part]
-        if not part and len(self.graph[step].step.outputs) > 1:
-            return tuple(self._load(step, output) for output in outputs)
-        return self._load(step, part or "result")
+        result = self[step]
+        if result.state not in GOOD_STATES:
+            raise StepError(
+                what=f"Step {step!r} gave nothing: it is {result.state.value}.",
+                why=f"{result.error}." if result.error else "",
+                fix=f"Mend the cause, then: {self.resume_command}",
+                step=step,
+            )
+        if output is None and list(result.outputs) != ["result"]:
+            return tuple(self.store.get(digest) for digest in result.outputs.values())
+        name = output or "result"
+        if name not in result.outputs:
+            raise NotFoundError(
+                what=f"Step {step!r} has no output {name!r}.",
+                fix=did_you_mean(name, result.outputs),
+                name=name,
+            )
+        return self.store.get(result.outputs[name])
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as plain JSON (architecture, section 3)."""
@@ -117,26 +149,3 @@ class PipelineResult:
             ],
             "model_version": self.model_version,
         }
-
-    @property
-    def _names(self) -> set[str]:
-        return {step.name for step in self.steps}
-
-    def _load(self, step: str, output: str) -> Any:
-        result = self[step]
-        if result.state not in GOOD_STATES:
-            raise StepError(
-                what=f"Step {step!r} gave nothing: it is {result.state.value}."
-                + (f" {result.error}" if result.error else ""),
-                fix=f"Mend the cause, then: {self.resume_command}",
-                step=step,
-            )
-        if output not in result.outputs:
-            raise NotFoundError(
-                what=f"Step {step!r} has no output {output!r}.",
-                fix=did_you_mean(output, result.outputs),
-                name=output,
-            )
-        return self.store.get(result.outputs[output])
-
-

@@ -1,11 +1,13 @@
-"""Session: all that a runner needs to execute one run."""
+"""Session and Runner: all that executing one run needs, and the seam to where it is executed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from penstock.core import StepRunRecord
 from penstock.execution._protocol import Reporter
+from penstock.execution._result import StepResult
 from penstock.pipelines import Graph
 from penstock.stores import Store
 from penstock.tracking import Run
@@ -36,3 +38,15 @@ class Session:
     use_cache: bool = True
     refresh: frozenset[str] = frozenset()
     earlier: Mapping[str, StepRunRecord] = field(default_factory=dict)
+
+
+class Runner(Protocol):
+    """Executes the steps of a session and records each in its store.
+
+    ``run`` is called once, in the thread that the user waits in. It records every step before it
+    returns, and lets KeyboardInterrupt through after marking the step that was running as killed.
+    """
+
+    def run(self, session: Session) -> list[StepResult]:
+        """Execute every step that can run, in order, and give their results."""
+        ...

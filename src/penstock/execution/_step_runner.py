@@ -3,7 +3,6 @@
 It knows nothing of runs and stores: it gets values and gives values.
 """
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -71,7 +70,6 @@ def execute_step(
     step = function if isinstance(function, Step) else Step(function, name=node_name)
     outputs: dict[str, Any] = {}
     failure: BaseException | None = None
-    facts: dict[str, Any] = {}
     with captured_output(echo=echo) as log, deterministic(seed, threads) as facts:
         started = time.perf_counter()
         try:
@@ -117,9 +115,7 @@ def bind_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
             why="The pipeline is not the one that was run.",
             fix="Restore the recorded source, or run the pipeline anew.",
         )
-    return {
-        name: replace_outputs(value, name, inputs) for name, value in node.arguments.items()
-    }
+    return {name: replace_outputs(value, name, inputs) for name, value in node.arguments.items()}
 
 
 def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]:
@@ -137,8 +133,3 @@ def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]
         what=f"Step {name!r} is annotated to give {len(step.outputs)} outputs, but gave {given}.",
         fix="Return a tuple of that many values, or correct the annotation.",
     )
-
-
-def python_version() -> str:
-    """Give the version that code is compiled for: it is part of every step key."""
-    return f"{sys.version_info[0]}.{sys.version_info[1]}"

@@ -114,7 +114,7 @@ def _inputs(version: Mapping[str, Any]) -> list[str]:
 
 def _span(field: Mapping[str, Any]) -> str:
     if field.get("minimum") is not None and field.get("maximum") is not None:
-        return f"{number(field['minimum'])} to {number(field['maximum'])}"
+        return f"{field['minimum']:.6g} to {field['maximum']:.6g}"  # no thousands: 2,016 is no year
     levels = field.get("levels")
     if not levels:
         return "-"
@@ -207,7 +207,7 @@ def _provenance(version: Mapping[str, Any], made: Mapping[str, Any]) -> list[str
         ("Seed", None if made.get("seed") is None else str(made["seed"])),
         ("Commit", made.get("commit")),
         ("Branch", made.get("branch")),
-        ("Uncommitted changes", made.get("dirty")),
+        ("Uncommitted changes", made.get("dirty") if made.get("commit") else None),
         ("Model digest", version.get("content_digest")),
         ("Python", environment.get("python")),
         ("Platform", environment.get("platform")),

@@ -8,6 +8,7 @@ from penstock.core import DataError, ModelVersionRecord, ServingError, did_you_m
 from penstock.models._frames import convert_frame, plain_values
 from penstock.models._safety import require_safe
 from penstock.models._signature import Signature
+from penstock.models._threads import threads_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,9 @@ class Model:
             DataError: If an input column is missing.
             ServingError: If the model answers with NaN, infinity or the wrong number of rows.
         """
-        return self._checked(self.estimator.predict(self._prepare(frame)), frame.height)
+        prepared = self._prepare(frame)
+        with threads_for(frame.height):
+            return self._checked(self.estimator.predict(prepared), frame.height)
 
     def predict_proba(self, frame: "pl.DataFrame") -> "NDArray[np.float64] | None":
         """Give class probabilities, shape (n, classes) in the order of ``signature.classes``.
@@ -82,7 +85,9 @@ class Model:
         """
         if not self._has_scores:
             return None
-        return _as_matrix(self.estimator.predict_proba(self._prepare(frame)))
+        prepared = self._prepare(frame)
+        with threads_for(frame.height):
+            return _as_matrix(self.estimator.predict_proba(prepared))
 
     def predict_scores(self, frame: "pl.DataFrame") -> list[float] | None:
         """Give one probability per row: of the positive class, or of the likeliest of many.
@@ -102,10 +107,11 @@ class Model:
         """
         frame, warnings = self.signature.check_rows(rows)
         prepared = convert_frame(frame, self.signature.frame)
-        predictions = self._checked(self.estimator.predict(prepared), frame.height)
         scores: Sequence[float | None] = [None] * frame.height
-        if self._has_scores:
-            scores = self._scores(_as_matrix(self.estimator.predict_proba(prepared)))
+        with threads_for(frame.height):
+            predictions = self._checked(self.estimator.predict(prepared), frame.height)
+            if self._has_scores:
+                scores = self._scores(_as_matrix(self.estimator.predict_proba(prepared)))
         return [Answer(*parts) for parts in zip(predictions, scores, warnings, strict=True)]
 
     @property

@@ -322,9 +322,8 @@ def _show(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - exact
-        return str(int(value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    # Whole numbers are shown whole as far as a float is exact; all values here are finite.
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"  # noqa: PLR2004
 
 
 def _article(value: Any) -> str:

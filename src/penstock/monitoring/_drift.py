@@ -194,20 +194,25 @@ def _limit(check: Check) -> str:
 def _frame(rows: Sequence[PredictionRecord], signature: Signature) -> "pl.DataFrame":
     import polars as pl
 
-    names = signature.names
     if not rows:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.Null))
-    return pl.DataFrame([_series(name, [row.inputs.get(name) for row in rows]) for name in names])
+        return pl.DataFrame(schema=dict.fromkeys(signature.names, pl.Null))
+    columns = ((field.name, field.dtype) for field in signature.inputs)
+    return pl.DataFrame(
+        [_series(name, [row.inputs.get(name) for row in rows], dtype) for name, dtype in columns]
+    )
 
 
-def _series(name: str, values: list[Any]) -> "pl.Series":
+def _series(name: str, values: list[Any], dtype: str = "") -> "pl.Series":
+    """Make a column of what callers sent, who may have mixed 1 and 1.5, or 1 and true."""
     import polars as pl
 
     kinds = set(map(type, values)) - {type(None)}
-    if kinds <= {int, float}:
-        return pl.Series(name, values, pl.Float64 if float in kinds else None, strict=False)
-    if len(kinds) == 1:
-        return pl.Series(name, values)
+    if dtype == "Boolean" and len(kinds) > 1:
+        return pl.Series(name, [None if value is None else bool(value) for value in values])
+    if float in kinds and kinds <= {int, float}:
+        return pl.Series(name, values, pl.Float64, strict=False)
+    if len(kinds) <= 1:
+        return pl.Series(name, values, strict=False)
     return pl.Series(name, [None if value is None else str(value) for value in values])
 
 

@@ -83,13 +83,9 @@ def measure_performance(
             len(records), 0, {}, registered, reason="No truth has been posted for these rows."
         )
     outcomes = outcomes_of(known, signature)
-    found = Performance(
-        rows=len(records),
-        truths=len(known),
-        metrics=measure(outcomes, resamples=_RESAMPLES).metrics,
-        registered=registered,
-    )
-    return _judged(found, signature.task, limits)
+    measured = measure(outcomes, resamples=_RESAMPLES)
+    found = Performance(len(records), len(known), measured.metrics, registered)
+    return _judged(found, measured.absent, signature.task, limits)
 
 
 def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outcomes:
@@ -138,12 +134,14 @@ def _registered(store: Store, version: ModelVersionRecord) -> dict[str, Estimate
     return dict(report.metrics)
 
 
-def _judged(found: Performance, task: str, limits: Limits) -> Performance:
-    name = limits.metric or next(
-        (one for one in TASK_METRICS[task] if one in found.metrics and one in found.registered), ""
-    )
-    if name not in found.metrics or name not in found.registered:
-        return replace(found, reason="No metric is known both now and at registration.")
+def _judged(
+    found: Performance, absent: Mapping[str, str], task: str, limits: Limits
+) -> Performance:
+    name = limits.metric or next((one for one in TASK_METRICS[task] if one in found.registered), "")
+    if name not in found.registered:
+        return replace(found, reason="The version was registered without such a metric.")
+    if name not in found.metrics:
+        return replace(found, reason=f"{name} cannot be computed: {absent.get(name, 'unknown')}.")
     now, then = found.metrics[name], found.registered[name]
     loss, low, high = _loss(name, then, now)
     minimum = _minimum(name, then, limits)

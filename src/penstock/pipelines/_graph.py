@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penstock.core import DefinitionError, NotFoundError, did_you_mean, find_project
 from penstock.pipelines._output import Output, find_outputs
 from penstock.pipelines._position import told
-
-if TYPE_CHECKING:
-    from penstock.pipelines._step import Step
+from penstock.pipelines._step import Step
 
 _MAX_TEXT = 200
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from run to run
@@ -32,7 +30,7 @@ class Node:
     """
 
     name: str
-    step: "Step[Any, Any]"
+    step: Step[Any, Any]
     arguments: Mapping[str, Any]
     file: str = "?"
     line: int = 0

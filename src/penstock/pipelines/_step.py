@@ -9,8 +9,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from penstock.core import DefinitionError, ParameterError, parse_duration
 from penstock.pipelines._hints import output_names, resolve_hints
 from penstock.pipelines._position import function_position, told
+from penstock.pipelines._recorder import recorder
 from penstock.pipelines._resources import Resources, Tolerance
-from penstock.pipelines._trace import current_tracer
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,10 +64,10 @@ class Step(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function, or record the call if a pipeline body is being traced."""
-        tracer = current_tracer()
-        if tracer is None:
+        active = recorder.get()
+        if active is None:
             return self.function(*args, **kwargs)
-        recorded: R = tracer.record(self, args, kwargs)
+        recorded: R = active.record(self, args, kwargs)
         return recorded
 
     def __repr__(self) -> str:

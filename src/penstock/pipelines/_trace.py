@@ -1,21 +1,17 @@
-"""The tracer: step calls inside a pipeline body become nodes; apart because Step and Pipeline share it."""
+"""The tracer: step calls inside a pipeline body become nodes; apart from the graph it makes."""
 
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penstock.core import DefinitionError, did_you_mean
 from penstock.pipelines._graph import Node
 from penstock.pipelines._hints import accepts, hint_name
 from penstock.pipelines._output import Output
 from penstock.pipelines._position import caller_position, told
-
-if TYPE_CHECKING:
-    from penstock.pipelines._step import Step
-
-_tracer: ContextVar["Tracer | None"] = ContextVar("penstock_tracer", default=None)
+from penstock.pipelines._recorder import recorder
+from penstock.pipelines._step import Step
 
 
 class Tracer:
@@ -26,7 +22,7 @@ class Tracer:
         self.pipelines: list[str] = []
         self._names: set[str] = set()
 
-    def record(self, step: "Step[Any, Any]", args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def record(self, step: Step[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Add a node for a call and give its outputs.
 
         Raises:
@@ -50,7 +46,7 @@ class Tracer:
 
     @staticmethod
     def _bind(
-        step: "Step[Any, Any]",
+        step: Step[Any, Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         position: tuple[str, int],
@@ -77,7 +73,8 @@ class Tracer:
 
 def current_tracer() -> Tracer | None:
     """Give the tracer of the pipeline body that is being traced, or None."""
-    return _tracer.get()
+    active = recorder.get()
+    return active if isinstance(active, Tracer) else None
 
 
 @contextmanager
@@ -87,7 +84,7 @@ def tracing(pipeline: str, position: str) -> Iterator[Tracer]:
     Raises:
         DefinitionError: If the pipeline is already being traced: it calls itself.
     """
-    outer = _tracer.get()
+    outer = current_tracer()
     tracer = outer or Tracer()
     if pipeline in tracer.pipelines:
         chain = " → ".join((*tracer.pipelines[tracer.pipelines.index(pipeline) :], pipeline))
@@ -98,16 +95,16 @@ def tracing(pipeline: str, position: str) -> Iterator[Tracer]:
             pipeline=pipeline,
         )
     tracer.pipelines.append(pipeline)
-    token = _tracer.set(tracer)
+    token = recorder.set(tracer)
     try:
         yield tracer
     finally:
         tracer.pipelines.pop()
-        _tracer.reset(token)
+        recorder.reset(token)
 
 
 def _argument_error(
-    step: "Step[Any, Any]",
+    step: Step[Any, Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     position: tuple[str, int],

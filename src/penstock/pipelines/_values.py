@@ -67,7 +67,7 @@ def parse_value(value: Any, hint: Any, *, name: str) -> Any:
         ) from unfit.__cause__
 
 
-def dump_value(value: Any) -> Any:  # noqa: PLR0911 - a table of cases by type
+def dump_value(value: Any) -> Any:
     """Turn a typed value into plain JSON that ``parse_value`` reads back.
 
     >>> dump_value([date(2016, 6, 30), timedelta(minutes=90)])
@@ -127,7 +127,7 @@ def example(hint: Any) -> str:
     return _EXAMPLES.get(hint, "VALUE")
 
 
-def _parse(value: Any, hint: Any) -> Any:  # noqa: PLR0911 - a table of cases by hint
+def _parse(value: Any, hint: Any) -> Any:
     origin = get_origin(hint)
     if hint is Any or isinstance(hint, str):
         return value

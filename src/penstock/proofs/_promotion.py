@@ -2,7 +2,13 @@
 
 from collections.abc import Sequence
 
-from penstock.core import DeploymentRecord, ModelVersionRecord, Stage
+from penstock.core import (
+    DeploymentRecord,
+    GateError,
+    GateState,
+    ModelVersionRecord,
+    Stage,
+)
 from penstock.proofs._verify import verify
 from penstock.registry import Registry, judge_version, needs_proof
 from penstock.serving import RolloutRules
@@ -100,10 +106,22 @@ def deploy(
     if version is not None or canary is not None:
         record = Registry(store).get(model, version)
         if record.stage is not Stage.PRODUCTION:
-            prove_version(model, record.version, store=store)
+            _require_passed(prove_version(model, record.version, store=store))
     return send_traffic(
         store, model, version=version, name=name, canary=canary, rules=rules, actor=actor
     )
+
+
+def _require_passed(record: ModelVersionRecord) -> None:
+    failed = [gate for gate in record.gates if gate.state is not GateState.PASSED]
+    if failed:
+        reasons = "; ".join(f"{gate.gate!r}: {gate.reason}" for gate in failed)
+        raise GateError(
+            what=f"{record.ref} gets no traffic: {len(failed)} of its gates do not pass. {reasons}.",
+            why="A rollout ends in production, and it could not get there.",
+            fix="Train a better version, or change the gate where the pipeline registers it.",
+            gates=failed,
+        )
 
 
 def _is_proved(store: Store, run_id: str) -> bool:

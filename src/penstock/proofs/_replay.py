@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import PenstockError, StepRunRecord, StepState, Verdict
-from penstock.execution import bind_arguments, execute_step, load_pipeline
+from penstock.execution import bind_arguments, execute_step, load_inputs, load_pipeline
 from penstock.pipelines import Node
 from penstock.proofs._difference import Closeness, Difference, find_differences
 from penstock.proofs._records import StepVerdict
@@ -90,16 +90,12 @@ def _check_stored(store: Store, node: Node, record: StepRunRecord) -> StepVerdic
 
 
 def _execute(store: Store, node: Node, record: StepRunRecord) -> StepVerdict:
-    inputs = {
-        name: store.get(record.addresses.get(digest, digest), check=True)
-        for name, digest in record.inputs.items()
-    }
     context = StepContext(node.name, record.step_run_id, record.seed)
     with use_step(context):
         outcome = execute_step(
             node.name,
             node.step,
-            bind_arguments(node, inputs),
+            bind_arguments(node, load_inputs(store, record)),
             seed=record.seed,
             threads=record.facts.get("threads"),
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import ProofRecord, RunRecord, RunState, StoreError, Verdict, now
+from penstock.execution import read_manifest, read_source
 from penstock.proofs._records import StepVerdict, Verification, worst
 from penstock.provenance import capture_environment, manifest_difference, restore_source
 from penstock.stores import Store, open_store
@@ -75,7 +76,7 @@ def _preconditions(store: Store, run: RunRecord) -> tuple[list[str], Mapping[str
         missing.append("The run has no recorded sources.")
     else:
         try:
-            manifest = store.get(run.provenance, check=True)
+            manifest = read_manifest(store, run)
         except StoreError as error:
             missing.append(f"The run's provenance cannot be read: {error}")
     return missing, manifest
@@ -92,10 +93,7 @@ def _replay_run(
     with tempfile.TemporaryDirectory(prefix="penstock-verify-") as room:
         folder = Path(room) / "source"
         try:
-            files = {
-                path: store.artifacts.read(digest, check=True)
-                for path, digest in manifest["code"]["files"].items()
-            }
+            files = read_source(store, manifest)
         except StoreError as error:
             note = f"A recorded source file cannot be read: {error}"
             return Verification(run.run_id, Verdict.CANNOT_VERIFY, notes=(note,))

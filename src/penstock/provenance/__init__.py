@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from penstock.provenance._environment import capture_hardware as capture_hardware
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import manifest_difference as manifest_difference
-    from penstock.provenance._seeds import derive_seed as derive_seed
     from penstock.provenance._modules import is_own as is_own
+    from penstock.provenance._seeds import derive_seed as derive_seed
     from penstock.provenance._source import SourceTree as SourceTree
     from penstock.provenance._source import capture_source as capture_source
     from penstock.provenance._source import restore_source as restore_source

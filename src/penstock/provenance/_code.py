@@ -214,7 +214,8 @@ class _Walk:
         module = parse_module(target.module, path)
         if target.name in module.definitions:
             self._add_name(module, target.name)
-        elif target.name in module.imports:
+        elif module.imports.get(target.name, target) != target and target not in self._seen:
+            self._seen.add(target)  # two modules may import a name from each other
             self._add_import(module.imports[target.name], {None})
         elif find_own_module(f"{target.module}.{target.name}"):
             self._add_module(Import(f"{target.module}.{target.name}"))

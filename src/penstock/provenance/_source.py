@@ -1,6 +1,7 @@
 """The project's source tree as it ran: git's files with commit and diff, or a plain tree."""
 
 import os
+import re
 import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from penstock.core import DataError
 
 _MAX_FILE_BYTES = 1 << 20
+_MAX_TOTAL_BYTES = 32 << 20
 _MAX_FILES = 5_000
 _MAX_FOLDERS = 2_000
 _MAX_DIFF_BYTES = 256 << 10
@@ -17,7 +19,10 @@ _SUFFIXES = frozenset(
     ".py .pyi .toml .txt .yaml .yml .json .sql .md .cfg .ini .ipynb .sh .lock .in".split()  # noqa: SIM905 - read as one line
 )
 _NAMES = frozenset({"Makefile", "Dockerfile", "Containerfile"})
-_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "build", "dist"})
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
+_SKIPPED_OUTSIDE_GIT = _SKIPPED | {"build", "dist"}
+# Git ignores what its user keeps secret; where nobody says so, names do.
+_SECRET = re.compile(r"secret|credential|password|token|apikey|api_key", re.IGNORECASE)
 _cache: dict[Path, tuple[object, "SourceTree"]] = {}
 
 
@@ -150,35 +155,47 @@ def _walk(project: Path) -> Iterator[str]:
         except OSError:
             continue
         for entry in entries:
-            if entry.name.startswith(".") or entry.name in _SKIPPED or entry.is_symlink():
+            if entry.name.startswith(".") or entry.is_symlink():
                 continue
+            path = Path(entry.path)
             if entry.is_dir():
-                if not Path(entry.path, "pyvenv.cfg").exists():
-                    folders.append(Path(entry.path))
-            elif entry.is_file():
-                yield Path(entry.path).relative_to(project).as_posix()
+                if entry.name not in _SKIPPED_OUTSIDE_GIT and not (path / "pyvenv.cfg").exists():
+                    folders.append(path)
+            elif path.suffix == ".py" or not _SECRET.search(entry.name):
+                yield path.relative_to(project).as_posix()
 
 
 def _read(project: Path, names: Iterable[str]) -> tuple[dict[str, bytes], tuple[str, ...]]:
     files: dict[str, bytes] = {}
     left_out: list[str] = []
-    for name in sorted(names):
-        path = PurePosixPath(name)
-        if path.suffix not in _SUFFIXES and path.name not in _NAMES:
-            continue
-        if any(part.startswith(".") or part in _SKIPPED for part in path.parts[:-1]):
-            continue
+    total = 0
+    # Code first, and the nearest first: if something has to be left out, let it not be that.
+    for path in sorted(
+        (PurePosixPath(name) for name in names if _is_source(PurePosixPath(name))),
+        key=lambda path: (path.suffix != ".py", len(path.parts), path),
+    ):
         try:
-            facts = (project / name).stat()
+            facts = (project / path).stat()
             if not stat.S_ISREG(facts.st_mode):
                 continue
-            if facts.st_size > _MAX_FILE_BYTES or len(files) >= _MAX_FILES:
-                left_out.append(name)
+            total += facts.st_size
+            if (
+                facts.st_size > _MAX_FILE_BYTES
+                or total > _MAX_TOTAL_BYTES
+                or len(files) >= _MAX_FILES
+            ):
+                left_out.append(path.as_posix())
                 continue
-            files[name] = (project / name).read_bytes()
+            files[path.as_posix()] = (project / path).read_bytes()
         except OSError:  # deleted in the working tree, or not readable
             continue
-    return files, tuple(left_out[:20])
+    return dict(sorted(files.items())), tuple(left_out[:20])
+
+
+def _is_source(path: PurePosixPath) -> bool:
+    if any(part.startswith(".") or part in _SKIPPED for part in path.parts[:-1]):
+        return False
+    return path.suffix in _SUFFIXES or path.name in _NAMES
 
 
 def _stamp(project: Path, tree: SourceTree) -> object:

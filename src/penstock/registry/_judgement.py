@@ -3,9 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, GateResult, ModelVersionRecord, Verdict
-from penstock.evaluation import Comparison, compare, judge
+from penstock.core import (
+    DataError,
+    GateResult,
+    GateState,
+    ModelVersionRecord,
+    SerializationError,
+    Stage,
+    StoreError,
+)
+from penstock.evaluation import Comparison, compare, judge, parse_gate
 from penstock.models import Model
+from penstock.registry._references import in_stage
 
 if TYPE_CHECKING:
     from penstock.evaluation import EvaluationReport
@@ -27,20 +36,23 @@ def judge_candidate(
         report: What the candidate's evaluation found, with its holdout rows.
         gates: Rules as text.
         champion: The version in production; None if there is none.
-        facts: ``{"verified": bool, "verified_reason": text}`` where it is known.
+        facts: What proofs have found, for example ``{"verified": Verdict.BITWISE}``.
 
     Returns:
         The answers in the order of the gates, and the comparison (None without a champion).
     """
-    comparison, known = None, dict(facts or {})
+    comparison, trouble = None, ""
     if champion is not None:
         try:
             comparison = compare(report, Model.load(store, champion).estimator)
-        except DataError as error:
-            # A champion that cannot score these rows (columns changed) is no reason to crash:
-            # the gates that name it fail with this sentence.
-            known["champion_error"] = f"{champion.ref} cannot score the candidate's rows: {error}"
-    return judge(gates, report, comparison=comparison, facts=known), comparison
+        except (DataError, SerializationError, StoreError) as error:
+            # A champion that cannot score these rows (columns changed) is no reason to crash, and
+            # none to let a gate pass as if there were no champion.
+            trouble = f"cannot be told: {champion.ref} cannot score the candidate's rows: {error}"
+    results = judge(gates, report, comparison=comparison, facts=facts)
+    if trouble:
+        results = tuple(_fail_if_compared(result, trouble) for result in results)
+    return results, comparison
 
 
 def needs_proof(record: ModelVersionRecord) -> bool:
@@ -51,18 +63,18 @@ def needs_proof(record: ModelVersionRecord) -> bool:
 def judge_version(store: "Store", record: ModelVersionRecord) -> ModelVersionRecord:
     """Judge a registered version's gates again, with today's champion and the proofs known now.
 
+    The production version itself is left as it was judged: it has no champion to be compared with.
+
     Returns:
         The version with its new answers, already stored.
     """
-    if not record.gates or record.report is None:
+    if not record.gates or record.report is None or record.stage is Stage.PRODUCTION:
         return record
-    champion = _champion(store, record)
-    report = store.get(record.report)
     results, _ = judge_candidate(
         store,
-        report,
+        store.get(record.report),
         [gate.gate for gate in record.gates],
-        champion=champion,
+        champion=in_stage(store.metadata.list_model_versions(record.model), Stage.PRODUCTION),
         facts=_facts(store, record),
     )
     return store.metadata.update_model_version(
@@ -70,16 +82,10 @@ def judge_version(store: "Store", record: ModelVersionRecord) -> ModelVersionRec
     )
 
 
-def _champion(store: "Store", record: ModelVersionRecord) -> ModelVersionRecord | None:
-    versions = store.metadata.list_model_versions(record.model)
-    return next(
-        (
-            version
-            for version in versions
-            if version.stage.value == "production" and version.version != record.version
-        ),
-        None,
-    )
+def _fail_if_compared(result: GateResult, reason: str) -> GateResult:
+    if not parse_gate(result.gate).needs_champion:
+        return result
+    return GateResult(result.gate, GateState.FAILED, reason)
 
 
 def _facts(store: "Store", record: ModelVersionRecord) -> dict[str, Any]:
@@ -87,10 +93,4 @@ def _facts(store: "Store", record: ModelVersionRecord) -> dict[str, Any]:
     verified = [proof for proof in proofs if proof.kind == "verified"]
     if not verified:
         return {}
-    proof = max(verified, key=lambda proof: proof.at)
-    good = proof.verdict in {Verdict.BITWISE, Verdict.WITHIN_TOLERANCE}
-    reason = f"run {proof.run_id} executed again: {proof.verdict.value}"
-    first = proof.details.get("first_difference")
-    if first:
-        reason += f", first at step {first['step']!r}"
-    return {"verified": good, "verified_reason": reason}
+    return {"verified": max(verified, key=lambda proof: proof.at).verdict}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 from penstock.core import (
     STAGE_MOVES,
@@ -99,8 +100,10 @@ def rollback_target(
     by_number = {version.version: version for version in versions}
     entered = [event.version for event in events if _is_entry(event)]
     if to is None:
+        # A version that was archived by hand and brought back entered twice in a row.
+        turns = [number for number, _ in groupby(entered)]
         # Without a champion (it was archived by hand) the last one comes back.
-        earlier = entered[:-1] if champion is not None else entered
+        earlier = turns[:-1] if champion is not None else turns
         if not earlier:
             raise _nothing_before(model, champion)
         return by_number[earlier[-1]]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _FEW_ROWS = 20
 _FEW_LEVELS = 20
 _NEARLY_UNIQUE = 0.5
+_NEARLY_EMPTY = 0.001
 _EXAMPLE = 24
 _KEY_NAME = re.compile(
     r"(?:^|[_\s.-])(?:id|uuid|guid|key|ssn|email|phone)$|[a-z](?:Id|ID)$", re.IGNORECASE
@@ -54,6 +55,9 @@ def is_sensitive(name: str) -> bool:
 def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
     name, rows = column.name, len(series)
     levels = column.levels or 0
+    given = rows - series.null_count()
+    if 0 < given <= _NEARLY_EMPTY * rows:
+        return ColumnNote(name, "empty", f"a value in only {given:,} of {rows:,} rows")
     match column.kind:
         case "constant" if not levels:
             return ColumnNote(name, "empty", "no value in any row")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.core import DataError, ParameterError
@@ -11,7 +11,7 @@ from penstock.scaffolding._columns import is_sensitive, note_group, note_left_ou
 from penstock.scaffolding._formulas import find_formula
 from penstock.scaffolding._notes import ColumnNote, Label, TableNotes, Task, TimeNote
 from penstock.scaffolding._slices import choose_slices
-from penstock.scaffolding._splits import SplitChoice, choose_split
+from penstock.scaffolding._splits import Chosen, SplitChoice, choose_split
 from penstock.scaffolding._target import (
     count_classes,
     find_positive,
@@ -56,8 +56,13 @@ def describe_table(
     """Look at a table for its first pipeline: task, columns to leave out, slices, a split that works.
 
     >>> import polars as pl
-    >>> table = pl.DataFrame({"row_id": range(60), "size": [i * 7 % 13 for i in range(60)],
-    ...                       "paid": [i % 3 == 0 for i in range(60)]})
+    >>> table = pl.DataFrame(
+    ...     {
+    ...         "row_id": range(60),
+    ...         "size": [i * 7 % 13 for i in range(60)],
+    ...         "paid": [i % 3 == 0 for i in range(60)],
+    ...     }
+    ... )
     >>> notes = describe_table(Snapshot.of(table), target="paid")
     >>> notes.task, [note.reason for note in notes.left_out]
     ('binary', ['a running number, 0 to 59'])
@@ -86,7 +91,7 @@ def describe_table(
         target=target,
         task=question.task,
         target_says=tell_target(series, question.task, classes, missing),
-        split=settled.choice,
+        split=settled.chosen.choice,
         classes=classes,
         missing_target=missing,
         time=_note_time(snapshot, form),
@@ -97,13 +102,11 @@ def describe_table(
         sensitive=tuple(name for name in settled.slices if is_sensitive(name)),
         rare=rare,
         positive=find_positive(classes) if question.task == "binary" else None,
-        warnings=(*settled.warnings, *_warn(snapshot, settled)),
+        warnings=(*settled.chosen.warnings, *_warn(snapshot, settled)),
     )
 
 
-def without_classes(
-    table: "pl.DataFrame", target: str, rare: Sequence[Label]
-) -> "pl.DataFrame":
+def without_classes(table: "pl.DataFrame", target: str, rare: Sequence[Label]) -> "pl.DataFrame":
     """Leave out the rows of some classes."""
     import polars as pl
 
@@ -114,12 +117,9 @@ def without_classes(
 class _Settled:
     """What was decided after the columns and the split were tried."""
 
-    choice: SplitChoice
+    chosen: Chosen
     left_out: tuple[ColumnNote, ...]
-    leaks: tuple[Finding, ...]
     slices: tuple[str, ...]
-    warnings: tuple[str, ...]
-    test_rows: int
 
 
 def _ask(snapshot: Snapshot, target: str, group: str | None) -> _Question:
@@ -137,23 +137,32 @@ def _ask(snapshot: Snapshot, target: str, group: str | None) -> _Question:
     return _Question(rows, snapshot.schema, target, task, group, times)
 
 
-def _settle(question: _Question, rows: "pl.DataFrame", time: str | tuple[str, str] | None) -> _Settled:
+def _settle(
+    question: _Question, rows: "pl.DataFrame", time: str | tuple[str, str] | None
+) -> _Settled:
     notes = _note_columns(question)
+    left = rows.width - 1 - len(notes)
+    if not left:
+        raise _nothing_left(question.target, notes)
     suspects = _note_formulas(question, notes)
-    firm = tuple(note.column for note in notes)
-    drop = (*firm, *(note.column for note in suspects))
-    wish = SplitChoice(question.target, time, question.group, drop)
-    choice, split, leaks, warnings = choose_split(rows, wish)
-    suspects += _note_proxies(question.target, leaks, choice)
-    if len(choice.drop) >= rows.width - 1:
-        # A toy table may hold nothing but its formula: then the gate has the last word.
-        choice, suspects = replace(choice, drop=firm), []
-        split = choice.apply(rows)
-        warnings += _warn_nothing_left(question, split.schema)
-    features = tuple(question.schema.select(split.schema.names))
-    slices = choose_slices(split, features, choice.by_group)
-    left_out = (*notes, *suspects)
-    return _Settled(choice, left_out, leaks, slices, warnings, len(split.test))
+    if len(suspects) == left:
+        suspects = []  # A toy table may hold nothing but its formula.
+    drop = tuple(note.column for note in (*notes, *suspects))
+    chosen = choose_split(rows, SplitChoice(question.target, time, question.group, drop))
+    suspects += _note_proxies(question.target, chosen)
+    features = tuple(question.schema.select(chosen.split.schema.names))
+    slices = choose_slices(chosen.split, features, chosen.choice.by_group)
+    return _Settled(chosen, (*notes, *suspects), slices)
+
+
+def _nothing_left(target: str, notes: Sequence[ColumnNote]) -> DataError:
+    told = "; ".join(f"{note.column}: {note.reason}" for note in notes[:_SHOWN])
+    more = f"; and {len(notes) - _SHOWN} more" if len(notes) > _SHOWN else ""
+    return DataError(
+        what=f"No column is left to predict {target!r} from ({told}{more}).",
+        why="A model would learn the rows by heart, or nothing.",
+        fix="Add columns that say something about the target.",
+    )
 
 
 def _note_columns(question: _Question) -> list[ColumnNote]:
@@ -185,13 +194,11 @@ def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[Col
     return found
 
 
-def _note_proxies(
-    target: str, leaks: Sequence[Finding], choice: SplitChoice
-) -> list[ColumnNote]:
+def _note_proxies(target: str, chosen: Chosen) -> list[ColumnNote]:
     return [
         ColumnNote(leak.column, "suspect", f"alone predicts {target}{_score(leak)}")
-        for leak in leaks
-        if leak.level == "fail" and leak.column in choice.drop
+        for leak in chosen.leaks
+        if leak.level == "fail" and leak.column in chosen.choice.drop
     ]
 
 
@@ -203,16 +210,16 @@ def _score(leak: Finding) -> str:
 def _watch(question: _Question, settled: _Settled) -> tuple[ColumnNote, ...]:
     notes = [
         ColumnNote(leak.column, "suspect", f"alone nearly predicts {question.target}{_score(leak)}")
-        for leak in settled.leaks
-        if leak.level == "warn" and leak.rule == "L5"
+        for leak in settled.chosen.leaks
+        if leak.level == "warn" and _score(leak)
     ]
     notes += [
         ColumnNote(leak.column, "group", f"repeats; --group {leak.column} keeps its rows together")
-        for leak in settled.leaks
+        for leak in settled.chosen.leaks
         if leak.rule == "L3" and leak.column
     ]
     if not question.times:
-        gone = question.kept | set(settled.choice.drop)
+        gone = question.kept | set(settled.chosen.choice.drop)
         notes += note_times(question.table, question.schema, gone)
     return tuple(notes)
 
@@ -230,28 +237,20 @@ def _warn(snapshot: Snapshot, settled: _Settled) -> tuple[str, ...]:
     warnings = []
     if snapshot.rows < FEW_ROWS:
         warnings.append(
-            f"Only {snapshot.rows} rows, {settled.test_rows} of them to test on: "
+            f"Only {snapshot.rows} rows, {len(settled.chosen.split.test)} of them to test on: "
             "figures from so few mean little, and gates may refuse."
         )
-    if settled.choice.distinct:
-        warnings.append("Copies of rows stood in train and test: the first of each is kept.")
+    given_away = [leak.column for leak in settled.chosen.split.leakage if leak.level == "fail"]
+    if any(given_away):
+        warnings.append(
+            f"All that is left gives the target away ({', '.join(given_away[:_SHOWN])}): known "
+            'beforehand? If so, take "leakage == none" out of the gates.'
+        )
+    if settled.chosen.choice.distinct:
+        warnings.append("The table holds copies of rows: the first of each is kept.")
     shown = [f.message for f in snapshot.findings if f.rule not in _TOLD_ELSEWHERE]
     more = len(shown) - _SHOWN
     return (*warnings, *shown[:_SHOWN], *([f"And {more} more remarks."] if more > 0 else []))
-
-
-def _warn_nothing_left(question: _Question, features: Schema) -> tuple[str, ...]:
-    if not len(features):
-        raise DataError(
-            what=f"No column is left to predict {question.target!r} from.",
-            why="The others are identifiers, constants, empty or free text.",
-            fix="Add columns that say something about the target.",
-        )
-    names = ", ".join(features.names[:_SHOWN])
-    return (
-        f"All that is left ({names}) gives {question.target} away by itself: "
-        'is it known beforehand? If so, take "leakage == none" out of the gates.',
-    )
 
 
 def time_columns(snapshot: Snapshot) -> tuple[str, ...]:

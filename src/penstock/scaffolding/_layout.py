@@ -65,9 +65,7 @@ def lay_out(value: Bracketed, *, indent: int = 0, before: str = "", after: str =
         body = [deeper + inner]
     else:
         body = [_lay_out_item(item, indent + 1) for item in value.items]
-    return "\n".join(
-        [f"{margin}{before}{value.opening}", *body, f"{margin}{value.closing}{after}"]
-    )
+    return "\n".join([f"{margin}{before}{value.opening}", *body, f"{margin}{value.closing}{after}"])
 
 
 def _lay_out_item(item: Item, indent: int) -> str:
@@ -75,4 +73,9 @@ def _lay_out_item(item: Item, indent: int) -> str:
         text = f"{_STEP * indent}{item.text},"
     else:
         text = lay_out(item.parts, indent=indent, before=item.text, after=",")
-    return f"{text}  # {item.comment}" if item.comment else text
+    if not item.comment:
+        return text
+    line = f"{text}  # {item.comment}"
+    if len(line) <= LINE and "\n" not in text:
+        return line
+    return f"{_STEP * indent}# {item.comment}\n{text}"

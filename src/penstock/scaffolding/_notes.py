@@ -127,12 +127,11 @@ class TableNotes:
 
 
 def _summary(notes: list[ColumnNote], kind: str) -> list[str]:
+    rest = len(notes) - _SHOWN
     if kind in {"suspect", "text", "type"} or len(notes) == 1:
         told = [f"left out {note.column}: {note.reason}" for note in notes[:_SHOWN]]
-        more = len(notes) - _SHOWN
-        return [*told, f"left out {more} more like it"] if more > 0 else told
+        return [*told, f"left out {rest} more like it"] if rest > 0 else told
     if not notes:
         return []
     names = ", ".join(note.column for note in notes[:_SHOWN])
-    more = f" and {len(notes) - _SHOWN} more" if len(notes) > _SHOWN else ""
-    return [f"left out as {kind}: {names}{more}"]
+    return [f"left out as {kind}: {names}{f' and {rest} more' if rest > 0 else ''}"]

@@ -1,11 +1,11 @@
 """Choose how a table is split by splitting it: what cannot work is found now, not at the first run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from penstock.core import DataError
-from penstock.data import Finding, Split, guess_task, split_table
+from penstock.data import Finding, Split, split_table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,6 +34,10 @@ class SplitChoice:
     seed: int = 0
     distinct: bool = False
 
+    def without(self, columns: Iterable[str]) -> "SplitChoice":
+        """Leave more columns out of the features."""
+        return replace(self, drop=tuple(dict.fromkeys((*self.drop, *columns))))
+
     def apply(self, table: "pl.DataFrame") -> Split:
         """Split a table.
 
@@ -58,20 +62,33 @@ def drop_copies(table: "pl.DataFrame", drop: Sequence[str]) -> "pl.DataFrame":
     return table.unique(pl.col(subset), keep="first", maintain_order=True)
 
 
-def choose_split(
-    table: "pl.DataFrame", wish: SplitChoice
-) -> tuple[SplitChoice, Split, tuple[Finding, ...], tuple[str, ...]]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A split that works.
+
+    Attributes:
+        choice: How it was made.
+        split: The split itself.
+        leaks: Failures found on the way and left out, and warnings that stay.
+        warnings: Sentences on what could not be as asked.
+    """
+
+    choice: SplitChoice
+    split: Split
+    leaks: tuple[Finding, ...]
+    warnings: tuple[str, ...]
+
+
+def choose_split(table: "pl.DataFrame", wish: SplitChoice) -> Chosen:
     """Find a split that works and that its own checks for leaks pass.
 
     Columns that give the target away are left out one round after the other, and copies of rows
-    are dropped where they stand on both sides more often than by chance.
+    are dropped where they could stand on both sides. If nothing else is left to learn from, such
+    columns stay, and the gate has the last word.
 
     Args:
         table: The rows.
         wish: How the user wants to split.
-
-    Returns:
-        The choice, the split, the leaks found on the way, and sentences on what had to change.
 
     Raises:
         DataError: If no split works: too few rows, or one class.
@@ -80,23 +97,22 @@ def choose_split(
     leaks: list[Finding] = []
     for _ in range(_ROUNDS):
         failed = [finding for finding in split.leakage if finding.level == "fail"]
-        leaking = tuple(finding.column for finding in failed if finding.column)
-        copies = any(finding.rule == "L1" for finding in failed) and not choice.distinct
+        leaking = [finding.column for finding in failed if finding.column]
+        if len(leaking) == len(split.schema):
+            leaking = []
+        copies = any(finding.rule == "L1" for finding in split.leakage) and not choice.distinct
         if not leaking and not copies:
             break
         leaks += failed
-        choice = replace(
-            choice, drop=(*choice.drop, *leaking), distinct=choice.distinct or copies
-        )
+        choice = replace(choice.without(leaking), distinct=choice.distinct or copies)
         split = choice.apply(table)
     leaks += [finding for finding in split.leakage if finding.level == "warn"]
-    return choice, split, tuple(leaks), warnings
+    return Chosen(choice, split, tuple(leaks), warnings)
 
 
 def _first_that_works(
     table: "pl.DataFrame", wish: SplitChoice
 ) -> tuple[SplitChoice, Split, tuple[str, ...]]:
-    guess_task(table[wish.target])  # A target that cannot be predicted fails here, once.
     first: DataError | None = None
     for choice, instead in _alternatives(wish):
         try:
@@ -116,7 +132,7 @@ def _alternatives(wish: SplitChoice) -> list[tuple[SplitChoice, str]]:
     if wish.by_time and wish.by_group:
         found.append((replace(wish, by_time=None), "So rows are split by group only."))
         found.append((replace(wish, by_group=None), "So rows are split by time only."))
+    asked = "neither by time nor by group" if wish.by_time or wish.by_group else "with another seed"
     return found + [
-        (replace(plain, seed=seed), "So rows are split at random, with a seed that works.")
-        for seed in _SEEDS
+        (replace(plain, seed=seed), f"So rows are split at random, {asked}.") for seed in _SEEDS
     ]

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _HOUR_NAME = re.compile(r"^(?:hr|hrs|hh|hours?|hour_of_day|.*[_\s](?:hr|hour))$", re.IGNORECASE)
 _TIME_NAME = re.compile(r"date|time|stamp|(?:^|_)(?:ts|at|day)$", re.IGNORECASE)
 _EPOCH_UNITS = ((1e8, 1e11, "seconds"), (1e11, 1e14, "milliseconds"), (1e14, 1e17, "microseconds"))
+# The years 1900 to 2100 as YYYYMMDD; 1980 to 2100 in seconds and in milliseconds since 1970.
+_PLAUSIBLE = ((19_000_101, 21_001_231), (315_532_800, 4.1e9), (315_532_800_000, 4.1e12))
 # Both orders of day and month, where one text can mean two dates.
 _ORDERS = tuple(
     (f"%m{mark}%d{mark}%Y{clock}", f"%d{mark}%m{mark}%Y{clock}")
@@ -173,8 +175,4 @@ def _looks_like_epoch(series: "pl.Series") -> bool:
     low, high = given.min(), given.max()
     if not isinstance(low, int) or not isinstance(high, int):
         return False
-    compact = low >= 19_000_101 and high <= 21_001_231
-    # 1980 to 2100, in seconds or milliseconds.
-    return compact or any(
-        3.15e8 * unit <= low and high < 4.1e9 * unit for unit in (1, 1e3)
-    )
+    return any(first <= low and high <= last for first, last in _PLAUSIBLE)

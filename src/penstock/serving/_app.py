@@ -1,12 +1,12 @@
 """create_app: the model server as an ASGI application; joins routes, log, metrics and reloading."""
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from litestar import Litestar
-from litestar.config.allowed_hosts import AllowedHostsConfig
 from litestar.exceptions import HTTPException
 from litestar.handlers import ASGIRouteHandler, asgi
 from litestar.response import Response
@@ -32,6 +32,7 @@ from penstock.serving._routes import ANY, KNOWN_ROUTES, Route, RouteTable
 from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
+_PORT = re.compile(r":\d+$")
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
@@ -73,18 +74,21 @@ def create_app(
             journal.close()
 
     return Litestar(
-        _routes(store, router, journal, metrics),
+        _routes(store, router, journal, metrics, frozenset(allowed_hosts or ())),
         on_startup=[reloader.start],
         on_shutdown=[stop],
         openapi_config=None,
         logging_config=None,
         exception_handlers={HTTPException: _render_http_exception},
-        allowed_hosts=AllowedHostsConfig(list(allowed_hosts)) if allowed_hosts else None,
     )
 
 
 def _routes(
-    store: Store, router: Router, journal: PredictionLog | None, metrics: ServingMetrics
+    store: Store,
+    router: Router,
+    journal: PredictionLog | None,
+    metrics: ServingMetrics,
+    hosts: frozenset[str],
 ) -> list[ASGIRouteHandler]:
     """Make the routes; mounts, because litestar's ASGI handlers have no path parameters."""
     answering = Answering(router, journal)
@@ -111,14 +115,20 @@ def _routes(
         (f"{version}/ready", "GET", "model_ready", protocol.model_ready),
         (f"{version}/infer", "POST", "infer", protocol.infer),
     )
-    return [
-        _mount("models", plain, metrics),
-        _mount("v2", [Route(*each, render_protocol_error) for each in oip], metrics),
-        _mount("metrics", [Route("metrics", "GET", "metrics", scrape, render_error)], metrics),
-    ]
+    folders: dict[str, Sequence[Route]] = {
+        "models": plain,
+        "v2": [
+            Route(pattern, method, name, handler, render_protocol_error)
+            for pattern, method, name, handler in oip
+        ],
+        "metrics": [Route("metrics", "GET", "metrics", scrape, render_error)],
+    }
+    return [_mount(folder, routes, metrics, hosts) for folder, routes in folders.items()]
 
 
-def _mount(folder: str, routes: Sequence[Route], metrics: ServingMetrics) -> ASGIRouteHandler:
+def _mount(
+    folder: str, routes: Sequence[Route], metrics: ServingMetrics, hosts: frozenset[str]
+) -> ASGIRouteHandler:
     """Answer everything below a folder straight on ASGI: read, answered, counted, nothing else."""
     table = RouteTable(routes)
 
@@ -129,6 +139,7 @@ def _mount(folder: str, routes: Sequence[Route], metrics: ServingMetrics) -> ASG
         call = Call(path, request["headers"], b"")
         started = time.perf_counter()
         try:
+            _require_host(call, hosts)
             _require_method(request["method"], route.method)
             call.body = await _read_body(receive) if route.method == "POST" else b""
             started = time.perf_counter()
@@ -146,8 +157,22 @@ def _mount(folder: str, routes: Sequence[Route], metrics: ServingMetrics) -> ASG
     return endpoint
 
 
+def _require_host(call: Call, hosts: frozenset[str]) -> None:
+    """Refuse names that a stranger's page could have given this machine (DNS rebinding)."""
+    if not hosts:
+        return
+    host = call.header(b"host") or ""
+    if _PORT.sub("", host) not in hosts:
+        raise HttpError(
+            400,
+            f"The server does not go by the name {host[:60]!r}.",
+            "A page from elsewhere could be asking.",
+            "Use http://127.0.0.1 or http://localhost.",
+        )
+
+
 def _require_method(came: str, method: str) -> None:
-    if method != ANY and came != method:
+    if method not in {ANY, came}:
         raise HttpError(405, f"This route does not answer {came}.", fix=f"Use {method}.")
 
 

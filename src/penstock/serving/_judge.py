@@ -90,6 +90,8 @@ def _fault(_rollout: Rollout, seen: Seen) -> Decision | None:
 def _errors(rollout: Rollout, seen: Seen) -> Decision | None:
     """Compare error rates: alpha/2 for each side's bound, so both hold together with chance 1 - alpha."""
     rules = rollout.rules
+    if seen.new.rate <= seen.control.rate:
+        return None  # no bound can say otherwise
     low, _ = rate_bounds(seen.new.errors, seen.new.requests, rules.alpha / 2)
     _, high = rate_bounds(seen.control.errors, seen.control.requests, rules.alpha / 2)
     if rollout.steps[0] == 100 and not seen.control.requests:  # noqa: PLR2004 - percent

@@ -1,6 +1,5 @@
 """ServedVersion: a loaded, warmed-up model version that answers rows; apart as the only model caller."""
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any
 
 from penstock.core import DataError, ModelVersionRecord, ServingError
 from penstock.models import Answer, Field, Model
+from penstock.serving._asking import wrap_estimator
 from penstock.stores import Store
 
 Row = Mapping[str, Any]
@@ -49,7 +49,7 @@ class ServedVersion:
     def __init__(self, record: ModelVersionRecord, model: Model) -> None:
         self.record = record
         self.signature = model.signature
-        self._estimator = _wrapped(model.estimator)
+        self._estimator = wrap_estimator(model.estimator)
         self._model = Model(self._estimator, model.signature)
         self._row_s = self._call_s = 0.0
 
@@ -189,46 +189,3 @@ def _middle(field: Field) -> float:
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:300].rstrip(". ")
-
-
-def _wrapped(estimator: Any) -> "_Estimator":
-    return (_Classifier if hasattr(estimator, "predict_proba") else _Estimator)(estimator)
-
-
-class _Estimator:
-    """Asks an estimator, sharing one transform between predict and predict_proba.
-
-    A scikit-learn Pipeline transforms in both; doing it once gives the same result bit for bit.
-    """
-
-    def __init__(self, estimator: Any) -> None:
-        from sklearn.pipeline import Pipeline
-
-        split = type(estimator) is Pipeline and len(estimator.steps) > 1
-        self._head = estimator[:-1] if split else None
-        self._last = estimator[-1] if split else estimator
-        self._memory = threading.local()
-
-    def predict(self, rows: Any) -> Any:
-        return self._last.predict(self._transformed(rows))
-
-    def take_shares(self) -> Any:
-        """Give the probabilities of this thread's last call, once."""
-        shares, self._memory.shares = getattr(self._memory, "shares", None), None
-        return shares
-
-    def _transformed(self, rows: Any) -> Any:
-        if self._head is None:
-            return rows
-        if getattr(self._memory, "rows", None) is not rows:
-            self._memory.found = self._head.transform(rows)
-            # The same object, not an equal one: it cannot have been another table meanwhile.
-            self._memory.rows = rows
-        return self._memory.found
-
-
-class _Classifier(_Estimator):
-    def predict_proba(self, rows: Any) -> Any:
-        self._memory.shares = self._last.predict_proba(self._transformed(rows))
-        self._memory.rows = self._memory.found = None
-        return self._memory.shares

@@ -11,7 +11,7 @@ from penstock.stores.metadata._migrations import prepare_sqlite
 from penstock.stores.metadata._sql import SQLMetadataStore
 
 _SQLITE = "sqlite:///"
-_opened: dict[tuple[int, str, str], Store] = {}
+_opened: dict[tuple[int, str, str], tuple[Store, int | None]] = {}
 
 
 def open_store(
@@ -39,13 +39,13 @@ def open_store(
     folder = _artifacts_folder(chosen.artifacts.value, path)
     key = (os.getpid(), str(path), str(folder))
     found = _opened.get(key)
-    # The file's absence means that someone removed the store while we had it open.
-    if found is not None and path.exists() and not found.closed:
-        return found.hold()
+    # Another file at the same path means that someone replaced the store while we had it open.
+    if found is not None and found[1] == _file_id(path) and not found[0].closed:
+        return found[0].hold()
     database = prepare_sqlite(path, create=create)
     store = Store(f"{_SQLITE}{path}", SQLMetadataStore(database), LocalArtifacts(folder))
     store.metadata.kill_dead_runs()
-    _opened[key] = store
+    _opened[key] = (store, _file_id(path))
     return store
 
 
@@ -68,6 +68,13 @@ def _sqlite_path(url: str) -> Path:
             fix="Write sqlite:///path/penstock.db",
         )
     return Path(path).expanduser().absolute()
+
+
+def _file_id(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _artifacts_folder(place: str, database: Path) -> Path:

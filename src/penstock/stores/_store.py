@@ -25,9 +25,10 @@ from penstock.stores.artifacts._bundles import (
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._serializers import (
     deserialize,
-    is_json_like,
+    json_digest,
     serialize,
     simple_digest,
+    write_json,
 )
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.metadata._protocol import MetadataStore
@@ -35,6 +36,9 @@ from penstock.stores.metadata._protocol import MetadataStore
 # Values of at most this many bytes live in the metadata store: no file for every number.
 _INLINE_BYTES = 1024
 _SINGLE_USER = "single_user"
+_CONTAINERS = frozenset({list, tuple, dict})
+# A list of tables is kept table by table; a list of thousands of objects is one value.
+_MOST_PARTS = 256
 
 
 class Store:
@@ -65,10 +69,10 @@ class Store:
         Raises:
             SerializationError: If the value cannot be stored.
         """
-        parts = _composite(value)
-        if parts is None:
-            return [self._keep(serialize(value))]
-        bundle_type, named = parts
+        found = _take_apart(value)
+        if isinstance(found, Serialized):
+            return [self._keep(found)]
+        bundle_type, named = found
         packed = {name: self.pack(part) for name, part in named.items()}
         first = {name: records[0] for name, records in packed.items()}
         manifest = dump_json(
@@ -204,19 +208,31 @@ def content_digest(value: Any) -> str:
     Raises:
         SerializationError: If the value does not tell its state.
     """
-    parts = _composite(value)
-    if parts is None:
+    found = None
+    if is_own(value):
+        found = parts_of(value)
+    elif type(value) in _CONTAINERS:
+        try:
+            return json_digest(value)
+        except (TypeError, ValueError, RecursionError):
+            found = parts_of(value) if len(value) <= _MOST_PARTS else None
+    if found is None:
         return simple_digest(value)
-    bundle_type, named = parts
+    bundle_type, named = found
     return _bundle_digest(bundle_type, {name: content_digest(part) for name, part in named.items()})
 
 
-def _composite(value: Any) -> tuple[str, dict[str, Any]] | None:
+def _take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
+    """Serialise a value, or give its type and parts if it is kept in parts."""
     if is_own(value):
-        return parts_of(value)
-    if type(value) not in {list, tuple, dict} or is_json_like(value):
-        return None
-    return parts_of(value)
+        return parts_of(value) or serialize(value)
+    if type(value) not in _CONTAINERS:
+        return serialize(value)
+    try:
+        return write_json(value)
+    except (TypeError, ValueError, RecursionError):
+        found = parts_of(value) if len(value) <= _MOST_PARTS else None
+        return found or serialize(value)
 
 
 def _bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from penstock.core import set_clock
 from penstock.stores import Store, open_store
@@ -49,7 +49,7 @@ class FakeClock:
     def __call__(self) -> datetime:
         return self.time
 
-    def __enter__(self) -> "FakeClock":
+    def __enter__(self) -> Self:
         set_clock(self)
         return self
 

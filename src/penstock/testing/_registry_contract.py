@@ -46,7 +46,7 @@ class RegistryContract:
         metadata.create_model_version(a_version(), actor="ada")
         with pytest.raises(NotFoundError, match="Did you mean 'big-tips'"):
             metadata.get_model_version("big-tip", 1)
-        with pytest.raises(NotFoundError, match="no version 7. It has 1."):
+        with pytest.raises(NotFoundError, match="no version 7"):
             metadata.get_model_version("big-tips", 7)
         with pytest.raises(NotFoundError, match="no model 'churn'"):
             metadata.list_model_versions("churn")

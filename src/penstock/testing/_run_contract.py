@@ -74,8 +74,8 @@ class RunContract:
         metadata.create_run(run)
         with pytest.raises(ParameterError, match="Did you mean 'error'"):
             metadata.update_run(run.run_id, eror="boom")
-        with pytest.raises(ParameterError, match="run_id"):
-            metadata.update_run(run.run_id, run_id="other")
+        with pytest.raises(ParameterError, match="params"):
+            metadata.update_run(run.run_id, params={})
 
     def test_a_state_that_cannot_follow_is_refused(self, metadata: MetadataStore) -> None:
         run = a_run()

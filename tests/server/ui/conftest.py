@@ -23,7 +23,6 @@ from penstock.core import (
     MetricPoint,
     PredictionRecord,
     ProofRecord,
-    ReportRecord,
     RunRecord,
     RunState,
     Stage,
@@ -33,6 +32,7 @@ from penstock.core import (
     new_id,
     now,
 )
+from penstock.monitoring import Monitor
 from penstock.registry import Registry
 from penstock.server import create_ui
 from penstock.stores import Store, open_store
@@ -291,7 +291,6 @@ class Filler:
         for index in range(900):
             at = self.now - timedelta(minutes=900 - index, seconds=50)
             bad = index % 211 == 7
-            known = index < 500
             answer = self.random.random() < 0.3
             rows.append(PredictionRecord(new_id(), "big-tips", "big-tips", 3 if index % 4 == 0 else 2, at, {**inputs, "miles": round(self.random.lognormvariate(1.4, 0.7), 1)},
                                          answer and not bad, f"rider-{index}", None if bad else round(self.random.random(), 4), 0.002 + 0.004 * self.random.random(),
@@ -299,29 +298,14 @@ class Filler:
         self.metadata.add_predictions(rows)
         self.metadata.add_truth({r.prediction_id: self.random.random() < 0.3 for r in rows[:500]}, self.now)
         self.prediction = rows[-1].prediction_id
-        assert known is False
-        self._drift(rows)
+        self._drift()
 
-    def _drift(self, rows: list[PredictionRecord]) -> None:
-        drift = {"drifted": True, "columns": [
-            _column("miles", "number", 0.41, 0.1, 1.2e-9, "Rides are longer than in training: median 4.1, was 2.7."),
-            _column("payment_type", "category", 0.02, 0.05, 0.41, "Below the smallest change that matters."),
-            _column("company", "category", 0.01, 0.05, 0.77, "No sign of a change."),
-        ]}  # fmt: skip
-        record = self.store.put(drift)
-        for days, drifted in ((0, True), (1, False), (2, False)):
-            self.metadata.add_report(ReportRecord(new_id(), "big-tips", "big-tips", 2, self.now - timedelta(days=days, minutes=20), drifted, record.digest, {"rows": len(rows), "drifted_columns": int(drifted)}))
-        for subject, kind, message, resolved in (
-            ("miles", "feature_drift", "miles moved by 0.41 of its spread (at least 0.33); 0.10 is allowed.", None),
-            ("roc_auc", "performance", "roc_auc fell from 0.74 to 0.69 (0.66 to 0.72).", self.now - timedelta(hours=20)),
-        ):
-            self.metadata.save_alert(AlertRecord(new_id(), "big-tips", "big-tips", kind, subject, message, self.now - timedelta(days=1), self.now - timedelta(minutes=20), 3, resolved, record.digest))
-
-
-def _column(name: str, kind: str, effect: float, minimum: float, p: float, reason: str) -> dict[str, Any]:
-    check = {"aspect": "distribution", "statistic": "w1" if kind == "number" else "tvd", "minimum": minimum, "p": p, "p_adjusted": p,
-             "effect": {"value": effect, "low": effect * 0.8, "high": effect * 1.2}, "drifted": effect > minimum, "reason": reason}  # fmt: skip
-    return {"column": name, "kind": kind, "role": "feature", "drifted": effect > minimum, "reason": reason, "checks": [check], "note": ""}
+    def _drift(self) -> None:
+        monitor = Monitor(self.store, "big-tips")
+        for hours in (8, 0):
+            monitor.check(until=self.now - timedelta(hours=hours))
+        resolved = AlertRecord(new_id(), "big-tips", "big-tips", "errors", "error rate", "2.1 % of the requests failed; 0.5 % is allowed.", self.now - timedelta(days=2), self.now - timedelta(days=1), 3, self.now - timedelta(days=1))
+        self.metadata.save_alert(resolved)
 
 
 @pytest.fixture(scope="session")
@@ -345,3 +329,26 @@ def client(store: Store) -> TestClient:
 @pytest.fixture
 def site(filled: Filler) -> TestClient:
     return TestClient(create_ui(filled.store), base_url="http://127.0.0.1")
+
+
+@pytest.fixture
+def fill_runs():
+    """Write plain runs into a store; gives back their ids."""
+
+    def fill(store: Store, count: int, *, host_here: bool = False, **fields: Any) -> list[str]:
+        import platform
+
+        made = []
+        for index in range(count):
+            at = now() - timedelta(minutes=count - index)
+            run = RunRecord(
+                run_id=new_id(), name=f"run {index}", experiment="default", pipeline="p", entry=None, state=RunState.FINISHED, seed=0,
+                created_at=at, started_at=at, ended_at=at + timedelta(seconds=3), params={"lr": index / 10, "kind": "a"}, user="mara",
+                host=platform.node() if host_here else "",
+            )  # fmt: skip
+            store.metadata.create_run(replace(run, **fields))
+            store.metadata.log_metrics(run.run_id, [MetricPoint(name, index / (index + 2), 0, at) for name in ("auc", "f1", "loss")])
+            made.append(run.run_id)
+        return made
+
+    return fill

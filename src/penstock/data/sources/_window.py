@@ -91,7 +91,9 @@ class Window:
         # A missing time passes here too, so that it can be counted.
         part = scan.filter(self._inside(moment) | column.is_null()).collect()
         if part.height == part[str(time)].null_count():
-            self._none_left(as_moments(scan.select(column).collect().to_series()))
+            every = as_moments(scan.select(column).collect().to_series())
+            if len(every):
+                self._none_left(every)
         return self._cut(part)
 
     def _inside(self, moment: "pl.Expr") -> "pl.Expr":
@@ -123,11 +125,14 @@ class Window:
             *([f"since {self.since:%Y-%m-%d %H:%M}"] if self.since else []),
             *([f"before {self.cutoff:%Y-%m-%d %H:%M}"] if self.cutoff else []),
         ]
-        found = f"They run from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} (UTC)."
+        found, fix = "None of its rows has a time.", "Name another time= column."
+        if first and last:
+            found = f"They run from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} (UTC)."
+            fix = "Choose since and cutoff inside that range."
         raise DataError(
             what=f"Source '{self.name}' has no rows {' and '.join(asked)}.",
-            why=found if first else "None of its rows has a time.",
-            fix="Choose since and cutoff inside that range." if first else "Name another time=.",
+            why=found,
+            fix=fix,
             first=first,
             last=last,
         )

@@ -54,7 +54,8 @@ def create_ui(store: "Store", *, hosts: tuple[str, ...] = LOCAL_HOSTS) -> Litest
     """Make the UI's ASGI application.
 
     Args:
-        store: The open store to show; nothing in it is ever changed.
+        store: The open store to show. Nothing in it is changed, but that a run whose process has
+            died is recorded as killed.
         hosts: Host names to answer to, without port; others are refused.
     """
     site = Site(store)

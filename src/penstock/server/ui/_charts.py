@@ -24,10 +24,10 @@ class MetricView:
 
 def metric_views(site: Site, run_id: str, metrics: Mapping[str, MetricSummary]) -> list[MetricView]:
     """Read the histories worth drawing: those with at least two points."""
-    views = []
+    views: list[MetricView] = []
     for key in sorted(metrics):
         summary, points = metrics[key], list[MetricPoint]()
-        if summary.count > 1 and sum(1 for view in views if view.chart) < _CHARTS:
+        if summary.count > 1 and len([view for view in views if view.chart]) < _CHARTS:
             points = site.metadata.metric_history(run_id, key)
         line = [(point.step, point.value) for point in points]
         chart = line_chart({"": line}) if len(line) > 1 else None
@@ -89,7 +89,5 @@ def spark(values: Sequence[float], width: float = 96, height: float = 22) -> str
     first, last = thin[0][0], thin[-1][0]
     low, high = min(v for _, v in thin), max(v for _, v in thin)
     across, up = (width - 4) / ((last - first) or 1), (height - 4) / ((high - low) or 1)
-    points = [
-        f"{2 + (x - first) * across:.1f} {height - 2 - (y - low) * up:.1f}" for x, y in thin
-    ]
+    points = [f"{2 + (x - first) * across:.1f} {height - 2 - (y - low) * up:.1f}" for x, y in thin]
     return "M" + "L".join(points)

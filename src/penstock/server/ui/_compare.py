@@ -1,29 +1,17 @@
 """Two runs side by side: what was given, what came out, and what they were made from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import MetricSummary, ParameterError, RunRecord, StepRunRecord
-from penstock.provenance import manifest_difference
+from penstock.core import ParameterError, RunRecord
 from penstock.server.ui._charts import line_chart
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._runs import run_seconds
 from penstock.server.ui._site import Site
 from penstock.server.ui._steps import step_seconds
+from penstock.tracking import RunComparison, compare_runs
 
 _CHARTS = 12
 _SENTENCES = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One name with its value on each side."""
-
-    name: str
-    a: Any
-    b: Any
-    differs: bool
 
 
 def compare_page(site: Site, query: Query) -> Page:
@@ -36,77 +24,53 @@ def compare_page(site: Site, query: Query) -> Page:
     named = [query.text("a"), query.text("b")] if query.text("a") else query.texts("run")
     if len(named) != 2 or not all(named):  # noqa: PLR2004 - a comparison has two sides
         raise ParameterError(
-            what=f"{len([n for n in named if n])} runs were named to compare.",
+            what=f"{len([name for name in named if name])} runs were named to compare.",
             why="A comparison has two sides.",
             fix="Tick two runs in the list of runs, or open /compare?a=RUN&b=RUN.",
         )
-    a, b = (site.metadata.get_run(run_id) for run_id in named)
-    steps = (site.metadata.list_steps(a.run_id), site.metadata.list_steps(b.run_id))
-    params = _pairs(a.params, b.params)
-    metrics = _pairs(_last(a.metrics), _last(b.metrics))
-    made_from = _made_from(site, a, b)
-    data = {
-        "a": a,
-        "b": b,
-        "params": params,
-        "metrics": metrics,
-        "steps": _step_pairs(*steps),
-        "made_from": made_from[:_SENTENCES],
-    }
+    found = compare_runs(named[0], named[1], store=site.store)
+    a, b = found.a, found.b
     charts = _charts(site, a, b)
     view = {
+        "a": a,
+        "b": b,
+        "found": found,
         "seconds": (run_seconds(a), run_seconds(b)),
+        "step_rows": _step_rows(site, found),
+        "sentences": found.provenance[:_SENTENCES],
+        "more": max(0, len(found.provenance) - _SENTENCES),
         "charts": charts,
-        "more": max(0, len(made_from) - _SENTENCES),
         "swapped": f"/compare?a={b.run_id}&b={a.run_id}",
-        "comparable": bool(a.provenance and b.provenance),
     }
+    data = {"comparison": found.to_json()}
     title = f"{a.name} and {b.name}"
     return Page("compare.html", title, data, view, section="runs", charts=bool(charts))
 
 
-def _pairs(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Pair]:
-    names = sorted(a.keys() | b.keys())
-    return [Pair(name, a.get(name), b.get(name), a.get(name) != b.get(name)) for name in names]
-
-
-def _last(metrics: Mapping[str, MetricSummary]) -> dict[str, float]:
-    return {name: summary.last for name, summary in metrics.items()}
-
-
-def _step_pairs(a: list[StepRunRecord], b: list[StepRunRecord]) -> list[dict[str, Any]]:
-    """Pair steps by name and say whether they had the same key and gave the same values."""
-    by_name = ({step.step: step for step in a}, {step.step: step for step in b})
-    names = dict.fromkeys(step.step for step in (*a, *b))
+def _step_rows(site: Site, found: RunComparison) -> list[dict[str, Any]]:
+    """Add state and time on each side to what the comparison says of a step."""
+    sides = [
+        {step.step: step for step in site.metadata.list_steps(run.run_id)}
+        for run in (found.a, found.b)
+    ]
     rows = []
-    for name in names:
-        one, two = by_name[0].get(name), by_name[1].get(name)
+    for name, how in found.steps.items():
+        pair = [side.get(name) for side in sides]
+        states = [step and step.state for step in pair]
         rows.append(
             {
                 "name": name,
-                "states": (one and one.state, two and two.state),
-                "seconds": (one and step_seconds(one), two and step_seconds(two)),
-                "same_key": bool(one and two and one.key and one.key == two.key),
-                "same_outputs": bool(one and two and one.outputs and one.outputs == two.outputs),
+                "how": how,
+                "states": states,
+                "seconds": [step and step_seconds(step) for step in pair],
             }
         )
     return rows
 
 
-def _made_from(site: Site, a: RunRecord, b: RunRecord) -> list[str]:
-    one, two = site.facts(a.provenance), site.facts(b.provenance)
-    return manifest_difference(_short(one), _short(two)) if one and two else []
-
-
-def _short(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave the diff's text out: the files' digests say which ones differ."""
-    code = {key: value for key, value in (manifest.get("code") or {}).items() if key != "diff"}
-    return {**manifest, "code": code}
-
-
 def _charts(site: Site, a: RunRecord, b: RunRecord) -> dict[str, Any]:
     """Draw the metrics that have a line on either side, both in one chart."""
-    charts = {}
+    charts: dict[str, Any] = {}
     for key in sorted(a.metrics.keys() | b.metrics.keys()):
         lines = {}
         for side, run in (("a · " + a.name, a), ("b · " + b.name, b)):

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from penstock.core import DeploymentRecord, PredictionRecord, RolloutState, now
+from penstock.server.ui._figures import is_report
 from penstock.server.ui._page import Page, Query
-from penstock.server.ui._reports import is_loss
 from penstock.server.ui._site import Site
 
 _SAMPLE = 20
@@ -45,6 +45,7 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
     latest = site.metadata.list_predictions(name, limit=_LATEST)
     reports = site.metadata.list_reports(name)
     drift = site.facts(reports[0].artifact) if reports else None
+    record = site.artifact(reports[0].artifact) if reports else None
     alerts = site.metadata.list_alerts(name)
     data = {
         "deployment": deployment,
@@ -64,9 +65,9 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
         "weights": weights(deployment),
         "rollout_steps": rollout_steps(rollout),
         "traffic": traffic(latest),
-        "drift_digest": reports[0].artifact if reports else "",
+        "drift_digest": record.digest if record and is_report(record) else "",
         "drift_columns": drift_columns(drift),
-        "is_loss": is_loss,
+        "performance": performance_rows((drift or {}).get("performance") or {}),
     }
     live = rollout.get("state") == RolloutState.RUNNING.value or _recent(latest)
     return Page(
@@ -137,8 +138,25 @@ def traffic(predictions: Sequence[PredictionRecord]) -> dict[str, Any] | None:
 
 def drift_columns(drift: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     """List a drift report's columns, the drifted ones first, then by effect."""
-    columns = [_drift_row(column) for column in (drift or {}).get("columns") or ()]
+    facts = drift or {}
+    found = [*(facts.get("columns") or ()), *(facts.get("predictions") or ())]
+    columns = [_drift_row(column) for column in found]
     return sorted(columns, key=lambda row: (not row["drifted"], -(row["effect"] or 0.0)))
+
+
+def performance_rows(performance: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Put each metric now beside the one at registration, the watched metric first."""
+    now_, then = performance.get("metrics") or {}, performance.get("registered") or {}
+    rows = [
+        {
+            "name": name,
+            "now": figure,
+            "then": then.get(name),
+            "watched": name == performance.get("watched"),
+        }
+        for name, figure in now_.items()
+    ]
+    return sorted(rows, key=lambda row: not row["watched"])
 
 
 def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +184,8 @@ def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sum(counts: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
     return {
-        key: sum(of.get(key, 0) for of in counts.values()) for key in ("requests", "errors", "truth")
+        key: sum(of.get(key, 0) for of in counts.values())
+        for key in ("requests", "errors", "truth")
     }
 
 

@@ -87,14 +87,12 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _width(title: str, sub: str) -> float:
-    return round(max(108.0, 48 + max(_measure(title, 7.3), _measure(sub, 6.3))), 1)
+    return round(max(108.0, 48 + max(_measure(title, 7.7), _measure(sub, 6.9))), 1)
 
 
 def _measure(text: str, usual: float) -> float:
     """Estimate how wide a line is; fonts differ, so it errs on the wide side."""
-    return sum(
-        usual * (0.62 if sign in _THIN else 1.3 if sign in _BROAD else 1.0) for sign in text
-    )
+    return sum(usual * (0.62 if sign in _THIN else 1.3 if sign in _BROAD else 1.0) for sign in text)
 
 
 def _label_room(arrows: Sequence[Arrow]) -> float:

@@ -3,19 +3,20 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from penstock.core import now
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_NONE = "–"
+_NONE = "\u2013"
 
 
 def ago(moment: datetime | None) -> str:
     """Say how long ago something was.
 
+    >>> from datetime import timedelta
     >>> ago(now() - timedelta(minutes=3))
     '3 min ago'
     """
@@ -71,10 +72,14 @@ def duration(seconds: float | None) -> str:
 
 
 def number(value: Any) -> str:
-    """Write a number with four significant digits, whole numbers in full.
+    """Write a number with four decimals below 1 and four significant digits above.
 
-    >>> number(0.812345), number(123.0), number(0.0000123), number(None), number(True)
-    ('0.8123', '123', '1.23e-05', '–', 'true')
+    Whole numbers are written in full. Figures of one kind so end at the same place.
+
+    >>> number(0.812345), number(0.02), number(12.3456), number(123.0), number(0.0000123)
+    ('0.8123', '0.0200', '12.35', '123', '1.23e-05')
+    >>> number(None), number(True)
+    ('\u2013', 'true')
     """
     if value is None:
         return _NONE
@@ -83,21 +88,22 @@ def number(value: Any) -> str:
     if not isinstance(value, int | float):
         return str(value)
     if not math.isfinite(value):
-        return {math.inf: "∞", -math.inf: "−∞"}.get(value, "NaN")
+        return {math.inf: "∞", -math.inf: "\u2212∞"}.get(value, "NaN")
     if float(value).is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - exact as a float
-        return f"{int(value):,}".replace(",", "\u2009").replace("-", "−")
+        return f"{int(value):,}".replace(",", "\u2009").replace("-", "\u2212")
     magnitude = math.floor(math.log10(abs(value)))
-    if not -4 <= magnitude < 7:  # noqa: PLR2004 - beyond this, powers of ten read better
-        return f"{value:.3g}".replace("-", "−", 1) if value < 0 else f"{value:.3g}"
-    text = f"{value:,.{max(0, 3 - magnitude)}f}".replace(",", "\u2009")
-    return text.replace("-", "−")
+    if not -4 < magnitude < 7:  # noqa: PLR2004 - beyond this, powers of ten read better
+        text = f"{value:.3g}"
+        return "\u2212" + text[1:] if value < 0 else text
+    text = f"{value:,.{min(4, max(0, 3 - magnitude))}f}".replace(",", "\u2009")
+    return text.replace("-", "\u2212")
 
 
 def signed(value: float | None) -> str:
     """Write a difference with its sign.
 
     >>> signed(0.25), signed(-0.25), signed(0.0)
-    ('+0.2500', '−0.2500', '0')
+    ('+0.2500', '\u22120.2500', '0')
     """
     return ("+" if value is not None and value > 0 else "") + number(value)
 
@@ -106,7 +112,7 @@ def percent(share: float | None) -> str:
     """Write a share (0 to 1) in percent.
 
     >>> print(percent(0.05), percent(0.1234), percent(1), sep="; ")
-    5 %; 12.3 %; 100 %
+    5\u202f%; 12.3\u202f%; 100\u202f%
     """
     if share is None or not math.isfinite(share):
         return _NONE
@@ -131,7 +137,7 @@ def value_text(value: Any, limit: int = 200) -> str:
     """Write any JSON-like value in one line.
 
     >>> value_text({"a": [1, 2]}), value_text("x"), value_text(None)
-    ('{"a": [1, 2]}', 'x', '–')
+    ('{"a": [1, 2]}', 'x', '\u2013')
     """
     if value is None:
         return _NONE

@@ -6,8 +6,10 @@ Apart from the pages and outside the router, so that no route, error or later ad
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from litestar.enums import ScopeType
+
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -42,7 +44,7 @@ class Guard:
         self.hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
-        if str(scope["type"]) != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self.app(scope, receive, send)
             return
         refusal = self._refusal(scope)
@@ -51,7 +53,7 @@ class Guard:
         else:
             await self.app(scope, receive, _marked(send))
 
-    def _refusal(self, scope: "Scope") -> tuple[int, str] | None:
+    def _refusal(self, scope: "HTTPScope") -> tuple[int, str] | None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if _without_port(host) not in self.hosts:

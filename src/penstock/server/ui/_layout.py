@@ -9,6 +9,7 @@ Source: Sugiyama, Tagawa, Toda (1981), IEEE Trans. SMC 11(2).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _SWEEPS = 12
 _RELAXATIONS = 8
@@ -201,7 +202,7 @@ def _neighbours(chains: list[list[str]]) -> tuple[dict[str, list[str]], dict[str
     before: dict[str, list[str]] = {}
     after: dict[str, list[str]] = {}
     for chain in chains:
-        for source, target in zip(chain, chain[1:], strict=False):
+        for source, target in pairwise(chain):
             after.setdefault(source, []).append(target)
             before.setdefault(target, []).append(source)
     return before, after
@@ -219,7 +220,7 @@ def _by_barycentre(
 
 def _crossings(layers: list[list[str]], after: dict[str, list[str]]) -> int:
     total = 0
-    for upper, lower in zip(layers, layers[1:], strict=False):
+    for upper, lower in pairwise(layers):
         place = {key: index for index, key in enumerate(lower)}
         ends: list[int] = []
         for key in upper:
@@ -241,9 +242,9 @@ def _spread(
         for layer in layers if forward else layers[::-1]:
             wanted = []
             for key in layer:
-                near = (before if forward else after).get(key) or (after if forward else before).get(
-                    key, [key]
-                )
+                near = (before if forward else after).get(key) or (
+                    after if forward else before
+                ).get(key, [key])
                 wanted.append(sum(slots[other].across for other in near) / len(near))
             _separate(layer, slots, gap, wanted)
 
@@ -251,7 +252,7 @@ def _spread(
 def _separate(layer: list[str], slots: dict[str, _Slot], gap: float, wanted: list[float]) -> None:
     """Least squares to the wanted places with room between neighbours (isotonic regression)."""
     offsets = [0.0]
-    for left, right in zip(layer, layer[1:], strict=False):
+    for left, right in pairwise(layer):
         room = (slots[left].breadth + slots[right].breadth) / 2 + gap
         offsets.append(offsets[-1] + room)
     pools: list[tuple[float, int]] = []
@@ -302,7 +303,13 @@ def _draw(
     for box in boxes:
         x, y = frame.point(centre[slots[box.key].rank], slots[box.key].across)
         placed.append(
-            Placed(box.key, round(x - box.width / 2, 1), round(y - box.height / 2, 1), box.width, box.height)
+            Placed(
+                box.key,
+                round(x - box.width / 2, 1),
+                round(y - box.height / 2, 1),
+                box.width,
+                box.height,
+            )
         )
     routes = [
         _route(arrow, chain, slots, centre, lengths, frame)
@@ -333,7 +340,7 @@ def _route(
     if chain[0] != arrow.source:  # it closed a circle and points backwards
         points.reverse()
     parts = ["M{:.1f} {:.1f}".format(*frame.point(*points[0]))]
-    for index, (here, there) in enumerate(zip(points, points[1:], strict=False)):
+    for index, (here, there) in enumerate(pairwise(points)):
         if index % 2:
             parts.append("L{:.1f} {:.1f}".format(*frame.point(*there)))
             continue
@@ -347,5 +354,10 @@ def _route(
         )
     label = frame.point((points[-2][0] + points[-1][0]) / 2, (points[-2][1] + points[-1][1]) / 2)
     return Route(
-        arrow.source, arrow.target, arrow.label, "".join(parts), round(label[0], 1), round(label[1], 1)
+        arrow.source,
+        arrow.target,
+        arrow.label,
+        "".join(parts),
+        round(label[0], 1),
+        round(label[1], 1),
     )

@@ -1,6 +1,6 @@
 """The lineage page: what made something, and what came of it, as a graph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.core import Edge, NotFoundError, ParameterError
@@ -8,19 +8,16 @@ from penstock.server.ui._drawing import Node, draw
 from penstock.server.ui._layout import Arrow
 from penstock.server.ui._page import Page, Query, node_link, path_link
 from penstock.server.ui._site import Site
+from penstock.server.ui._walk import nearest_part
+from penstock.tracking import find_node
 
-_MOST = 120
-_KINDS = {
-    "source": "source",
-    "artifact": "artifact",
-    "step": "step",
-    "run": "run",
-    "code": "code",
-    "environment": "environment",
-    "version": "version",
-    "deployment": "deployment",
-    "prediction": "prediction",
-}
+_KINDS = (
+    "source", "artifact", "step", "run", "code", "environment", "version", "deployment", "prediction",
+)  # fmt: skip
+_PLAIN = frozenset(
+    {*_KINDS, "input", "output", "result", "model", "report", "source", "split", "table"}
+)
+_LABELLED = 24  # with more nodes, words on arrows only blur the picture
 _DIRECTIONS = ("up", "down", "both")
 
 
@@ -29,6 +26,7 @@ def lineage_page(site: Site, query: Query) -> Page:
 
     Raises:
         ParameterError: If the direction is none.
+        NotFoundError: If the node means nothing.
     """
     node = query.text("node")
     direction = query.text("direction", "up")
@@ -38,30 +36,30 @@ def lineage_page(site: Site, query: Query) -> Page:
         )
     if not node:
         return _start_page(site)
+    node = find_node(site.store, node)
     edges = _edges(site, node, direction)
-    order = _nearest(node, edges)
-    shown = order[:_MOST]
-    names = {key: describe(site, key) for key in shown}
-    kept = [e for e in edges if e.source in names and e.target in names]
-    data = {"node": node, "direction": direction, "edges": edges}
+    part = nearest_part(node, edges, _favoured(site, node))
+    steps = _step_names(site, part.nodes)
+    names = {key: describe(site, key, steps) for key in part.nodes}
+    few = len(part.nodes) <= _LABELLED
+    arrows = [
+        Arrow(e.source, e.target, e.role if few and e.role not in _PLAIN else "")
+        for e in part.edges
+    ]
+    drawn = [_drawn(names[key], here=key == node) for key in part.nodes]
     view = {
         "about": names[node],
-        "drawing": draw(
-            [_drawn(names[key], here=key == node) for key in shown],
-            [Arrow(e.source, e.target, "" if e.role in _KINDS else e.role) for e in kept],
-            f"Lineage of {node}",
-        )
-        if kept
-        else None,
-        "left_out": len(order) - len(shown),
-        "kinds": list(_KINDS),
+        "drawing": draw(drawn, arrows, f"Lineage of {node}") if arrows else None,
+        "left_out": part.left_out,
+        "kinds": _KINDS,
         "links": {way: node_link(node, way) for way in _DIRECTIONS},
-        "described": [names[key] for key in shown],
+        "described": list(names.values()),
     }
+    data = {"node": node, "direction": direction, "edges": edges}
     return Page("lineage.html", f"Lineage of {names[node]['title']}", data, view, section="lineage")
 
 
-def describe(site: Site, node: str) -> dict[str, str]:
+def describe(site: Site, node: str, steps: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Say what a node is: kind, title, second line and the page about it."""
     kind, _, name = node.partition(":")
     title, sub, link = name, kind, node_link(node)
@@ -82,7 +80,8 @@ def describe(site: Site, node: str) -> dict[str, str]:
     elif kind == "prediction":
         link = path_link("predictions", name)
     elif kind == "step":
-        title, sub = name.rpartition("/")[2] or name, "step"
+        title, run_id = steps.get(name, (name.rpartition("/")[2], ""))
+        link = path_link("runs", run_id) + f"#step-{title}" if run_id else link
     elif kind in {"code", "environment"}:
         title, sub = kind, name.removeprefix("sha256:")[:12]
     return {"node": node, "kind": kind, "title": title, "sub": sub, "link": link}
@@ -98,7 +97,7 @@ def _run_words(site: Site, run_id: str) -> tuple[str, str, str]:
 
 def _drawn(about: dict[str, str], *, here: bool) -> Node:
     kind = about["kind"]
-    icon = _KINDS.get(kind, "dot")
+    icon = kind if kind in _KINDS else "dot"
     return Node(
         about["node"],
         about["title"],
@@ -116,19 +115,28 @@ def _edges(site: Site, node: str, direction: str) -> list[Edge]:
     return list(dict.fromkeys(found))
 
 
-def _nearest(node: str, edges: Sequence[Edge]) -> list[str]:
-    """Order the nodes by their distance, so that the nearest are drawn if not all fit."""
-    beside: dict[str, list[str]] = {}
-    for edge in edges:
-        beside.setdefault(edge.source, []).append(edge.target)
-        beside.setdefault(edge.target, []).append(edge.source)
-    order, seen = [node], {node}
-    for key in order:
-        for other in beside.get(key, ()):
-            if other not in seen:
-                seen.add(other)
-                order.append(other)
-    return order
+def _favoured(site: Site, node: str) -> frozenset[str]:
+    """Name the run of a model version with its steps, so that they are followed first."""
+    kind, _, ref = node.partition(":")
+    model, _, number = ref.rpartition("@")
+    if kind != "version" or not number.isdecimal():
+        return frozenset()
+    run_id = site.metadata.get_model_version(model, int(number)).run_id
+    if not run_id:
+        return frozenset()
+    steps = site.metadata.list_steps(run_id)
+    return frozenset({f"run:{run_id}", *(f"step:{step.step_run_id}" for step in steps)})
+
+
+def _step_names(site: Site, nodes: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Look up name and run of the steps, through the runs that are shown beside them."""
+    found = {}
+    for node in nodes:
+        kind, _, run_id = node.partition(":")
+        if kind == "run":
+            for step in site.metadata.list_steps(run_id):
+                found[step.step_run_id] = (step.step, step.run_id)
+    return found
 
 
 def _start_page(site: Site) -> Page:

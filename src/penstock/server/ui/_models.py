@@ -19,7 +19,7 @@ from penstock.server.ui._site import Site
 
 def models_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
     """List the models."""
-    serving = [deployment for deployment in site.metadata.list_deployments()]
+    serving = site.metadata.list_deployments()
     models = []
     for name in site.metadata.list_models():
         versions = site.metadata.list_model_versions(name)

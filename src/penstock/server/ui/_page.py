@@ -73,8 +73,7 @@ class Query:
         '/runs?sort=name'
         """
         params: dict[str, Any] = {name: list(values) for name, values in self.params.items()}
-        for name, value in changes.items():
-            params[name] = value
+        params |= changes
         params = {name: value for name, value in params.items() if value not in (None, "", [])}
         return self.path + ("?" + urlencode(params, doseq=True) if params else "")
 

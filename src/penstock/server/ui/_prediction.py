@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core import NotFoundError
+from penstock.server.ui._format import number
 from penstock.server.ui._page import Page, Query, node_link, path_link
+from penstock.server.ui._reports import headline
 from penstock.server.ui._site import Site
 from penstock.steps import Trace, trace
 
@@ -63,7 +65,7 @@ def _version_link(found: Trace) -> Link | None:
         return None
     page = path_link("models", version.model) + f"?version={version.version}"
     facts = {"Stage": version.stage.value, "Model digest": version.content_digest}
-    facts |= {name: value for name, value in list(version.metrics.items())[:4]}
+    facts |= {name: number(value) for name, value in headline(version.metrics).items()}
     return Link("version", "It was made by model", version.ref, "", page, facts)
 
 

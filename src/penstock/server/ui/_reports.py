@@ -9,6 +9,7 @@ from penstock.core import ArtifactRecord
 from penstock.server.ui._site import Site
 
 _SLICE_METRICS = 5
+_PARITY = ("demographic_parity", "equalized_odds")
 _WHISKER = 146.0
 _LOSSES = frozenset({"log_loss", "brier", "rmse", "mae", "medae", "mape", "bias"})
 
@@ -34,7 +35,8 @@ class SliceTable:
     rows: tuple[Mapping[str, Any], ...]
     best: Mapping[str, float]
     worst: Mapping[str, float]
-    fairness: Mapping[str, Any]
+    parity: Mapping[str, float]
+    spreads: tuple[tuple[str, float | None, float | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,20 @@ def _slices(facts: Mapping[str, Any]) -> tuple[SliceTable, ...]:
         named = [name for group in groups for name in group.get("metrics", {})]
         metrics = tuple(dict.fromkeys(named))[:_SLICE_METRICS]
         best, worst = _extremes(groups, metrics)
-        about = fairness.get(column) or {}
-        tables.append(SliceTable(column, metrics, tuple(groups), best, worst, about))
+        parity, spreads = _fairness(fairness.get(column) or {})
+        tables.append(SliceTable(column, metrics, tuple(groups), best, worst, parity, spreads))
     return tuple(tables)
+
+
+def _fairness(
+    figures: Mapping[str, Any],
+) -> tuple[dict[str, float], tuple[tuple[str, float | None, float | None], ...]]:
+    """Part the parity figures from the gap and ratio that each metric has."""
+    known = {name: value for name, item in figures.items() if (value := _finite(item)) is not None}
+    parity = {name: value for name, value in known.items() if name.startswith(_PARITY)}
+    metrics = [name.removesuffix("_gap") for name in known if name.endswith("_gap")]
+    spreads = tuple((m, known.get(f"{m}_gap"), known.get(f"{m}_ratio")) for m in metrics)
+    return parity, spreads
 
 
 def _extremes(

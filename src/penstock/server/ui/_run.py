@@ -24,6 +24,7 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
     Raises:
         NotFoundError: If there is no such run.
     """
+    site.note_dead_runs()
     run = site.metadata.get_run(run_id)
     steps = site.metadata.list_steps(run.run_id)
     views = step_views(site, steps)
@@ -31,13 +32,14 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
     reports = _reports(views, artifacts)
     metrics = metric_views(site, run.run_id, run.metrics)
     evaluations = [view for view in (evaluation_view(site, r) for r in reports) if view]
+    manifest = site.facts(run.provenance)
     data = {
         "run": run,
         "steps": steps,
         "artifacts": artifacts,
         "proofs": site.metadata.list_proofs(run.run_id),
         "versions": _versions(site, run),
-        "provenance": site.facts(run.provenance),
+        "provenance": manifest,
         "evaluations": [view.facts for view in evaluations],
     }
     view = {
@@ -47,7 +49,7 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
         "commands": _commands(run),
         "metric_views": metrics,
         "evaluation_views": evaluations,
-        "source": provenance_view(data["provenance"]),
+        "source": provenance_view(manifest),
         "pictures": _pictures(artifacts),
         "failed": next((v.record for v in views if v.record.error), None),
     }

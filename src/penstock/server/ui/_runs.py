@@ -66,6 +66,7 @@ class _Asked:
 def runs_page(site: Site, query: Query) -> Page:
     """Show the runs that match."""
     query = Query("/runs", {k: v for k, v in query.params.items() if k != "format"})
+    site.note_dead_runs()
     asked = _read(query)
     error, runs, total = "", [], 0
     try:
@@ -80,6 +81,7 @@ def runs_page(site: Site, query: Query) -> Page:
     except PenstockError as problem:
         error = str(problem)
     chosen = query.texts("col") or _usual_columns(runs)
+    numeric = _numeric(runs, chosen)
     live = any(run.state in {RunState.RUNNING, RunState.QUEUED} for run in runs)
     return Page(
         "runs.html",
@@ -88,7 +90,11 @@ def runs_page(site: Site, query: Query) -> Page:
         view={
             "asked": asked,
             "query": query,
-            "columns": [_column(query, asked, key) for key in (*_FIXED, "duration", *chosen)],
+            "columns": [
+                _column(query, asked, key, numeric=key in numeric)
+                for key in (*_FIXED, "duration", *chosen)
+            ],
+            "numeric": numeric,
             "chosen": chosen,
             "choices": _choices(runs, chosen),
             "experiments": site.metadata.list_experiments(),
@@ -165,9 +171,18 @@ def _choices(runs: Sequence[RunRecord], chosen: Sequence[str]) -> dict[str, list
     }
 
 
-def _column(query: Query, asked: _Asked, key: str) -> Column:
+def _numeric(runs: Sequence[RunRecord], chosen: Sequence[str]) -> frozenset[str]:
+    """Name the columns that hold figures only."""
+    found = {"duration", *(key for key in chosen if key.startswith("metrics."))}
+    for key in chosen:
+        values = [value for run in runs if (value := cell(run, key)) is not None]
+        if values and all(isinstance(value, int | float) for value in values):
+            found.add(key)
+    return frozenset(found)
+
+
+def _column(query: Query, asked: _Asked, key: str, *, numeric: bool) -> Column:
     label = _FIXED.get(key) or key.partition(".")[2] or key.capitalize()
-    numeric = key == "duration" or key.startswith("metrics.")
     # A duration is no stored fact, and the order's language has no quotes for such names.
     if key == "duration" or not _SORTABLE.fullmatch(key):
         return Column(key, label, "", numeric=numeric)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import ArtifactRecord, NotFoundError, PenstockError, SerializationError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.stores.metadata import MetadataStore
 
 _KEPT = 128
+_LOOK_EVERY_S = 5.0
 
 
 class Site:
@@ -23,6 +25,13 @@ class Site:
         self.store = store
         self._made: dict[tuple[str, str], Any] = {}
         self._lock = Lock()
+        self._looked = -_LOOK_EVERY_S
+
+    def note_dead_runs(self) -> None:
+        """Let the store see which running runs have died, at most every few seconds."""
+        if monotonic() - self._looked > _LOOK_EVERY_S:
+            self._looked = monotonic()
+            self.metadata.kill_dead_runs()
 
     @property
     def metadata(self) -> "MetadataStore":

@@ -130,11 +130,12 @@ class LocalArtifacts:
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(place)
-        except OSError as error:
-            raise self._cannot("written", error) from error
-        finally:
+        except BaseException as error:
             with suppress(OSError):
                 beside.unlink()
+            if isinstance(error, OSError):
+                raise self._cannot("written", error) from error
+            raise
 
     def _cannot(self, what: str, error: OSError) -> StoreError:
         return StoreError(

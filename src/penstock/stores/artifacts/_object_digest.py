@@ -21,6 +21,7 @@ from penstock.stores.artifacts._tables import digest_pandas, digest_polars
 
 # Bookkeeping of scikit-learn: says which version wrote the state, not what the model is.
 _LEFT_OUT = frozenset({"_sklearn_version"})
+_TREE_COUNTERS = slice(7, 11)
 _STATE, _ITEMS, _PAIRS = 2, 3, 4
 
 
@@ -212,7 +213,17 @@ def _lightgbm(_: _Walk, value: Any) -> bytes | None:
     return _join("lightgbm", value.model_to_string(num_iteration=-1).encode())
 
 
+def _sklearn(walk: _Walk, value: Any) -> bytes | None:
+    if not type(value).__name__.startswith(("KDTree", "BallTree")):
+        return None
+    # Such a tree counts how often it was asked; that does not make it another tree.
+    state = value.__getstate__()
+    kept = [*state[: _TREE_COUNTERS.start], *state[_TREE_COUNTERS.stop :]]
+    return walk._sequence(type(value).__name__, kept)  # noqa: SLF001 - same file
+
+
 _SPECIAL = {
+    "sklearn": _sklearn,
     "numpy": _numpy,
     "scipy": _scipy,
     "polars": _polars,

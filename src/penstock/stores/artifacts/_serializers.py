@@ -45,7 +45,7 @@ def serialize(value: Any) -> Serialized:
         except (SerializationError, TypeError) as error:
             return _pickle(value, error)
     try:
-        return _write_json(value)
+        return write_json(value)
     except (TypeError, ValueError, RecursionError) as error:
         return _pickle(value, error)
 
@@ -91,19 +91,9 @@ def simple_digest(value: Any) -> str:
     if found is not None:
         return found[1](value)
     try:
-        return digest_json(value)
-    except (TypeError, RecursionError):
-        return digest_object(value)
-
-
-def is_json_like(value: Any) -> bool:
-    """Say whether a value can be stored as JSON that gives back its types."""
-    try:
-        digest_json(value)
-        dump_json(value)
+        return json_digest(value)
     except (TypeError, ValueError, RecursionError):
-        return False
-    return True
+        return digest_object(value)
 
 
 def _special(value: Any) -> tuple[Write, Digest] | None:
@@ -178,8 +168,29 @@ def _is_estimator(value: Any) -> bool:
     return base is not None and isinstance(value, base.BaseEstimator)
 
 
-def _write_json(value: Any) -> Serialized:
-    digest = digest_json(value)
+def json_digest(value: Any) -> str:
+    """Digest a JSON-like value; NumPy's numbers count as Python's.
+
+    Raises:
+        TypeError: If it is not JSON-like.
+    """
+    try:
+        return digest_json(value)
+    except TypeError:
+        text = dump_json(value)
+    try:
+        return digest_json(load_json(text))
+    except TypeError:  # decimals and the like
+        return digest_json(["json", text])
+
+
+def write_json(value: Any) -> Serialized:
+    """Serialise a JSON-like value.
+
+    Raises:
+        TypeError: If it is not JSON-like.
+    """
+    digest = json_digest(value)
     facts = {"items": len(value)} if isinstance(value, list | dict | tuple | set) else {}
     return Serialized(dump_json(value).encode(), "json", digest, type_name(value), facts)
 

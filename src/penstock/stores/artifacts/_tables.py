@@ -65,19 +65,11 @@ def write_pandas(value: "pd.DataFrame | pd.Series[Any]") -> Serialized:
     """
     require("pyarrow", extra="pandas", purpose="storing pandas frames")
     import pandas as pd
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     series = isinstance(value, pd.Series)
     frame = value.to_frame(_SERIES) if isinstance(value, pd.Series) else value
-    try:
-        table = pa.Table.from_pandas(frame)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise SerializationError(
-            what=f"A pandas {type(value).__name__} has a column that is no table column: {error}.",
-            why="A column of a stored table has one type.",
-            fix="Convert the column to one type, for example with astype(str).",
-        ) from error
+    table = _to_arrow(frame)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", row_group_size=_ROW_GROUP)
     kind = "pandas series" if series else "pandas frame"
@@ -115,15 +107,27 @@ def digest_pandas(value: "pd.DataFrame | pd.Series[Any]") -> str:
     require("pyarrow", extra="pandas", purpose="digesting pandas frames")
     import pandas as pd
     import polars as pl
-    import pyarrow as pa
 
     frame = value.to_frame(_SERIES) if isinstance(value, pd.Series) else value
-    table = pa.Table.from_pandas(frame, preserve_index=True)
+    table = _to_arrow(frame, preserve_index=True)
     plain = pl.DataFrame(pl.from_arrow(table.replace_schema_metadata()))
     types = [str(dtype) for dtype in frame.dtypes] + [str(name) for name in frame.columns]
     index = [str(name) for name in frame.index.names]
     name = repr(value.name) if isinstance(value, pd.Series) else None
     return digest_json(["pandas", name, types, index, digest_polars(plain)])
+
+
+def _to_arrow(frame: "pd.DataFrame", *, preserve_index: bool | None = None) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=preserve_index)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise SerializationError(
+            what=f"A pandas frame has a column that is no table column: {error}.",
+            why="A column of a stored table has one type.",
+            fix="Convert the column to one type, for example with astype(str).",
+        ) from error
 
 
 def _facts(frame: "pl.DataFrame", kind: str) -> dict[str, Any]:
@@ -177,7 +181,7 @@ def _digest_values(column: "pl.Series") -> str:
         return _variable(column.fill_null("").cast(pl.Binary))
     if dtype == pl.Binary:
         return _variable(column.fill_null(b""))
-    if dtype.is_decimal() or dtype == pl.Int128:
+    if dtype.is_decimal() or dtype in {pl.Int128, pl.UInt128}:  # NumPy has none of these
         return _variable(column.cast(pl.String).fill_null("").cast(pl.Binary))
     return _fixed(column)
 

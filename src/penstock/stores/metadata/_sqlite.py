@@ -20,6 +20,31 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-16000",
 )
+_FULL = (
+    ("full", "no space", "disk i/o", "quota"),
+    "The store {path} cannot be written ({text}).",
+    "The disk is full or failing; nothing of this step was recorded.",
+    "Free some space and go on.",
+)
+_DAMAGED = (
+    ("not a database", "malformed", "no such column"),
+    "{path} is no usable SQLite database of penstock ({text}).",
+    "penstock does not write into a file that it does not understand.",
+    "Restore it from a backup, or set PENSTOCK_STORE to another file.",
+)
+_BUSY = (
+    ("locked", "busy"),
+    "The store {path} is held by another process ({text}).",
+    f"It was waited for during {_BUSY_S:.0f} s.",
+    "See who uses it, for example with: fuser FILE; then try again.",
+)
+_FORBIDDEN = (
+    ("readonly", "unable to open", "permission"),
+    "The store {path} cannot be written ({text}).",
+    "Every run records there what it did.",
+    "Give yourself write permission to its folder, or set PENSTOCK_STORE to another place.",
+)
+_SENTENCES = (_FULL, _DAMAGED, _BUSY, _FORBIDDEN)
 _FOREIGN_KEY = "FOREIGN KEY constraint failed"
 # Connections inherited through fork: closing or collecting them here would harm the parent's.
 _inherited: list[sqlite3.Connection] = []
@@ -53,7 +78,7 @@ class SQLiteDatabase:
         except BaseException as error:
             self._undo(connection, error)
             raise
-        self._free.append(connection)
+        self._give_back(connection)
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Transaction]:
@@ -70,9 +95,9 @@ class SQLiteDatabase:
                 if durable:
                     connection.execute("PRAGMA synchronous=NORMAL")
         except BaseException as error:
-            self._undo(connection, error)
+            self._undo(connection, error, durable=durable)
             raise
-        self._free.append(connection)
+        self._give_back(connection)
 
     def is_missing_parent(self, error: BaseException) -> bool:
         """Say whether an error means that a row points at a row that does not exist."""
@@ -119,44 +144,37 @@ class SQLiteDatabase:
         except IndexError:
             return self.connect()
 
-    def _undo(self, connection: sqlite3.Connection, error: BaseException) -> None:
-        # The connection's state is in doubt: it is not reused.
+    def _undo(
+        self, connection: sqlite3.Connection, error: BaseException, *, durable: bool = False
+    ) -> None:
+        sound = not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError)
         with suppress(sqlite3.Error):
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            connection.close()
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(
-            error, sqlite3.IntegrityError | sqlite3.ProgrammingError
-        ):
+            if durable:
+                connection.execute("PRAGMA synchronous=NORMAL")
+            if sound:
+                self._give_back(connection)
+                return
+            connection.close()  # its state is in doubt
+        if not sound and not isinstance(error, sqlite3.ProgrammingError):
             raise explain(self.path, error) from error
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._pid != os.getpid():
+            _inherited.append(connection)
+        elif self._closed:
+            connection.close()
+        else:
+            self._free.append(connection)
 
 
 def explain(path: Path, error: BaseException) -> StoreError:
     """Turn an error of the file system or of SQLite into a sentence with a remedy."""
-    text = str(error)
-    if "readonly" in text or "unable to open" in text or isinstance(error, PermissionError):
-        return StoreError(
-            what=f"The store {path} cannot be written ({text}).",
-            why="Every run records what it did there.",
-            fix="Give yourself write permission to its folder, or set PENSTOCK_STORE to another place.",
-            path=path,
-        )
-    if "not a database" in text or "malformed" in text:
-        return StoreError(
-            what=f"{path} is no usable SQLite database ({text}).",
-            why="penstock will not write into a file that it does not understand.",
-            fix="Restore it from a backup, or set PENSTOCK_STORE to another file.",
-            path=path,
-        )
-    if "full" in text or "disk I/O" in text:
-        return StoreError(
-            what=f"The store {path} cannot be written ({text}).",
-            why="The disk is full or failing; nothing of this step was recorded.",
-            fix="Free some space and resume the run.",
-            path=path,
-        )
-    return StoreError(
-        what=f"The store {path} failed: {text}.",
-        fix="Run: penstock doctor",
-        path=path,
-    )
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    for words, what, why, fix in _SENTENCES:
+        if any(word in text.lower() for word in words):
+            return StoreError(what.format(path=path, text=text), why, fix, path=path)
+    if isinstance(error, OSError):
+        return explain(path, PermissionError(f"no permission or no folder: {text}"))
+    return StoreError(f"The store {path} failed ({text}).", "", "Run: penstock doctor", path=path)

@@ -31,6 +31,24 @@ const axis = (look, given = {}) => ({
   title: given.title ? { ...(typeof given.title === "string" ? { text: given.title } : given.title), font: { size: 11.5 } } : undefined,
 });
 
+/** How bright a colour such as #1f2933 is, 0 to 1; null for what is written otherwise. */
+function brightness(colour) {
+  const parts = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(colour);
+  if (!parts) return null;
+  const [red, green, blue] = parts.slice(1).map((part) => parseInt(part, 16) / 255);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/** Figures are drawn for white paper: on dark paper their ink becomes light. Fills stay. */
+function readable(value, look) {
+  if (brightness(look.surface) === null || brightness(look.surface) > 0.5) return value;
+  for (const [key, item] of Object.entries(value)) {
+    if (item && typeof item === "object" && key !== "colorscale") readable(item, look);
+    else if (key === "color" && typeof item === "string" && (brightness(item) ?? 1) < 0.18) value[key] = look.text;
+  }
+  return value;
+}
+
 function layoutOf(figure, look) {
   const given = figure.layout ?? {};
   const layout = {
@@ -39,9 +57,10 @@ function layoutOf(figure, look) {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: look.font, size: 11, color: look.text },
     colorway: look.colours,
-    margin: { l: 44, r: 12, t: 12, b: 34 },
+    margin: { l: 44, r: 12, t: 10, b: 34 },
     hoverlabel: { bgcolor: look.surface, bordercolor: look.line, font: { color: look.strong, size: 12 } },
-    legend: { orientation: "h", y: -0.22, x: 0, font: { size: 11 }, ...(given.legend ?? {}) },
+    showlegend: given.showlegend ?? undefined,
+    legend: { orientation: "h", x: 0, y: 1.01, xanchor: "left", yanchor: "bottom", bgcolor: "rgba(0,0,0,0)", font: { size: 11 } },
   };
   for (const name of Object.keys(given)) {
     if (/^[xy]axis\d*$/.test(name)) layout[name] = axis(look, given[name]);
@@ -58,9 +77,14 @@ async function draw(figureElement) {
     figureElement.figureData = figure;
     const Plotly = await plotly();
     plot.querySelectorAll("noscript").forEach((note) => note.remove());
-    const traces = structuredClone(figure.data ?? []);
-    for (const trace of traces) if (trace.type === "scatter" && !trace.line) trace.line = { width: 1.8 };
-    await Plotly.react(plot, traces, layoutOf(structuredClone(figure), style()), {
+    const look = style();
+    const own = readable(structuredClone(figure), look);
+    const traces = own.data ?? [];
+    for (const trace of traces) {
+      if (trace.type === "scatter" && !trace.line) trace.line = { width: 1.8 };
+      if (trace.colorbar || trace.type === "heatmap") trace.colorbar = { ...trace.colorbar, thickness: 10, outlinewidth: 0, title: undefined };
+    }
+    await Plotly.react(plot, traces, layoutOf(own, look), {
       displaylogo: false, responsive: true, displayModeBar: false,
     });
     figureElement.dataset.drawn = "yes";

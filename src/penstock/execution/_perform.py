@@ -1,0 +1,63 @@
+"""Perform a recorded session: heartbeats, the runner, and how it ended."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from penstock.core import PenstockError, RunState, StepState
+from penstock.execution._result import PipelineResult, StepResult
+from penstock.execution._session import Runner, Session
+from penstock.provenance import keep_generators
+from penstock.stores import this_process
+from penstock.tracking import Heartbeat, use_run
+
+
+def perform(runner: Runner, session: Session) -> PipelineResult:
+    """Execute a session and record how its run ended.
+
+    Raises:
+        KeyboardInterrupt: If it is interrupted; the run is marked as killed.
+        StoreError: If it cannot be recorded; the run is marked as failed where that is possible.
+    """
+    run, reporter = session.run, session.reporter
+    names = [node.name for node in session.graph.order()]
+    reporter.run_started(run.run_id, session.graph.name, names)
+    try:
+        with keep_generators(), Heartbeat(run, session.store), use_run(run):
+            steps = runner.run(session)
+    except KeyboardInterrupt:
+        _finish(session, (), RunState.KILLED, "it was interrupted")
+        raise
+    except BaseException as error:
+        with suppress(PenstockError):
+            _finish(session, (), RunState.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    failed = [step for step in steps if step.state is StepState.FAILED]
+    state = RunState.FAILED if failed else RunState.FINISHED
+    return _finish(session, steps, state, failed[0].error if failed else None)
+
+
+def process_facts() -> dict[str, Any]:
+    """Name this process as a run's record does."""
+    host, pid, started = this_process()
+    return {"host": host, "pid": pid, "pid_started": started}
+
+
+def _finish(
+    session: Session, steps: Sequence[StepResult], state: RunState, error: str | None
+) -> PipelineResult:
+    session.run.finish(state, error=error)
+    version = next((step.version for step in reversed(steps) if step.version), None)
+    result = PipelineResult(
+        session.run.run_id,
+        session.graph.name,
+        state,
+        tuple(steps),
+        session.graph,
+        session.store,
+        version,
+        any(step.refused for step in steps),
+        error,
+    )
+    session.reporter.run_finished(result)
+    return result

@@ -1,0 +1,132 @@
+"""resume_run: go on where a failed or killed run stopped, with the code as it is now."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.core import ConflictError, NotFoundError, RunRecord, RunState, find_project, now
+from penstock.execution._loading import load_pipeline, stop_while_loading
+from penstock.execution._local import LocalRunner
+from penstock.execution._manifest import record_provenance
+from penstock.execution._perform import perform, process_facts
+from penstock.execution._place import project_of
+from penstock.execution._protocol import Reporter
+from penstock.execution._reporters import default_reporter
+from penstock.execution._result import PipelineResult
+from penstock.execution._session import Session
+from penstock.pipelines import Pipeline
+from penstock.stores import Store, open_store
+from penstock.tracking import Run
+
+
+def resume_run(
+    run_id: str,
+    *,
+    target: Pipeline[..., Any] | str | None = None,
+    store: Store | str | None = None,
+    reporter: Reporter | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> PipelineResult:
+    """Go on with a failed or killed run where it stopped, with the code as it is now.
+
+    Steps that finished and whose key still holds are not repeated.
+
+    Args:
+        run_id: The run; a unique prefix, or ``"last"``.
+        target: The pipeline or ``file.py:name``; by default what the run was started from.
+        store: Where it is recorded; by default the project's store.
+        reporter: Whom to tell.
+        params: Parameters given again; they must be those of the run.
+
+    Raises:
+        NotFoundError: If there is no such run, or its file is gone.
+        ConflictError: If it is running or finished, or made with other parameters.
+    """
+    stop_while_loading()
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened.metadata.kill_dead_runs()
+    record = opened.metadata.get_run(run_id)
+    _require_resumable(record)
+    pipeline = target if isinstance(target, Pipeline) else load_pipeline(target or _entry(record))
+    _require_same(pipeline, record, params or {})
+    graph = pipeline.trace(**pipeline.bind(record.params))
+    project = project_of(pipeline.file)
+    provenance = record_provenance(opened, project)
+    record = opened.metadata.update_run(
+        record.run_id,
+        state=RunState.RUNNING,
+        attempt=record.attempt + 1,
+        heartbeat_at=now(),
+        ended_at=None,
+        error=None,
+        provenance=provenance.digest,
+        graph=graph.to_spec(),
+        **process_facts(),
+    )
+    opened.metadata.add_edges(provenance.edges(record.run_id))
+    session = Session(
+        Run(record, opened),
+        graph,
+        opened,
+        project,
+        record.seed,
+        reporter or default_reporter(),
+        earlier={step.step: step for step in opened.metadata.list_steps(record.run_id)},
+    )
+    return perform(LocalRunner(), session)
+
+
+def _require_resumable(record: RunRecord) -> None:
+    if record.pipeline is None:
+        raise ConflictError(
+            what=f"Run {record.run_id} is a tracked script, not a pipeline.",
+            why="It has no steps that could be told apart.",
+            fix="Start the script again.",
+            run_id=record.run_id,
+        )
+    if record.state in {RunState.RUNNING, RunState.FINISHED}:
+        raise ConflictError(
+            what=f"Run {record.run_id} is {record.state.value}.",
+            why="Only a failed or killed run can be resumed.",
+            fix="Start a new run: steps whose inputs and code are the same are taken from the cache.",
+            run_id=record.run_id,
+        )
+
+
+def _require_same(
+    pipeline: Pipeline[..., Any], record: RunRecord, params: Mapping[str, Any]
+) -> None:
+    if not params:
+        return
+    given = pipeline.dump(pipeline.bind({**record.params, **params}))
+    other = sorted(name for name in given if given[name] != record.params.get(name))
+    if other:
+        raise ConflictError(
+            what=f"Run {record.run_id} was made with another {', '.join(other)}.",
+            why="A run has one set of parameters.",
+            fix="Resume it without parameters, or start a new run with them.",
+            names=other,
+        )
+
+
+def _entry(record: RunRecord) -> str:
+    """Find the file that a run was started from, below the project or the current folder."""
+    entry = record.entry
+    if entry is None:
+        raise NotFoundError(
+            what=f"Run {record.run_id} does not say which file its pipeline is in.",
+            why="It was started from a notebook or an interpreter.",
+            fix=f"Name the pipeline: run(pipeline, resume={record.run_id!r}).",
+            run_id=record.run_id,
+        )
+    file, _, name = entry.rpartition(":")
+    if not file.endswith(".py"):
+        return entry
+    for folder in (find_project(), Path.cwd()):
+        if (folder / file).is_file():
+            return f"{folder / file}:{name}"
+    raise NotFoundError(
+        what=f"Run {record.run_id} was started from {file}, which is not in {find_project()}.",
+        fix=f"Name the file: penstock run FILE.py --resume {record.run_id}",
+        run_id=record.run_id,
+    )

@@ -1,0 +1,184 @@
+"""run: check, trace, record and execute a pipeline."""
+
+import getpass
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from penstock.core import (
+    ParameterError,
+    RunRecord,
+    RunState,
+    did_you_mean,
+    new_id,
+    now,
+    require_name,
+)
+from penstock.execution._loading import load_pipeline, stop_while_loading
+from penstock.execution._local import LocalRunner
+from penstock.execution._manifest import record_provenance
+from penstock.execution._perform import perform, process_facts
+from penstock.execution._place import entry_of, project_of
+from penstock.execution._protocol import Reporter
+from penstock.execution._reporters import default_reporter
+from penstock.execution._result import PipelineResult
+from penstock.execution._resume import resume_run
+from penstock.execution._session import Runner, Session
+from penstock.pipelines import Pipeline
+from penstock.stores import Store, open_store
+from penstock.tracking import Run, current_run
+
+RUNNERS: Mapping[str, Callable[[], Runner]] = {"local": LocalRunner}
+
+
+def run(
+    pipeline: Pipeline[..., Any] | str,
+    *,
+    runner: str = "local",
+    store: Store | str | None = None,
+    seed: int = 0,
+    use_cache: bool = True,
+    refresh: Iterable[str] = (),
+    resume: str | None = None,
+    name: str | None = None,
+    experiment: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    entry: str | None = None,
+    reporter: Reporter | None = None,
+    **params: Any,
+) -> PipelineResult:
+    """Run a pipeline, with everything recorded.
+
+    A step that fails stops only what depends on it; the result says what happened and which
+    command goes on. In a file that `penstock run` loads, a call outside of functions does nothing.
+
+    >>> import tempfile
+    >>> from penstock.pipelines import pipeline, step
+    >>> @step
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> @pipeline
+    ... def twice(number: int) -> int:
+    ...     return double(double(number))
+    >>> from penstock.execution import QuietReporter
+    >>> place = f"sqlite:///{tempfile.mkdtemp()}/penstock.db"
+    >>> run(twice, number="3", store=place, reporter=QuietReporter()).output()
+    12
+
+    Args:
+        pipeline: The pipeline, or ``file.py:name``.
+        runner: Where steps run: ``local``, in this process.
+        store: A store or its URL; by default the project's.
+        seed: The run seed that every step's seed derives from.
+        use_cache: False to execute every step, whatever is known.
+        refresh: Names of steps to execute even if their result is known.
+        resume: Id of a failed or killed run to go on with; its own parameters are used.
+        name: What to call the run; by default the pipeline's name.
+        experiment: The group that it belongs to; by default the pipeline's name.
+        tags: Free marks.
+        entry: Where it is started from, ``file.py:name``; by default where the pipeline is defined.
+        reporter: Whom to tell; by default a terminal gets progress, else plain lines.
+        **params: The pipeline's parameters, as values or text.
+
+    Raises:
+        ParameterError: If a parameter or option cannot be used; nothing is recorded then.
+        DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+        KeyboardInterrupt: If it is interrupted; the run is marked as killed.
+    """
+    stop_while_loading()
+    if resume is not None:
+        return resume_run(resume, target=pipeline, store=store, reporter=reporter, params=params)
+    chosen = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    return run_pipeline(
+        chosen,
+        params,
+        runner=runner,
+        store=store,
+        seed=seed,
+        use_cache=use_cache,
+        refresh=refresh,
+        name=name,
+        experiment=experiment,
+        tags=tags,
+        entry=entry,
+        reporter=reporter,
+    )
+
+
+def run_pipeline(
+    pipeline: Pipeline[..., Any],
+    params: Mapping[str, Any],
+    *,
+    runner: str = "local",
+    store: Store | str | None = None,
+    seed: int = 0,
+    use_cache: bool = True,
+    refresh: Iterable[str] = (),
+    name: str | None = None,
+    experiment: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    entry: str | None = None,
+    reporter: Reporter | None = None,
+) -> PipelineResult:
+    """Run a pipeline whose parameters are given as a mapping; see `run`."""
+    graph = pipeline.trace(**pipeline.bind(params))
+    again = frozenset(graph[step].name for step in refresh)
+    chosen = _runner(runner)
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    project = project_of(pipeline.file)
+    provenance = record_provenance(opened, project)
+    outer, moment = current_run(), now()
+    record = RunRecord(
+        run_id=new_id(),
+        name=name or pipeline.name,
+        experiment=require_name(experiment or pipeline.name, "experiment"),
+        pipeline=pipeline.name,
+        entry=entry or entry_of(pipeline, project),
+        state=RunState.RUNNING,
+        seed=_seed(seed),
+        created_at=moment,
+        parent_run_id=outer.run_id if outer else None,
+        started_at=moment,
+        heartbeat_at=moment,
+        user=_user(),
+        params=pipeline.dump(graph.parameters),
+        tags={key: str(value) for key, value in (tags or {}).items()},
+        provenance=provenance.digest,
+        graph=graph.to_spec(),
+        **process_facts(),
+    )
+    opened.metadata.create_run(record)
+    opened.metadata.add_edges(provenance.edges(record.run_id))
+    session = Session(
+        Run(record, opened),
+        graph,
+        opened,
+        project,
+        record.seed,
+        reporter or default_reporter(),
+        use_cache,
+        again,
+    )
+    return perform(chosen, session)
+
+
+def _runner(name: str) -> Runner:
+    if name in RUNNERS:
+        return RUNNERS[name]()
+    raise ParameterError(
+        what=f"There is no runner {name!r}.", fix=did_you_mean(name, RUNNERS), name=name
+    )
+
+
+def _seed(seed: Any) -> int:
+    if isinstance(seed, int) and seed >= 0:
+        return seed
+    raise ParameterError(
+        what=f"The seed is {seed!r}.", fix="Give a whole number of 0 or more.", seed=seed
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container whose user has no name
+        return ""

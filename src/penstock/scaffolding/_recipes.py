@@ -1,0 +1,97 @@
+"""Which model and which gates a first pipeline starts with, by task and size; apart to be argued about."""
+
+from dataclasses import dataclass
+
+from penstock.scaffolding._notes import TableNotes
+
+FEW_ROWS = 300
+"""Below this many rows trees cannot grow, and figures mean little."""
+
+_MANY_CLASSES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A model to start with.
+
+    Attributes:
+        import_line: Where it comes from.
+        estimator: Its class.
+        arguments: Its arguments as code.
+        parameter: The pipeline parameter that it takes.
+        default: That parameter's default, as code.
+        test_value: A value of it for a quick test, as code.
+        scale: Whether numbers must be scaled first.
+    """
+
+    import_line: str
+    estimator: str
+    arguments: tuple[str, ...]
+    parameter: str
+    default: str
+    test_value: str
+    scale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateText:
+    """A gate and why it is there."""
+
+    text: str
+    reason: str
+
+
+def choose_recipe(notes: TableNotes) -> Recipe:
+    """Choose boosted trees for ordinary tables, a linear model for few rows or many classes."""
+    usable = notes.rows - notes.missing_target
+    if notes.task == "regression":
+        if usable < FEW_ROWS:
+            return _linear("Ridge", "alpha=strength")
+        return _trees("HistGradientBoostingRegressor")
+    if usable < FEW_ROWS or len(notes.classes) > _MANY_CLASSES:
+        return _linear("LogisticRegression", "C=1 / strength", "max_iter=1000")
+    # Early stopping sets rows of each class aside, which fails where a class has a single one.
+    extra = ("early_stopping=False",) if notes.task == "multiclass" else ()
+    return _trees("HistGradientBoostingClassifier", *extra)
+
+
+def write_gates(notes: TableNotes) -> list[GateText]:
+    """Choose gates that an ordinary model passes and a useless one does not."""
+    beats, keeps = {
+        "binary": ("lower(roc_auc) > 0.5", "roc_auc >= champion.roc_auc - 0.01"),
+        "multiclass": (
+            "lower(balanced_accuracy) > baseline.balanced_accuracy",
+            "balanced_accuracy >= champion.balanced_accuracy - 0.01",
+        ),
+        "regression": ("lower(r2) > 0", "rmse <= 1.02 * champion.rmse"),
+    }[notes.task]
+    simple = "the mean" if notes.task == "regression" else "guessing"
+    return [
+        GateText(beats, f"surely better than {simple}; raise it to what you need"),
+        GateText(keeps, "no worse than the version in production"),
+        GateText("leakage == none", "the test rows are news to the model"),
+        GateText("verified", "a second run gives the same result"),
+    ]
+
+
+def _trees(name: str, *extra: str) -> Recipe:
+    return Recipe(
+        import_line=f"from sklearn.ensemble import {name}",
+        estimator=name,
+        arguments=("learning_rate=learning_rate", *extra, "random_state=0"),
+        parameter="learning_rate",
+        default="0.1",
+        test_value="0.1",
+    )
+
+
+def _linear(name: str, *arguments: str) -> Recipe:
+    return Recipe(
+        import_line=f"from sklearn.linear_model import {name}",
+        estimator=name,
+        arguments=arguments,
+        parameter="strength",
+        default="1.0",
+        test_value="1.0",
+        scale=True,
+    )

@@ -1,0 +1,61 @@
+"""Which part of a large lineage graph to show: near first, and few of many alike."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penstock.core import Edge
+
+_MOST = 60
+_ALIKE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The nodes and arrows to draw.
+
+    Args:
+        nodes: Nearest first; the first is where the walk began.
+        edges: The arrows between them.
+        left_out: How many nodes of the graph are not among them.
+    """
+
+    nodes: tuple[str, ...]
+    edges: tuple[Edge, ...]
+    left_out: int
+
+
+def nearest_part(start: str, edges: Sequence[Edge], favoured: frozenset[str]) -> Part:
+    """Walk from a node outwards; of many neighbours of one kind only a few are followed.
+
+    A value that a hundred runs gave has a hundred makers, and one of them is enough to see.
+
+    Args:
+        start: Where to begin.
+        edges: The whole graph.
+        favoured: Nodes to follow first, for example the steps of the run in question.
+    """
+    beside: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for edge in edges:
+        for one, way, other in (
+            (edge.source, "down", edge.target),
+            (edge.target, "up", edge.source),
+        ):
+            kinds = beside.setdefault(one, {})
+            kinds.setdefault((way, other.partition(":")[0]), []).append(other)
+    order, seen = [start], {start}
+    for node in order:
+        for others in beside.get(node, {}).values():
+            for other in _chosen(others, favoured):
+                if other not in seen and len(order) < _MOST:
+                    seen.add(other)
+                    order.append(other)
+    kept = tuple(edge for edge in edges if edge.source in seen and edge.target in seen)
+    everything = {end for edge in edges for end in (edge.source, edge.target)} | {start}
+    return Part(tuple(order), kept, len(everything) - len(order))
+
+
+def _chosen(others: list[str], favoured: frozenset[str]) -> list[str]:
+    """Choose among neighbours of one kind: the favoured ones, else the newest."""
+    wanted = sorted(set(others) & favoured)
+    # Ids rise with time.
+    return (wanted or sorted(set(others), reverse=True))[:_ALIKE]

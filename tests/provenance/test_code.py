@@ -1,0 +1,307 @@
+"""The code digest moves when code that a step reaches changes, and only then."""
+
+import importlib
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from penstock.provenance import _code as code
+from penstock.provenance import code_digest, is_own
+
+HELPERS = """
+'''Helpers.'''
+import math
+
+SCALE = 2
+
+
+def scaled(x):
+    '''Scale.'''
+    return x * SCALE
+
+
+def unused(x):
+    return math.sqrt(x)
+"""
+
+STEPS = """
+import numpy as np
+import helpers
+from helpers import scaled as bigger
+import penstock as ps
+
+LIMIT = 3
+OPTIONS = {}
+OPTIONS["depth"] = 1
+
+
+class Model:
+    def predict(self):
+        return 1
+
+
+@ps.step(retries=1)
+def train(x):
+    # a comment
+    return np.clip(bigger(x), 0, LIMIT)
+
+
+def build(x):
+    return Model()
+
+
+def other(x):
+    return OPTIONS
+
+
+def whole(x):
+    return getattr(helpers, x)
+
+
+def attribute(x):
+    return helpers.SCALE
+
+
+def dynamic(x):
+    return globals()[x]
+
+
+def local(x):
+    from helpers import unused
+    return unused(x)
+
+
+if __name__ == "__main__":
+    train(1)
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def load(steps=STEPS, helpers=HELPERS):
+        for name, text in (("helpers", helpers), ("mysteps", steps)):
+            (tmp_path / f"{name}.py").write_text(textwrap.dedent(text))
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        sys.dont_write_bytecode = True
+        return importlib.import_module("mysteps")
+
+    yield load
+    for name in ("helpers", "mysteps", "pack", "pack.inner", "pack.deep"):
+        sys.modules.pop(name, None)
+
+
+def digest(module, name, folder):
+    function = getattr(module, name)
+    return code_digest(getattr(function, "function", function), folder)
+
+
+def test_parts_are_what_is_reached_and_nothing_else(project, tmp_path):
+    found = digest(project(), "train", tmp_path)
+    assert [name for name in found.parts if not name.startswith("package")] == [
+        "helpers.py:SCALE",
+        "helpers.py:scaled",
+        "mysteps.py:LIMIT",
+        "mysteps.py:train",
+    ]
+    assert found.parts["package numpy"] == np.__version__
+    assert found.complete
+
+
+CHANGES = [
+    # function, old, new, does it move?
+    ("train", "# a comment", "# another comment, and\n    # one more", False),
+    ("train", "retries=1", "retries=5", False),
+    ("train", "LIMIT = 3", "LIMIT = 4", True),
+    ("train", "np.clip", "np.abs", True),
+    ("train", "return Model()", "return Model() or 1", False),
+    ("train", "train(1)", "train(2)", False),
+    ("build", "return 1", "return 2", True),
+    ("other", 'OPTIONS["depth"] = 1', 'OPTIONS["depth"] = 2', True),
+    ("dynamic", "return Model()", "return Model() or 1", True),
+    ("train", "LIMIT = 3", "LIMIT = 3\nnp.seterr(all='ignore')", True),
+]
+
+
+@pytest.mark.parametrize(("function", "old", "new", "moves"), CHANGES)
+def test_the_digest_moves_with_the_code_that_is_reached(
+    project, tmp_path, function, old, new, moves
+):
+    before = digest(project(), function, tmp_path).digest
+    assert old in STEPS
+    after = digest(project(STEPS.replace(old, new)), function, tmp_path).digest
+    assert (before != after) is moves
+
+
+@pytest.mark.parametrize(
+    ("function", "old", "new", "moves"),
+    [
+        ("train", "SCALE = 2", "SCALE = 3", True),
+        ("train", "'''Scale.'''", "'''Scale it.'''", False),
+        ("train", "math.sqrt(x)", "math.exp(x)", False),
+        ("whole", "math.sqrt(x)", "math.exp(x)", True),
+        ("attribute", "SCALE = 2", "SCALE = 3", True),
+        ("attribute", "math.sqrt(x)", "math.exp(x)", False),
+        ("local", "math.sqrt(x)", "math.exp(x)", True),
+        ("local", "SCALE = 2", "SCALE = 3", False),
+    ],
+)
+def test_code_of_other_modules_counts_where_it_is_reached(
+    project, tmp_path, function, old, new, moves
+):
+    before = digest(project(), function, tmp_path).digest
+    assert old in HELPERS
+    after = digest(project(helpers=HELPERS.replace(old, new)), function, tmp_path).digest
+    assert (before != after) is moves
+
+
+def test_a_class_is_marked_since_its_code_travels_inside_values(project, tmp_path):
+    assert digest(project(), "build", tmp_path).classes == ("mysteps.py:Model",)
+
+
+def test_registered_functions_count_though_no_name_leads_to_them(project, tmp_path):
+    text = """
+    from functools import singledispatch
+
+    @singledispatch
+    def shown(x):
+        return "?"
+
+    @shown.register
+    def _(x: int):
+        return "int"
+
+    def use(x):
+        return shown(x)
+    """
+    before = digest(project(text), "use", tmp_path).digest
+    assert digest(project(text.replace('"int"', '"number"')), "use", tmp_path).digest != before
+
+
+def test_an_edited_file_counts_only_once_it_is_loaded_again(project, tmp_path):
+    module = project()
+    before = digest(module, "train", tmp_path).digest
+    (tmp_path / "mysteps.py").write_text(STEPS.replace("LIMIT = 3", "LIMIT = 4"))
+    assert digest(module, "train", tmp_path).digest == before, "the old code is what runs"
+    assert digest(importlib.reload(module), "train", tmp_path).digest != before
+
+
+def test_packages_relative_imports_stars_and_re_exports_are_followed(project, tmp_path):
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    (pack / "__init__.py").write_text("from .inner import rate\nfrom . import deep\n")
+    (pack / "inner.py").write_text("def rate():\n    return 1\n")
+    (pack / "deep.py").write_text("def far():\n    return 1\n\ndef near():\n    return 2\n")
+    text = """
+    import pack.deep
+    from pack import rate, deep as renamed
+    from pack.deep import *
+
+    def one():
+        return rate()
+
+    def two():
+        return far()
+
+    def three():
+        return renamed
+
+    def four():
+        return pack.deep.near()
+    """
+    module = project(text)
+    parts = {
+        name: set(digest(module, name, tmp_path).parts) for name in ("one", "two", "three", "four")
+    }
+    assert parts["one"] == {"mysteps.py:one", "pack/inner.py:rate"}
+    assert parts["two"] == {"mysteps.py:two", "pack/deep.py:far"}
+    assert parts["three"] == {"mysteps.py:three", "pack/deep.py:far", "pack/deep.py:near"}
+    assert parts["four"] == {"mysteps.py:four", "pack/deep.py:far", "pack/deep.py:near"}
+
+
+def make(depth, extra=None):
+    def step(x, power=depth):
+        return x * depth if extra is None else extra
+
+    return step
+
+
+def test_what_a_nested_function_carries_counts(tmp_path):
+    assert code_digest(make(1), tmp_path).digest == code_digest(make(1), tmp_path).digest
+    assert code_digest(make(1), tmp_path).digest != code_digest(make(2), tmp_path).digest
+
+
+def test_a_carried_value_without_a_digest_makes_the_code_incomplete(tmp_path):
+    assert code_digest(make(1), tmp_path).complete
+    found = code_digest(make(1, extra=object()), tmp_path)
+    assert not found.complete
+    assert any("which has no digest" in value for value in found.parts.values())
+
+
+def test_carried_functions_classes_and_modules_are_followed(tmp_path):
+    def inner():
+        return 1
+
+    for value in (inner, np, dict, make):
+        assert code_digest(make(1, extra=value), tmp_path).complete
+    assert "package numpy" in code_digest(make(1, extra=np), tmp_path).parts
+
+
+def live(text, name="f", **scope):
+    scope = {"__name__": "__main__", **scope}
+    exec(compile(textwrap.dedent(text), "<notebook>", "exec"), scope)
+    return scope[name]
+
+
+def test_a_notebooks_functions_are_digested_from_what_they_are(tmp_path):
+    text = """
+    SCALE = 2
+
+    class Box:
+        size = 1
+        def get(self):
+            return self.size
+
+    def g(x):
+        return x * SCALE
+
+    def f(x):
+        '''Docstring.'''
+        return [g(item) for item in x], Box
+    """
+    before = code_digest(live(text), tmp_path)
+    assert before.complete
+    assert code_digest(live(text), tmp_path).digest == before.digest
+    for old, new in (
+        ("SCALE = 2", "SCALE = 3"),
+        ("x * SCALE", "x + SCALE"),
+        ("size = 1", "size = 2"),
+    ):
+        assert code_digest(live(text.replace(old, new)), tmp_path).digest != before.digest
+    moved = code_digest(live("\n\n" + text), tmp_path)
+    assert moved.digest == before.digest
+
+
+def test_a_notebooks_table_makes_the_code_incomplete(tmp_path):
+    function = live("def f():\n    return table\n", table=np.zeros(3))
+    assert not code_digest(function, tmp_path).complete
+
+
+def test_installed_and_built_in_functions_count_by_name_and_version(tmp_path):
+    import polars as pl
+
+    assert code_digest(len, tmp_path).parts == {"builtins:len": "installed"}
+    assert code_digest(pl.concat, tmp_path).parts["package polars"] == pl.__version__
+
+
+@pytest.mark.parametrize(
+    ("file", "own"),
+    [(__file__, True), (code.__file__, False), (np.__file__, False), (textwrap.__file__, False)],
+)
+def test_only_the_users_files_are_own(file, own):
+    assert is_own(Path(file)) is own

@@ -1,0 +1,165 @@
+"""Stores are made fresh, migrated or refused, and a fresh one equals a migrated one."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import penstock.stores.metadata._migrations as migrations
+from penstock import __version__
+from penstock.core import StoreError
+from penstock.stores import open_store
+from penstock.stores.metadata._schema import fresh_sqlite
+from penstock.stores.metadata._sqlite import SQLiteDatabase
+
+
+def tables(path: Path) -> dict[str, list[tuple]]:
+    """Columns, keys and indexes by table, whatever the words that made them."""
+    with sqlite3.connect(path) as raw:
+        names = [row[0] for row in raw.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        found = {
+            name: [
+                *raw.execute(f"PRAGMA table_xinfo({name})"),
+                *raw.execute(f"PRAGMA foreign_key_list({name})"),
+                *sorted(row[1:] for row in raw.execute(f"PRAGMA index_list({name})")),
+                *raw.execute(f"SELECT wr FROM pragma_table_list('{name}')"),
+            ]
+            for name in sorted(names)
+        }
+        indexes = raw.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
+        )
+        found["indexes"] = sorted((name, " ".join(sql.split())) for name, sql in indexes)
+    raw.close()
+    return found
+
+
+def test_the_fresh_statements_are_those_of_the_tables():
+    written = migrations._FRESH.read_text()
+    assert written == fresh_sqlite(), (
+        "The tables changed. Write fresh_sqlite.sql again: python -c 'from"
+        ' penstock.stores.metadata._schema import fresh_sqlite; print(fresh_sqlite(), end="")\''
+    )
+
+
+def test_a_fresh_store_equals_a_migrated_one(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/fresh.db"):
+        pass
+    sqlite3.connect(tmp_path / "migrated.db").close()
+    migrations.migrate_sqlite(tmp_path / "migrated.db")
+    assert tables(tmp_path / "fresh.db") == tables(tmp_path / "migrated.db")
+
+
+def test_the_known_versions_are_the_packaged_migrations():
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(migrations._HERE / "migrations"))
+    found = [revision.revision for revision in script.walk_revisions()]
+    assert tuple(reversed(found)) == migrations.VERSIONS
+
+
+def test_an_older_store_is_migrated_when_it_is_opened(tmp_path, monkeypatch):
+    path = tmp_path / "penstock.db"
+    with open_store(f"sqlite:///{path}") as store:
+        store.metadata.set_setting("single_user", "false")
+    called = []
+    monkeypatch.setattr(migrations, "VERSIONS", ("0001", "0002"))
+
+    def migrate(where: Path) -> None:
+        called.append(where)
+        with sqlite3.connect(where) as raw:
+            raw.execute("UPDATE alembic_version SET version_num = '0002'")
+        raw.close()
+
+    monkeypatch.setattr(migrations, "migrate_sqlite", migrate)
+    with open_store(f"sqlite:///{path}") as store:
+        assert store.metadata.get_setting("single_user") == "false"
+    assert called == [path]
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "penstock.db"
+    sqlite3.connect(path).close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE predictions (old TEXT)")  # the migration will stumble over it
+    raw.close()
+    before = tables(path)
+    with pytest.raises(Exception, match="predictions"):
+        migrations.migrate_sqlite(path)
+    assert tables(path) == before
+
+
+def test_a_newer_store_is_refused_with_the_version_needed(tmp_path):
+    path = tmp_path / "penstock.db"
+    with open_store(f"sqlite:///{path}") as store:
+        assert store.metadata.get_setting("penstock_version") == __version__
+        store.metadata.set_setting("penstock_version", "9.1.0")
+    with sqlite3.connect(path) as raw:
+        raw.execute("UPDATE alembic_version SET version_num = '0999'")
+    raw.close()
+    with pytest.raises(StoreError, match=r'pip install "penstock>=9.1.0"') as caught:
+        open_store(f"sqlite:///{path}")
+    assert caught.value.needed == "9.1.0"
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE theirs (a TEXT)")
+    raw.close()
+    with pytest.raises(StoreError, match="another program"):
+        open_store(f"sqlite:///{path}")
+    assert list(tables(path)) == ["theirs", "indexes"]
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("These are my notes, and they are long enough. " * 40)
+    with pytest.raises(StoreError, match="no usable SQLite database"):
+        open_store(f"sqlite:///{path}")
+    assert path.read_text().startswith("These are my notes")
+
+
+def test_an_empty_file_becomes_a_store(tmp_path):
+    (tmp_path / "penstock.db").touch()
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        assert store.metadata.list_experiments() == []
+
+
+def test_a_folder_is_no_store(tmp_path):
+    with pytest.raises(StoreError, match="is not a file"):
+        open_store(f"sqlite:///{tmp_path}")
+
+
+def test_a_place_that_cannot_be_written_is_explained(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="set PENSTOCK_STORE to another place"):
+        open_store(f"sqlite:///{tmp_path}/file/penstock.db")
+
+
+def test_a_store_that_must_exist_is_not_made(tmp_path):
+    with pytest.raises(StoreError, match="There is no store at"):
+        open_store(f"sqlite:///{tmp_path}/penstock.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_opened_by_hand_is_whole(tmp_path):
+    database = SQLiteDatabase(tmp_path / "x.db")
+    with database.write() as transaction:
+        transaction.execute("CREATE TABLE t (a INTEGER)")
+        transaction.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
+    with database.read() as transaction:
+        assert transaction.execute("SELECT SUM(a) FROM t").fetchone() == (3,)
+    database.close()
+
+
+def test_opening_a_store_loads_neither_sqlalchemy_nor_alembic_nor_polars(tmp_path):
+    code = (
+        "import sys; from penstock.stores import open_store;"
+        f"open_store('sqlite:///{tmp_path}/penstock.db').put(1);"
+        "print(sorted({'sqlalchemy', 'alembic', 'polars', 'numpy', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
