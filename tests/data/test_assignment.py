@@ -1,3 +1,4 @@
+import itertools
 from datetime import timedelta
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_later_parts_are_newer_by_the_gap(times, shares, gap):
         assert shares[0]
         return
     order = [TRAIN, *([VALIDATION] if shares[0] else []), TEST]
-    for early, late in zip(order, order[1:], strict=False):
+    for early, late in itertools.pairwise(order):
         first, second = stamps[parts == early], stamps[parts == late]
         assert len(second)
         if len(first):
@@ -85,12 +86,12 @@ def test_equal_times_stay_together():
 
 @pytest.mark.parametrize(("times", "validation"), [([5, 5, 5], 0.0), ([5, 5, 6], 0.2)])
 def test_too_few_times_are_refused(times, validation):
-    with pytest.raises(DataError, match="different times"):
+    with pytest.raises(DataError, match=r"different times"):
         by_time(np.asarray(times), validation, 0.2, NO_GAP)
 
 
 def test_a_gap_that_leaves_nothing_is_refused():
-    with pytest.raises(DataError, match="leaves no rows to train on.*shorter gap"):
+    with pytest.raises(DataError, match=r"leaves no rows to train on.*shorter gap"):
         by_time(np.arange(10), 0.2, 0.2, timedelta(seconds=1))
 
 
@@ -102,7 +103,7 @@ def test_a_gap_that_leaves_nothing_is_refused():
 def test_groups_are_whole(groups, shares, seed):
     codes = np.unique(groups, return_inverse=True)[1]
     if codes.max() + 1 < (3 if shares[0] else 2):
-        with pytest.raises(DataError, match="groups"):
+        with pytest.raises(DataError, match=r"groups"):
             by_group(codes, *shares, seed)
         return
     parts = by_group(codes, *shares, seed)

@@ -43,7 +43,7 @@ def test_an_added_column_is_a_finding(store, write):
 def test_missing_and_retyped_columns_are_refused_and_not_recorded(store, write):
     ingest(write("t,a,b\n2016-01-01,1,x\n"), store=store)
     with pytest.raises(
-        SchemaError, match="'rides' has changed.*'a' was Int64.*'b' is gone"
+        SchemaError, match=r"'rides' has changed.*'a' was Int64.*'b' is gone"
     ) as caught:
         ingest(write("t,a\n2016-01-01,soon\n"), store=store)
     assert caught.value.columns == ["a", "b"]
@@ -82,10 +82,10 @@ def test_a_users_own_source_is_read():
 
 
 def test_a_source_without_rows_is_refused():
-    with pytest.raises(DataError, match="'numbers' gave no rows"):
+    with pytest.raises(DataError, match=r"'numbers' gave no rows"):
         ingest(Numbers(0))
 
 
 def test_what_is_no_source_is_refused():
-    with pytest.raises(ParameterError, match="'rides.csv' is no data source.*FileSource"):
+    with pytest.raises(ParameterError, match=r"'rides.csv' is no data source.*FileSource"):
         ingest("rides.csv")

@@ -30,7 +30,7 @@ def test_a_date_and_an_hour_make_a_time():
 @pytest.mark.parametrize("hours", [[25], [-1], ["noon"]])
 def test_hours_out_of_the_day_are_refused(hours):
     table = pl.DataFrame({"day": ["2011-01-01"], "hr": hours})
-    with pytest.raises(DataError, match="'hr' does not hold hours"):
+    with pytest.raises(DataError, match=r"'hr' does not hold hours"):
         moments_of(table, ("day", "hr"))
 
 
@@ -49,7 +49,7 @@ def test_a_limit_is_read_in_utc(value):
 
 
 def test_a_limit_that_is_no_date_is_refused():
-    with pytest.raises(DataError, match="cutoff is 'soon'.*cutoff=2016-06-30"):
+    with pytest.raises(DataError, match=r"cutoff is 'soon'.*cutoff=2016-06-30"):
         to_moment("soon", "cutoff")
 
 

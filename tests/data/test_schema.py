@@ -39,11 +39,11 @@ def test_columns_are_selected_and_left_out_by_name():
 
 
 def test_an_unknown_column_is_refused_with_the_nearest_name():
-    with pytest.raises(NotFoundError, match="'agee'.*Did you mean 'age'"):
+    with pytest.raises(NotFoundError, match=r"'agee'.*Did you mean 'age'"):
         infer_schema(TABLE)["agee"]
-    with pytest.raises(NotFoundError, match="Did you mean 'city'"):
+    with pytest.raises(NotFoundError, match=r"Did you mean 'city'"):
         infer_schema(TABLE).without(["citty"])
-    with pytest.raises(NotFoundError, match="in the snapshot.*Did you mean 'unit'"):
+    with pytest.raises(NotFoundError, match=r"in the snapshot.*Did you mean 'unit'"):
         check_columns(TABLE, ["age", "units"], owner="the snapshot")
 
 
@@ -76,6 +76,12 @@ def test_integers_that_became_numbers_are_a_warning():
 
 def test_a_column_that_is_empty_now_is_a_warning():
     assert _changes(TABLE, TABLE.with_columns(city=pl.lit(None))) == [("warn", "empty", "city")]
+
+
+def test_a_csv_column_without_values_is_not_retyped():
+    empty = TABLE.with_columns(age=pl.lit(None, dtype=pl.String))
+    assert _changes(TABLE, empty) == [("warn", "empty", "age")]
+    assert _changes(empty, TABLE) == [("warn", "empty", "age")]
 
 
 def test_a_smaller_integer_type_is_no_change():

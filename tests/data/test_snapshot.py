@@ -31,6 +31,15 @@ def test_columns_no_model_should_learn_from_are_noticed():
     assert found == {"key": "identifier", "none": "empty", "one": "constant", "list": "unusable"}
 
 
+def test_levels_that_look_alike_are_noticed():
+    table = pl.DataFrame(
+        {"income": ["<=50K", ">50K", "<=50K."] * 10, "other": ["A", "B", "C"] * 10}
+    )
+    (finding,) = Snapshot.of(table).findings
+    assert (finding.rule, finding.column) == ("lookalike", "income")
+    assert "'<=50K' and '<=50K.'" in finding.message
+
+
 def test_few_rows_are_noticed():
     assert Snapshot.of(pl.DataFrame({"a": [1, 2, 4]})).findings[0].rule == "few_rows"
 

@@ -126,20 +126,20 @@ def test_three_rows_are_enough(rows, test, seed):
 
 
 def test_two_rows_are_too_few():
-    with pytest.raises(DataError, match="2 of 3 rows can be used.*1 of 3 rows have no 'y'"):
+    with pytest.raises(DataError, match=r"2 of 3 rows can be used.*1 of 3 rows have no 'y'"):
         split_table(pl.DataFrame({"a": [1, 2, 3], "y": [1.0, None, 2.0]}), target="y")
-    with pytest.raises(DataError, match="0 of 0 rows"):
+    with pytest.raises(DataError, match=r"0 of 0 rows"):
         split_table(pl.DataFrame({"y": []}), target="y")
 
 
 def test_a_target_with_one_class_is_refused_with_its_name_and_count():
-    with pytest.raises(DataError, match="'y' has one value, 'no', in 5 rows"):
+    with pytest.raises(DataError, match=r"'y' has one value, 'no', in 5 rows"):
         split_table(pl.DataFrame({"a": range(5), "y": ["no"] * 5}), target="y")
 
 
 def test_train_rows_of_one_class_are_refused():
     table = pl.DataFrame({"t": [date(2016, 1, n) for n in range(1, 11)], "y": [0] * 8 + [1] * 2})
-    with pytest.raises(DataError, match="All 8 train rows have 'y' = 0"):
+    with pytest.raises(DataError, match=r"All 8 train rows have 'y' = 0"):
         split_table(table, target="y", by_time="t")
 
 
@@ -154,7 +154,7 @@ def test_train_rows_of_one_class_are_refused():
     ],
 )
 def test_a_wrong_column_is_refused_with_the_nearest_name(wrong):
-    with pytest.raises(NotFoundError, match="Did you mean"):
+    with pytest.raises(NotFoundError, match=r"Did you mean"):
         split_table(TABLE, **({"target": "price"} | wrong))
 
 
@@ -162,17 +162,30 @@ def test_a_wrong_column_is_refused_with_the_nearest_name(wrong):
     "shares", [{"test": 0.0}, {"test": 1.0}, {"test": 0.5, "validation": 0.5}, {"validation": -0.1}]
 )
 def test_shares_that_leave_nothing_are_refused(shares):
-    with pytest.raises(DataError, match="no shares of a table"):
+    with pytest.raises(DataError, match=r"no shares of a table"):
         split_table(TABLE, target="price", **shares)
 
 
 def test_a_gap_needs_a_time():
-    with pytest.raises(ParameterError, match="gap='1d' was given without by_time"):
+    with pytest.raises(ParameterError, match=r"gap='1d' was given without by_time"):
         split_table(TABLE, target="price", gap="1d")
 
 
+def test_stratify_is_for_random_splits():
+    with pytest.raises(ParameterError, match=r"stratify='shop' was given with by_time"):
+        split_table(TABLE, target="price", by_time="day", stratify="shop")
+
+
+def test_parts_far_from_their_share_are_remarked_on():
+    table = TABLE.with_columns(
+        day=pl.lit(date(2016, 1, 1)) + pl.duration(days=pl.int_range(N) // 100)
+    )
+    split = split_table(table, target="price", by_time="day", test=0.1)
+    assert "test part holds 50% of the rows instead of 10%" in split.findings[0].message
+
+
 def test_a_gap_as_long_as_the_data_is_refused():
-    with pytest.raises(DataError, match="No rows are left for train"):
+    with pytest.raises(DataError, match=r"No rows are left for train"):
         split_table(TABLE, target="price", by_time="day", gap="500d")
 
 
@@ -195,7 +208,7 @@ def test_pandas_frames_and_snapshots_are_split_like_polars_frames():
     for other in (split_table(pandas, target="price"), split_table(snapshot, target="price")):
         assert np.array_equal(other.test_rows, plain.test_rows)
         assert other.table_digest == plain.table_digest
-    with pytest.raises(DataError, match="A list cannot be split"):
+    with pytest.raises(DataError, match=r"A list cannot be split"):
         split_table([1, 2, 3], target="price")
 
 
@@ -225,7 +238,7 @@ def test_rows_in_two_parts_are_refused():
 
 
 def test_groups_in_two_parts_are_refused():
-    with pytest.raises(LeakageError, match="2 groups of 'shop' .* 2 of 3 test rows") as caught:
+    with pytest.raises(LeakageError, match=r"2 groups of 'shop' .* 2 of 3 test rows") as caught:
         split_rows(TABLE, target="price", by_group="shop", train=[0, 1, 2], test=[10, 11, 13])
     assert caught.value.findings[0].rule == "L3"
 
@@ -246,12 +259,12 @@ def test_an_overlap_may_be_allowed_with_a_reason_that_is_kept():
 
 
 def test_positions_outside_the_table_are_refused():
-    with pytest.raises(ParameterError, match="test= names row 200 of 200 rows"):
+    with pytest.raises(ParameterError, match=r"test= names row 200 of 200 rows"):
         split_rows(TABLE, target="price", train=[0, 1], test=[200])
 
 
 def test_an_empty_part_is_refused():
-    with pytest.raises(DataError, match="No rows are left for test"):
+    with pytest.raises(DataError, match=r"No rows are left for test"):
         split_rows(TABLE, target="price", train=[0, 1], test=[])
 
 

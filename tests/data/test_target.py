@@ -5,7 +5,7 @@ import pytest
 
 from penstock.core import DataError
 from penstock.data import guess_task
-from penstock.data._target import classes_of
+from penstock.data._target import choose_task, classes_of
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,21 @@ def test_one_class_is_refused_with_its_name_and_count(values, found):
 
 @pytest.mark.parametrize("values", [[date(2016, 1, 1), date(2016, 1, 2)], [[1], [2]]])
 def test_dates_and_lists_are_no_targets(values):
-    with pytest.raises(DataError, match="The target 'y' is"):
+    with pytest.raises(DataError, match=r"The target 'y' is"):
         guess_task(pl.Series("y", values))
 
 
 def test_names_of_rows_are_no_classes():
-    with pytest.raises(DataError, match="30 different texts in 30 rows"):
+    with pytest.raises(DataError, match=r"30 different texts in 30 rows"):
         guess_task(pl.Series("y", [f"k{n}" for n in range(30)]))
+
+
+def test_a_task_that_is_told_must_fit():
+    assert choose_task(pl.Series([1, 2, 3] * 9), "regression") == "regression"
+    assert choose_task(pl.Series([3, 4, 7] * 9), "multiclass") == "multiclass"
+    for values, told in ((["a", "b"], "regression"), ([1, 2, 3], "binary"), ([1, 2], "ranking")):
+        with pytest.raises(DataError, match=f"task='{told}' does not fit"):
+            choose_task(pl.Series("y", values), told)
 
 
 def test_classes_are_sorted_whatever_the_rows_say():

@@ -73,7 +73,7 @@ def test_a_format_is_used_as_given():
 
 
 def test_a_value_that_does_not_fit_the_format_is_shown():
-    with pytest.raises(DataError, match="'soon', not written as '%d/%m/%Y'"):
+    with pytest.raises(DataError, match=r"'soon', not written as '%d/%m/%Y'"):
         read_times(pl.Series("t", ["16/05/2014", "soon"]), "%d/%m/%Y")
 
 
@@ -83,12 +83,12 @@ def test_a_column_without_values_has_no_times():
 
 
 def test_text_that_is_no_time_is_shown():
-    with pytest.raises(DataError, match="'t' holds 'soon', which is no time"):
+    with pytest.raises(DataError, match=r"'t' holds 'soon', which is no time"):
         read_times(pl.Series("t", ["2014-05-16", "soon"]))
 
 
 def test_a_counter_is_no_time():
-    with pytest.raises(DataError, match="numbers like 1 and 3.*time_format"):
+    with pytest.raises(DataError, match=r"numbers like 1 and 3.*time_format"):
         read_times(pl.Series("t", [1, 2, 3]))
 
 

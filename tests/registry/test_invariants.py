@@ -192,6 +192,7 @@ def life(tmp_path, estimator, signature):
 def test_any_sequence_of_operations_keeps_the_laws(life):
     life.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
     life.TestCase().runTest()
+    assert len(life.store.metadata.list_models()) > 1, "the machine registered nothing"
 
 
 OUTCOMES = {

@@ -1,7 +1,10 @@
-"""The local folder passes the contract."""
+"""The local folder passes the contract, writes atomically and explains what it cannot do."""
+
+import os
 
 import pytest
 
+from penstock.core import StoreError
 from penstock.stores import ArtifactStore, LocalArtifacts
 from penstock.testing import ArtifactStoreContract
 
@@ -10,3 +13,44 @@ class TestLocalContract(ArtifactStoreContract):
     @pytest.fixture
     def artifacts(self, tmp_path) -> ArtifactStore:
         return LocalArtifacts(tmp_path / "artifacts")
+
+
+def test_files_fan_out_over_folders(tmp_path):
+    artifacts = LocalArtifacts(tmp_path)
+    digest = artifacts.write(b"rows").removeprefix("sha256:")
+    assert (tmp_path / digest[:2] / digest[2:]).read_bytes() == b"rows"
+    assert artifacts.url == str(tmp_path)
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
+    artifacts = LocalArtifacts(tmp_path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"cannot be written \(No space left on device\)"):
+        artifacts.write(b"rows")
+    monkeypatch.undo()
+    assert artifacts.list() == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_folder_that_cannot_be_made_is_explained(tmp_path):
+    (tmp_path / "file").touch()
+    artifacts = LocalArtifacts(tmp_path / "file" / "artifacts")
+    with pytest.raises(StoreError, match="set PENSTOCK_ARTIFACTS"):
+        artifacts.write(b"rows")
+    with pytest.raises(StoreError, match="cannot be"):
+        artifacts.write_file(tmp_path / "file")
+    with pytest.raises(StoreError, match="cannot be read"):
+        artifacts.read("sha256:" + "0" * 64)
+
+
+def test_files_of_others_in_the_folder_are_not_listed(tmp_path):
+    artifacts = LocalArtifacts(tmp_path)
+    digest = artifacts.write(b"rows")
+    (tmp_path / "aa").mkdir(exist_ok=True)
+    (tmp_path / "aa" / "notes.txt").write_text("mine")
+    (tmp_path / "README").write_text("mine")
+    assert artifacts.list() == [digest]

@@ -6,6 +6,7 @@ from penstock.data._finding import Finding
 from penstock.data._kinds import named_id
 from penstock.data._proxy import find_proxies, find_sum
 from penstock.data._split import Split
+from penstock.data._split_rules import codes_of
 from penstock.data._table_digest import column_hashes, combine_hashes
 
 if TYPE_CHECKING:
@@ -115,8 +116,7 @@ def _check_groups(split: Split) -> list[Finding]:
         low, high = _GROUP_SHARE
         if not low * len(values) <= distinct <= high * len(values):
             continue
-        known = values.unique(maintain_order=True)
-        shared = int(split.test.table[column.name].is_in(known.implode()).sum())
+        shared = _count_shared(split, column.name)
         if shared:
             text = (
                 f"{shared:,} of {len(split.test):,} test rows have a '{column.name}' that train rows "
@@ -125,3 +125,13 @@ def _check_groups(split: Split) -> list[Finding]:
             )
             findings.append(Finding("warn", "L3", column.name, text))
     return findings
+
+
+def _count_shared(split: Split, name: str) -> int:
+    import numpy as np
+
+    series = split.table[name]
+    codes = codes_of(series)
+    known = codes[split.train_rows]
+    present = series.is_not_null().to_numpy()[split.test_rows]
+    return int(np.isin(codes[split.test_rows][present], known).sum())

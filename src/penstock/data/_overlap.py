@@ -7,6 +7,7 @@ from penstock.core import LeakageError
 from penstock.data._finding import Finding
 from penstock.data._moments import ends_of, moments_of, time_name
 from penstock.data._split import Split
+from penstock.data._split_rules import codes_of
 
 if TYPE_CHECKING:
     from penstock.data._split import Rows
@@ -65,20 +66,21 @@ def _shared_rows(early: str, first: "Rows", late: str, second: "Rows") -> list[F
 def _shared_groups(
     split: Split, early: str, first: "Rows", late: str, second: "Rows"
 ) -> list[Finding]:
+    import numpy as np
+
     name = split.by_group
     if name is None:
         return []
-    groups = split.table[name]
-    known = groups[first].unique(maintain_order=True)
-    shared = groups[second].is_in(known.implode(), nulls_equal=True)
-    rows = int(shared.sum())
-    if not rows:
+    codes = codes_of(split.table[name])
+    both = np.intersect1d(codes[first], codes[second])
+    if not len(both):
         return []
-    both = groups[second].filter(shared).unique(maintain_order=True)
-    examples = ", ".join(repr(value) for value in both.head(_EXAMPLES))
+    inside = np.isin(codes[second], both)
+    values = split.table[name][second[inside]].unique(maintain_order=True)
+    examples = ", ".join(repr(value) for value in values.head(_EXAMPLES))
     text = (
         f"{len(both):,} groups of '{name}' ({examples}) are in {early} and in {late}: "
-        f"{rows:,} of {len(second):,} {late} rows."
+        f"{int(inside.sum()):,} of {len(second):,} {late} rows."
     )
     return [Finding("fail", "L3", name, text)]
 

@@ -180,7 +180,8 @@ def _check_type(before: Column, now: Column) -> list[Finding]:
     if old == new:
         return []
     change = f"was {before.dtype} and is {now.dtype} now"
-    if "missing" in {old, new}:
+    # A CSV column without values is text to us: it says nothing about its type.
+    if "missing" in {old, new} or before.levels == 0 or now.levels == 0:
         message = f"Column '{now.name}' {change}: it is empty on one side."
         return [Finding("warn", "empty", now.name, message)]
     if {old, new} == {"integer", "number"}:

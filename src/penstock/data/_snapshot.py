@@ -87,7 +87,11 @@ class Snapshot:
             last_time=last,
             ordered_digest=digest_table(table),
             order_free_digest=digest_rows(table),
-            findings=(*findings, *notice_columns(schema, table.height)),
+            findings=(
+                *findings,
+                *notice_columns(schema, table.height),
+                *notice_lookalikes(profile),
+            ),
             _load_table=lambda: table,
             _load_profile=lambda: profile,
         )
@@ -168,4 +172,20 @@ def notice_columns(schema: Schema, rows: int) -> tuple[Finding, ...]:
     if rows < MIN_ROWS:
         text = f"The table has {rows} rows: figures from so few mean little."
         findings.append(Finding("warn", "few_rows", "", text))
+    return tuple(findings)
+
+
+def notice_lookalikes(profile: TableProfile) -> tuple[Finding, ...]:
+    """Notice levels that differ only by case, blanks or marks at their end, such as Yes and yes."""
+    findings = []
+    for name, column in profile.columns.items():
+        if column.kind != "category" or column.other:
+            continue
+        first: dict[str, str] = {}
+        for text in sorted(text for text, _ in column.top):
+            twin = first.setdefault(text.casefold().strip().rstrip(" .,;:"), text)
+            if twin != text:
+                told = f"Column '{name}' has '{twin}' and '{text}': are they the same?"
+                findings.append(Finding("warn", "lookalike", name, told))
+                break
     return tuple(findings)

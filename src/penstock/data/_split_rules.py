@@ -85,6 +85,24 @@ def usable_rows(
     return rows, findings
 
 
+def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Number the distinct values from 0, in sorted order, a missing one last.
+
+    >>> import polars as pl
+    >>> codes_of(pl.Series(["b", "a", None, "b"])).tolist()
+    [1, 0, 2, 1]
+    """
+    import numpy as np
+    import polars as pl
+
+    texts = series.dtype in (pl.Categorical, pl.Enum, pl.Boolean) or series.dtype.is_nested()
+    ranks = (series.cast(pl.String) if texts else series).rank("dense")
+    codes: np.ndarray[Any, np.dtype[np.int64]] = (
+        ranks.fill_null(series.n_unique()).to_numpy().astype(np.int64) - 1
+    )
+    return codes
+
+
 def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
     """Say for every value whether it is missing: null, or not a number."""
     missing = series.is_null().to_numpy().copy()

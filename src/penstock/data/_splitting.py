@@ -13,8 +13,14 @@ from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
 from penstock.data._schema import check_columns, infer_schema
 from penstock.data._split import Split
-from penstock.data._split_rules import frame_of, require_parts, require_shares, usable_rows
-from penstock.data._target import Task, classes_of, guess_task, require_variety
+from penstock.data._split_rules import (
+    codes_of,
+    frame_of,
+    require_parts,
+    require_shares,
+    usable_rows,
+)
+from penstock.data._target import Task, choose_task, classes_of, require_variety
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
     from penstock.data._snapshot import Snapshot
     from penstock.data._split import Rows
+
+_FAR_OFF = 0.05
 
 
 def split_table(
@@ -73,7 +81,7 @@ def split_table(
     import numpy as np
 
     require_shares(validation, test)
-    _require_time_for_gap(gap, by_time)
+    _require_sense(gap, by_time, stratify, by_group)
     frame, digest = frame_of(table)
     plan = _Plan(target, by_time, by_group, tuple(drop), seed, task)
     check_columns(frame, plan.columns + ([stratify] if stratify else []))
@@ -88,6 +96,7 @@ def split_table(
         for name, part in (("train", 0), ("validation", 1), ("test", 2))
         if name != "validation" or validation
     }
+    findings += _note_shares(rows, {"validation": validation, "test": test})
     return _build(frame, digest, rows, plan, findings, allow_overlap=None)
 
 
@@ -175,7 +184,7 @@ def _build(
     together = np.sort(np.concatenate(list(rows.values())))
     target = frame[plan.target][together]
     require_variety(target, target.n_unique() if len(target) else 0)
-    task = plan.task or guess_task(target)
+    task = choose_task(target, plan.task)
     require_parts(rows, frame[plan.target], task)
     features = [n for n in frame.columns if n != plan.target and n not in plan.drop]
     split = Split(
@@ -221,22 +230,10 @@ def _assign(
         return assignment.by_time(times, *shares, gap)
     if groups is not None:
         return assignment.by_group(groups, *shares, plan.seed)
-    task = plan.task or guess_task(kept[plan.target])
+    task = choose_task(kept[plan.target], plan.task)
     column = stratify or (None if task == "regression" else plan.target)
     strata = None if column is None else codes_of(kept[column])
     return assignment.by_chance(kept.height, *shares, plan.seed, strata)
-
-
-def codes_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
-    """Number the distinct values (a missing one too) in their order of first appearance."""
-    import numpy as np
-    import polars as pl
-
-    values = series.cast(pl.String) if series.dtype in (pl.Categorical, pl.Enum) else series
-    frame = pl.DataFrame({"value": values})
-    distinct = frame.unique(maintain_order=True).with_row_index("code")
-    joined = frame.join(distinct, on="value", how="left", nulls_equal=True, maintain_order="left")
-    return joined["code"].to_numpy().astype(np.int64)
 
 
 def _note_left_out(
@@ -252,16 +249,39 @@ def _note_left_out(
     return [Finding("warn" if lost > rows / 4 else "info", "left_out", group or "", text)]
 
 
+def _note_shares(rows: "dict[str, Rows]", wanted: dict[str, float]) -> list[Finding]:
+    """Remark where equal times or whole groups made a part much larger or smaller than asked."""
+    total = sum(map(len, rows.values()))
+    findings = []
+    for name, share in wanted.items():
+        found = len(rows.get(name, ())) / total
+        if abs(found - share) > max(_FAR_OFF, 1 / total):
+            text = f"The {name} part holds {found:.0%} of the rows instead of {share:.0%}."
+            findings.append(Finding("info", "share", "", text))
+    return findings
+
+
 def _allowed(finding: Finding, reason: str) -> Finding:
     return Finding("warn", finding.rule, finding.column, f"{finding.message} Allowed: {reason}")
 
 
-def _require_time_for_gap(gap: str | timedelta | None, by_time: TimeColumn | None) -> None:
+def _require_sense(
+    gap: str | timedelta | None,
+    by_time: TimeColumn | None,
+    stratify: str | None,
+    by_group: str | None,
+) -> None:
     if gap and by_time is None:
         raise ParameterError(
             what=f"gap={str(gap)!r} was given without by_time.",
             why="A gap is time between the parts.",
             fix='Name the time column: by_time="…".',
+        )
+    if stratify and (by_time or by_group):
+        raise ParameterError(
+            what=f"stratify={stratify!r} was given with by_time or by_group.",
+            why="Times and groups decide where rows go; no column can be shared out evenly then.",
+            fix="Leave one of them out.",
         )
 
 

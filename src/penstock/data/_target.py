@@ -63,6 +63,29 @@ def guess_task(target: "pl.Series") -> Task:
     return "multiclass"
 
 
+def choose_task(target: "pl.Series", told: Task | None) -> Task:
+    """Take the task that was told if the values allow it, else guess it.
+
+    Raises:
+        DataError: If the target cannot be predicted so.
+    """
+    if told is None:
+        return guess_task(target)
+    distinct = target.drop_nulls().n_unique()
+    fits = {
+        "binary": distinct == 2,  # noqa: PLR2004 - two classes
+        "multiclass": not target.dtype.is_float() or distinct <= _CODES,
+        "regression": target.dtype.is_numeric(),
+    }
+    if not fits.get(told, False):
+        raise DataError(
+            what=f"task={told!r} does not fit the target {target.name!r}: {target.dtype} with "
+            f"{distinct:,} different values.",
+            fix="Give binary, multiclass or regression as the values allow, or leave task= out.",
+        )
+    return told
+
+
 def require_variety(target: "pl.Series", distinct: int) -> None:
     """Make sure there is something to tell apart.
 

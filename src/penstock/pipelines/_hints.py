@@ -25,6 +25,7 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
     scope = _Lenient(getattr(function, "__globals__", {}))
     found = dict(getattr(function, "__annotations__", {}))
     for name, hint in found.items():
+        hint = getattr(hint, "__forward_arg__", hint)  # noqa: PLW2901 - a NamedTuple wraps its texts
         if isinstance(hint, str):
             try:
                 # Annotations in quotes are the user's own code, which is about to run anyway.

@@ -3,8 +3,11 @@
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from penstock.provenance import is_own
 
 _OURS = ("penstock.pipelines", "penstock.steps", "penstock.execution")
 
@@ -24,11 +27,12 @@ def function_position(function: Callable[..., Any]) -> tuple[str, int]:
 
 
 def error_position(traceback: TracebackType | None) -> tuple[str, int]:
-    """Give file and line where an exception was raised."""
+    """Give the innermost file and line of the user's code where an exception came through."""
     place = ("?", 0)
     while traceback:
-        if not str(traceback.tb_frame.f_globals.get("__name__", "")).startswith(_OURS):
-            place = (traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
+        file = traceback.tb_frame.f_code.co_filename
+        if is_own(Path(file)) or not os.path.exists(file):  # noqa: PTH110 - a notebook's cell has no file
+            place = (file, traceback.tb_lineno)
         traceback = traceback.tb_next
     return place
 

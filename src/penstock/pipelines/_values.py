@@ -35,7 +35,11 @@ _LISTS: dict[Any, Callable[..., Any]] = {
 
 
 class _Unfit(Exception):  # noqa: N818 - never leaves this file: it says no, it is no error
-    """A value does not fit a hint; carries what would."""
+    """A value does not fit a hint; carries what would, and perhaps what was meant."""
+
+    def __init__(self, allowed: str, fix: str = "") -> None:
+        super().__init__(allowed)
+        self.allowed, self.fix = allowed, fix
 
 
 def parse_value(value: Any, hint: Any, *, name: str) -> Any:
@@ -58,10 +62,11 @@ def parse_value(value: Any, hint: Any, *, name: str) -> Any:
     try:
         return _parse(value, hint)
     except _Unfit as unfit:
+        sample = f"Give for example {example(hint)}." if hint in _EXAMPLES else ""
         raise ParameterError(
             what=f"Parameter {name!r} is {_short(value)}.",
-            why=f"It must be {unfit}.",
-            fix=f"Give for example {example(hint)}." if hint in _EXAMPLES else "",
+            why=f"It must be {unfit.allowed}.",
+            fix=unfit.fix or sample,
             name=name,
             value=value,
         ) from unfit.__cause__
@@ -177,8 +182,7 @@ def _parse_literal(value: Any, hint: Any) -> Any:
     for option in options:
         if isinstance(value, str) and value == str(option):
             return option
-    close = did_you_mean(str(value), [str(option) for option in options])
-    return _unfit(describe(hint) + (f". {close[:-1]}" if close.startswith("Did") else ""), close)
+    return _unfit(describe(hint), _meant(value, [str(option) for option in options]))
 
 
 def _parse_enum(value: Any, hint: type[Enum]) -> Enum:
@@ -190,7 +194,7 @@ def _parse_enum(value: Any, hint: type[Enum]) -> Enum:
     for member in hint:
         if isinstance(value, str) and value.lower() == member.name.lower():
             return member
-    return _unfit(describe(hint))
+    return _unfit(describe(hint), _meant(value, [member.name for member in hint]))
 
 
 def _parse_list(value: Any, hint: Any) -> Any:
@@ -336,8 +340,13 @@ def _is_union(hint: Any) -> bool:
     return isinstance(hint, types.UnionType) or get_origin(hint) is Union
 
 
-def _unfit(allowed: str, *_: Any) -> NoReturn:
-    raise _Unfit(allowed)
+def _unfit(allowed: str, fix: str = "") -> NoReturn:
+    raise _Unfit(allowed, fix)
+
+
+def _meant(value: Any, known: Sequence[str]) -> str:
+    found = did_you_mean(str(value), known)
+    return found if found.startswith("Did") else ""  # the list of all is told already
 
 
 def _short(value: Any) -> str:

@@ -203,6 +203,9 @@ class _Walk:
             for name in sorted(names, key=str):
                 self._add_module(target, name)
             return
+        if target in self._seen:  # two modules may import a name from each other
+            return
+        self._seen.add(target)
         path = find_own_module(target.module)
         if path is None:
             submodule = f"{target.module}.{target.name}"
@@ -214,8 +217,7 @@ class _Walk:
         module = parse_module(target.module, path)
         if target.name in module.definitions:
             self._add_name(module, target.name)
-        elif module.imports.get(target.name, target) != target and target not in self._seen:
-            self._seen.add(target)  # two modules may import a name from each other
+        elif module.imports.get(target.name, target) != target:
             self._add_import(module.imports[target.name], {None})
         elif find_own_module(f"{target.module}.{target.name}"):
             self._add_module(Import(f"{target.module}.{target.name}"))

@@ -1,7 +1,7 @@
 """Registry: the doors to a model version's life; rules and plans stand in the files beside it."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,6 +23,7 @@ from penstock.registry._audit import verify_events
 from penstock.registry._card import render_card
 from penstock.registry._history import ProductionAt, production_at, read_time
 from penstock.registry._moves import move, plan_production, require_move, rollback_target
+from penstock.registry._moving import make_moves
 from penstock.registry._references import find_version, in_stage
 from penstock.registry._requirements import (
     open_gates,
@@ -265,7 +266,7 @@ class Registry:
             why = _forced(target, reason, force_reason)
             return plan_production(versions, target, actor=who, reason=why, at=now())
 
-        return self._move(model, plan)
+        return make_moves(self._metadata, model, plan)
 
     def archive(
         self, model: str, version: int, *, actor: str | None = None, reason: str = ""
@@ -313,7 +314,7 @@ class Registry:
             target = rollback_target(versions, self.history(model), to)
             return plan_production(versions, target, actor=who, reason=why, at=now())
 
-        return self._move(model, plan)
+        return make_moves(self._metadata, model, plan)
 
     def history(self, model: str, at: str | datetime | None = None) -> Events:
         """List every move of the model's versions, oldest first, up to a time if one is given.
@@ -416,43 +417,7 @@ class Registry:
             require_move(target, to)
             return [move(target, to, actor, reason, now())]
 
-        return self._move(model, plan)
-
-    def _move(
-        self,
-        model: str,
-        plan: Callable[[Sequence[ModelVersionRecord]], Sequence[StageEvent]],
-    ) -> ModelVersionRecord:
-        """Plan on what is there now, and move if it is still so.
-
-        Planned again only if the stages are as they were (a gate or note was written meanwhile);
-        if another move came first, its maker decided on other facts than the caller saw.
-        """
-        decided: tuple[int | None, dict[int, Stage]] | None = None
-        for _ in range(_ATTEMPTS):
-            versions = self._metadata.list_model_versions(model)
-            if decided is not None and decided != _facts(versions, decided[1]):
-                raise _someone_else(model, versions)
-            moves = plan(versions)
-            revisions = {version.version: version.revision for version in versions}
-            decided = _facts(versions, {event.version for event in moves})
-            try:
-                self._metadata.move_stages(
-                    moves, expected={event.version: revisions[event.version] for event in moves}
-                )
-            except ConflictError:
-                continue
-            return self._metadata.get_model_version(model, moves[-1].version)
-        raise _someone_else(model, self._metadata.list_model_versions(model))
-
-
-def _facts(
-    versions: Sequence[ModelVersionRecord], moved: Iterable[int]
-) -> tuple[int | None, dict[int, Stage]]:
-    """Give what a move was decided on: the production version, and where the moved ones are."""
-    champion, numbers = in_stage(versions, Stage.PRODUCTION), set(moved)
-    stages = {version.version: version.stage for version in versions if version.version in numbers}
-    return (champion.version if champion else None), stages
+        return make_moves(self._metadata, model, plan)
 
 
 def _headline(metrics: Mapping[str, float] | None, report: Any) -> dict[str, float]:
@@ -478,17 +443,6 @@ def _given(reason: str, what: str) -> str:
         what=f"{what} needs a reason.",
         why="Whoever reads the history asks why.",
         fix="Give one with --reason, or reason=….",
-    )
-
-
-def _someone_else(model: str, versions: Sequence[ModelVersionRecord]) -> ConflictError:
-    champion = in_stage(versions, Stage.PRODUCTION)
-    there = f"{champion.ref} is in production" if champion else "Nothing is in production"
-    return ConflictError(
-        what=f"Someone else moved a version of {model!r} at the same moment: {there} now.",
-        why="Nothing of yours was changed: you had decided on what was there before.",
-        fix=f"Look with: penstock history {model}, and repeat it if it is still right.",
-        model=model,
     )
 
 

@@ -70,7 +70,7 @@ def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
         case "other":
             return ColumnNote(name, "type", f"{column.dtype}: no model can use it as it is")
         case "integer" | "category" if levels > _FEW_LEVELS and _KEY_NAME.search(name):
-            reason = f"{levels:,} identifiers; --group {name} keeps each on one side of the split"
+            reason = f"{levels:,} values; --group {name} keeps each on one side"
             return ColumnNote(name, "identifier", reason)
         case "category" if rows >= _FEW_ROWS and levels > _NEARLY_UNIQUE * rows:
             return ColumnNote(name, "identifier", f"{levels:,} values in {rows:,} rows")

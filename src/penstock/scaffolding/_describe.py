@@ -1,17 +1,18 @@
 """``describe_table``: everything worth knowing about a table before its first pipeline is written."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from penstock.core import DataError, ParameterError
 from penstock.data import Finding, Schema, Snapshot, check_columns
 from penstock.scaffolding._columns import is_sensitive, note_group, note_left_out
 from penstock.scaffolding._formulas import find_formula
-from penstock.scaffolding._notes import ColumnNote, Label, TableNotes, Task, TimeNote
+from penstock.scaffolding._notes import ColumnNote, Label, TableNotes, TimeNote
+from penstock.scaffolding._novelty import note_new_in_test
 from penstock.scaffolding._slices import choose_slices
-from penstock.scaffolding._splits import Chosen, SplitChoice, choose_split
+from penstock.scaffolding._splits import Chosen, SplitChoice, Task, choose_split
 from penstock.scaffolding._target import (
     count_classes,
     find_positive,
@@ -43,6 +44,7 @@ class _Question:
     task: Task
     group: str | None
     times: tuple[str, ...]
+    nearly_numbers: frozenset[str]
 
     @property
     def kept(self) -> set[str]:
@@ -134,7 +136,8 @@ def _ask(snapshot: Snapshot, target: str, group: str | None) -> _Question:
         )
     task = require_target(snapshot.table[target])
     rows = snapshot.table.filter(~_missing(snapshot.table[target]))
-    return _Question(rows, snapshot.schema, target, task, group, times)
+    odd = frozenset(f.column for f in snapshot.findings if f.rule == "number_text")
+    return _Question(rows, snapshot.schema, target, task, group, times, odd)
 
 
 def _settle(
@@ -148,8 +151,16 @@ def _settle(
     if len(suspects) == left:
         suspects = []  # A toy table may hold nothing but its formula.
     drop = tuple(note.column for note in (*notes, *suspects))
-    chosen = choose_split(rows, SplitChoice(question.target, time, question.group, drop))
+    # Whole numbers may look like classes on some rows and like amounts on others.
+    task = question.task if rows[question.target].dtype.is_integer() else None
+    wish = SplitChoice(question.target, time, question.group, drop, task=task)
+    chosen = choose_split(rows, wish)
     suspects += _note_proxies(question.target, chosen)
+    new = note_new_in_test(chosen.split)
+    if 0 < len(new) < len(chosen.split.schema):
+        again = choose_split(rows, chosen.choice.without(note.column for note in new))
+        chosen = replace(again, warnings=chosen.warnings)
+        suspects += new
     features = tuple(question.schema.select(chosen.split.schema.names))
     slices = choose_slices(chosen.split, features, chosen.choice.by_group)
     return _Settled(chosen, (*notes, *suspects), slices)
@@ -169,10 +180,16 @@ def _note_columns(question: _Question) -> list[ColumnNote]:
     written = note_written_dates(question.table, question.schema, question.kept)
     dated = {note.column for note in written}
     other = note_left_out(question.table, question.schema, question.kept | dated)
-    notes = [*written, *other]
+    notes = [*written, *(_nearly_numbers(note, question.nearly_numbers) for note in other)]
     if question.group is not None:
         notes.append(note_group(question.table, question.group))
     return sorted(notes, key=lambda note: question.schema.names.index(note.column))
+
+
+def _nearly_numbers(note: ColumnNote, columns: Collection[str]) -> ColumnNote:
+    if note.column not in columns:
+        return note
+    return replace(note, kind="type", reason="text that is nearly numbers: mend it in a step")
 
 
 def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[ColumnNote]:

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from penstock.scaffolding._splits import SplitChoice
+from penstock.scaffolding._splits import SplitChoice, Task
 
 Label: TypeAlias = str | int | float | bool
-Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 NoteKind: TypeAlias = Literal[
-    "constant", "date", "empty", "group", "identifier", "sensitive", "suspect", "text", "type"
+    "constant", "date", "empty", "group", "identifier", "new", "suspect", "text", "type"
 ]
 
 _SHOWN = 4
@@ -106,7 +105,7 @@ class TableNotes:
             *self._lines_of_split(),
             *self.warnings,
         ]
-        for kind in ("suspect", "identifier", "empty", "constant", "text", "type"):
+        for kind in ("suspect", "new", "identifier", "empty", "constant", "text", "type"):
             told += _summary([note for note in self.left_out if note.kind == kind], kind)
         told += [f"{note.column}: {note.reason}" for note in self.watched[:_SHOWN]]
         more = len(self.watched) - _SHOWN
@@ -128,7 +127,7 @@ class TableNotes:
 
 def _summary(notes: list[ColumnNote], kind: str) -> list[str]:
     rest = len(notes) - _SHOWN
-    if kind in {"suspect", "text", "type"} or len(notes) == 1:
+    if kind in {"suspect", "new", "text", "type"} or len(notes) == 1:
         told = [f"left out {note.column}: {note.reason}" for note in notes[:_SHOWN]]
         return [*told, f"left out {rest} more like it"] if rest > 0 else told
     if not notes:

@@ -9,14 +9,14 @@ from penstock.core import ConflictError, DataError, NotFoundError, did_you_mean
 from penstock.data import FileSource, Snapshot, ingest, split_table
 from penstock.scaffolding._describe import describe_table, without_classes
 from penstock.scaffolding._names import ProjectNames, choose_names
-from penstock.scaffolding._notes import TableNotes, Task
+from penstock.scaffolding._notes import TableNotes
 from penstock.scaffolding._render import (
     SourceOptions,
     render_pipeline,
     render_readme,
     render_test,
 )
-from penstock.scaffolding._splits import drop_copies
+from penstock.scaffolding._splits import Task, drop_copies
 from penstock.scaffolding._times import TimeForm, recognise_time
 
 _NEAR = 3

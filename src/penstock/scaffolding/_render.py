@@ -84,6 +84,7 @@ def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
     few = f"table.read(){f'.gather_every({every})' if every > 1 else ''}"
     split = [Item("clean(rows)" if cleaned else "rows"), Item(f"target={quote(notes.target)}")]
     split += [Item("drop=LEFT_OUT")] if notes.left_out else []
+    split += [Item(f'task="{notes.split.task}"')] if notes.split.task else []
     split += [Item(f"seed={notes.split.seed}")] if notes.split.seed else []
     steps = ["ingest", *(["clean"] if cleaned else []), "split", "train", "evaluate", "register"]
     imported = ", ".join(sorted(used, key=lambda name: (not name.isupper(), name)))
@@ -284,6 +285,8 @@ def _split_call(notes: TableNotes) -> Bracketed:
         items.append(Item(f"by_time={quote(choice.by_time)}"))
     if choice.by_group:
         items.append(Item(f"by_group={quote(choice.by_group)}"))
+    if choice.task:
+        items.append(Item(f'task="{choice.task}"'))
     items.append(Item("test=0.2"))
     if notes.left_out:
         items.append(Item("drop=LEFT_OUT"))

@@ -27,7 +27,7 @@ def choose_slices(split: Split, columns: tuple[Column, ...], group: str | None) 
     """
     test = split.test.table
     people = [column.name for column in columns if is_sensitive(column.name)]
-    groups = [group] if group is not None and test[group].n_unique() <= _MANY_LEVELS else []
+    groups = [group] if group is not None else []
     texts = [c.name for c in columns if c.kind in {"category", "boolean"} and _is_low(c)]
     codes = [c for c in columns if c.kind == "integer" and _is_code(c)]
     codes.sort(key=lambda c: (c.levels or 0) < 3)  # noqa: PLR2004 - yes or no tells least

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from penstock.core import DataError
 from penstock.data import Finding, Split, split_table
 
 if TYPE_CHECKING:
     import polars as pl
+
+Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
 _SEEDS = range(20)
 _ROUNDS = 5
@@ -25,6 +27,7 @@ class SplitChoice:
         drop: Columns that are no features.
         seed: Seed of a random split.
         distinct: Whether copies of rows are dropped first.
+        task: What to predict, where the values may say it differently on other rows.
     """
 
     target: str
@@ -33,6 +36,7 @@ class SplitChoice:
     drop: tuple[str, ...] = ()
     seed: int = 0
     distinct: bool = False
+    task: Task | None = None
 
     def without(self, columns: Iterable[str]) -> "SplitChoice":
         """Leave more columns out of the features."""
@@ -51,6 +55,7 @@ class SplitChoice:
             by_group=self.by_group,
             drop=self.drop,
             seed=self.seed,
+            task=self.task,
         )
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from penstock.core import DataError
 from penstock.data import guess_task
-from penstock.scaffolding._notes import Label, Task
+from penstock.scaffolding._notes import Label
+from penstock.scaffolding._splits import Task
 
 if TYPE_CHECKING:
     import polars as pl

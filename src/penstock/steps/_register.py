@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.core import ModelVersionRecord, RunRecord, require_name
+from penstock.core import require_name
 from penstock.evaluation import EvaluationReport, parse_gate
-from penstock.models import infer_signature, model_card
+from penstock.models import infer_signature
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._trace import describe_run
-from penstock.stores import Store, open_store
+from penstock.stores import open_store
 from penstock.tracking import current_run
 
 _SAMPLE = 200  # rows that the model is tried on the way serving will
@@ -70,40 +70,8 @@ def register(
         run_id=run.run_id if run else None,
         trained_by=run.record.user if run else None,
         note=note,
+        provenance=describe_run(store, run.record) if run else None,
     )
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")
-    return ModelVersion.from_record(_add_card(store, record, report, run.record if run else None))
-
-
-def _add_card(
-    store: Store,
-    record: ModelVersionRecord,
-    report: EvaluationReport,
-    run: RunRecord | None,
-) -> ModelVersionRecord:
-    """Write the model card; it needs the version's number, so it comes after."""
-    if record.card is not None:
-        return record
-    facts = {
-        "model": record.model,
-        "version": record.version,
-        "created_at": record.created_at,
-        "run_id": record.run_id,
-        "trained_by": record.trained_by,
-        "content_digest": record.content_digest,
-        "signature": record.signature,
-        "metrics": record.metrics,
-        "gates": [
-            {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
-            for gate in record.gates
-        ],
-        "note": record.note,
-    }
-    card = model_card(facts, report.to_json(), describe_run(store, run) if run else None)
-    return store.metadata.update_model_version(
-        record.model,
-        record.version,
-        expected_revision=record.revision,
-        card=store.put(card).digest,
-    )
+    return ModelVersion.from_record(record)

@@ -89,7 +89,7 @@ def test_given_names_are_used_and_a_header_with_just_them_is_skipped(read):
     form = CsvForm(None, has_header=True, columns=("a", "b"), missing=())
     assert values(read("1,2\n", form)[0]) == {"a": [1], "b": [2]}
     assert values(read("a, b\n1,2\n", form)[0]) == {"a": [1], "b": [2]}
-    with pytest.raises(DataError, match="has 3 columns, but columns= names 2"):
+    with pytest.raises(DataError, match=r"has 3 columns, but columns= names 2"):
         read("1,2,3\n", form)
 
 
@@ -129,22 +129,22 @@ def test_a_byte_order_mark_is_no_letter(read):
 
 
 def test_a_file_of_another_encoding_is_refused_with_the_line(read):
-    with pytest.raises(DataError, match="not UTF-8: byte 0xfc on line 3.*iconv"):
+    with pytest.raises(DataError, match=r"not UTF-8: byte 0xfc on line 3.*iconv"):
         read(b"a,b\n1,x\n2,M\xfcller\n")
-    with pytest.raises(DataError, match="line 1"):
+    with pytest.raises(DataError, match=r"line 1"):
         read(b"\xfc,b\n1,x\n")
 
 
 def test_an_empty_file_is_refused(read):
     for text in ("", "\n\n"):
-        with pytest.raises(DataError, match="table.csv is empty"):
+        with pytest.raises(DataError, match=r"table.csv is empty"):
             read(text)
 
 
 def test_a_broken_gzip_file_is_refused(read):
     whole = gzip.compress(b"a,b\n1,2\n")
     assert values(read(whole)[0]) == {"a": [1], "b": [2]}
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"cannot be read"):
         read(whole[:-4])
 
 

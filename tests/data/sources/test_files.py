@@ -59,7 +59,7 @@ def test_only_rows_from_since_to_before_cutoff_are_read(here, ending):
 def test_limits_outside_the_data_are_refused_with_the_range_found(here, ending, limits):
     write(here / f"rides.{ending}")
     with pytest.raises(
-        DataError, match="They run from 2016-01-01 00:00 to 2016-01-07 00:00"
+        DataError, match=r"They run from 2016-01-01 00:00 to 2016-01-07 00:00"
     ) as caught:
         FileSource(f"rides.{ending}", time="day").read(**limits)
     assert caught.value.last == datetime(2016, 1, 7, tzinfo=UTC)
@@ -82,7 +82,7 @@ def test_rows_after_the_cutoff_change_nothing(days, since, length, tmp_path_fact
     (folder / "b.csv").write_text("\n".join(["t,n", *lines, *late]))
     if not inside:
         for name in "ab":
-            with pytest.raises(DataError, match="has no rows"):
+            with pytest.raises(DataError, match=r"has no rows"):
                 FileSource(folder / f"{name}.csv", time="t").read(**limits)
         return
     first, second = (FileSource(folder / f"{n}.csv", time="t").read(**limits) for n in "ab")
@@ -106,7 +106,7 @@ def test_epoch_seconds_become_times_and_other_texts_need_a_format(here):
     assert FileSource("a.csv", time="t").read()["t"].dtype == pl.Datetime("us", "UTC")
     formed = FileSource("a.csv", time="u", time_format="%d/%m/%Y")
     assert formed.read()["u"].to_list() == [date(2014, 5, 16)]
-    with pytest.raises(DataError, match="time_format"):
+    with pytest.raises(DataError, match=r"time_format"):
         FileSource("a.csv", time="u").read()
 
 
@@ -130,7 +130,7 @@ def test_rows_without_a_time_are_left_out_under_a_limit_and_counted(here, ending
 
 def test_a_source_whose_rows_have_no_time_at_all_says_so(here):
     (here / "a.csv").write_text("t,n\n,1\n,2\n")
-    with pytest.raises(DataError, match="None of its rows has a time"):
+    with pytest.raises(DataError, match=r"None of its rows has a time"):
         FileSource("a.csv", time="t").read(cutoff="2016-01-01")
 
 
@@ -154,14 +154,14 @@ def test_files_with_other_columns_are_named(here, ending):
     with pytest.raises(SchemaError, match=f"b.{ending} has a column 'more' that"):
         FileSource("r").read()
     write(here / "r" / f"b.{ending}", ROWS.select(reversed(ROWS.columns)))
-    with pytest.raises(SchemaError, match="in another order"):
+    with pytest.raises(SchemaError, match=r"in another order"):
         FileSource("r").read()
 
 
 def test_parquet_files_with_other_types_are_named(here):
     write(here / "r" / "a.parquet")
     write(here / "r" / "b.parquet", ROWS.cast({"tip": pl.Int64}))
-    with pytest.raises(SchemaError, match="'tip' is Int64 in b.parquet and Float64 in a.parquet"):
+    with pytest.raises(SchemaError, match=r"'tip' is Int64 in b.parquet and Float64 in a.parquet"):
         FileSource("r").read()
 
 
@@ -182,44 +182,44 @@ def test_broken_files_are_refused_by_name(here):
     (here / "a.jsonl").write_text('{"a": 1\n')
     (here / "a.parquet").write_text("no")
     (here / "b.jsonl").write_text("\n")
-    with pytest.raises(DataError, match="a.jsonl is not JSON lines"):
+    with pytest.raises(DataError, match=r"a.jsonl is not JSON lines"):
         FileSource("a.jsonl").read()
-    with pytest.raises(DataError, match="a.parquet is not Parquet"):
+    with pytest.raises(DataError, match=r"a.parquet is not Parquet"):
         FileSource("a.parquet").read()
-    with pytest.raises(DataError, match="b.jsonl has no rows"):
+    with pytest.raises(DataError, match=r"b.jsonl has no rows"):
         FileSource("b.jsonl").read()
 
 
 def test_a_table_with_a_header_only_has_no_rows(here):
     (here / "a.csv").write_text("a,b\n")
-    with pytest.raises(DataError, match="a.csv has no rows"):
+    with pytest.raises(DataError, match=r"a.csv has no rows"):
         FileSource("a.csv").read()
     write(here / "a.parquet", ROWS.clear())
-    with pytest.raises(DataError, match="has no rows"):
+    with pytest.raises(DataError, match=r"has no rows"):
         FileSource("a.parquet", time="day").read(cutoff="2016-01-01")
 
 
 def test_a_missing_file_is_refused_with_the_nearest_name(here):
     write(here / "chicago_taxi_trips.csv")
     (here / "notes.md").write_text("")
-    with pytest.raises(NotFoundError, match="no file chicago_taxi.csv.*'chicago_taxi_trips.csv'"):
+    with pytest.raises(NotFoundError, match=r"no file chicago_taxi.csv.*'chicago_taxi_trips.csv'"):
         FileSource("chicago_taxi.csv").read()
-    with pytest.raises(NotFoundError, match="no file nowhere/\\*.csv"):
+    with pytest.raises(NotFoundError, match=r"no file nowhere/\*.csv"):
         FileSource("nowhere/*.csv").fingerprint()
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_a_wrong_time_column_is_refused_with_the_nearest_name(here, ending):
     write(here / f"a.{ending}")
-    with pytest.raises(NotFoundError, match="time column 'dya'.*Did you mean 'day'"):
+    with pytest.raises(NotFoundError, match=r"time column 'dya'.*Did you mean 'day'"):
         FileSource(f"a.{ending}", time="dya").read()
 
 
 def test_limits_need_a_time_column_and_an_order(here):
     write(here / "a.csv")
-    with pytest.raises(DataError, match="no time column.*time="):
+    with pytest.raises(DataError, match=r"no time column.*time="):
         FileSource("a.csv").read(cutoff="2016-01-01")
-    with pytest.raises(DataError, match="is not before cutoff"):
+    with pytest.raises(DataError, match=r"is not before cutoff"):
         FileSource("a.csv", time="day").read("2016-01-03", "2016-01-03")
 
 
@@ -230,14 +230,14 @@ def test_an_unknown_ending_or_several_need_a_format(here):
     assert FileSource("a.dat", format="csv").read().rows() == [(1,)]
     write(here / "r" / "a.csv")
     write(here / "r" / "a.parquet")
-    with pytest.raises(DataError, match="cannot be told"):
+    with pytest.raises(DataError, match=r"cannot be told"):
         FileSource("r").read()
 
 
 def test_wrong_settings_are_refused_when_the_source_is_made():
-    with pytest.raises(DataError, match="format='cvs' is not known.*'csv'"):
+    with pytest.raises(DataError, match=r"format='cvs' is not known.*'csv'"):
         FileSource("a.csv", format="cvs")
-    with pytest.raises(DataError, match="names 3 columns"):
+    with pytest.raises(DataError, match=r"names 3 columns"):
         FileSource("a.csv", time=("a", "b", "c"))
 
 

@@ -1,13 +1,16 @@
 """A store filled as a busy team would: runs in every state, a model's life, a rollout, drift."""
 
+import itertools
 import math
 import os
+import platform
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from litestar.testing import TestClient
 
@@ -83,17 +86,19 @@ class Filler:
         """Make real values by the packages that own them, so that pages show the real thing."""
         import polars as pl
         from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.pipeline import make_pipeline
 
         from penstock.data import FileSource, ingest, split_table
         from penstock.evaluation import evaluate, judge
         from penstock.features import table_transformer
-        from sklearn.pipeline import make_pipeline
 
         folder = Path(self.store.artifacts.url.removeprefix("file://")).parent
         draw = self.random
         rows = 1500
         times = [datetime(2016, 1, 1, tzinfo=UTC) + timedelta(minutes=40 * i) for i in range(rows)]
-        company = [draw.choice(["Flash Cab", "Taxi Affiliation", "Dispatch", "KOAM"]) for _ in times]
+        company = [
+            draw.choice(["Flash Cab", "Taxi Affiliation", "Dispatch", "KOAM"]) for _ in times
+        ]
         payment = [draw.choice(["Cash", "Credit Card", "Credit Card"]) for _ in times]
         miles = [round(draw.lognormvariate(1, 0.8), 1) for _ in times]
         tipped = [
@@ -162,17 +167,26 @@ class Filler:
         if killed:
             states[3:] = [StepState.KILLED, StepState.SKIPPED, StepState.SKIPPED]
         state = RunState.FAILED if failed else RunState.KILLED if killed else RunState.FINISHED
-        run_id = self._create(f"big-tips lr {rate}", start, {"cutoff": "2016-06-30", "learning_rate": rate, "since": "2016-01-01"}, index)
+        run_id = self._create(
+            f"big-tips lr {rate}",
+            start,
+            {"cutoff": "2016-06-30", "learning_rate": rate, "since": "2016-01-01"},
+            index,
+        )
         end = self._steps(run_id, start, states)
         if state is RunState.FINISHED:
             self._metrics(run_id, start, 0.70 + 0.05 * self.random.random() - abs(rate - 0.1) * 0.3)
-        error = "step train: ValueError: learning_rate is -0.1: it must be above 0" if failed else None
+        error = (
+            "step train: ValueError: learning_rate is -0.1: it must be above 0" if failed else None
+        )
         self.metadata.update_run(run_id, state=state, ended_at=end, error=error)
         self.last = run_id if state is RunState.FINISHED else self.__dict__.get("last", run_id)
         if failed:
             self.failed = run_id
 
-    def _create(self, name: str, start: datetime, params: dict[str, Any], index: int, **more: Any) -> str:
+    def _create(
+        self, name: str, start: datetime, params: dict[str, Any], index: int, **more: Any
+    ) -> str:
         run = RunRecord(
             run_id=new_id(), name=name, experiment=("taxi", "taxi", "baseline")[index % 3],
             pipeline="big_tips", entry="big_tips.py:big_tips", state=RunState.RUNNING, seed=0,
@@ -188,10 +202,17 @@ class Filler:
     def _steps(self, run_id: str, start: datetime, states: list[StepState]) -> datetime:
         at, source = start, None
         inputs = {"label": ("ingest",), "split": ("label",), "train": ("split",), "evaluate": ("train", "split"), "register": ("train", "evaluate")}  # fmt: skip
-        self.metadata.add_edges([Edge("source:rides", f"artifact:{self.records['ingest'].content_digest}", "read")])
+        self.metadata.add_edges(
+            [Edge("source:rides", f"artifact:{self.records['ingest'].content_digest}", "read")]
+        )
         for position, (name, state) in enumerate(zip(STEPS, states, strict=True)):
             took = timedelta(seconds=SECONDS[name] * (0.8 + 0.4 * self.random.random()))
-            ran = state in {StepState.FINISHED, StepState.FAILED, StepState.KILLED, StepState.RUNNING}
+            ran = state in {
+                StepState.FINISHED,
+                StepState.FAILED,
+                StepState.KILLED,
+                StepState.RUNNING,
+            }
             step_run_id = new_id()
             made = state in {StepState.FINISHED, StepState.CACHED}
             given = {n: self.records[n] for n in inputs.get(name, ())}
@@ -211,30 +232,57 @@ class Filler:
             edges += [Edge(node, f"artifact:{d}", n) for n, d in out.items()]
             edges.append(Edge(f"run:{run_id}", node, "step"))
             if ran and state is not StepState.RUNNING:
-                self.metadata.start_step(replace(record, state=StepState.RUNNING, ended_at=None, outputs={}))
-            lines = [f"fold {i}: loss {0.6 - i * 0.05:.4f}" for i in range(6)] if name == "train" else [f"{name}: 1,500 rows"]
-            logs = [LogLine(at + took * i / 8, "stderr" if "fold 3" in t else "stdout", t) for i, t in enumerate(lines)]
+                self.metadata.start_step(
+                    replace(record, state=StepState.RUNNING, ended_at=None, outputs={})
+                )
+            lines = (
+                [f"fold {i}: loss {0.6 - i * 0.05:.4f}" for i in range(6)]
+                if name == "train"
+                else [f"{name}: 1,500 rows"]
+            )
+            logs = [
+                LogLine(at + took * i / 8, "stderr" if "fold 3" in t else "stdout", t)
+                for i, t in enumerate(lines)
+            ]
             if state is StepState.RUNNING:
                 self.metadata.start_step(record)
             elif state is not StepState.QUEUED:
-                self.metadata.finish_step(record, outputs=[self.records[name]] if made else [], edges=edges, logs=logs if ran else [])
+                self.metadata.finish_step(
+                    record,
+                    outputs=[self.records[name]] if made else [],
+                    edges=edges,
+                    logs=logs if ran else [],
+                )
             source = name
             at += took if ran else timedelta()
         assert source
         return at
 
     def _metrics(self, run_id: str, start: datetime, score: float, epochs: int = 40) -> None:
-        points = [MetricPoint("roc_auc", score, 0, start), MetricPoint("average_precision", score - 0.12, 0, start), MetricPoint("log_loss", 1.2 - score, 0, start)]
+        points = [
+            MetricPoint("roc_auc", score, 0, start),
+            MetricPoint("average_precision", score - 0.12, 0, start),
+            MetricPoint("log_loss", 1.2 - score, 0, start),
+        ]
         for step in range(epochs):
             at = start + timedelta(seconds=0.1 * step)
             fall = math.exp(-step / 12)
-            points.append(MetricPoint("train_loss", 0.35 + 0.4 * fall + 0.012 * self.random.random(), step, at))
-            points.append(MetricPoint("validation_loss", 0.41 + 0.33 * fall + 0.02 * self.random.random(), step, at))
+            points.append(
+                MetricPoint(
+                    "train_loss", 0.35 + 0.4 * fall + 0.012 * self.random.random(), step, at
+                )
+            )
+            points.append(
+                MetricPoint(
+                    "validation_loss", 0.41 + 0.33 * fall + 0.02 * self.random.random(), step, at
+                )
+            )
         self.metadata.log_metrics(run_id, points)
 
     def _live_runs(self) -> None:
         start = self.now - timedelta(seconds=6)
-        self.running = self._create("big-tips lr 0.15", start, {"cutoff": "2016-07-31", "learning_rate": 0.15, "since": "2016-01-01"}, 1)
+        self.running = self._create("big-tips lr 0.15", start, {"cutoff": "2016-07-31", "learning_rate": 0.15, "since": "2016-01-01"}, 1,
+                                    host=platform.node(), pid_started=psutil.Process().create_time())  # fmt: skip
         states = [StepState.FINISHED] * 3 + [StepState.RUNNING] + [StepState.QUEUED] * 2
         self._steps(self.running, start, states)
         self._metrics(self.running, start, 0.7, epochs=14)
@@ -245,48 +293,161 @@ class Filler:
 
     def _wide_run(self) -> None:
         """A pipeline of 40 steps: five stores, seven steps each, joined at the end."""
-        names = ["read", *(f"{part}_{shop}" for shop in "abcde" for part in ("clean", "join", "encode", "tune", "fit", "score", "check")), "collect", "compare", "choose", "publish"]
+        names = [
+            "read",
+            *(
+                f"{part}_{shop}"
+                for shop in "abcde"
+                for part in ("clean", "join", "encode", "tune", "fit", "score", "check")
+            ),
+            "collect",
+            "compare",
+            "choose",
+            "publish",
+        ]
         edges = []
         for shop in "abcde":
-            chain = ["read", *(f"{part}_{shop}" for part in ("clean", "join", "encode", "tune", "fit", "score", "check")), "collect"]
-            edges += [{"from": a, "to": b, "output": "result"} for a, b in zip(chain, chain[1:], strict=False)]
+            chain = [
+                "read",
+                *(
+                    f"{part}_{shop}"
+                    for part in ("clean", "join", "encode", "tune", "fit", "score", "check")
+                ),
+                "collect",
+            ]
+            edges += [
+                {"from": a, "to": b, "output": "result"} for a, b in itertools.pairwise(chain)
+            ]
             edges.append({"from": f"encode_{shop}", "to": f"score_{shop}", "output": "matrix"})
-        edges += [{"from": a, "to": b, "output": "result"} for a, b in (("collect", "compare"), ("compare", "choose"), ("choose", "publish"), ("read", "compare"))]
+        edges += [
+            {"from": a, "to": b, "output": "result"}
+            for a, b in (
+                ("collect", "compare"),
+                ("compare", "choose"),
+                ("choose", "publish"),
+                ("read", "compare"),
+            )
+        ]
         spec = {"name": "shops", "nodes": [{"name": n} for n in names], "edges": edges}
         start = self.now - timedelta(days=2)
-        self.wide = self._create("forty shops", start, {}, 2, pipeline="shops", graph=spec, entry="shops.py:shops")
+        self.wide = self._create(
+            "forty shops", start, {}, 2, pipeline="shops", graph=spec, entry="shops.py:shops"
+        )
         for position, name in enumerate(names):
             at = start + timedelta(seconds=position * 1.5)
-            self.metadata.finish_step(StepRunRecord(new_id(), self.wide, name, position, StepState.FINISHED, started_at=at, ended_at=at + timedelta(seconds=1.2)))
-        self.metadata.update_run(self.wide, state=RunState.FINISHED, ended_at=start + timedelta(seconds=60))
+            self.metadata.finish_step(
+                StepRunRecord(
+                    new_id(),
+                    self.wide,
+                    name,
+                    position,
+                    StepState.FINISHED,
+                    started_at=at,
+                    ended_at=at + timedelta(seconds=1.2),
+                )
+            )
+        self.metadata.update_run(
+            self.wide, state=RunState.FINISHED, ended_at=start + timedelta(seconds=60)
+        )
 
     def _model(self) -> None:
         from penstock.models import infer_signature
 
         split, model, report = self.values["split"], self.values["train"], self.values["evaluate"]
-        signature = infer_signature(split.schema.to_json(), None, model, split.train.X, split.train.y, target="big_tip")
+        signature = infer_signature(
+            split.schema.to_json(), None, model, split.train.X, split.train.y, target="big_tip"
+        )
         registry = Registry(self.store)
-        finished = [r for r in self.metadata.search_runs("state = 'finished' and pipeline = 'big_tips'")][:3][::-1]
-        passed = tuple(replace(g, state=GateState.PASSED, reason=g.reason if g.state is GateState.PASSED else "verified bit for bit" if "verified" in g.gate else "the largest gap is 0.0312, between Flash Cab and KOAM") for g in self.gates)
+        finished = list(self.metadata.search_runs("state = 'finished' and pipeline = 'big_tips'"))[
+            :3
+        ][::-1]
+        passed = tuple(
+            replace(
+                g,
+                state=GateState.PASSED,
+                reason=g.reason
+                if g.state is GateState.PASSED
+                else "verified bit for bit"
+                if "verified" in g.gate
+                else "the largest gap is 0.0312, between Flash Cab and KOAM",
+            )
+            for g in self.gates
+        )
         for index, run in enumerate(finished):
-            metrics = {n: e.value + (index - 1) * 0.011 for n, e in list(report.metrics.items())[:6]}
+            metrics = {
+                n: e.value + (index - 1) * 0.011 for n, e in list(report.metrics.items())[:6]
+            }
             registry.register("big-tips", model, signature=signature, report=report, profile=report.profile, metrics=metrics,
                               gates=passed if index < 2 else self.gates, run_id=run.run_id, trained_by=run.user, actor=run.user,
                               note="Only for rides paid by card." if index == 1 else "")  # fmt: skip
-        registry.promote("big-tips", 1, actor="mara", reason="First version; beats the constant model clearly.")
-        registry.approve("big-tips", 2, approver="lena", reason="Looked at the slices: no company lost recall.")
-        registry.promote("big-tips", 2, actor="lena", reason="Better on the same rows by 0.011 roc_auc.")
-        registry.promote("big-tips", 3, to=Stage.STAGING, actor="jonas", reason="To be compared in a canary.")
-        registry.register("churn", model, signature=signature, metrics={"roc_auc": 0.66}, gates=(GateResult("roc_auc >= 0.70", GateState.FAILED, "0.66 is below 0.70"),), actor="jonas")
+        registry.promote(
+            "big-tips", 1, actor="mara", reason="First version; beats the constant model clearly."
+        )
+        registry.approve(
+            "big-tips", 2, approver="lena", reason="Looked at the slices: no company lost recall."
+        )
+        registry.promote(
+            "big-tips", 2, actor="lena", reason="Better on the same rows by 0.011 roc_auc."
+        )
+        registry.promote(
+            "big-tips", 3, to=Stage.STAGING, actor="jonas", reason="To be compared in a canary."
+        )
+        registry.register(
+            "churn",
+            model,
+            signature=signature,
+            metrics={"roc_auc": 0.66},
+            gates=(GateResult("roc_auc >= 0.70", GateState.FAILED, "0.66 is below 0.70"),),
+            actor="jonas",
+        )
 
     def _deployment(self) -> None:
         began = self.now - timedelta(hours=30)
-        rollout = {"state": "running", "version": 3, "control": 2, "steps": [5, 25, 100], "position": 1, "percent": 25, "rules": {}, "started_at": began.isoformat(), "step_started_at": began.isoformat(), "reason": "", "passed": []}
+        rollout = {
+            "state": "running",
+            "version": 3,
+            "control": 2,
+            "steps": [5, 25, 100],
+            "position": 1,
+            "percent": 25,
+            "rules": {},
+            "started_at": began.isoformat(),
+            "step_started_at": began.isoformat(),
+            "reason": "",
+            "passed": [],
+        }
         first = DeploymentRecord("big-tips", "big-tips", DeploymentState.LIVE, {2: 1.0}, 2, began)
-        saved = self.metadata.save_deployment(first, expected_generation=None, event=DeploymentEvent("big-tips", "deployed", "Version 2 answers all requests.", began - timedelta(hours=1)))
-        self.metadata.save_deployment(replace(first, weights={2: 0.75, 3: 0.25}, rollout=rollout, updated_at=self.now), expected_generation=saved.generation, event=DeploymentEvent("big-tips", "rollout_started", "Version 3 gets 5 % beside version 2.", began))
-        self.metadata.add_deployment_event(DeploymentEvent("big-tips", "rollout_step", "400 requests without a higher error rate. Version 3 now gets 25 %.", began + timedelta(hours=6)))
-        inputs = {"company": "Flash Cab", "payment_type": "Credit Card", "miles": 2.4, "trip_start": "2016-06-01 08:00:00"}
+        saved = self.metadata.save_deployment(
+            first,
+            expected_generation=None,
+            event=DeploymentEvent(
+                "big-tips",
+                "deployed",
+                "Version 2 answers all requests.",
+                began - timedelta(hours=1),
+            ),
+        )
+        self.metadata.save_deployment(
+            replace(first, weights={2: 0.75, 3: 0.25}, rollout=rollout, updated_at=self.now),
+            expected_generation=saved.generation,
+            event=DeploymentEvent(
+                "big-tips", "rollout_started", "Version 3 gets 5 % beside version 2.", began
+            ),
+        )
+        self.metadata.add_deployment_event(
+            DeploymentEvent(
+                "big-tips",
+                "rollout_step",
+                "400 requests without a higher error rate. Version 3 now gets 25 %.",
+                began + timedelta(hours=6),
+            )
+        )
+        inputs = {
+            "company": "Flash Cab",
+            "payment_type": "Credit Card",
+            "miles": 2.4,
+            "trip_start": "2016-06-01 08:00:00",
+        }
         rows = []
         for index in range(900):
             at = self.now - timedelta(minutes=900 - index, seconds=50)
@@ -296,7 +457,9 @@ class Filler:
                                          answer and not bad, f"rider-{index}", None if bad else round(self.random.random(), 4), 0.002 + 0.004 * self.random.random(),
                                          ("payment_type: 'Mobile' was not seen in training",) if index % 60 == 0 else (), error="ValueError: miles is text" if bad else None))  # fmt: skip
         self.metadata.add_predictions(rows)
-        self.metadata.add_truth({r.prediction_id: self.random.random() < 0.3 for r in rows[:500]}, self.now)
+        self.metadata.add_truth(
+            {r.prediction_id: self.random.random() < 0.3 for r in rows[:500]}, self.now
+        )
         self.prediction = rows[-1].prediction_id
         self._drift()
 
@@ -304,7 +467,18 @@ class Filler:
         monitor = Monitor(self.store, "big-tips")
         for hours in (8, 0):
             monitor.check(until=self.now - timedelta(hours=hours))
-        resolved = AlertRecord(new_id(), "big-tips", "big-tips", "errors", "error rate", "2.1 % of the requests failed; 0.5 % is allowed.", self.now - timedelta(days=2), self.now - timedelta(days=1), 3, self.now - timedelta(days=1))
+        resolved = AlertRecord(
+            new_id(),
+            "big-tips",
+            "big-tips",
+            "errors",
+            "error rate",
+            "2.1 % of the requests failed; 0.5 % is allowed.",
+            self.now - timedelta(days=2),
+            self.now - timedelta(days=1),
+            3,
+            self.now - timedelta(days=1),
+        )
         self.metadata.save_alert(resolved)
 
 
@@ -336,8 +510,6 @@ def fill_runs():
     """Write plain runs into a store; gives back their ids."""
 
     def fill(store: Store, count: int, *, host_here: bool = False, **fields: Any) -> list[str]:
-        import platform
-
         made = []
         for index in range(count):
             at = now() - timedelta(minutes=count - index)
@@ -347,7 +519,10 @@ def fill_runs():
                 host=platform.node() if host_here else "",
             )  # fmt: skip
             store.metadata.create_run(replace(run, **fields))
-            store.metadata.log_metrics(run.run_id, [MetricPoint(name, index / (index + 2), 0, at) for name in ("auc", "f1", "loss")])
+            store.metadata.log_metrics(
+                run.run_id,
+                [MetricPoint(name, index / (index + 2), 0, at) for name in ("auc", "f1", "loss")],
+            )
             made.append(run.run_id)
         return made
 

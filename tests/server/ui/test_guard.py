@@ -1,7 +1,9 @@
 import pytest
 
 
-@pytest.mark.parametrize("path", ["/", "/models", "/nothing", "/static/x/app.css", "/health", "/runs/none?format=json"])
+@pytest.mark.parametrize(
+    "path", ["/", "/models", "/nothing", "/static/x/app.css", "/health", "/runs/none?format=json"]
+)
 def test_every_answer_carries_the_security_headers(client, path):
     headers = client.get(path).headers
     assert "default-src 'self'" in headers["content-security-policy"]

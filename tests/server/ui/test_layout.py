@@ -19,7 +19,12 @@ def graphs(draw_value):
 
 
 def overlap(a, b):
-    apart = a.x + a.width <= b.x or b.x + b.width <= a.x or a.y + a.height <= b.y or b.y + b.height <= a.y
+    apart = (
+        a.x + a.width <= b.x
+        or b.x + b.width <= a.x
+        or a.y + a.height <= b.y
+        or b.y + b.height <= a.y
+    )
     return not apart  # fmt: skip
 
 

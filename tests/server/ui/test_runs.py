@@ -36,7 +36,9 @@ def test_every_head_with_a_link_can_be_followed(site):
 
 
 def test_a_filter_narrows_the_list(site):
-    rows = site.get("/runs", params={"filter": "params.learning_rate = 0.2", "format": "json"}).json()
+    rows = site.get(
+        "/runs", params={"filter": "params.learning_rate = 0.2", "format": "json"}
+    ).json()
     assert rows["total"] == len(rows["runs"]) == 7
     assert {row["params"]["learning_rate"] for row in rows["runs"]} == {0.2}
 
@@ -50,7 +52,10 @@ def test_a_wrong_filter_is_a_sentence_with_a_caret(site):
 
 
 def test_a_state_tab_adds_to_the_filter(site):
-    asked = {"filter": "params.learning_rate = 0.1 or params.learning_rate = 0.2", "state": "failed"}
+    asked = {
+        "filter": "params.learning_rate = 0.1 or params.learning_rate = 0.2",
+        "state": "failed",
+    }
     rows = site.get("/runs", params=asked | {"format": "json"}).json()["runs"]
     assert rows
     assert {row["state"] for row in rows} == {RunState.FAILED}

@@ -20,7 +20,9 @@ def test_a_taken_port_is_one_sentence_with_the_remedy(store):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(ServingError, match=f"Port {port} on 127.0.0.1 cannot be used") as raised:
+        with pytest.raises(
+            ServingError, match=f"Port {port} on 127.0.0.1 cannot be used"
+        ) as raised:
             serve_ui(store, port=port)
     assert raised.value.fix.endswith(f"penstock ui --port {port + 1}")
 
@@ -37,7 +39,9 @@ def test_it_serves_over_a_real_socket(store, monkeypatch):
     servers = []
     monkeypatch.setattr(uvicorn.Server, "install_signal_handlers", lambda self: None, raising=False)
     real = uvicorn.Server.run
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: (servers.append(self), real(self, sockets)))
+    monkeypatch.setattr(
+        uvicorn.Server, "run", lambda self, sockets: (servers.append(self), real(self, sockets))
+    )
     port = free_port()
     thread = threading.Thread(target=serve_ui, args=(store, "localhost", port), daemon=True)
     thread.start()

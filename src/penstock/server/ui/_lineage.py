@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from penstock.core import Edge, NotFoundError, ParameterError
 from penstock.server.ui._drawing import Node, draw
@@ -81,7 +82,7 @@ def describe(site: Site, node: str, steps: Mapping[str, tuple[str, str]]) -> dic
         link = path_link("predictions", name)
     elif kind == "step":
         title, run_id = steps.get(name, (name.rpartition("/")[2], ""))
-        link = path_link("runs", run_id) + f"#step-{title}" if run_id else link
+        link = path_link("runs", run_id) + "#step-" + quote(title) if run_id else link
     elif kind in {"code", "environment"}:
         title, sub = kind, name.removeprefix("sha256:")[:12]
     return {"node": node, "kind": kind, "title": title, "sub": sub, "link": link}

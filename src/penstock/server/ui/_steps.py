@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from penstock.core import ArtifactRecord, LogLine, RunRecord, StepRunRecord, StepState, now
 from penstock.server.ui._drawing import Drawing, Node, draw
@@ -109,7 +110,7 @@ def _node(name: str, step: StepRunRecord | None) -> Node:
     state = step.state.value if step else "queued"
     took = duration(step_seconds(step)) if step and step_seconds(step) is not None else ""
     sub = f"{state} · {took}" if took else state
-    return Node(name, name, sub, f"is-{state}", state, f"#step-{name}")
+    return Node(name, name, sub, f"is-{state}", state, "#step-" + quote(name))
 
 
 def _graph(

@@ -22,6 +22,7 @@ from penstock.stores.artifacts._value import Serialized, type_name
 _TRUSTED = re.compile(
     r"""
       numpy\.(dtype|dtypes\.\w+|random\.\w+)
+    | scipy\.sparse\.\w+\.(bsr|coo|csc|csr|dia)_(array|matrix)
     | collections\.(OrderedDict|defaultdict)
     | sklearn\.tree\._tree\.Tree
     | sklearn\.ensemble\._hist_gradient_boosting\.predictor\.TreePredictor

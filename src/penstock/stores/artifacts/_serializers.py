@@ -1,5 +1,6 @@
 """Values to bytes and back by their type; which format a value has is decided here and only here."""
 
+import json
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -209,11 +210,13 @@ def _read_bytes(data: bytes, facts: Any) -> bytes:
 
 
 def _write_figure(value: Any) -> Serialized:
-    return Serialized(value.to_json().encode(), "figure", _digest_figure(value), "plotly.Figure")
+    # plotly's order of keys is not always the same.
+    text = json.dumps(json.loads(value.to_json()), sort_keys=True, separators=(",", ":"))
+    return Serialized(text.encode(), "figure", _digest_figure(value), "plotly.Figure")
 
 
 def _digest_figure(value: Any) -> str:
-    return digest_json(["figure", load_json(value.to_json())])
+    return digest_json(["figure", json.loads(value.to_json())])
 
 
 def _read_figure(data: bytes, facts: Any) -> Any:

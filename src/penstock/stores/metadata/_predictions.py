@@ -22,9 +22,8 @@ PREDICTIONS = RecordTable(
     "predictions",
     PredictionRecord,
     times=("at", "truth_at"),
-    structures=("inputs", "truth"),
-    # A row that the model failed on has no answer: it is kept as JSON null, not left out.
-    kinds={"warnings": (_warnings_text, _read_warnings), "prediction": (dump_json, load_json)},
+    structures=("inputs", "prediction", "truth"),
+    kinds={"warnings": (_warnings_text, _read_warnings)},
 )
 _ADD = f"{PREDICTIONS.insert} ON CONFLICT (prediction_id) DO NOTHING"
 _COUNT = (

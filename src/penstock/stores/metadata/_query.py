@@ -96,7 +96,7 @@ def compile_order(text: str) -> Sql:
     parts, values = [], []
     for start, term in _terms(text):
         words = term.split()
-        direction = "asc" if len(words) == 1 else words[-1].lower()
+        direction = words[1].lower() if words[1:] else "asc"
         if not words or len(words) > 2 or direction not in {"asc", "desc"}:  # noqa: PLR2004 - field, direction
             _fail(text, start, "Expected a field, then asc or desc, as in 'metrics.auc desc'.")
         sql, bound = _column(_field(text, _Token("name", words[0], start)), "number")

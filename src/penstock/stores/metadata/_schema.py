@@ -309,7 +309,7 @@ Table(
     _integer("version"),
     _integer("at"),
     _text("inputs"),
-    _text("prediction"),
+    _text("prediction", null=True),
     _text("unit", null=True),
     _number("score", null=True),
     _number("latency_s"),

@@ -125,7 +125,7 @@ CREATE TABLE predictions (
 	version BIGINT NOT NULL,
 	at BIGINT NOT NULL,
 	inputs TEXT NOT NULL,
-	prediction TEXT NOT NULL,
+	prediction TEXT,
 	unit TEXT,
 	score FLOAT,
 	latency_s FLOAT NOT NULL,

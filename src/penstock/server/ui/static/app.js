@@ -102,7 +102,13 @@ function enhance(root) {
 
 /** Open the fold that a link points into. */
 function openTarget() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  let name = location.hash.slice(1);
+  try {
+    name = decodeURIComponent(name);
+  } catch {
+    // Not written by us: look for it as it stands.
+  }
+  const target = document.getElementById(name);
   for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) {
     fold.open = true;
   }
@@ -117,11 +123,13 @@ async function refresh() {
   for (const id of ["head", "error", "graph-card", "steps-card", "metrics-card", "runs", "tabs", "total", "traffic", "counts", "events", "predictions", "log"]) {
     const now = document.getElementById(id);
     const next = fresh.getElementById(id);
-    if (!now || !next || now.contains(document.activeElement)) continue;
+    if (!now || !next || isTyping(now)) continue;
     keepChoices(now, next);
+    const focused = focusedIn(now);
     const atEnd = [...now.querySelectorAll("[data-tail]")].every(isAtEnd);
     now.replaceWith(document.adoptNode(next));
     enhance(next);
+    if (focused) next.querySelector(focused)?.focus({ preventScroll: true });
     if (!atEnd) continue;
     for (const log of next.querySelectorAll("[data-tail]")) log.scrollTop = log.scrollHeight;
   }
@@ -129,6 +137,17 @@ async function refresh() {
 }
 
 const isAtEnd = (log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+
+const isTyping = (part) => part.contains(document.activeElement) && document.activeElement.matches("[type=search], [type=text]");
+
+/** How to find the focused fold or box again in a part that was read anew. */
+function focusedIn(part) {
+  const focus = document.activeElement;
+  if (!part.contains(focus)) return null;
+  const fold = focus.closest("details[data-keep]");
+  if (focus.matches("summary") && fold) return `details[data-keep="${CSS.escape(fold.dataset.keep)}"] > summary`;
+  return focus.matches("input") ? `input[value="${CSS.escape(focus.value)}"]` : null;
+}
 
 function keepChoices(now, next) {
   for (const fold of now.querySelectorAll("details[data-keep]")) {

@@ -144,7 +144,7 @@ def upgrade() -> None:
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("inputs", sa.Text(), nullable=False),
-        sa.Column("prediction", sa.Text(), nullable=False),
+        sa.Column("prediction", sa.Text(), nullable=True),
         sa.Column("unit", sa.Text(), nullable=True),
         sa.Column("score", sa.Float(precision=53), nullable=True),
         sa.Column("latency_s", sa.Float(precision=53), nullable=False),

@@ -1,0 +1,56 @@
+"""Columns whose values in the test are all beyond those in train: a split by time makes them so."""
+
+from typing import TYPE_CHECKING
+
+from penstock.data import Split
+from penstock.scaffolding._notes import ColumnNote
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MOSTLY = 0.5
+
+
+def note_new_in_test(split: Split) -> list[ColumnNote]:
+    """List features that the model meets with values it has never seen, where time orders the parts.
+
+    A month after all train months, or a counter that only rises: a tree answers for them as for the
+    last value it knows, which is worse than not to look.
+
+    Args:
+        split: A split by time; others give no notes.
+    """
+    if split.by_time is None:
+        return []
+    notes = []
+    for column in split.schema:
+        if column.kind not in {"integer", "number", "date", "datetime"}:
+            continue
+        train, test = split.train.table[column.name], split.test.table[column.name]
+        if column.kind in {"date", "datetime"}:
+            share, what = _share_of_new_months(train, test), "months"
+        else:
+            share, what = _share_beyond(train, test), "values"
+        if share > _MOSTLY:
+            reason = f"its {what} in the test are new to the model ({share:.0%})"
+            notes.append(ColumnNote(column.name, "new", reason))
+    return notes
+
+
+def _share_of_new_months(train: "pl.Series", test: "pl.Series") -> float:
+    known = train.drop_nulls().dt.month().unique(maintain_order=True)
+    given = test.drop_nulls().dt.month()
+    return 1 - _mean(given.is_in(known.implode()), empty=1.0)
+
+
+def _share_beyond(train: "pl.Series", test: "pl.Series") -> float:
+    low, high = train.min(), train.max()
+    given = test.drop_nulls()
+    if low is None or high is None:
+        return 0.0
+    return _mean((given < low) | (given > high), empty=0.0)
+
+
+def _mean(flags: "pl.Series", *, empty: float) -> float:
+    share = flags.mean()
+    return float(share) if isinstance(share, int | float) else empty

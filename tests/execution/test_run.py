@@ -1,0 +1,212 @@
+"""run: what is checked before anything runs, what is recorded, what comes back."""
+
+import random
+
+import pytest
+
+from penstock.core import (
+    DefinitionError,
+    NotFoundError,
+    ParameterError,
+    RunState,
+    StepError,
+    StepState,
+)
+from penstock.execution import run_pipeline
+from penstock.tracking import current_run, start_run
+
+CHAIN = """
+@ps.step
+def first(start: int) -> int:
+    note("first")
+    return start + 1
+
+
+@ps.step
+def second(x: int) -> tuple[int, str]:
+    note("second")
+    return x * 2, "two"
+
+
+@ps.pipeline
+def job(start: int = 1):
+    number, text = second(first(start))
+    return {"number": number, "texts": [text]}
+"""
+
+
+def test_a_run_gives_its_result_and_is_recorded(project):
+    result = project.run(CHAIN, start="4", seed=3, name="try", experiment="e", tags={"team": 7})
+    assert result.ok
+    assert result.output() == {"number": 10, "texts": ["two"]}
+    assert result.output("first") == result.step_output("first") == 5
+    assert result.step_output("second") == (10, "two")
+    assert result.step_output("second", "1") == "two"
+    record = project.store.metadata.get_run(result.run_id)
+    assert (record.state, record.params, record.seed) == (RunState.FINISHED, {"start": 4}, 3)
+    assert (record.name, record.experiment, record.tags) == ("try", "e", {"team": "7"})
+    assert (record.pipeline, record.entry, record.attempt) == ("job", "job.py:job", 1)
+    assert record.ended_at >= record.started_at
+    assert record.user
+    assert [node["name"] for node in record.graph["nodes"]] == ["first", "second"]
+
+
+def test_the_json_form_is_the_one_that_was_promised(project):
+    result = project.run(CHAIN)
+    document = result.to_json()
+    assert set(document) == {"run_id", "state", "steps", "model_version"}
+    assert (document["state"], document["model_version"]) == ("finished", None)
+    for step in document["steps"]:
+        assert set(step) == {"name", "state", "seconds", "key", "outputs"}
+        assert step["key"].startswith("sha256:")
+        assert all(digest.startswith("sha256:") for digest in step["outputs"].values())
+    assert list(document["steps"][1]["outputs"]) == ["0", "1"]
+
+
+def test_defaults_name_run_and_experiment_after_the_pipeline(project):
+    record = project.store.metadata.get_run(project.run(CHAIN).run_id)
+    assert (record.name, record.experiment, record.seed) == ("job", "job", 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"start": "three"}, ParameterError, "'three'"),
+        ({"stat": 1}, ParameterError, "Did you mean 'start'"),
+        ({"runner": "locl"}, ParameterError, "Did you mean 'local'"),
+        ({"refresh": ["frist"]}, NotFoundError, "Did you mean 'first'"),
+        ({"seed": -1}, ParameterError, "seed"),
+        ({"seed": "x"}, ParameterError, "seed"),
+        ({"experiment": "a/b"}, ParameterError, "'a-b'"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_is_recorded(project, options, error, words):
+    with pytest.raises(error, match=words):
+        project.run(CHAIN, **options)
+    assert project.store.metadata.count_runs() == 0
+    assert project.calls == []
+
+
+def test_a_wrong_body_is_refused_before_anything_is_recorded(project):
+    with pytest.raises(DefinitionError):
+        project.run("@ps.pipeline\ndef job():\n    return 3\n")
+    assert project.store.metadata.count_runs() == 0
+
+
+def test_a_pipeline_can_be_named_by_its_file_and_a_store_by_its_url(project):
+    project.write(CHAIN)
+    from penstock.execution import QuietReporter, run
+
+    result = run("job.py", store=project.store.url, reporter=QuietReporter())
+    assert result.output("first") == 2
+
+
+def test_params_can_be_a_mapping(project):
+    from penstock.execution import QuietReporter
+
+    pipeline = project.load(CHAIN)
+    result = run_pipeline(
+        pipeline, pipeline.bind({"start": "7"}), store=project.store, reporter=QuietReporter()
+    )
+    assert result.output("first") == 8
+
+
+def test_the_callers_generators_are_left_alone(project):
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    project.run(CHAIN)
+    assert random.random() == expected
+
+
+def test_seeds_repeat_per_run_seed_and_differ_per_step(project):
+    body = """
+    import random
+
+    @ps.step(cache=False)
+    def draw() -> float:
+        return random.random()
+
+    @ps.pipeline
+    def job():
+        return draw(), draw()
+    """
+    first, again, other = project.run(body), project.run(body), project.run(body, seed=1)
+    assert first.output() == again.output() != other.output()
+    assert len(set(first.output())) == 2
+
+
+def test_a_run_inside_another_is_its_child(project):
+    with start_run("outer", store=project.store) as outer:
+        result = project.run(CHAIN)
+        assert current_run() is outer
+    assert project.store.metadata.get_run(result.run_id).parent_run_id == outer.run_id
+
+
+def test_steps_can_log_to_their_run(project):
+    result = project.run("""
+    @ps.step
+    def train() -> int:
+        from penstock.tracking import current_step
+        ps.log_metric("auc", 0.9)
+        ps.log_param("depth", 3)
+        assert current_step().step == "train"
+        return current_step().seed
+
+    @ps.pipeline
+    def job():
+        return train()
+    """)
+    record = project.store.metadata.get_run(result.run_id)
+    assert record.metrics["auc"].last == 0.9
+    assert record.params == {"depth": 3}
+    assert project.steps(result.run_id)["train"].seed == result.output()
+
+
+def test_results_that_are_not_there_are_explained(project):
+    result = project.run(CHAIN.replace("return start + 1", "return 1 / 0"))
+    with pytest.raises(StepError, match="gave nothing: it is failed.*--resume"):
+        result.output("first")
+    with pytest.raises(StepError, match="it is skipped"):
+        result.output()
+    with pytest.raises(NotFoundError, match="Did you mean 'second'"):
+        result.output("secnd")
+    good = project.run(CHAIN)
+    with pytest.raises(NotFoundError, match="no output '7'"):
+        good.step_output("second", "7")
+
+
+def test_a_registered_version_is_told_with_its_gates(project):
+    result = project.run("""
+    from datetime import UTC, datetime
+    from penstock.core import GateResult, GateState
+    from penstock.registry import ModelVersion
+    import penstock.registry as registry
+
+    @ps.step(effect=True)
+    def register():
+        note("register")
+        from penstock.core import ModelVersionRecord, Stage
+        return ModelVersion.from_record(ModelVersionRecord(
+            "m", 2, Stage.NONE, None, "me", "sha256:1", "sha256:2", datetime(2026, 1, 1, tzinfo=UTC),
+            gates=(GateResult("auc > 1", GateState.FAILED, "it is 0.9"),),
+        ))
+
+    @ps.step
+    def broken(version):
+        return 1 / 0
+
+    @ps.pipeline
+    def job():
+        return broken(register())
+    """)
+    assert (result.model_version, result.refused) == ("m@2", True)
+    assert result.state is RunState.FAILED
+    assert project.calls == ["register"]
+    edges = project.store.metadata.list_edges("version:m@2", direction="up")
+    assert any(edge.source == f"run:{result.run_id}" for edge in edges)
+    again = project.again(
+        project.load((project.folder / "job.py").read_text()), resume=result.run_id
+    )
+    assert (again.model_version, again["register"].state) == ("m@2", StepState.FINISHED)
+    assert project.calls == [], "an effect that has happened is not repeated"

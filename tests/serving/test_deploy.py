@@ -1,0 +1,129 @@
+from typing import Any
+
+import pytest
+
+from penstock.core import (
+    ConflictError,
+    DeploymentState,
+    GateError,
+    GateResult,
+    GateState,
+    NotFoundError,
+    ParameterError,
+    Stage,
+)
+from penstock.serving import (
+    Rollout,
+    RolloutRules,
+    deploy,
+    ensure_deployment,
+    production_version,
+    stop_rollout,
+)
+
+MODEL = "big-tips"
+
+
+def test_all_traffic_goes_to_the_production_version(served: Any) -> None:
+    record = deploy(served.store, MODEL, actor="ann")
+    assert record.weights == {1: 1.0}
+    assert record.control == 1
+    assert record.state is DeploymentState.PENDING
+    assert served.events() == ["deployed"]
+
+
+def test_deploying_another_version_at_once_promotes_it(served: Any) -> None:
+    served.register(0.5)
+    record = deploy(served.store, MODEL, version=2, actor="ann")
+    assert record.weights == {2: 1.0}
+    assert production_version(served.store, MODEL) == 2
+    assert served.registry.get(MODEL, 1).stage is Stage.ARCHIVED
+
+
+def test_deploying_a_version_whose_gate_failed_is_refused(served: Any) -> None:
+    served.register(0.5)
+    failed = GateResult("roc_auc >= 0.99", GateState.FAILED, "It is 0.9.")
+    served.registry.record_gates(MODEL, 2, [failed])
+    with pytest.raises(GateError):
+        deploy(served.store, MODEL, version=2)
+    assert served.store.metadata.list_deployments() == []
+
+
+def test_canary_gives_the_newest_version_the_first_share(served: Any) -> None:
+    served.register(0.5)
+    record = deploy(served.store, MODEL, canary=(5, 25, 100), rules=RolloutRules(step_requests=7))
+    assert record.weights == {1: 0.95, 2: 0.05}
+    rollout = Rollout.from_json(record.rollout)
+    assert rollout is not None
+    assert (rollout.version, rollout.control, rollout.rules.step_requests) == (2, 1, 7)
+    assert production_version(served.store, MODEL) == 1
+
+
+def test_a_second_rollout_waits_for_the_first(served: Any) -> None:
+    served.register(0.5)
+    deploy(served.store, MODEL, canary=(5, 100))
+    with pytest.raises(ConflictError, match="is rolling out version 2"):
+        deploy(served.store, MODEL, version=2, canary=(50, 100))
+
+
+def test_a_stopped_rollout_gives_all_traffic_back(served: Any) -> None:
+    served.register(0.5)
+    deploy(served.store, MODEL, canary=(5, 100))
+    record = stop_rollout(served.store, MODEL, reason="Wrong columns.", actor="bob")
+    assert record.weights == {1: 1.0}
+    assert record.rollout is not None
+    assert record.rollout["reason"] == "Stopped by bob: Wrong columns."
+    assert "Wrong columns" in served.registry.get(MODEL, 2).note
+    with pytest.raises(ConflictError, match="no running rollout"):
+        stop_rollout(served.store, MODEL, reason="Again.", actor="bob")
+
+
+def test_canary_of_the_production_version_is_refused(served: Any) -> None:
+    with pytest.raises(ConflictError, match="in production already"):
+        deploy(served.store, MODEL, version=1, canary=(5, 100))
+    with pytest.raises(NotFoundError, match="no version that could replace"):
+        deploy(served.store, MODEL, canary=(5, 100))
+
+
+def test_canary_of_a_rejected_version_is_refused(served: Any) -> None:
+    served.register(0.5)
+    served.registry.reject(MODEL, 2, reason="Unfair.", actor="ann")
+    with pytest.raises(ConflictError, match="rejected"):
+        deploy(served.store, MODEL, version=2, canary=(5, 100))
+
+
+def test_steps_are_checked_before_anything_is_written(served: Any) -> None:
+    served.register(0.5)
+    with pytest.raises(ParameterError):
+        deploy(served.store, MODEL, canary=(5, 25))
+    assert served.store.metadata.list_deployments() == []
+
+
+@pytest.mark.parametrize("canary", [None, (5, 100)])
+def test_without_a_production_version_the_remedy_is_named(world: Any, canary: Any) -> None:
+    world.register()
+    with pytest.raises(NotFoundError, match=f"penstock promote {MODEL}"):
+        deploy(world.store, MODEL, canary=canary)
+
+
+def test_an_unknown_model_is_guessed(served: Any) -> None:
+    with pytest.raises(NotFoundError, match="Did you mean 'big-tips'"):
+        deploy(served.store, "big-tip")
+    with pytest.raises(NotFoundError, match="Did you mean 'big-tips'"):
+        ensure_deployment(served.store, "bigtips")
+
+
+def test_a_deployment_keeps_its_model(served: Any) -> None:
+    deploy(served.store, MODEL, name="tips")
+    served.store.metadata.get_deployment("tips")
+    frame_model = served.registry.get(MODEL, 1)
+    estimator = served.store.get(frame_model.artifact)
+    served.registry.register("other", estimator, signature=frame_model.signature, actor="ann")
+    served.registry.promote("other", 1, actor="ann", reason="It is good.")
+    with pytest.raises(ConflictError, match="serves the model 'big-tips'"):
+        deploy(served.store, "other", name="tips")
+
+
+def test_ensuring_a_deployment_twice_gives_the_same_one(served: Any) -> None:
+    one = ensure_deployment(served.store, MODEL)
+    assert ensure_deployment(served.store, MODEL) == one

@@ -1,0 +1,178 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from penstock.core import GateError, Stage, set_clock
+from penstock.serving import RolloutController, RolloutRules, deploy, production_version
+
+MODEL = "big-tips"
+
+
+@pytest.fixture
+def rolling(served: Any) -> Any:
+    served.register(0.5)
+    deploy(served.store, MODEL, canary=(5, 25, 100), rules=RolloutRules(step_requests=20))
+    return served
+
+
+def record_of(world: Any) -> Any:
+    return world.store.metadata.get_deployment(MODEL)
+
+
+def test_a_good_version_passes_all_steps_and_is_promoted(rolling: Any) -> None:
+    controller = RolloutController(rolling.store, MODEL)
+    shares = []
+    for _ in range(3):
+        rolling.add_predictions(1, 60)
+        rolling.add_predictions(2, 20)
+        shares.append(controller.tick().weights.get(2))
+    assert shares == [0.25, 1.0, 1.0]
+    record = record_of(rolling)
+    assert record.control == 2
+    assert record.weights == {2: 1.0}
+    assert record.rollout["state"] == "promoted"
+    assert [step["requests"] for step in record.rollout["passed"]] == [20, 20]
+    assert production_version(rolling.store, MODEL) == 2
+    assert rolling.registry.history(MODEL)[-1].actor == "rollout"
+    assert rolling.events().count("rollout_step") == 2
+    assert "promoted" in rolling.events()
+
+
+def test_requests_of_an_earlier_step_do_not_pass_the_next(rolling: Any) -> None:
+    controller = RolloutController(rolling.store, MODEL)
+    rolling.add_predictions(2, 500)
+    assert controller.tick().weights[2] == 0.25
+    assert controller.tick().weights[2] == 0.25
+
+
+def test_a_failing_version_goes_back_with_its_reason(rolling: Any) -> None:
+    rolling.add_predictions(1, 300)
+    rolling.add_predictions(2, 15, errors=8)
+    record = RolloutController(rolling.store, MODEL).tick()
+    assert record.weights == {1: 1.0}
+    assert record.rollout["state"] == "rolled_back"
+    assert "failed 8 of 15 requests" in record.rollout["reason"]
+    assert rolling.registry.get(MODEL, 2).stage is Stage.NONE
+    assert "failed 8 of 15" in rolling.registry.get(MODEL, 2).note
+    assert production_version(rolling.store, MODEL) == 1
+
+
+def test_a_finished_rollout_is_left_alone(rolling: Any) -> None:
+    controller = RolloutController(rolling.store, MODEL)
+    controller.fault(2, "It is broken.")
+    after = controller.tick()
+    assert controller.tick() == after
+
+
+def test_another_process_goes_on_where_a_killed_one_stood(rolling: Any) -> None:
+    rolling.add_predictions(2, 20)
+    RolloutController(rolling.store, MODEL).tick()
+    rolling.add_predictions(2, 19)
+    assert RolloutController(rolling.store, MODEL).tick().weights[2] == 0.25
+    rolling.add_predictions(2, 1)
+    assert RolloutController(rolling.store, MODEL).tick().weights[2] == 1.0
+
+
+def test_of_two_controllers_one_moves(rolling: Any) -> None:
+    one, two = (RolloutController(rolling.store, MODEL) for _ in range(2))
+    rolling.add_predictions(2, 20)
+    one.tick()
+    two.tick()
+    assert rolling.events().count("rollout_step") == 1
+
+
+def test_a_worse_metric_on_posted_truth_goes_back(served: Any) -> None:
+    served.register(0.5)
+    rules = RolloutRules(step_requests=10_000, metric=("accuracy", -0.02))
+    deploy(served.store, MODEL, canary=(50, 100), rules=rules)
+    served.add_predictions(1, 400, truth=lambda _place: ("yes", "yes"))
+    served.add_predictions(2, 400, truth=lambda place: ("yes", "yes" if place % 3 else "no"))
+    record = RolloutController(served.store, MODEL).tick()
+    assert record.rollout["state"] == "rolled_back"
+    assert "accuracy of version 2 is 0.66" in record.rollout["reason"]
+
+
+def test_promotion_is_asked_of_the_callable(rolling: Any) -> None:
+    asked = []
+
+    def promote(model: str, version: int, reason: str) -> None:
+        asked.append((model, version))
+        rolling.promote(version)
+
+    controller = RolloutController(rolling.store, MODEL, on_promote=promote)
+    for _ in range(3):
+        rolling.add_predictions(2, 20)
+        controller.tick()
+    assert asked == [(MODEL, 2)]
+
+
+def test_a_refused_promotion_waits_at_the_last_step_and_is_told_once(rolling: Any) -> None:
+    refusing = True
+
+    def promote(_model: str, version: int, _reason: str) -> None:
+        if refusing:
+            raise GateError(what="Nobody approved it.", fix="Run: penstock approve")
+        rolling.promote(version)
+
+    controller = RolloutController(rolling.store, MODEL, on_promote=promote)
+    for _ in range(6):
+        rolling.add_predictions(2, 20)
+        controller._next_try = 0.0
+        record = controller.tick()
+    assert record.rollout["state"] == "paused"
+    assert "Nobody approved it" in record.rollout["reason"]
+    assert rolling.events().count("rollout_paused") == 1
+    refusing, controller._next_try = False, 0.0
+    assert controller.tick().rollout["state"] == "promoted"
+
+
+def test_a_promotion_by_hand_ends_the_rollout(rolling: Any) -> None:
+    rolling.promote(2)
+    record = RolloutController(rolling.store, MODEL).tick()
+    assert record.weights == {2: 1.0}
+    assert record.rollout["state"] == "promoted"
+
+
+def test_another_production_version_ends_the_rollout_and_gets_the_traffic(rolling: Any) -> None:
+    rolling.register(0.1)
+    rolling.promote(3)
+    record = RolloutController(rolling.store, MODEL).tick()
+    assert record.weights == {3: 1.0}
+    assert "Version 3 came into production" in record.rollout["reason"]
+
+
+def test_silence_pauses_and_requests_resume(rolling: Any) -> None:
+    start, passed = datetime.now(UTC), timedelta(0)
+    set_clock(lambda: start + passed)
+    try:
+        controller = RolloutController(rolling.store, MODEL)
+        controller.tick()
+        passed = timedelta(minutes=61)
+        assert controller.tick().rollout["state"] == "paused"
+        rolling.add_predictions(2, 5)
+        assert controller.tick().rollout["state"] == "running"
+        passed = timedelta(minutes=61 + 121)
+        assert controller.tick().rollout["state"] == "rolled_back"
+    finally:
+        set_clock(None)
+    kinds = rolling.events()
+    assert {"rollout_paused", "rollout_resumed", "rolled_back"} <= set(kinds)
+
+
+def test_counts_stay_right_when_old_rows_are_summed_up(rolling: Any) -> None:
+    start, passed = datetime.now(UTC), timedelta(0)
+    set_clock(lambda: start + passed)
+    try:
+        controller = RolloutController(rolling.store, MODEL)
+        for seconds in (0, 11, 22, 33):
+            passed = timedelta(seconds=seconds)
+            rolling.add_predictions(2, 4)
+            controller.tick()
+        passed = timedelta(seconds=40)
+        rolling.add_predictions(2, 3)
+        assert controller.tick().weights[2] == 0.05
+        rolling.add_predictions(2, 1)
+        assert controller.tick().weights[2] == 0.25
+    finally:
+        set_clock(None)

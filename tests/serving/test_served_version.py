@@ -1,0 +1,171 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from penstock.core import DataError, ModelVersionRecord, Stage, now
+from penstock.models import Field, Model, Signature
+from penstock.serving._asking import wrap_estimator
+from penstock.serving._served_version import ModelError, ServedVersion, sample_row
+
+FIELDS = (Field("a", "number", "Float64", minimum=0, maximum=10),)
+
+
+class Breaking:
+    """Raises above 5, says NaN above 7."""
+
+    def predict(self, rows: Any) -> Any:
+        values = np.asarray(rows)[:, 0]
+        if ((values > 5) & (values < 7)).any():
+            raise ValueError("above  five\nand more")
+        return np.where(values > 7, np.nan, values)
+
+
+def served(estimator: Any, **signature: Any) -> ServedVersion:
+    record = ModelVersionRecord("m", 3, Stage.PRODUCTION, None, "ann", "sha256:a", "b", now())
+    return ServedVersion(record, Model(estimator, Signature(FIELDS, frame="numpy", **signature)))
+
+
+def test_answers_come_with_warnings() -> None:
+    answers, shares = served(Breaking()).answer([{"a": 1.0}, {"a": -1.0}])
+    assert [answer.prediction for answer in answers] == [1.0, -1.0]
+    assert "outside the training range" in answers[1].warnings[0]
+    assert shares is None
+
+
+def test_the_row_that_fails_is_named() -> None:
+    with pytest.raises(ModelError, match="m@3 failed on row 2: ValueError: above five and more"):
+        served(Breaking()).answer([{"a": 1.0}, {"a": 2.0}, {"a": 6.0}])
+
+
+def test_an_answer_that_is_no_number_is_a_hard_fault() -> None:
+    with pytest.raises(ModelError) as caught:
+        served(Breaking()).answer([{"a": 1.0}, {"a": 8.0}])
+    assert caught.value.values["failure"].hard
+    assert caught.value.values["failure"].row == 1
+
+
+def test_a_batch_that_fails_only_together_names_no_row() -> None:
+    class Together:
+        def predict(self, rows: Any) -> Any:
+            if len(rows) > 1:
+                raise MemoryError("too many")
+            return np.zeros(len(rows))
+
+    with pytest.raises(ModelError, match="m@3 failed: MemoryError: too many"):
+        served(Together()).answer([{"a": 1.0}, {"a": 2.0}])
+
+
+def test_bad_rows_are_the_callers_doing() -> None:
+    with pytest.raises(DataError, match="'a' is missing"):
+        served(Breaking()).answer([{}])
+
+
+def test_a_model_that_cannot_answer_its_warm_up_is_refused() -> None:
+    class Broken:
+        def predict(self, rows: Any) -> Any:
+            raise TypeError("no")
+
+    with pytest.raises(ModelError, match="cannot answer a row: TypeError: no"):
+        served(Broken()).warm_up()
+
+
+def test_slow_models_go_to_a_thread() -> None:
+    quick = served(Breaking())
+    quick.warm_up()
+    quick._call_s = 0.0001
+    assert quick.is_quick(1)
+    quick._call_s = 0.1
+    assert not quick.is_quick(1)
+    quick._call_s, quick._row_s = 0.0001, 0.001
+    assert not quick.is_quick(10)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("Int64", 5),
+        ("Float64", 5.0),
+        ("Boolean", False),
+        ("Date", "2020-06-15"),
+        ("Datetime(time_unit='us')", "2020-06-15T12:00:00"),
+        ("Time", "12:00:00"),
+        ("Duration(time_unit='us')", 0.0),
+        ("Null", None),
+        ("String", "a"),
+    ],
+)
+def test_a_sample_row_suits_each_type(dtype: str, expected: Any) -> None:
+    field = Field("a", "number", dtype, minimum=0, maximum=10, nullable=True)
+    assert sample_row([field]) == {"a": expected}
+    Signature((field,)).check_rows([sample_row([field])])
+
+
+def test_a_sample_row_has_a_known_category() -> None:
+    assert sample_row([Field("c", "category", "String", levels=("x", "y"))]) == {"c": "x"}
+    assert sample_row([Field("n", "number", "Float64")]) == {"n": 0.0}
+
+
+DATA = np.random.default_rng(0).normal(size=(300, 3))
+LABELS = np.where(DATA[:, 0] + DATA[:, 1] ** 2 > 0.8, "yes", "no")
+THREE = np.where(DATA[:, 2] > 0.9, "maybe", LABELS)
+
+
+@pytest.mark.parametrize("labels", [LABELS, THREE], ids=["binary", "multiclass"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        DecisionTreeClassifier(max_depth=4),
+        RandomForestClassifier(20, random_state=0),
+        HistGradientBoostingClassifier(max_iter=20),
+        GaussianNB(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=1, criterion="gini")),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_sharing_work_changes_no_answer(model: Any, labels: Any) -> None:
+    model.fit(DATA, labels)
+    asked = wrap_estimator(model)
+    rows = np.random.default_rng(1).normal(size=(500, 3))
+    assert (asked.predict(rows) == model.predict(rows)).all()
+    assert (asked.predict_proba(rows) == model.predict_proba(rows)).all()
+    assert (asked.take_shares() == model.predict_proba(rows)).all()
+    assert asked.take_shares() is None
+
+
+def test_equal_probabilities_are_left_to_the_model() -> None:
+    rows = np.array([[0.0], [0.0], [1.0], [1.0]])
+    model = DecisionTreeClassifier().fit(rows, ["b", "a", "a", "b"])
+    asked = wrap_estimator(model)
+    assert asked.predict(rows).tolist() == model.predict(rows).tolist()
+
+
+def test_a_pipeline_transforms_once_for_both_questions() -> None:
+    class Counting(StandardScaler):
+        calls = 0
+
+        def transform(self, X: Any) -> Any:
+            Counting.calls += 1
+            return super().transform(X)
+
+    model = make_pipeline(Counting(), GaussianNB()).fit(DATA, LABELS)
+    asked, Counting.calls = wrap_estimator(model), 0
+    asked.predict(DATA)
+    asked.predict_proba(DATA)
+    assert Counting.calls == 1
+    asked.predict(DATA.copy())
+    assert Counting.calls == 2
+
+
+def test_a_regression_has_no_probabilities() -> None:
+    asked = wrap_estimator(LinearRegression().fit(DATA, DATA[:, 0]))
+    assert not hasattr(asked, "predict_proba")
+    assert asked.predict(DATA).shape == (300,)

@@ -1,0 +1,187 @@
+"""The filter language: right answers, bound values, errors that point at the place."""
+
+import math
+import sqlite3
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penstock.core import MetricPoint, ParameterError, RunState
+from penstock.stores import open_store
+from penstock.stores.metadata._query import compile_filter, compile_order
+from penstock.testing._records import START, a_run, at
+
+
+@pytest.fixture(scope="module")
+def metadata(tmp_path_factory):
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('store')}/penstock.db").metadata
+    runs = [
+        a_run(
+            name="base line",
+            params={"lr": 0.1, "model": "forest", "deep": True},
+            tags={"team": "risk"},
+            user="ada",
+            created_at=at(0),
+        ),
+        a_run(
+            name="second",
+            experiment="churn",
+            params={"lr": "0.20", "learning rate": 3},
+            tags={"team": "Rides"},
+            state=RunState.FAILED,
+            created_at=at(86_400),
+            started_at=at(86_400),
+        ),
+        a_run(name="it's", pipeline="taxi", seed=7, created_at=at(2 * 86_400)),
+    ]
+    for run in runs:
+        store.create_run(run)
+    for run, values in zip(runs, ([0.5, 0.9, 0.7], [0.8, math.nan], []), strict=True):
+        points = [MetricPoint("auc", value, step, START) for step, value in enumerate(values)]
+        store.log_metrics(run.run_id, points)
+    store.log_metrics(runs[2].run_id, [MetricPoint("val/loss.x", 2.0, 0, START)])
+    return store
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "123"),
+        ("  ", "123"),
+        ("params.lr = '0.1'", "1"),
+        ("params.lr = 0.1", "1"),
+        ("params.lr < 0.5", "12"),
+        ("params.lr >= 0.2", "2"),
+        ("params.lr = 2e-1", "2"),
+        ("params.lr != 0.1", "2"),
+        ("params.lr IS NULL", "3"),
+        ("params.lr is not null", "12"),
+        ("NOT params.lr = 0.1", "23"),
+        ("not not params.lr = 0.1", "1"),
+        ("params.model in ('forest', 'tree')", "1"),
+        ("params.lr in (0.1, 0.2)", "12"),
+        ("params.lr in ('0.1', 0.3)", "1"),
+        ("params.model not in ('forest')", ""),
+        ("params.deep = 'True'", "1"),
+        ("params.`learning rate` = 3", "2"),
+        ('params."learning rate" = 3', "2"),
+        ("metrics.auc = 0.7", "1"),
+        ("metrics.auc.max > 0.85", "1"),
+        ("metrics.auc.min <= 0.5", "1"),
+        ("metrics.auc.first = 0.8", "2"),
+        ("metrics.auc.last is null", "23"),
+        ("metrics.`val/loss.x` > '1'", "3"),
+        ("tags.team = 'risk'", "1"),
+        ("tags.team like 'RI%'", "12"),
+        ("tags.team not like 'ris%'", "2"),
+        ("name = 'it''s'", "3"),
+        ('name = "it\'s"', "3"),
+        ("name like '%line'", "1"),
+        ("state = 'failed'", "2"),
+        ("state in ('running', 'finished')", "13"),
+        ("attributes.pipeline = 'taxi'", "3"),
+        ("run.experiment == 'churn'", "2"),
+        ("user = 'ada'", "1"),
+        ("seed = 7", "3"),
+        ("attempt >= 1", "123"),
+        ("created_at > '2026-01-02'", "23"),
+        ("created_at <= '2026-01-02T08:00'", "12"),
+        ("created_at = '2026-01-01T09:00+01:00'", "1"),
+        ("started_at is null", "13"),
+        ("params.lr = 0.1 or params.lr = 0.2 and state = 'running'", "1"),
+        ("(params.lr = 0.1 or params.lr = 0.2) and state <> 'running'", "2"),
+        ("metrics.auc > 0.6 AND params.lr < 0.5 and tags.team = 'risk'", "1"),
+    ],
+)
+def test_a_filter_finds_the_runs_that_it_says(metadata, text, expected):
+    names = {"base line": "1", "second": "2", "it's": "3"}
+    found = metadata.search_runs(text)
+    assert "".join(sorted(names[run.name] for run in found)) == expected
+    assert metadata.count_runs(text) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "why"),
+    [
+        ("metrics.auc >", 13, "Expected a number or a text"),
+        ("metrics.auc >> 1", 13, "Expected a number or a text"),
+        ("metrics.auc ~ 1", 12, "Unexpected character"),
+        ("metric.auc > 1", 0, "Did you mean 'metrics'"),
+        ("stat = 'failed'", 0, "Did you mean 'state'"),
+        ("state = 'fail'", 8, "Did you mean 'failed'"),
+        ("name = base", 7, "Write 'base' in quotes"),
+        ("name = 'base", 7, "never closed"),
+        ("(name = 'a'", 11, "Expected ')'"),
+        ("name = 'a')", 10, "Expected 'and', 'or' or the end"),
+        ("name = 'a' name = 'b'", 11, "Expected 'and', 'or' or the end"),
+        ("and name = 'a'", 0, "Expected a field"),
+        ("name 'a'", 5, "Expected =, !="),
+        ("name not = 'a'", 9, "Expected =, !="),
+        ("name is 'a'", 8, "Expected 'null'"),
+        ("metrics.auc = 'high'", 14, "Expected a number"),
+        ("metrics.auc like 'a'", 17, "like compares text"),
+        ("name like 3", 10, "Expected a pattern"),
+        ("created_at > 'yesterday'", 13, "Expected a time"),
+        ("params.lr in 3", 13, "Expected '('"),
+        ("params.lr in (3 4)", 16, "Expected ')'"),
+        ("metrics = 3", 0, "There is no field"),
+        ("not " * 60 + "name = 'a'", None, "Nested too deeply"),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_pointed_at(text, position, why):
+    with pytest.raises(ParameterError) as caught:
+        compile_filter(text)
+    assert why in str(caught.value)
+    if position is not None:
+        assert caught.value.position == position
+        lines = caught.value.what.splitlines()
+        assert lines[1] == "  " + text
+        assert lines[2] == "  " + " " * position + "^"
+
+
+def test_values_are_bound_and_never_part_of_the_sql():
+    evil = "x'; DROP TABLE runs; --"
+    sql, values = compile_filter(f'name = "{evil}" and params.`{evil}` = 1')
+    assert evil not in sql
+    assert values == [evil, evil, 1.0]
+
+
+@settings(max_examples=200)
+@given(st.text(alphabet="abpramset.>=<!()'\"` 019,%;-", max_size=30))
+def test_any_text_is_either_sql_or_an_error_at_a_place(text):
+    found = read(text)
+    if isinstance(found, ParameterError):
+        assert 0 <= found.position <= len(text)
+    else:
+        assert sqlite3.complete_statement(found[0] + ";")
+        assert found[0].count("?") == len(found[1])
+
+
+def read(text):
+    try:
+        return compile_filter(text)
+    except ParameterError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("created_at desc", ["it's", "second", "base line"]),
+        ("created_at", ["base line", "second", "it's"]),
+        ("metrics.auc.max desc", ["base line", "second", "it's"]),
+        ("metrics.auc.max", ["second", "base line", "it's"]),
+        ("params.lr desc, name", ["second", "base line", "it's"]),
+        ("experiment desc, name asc", ["base line", "it's", "second"]),
+        ("tags.team ASC", ["second", "base line", "it's"]),
+    ],
+)
+def test_runs_come_in_the_order_asked_for_with_missing_values_last(metadata, order, expected):
+    assert [run.name for run in metadata.search_runs(order_by=order)] == expected
+
+
+@pytest.mark.parametrize("order", ["nonsense", "name sideways", "", "name,", "metrics.auc desc x"])
+def test_an_order_that_cannot_be_read_is_refused(order):
+    with pytest.raises(ParameterError):
+        compile_order(order)
