@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from penstock.core import RunState, StepState
+from penstock.core import RunState, StepState, StoreError
 from penstock.execution import QuietReporter, run
 
 FAILING = """
@@ -259,25 +259,50 @@ def test_another_number_of_outputs_than_announced_fails_the_step(project):
     assert "annotated to give 2 outputs, but gave 3 values" in result.error
 
 
-def test_an_input_that_is_gone_fails_the_step_that_needs_it(project):
-    body = """
-    @ps.step
-    def make() -> list:
-        return list(range(2000))
+GONE = """
+@ps.step
+def make() -> list:
+    return list(range(2000))
 
-    @ps.step(cache=False)
-    def use(values: list) -> int:
-        return len(values)
+@ps.step(cache=False)
+def use(values: list) -> int:
+    return len(values)
 
-    @ps.pipeline
-    def job():
-        return use(make())
-    """
-    assert project.run(body).output() == 2000
+@ps.pipeline
+def job():
+    return use(make())
+"""
+
+
+def test_a_result_whose_bytes_are_gone_is_made_again(project):
+    project.run(GONE)
+    assert states(project.run(GONE)) == {"make": "cached", "use": "finished"}
     step = project.steps("last")["make"]
     project.store.artifacts.delete(step.addresses[step.outputs["result"]])
-    result = project.run(body)
-    assert states(result) == {"make": "cached", "use": "failed"}
+    assert states(project.run(GONE)) == {"make": "finished", "use": "finished"}
+
+
+def test_an_input_that_cannot_be_read_fails_the_step_that_needs_it(project, monkeypatch):
+    def damaged(*_, **__):
+        raise StoreError(what="The bytes are damaged.")
+
+    monkeypatch.setattr(project.store, "load", damaged)
+    result = project.run(GONE)
+    assert states(result) == {"make": "finished", "use": "failed"}
+    assert "StoreError: The bytes are damaged." in result.error
+
+
+def test_a_store_that_cannot_be_written_ends_the_run_with_its_error(project, monkeypatch):
+    def full(*_, **__):
+        raise StoreError(what="The disk is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(project.store.metadata, "finish_step", full)
+        with pytest.raises(StoreError, match="disk is full"):
+            project.run(GONE)
+    record = project.store.metadata.get_run("last")
+    assert (record.state, record.error) == (RunState.FAILED, "StoreError: The disk is full.")
+    assert project.again(None, resume="last").ok
 
 
 def test_a_pipeline_gives_named_outputs_of_a_named_tuple(project):
@@ -370,7 +395,7 @@ def test_a_run_killed_in_the_middle_shows_as_killed_and_resumes_without_repeatin
     }  # fmt: skip
     (project.folder / "go").touch()
     assert project.calls == ["before", "stopped"]
-    result = run(None, resume="last", store=project.store, reporter=QuietReporter())
+    result = run(resume="last", store=project.store, reporter=QuietReporter())
     assert result.ok
     assert result.output() == 2
     assert project.calls == ["stopped"]

@@ -5,6 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline measures how busy the machine is.
+settings.register_profile("penstock", deadline=None)
+settings.load_profile("penstock")
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

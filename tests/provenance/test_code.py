@@ -305,3 +305,78 @@ def test_installed_and_built_in_functions_count_by_name_and_version(tmp_path):
 )
 def test_only_the_users_files_are_own(file, own):
     assert is_own(Path(file)) is own
+
+
+def test_text_in_a_notebooks_comprehension_counts(tmp_path):
+    text = "def f(x):\n    return [str('one') for _ in x]\n"
+    before = code_digest(live(text), tmp_path).digest
+    assert code_digest(live(text.replace("'one'", "'two'")), tmp_path).digest != before
+
+
+@pytest.mark.parametrize(
+    ("statement", "changed"),
+    [
+        ("A, B = 1, 2", "A, B = 1, 3"),
+        ("[A, *B] = 1, 2", "[A, *B] = 1, 3"),
+        ("B: int = 2", "B: int = 3"),
+        ("B = 2\nB += 1", "B = 2\nB += 2"),
+        ("class B:\n    x = 1", "class B:\n    x = 2"),
+        ("B = {}\nB.update(a=1)", "B = {}\nB.update(a=2)"),
+        (
+            "try:\n    B = 1\nexcept OSError:\n    B = 2",
+            "try:\n    B = 1\nexcept OSError:\n    B = 3",
+        ),
+    ],
+)
+def test_every_way_to_bind_a_name_counts(project, tmp_path, statement, changed):
+    text = "{}\n\n\ndef use():\n    return B\n"
+    before = digest(project(text.format(statement)), "use", tmp_path).digest
+    assert digest(project(text.format(statement)), "use", tmp_path).digest == before
+    assert digest(project(text.format(changed)), "use", tmp_path).digest != before
+
+
+def test_a_module_that_is_imported_only_when_the_step_runs_counts_already(project, tmp_path):
+    (tmp_path / "late.py").write_text("def rate():\n    return 1\n")
+    module = project("def use():\n    import late\n    return late.rate()\n")
+    assert "late" not in sys.modules
+    assert list(digest(module, "use", tmp_path).parts) == ["late.py:rate", "mysteps.py:use"]
+
+
+def test_modules_that_import_a_name_from_each_other_end(project, tmp_path):
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    (pack / "__init__.py").write_text("")
+    (pack / "inner.py").write_text("from pack.deep import name\n")
+    (pack / "deep.py").write_text("from pack.inner import name\n")
+    module = project("def use():\n    from pack.inner import name\n    return name\n")
+    assert "mysteps.py:use" in digest(module, "use", tmp_path).parts
+
+
+def test_quoted_annotations_lead_to_their_classes(project, tmp_path):
+    text = "class Model:\n    pass\n\n\ndef use(x: 'Model'):\n    return x\n"
+    assert "mysteps.py:Model" in digest(project(text), "use", tmp_path).parts
+
+
+def test_a_step_wrapped_by_the_projects_own_decorator_counts_with_it(project, tmp_path):
+    text = """
+    import functools
+
+    def loud(function):
+        @functools.wraps(function)
+        def inner():
+            return function() + 1
+        return inner
+
+    @loud
+    def use():
+        return 1
+    """
+    before = digest(project(text), "use", tmp_path).digest
+    assert digest(project(text.replace("+ 1", "+ 2")), "use", tmp_path).digest != before
+
+
+def test_a_class_given_as_a_value_counts_by_its_code(project, tmp_path):
+    text = "class Model:\n    x = 1\n\n\ndef make(cls):\n    def step():\n        return cls\n    return step\n\n\nuse = make(Model)\n"
+    before = digest(project(text), "use", tmp_path)
+    assert "mysteps.py:Model" in before.parts
+    assert digest(project(text.replace("x = 1", "x = 2")), "use", tmp_path).digest != before.digest

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
-
 TableWriter = Callable[..., Path]
 
 

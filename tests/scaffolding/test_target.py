@@ -61,7 +61,7 @@ def test_categories_count_as_texts():
 )
 def test_a_hopeless_target_is_refused(values, message):
     with pytest.raises(DataError, match=message):
-        require_target(pl.Series("y", values))
+        require_target(pl.Series("y", values, dtype=pl.String))
 
 
 def test_rare_classes_are_named():

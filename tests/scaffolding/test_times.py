@@ -9,6 +9,7 @@ from penstock.core import NotFoundError
 from penstock.data import FileSource, infer_schema
 from penstock.scaffolding._times import note_times, note_written_dates, recognise_time
 
+NAIVE = datetime.fromisoformat("2021-01-01")
 DAYS = [date(2021, 1, 1) + timedelta(days=n) for n in range(60)]
 
 
@@ -16,8 +17,8 @@ DAYS = [date(2021, 1, 1) + timedelta(days=n) for n in range(60)]
     ("values", "form"),
     [
         (DAYS, "ISO dates"),
-        ([datetime(2021, 1, 1, 5) + timedelta(hours=n) for n in range(60)], "ISO times"),
-        ([datetime(2021, 1, 1) + timedelta(days=n) for n in range(60)], "ISO dates"),
+        ([NAIVE + timedelta(hours=n) for n in range(60)], "ISO times"),
+        ([NAIVE + timedelta(days=n) for n in range(60)], "ISO dates"),
         ([1_400_000_000 + n for n in range(60)], "epoch seconds"),
         ([1_400_000_000_000 + n for n in range(60)], "epoch milliseconds"),
         ([20_210_100 + n for n in range(1, 30)], "YYYYMMDD dates"),
@@ -70,12 +71,14 @@ def test_a_time_column_misspelt_gets_a_proposal():
 
 
 def test_times_nobody_named_are_pointed_at():
-    table = pl.DataFrame({
-        "day": DAYS,
-        "created_at": [1_400_000_000 + n for n in range(60)],
-        "price": [1_400_000_000 + n for n in range(60)],
-        "date_code": list(range(60)),
-    })
+    table = pl.DataFrame(
+        {
+            "day": DAYS,
+            "created_at": [1_400_000_000 + n for n in range(60)],
+            "price": [1_400_000_000 + n for n in range(60)],
+            "date_code": list(range(60)),
+        }
+    )
     notes = note_times(table, infer_schema(table), set())
     assert [note.column for note in notes] == ["day", "created_at"]
     assert "--time day" in notes[0].reason

@@ -152,7 +152,7 @@ def test_a_pipeline_transforms_once_for_both_questions() -> None:
     class Counting(StandardScaler):
         calls = 0
 
-        def transform(self, X: Any) -> Any:
+        def transform(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's name
             Counting.calls += 1
             return super().transform(X)
 

@@ -87,6 +87,7 @@ def test_a_store_that_was_replaced_is_opened_again(project):
     assert open_store(f"{project}/x/a.db").metadata.get_setting("a") is None
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_has_a_store_of_its_own(project):
     parent = open_store("a.db")
     parent.metadata.set_setting("a", "1")

@@ -1,12 +1,13 @@
 """SQLite passes the contract, alone and under many writers, and explains what it cannot do."""
 
-import multiprocessing
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,25 @@ class TestSQLiteContract(MetadataStoreContract):
             yield store.metadata
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # meant here
+
+
+def in_children(count, work) -> list[int]:
+    """Do the work in so many forked processes at once and give their exit codes."""
+    children = []
+    for index in range(count):
+        child = os.fork()
+        if child == 0:
+            try:
+                work(index)
+                os._exit(0)
+            except BaseException:  # noqa: BLE001 - a child must not go on as a second pytest
+                traceback.print_exc()
+            os._exit(1)
+        children.append(child)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
 def write_much(url: str, run_id: str, worker: int) -> None:
     metadata = open_store(url).metadata
     for index in range(5):
@@ -39,15 +59,8 @@ def test_32_processes_write_at_once_and_nobody_finds_the_database_locked(tmp_pat
     store = open_store(url)
     store.metadata.create_run(run)
     # Forked from a process that has the store open: the children must not use its connections.
-    fork = multiprocessing.get_context("fork")
-    workers = [
-        fork.Process(target=write_much, args=(url, run.run_id, index)) for index in range(32)
-    ]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    assert [worker.exitcode for worker in workers] == [0] * 32
+    codes = in_children(32, lambda index: write_much(url, run.run_id, index))
+    assert codes == [0] * 32
     metrics = store.metadata.get_run(run.run_id).metrics
     assert {key: summary.count for key, summary in metrics.items()} == {
         f"m{index}": 5 for index in range(32)
@@ -57,13 +70,7 @@ def test_32_processes_write_at_once_and_nobody_finds_the_database_locked(tmp_pat
 
 def test_processes_that_make_one_store_at_once_make_it_once(tmp_path):
     url = f"sqlite:///{tmp_path}/new/penstock.db"
-    fork = multiprocessing.get_context("fork")
-    workers = [fork.Process(target=open_store, args=(url,)) for _ in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(30)
-    assert [worker.exitcode for worker in workers] == [0] * 8
+    assert in_children(8, lambda _: open_store(url)) == [0] * 8
     assert open_store(url).metadata.list_models() == []
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+from rich.markup import escape
 
 from penstock.cli._output import emit, json_option, say
 from penstock.scaffolding import new_project
@@ -36,7 +37,7 @@ def new(
         name,
         data=data,
         target=target,
-        time=_time(time),
+        time=time,
         group=group,
         has_header=not no_header,
         columns=[part.strip() for part in columns.split(",")] if columns else None,
@@ -45,14 +46,13 @@ def new(
     if as_json:
         emit({"folder": str(project.folder), "file": str(project.file)})
         return
-    say(f"[bold]{project.file}[/]  ({project.task})")
-    for note in project.notes:
-        say(f"  • {note}")
-    say(f"\nNext:  penstock run {project.file}")
+    say(f"[bold]{_near(project.file)}[/]  ({project.task})")
+    for note in project.notes.lines():
+        say(f"  • {escape(note)}")
+    say(f"\nNext:  penstock run {_near(project.file)}")
 
 
-def _time(text: str | None) -> str | tuple[str, str] | None:
-    if text is None or "," not in text:
-        return text
-    date, hour = (part.strip() for part in text.split(",", 1))
-    return date, hour
+def _near(path: Path) -> Path:
+    """Tell a path from here if it is below here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -181,8 +181,12 @@ class _Execution:
         for name, records in packed.items():
             self._values.add(plan.node.name, name, outcome.outputs[name], records[0])
         whole = {name: records[0] for name, records in packed.items()}
+        every = [artifact for records in packed.values() for artifact in records]
+        # What lies in the artifact store can be gone later, while its record is still there.
+        stored = [artifact.digest for artifact in every if artifact.inline is None]
         record = replace(
             record,
+            facts={**record.facts, "stored": stored} if stored else record.facts,
             outputs={name: artifact.content_digest for name, artifact in whole.items()},
             addresses={
                 **record.addresses,
@@ -191,7 +195,7 @@ class _Execution:
         )
         return _Ending(
             record,
-            outputs=[artifact for records in packed.values() for artifact in records],
+            outputs=every,
             edges=step_edges(record, outcome.outputs),
             logs=outcome.logs,
             seconds=outcome.seconds,

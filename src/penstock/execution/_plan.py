@@ -92,7 +92,7 @@ class Planner:
         if not session.use_cache or not key.cacheable:
             return None
         found = session.store.metadata.find_cached_step(key.digest)
-        if found is None:
+        if found is None or not self._has_bytes(found):
             return None
         cached = replace(
             started,
@@ -101,7 +101,7 @@ class Planner:
             outputs=found.outputs,
             addresses={**started.addresses, **_addresses_of(found)},
             cached_from=found.step_run_id,
-            facts={**started.facts, "threads": found.facts.get("threads")},
+            facts={**found.facts, **started.facts},
         )
         return Plan(node, cached)
 
@@ -114,7 +114,11 @@ class Planner:
                 self._session.store.metadata.get_artifact(address)
         except NotFoundError:
             return False
-        return True
+        return self._has_bytes(earlier)
+
+    def _has_bytes(self, record: StepRunRecord) -> bool:
+        exists = self._session.store.artifacts.exists
+        return all(exists(digest) for digest in record.facts.get("stored", ()))
 
 
 def _ended(node: Node, record: StepRunRecord, state: StepState, why: str) -> Plan:

@@ -31,7 +31,7 @@ RUNNERS: Mapping[str, Callable[[], Runner]] = {"local": LocalRunner}
 
 
 def run(
-    pipeline: Pipeline[..., Any] | str,
+    pipeline: Pipeline[..., Any] | str | None = None,
     *,
     runner: str = "local",
     store: Store | str | None = None,
@@ -65,7 +65,7 @@ def run(
     12
 
     Args:
-        pipeline: The pipeline, or ``file.py:name``.
+        pipeline: The pipeline, or ``file.py:name``; None only with ``resume``.
         runner: Where steps run: ``local``, in this process.
         store: A store or its URL; by default the project's.
         seed: The run seed that every step's seed derives from.
@@ -87,9 +87,13 @@ def run(
     stop_while_loading()
     if resume is not None:
         return resume_run(resume, target=pipeline, store=store, reporter=reporter, params=params)
-    chosen = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    if pipeline is None:
+        raise ParameterError(
+            what="No pipeline was given.",
+            fix="Write run(pipeline), or run(resume=RUN) to go on with a run.",
+        )
     return run_pipeline(
-        chosen,
+        load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline,
         params,
         runner=runner,
         store=store,

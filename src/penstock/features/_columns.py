@@ -62,11 +62,14 @@ def _from_pandas(series: Any) -> pl.Series:
     kind = getattr(series.dtype, "kind", "O")
     if isinstance(series.dtype, np.dtype) and kind in "biuf":
         return pl.Series(name, series.to_numpy())
+    missing = series.isna().to_numpy()
     if kind == "M":
         zoned = getattr(series.dtype, "tz", None) is not None
         local = series.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else series
-        times = pl.Series(name, local.to_numpy().astype("datetime64[us]"))
-        return times.dt.replace_time_zone("UTC") if zoned else times
-    missing = series.isna().to_numpy()
+        stamps = local.to_numpy().astype("datetime64[us]").astype(np.int64)
+        # polars before 2 computes with what lies below a null, and NaT is out of its range.
+        present = pl.when(pl.Series(~missing)).then(pl.Series(name, np.where(missing, 0, stamps)))
+        times = pl.select(present.alias(name)).to_series()
+        return times.cast(pl.Datetime("us", "UTC" if zoned else None))
     values = [None if gone else value for gone, value in zip(missing, series, strict=True)]
     return pl.Series(name, values, strict=False)

@@ -23,6 +23,7 @@ _SEED = 20_260_101
 _LEVELS = 19  # 5, 10, … 95 %: an outlier cannot move them
 _TABLE = 801
 _TAIL = 2.0
+_CONFIDENCE = 0.95  # one reach for both ends: a bound on the noise is a bound on either side
 _NORMAL_IQR = 1.349
 _NORMAL_90 = 3.290
 
@@ -58,8 +59,7 @@ def wasserstein(profile: ColumnProfile, ordered: "Floats", *, n: float, m: float
         m: Effective current rows.
 
     Source:
-        The interval resamples both quantile functions by their Brownian bridges (Csörgő and Révész,
-        1978); it is the basic one, 2 * estimate - quantile, as distances are biased upwards.
+        Both quantile functions are resampled by their Brownian bridges (Csörgő and Révész, 1978).
     """
     import numpy as np
 
@@ -75,8 +75,9 @@ def wasserstein(profile: ColumnProfile, ordered: "Floats", *, n: float, m: float
     one, two = _bridges()
     noisy_reference = np.interp(np.clip(levels + one / np.sqrt(n), 0, 1), grid, reference)
     noisy_current = np.interp(np.clip(levels + two / np.sqrt(m), 0, 1), fine, table)
-    draws = np.abs(noisy_reference - noisy_current).mean(axis=1)
-    return _basic(float(value) / scale, draws / scale)
+    moved = (np.interp(levels, grid, reference) - np.interp(levels, fine, table))[None]
+    noise = np.abs(noisy_reference - noisy_current - moved).mean(axis=1)
+    return _triangle(float(value) / scale, noise / scale)
 
 
 def robust_scale(profile: ColumnProfile) -> float:
@@ -146,19 +147,16 @@ def share_measures(
     draws_p = generator.multinomial(n, p, size=_DRAWS) / n
     draws_q = generator.multinomial(m, q, size=_DRAWS) / m
     smooth = (0.5 / n, 0.5 / m)
+    noise = np.abs((draws_p - p) - (draws_q - q)).sum(axis=1) / 2
     return {
-        measure: _basic(
-            float(function(p[None], q[None], *smooth)[0]), function(draws_p, draws_q, *smooth)
-        )
-        for measure, function in _SHARES.items()
+        "tvd": _triangle(float(np.abs(p - q).sum() / 2), noise),
+        **{
+            measure: _basic(
+                float(function(p[None], q[None], *smooth)[0]), function(draws_p, draws_q, *smooth)
+            )
+            for measure, function in _SHARES.items()
+        },
     }
-
-
-def _tvd(p: "Floats", q: "Floats", _p0: float, _q0: float) -> "Floats":
-    import numpy as np
-
-    distances: Floats = np.abs(p - q).sum(axis=1) / 2
-    return distances
 
 
 def _js(p: "Floats", q: "Floats", _p0: float, _q0: float) -> "Floats":
@@ -181,7 +179,20 @@ def _psi(p: "Floats", q: "Floats", p0: float, q0: float) -> "Floats":
     return index
 
 
-_SHARES = {"tvd": _tvd, "js": _js, "psi": _psi}
+_SHARES = {"js": _js, "psi": _psi}
+
+
+def _triangle(value: float, noise: "Floats") -> Measure:
+    """Bound a distance by what chance alone can add or take.
+
+    The distance of two samples is at most that of what they come from plus the noise of both, by
+    the triangle inequality, so the lower bound also holds where the truth is 0 and samples are small:
+    a percentile of resampled distances would not, as distances are biased upwards.
+    """
+    import numpy as np
+
+    reach = float(np.quantile(noise, _CONFIDENCE))
+    return Measure(value, max(value - reach, 0.0), value + reach)
 
 
 def _basic(value: float, draws: "Floats") -> Measure:

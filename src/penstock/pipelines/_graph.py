@@ -147,7 +147,7 @@ class Graph:
 
     def _needed(self, node: Node, known: Mapping[str, int]) -> set[str]:
         needed = {output.node for output in node.inputs.values()}
-        missing = sorted(needed - known.keys())
+        missing = sorted(name for name in needed if name not in known)
         if missing:
             raise DefinitionError(
                 what=f"{node.position}: step {node.name!r} takes the output of {missing[0]!r}, "

@@ -21,6 +21,7 @@ class Tracer:
         self.nodes: list[Node] = []
         self.pipelines: list[str] = []
         self._names: set[str] = set()
+        self._calls: dict[str, int] = {}
 
     def record(self, step: Step[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Add a node for a call and give its outputs.
@@ -37,10 +38,11 @@ class Tracer:
         return outputs[0] if step.outputs == ("result",) else outputs
 
     def _unique(self, name: str) -> str:
-        found, number = name, 1
-        while found in self._names:
+        found, number = name, self._calls.get(name, 1)
+        while found in self._names:  # another step may be called train-2 by itself
             number += 1
             found = f"{name}-{number}"
+        self._calls[name] = number
         self._names.add(found)
         return found
 

@@ -1,7 +1,11 @@
 """Facts of a compiled function, for functions typed into a notebook: they have no file."""
 
+import inspect
+import sys
 from types import CodeType
 from typing import Any
+
+_HAS_DOCSTRING = 0x4000000  # a flag of code objects from Python 3.13 on
 
 
 def code_object_facts(code: CodeType) -> list[Any]:
@@ -16,8 +20,7 @@ def code_object_facts(code: CodeType) -> list[Any]:
     """
     constants: list[Any] = [
         code_object_facts(item) if isinstance(item, CodeType) else repr(item)
-        for item in code.co_consts
-        if item != code.co_consts[0] or not isinstance(item, str)  # the docstring stands first
+        for item in code.co_consts[1 if _has_docstring(code) else 0 :]
     ]
     return [code.co_code, constants, list(code.co_names), list(code.co_varnames)]
 
@@ -29,3 +32,14 @@ def global_names(code: CodeType) -> list[str]:
         if isinstance(item, CodeType):
             names.update(global_names(item))
     return sorted(names)
+
+
+def _has_docstring(code: CodeType) -> bool:
+    """Say whether the first constant is the docstring; a comprehension's may be any text."""
+    if sys.version_info >= (3, 13):
+        return bool(code.co_flags & _HAS_DOCSTRING)
+    return (
+        bool(code.co_flags & inspect.CO_OPTIMIZED)
+        and not code.co_name.startswith("<")
+        and isinstance(code.co_consts[0], str)
+    )

@@ -197,32 +197,30 @@ class _Walk:
     def _add_import(
         self, target: Import, attributes: set[str | None], *, only_if_there: bool = False
     ) -> None:
-        if target.name is None:
-            # `import shapes` then `shapes.area`: only that name; anything else: all of it.
-            names = attributes if "." not in target.module else {None}
-            for name in sorted(names, key=str):
-                self._add_module(target, name)
+        if target.name is not None:
+            if target not in self._seen:  # two modules may import a name from each other
+                self._seen.add(target)
+                self._add_imported_name(target.module, target.name, only_if_there=only_if_there)
             return
-        if target in self._seen:  # two modules may import a name from each other
-            return
-        self._seen.add(target)
-        path = find_own_module(target.module)
-        if path is None:
-            submodule = f"{target.module}.{target.name}"
-            if find_own_module(submodule):  # a namespace package
-                self._add_module(Import(submodule))
-            elif not only_if_there:
-                self._add_package(target.module)
-            return
-        module = parse_module(target.module, path)
-        if target.name in module.definitions:
-            self._add_name(module, target.name)
-        elif module.imports.get(target.name, target) != target:
-            self._add_import(module.imports[target.name], {None})
-        elif find_own_module(f"{target.module}.{target.name}"):
-            self._add_module(Import(f"{target.module}.{target.name}"))
+        # `import shapes` then `shapes.area`: only that name; anything else: all of it.
+        names = attributes if "." not in target.module else {None}
+        for name in sorted(names, key=str):
+            self._add_module(target, name)
+
+    def _add_imported_name(self, source: str, name: str, *, only_if_there: bool) -> None:
+        path, submodule = find_own_module(source), f"{source}.{name}"
+        module = parse_module(source, path) if path else None
+        if module and name in module.definitions:
+            self._add_name(module, name)
+        elif module and module.imports.get(name, Import(source, name)) != Import(source, name):
+            self._add_import(module.imports[name], {None})
+        elif find_own_module(submodule):
+            self._add_module(Import(submodule))
         elif not only_if_there:
-            self._add_name(module, None)
+            if module:
+                self._add_name(module, None)
+            else:
+                self._add_package(source)
 
     def _add_module(self, target: Import, name: str | None = None) -> None:
         path = find_own_module(target.module)

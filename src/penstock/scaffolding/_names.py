@@ -72,4 +72,4 @@ def _is_taken(module: str) -> bool:
 
 
 # Names that the generated file itself uses.
-_USED_NAMES = frozenset({"ps", "date", "train", "clean", "rows", "penstock", "tests", "test"})
+_USED_NAMES = frozenset({"ps", "date", "train", "clean", "table", "penstock", "test", "tests"})

@@ -97,6 +97,11 @@ class TableNotes:
         gone = {note.column for note in self.left_out} | {self.target}
         return tuple(name for name in self.columns if name not in gone)
 
+    @property
+    def needs_cleaning(self) -> bool:
+        """Whether rows must go before the split: rare classes or copies."""
+        return bool(self.rare) or self.split.distinct
+
     def lines(self) -> list[str]:
         """Tell the findings as a short list for a terminal, most important first."""
         told = [

@@ -32,7 +32,7 @@ def note_new_in_test(split: Split) -> list[ColumnNote]:
         else:
             share, what = _share_beyond(train, test), "values"
         if share > _MOSTLY:
-            reason = f"its {what} in the test are new to the model ({share:.0%})"
+            reason = f"its {what} in the test are new to the model ({round(100 * share)} %)"
             notes.append(ColumnNote(column.name, "new", reason))
     return notes
 

@@ -10,12 +10,8 @@ from penstock.data import FileSource, Snapshot, ingest, split_table
 from penstock.scaffolding._describe import describe_table, without_classes
 from penstock.scaffolding._names import ProjectNames, choose_names
 from penstock.scaffolding._notes import TableNotes
-from penstock.scaffolding._render import (
-    SourceOptions,
-    render_pipeline,
-    render_readme,
-    render_test,
-)
+from penstock.scaffolding._other_files import render_readme, render_test
+from penstock.scaffolding._pipeline_file import SourceOptions, render_pipeline
 from penstock.scaffolding._splits import Task, drop_copies
 from penstock.scaffolding._times import TimeForm, recognise_time
 
@@ -65,7 +61,7 @@ def new_project(
 
     >>> import tempfile
     >>> table = Path(tempfile.mkdtemp()) / "visits.csv"
-    >>> rows = [f"{age},{'yes' if age % 3 else 'no'}" for age in range(20, 80)]
+    >>> rows = [f"{age},{'yes' if age % 3 else 'no'}" for age in [*range(20, 80)] * 2]
     >>> _ = table.write_text(os.linesep.join(["age,came", *rows]))
     >>> project = new_project("visits", data=table, target="came", folder=table.parent / "visits")
     >>> project.task, project.file.name
@@ -97,7 +93,7 @@ def new_project(
     texts = (
         render_pipeline(notes, names, written),
         render_test(notes, names, every=_few_enough(notes, snapshot)),
-        render_readme(notes, names, written, snapshot.table),
+        render_readme(notes, names, path.name, snapshot.table),
         _IGNORED,
     )
     names.folder.mkdir(parents=True, exist_ok=True)

@@ -42,6 +42,13 @@ class RunContract:
         metadata.create_run(run)
         assert metadata.get_run(run.run_id) == run
 
+    def test_a_run_is_made_once(self, metadata: MetadataStore) -> None:
+        run = a_run(params={"lr": 1})
+        metadata.create_run(run)
+        with pytest.raises(ConflictError, match="already"):
+            metadata.create_run(replace(run, params={"lr": 2}))
+        assert metadata.get_run(run.run_id).params == {"lr": 1}
+
     def test_a_run_is_found_by_a_unique_beginning_and_as_last(
         self, metadata: MetadataStore
     ) -> None:

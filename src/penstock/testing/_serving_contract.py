@@ -107,7 +107,7 @@ class ServingContract:
             ReportRecord(f"r{i}", "d", "m", 1, at(i), i == 1, "sha256:…", {"columns": i})
             for i in range(3)
         ]
-        for report in reports:
+        for report in [*reports, reports[0]]:
             metadata.add_report(report)
         assert metadata.list_reports("d", limit=2) == [reports[2], reports[1]]
         assert metadata.list_reports("other") == []

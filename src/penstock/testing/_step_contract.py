@@ -49,6 +49,15 @@ class StepContract:
         assert metadata.get_artifact(artifact.digest) == artifact
         assert metadata.list_edges(edge.source, direction="down") == [edge]
 
+    def test_output_that_is_no_text_is_kept_as_far_as_it_is(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        step = a_step(run_id, state=StepState.FAILED, error="bad \udcff", traceback="\ud800 ü")
+        metadata.finish_step(step, logs=[LogLine(at(0), "stdout", "caf\xe9 \udcff\x00")])
+        assert metadata.list_logs(step.step_run_id)[0].text == "café ?\x00"
+        found = metadata.list_steps(run_id)[0]
+        assert (found.error, found.traceback) == ("bad ?", "? ü")
+
     def test_a_step_that_was_never_started_is_inserted(
         self, metadata: MetadataStore, run_id: str
     ) -> None:

@@ -5,11 +5,8 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
-    from penstock.tracking._active import StepContext as StepContext
     from penstock.tracking._active import current_run as current_run
-    from penstock.tracking._active import current_step as current_step
     from penstock.tracking._active import use_run as use_run
-    from penstock.tracking._active import use_step as use_step
     from penstock.tracking._compare import RunComparison as RunComparison
     from penstock.tracking._compare import compare_runs as compare_runs
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
@@ -27,6 +24,9 @@ if TYPE_CHECKING:
     from penstock.tracking._search import search_runs as search_runs
     from penstock.tracking._start import ActiveRun as ActiveRun
     from penstock.tracking._start import start_run as start_run
+    from penstock.tracking._step import StepContext as StepContext
+    from penstock.tracking._step import current_step as current_step
+    from penstock.tracking._step import use_step as use_step
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -36,10 +36,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Lineage": "_lineage",
         "Run": "_run",
         "RunComparison": "_compare",
-        "StepContext": "_active",
+        "StepContext": "_step",
         "compare_runs": "_compare",
         "current_run": "_active",
-        "current_step": "_active",
+        "current_step": "_step",
         "find_node": "_lineage",
         "get_run": "_search",
         "lineage": "_lineage",
@@ -52,6 +52,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "set_tags": "_log",
         "start_run": "_start",
         "use_run": "_active",
-        "use_step": "_active",
+        "use_step": "_step",
     },
 )

@@ -13,7 +13,7 @@ from penstock.core import (
     did_you_mean,
     now,
 )
-from penstock.tracking._active import current_step
+from penstock.tracking._step import current_step
 from penstock.tracking._values import artifact_records, json_like
 
 if TYPE_CHECKING:
@@ -194,6 +194,8 @@ class Run:
         Raises:
             ConflictError: If it has ended otherwise already.
         """
+        if self.record.state == state and state in _ENDED:
+            return
         changes: dict[str, Any] = {"state": RunState(state), "ended_at": now()}
         if error is not None:
             changes["error"] = error

@@ -135,6 +135,11 @@ def test_a_file_of_another_encoding_is_refused_with_the_line(read):
         read(b"\xfc,b\n1,x\n")
 
 
+def test_a_quote_that_is_never_closed_is_refused(read):
+    with pytest.raises(DataError, match=r"table.csv is no CSV.*A quote may be open"):
+        read('a,b\n1,"x\n' + "2,y\n" * 40_000)
+
+
 def test_an_empty_file_is_refused(read):
     for text in ("", "\n\n"):
         with pytest.raises(DataError, match=r"table.csv is empty"):

@@ -68,6 +68,13 @@ def read_csv(path: Path, form: CsvForm) -> "tuple[pl.DataFrame, list[Finding]]":
         table = _parse(content, separator, names, has_header, path)
     except UnicodeDecodeError as error:
         raise _not_utf8(content, path) from error
+    except csv.Error as error:
+        raise DataError(
+            what=f"{path.name} is no CSV: {error}.",
+            why="A quote may be open, or the file may not be text at all.",
+            fix="Mend the file, or give format= if its ending misleads.",
+            path=path,
+        ) from error
     return _clean(table, form.missing), findings
 
 

@@ -170,6 +170,7 @@ def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "column": column["column"],
         "role": column.get("role", "feature"),
+        "compared": bool(checks),
         "kind": column.get("kind", ""),
         "drifted": bool(column.get("drifted")),
         "reason": column.get("reason") or column.get("note", ""),

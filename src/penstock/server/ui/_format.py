@@ -92,7 +92,7 @@ def number(value: Any) -> str:
     if float(value).is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - exact as a float
         return f"{int(value):,}".replace(",", "\u2009").replace("-", "\u2212")
     magnitude = math.floor(math.log10(abs(value)))
-    if not -4 < magnitude < 7:  # noqa: PLR2004 - beyond this, powers of ten read better
+    if not -3 < magnitude < 7:  # noqa: PLR2004 - beyond this, three digits read better
         text = f"{value:.3g}"
         return "\u2212" + text[1:] if value < 0 else text
     text = f"{value:,.{min(4, max(0, 3 - magnitude))}f}".replace(",", "\u2009")

@@ -30,6 +30,15 @@ def from_micros(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
 
 
+def clean_text(text: str) -> str:
+    r"""Give the text without the half characters that no database can store.
+
+    >>> clean_text("caf\xe9 \udcff")
+    'café ?'
+    """
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 class RecordTable(Generic[R]):
     """How a record's fields become a table's columns of the same names.
 

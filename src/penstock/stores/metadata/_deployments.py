@@ -39,6 +39,7 @@ REPORTS = RecordTable(
 )
 ALERTS = RecordTable("alerts", AlertRecord, times=("raised_at", "last_seen_at", "resolved_at"))
 _UPSERT = DEPLOYMENTS.upsert("name")
+_UPSERT_REPORT = REPORTS.upsert("report_id")
 _UPSERT_ALERT = ALERTS.upsert("alert_id")
 
 
@@ -103,7 +104,7 @@ class Deployments:
     def add_report(self, report: ReportRecord) -> None:
         """See MetadataStore."""
         with self._database.write() as transaction:
-            transaction.execute(REPORTS.insert, REPORTS.row(report))
+            transaction.execute(_UPSERT_REPORT, REPORTS.row(report))
 
     def list_reports(self, deployment: str, *, limit: int = 50) -> list[ReportRecord]:
         """See MetadataStore."""

@@ -6,7 +6,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock import __version__
 from penstock.core import StoreError
 from penstock.stores._locks import file_lock
 from penstock.stores.metadata._sqlite import SQLiteDatabase, explain
@@ -152,7 +151,7 @@ def _remember_version(database: SQLiteDatabase) -> None:
         transaction.execute(
             "INSERT INTO settings (name, value) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            (_PENSTOCK, __version__),
+            (_PENSTOCK, _own_version()),
         )
 
 
@@ -164,9 +163,15 @@ def _newer(database: SQLiteDatabase, version: str) -> StoreError:
     needed = row[0] if row else "a newer version"
     return StoreError(
         what=f"The store {database.path} has tables of version {version}, made by penstock"
-        f" {needed}; this is penstock {__version__}, which knows {VERSIONS[-1]}.",
+        f" {needed}; this is penstock {_own_version()}, which knows {VERSIONS[-1]}.",
         why="Writing to it could damage it.",
         fix=f'Run: pip install "penstock>={needed}"',
         path=database.path,
         needed=needed,
     )
+
+
+def _own_version() -> str:
+    from importlib.metadata import version  # 10 ms, and seldom asked for
+
+    return version("penstock")

@@ -21,7 +21,7 @@ from penstock.core import (
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import host_name, is_alive
-from penstock.stores.metadata._codec import RecordTable, from_micros, to_micros
+from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._query import compile_filter, compile_order
 
@@ -30,12 +30,13 @@ RUNS = RecordTable(
     RunRecord,
     times=("created_at", "started_at", "ended_at", "heartbeat_at"),
     structures=("graph",),
-    kinds={"state": RunState, "seed": int},
+    kinds={"state": RunState, "seed": int, "error": (clean_text, str)},
     without=("params", "tags", "metrics"),
 )
 _SILENCE = timedelta(seconds=60)
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
 _FIXED = frozenset({"run_id", "params", "tags", "metrics"})
+_INSERT_RUN = f"{RUNS.insert} ON CONFLICT (run_id) DO NOTHING"
 _INSERT_PARAM = 'INSERT INTO run_params (run_id, "key", value, text, number) VALUES (?, ?, ?, ?, ?)'
 _UPSERT_TAG = (
     'INSERT INTO run_tags (run_id, "key", value) VALUES (?, ?, ?) '
@@ -71,7 +72,12 @@ class Runs:
     def create_run(self, run: RunRecord) -> None:
         """See MetadataStore."""
         with self._database.write() as transaction:
-            transaction.execute(RUNS.insert, RUNS.row(run))
+            if not transaction.execute(_INSERT_RUN, RUNS.row(run)).rowcount:
+                raise ConflictError(
+                    what=f"There is a run {run.run_id} already.",
+                    fix="Give the new run an id of its own, from penstock.core.new_id().",
+                    run_id=run.run_id,
+                )
             transaction.executemany(
                 _INSERT_PARAM,
                 [_param_row(run.run_id, key, value) for key, value in run.params.items()],

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
 from penstock.stores.metadata._artifacts import ADD_ARTIFACT, ADD_EDGE, ARTIFACTS
-from penstock.stores.metadata._codec import RecordTable, from_micros, to_micros
+from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._runs import Runs
 
@@ -14,7 +14,12 @@ STEP_RUNS = RecordTable(
     StepRunRecord,
     times=("started_at", "ended_at"),
     structures=("inputs", "outputs", "addresses", "facts"),
-    kinds={"state": StepState, "seed": int},
+    kinds={
+        "state": StepState,
+        "seed": int,
+        "error": (clean_text, str),
+        "traceback": (clean_text, str),
+    },
 )
 _UPSERT = STEP_RUNS.upsert("step_run_id", keep=("run_id",))
 _ADD_LOG = "INSERT INTO step_logs (step_run_id, time, stream, text) VALUES (?, ?, ?, ?)"
@@ -59,7 +64,10 @@ class Steps:
         next_row = None if next_step is None else STEP_RUNS.row(next_step)
         artifacts = [ARTIFACTS.row(output) for output in outputs]
         arrows = [(edge.source, edge.target, edge.role) for edge in edges]
-        lines = [(step.step_run_id, to_micros(line.time), line.stream, line.text) for line in logs]
+        lines = [
+            (step.step_run_id, to_micros(line.time), line.stream, clean_text(line.text))
+            for line in logs
+        ]
         try:
             with self._database.write() as transaction:
                 transaction.execute(_UPSERT, row)

@@ -81,11 +81,10 @@ function makeCopy(button) {
 
 /** A button that makes sense only when so many boxes of its form are ticked. */
 function needTicks(button) {
-  const form = button.form;
   const check = () => {
-    button.disabled = form.querySelectorAll("input:checked").length !== Number(button.dataset.needs);
+    button.disabled = button.form.querySelectorAll("input:checked").length !== Number(button.dataset.needs);
   };
-  form.addEventListener("change", check);
+  button.form.addEventListener("change", check);
   check();
 }
 

@@ -4,9 +4,10 @@ from alembic import context
 
 from penstock.stores.metadata._schema import metadata
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    transactional_ddl=False,  # the store has begun the transaction, and ends it
-)
-context.run_migrations()
+if hasattr(context, "config"):  # not where a tool imports this file by itself
+    context.configure(
+        connection=context.config.attributes["connection"],
+        target_metadata=metadata,
+        transactional_ddl=False,  # the store has begun the transaction, and ends it
+    )
+    context.run_migrations()

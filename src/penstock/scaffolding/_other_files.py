@@ -1,0 +1,92 @@
+"""The files beside the pipeline: a test of its steps and a README with the next commands."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from penstock.scaffolding._layout import Bracketed, Item, lay_out
+from penstock.scaffolding._names import ProjectNames
+from penstock.scaffolding._notes import TableNotes
+from penstock.scaffolding._recipes import choose_recipe
+from penstock.scaffolding._writing import fill, plain, quote
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MAX_REQUEST = 25
+
+
+def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
+    """Write the test file.
+
+    Args:
+        notes: What was noticed.
+        names: What the project is called.
+        every: Which rows are few, yet enough: every n-th.
+    """
+    recipe, cleaned = choose_recipe(notes), notes.needs_cleaning
+    used = [*(["LEFT_OUT"] if notes.left_out else []), *(["clean"] if cleaned else [])]
+    used += [names.module, "table", "train"]
+    few = f"table.read(){f'.gather_every({every})' if every > 1 else ''}"
+    split = [Item("clean(rows)" if cleaned else "rows"), Item(f"target={quote(notes.target)}")]
+    split += [Item("drop=LEFT_OUT")] if notes.left_out else []
+    split += [Item(f'task="{notes.split.task}"')] if notes.split.task else []
+    split += [Item(f"seed={notes.split.seed}")] if notes.split.seed else []
+    steps = ["ingest", *(["clean"] if cleaned else []), "split", "train", "evaluate", "register"]
+    imported = ", ".join(sorted(used, key=lambda name: (not name.isupper(), name)))
+    return fill(
+        "test.py.jinja",
+        names=names,
+        imports=f"from {names.module} import {imported}",
+        steps=json.dumps(steps),
+        few=few,
+        split=lay_out(Bracketed("split_table(", split, ")"), indent=1, before="split = "),
+        parameter=recipe.test_value,
+    )
+
+
+def render_readme(notes: TableNotes, names: ProjectNames, file: str, table: "pl.DataFrame") -> str:
+    """Write the README with the next commands."""
+    commands = _next_commands(notes, names)
+    return fill(
+        "README.md.jinja",
+        names=names,
+        target=plain(notes.target),
+        file=file,
+        folder=names.folder.name,
+        commands=commands,
+        width=max(len(command) for command, _ in commands),
+        request=_request(notes, table),
+    )
+
+
+def _next_commands(notes: TableNotes, names: ProjectNames) -> list[tuple[str, str]]:
+    timed = f" (--cutoff {notes.time.last} leaves newer rows out)" if notes.time else ""
+    return [
+        (f"penstock run {names.module}.py", f"trains, judges and registers a model{timed}"),
+        ("penstock ui", "runs, models and figures in the browser"),
+        (f"penstock promote {names.model}", "runs what gates still need, then lets it in"),
+        (f"penstock serve {names.model}", "answers over HTTP"),
+        ("penstock verify RUN", "runs it again and compares every result, bit for bit"),
+        ("pytest", "the steps are plain functions"),
+    ]
+
+
+def _request(notes: TableNotes, table: "pl.DataFrame") -> str:
+    if len(notes.features) > _MAX_REQUEST:
+        return ""
+    row = {name: _typical(table[name]) for name in notes.features}
+    text = json.dumps({"rows": [row]}, ensure_ascii=False, default=_plain_value)
+    return text.replace("'", "'\\''")
+
+
+def _plain_value(value: Any) -> str:
+    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
+
+
+def _typical(series: "pl.Series") -> Any:
+    given = series.drop_nulls()
+    if not len(given):
+        return None
+    if given.dtype.is_temporal():
+        return given.max()
+    return given.sort()[len(given) // 2] if given.dtype.is_numeric() else given.mode().sort()[0]

@@ -1,0 +1,43 @@
+"""The current step of this thread or task: the one place that keeps it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """The step that is running.
+
+    Args:
+        step: Its name.
+        step_run_id: Its id in the store.
+        seed: The seed that was set before it.
+    """
+
+    step: str
+    step_run_id: str
+    seed: int
+
+
+_step: ContextVar[StepContext | None] = ContextVar("penstock_step", default=None)
+
+
+def current_step() -> StepContext | None:
+    """Give the step that is running here; None outside of steps.
+
+    >>> current_step() is None
+    True
+    """
+    return _step.get()
+
+
+@contextmanager
+def use_step(step: StepContext | None) -> Iterator[StepContext | None]:
+    """Make a step the current one inside a with-block."""
+    token = _step.set(step)
+    try:
+        yield step
+    finally:
+        _step.reset(token)

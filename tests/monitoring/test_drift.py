@@ -1,0 +1,163 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from penstock.core import DataError, NotFoundError
+from penstock.monitoring import DriftReport, Limits, check_drift
+from penstock.registry import Registry
+
+MODEL = "fraud"
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_rows_like_those_of_training_do_not_drift(watched: Any) -> None:
+    watched.answer(watched.table(1_500, 2))
+    report = check_drift(watched.store, MODEL)
+    assert not report.drifted
+    assert report.rows == 1_500
+    assert [each.column for each in report.columns] == ["amount", "age", "country"]
+    assert [each.column for each in report.predictions] == ["prediction", "score"]
+    assert report.headline.startswith("No column drifted in 1,500 rows.")
+
+
+def test_a_shifted_feature_and_the_predictions_that_follow_it_drift(watched: Any) -> None:
+    watched.answer(watched.table(1_500, 2, shift=0.8))
+    report = check_drift(watched.store, MODEL)
+    assert {each.column for each in report.drifted_columns} == {"amount", "prediction", "score"}
+    assert {kind for kind, _, _ in report.findings} == {"feature_drift", "prediction_drift"}
+    assert report.headline.startswith("3 columns drifted: ")
+
+
+def test_the_same_rows_give_the_same_bytes_in_any_order(watched: Any, tmp_path: Any) -> None:
+    watched.answer(watched.table(400, 3, shift=0.5), truth=True)
+    one = check_drift(watched.store, MODEL)
+    listed = watched.store.metadata.list_predictions
+    metadata = watched.store.metadata
+    shuffled = sorted(listed(MODEL), key=lambda record: hash(record.prediction_id))
+    metadata.list_predictions = lambda *_args, **_more: shuffled
+    two = check_drift(watched.store, MODEL)
+    del metadata.list_predictions
+    assert json.dumps(one.to_json()) == json.dumps(two.to_json())
+    assert watched.store.digest(one) == watched.store.digest(two)
+
+
+def test_a_report_is_stored_and_read_back(watched: Any) -> None:
+    watched.answer(watched.table(300, 3, shift=0.8), truth=True, errors=3)
+    report = check_drift(watched.store, MODEL)
+    again = watched.store.get(watched.store.put(report).digest)
+    assert isinstance(again, DriftReport)
+    assert again.to_json() == report.to_json()
+
+
+def test_a_window_holds_only_its_rows(watched: Any) -> None:
+    watched.answer(watched.table(300, 4), at=START)
+    watched.answer(watched.table(300, 5, shift=0.9), at=START + timedelta(days=1))
+    noon = START + timedelta(hours=12)
+    assert not check_drift(watched.store, MODEL, until=noon).drifted
+    later = check_drift(watched.store, MODEL, since=noon)
+    assert later.drifted
+    assert later.rows == 300
+    assert later.since == (START + timedelta(days=1)).isoformat()
+
+
+def test_only_the_newest_rows_are_looked_at(watched: Any) -> None:
+    watched.answer(watched.table(300, 4))
+    assert check_drift(watched.store, MODEL, limits=Limits(max_rows=50)).rows == 50
+
+
+def test_an_empty_window_is_said_to_be_empty(watched: Any) -> None:
+    report = check_drift(watched.store, MODEL)
+    assert not report.drifted
+    assert report.headline == "No row was answered in this window."
+    assert all(each.note for each in report.columns)
+    assert DriftReport.from_json(report.to_json()).to_json() == report.to_json()
+
+
+def test_rows_that_the_model_failed_on_raise_an_alarm(watched: Any) -> None:
+    watched.answer(watched.table(300, 4), errors=30)
+    report = check_drift(watched.store, MODEL)
+    assert (report.rows, report.errors, report.errors_drifted) == (270, 30, True)
+    assert ("errors", "model") in {finding[:2] for finding in report.findings}
+
+
+def test_few_failed_rows_raise_no_alarm(watched: Any) -> None:
+    watched.answer(watched.table(300, 4), errors=2)
+    assert not check_drift(watched.store, MODEL).errors_drifted
+
+
+def test_values_that_callers_mixed_are_compared(watched: Any) -> None:
+    whole = pl.Series("age", [40] * 150 + [41] * 150, dtype=pl.Int64)
+    watched.answer(watched.table(300, 4), change={"age": whole})
+    age = next(one for one in check_drift(watched.store, MODEL).columns if one.column == "age")
+    assert age.main is not None
+
+
+# Performance
+
+
+def test_performance_is_compared_with_registration_where_truth_has_come(watched: Any) -> None:
+    watched.answer(watched.table(1_500, 6), truth=True)
+    watched.answer(watched.table(500, 7), at=START + timedelta(days=1))
+    performance = check_drift(watched.store, MODEL).performance
+    assert (performance.rows, performance.truths) == (2_000, 1_500)
+    assert performance.matured == 0.75
+    assert performance.watched == "roc_auc"
+    assert not performance.dropped
+    assert "may be chance" in performance.reason or "below" in performance.reason
+    assert performance.low < performance.loss < performance.high
+
+
+def test_a_lost_relation_is_a_performance_drop(watched: Any) -> None:
+    table = watched.table(1_500, 6)
+    watched.answer(table.with_columns(table["bad"].shuffle(seed=1)), truth=True)
+    report = check_drift(watched.store, MODEL)
+    assert report.performance.dropped
+    assert not any(each.drifted for each in report.columns), "inputs are as in training"
+    assert "with 99 % confidence" in report.performance.reason
+    assert [finding[:2] for finding in report.findings] == [("performance", "roc_auc")]
+
+
+def test_few_truths_are_not_judged(watched: Any) -> None:
+    table = watched.table(40, 6)
+    watched.answer(table.with_columns(table["bad"].shuffle(seed=1)), truth=True)
+    performance = check_drift(watched.store, MODEL).performance
+    assert not performance.dropped
+    assert "Fewer than 50 truths" in performance.reason
+
+
+def test_truth_of_one_class_only_says_why_there_is_no_auc(watched: Any) -> None:
+    table = watched.table(200, 6).with_columns(bad=pl.lit("no"))
+    watched.answer(table, truth=True)
+    performance = check_drift(watched.store, MODEL).performance
+    assert performance.watched == ""
+    assert "roc_auc cannot be computed: no row is of class 'yes'" in performance.reason
+
+
+def test_another_metric_may_be_watched(watched: Any) -> None:
+    watched.answer(watched.table(300, 6), truth=True)
+    report = check_drift(watched.store, MODEL, limits=Limits(metric="log_loss"))
+    assert report.performance.watched == "log_loss"
+    assert report.performance.minimum > 0.02, "a tenth of the loss at registration"
+    unknown = check_drift(watched.store, MODEL, limits=Limits(metric="rmse"))
+    assert "without such a metric" in unknown.performance.reason
+
+
+# What is missing
+
+
+def test_a_version_without_a_profile_says_how_to_get_one(watched: Any, trained: Any) -> None:
+    model, signature, _, _ = trained
+    registry = Registry(watched.store)
+    registry.register(MODEL, model, signature=signature, actor="ann", run_id=None, metrics={"a": 1})
+    versions = watched.store.metadata.list_model_versions(MODEL)
+    bare = next(one for one in versions if one.profile is None)
+    with pytest.raises(DataError, match="has no training profile"):
+        check_drift(watched.store, MODEL, version=bare.version)
+
+
+def test_an_unknown_deployment_is_told(watched: Any) -> None:
+    with pytest.raises(NotFoundError, match="frauds"):
+        check_drift(watched.store, "frauds")

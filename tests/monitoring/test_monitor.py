@@ -1,0 +1,145 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from penstock.core import AlertRecord, set_clock
+from penstock.monitoring import DriftReport, Monitor, Trigger
+
+MODEL = "fraud"
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def check(watched: Any, number: int) -> DriftReport:
+    return Monitor(watched.store, MODEL).check(since=day(number), until=day(number + 1))
+
+
+def open_alerts(watched: Any) -> dict[tuple[str, str], AlertRecord]:
+    found = watched.store.metadata.list_alerts(MODEL, open_only=True)
+    return {(alert.kind, alert.subject): alert for alert in found}
+
+
+@pytest.fixture
+def days(watched: Any) -> Any:
+    """Day 0 is calm, days 1 and 2 have a shifted amount, day 3 is calm, day 4 is empty."""
+    for number, shift in enumerate((0.0, 0.8, 0.9, 0.0)):
+        watched.answer(watched.table(600, 10 + number, shift=shift), at=day(number))
+    return watched
+
+
+def test_a_report_is_kept_with_its_summary_and_lineage(days: Any) -> None:
+    report = check(days, 1)
+    (record,) = days.store.metadata.list_reports(MODEL)
+    assert record.drifted
+    assert record.summary["headline"] == report.headline
+    assert days.store.get(record.artifact).to_json() == report.to_json()
+    edges = days.store.metadata.list_edges(f"deployment:{MODEL}", direction="down")
+    assert any(edge.role == "watched" for edge in edges)
+
+
+def test_an_alert_is_raised_seen_again_and_resolved(days: Any) -> None:
+    assert not check(days, 0).drifted
+    assert open_alerts(days) == {}
+    check(days, 1)
+    raised = open_alerts(days)["feature_drift", "amount"]
+    assert raised.count == 1
+    check(days, 2)
+    again = open_alerts(days)["feature_drift", "amount"]
+    assert (again.alert_id, again.count) == (raised.alert_id, 2)
+    assert again.raised_at == raised.raised_at
+    assert again.report != raised.report
+    check(days, 3)
+    assert open_alerts(days) == {}
+    resolved = [one for one in days.store.metadata.list_alerts(MODEL) if one.resolved_at]
+    assert ("feature_drift", "amount") in {(one.kind, one.subject) for one in resolved}
+
+
+def test_an_empty_window_resolves_nothing(days: Any) -> None:
+    check(days, 1)
+    before = open_alerts(days)
+    check(days, 4)
+    assert open_alerts(days) == before
+
+
+def test_a_performance_alert_waits_for_truth_before_it_is_resolved(watched: Any) -> None:
+    table = watched.table(600, 6)
+    watched.answer(table.with_columns(table["bad"].shuffle(seed=1)), at=day(0), truth=True)
+    watched.answer(watched.table(600, 7), at=day(1))
+    watched.answer(watched.table(600, 8), at=day(2), truth=True)
+    check(watched, 0)
+    assert ("performance", "roc_auc") in open_alerts(watched)
+    check(watched, 1)
+    assert ("performance", "roc_auc") in open_alerts(watched)
+    check(watched, 2)
+    assert open_alerts(watched) == {}
+
+
+def test_alerts_of_others_are_left_alone(days: Any) -> None:
+    other = AlertRecord("a", MODEL, MODEL, "errors", "version 2", "Not loaded.", START, START)
+    days.store.metadata.save_alert(other)
+    check(days, 0)
+    assert open_alerts(days)["errors", "version 2"] == other
+
+
+# Trigger
+
+
+@pytest.fixture
+def clock() -> Any:
+    class Clock:
+        time = datetime(2026, 4, 1, tzinfo=UTC)
+
+    set_clock(lambda: Clock.time)
+    yield Clock
+    set_clock(None)
+
+
+def test_a_drift_starts_a_run_with_the_windows_end_as_cutoff(days: Any, clock: Any) -> None:
+    cutoffs = []
+    trigger = Trigger(days.store, start=lambda cutoff: cutoffs.append(cutoff) or "run-1")
+    decision = trigger.consider(check(days, 1))
+    assert (decision.started, decision.run_id) == (True, "run-1")
+    assert cutoffs == [day(1) + timedelta(seconds=599)]
+    assert "feature_drift of amount" in decision.reason
+    assert "retrain" in {event.kind for event in days.store.metadata.list_deployment_events(MODEL)}
+
+
+def test_a_calm_report_starts_nothing(days: Any, clock: Any) -> None:
+    decision = Trigger(days.store, start=lambda _cutoff: pytest.fail("started")).consider(
+        check(days, 0)
+    )
+    assert not decision.started
+
+
+def test_a_trigger_rests_across_processes_and_then_starts_again(days: Any, clock: Any) -> None:
+    starts = []
+
+    def fresh() -> Trigger:
+        return Trigger(days.store, cool_down="6h", start=lambda _cutoff: starts.append(1) or "r")
+
+    report = check(days, 1)
+    assert fresh().consider(report).started
+    clock.time += timedelta(hours=5)
+    assert "Cooling down until 2026-04-01 06:00" in fresh().consider(report).reason
+    clock.time += timedelta(hours=1)
+    assert fresh().consider(report).started
+    assert len(starts) == 2
+
+
+def test_a_start_that_fails_is_not_tried_in_a_loop(days: Any, clock: Any) -> None:
+    def fail(_cutoff: datetime) -> str:
+        raise RuntimeError("the pipeline is broken")
+
+    report = check(days, 1)
+    with pytest.raises(RuntimeError):
+        Trigger(days.store, start=fail).consider(report)
+    assert not Trigger(days.store, start=fail).consider(report).started
+
+
+def test_only_the_kinds_asked_for_start_a_run(days: Any, clock: Any) -> None:
+    trigger = Trigger(days.store, start=lambda _cutoff: "r", kinds=("performance",))
+    assert not trigger.consider(check(days, 1)).started
