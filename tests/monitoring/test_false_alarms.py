@@ -42,18 +42,18 @@ def alarms(make: Make, reference: int, rows: int, chunks: int, current: Make | N
     return count
 
 
-@pytest.mark.parametrize(("reference", "rows"), [(2_000, 200), (2_000, 1_000), (5_000, 5_000)])
-def test_50_clean_features_raise_no_alarm(reference: int, rows: int) -> None:
-    """M-a: at most 1 % of chunks; of 25 chunks at most 2 (99.8 % at 1 %)."""
-    assert alarms(mixed, reference, rows, 25) <= 2
+@pytest.mark.parametrize("rows", [200, 1_000])
+def test_50_clean_features_raise_no_alarm(rows: int) -> None:
+    """M-a: at most 1 % of chunks; of 20 chunks at most 2 (99.9 % at 1 %)."""
+    assert alarms(mixed, 1_000, rows, 20) <= 2
 
 
 def test_50_clean_autocorrelated_features_raise_no_alarm() -> None:
-    """M-b: naive tests alarm in every chunk; of 25 chunks at most 2."""
-    assert alarms(autocorrelated, 2_000, 1_000, 25) <= 2
+    """M-b: naive tests alarm in every chunk; of 20 chunks at most 2."""
+    assert alarms(autocorrelated, 1_000, 1_000, 20) <= 2
 
 
 def test_a_shift_of_a_fifth_in_5_of_50_features_is_found() -> None:
-    """M-c: power of at least 0.95; of 25 chunks at least 22 (99 % at 0.95)."""
-    found = alarms(mixed, 1_000, 1_000, 25, lambda rng, rows: mixed(rng, rows, shift=0.2))
-    assert found >= 22
+    """M-c: power of at least 0.95; of 15 chunks at least 13 (99.5 % at 0.95)."""
+    found = alarms(mixed, 1_000, 1_000, 15, lambda rng, rows: mixed(rng, rows, shift=0.2))
+    assert found >= 13

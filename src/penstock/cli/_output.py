@@ -84,7 +84,12 @@ def show_table(
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for index, name in enumerate(columns):
         numeric = bool(body) and all(_is_number(row[index]) for row in body)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if numeric else "left",
+            overflow="fold",
+            no_wrap=index == 0,  # ids are copied
+        )
     for row in body:
         table.add_row(*row)
     console().print(table, highlight=False)

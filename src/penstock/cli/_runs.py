@@ -1,5 +1,6 @@
 """``penstock runs``, ``show`` and ``compare``: what was run, and how two runs differ."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,7 +53,7 @@ def runs(
     if not found:
         say("No runs." if not filter else f"No run matches {filter!r}.")
         return
-    names = sorted({name for run in found for name in run.metrics})[:4]
+    names = _common_metrics(found)
     show_table(
         ["run", "state", "pipeline", "experiment", "started", "took", *names],
         [
@@ -158,6 +159,12 @@ def _step_document(step: StepRunRecord) -> dict[str, Any]:
         "error": step.error,
         "cached_from": step.cached_from,
     }
+
+
+def _common_metrics(found: list[RunRecord]) -> list[str]:
+    """Choose the three metrics that most of the runs have; in the order they were logged."""
+    counts = Counter(name for run in found for name in run.metrics)
+    return [name for name, _ in counts.most_common(3)]
 
 
 def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> None:
