@@ -7,10 +7,11 @@ Run it: penstock run examples/big_tips.py --cutoff 2016-06-30
 
 from datetime import date
 
-import penstock as ps
 import polars as pl
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
+
+import penstock as ps
 
 rides = ps.FileSource("../../shared/data/chicago_taxi_trips.csv", time="trip_start_timestamp")
 

@@ -7,10 +7,11 @@ Run it: penstock run examples/income.py --set model=linear
 
 from typing import Literal
 
-import penstock as ps
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
+
+import penstock as ps
 
 COLUMNS = (
     "age workclass fnlwgt education education_num marital_status occupation relationship race sex "

@@ -3,12 +3,13 @@
 Run it: python examples/track_a_script.py
 """
 
-import penstock as ps
 import polars as pl
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import train_test_split
+
+import penstock as ps
 
 X, y = load_diabetes(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)

@@ -15,6 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+# Two test workers share two cores: threads that spin for work would only fight.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 

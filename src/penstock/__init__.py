@@ -101,7 +101,7 @@ _PLACES = {
         "start_run",
     ),
 }
-_load, __dir__, _lazy = lazy_exports(
+_load, _, _lazy = lazy_exports(
     __name__,
     {name: f"penstock.{package}" for package, names in _PLACES.items() for name in names},
 )
@@ -115,6 +115,10 @@ __all__ = [  # noqa: PLE0604 - the lazy names are one list with the others
     "steps",
     *_lazy,
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,69 +1,214 @@
-"""Every example in the documentation is executed: Python as it stands, commands with exit codes."""
+"""Every example in the documentation is executed, and what it prints is compared with the page.
 
+A page is worked through from top to bottom in an empty folder:
+
+- a block with ``title="name.py"`` is written to that file, ``title="output"`` is what the Python
+  block before it printed;
+- Python blocks run one after the other in one process, as in a notebook;
+- in ``console`` blocks the lines after ``$`` are commands (``# exits 1`` tells another exit code,
+  ``&`` starts a server), the lines between are what they print;
+- ``…`` stands for anything. ``bash`` and ``text`` blocks are not executed.
+"""
+
+import json
 import os
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import threading
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+TABLE = ROOT.parent / "shared" / "data" / "chicago_taxi_trips.csv"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TITLE = re.compile(r'title="([^"]+)"')
+NOTEBOOK = """
+import json, sys
+names = {"__name__": "__main__"}
+for line in sys.stdin:
+    exec(compile(json.loads(line), "<page>", "exec"), names)
+    print("\\0", flush=True)
+"""
+LONGEST_S = 240
 
 
 def blocks(page):
-    """Executable blocks: (kind, file name or None, text)."""
+    """Blocks of a page: (kind, title or None, text)."""
     for kind, options, text in BLOCK.findall(page.read_text(encoding="utf-8")):
-        title = re.search(r'title="([^"]+)"', options)
-        if kind in {"python", "console"}:
-            yield kind, title and title[1], text
+        title = TITLE.search(options)
+        yield kind, title and title[1], text
+
+
+def is_executable(page):
+    return any(kind in {"python", "console"} for kind, _, _ in blocks(page))
+
+
+class Reader:
+    """Works through a page the way a reader would, in a folder."""
+
+    def __init__(self, folder):
+        self.folder, self.printed, self.port = folder, "", free_port()
+        self.processes, self.notebook = [], None
+
+    def close(self):
+        for process in self.processes:
+            process.terminate()
+            process.communicate(timeout=30)
+
+    def python(self, text):
+        if self.notebook is None:
+            self.notebook = self.start([sys.executable, "-u", "-c", NOTEBOOK])
+        watchdog = threading.Timer(LONGEST_S, self.notebook.kill)
+        watchdog.start()
+        self.notebook.stdin.write(json.dumps(text) + "\n")
+        self.notebook.stdin.flush()
+        lines = []
+        for line in self.notebook.stdout:
+            if line == "\0\n":
+                break
+            lines.append(line)
+        else:
+            pytest.fail(f"{text}\n{''.join(lines)}")
+        watchdog.cancel()
+        self.printed = "".join(lines)
+
+    def console(self, text):
+        for part in re.split(r"(?m)^\$ ", text)[1:]:
+            line, _, expected = part.partition("\n")
+            command, _, code = line.partition("  # exits ")
+            command = command.replace(":8000", f":{self.port}")
+            if command.endswith(" &"):
+                self.serve(command.removesuffix(" &"))
+                continue
+            if command.startswith("curl") and not shutil.which("curl"):
+                pytest.skip("curl is not installed")
+            done = subprocess.run(
+                ["bash", "-c", command],
+                cwd=self.folder,
+                env=environment(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=LONGEST_S,
+            )
+            assert done.returncode == int(code or 0), f"{line}\n{done.stdout}"
+            self.printed = done.stdout
+            if expected.strip():
+                self.compare(expected)
+
+    def compare(self, expected):
+        pattern = re.escape(words(expected)).replace("…", ".*?")
+        assert re.fullmatch(pattern, words(self.printed)), (
+            f"the page shows\n{expected}\nbut this was printed:\n{self.printed}"
+        )
+
+    def serve(self, command):
+        server = self.start(["bash", "-c", f"exec {command} --port {self.port}"])
+        for _ in range(LONGEST_S * 5):
+            assert server.poll() is None, server.stdout.read()
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v2/health/ready").close()
+            except OSError:
+                time.sleep(0.2)
+            else:
+                return
+        pytest.fail(f"{command} did not become ready")
+
+    def start(self, command):
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.processes.append(process)
+        return process
 
 
 def environment():
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PENSTOCK_")}
     kept.pop("PYTHONHASHSEED", None)
     kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
-    return kept
+    return {**kept, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
 
 
-def call(words, folder):
-    return subprocess.run(
-        words,
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+def words(text):
+    """Text without its spacing: tables may be wider, lines may wrap."""
+    return " ".join(re.sub(r"[─━]+", "", text).split())
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def bring_table(page, folder):
+    """The README reads a real table, which stands beside the project and not in it."""
+    if TABLE.name not in page.read_text(encoding="utf-8"):
+        return
+    if TABLE.exists():
+        (folder / TABLE.name).symlink_to(TABLE)
+    elif os.environ.get("CI"):
+        pytest.fail(f"{TABLE} is missing, and CI must have it")
+    else:
+        pytest.skip(f"needs the table {TABLE}")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if list(blocks(p))], ids=lambda p: str(p.relative_to(ROOT))
+    "page", [*filter(is_executable, PAGES)], ids=lambda page: str(page.relative_to(ROOT))
 )
-def test_the_examples_of_a_page_work(page, tmp_path):
+def test_the_examples_of_a_page_do_what_it_shows(page, tmp_path):
     (tmp_path / "pyproject.toml").write_text("")
-    script = ""
-    for kind, title, text in blocks(page):
-        if title:
-            (tmp_path / title).write_text(text)
-        elif kind == "python":
-            # Later blocks build on earlier ones: each run repeats what stood before.
-            script += text + "\n"
-            done = call([sys.executable, "-c", script], tmp_path)
-            assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
-        else:
-            for line in text.splitlines():
-                command, _, expected = line.removeprefix("$ ").partition("# exits ")
-                if line.startswith("$ "):
-                    done = call(["bash", "-c", command], tmp_path)
-                    assert done.returncode == int(expected or 0), (
-                        f"{line}\n{done.stdout}\n{done.stderr}"
-                    )
+    bring_table(page, tmp_path)
+    reader = Reader(tmp_path)
+    try:
+        for kind, title, text in blocks(page):
+            if title == "output":
+                reader.compare(text)
+            elif title:
+                (tmp_path / title).write_text(text)
+            elif kind == "python":
+                reader.python(text)
+            elif kind == "console":
+                reader.console(text)
+    finally:
+        reader.close()
 
 
-def test_every_command_is_told_in_the_reference():
-    commands = ROOT / "docs" / "reference" / "cli.md"
-    assert "<!-- commands -->" in commands.read_text(encoding="utf-8")
+def test_a_page_that_shows_something_else_is_noticed(tmp_path):
+    reader = Reader(tmp_path)
+    reader.console("$ echo one two\none …\n")
+    with pytest.raises(AssertionError, match="the page shows"):
+        reader.console("$ echo one two\none three\n")
+    with pytest.raises(AssertionError, match="exit 3"):
+        reader.console("$ exit 3\n")
+
+
+def test_the_command_reference_is_generated():
+    reference = ROOT / "docs" / "reference" / "cli.md"
+    assert "<!-- commands -->" in reference.read_text(encoding="utf-8")
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in PAGES[1:]:
+        assert f": {page.relative_to(ROOT / 'docs')}\n" in navigation
+
+
+def test_links_lead_to_files_that_exist():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"

@@ -1,22 +1,29 @@
 """``penstock deploy``, ``deployments``, ``serve`` and ``truth``: the way to users."""
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli._output import ago, current_store, emit, json_option, say, show_table
-from penstock.core import DeploymentRecord, ParameterError, now
+from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
+from penstock.core import DeploymentRecord, ModelVersionRecord, ParameterError, did_you_mean, now
 from penstock.proofs import deploy as deploy_version
-from penstock.registry import parse_ref
-from penstock.serving import RolloutRules
+from penstock.registry import Registry, current_actor, parse_ref
+from penstock.serving import RolloutRules, stop_rollout
 from penstock.serving import serve as serve_deployments
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
 
 
 @click.command()
 @click.argument("model")
 @click.option("--version", type=int, help="The version; default: the newest that may be served.")
 @click.option("--canary", metavar="5,25,100", help="Percent of traffic per step.")
-@click.option("--step-requests", type=int, help="Canary requests before a step may move on.")
+@click.option(
+    "--step-requests", type=click.IntRange(1), help="Canary requests before a step may move on."
+)
+@click.option("--stop", metavar="REASON", help="Stop the running rollout of the endpoint instead.")
 @click.option("--name", help="Name of the endpoint; default: the model's.")
 @click.option("--as", "actor", metavar="USER", help="Who deploys; default: you.")
 @json_option
@@ -27,6 +34,7 @@ def deploy(
     version: int | None,
     canary: str | None,
     step_requests: int | None,
+    stop: str | None,
     name: str | None,
     actor: str | None,
     as_json: bool,
@@ -34,18 +42,22 @@ def deploy(
     """Send traffic to a version of MODEL: all at once, or in canary steps.
 
     A canary moves on or goes back by itself, by error rate and by the metric on posted truth.
+    With --stop REASON it goes back now.
     """
-    model, number = parse_ref(model)
-    rules = RolloutRules(step_requests=step_requests) if step_requests else RolloutRules()
-    record = deploy_version(
-        current_store(ctx),
-        model,
-        version=version or (number if isinstance(number, int) else None),
-        name=name,
-        canary=_percents(canary),
-        rules=rules,
-        actor=actor,
-    )
+    store = current_store(ctx)
+    model, number = _version(store, model, version)
+    if stop is not None:
+        record = stop_rollout(store, name or model, reason=stop, actor=actor or current_actor())
+    else:
+        record = deploy_version(
+            store,
+            model,
+            version=number,
+            name=name,
+            canary=_percents(canary),
+            rules=RolloutRules(step_requests=step_requests) if step_requests else RolloutRules(),
+            actor=actor,
+        )
     if as_json:
         emit(deployment_document(record))
     else:
@@ -123,11 +135,14 @@ def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> 
     """Post the true VALUE of the prediction with PREDICTION_ID."""
     store = current_store(ctx)
     record = store.metadata.get_prediction(prediction_id)
-    store.metadata.add_truth({record.prediction_id: _like(record.prediction, value)}, now())
+    version = store.metadata.get_model_version(record.model, record.version)
+    found = _true_value(version, value)
+    store.metadata.add_truth({record.prediction_id: found}, now())
     if as_json:
-        emit({"prediction_id": record.prediction_id, "truth": value})
+        emit({"prediction_id": record.prediction_id, "truth": found})
     else:
-        say(f"[green]✓[/] {record.prediction_id}: predicted {record.prediction}, was {value}")
+        told = f"{record.prediction_id}: predicted {record.prediction}, was {found}"
+        say(f"[green]✓[/] {plain(told)}")
 
 
 def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
@@ -144,19 +159,35 @@ def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
     }
 
 
-def _like(example: Any, text: str) -> Any:
-    """Read a value the way the prediction is written: number, bool or label."""
-    kind = type(example)
-    try:
-        if kind is bool:
-            return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        return kind(text) if kind in {int, float} else text
-    except (KeyError, ValueError) as error:
+def _version(store: "Store", model: str, version: int | None) -> tuple[str, int | None]:
+    """Read MODEL, MODEL@VERSION or MODEL@ALIAS, and --version."""
+    name, wanted = parse_ref(model)
+    if wanted is None:
+        return name, version
+    number = Registry(store).get(name, wanted).version
+    if version not in {None, number}:
         raise ParameterError(
-            what=f"{text!r} is no {kind.__name__}.",
-            why=f"The prediction was {example!r}, and the truth is compared with it.",
-            fix=f"Give a {kind.__name__}.",
-        ) from error
+            what=f"Two versions are named: {model} and {version}.",
+            fix=f"Write {name}@{version}, or leave --version out.",
+        )
+    return name, number
+
+
+def _true_value(version: ModelVersionRecord, text: str) -> Any:
+    """Read a true value in the form of the model's answers: one of its classes, or a number."""
+    classes = {str(label).lower(): label for label in version.signature.get("classes") or ()}
+    if text.lower() in classes:
+        return classes[text.lower()]
+    try:
+        if not classes and math.isfinite(number := float(text)):
+            return number
+    except ValueError:
+        pass
+    raise ParameterError(
+        what=f"{text!r} cannot be the truth of {version.ref}.",
+        why="The truth is compared with what the model answers.",
+        fix=did_you_mean(text.lower(), classes) if classes else "Give a number.",
+    )
 
 
 def _percents(text: str | None) -> tuple[int, ...] | None:

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from penstock.cli._output import emit, json_option, say
+from penstock.cli._output import emit, json_option, plain, say
 from penstock.health import check_installation
 
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
@@ -21,7 +21,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         emit({"ok": not failed, "checks": [check.to_json() for check in checks]})
     else:
         for check in checks:
-            say(f" {_MARKS[check.level]} {check.name:<22} {check.found}")
+            say(f" {_MARKS[check.level]} {check.name:<22} {plain(check.found)}")
             if check.fix:
-                say(f"     {check.fix}")
+                say(f"     {plain(check.fix)}")
     sys.exit(2 if failed else 0)

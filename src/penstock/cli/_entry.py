@@ -12,7 +12,8 @@ def main() -> None:
     """Run the command line; start the interpreter anew if its hash seed is random."""
     if "PYTHONHASHSEED" not in os.environ and _SEEDED & set(sys.argv[1:4]):
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        command = [sys.executable, "-m", "penstock.cli", *sys.argv[1:]]
+        # -P: a user's own file named like a library must not stand in its place.
+        command = [sys.executable, "-P", "-m", "penstock.cli", *sys.argv[1:]]
         os.execve(sys.executable, command, environment)  # noqa: S606 - ourselves again, no shell
     # Imported here, because everything before the execve would be loaded twice.
     cli = importlib.import_module("penstock.cli._main").cli

@@ -2,7 +2,7 @@
 
 import click
 
-from penstock.cli._output import current_store, emit, json_option, say
+from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.steps import trace
 
 
@@ -18,4 +18,4 @@ def lineage(ctx: click.Context, subject: str, down: bool, as_json: bool) -> None
         emit(answer.to_json())
         return
     for line in answer.lines():
-        say(line)
+        say(plain(line))

@@ -76,7 +76,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except PenstockError as error:
-            fail(error)
+            fail(ctx, error)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(130)

@@ -1,11 +1,20 @@
 """The registry's commands: models, promote, approve, reject, archive, rollback, history."""
 
+import sys
 from typing import Any
 
 import click
 
-from penstock.cli._output import ago, current_store, emit, json_option, say, show_table
-from penstock.core import ApprovalRecord, GateState, ModelVersionRecord, Stage, StageEvent, short
+from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
+from penstock.core import (
+    ApprovalRecord,
+    GateState,
+    ModelVersionRecord,
+    ParameterError,
+    Stage,
+    StageEvent,
+    short,
+)
 from penstock.proofs import promote as promote_version
 from penstock.registry import Registry, parse_ref
 
@@ -23,8 +32,7 @@ _STAGES = click.Choice([Stage.STAGING.value, Stage.PRODUCTION.value])
 @click.pass_context
 def models(ctx: click.Context, model: str | None, as_json: bool) -> None:
     """List models; with MODEL (or MODEL@VERSION) its versions, gates and reasons."""
-    registry = Registry(current_store(ctx))
-    versions = registry.list(parse_ref(model)[0] if model else None)
+    versions = _chosen(Registry(current_store(ctx)), model)
     if as_json:
         emit([version_document(version) for version in versions])
         return
@@ -104,7 +112,7 @@ def approve(
     if as_json:
         emit(_approval_document(approval))
     else:
-        say(f"[green]✓[/] {approval.approver} approved {record.ref}: {reason}")
+        say(f"[green]✓[/] {plain(f'{approval.approver} approved {record.ref}: {reason}')}")
 
 
 @click.command()
@@ -132,14 +140,22 @@ def reject(
 
 @click.command()
 @click.argument("model")
-@click.argument("version")
+@click.argument("version", required=False)
 @click.option("--reason", default="", help="Why; kept in the history.")
 @json_option
 @click.pass_context
-def archive(ctx: click.Context, model: str, version: str, reason: str, as_json: bool) -> None:
-    """Take a version of MODEL out of use."""
+def archive(
+    ctx: click.Context, model: str, version: str | None, reason: str, as_json: bool
+) -> None:
+    """Take a version of MODEL out of use. It must be named: VERSION, or MODEL@VERSION."""
     registry = Registry(current_store(ctx))
     name, number = _ref(model, version)
+    if number is None:
+        raise ParameterError(
+            what=f"Which version of {name!r} is to be archived?",
+            why="What is taken out of use is named, never guessed.",
+            fix=f"Write: penstock archive {name}@VERSION",
+        )
     record = registry.get(name, number)
     archived = registry.archive(name, record.version, reason=reason)
     _tell(archived, as_json, f"{archived.ref} is archived.")
@@ -162,7 +178,9 @@ def rollback(
 ) -> None:
     """Put the previous production version of MODEL back; running servers follow at once."""
     registry = Registry(current_store(ctx))
-    record = registry.rollback(model, to=to, actor=actor, reason=reason)
+    name, number = _ref(model, str(to) if to else None)
+    target = None if number is None else registry.get(name, number).version
+    record = registry.rollback(name, to=target, actor=actor, reason=reason)
     _tell(record, as_json, f"{record.ref} is in production again.")
 
 
@@ -172,32 +190,38 @@ def rollback(
 @json_option
 @click.pass_context
 def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> None:
-    """Show who moved which version of MODEL when and why; with --at what was live then."""
+    """Show who moved which version of MODEL when and why; with --at what was live then.
+
+    MODEL@VERSION tells of that version only. Leaves with 1 if the history was tampered with.
+    """
     registry = Registry(current_store(ctx))
+    model, version = parse_ref(model)
     if at is not None:
         answer = registry.production_at(model, at)
         document = answer.to_json()
         if as_json:
             emit(document)
         else:
-            say(answer.sentence)
+            say(plain(answer.sentence))
         return
     events = registry.history(model)
+    if version is not None:
+        number = registry.get(model, version).version
+        events = [event for event in events if event.version == number]
     if as_json:
         emit([_event_document(event) for event in events])
-        return
-    show_table(
-        ["when", "version", "from", "to", "who", "why"],
-        [
-            [event.at, event.version, event.from_stage, event.to_stage, event.actor, event.reason]
-            for event in events
-        ],
-    )
+    else:
+        show_table(
+            ["when", "version", "from", "to", "who", "why"],
+            [[e.at, e.version, e.from_stage, e.to_stage, e.actor, e.reason] for e in events],
+        )
     damaged = registry.verify_history(model)
     if damaged is not None:
-        say(
-            f"[red]The history is damaged at event {damaged}: it was changed after it was written.[/]"
+        sentence = (
+            f"The history is damaged at event {damaged + 1}: it was changed after it was written."
         )
+        say(f"[red]{sentence}[/]", stderr=True)
+        sys.exit(1)
 
 
 def version_document(version: ModelVersionRecord) -> dict[str, Any]:
@@ -219,12 +243,25 @@ def version_document(version: ModelVersionRecord) -> dict[str, Any]:
     }
 
 
+def _chosen(registry: Registry, model: str | None) -> list[ModelVersionRecord]:
+    """List all versions, those of MODEL, or MODEL@VERSION alone."""
+    if model is None:
+        return registry.list()
+    name, number = parse_ref(model)
+    return registry.list(name) if number is None else [registry.get(name, number)]
+
+
 def _ref(model: str, version: str | None) -> tuple[str, int | str | None]:
+    """Read MODEL and VERSION, or MODEL@VERSION."""
     name, number = parse_ref(model)
     if version is None:
         return name, number
-    text = version.removeprefix("v")
-    return name, int(text) if text.isdigit() else version
+    if number is not None:
+        raise ParameterError(
+            what=f"Two versions are named: {model} and {version}.",
+            fix=f"Write {name}@VERSION or {name} VERSION.",
+        )
+    return parse_ref(f"{name}@{version}")
 
 
 def _tell(record: ModelVersionRecord, as_json: bool, sentence: str) -> None:
@@ -240,9 +277,7 @@ def _show_gates(version: ModelVersionRecord) -> None:
         return
     say(f"[bold]{version.ref}[/] {short(version.content_digest)}")
     for gate in version.gates:
-        say(
-            f"  {_MARKS[gate.state]} {gate.gate}  [dim]{gate.reason.replace('[', chr(92) + '[')}[/]"
-        )
+        say(f"  {_MARKS[gate.state]} {plain(gate.gate)}  [dim]{plain(gate.reason)}[/]")
 
 
 def _approval_document(approval: ApprovalRecord) -> dict[str, Any]:

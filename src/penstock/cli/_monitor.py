@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from penstock.cli._output import ago, current_store, emit, json_option, say, show_table
+from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import ParameterError, now, parse_duration
 from penstock.monitoring import Monitor
 
@@ -30,18 +30,20 @@ def monitor(
 ) -> None:
     """Check the deployment NAME: drift of features and predictions, performance where truth came.
 
-    Leaves with 1 if something drifted.
+    Leaves with 1 if something drifted, with 2 if nothing was answered and so nothing can be told.
     """
     report = Monitor(current_store(ctx), name).check(since=_moment(since), until=_moment(until))
     if html:
-        html.write_text(report.to_html(), encoding="utf-8")
+        _write(html, report.to_html())
     if as_json:
         emit(report.to_json())
     else:
-        say(report.to_markdown().replace("[", r"\["))
+        say(plain(report.to_markdown()))
         if html:
-            say(f"Report: {html}")
-    sys.exit(1 if report.drifted else 0)
+            say(f"Report: {plain(html)}")
+    if report.drifted:
+        sys.exit(1)
+    sys.exit(0 if report.rows else 2)
 
 
 @click.command()
@@ -51,7 +53,10 @@ def monitor(
 @click.pass_context
 def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: bool) -> None:
     """List open alerts, of the deployment NAME or of all."""
-    found = current_store(ctx).metadata.list_alerts(name, open_only=not with_resolved)
+    metadata = current_store(ctx).metadata
+    if name is not None:
+        metadata.get_deployment(name)  # a misspelt name must not look like good news
+    found = metadata.list_alerts(name, open_only=not with_resolved)
     if as_json:
         emit(
             [
@@ -69,7 +74,7 @@ def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: b
             ]
         )
     elif not found:
-        say("No open alerts.")
+        say("No alerts." if with_resolved else "No open alerts.")
     else:
         show_table(
             ["deployment", "kind", "subject", "message", "raised", "seen"],
@@ -78,6 +83,16 @@ def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: b
                 for a in found
             ],
         )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(
+            what=f"The report cannot be written to {path}: {error.strerror}.",
+            fix="Name a file in a folder that exists: --html drift.html",
+        ) from error
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
-from penstock.cli._output import emit, json_option, say
+from penstock.cli._output import emit, json_option, plain, say
 from penstock.scaffolding import new_project
 
 
@@ -46,10 +45,10 @@ def new(
     if as_json:
         emit({"folder": str(project.folder), "file": str(project.file)})
         return
-    say(f"[bold]{_near(project.file)}[/]  ({project.task})")
+    say(f"[bold]{plain(_near(project.file))}[/]  ({project.task})")
     for note in project.notes.lines():
-        say(f"  • {escape(note)}")
-    say(f"\nNext:  penstock run {_near(project.file)}")
+        say(f"  • {plain(note)}")
+    say(f"\nNext:  penstock run {plain(_near(project.file))}")
 
 
 def _near(path: Path) -> Path:

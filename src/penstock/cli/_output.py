@@ -27,11 +27,24 @@ _EXIT_CODES: tuple[tuple[type[PenstockError], int], ...] = (
 )
 
 
+_WANTS_JSON = "penstock.json"  # in click's meta, which all contexts of one call share
+
+
 def json_option(command: Command) -> Command:
     """Add ``--json`` to a command."""
     return click.option(
-        "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
+        "--json",
+        "as_json",
+        is_flag=True,
+        callback=_note_json,
+        is_eager=True,  # known before another option can be found wrong
+        help="Print one JSON document and nothing else.",
     )(command)
+
+
+def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
+    ctx.meta[_WANTS_JSON] = as_json
+    return as_json
 
 
 def current_store(ctx: click.Context) -> "Store":
@@ -45,22 +58,32 @@ def emit(document: Any) -> None:
     click.echo(text.decode())
 
 
-def say(text: str = "") -> None:
-    """Print a line for people."""
-    console().print(text, highlight=False)
+def say(text: str = "", *, stderr: bool = False) -> None:
+    """Print a line for people; what a user wrote goes through ``plain`` first."""
+    console(stderr=stderr).print(text, highlight=False)
 
 
-def fail(error: PenstockError) -> NoReturn:
+def plain(text: Any) -> str:
+    r"""Give text that is printed as it stands, square brackets too.
+
+    >>> plain("[bold] is no style here")
+    '\\[bold] is no style here'
+    """
+    from rich.markup import escape
+
+    return escape(str(text))
+
+
+def fail(ctx: click.Context, error: PenstockError) -> NoReturn:
     """Print an error as what, why and fix, and leave with its exit code."""
     code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 2)
-    if "--json" in sys.argv:
+    if ctx.meta.get(_WANTS_JSON):
         emit({"error": {"what": error.what, "why": error.why, "fix": error.fix}})
     else:
-        errors = console(stderr=True)
-        errors.print(f"[bold red]✗[/] {_plain(error.what)}", highlight=False)
+        say(f"[bold red]✗[/] {plain(error.what)}", stderr=True)
         for part in (error.why, error.fix):
             if part:
-                errors.print(f"  {_plain(part)}", highlight=False)
+                say(f"  {plain(part)}", stderr=True)
     sys.exit(code)
 
 
@@ -125,12 +148,6 @@ def duration(seconds: float | None) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
-
-
 def _cell(value: Any) -> str:
     if value is None:
         return ""
@@ -138,7 +155,7 @@ def _cell(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M}"
-    return _plain(str(value))
+    return plain(value)
 
 
 def _is_number(text: str) -> bool:

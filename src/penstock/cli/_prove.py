@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from penstock.cli._output import current_store, duration, emit, json_option, say
+from penstock.cli._output import current_store, duration, emit, json_option, plain, say
 from penstock.core import Verdict
 from penstock.proofs import Verification
 from penstock.proofs import verify as verify_run
@@ -48,11 +48,11 @@ def _tell(answer: Verification) -> None:
     for step in answer.steps:
         say(f" {_MARKS[step.verdict]} {step.step:<24} {step.how:<9} {duration(step.seconds)}")
         if step.verdict in _EXIT:
-            say(f"     {step.reason}")
+            say(f"     {plain(step.reason)}")
             for place in step.differences:
-                say(f"     {place}")
+                say(f"     {plain(place)}")
             if step.cause:
-                say(f"     Likely cause: {step.cause}")
+                say(f"     Likely cause: {plain(step.cause)}")
     for note in answer.notes:
-        say(f" note: {note}")
+        say(f" note: {plain(note)}")
     say(f"Run {answer.run_id} {_SENTENCES[answer.verdict]} ({duration(answer.seconds)}).")

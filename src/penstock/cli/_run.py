@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from penstock.cli._output import current_store, emit, json_option
+from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import ParameterError, RunState
 from penstock.execution import (
     LineReporter,
@@ -20,8 +20,9 @@ from penstock.execution import (
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
-@click.argument("target", required=False)
-@click.argument("parameters", nargs=-1, type=click.UNPROCESSED)
+@click.argument(
+    "words", nargs=-1, type=click.UNPROCESSED, metavar="[TARGET] [--PARAMETER VALUE]..."
+)
 @click.option("--resume", metavar="RUN", help="Go on with a failed or killed run.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter.")
 @click.option("--on", "runner", default="local", show_default=True, help="Where steps run.")
@@ -36,8 +37,7 @@ from penstock.execution import (
 @click.pass_context
 def run(
     ctx: click.Context,
-    target: str | None,
-    parameters: tuple[str, ...],
+    words: tuple[str, ...],
     resume: str | None,
     settings: tuple[str, ...],
     runner: str,
@@ -57,8 +57,11 @@ def run(
     """
     reporter = _reporter(quiet=quiet or as_json)
     store = current_store(ctx)
+    target, given = _options(words)
+    given.update(_pairs(settings, "--set"))
     if resume:
-        result = resume_run(resume, target=target, store=store, reporter=reporter)
+        _refuse_settled(ctx)
+        result = resume_run(resume, target=target, store=store, reporter=reporter, params=given)
     elif target is None:
         raise ParameterError(
             what="No pipeline was named.",
@@ -67,7 +70,6 @@ def run(
         )
     else:
         pipeline = load_pipeline(target)
-        given = {**_options(parameters), **_pairs(settings, "--set")}
         result = run_pipeline(
             pipeline,
             pipeline.bind(given),
@@ -83,6 +85,9 @@ def run(
         )
     if as_json:
         emit(result.to_json())
+    if (quiet or as_json) and not result.ok:
+        say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
+        say(f"  Go on with:  {result.resume_command}", stderr=True)
     sys.exit(_exit_code(result))
 
 
@@ -100,13 +105,29 @@ def _exit_code(result: PipelineResult) -> int:
     return 1 if result.refused else 0
 
 
-def _options(words: tuple[str, ...]) -> dict[str, Any]:
-    """Read ``--name value`` and ``--name=value`` pairs."""
+def _refuse_settled(ctx: click.Context) -> None:
+    """Refuse what a resumed run has settled when it was started."""
+    for name in ("runner", "seed", "no_cache", "refresh", "name", "experiment", "tags"):
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            option = next(param.opts[0] for param in ctx.command.params if param.name == name)
+            raise ParameterError(
+                what=f"{option} does not go with --resume.",
+                why="A resumed run goes on as it was started.",
+                fix="Leave it out, or start a new run.",
+            )
+
+
+def _options(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
+    """Read the target and ``--name value`` and ``--name=value`` pairs, in any order."""
+    target: str | None = None
     given: dict[str, Any] = {}
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
+            if target is None:
+                target = word
+                continue
             raise ParameterError(
                 what=f"{word!r} stands alone.",
                 why="Parameters are given by name.",
@@ -120,7 +141,7 @@ def _options(words: tuple[str, ...]) -> dict[str, Any]:
                 )
             value = rest.pop(0)
         given[name.replace("-", "_")] = value
-    return given
+    return target, given
 
 
 def _pairs(words: tuple[str, ...], option: str) -> dict[str, str]:

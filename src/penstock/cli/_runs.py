@@ -5,8 +5,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from penstock.cli._output import ago, current_store, duration, emit, json_option, say, show_table
-from penstock.core import RunRecord, RunState, StepRunRecord, StepState, short
+from penstock.cli._output import (
+    ago,
+    current_store,
+    duration,
+    emit,
+    json_option,
+    plain,
+    say,
+    show_table,
+)
+from penstock.core import (
+    NotFoundError,
+    RunRecord,
+    RunState,
+    StepRunRecord,
+    StepState,
+    did_you_mean,
+    short,
+)
 from penstock.tracking import compare_runs, search_runs
 
 if TYPE_CHECKING:
@@ -51,7 +68,7 @@ def runs(
         emit([run_document(run) for run in found])
         return
     if not found:
-        say("No runs." if not filter else f"No run matches {filter!r}.")
+        say("No runs." if not filter else f"No run matches {plain(repr(filter))}.")
         return
     names = _common_metrics(found)
     show_table(
@@ -82,7 +99,9 @@ def show(ctx: click.Context, run: str, logs: str | None, as_json: bool) -> None:
     store.metadata.kill_dead_runs()
     record = store.metadata.get_run(run)
     steps = store.metadata.list_steps(record.run_id)
-    if as_json:
+    if logs:
+        _show_logs(store, _step(steps, logs), as_json=as_json)
+    elif as_json:
         proofs = store.metadata.list_proofs(record.run_id)
         emit(
             {
@@ -98,8 +117,6 @@ def show(ctx: click.Context, run: str, logs: str | None, as_json: bool) -> None:
                 ],
             }
         )
-    elif logs:
-        _show_logs(store, steps, logs)
     else:
         _show_run(store, record, steps)
 
@@ -112,17 +129,21 @@ def show(ctx: click.Context, run: str, logs: str | None, as_json: bool) -> None:
 def compare(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
     """Show what differs between the runs A and B: parameters, metrics, steps, sources."""
     comparison = compare_runs(a, b, store=current_store(ctx))
-    document = comparison.to_json()
     if as_json:
-        emit(document)
+        emit(comparison.to_json())
         return
-    for part, differences in document.items():
-        if isinstance(differences, dict) and differences:
-            rows = [[name, *(pair[:2] if isinstance(pair, list | tuple) else [pair, ""])]
-                    for name, pair in differences.items()]  # fmt: skip
+    for part in ("params", "metrics", "tags"):
+        pairs = getattr(comparison, part).items()
+        rows = [[name, *pair] for name, pair in pairs if pair[0] != pair[1]]
+        if rows:
             show_table([part, "a", "b"], rows)
-    if not any(isinstance(value, dict) and value for value in document.values()):
-        say("Nothing differs in parameters, metrics and sources.")
+    steps = [[name, how] for name, how in comparison.steps.items() if how != "same"]
+    if steps:
+        show_table(["step", "how it differs"], steps)
+    for sentence in comparison.provenance:
+        say(plain(sentence))
+    if not comparison.differences:
+        say("Nothing differs in parameters, metrics, steps, code and environment.")
 
 
 def run_document(run: RunRecord) -> dict[str, Any]:
@@ -169,18 +190,20 @@ def _common_metrics(found: list[RunRecord]) -> list[str]:
 
 def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> None:
     say(
-        f"{_MARKS[run.state.value]} [bold]{run.run_id}[/] {run.pipeline or run.name}  "
+        f"{_MARKS[run.state.value]} [bold]{run.run_id}[/] {plain(run.pipeline or run.name)}  "
         f"{run.state.value}, {ago(run.started_at)}, took {duration(_seconds(run))}"
     )
     if run.params:
-        say("  parameters  " + ", ".join(f"{name}={value}" for name, value in run.params.items()))
+        given = ", ".join(f"{name}={value}" for name, value in run.params.items())
+        say(f"  parameters  {plain(given)}")
     if run.error:
-        say(f"  [red]{run.error}[/]")
+        say(f"  [red]{plain(run.error)}[/]")
     for step in steps:
         outputs = " ".join(f"{name}:{short(digest)}" for name, digest in step.outputs.items())
         took = duration(_seconds(step))
         say(
-            f"  {_MARKS[step.state.value]} {step.step:<22} {step.state.value:<9} {took:>9}  {outputs}"
+            f"  {_MARKS[step.state.value]} {plain(step.step):<22} {step.state.value:<9} {took:>9}"
+            f"  {plain(outputs)}"
         )
         if step.state is StepState.FAILED and step.traceback:
             for line in step.traceback.rstrip().splitlines()[-6:]:
@@ -196,11 +219,25 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         say(f"  Go on with:  penstock run --resume {run.run_id}")
 
 
-def _show_logs(store: "Store", steps: list[StepRunRecord], name: str) -> None:
+def _step(steps: list[StepRunRecord], name: str) -> StepRunRecord:
     for step in steps:
         if step.step == name:
-            for line in store.metadata.list_logs(step.step_run_id):
-                click.echo(f"{line.time:%H:%M:%S} {line.stream:<7} {line.text}")
+            return step
+    raise NotFoundError(
+        what=f"The run has no step {name!r}.", fix=did_you_mean(name, [step.step for step in steps])
+    )
+
+
+def _show_logs(store: "Store", step: StepRunRecord, *, as_json: bool) -> None:
+    """Print what a step wrote; of a cached step what it wrote when it was executed."""
+    lines = store.metadata.list_logs(step.cached_from or step.step_run_id)
+    if as_json:
+        emit([{"time": line.time, "stream": line.stream, "text": line.text} for line in lines])
+        return
+    for line in lines:
+        click.echo(f"{line.time:%H:%M:%S} {line.stream:<7} {line.text}")
+    if not lines:
+        say(f"Step {plain(step.step)} wrote nothing.", stderr=True)
 
 
 def _seconds(record: RunRecord | StepRunRecord) -> float | None:

@@ -2,7 +2,7 @@
 
 import click
 
-from penstock.cli._output import current_store, emit, json_option, say
+from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import settings
 
 
@@ -31,7 +31,7 @@ def info(ctx: click.Context, as_json: bool) -> None:
         emit(document)
         return
     for name, value in document.items():
-        say(f"{name:<12} {value}")
+        say(f"{name:<12} {plain(value)}")
 
 
 @store.command()

@@ -35,7 +35,11 @@ class Narrator:
         self._count += 1
         self._console.print(f"\n[bold cyan]{self._count}[/] [bold]{escape(title)}[/]")
         chapter, started = Chapter(title), time.perf_counter()
-        yield chapter
+        if self._console.is_terminal:
+            with self._console.status("working …", spinner="dots"):
+                yield chapter
+        else:
+            yield chapter
         took = time.perf_counter() - started
         ending = f": {escape(chapter.ending)}" if chapter.ending else ""
         self._console.print(f"  [green]✓[/] {took:.1f} s{ending}")

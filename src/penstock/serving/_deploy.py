@@ -229,7 +229,8 @@ def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
             what=f"Deployment {name!r} is rolling out version {rollout.version} "
             f"({rollout.percent} %, {rollout.state}).",
             why="Two rollouts at once could not be told apart.",
-            fix=f"Wait for it, or stop it: penstock deploy {name} --stop",
+            fix=f"Look with: penstock deployments {name}. Wait for it, or stop it with "
+            "penstock.serving.stop_rollout.",
             name=name,
         )
     return found

@@ -1,6 +1,6 @@
 """trace: from a prediction back to the rows, code and environment that made its model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from penstock.core import (
 from penstock.registry import Registry, parse_ref
 from penstock.stores import Store, open_store
 
-_KINDS = {"source", "artifact", "step", "run", "code", "environment", "version", "deployment"}
+_OTHER_KINDS = {"source", "step", "code", "environment"}  # known by their arrows only
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Trace:
         code: Commit, dirty or not, number of files, digest.
         environment: Python and packages.
         edges: The arrows of the lineage graph.
+        answered: Downwards: per deployment and version how many predictions it gave.
     """
 
     subject: str
@@ -44,6 +45,7 @@ class Trace:
     code: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     edges: tuple[Edge, ...] = ()
+    answered: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give the trace as plain JSON."""
@@ -60,13 +62,16 @@ class Trace:
             "code": dict(self.code),
             "environment": dict(self.environment),
             "edges": [[edge.source, edge.role, edge.target] for edge in self.edges],
+            "answered": [dict(one) for one in self.answered],
         }
 
     def lines(self) -> Iterator[str]:
         """Tell the trace for people, one line per fact."""
         if self.prediction:
             p = self.prediction
-            yield f"prediction  {p.prediction_id}: {p.prediction!r} at {p.at:%Y-%m-%d %H:%M:%S} UTC"
+            told = f"failed ({p.error})" if p.error else repr(p.prediction)
+            yield f"prediction  {p.prediction_id}: {told} at {p.at:%Y-%m-%d %H:%M:%S} UTC"
+            yield f"  truth     {'not known yet' if p.truth is None else repr(p.truth)}"
         if self.version:
             v = self.version
             yield f"  model     {v.ref} ({v.stage.value}), {short(v.content_digest)}"
@@ -92,9 +97,17 @@ class Trace:
         if self.environment:
             env = self.environment
             yield f"  made on   Python {env['python']}, {env['packages']} packages, {env['platform']}"
-        if not (self.prediction or self.version or self.run):
-            for edge in self.edges:
-                yield f"  {edge.source} --{edge.role}--> {edge.target}"
+        if self.prediction or self.version or self.run:
+            return
+        for edge in self.edges:
+            yield f"  {_brief(edge.source)} --{edge.role}--> {_brief(edge.target)}"
+        for one in self.answered:
+            yield (
+                f"  {one['version']} answered {one['predictions']:,} rows in {one['deployment']}, "
+                f"the truth of {one['truth']:,} is known"
+            )
+        if not (self.edges or self.answered):
+            yield f"Nothing is recorded beyond {_brief(self.subject)}."
 
 
 def trace(subject: str, *, store: Store | None = None, direction: str = "up") -> Trace:
@@ -114,7 +127,9 @@ def trace(subject: str, *, store: Store | None = None, direction: str = "up") ->
         run = store.metadata.get_run(version.run_id)
     edges = tuple(store.metadata.list_edges(node, direction=direction))
     if direction == "down":
-        return Trace(node, edges=edges)
+        if prediction:  # a single answer: all that can come of it is its truth
+            return Trace(prediction.prediction_id, prediction)
+        return Trace(node, edges=edges, answered=_answered(store, node, edges))
     sources, split = _data(store, run) if run else ((), {})
     code, environment = _provenance(store, run) if run else ({}, {})
     return Trace(
@@ -157,18 +172,17 @@ def _resolve(
 ) -> tuple[PredictionRecord | None, ModelVersionRecord | None, RunRecord | None, str]:
     """Find out what kind of thing a name means."""
     kind, _, rest = subject.partition(":")
-    if kind == "prediction":
-        subject = rest
-    elif kind in _KINDS and rest:
-        if kind == "run":
-            return None, None, store.metadata.get_run(rest), subject
-        if kind == "version":
-            return None, _version(store, rest), None, subject
+    if kind in _OTHER_KINDS and rest:
+        _require_arrows(store, subject)
         return None, None, None, subject
-    if "@" in subject:
-        version = _version(store, subject)
-        return None, version, None, f"version:{version.ref}"
-    if subject.startswith("sha256:"):
+    if kind == "deployment" and rest:
+        deployed = store.metadata.get_deployment(rest)
+        return _of_version(store, f"{deployed.model}@{deployed.control}")
+    if kind in {"version", "artifact", "prediction", "run"} and rest:
+        subject = rest
+    if kind == "version" or "@" in subject:
+        return _of_version(store, subject)
+    if kind == "artifact" or subject.startswith("sha256:"):
         artifact = store.metadata.get_artifact(subject)
         return None, None, None, f"artifact:{artifact.content_digest}"
     try:
@@ -179,22 +193,62 @@ def _resolve(
     return prediction, version, None, f"version:{version.ref}"
 
 
+def _require_arrows(store: Store, node: str) -> None:
+    if not any(store.metadata.list_edges(node, direction=way, depth=1) for way in ("up", "down")):
+        raise _nothing(node)
+
+
 def _run(store: Store, subject: str) -> tuple[RunRecord, str]:
     try:
         run = store.metadata.get_run(subject)
     except NotFoundError as error:
-        raise NotFoundError(
-            what=f"Nothing named {subject!r} is recorded: no prediction and no run.",
-            fix="Give a prediction id, MODEL@VERSION, a run id, or a digest; "
-            "`penstock runs` and `penstock models` list them.",
-            subject=subject,
-        ) from error
+        raise _nothing(subject, error.fix if "begin" in error.what else "") from error
     return run, f"run:{run.run_id}"
 
 
-def _version(store: Store, ref: str) -> ModelVersionRecord:
-    model, version = parse_ref(ref)
-    return Registry(store).get(model, version)
+def _nothing(subject: str, fix: str = "") -> NotFoundError:
+    return NotFoundError(
+        what=f"Nothing named {subject!r} is recorded.",
+        fix=fix
+        or "Give a prediction id, MODEL@VERSION, a run id, or a digest; "
+        "`penstock runs` and `penstock models` list them.",
+        subject=subject,
+    )
+
+
+def _of_version(
+    store: Store, ref: str
+) -> tuple[PredictionRecord | None, ModelVersionRecord | None, RunRecord | None, str]:
+    model, number = parse_ref(ref)
+    version = Registry(store).get(model, number)
+    return None, version, None, f"version:{version.ref}"
+
+
+def _answered(store: Store, node: str, edges: Iterable[Edge]) -> tuple[Mapping[str, Any], ...]:
+    """Count what the versions below a node have answered, per deployment."""
+    below = dict.fromkeys([node, *(edge.target for edge in edges)])
+    refs = [name.removeprefix("version:") for name in below if name.startswith("version:")]
+    return tuple(
+        {
+            "version": ref,
+            "deployment": deployment.name,
+            "predictions": counts["requests"],
+            "truth": counts["truth"],
+        }
+        for deployment in store.metadata.list_deployments()
+        for number, counts in sorted(store.metadata.count_predictions(deployment.name).items())
+        if (ref := f"{deployment.model}@{number}") in refs
+    )
+
+
+def _brief(node: str) -> str:
+    """Write a node with a short digest.
+
+    >>> _brief("artifact:sha256:0123456789abcdef0123"), _brief("source:rides")
+    ('artifact:0123456789ab', 'source:rides')
+    """
+    kind, _, rest = node.partition(":")
+    return f"{kind}:{short(rest)}" if rest.startswith("sha256:") else node
 
 
 def _data(store: Store, run: RunRecord) -> tuple[tuple[Mapping[str, Any], ...], Mapping[str, Any]]:

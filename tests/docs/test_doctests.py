@@ -1,0 +1,38 @@
+"""Every example in a docstring is executed, module by module."""
+
+import doctest
+import importlib
+import os
+import pkgutil
+
+import pytest
+
+import penstock
+
+# Migrations run inside Alembic only; __main__ starts the command line.
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(penstock.__path__, "penstock.")
+    if ".migrations" not in module.name and not module.name.endswith("__main__")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_docstring_examples_of_a_module_hold(name, tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    for variable in [name for name in os.environ if name.startswith("PENSTOCK_")]:
+        monkeypatch.delenv(variable)
+    outcome = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert outcome.failed == 0
+
+
+def test_there_are_examples_to_execute():
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    examples = [
+        example
+        for name in MODULES
+        for test in finder.find(importlib.import_module(name))
+        for example in test.examples
+    ]
+    assert len(examples) > 200
