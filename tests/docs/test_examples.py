@@ -8,8 +8,11 @@ A page is worked through from top to bottom in an empty folder:
 - in ``console`` blocks the lines after ``$`` are commands (``# exits 1`` tells another exit code,
   ``&`` starts a server), the lines between are what they print;
 - ``…`` stands for anything. ``bash`` and ``text`` blocks are not executed.
+
+What changes from run to run (ids, digests, times, fractions) is compared by its form only.
 """
 
+import getpass
 import json
 import os
 import re
@@ -37,6 +40,14 @@ for line in sys.stdin:
     print("\\0", flush=True)
 """
 LONGEST_S = 240
+FORMS = {
+    "<id>": r"\b0[0-9a-hjkmnp-tv-z]{19}\b",
+    "<digest>": r"\b[0-9a-f]{12}\b",
+    "<time>": r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00)?",
+    "<duration>": r"\b\d+(\.\d+)? (ms|s|min)\b( \d\d s)?",
+    "<fraction>": r"-?\b\d+\.\d{2,}(e-?\d+)?\b",
+}
+HOME, USER = "/home/you/project", "you"
 
 
 def blocks(page):
@@ -105,9 +116,11 @@ class Reader:
                 self.compare(expected)
 
     def compare(self, expected):
-        pattern = re.escape(words(expected)).replace("…", ".*?")
-        assert re.fullmatch(pattern, words(self.printed)), (
-            f"the page shows\n{expected}\nbut this was printed:\n{self.printed}"
+        shown = self.printed.replace(str(self.folder.resolve()), HOME)
+        shown = re.sub(rf"\b{re.escape(getpass.getuser())}\b", USER, shown)
+        pattern = re.escape(forms(expected)).replace("…", ".*?")
+        assert re.fullmatch(pattern, forms(shown)), (
+            f"the page shows\n{expected}\nbut this was printed:\n{shown}"
         )
 
     def serve(self, command):
@@ -143,9 +156,12 @@ def environment():
     return {**kept, "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
 
 
-def words(text):
-    """Text without its spacing: tables may be wider, lines may wrap."""
-    return " ".join(re.sub(r"[─━]+", "", text).split())
+def forms(text):
+    """Text without what may differ: spacing, the lines of tables, and the FORMS."""
+    text = " ".join(re.sub(r"[─━]+", "", text).split())
+    for name, form in FORMS.items():
+        text = re.sub(form, name, text)
+    return text
 
 
 def free_port():

@@ -36,12 +36,12 @@ def test_the_same_source_is_stored_once(project):
 
 def test_another_environment_is_another_manifest(project, monkeypatch):
     first = record_provenance(project.store, project.folder)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     second = record_provenance(project.store, project.folder)
     assert first.digest != second.digest
     assert first.code == second.code
     assert first.environment != second.environment
-    assert project.store.get(second.digest)["environment"]["variables"]["OMP_NUM_THREADS"] == "1"
+    assert project.store.get(second.digest)["environment"]["variables"]["OMP_NUM_THREADS"] == "7"
 
 
 def test_a_store_made_anew_gets_the_files_again(project, monkeypatch):

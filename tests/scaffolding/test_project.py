@@ -174,7 +174,7 @@ def test_an_empty_table_leaves_nothing_behind(rows, write_table, tmp_path):
 def test_a_far_table_is_named_by_its_whole_path(visits, tmp_path):
     folder = tmp_path / "a" / "b" / "c" / "d"
     project = new_project("visits", data=visits, target="came", folder=folder)
-    assert f'ps.FileSource("{visits.as_posix()}")' in project.file.read_text()
+    assert f'"{visits.as_posix()}"' in project.file.read_text()
 
 
 def test_the_same_table_gives_the_same_files(visits, tmp_path):

@@ -48,8 +48,10 @@ def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
 
 
 def current_store(ctx: click.Context) -> "Store":
-    """Open the store that the user chose, or the project's."""
-    return open_store(ctx.find_root().obj)
+    """Open the store that the user chose, or the project's; closed when the command ends."""
+    store = open_store(ctx.find_root().obj)
+    ctx.find_root().call_on_close(store.close)
+    return store
 
 
 def emit(document: Any) -> None:

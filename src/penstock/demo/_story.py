@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import penstock as ps
-from penstock.core import StepError, now, short
+from penstock.core import ParameterError, StepError, now, short
 from penstock.demo._narrator import Narrator
 from penstock.demo._stream import (
     LABEL_DELAY_DAYS,
@@ -281,18 +281,30 @@ def _prove_and_trace(loop: _Loop, second: PipelineResult) -> None:
 
 
 def _prepare(folder: Path) -> None:
+    source = (files("penstock.demo") / "payments_pipeline.py").read_text(encoding="utf-8")
     mark = folder / "payments.py"
-    if folder.exists() and any(folder.iterdir()) and not mark.exists():
-        raise ps.PenstockError(
+    if not _may_empty(folder, mark, source):
+        raise ParameterError(
             what=f"{folder} is not empty and not an earlier demo's folder.",
             why="The demo empties its folder first.",
             fix="Name another one: penstock demo --folder NAME",
         )
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / ".penstock").mkdir()
-    source = files("penstock.demo") / "payments_pipeline.py"
-    mark.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    mark.write_text(source, encoding="utf-8")
+
+
+def _may_empty(folder: Path, mark: Path, source: str) -> bool:
+    """Say whether a folder is new, empty, or one that the demo has made itself."""
+    if not folder.exists():
+        return True
+    if not folder.is_dir():
+        return False
+    if mark.is_file():  # a user's own payments.py does not begin like the demo's
+        title = source.partition("\n")[0]
+        return mark.read_text(encoding="utf-8", errors="replace").startswith(title)
+    return not any(folder.iterdir())
 
 
 @contextmanager

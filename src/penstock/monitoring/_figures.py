@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from penstock.evaluation import METRICS
 from penstock.monitoring._columns import ColumnDrift
 
 if TYPE_CHECKING:
@@ -97,8 +98,6 @@ def _column(drift: ColumnDrift) -> "go.Figure":
 
 def _performance(report: "DriftReport") -> "go.Figure":
     import plotly.graph_objects as go
-
-    from penstock.evaluation import METRICS
 
     performance = report.performance
     names = [

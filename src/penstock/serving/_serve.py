@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import importlib
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from penstock.core import NotFoundError, ServingError
 from penstock.stores import Store
@@ -37,20 +39,18 @@ def serve(
             own and ``allow_remote`` is not given.
         NotFoundError: If there is nothing to serve, or a name is not known.
     """
-    from penstock.serving._app import create_app
-
     _require_loopback(host, allow_remote=allow_remote)
     listener = _listen(host, port)
     with contextlib.closing(listener):
         hosts = None if allow_remote else ["127.0.0.1", "localhost", "[::1]", host]
-        app = create_app(store, names=names, allowed_hosts=hosts)
+        # Loaded here: it brings litestar, which no other command needs.
+        application = importlib.import_module("penstock.serving._app")
+        app = application.create_app(store, names=names, allowed_hosts=hosts)
         _require_something(store)
         _run(app, listener, f"http://{_shown(host)}:{listener.getsockname()[1]}", ready)
 
 
-def _run(
-    app: object, listener: socket.socket, url: str, ready: Callable[[str], None] | None
-) -> None:
+def _run(app: Any, listener: socket.socket, url: str, ready: Callable[[str], None] | None) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -60,7 +60,7 @@ def _run(
                 ready(url)
 
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]  # any ASGI application
+        app,
         log_level="warning",
         access_log=False,
         lifespan="on",

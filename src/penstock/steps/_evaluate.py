@@ -7,6 +7,7 @@ from penstock.data import Split
 from penstock.evaluation import EvaluationReport
 from penstock.evaluation import evaluate as judge_model
 from penstock.pipelines import step
+from penstock.steps._listed import as_tuple
 from penstock.tracking import current_run
 
 
@@ -15,8 +16,8 @@ def evaluate(
     model: Any,
     split: Split,
     *,
-    slices: Sequence[str] = (),
-    sensitive: Sequence[str] | None = None,
+    slices: str | Sequence[str] = (),
+    sensitive: str | Sequence[str] | None = None,
     positive: Any = None,
     part: str = "test",
     resamples: int = 500,
@@ -38,8 +39,8 @@ def evaluate(
     report = judge_model(
         model,
         split,
-        slices=slices,
-        sensitive=tuple(slices) if sensitive is None else sensitive,
+        slices=as_tuple(slices),
+        sensitive=as_tuple(slices if sensitive is None else sensitive),
         positive=positive,
         part=part,
         resamples=resamples,

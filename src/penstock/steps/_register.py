@@ -8,6 +8,7 @@ from penstock.evaluation import EvaluationReport, parse_gate
 from penstock.models import infer_signature
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
+from penstock.steps._listed import as_tuple
 from penstock.steps._trace import describe_run
 from penstock.stores import open_store
 from penstock.tracking import current_run
@@ -21,7 +22,7 @@ def register(
     model: Any,
     report: EvaluationReport,
     *,
-    gates: Sequence[str] = (),
+    gates: str | Sequence[str] = (),
     note: str = "",
 ) -> ModelVersion:
     """Register a model as the next version under a name, with each gate's answer and reason.
@@ -43,12 +44,13 @@ def register(
         DataError: If the model cannot answer rows the way serving asks.
     """
     require_name(name, "model")
-    for gate in gates:
-        parse_gate(gate)
+    rules = as_tuple(gates)
+    for rule in rules:
+        parse_gate(rule)
     run = current_run()
     store = run.store if run else open_store()
     registry = Registry(store)
-    results, comparison = judge_candidate(store, report, gates, champion=registry.champion(name))
+    results, comparison = judge_candidate(store, report, rules, champion=registry.champion(name))
     holdout = report.holdout
     signature = infer_signature(
         report.schema.to_json(),

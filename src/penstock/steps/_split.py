@@ -8,6 +8,7 @@ import polars as pl
 
 from penstock.data import Snapshot, Split, split_table
 from penstock.pipelines import step
+from penstock.steps._listed import as_tuple
 
 
 @step
@@ -20,7 +21,7 @@ def split(
     validation: float = 0.0,
     test: float = 0.2,
     gap: str | timedelta | None = None,
-    drop: Sequence[str] = (),
+    drop: str | Sequence[str] = (),
     stratify: str | None = None,
     task: Literal["binary", "multiclass", "regression"] | None = None,
     seed: int = 0,
@@ -53,7 +54,7 @@ def split(
         validation=validation,
         test=test,
         gap=gap,
-        drop=drop,
+        drop=as_tuple(drop),
         stratify=stratify,
         task=task,
         seed=seed,

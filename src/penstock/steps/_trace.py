@@ -7,16 +7,13 @@ from typing import Any
 from penstock.core import (
     Edge,
     ModelVersionRecord,
-    NotFoundError,
     PenstockError,
     PredictionRecord,
     RunRecord,
     short,
 )
-from penstock.registry import Registry, parse_ref
+from penstock.steps._subject import find_subject
 from penstock.stores import Store, open_store
-
-_OTHER_KINDS = {"source", "step", "code", "environment"}  # known by their arrows only
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +94,10 @@ class Trace:
         if self.environment:
             env = self.environment
             yield f"  made on   Python {env['python']}, {env['packages']} packages, {env['platform']}"
-        if self.prediction or self.version or self.run:
-            return
+        if not (self.prediction or self.version or self.run):
+            yield from self._graph_lines()
+
+    def _graph_lines(self) -> Iterator[str]:
         for edge in self.edges:
             yield f"  {_brief(edge.source)} --{edge.role}--> {_brief(edge.target)}"
         for one in self.answered:
@@ -122,7 +121,7 @@ def trace(subject: str, *, store: Store | None = None, direction: str = "up") ->
         NotFoundError: If nothing of that name is recorded.
     """
     store = store or open_store()
-    prediction, version, run, node = _resolve(store, subject)
+    prediction, version, run, node = find_subject(store, subject)
     if run is None and version is not None and version.run_id:
         run = store.metadata.get_run(version.run_id)
     edges = tuple(store.metadata.list_edges(node, direction=direction))
@@ -165,63 +164,6 @@ def describe_run(store: Store, run: RunRecord) -> dict[str, Any]:
         "seed": run.seed,
         "environment": manifest.get("environment", {}),
     }
-
-
-def _resolve(
-    store: Store, subject: str
-) -> tuple[PredictionRecord | None, ModelVersionRecord | None, RunRecord | None, str]:
-    """Find out what kind of thing a name means."""
-    kind, _, rest = subject.partition(":")
-    if kind in _OTHER_KINDS and rest:
-        _require_arrows(store, subject)
-        return None, None, None, subject
-    if kind == "deployment" and rest:
-        deployed = store.metadata.get_deployment(rest)
-        return _of_version(store, f"{deployed.model}@{deployed.control}")
-    if kind in {"version", "artifact", "prediction", "run"} and rest:
-        subject = rest
-    if kind == "version" or "@" in subject:
-        return _of_version(store, subject)
-    if kind == "artifact" or subject.startswith("sha256:"):
-        artifact = store.metadata.get_artifact(subject)
-        return None, None, None, f"artifact:{artifact.content_digest}"
-    try:
-        prediction = store.metadata.get_prediction(subject)
-    except NotFoundError:
-        return None, None, *_run(store, subject)
-    version = store.metadata.get_model_version(prediction.model, prediction.version)
-    return prediction, version, None, f"version:{version.ref}"
-
-
-def _require_arrows(store: Store, node: str) -> None:
-    if not any(store.metadata.list_edges(node, direction=way, depth=1) for way in ("up", "down")):
-        raise _nothing(node)
-
-
-def _run(store: Store, subject: str) -> tuple[RunRecord, str]:
-    try:
-        run = store.metadata.get_run(subject)
-    except NotFoundError as error:
-        raise _nothing(subject, error.fix if "begin" in error.what else "") from error
-    return run, f"run:{run.run_id}"
-
-
-def _nothing(subject: str, fix: str = "") -> NotFoundError:
-    return NotFoundError(
-        what=f"Nothing named {subject!r} is recorded.",
-        fix=fix
-        or "Give a prediction id, MODEL@VERSION, a run id, or a digest; "
-        "`penstock runs` and `penstock models` list them.",
-        subject=subject,
-    )
-
-
-def _of_version(
-    store: Store, ref: str
-) -> tuple[PredictionRecord | None, ModelVersionRecord | None, RunRecord | None, str]:
-    model, number = parse_ref(ref)
-    version = Registry(store).get(model, number)
-    return None, version, None, f"version:{version.ref}"
 
 
 def _answered(store: Store, node: str, edges: Iterable[Edge]) -> tuple[Mapping[str, Any], ...]:

@@ -1,0 +1,50 @@
+"""penstock verify, and a promotion that runs the proof its gate asks for."""
+
+from penstock.core import Verdict
+from penstock.proofs import StepVerdict, Verification
+
+
+def test_a_pending_proof_is_run_by_promote(world):
+    answer = world("run", "job.py", "--proof", "true", "--json")
+    [gate] = [
+        gate
+        for gate in world("models", "fraud@latest", "--json").json[0]["gates"]
+        if gate["gate"] == "verified"
+    ]
+    assert gate["state"] == "pending"
+    out = world("promote", "fraud").out
+    assert "✓ verified" in out
+    assert "fraud@4 is in production." in out
+    [proof] = world("show", answer.json["run_id"], "--json").json["proofs"]
+    assert proof["verdict"] == "bitwise"
+
+
+def test_a_proof_is_told_step_by_step_with_its_verdict_as_exit_code(world, monkeypatch):
+    steps = (
+        StepVerdict("train", Verdict.BITWISE, "executed", "equal"),
+        StepVerdict(
+            "score", Verdict.DIFFERS, "executed", "The [outputs] differ.",
+            differences=("row 3 [x]: 1 and 2",), cause="reads the clock [time.time]",
+        ),
+    )  # fmt: skip
+    given = {}
+
+    def verify(run, *, store, reread):
+        given.update(run=run, reread=reread)
+        return Verification("r1", given["verdict"], steps, notes=("polars [1.0] then 1.1",))
+
+    monkeypatch.setattr("penstock.cli._prove.verify_run", verify)
+    given["verdict"] = Verdict.DIFFERS
+    answer = world("verify", "last", "--reread", code=1)
+    assert given["reread"] is True
+    for told in ("The [outputs] differ.", "row 3 [x]: 1 and 2", "[time.time]", "polars [1.0]"):
+        assert told in answer.out
+    assert "Run r1 differs: the run does not give the same result again" in answer.out
+    assert "Executing the recorded run again" in answer.err
+
+    document = world("verify", "last", "--json", code=1).json
+    assert document["first_difference"]["step"] == "score"
+    given["verdict"] = Verdict.CANNOT_VERIFY
+    assert "cannot verify" in world("verify", "last", code=2).out
+    given["verdict"] = Verdict.WITHIN_TOLERANCE
+    assert "within tolerance" in world("verify", "last").out

@@ -1,0 +1,137 @@
+"""penstock run: words become parameters, states become exit codes."""
+
+import pytest
+
+from penstock.core import RunState
+
+
+def test_a_run_prints_the_promised_document_and_leaves_with_zero(world):
+    answer = world("run", "job.py", "--json")
+    assert list(answer.json) == ["run_id", "state", "steps", "model_version"]
+    assert answer.json["state"] == "finished"
+    assert answer.json["model_version"] == "fraud@4"
+    steps = {step["name"]: step for step in answer.json["steps"]}
+    assert list(steps) == ["ingest", "split", "train", "evaluate", "register"]
+    assert {"name", "state", "seconds", "key", "outputs"} == set(steps["train"])
+    assert steps["train"]["state"] == "cached"
+    assert steps["train"]["outputs"]["result"].startswith("sha256:")
+
+
+def test_a_version_with_a_failed_gate_is_registered_and_the_run_leaves_with_one(world):
+    answer = world("run", "job.py", "--bar", "0.999", code=1)
+    assert "registered, but a gate says no: fraud@4" in answer.err
+    assert world.store.metadata.get_run("last").state is RunState.FINISHED
+
+
+def test_a_failed_step_leaves_with_three_and_says_why_even_when_quiet(world):
+    run_id = world.fail_once()
+    assert world("run", "broken.py", "-q", code=3).out == ""
+    answer = world("run", "broken.py", "--json", code=3)
+    assert answer.json["state"] == "failed"
+    assert "[b]column[/x]" in answer.err
+    assert "penstock run --resume" in answer.err
+    assert world.store.metadata.get_run(run_id).state is RunState.FAILED
+
+
+def test_a_failed_run_is_resumed_by_its_command(world):
+    run_id = world.fail_once()
+    code = (world.folder / "broken.py").read_text()
+    (world.folder / "broken.py").write_text(
+        code.replace('raise KeyError("[b]column[/x]")', 'print("mended")')
+    )
+    answer = world("run", "--resume", run_id, "--json")
+    assert answer.json["run_id"] == run_id
+    assert answer.json["state"] == "finished"
+    assert world("run", "--resume", run_id, code=1).err.startswith(f"✗ Run {run_id} is finished.")
+
+
+def test_a_resumed_run_keeps_its_parameters_and_its_seed(world):
+    run_id = world.fail_once()
+    answer = world("run", "--resume", run_id, "--strength", "3", code=1)
+    assert "was made with another strength" in answer.err
+    answer = world("run", "--resume", run_id, "--seed", "3", code=2)
+    assert "--seed does not go with --resume." in answer.err
+    answer = world("run", "--resume", run_id, "--tag", "a=b", code=2)
+    assert "--tag does not go with --resume." in answer.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--strength", "0.25"),
+        ("--strength=0.25",),
+        ("--set", "strength=0.25"),
+        ("--set=strength=0.25",),
+    ],
+)
+def test_a_parameter_is_given_in_any_of_four_ways_before_or_behind_the_file(world, words):
+    for order in (["job.py", *words], [*words, "job.py"]):
+        run_id = world("run", *order, "--json").json["run_id"]
+        assert world.store.metadata.get_run(run_id).params["strength"] == 0.25
+
+
+def test_a_name_with_a_dash_means_the_underscore(world):
+    (world.folder / "dash.py").write_text(
+        "import penstock as ps\n\n\n@ps.step\ndef one(x: int) -> int:\n    return x\n\n\n"
+        "@ps.pipeline\ndef p(my_number: int) -> int:\n    return one(my_number)\n"
+    )
+    world("run", "dash.py", "--my-number", "-5", "-q")
+    assert world.store.metadata.get_run("last").params == {"my_number": -5}
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("job.py", "0.5"), "'0.5' stands alone."),
+        (("job.py", "--strength"), "--strength has no value."),
+        (("job.py", "--strength", "--bar", "1"), "--strength has no value."),
+        (("job.py", "--strength", "much"), "'much'"),
+        (("job.py", "--strenght", "1"), "Did you mean 'strength'?"),
+        (("job.py", "--set", "strength"), "--set 'strength' has no '='."),
+        (("job.py", "--tag", "risk"), "--tag 'risk' has no '='."),
+        (("job.py", "--on", "locl"), "Did you mean 'local'?"),
+        (("job.py", "--refresh", "trian"), "Did you mean 'train'?"),
+        (("jop.py",), "Did you mean 'job.py'?"),
+        (("job.py:frod",), "Did you mean 'fraud'?"),
+        ((), "No pipeline was named."),
+        (("--resume", "nothing"), "There is no run 'nothing'."),
+    ],
+)
+def test_a_mistake_is_answered_with_a_sentence_and_two(world, words, sentence):
+    before = world.store.metadata.count_runs()
+    answer = world("run", *words, code=2)
+    assert sentence in answer.err
+    assert answer.out == ""
+    assert world.store.metadata.count_runs() == before
+
+
+def test_name_experiment_tags_seed_and_cache_reach_the_run(world):
+    words = ("--name", "tried", "--experiment", "weekend", "--tag", "a=b=c", "--seed", "7")
+    answer = world("run", "job.py", *words, "--no-cache", "--json")
+    assert {step["state"] for step in answer.json["steps"]} == {"finished"}
+    record = world.store.metadata.get_run("last")
+    assert (record.name, record.experiment, record.seed) == ("tried", "weekend", 7)
+    assert record.tags == {"a": "b=c"}
+
+
+def test_a_refreshed_step_is_executed_again_and_the_others_are_not(world):
+    steps = world("run", "job.py", "--refresh", "train", "--json").json["steps"]
+    states = {step["name"]: step["state"] for step in steps}
+    assert states["train"] == "finished"
+    assert states["split"] == "cached"
+
+
+def test_an_interrupted_run_leaves_with_130(world):
+    (world.folder / "stop.py").write_text(
+        "import penstock as ps\n\n\n@ps.step\ndef one() -> int:\n    raise KeyboardInterrupt\n\n\n"
+        "@ps.pipeline\ndef p() -> int:\n    return one()\n"
+    )
+    world("run", "stop.py", "-q", code=130)
+    assert world.store.metadata.get_run("last").state is RunState.KILLED
+
+
+def test_a_run_of_cached_steps_has_its_metrics_too(world):
+    world("run", "job.py", "-q")
+    first, last = world("runs", "--order-by", "created_at asc", "--json").json[0::3]
+    assert last["metrics"] == first["metrics"]
+    assert 0.5 < last["metrics"]["roc_auc"] <= 1

@@ -1,0 +1,107 @@
+"""ps.steps.register: versions with their gates' answers; once per model and run; safe formats only."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+import penstock as ps
+from penstock.core import GateState, ParameterError, SerializationError, Stage
+
+
+class Homemade(ClassifierMixin, BaseEstimator):
+    """A class that no closed list of safe types knows."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def predict_proba(self, X):
+        return np.tile([0.9, 0.1], (len(X), 1))
+
+
+def test_outside_a_run_it_registers_in_the_projects_store(store, model, report):
+    version = ps.steps.register("fraud", model, report, gates=["roc_auc >= 0.5"])
+    record = ps.Registry(store).get("fraud", 1)
+    assert (version.ref, version.stage) == ("fraud@1", Stage.NONE)
+    assert record.run_id is None
+    assert record.metrics["roc_auc"] == report.metric("roc_auc").value
+    assert [field["name"] for field in record.signature["inputs"]] == report.schema.names
+    assert version.lineage_targets() == ["version:fraud@1"]
+
+
+def test_within_a_run_the_same_model_is_registered_once(store, model, report):
+    with ps.start_run(store=store) as run:
+        first = ps.steps.register("fraud", model, report)
+        again = ps.steps.register("fraud", model, report)
+    with ps.start_run(store=store):
+        other = ps.steps.register("fraud", model, report)
+    assert (first.version, again.version, other.version) == (1, 1, 2)
+    assert first.run_id == run.run_id
+
+
+def test_the_metrics_of_a_report_from_the_cache_are_on_the_run_too(store, model, report):
+    with ps.start_run(store=store) as run:
+        run.log_metric("roc_auc", 0.123)
+        ps.steps.register("fraud", model, report)
+    logged = ps.get_run(run.run_id, store).metrics
+    assert logged["roc_auc"] == 0.123, "what was logged stays"
+    assert logged["brier"] == report.metric("brier").value
+
+
+def test_a_version_with_a_failing_gate_is_registered_with_the_reason(store, model, report):
+    gates = ["roc_auc >= 0.999", "verified", "accuracy >= champion.accuracy"]
+    version = ps.steps.register("fraud", model, report, gates=gates)
+    failed, pending, passed = version.gates
+    assert failed.state is GateState.FAILED
+    assert "is not >= 0.999" in failed.reason
+    assert pending.state is GateState.PENDING
+    assert passed.reason == "no champion yet"
+    with pytest.raises(ps.PenstockError, match="is not >= 0.999"):
+        ps.Registry(store).promote("fraud")
+
+
+def test_a_champion_is_scored_on_the_same_rows_and_the_comparison_is_kept(store, model, report):
+    ps.steps.register("fraud", model, report)
+    ps.Registry(store).promote("fraud", 1)
+    with ps.start_run(store=store) as run:
+        version = ps.steps.register(
+            "fraud", model, report, gates=["roc_auc >= champion.roc_auc - 0.01"]
+        )
+    [gate] = version.gates
+    assert gate.state is GateState.PASSED
+    comparison = store.metadata.list_artifacts(run.run_id)["champion_comparison"]
+    assert store.load(comparison)["roc_auc"]["difference"] == 0
+
+
+def test_a_gate_that_cannot_be_read_stops_before_anything_is_stored(store, model, report):
+    with pytest.raises(ParameterError, match="Did you mean 'roc_auc'"):
+        ps.steps.register("fraud", model, report, gates=["roc_aux >= 0.5"])
+    with pytest.raises(ParameterError, match="big tips"):
+        ps.steps.register("big tips", model, report)
+    assert store.metadata.list_models() == []
+
+
+def test_one_gate_need_not_be_a_list(store, model, report):
+    [gate] = ps.steps.register("fraud", model, report, gates="roc_auc >= 0.5").gates
+    assert gate.state is GateState.PASSED
+
+
+def test_a_model_that_only_pickle_could_store_is_refused_with_a_sentence(store, split):
+    model = Homemade().fit(split.train.X, split.train.y)
+    report = ps.steps.evaluate(model, split, resamples=20)
+    with pytest.raises(SerializationError) as refused:
+        ps.steps.register("fraud", model, report)
+    assert "Homemade" in str(refused.value)
+    assert refused.value.fix
+    assert store.metadata.list_models() == []
+
+
+def test_the_card_tells_where_the_model_comes_from(store, model, report):
+    with ps.start_run(store=store):
+        ps.steps.register("fraud", model, report, note="For **demos** only.")
+    card = ps.Registry(store).card("fraud", 1)
+    assert "For **demos** only." in card
+    assert "roc_auc" in card

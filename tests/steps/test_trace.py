@@ -1,0 +1,179 @@
+"""trace and describe_run: every form of subject, up and down, and what is not recorded."""
+
+import pytest
+
+import penstock as ps
+from penstock.core import Edge, NotFoundError, ParameterError, PredictionRecord, now
+from penstock.demo import write_days
+from penstock.execution import QuietReporter
+from penstock.steps import Trace
+from penstock.steps._trace import describe_run
+
+JOB = """
+import penstock as ps
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+
+payments = ps.FileSource("payments", time="time")
+
+
+@ps.step
+def train(split: ps.Split) -> Pipeline:
+    columns = ps.table_transformer(split.schema, scale=True)
+    return make_pipeline(columns, LogisticRegression(max_iter=200)).fit(split.train.X, split.train.y)
+
+
+@ps.pipeline
+def fraud() -> ps.ModelVersion:
+    rows = ps.steps.ingest(payments)
+    split = ps.steps.split(rows, target="fraud", test=0.4, drop=["payment_id", "merchant", "time"])
+    model = train(split)
+    report = ps.steps.evaluate(model, split, resamples=20)
+    return ps.steps.register("fraud", model, report)
+"""
+
+
+@pytest.fixture
+def ran(store, tmp_path):
+    """A run with a version, deployed, that answered two rows."""
+    write_days(tmp_path / "payments", range(1))
+    (tmp_path / "job.py").write_text(JOB)
+    result = ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
+    assert result.ok, result.error
+    ps.deploy(store, "fraud", version=1)
+    store.metadata.add_predictions(
+        [
+            PredictionRecord("p1", "fraud", "fraud", 1, now(), {"amount": 1.0}, True, score=0.9),
+            PredictionRecord("p2", "fraud", "fraud", 1, now(), {}, None, error="no [country]"),
+        ]
+    )
+    return result
+
+
+def test_a_prediction_leads_to_version_run_rows_code_and_environment(ran, store):
+    found = ps.steps.trace("p1", store=store)
+    assert found.subject == "p1"
+    assert found.version.ref == "fraud@1"
+    assert found.run.run_id == ran.run_id
+    [source] = found.sources
+    assert (source["source"], source["rows"]) == ("payments", 1000)
+    assert found.split["rows"] == {"train": 600, "validation": 0, "test": 400}
+    assert found.code["files"] == 2
+    assert found.code["digest"] == found.run.provenance
+    assert found.environment["python"].startswith("3.")
+    assert found.environment["packages"] > 20
+    assert Edge("source:payments", f"artifact:{_digest(ran, 'ingest')}", "source") in found.edges
+
+
+def _digest(ran, step):
+    return ran[step].outputs["result"]
+
+
+def test_the_trace_of_a_prediction_is_told_with_its_truth(ran, store):
+    assert "  truth     not known yet" in list(ps.steps.trace("p1", store=store).lines())
+    store.metadata.add_truth({"p1": False}, now())
+    assert "  truth     False" in list(ps.steps.trace("p1", store=store).lines())
+    told = next(ps.steps.trace("p2", store=store).lines())
+    assert told.startswith("prediction  p2: failed (no [country]) at ")
+
+
+def test_it_is_plain_json(ran, store):
+    document = ps.steps.trace("p1", store=store).to_json()
+    assert document["version"] == "fraud@1"
+    assert document["model_digest"] == ps.Registry(store).get("fraud", 1).content_digest
+    assert document["run_id"] == ran.run_id
+    assert document["seed"] == 0
+    assert document["answered"] == []
+    assert all(len(edge) == 3 for edge in document["edges"])
+
+
+@pytest.mark.parametrize(
+    "subject", ["fraud@1", "fraud@v1", "fraud@production", "version:fraud@1", "deployment:fraud"]
+)
+def test_every_name_of_a_version_gives_one_trace(ran, store, subject):
+    assert ps.steps.trace(subject, store=store) == ps.steps.trace("fraud@1", store=store)
+
+
+def test_every_name_of_a_run_gives_one_trace(ran, store):
+    expected = ps.steps.trace(ran.run_id, store=store)
+    assert expected.version is None
+    for subject in ("last", "run:last", ran.run_id[:8], f"run:{ran.run_id}"):
+        assert ps.steps.trace(subject) == expected
+
+
+def test_an_artifact_is_traced_by_stored_or_content_digest(ran, store):
+    version = ps.Registry(store).get("fraud", 1)
+    expected = ps.steps.trace(version.content_digest, store=store)
+    assert expected.subject == f"artifact:{version.content_digest}"
+    assert ps.steps.trace(version.artifact, store=store) == expected
+    assert ps.steps.trace(f"artifact:{version.artifact}", store=store) == expected
+    assert any("source:payments --source-->" in line for line in expected.lines())
+
+
+def test_down_from_the_source_stand_the_version_and_its_answers(ran, store):
+    found = ps.steps.trace("source:payments", store=store, direction="down")
+    assert any(edge.target == "version:fraud@1" for edge in found.edges)
+    assert found.answered == (
+        {"version": "fraud@1", "deployment": "fraud", "predictions": 2, "truth": 0},
+    )
+    lines = list(found.lines())
+    assert lines[-1] == "  fraud@1 answered 2 rows in fraud, the truth of 0 is known"
+    assert not any("sha256:" in line for line in lines), "digests are short for people"
+    of_prediction = ps.steps.trace("p1", store=store, direction="down")
+    assert (of_prediction.subject, of_prediction.edges) == ("p1", ())
+
+
+@pytest.mark.parametrize(
+    "subject", ["nothing", "fraud@7", "other@1", "source:other", "step:other", "run:other",
+                "artifact:sha256:00", "sha256:00", "deployment:other", "prediction:other", "p"],
+)  # fmt: skip
+def test_what_is_not_recorded_is_said(ran, store, subject):
+    with pytest.raises(NotFoundError):
+        ps.steps.trace(subject, store=store)
+
+
+def test_an_ambiguous_beginning_is_said_to_be_one(ran, store):
+    ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
+    with pytest.raises(NotFoundError, match="Several runs begin with"):
+        ps.steps.trace(ran.run_id[:2], store=store)
+
+
+def test_a_direction_is_up_or_down(ran, store):
+    with pytest.raises(ParameterError, match="'sideways' is no direction"):
+        ps.steps.trace("last", store=store, direction="sideways")
+
+
+def test_a_node_with_nothing_beyond_it_says_so():
+    assert list(Trace("source:rides").lines()) == ["Nothing is recorded beyond source:rides."]
+
+
+def test_a_run_without_recorded_sources_has_a_trace_too(store):
+    with ps.start_run(store=store, name="notebook") as run:
+        ps.log_metric("loss", 0.3)
+    found = ps.steps.trace(run.run_id, store=store)
+    assert found.sources == ()
+    assert next(found.lines()).startswith(f"  run       {run.run_id} of notebook, seed ")
+    described = describe_run(store, store.metadata.get_run(run.run_id))
+    assert described["pipeline"] is None
+    assert described["data"] == []
+
+
+def test_a_run_is_described_for_its_card(ran, store):
+    described = describe_run(store, store.metadata.get_run(ran.run_id))
+    assert described["pipeline"] == "fraud"
+    assert described["entry"] == "job.py:fraud"
+    assert described["data"][0]["rows"] == 1000
+    assert described["environment"]["python"].startswith("3.")
+    assert described["commit"] is None
+
+
+def test_values_of_a_run_that_cannot_be_read_any_more_are_passed_by(ran, store):
+    for step in store.metadata.list_steps(ran.run_id):
+        if step.step in {"ingest", "split"}:
+            for address in step.addresses.values():
+                path = store.artifacts.path(address)
+                path.chmod(0o644)
+                path.unlink(missing_ok=True)
+    found = ps.steps.trace("fraud@1", store=store)
+    assert found.run.run_id == ran.run_id
+    assert (found.sources, dict(found.split)) == ((), {})
