@@ -21,7 +21,9 @@ def test_new_tells_what_it_saw_and_what_to_do_next(world):
 
 
 def test_new_takes_names_for_a_file_without_a_header(world):
-    rows = "\n".join(f"{i % 7 + i / 1000},{i % 3},{int(i % 7 + 2 * (i % 3) > 5)}" for i in range(400))
+    rows = "\n".join(
+        f"{i % 7 + i / 1000},{i % 3},{int(i % 7 + 2 * (i % 3) > 5)}" for i in range(400)
+    )
     (world.folder / "bare.csv").write_text(rows + "\n")
     words = ("--data", "bare.csv", "--target", "y", "--no-header", "--columns", "a, b,y")
     made = world("new", "bare", *words, "--folder", "elsewhere", "--json").json

@@ -74,6 +74,7 @@ class Reader:
             process.communicate(timeout=30)
 
     def python(self, text):
+        text = text.replace(":8000", f":{self.port}")
         if self.notebook is None:
             self.notebook = self.start([sys.executable, "-u", "-c", NOTEBOOK])
         watchdog = threading.Timer(LONGEST_S, self.notebook.kill)

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -153,3 +155,25 @@ def test_a_path_that_leaves_the_folder_is_refused(tmp_path, name):
     with pytest.raises(DataError, match="outside the project"):
         restore_source({name: b""}, tmp_path / "inner")
     assert not (tmp_path / "out.py").exists()
+
+
+def test_a_project_that_a_repository_around_it_ignores_is_captured_whole(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / ".gitignore").write_text("/inner/\n")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "job.py").write_text("value = 1\n")
+    assert capture_source(inner).files == {"job.py": b"value = 1\n"}
+
+
+def test_an_imported_file_is_captured_although_git_ignores_it(tmp_path, monkeypatch):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / ".gitignore").write_text("made.py\n")
+    (tmp_path / "main.py").write_text("import made\n")
+    (tmp_path / "made.py").write_text("value = 1\n")
+    assert set(capture_source(tmp_path).files) == {"main.py"}
+    module = ModuleType("made_for_this_test")
+    module.__file__ = str(tmp_path / "made.py")
+    monkeypatch.setitem(sys.modules, "made_for_this_test", module)
+    (tmp_path / "main.py").write_text("import made  # edited\n")
+    assert set(capture_source(tmp_path).files) == {"main.py", "made.py"}

@@ -26,14 +26,24 @@ def test_a_canary_stands_beside_the_production_version(store, model, report):
 
 def test_a_version_with_a_failed_gate_gets_no_traffic(store, model, report):
     good = ps.steps.register("fraud", model, report)
-    bad = None
     with ps.start_run(store=store):
         bad = ps.steps.register("fraud", model, report, gates=["roc_auc >= 0.999"])
     with pytest.raises(NotFoundError, match="no version in production"):
-        ps.steps.deploy(bad, canary=[10, 100])
+        ps.steps.deploy(good, canary=[10, 100])
     ps.steps.deploy(good)
-    with pytest.raises(GateError, match="is not >= 0.999"):
+    with pytest.raises(GateError, match=r"is not >= 0\.999"):
         ps.steps.deploy(bad)
-    with pytest.raises(GateError, match="is not >= 0.999"):
+    with pytest.raises(GateError, match=r"is not >= 0\.999"):
         ps.steps.deploy(bad, canary=[10, 100])
     assert store.metadata.get_deployment("fraud").rollout is None
+
+
+def test_in_a_team_an_unapproved_version_gets_no_traffic(store, model, report):
+    ps.steps.deploy(ps.steps.register("fraud", model, report))
+    store.metadata.set_setting("single_user", "false")
+    with ps.start_run(store=store):
+        second = ps.steps.register("fraud", model, report)
+        with pytest.raises(GateError, match="nobody other than"):
+            ps.steps.deploy(second, canary=[10, 100])
+        ps.Registry(store).approve("fraud", 2, approver="someone else", reason="looked at it")
+        assert ps.steps.deploy(second, canary=[10, 100])["weights"]["2"] == 0.1

@@ -19,9 +19,10 @@ def test_inside_a_run_every_metric_is_logged(store, model, split, report):
     assert logged == {name: estimate.value for name, estimate in report.metrics.items()}
 
 
-def test_sensitive_columns_may_be_none(model, split):
-    report = ps.steps.evaluate(model, split, slices=["kind"], sensitive=(), resamples=20)
-    assert dict(report.fairness) == {}
+def test_sensitive_columns_may_be_others_than_the_slices(model, split):
+    report = ps.steps.evaluate(model, split, slices=["kind"], sensitive="country", resamples=20)
+    assert "kind" in report.slices
+    assert list(report.fairness) == ["country"]
 
 
 def test_a_slice_column_that_does_not_exist_is_named(model, split):

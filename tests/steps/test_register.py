@@ -11,15 +11,15 @@ from penstock.core import GateState, ParameterError, SerializationError, Stage
 class Homemade(ClassifierMixin, BaseEstimator):
     """A class that no closed list of safe types knows."""
 
-    def fit(self, X, y):
+    def fit(self, rows, y):
         self.classes_ = np.unique(y)
         return self
 
-    def predict(self, X):
-        return np.full(len(X), self.classes_[0])
+    def predict(self, rows):
+        return np.full(len(rows), self.classes_[0])
 
-    def predict_proba(self, X):
-        return np.tile([0.9, 0.1], (len(X), 1))
+    def predict_proba(self, rows):
+        return np.tile([0.9, 0.1], (len(rows), 1))
 
 
 def test_outside_a_run_it_registers_in_the_projects_store(store, model, report):
@@ -59,7 +59,7 @@ def test_a_version_with_a_failing_gate_is_registered_with_the_reason(store, mode
     assert "is not >= 0.999" in failed.reason
     assert pending.state is GateState.PENDING
     assert passed.reason == "no champion yet"
-    with pytest.raises(ps.PenstockError, match="is not >= 0.999"):
+    with pytest.raises(ps.PenstockError, match=r"is not >= 0\.999"):
         ps.Registry(store).promote("fraud")
 
 
@@ -73,7 +73,7 @@ def test_a_champion_is_scored_on_the_same_rows_and_the_comparison_is_kept(store,
     [gate] = version.gates
     assert gate.state is GateState.PASSED
     comparison = store.metadata.list_artifacts(run.run_id)["champion_comparison"]
-    assert store.load(comparison)["roc_auc"]["difference"] == 0
+    assert store.load(comparison)["differences"]["roc_auc"]["difference"] == 0
 
 
 def test_a_gate_that_cannot_be_read_stops_before_anything_is_stored(store, model, report):

@@ -104,8 +104,10 @@ def _judge_fact(
     if found is None:
         return GateState.PENDING, "needs the finished run; `penstock promote` runs it"
     if isinstance(found, str):
-        state = GateState.PASSED if found in _PROVED else GateState.FAILED
-        return state, f"the run was executed again: {found.replace('_', ' ')}"
+        verdict, _, detail = found.partition(": ")
+        state = GateState.PASSED if verdict in _PROVED else GateState.FAILED
+        said = verdict.replace("_", " ") + (f" ({detail})" if detail else "")
+        return state, f"the run was executed again: {said}"
     if fact.name == "verified":
         said = "gave the same outputs" if found else "gave other outputs"
         return _state(found), f"the run was executed again and {said}"

@@ -2,15 +2,9 @@
 
 from collections.abc import Sequence
 
-from penstock.core import (
-    DeploymentRecord,
-    GateError,
-    GateState,
-    ModelVersionRecord,
-    Stage,
-)
+from penstock.core import DeploymentRecord, ModelVersionRecord, Stage
 from penstock.proofs._verify import verify
-from penstock.registry import Registry, judge_version, needs_proof
+from penstock.registry import Registry, judge_version, needs_proof, require_ready
 from penstock.serving import RolloutRules
 from penstock.serving import deploy as send_traffic
 from penstock.stores import Store, open_store
@@ -101,27 +95,20 @@ def deploy(
     Raises:
         NotFoundError: If the model or version does not exist, or nothing is in production.
         ConflictError: If a rollout is running, or the version was rejected.
-        GateError: If the version may not be promoted.
+        GateError: If the version may not be promoted: a gate does not pass, or nobody approved it.
     """
     if version is not None or canary is not None:
         record = Registry(store).get(model, version)
         if record.stage is not Stage.PRODUCTION:
-            _require_passed(prove_version(model, record.version, store=store))
+            # A rollout ends in production: what could not get there gets no traffic at all.
+            require_ready(
+                prove_version(model, record.version, store=store),
+                store.metadata.list_approvals(model, record.version),
+                single_user=store.single_user,
+            )
     return send_traffic(
         store, model, version=version, name=name, canary=canary, rules=rules, actor=actor
     )
-
-
-def _require_passed(record: ModelVersionRecord) -> None:
-    failed = [gate for gate in record.gates if gate.state is not GateState.PASSED]
-    if failed:
-        reasons = "; ".join(f"{gate.gate!r}: {gate.reason}" for gate in failed)
-        raise GateError(
-            what=f"{record.ref} gets no traffic: {len(failed)} of its gates do not pass. {reasons}.",
-            why="A rollout ends in production, and it could not get there.",
-            fix="Train a better version, or change the gate where the pipeline registers it.",
-            gates=failed,
-        )
 
 
 def _is_proved(store: Store, run_id: str) -> bool:

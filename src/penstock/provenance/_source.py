@@ -4,6 +4,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -105,7 +106,11 @@ def _capture(project: Path) -> SourceTree:
     commit, branch = facts.get("branch.oid"), facts.get("branch.head")
     committed = commit is not None and commit != "(initial)"
     changed = any(line and not line.startswith("#") for line in status.split("\0"))
-    files, left_out = _read(project, (name for name in listed.split("\0") if name))
+    names = {name for name in listed.split("\0") if name}
+    files, left_out = _read(project, names | _loaded(project))
+    if not files:  # the whole project is ignored by a repository around it
+        files, left_out = _read(project, _walk(project))
+        return SourceTree(files, left_out=left_out)
     return SourceTree(
         files,
         commit=commit if committed else None,
@@ -114,6 +119,15 @@ def _capture(project: Path) -> SourceTree:
         diff=_diff(project) if changed and committed else "",
         left_out=left_out,
     )
+
+
+def _loaded(project: Path) -> set[str]:
+    """Name the project's files that are imported now: what runs counts, also where git ignores it."""
+    folder = f"{project}{os.sep}"
+    places = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    return {
+        Path(place).relative_to(project).as_posix() for place in places if place.startswith(folder)
+    }
 
 
 def _has_untracked(project: Path, files: Mapping[str, bytes]) -> bool:

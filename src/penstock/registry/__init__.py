@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from penstock.registry._model_version import ModelVersion as ModelVersion
     from penstock.registry._references import parse_ref as parse_ref
     from penstock.registry._registry import Registry as Registry
+    from penstock.registry._requirements import require_ready as require_ready
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "judge_version": "_judgement",
         "needs_proof": "_judgement",
         "parse_ref": "_references",
+        "require_ready": "_requirements",
         "verify_events": "_audit",
     },
 )

@@ -8,9 +8,11 @@ from penstock.core import (
     GateResult,
     GateState,
     ModelVersionRecord,
+    ProofRecord,
     SerializationError,
     Stage,
     StoreError,
+    Verdict,
 )
 from penstock.evaluation import Comparison, compare, judge, parse_gate
 from penstock.models import Model
@@ -93,4 +95,14 @@ def _facts(store: "Store", record: ModelVersionRecord) -> dict[str, Any]:
     verified = [proof for proof in proofs if proof.kind == "verified"]
     if not verified:
         return {}
-    return {"verified": max(verified, key=lambda proof: proof.at).verdict}
+    return {"verified": _told(max(verified, key=lambda proof: proof.at))}
+
+
+def _told(proof: ProofRecord) -> str:
+    """Give the verdict with what a reader asks next: which step differs, or what is missing."""
+    first, notes = proof.details.get("first_difference"), proof.details.get("notes")
+    if first:
+        return f"{proof.verdict.value}: first at step {first['step']!r}"
+    if proof.verdict is Verdict.CANNOT_VERIFY and notes:
+        return f"{proof.verdict.value}: {notes[0]}"
+    return proof.verdict.value

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from penstock.core import Stage
 from penstock.pipelines import step
-from penstock.registry import ModelVersion
+from penstock.registry import ModelVersion, Registry, require_ready
 from penstock.serving import deploy as deploy_version
 from penstock.stores import open_store
 from penstock.tracking import current_run
@@ -23,10 +24,22 @@ def deploy(version: ModelVersion, *, canary: Sequence[int] | None = None) -> dic
 
     Raises:
         ConflictError: If another rollout of this deployment is running.
+        GateError: If the version may not go to production, with every reason. A gate that needs
+            the finished run (``verified``) does not pass inside it: deploy after the run, with
+            `penstock deploy`.
     """
     run = current_run()
+    store = run.store if run else open_store()
+    registered = Registry(store).get(version.model, version.version)
+    if registered.stage is not Stage.PRODUCTION:
+        # A rollout ends in production: what could not get there gets no traffic at all.
+        require_ready(
+            registered,
+            store.metadata.list_approvals(registered.model, registered.version),
+            single_user=store.single_user,
+        )
     record = deploy_version(
-        run.store if run else open_store(),
+        store,
         version.model,
         version=version.version,
         canary=tuple(canary) if canary else None,

@@ -28,4 +28,10 @@ def ingest(
         SchemaError: If a column of the last reading is missing or has another type.
     """
     run = current_run()
-    return read_snapshot(source, since=since, cutoff=cutoff, store=run.store if run else None)
+    return read_snapshot(
+        source,
+        since=since,
+        cutoff=cutoff,
+        store=run.store if run else None,
+        run_id=run.run_id if run else None,
+    )
