@@ -1,7 +1,10 @@
 """The root command: global options, exit codes, and where each command is found."""
 
 import importlib
+import os
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import click
@@ -80,6 +83,22 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(130)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # the last door: nobody is served by a wall of frames
+            if os.environ.get("PENSTOCK_DEBUG"):
+                raise
+            fail(ctx, _unexpected(error))
+
+
+def _unexpected(error: Exception) -> PenstockError:
+    """Tell a defect of ours as a sentence, with where to find the traceback."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return PenstockError(
+        what=f"Something unexpected happened: {type(error).__name__}: {error}",
+        why=f"This is a defect of penstock, at {Path(frame.filename).name}:{frame.lineno}.",
+        fix="Set PENSTOCK_DEBUG=1 and repeat the command to see the whole traceback; report it.",
+    )
 
 
 @click.group(

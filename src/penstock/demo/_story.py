@@ -228,7 +228,11 @@ def _canary(loop: _Loop, day: int) -> int:
             rules=RolloutRules(step_requests=25),
             actor="demo",
         )
+        began = day
         day, outcome = _live_until_settled(loop, day)
+        report = ps.Monitor(loop.store, MODEL).check(since=loop.marks[began])
+        still = len(loop.store.metadata.list_alerts(MODEL, open_only=True))
+        say.fact(f"monitoring looks again: {report.headline} Open alerts: {still}.")
         chapter.done(
             f"{outcome}; production is v{ps.Registry(loop.store).get(MODEL, 'champion').version}"
         )

@@ -78,7 +78,7 @@ def simulate_day(
         kind = np.where(testing, 5, kind)
         amount = np.where(testing, rng.uniform(0.5, 9.0, rows).round(2), amount)
         card_age = np.where(testing, rng.integers(0, 40, rows), card_age)
-        recent = np.where(testing, recent + rng.poisson(5, rows), recent)
+        recent = np.where(testing, np.minimum(recent + rng.poisson(4, rows), 7), recent)
     odds = _odds(number, hour, kind, country, card_age, amount, recent)
     fraud = rng.random(rows) < 1 / (1 + np.exp(-odds))
     merchant = (rng.integers(0, _MERCHANTS, rows) + kind * 7 + number // 6) % (_MERCHANTS + 30)

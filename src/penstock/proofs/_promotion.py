@@ -9,6 +9,9 @@ from penstock.serving import RolloutRules
 from penstock.serving import deploy as send_traffic
 from penstock.stores import Store, open_store
 
+# Nothing is proved for a version that is there already or that is refused for good.
+_SETTLED = {Stage.PRODUCTION, Stage.REJECTED}
+
 
 def prove_version(
     model: str, version: int | str | None = None, *, store: Store | None = None
@@ -62,7 +65,7 @@ def promote(
     """
     store = store or open_store()
     record = Registry(store).get(model, version)
-    if to is Stage.PRODUCTION and record.stage is not Stage.PRODUCTION:
+    if to is Stage.PRODUCTION and record.stage not in _SETTLED:
         record = prove_version(model, record.version, store=store)
     return Registry(store).promote(model, record.version, to=to, actor=actor, reason=reason)
 
@@ -99,7 +102,7 @@ def deploy(
     """
     if version is not None or canary is not None:
         record = Registry(store).get(model, version)
-        if record.stage is not Stage.PRODUCTION:
+        if record.stage not in _SETTLED:
             # A rollout ends in production: what could not get there gets no traffic at all.
             require_ready(
                 prove_version(model, record.version, store=store),

@@ -31,7 +31,7 @@ def deploy(version: ModelVersion, *, canary: Sequence[int] | None = None) -> dic
     run = current_run()
     store = run.store if run else open_store()
     registered = Registry(store).get(version.model, version.version)
-    if registered.stage is not Stage.PRODUCTION:
+    if registered.stage not in {Stage.PRODUCTION, Stage.REJECTED}:
         # A rollout ends in production: what could not get there gets no traffic at all.
         require_ready(
             registered,
