@@ -63,6 +63,24 @@ def interrupt(*_, **__):
     raise KeyboardInterrupt
 
 
+def test_a_defect_of_ours_is_a_sentence_with_its_place_and_a_traceback_on_demand(
+    world, monkeypatch
+):
+    monkeypatch.delenv("PENSTOCK_DEBUG", raising=False)
+    monkeypatch.setattr("penstock.cli._runs.search_runs", divide)
+    answer = world("runs", code=2)
+    assert "Something unexpected happened: ZeroDivisionError" in answer.err
+    assert "test_main.py:" in answer.err
+    assert world("runs", "--json", code=2).json["error"]["fix"].startswith("Set PENSTOCK_DEBUG=1")
+    monkeypatch.setenv("PENSTOCK_DEBUG", "1")
+    with pytest.raises(ZeroDivisionError):
+        world("runs")
+
+
+def divide(*_, **__):
+    return 1 / 0
+
+
 def test_every_command_that_a_message_tells_exists_with_its_options():
     """A fix that names a command must name one that works."""
     told = re.compile(r"\bpenstock (?:--store \S+ )?([a-z]+)\b([^`\"\n]*)")
