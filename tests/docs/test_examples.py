@@ -118,7 +118,7 @@ class Reader:
 
     def compare(self, expected):
         shown = self.printed.replace(str(self.folder.resolve()), HOME)
-        pattern = re.escape(forms(expected)).replace("…", ".*?")
+        pattern = re.sub(r"(?:\\ )?…(?:\\ )?", ".*?", re.escape(forms(expected)))
         assert re.fullmatch(pattern, forms(shown)), (
             f"the page shows\n{expected}\nbut this was printed:\n{shown}"
         )

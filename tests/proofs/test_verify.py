@@ -7,6 +7,7 @@ import pytest
 import penstock as ps
 from penstock.core import Verdict
 from penstock.execution import QuietReporter
+from penstock.proofs._replay import replay
 from penstock.stores import open_store
 
 HEAD = """
@@ -164,3 +165,83 @@ def test_damaged_stored_rows_are_found(project, tmp_path):
     verdicts = {step.step: step.verdict for step in answer.steps}
     assert verdicts["mean"] is Verdict.CANNOT_VERIFY
     assert not answer.proved
+
+
+READING = """
+table = ps.FileSource("table.csv")
+
+
+@ps.step
+def total(rows: ps.Snapshot) -> int:
+    return int(rows.table["a"].sum())
+
+
+@ps.pipeline
+def job() -> int:
+    return total(ps.steps.ingest(table))
+"""
+
+
+def test_sources_are_replayed_or_read_again_as_asked(project, tmp_path):
+    (tmp_path / "table.csv").write_text("a\n1\n2\n3\n")
+    result = project(READING)
+    again = ps.verify(result.run_id, store=project.store, reread=True)
+    assert [step.how for step in again.steps] == ["executed", "executed"]
+    assert again.verdict is Verdict.BITWISE
+    (tmp_path / "table.csv").write_text("a\n1\n2\n4\n")
+    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
+    reread = ps.verify(result.run_id, store=project.store, reread=True)
+    assert reread.first_difference.step == "ingest"
+    assert "column 'a', row 2" in reread.first_difference.differences[0]
+
+
+def test_a_source_that_is_gone_cannot_be_read_again(project, tmp_path):
+    (tmp_path / "table.csv").write_text("a\n1\n2\n3\n")
+    result = project(READING)
+    (tmp_path / "table.csv").unlink()
+    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
+    reread = ps.verify(result.run_id, store=project.store, reread=True)
+    assert reread.verdict is Verdict.CANNOT_VERIFY
+    assert "table.csv" in reread.steps[0].reason
+
+
+def test_the_replay_runs_in_this_process_too(project, tmp_path):
+    """The child's work, seen from inside: the same answers without the process around it."""
+    result = project(PLAIN)
+    verdicts = replay(
+        {
+            "store": project.store.url,
+            "artifacts": project.store.artifacts.url,
+            "scratch": str(tmp_path),
+            "run_id": result.run_id,
+            "target": str(tmp_path / "job.py"),
+            "steps": ["mean"],
+            "reread": False,
+        }
+    )
+    assert [(step.step, step.verdict) for step in verdicts] == [("mean", Verdict.BITWISE)]
+
+
+def test_a_tracked_script_has_no_sources_to_execute(project):
+    with ps.start_run("by hand", store=project.store) as run:
+        run.log_metric("a", 1)
+    answer = ps.verify(run.run_id, store=project.store)
+    assert answer.verdict is Verdict.CANNOT_VERIFY
+    assert any("no recorded sources" in note for note in answer.notes)
+
+
+def test_executing_again_can_be_given_up_on(project):
+    result = project("""
+    @ps.step
+    def slow() -> int:
+        time.sleep(3)
+        return 1
+
+
+    @ps.pipeline
+    def job():
+        return slow()
+    """)
+    answer = ps.verify(result.run_id, store=project.store, timeout_s=1)
+    assert answer.verdict is Verdict.CANNOT_VERIFY
+    assert "longer than 1 s" in answer.notes[0]

@@ -225,7 +225,8 @@ def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[Differe
 
 def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
     one, two = recorded.to_bundle(), found.to_bundle()
-    for name in one:
+    # Rows first: they say where; the digests and counts beside them only follow.
+    for name in sorted(one, key=lambda name: _kind(one[name]) != "table"):
         if name in two:
             yield from _walk(one[name], two[name], place.inner(f".{name}"))
 

@@ -11,7 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from penstock.core import ProofRecord, RunRecord, RunState, StoreError, Verdict, now
+from penstock.core import (
+    ProofRecord,
+    RunRecord,
+    RunState,
+    StoreError,
+    Verdict,
+    find_project,
+    now,
+)
 from penstock.execution import read_manifest, read_source
 from penstock.proofs._records import StepVerdict, Verification, worst
 from penstock.provenance import capture_environment, manifest_difference, restore_source
@@ -107,6 +115,7 @@ def _replay_run(
             "target": _target(run, folder),
             "steps": None,
             "reread": reread,
+            "data": _data_folders(run),
         }
         seed = str(manifest.get("hash_seed") or "random")
         other = "1" if seed != "1" else "2"
@@ -128,6 +137,13 @@ def _replay_run(
 def _target(run: RunRecord, folder: Path) -> str:
     file, _, name = (run.entry or "").rpartition(":")
     return f"{folder / file}:{name}" if file.endswith(".py") else f"{file}:{name}"
+
+
+def _data_folders(run: RunRecord) -> str:
+    """Where the run's sources looked for relative paths: the project, and beside the pipeline."""
+    project, here = find_project(), Path.cwd()
+    beside = project / (run.entry or "").rpartition(":")[0]
+    return os.pathsep.join(map(str, dict.fromkeys((here, beside.parent, project))))
 
 
 def _explain_hash_order(
@@ -167,7 +183,7 @@ def _ask(
         **os.environ,
         "PYTHONHASHSEED": hash_seed,
         "PENSTOCK_STORE": f"sqlite:///{room}/scratch.db",
-        "PENSTOCK_PROJECT": os.environ.get("PENSTOCK_PROJECT", str(Path.cwd())),
+        "PENSTOCK_PROJECT": os.environ.get("PENSTOCK_PROJECT", request["data"]),
     }
     environment.pop("PENSTOCK_ARTIFACTS", None)
     try:

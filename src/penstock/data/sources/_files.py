@@ -38,7 +38,7 @@ class FileSource:
     >>> source.name, source.time
     ('trips', 'started_at')
 
-    A relative path is looked for in the folder of PENSTOCK_PROJECT if that is set, else in the
+    A relative path is looked for in the folders of PENSTOCK_PROJECT if that is set, else in the
     working folder, beside the file that made the source, and in the project's folder.
 
     Args:

@@ -83,9 +83,9 @@ def format_of(path: str, files: list[Path]) -> Format:
 
 
 def _bases(home: Path | None) -> list[Path]:
-    project = os.environ.get("PENSTOCK_PROJECT")
-    if project:
-        return [Path(project)]
+    folders = os.environ.get("PENSTOCK_PROJECT")
+    if folders:
+        return [Path(folder) for folder in folders.split(os.pathsep)]
     return list(dict.fromkeys([Path.cwd(), *([home] if home else []), find_project()]))
 
 
