@@ -128,3 +128,11 @@ def test_a_history_that_was_tampered_with_is_reported_with_one(world):
     answer = world("history", "fraud", code=1)
     assert "The history is damaged at event 4" in answer.err
     assert len(world("history", "fraud", "--json", code=1).json) == 4
+
+
+def test_the_model_card_is_printed_as_markdown(world):
+    card = world("models", "fraud@1", "--card").out
+    assert card.startswith("# Model card: fraud, version 1")
+    document = world("models", "fraud", "--card", "--json").json
+    assert document["version"] == 3
+    assert "## Metrics" in document["card"]

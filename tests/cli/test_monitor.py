@@ -73,3 +73,39 @@ def test_moments_are_times_or_how_long_ago():
     assert abs(now() - _moment("7d") - timedelta(days=7)) < timedelta(seconds=5)
     with pytest.raises(ParameterError, match="neither a time nor a duration"):
         _moment("lately")
+
+
+AGAIN = """
+from datetime import date
+
+import penstock as ps
+
+
+@ps.step
+def told(cutoff: date) -> str:
+    return cutoff.isoformat()
+
+
+@ps.pipeline
+def again(cutoff: date) -> str:
+    return told(cutoff)
+"""
+
+
+def test_drift_starts_the_pipeline_with_a_new_cutoff_once_per_cool_down(drifted):
+    (drifted.folder / "again.py").write_text(AGAIN)
+    document = drifted("monitor", "fraud", "--retrain", "again.py", "--json", code=1).json
+    run = drifted("show", document["retrain"]["run_id"], "--json").json
+    assert run["pipeline"] == "again"
+    assert run["params"]["cutoff"] > document["since"][:10]
+    out = drifted("monitor", "fraud", "--retrain", "again.py", code=1).out
+    assert "Cooling down" in out
+
+
+def test_a_pipeline_without_a_cutoff_cannot_be_the_answer_to_drift(drifted):
+    text = AGAIN.replace("def again(cutoff: date)", "def again(day: date)").replace(
+        "told(cutoff)\n", "told(day)\n"
+    )
+    (drifted.folder / "again.py").write_text(text)
+    answer = drifted("monitor", "fraud", "--retrain", "again.py", code=2)
+    assert "takes no cutoff" in answer.err

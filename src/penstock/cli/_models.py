@@ -28,11 +28,21 @@ _STAGES = click.Choice([Stage.STAGING.value, Stage.PRODUCTION.value])
 
 @click.command()
 @click.argument("model", required=False)
+@click.option("--card", is_flag=True, help="Print the model card (Markdown) of MODEL@VERSION.")
 @json_option
 @click.pass_context
-def models(ctx: click.Context, model: str | None, as_json: bool) -> None:
+def models(ctx: click.Context, model: str | None, card: bool, as_json: bool) -> None:
     """List models; with MODEL (or MODEL@VERSION) its versions, gates and reasons."""
-    versions = _chosen(Registry(current_store(ctx)), model)
+    registry = Registry(current_store(ctx))
+    versions = _chosen(registry, model)
+    if card and versions:
+        newest = max(versions, key=lambda version: version.version)
+        text = registry.card(newest.model, newest.version)
+        if as_json:
+            emit({"model": newest.model, "version": newest.version, "card": text})
+        else:
+            click.echo(text, nl=False)
+        return
     if as_json:
         emit([version_document(version) for version in versions])
         return

@@ -1,6 +1,7 @@
 """``penstock monitor`` and ``alerts``: is the deployed model still good?"""
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import click
 
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import ParameterError, now, parse_duration
-from penstock.monitoring import Monitor
+from penstock.monitoring import Monitor, Trigger, start_pipeline
 
 
 @click.command()
@@ -18,6 +19,10 @@ from penstock.monitoring import Monitor
 @click.option(
     "--html", type=click.Path(path_type=Path), help="Write the report with pictures here."
 )
+@click.option(
+    "--retrain", metavar="TARGET", help="Pipeline to run with a new cutoff if it drifted."
+)
+@click.option("--cool-down", default="1d", show_default=True, help="Least time between such runs.")
 @json_option
 @click.pass_context
 def monitor(
@@ -26,19 +31,29 @@ def monitor(
     since: str | None,
     until: str | None,
     html: Path | None,
+    retrain: str | None,
+    cool_down: str,
     as_json: bool,
 ) -> None:
     """Check the deployment NAME: drift of features and predictions, performance where truth came.
 
     Leaves with 1 if something drifted, with 2 if nothing was answered and so nothing can be told.
     """
-    report = Monitor(current_store(ctx), name).check(since=_moment(since), until=_moment(until))
+    store = current_store(ctx)
+    report = Monitor(store, name).check(since=_moment(since), until=_moment(until))
     if html:
         _write(html, report.to_html())
+    decision = None
+    if retrain:
+        trigger = Trigger(store, start=start_pipeline(retrain, store), cool_down=cool_down)
+        decision = trigger.consider(report)
     if as_json:
-        emit(report.to_json())
+        started = {"retrain": asdict(decision)} if decision else {}
+        emit({**report.to_json(), **started})
     else:
         say(plain(report.to_markdown()))
+        if decision:
+            say(plain(decision.reason))
         if html:
             say(f"Report: {plain(html)}")
     if report.drifted:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.monitoring._report import DriftReport as DriftReport
     from penstock.monitoring._trigger import Decision as Decision
     from penstock.monitoring._trigger import Trigger as Trigger
+    from penstock.monitoring._trigger import start_pipeline as start_pipeline
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -32,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "check_drift": "_drift",
         "compare_table": "_drift",
         "judge_columns": "_drift",
+        "start_pipeline": "_trigger",
         "training_profile": "_drift",
     },
 )

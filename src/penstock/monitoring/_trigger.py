@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from penstock.core import DeploymentEvent, now, parse_duration
+from penstock.core import DeploymentEvent, ParameterError, now, parse_duration
+from penstock.execution import QuietReporter, load_pipeline, run
 from penstock.monitoring._report import DriftReport
 from penstock.stores import Store
 
@@ -89,3 +90,35 @@ class Trigger:
             DeploymentEvent(report.deployment, "retrain", reason, now(), {"run_id": run_id})
         )
         return Decision(run_id, reason)
+
+
+def start_pipeline(target: str, store: Store) -> Callable[[datetime], str]:
+    """Give a trigger what it starts: a pipeline, run up to the cutoff of the report.
+
+    ```python
+    trigger = Trigger(store, start=start_pipeline("big_tips.py", store))
+    ```
+
+    Args:
+        target: ``file.py``, ``file.py:name`` or ``module:name``; it takes a ``cutoff``.
+        store: Where the run is recorded.
+
+    Raises:
+        NotFoundError: If there is no such pipeline.
+        ParameterError: If it takes no ``cutoff``, or another parameter has no default.
+    """
+    pipeline = load_pipeline(target)
+    if "cutoff" not in pipeline.parameters:
+        raise ParameterError(
+            what=f"Pipeline {pipeline.name!r} takes no cutoff.",
+            why="A retraining on newer rows must say up to when.",
+            fix="Add a parameter `cutoff: date` and give it to ps.steps.ingest.",
+            target=target,
+        )
+
+    def start(cutoff: datetime) -> str:
+        # A cutoff is exclusive: the day of the last row belongs to the training.
+        day = (cutoff + timedelta(days=1)).date()
+        return run(pipeline, cutoff=day, store=store, reporter=QuietReporter()).run_id
+
+    return start
