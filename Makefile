@@ -22,7 +22,7 @@ check: $(DEV)  ## format, lint, types, imports, docs
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
 
 fix: $(DEV)  ## format and mend what can be mended by machine
 	@$(BIN)/ruff check --fix --unsafe-fixes .

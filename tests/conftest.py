@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +94,17 @@ class Shell:
                 pass
             time.sleep(0.1)
         pytest.fail("the server did not become ready: " + (self.folder / "serve.log").read_text())
+
+
+@pytest.fixture(autouse=True)
+def _forget_projects():
+    """Modules of a test's own project must not be found by the next test."""
+    yield
+    rooms = str(Path(tempfile.gettempdir()) / "pytest-of-")
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(rooms):
+            del sys.modules[name]
+    sys.path[:] = [folder for folder in sys.path if not folder.startswith(rooms)]
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ FORMS = {
     "<time>": r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|\+00:00)?",
     "<duration>": r"\b\d+(\.\d+)? (ms|s|min)\b( \d\d s)?",
     "<count>": r"\b\d+ requests\b",
+    "<machine>": r"\bPython (3\.\d+\.\d+, \d+ packages, \S+ \S+ \S+|…)",
     "<fraction>": r"-?\b\d+(\.\d{2,}|(\.\d+)?e-\d+)\b",
 }
 HOME = "/home/you/project"

@@ -40,7 +40,7 @@ def choose_names(name: str, folder: Path | None = None) -> ProjectNames:
     Raises:
         ParameterError: If no letter or digit is left to make a name of.
     """
-    parent, last = Path(name).expanduser().parent, Path(name).name
+    parent, last = _parent_of(name), Path(name).name
     model = re.sub(r"[^a-z0-9._-]+", "-", last.lower()).strip("-._")[:60].rstrip("-._")
     if not model:
         raise ParameterError(
@@ -50,6 +50,13 @@ def choose_names(name: str, folder: Path | None = None) -> ProjectNames:
             name=name,
         )
     return ProjectNames((folder or parent / model).absolute(), model, _module_name(model))
+
+
+def _parent_of(name: str) -> Path:
+    try:
+        return Path(name).expanduser().parent
+    except RuntimeError:  # ~someone who is not known here: a name like any other
+        return Path(name).parent
 
 
 def _module_name(model: str) -> str:

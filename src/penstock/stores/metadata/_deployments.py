@@ -130,7 +130,8 @@ class Deployments:
             values.append(deployment)
         if open_only:
             wanted.append("resolved_at IS NULL")
-        sql = f"{ALERTS.select} WHERE {' AND '.join(wanted)} ORDER BY raised_at DESC, alert_id"
+        order = "raised_at DESC, kind, subject, alert_id"
+        sql = f"{ALERTS.select} WHERE {' AND '.join(wanted)} ORDER BY {order}"
         with self._database.read() as transaction:
             rows = transaction.execute(sql, values).fetchall()
         return [ALERTS.read(row) for row in rows]
