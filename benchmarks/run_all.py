@@ -23,6 +23,21 @@ PEERS = {
     "prefect": ["prefect==3.8.8", "fastapi<0.141"],
     "metaflow": ["metaflow"],
 }
+PEER_COLUMNS = (
+    (("o1_sqlite_ms_per_step", "o1_ms_per_step"), "ms"),
+    (("o3_cached_ms_per_step",), "ms"),
+    (("o2_fan100_sqlite_s", "o2_fan100_s"), "s"),
+    (("hello_s",), "s"),
+    (("import_s",), "s"),
+)
+PEER_HEAD = (
+    "| peer | step (F1) | cached step (F1) | 1 -> 100 -> 1 (F2) | cold process (F3) | import (F3) |\n"
+    "|---|---|---|---|---|---|"
+)
+PEER_NOTE = (
+    "Kedro runs in memory and records nothing; Dagster with its SQLite store; Prefect returns before"
+    " its server has recorded (about twice the time until it has)."
+)
 PEER_LINES = HERE / "peers" / "last.json"
 
 
@@ -72,6 +87,15 @@ def measure_peer(folder: Path, name: str, needs: list[str]) -> dict:
     return json.loads(lines[-1]) if lines else {"peer": name, "failed": done.stderr[-300:]}
 
 
+def peer_cells(facts: dict) -> list[str]:
+    """The peer's figures that stand beside F1 to F3; "-" where its script does not measure one."""
+    cells = []
+    for names, unit in PEER_COLUMNS:
+        found = next((facts[name] for name in names if name in facts), None)
+        cells.append("-" if found is None else f"{found:.3g} {unit}")
+    return cells
+
+
 def render(figures: list[dict], peers: dict) -> str:
     lines = [
         "# Figures measured",
@@ -89,13 +113,16 @@ def render(figures: list[dict], peers: dict) -> str:
             f"| {line['figure']} | {line['name']} | {value} | {goal} | {reached} | {line.get('load', '')} |"
         )
     if peers:
-        lines += ["", "## Peers, same machine", "", "| peer | figure | value |", "|---|---|---|"]
-        for name, facts in peers.items():
-            lines += [
-                f"| {name} {facts.get('version', '')} | {key} | {value} |"
-                for key, value in facts.items()
-                if key not in {"peer", "version"}
-            ]
+        lines += ["", "## Peers, same machine", "", PEER_HEAD]
+        lines += [
+            f"| {name} {facts.get('version', '')} | " + " | ".join(peer_cells(facts)) + " |"
+            for name, facts in peers.items()
+        ]
+        lines += [
+            "",
+            "Every figure of the peers stands in `benchmarks/peers/last.json`.",
+            PEER_NOTE,
+        ]
     notes = HERE / "NOTES.md"
     if notes.exists():
         lines += ["", notes.read_text(encoding="utf-8").strip()]
