@@ -15,9 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
 
 # Two test workers share two cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Examples are checked for what they say, not for how long a busy machine takes over one.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 

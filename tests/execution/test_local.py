@@ -347,6 +347,15 @@ def job():
 """
 
 
+@pytest.fixture
+def _interruptible():
+    """Shells start background jobs with SIGINT ignored; then Python raises no KeyboardInterrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupted_run_is_marked_as_killed_and_can_be_resumed(project):
     pipeline = project.load(INTERRUPTED.format(signal="SIGINT"))
     with pytest.raises(KeyboardInterrupt):

@@ -297,7 +297,9 @@ def test_a_canary_that_answers_with_no_number_is_rolled_back_at_once(
     deploy(served.store, MODEL, canary=(99, 100), rules=RolloutRules(step_requests=10**6))
     failing[2] = model_error(hard=True)
     with TestClient(create_app(served.store, names=[MODEL], poll_s=0.02)) as client:
-        assert client.post(PREDICT, json={"row": row}).status_code == 500
+        # One request in a hundred goes to the control.
+        codes = {client.post(PREDICT, json={"row": row}).status_code for _ in range(8)}
+        assert 500 in codes
         back = {1: 1.0}
         assert wait_for(lambda: served.store.metadata.get_deployment(MODEL).weights == back)
 
