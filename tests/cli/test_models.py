@@ -66,6 +66,7 @@ def test_in_a_team_somebody_else_must_approve(world):
     assert approval["approved"] is True
     assert "fraud@2 is in production." in world("promote", "fraud@2").out
     assert "single person" in world("store", "users", "single").out
+    assert world("store", "users", "team", "--json").json == {"single_user": False}
 
 
 def test_an_approval_is_told_as_it_was_written(world):

@@ -36,11 +36,15 @@ def info(ctx: click.Context, as_json: bool) -> None:
 
 @store.command()
 @click.argument("kind", type=click.Choice(["single", "team"]))
+@json_option
 @click.pass_context
-def users(ctx: click.Context, kind: str) -> None:
+def users(ctx: click.Context, kind: str, as_json: bool) -> None:
     """Say whether the store is used by a `single` person or a `team`.
 
     In a team's store the trainer of a version may not be its only approver.
     """
     current_store(ctx).metadata.set_setting("single_user", "true" if kind == "single" else "false")
+    if as_json:
+        emit({"single_user": kind == "single"})
+        return
     say(f"[green]✓[/] The store belongs to a {kind if kind == 'team' else 'single person'}.")
