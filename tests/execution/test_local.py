@@ -440,3 +440,37 @@ def test_two_processes_run_in_one_store_at_once_and_both_are_right(project):
         assert len(steps) == 31
         totals.append(project.store.get(steps["total"].outputs["result"]))
     assert sorted(totals) == [435, 4350]
+
+
+LOGGING = """
+import penstock
+
+@ps.step
+def fit(rounds: int) -> int:
+    for number in range(rounds):
+        penstock.log_metric("loss", 1 / (number + 1), step=number)
+    return rounds
+
+@ps.pipeline
+def job(rounds: int = 3):
+    return fit(rounds)
+"""
+
+
+def test_a_run_that_reuses_a_step_has_the_metrics_that_it_logged(project):
+    pipeline = project.load(LOGGING)
+    first, second, third = (project.again(pipeline) for _ in range(3))
+    assert [again["fit"].state for again in (second, third)] == [StepState.CACHED] * 2
+    history = project.store.metadata.metric_history
+    expected = [(point.step, point.value) for point in history(first.run_id, "loss")]
+    assert len(expected) == 3
+    for again in (second, third):
+        assert [(p.step, p.value) for p in history(again.run_id, "loss")] == expected
+
+
+def test_of_a_long_training_a_reusing_run_has_the_last_value(project):
+    pipeline = project.load(LOGGING)
+    project.again(pipeline, rounds=1500)
+    second = project.again(pipeline, rounds=1500)
+    [point] = project.store.metadata.metric_history(second.run_id, "loss")
+    assert (point.step, point.value) == (1499, 1 / 1500)

@@ -42,15 +42,6 @@ def test_within_a_run_the_same_model_is_registered_once(store, model, report):
     assert first.run_id == run.run_id
 
 
-def test_the_metrics_of_a_report_from_the_cache_are_on_the_run_too(store, model, report):
-    with ps.start_run(store=store) as run:
-        run.log_metric("roc_auc", 0.123)
-        ps.steps.register("fraud", model, report)
-    logged = ps.get_run(run.run_id, store).metrics
-    assert logged["roc_auc"] == 0.123, "what was logged stays"
-    assert logged["brier"] == report.metric("brier").value
-
-
 def test_a_version_with_a_failing_gate_is_registered_with_the_reason(store, model, report):
     gates = ["roc_auc >= 0.999", "verified", "accuracy >= champion.accuracy"]
     version = ps.steps.register("fraud", model, report, gates=gates)

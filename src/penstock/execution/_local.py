@@ -14,6 +14,7 @@ from penstock.core import (
     Edge,
     GateState,
     LogLine,
+    MetricPoint,
     StepRunRecord,
     StepState,
     new_id,
@@ -30,6 +31,7 @@ from penstock.tracking import StepContext, use_step
 
 # Waiting grows fourfold: 0.1, 0.4, 1.6, … seconds; what does not heal in that time needs a person.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
+_MOST_POINTS = 1000  # of one step, kept for runs that reuse it
 
 
 class LocalRunner:
@@ -115,7 +117,10 @@ class _Execution:
             return self._try(plan)
         if plan.record.state in GOOD_STATES:
             self._values.add_recorded(plan.node.name, plan.record)
-        edges = reuse_edges(plan.record) if plan.record.state is StepState.CACHED else ()
+        edges: Sequence[Edge] = ()
+        if plan.record.state is StepState.CACHED:
+            edges = reuse_edges(plan.record)
+            self._log_again(plan.record)
         values = {}
         if plan.node.step.effect and plan.recorded:  # an earlier attempt may have registered
             store, digests = self._session.store, plan.record.outputs
@@ -135,12 +140,13 @@ class _Execution:
 
     def _execute(self, plan: Plan) -> StepOutcome:
         step, record = plan.node.step, plan.record
-        with use_step(StepContext(plan.node.name, record.step_run_id, record.seed)):
+        context = StepContext(plan.node.name, record.step_run_id, record.seed)
+        with use_step(context):
             try:
                 arguments = bind_arguments(plan.node, self._values.inputs(plan.node))
             except Exception as error:  # noqa: BLE001 - a value that cannot be read fails its step
                 return _failed(plan.node.name, error)
-            return execute_step(
+            outcome = execute_step(
                 plan.node.name,
                 step,
                 arguments,
@@ -148,6 +154,18 @@ class _Execution:
                 threads=step.resources.cpu,
                 timeout_s=step.timeout.total_seconds() if step.timeout else None,
             )
+        if context.points:
+            outcome.facts["metrics"] = _kept(context.points)
+        return outcome
+
+    def _log_again(self, record: StepRunRecord) -> None:
+        """Log on this run what a reused step logged when it was executed."""
+        points = [
+            MetricPoint(key, value, step, now())
+            for key, value, step in record.facts.get("metrics", ())
+        ]
+        if points:
+            self._metadata.log_metrics(record.run_id, points)
 
     def _ending(self, plan: Plan, outcome: StepOutcome) -> _Ending:
         packed: dict[str, list[ArtifactRecord]] = {}
@@ -217,6 +235,13 @@ class _Execution:
         self._running = following.record
         time.sleep(min(_FIRST_WAIT_S * 4 ** (plan.record.attempt - 1), _LONGEST_WAIT_S))
         return following
+
+
+def _kept(points: Sequence[MetricPoint]) -> list[list[Any]]:
+    """Points as plain JSON; of a long training only the last one of each metric."""
+    if len(points) > _MOST_POINTS:
+        points = list({point.key: point for point in points}.values())
+    return [[point.key, point.value, point.step] for point in points]
 
 
 def _failed(name: str, error: BaseException) -> StepOutcome:

@@ -74,10 +74,6 @@ def register(
         note=note,
         provenance=describe_run(store, run.record) if run else None,
     )
-    if run is not None:
-        # An evaluation that came from the cache has logged its metrics on another run.
-        known = run.metrics
-        run.log_metrics({k: value for k, value in record.metrics.items() if k not in known})
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")
     return ModelVersion.from_record(record)

@@ -112,6 +112,9 @@ class Run:
             for key, value in metrics.items()
         ]
         self.store.metadata.log_metrics(self.run_id, points)
+        inside = current_step()
+        if inside is not None:
+            inside.points.extend(points)
         self._changed()
 
     def set_tag(self, name: str, value: Any) -> None:

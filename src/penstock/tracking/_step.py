@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from penstock.core import MetricPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +16,13 @@ class StepContext:
         step: Its name.
         step_run_id: Its id in the store.
         seed: The seed that was set before it.
+        points: Metric points logged while it runs; a run that reuses the step gets them too.
     """
 
     step: str
     step_run_id: str
     seed: int
+    points: list[MetricPoint] = field(default_factory=list, compare=False)
 
 
 _step: ContextVar[StepContext | None] = ContextVar("penstock_step", default=None)
