@@ -15,7 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("steps", "cold_start", "verify_cost", "fairness", "drift", "serving")
+SCRIPTS = (
+    "steps",
+    "cold_start",
+    "store_calls",
+    "verify_cost",
+    "fairness",
+    "drift",
+    "false_alarms",
+    "serving",
+)
 # Pins that install and run here: newer prefect asks for packages that are not offered yet.
 PEERS = {
     "kedro": ["kedro"],

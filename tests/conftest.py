@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,10 +119,14 @@ def shell(tmp_path: Path) -> Shell:
 
 
 @pytest.fixture
-def tables() -> Path:
-    """The real tables beside the project; CI has them, a user's machine may not."""
-    if not SHARED.exists():
-        if os.environ.get("CI"):
-            pytest.fail(f"{SHARED} is missing, and CI must have it")
-        pytest.skip(f"needs the real tables in {SHARED}; see its SOURCES.md")
-    return SHARED
+def real_table() -> Callable[[str], Path]:
+    """Find a real table beside the project; CI has them, a user's machine may not."""
+
+    def find(name: str) -> Path:
+        path = SHARED / name
+        if not path.is_file():
+            stop = pytest.fail if os.environ.get("CI") else pytest.skip
+            stop(f"needs the real table {name} in {SHARED}; see its SOURCES.md")
+        return path
+
+    return find

@@ -101,7 +101,8 @@ class Reader:
                 self.serve(command.removesuffix(" &"))
                 continue
             if command.startswith("curl") and not shutil.which("curl"):
-                pytest.skip("curl is not installed")
+                stop = pytest.fail if os.environ.get("CI") else pytest.skip
+                stop("curl is not installed")
             done = subprocess.run(
                 ["bash", "-c", command],
                 cwd=self.folder,
@@ -190,9 +191,10 @@ def bring_table(page, folder):
 def test_the_examples_of_a_page_do_what_it_shows(page, tmp_path):
     (tmp_path / "pyproject.toml").write_text("")
     bring_table(page, tmp_path)
-    reader = Reader(tmp_path)
+    reader, executed = Reader(tmp_path), 0
     try:
         for kind, title, text in blocks(page):
+            executed += kind in {"python", "console"}
             if title == "output":
                 reader.compare(text)
             elif title:
@@ -203,6 +205,7 @@ def test_the_examples_of_a_page_do_what_it_shows(page, tmp_path):
                 reader.console(text)
     finally:
         reader.close()
+    assert executed > 0
 
 
 def test_a_page_that_shows_something_else_is_noticed(tmp_path):

@@ -50,9 +50,10 @@ def plain(text: str) -> object:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TABLES)
-def test_the_whole_loop_on_a_real_table(shell, tables, name):
+def test_the_whole_loop_on_a_real_table(shell, real_table, name):
     file, target, options = TABLES[name]
-    made = shell("new", name, "--data", tables / file, "--target", target, *options, "--json").json
+    path = real_table(file)
+    made = shell("new", name, "--data", path, "--target", target, *options, "--json").json
     assert Path(made["file"]).exists()
 
     run = shell("run", made["file"], "--json").json
@@ -66,7 +67,7 @@ def test_the_whole_loop_on_a_real_table(shell, tables, name):
     with shell.serving(name) as client:
         inputs = {field["name"] for field in client.get(f"/v2/models/{name}").json()["inputs"]}
         columns = ADULT.split(",") if name == "income" else None
-        row = {k: v for k, v in first_row(tables / file, columns).items() if k in inputs}
+        row = {k: v for k, v in first_row(path, columns).items() if k in inputs}
         reply = client.post(f"/models/{name}/predict", json={"rows": [row]})
         assert reply.status_code == 200, reply.text
         answer = reply.json()["predictions"][0]

@@ -121,7 +121,9 @@ def test_drift_is_drawn_on_a_deployment(page, address):
     first = page.locator("[data-figures] [data-chart]").first
     first.wait_for(state="attached", timeout=20_000)
     first.scroll_into_view_if_needed()
-    page.locator("[data-figures] [data-drawn]").first.wait_for(state="attached", timeout=20_000)
+    drawn = page.locator("[data-figures] [data-drawn]")
+    drawn.first.wait_for(state="attached", timeout=20_000)
+    assert drawn.first.locator("svg.main-svg").count() > 0
 
 
 def test_small_tables_sort_and_filter_by_script(page, address, filled):
