@@ -23,8 +23,8 @@ def _left_out(notes, kind):
     return {note.column for note in notes.left_out if note.kind == kind}
 
 
-def test_bike_sharing_the_parts_of_the_count_are_suspects(tables):
-    notes = _describe(tables / "bike_sharing_hour.csv", "cnt", time="dteday")
+def test_bike_sharing_the_parts_of_the_count_are_suspects(real_table):
+    notes = _describe(real_table("bike_sharing_hour.csv"), "cnt", time="dteday")
     assert notes.task == "regression"
     assert _left_out(notes, "suspect") == {"casual", "registered"}
     assert _left_out(notes, "identifier") == {"instant"}
@@ -33,28 +33,28 @@ def test_bike_sharing_the_parts_of_the_count_are_suspects(tables):
     assert notes.slices[:2] == ("season", "weathersit")
 
 
-def test_adult_people_are_judged_by_sex_and_race(tables):
-    notes = _describe(tables / "adult_train.csv", "income", columns=ADULT.split())
+def test_adult_people_are_judged_by_sex_and_race(real_table):
+    notes = _describe(real_table("adult_train.csv"), "income", columns=ADULT.split())
     assert (notes.task, notes.positive) == ("binary", ">50K")
     assert notes.slices == notes.sensitive == ("sex", "race", "age")
     assert notes.left_out == ()
 
 
-def test_elec2_plain_codes_are_two_classes(tables):
-    notes = _describe(tables / "elec2.csv", "class")
+def test_elec2_plain_codes_are_two_classes(real_table):
+    notes = _describe(real_table("elec2.csv"), "class")
     assert (notes.task, notes.positive, notes.split.task) == ("binary", None, "binary")
 
 
-def test_weather_months_of_the_test_are_new(tables):
-    notes = _describe(tables / "nyc_weather_2013.csv", "temp", time="time_hour", group="origin")
+def test_weather_months_of_the_test_are_new(real_table):
+    notes = _describe(real_table("nyc_weather_2013.csv"), "temp", time="time_hour", group="origin")
     assert notes.missing_target == 1
     assert _left_out(notes, "constant") == {"year"}
     assert _left_out(notes, "group") == {"origin"}
     assert _left_out(notes, "new") == {"month", "time_hour"}
 
 
-def test_taxi_rare_payments_are_named(tables):
-    path = tables / "chicago_taxi_trips.csv"
+def test_taxi_rare_payments_are_named(real_table):
+    path = real_table("chicago_taxi_trips.csv")
     notes = _describe(path, "payment_type", time="trip_start_timestamp", group="company")
     assert notes.rare == ("Dispute", "Pcard", "Prcard")
     assert notes.time.form == "epoch seconds"
@@ -62,8 +62,8 @@ def test_taxi_rare_payments_are_named(tables):
     assert [note.column for note in notes.watched] == ["tips"]
 
 
-def test_taxi_tips_keep_the_fare(tables):
-    notes = _describe(tables / "chicago_taxi_trips.csv", "tips", time="trip_start_timestamp")
+def test_taxi_tips_keep_the_fare(real_table):
+    notes = _describe(real_table("chicago_taxi_trips.csv"), "tips", time="trip_start_timestamp")
     assert notes.task == "regression"
     assert "fare" in notes.features
 
@@ -137,8 +137,8 @@ def test_one_column_cannot_be_target_and_group():
         describe_table(Snapshot.of(pl.DataFrame({"y": [1.0, 2.0]})), target="y", group="y")
 
 
-def test_the_lines_are_few_and_name_the_suspects_first(tables):
-    notes = _describe(tables / "bike_sharing_hour.csv", "cnt", time="dteday")
+def test_the_lines_are_few_and_name_the_suspects_first(real_table):
+    notes = _describe(real_table("bike_sharing_hour.csv"), "cnt", time="dteday")
     lines = notes.lines()
     assert lines[:2] == ["17,379 rows, 17 columns", notes.target_says]
     assert "left out casual: cnt = registered + casual" in lines
