@@ -36,9 +36,9 @@ docs: $(DEV)  ## serve the documentation
 
 lock: $(DEV)  ## resolve requirements/*.txt anew (hashes, no registry addresses)
 	@$(PIP) install uv
-	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	  --no-annotate --custom-compile-command "make lock" --quiet -o requirements/default.txt
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal \
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --no-strip-extras \
 	  --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make lock" --quiet -o requirements/dev.txt
 
