@@ -462,15 +462,16 @@ def test_a_run_that_reuses_a_step_has_the_metrics_that_it_logged(project):
     first, second, third = (project.again(pipeline) for _ in range(3))
     assert [again["fit"].state for again in (second, third)] == [StepState.CACHED] * 2
     history = project.store.metadata.metric_history
-    expected = [(point.step, point.value) for point in history(first.run_id, "loss")]
-    assert len(expected) == 3
+    expected = history(first.run_id, "loss")
+    assert expected.values.tolist() == [1, 1 / 2, 1 / 3]
     for again in (second, third):
-        assert [(p.step, p.value) for p in history(again.run_id, "loss")] == expected
+        assert history(again.run_id, "loss").steps.tolist() == expected.steps.tolist()
+        assert history(again.run_id, "loss").values.tolist() == expected.values.tolist()
 
 
 def test_of_a_long_training_a_reusing_run_has_the_last_value(project):
     pipeline = project.load(LOGGING)
     project.again(pipeline, rounds=1500)
     second = project.again(pipeline, rounds=1500)
-    [point] = project.store.metadata.metric_history(second.run_id, "loss")
-    assert (point.step, point.value) == (1499, 1 / 1500)
+    points = project.store.metadata.metric_history(second.run_id, "loss")
+    assert (points.steps.tolist(), points.values.tolist()) == ([1499], [1 / 1500])

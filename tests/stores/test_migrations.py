@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import penstock.stores.metadata._migrations as migrations
@@ -60,23 +61,75 @@ def test_the_known_versions_are_the_packaged_migrations():
     assert tuple(reversed(found)) == migrations.VERSIONS
 
 
-def test_an_older_store_is_migrated_when_it_is_opened(tmp_path, monkeypatch):
+RELEASED = sorted((Path(__file__).parent / "released").glob("*.sql"))
+
+
+def old_store(path: Path, version: Path) -> None:
+    """A store as that version made it, with a run, its points and a model in it."""
+    with sqlite3.connect(path) as raw:
+        raw.executescript(version.read_text())
+        raw.execute(migrations._VERSION_TABLE)
+        raw.execute("INSERT INTO alembic_version VALUES (?)", (version.stem,))
+        raw.execute(
+            "INSERT INTO runs (run_id, name, experiment, state, seed, created_at, attempt, host,"
+            " pid, pid_started, user, note) VALUES"
+            " ('r1', 'base', 'churn', 'finished', '0', 5, 1, 'h', 1, 1.0, 'ada', '')"
+        )
+        points = [("r1", "loss", None if i == 7 else 1 / (i + 1), i, 10 + i) for i in range(9000)]
+        raw.executemany(
+            "INSERT INTO metric_points (run_id, key, value, step, time) VALUES (?, ?, ?, ?, ?)",
+            [*points[4000:], *points[:4000]],
+        )
+        raw.execute(
+            "INSERT INTO metric_summaries VALUES ('r1', 'loss', 1.0, 0.1, 0, 1, 9000, 8999)"
+        )
+        raw.execute(
+            "INSERT INTO model_versions (model, version, stage, trained_by, artifact,"
+            " content_digest, created_at, signature, metrics, gates, revision, note)"
+            " VALUES ('m', 1, 'none', 'ada', 'd', 'c', 7, '{}', '{}', '[]', 1, '')"
+        )
+    raw.close()
+
+
+def test_every_released_version_but_this_one_has_its_tables_here():
+    assert [path.stem for path in RELEASED] == list(migrations.VERSIONS[:-1])
+
+
+@pytest.mark.parametrize("version", RELEASED, ids=lambda path: path.stem)
+def test_an_older_store_is_migrated_when_it_is_opened(tmp_path, version):
     path = tmp_path / "penstock.db"
+    old_store(path, version)
     with open_store(f"sqlite:///{path}") as store:
-        store.metadata.set_setting("single_user", "false")
-    called = []
-    monkeypatch.setattr(migrations, "VERSIONS", ("0001", "0002"))
+        history = store.metadata.metric_history("r1", "loss")
+        assert history.steps.tolist() == list(range(9000))
+        assert [i for i, value in enumerate(history.values) if np.isnan(value)] == [7]
+        assert history.values[8999] == 1 / 9000
+        assert history.times[8999] == 9009
+        assert store.metadata.get_run("r1").metrics["loss"].count == 9000
+        assert store.metadata.get_run("r1").group == ""
+    with open_store(f"sqlite:///{tmp_path}/fresh.db"):
+        pass
+    assert tables(path) == tables(tmp_path / "fresh.db")
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("SELECT name, created_at FROM experiments").fetchall() == [("churn", 5)]
+        assert raw.execute("SELECT model, created_at FROM models").fetchall() == [("m", 7)]
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    raw.close()
 
-    def migrate(where: Path) -> None:
-        called.append(where)
-        with sqlite3.connect(where) as raw:
-            raw.execute("UPDATE alembic_version SET version_num = '0002'")
-        raw.close()
 
-    monkeypatch.setattr(migrations, "migrate_sqlite", migrate)
-    with open_store(f"sqlite:///{path}") as store:
-        assert store.metadata.get_setting("single_user") == "false"
-    assert called == [path]
+def test_many_processes_migrate_one_store_once(tmp_path):
+    path = tmp_path / "penstock.db"
+    old_store(path, RELEASED[0])
+    code = (
+        "from penstock.stores import open_store\n"
+        f"with open_store('sqlite:///{path}') as store:\n"
+        "    print(len(store.metadata.metric_history('r1', 'loss')))"
+    )
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    assert [worker.communicate()[0].strip() for worker in workers] == ["9000"] * 4
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path, monkeypatch):

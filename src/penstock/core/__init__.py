@@ -1,6 +1,6 @@
 """Words, errors, records and small tools that everyone uses; imports nothing of ours."""
 
-from penstock.core._clock import now, set_clock
+from penstock.core._clock import now, now_micros, set_clock
 from penstock.core._digest import digest_bytes, digest_file, digest_json, short
 from penstock.core._durations import parse_duration
 from penstock.core._errors import (
@@ -33,6 +33,7 @@ from penstock.core._records import (
     Edge,
     GateResult,
     LogLine,
+    MetricColumns,
     MetricPoint,
     MetricSummary,
     ModelVersionRecord,
@@ -77,6 +78,7 @@ __all__ = [
     "GateState",
     "LeakageError",
     "LogLine",
+    "MetricColumns",
     "MetricPoint",
     "MetricSummary",
     "MissingPackageError",
@@ -112,6 +114,7 @@ __all__ = [
     "lazy_exports",
     "new_id",
     "now",
+    "now_micros",
     "parse_duration",
     "require",
     "require_name",

@@ -1,9 +1,11 @@
 """The one clock: aware UTC time, replaceable in tests; apart so that nothing else asks the system."""
 
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _source: ContextVar[Callable[[], datetime] | None] = ContextVar("penstock_clock", default=None)
 
 
@@ -15,6 +17,18 @@ def now() -> datetime:
     """
     source = _source.get()
     return datetime.now(UTC) if source is None else source()
+
+
+def now_micros() -> int:
+    """Return the time now in whole microseconds since 1970; for what is logged a million times.
+
+    >>> abs(now_micros() - now().timestamp() * 1e6) < 1e6
+    True
+    """
+    source = _source.get()
+    if source is None:
+        return time.time_ns() // 1000
+    return (source() - _EPOCH) // timedelta(microseconds=1)
 
 
 def set_clock(source: Callable[[], datetime] | None) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from penstock.core._states import (
     DeploymentState,
@@ -13,6 +13,10 @@ from penstock.core._states import (
     StepState,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def _empty() -> Mapping[str, Any]:
@@ -70,6 +74,28 @@ class MetricPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricColumns:
+    """Points of one metric of one run as columns: cheap for a million of them.
+
+    Args:
+        run_id: The run.
+        key: The metric.
+        steps: Finite numbers, shape (n,).
+        values: Any numbers, shape (n,).
+        times: Microseconds since 1970 in UTC, shape (n,).
+    """
+
+    run_id: str
+    key: str
+    steps: "NDArray[np.float64]"
+    values: "NDArray[np.float64]"
+    times: "NDArray[np.int64]"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
 class RunRecord:
     """One execution of a pipeline or of a tracked script.
 
@@ -98,6 +124,11 @@ class RunRecord:
         provenance: Digest of the artifact with its Manifest (code, environment, hardware); or None.
         graph: The pipeline's spec as plain JSON; or None.
         note: Markdown by the user.
+        group: Runs that belong together, such as the folds of one validation; or empty.
+        forked_from: The run whose points up to a step it began with; or None.
+        forked_at: That step.
+        archived_at: When it was put aside; None while it is among the others.
+        deleted_at: When it was deleted; it can be restored until ``penstock gc`` removes it.
     """
 
     run_id: str
@@ -124,6 +155,11 @@ class RunRecord:
     provenance: str | None = None
     graph: Mapping[str, Any] | None = None
     note: str = ""
+    group: str = ""
+    forked_from: str | None = None
+    forked_at: float | None = None
+    archived_at: datetime | None = None
+    deleted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -132,7 +133,9 @@ class RunContract:
         summary = metadata.get_run(run.run_id).metrics["loss"]
         assert summary == MetricSummary(0.9, 0.4, 0.4, 0.95, 3, 2)
         history = metadata.metric_history(run.run_id, "loss")
-        assert history == [points[0], points[2], points[1]]
+        assert history.steps.tolist() == [0, 1, 2]
+        assert history.values.tolist() == [0.9, 0.95, 0.4]
+        assert history.times.tolist() == [_micros(at(step)) for step in range(3)]
 
     def test_nan_and_infinity_are_metrics(self, metadata: MetadataStore) -> None:
         run = a_run()
@@ -141,7 +144,7 @@ class RunContract:
         metadata.log_metrics(
             run.run_id, [MetricPoint("loss", value, i, START) for i, value in enumerate(values)]
         )
-        history = [point.value for point in metadata.metric_history(run.run_id, "loss")]
+        history = metadata.metric_history(run.run_id, "loss").values.tolist()
         assert [str(value) for value in history] == ["nan", "1.0", "-inf", "nan"]
         summary = metadata.get_run(run.run_id).metrics["loss"]
         assert math.isnan(summary.first)
@@ -194,3 +197,7 @@ class RunContract:
         metadata.create_run(beating)
         metadata.beat(beating.run_id, now())
         assert metadata.kill_dead_runs() == [silent.run_id]
+
+
+def _micros(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)

@@ -165,25 +165,33 @@ class Run:
             )
         return self.store.load(found[name])
 
-    def metric_history(self, key: str) -> "pl.DataFrame":
-        """Give all values of a metric: a table with the columns step, time and value."""
+    def metric_history(self, key: str, *, most: int | None = None) -> "pl.DataFrame":
+        """Give the values of a metric: a table with the columns step, time and value.
+
+        They stand in order of step; values with the same step in order of time. Every logged value
+        is there, also several of one step.
+
+        Args:
+            key: The metric's name.
+            most: For a chart: at most so many points, the lowest and highest of each stretch
+                among them; the time of such a point may be 1970.
+
+        Raises:
+            NotFoundError: If the run has no such metric.
+        """
         import polars as pl
 
-        points = self.store.metadata.metric_history(self.run_id, key)
-        if not points and key not in self.metrics:
+        history = self.store.metadata.metric_history(self.run_id, key, most=most)
+        if not len(history) and key not in self.metrics:
             raise NotFoundError(
                 what=f"Run {self.run_id} has no metric {key!r}.",
                 fix=did_you_mean(key, self.metrics) or "It has none at all.",
                 key=key,
             )
-        return pl.DataFrame(
-            {
-                "step": [float(point.step) for point in points],
-                "time": [point.time for point in points],
-                "value": [point.value for point in points],
-            },
-            schema={"step": pl.Float64, "time": pl.Datetime("us", "UTC"), "value": pl.Float64},
+        frame = pl.DataFrame(
+            {"step": history.steps, "time": history.times, "value": history.values}
         )
+        return frame.with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
 
     def finish(
         self, state: RunState | str = RunState.FINISHED, *, error: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import MetricPoint, MetricSummary
+from penstock.core import MetricSummary
 from penstock.server.ui._site import Site
 
 _DRAWN_POINTS = 1000
@@ -26,13 +26,18 @@ def metric_views(site: Site, run_id: str, metrics: Mapping[str, MetricSummary]) 
     """Read the histories worth drawing: those with at least two points."""
     views: list[MetricView] = []
     for key in sorted(metrics):
-        summary, points = metrics[key], list[MetricPoint]()
+        summary, line = metrics[key], list[tuple[float, float]]()
         if summary.count > 1 and len([view for view in views if view.chart]) < _CHARTS:
-            points = site.metadata.metric_history(run_id, key)
-        line = [(point.step, point.value) for point in points]
+            line = metric_line(site, run_id, key)
         chart = line_chart({"": line}) if len(line) > 1 else None
         views.append(MetricView(key, summary, spark([value for _, value in line]), chart))
     return views
+
+
+def metric_line(site: Site, run_id: str, key: str) -> list[tuple[float, float]]:
+    """Read as much of a metric's history as can be seen, as (step, value) pairs."""
+    history = site.metadata.metric_history(run_id, key, most=_DRAWN_POINTS)
+    return list(zip(history.steps.tolist(), history.values.tolist(), strict=True))
 
 
 def line_chart(lines: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, Any]:
@@ -46,14 +51,13 @@ def line_chart(lines: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, 
     """
     data = []
     for name, line in lines.items():
-        thin = thinned(line, _DRAWN_POINTS)
         data.append(
             {
                 "type": "scatter",
-                "mode": "lines+markers" if len(thin) <= 30 else "lines",  # noqa: PLR2004 - still apart
+                "mode": "lines+markers" if len(line) <= 30 else "lines",  # noqa: PLR2004 - still apart
                 "name": name,
-                "x": [x for x, _ in thin],
-                "y": [y for _, y in thin],
+                "x": [x for x, _ in line],
+                "y": [y for _, y in line],
             }
         )
     return {"data": data, "layout": {"showlegend": len(lines) > 1, "hovermode": "x unified"}}

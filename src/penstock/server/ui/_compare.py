@@ -3,7 +3,7 @@
 from typing import Any
 
 from penstock.core import ParameterError, RunRecord
-from penstock.server.ui._charts import line_chart
+from penstock.server.ui._charts import line_chart, metric_line
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._runs import run_seconds
 from penstock.server.ui._site import Site
@@ -75,8 +75,7 @@ def _charts(site: Site, a: RunRecord, b: RunRecord) -> dict[str, Any]:
         lines = {}
         for side, run in (("a · " + a.name, a), ("b · " + b.name, b)):
             if key in run.metrics and run.metrics[key].count > 1:
-                points = site.metadata.metric_history(run.run_id, key)
-                lines[side] = [(point.step, point.value) for point in points]
+                lines[side] = metric_line(site, run.run_id, key)
         if lines and len(charts) < _CHARTS:
             charts[key] = line_chart(lines)
     return charts

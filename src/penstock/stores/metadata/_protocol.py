@@ -12,6 +12,7 @@ from penstock.core import (
     DeploymentRecord,
     Edge,
     LogLine,
+    MetricColumns,
     MetricPoint,
     ModelVersionRecord,
     PredictionRecord,
@@ -63,8 +64,42 @@ class MetadataStore(Protocol):
         ...
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None: ...
+
+    # Metrics
     def log_metrics(self, run_id: str, points: Sequence[MetricPoint]) -> None: ...
-    def metric_history(self, run_id: str, key: str) -> list[MetricPoint]: ...
+    def append_metrics(
+        self, columns: Sequence[MetricColumns], *, journal: str | None = None, position: int = 0
+    ) -> None:
+        """Add points with their summaries; of a run that is gone nothing is kept.
+
+        With ``journal`` they are a part of that journal, up to ``position``: the position is
+        written with them, and what is not behind the position written before is left out whole.
+        """
+        ...
+
+    def journal_position(self, journal: str) -> int:
+        """How far a journal is in the store; -1 if nothing of it is."""
+        ...
+
+    def forget_journal(self, journal: str) -> None:
+        """Remove the position of a journal that does not exist any more."""
+        ...
+
+    def merge_metrics(self, run_id: str) -> None:
+        """Write the small chunks of a run's points as few large ones."""
+        ...
+
+    def metric_history(self, run_id: str, key: str, *, most: int | None = None) -> MetricColumns:
+        """Points in order of step, then time, then arrival; empty if there are none.
+
+        With ``most`` at most so many, the lowest and the highest of each stretch among them; their
+        times may be 0 then.
+        """
+        ...
+
+    def copy_metrics(self, source: str, target: str, *, until_step: float | None = None) -> None:
+        """Give a run the points that another has up to a step."""
+        ...
 
     # Steps
     def start_step(self, step: StepRunRecord) -> None: ...

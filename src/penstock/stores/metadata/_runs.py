@@ -1,4 +1,4 @@
-"""Runs with their parameters, tags and metrics."""
+"""Runs with their parameters and tags, and how they are found."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 import math
@@ -9,7 +9,6 @@ from typing import Any
 from penstock.core import (
     RUN_MOVES,
     ConflictError,
-    MetricPoint,
     MetricSummary,
     NotFoundError,
     ParameterError,
@@ -21,14 +20,22 @@ from penstock.core import (
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import host_name, is_alive
-from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
+from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._query import compile_filter, compile_order
+from penstock.stores.metadata._summaries import SUMMARY, add_summaries, read_summary
 
 RUNS = RecordTable(
     "runs",
     RunRecord,
-    times=("created_at", "started_at", "ended_at", "heartbeat_at"),
+    times=(
+        "created_at",
+        "started_at",
+        "ended_at",
+        "heartbeat_at",
+        "archived_at",
+        "deleted_at",
+    ),
     structures=("graph",),
     kinds={"state": RunState, "seed": int, "error": (clean_text, str)},
     without=("params", "tags", "metrics"),
@@ -42,24 +49,6 @@ _UPSERT_TAG = (
     'INSERT INTO run_tags (run_id, "key", value) VALUES (?, ?, ?) '
     'ON CONFLICT (run_id, "key") DO UPDATE SET value = excluded.value'
 )
-_INSERT_POINT = (
-    'INSERT INTO metric_points (run_id, "key", value, step, time) VALUES (?, ?, ?, ?, ?)'
-)
-_SUMMARY = '"first", "last", "min", "max", "count", last_step'
-# NaN is stored as NULL; a minimum or maximum ignores it.
-_UPSERT_SUMMARY = f"""
-INSERT INTO metric_summaries (run_id, "key", {_SUMMARY}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (run_id, "key") DO UPDATE SET
- "last" = CASE WHEN excluded.last_step >= metric_summaries.last_step
-          THEN excluded."last" ELSE metric_summaries."last" END,
- last_step = CASE WHEN excluded.last_step >= metric_summaries.last_step
-          THEN excluded.last_step ELSE metric_summaries.last_step END,
- "min" = CASE WHEN metric_summaries."min" IS NULL OR excluded."min" < metric_summaries."min"
-          THEN excluded."min" ELSE metric_summaries."min" END,
- "max" = CASE WHEN metric_summaries."max" IS NULL OR excluded."max" > metric_summaries."max"
-          THEN excluded."max" ELSE metric_summaries."max" END,
- "count" = metric_summaries."count" + excluded."count"
-"""
 
 
 class Runs:
@@ -85,8 +74,7 @@ class Runs:
             transaction.executemany(
                 _UPSERT_TAG, [(run.run_id, key, value) for key, value in run.tags.items()]
             )
-            for key, summary in run.metrics.items():
-                transaction.execute(_UPSERT_SUMMARY, (run.run_id, key, *_summary_row(summary)))
+            add_summaries(transaction, run.run_id, run.metrics)
 
     def get_run(self, run_id: str) -> RunRecord:
         """See MetadataStore."""
@@ -184,35 +172,6 @@ class Runs:
                 _UPSERT_TAG, [(run_id, key, value) for key, value in tags.items()]
             )
 
-    def log_metrics(self, run_id: str, points: Sequence[MetricPoint]) -> None:
-        """See MetadataStore."""
-        with self._database.write() as transaction:
-            run_id = self.full_id(transaction, run_id)
-            transaction.executemany(
-                _INSERT_POINT,
-                [
-                    (run_id, point.key, point.value, point.step, to_micros(point.time))
-                    for point in points
-                ],
-            )
-            transaction.executemany(
-                _UPSERT_SUMMARY,
-                [(run_id, key, *_summary_row(value)) for key, value in _summaries(points).items()],
-            )
-
-    def metric_history(self, run_id: str, key: str) -> list[MetricPoint]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            run_id = self.full_id(transaction, run_id)
-            rows = transaction.execute(
-                "SELECT value, step, time FROM metric_points"
-                ' WHERE run_id = ? AND "key" = ? ORDER BY step, id',
-                (run_id, key),
-            ).fetchall()
-        return [
-            MetricPoint(key, _number(value), step, from_micros(time)) for value, step, time in rows
-        ]
-
     def full_id(self, transaction: Transaction, run_id: str) -> str:
         """Find the run that an id, a unique prefix or ``last`` means.
 
@@ -269,10 +228,10 @@ class Runs:
             ).fetchall():
                 tags[run_id][key] = value
             for run_id, key, *values in transaction.execute(
-                f'SELECT run_id, "key", {_SUMMARY} FROM metric_summaries {these}',
+                f'SELECT run_id, "key", {SUMMARY} FROM metric_summaries {these}',
                 part,
             ).fetchall():
-                metrics[run_id][key] = _summary(values)
+                metrics[run_id][key] = read_summary(values)
         return [
             RUNS.read(row, params=params[row[0]], tags=tags[row[0]], metrics=metrics[row[0]])
             for row in rows
@@ -378,43 +337,3 @@ def _as_number(text: str) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _summaries(points: Sequence[MetricPoint]) -> dict[str, MetricSummary]:
-    by_key: dict[str, list[MetricPoint]] = {}
-    for point in points:
-        by_key.setdefault(point.key, []).append(point)
-    return {key: _summarise(group) for key, group in by_key.items()}
-
-
-def _summarise(points: Sequence[MetricPoint]) -> MetricSummary:
-    last = points[0]
-    for point in points:
-        if point.step >= last.step:
-            last = point
-    finite = [point.value for point in points if not math.isnan(point.value)] or [math.nan]
-    return MetricSummary(
-        points[0].value, last.value, min(finite), max(finite), len(points), last.step
-    )
-
-
-def _summary_row(summary: MetricSummary) -> tuple[Any, ...]:
-    return (
-        summary.first,
-        summary.last,
-        summary.min,
-        summary.max,
-        summary.count,
-        summary.last_step,
-    )
-
-
-def _summary(row: Sequence[Any]) -> MetricSummary:
-    first, last, low, high, count, last_step = row
-    return MetricSummary(
-        _number(first), _number(last), _number(low), _number(high), count, last_step
-    )
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value

@@ -43,6 +43,10 @@ def _number(name: str, *, null: bool = False) -> Column[float]:
     return Column(name, Float(53), nullable=null)
 
 
+def _bytes(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
 def _flag(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False)
 
@@ -81,6 +85,12 @@ Table(
     _text("provenance", null=True),
     _text("graph", null=True),
     _text("note"),
+    # From version 0002 on: a column that a migration adds stands last.
+    Column("group", Text, nullable=False, server_default=""),
+    _text("forked_from", null=True),
+    _number("forked_at", null=True),
+    _integer("archived_at", null=True),
+    _integer("deleted_at", null=True),
     Index("runs_by_time", "created_at"),
     Index("runs_by_experiment", "experiment", "created_at"),
     Index(
@@ -112,19 +122,39 @@ Table(
     _number("max", null=True),
     _integer("count"),
     _number("last_step"),
+    Column("last_time", BigInteger, nullable=False, server_default="0"),
     Index("metric_summaries_by_value", "key", "last"),
     sqlite_with_rowid=False,
 )
 Table(
-    "metric_points",
+    "metric_chunks",
     metadata,
-    _id(),
-    _text("run_id"),
-    _text("key"),
-    _number("value", null=True),
-    _number("step"),
-    _integer("time"),
-    Index("metric_points_by_run", "run_id", "key", "step"),
+    _key("run_id"),
+    _key("key"),
+    Column("chunk_id", BigInteger, primary_key=True, autoincrement=False),
+    _integer("count"),
+    _bytes("points"),  # compressed columns, see _chunks
+    _bytes("outline"),  # the extremes of each stretch, for charts
+    sqlite_with_rowid=False,
+)
+# How far a journal is in the store: written with the points, so that none counts twice.
+Table("journals", metadata, _key("journal"), _integer("position"), _integer("at"))
+Table(
+    "experiments",
+    metadata,
+    _key("name"),
+    _integer("created_at"),
+    _text("note"),
+    _integer("archived_at", null=True),
+    _integer("deleted_at", null=True),
+)
+Table(
+    "experiment_tags",
+    metadata,
+    _key("experiment"),
+    _key("key"),
+    _text("value"),
+    sqlite_with_rowid=False,
 )
 Table(
     "step_runs",
@@ -222,6 +252,24 @@ Table(
     _integer("at"),
     _text("details"),
     Index("proofs_by_run", "run_id"),
+)
+Table("models", metadata, _key("model"), _integer("created_at"), _text("note"))
+Table(
+    "model_tags",
+    metadata,
+    _key("model"),
+    _key("key"),
+    _text("value"),
+    sqlite_with_rowid=False,
+)
+Table(
+    "version_tags",
+    metadata,
+    _key("model"),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    _key("key"),
+    _text("value"),
+    sqlite_with_rowid=False,
 )
 Table(
     "model_versions",

@@ -4,6 +4,7 @@ from penstock.stores.metadata._artifacts import Artifacts
 from penstock.stores.metadata._changes import Changes
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._deployments import Deployments
+from penstock.stores.metadata._metrics import Metrics
 from penstock.stores.metadata._predictions import Predictions
 from penstock.stores.metadata._registry import Registry
 from penstock.stores.metadata._runs import Runs
@@ -30,8 +31,14 @@ class SQLMetadataStore:
         self.list_experiments = runs.list_experiments
         self.log_params = runs.log_params
         self.set_tags = runs.set_tags
-        self.log_metrics = runs.log_metrics
-        self.metric_history = runs.metric_history
+        metrics = Metrics(database, runs)
+        self.log_metrics = metrics.log_metrics
+        self.append_metrics = metrics.append_metrics
+        self.journal_position = metrics.journal_position
+        self.forget_journal = metrics.forget_journal
+        self.merge_metrics = metrics.merge_metrics
+        self.metric_history = metrics.metric_history
+        self.copy_metrics = metrics.copy_metrics
         steps = Steps(database, runs)
         self.start_step = steps.start_step
         self.finish_step = steps.finish_step

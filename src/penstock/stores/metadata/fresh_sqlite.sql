@@ -83,17 +83,48 @@ CREATE TABLE edges (
 
 CREATE INDEX edges_by_target ON edges (target, source, role);
 
-CREATE TABLE metric_points (
-	id INTEGER NOT NULL,
-	run_id TEXT NOT NULL,
+CREATE TABLE experiment_tags (
+	experiment TEXT NOT NULL,
 	"key" TEXT NOT NULL,
-	value FLOAT,
-	step FLOAT NOT NULL,
-	time BIGINT NOT NULL,
-	PRIMARY KEY (id)
+	value TEXT NOT NULL,
+	PRIMARY KEY (experiment, "key")
+)
+ WITHOUT ROWID;
+
+CREATE TABLE experiments (
+	name TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	note TEXT NOT NULL,
+	archived_at BIGINT,
+	deleted_at BIGINT,
+	PRIMARY KEY (name)
 );
 
-CREATE INDEX metric_points_by_run ON metric_points (run_id, "key", step);
+CREATE TABLE journals (
+	journal TEXT NOT NULL,
+	position BIGINT NOT NULL,
+	at BIGINT NOT NULL,
+	PRIMARY KEY (journal)
+);
+
+CREATE TABLE metric_chunks (
+	run_id TEXT NOT NULL,
+	"key" TEXT NOT NULL,
+	chunk_id BIGINT NOT NULL,
+	count BIGINT NOT NULL,
+	points BLOB NOT NULL,
+	outline BLOB NOT NULL,
+	PRIMARY KEY (run_id, "key", chunk_id)
+)
+ WITHOUT ROWID;
+
+CREATE TABLE model_tags (
+	model TEXT NOT NULL,
+	"key" TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (model, "key")
+)
+ WITHOUT ROWID;
 
 CREATE TABLE model_versions (
 	model TEXT NOT NULL,
@@ -116,6 +147,13 @@ CREATE TABLE model_versions (
 );
 
 CREATE UNIQUE INDEX one_production_version ON model_versions (model) WHERE stage = 'production';
+
+CREATE TABLE models (
+	model TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (model)
+);
 
 CREATE TABLE predictions (
 	id INTEGER NOT NULL,
@@ -178,6 +216,11 @@ CREATE TABLE runs (
 	provenance TEXT,
 	graph TEXT,
 	note TEXT NOT NULL,
+	"group" TEXT DEFAULT '' NOT NULL,
+	forked_from TEXT,
+	forked_at FLOAT,
+	archived_at BIGINT,
+	deleted_at BIGINT,
 	PRIMARY KEY (id),
 	UNIQUE (run_id)
 );
@@ -234,6 +277,15 @@ CREATE TABLE step_logs (
 
 CREATE INDEX step_logs_by_step ON step_logs (step_run_id);
 
+CREATE TABLE version_tags (
+	model TEXT NOT NULL,
+	version BIGINT NOT NULL,
+	"key" TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (model, version, "key")
+)
+ WITHOUT ROWID;
+
 CREATE TABLE metric_summaries (
 	run_id TEXT NOT NULL,
 	"key" TEXT NOT NULL,
@@ -243,6 +295,7 @@ CREATE TABLE metric_summaries (
 	max FLOAT,
 	count BIGINT NOT NULL,
 	last_step FLOAT NOT NULL,
+	last_time BIGINT DEFAULT '0' NOT NULL,
 	PRIMARY KEY (run_id, "key"),
 	FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE
 )

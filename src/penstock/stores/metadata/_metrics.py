@@ -1,0 +1,261 @@
+"""Metric points: written as chunks with their summaries, read as columns."""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import MetricColumns, MetricPoint, now
+from penstock.stores.metadata._chunks import MOST, decode, encode_chunks, read_outline, thin
+from penstock.stores.metadata._codec import to_micros
+from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._runs import Runs
+from penstock.stores.metadata._summaries import add_points
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_INSERT = (
+    'INSERT INTO metric_chunks (run_id, "key", chunk_id, "count", points, outline)'
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+_SET_MARK = (
+    'INSERT INTO journals (journal, "position", at) VALUES (?, ?, ?) ON CONFLICT (journal)'
+    ' DO UPDATE SET "position" = excluded."position", at = excluded.at'
+)
+# A chunk below this is merged with its like; one above is left as it is.
+_SMALL = MOST // 2
+_SMALL_CHUNKS = 16
+_STRETCH = 256  # an outline has one point for so many
+_EXISTING = 500
+
+
+class Metrics:
+    """The part of MetadataStore about metric points."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database, self._runs = database, runs
+        # How many small chunks this process has added to a series since they were merged.
+        self._small: dict[tuple[str, str], int] = defaultdict(int)
+
+    def log_metrics(self, run_id: str, points: Sequence[MetricPoint]) -> None:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+        self.append_metrics(list(_columns(run_id, points)))
+
+    def append_metrics(
+        self, columns: Sequence[MetricColumns], *, journal: str | None = None, position: int = 0
+    ) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            if journal is not None:
+                if position <= _mark(transaction, journal):
+                    return
+                transaction.execute(_SET_MARK, (journal, position, to_micros(now())))
+            known = _existing(transaction, {part.run_id for part in columns})
+            kept = [part for part in columns if part.run_id in known and len(part)]
+            _add_chunks(transaction, kept)
+            add_points(transaction, kept)
+            grown = [part for part in kept if self._has_many_small(part)]
+            for part in grown:
+                _merge(transaction, part.run_id, part.key)
+
+    def journal_position(self, journal: str) -> int:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            return _mark(transaction, journal)
+
+    def forget_journal(self, journal: str) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute("DELETE FROM journals WHERE journal = ?", (journal,))
+
+    def merge_metrics(self, run_id: str) -> None:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            rows = transaction.execute(
+                'SELECT "key" FROM metric_chunks WHERE run_id = ? AND "count" < ?'
+                ' GROUP BY "key" HAVING COUNT(*) > 1',
+                (run_id, _SMALL),
+            ).fetchall()
+        for (key,) in rows:
+            with self._database.write() as transaction:
+                _merge(transaction, run_id, key)
+        self._small = defaultdict(int, {k: n for k, n in self._small.items() if k[0] != run_id})
+
+    def metric_history(self, run_id: str, key: str, *, most: int | None = None) -> MetricColumns:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            count = transaction.execute(
+                'SELECT "count" FROM metric_summaries WHERE run_id = ? AND "key" = ?', (run_id, key)
+            ).fetchone()
+            outlined = most is not None and count is not None and count[0] >= _STRETCH * most
+            rows = transaction.execute(
+                f"SELECT {_points_or_outline(outlined=outlined)} FROM metric_chunks"
+                ' WHERE run_id = ? AND "key" = ? ORDER BY chunk_id',
+                (run_id, key),
+            ).fetchall()
+        return _thinned(_read(run_id, key, rows), most)
+
+    def copy_metrics(self, source: str, target: str, *, until_step: float | None = None) -> None:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            source = self._runs.full_id(transaction, source)
+            keys = transaction.execute(
+                'SELECT "key" FROM metric_summaries WHERE run_id = ? ORDER BY "key"', (source,)
+            ).fetchall()
+        found = [self.metric_history(source, key) for (key,) in keys]
+        self.append_metrics([_until(part, target, until_step) for part in found])
+
+    def _has_many_small(self, part: MetricColumns) -> bool:
+        if len(part) >= _SMALL:
+            return False
+        series = part.run_id, part.key
+        self._small[series] += 1
+        if self._small[series] < _SMALL_CHUNKS:
+            return False
+        del self._small[series]
+        return True
+
+
+def _mark(transaction: Transaction, journal: str) -> int:
+    row = transaction.execute(
+        'SELECT "position" FROM journals WHERE journal = ?', (journal,)
+    ).fetchone()
+    return -1 if row is None else int(row[0])
+
+
+def _existing(transaction: Transaction, run_ids: set[str]) -> set[str]:
+    """Find which runs are there still: one can be removed while its points are on their way."""
+    found: set[str] = set()
+    ids = sorted(run_ids)
+    for part in (ids[start : start + _EXISTING] for start in range(0, len(ids), _EXISTING)):
+        marks = ", ".join("?" * len(part))
+        rows = transaction.execute(f"SELECT run_id FROM runs WHERE run_id IN ({marks})", part)
+        found.update(row[0] for row in rows.fetchall())
+    return found
+
+
+def _add_chunks(transaction: Transaction, columns: Iterable[MetricColumns]) -> None:
+    # Nanoseconds, counted on: chunks of a series stand in the order of their writing.
+    first_id = time.time_ns()
+    rows = [
+        (part.run_id, part.key, chunk.count, chunk.points, chunk.outline)
+        for part in columns
+        for chunk in encode_chunks(part.steps, part.values, part.times)
+    ]
+    transaction.executemany(
+        _INSERT,
+        [(run_id, key, first_id + place, *rest) for place, (run_id, key, *rest) in enumerate(rows)],
+    )
+
+
+def _merge(transaction: Transaction, run_id: str, key: str) -> None:
+    """Write the small chunks of a series as few large ones."""
+    series = run_id, key
+    rows = transaction.execute(
+        "SELECT chunk_id, points FROM metric_chunks"
+        ' WHERE run_id = ? AND "key" = ? AND "count" < ? ORDER BY chunk_id',
+        (*series, _SMALL),
+    ).fetchall()
+    if len(rows) < 2:  # noqa: PLR2004 - nothing to merge
+        return
+    steps, values, times = _join([decode(points) for _, points in rows])
+    transaction.executemany(
+        'DELETE FROM metric_chunks WHERE run_id = ? AND "key" = ? AND chunk_id = ?',
+        [(*series, chunk_id) for chunk_id, _ in rows],
+    )
+    # There are never more new chunks than old ones: each takes the id of one that is gone.
+    transaction.executemany(
+        _INSERT,
+        [
+            (*series, chunk_id, chunk.count, chunk.points, chunk.outline)
+            for (chunk_id, _), chunk in zip(rows, encode_chunks(steps, values, times), strict=False)
+        ],
+    )
+
+
+def _points_or_outline(*, outlined: bool) -> str:
+    if not outlined:
+        return "points, NULL"
+    # A chunk that is too small for an outline is read as it is.
+    return "CASE WHEN LENGTH(outline) > 0 THEN NULL ELSE points END, outline"
+
+
+def _read(run_id: str, key: str, rows: Sequence[Any]) -> MetricColumns:
+    import numpy as np
+
+    parts = []
+    for points, outline in rows:
+        if points is not None:
+            parts.append(decode(points))
+        else:
+            steps, values = read_outline(outline)
+            parts.append((steps, values, np.zeros(len(steps), np.int64)))
+    if not parts:
+        nothing = np.zeros(0)
+        return MetricColumns(run_id, key, nothing, nothing, np.zeros(0, np.int64))
+    return _sorted(MetricColumns(run_id, key, *_join(parts)))
+
+
+def _join(
+    parts: "Sequence[tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]]",
+) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]":
+    import numpy as np
+
+    steps, values, times = zip(*parts, strict=True)
+    return np.concatenate(steps), np.concatenate(values), np.concatenate(times)
+
+
+def _sorted(columns: MetricColumns) -> MetricColumns:
+    """Order by step, what has the same step by time, and what has both as it was written."""
+    import numpy as np
+
+    later = np.diff(columns.steps)
+    if (later > 0).all() or ((later >= 0).all() and (np.diff(columns.times) >= 0).all()):
+        return columns
+    return _chosen(columns, np.lexsort((columns.times, columns.steps)))
+
+
+def _thinned(columns: MetricColumns, most: int | None) -> MetricColumns:
+    if most is None or len(columns) <= most:
+        return columns
+    return _chosen(columns, thin(columns.steps, columns.values, most))
+
+
+def _chosen(columns: MetricColumns, places: "NDArray[Any]") -> MetricColumns:
+    return MetricColumns(
+        columns.run_id,
+        columns.key,
+        columns.steps[places],
+        columns.values[places],
+        columns.times[places],
+    )
+
+
+def _until(columns: MetricColumns, run_id: str, step: float | None) -> MetricColumns:
+    kept = slice(None) if step is None else columns.steps <= step
+    return MetricColumns(
+        run_id, columns.key, columns.steps[kept], columns.values[kept], columns.times[kept]
+    )
+
+
+def _columns(run_id: str, points: Sequence[MetricPoint]) -> Iterable[MetricColumns]:
+    import numpy as np
+
+    by_key: dict[str, list[MetricPoint]] = defaultdict(list)
+    for point in points:
+        by_key[point.key].append(point)
+    for key, group in by_key.items():
+        yield MetricColumns(
+            run_id,
+            key,
+            np.array([point.step for point in group], np.float64),
+            np.array([point.value for point in group], np.float64),
+            np.array([to_micros(point.time) for point in group], np.int64),
+        )

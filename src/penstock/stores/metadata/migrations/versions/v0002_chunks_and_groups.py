@@ -1,0 +1,148 @@
+"""Metric points in compressed chunks; experiments and models with notes and tags; lives of runs.
+
+Revision ID: 0002
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from penstock.stores.metadata._chunks import encode_chunks
+
+revision = "0002"
+down_revision = "0001"
+
+_FETCH = 10_000
+
+
+def upgrade() -> None:
+    """Make the new tables and move what the old ones hold."""
+    _extend_runs()
+    _make_tables()
+    _fill_names()
+    _move_points()
+
+
+def _extend_runs() -> None:
+    for column in (
+        sa.Column("group", sa.Text(), server_default="", nullable=False),
+        sa.Column("forked_from", sa.Text(), nullable=True),
+        sa.Column("forked_at", sa.Float(53), nullable=True),
+        sa.Column("archived_at", sa.BigInteger(), nullable=True),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+    ):
+        op.add_column("runs", column)
+    op.add_column(
+        "metric_summaries",
+        sa.Column("last_time", sa.BigInteger(), server_default="0", nullable=False),
+    )
+
+
+def _make_tables() -> None:
+    op.create_table(
+        "metric_chunks",
+        sa.Column("run_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("chunk_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("points", sa.LargeBinary(), nullable=False),
+        sa.Column("outline", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "key", "chunk_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "journals",
+        sa.Column("journal", sa.Text(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("journal"),
+    )
+    op.create_table(
+        "experiments",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("archived_at", sa.BigInteger(), nullable=True),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "models",
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("model"),
+    )
+    _make_tags("experiment_tags", sa.Column("experiment", sa.Text(), nullable=False))
+    _make_tags("model_tags", sa.Column("model", sa.Text(), nullable=False))
+    _make_tags(
+        "version_tags",
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+    )
+
+
+def _make_tags(table: str, *of: sa.Column[str] | sa.Column[int]) -> None:
+    op.create_table(
+        table,
+        *of,
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint(*[column.name for column in of], "key"),
+        sqlite_with_rowid=False,
+    )
+
+
+def _fill_names() -> None:
+    op.execute(
+        "INSERT INTO experiments (name, created_at, note)"
+        " SELECT experiment, MIN(created_at), '' FROM runs GROUP BY experiment"
+    )
+    op.execute(
+        "INSERT INTO models (model, created_at, note)"
+        " SELECT model, MIN(created_at), '' FROM model_versions GROUP BY model"
+    )
+
+
+def _move_points() -> None:
+    connection = op.get_bind()
+    insert = sa.text(
+        'INSERT INTO metric_chunks (run_id, "key", chunk_id, "count", points, outline)'
+        " VALUES (:run_id, :key, :chunk_id, :count, :points, :outline)"
+    )
+    summary = sa.text(
+        'UPDATE metric_summaries SET last_time = :last_time WHERE run_id = :run_id AND "key" = :key'
+    )
+    for (run_id, key), rows in groupby(_points(connection), key=lambda row: row[:2]):
+        points = [row[2:] for row in rows]
+        values = [float("nan") if value is None else value for value, _, _ in points]
+        steps, times = [step for _, step, _ in points], [time for _, _, time in points]
+        for place, chunk in enumerate(encode_chunks(steps, values, times)):
+            connection.execute(
+                insert,
+                {
+                    "run_id": run_id,
+                    "key": key,
+                    "chunk_id": place,
+                    "count": chunk.count,
+                    "points": chunk.points,
+                    "outline": chunk.outline,
+                },
+            )
+        connection.execute(summary, {"last_time": times[-1], "run_id": run_id, "key": key})
+    op.drop_index("metric_points_by_run", "metric_points")
+    op.drop_table("metric_points")
+
+
+def _points(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:
+    """Give all old points, one series after the other, each in order of step."""
+    rows = connection.execution_options(yield_per=_FETCH).execute(
+        sa.text(
+            'SELECT run_id, "key", value, step, time FROM metric_points'
+            ' ORDER BY run_id, "key", step, id'
+        )
+    )
+    yield from (tuple(row) for row in rows)
