@@ -469,9 +469,22 @@ def test_a_run_that_reuses_a_step_has_the_metrics_that_it_logged(project):
         assert history(again.run_id, "loss").values.tolist() == expected.values.tolist()
 
 
-def test_of_a_long_training_a_reusing_run_has_the_last_value(project):
+def test_of_a_long_training_a_reusing_run_has_the_whole_curve(project):
     pipeline = project.load(LOGGING)
     project.again(pipeline, rounds=1500)
     second = project.again(pipeline, rounds=1500)
     points = project.store.metadata.metric_history(second.run_id, "loss")
-    assert (points.steps.tolist(), points.values.tolist()) == ([1499], [1 / 1500])
+    assert points.steps.tolist() == list(range(1500))
+    assert points.values[-1] == 1 / 1500
+
+
+def test_a_step_reused_from_a_run_that_is_gone_has_its_last_value(project):
+    pipeline = project.load(LOGGING)
+    first = project.again(pipeline)
+    database = project.store.metadata.database
+    with database.write() as transaction:
+        for table in ("metric_chunks", "metric_summaries"):
+            transaction.execute(f"DELETE FROM {table} WHERE run_id = ?", (first.run_id,))
+    second = project.again(pipeline)
+    points = project.store.metadata.metric_history(second.run_id, "loss")
+    assert (points.steps.tolist(), points.values.tolist()) == ([2], [1 / 3])

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from penstock.core import ConflictError, Edge, NotFoundError, ParameterError, RunState
+from penstock.core import ConflictError, Edge, NotFoundError, ParameterError, RunState, StoreError
 from penstock.stores import open_store
 from penstock.testing import FakeClock
 from penstock.tracking import (
@@ -300,3 +300,80 @@ def test_the_script_is_the_entry_and_the_name(store, tmp_path):
     subprocess.run([sys.executable, "train.py"], cwd=tmp_path, check=True)
     run = get_run("last", store)
     assert (run.name, run.record.entry) == ("train", "train.py")
+
+
+def test_a_history_is_logged_at_once_and_counts_on(store):
+    days = [datetime(2026, 5, day, tzinfo=UTC) for day in (1, 2)]
+    with start_run(store=store) as run:
+        run.log_history("loss", [0.5, 0.25], steps=[10, 20], times=days)
+        run.log_history("loss", pl.Series([0.1, 0.05]), times=pl.Series(days))
+        run.log_metric("loss", 0.01)
+    history = run.metric_history("loss")
+    assert history["step"].to_list() == [10, 20, 21, 22, 23]
+    assert history["value"].to_list() == [0.5, 0.25, 0.1, 0.05, 0.01]
+    assert history["time"].to_list()[:4] == days * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"values": [1, 2], "steps": [1]}, "got 2 values, 1 steps and 2 times"),
+        ({"values": ["a"]}, "The values of metric 'm' are a list"),
+        ({"values": [[1.0], [2.0]]}, "The values of metric 'm' are a list"),
+        ({"values": [1.0], "steps": [np.inf]}, "was logged at step inf"),
+        ({"values": [1.0], "times": ["x"]}, "The times of metric 'm' are a list"),
+    ],
+)
+def test_a_history_that_is_none_is_refused(store, options, words):
+    with start_run(store=store) as run, pytest.raises(ParameterError, match=words):
+        run.log_history("m", options.pop("values"), **options)
+
+
+@pytest.mark.parametrize("step", [float("nan"), float("inf"), "a"])
+def test_a_step_that_is_no_place_is_refused_and_nothing_is_logged(store, step):
+    with start_run(store=store) as run:
+        for log in (
+            lambda: run.log_metric("m", 1.0, step=step),
+            lambda: run.log_metrics({"m": 1.0}, step=step),
+        ):
+            with pytest.raises(ParameterError):
+                log()
+    assert run.metrics == {}
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_of_several_metrics_all_or_none_are_logged(store, count):
+    metrics = {f"m{i}": float(i) for i in range(count)}
+    with start_run(store=store) as run:
+        for wrong in (None, "0.5"):
+            with pytest.raises(ParameterError, match="Metric 'bad' got"):
+                run.log_metrics(metrics | {"bad": wrong})
+        run.log_metrics(metrics)
+    assert run.metrics == metrics
+
+
+def test_a_store_that_cannot_be_written_does_not_stop_the_work(store, monkeypatch, caplog):
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("The disk is full.", fix="Free some space.")
+
+    with start_run(store=store) as run:
+        monkeypatch.setattr(store.metadata, "log_params", full)
+        monkeypatch.setattr(store.journal, "append", full)
+        monkeypatch.setattr(store.artifacts, "write", full)
+        for _ in range(3):
+            run.log_params({"a": 1})
+            run.log_metric("loss", 1.0)
+            assert run.log_artifact(np.zeros(1000), name="zeros") == ""
+    assert caplog.text.count("goes on, but this was not recorded: The disk is full.") == 1
+    assert run.state is RunState.FINISHED
+
+
+def test_a_strict_run_raises_what_cannot_be_recorded(store, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise StoreError("The disk is full.")
+
+    with start_run(store=store, strict=True) as run:
+        monkeypatch.setattr(store.journal, "append", full)
+        with pytest.raises(StoreError, match="full"):
+            run.log_metric("loss", 1.0)
+        monkeypatch.undo()

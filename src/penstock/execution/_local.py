@@ -6,6 +6,7 @@ process: two steps at once would make results depend on timing.
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,10 +16,12 @@ from penstock.core import (
     GateState,
     LogLine,
     MetricPoint,
+    NotFoundError,
     StepRunRecord,
     StepState,
     new_id,
     now,
+    now_micros,
 )
 from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._lineage import reuse_edges, step_edges
@@ -31,7 +34,6 @@ from penstock.tracking import StepContext, use_step
 
 # Waiting grows fourfold: 0.1, 0.4, 1.6, … seconds; what does not heal in that time needs a person.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 30.0
-_MOST_POINTS = 1000  # of one step, kept for runs that reuse it
 
 
 class LocalRunner:
@@ -141,6 +143,7 @@ class _Execution:
     def _execute(self, plan: Plan) -> StepOutcome:
         step, record = plan.node.step, plan.record
         context = StepContext(plan.node.name, record.step_run_id, record.seed)
+        began = now_micros()
         with use_step(context):
             try:
                 arguments = bind_arguments(plan.node, self._values.inputs(plan.node))
@@ -154,18 +157,30 @@ class _Execution:
                 threads=step.resources.cpu,
                 timeout_s=step.timeout.total_seconds() if step.timeout else None,
             )
-        if context.points:
-            outcome.facts["metrics"] = _kept(context.points)
+        if context.logged:
+            outcome.facts["metrics"] = [[key, *last] for key, last in context.logged.items()]
+            outcome.facts["logged_in"] = [record.run_id, began, now_micros()]
         return outcome
 
     def _log_again(self, record: StepRunRecord) -> None:
         """Log on this run what a reused step logged when it was executed."""
-        points = [
-            MetricPoint(key, value, step, now())
-            for key, value, step in record.facts.get("metrics", ())
-        ]
-        if points:
+        last = record.facts.get("metrics", ())
+        if last and not self._copy_curves(record, [key for key, *_ in last]):
+            # The run that executed it is gone: where its curves ended is in the step's own record.
+            points = [MetricPoint(key, value, step, now()) for key, value, step in last]
             self._metadata.log_metrics(record.run_id, points)
+
+    def _copy_curves(self, record: StepRunRecord, keys: Sequence[str]) -> int:
+        source = record.facts.get("logged_in")
+        if source is None:
+            return 0
+        run_id, *between = source
+        self._session.store.flush()
+        with suppress(NotFoundError):
+            return self._metadata.copy_metrics(
+                run_id, record.run_id, keys=keys, between=tuple(between)
+            )
+        return 0
 
     def _ending(self, plan: Plan, outcome: StepOutcome) -> _Ending:
         packed: dict[str, list[ArtifactRecord]] = {}
@@ -235,13 +250,6 @@ class _Execution:
         self._running = following.record
         time.sleep(min(_FIRST_WAIT_S * 4 ** (plan.record.attempt - 1), _LONGEST_WAIT_S))
         return following
-
-
-def _kept(points: Sequence[MetricPoint]) -> list[list[Any]]:
-    """Points as plain JSON; of a long training only the last one of each metric."""
-    if len(points) > _MOST_POINTS:
-        points = list({point.key: point for point in points}.values())
-    return [[point.key, point.value, point.step] for point in points]
 
 
 def _failed(name: str, error: BaseException) -> StepOutcome:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
     from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
+    from penstock.stores.journals._records import pack_columns as pack_columns
+    from penstock.stores.journals._records import pack_points as pack_points
     from penstock.stores.metadata._protocol import MetadataStore as MetadataStore
     from penstock.stores.metadata._registry import stage_event_hash as stage_event_hash
 
@@ -27,6 +29,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Store": "_store",
         "content_digest": "_store",
         "open_store": "_open",
+        "pack_columns": "penstock.stores.journals._records",
+        "pack_points": "penstock.stores.journals._records",
         "stage_event_hash": "penstock.stores.metadata._registry",
         "this_process": "_processes",
     },

@@ -21,6 +21,19 @@ def file_lock(path: Path) -> Iterator[None]:
             _unlock(file)
 
 
+def try_lock(path: Path, *, create: bool = True) -> IO[bytes] | None:
+    """Lock a file if nobody has; it stays locked until the file that is given back is closed.
+
+    Raises:
+        OSError: If it cannot be opened.
+    """
+    file = path.open("a+b" if create else "r+b")
+    if _is_free(file):
+        return file
+    file.close()
+    return None
+
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -32,6 +45,13 @@ if sys.platform == "win32":
                 return
             time.sleep(_WAIT_S)
 
+    def _is_free(file: IO[bytes]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
     def _unlock(file: IO[bytes]) -> None:
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
@@ -40,6 +60,13 @@ else:
 
     def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _is_free(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
     def _unlock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_UN)

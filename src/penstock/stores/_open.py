@@ -1,15 +1,17 @@
 """``open_store``: the only place that reads a store URL."""
 
+import logging
 import os
 from pathlib import Path
 from urllib.parse import unquote
 
-from penstock.core import StoreError, did_you_mean, settings
+from penstock.core import StoreError, did_you_mean, digest_bytes, settings
 from penstock.stores._store import Store
 from penstock.stores.artifacts._local import LocalArtifacts
 from penstock.stores.metadata._migrations import prepare_sqlite
 from penstock.stores.metadata._sql import SQLMetadataStore
 
+_log = logging.getLogger("penstock")
 _SQLITE = "sqlite:///"
 _opened: dict[tuple[int, str, str], tuple[Store, int | None]] = {}
 
@@ -43,10 +45,24 @@ def open_store(
     if found is not None and found[1] == _file_id(path) and not found[0].closed:
         return found[0].hold()
     database = prepare_sqlite(path, create=create)
-    store = Store(f"{_SQLITE}{path}", SQLMetadataStore(database), LocalArtifacts(folder))
+    store = Store(
+        f"{_SQLITE}{path}",
+        SQLMetadataStore(database),
+        LocalArtifacts(folder),
+        _journals_folder(path),
+    )
+    _bring_in(store)
     store.metadata.kill_dead_runs()
     _opened[key] = (store, _file_id(path))
     return store
+
+
+def _bring_in(store: Store) -> None:
+    """Take in what processes had logged that are gone; trouble with it must not close the store."""
+    try:
+        store.flush()
+    except StoreError as error:
+        _log.warning("Metrics of an earlier process are not in the store yet. %s", error)
 
 
 def _sqlite_path(url: str) -> Path:
@@ -68,6 +84,15 @@ def _sqlite_path(url: str) -> Path:
             fix="Write sqlite:///path/penstock.db",
         )
     return Path(path).expanduser().absolute()
+
+
+def _journals_folder(database: Path) -> Path:
+    """Choose where this machine's processes keep what the store has not taken yet."""
+    chosen = os.environ.get("PENSTOCK_JOURNALS")
+    if chosen:
+        # Several stores may share the folder.
+        return Path(chosen).expanduser().absolute() / digest_bytes(str(database).encode())[-16:]
+    return database.with_name(f"{database.name}-journals")
 
 
 def _file_id(path: Path) -> int | None:

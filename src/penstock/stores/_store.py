@@ -1,6 +1,7 @@
 """``Store``: facts and bytes together, and values in and out of them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ from penstock.stores.artifacts._serializers import (
     write_json,
 )
 from penstock.stores.artifacts._value import Serialized, type_name
+from penstock.stores.journals import Journal
 from penstock.stores.metadata._protocol import MetadataStore
 
 # Values of at most this many bytes live in the metadata store: no file for every number.
@@ -54,10 +56,14 @@ class Store:
         url: What it was opened with.
         metadata: The facts.
         artifacts: The bytes.
+        journals: Folder on this machine for the metric journals of its processes.
     """
 
-    def __init__(self, url: str, metadata: MetadataStore, artifacts: ArtifactStore) -> None:
+    def __init__(
+        self, url: str, metadata: MetadataStore, artifacts: ArtifactStore, journals: Path
+    ) -> None:
         self.url, self.metadata, self.artifacts = url, metadata, artifacts
+        self.journal = Journal(journals, metadata)
         self._holders = 1
 
     def pack(self, value: Any) -> list[ArtifactRecord]:
@@ -141,6 +147,17 @@ class Store:
             )
         return record.inline
 
+    def flush(self) -> None:
+        """Bring the metrics that were logged before this call into the store.
+
+        A process does this by itself twice a second, and when it ends. What processes of this
+        machine had logged that are gone now is brought in, too.
+
+        Raises:
+            StoreError: If the store cannot be written; nothing is lost then.
+        """
+        self.journal.flush()
+
     def digest(self, value: Any) -> str:
         """Give a value's content digest without storing it; see `content_digest`."""
         return content_digest(value)
@@ -154,6 +171,7 @@ class Store:
         """Close the store, once everyone who opened it has; loaded values stay usable."""
         self._holders -= 1
         if self.closed:
+            self.journal.close()
             self.metadata.close()
 
     @property

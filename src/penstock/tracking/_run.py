@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import (
     Edge,
-    MetricPoint,
     NotFoundError,
-    ParameterError,
     RunRecord,
     RunState,
+    StoreError,
     did_you_mean,
     now,
 )
+from penstock.tracking._forgiving import Trouble, forgiving
+from penstock.tracking._metric_log import MetricLog, require_key
 from penstock.tracking._step import current_step
 from penstock.tracking._values import artifact_records, json_like
 
@@ -29,14 +30,20 @@ class Run:
 
     Reading asks the store while the run is not at its end, so that it shows what others logged.
 
+    A store that cannot be written does not stop the work that is tracked: what could not be
+    recorded is told once by the logger ``penstock``.
+
     Args:
         record: The run as read last.
         store: Where it is recorded.
+        strict: Raise StoreError where something cannot be recorded.
     """
 
-    def __init__(self, record: RunRecord, store: "Store") -> None:
+    def __init__(self, record: RunRecord, store: "Store", *, strict: bool = False) -> None:
         self._record, self.store = record, store
-        self._next_step: dict[str, float] = {}
+        self._log = MetricLog(record.run_id, store)
+        self._stale = False
+        self.trouble = Trouble(record.run_id, strict=strict)
 
     @property
     def run_id(self) -> str:
@@ -76,8 +83,10 @@ class Run:
     @property
     def record(self) -> RunRecord:
         """The whole record."""
-        if self._record.state not in _ENDED:
+        if self._stale or self._record.state not in _ENDED:
+            self.store.flush()
             self._record = self.store.metadata.get_run(self.run_id)
+            self._stale = False
         return self._record
 
     def log_param(self, name: str, value: Any) -> None:
@@ -88,44 +97,71 @@ class Run:
         """
         self.log_params({name: value})
 
+    @forgiving
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters; what is not JSON-like is kept as its text. See `log_param`."""
-        values = {_key(name, "parameter"): json_like(value) for name, value in params.items()}
+        values = {
+            require_key(name, "parameter"): json_like(value) for name, value in params.items()
+        }
         self.store.metadata.log_params(self.run_id, values)
-        self._changed()
+        self._stale = True
 
     def log_metric(self, key: str, value: float, step: float | None = None) -> None:
-        """Log one value of a metric.
+        """Log one value of a metric; it survives the process once this returns.
+
+        A call takes about a microsecond: the point goes to a file of this process, and from there
+        into the store twice a second. Another process sees it then; this one at once. May be
+        called from any thread, and in a forked or spawned process on a run of its parent.
 
         Args:
             key: The metric's name.
-            value: A number.
-            step: Where on the x axis, for example the epoch; by default one more than the last.
-        """
-        self.log_metrics({key: value}, step)
+            value: A number; NaN and infinity are kept.
+            step: Where on the x axis, for example the epoch: any finite number, in any order. By
+                default one more than the last. A second value at a step is kept as well.
 
+        Raises:
+            ParameterError: If the value is no number, or the step no finite one.
+            StoreError: If the point cannot be kept, and the run was started with ``strict=True``.
+        """
+        self._stale = True
+        try:
+            self._log.log(key, value, step)
+        except StoreError as error:
+            self.trouble.meet(error)
+
+    @forgiving
     def log_metrics(self, metrics: Mapping[str, float], step: float | None = None) -> None:
-        """Log one value each of several metrics; see `log_metric`."""
-        moment = now()
-        points = [
-            MetricPoint(key, _number(key, value), self._step(_key(key, "metric"), step), moment)
-            for key, value in metrics.items()
-        ]
-        self.store.metadata.log_metrics(self.run_id, points)
-        inside = current_step()
-        if inside is not None:
-            inside.points.extend(points)
-        self._changed()
+        """Log one value each of several metrics, all or none; see `log_metric`."""
+        self._stale = True
+        self._log.log_several(metrics, step)
+
+    @forgiving
+    def log_history(self, key: str, values: Any, *, steps: Any = None, times: Any = None) -> None:
+        """Log many values of one metric at once, for example of a training that is over.
+
+        Args:
+            key: The metric's name.
+            values: Numbers: a list, an array or a column of a table, shape (n,).
+            steps: Finite numbers, shape (n,); by default they count on from the last.
+            times: When each was measured, shape (n,); by default now. Times without a zone are UTC.
+
+        Raises:
+            ParameterError: If a column is not of numbers, or they differ in length.
+            StoreError: See `log_metric`.
+        """
+        self._stale = True
+        self._log.log_columns(key, values, steps, times)
 
     def set_tag(self, name: str, value: Any) -> None:
         """Set one tag."""
         self.set_tags({name: value})
 
+    @forgiving
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags; one that exists is replaced."""
-        values = {_key(name, "tag"): str(value) for name, value in tags.items()}
+        values = {require_key(name, "tag"): str(value) for name, value in tags.items()}
         self.store.metadata.set_tags(self.run_id, values)
-        self._changed()
+        self._stale = True
 
     def log_artifact(self, value: Any, name: str | None = None) -> str:
         """Keep a file, a folder or a value with the run.
@@ -135,20 +171,18 @@ class Run:
             name: What it is called; by default the file's name.
 
         Returns:
-            The content digest; of a folder, the digest of its last file.
+            The content digest; of a folder, the digest of its last file; empty if it could not be
+            kept.
 
         Raises:
             NotFoundError: If a path names no file.
             ParameterError: If a value is given without a name.
         """
-        digest = ""
-        for label, records in artifact_records(self.store, value, name):
-            if len(records) > 1:
-                self.store.metadata.add_artifacts(records[1:])
-            self.store.metadata.log_artifact(self.run_id, label, records[0])
-            digest = records[0].content_digest
-            self.store.metadata.add_edges(self._edges(digest))
-        return digest
+        try:
+            return self._log_artifact(value, name)
+        except StoreError as error:
+            self.trouble.meet(error)
+            return ""
 
     def artifact(self, name: str) -> Any:
         """Load what `log_artifact` kept; a file comes back as bytes.
@@ -181,6 +215,7 @@ class Run:
         """
         import polars as pl
 
+        self.store.flush()
         history = self.store.metadata.metric_history(self.run_id, key, most=most)
         if not len(history) and key not in self.metrics:
             raise NotFoundError(
@@ -207,6 +242,8 @@ class Run:
         """
         if self.record.state == state and state in _ENDED:
             return
+        self.store.flush()
+        self.store.metadata.merge_metrics(self.run_id)
         changes: dict[str, Any] = {"state": RunState(state), "ended_at": now()}
         if error is not None:
             changes["error"] = error
@@ -216,43 +253,19 @@ class Run:
         record = self._record
         return f"Run({record.run_id}, {record.name!r}, {record.state})"
 
+    def _log_artifact(self, value: Any, name: str | None) -> str:
+        digest = ""
+        for label, records in artifact_records(self.store, value, name):
+            if len(records) > 1:
+                self.store.metadata.add_artifacts(records[1:])
+            self.store.metadata.log_artifact(self.run_id, label, records[0])
+            digest = records[0].content_digest
+            self.store.metadata.add_edges(self._edges(digest))
+        return digest
+
     def _edges(self, digest: str) -> list[Edge]:
         artifact, step = f"artifact:{digest}", current_step()
         edges = [Edge(f"run:{self.run_id}", artifact, "logged")]
         if step is not None:
             edges.append(Edge(f"step:{step.step_run_id}", artifact, "logged"))
         return edges
-
-    def _step(self, key: str, step: float | None) -> float:
-        if step is None:
-            if key not in self._next_step:
-                summary = self.record.metrics.get(key)
-                self._next_step[key] = 0.0 if summary is None else summary.last_step + 1
-            step = self._next_step[key]
-        self._next_step[key] = step + 1
-        return float(step)
-
-    def _changed(self) -> None:
-        # A run that has ended can still be annotated; what is shown of it is read again.
-        if self._record.state in _ENDED:
-            self._record = self.store.metadata.get_run(self.run_id)
-
-
-def _number(key: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ParameterError(
-            what=f"Metric {key!r} got {type(value).__name__} {str(value)[:40]!r}.",
-            why="A metric is a number that can be drawn over steps.",
-            fix="Log text with log_param or set_tags, and everything else with log_artifact.",
-            key=key,
-        ) from None
-
-
-def _key(name: Any, kind: str) -> str:
-    if isinstance(name, str) and name.strip():
-        return name
-    raise ParameterError(
-        what=f"{name!r} is no name for a {kind}.", fix="Use a text with at least one character."
-    )

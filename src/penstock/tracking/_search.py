@@ -20,6 +20,7 @@ def get_run(run_id: str, store: "Store | str | None" = None) -> Run:
         NotFoundError: If there is none.
     """
     opened = as_store(store)
+    opened.flush()
     opened.metadata.kill_dead_runs()
     return Run(opened.metadata.get_run(run_id), opened)
 
@@ -54,6 +55,7 @@ def search_runs(
         ParameterError: If the filter or the order cannot be read; points at the place.
     """
     opened = as_store(store)
+    opened.flush()
     opened.metadata.kill_dead_runs()
     found = opened.metadata.search_runs(
         filter, order_by=order_by, limit=limit, experiment=experiment

@@ -11,6 +11,7 @@ from penstock.core import (
     ConflictError,
     RunRecord,
     RunState,
+    StoreError,
     find_project,
     new_id,
     now,
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 class ActiveRun(Run):
     """A run that this process works on; ends with the with-block or with `finish`."""
 
-    def __init__(self, record: RunRecord, store: "Store") -> None:
-        super().__init__(record, store)
+    def __init__(self, record: RunRecord, store: "Store", *, strict: bool = False) -> None:
+        super().__init__(record, store, strict=strict)
         self._before = current_run()
         self._heartbeat = Heartbeat(self, store).start()
         set_run(self)
@@ -41,7 +42,10 @@ class ActiveRun(Run):
         self._heartbeat.stop()
         if current_run() is self:
             set_run(self._before)
-        super().finish(state, error=error)
+        try:
+            super().finish(state, error=error)
+        except StoreError as trouble:
+            self.trouble.meet(trouble)
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +76,7 @@ def start_run(
     tags: Mapping[str, Any] | None = None,
     nested: bool = False,
     resume: str | None = None,
+    strict: bool = False,
 ) -> ActiveRun:
     """Start a run, or go on with one; use it as a with-block.
 
@@ -88,7 +93,9 @@ def start_run(
         store: A store or its URL; by default the project's.
         tags: Free marks.
         nested: Allow it inside of another run, which becomes its parent.
-        resume: Id of a failed or killed run to go on with; the other arguments do not count then.
+        resume: Id of a failed or killed run to go on with; what it has keeps its value then.
+        strict: Raise StoreError if something cannot be recorded later on, for example because the
+            disk is full. By default it is told once and the work goes on.
 
     Raises:
         ConflictError: If another run is active and ``nested`` is not set, or the run to resume
@@ -104,10 +111,10 @@ def start_run(
         )
     opened = open_store(store) if store is None or isinstance(store, str) else store
     if resume is not None:
-        return ActiveRun(_resume(opened, resume), opened)
+        return ActiveRun(_resume(opened, resume), opened, strict=strict)
     record = _new_record(name, experiment, tags or {}, outer)
     opened.metadata.create_run(record)
-    return ActiveRun(record, opened)
+    return ActiveRun(record, opened, strict=strict)
 
 
 def _new_record(

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from penstock.core import MetricPoint
-
 
 @dataclass(frozen=True, slots=True)
 class StepContext:
@@ -16,13 +14,14 @@ class StepContext:
         step: Its name.
         step_run_id: Its id in the store.
         seed: The seed that was set before it.
-        points: Metric points logged while it runs; a run that reuses the step gets them too.
+        logged: Last value and step by metric, of what is logged while it runs; a run that reuses
+            the step gets its metrics too.
     """
 
     step: str
     step_run_id: str
     seed: int
-    points: list[MetricPoint] = field(default_factory=list, compare=False)
+    logged: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
 
 
 _step: ContextVar[StepContext | None] = ContextVar("penstock_step", default=None)

@@ -1,9 +1,11 @@
 """Metric points: written as chunks with their summaries, read as columns."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import MetricColumns, MetricPoint, now
@@ -30,6 +32,7 @@ _SMALL = MOST // 2
 _SMALL_CHUNKS = 16
 _STRETCH = 256  # an outline has one point for so many
 _EXISTING = 500
+_ALWAYS = (-(2**63), 2**63 - 1)
 
 
 class Metrics:
@@ -102,15 +105,26 @@ class Metrics:
             ).fetchall()
         return _thinned(_read(run_id, key, rows), most)
 
-    def copy_metrics(self, source: str, target: str, *, until_step: float | None = None) -> None:
+    def copy_metrics(
+        self,
+        source: str,
+        target: str,
+        *,
+        keys: Sequence[str] | None = None,
+        until_step: float = math.inf,
+        between: tuple[int, int] = _ALWAYS,
+    ) -> int:
         """See MetadataStore."""
         with self._database.read() as transaction:
             source = self._runs.full_id(transaction, source)
-            keys = transaction.execute(
+            target = self._runs.full_id(transaction, target)
+            rows = transaction.execute(
                 'SELECT "key" FROM metric_summaries WHERE run_id = ? ORDER BY "key"', (source,)
             ).fetchall()
-        found = [self.metric_history(source, key) for (key,) in keys]
-        self.append_metrics([_until(part, target, until_step) for part in found])
+        found = [self.metric_history(source, key) for (key,) in rows if keys is None or key in keys]
+        copied = [_some(part, target, until_step, between) for part in found]
+        self.append_metrics(copied)
+        return sum(len(part) for part in copied)
 
     def _has_many_small(self, part: MetricColumns) -> bool:
         if len(part) >= _SMALL:
@@ -238,11 +252,12 @@ def _chosen(columns: MetricColumns, places: "NDArray[Any]") -> MetricColumns:
     )
 
 
-def _until(columns: MetricColumns, run_id: str, step: float | None) -> MetricColumns:
-    kept = slice(None) if step is None else columns.steps <= step
-    return MetricColumns(
-        run_id, columns.key, columns.steps[kept], columns.values[kept], columns.times[kept]
-    )
+def _some(
+    columns: MetricColumns, run_id: str, until_step: float, between: tuple[int, int]
+) -> MetricColumns:
+    since, until = between
+    kept = (columns.steps <= until_step) & (columns.times >= since) & (columns.times <= until)
+    return replace(_chosen(columns, kept.nonzero()[0]), run_id=run_id)
 
 
 def _columns(run_id: str, points: Sequence[MetricPoint]) -> Iterable[MetricColumns]:

@@ -1,5 +1,6 @@
 """MetadataStore: what every back end must do; one contract suite (penstock.testing) proves it."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -97,8 +98,19 @@ class MetadataStore(Protocol):
         """
         ...
 
-    def copy_metrics(self, source: str, target: str, *, until_step: float | None = None) -> None:
-        """Give a run the points that another has up to a step."""
+    def copy_metrics(
+        self,
+        source: str,
+        target: str,
+        *,
+        keys: Sequence[str] | None = None,
+        until_step: float = math.inf,
+        between: tuple[int, int] = ...,
+    ) -> int:
+        """Give a run the points that another has; says how many.
+
+        Of these keys only, up to a step, logged between two times (microseconds since 1970).
+        """
         ...
 
     # Steps

@@ -1,0 +1,94 @@
+"""A journal's folder on the disk: made with its owner's lock, claimed when the owner is gone."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from penstock.core import StoreError, new_id
+from penstock.stores._locks import try_lock
+from penstock.stores.journals._records import OWNER, SERIES
+
+_UNFINISHED, _FINISHED = ".new-", ".done-"
+_ABANDONED_S = 3600  # making one takes a millisecond
+
+
+def make_folder(home: Path) -> tuple[Path, IO[bytes]]:
+    """Make a journal of this process; gives its folder, and the file whose lock shows our life.
+
+    Raises:
+        StoreError: If it cannot be made.
+    """
+    name = new_id()
+    # Under another name until the lock is held: nobody may take it for a dead process's.
+    begun = home / (_UNFINISHED + name)
+    try:
+        begun.mkdir(parents=True)
+        (begun / SERIES).touch()
+        owner = try_lock(begun / OWNER)
+        begun.rename(home / name)
+    except OSError as error:
+        shutil.rmtree(begun, ignore_errors=True)
+        raise cannot_write(home, error) from error
+    assert owner is not None, "a name of our own is locked by nobody"
+    return home / name, owner
+
+
+@contextmanager
+def dead_journals(home: Path) -> Iterator[list[Path]]:
+    """Hold the journals whose processes are gone, against others who look for them too."""
+    held: list[IO[bytes]] = []
+    found: list[Path] = []
+    try:
+        for folder in _folders(home):
+            with suppress(OSError):
+                owner = try_lock(folder / OWNER, create=False)
+                if owner is not None:
+                    held.append(owner)
+                    found.append(folder)
+        # Another may have taken one between our look and our lock.
+        yield [folder for folder in found if (folder / OWNER).exists()]
+    finally:
+        for owner in held:
+            owner.close()
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a journal whose points are all in the store, at once as others see it."""
+    done = folder.with_name(_FINISHED + folder.name)
+    with suppress(OSError):
+        folder.rename(done)
+    shutil.rmtree(done, ignore_errors=True)
+
+
+def cannot_write(home: Path, error: OSError) -> StoreError:
+    """Tell that nothing can be written to the journal."""
+    return StoreError(
+        what=f"The metric journal in {home} cannot be written ({error.strerror or error}).",
+        why="Logged values are kept there until they are in the store.",
+        fix="Free some space or give yourself write permission; or set PENSTOCK_JOURNALS to another"
+        " folder.",
+        path=home,
+    )
+
+
+def _folders(home: Path) -> list[Path]:
+    try:
+        entries = [Path(entry) for entry in os.scandir(home)]
+    except OSError:
+        return []
+    for entry in entries:
+        if _is_left_over(entry):
+            shutil.rmtree(entry, ignore_errors=True)
+    return sorted(entry for entry in entries if not entry.name.startswith("."))
+
+
+def _is_left_over(entry: Path) -> bool:
+    """Say whether a process was killed while it made or removed this folder."""
+    if entry.name.startswith(_UNFINISHED):
+        with suppress(OSError):
+            return time.time() - entry.stat().st_mtime > _ABANDONED_S
+    return entry.name.startswith(_FINISHED)

@@ -1,0 +1,349 @@
+"""``Journal``: logging a point takes a microsecond and survives kill -9; a thread brings it on."""
+
+import atexit
+import logging
+import mmap
+import os
+import threading
+import time
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from penstock.core import MetricColumns, StoreError
+from penstock.stores.journals._folder import cannot_write, make_folder, remove_folder
+from penstock.stores.journals._records import (
+    MARK,
+    RECORD,
+    SERIES,
+    columns_of,
+    page_and_place,
+    page_path,
+    position_of,
+    write_name,
+)
+from penstock.stores.journals._recovery import recover_journals
+from penstock.stores.metadata import MetadataStore
+
+_log = logging.getLogger("penstock")
+_EVERY_S = 0.5
+_LONGEST_WAIT_S = 30.0  # between tries while the store cannot be written
+_FIRST_PAGE, _PAGE = 1 << 16, 1 << 22
+_MOST_PAGES = 64  # 8 million points that the store has not taken yet
+_MOST_AT_ONCE = 8
+_SIZE = RECORD.size
+_pack_into = RECORD.pack_into
+_all: "weakref.WeakSet[Journal]" = weakref.WeakSet()
+
+
+class _Page:
+    """One file of the journal, mapped into memory."""
+
+    __slots__ = ("map", "number", "path", "size", "taken")
+
+    def __init__(self, path: Path, number: int, size: int) -> None:
+        self.path, self.number, self.size = path, number, size
+        self.taken = 0  # so many bytes of it are in the store
+        with path.open("xb+") as file:
+            # Blocks are given now: a full disk is an error here, not a signal at some later write.
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.write(bytes(size))
+                file.flush()
+            self.map = mmap.mmap(file.fileno(), size)
+
+    def remove(self) -> None:
+        self.map.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Journal:
+    """The points that this process has logged and the store has not taken yet.
+
+    Threads: all methods may be called from any. A forked child begins a journal of its own; the
+    numbers of the series stay the same. What `append` has taken survives the end of the process,
+    however it comes, but not a power cut in the same moment.
+
+    Args:
+        home: The folder of the journals of one store; one is made below it when it is needed.
+        metadata: Where the points go.
+    """
+
+    def __init__(self, home: Path, metadata: MetadataStore) -> None:
+        self._home, self._metadata = home, metadata
+        self._names: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._begin()
+        _all.add(self)
+
+    def _begin(self) -> None:
+        """Start with nothing: at first, in a forked child, after the journal was closed."""
+        self._lock, self._draining = threading.Lock(), threading.Lock()
+        self._wake, self._drained = threading.Event(), threading.Event()
+        self._folder: Path | None = None
+        self._owner: IO[bytes] | None = None
+        self._series_file: IO[bytes] | None = None
+        self._pages: list[_Page] = []
+        self._place = self._end = 0
+        self._map: mmap.mmap | None = None
+        self._in_doubt = self._behind = False
+
+    def series(self, run_id: str, key: str) -> int:
+        """Number a series, for `append`.
+
+        Raises:
+            StoreError: If the journal cannot be written.
+        """
+        name = run_id, key
+        with self._lock:
+            number = self._numbers.get(name)
+            if number is None:
+                number = len(self._names)
+                self._open()
+                assert self._series_file is not None
+                try:
+                    self._series_file.write(write_name(run_id, key))
+                except OSError as error:
+                    raise cannot_write(self._home, error) from error
+                self._names.append(name)
+                self._numbers[name] = number
+        return number
+
+    def append(self, series: int, value: float, step: float, micros: int) -> None:
+        """Log one point; once this returns it survives the process.
+
+        Args:
+            series: Its number; see `series`.
+            value: Any number.
+            step: A finite number.
+            micros: Microseconds since 1970.
+
+        Raises:
+            StoreError: If there is no room for it.
+            struct.error: If a value is no number.
+        """
+        while True:
+            with self._lock:
+                place = self._place
+                if place < self._end:
+                    # Moved first: a signal's handler that logs, too, must get another place.
+                    self._place = place + _SIZE
+                    _pack_into(self._map, place, value, step, micros, series, MARK)  # type: ignore[arg-type] # there is a page
+                    return
+            self._make_room()
+
+    def append_records(self, data: bytes) -> None:
+        """Log many points, written by `pack_points` or `pack_columns`; see `append`."""
+        begin = 0
+        while begin < len(data):
+            with self._lock:
+                place = self._place
+                size = min(self._end - place, len(data) - begin)
+                if size > 0:
+                    assert self._map is not None
+                    self._place = place + size
+                    self._map[place : place + size] = data[begin : begin + size]
+                    begin += size
+                    continue
+            self._make_room()
+
+    def flush(self) -> None:
+        """Bring all that was logged before the call into the store; what dead processes left, too.
+
+        Raises:
+            StoreError: If the store cannot be written; nothing is lost then.
+        """
+        self._drain()
+        recover_journals(self._home, self._metadata)
+
+    def close(self) -> None:
+        """Bring everything into the store and remove the journal; the next point begins another."""
+        try:
+            self._drain()
+        except StoreError as error:
+            self._warn(error)
+            with self._lock:
+                self._let_go()
+            return
+        with self._draining, self._lock:
+            folder, pages = self._folder, self._pages
+            if folder is None or any(self._new_in(page) for page in pages):
+                return  # closed by another, or logged to meanwhile: it stays
+            for page in pages:
+                page.remove()
+            self._let_go()
+            remove_folder(folder)
+        with suppress(StoreError):
+            self._metadata.forget_journal(folder.name)
+
+    def _let_go(self) -> None:
+        """Leave what is there to the next process that opens the store."""
+        for file in (self._series_file, self._owner):
+            if file is not None:
+                file.close()
+        self._pages, self._place, self._end = [], 0, 0
+        self._folder = self._owner = self._series_file = self._map = None
+        self._wake.set()  # its thread sees that there is nothing left, and ends
+
+    def _open(self) -> None:
+        """Make the folder and start the thread, if this has not happened yet."""
+        if self._folder is not None:
+            return
+        self._folder, self._owner = make_folder(self._home)
+        try:
+            # Unbuffered: what is written is the system's, and survives the process.
+            self._series_file = (self._folder / SERIES).open("ab", buffering=0)
+            self._series_file.write(b"".join(write_name(*name) for name in self._names))
+        except OSError as error:
+            self._let_go()
+            raise cannot_write(self._home, error) from error
+        self._wake, self._drained = threading.Event(), threading.Event()
+        threading.Thread(
+            target=_work, args=(weakref.ref(self), self._wake), name="penstock-journal", daemon=True
+        ).start()
+
+    def _make_room(self) -> None:
+        """Begin the next page; wait for the store if it is far behind."""
+        # A store that cannot be written now is not waited for with each point.
+        until = time.monotonic() + (0.0 if self._behind else _LONGEST_WAIT_S)
+        while len(self._pages) >= _MOST_PAGES:
+            self._wake.set()
+            self._drained.clear()
+            left = until - time.monotonic()
+            if not self._drained.wait(max(0.0, min(1.0, left))) and left <= 0:
+                raise StoreError(
+                    what=f"The metric journal in {self._home} is full: the store takes nothing.",
+                    why="What is in it will be stored; this point is not.",
+                    fix="See what keeps the store from being written, with: penstock doctor",
+                    path=self._home,
+                )
+        with self._lock:
+            if self._place < self._end:
+                return  # another thread has made room
+            self._open()
+            assert self._folder is not None
+            number = self._pages[-1].number + 1 if self._pages else 0
+            path = page_path(self._folder, number)
+            try:
+                page = _Page(path, number, _PAGE if number else _FIRST_PAGE)
+            except OSError as error:
+                with suppress(OSError):
+                    path.unlink()
+                raise cannot_write(self._home, error) from error
+            self._pages.append(page)
+            self._map, self._place, self._end = page.map, 0, page.size
+        if number:
+            self._wake.set()
+
+    def _drain(self) -> None:
+        with self._draining:
+            while self._take_some():
+                pass
+
+    def _take_some(self) -> bool:
+        """Bring a few pages into the store; says whether there are more."""
+        self._settle_doubt()
+        with self._lock:
+            folder, names = self._folder, self._names
+            pages = [(page, self._end_of(page)) for page in self._pages[:_MOST_AT_ONCE]]
+            more = len(self._pages) > len(pages)
+        new = [(page, end) for page, end in pages if end > page.taken]
+        if folder is None or not new:
+            return False
+        data = b"".join(page.map[page.taken : end] for page, end in new)
+        columns = list(columns_of(data, names))
+        last, end = new[-1]
+        self._store(columns, folder.name, position_of(last.number, end))
+        for page, end in new:
+            page.taken = end
+        self._retire()
+        return more
+
+    def _store(self, columns: Sequence[MetricColumns], journal: str, position: int) -> None:
+        try:
+            self._metadata.append_metrics(columns, journal=journal, position=position)
+        except BaseException:
+            self._in_doubt = True
+            raise
+        self._behind = False
+
+    def _settle_doubt(self) -> None:
+        """After a failure ask the store how far it came: the commit may have gone through."""
+        folder = self._folder
+        if not self._in_doubt or folder is None:
+            return
+        known = self._metadata.journal_position(folder.name)
+        number, place = page_and_place(known)
+        for page in self._pages:
+            if known >= 0 and page.number <= number:
+                taken = page.size if page.number < number else place
+                page.taken = max(page.taken, taken)
+        self._in_doubt = False
+        self._retire()
+
+    def _retire(self) -> None:
+        """Remove the pages that are in the store whole."""
+        with self._lock:
+            done = [page for page in self._pages[:-1] if page.taken >= page.size]
+            self._pages = [page for page in self._pages if page not in done]
+        for page in done:
+            page.remove()
+        self._drained.set()
+
+    def _end_of(self, page: _Page) -> int:
+        return self._place if page is self._pages[-1] else page.size
+
+    def _new_in(self, page: _Page) -> bool:
+        return self._end_of(page) > page.taken
+
+    def _warn(self, error: StoreError) -> None:
+        if not self._behind:
+            self._behind = True
+            _log.warning(
+                "Logged metrics wait in %s and are stored as soon as it is possible. %s",
+                self._home,
+                error,
+            )
+
+    def _forget(self) -> None:
+        """Leave the parent's journal to the parent, in a forked child."""
+        for file in (self._owner, self._series_file):
+            if file is not None:
+                file.close()  # the lock belongs to the parent's end of the file, and stays
+        self._begin()
+
+
+def _work(reference: "weakref.ref[Journal]", wake: threading.Event) -> None:
+    """Bring points into the store in the background, as long as the journal lives."""
+    wait = _EVERY_S
+    while True:
+        wake.wait(wait)
+        wake.clear()
+        journal = reference()
+        if journal is None or journal._wake is not wake or journal._folder is None:  # noqa: SLF001 - its own thread
+            return
+        try:
+            journal._drain()  # noqa: SLF001 - its own thread
+            wait = _EVERY_S
+        except StoreError as error:
+            journal._warn(error)  # noqa: SLF001 - its own thread
+            wait = min(2 * wait, _LONGEST_WAIT_S)
+        del journal
+
+
+def _close_all() -> None:
+    for journal in list(_all):
+        journal.close()
+
+
+def _forget_all() -> None:
+    for journal in list(_all):
+        journal._forget()  # noqa: SLF001 - the same module
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)

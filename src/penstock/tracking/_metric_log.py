@@ -1,0 +1,212 @@
+"""``MetricLog``: a run's way to its process's journal; apart because a call must cost a microsecond."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import ParameterError, now_micros
+from penstock.stores import pack_columns, pack_points
+from penstock.tracking._step import current_step
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from penstock.stores import Store
+
+
+_ROWS = 64
+
+
+class _Line:
+    """A metric that is being logged: its series' number, and the step that comes next."""
+
+    __slots__ = ("following", "series")
+
+    def __init__(self, series: int, following: float) -> None:
+        self.series, self.following = series, following
+
+
+class MetricLog:
+    """Logs the metrics of one run.
+
+    Args:
+        run_id: The run.
+        store: Where it is recorded.
+    """
+
+    def __init__(self, run_id: str, store: "Store") -> None:
+        self._run_id, self._store = run_id, store
+        self._journal = store.journal
+        self._lines: dict[str, _Line] = {}
+        # Calls in a loop name the same metrics each time: their lines, by those names.
+        self._rows: dict[tuple[str, ...], tuple[list[_Line], tuple[int, ...]]] = {}
+
+    def log(self, key: str, value: float, step: float | None) -> None:
+        """Log one point; see Run.log_metric."""
+        try:
+            line = self._lines.get(key) or self._begin(key)
+            if step is None:
+                step = line.following
+            elif step - step != 0:
+                raise _bad_step(key, step)
+            self._journal.append(line.series, value, step, now_micros())
+        except (struct.error, TypeError) as error:
+            raise _no_number(key, value, step) from error
+        line.following = step + 1
+        inside = current_step()
+        if inside is not None:
+            inside.logged[key] = float(value), step
+
+    def log_several(self, metrics: Mapping[str, float], step: float | None) -> None:
+        """Log one point each of several metrics, all or none; see Run.log_metrics."""
+        if step is not None and not _is_number(step):
+            raise _no_number("step", 0.0, step)
+        if step is not None and step - step != 0:
+            raise _bad_step(next(iter(metrics), ""), step)
+        keys = tuple(metrics)
+        lines, series = self._rows.get(keys) or self._begin_row(keys)
+        steps = [line.following for line in lines] if step is None else [step] * len(lines)
+        values = list(metrics.values())
+        try:
+            data = pack_points(series, values, steps, now_micros())
+        except (struct.error, TypeError) as error:
+            key = next(key for key, value in metrics.items() if not _is_number(value))
+            raise _no_number(key, metrics[key], 0.0) from error
+        self._journal.append_records(data)
+        for line, at in zip(lines, steps, strict=True):
+            line.following = at + 1
+        inside = current_step()
+        if inside is not None:
+            inside.logged.update(
+                zip(keys, zip(map(float, values), steps, strict=True), strict=True)
+            )
+
+    def log_columns(self, key: str, values: Any, steps: Any, times: Any) -> None:
+        """Log many points of one metric; see Run.log_history."""
+        import numpy as np
+
+        y = _column(key, "values", values)
+        line = self._lines.get(key) or self._begin(key)
+        if steps is None:
+            x = line.following + np.arange(len(y), dtype=np.float64)
+        else:
+            x = _column(key, "steps", steps)
+        if not np.isfinite(x).all():
+            raise _bad_step(key, float(x[~np.isfinite(x)][0]))
+        t = _times(key, times, len(y))
+        if not len(x) == len(y) == len(t):
+            raise ParameterError(
+                what=f"Metric {key!r} got {len(y)} values, {len(x)} steps and {len(t)} times.",
+                why="Each value stands at one step.",
+                fix="Give columns of one length.",
+                key=key,
+            )
+        if not len(y):
+            return
+        self._journal.append_records(pack_columns(line.series, x, y, t))
+        line.following = float(x[-1]) + 1
+        inside = current_step()
+        if inside is not None:
+            inside.logged[key] = float(y[-1]), float(x[-1])
+
+    def _begin_row(self, keys: tuple[str, ...]) -> tuple[list[_Line], tuple[int, ...]]:
+        lines = [self._lines.get(key) or self._begin(key) for key in keys]
+        row = lines, tuple(line.series for line in lines)
+        if len(self._rows) < _ROWS:
+            self._rows[keys] = row
+        return row
+
+    def _begin(self, key: Any) -> _Line:
+        key = require_key(key, "metric")
+        self._store.flush()
+        found = self._store.metadata.get_run(self._run_id).metrics.get(key)
+        line = _Line(
+            self._journal.series(self._run_id, key), 0.0 if found is None else found.last_step + 1
+        )
+        # Two threads may begin at once: the series is the same, and one of the lines stays.
+        return self._lines.setdefault(key, line)
+
+
+def require_key(name: Any, kind: str) -> str:
+    """Give the name back if it can name something that is logged.
+
+    Raises:
+        ParameterError: If it is empty or no text.
+    """
+    if isinstance(name, str) and name.strip():
+        return name
+    raise ParameterError(
+        what=f"{name!r} is no name for a {kind}.", fix="Use a text with at least one character."
+    )
+
+
+def _column(key: str, what: str, given: Any) -> "NDArray[np.float64]":
+    import numpy as np
+
+    try:
+        column = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise _not_a_column(key, what, given) from error
+    if column.ndim != 1:
+        raise _not_a_column(key, what, given)
+    return column
+
+
+def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
+    import numpy as np
+
+    if given is None:
+        return np.full(count, now_micros(), np.int64)
+    try:
+        # Aware times are changed to UTC and lose their mark; polars and pandas give them so.
+        column = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(_plain(given))
+        return column.astype("datetime64[us]").astype(np.int64)
+    except (TypeError, ValueError) as error:
+        raise _not_a_column(key, "times", given) from error
+
+
+def _plain(times: Sequence[Any]) -> list[Any]:
+    from datetime import UTC
+
+    return [
+        t.astimezone(UTC).replace(tzinfo=None) if getattr(t, "tzinfo", None) else t for t in times
+    ]
+
+
+def _not_a_column(key: str, what: str, given: Any) -> ParameterError:
+    return ParameterError(
+        what=f"The {what} of metric {key!r} are a {type(given).__name__}: {str(given)[:60]!r}.",
+        why="A history is a column of numbers for each of values, steps and times.",
+        fix="Give a list, an array or a column of a table, all of one length.",
+        key=key,
+    )
+
+
+def _bad_step(key: str, step: float) -> ParameterError:
+    return ParameterError(
+        what=f"Metric {key!r} was logged at step {step}.",
+        why="The step is the place on the x axis.",
+        fix="Give a finite number, or leave the step out.",
+        key=key,
+    )
+
+
+def _no_number(key: str, value: Any, step: Any) -> ParameterError:
+    require_key(key, "metric")
+    odd = step if _is_number(value) else value
+    what = " as its step" if _is_number(value) else ""
+    return ParameterError(
+        what=f"Metric {key!r} got {type(odd).__name__} {str(odd)[:40]!r}{what}.",
+        why="A metric is a number that can be drawn over steps.",
+        fix="Log text with log_param or set_tags, and everything else with log_artifact.",
+        key=key,
+    )
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        struct.pack("d", value)
+    except (struct.error, TypeError):
+        return False
+    return True
