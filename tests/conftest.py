@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from typing import Any
 import httpx
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+import services
 
 # Two test workers share two cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -130,3 +134,38 @@ def real_table() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[services.PostgresServer]:
+    """A real PostgreSQL, one for each test worker."""
+    with services.postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: services.PostgresServer) -> str:
+    """A fresh store in PostgreSQL."""
+    return postgres_server.database()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """A real S3 server, one for each test worker; its address."""
+    with services.s3() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket, and an environment that leads to it."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ACCESS_KEY_ID": "tester",
+        "AWS_SECRET_ACCESS_KEY": "very-secret",
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    name = f"bucket-{uuid.uuid4().hex}"
+    httpx.put(f"{s3_server}/{name}").raise_for_status()
+    return name

@@ -2,18 +2,40 @@
 
 import logging
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from penstock.core import StoreError, did_you_mean, digest_bytes, settings
+from penstock.core import SettingsError, StoreError, did_you_mean, digest_bytes, settings
 from penstock.stores._store import Store
 from penstock.stores.artifacts._local import LocalArtifacts
-from penstock.stores.metadata._migrations import prepare_sqlite
+from penstock.stores.artifacts._protocol import ArtifactStore
+from penstock.stores.artifacts._s3 import S3Artifacts
+from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._migrations import prepare_postgres, prepare_sqlite
+from penstock.stores.metadata._postgres import PostgresUrl
 from penstock.stores.metadata._sql import SQLMetadataStore
 
 _log = logging.getLogger("penstock")
-_SQLITE = "sqlite:///"
+_SQLITE, _S3 = "sqlite:///", "s3://"
+_POSTGRES = ("postgresql://", "postgres://")
 _opened: dict[tuple[int, str, str], tuple[Store, int | None]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a store's facts are, whatever keeps them.
+
+    Args:
+        url: To show; without a password.
+        open: Opens the database; told whether to make it.
+        file: The database's file; None if it is a server's.
+    """
+
+    url: str
+    open: Callable[[bool], Database]
+    file: Path | None = None
 
 
 def open_store(
@@ -27,33 +49,30 @@ def open_store(
     []
 
     Args:
-        url: ``sqlite:///path``; by default PENSTOCK_STORE, else the project's setting, else
-            ``.penstock/penstock.db`` in the project folder.
-        artifacts: Folder for bytes; by default PENSTOCK_ARTIFACTS, else the project's setting,
-            else ``artifacts`` beside the database.
+        url: ``sqlite:///path`` or ``postgresql://user@host/database``; by default PENSTOCK_STORE,
+            else the project's setting, else ``.penstock/penstock.db`` in the project folder.
+        artifacts: Folder or ``s3://bucket/prefix`` for bytes; by default PENSTOCK_ARTIFACTS, else
+            the project's setting, else ``artifacts`` beside the database's file.
         create: Make the store if it does not exist.
 
     Raises:
         StoreError: If it cannot be opened; the message says why and what to do.
     """
     chosen = settings(url, artifacts)
-    path = _sqlite_path(chosen.store.value)
-    folder = _artifacts_folder(chosen.artifacts.value, path)
-    key = (os.getpid(), str(path), str(folder))
+    place = _facts(chosen.store.value)
+    kept_at = _bytes_url(chosen.artifacts.value, place)
+    key = (os.getpid(), place.url, kept_at)
     found = _opened.get(key)
     # Another file at the same path means that someone replaced the store while we had it open.
-    if found is not None and found[1] == _file_id(path) and not found[0].closed:
+    if found is not None and found[1] == _file_id(place) and not found[0].closed:
         return found[0].hold()
-    database = prepare_sqlite(path, create=create)
-    store = Store(
-        f"{_SQLITE}{path}",
-        SQLMetadataStore(database),
-        LocalArtifacts(folder),
-        _journals_folder(path),
-    )
+    keeper = _bytes(kept_at)
+    metadata = SQLMetadataStore(place.open(create))
+    team = place.file is None
+    store = Store(place.url, metadata, keeper, _journals_folder(place), team=team)
     _bring_in(store)
     store.metadata.kill_dead_runs()
-    _opened[key] = (store, _file_id(path))
+    _opened[key] = (store, _file_id(place))
     return store
 
 
@@ -65,6 +84,14 @@ def _bring_in(store: Store) -> None:
         _log.warning("Metrics of an earlier process are not in the store yet. %s", error)
 
 
+def _facts(url: str) -> _Place:
+    if url.startswith(_POSTGRES):
+        server = PostgresUrl(url)
+        return _Place(server.shown, lambda create: prepare_postgres(server, create=create))
+    path = _sqlite_path(url)
+    return _Place(f"{_SQLITE}{path}", lambda create: prepare_sqlite(path, create=create), path)
+
+
 def _sqlite_path(url: str) -> Path:
     if "://" not in url:
         return Path(url).expanduser().absolute()
@@ -72,8 +99,9 @@ def _sqlite_path(url: str) -> Path:
         scheme = url.partition("://")[0]
         raise StoreError(
             what=f"{url.partition('@')[2] or url!r} is no store that this penstock can open.",
-            why="This version keeps its facts in SQLite.",
-            fix=f"{did_you_mean(scheme, ['sqlite'])} Write sqlite:///path/penstock.db",
+            why="It keeps its facts in SQLite or PostgreSQL.",
+            fix=f"{did_you_mean(scheme, ['sqlite', 'postgresql'])} Write sqlite:///path/penstock.db"
+            " or postgresql://user@host/database",
             scheme=scheme,
         )
     path = unquote(url.removeprefix(_SQLITE))
@@ -86,29 +114,44 @@ def _sqlite_path(url: str) -> Path:
     return Path(path).expanduser().absolute()
 
 
-def _journals_folder(database: Path) -> Path:
+def _journals_folder(place: _Place) -> Path:
     """Choose where this machine's processes keep what the store has not taken yet."""
     chosen = os.environ.get("PENSTOCK_JOURNALS")
-    if chosen:
-        # Several stores may share the folder.
-        return Path(chosen).expanduser().absolute() / digest_bytes(str(database).encode())[-16:]
-    return database.with_name(f"{database.name}-journals")
+    if place.file is not None and not chosen:
+        return place.file.with_name(f"{place.file.name}-journals")
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    home = Path(chosen).expanduser().absolute() if chosen else state / "penstock" / "journals"
+    # Several stores may share the folder.
+    return home / digest_bytes(place.url.encode())[-16:]
 
 
-def _file_id(path: Path) -> int | None:
+def _file_id(place: _Place) -> int | None:
     try:
-        return path.stat().st_ino
+        return None if place.file is None else place.file.stat().st_ino
     except OSError:
         return None
 
 
-def _artifacts_folder(place: str, database: Path) -> Path:
-    if not place:
-        return database.parent / "artifacts"
-    if "://" in place and not place.startswith("file://"):
+def _bytes_url(chosen: str, place: _Place) -> str:
+    """Say where the bytes are: a folder's path, or the URL of a bucket."""
+    if not chosen:
+        if place.file is None:
+            raise SettingsError(
+                what=f"The store {place.url} has no place for artifacts.",
+                why="PostgreSQL keeps the facts; models and tables are kept beside it.",
+                fix="Set PENSTOCK_ARTIFACTS to s3://bucket/prefix or to a folder that all share.",
+            )
+        return str(place.file.parent / "artifacts")
+    if chosen.startswith(_S3):
+        return chosen.rstrip("/")
+    if "://" in chosen and not chosen.startswith("file://"):
         raise StoreError(
-            what=f"{place!r} is no place for artifacts that this penstock can use.",
-            why="This version keeps bytes in a folder.",
-            fix="Set PENSTOCK_ARTIFACTS to a folder.",
+            what=f"{chosen!r} is no place for artifacts that this penstock can use.",
+            why="It keeps bytes in a folder or in an S3 bucket.",
+            fix="Set PENSTOCK_ARTIFACTS to a folder or to s3://bucket/prefix.",
         )
-    return Path(place.removeprefix("file://")).expanduser().absolute()
+    return str(Path(chosen.removeprefix("file://")).expanduser().absolute())
+
+
+def _bytes(url: str) -> ArtifactStore:
+    return S3Artifacts(url) if url.startswith(_S3) else LocalArtifacts(Path(url))

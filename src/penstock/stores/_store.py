@@ -57,11 +57,19 @@ class Store:
         metadata: The facts.
         artifacts: The bytes.
         journals: Folder on this machine for the metric journals of its processes.
+        team: Whether several people use it, so that nobody approves their own model.
     """
 
     def __init__(
-        self, url: str, metadata: MetadataStore, artifacts: ArtifactStore, journals: Path
+        self,
+        url: str,
+        metadata: MetadataStore,
+        artifacts: ArtifactStore,
+        journals: Path,
+        *,
+        team: bool = False,
     ) -> None:
+        self._team = team
         self.url, self.metadata, self.artifacts = url, metadata, artifacts
         self.journal = Journal(journals, metadata)
         self._holders = 1
@@ -164,8 +172,13 @@ class Store:
 
     @property
     def single_user(self) -> bool:
-        """Whether the trainer of a model may approve it; true unless the setting says ``false``."""
-        return self.metadata.get_setting(_SINGLE_USER) != "false"
+        """Whether the trainer of a model may approve it.
+
+        The setting of this name says so; without it an embedded store has one user, and a store on
+        a server several.
+        """
+        setting = self.metadata.get_setting(_SINGLE_USER)
+        return setting == "true" if self._team else setting != "false"
 
     def close(self) -> None:
         """Close the store, once everyone who opened it has; loaded values stay usable."""

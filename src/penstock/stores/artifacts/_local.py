@@ -4,13 +4,20 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
-from penstock.core import ParameterError, StoreError, digest_bytes, new_id
+from penstock.core import StoreError, digest_bytes, new_id
+from penstock.stores.artifacts._digests import (
+    PREFIX,
+    checked_file,
+    damaged,
+    digest_at,
+    gone,
+    place_of,
+)
 
-_PREFIX = "sha256:"
-_HEX_LENGTH = 64
 _CHUNK = 1 << 20
 
 
@@ -53,7 +60,7 @@ class LocalArtifacts:
                 while chunk := source.read(_CHUNK):
                     state.update(chunk)
                     file.write(chunk)
-            digest = _PREFIX + state.hexdigest()
+            digest = PREFIX + state.hexdigest()
             place = self._place(digest)
             place.parent.mkdir(parents=True, exist_ok=True)
             holder.replace(place)
@@ -70,22 +77,42 @@ class LocalArtifacts:
         try:
             data = self._place(digest).read_bytes()
         except FileNotFoundError as error:
-            raise StoreError(
-                what=f"The bytes of {digest} are gone from {self._folder}.",
-                why="Something outside penstock removed them, or the artifacts folder is another one.",
-                fix="Restore the folder or set PENSTOCK_ARTIFACTS to it; or run the step again.",
-                digest=digest,
-            ) from error
+            raise gone(digest, self.url) from error
         except OSError as error:
             raise self._cannot("read", error) from error
         if check and digest_bytes(data) != digest:
-            raise StoreError(
-                what=f"The bytes of {digest} in {self._folder} are damaged.",
-                why="Their digest is another one now.",
-                fix="Restore the file from a backup, or delete it and run the step again.",
-                digest=digest,
-            )
+            raise damaged(digest, self.url)
         return data
+
+    def read_range(self, digest: str, start: int, length: int) -> bytes:
+        """Give some of the bytes; fewer at the end."""
+        try:
+            with self._place(digest).open("rb") as file:
+                file.seek(start)
+                return file.read(max(0, length))
+        except FileNotFoundError as error:
+            raise gone(digest, self.url) from error
+        except OSError as error:
+            raise self._cannot("read", error) from error
+
+    def fetch(self, digest: str, path: Path) -> None:
+        """Write the bytes to a file, checked; see ArtifactStore."""
+        try:
+            with (
+                self._place(digest).open("rb") as source,
+                checked_file(path, digest, self.url) as write,
+            ):
+                while chunk := source.read(_CHUNK):
+                    write(chunk)
+        except FileNotFoundError as error:
+            raise gone(digest, self.url) from error
+        except OSError as error:
+            raise self._cannot("read", error) from error
+
+    def link(self, digest: str, *, expires: timedelta) -> str | None:  # noqa: ARG002 - the protocol's form
+        """Give the file's address, for programs on this machine."""
+        place = self.path(digest)
+        return None if place is None else place.absolute().as_uri()
 
     def exists(self, digest: str) -> bool:
         """Say whether the bytes are there."""
@@ -98,11 +125,8 @@ class LocalArtifacts:
 
     def list(self) -> list[str]:
         """List the digests of all stored bytes, sorted."""
-        return sorted(
-            _PREFIX + place.parent.name + place.name
-            for place in self._folder.glob("??/*")
-            if len(place.parent.name + place.name) == _HEX_LENGTH
-        )
+        places = (f"{path.parent.name}/{path.name}" for path in self._folder.glob("??/*"))
+        return sorted(digest for place in places if (digest := digest_at(place)))
 
     def path(self, digest: str) -> Path | None:
         """Give the file with the bytes; None if there is none."""
@@ -110,14 +134,7 @@ class LocalArtifacts:
         return place if place.exists() else None
 
     def _place(self, digest: str) -> Path:
-        name = digest.removeprefix(_PREFIX)
-        if len(name) != _HEX_LENGTH or not set(name) <= set("0123456789abcdef"):
-            raise ParameterError(
-                what=f"{digest!r} is no digest.",
-                fix="A digest is sha256: and 64 hexadecimal digits.",
-                digest=digest,
-            )
-        return self._folder / name[:2] / name[2:]
+        return self._folder / place_of(digest)
 
     @contextmanager
     def _beside(self, place: Path) -> Iterator[IO[bytes]]:

@@ -1,5 +1,6 @@
 """ArtifactStore: bytes by digest; one contract suite (penstock.testing) proves every back end."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,21 @@ class ArtifactStore(Protocol):
         ...
 
     def read(self, digest: str, *, check: bool = False) -> bytes: ...
+    def read_range(self, digest: str, start: int, length: int) -> bytes:
+        """Give some of the bytes; fewer where they end."""
+        ...
+
+    def fetch(self, digest: str, path: Path) -> None:
+        """Write the bytes to a new file, a part at a time, and check them on the way.
+
+        If they are damaged or gone no file stays.
+        """
+        ...
+
+    def link(self, digest: str, *, expires: timedelta) -> str | None:
+        """An address to read the bytes from without the store; None if there is none."""
+        ...
+
     def exists(self, digest: str) -> bool: ...
     def delete(self, digest: str) -> None: ...
     def list(self) -> list[str]: ...

@@ -39,7 +39,7 @@ _LOG_ARTIFACT = (
 # A node can be reached at several depths; where no depth is asked for, each is expanded once.
 _WALK_ALL = """
 WITH RECURSIVE reached(node) AS (
-    SELECT ?
+    SELECT node FROM (SELECT {near} AS node FROM edges WHERE {near} = ? LIMIT 1) AS first
     UNION
     SELECT edges.{far} FROM reached JOIN edges ON edges.{near} = reached.node
 )
@@ -48,7 +48,7 @@ ORDER BY source, target, role
 """
 _WALK_TO_DEPTH = """
 WITH RECURSIVE reached(node, depth) AS (
-    SELECT ?, 1
+    SELECT node, 1 FROM (SELECT {near} AS node FROM edges WHERE {near} = ? LIMIT 1) AS first
     UNION
     SELECT edges.{far}, reached.depth + 1
     FROM reached JOIN edges ON edges.{near} = reached.node
@@ -73,7 +73,8 @@ class Artifacts:
 
     def add_artifacts(self, artifacts: Sequence[ArtifactRecord]) -> None:
         """See MetadataStore."""
-        rows = [ARTIFACTS.row(artifact) for artifact in artifacts]
+        # Sorted, so that two writers of the same rows never wait for each other.
+        rows = sorted(map(ARTIFACTS.row, artifacts), key=lambda row: row[:2])
         with self._database.write() as transaction:
             transaction.executemany(ADD_ARTIFACT, rows)
 
@@ -124,7 +125,7 @@ class Artifacts:
 
     def add_edges(self, edges: Iterable[Edge]) -> None:
         """See MetadataStore."""
-        rows = [(edge.source, edge.target, edge.role) for edge in edges]
+        rows = sorted((edge.source, edge.target, edge.role) for edge in edges)
         with self._database.write() as transaction:
             transaction.executemany(ADD_EDGE, rows)
 

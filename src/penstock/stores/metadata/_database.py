@@ -33,6 +33,13 @@ class Database(Protocol):
         """Open a writing transaction; a durable one survives a power cut once it is left."""
         ...
 
+    def alone(self, transaction: Transaction, name: str) -> None:
+        """Wait until no other open transaction works on what the name means.
+
+        For what is read and then written; where writers take turns anyway it does nothing.
+        """
+        ...
+
     def is_missing_parent(self, error: BaseException) -> bool:
         """Say whether an error means that a row points at a row that does not exist."""
         ...

@@ -60,11 +60,13 @@ class Metrics:
                 transaction.execute(_SET_MARK, (journal, position, to_micros(now())))
             known = _existing(transaction, {part.run_id for part in columns})
             kept = [part for part in columns if part.run_id in known and len(part)]
+            # In one order, so that two writers never wait for each other.
+            kept.sort(key=lambda part: (part.run_id, part.key))
             _add_chunks(transaction, kept)
             add_points(transaction, kept)
             grown = [part for part in kept if self._has_many_small(part)]
             for part in grown:
-                _merge(transaction, part.run_id, part.key)
+                self._merge(transaction, part.run_id, part.key)
 
     def journal_position(self, journal: str) -> int:
         """See MetadataStore."""
@@ -87,7 +89,7 @@ class Metrics:
             ).fetchall()
         for (key,) in rows:
             with self._database.write() as transaction:
-                _merge(transaction, run_id, key)
+                self._merge(transaction, run_id, key)
         self._small = defaultdict(int, {k: n for k, n in self._small.items() if k[0] != run_id})
 
     def metric_history(self, run_id: str, key: str, *, most: int | None = None) -> MetricColumns:
@@ -125,6 +127,10 @@ class Metrics:
         copied = [_some(part, target, until_step, between) for part in found]
         self.append_metrics(copied)
         return sum(len(part) for part in copied)
+
+    def _merge(self, transaction: Transaction, run_id: str, key: str) -> None:
+        self._database.alone(transaction, f"merge:{run_id}:{key}")
+        _merge(transaction, run_id, key)
 
     def _has_many_small(self, part: MetricColumns) -> bool:
         if len(part) >= _SMALL:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from penstock.core import StoreError
 from penstock.stores._locks import file_lock
+from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._postgres import PostgresDatabase, PostgresUrl, connect
 from penstock.stores.metadata._sqlite import SQLiteDatabase, explain
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def _bring_up(database: SQLiteDatabase) -> None:
         elif version in VERSIONS:
             migrate_sqlite(database.path)
         else:
-            raise _newer(database, version)
+            raise _newer(database, str(database.path), version)
         _remember_version(database)
 
 
@@ -146,7 +148,70 @@ def migrate(connection: "Connection", *, to: str = "head") -> None:
     command.upgrade(config, to)
 
 
-def _remember_version(database: SQLiteDatabase) -> None:
+def prepare_postgres(url: PostgresUrl, *, create: bool) -> PostgresDatabase:
+    """Open a store in PostgreSQL with tables of this version.
+
+    The tables stand in a schema of their own, so that no other program's are touched.
+
+    Raises:
+        StoreError: If it cannot be reached, does not exist or is newer.
+    """
+    database = PostgresDatabase(url)
+    try:
+        if _postgres_version(database) != VERSIONS[-1]:
+            _bring_up_postgres(database, create=create)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _postgres_version(database: PostgresDatabase) -> str | None:
+    with database.read() as transaction:
+        there = transaction.execute(
+            "SELECT 1 FROM information_schema.tables"
+            " WHERE table_schema = ? AND table_name = 'alembic_version'",
+            (database.url.schema,),
+        ).fetchone()
+        if there is None:
+            return None
+        row = transaction.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _bring_up_postgres(database: PostgresDatabase, *, create: bool) -> None:
+    with database.write(durable=True) as transaction:
+        database.alone(transaction, "migrations")
+        version = _postgres_version(database)  # another process may have been faster
+        if version is None and not create:
+            raise StoreError(
+                what=f"There is no store in {database.url.shown}.",
+                fix="Run a pipeline first, or set PENSTOCK_STORE to the store you mean.",
+                url=database.url.shown,
+            )
+        if version is not None and version not in VERSIONS:
+            raise _newer(database, database.url.shown, version)
+        if version != VERSIONS[-1]:
+            _migrate_postgres(database.url)
+    _remember_version(database)
+
+
+def _migrate_postgres(url: PostgresUrl) -> None:
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(url, autocommit=False), poolclass=NullPool
+    )
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{url.schema}"'))
+            migrate(connection)
+    finally:
+        engine.dispose()
+
+
+def _remember_version(database: Database) -> None:
     with database.write() as transaction:
         transaction.execute(
             "INSERT INTO settings (name, value) VALUES (?, ?)"
@@ -155,18 +220,18 @@ def _remember_version(database: SQLiteDatabase) -> None:
         )
 
 
-def _newer(database: SQLiteDatabase, version: str) -> StoreError:
+def _newer(database: Database, place: str, version: str) -> StoreError:
     with database.read() as transaction:
         row = transaction.execute(
             "SELECT value FROM settings WHERE name = ?", (_PENSTOCK,)
         ).fetchone()
     needed = row[0] if row else "a newer version"
     return StoreError(
-        what=f"The store {database.path} has tables of version {version}, made by penstock"
+        what=f"The store {place} has tables of version {version}, made by penstock"
         f" {needed}; this is penstock {_own_version()}, which knows {VERSIONS[-1]}.",
         why="Writing to it could damage it.",
         fix=f'Run: pip install "penstock>={needed}"',
-        path=database.path,
+        place=place,
         needed=needed,
     )
 

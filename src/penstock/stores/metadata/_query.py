@@ -328,7 +328,7 @@ def _column(field: _Field, kind: str) -> Sql:
     if field.group == "params":
         return _lookup("run_params", "number" if kind == "number" else "text", field.name)
     if field.name == "seed":
-        return 'CAST(runs."seed" AS REAL)', []
+        return 'CAST(runs."seed" AS DOUBLE PRECISION)', []
     return f'runs."{field.name}"', []
 
 

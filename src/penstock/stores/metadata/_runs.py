@@ -87,6 +87,7 @@ class Runs:
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
             if "state" in changes:
+                self._database.alone(transaction, f"run:{run_id}")
                 _check_move(self._load(transaction, run_id), RunState(changes["state"]))
             if changes:
                 sets = ", ".join(f'"{name}" = ?' for name in changes)

@@ -24,6 +24,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 metadata = MetaData()
+# Text is ordered by its bytes, as in SQLite, whatever language the database speaks.
+_Text = Text().with_variant(Text(collation="C"), "postgresql")
 _AutoId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys by itself
 
 
@@ -32,7 +34,7 @@ def _id() -> Column[int]:
 
 
 def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
+    return Column(name, _Text, nullable=null)
 
 
 def _integer(name: str, *, null: bool = False) -> Column[int]:
@@ -52,19 +54,19 @@ def _flag(name: str) -> Column[bool]:
 
 
 def _key(name: str) -> Column[str]:
-    return Column(name, Text, primary_key=True)
+    return Column(name, _Text, primary_key=True)
 
 
 def _run(*, key: bool = False, null: bool = False) -> Column[str]:
     target = ForeignKey("runs.run_id", ondelete="CASCADE")
-    return Column("run_id", Text, target, primary_key=key, nullable=null and not key)
+    return Column("run_id", _Text, target, primary_key=key, nullable=null and not key)
 
 
 Table(
     "runs",
     metadata,
     _id(),
-    Column("run_id", Text, nullable=False, unique=True),
+    Column("run_id", _Text, nullable=False, unique=True),
     _text("name"),
     _text("experiment"),
     _text("pipeline", null=True),
@@ -86,7 +88,7 @@ Table(
     _text("graph", null=True),
     _text("note"),
     # From version 0002 on: a column that a migration adds stands last.
-    Column("group", Text, nullable=False, server_default=""),
+    Column("group", _Text, nullable=False, server_default=""),
     _text("forked_from", null=True),
     _number("forked_at", null=True),
     _integer("archived_at", null=True),
@@ -136,6 +138,7 @@ Table(
     _bytes("points"),  # compressed columns, see _chunks
     _bytes("outline"),  # the extremes of each stretch, for charts
     sqlite_with_rowid=False,
+    postgresql_partition_by="HASH (run_id)",  # into sixteen, see migration 0002
 )
 # How far a journal is in the store: written with the points, so that none counts twice.
 Table("journals", metadata, _key("journal"), _integer("position"), _integer("at"))
@@ -160,7 +163,7 @@ Table(
     "step_runs",
     metadata,
     _id(),
-    Column("step_run_id", Text, nullable=False, unique=True),
+    Column("step_run_id", _Text, nullable=False, unique=True),
     _run(),
     _text("step"),
     _integer("position"),
@@ -351,7 +354,7 @@ Table(
     "predictions",
     metadata,
     _id(),
-    Column("prediction_id", Text, nullable=False, unique=True),
+    Column("prediction_id", _Text, nullable=False, unique=True),
     _text("deployment"),
     _text("model"),
     _integer("version"),
@@ -371,7 +374,7 @@ Table(
     "reports",
     metadata,
     _id(),
-    Column("report_id", Text, nullable=False, unique=True),
+    Column("report_id", _Text, nullable=False, unique=True),
     _text("deployment"),
     _text("model"),
     _integer("version"),

@@ -99,6 +99,9 @@ class SQLiteDatabase:
             raise
         self._give_back(connection)
 
+    def alone(self, transaction: Transaction, name: str) -> None:
+        """See Database; a writer is always alone here."""
+
     def is_missing_parent(self, error: BaseException) -> bool:
         """Say whether an error means that a row points at a row that does not exist."""
         return isinstance(error, sqlite3.IntegrityError) and _FOREIGN_KEY in str(error)

@@ -62,8 +62,9 @@ class Steps:
         """See MetadataStore."""
         row = STEP_RUNS.row(step)
         next_row = None if next_step is None else STEP_RUNS.row(next_step)
-        artifacts = [ARTIFACTS.row(output) for output in outputs]
-        arrows = [(edge.source, edge.target, edge.role) for edge in edges]
+        # Sorted, so that two writers of the same rows never wait for each other.
+        artifacts = sorted(map(ARTIFACTS.row, outputs), key=lambda row: row[:2])
+        arrows = sorted((edge.source, edge.target, edge.role) for edge in edges)
         lines = [
             (step.step_run_id, to_micros(line.time), line.stream, clean_text(line.text))
             for line in logs

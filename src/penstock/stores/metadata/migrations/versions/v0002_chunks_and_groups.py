@@ -15,21 +15,37 @@ from penstock.stores.metadata._chunks import encode_chunks
 revision = "0002"
 down_revision = "0001"
 
+# Text is ordered by its bytes, as in SQLite, whatever language the database speaks.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _FETCH = 10_000
+_PARTS = 16
 
 
 def upgrade() -> None:
     """Make the new tables and move what the old ones hold."""
+    if op.get_bind().dialect.name == "postgresql":
+        _order_by_bytes()
     _extend_runs()
     _make_tables()
     _fill_names()
     _move_points()
 
 
+def _order_by_bytes() -> None:
+    rows = op.get_bind().execute(
+        sa.text(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND data_type = 'text' ORDER BY 1, 2"
+        )
+    )
+    for table, column in rows.fetchall():
+        op.execute(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE TEXT COLLATE "C"')
+
+
 def _extend_runs() -> None:
     for column in (
-        sa.Column("group", sa.Text(), server_default="", nullable=False),
-        sa.Column("forked_from", sa.Text(), nullable=True),
+        sa.Column("group", _TEXT, server_default="", nullable=False),
+        sa.Column("forked_from", _TEXT, nullable=True),
         sa.Column("forked_at", sa.Float(53), nullable=True),
         sa.Column("archived_at", sa.BigInteger(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
@@ -44,43 +60,50 @@ def _extend_runs() -> None:
 def _make_tables() -> None:
     op.create_table(
         "metric_chunks",
-        sa.Column("run_id", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("run_id", _TEXT, nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
         sa.Column("chunk_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("points", sa.LargeBinary(), nullable=False),
         sa.Column("outline", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("run_id", "key", "chunk_id"),
         sqlite_with_rowid=False,
+        postgresql_partition_by="HASH (run_id)",
     )
+    if op.get_bind().dialect.name == "postgresql":
+        for part in range(_PARTS):
+            op.execute(
+                f"CREATE TABLE metric_chunks_{part:02d} PARTITION OF metric_chunks"
+                f" FOR VALUES WITH (MODULUS {_PARTS}, REMAINDER {part})"
+            )
     op.create_table(
         "journals",
-        sa.Column("journal", sa.Text(), nullable=False),
+        sa.Column("journal", _TEXT, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("journal"),
     )
     op.create_table(
         "experiments",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("note", _TEXT, nullable=False),
         sa.Column("archived_at", sa.BigInteger(), nullable=True),
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "models",
-        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("model", _TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("note", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("model"),
     )
-    _make_tags("experiment_tags", sa.Column("experiment", sa.Text(), nullable=False))
-    _make_tags("model_tags", sa.Column("model", sa.Text(), nullable=False))
+    _make_tags("experiment_tags", sa.Column("experiment", _TEXT, nullable=False))
+    _make_tags("model_tags", sa.Column("model", _TEXT, nullable=False))
     _make_tags(
         "version_tags",
-        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("model", _TEXT, nullable=False),
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
     )
 
@@ -89,8 +112,8 @@ def _make_tags(table: str, *of: sa.Column[str] | sa.Column[int]) -> None:
     op.create_table(
         table,
         *of,
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("value", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint(*[column.name for column in of], "key"),
         sqlite_with_rowid=False,
     )
@@ -139,10 +162,8 @@ def _move_points() -> None:
 
 def _points(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:
     """Give all old points, one series after the other, each in order of step."""
-    rows = connection.execution_options(yield_per=_FETCH).execute(
-        sa.text(
-            'SELECT run_id, "key", value, step, time FROM metric_points'
-            ' ORDER BY run_id, "key", step, id'
-        )
+    statement = sa.text(
+        'SELECT run_id, "key", value, step, time FROM metric_points ORDER BY run_id, "key", step, id'
     )
+    rows = connection.execute(statement, execution_options={"yield_per": _FETCH})
     yield from (tuple(row) for row in rows)

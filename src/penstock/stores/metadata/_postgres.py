@@ -1,0 +1,253 @@
+"""PostgreSQL as the database: many writers at once, on any machine."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from penstock.core import ParameterError, StoreError, require
+from penstock.stores.metadata._database import Rows, Transaction
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg_pool import ConnectionPool
+
+_PURPOSE = "a store in PostgreSQL"
+_EXTRA = "postgres"
+_SCHEMA = "penstock"
+_MOST_CONNECTIONS = 16
+_WAIT_S = 10.0
+# From so many rows on COPY is several times faster than INSERT.
+_BULK = 64
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_WRITE = "BEGIN"
+# After a crash of the server the last moments may be missing, as with SQLite; registry moves and
+# the like ask for a durable write.
+_WRITE_SOON = "BEGIN; SET LOCAL synchronous_commit TO OFF"
+_ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
+_DURABLE = "durable"
+_PLAIN_INSERT = re.compile(r"\s*INSERT INTO (\w+) (\([^()]*\))\s*VALUES \([?, ]*\)\s*")
+_LITERAL = re.compile(r"('(?:[^']|'')*')")
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+# Pools inherited through fork: their connections are the parent's.
+_inherited: list[Any] = []
+
+
+class PostgresUrl:
+    """Where a store is in PostgreSQL.
+
+    >>> PostgresUrl("postgres://ada:secret@db/ml?schema=churn").shown
+    'postgresql://ada@db/ml?schema=churn'
+
+    Args:
+        url: ``postgresql://user:password@host:port/database?schema=penstock&…``; the rest of the
+            query goes to libpq, and so do PGPASSWORD, PGHOST, ~/.pgpass and its other settings.
+
+    Raises:
+        ParameterError: If the schema is no legal name.
+    """
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        self.schema = options.pop("schema", _SCHEMA)
+        if not _SCHEMA_NAME.fullmatch(self.schema):
+            raise ParameterError(
+                what=f"{self.schema!r} is no name for a schema.",
+                fix="Use small letters, digits and _, for example ?schema=penstock",
+            )
+        self.dsn = urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(options), ""))
+        user = quote(parts.username or "", safe="%") + "@" if parts.username else ""
+        host = parts.netloc.rpartition("@")[2]
+        query = "" if self.schema == _SCHEMA else urlencode({"schema": self.schema})
+        self.shown = urlunsplit(("postgresql", user + host, parts.path, query, ""))
+
+
+class PostgresDatabase:
+    """A pool of connections to one schema of a database.
+
+    Threads and processes: any number. Writers of different things do not wait for each other; a
+    durable write (registry, deployments, proofs) is alone among its like, as are writers that ask
+    for it with `alone`. A forked child opens connections of its own.
+
+    Args:
+        url: Where it is.
+    """
+
+    def __init__(self, url: PostgresUrl) -> None:
+        self.url = url
+        self._psycopg = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)
+        self._pid = os.getpid()
+        self._pool = self._open()
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Open a transaction that sees one state of the database and changes nothing."""
+        with self._transaction(_READ) as transaction:
+            yield transaction
+
+    @contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[Transaction]:
+        """Open a transaction that may change the database; see Database."""
+        with self._transaction(_WRITE if durable else _WRITE_SOON) as transaction:
+            if durable:
+                self.alone(transaction, _DURABLE)
+            yield transaction
+
+    def alone(self, transaction: Transaction, name: str) -> None:
+        """Wait until no other transaction works on what the name means; see Database."""
+        transaction.execute(_ALONE.replace("%s", "?"), (f"{self.url.schema}:{name}",))
+
+    def is_missing_parent(self, error: BaseException) -> bool:
+        """Say whether an error means that a row points at a row that does not exist."""
+        return isinstance(error, self._psycopg.errors.ForeignKeyViolation)
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._pid == os.getpid():
+            self._pool.close()
+
+    def _open(self) -> "ConnectionPool[psycopg.Connection[tuple[Any, ...]]]":
+        kind = require("psycopg_pool", extra=_EXTRA, purpose=_PURPOSE).ConnectionPool
+        # The first connection by hand: the pool would try again and again, and not say why.
+        try:
+            connect(self.url).close()
+        except self._psycopg.Error as error:
+            raise explain(self.url, error) from error
+        pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = kind(
+            self.url.dsn,
+            kwargs={"autocommit": True, "options": f"-c search_path={self.url.schema}"},
+            configure=_accept_any_text,
+            check=kind.check_connection,  # the server may have been restarted
+            min_size=0,
+            max_size=_MOST_CONNECTIONS,
+            timeout=_WAIT_S,
+            open=True,
+        )
+        return pool
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[Transaction]:
+        if self._pid != os.getpid():
+            _inherited.append(self._pool)
+            self._pid, self._pool = os.getpid(), self._open()
+        try:
+            with self._pool.connection() as connection:
+                connection.execute(begin.encode())
+                try:
+                    yield _Statements(connection)
+                except BaseException:
+                    if not connection.closed:
+                        connection.execute("ROLLBACK")
+                    raise
+                connection.execute("COMMIT")
+        except self._psycopg.errors.IntegrityError:
+            raise  # tells what is wrong with the values
+        except (self._psycopg.Error, TimeoutError) as error:
+            raise explain(self.url, error) from error
+
+
+class _Statements:
+    """Runs our neutral SQL in an open transaction."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
+        return self._connection.execute(_translate(sql), values)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows:
+        rows = rows if isinstance(rows, Sequence) else list(rows)
+        cursor = self._connection.cursor()
+        plain = _PLAIN_INSERT.fullmatch(sql) if len(rows) >= _BULK else None
+        if plain is None:
+            cursor.executemany(_translate(sql), rows)
+            return cursor
+        with cursor.copy(f"COPY {plain[1]} {plain[2]} FROM STDIN".encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
+        return cursor
+
+
+def connect(url: PostgresUrl, *, autocommit: bool = True) -> "psycopg.Connection[tuple[Any, ...]]":
+    """Open one connection, apart from the pool."""
+    driver = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)
+    connection: psycopg.Connection[tuple[Any, ...]] = driver.connect(
+        url.dsn, autocommit=autocommit, options=f"-c search_path={url.schema}"
+    )
+    return connection
+
+
+def explain(url: PostgresUrl, error: BaseException) -> StoreError:
+    """Turn an error of PostgreSQL into a sentence with a remedy."""
+    text = " ".join(str(error).split())
+    why, fix = next(
+        (rest for words, *rest in _SENTENCES if any(word in text.lower() for word in words)),
+        ("", "Run: penstock doctor"),
+    )
+    return StoreError(f"The store {url.shown} failed ({text[:300]}).", why, fix, url=url.shown)
+
+
+_SENTENCES: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("password", "authentication", "no pg_hba"),
+        "PostgreSQL does not let this user in.",
+        "Set PGPASSWORD or ~/.pgpass, or write postgresql://user:password@host/database",
+    ),
+    (
+        ("does not exist",),
+        "penstock makes its tables, but not databases and users.",
+        "Make it with: createdb NAME; or correct the name in the URL.",
+    ),
+    (
+        ("permission denied", "read-only"),
+        "penstock writes every run there.",
+        "Let the user create a schema: GRANT CREATE ON DATABASE name TO user",
+    ),
+    (
+        (
+            "could not translate",
+            "connection refused",
+            "timeout",
+            "could not connect",
+            "unreachable",
+        ),
+        "No PostgreSQL answers there.",
+        "Check host, port and firewall, for example with: pg_isready -h HOST -p PORT",
+    ),
+    (
+        ("closed the connection", "terminating connection", "connection is closed", "lost"),
+        "The server was stopped or restarted; what was not finished is undone.",
+        "Try again.",
+    ),
+    (
+        ("no space", "disk full", "out of memory"),
+        "Nothing of this step was recorded.",
+        "Free some space on the server and go on.",
+    ),
+)
+
+
+@lru_cache(maxsize=1024)
+def _translate(sql: str) -> bytes:
+    """Write our marks as psycopg's; text in quotes is left as it is."""
+    parts = _LITERAL.split(sql.replace("%", "%%"))
+    return "".join(
+        part if place % 2 else part.replace("?", "%s") for place, part in enumerate(parts)
+    ).encode()
+
+
+def _accept_any_text(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    """Store text as well as it can be: PostgreSQL has no NUL and no halves of characters."""
+    from psycopg.types.string import StrDumperUnknown
+
+    class Clean(StrDumperUnknown):
+        def dump(self, obj: str) -> Any:
+            if not obj.isascii():
+                obj = obj.encode("utf-8", "replace").decode()
+            return super().dump(obj.replace("\0", "\N{SYMBOL FOR NULL}"))
+
+    connection.adapters.register_dumper(str, Clean)

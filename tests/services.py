@@ -1,0 +1,129 @@
+"""Real services for tests: a PostgreSQL server, an S3 server. Started once for a test worker."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+_numbers = count()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def missing(what: str) -> None:
+    """Skip on a user's machine; in CI a missing service is a failure."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
+
+
+class PostgresServer:
+    """A server in a temporary folder; `database` makes a fresh store in a moment."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self.folder, self._binaries, self.port = folder, binaries, free_port()
+        self._call(
+            "initdb",
+            "-A",
+            "trust",
+            "--no-sync",
+            "-U",
+            "penstock",
+            "-E",
+            "UTF8",
+            "--locale-provider=icu",
+            "--icu-locale=en-US",
+        )
+        self.start()
+
+    def start(self) -> None:
+        options = (
+            f"-c listen_addresses=127.0.0.1 -p {self.port} -c fsync=off -c max_connections=400"
+            f" -c unix_socket_directories={self.folder}"
+        )
+        self._call("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        self._call("pg_ctl", "-m", "fast", "stop")
+
+    def url(self, database: str) -> str:
+        return f"postgresql://penstock@127.0.0.1:{self.port}/{database}"
+
+    def database(self) -> str:
+        """Make a database with an empty store in it; give its URL."""
+        name = f"t{next(_numbers)}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE template_store")
+        return self.url(name)
+
+    def sql(self, statement: str, database: str = "postgres") -> None:
+        import psycopg
+
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _call(self, program: str, *words: str) -> None:
+        # PostgreSQL refuses to run as root.
+        user = ["runuser", "-u", "nobody", "--"] if os.geteuid() == 0 else []
+        command = [*user, str(self._binaries / program), "-D", str(self.folder / "data"), *words]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+
+
+@contextmanager
+def postgres() -> Iterator[PostgresServer]:
+    from penstock.stores.metadata._migrations import prepare_postgres
+    from penstock.stores.metadata._postgres import PostgresUrl
+
+    binaries = _postgres_binaries()
+    folder = Path(tempfile.mkdtemp(prefix="penstock-pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+    server = PostgresServer(folder, binaries)
+    try:
+        server.sql("CREATE DATABASE template_store")
+        prepare_postgres(PostgresUrl(server.url("template_store")), create=True).close()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _postgres_binaries() -> Path:
+    try:
+        import psycopg  # noqa: F401
+        import psycopg_pool  # noqa: F401
+    except ImportError:
+        missing('needs psycopg; get it with: pip install "penstock[postgres]"')
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if found:
+        return found[-1].parent
+    if (on_path := shutil.which("initdb")) is None:
+        missing("needs a PostgreSQL server; get it with: apt-get install postgresql")
+    return Path(on_path).parent
+
+
+@contextmanager
+def s3() -> Iterator[str]:
+    """Start an S3 server; gives its address."""
+    try:
+        import obstore  # noqa: F401
+        from moto.server import ThreadedMotoServer
+    except ImportError as error:
+        missing(
+            f'needs {error.name}; get it with: pip install "penstock[s3]" "moto[s3]" flask-cors'
+        )
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
