@@ -46,8 +46,8 @@ def test_a_path_and_a_url_mean_the_same(project, url):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://me:secret@host/db", "SQLite"),
-        ("http://server", "SQLite"),
+        ("mysql://me:secret@host/db", "SQLite or PostgreSQL"),
+        ("http://server", "SQLite or PostgreSQL"),
         ("sqlit:///a.db", "Did you mean 'sqlite'"),
         ("sqlite:///:memory:", "names no file"),
         ("sqlite:///", "names no file"),
@@ -61,9 +61,9 @@ def test_a_store_that_cannot_be_opened_is_explained_without_the_password(project
     assert list(project.iterdir()) == [project / "pyproject.toml"]
 
 
-def test_bytes_can_only_be_in_a_folder(project):
-    with pytest.raises(StoreError, match="Set PENSTOCK_ARTIFACTS to a folder"):
-        open_store("a.db", artifacts="s3://bucket/x")
+def test_bytes_can_only_be_in_a_folder_or_a_bucket(project):
+    with pytest.raises(StoreError, match="Set PENSTOCK_ARTIFACTS to a folder or to s3://"):
+        open_store("a.db", artifacts="gs://bucket/x")
     with open_store("a.db", artifacts=f"file://{project}/bytes") as store:
         assert Path(store.artifacts.url) == project / "bytes"
 

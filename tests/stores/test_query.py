@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from penstock.core import MetricPoint, ParameterError, RunState
 from penstock.stores import open_store
+from penstock.stores.metadata._fields import RUNS
 from penstock.stores.metadata._query import compile_filter, compile_order
 from penstock.testing._records import START, a_run, at
 
@@ -63,6 +64,10 @@ def metadata(tmp_path_factory):
         ("params.lr in (0.1, 0.2)", "12"),
         ("params.lr in ('0.1', 0.3)", "1"),
         ("params.model not in ('forest')", ""),
+        ("params.lr between 0.1 and 0.15", "1"),
+        ("params.lr not between 0.1 and 0.15 or name = 'it''s'", "23"),
+        ("metrics.auc.count >= 3", "1"),
+        ("metrics.auc.step = 1", "2"),
         ("params.deep = 'True'", "1"),
         ("params.`learning rate` = 3", "2"),
         ('params."learning rate" = 3', "2"),
@@ -123,6 +128,7 @@ def test_a_filter_finds_the_runs_that_it_says(metadata, text, expected):
         ("metrics.auc like 'a'", 17, "like compares text"),
         ("name like 3", 10, "Expected a pattern"),
         ("created_at > 'yesterday'", 13, "Expected a time"),
+        ("params.lr between 1 or 2", 20, "Expected 'and'"),
         ("params.lr in 3", 13, "Expected '('"),
         ("params.lr in (3 4)", 16, "Expected ')'"),
         ("metrics = 3", 0, "There is no field"),
@@ -131,7 +137,7 @@ def test_a_filter_finds_the_runs_that_it_says(metadata, text, expected):
 )
 def test_a_filter_that_cannot_be_read_is_pointed_at(text, position, why):
     with pytest.raises(ParameterError) as caught:
-        compile_filter(text)
+        compile_filter(text, RUNS)
     assert why in str(caught.value)
     if position is not None:
         assert caught.value.position == position
@@ -142,9 +148,10 @@ def test_a_filter_that_cannot_be_read_is_pointed_at(text, position, why):
 
 def test_values_are_bound_and_never_part_of_the_sql():
     evil = "x'; DROP TABLE runs; --"
-    sql, values = compile_filter(f'name = "{evil}" and params.`{evil}` = 1')
-    assert evil not in sql
-    assert values == [evil, evil, 1.0]
+    found = compile_filter(f'name = "{evil}" and params.`{evil}` = 1', RUNS)
+    assert evil not in found.sql
+    assert found.values == (evil, evil, 1.0)
+    assert all(evil not in sql for sql, _ in found.narrow)
 
 
 @settings(max_examples=200)
@@ -154,13 +161,13 @@ def test_any_text_is_either_sql_or_an_error_at_a_place(text):
     if isinstance(found, ParameterError):
         assert 0 <= found.position <= len(text)
     else:
-        assert sqlite3.complete_statement(found[0] + ";")
-        assert found[0].count("?") == len(found[1])
+        assert sqlite3.complete_statement(found.sql + ";")
+        assert found.sql.count("?") == len(found.values)
 
 
 def read(text):
     try:
-        return compile_filter(text)
+        return compile_filter(text, RUNS)
     except ParameterError as error:
         return error
 
@@ -184,4 +191,4 @@ def test_runs_come_in_the_order_asked_for_with_missing_values_last(metadata, ord
 @pytest.mark.parametrize("order", ["nonsense", "name sideways", "", "name,", "metrics.auc desc x"])
 def test_an_order_that_cannot_be_read_is_refused(order):
     with pytest.raises(ParameterError):
-        compile_order(order)
+        compile_order(order, RUNS)

@@ -163,6 +163,52 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ExperimentRecord:
+    """A named group of runs; made with its first run.
+
+    Args:
+        name: Its name.
+        created_at: When its first run was made.
+        note: Markdown by the user.
+        tags: Free marks.
+        runs: How many runs it has, without deleted ones.
+        last_run_at: When the newest of them was made.
+        archived_at: When it was put aside.
+        deleted_at: When it was deleted.
+    """
+
+    name: str
+    created_at: datetime
+    note: str = ""
+    tags: Mapping[str, str] = field(default_factory=_empty)
+    runs: int = 0
+    last_run_at: datetime | None = None
+    archived_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """A name under which versions are registered; made with the first.
+
+    Args:
+        model: The name.
+        created_at: When its first version was registered.
+        note: Markdown by the user.
+        tags: Free marks.
+        versions: How many it has.
+        champion: The number of its production version.
+    """
+
+    model: str
+    created_at: datetime
+    note: str = ""
+    tags: Mapping[str, str] = field(default_factory=_empty)
+    versions: int = 0
+    champion: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StepRunRecord:
     """One step of a run.
 
@@ -257,6 +303,7 @@ class ModelVersionRecord:
         created_at: When it was registered.
         revision: Counts changes; a move names the revision that it saw.
         note: Markdown by the user.
+        tags: Free marks.
     """
 
     model: str
@@ -275,6 +322,7 @@ class ModelVersionRecord:
     card: str | None = None
     revision: int = 1
     note: str = ""
+    tags: Mapping[str, str] = field(default_factory=_empty)
 
     @property
     def ref(self) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from penstock.core import MetricPoint, StepState
 from penstock.stores import MetadataStore
+from penstock.testing._catalog_contract import CatalogContract
 from penstock.testing._metric_contract import MetricContract
 from penstock.testing._records import START, a_run, a_step, a_version
 from penstock.testing._registry_contract import RegistryContract
@@ -16,7 +17,12 @@ from penstock.testing._step_contract import StepContract
 
 
 class MetadataStoreContract(
-    RunContract, MetricContract, StepContract, RegistryContract, ServingContract
+    RunContract,
+    MetricContract,
+    CatalogContract,
+    StepContract,
+    RegistryContract,
+    ServingContract,
 ):
     """Subclass it and give an empty store by the fixture ``metadata``.
 

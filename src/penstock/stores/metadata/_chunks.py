@@ -112,7 +112,7 @@ def thin(steps: "Floats", values: "Floats", most: int) -> "NDArray[np.intp]":
 
     >>> import numpy as np
     >>> thin(np.arange(6.0), np.array([0.0, 0, 9, 0, -9, 0]), 4).tolist()
-    [0, 2, 4, 5]
+    [0, 2, 3, 4]
 
     Args:
         steps: In order, shape (n,).

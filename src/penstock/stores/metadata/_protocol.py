@@ -12,9 +12,11 @@ from penstock.core import (
     DeploymentEvent,
     DeploymentRecord,
     Edge,
+    ExperimentRecord,
     LogLine,
     MetricColumns,
     MetricPoint,
+    ModelRecord,
     ModelVersionRecord,
     PredictionRecord,
     ProofRecord,
@@ -56,8 +58,16 @@ class MetadataStore(Protocol):
         order_by: str = "created_at desc",
         limit: int = 100,
         offset: int = 0,
+        after: str | None = None,
         experiment: str | None = None,
-    ) -> list[RunRecord]: ...
+    ) -> list[RunRecord]:
+        """Runs that meet a filter (see penstock.stores.metadata._query), a page of them.
+
+        ``after`` is the run that the page before ended with. Archived and deleted runs are found
+        only by a filter that names ``archived_at`` or ``deleted_at``.
+        """
+        ...
+
     def count_runs(self, filter: str = "", *, experiment: str | None = None) -> int: ...  # noqa: A002
     def list_experiments(self) -> list[str]: ...
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
@@ -112,6 +122,43 @@ class MetadataStore(Protocol):
         Of these keys only, up to a step, logged between two times (microseconds since 1970).
         """
         ...
+
+    # Experiments and models: made with their first run and version
+    def search_experiments(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "created_at desc",
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[ExperimentRecord]: ...
+    def update_experiment(self, name: str, **changes: Any) -> None:
+        """Change note, archived_at or deleted_at."""
+        ...
+
+    def set_experiment_tags(self, name: str, tags: Mapping[str, str]) -> None: ...
+    def search_models(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "model",
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[ModelRecord]: ...
+    def update_model(self, model: str, **changes: Any) -> None:
+        """Change the note."""
+        ...
+
+    def set_model_tags(self, model: str, tags: Mapping[str, str]) -> None: ...
+    def search_versions(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "created_at desc",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[ModelVersionRecord]: ...
+    def set_version_tags(self, model: str, version: int, tags: Mapping[str, str]) -> None: ...
 
     # Steps
     def start_step(self, step: StepRunRecord) -> None: ...

@@ -1,4 +1,4 @@
-"""The filter language of runs: text such as ``metrics.auc > 0.9 and tags.team = 'risk'`` to SQL.
+"""The filter language: text such as ``metrics.auc > 0.9 and tags.team = 'risk'`` to SQL.
 
 Grammar::
 
@@ -7,34 +7,37 @@ Grammar::
     not     := "not" not | "(" or ")" | test
     test    := field operator value | field ["not"] "in" "(" value ("," value)* ")"
              | field ["not"] "like" text | field "is" ["not"] "null"
-    field   := "params." name | "tags." name | "metrics." name ["." ("last"|"min"|"max"|"first")]
-             | attribute
+             | field ["not"] "between" value "and" value
+    field   := group "." name ["." statistic] | attribute
     operator:= "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">="
 
-A name with other characters than letters, digits, ``_``, ``-``, ``/`` stands in backticks or double
-quotes: ``params."learning rate"``. A run without the field meets no test on it but ``is null``.
+Which groups and attributes there are depends on what is searched, see _fields. A name with other
+characters than letters, digits, ``_``, ``-``, ``/`` stands in backticks or double quotes:
+``params."learning rate"``. A thing without the field meets no test on it but ``is null``.
 """
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 import re
+import string
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from penstock.core import ParameterError, RunState, did_you_mean
+from penstock.core import ParameterError, did_you_mean
 from penstock.stores.metadata._codec import to_micros
+from penstock.stores.metadata._fields import (
+    INDEXED,
+    NUMBER,
+    TEXT,
+    TIME,
+    Field,
+    Kind,
+    Sql,
+    find_field,
+)
 
-_TEXT_ATTRIBUTES = (
-    "run_id", "name", "experiment", "state", "pipeline", "entry", "user", "host",
-    "parent_run_id", "note", "error",
-)  # fmt: skip
-_TIME_ATTRIBUTES = ("created_at", "started_at", "ended_at")
-_NUMBER_ATTRIBUTES = ("attempt", "seed")
-_ATTRIBUTES = (*_TEXT_ATTRIBUTES, *_TIME_ATTRIBUTES, *_NUMBER_ATTRIBUTES)
-_STATISTICS = ("last", "min", "max", "first")
-_GROUPS = ("params", "metrics", "tags")
 _OPERATORS = {
     "=": "=",
     "==": "=",
@@ -45,8 +48,12 @@ _OPERATORS = {
     ">": ">",
     ">=": ">=",
 }
-_WORDS = frozenset({"and", "or", "not", "like", "in", "is", "null"})
+_WORDS = frozenset({"and", "or", "not", "like", "in", "is", "null", "between"})
 _DEEPEST = 50
+# A backslash in a pattern is a backslash in every database.
+_NO_ESCAPE = "\x01"
+# What LOWER does in SQLite, and in PostgreSQL where text is ordered by bytes.
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
@@ -57,7 +64,6 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _PART = re.compile(r'`([^`]+)`|"([^"]+)"|([^.`"]+)')
-Sql = tuple[str, list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,218 +74,296 @@ class _Token:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
-    group: str
-    name: str
-    statistic: str = "last"
+class Filter:
+    """A filter as SQL.
+
+    Args:
+        sql: A condition on the kind's table.
+        values: The values to bind.
+        narrow: Statements that an index answers, each with its values; what is found is among the
+            keys that each of them gives.
+        names: The attributes that it names.
+    """
+
+    sql: str = "1 = 1"
+    values: tuple[Any, ...] = ()
+    narrow: tuple[Sql, ...] = ()
+    names: frozenset[str] = frozenset()
 
 
-def compile_filter(text: str) -> Sql:
-    """Turn a filter into a condition on the table runs, and the values to bind.
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One field of an order."""
 
-    >>> compile_filter("name = 'base'")
-    ('runs."name" = ?', ['base'])
+    field: Field
+    sql: str
+    values: tuple[Any, ...]
+    descending: bool
+
+
+@lru_cache(maxsize=128)
+def compile_filter(text: str, kind: Kind) -> Filter:
+    """Turn a filter into a condition on the kind's table.
+
+    >>> from penstock.stores.metadata._fields import RUNS
+    >>> compile_filter("name = 'base'", RUNS).values
+    ('base',)
 
     Raises:
         ParameterError: If it cannot be read; the message points at the place.
     """
-    sql, values = _compile(text)
-    return sql, list(values)
+    if not text.strip():
+        return Filter()
+    parser = _Parser(text, kind)
+    sql, values = parser.parse()
+    return Filter(sql, tuple(values), tuple(parser.narrow), frozenset(parser.names))
 
 
-def compile_order(text: str) -> Sql:
-    """Turn ``"metrics.auc desc, created_at"`` into the inside of ORDER BY; missing values last.
+@lru_cache(maxsize=128)
+def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
+    """Turn ``"metrics.auc desc, created_at"`` into the terms of an order.
 
     Raises:
         ParameterError: If it names no field or no direction.
     """
-    parts, values = [], []
-    for start, term in _terms(text):
-        words = term.split()
-        direction = words[1].lower() if words[1:] else "asc"
-        if not words or len(words) > 2 or direction not in {"asc", "desc"}:  # noqa: PLR2004 - field, direction
-            _fail(text, start, "Expected a field, then asc or desc, as in 'metrics.auc desc'.")
-        sql, bound = _column(_field(text, _Token("name", words[0], start)), "number")
-        parts.append(f"{sql} IS NULL, {sql} {direction.upper()}")
-        values += bound + bound
-    # The id settles what is equal, so that pages never overlap.
-    last = "DESC" if text.lower().rstrip().endswith("desc") else "ASC"
-    return ", ".join([*parts, f"runs.id {last}"]), values
+    tokens = _Tokens(text, kind)
+    terms = []
+    while True:
+        found = tokens.field("Expected a field, as in 'metrics.auc desc'.")
+        sql, values = found.sql(NUMBER if found.form in {NUMBER, "any"} else TEXT)
+        descending = tokens.accept("desc")
+        if not descending:
+            tokens.accept("asc")
+        terms.append(Term(found, sql, tuple(values), descending))
+        if tokens.at_end:
+            return tuple(terms)
+        if not tokens.accept(","):
+            tokens.fail("Expected asc, desc, a comma or the end, as in 'metrics.auc desc'.")
 
 
-def _terms(text: str) -> list[tuple[int, str]]:
-    found, position = [], 0
-    for term in text.split(","):
-        found.append((position + len(term) - len(term.lstrip()), term.strip()))
-        position += len(term) + 1
-    return found
-
-
-@lru_cache(maxsize=128)
-def _compile(text: str) -> tuple[str, tuple[Any, ...]]:
-    if not text.strip():
-        return "1 = 1", ()
-    sql, values = _Parser(text, _tokens(text)).parse()
-    return sql, tuple(values)
-
-
-def _tokens(text: str) -> list[_Token]:
+def _tokens(text: str, kind: Kind) -> list[_Token]:
     tokens, position, end = [], 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
             start = position + len(text[position:]) - len(text[position:].lstrip())
             quote = text[start] in "'\""
-            _fail(text, start, "This quote is never closed." if quote else "Unexpected character.")
-        kind = str(match.lastgroup)
-        tokens.append(_Token(kind, match[kind], match.start(kind)))
+            why = "This quote is never closed." if quote else "Unexpected character."
+            _fail(text, start, why, kind)
+        form = str(match.lastgroup)
+        tokens.append(_Token(form, match[form], match.start(form)))
         position = match.end()
     return [*tokens, _Token("end", "", len(text))]
 
 
-class _Parser:
-    def __init__(self, text: str, tokens: list[_Token]) -> None:
-        self._text, self._tokens, self._next, self._depth = text, tokens, 0, 0
+class _Tokens:
+    """The words of a text, read one after the other."""
+
+    def __init__(self, text: str, kind: Kind) -> None:
+        self.text, self.kind = text, kind
+        self._tokens, self._next = _tokens(text, kind), 0
+        self.names: set[str] = set()
+
+    @property
+    def at_end(self) -> bool:
+        return self.peek().kind == "end"
+
+    def peek(self) -> _Token:
+        return self._tokens[self._next]
+
+    def take(self) -> _Token:
+        self._next += 1
+        return self._tokens[self._next - 1]
+
+    def accept(self, word: str) -> bool:
+        token = self.peek()
+        if token.kind not in {"name", "sign"} or token.text.lower() != word:
+            return False
+        self._next += 1
+        return True
+
+    def expect(self, word: str) -> None:
+        if not self.accept(word):
+            self.fail(f"Expected {word!r}.")
+
+    def field(self, expected: str) -> Field:
+        token = self.peek()
+        if token.kind != "name" or token.text.lower() in _WORDS:
+            self.fail(expected)
+        parts = ["".join(groups) for groups in _PART.findall(token.text)]
+        found = find_field(self.kind, parts)
+        if isinstance(found, str):
+            self.fail(f"There is no field {token.text!r}. {found}")
+        self._next += 1
+        if found.group is None:
+            self.names.add(found.name)
+        return found
+
+    def fail(self, why: str) -> NoReturn:
+        _fail(self.text, self.peek().start, why, self.kind)
+
+
+class _Parser(_Tokens):
+    def __init__(self, text: str, kind: Kind) -> None:
+        super().__init__(text, kind)
+        self._depth = 0
+        self.narrow: list[Sql] = []
 
     def parse(self) -> Sql:
         result = self._either()
-        if self._peek().kind != "end":
-            self._fail("Expected 'and', 'or' or the end.")
+        if not self.at_end:
+            self.fail("Expected 'and', 'or' or the end.")
         return result
 
     def _either(self) -> Sql:
-        return self._chain("or", self._both)
+        before = len(self.narrow)
+        parts = self._chain("or", self._both)
+        if len(parts) > 1:
+            del self.narrow[before:]  # what is found may come from another part
+        return _joined("OR", parts)
 
     def _both(self) -> Sql:
-        return self._chain("and", self._inverse)
+        return _joined("AND", self._chain("and", self._inverse))
 
-    def _chain(self, word: str, part: Callable[[], Sql]) -> Sql:
+    def _chain(self, word: str, part: Callable[[], Sql]) -> list[Sql]:
         parts = [part()]
-        while self._accept(word):
+        while self.accept(word):
             parts.append(part())
-        if len(parts) == 1:
-            return parts[0]
-        joined = f" {word.upper()} ".join(sql for sql, _ in parts)
-        return f"({joined})", [value for _, values in parts for value in values]
+        return parts
 
     def _inverse(self) -> Sql:
         self._depth += 1
         if self._depth > _DEEPEST:
-            self._fail("Nested too deeply.")
+            self.fail("Nested too deeply.")
         try:
-            if self._accept("not"):
+            if self.accept("not"):
+                before = len(self.narrow)
                 sql, values = self._inverse()
+                del self.narrow[before:]
                 return f"NOT COALESCE({sql}, 0 = 1)", values
-            if self._accept("("):
+            if self.accept("("):
                 result = self._either()
-                self._expect(")")
+                self.expect(")")
                 return result
             return self._test()
         finally:
             self._depth -= 1
 
     def _test(self) -> Sql:
-        token = self._peek()
-        if token.kind != "name" or token.text.lower() in _WORDS:
-            self._fail("Expected a field such as metrics.auc, params.lr, tags.team or state.")
-        field = _field(self._text, self._take())
-        if self._accept("is"):
-            inverse = self._accept("not")
-            self._expect("null")
-            sql, values = _column(field, "text")
+        found = self.field("Expected a field such as created_at or tags.team.")
+        if self.accept("is"):
+            inverse = self.accept("not")
+            self.expect("null")
+            sql, values = found.sql(TEXT)
             return f"{sql} IS {'NOT ' if inverse else ''}NULL", values
-        inverse = self._accept("not")
-        if self._accept("in"):
-            return self._membership(field, inverse)
-        if self._accept("like"):
-            return self._like(field, inverse)
-        sign = self._peek()
+        inverse = self.accept("not")
+        if self.accept("in"):
+            return self._membership(found, inverse=inverse)
+        if self.accept("like"):
+            return self._like(found, inverse=inverse)
+        if self.accept("between"):
+            return self._between(found, inverse=inverse)
+        sign = self.peek()
         if inverse or sign.text not in _OPERATORS:
-            self._fail("Expected =, !=, <, <=, >, >=, like, in or is.")
-        self._take()
-        value, kind = self._value(field)
-        sql, values = _column(field, kind)
-        return f"{sql} {_OPERATORS[sign.text]} ?", [*values, value]
+            self.fail("Expected =, !=, <, <=, >, >=, like, in, between or is.")
+        self.take()
+        value, form = self._value(found)
+        operator = _OPERATORS[sign.text]
+        self._note(found, operator, value, form)
+        sql, values = found.sql(form)
+        return f"{sql} {operator} ?", [*values, value]
 
-    def _membership(self, field: _Field, inverse: bool) -> Sql:
-        self._expect("(")
-        found = [self._value(field)]
-        while self._accept(","):
-            found.append(self._value(field))
-        self._expect(")")
-        kind = "number" if all(kind == "number" for _, kind in found) else "text"
-        wanted = [value if kind == "number" else _as_text(value) for value, _ in found]
-        if field.group == "time":
-            wanted = [value for value, _ in found]
-        sql, values = _column(field, kind)
+    def _note(self, found: Field, operator: str, value: Any, form: str) -> None:
+        """Note a test that an index can answer."""
+        if found.group is None or found.kind.key != "run_id" or operator == "<>":
+            return
+        column, table = found.column(form), found.table
+        select = f'SELECT f.run_id FROM {table.table} f WHERE f."key" = ? AND'
+        if form == NUMBER and (not table.statistics or found.statistic == "last"):
+            self.narrow.append((f"{select} f.{column} {operator} ?", [found.name, value]))
+        elif form == TEXT and operator == "=":
+            # A few too many if texts are long.
+            self.narrow.append((f"{select} f.start = ?", [found.name, value[:INDEXED]]))
+
+    def _membership(self, found: Field, *, inverse: bool) -> Sql:
+        self.expect("(")
+        values = [self._value(found)]
+        while self.accept(","):
+            values.append(self._value(found))
+        self.expect(")")
+        form, wanted = _alike(values)
+        sql, bound = found.sql(form)
         marks = ", ".join("?" * len(wanted))
-        return f"{sql} {'NOT ' if inverse else ''}IN ({marks})", [*values, *wanted]
+        return f"{sql} {'NOT ' if inverse else ''}IN ({marks})", [*bound, *wanted]
 
-    def _like(self, field: _Field, inverse: bool) -> Sql:
-        token = self._peek()
+    def _between(self, found: Field, *, inverse: bool) -> Sql:
+        low = self._value(found)
+        self.expect("and")
+        form, wanted = _alike([low, self._value(found)])
+        sql, bound = found.sql(form)
+        return f"{sql} {'NOT ' if inverse else ''}BETWEEN ? AND ?", [*bound, *wanted]
+
+    def _like(self, found: Field, *, inverse: bool) -> Sql:
+        token = self.peek()
         if token.kind != "text":
-            self._fail("Expected a pattern in quotes, such as 'base%'.")
-        if field.group in {"metrics", "time", "number"}:
-            self._fail("like compares text; this field is a number or a time.")
-        self._take()
-        sql, values = _column(field, "text")
-        test = f"LOWER({sql}) {'NOT ' if inverse else ''}LIKE ?"
-        return test, [*values, _unquote(token.text).lower()]
+            self.fail("Expected a pattern in quotes, such as 'base%'.")
+        if found.form in {NUMBER, TIME}:
+            self.fail("like compares text; this field is a number or a time.")
+        self.take()
+        sql, values = found.sql(TEXT)
+        test = f"LOWER({sql}) {'NOT ' if inverse else ''}LIKE ? ESCAPE '{_NO_ESCAPE}'"
+        return test, [*values, _unquote(token.text).translate(_ASCII_LOWER)]
 
-    def _value(self, field: _Field) -> tuple[Any, str]:
-        token = self._peek()
+    def _value(self, found: Field) -> tuple[Any, str]:
+        token = self.peek()
         if token.kind not in {"text", "number"}:
             word = f" Write '{token.text}' in quotes." if token.kind == "name" else ""
-            self._fail(f"Expected a number or a text in quotes.{word}")
+            self.fail(f"Expected a number or a text in quotes.{word}")
         value = float(token.text) if token.kind == "number" else _unquote(token.text)
-        if field.group == "time":
-            value, kind = self._moment(value), "number"
-        elif field.group in {"metrics", "number"}:
-            value, kind = self._number(value), "number"
-        elif field.group == "params" and token.kind == "number":
-            kind = "number"
+        form = found.form
+        if form == TIME:
+            value, form = self._moment(value), NUMBER
+        elif form == NUMBER:
+            value = self._number(value)
+        elif form == "any" and token.kind == "number":
+            form = NUMBER
         else:
-            value, kind = token.text if token.kind == "number" else value, "text"
-            self._check_state(field, str(value))
-        self._take()
-        return value, kind
+            value, form = token.text if token.kind == "number" else value, TEXT
+            self._check_choice(found, str(value))
+        self.take()
+        return value, form
 
     def _moment(self, value: str | float) -> int:
         try:
             return to_micros(_read_moment(value))
         except (ValueError, OverflowError, OSError):
-            self._fail("Expected a time such as '2026-01-31' or '2026-01-31T08:00' (UTC).")
+            self.fail("Expected a time such as '2026-01-31' or '2026-01-31T08:00' (UTC).")
 
     def _number(self, value: str | float) -> float:
         try:
             return float(value)
         except ValueError:
-            self._fail("Expected a number.")
+            self.fail("Expected a number.")
 
-    def _check_state(self, field: _Field, value: str) -> None:
-        if field == _Field("text", "state") and value not in set(RunState):
-            self._fail(f"No run is ever {value!r}. {did_you_mean(value, list(RunState))}")
+    def _check_choice(self, found: Field, value: str) -> None:
+        if found.group is None and (choices := found.attribute.choices) and value not in choices:
+            self.fail(
+                f"No {found.kind.name} is ever {value!r}. {did_you_mean(value, list(choices))}"
+            )
 
-    def _peek(self) -> _Token:
-        return self._tokens[self._next]
 
-    def _take(self) -> _Token:
-        self._next += 1
-        return self._tokens[self._next - 1]
+def _joined(word: str, parts: list[Sql]) -> Sql:
+    if len(parts) == 1:
+        return parts[0]
+    sql = f" {word} ".join(part for part, _ in parts)
+    return f"({sql})", [value for _, values in parts for value in values]
 
-    def _accept(self, word: str) -> bool:
-        token = self._peek()
-        if token.kind not in {"name", "sign"} or token.text.lower() != word:
-            return False
-        self._next += 1
-        return True
 
-    def _expect(self, word: str) -> None:
-        if not self._accept(word):
-            self._fail(f"Expected {word!r}.")
-
-    def _fail(self, why: str) -> NoReturn:
-        _fail(self._text, self._peek().start, why)
+def _alike(values: list[tuple[Any, str]]) -> tuple[str, list[Any]]:
+    """Compare all as numbers, or all as text if one of them is."""
+    if all(form == NUMBER for _, form in values):
+        return NUMBER, [value for value, _ in values]
+    return TEXT, [_as_text(value) for value, _ in values]
 
 
 def _read_moment(value: str | float) -> datetime:
@@ -299,52 +383,11 @@ def _as_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _field(text: str, token: _Token) -> _Field:
-    parts = ["".join(groups) for groups in _PART.findall(token.text)]
-    group, names = parts[0], parts[1:]
-    if group in {"run", "runs", "attributes", "attribute"} and names:
-        group, names = names[0], names[1:]
-    if group in _GROUPS and names:
-        return _grouped(group, names)
-    if not names and group in _ATTRIBUTES:
-        kind = "time" if group in _TIME_ATTRIBUTES else "text"
-        return _Field("number" if group in _NUMBER_ATTRIBUTES else kind, group)
-    close = did_you_mean(group, _GROUPS if names else _ATTRIBUTES)
-    return _fail(text, token.start, f"There is no field {token.text!r}. {close}")
-
-
-def _grouped(group: str, names: list[str]) -> _Field:
-    if group == "metrics" and len(names) > 1 and names[-1] in _STATISTICS:
-        return _Field(group, ".".join(names[:-1]), names[-1])
-    return _Field(group, ".".join(names))
-
-
-def _column(field: _Field, kind: str) -> Sql:
-    """Give the SQL expression of a field's value in one run, NULL if the run has none."""
-    if field.group == "metrics":
-        return _lookup("metric_summaries", f'"{field.statistic}"', field.name)
-    if field.group == "tags":
-        return _lookup("run_tags", "value", field.name)
-    if field.group == "params":
-        return _lookup("run_params", "number" if kind == "number" else "text", field.name)
-    if field.name == "seed":
-        return 'CAST(runs."seed" AS DOUBLE PRECISION)', []
-    return f'runs."{field.name}"', []
-
-
-def _lookup(table: str, column: str, key: str) -> Sql:
-    # A look-up by primary key: 1 to 2 µs a run in SQLite.
-    return (
-        f'(SELECT f.{column} FROM {table} f WHERE f.run_id = runs.run_id AND f."key" = ?)',
-        [key],
-    )
-
-
-def _fail(text: str, position: int, why: str) -> NoReturn:
+def _fail(text: str, position: int, why: str, kind: Kind) -> NoReturn:
     line = text.replace("\n", " ")
     raise ParameterError(
         what=f"The filter cannot be read at character {position + 1}:\n  {line}\n  {' ' * position}^\n"
         + why,
-        fix="Example: metrics.auc > 0.9 and params.lr = '0.1' and tags.team like 'ri%'",
+        fix=f"Example: {kind.example}",
         position=position,
     )

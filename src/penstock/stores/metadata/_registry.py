@@ -1,5 +1,6 @@
 """Model versions, the hash-chained log of their moves, approvals."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -41,6 +42,7 @@ VERSIONS = RecordTable(
     times=("created_at",),
     structures=("signature", "metrics"),
     kinds={"stage": Stage, "gates": (_gates_text, _read_gates)},
+    without=("tags",),
 )
 EVENTS = RecordTable(
     "stage_events",
@@ -51,6 +53,9 @@ EVENTS = RecordTable(
 APPROVALS = RecordTable("approvals", ApprovalRecord, times=("at",), flags=("approved",))
 _CHANGEABLE = ("gates", "card", "note", "report", "profile")
 _REGISTERED = "registered"
+_ADD_MODEL = "INSERT INTO models (model, created_at, note) VALUES (?, ?, '') ON CONFLICT DO NOTHING"
+_ADD_METRIC = 'INSERT INTO version_metrics (model, version, "key", value) VALUES (?, ?, ?, ?)'
+_TAGS = 'SELECT "key", value FROM version_tags WHERE model = ? AND version = ? ORDER BY "key"'
 
 
 def stage_event_hash(previous: str, event: StageEvent) -> str:
@@ -90,13 +95,21 @@ class Registry:
                 (version.model, version.content_digest, version.run_id),
             ).fetchone()
             if same is not None:
-                return VERSIONS.read(same)
+                return read_versions(transaction, [same])[0]
             newest = transaction.execute(
                 "SELECT COALESCE(MAX(version), 0) FROM model_versions WHERE model = ?",
                 (version.model,),
             ).fetchone()[0]
             version = replace(version, version=newest + 1, revision=1)
             transaction.execute(VERSIONS.insert, VERSIONS.row(version))
+            transaction.execute(_ADD_MODEL, (version.model, to_micros(version.created_at)))
+            transaction.executemany(
+                _ADD_METRIC,
+                [
+                    (version.model, version.version, key, None if math.isnan(value) else value)
+                    for key, value in version.metrics.items()
+                ],
+            )
             _add_event(transaction, _registered(version, actor))
             count_change(transaction)
         return version
@@ -119,7 +132,7 @@ class Registry:
             ).fetchall()
             if not rows:
                 raise _no_model(transaction, model)
-        return [VERSIONS.read(row) for row in rows]
+            return read_versions(transaction, rows)
 
     def update_model_version(
         self, model: str, version: int, *, expected_revision: int, **changes: Any
@@ -186,6 +199,16 @@ class Registry:
                 f"{APPROVALS.select} WHERE model = ? AND version = ? ORDER BY id", (model, version)
             ).fetchall()
         return [APPROVALS.read(row) for row in rows]
+
+
+def read_versions(transaction: Transaction, rows: Sequence[Any]) -> list[ModelVersionRecord]:
+    """Read rows of versions, each with its tags."""
+    found = []
+    for row in rows:
+        version = VERSIONS.read(row)
+        tags = transaction.execute(_TAGS, (version.model, version.version)).fetchall()
+        found.append(replace(version, tags=dict(tags)) if tags else version)
+    return found
 
 
 def _registered(version: ModelVersionRecord, actor: str) -> StageEvent:
@@ -274,7 +297,7 @@ def _get(transaction: Transaction, model: str, version: int) -> ModelVersionReco
         f"{VERSIONS.select} WHERE model = ? AND version = ?", (model, version)
     ).fetchone()
     if row is not None:
-        return VERSIONS.read(row)
+        return read_versions(transaction, [row])[0]
     rows = transaction.execute(
         "SELECT version FROM model_versions WHERE model = ? ORDER BY version", (model,)
     ).fetchall()

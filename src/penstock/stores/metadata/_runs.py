@@ -22,7 +22,9 @@ from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import host_name, is_alive
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
-from penstock.stores.metadata._query import compile_filter, compile_order
+from penstock.stores.metadata._fields import INDEXED, Sql
+from penstock.stores.metadata._fields import RUNS as FIELDS
+from penstock.stores.metadata._search import Asked, count, find
 from penstock.stores.metadata._summaries import SUMMARY, add_summaries, read_summary
 
 RUNS = RecordTable(
@@ -44,10 +46,15 @@ _SILENCE = timedelta(seconds=60)
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
 _FIXED = frozenset({"run_id", "params", "tags", "metrics"})
 _INSERT_RUN = f"{RUNS.insert} ON CONFLICT (run_id) DO NOTHING"
-_INSERT_PARAM = 'INSERT INTO run_params (run_id, "key", value, text, number) VALUES (?, ?, ?, ?, ?)'
+_ADD_EXPERIMENT = (
+    "INSERT INTO experiments (name, created_at, note) VALUES (?, ?, '') ON CONFLICT DO NOTHING"
+)
+_INSERT_PARAM = (
+    'INSERT INTO run_params (run_id, "key", value, text, number, start) VALUES (?, ?, ?, ?, ?, ?)'
+)
 _UPSERT_TAG = (
-    'INSERT INTO run_tags (run_id, "key", value) VALUES (?, ?, ?) '
-    'ON CONFLICT (run_id, "key") DO UPDATE SET value = excluded.value'
+    'INSERT INTO run_tags (run_id, "key", value, start) VALUES (?, ?, ?, ?) '
+    'ON CONFLICT (run_id, "key") DO UPDATE SET value = excluded.value, start = excluded.start'
 )
 
 
@@ -67,12 +74,13 @@ class Runs:
                     fix="Give the new run an id of its own, from penstock.core.new_id().",
                     run_id=run.run_id,
                 )
+            transaction.execute(_ADD_EXPERIMENT, (run.experiment, to_micros(run.created_at)))
             transaction.executemany(
                 _INSERT_PARAM,
                 [_param_row(run.run_id, key, value) for key, value in run.params.items()],
             )
             transaction.executemany(
-                _UPSERT_TAG, [(run.run_id, key, value) for key, value in run.tags.items()]
+                _UPSERT_TAG, [_tag_row(run.run_id, key, value) for key, value in run.tags.items()]
             )
             add_summaries(transaction, run.run_id, run.metrics)
 
@@ -127,27 +135,25 @@ class Runs:
         order_by: str = "created_at desc",
         limit: int = 100,
         offset: int = 0,
+        after: str | None = None,
         experiment: str | None = None,
     ) -> list[RunRecord]:
         """See MetadataStore."""
-        where, values = _where(filter, experiment)
-        order, order_values = compile_order(order_by)
-        sql = f"SELECT {_prefixed()} FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"
+        also = _of_experiment(experiment)
+        asked = Asked(FIELDS, filter, order_by, limit, offset, after, also)
         with self._database.read() as transaction:
-            rows = transaction.execute(sql, (*values, *order_values, limit, offset)).fetchall()
+            rows = find(transaction, _prefixed(), asked)
             return self._complete(transaction, rows)
 
     def count_runs(self, filter: str = "", *, experiment: str | None = None) -> int:  # noqa: A002
         """See MetadataStore."""
-        where, values = _where(filter, experiment)
         with self._database.read() as transaction:
-            row = transaction.execute(f"SELECT COUNT(*) FROM runs WHERE {where}", values).fetchone()
-        return int(row[0])
+            return count(transaction, Asked(FIELDS, filter, also=_of_experiment(experiment)))
 
     def list_experiments(self) -> list[str]:
         """See MetadataStore."""
         with self._database.read() as transaction:
-            rows = transaction.execute("SELECT DISTINCT experiment FROM runs ORDER BY 1").fetchall()
+            rows = transaction.execute("SELECT name FROM experiments ORDER BY 1").fetchall()
         return [row[0] for row in rows]
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
@@ -170,7 +176,7 @@ class Runs:
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
             transaction.executemany(
-                _UPSERT_TAG, [(run_id, key, value) for key, value in tags.items()]
+                _UPSERT_TAG, [_tag_row(run_id, key, value) for key, value in tags.items()]
             )
 
     def full_id(self, transaction: Transaction, run_id: str) -> str:
@@ -243,11 +249,8 @@ def _prefixed() -> str:
     return ", ".join(f'runs."{name}"' for name in RUNS.fields)
 
 
-def _where(text: str, experiment: str | None) -> tuple[str, list[Any]]:
-    where, values = compile_filter(text)
-    if experiment is None:
-        return where, values
-    return f"({where}) AND runs.experiment = ?", [*values, experiment]
+def _of_experiment(experiment: str | None) -> Sql | None:
+    return None if experiment is None else ("runs.experiment = ?", [experiment])
 
 
 def _find(transaction: Transaction, run_id: str) -> str:
@@ -323,7 +326,11 @@ def _changed_param(key: str, old: Any, new: Any) -> ConflictError:
 
 def _param_row(run_id: str, key: str, value: Any) -> tuple[Any, ...]:
     text = value if isinstance(value, str) else _as_text(value)
-    return run_id, key, dump_json(value), text, _as_number(text)
+    return run_id, key, dump_json(value), text, _as_number(text), text[:INDEXED]
+
+
+def _tag_row(run_id: str, key: str, value: str) -> tuple[str, ...]:
+    return run_id, key, value, value[:INDEXED]
 
 
 def _as_text(value: Any) -> str:

@@ -45,6 +45,11 @@ def _number(name: str, *, null: bool = False) -> Column[float]:
     return Column(name, Float(53), nullable=null)
 
 
+def _start() -> Column[str]:
+    # The beginning of a text is enough for an index, and PostgreSQL refuses long entries.
+    return Column("start", _Text, nullable=False, server_default="")
+
+
 def _bytes(name: str) -> Column[bytes]:
     return Column(name, LargeBinary, nullable=False)
 
@@ -110,9 +115,21 @@ Table(
     _text("value"),  # JSON with types
     _text("text"),  # as people write it, for search
     _number("number", null=True),  # for search by size
+    _start(),
+    Index("run_params_by_text", "key", "start"),
+    Index("run_params_by_number", "key", "number"),
     sqlite_with_rowid=False,
 )
-Table("run_tags", metadata, _run(key=True), _key("key"), _text("value"), sqlite_with_rowid=False)
+Table(
+    "run_tags",
+    metadata,
+    _run(key=True),
+    _key("key"),
+    _text("value"),
+    _start(),
+    Index("run_tags_by_value", "key", "start"),
+    sqlite_with_rowid=False,
+)
 Table(
     "metric_summaries",
     metadata,
@@ -272,6 +289,15 @@ Table(
     Column("version", BigInteger, primary_key=True, autoincrement=False),
     _key("key"),
     _text("value"),
+    sqlite_with_rowid=False,
+)
+Table(
+    "version_metrics",
+    metadata,
+    _key("model"),
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    _key("key"),
+    _number("value", null=True),
     sqlite_with_rowid=False,
 )
 Table(

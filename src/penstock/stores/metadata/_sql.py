@@ -1,6 +1,7 @@
 """The MetadataStore on SQL: one object with the methods of every noun's part."""
 
 from penstock.stores.metadata._artifacts import Artifacts
+from penstock.stores.metadata._catalog import Catalog
 from penstock.stores.metadata._changes import Changes
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._deployments import Deployments
@@ -83,6 +84,15 @@ class SQLMetadataStore:
         self.add_truth = predictions.add_truth
         self.list_predictions = predictions.list_predictions
         self.count_predictions = predictions.count_predictions
+        catalog = Catalog(database)
+        self.search_experiments = catalog.search_experiments
+        self.update_experiment = catalog.update_experiment
+        self.set_experiment_tags = catalog.set_experiment_tags
+        self.search_models = catalog.search_models
+        self.update_model = catalog.update_model
+        self.set_model_tags = catalog.set_model_tags
+        self.search_versions = catalog.search_versions
+        self.set_version_tags = catalog.set_version_tags
         changes = Changes(database)
         self.change_counter = changes.change_counter
         self.get_setting = changes.get_setting

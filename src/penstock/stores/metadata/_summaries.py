@@ -40,7 +40,7 @@ def add_summaries(
     transaction.executemany(
         _UPSERT,
         [
-            (run_id, key, m.first, m.last, m.min, m.max, m.count, m.last_step, 0)
+            (run_id, key, *map(_null, (m.first, m.last, m.min, m.max)), m.count, m.last_step, 0)
             for key, m in metrics.items()
         ],
     )
@@ -65,10 +65,10 @@ def _row(part: MetricColumns) -> tuple[Any, ...]:
     return (
         part.run_id,
         part.key,
-        float(part.values[0]),
-        float(part.values[last]),
-        low,
-        high,
+        _null(float(part.values[0])),
+        _null(float(part.values[last])),
+        _null(low),
+        _null(high),
         len(part),
         float(part.steps[last]),
         int(part.times[last]),
@@ -94,6 +94,11 @@ def _range(values: "np.ndarray[Any, np.dtype[np.float64]]") -> tuple[float, floa
         if not len(values):
             return math.nan, math.nan
     return float(values.min()), float(values.max())
+
+
+def _null(value: float) -> float | None:
+    # PostgreSQL has a NaN of its own, greater than all numbers; SQLite has none.
+    return None if math.isnan(value) else value
 
 
 def _number(value: float | None) -> float:

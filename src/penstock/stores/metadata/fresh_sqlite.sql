@@ -277,6 +277,15 @@ CREATE TABLE step_logs (
 
 CREATE INDEX step_logs_by_step ON step_logs (step_run_id);
 
+CREATE TABLE version_metrics (
+	model TEXT NOT NULL,
+	version BIGINT NOT NULL,
+	"key" TEXT NOT NULL,
+	value FLOAT,
+	PRIMARY KEY (model, version, "key")
+)
+ WITHOUT ROWID;
+
 CREATE TABLE version_tags (
 	model TEXT NOT NULL,
 	version BIGINT NOT NULL,
@@ -333,19 +342,27 @@ CREATE TABLE run_params (
 	value TEXT NOT NULL,
 	text TEXT NOT NULL,
 	number FLOAT,
+	start TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (run_id, "key"),
 	FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE
 )
  WITHOUT ROWID;
 
+CREATE INDEX run_params_by_number ON run_params ("key", number);
+
+CREATE INDEX run_params_by_text ON run_params ("key", start);
+
 CREATE TABLE run_tags (
 	run_id TEXT NOT NULL,
 	"key" TEXT NOT NULL,
 	value TEXT NOT NULL,
+	start TEXT DEFAULT '' NOT NULL,
 	PRIMARY KEY (run_id, "key"),
 	FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE
 )
  WITHOUT ROWID;
+
+CREATE INDEX run_tags_by_value ON run_tags ("key", start);
 
 CREATE TABLE step_runs (
 	id INTEGER NOT NULL,

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from penstock.stores._json import load_json
 from penstock.stores.metadata._chunks import encode_chunks
 
 revision = "0002"
@@ -27,7 +28,9 @@ def upgrade() -> None:
         _order_by_bytes()
     _extend_runs()
     _make_tables()
+    _make_indexes()
     _fill_names()
+    _fill_version_metrics()
     _move_points()
 
 
@@ -99,6 +102,15 @@ def _make_tables() -> None:
         sa.Column("note", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("model"),
     )
+    op.create_table(
+        "version_metrics",
+        sa.Column("model", _TEXT, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("value", sa.Float(53), nullable=True),
+        sa.PrimaryKeyConstraint("model", "version", "key"),
+        sqlite_with_rowid=False,
+    )
     _make_tags("experiment_tags", sa.Column("experiment", _TEXT, nullable=False))
     _make_tags("model_tags", sa.Column("model", _TEXT, nullable=False))
     _make_tags(
@@ -106,6 +118,14 @@ def _make_tables() -> None:
         sa.Column("model", _TEXT, nullable=False),
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
     )
+
+
+def _make_indexes() -> None:
+    for table, whole in (("run_params", "text"), ("run_tags", "value")):
+        op.add_column(table, sa.Column("start", _TEXT, server_default="", nullable=False))
+        op.execute(f"UPDATE {table} SET start = substr({whole}, 1, 100)")  # noqa: S608 - our own names
+        op.create_index(f"{table}_by_{whole}", table, ["key", "start"])
+    op.create_index("run_params_by_number", "run_params", ["key", "number"])
 
 
 def _make_tags(table: str, *of: sa.Column[str] | sa.Column[int]) -> None:
@@ -128,6 +148,17 @@ def _fill_names() -> None:
         "INSERT INTO models (model, created_at, note)"
         " SELECT model, MIN(created_at), '' FROM model_versions GROUP BY model"
     )
+
+
+def _fill_version_metrics() -> None:
+    connection = op.get_bind()
+    rows = connection.execute(sa.text("SELECT model, version, metrics FROM model_versions"))
+    for model, version, metrics in rows.fetchall():
+        for key, value in load_json(metrics).items():
+            connection.execute(
+                sa.text("INSERT INTO version_metrics VALUES (:model, :version, :key, :value)"),
+                {"model": model, "version": version, "key": key, "value": value},
+            )
 
 
 def _move_points() -> None:

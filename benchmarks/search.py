@@ -1,0 +1,125 @@
+"""F6 and F18: finding runs among 100,000 and 1,000,000, each with 10 params, 10 metrics, 5 tags.
+
+usage: python benchmarks/search.py [RUNS …]
+"""
+
+import sys
+import time
+
+import numpy as np
+from figures import median_s, quiet_store, tell
+
+import penstock as ps
+from penstock.testing._records import a_run
+
+SIZES = [100_000, 1_000_000]
+GOALS_MS = {100_000: 20.0, 1_000_000: 60.0}
+PART = 20_000
+
+
+def main() -> None:
+    sizes = [int(word) for word in sys.argv[1:]] or SIZES
+    for size in sizes:
+        with quiet_store() as folder:
+            store = ps.open_store(f"sqlite:///{folder}/penstock.db")
+            started = time.perf_counter()
+            fill(store.metadata, size)
+            tell("F6", f"making {size:,} runs", time.perf_counter() - started, "s")
+            bytes_of = (folder / "penstock.db").stat().st_size
+            tell("F6", f"{size:,} runs on disk", bytes_of / size / 1024, "KiB a run")
+            measure(store.metadata, size)
+            store.close()
+
+
+def measure(metadata, size: int) -> None:
+    order = "metrics.m0 desc"
+    cases = {
+        "a param of one run in ten, by a metric": ("params.p1 = '3'", order),
+        "a param of one run in 10,000, by a metric": ("params.p2 = '77'", order),
+        "a param of no run, by a metric": ("params.p1 = 'none'", order),
+        "a param and a metric above a bound, by a metric": (
+            "params.p1 = '3' and metrics.m1 > 0.9",
+            order,
+        ),
+        "either of two tags, by a metric": ("tags.t0 = '1' or tags.t1 = '2'", order),
+        "a tag, newest first": ("tags.t0 = '1'", "created_at desc"),
+        "a metric above a bound that few reach": ("metrics.m3 > 0.9999", order),
+        "all, by a metric": ("", order),
+        "all, newest first": ("", "created_at desc"),
+    }
+    for name, (text, by) in cases.items():
+
+        def search(text=text, by=by) -> None:
+            metadata.search_runs(text, order_by=by, limit=100)
+
+        search()
+        goal = GOALS_MS.get(size) if name.startswith("a param of one run in ten,") else None
+        tell("F6", f"{size:,} runs: {name}", median_s(search) * 1e3, "ms", goal)
+    last = metadata.search_runs(order_by=order, limit=100)[-1].run_id
+
+    def next_page() -> None:
+        metadata.search_runs(order_by=order, limit=100, after=last)
+
+    tell("F6", f"{size:,} runs: the next page, by a metric", median_s(next_page) * 1e3, "ms")
+    counted = median_s(lambda: metadata.count_runs("params.p1 = '3'"))
+    tell("F6", f"{size:,} runs: counting one in ten", counted * 1e3, "ms")
+
+
+def fill(metadata, size: int) -> None:
+    """Insert runs by the tables: as create_run would, without a transaction for each."""
+    from penstock.stores.metadata._runs import RUNS
+
+    random = np.random.default_rng(0)
+    for start in range(0, size, PART):
+        ids = [f"r{place:019d}" for place in range(start, start + PART)]
+        params = random.integers(0, [10, 10, 10_000, *[100] * 7], (PART, 10)).tolist()
+        metrics = random.random((PART, 10)).tolist()
+        tags = random.integers(0, 20, (PART, 5)).tolist()
+        base = a_run()
+        with metadata.database.write() as rows:
+            rows.executemany(
+                RUNS.insert,
+                [RUNS.row(_run(base, run_id, start + i)) for i, run_id in enumerate(ids)],
+            )
+            rows.executemany(
+                'INSERT INTO run_params (run_id, "key", value, text, number, start)'
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (run_id, f"p{i}", str(value), str(value), float(value), str(value))
+                    for run_id, row in zip(ids, params, strict=True)
+                    for i, value in enumerate(row)
+                ],
+            )
+            rows.executemany(
+                'INSERT INTO metric_summaries (run_id, "key", "first", "last", "min", "max",'
+                ' "count", last_step) VALUES (?, ?, ?, ?, ?, ?, 1, 0)',
+                [
+                    (run_id, f"m{i}", value, value, value, value)
+                    for run_id, row in zip(ids, metrics, strict=True)
+                    for i, value in enumerate(row)
+                ],
+            )
+            rows.executemany(
+                'INSERT INTO run_tags (run_id, "key", value, start) VALUES (?, ?, ?, ?)',
+                [
+                    (run_id, f"t{i}", str(value), str(value))
+                    for run_id, row in zip(ids, tags, strict=True)
+                    for i, value in enumerate(row)
+                ],
+            )
+
+
+def _run(base, run_id: str, place: int):
+    from dataclasses import replace
+    from datetime import timedelta
+
+    return replace(
+        base,
+        run_id=run_id,
+        name=f"run {place}",
+        created_at=base.created_at + timedelta(seconds=place),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""What can be searched: the fields of runs, experiments, models and versions, and their SQL."""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core import RunState, Stage, did_you_mean
+
+Sql = tuple[str, list[Any]]
+TEXT, NUMBER, TIME = "text", "number", "time"
+# So many characters of a text are in the index: PostgreSQL refuses long entries.
+INDEXED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A field that each thing has one of.
+
+    Args:
+        sql: Its value.
+        kind: ``text``, ``number`` or ``time`` (microseconds).
+        nullable: Whether a thing can be without it.
+        choices: The values that it can have; any if empty.
+    """
+
+    sql: str
+    kind: str = TEXT
+    nullable: bool = False
+    choices: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields by name, in a table of their own: params, tags, metrics.
+
+    Args:
+        table: Where they are, one row for each thing and key.
+        link: Which rows are a thing's; the table is called f.
+        text: The column that has them as text; None if they are numbers only.
+        number: The column that has them as numbers; None if they are text only.
+        statistics: Columns by the word behind a second dot: ``metrics.loss.min``.
+    """
+
+    table: str
+    link: str
+    text: str | None = "value"
+    number: str | None = None
+    statistics: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind:
+    """A kind of thing that is searched.
+
+    Args:
+        name: What people call one.
+        table: Its table.
+        key: The column that names one.
+        tie: The column that settles the order of what is equal.
+        attributes: By name.
+        groups: By name.
+        hidden: Attributes; a thing that has one is found only by a filter that names it.
+        example: A filter, for messages.
+    """
+
+    name: str
+    table: str
+    key: str
+    tie: str
+    attributes: Mapping[str, Attribute]
+    groups: Mapping[str, Group]
+    hidden: tuple[str, ...] = ()
+    example: str = "tags.team = 'risk' and created_at > '2026-01-31'"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that a filter or an order names."""
+
+    kind: Kind
+    name: str
+    group: str | None = None
+    statistic: str = "last"
+
+    @property
+    def attribute(self) -> Attribute:
+        """The attribute; only of a field without a group."""
+        return self.kind.attributes[self.name]
+
+    @property
+    def table(self) -> Group:
+        """Where a group's fields are; only of a field with one."""
+        return self.kind.groups[str(self.group)]
+
+    @property
+    def form(self) -> str:
+        """``text``, ``number`` or ``time``; ``any`` if the value's own form decides."""
+        if self.group is None:
+            return self.attribute.kind
+        if self.table.text is None:
+            return NUMBER
+        return TEXT if self.table.number is None else "any"
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a thing can be without it."""
+        return self.group is not None or self.attribute.nullable
+
+    def column(self, form: str) -> str:
+        """Name the column of a group's table that has the value in this form."""
+        group = self.table
+        if group.statistics:
+            return group.statistics[self.statistic]
+        return str(group.number if form == NUMBER and group.number else group.text)
+
+    def sql(self, form: str) -> Sql:
+        """Give the value in one thing, NULL if it has none."""
+        if self.group is None:
+            return self.attribute.sql, []
+        # A look-up by primary key: 1 to 2 µs in SQLite.
+        inner = f"SELECT f.{self.column(form)} FROM {self.table.table} f"
+        return f'({inner} WHERE {self.table.link} AND f."key" = ?)', [self.name]
+
+
+def find_field(kind: Kind, parts: Sequence[str]) -> Field | str:
+    """Find the field that dotted parts name; else a sentence with what was meant."""
+    head, rest = parts[0], list(parts[1:])
+    if head in {kind.name, f"{kind.name}s", "attributes", "attribute"} and rest:
+        head, rest = rest[0], rest[1:]
+    if head in kind.groups and rest:
+        statistics = kind.groups[head].statistics
+        if len(rest) > 1 and rest[-1] in statistics:
+            return Field(kind, ".".join(rest[:-1]), head, rest[-1])
+        return Field(kind, ".".join(rest), head)
+    if head in kind.attributes and not rest:
+        return Field(kind, head)
+    return did_you_mean(head, kind.groups if rest else kind.attributes)
+
+
+def _columns(table: str, *names: str, **options: Any) -> dict[str, Attribute]:
+    return {name: Attribute(f'{table}."{name}"', **options) for name in names}
+
+
+_STATISTICS = {
+    "last": '"last"',
+    "first": '"first"',
+    "min": '"min"',
+    "max": '"max"',
+    "count": '"count"',
+    "step": "last_step",
+}
+
+RUNS = Kind(
+    "run",
+    "runs",
+    "run_id",
+    "id",
+    attributes={
+        **_columns("runs", "run_id", "name", "experiment", "user", "host", "note", "group"),
+        **_columns("runs", "state", choices=tuple(RunState)),
+        **_columns("runs", "pipeline", "entry", "parent_run_id", "error", nullable=True),
+        **_columns("runs", "forked_from", nullable=True),
+        **_columns("runs", "created_at", kind=TIME),
+        **_columns("runs", "started_at", "ended_at", kind=TIME, nullable=True),
+        **_columns("runs", "archived_at", "deleted_at", kind=TIME, nullable=True),
+        **_columns("runs", "attempt", kind=NUMBER),
+        "seed": Attribute('CAST(runs."seed" AS DOUBLE PRECISION)', NUMBER),
+    },
+    groups={
+        "params": Group("run_params", "f.run_id = runs.run_id", "text", "number"),
+        "tags": Group("run_tags", "f.run_id = runs.run_id"),
+        "metrics": Group(
+            "metric_summaries", "f.run_id = runs.run_id", None, "last", statistics=_STATISTICS
+        ),
+    },
+    hidden=("deleted_at", "archived_at"),
+    example="metrics.auc > 0.9 and params.lr = '0.1' and tags.team like 'ri%'",
+)
+EXPERIMENTS = Kind(
+    "experiment",
+    "experiments",
+    "name",
+    "name",
+    attributes={
+        **_columns("experiments", "name", "note"),
+        **_columns("experiments", "created_at", kind=TIME),
+        **_columns("experiments", "archived_at", "deleted_at", kind=TIME, nullable=True),
+        "runs": Attribute(
+            "(SELECT COUNT(*) FROM runs r"
+            " WHERE r.experiment = experiments.name AND r.deleted_at IS NULL)",
+            NUMBER,
+        ),
+        "last_run_at": Attribute(
+            "(SELECT MAX(r.created_at) FROM runs r"
+            " WHERE r.experiment = experiments.name AND r.deleted_at IS NULL)",
+            TIME,
+            nullable=True,
+        ),
+    },
+    groups={"tags": Group("experiment_tags", "f.experiment = experiments.name")},
+    hidden=("deleted_at", "archived_at"),
+    example="runs > 10 and tags.team = 'risk'",
+)
+MODELS = Kind(
+    "model",
+    "models",
+    "model",
+    "model",
+    attributes={
+        **_columns("models", "model", "note"),
+        "name": Attribute('models."model"'),
+        **_columns("models", "created_at", kind=TIME),
+        "versions": Attribute(
+            "(SELECT COUNT(*) FROM model_versions v WHERE v.model = models.model)", NUMBER
+        ),
+        "champion": Attribute(
+            "(SELECT v.version FROM model_versions v"
+            " WHERE v.model = models.model AND v.stage = 'production')",
+            NUMBER,
+            nullable=True,
+        ),
+    },
+    groups={"tags": Group("model_tags", "f.model = models.model")},
+    example="champion is not null and tags.team = 'risk'",
+)
+VERSIONS = Kind(
+    "version",
+    "model_versions",
+    "version",
+    "version",
+    attributes={
+        **_columns("model_versions", "model", "trained_by", "note"),
+        **_columns("model_versions", "stage", choices=tuple(Stage)),
+        **_columns("model_versions", "run_id", nullable=True),
+        **_columns("model_versions", "version", kind=NUMBER),
+        **_columns("model_versions", "created_at", kind=TIME),
+    },
+    groups={
+        "tags": Group(
+            "version_tags",
+            "f.model = model_versions.model AND f.version = model_versions.version",
+        ),
+        "params": Group("run_params", "f.run_id = model_versions.run_id", "text", "number"),
+        "metrics": Group(
+            "version_metrics",
+            "f.model = model_versions.model AND f.version = model_versions.version",
+            None,
+            "value",
+        ),
+    },
+    example="stage = 'production' and metrics.roc_auc > 0.7",
+)

@@ -1,0 +1,219 @@
+"""Finding things: a filter, an order and a page, by the plan that fits how rare the matches are.
+
+The first hundred of a million runs by a metric, among those with a parameter, can be found in two
+ways. *Narrow*: take the runs with that parameter from its index, and sort them. *Walk*: go through
+the metric's index in order, and keep those with that parameter until the page is full. The first
+costs as many steps as there are matches, the second the page times one in so many that match; they
+are equal where the matches are the root of page times total, and a bounded count tells which side
+we are on.
+"""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import NotFoundError
+from penstock.stores.metadata._database import Transaction
+from penstock.stores.metadata._fields import Kind, Sql
+from penstock.stores.metadata._query import Filter, Term, compile_filter, compile_order
+
+_FEW = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked for.
+
+    Args:
+        kind: Of things.
+        filter: See _query.
+        order_by: See _query.
+        limit: At most this many.
+        offset: Leave so many out at the beginning.
+        after: The thing that the page before ended with; its key.
+        also: One more condition, as SQL.
+    """
+
+    kind: Kind
+    filter: str = ""
+    order_by: str = ""
+    limit: int = 100
+    offset: int = 0
+    after: str | None = None
+    also: Sql | None = None
+
+
+def find(transaction: Transaction, columns: str, asked: Asked) -> list[Any]:
+    """Give the rows of one page.
+
+    Args:
+        transaction: Where.
+        columns: What to select of the kind's table.
+        asked: The page.
+
+    Raises:
+        ParameterError: If the filter or the order cannot be read.
+        NotFoundError: If the thing to go on after does not exist.
+    """
+    kind = asked.kind
+    compiled = compile_filter(asked.filter, kind)
+    order = compile_order(asked.order_by, kind)
+    where = _conditions(compiled, asked)
+    if asked.after is not None:
+        where.append(_behind(transaction, kind, order, asked.after))
+    narrow = _rarest(transaction, compiled, asked)
+    if narrow is not None:
+        where.append((f"{kind.table}.{kind.key} IN ({narrow[0]})", narrow[1]))
+    elif _can_walk(order[0]):
+        return _walk(transaction, columns, where, order, asked)
+    return _sorted(transaction, columns, where, order, asked)
+
+
+def count(transaction: Transaction, asked: Asked) -> int:
+    """Count all that match."""
+    where = _conditions(compile_filter(asked.filter, asked.kind), asked)
+    condition, values = _all(where)
+    sql = f"SELECT COUNT(*) FROM {asked.kind.table} WHERE {condition}"
+    return int(transaction.execute(sql, values).fetchone()[0])
+
+
+def _conditions(compiled: Filter, asked: Asked) -> list[Sql]:
+    shown = [name for name in asked.kind.hidden if name not in compiled.names]
+    hidden = [(f"{asked.kind.attributes[name].sql} IS NULL", list[Any]()) for name in shown]
+    also = [asked.also] if asked.also else []
+    return [(compiled.sql, list(compiled.values)), *hidden, *also]
+
+
+def _all(conditions: Sequence[Sql]) -> Sql:
+    sql = " AND ".join(f"({condition})" for condition, _ in conditions)
+    return sql, [value for _, values in conditions for value in values]
+
+
+def _rarest(transaction: Transaction, compiled: Filter, asked: Asked) -> Sql | None:
+    """Give the test that the fewest things meet, if they are few enough to be sorted."""
+    if not compiled.narrow:
+        return None
+    newest = transaction.execute(f"SELECT MAX(id) FROM {asked.kind.table}").fetchone()[0] or 0
+    bound = max(_FEW, math.isqrt((asked.limit + asked.offset) * int(newest)))
+    found: Sql | None = None
+    for sql, values in compiled.narrow:
+        few = f"SELECT COUNT(*) FROM ({sql} LIMIT ?) AS few"
+        number = transaction.execute(few, (*values, bound)).fetchone()[0]
+        if number < bound:
+            found, bound = (sql, values), number
+    return found
+
+
+def _can_walk(first: Term) -> bool:
+    return (
+        bool(first.field.group)
+        and first.field.statistic == "last"
+        and (first.field.table.table == "metric_summaries" and first.field.kind.table == "runs")
+    )
+
+
+def _walk(
+    transaction: Transaction,
+    columns: str,
+    where: Sequence[Sql],
+    order: Sequence[Term],
+    asked: Asked,
+) -> list[Any]:
+    """Go through the index of the metric that orders; what lacks the metric comes after it."""
+    key, table = order[0].field.name, asked.kind.table
+    condition, values = _all(where)
+    rest, rest_values = _order(order[1:], asked.kind, order[-1])
+    direction = "DESC" if order[0].descending else "ASC"
+    # CROSS JOIN keeps SQLite from starting at the other table.
+    source = (
+        f"FROM metric_summaries o CROSS JOIN {table}"
+        f' WHERE o.run_id = {table}.run_id AND o."key" = ? AND o."last" IS NOT NULL'
+        f" AND {condition}"
+    )
+    rows = transaction.execute(
+        f'SELECT {columns} {source} ORDER BY o."last" {direction}, {rest} LIMIT ? OFFSET ?',
+        (key, *values, *rest_values, asked.limit, asked.offset),
+    ).fetchall()
+    if len(rows) == asked.limit:
+        return rows
+    passed = 0
+    if asked.offset:
+        passed = transaction.execute(f"SELECT COUNT(*) {source}", (key, *values)).fetchone()[0]
+    lacking = [*where, (f"{order[0].sql} IS NULL", list(order[0].values))]
+    condition, values = _all(lacking)
+    return (
+        rows
+        + transaction.execute(
+            f"SELECT {columns} FROM {table} WHERE {condition} ORDER BY {rest} LIMIT ? OFFSET ?",
+            (*values, *rest_values, asked.limit - len(rows), max(0, asked.offset - passed)),
+        ).fetchall()
+    )
+
+
+def _sorted(
+    transaction: Transaction,
+    columns: str,
+    where: Sequence[Sql],
+    order: Sequence[Term],
+    asked: Asked,
+) -> list[Any]:
+    condition, values = _all(where)
+    terms, term_values = _order(order, asked.kind, order[-1])
+    return transaction.execute(
+        f"SELECT {columns} FROM {asked.kind.table} WHERE {condition}"
+        f" ORDER BY {terms} LIMIT ? OFFSET ?",
+        (*values, *term_values, asked.limit, asked.offset),
+    ).fetchall()
+
+
+def _order(order: Sequence[Term], kind: Kind, last: Term) -> Sql:
+    """Give the inside of ORDER BY: missing values last, what is equal in the order of making."""
+    parts, values = [], list[Any]()
+    for term in order:
+        if term.field.nullable:
+            parts.append(f"{term.sql} IS NULL")
+            values += term.values
+        parts.append(f"{term.sql} {'DESC' if term.descending else 'ASC'}")
+        values += term.values
+    # The tie settles what is equal, so that pages never overlap.
+    tie = f"{kind.table}.{kind.tie} {'DESC' if last.descending else 'ASC'}"
+    return ", ".join([*parts, tie]), values
+
+
+def _behind(transaction: Transaction, kind: Kind, order: Sequence[Term], key: str) -> Sql:
+    """Give the condition that a thing comes after another in the order."""
+    terms = ", ".join(term.sql for term in order)
+    bound = [value for term in order for value in term.values]
+    row = transaction.execute(
+        f"SELECT {terms}, {kind.table}.{kind.tie} FROM {kind.table}"
+        f" WHERE {kind.table}.{kind.key} = ?",
+        (*bound, key),
+    ).fetchone()
+    if row is None:
+        raise NotFoundError(
+            what=f"There is no {kind.name} {key!r} to go on after.",
+            fix=f"Give the last {kind.name} of the page before, or begin again without it.",
+            key=key,
+        )
+    *seen, tie = row
+    sign = "<" if order[-1].descending else ">"
+    sql, values = f"{kind.table}.{kind.tie} {sign} ?", [tie]
+    for term, value in zip(reversed(order), reversed(seen), strict=True):
+        sql, values = _later(term, value, (sql, values))
+    return sql, values
+
+
+def _later(term: Term, seen: Any, rest: Sql) -> Sql:
+    """Later by this term, or equal in it and later by the rest."""
+    bound = list(term.values)
+    if seen is None:
+        return f"({term.sql} IS NULL AND {rest[0]})", [*bound, *rest[1]]
+    sign = "<" if term.descending else ">"
+    sql = f"({term.sql} {sign} ? OR ({term.sql} = ? AND {rest[0]})"
+    values = [*bound, seen, *bound, seen, *rest[1]]
+    if term.field.nullable:
+        sql += f" OR {term.sql} IS NULL"
+        values += bound
+    return sql + ")", values
