@@ -52,6 +52,8 @@ NAMES = [
     "pipeline",
     "promote",
     "run",
+    "runs_frame",
+    "search_experiments",
     "search_runs",
     "serve",
     "set_tags",

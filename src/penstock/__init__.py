@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from penstock.tracking import log_metrics as log_metrics
     from penstock.tracking import log_param as log_param
     from penstock.tracking import log_params as log_params
+    from penstock.tracking import runs_frame as runs_frame
+    from penstock.tracking import search_experiments as search_experiments
     from penstock.tracking import search_runs as search_runs
     from penstock.tracking import set_tags as set_tags
     from penstock.tracking import start_run as start_run
@@ -96,6 +98,8 @@ _PLACES = {
         "log_metrics",
         "log_param",
         "log_params",
+        "runs_frame",
+        "search_experiments",
         "search_runs",
         "set_tags",
         "start_run",

@@ -28,13 +28,21 @@ _STAGES = click.Choice([Stage.STAGING.value, Stage.PRODUCTION.value])
 
 @click.command()
 @click.argument("model", required=False)
+@click.option("--search", metavar="FILTER", help="Versions such as: stage = 'production'.")
 @click.option("--card", is_flag=True, help="Print the model card (Markdown) of MODEL@VERSION.")
 @json_option
 @click.pass_context
-def models(ctx: click.Context, model: str | None, card: bool, as_json: bool) -> None:
+def models(
+    ctx: click.Context, model: str | None, search: str | None, card: bool, as_json: bool
+) -> None:
     """List models; with MODEL (or MODEL@VERSION) its versions, gates and reasons."""
-    registry = Registry(current_store(ctx))
-    versions = _chosen(registry, model)
+    store = current_store(ctx)
+    registry = Registry(store)
+    if search is not None:
+        also = f" and model = '{model}'" if model else ""
+        versions = store.metadata.search_versions(f"({search}){also}", limit=1000)
+    else:
+        versions = _chosen(registry, model)
     if card and versions:
         newest = max(versions, key=lambda version: version.version)
         text = registry.card(newest.model, newest.version)
@@ -47,7 +55,11 @@ def models(ctx: click.Context, model: str | None, card: bool, as_json: bool) -> 
         emit([version_document(version) for version in versions])
         return
     if not versions:
-        say("No models are registered. A pipeline registers one with ps.steps.register.")
+        say(
+            f"No version matches {plain(repr(search))}."
+            if search
+            else "No models are registered. A pipeline registers one with ps.steps.register."
+        )
         return
     show_table(
         ["model", "version", "stage", "metrics", "run", "trained by", "registered"],

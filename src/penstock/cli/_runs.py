@@ -1,6 +1,7 @@
 """``penstock runs``, ``show`` and ``compare``: what was run, and how two runs differ."""
 
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,7 @@ from penstock.core import (
     did_you_mean,
     short,
 )
-from penstock.tracking import compare_runs, search_runs
+from penstock.tracking import compare_runs, search_experiments, search_runs
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -44,6 +45,7 @@ _MARKS = {
 @click.argument("filter", required=False, default="")
 @click.option("--order-by", default="created_at desc", show_default=True)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--after", metavar="RUN", help="The run that the page before ended with.")
 @click.option("--experiment", help="Only runs of this experiment.")
 @json_option
 @click.pass_context
@@ -52,6 +54,7 @@ def runs(
     filter: str,
     order_by: str,
     limit: int,
+    after: str | None,
     experiment: str | None,
     as_json: bool,
 ) -> None:
@@ -61,7 +64,12 @@ def runs(
     found = [
         run.record
         for run in search_runs(
-            filter, order_by=order_by, limit=limit, experiment=experiment, store=store
+            filter,
+            order_by=order_by,
+            limit=limit,
+            after=after,
+            experiment=experiment,
+            store=store,
         )
     ]
     if as_json:
@@ -84,6 +92,41 @@ def runs(
                 *(run.metrics[name].last if name in run.metrics else None for name in names),
             ]
             for run in found
+        ],
+    )
+
+
+@click.command()
+@click.argument("filter", required=False, default="")
+@click.option("--order-by", default="last_run_at desc", show_default=True)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
+@click.option("--after", metavar="NAME", help="The experiment that the page before ended with.")
+@json_option
+@click.pass_context
+def experiments(
+    ctx: click.Context, filter: str, order_by: str, limit: int, after: str | None, as_json: bool
+) -> None:
+    """Search experiments, for example: penstock experiments "runs > 10 and tags.team = 'risk'"."""
+    found = search_experiments(
+        filter, order_by=order_by, limit=limit, after=after, store=current_store(ctx)
+    )
+    if as_json:
+        emit([asdict(experiment) for experiment in found])
+        return
+    if not found:
+        say("No experiments." if not filter else f"No experiment matches {plain(repr(filter))}.")
+        return
+    show_table(
+        ["experiment", "runs", "last run", "tags", "note"],
+        [
+            [
+                experiment.name,
+                experiment.runs,
+                ago(experiment.last_run_at),
+                " ".join(f"{name}={value}" for name, value in experiment.tags.items()),
+                experiment.note.partition("\n")[0][:60],
+            ]
+            for experiment in found
         ],
     )
 
@@ -164,6 +207,13 @@ def run_document(run: RunRecord) -> dict[str, Any]:
         "params": dict(run.params),
         "metrics": {name: summary.last for name, summary in run.metrics.items()},
         "tags": dict(run.tags),
+        "note": run.note,
+        "group": run.group,
+        "parent_run_id": run.parent_run_id,
+        "forked_from": run.forked_from,
+        "forked_at": run.forked_at,
+        "archived_at": run.archived_at,
+        "deleted_at": run.deleted_at,
         "provenance": run.provenance,
     }
 
@@ -193,6 +243,7 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         f"{_MARKS[run.state.value]} [bold]{run.run_id}[/] {plain(run.pipeline or run.name)}  "
         f"{run.state.value}, {ago(run.started_at)}, took {duration(_seconds(run))}"
     )
+    _show_life(run)
     if run.params:
         given = ", ".join(f"{name}={value}" for name, value in run.params.items())
         say(f"  parameters  {plain(given)}")
@@ -217,6 +268,23 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         say(f"  {proof.kind}: [bold]{proof.verdict.value}[/] ({ago(proof.at)})")
     if run.state in {RunState.FAILED, RunState.KILLED} and run.pipeline:
         say(f"  Go on with:  penstock run --resume {run.run_id}")
+
+
+def _show_life(run: RunRecord) -> None:
+    facts = {"group": run.group, "inside of": run.parent_run_id, "note": run.note}
+    if run.forked_from:
+        end = "" if run.forked_at is None else f" at step {run.forked_at:g}"
+        facts["forked from"] = f"{run.forked_from}{end}"
+    facts["tags"] = " ".join(f"{name}={value}" for name, value in run.tags.items())
+    for name, value in facts.items():
+        if value:
+            say(f"  {name:<10}  {plain(str(value))}")
+    if run.deleted_at:
+        say(f"  [red]deleted {ago(run.deleted_at)}[/]; back with: penstock restore {run.run_id}")
+    elif run.archived_at:
+        say(
+            f"  archived {ago(run.archived_at)}; back with: penstock edit {run.run_id} --not-archived"
+        )
 
 
 def _step(steps: list[StepRunRecord], name: str) -> StepRunRecord:

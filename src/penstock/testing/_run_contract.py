@@ -112,6 +112,8 @@ class RunContract:
         metadata.create_run(run)
         metadata.set_tags("last", {"b": "3"})
         assert metadata.get_run(run.run_id).tags == {"a": "1", "b": "3"}
+        metadata.delete_tags(run.run_id, ["a", "never there"])
+        assert metadata.get_run(run.run_id).tags == {"b": "3"}
 
     @pytest.mark.parametrize("method", ["log_params", "set_tags", "log_metrics"])
     def test_logging_to_an_unknown_run_is_refused(

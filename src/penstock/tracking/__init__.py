@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from penstock.tracking._log import set_tags as set_tags
     from penstock.tracking._run import Run as Run
     from penstock.tracking._search import get_run as get_run
+    from penstock.tracking._search import runs_frame as runs_frame
+    from penstock.tracking._search import search_experiments as search_experiments
     from penstock.tracking._search import search_runs as search_runs
     from penstock.tracking._start import ActiveRun as ActiveRun
     from penstock.tracking._start import start_run as start_run
@@ -48,6 +50,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "log_metrics": "_log",
         "log_param": "_log",
         "log_params": "_log",
+        "runs_frame": "_search",
+        "search_experiments": "_search",
         "search_runs": "_search",
         "set_tags": "_log",
         "start_run": "_start",

@@ -13,6 +13,7 @@ from penstock.core import (
     now,
 )
 from penstock.tracking._forgiving import Trouble, forgiving
+from penstock.tracking._life import RunLife, children
 from penstock.tracking._metric_log import MetricLog, require_key
 from penstock.tracking._step import current_step
 from penstock.tracking._values import artifact_records, json_like
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
 
 
-class Run:
+class Run(RunLife):
     """One run: its record, and logging to it.
 
     Reading asks the store while the run is not at its end, so that it shows what others logged.
@@ -88,6 +89,21 @@ class Run:
             self._record = self.store.metadata.get_run(self.run_id)
             self._stale = False
         return self._record
+
+    @property
+    def note(self) -> str:
+        """What people say of it, Markdown; changed by `edit`."""
+        return self.record.note
+
+    @property
+    def group(self) -> str:
+        """The runs that it belongs together with; changed by `edit`."""
+        return self.record.group
+
+    @property
+    def children(self) -> "list[Run]":
+        """The runs that are nested in it, oldest first."""
+        return [Run(record, self.store) for record in children(self.store, self.run_id)]
 
     def log_param(self, name: str, value: Any) -> None:
         """Log one parameter: something the run was made with, which does not change.
@@ -252,6 +268,9 @@ class Run:
     def __repr__(self) -> str:
         record = self._record
         return f"Run({record.run_id}, {record.name!r}, {record.state})"
+
+    def _change(self, changes: dict[str, Any]) -> None:
+        self._record = self.store.metadata.update_run(self.run_id, **changes)
 
     def _log_artifact(self, value: Any, name: str | None) -> str:
         digest = ""

@@ -1,12 +1,19 @@
 """Finding runs again."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
+from penstock.core import ExperimentRecord
 from penstock.stores import open_store
 from penstock.tracking._run import Run
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from penstock.stores import Store
+
+_PLAIN = {int, float, bool, str, date, datetime}
 
 
 def get_run(run_id: str, store: "Store | str | None" = None) -> Run:
@@ -30,6 +37,7 @@ def search_runs(
     *,
     order_by: str = "created_at desc",
     limit: int = 100,
+    after: "Run | str | None" = None,
     experiment: str | None = None,
     store: "Store | str | None" = None,
 ) -> list[Run]:
@@ -48,6 +56,8 @@ def search_runs(
         filter: For example ``metrics.auc > 0.9 and params.lr = '0.1' and tags.team like 'ri%'``.
         order_by: For example ``metrics.auc desc``; runs without the value come last.
         limit: At most this many.
+        after: The run that the page before ended with; gives the next page, whatever has been
+            added meanwhile.
         experiment: Only runs of this group.
         store: A store or its URL; by default the project's.
 
@@ -58,9 +68,79 @@ def search_runs(
     opened.flush()
     opened.metadata.kill_dead_runs()
     found = opened.metadata.search_runs(
-        filter, order_by=order_by, limit=limit, experiment=experiment
+        filter,
+        order_by=order_by,
+        limit=limit,
+        after=after.run_id if isinstance(after, Run) else after,
+        experiment=experiment,
     )
     return [Run(record, opened) for record in found]
+
+
+def search_experiments(
+    filter: str = "",  # noqa: A002 - the field's word
+    *,
+    order_by: str = "created_at desc",
+    limit: int = 100,
+    after: str | None = None,
+    store: "Store | str | None" = None,
+) -> list[ExperimentRecord]:
+    """Find experiments by name, note, tags, dates and number of runs.
+
+    Args:
+        filter: For example ``runs > 10 and tags.team = 'risk'``.
+        order_by: For example ``last_run_at desc``.
+        limit: At most this many.
+        after: The name that the page before ended with.
+        store: A store or its URL; by default the project's.
+
+    Raises:
+        ParameterError: If the filter or the order cannot be read; points at the place.
+    """
+    opened = as_store(store)
+    return opened.metadata.search_experiments(filter, order_by=order_by, limit=limit, after=after)
+
+
+def runs_frame(runs: Sequence[Run]) -> "pl.DataFrame":
+    """Put runs side by side as a table.
+
+    >>> import tempfile
+    >>> from penstock.tracking import start_run
+    >>> url = f"sqlite:///{tempfile.mkdtemp()}/penstock.db"
+    >>> with start_run("base", store=url) as run:
+    ...     run.log_param("lr", 0.1)
+    ...     run.log_metric("auc", 0.9)
+    >>> runs_frame(search_runs(store=url)).select("name", "params.lr", "metrics.auc").row(0)
+    ('base', 0.1, 0.9)
+
+    Args:
+        runs: What `search_runs` found.
+
+    Returns:
+        A row for each: run_id, name, experiment, state, started_at, ended_at, and a column for each
+        parameter, metric (its last value) and tag, such as ``params.lr``. Parameters of several
+        types stand as text.
+    """
+    import polars as pl
+
+    fixed = ("run_id", "name", "experiment", "state", "started_at", "ended_at")
+    rows = []
+    for record in (run.record for run in runs):
+        row = {name: getattr(record, name) for name in fixed} | {"state": record.state.value}
+        row |= {f"params.{key}": value for key, value in record.params.items()}
+        row |= {f"metrics.{key}": summary.last for key, summary in record.metrics.items()}
+        rows.append(row | {f"tags.{key}": value for key, value in record.tags.items()})
+    names = dict.fromkeys([*fixed, *(name for row in rows for name in row)])
+    return pl.DataFrame({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def _column(values: list[Any]) -> list[Any]:
+    kinds = {type(value) for value in values if value is not None}
+    if len(kinds) <= 1 and kinds <= _PLAIN:
+        return values
+    if kinds <= {int, float}:
+        return [None if value is None else float(value) for value in values]
+    return [None if value is None else str(value) for value in values]
 
 
 def as_store(store: "Store | str | None") -> "Store":

@@ -1,14 +1,17 @@
 """``start_run``: tracking a script or a notebook, without a pipeline."""
 
 import getpass
+import math
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core import (
     ConflictError,
+    Edge,
     RunRecord,
     RunState,
     StoreError,
@@ -24,6 +27,8 @@ from penstock.tracking._run import Run
 
 if TYPE_CHECKING:
     from penstock.stores import Store
+
+_EXPERIMENT = "default"
 
 
 class ActiveRun(Run):
@@ -71,11 +76,15 @@ class ActiveRun(Run):
 def start_run(
     name: str | None = None,
     *,
-    experiment: str = "default",
+    experiment: str = _EXPERIMENT,
     store: "Store | str | None" = None,
     tags: Mapping[str, Any] | None = None,
     nested: bool = False,
+    group: str = "",
+    note: str = "",
     resume: str | None = None,
+    fork: str | None = None,
+    at_step: float | None = None,
     strict: bool = False,
 ) -> ActiveRun:
     """Start a run, or go on with one; use it as a with-block.
@@ -93,6 +102,10 @@ def start_run(
         store: A store or its URL; by default the project's.
         tags: Free marks.
         nested: Allow it inside of another run, which becomes its parent.
+        group: Runs with the same group belong together, such as the folds of one validation.
+        note: Markdown.
+        fork: Id of a run to begin with: the new one has its parameters, tags and points.
+        at_step: The last step of the other run's points that the new one has; by default all.
         resume: Id of a failed or killed run to go on with; what it has keeps its value then.
         strict: Raise StoreError if something cannot be recorded later on, for example because the
             disk is full. By default it is told once and the work goes on.
@@ -113,6 +126,9 @@ def start_run(
     if resume is not None:
         return ActiveRun(_resume(opened, resume), opened, strict=strict)
     record = _new_record(name, experiment, tags or {}, outer)
+    record = replace(record, group=require_name(group, "group") if group else "", note=note)
+    if fork is not None:
+        return ActiveRun(_fork(opened, record, fork, at_step), opened, strict=strict)
     opened.metadata.create_run(record)
     return ActiveRun(record, opened, strict=strict)
 
@@ -164,6 +180,26 @@ def _resume(store: "Store", run_id: str) -> RunRecord:
         pid=pid,
         pid_started=pid_started,
     )
+
+
+def _fork(store: "Store", record: RunRecord, run_id: str, at_step: float | None) -> RunRecord:
+    """Make the run with what another had at a step."""
+    store.flush()
+    source = store.metadata.get_run(run_id)
+    record = replace(
+        record,
+        experiment=source.experiment if record.experiment == _EXPERIMENT else record.experiment,
+        params=source.params,
+        tags={**source.tags, **record.tags},
+        group=record.group or source.group,
+        forked_from=source.run_id,
+        forked_at=at_step,
+    )
+    store.metadata.create_run(record)
+    until = math.inf if at_step is None else at_step
+    store.metadata.copy_metrics(source.run_id, record.run_id, until_step=until)
+    store.metadata.add_edges([Edge(f"run:{source.run_id}", f"run:{record.run_id}", "forked")])
+    return record
 
 
 def _entry() -> str | None:

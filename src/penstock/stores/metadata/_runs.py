@@ -179,6 +179,15 @@ class Runs:
                 _UPSERT_TAG, [_tag_row(run_id, key, value) for key, value in tags.items()]
             )
 
+    def delete_tags(self, run_id: str, names: Sequence[str]) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            run_id = self.full_id(transaction, run_id)
+            transaction.executemany(
+                'DELETE FROM run_tags WHERE run_id = ? AND "key" = ?',
+                [(run_id, name) for name in names],
+            )
+
     def full_id(self, transaction: Transaction, run_id: str) -> str:
         """Find the run that an id, a unique prefix or ``last`` means.
 

@@ -32,6 +32,7 @@ class SQLMetadataStore:
         self.list_experiments = runs.list_experiments
         self.log_params = runs.log_params
         self.set_tags = runs.set_tags
+        self.delete_tags = runs.delete_tags
         metrics = Metrics(database, runs)
         self.log_metrics = metrics.log_metrics
         self.append_metrics = metrics.append_metrics
