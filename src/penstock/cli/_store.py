@@ -1,14 +1,30 @@
-"""``penstock store``: what the store knows of itself."""
+"""``penstock store`` and ``gc``: what the store knows of itself, and keeping it for years."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
-from penstock.cli._output import current_store, emit, json_option, plain, say
-from penstock.core import settings
+from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
+from penstock.core import ParameterError, parse_duration, settings
+from penstock.stores import (
+    backup_store,
+    check_store,
+    collect_garbage,
+    copy_store,
+    open_store,
+)
+
+_SHOWN = 20
 
 
 @click.group()
 def store() -> None:
-    """Show and set what the store knows of itself."""
+    """Check, back up and copy the store; show and set what it knows of itself."""
 
 
 @store.command()
@@ -48,3 +64,177 @@ def users(ctx: click.Context, kind: str, as_json: bool) -> None:
         emit({"single_user": kind == "single"})
         return
     say(f"[green]✓[/] The store belongs to a {kind if kind == 'team' else 'single person'}.")
+
+
+@store.command()
+@click.option("--quick", is_flag=True, help="Do not digest the bytes; look whether they are there.")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
+    """Look whether every byte is what it was and every reference leads somewhere; exits 1 if not."""
+    with _progress("artifacts", quiet=as_json) as tell:
+        findings = check_store(
+            current_store(ctx), quick=quick, told=lambda done, total: tell("artifacts", done, total)
+        )
+    broken = [finding for finding in findings if not finding.harmless]
+    if as_json:
+        emit({"sound": not broken, "findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings[:_SHOWN]:
+            mark = "[yellow]·[/]" if finding.harmless else "[red]✗[/]"
+            say(f"{mark} {finding.kind:<10} {plain(finding.subject)}  {plain(finding.message)}")
+        if len(findings) > _SHOWN:
+            say(f"… and {len(findings) - _SHOWN} more; --json shows all.")
+        say("[red]✗[/] The store is not sound." if broken else "[green]✓[/] The store is sound.")
+    if broken:
+        sys.exit(1)
+
+
+@store.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def backup(ctx: click.Context, folder: Path, as_json: bool) -> None:
+    """Write a backup into a new FOLDER while others go on; it is checked, and is a store itself."""
+    with _progress("artifacts", quiet=as_json) as tell:
+        findings = backup_store(current_store(ctx), folder, told=tell)
+    broken = [finding for finding in findings if not finding.harmless]
+    if as_json:
+        emit(
+            {"backup": str(folder), "sound": not broken, "findings": [asdict(f) for f in findings]}
+        )
+    elif broken:
+        for finding in broken[:_SHOWN]:
+            say(f"[red]✗[/] {finding.kind:<10} {plain(finding.subject)}  {plain(finding.message)}")
+    else:
+        say(f"[green]✓[/] {plain(str(folder))} is whole. Look at it with:")
+        say(f"  PENSTOCK_ARTIFACTS={folder}/artifacts penstock --store {folder}/penstock.db runs")
+    if broken:
+        sys.exit(1)
+
+
+@store.command()
+@click.argument("source")
+@click.argument("target")
+@click.option("--source-artifacts", metavar="PLACE", help="Where the source has its bytes.")
+@click.option("--target-artifacts", metavar="PLACE", help="Where the target has its bytes.")
+@click.option("--experiment", help="Only runs of this experiment, and no models.")
+@click.option("--since", metavar="DAY", help="Only runs from this day on, and no models.")
+@click.option("--skip-conflicts", is_flag=True, help="Leave out models that mean others there.")
+@json_option
+def copy(
+    source: str,
+    target: str,
+    source_artifacts: str | None,
+    target_artifacts: str | None,
+    experiment: str | None,
+    since: str | None,
+    skip_conflicts: bool,
+    as_json: bool,
+) -> None:
+    """Copy or merge the store SOURCE into TARGET, of any kind; call it again to go on.
+
+    Without a place, a SQLite store has its bytes in the folder artifacts beside it.
+    """
+    first = open_store(source, artifacts=source_artifacts or _beside(source), create=False)
+    second = open_store(target, artifacts=target_artifacts or _beside(target))
+    with first, second, _progress("copy", quiet=as_json) as tell:
+        report = copy_store(
+            first,
+            second,
+            experiment=experiment,
+            since=None if since is None else _day(since),
+            skip_conflicts=skip_conflicts,
+            told=tell,
+        )
+    if as_json:
+        emit(asdict(report))
+        return
+    say(
+        f"[green]✓[/] {report.changed} of {report.runs} runs were new or had gone on;"
+        f" {report.artifacts} artifacts, {_size(report.bytes)}; models: "
+        + plain(", ".join(report.models) or "none")
+    )
+    if report.skipped:
+        say(f"Left out, since their numbers mean others there: {plain(', '.join(report.skipped))}")
+
+
+@click.command()
+@click.option("--older-than", default="30d", show_default=True, help="Since when runs are deleted.")
+@click.option("--keep-last", type=click.IntRange(1), metavar="N", help="Runs of each experiment.")
+@click.option("--delete", is_flag=True, help="Do it; without, only say what would go.")
+@json_option
+@click.pass_context
+def gc(
+    ctx: click.Context, older_than: str, keep_last: int | None, delete: bool, as_json: bool
+) -> None:
+    """Say what nobody needs any more: deleted runs and bytes that nothing names; or remove it.
+
+    What a registered version needs stays: its run, rows, report and sources.
+    """
+    report = collect_garbage(
+        current_store(ctx),
+        older_than=parse_duration(older_than),
+        keep_last=keep_last,
+        delete=delete,
+    )
+    if as_json:
+        emit(asdict(report))
+        return
+    if report.runs:
+        show_table(
+            ["run", "name", "experiment", "why"],
+            [[run.run_id, run.name, run.experiment, run.why] for run in report.runs[:_SHOWN]],
+        )
+        if len(report.runs) > _SHOWN:
+            say(f"… and {len(report.runs) - _SHOWN} more; --json shows all.")
+    for name, size in report.by_format.items():
+        say(f"  {plain(name):<12} {_size(size):>10}")
+    verb = "Removed" if delete else "Would remove"
+    say(
+        f"{verb} {len(report.runs)} runs and {report.artifacts} artifacts, {_size(report.bytes)};"
+        f" {_size(report.kept_bytes)} stay."
+    )
+    if not delete and (report.runs or report.artifacts):
+        say("Do it with: penstock gc --delete")
+
+
+@contextmanager
+def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Show how far long work is, where there is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tell(part: str, done: int, total: int) -> None:
+            bar.update(task, description=part, completed=done, total=total)
+
+        yield tell
+
+
+def _beside(url: str) -> str | None:
+    """Name the folder beside a SQLite file; the project's setting is another store's."""
+    if "://" in url and not url.startswith("sqlite:///"):
+        return None
+    return str(Path(url.removeprefix("sqlite:///")).expanduser().absolute().parent / "artifacts")
+
+
+def _day(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ParameterError(what=f"{text!r} is no day.", fix="Write --since 2026-01-31") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":  # noqa: PLR2004 - of a unit
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return ""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from penstock.stores.journals._records import pack_points as pack_points
     from penstock.stores.metadata._protocol import MetadataStore as MetadataStore
     from penstock.stores.metadata._registry import stage_event_hash as stage_event_hash
+    from penstock.stores.upkeep._backup import backup_store as backup_store
+    from penstock.stores.upkeep._check import check_store as check_store
+    from penstock.stores.upkeep._copy import copy_store as copy_store
+    from penstock.stores.upkeep._garbage import collect_garbage as collect_garbage
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -27,7 +31,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LocalArtifacts": "penstock.stores.artifacts._local",
         "MetadataStore": "penstock.stores.metadata._protocol",
         "Store": "_store",
+        "backup_store": "penstock.stores.upkeep._backup",
+        "check_store": "penstock.stores.upkeep._check",
+        "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_store",
+        "copy_store": "penstock.stores.upkeep._copy",
         "open_store": "_open",
         "pack_columns": "penstock.stores.journals._records",
         "pack_points": "penstock.stores.journals._records",

@@ -1,11 +1,12 @@
 """``ArtifactStoreContract``: the one suite that every place for bytes passes."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from penstock.core import ParameterError, StoreError, digest_bytes
+from penstock.core import ParameterError, StoreError, digest_bytes, now
 from penstock.stores import ArtifactStore
 
 
@@ -71,3 +72,29 @@ class ArtifactStoreContract:
         path = artifacts.path(digest)
         assert path is None or path.read_bytes() == b"rows"
         assert artifacts.path(digest_bytes(b"other")) is None
+
+    def test_bytes_written_since_a_moment_are_not_deleted(self, artifacts: ArtifactStore) -> None:
+        digest = artifacts.write(b"rows")
+        before, after = now() - timedelta(hours=1), now() + timedelta(hours=1)
+        assert before < artifacts.written_at(digest) < after
+        artifacts.delete(digest, unless_written_since=before)
+        assert artifacts.read(digest, check=True) == b"rows"
+        artifacts.delete(digest, unless_written_since=after)
+        assert not artifacts.exists(digest)
+        artifacts.delete(digest, unless_written_since=after)
+        with pytest.raises(StoreError, match="gone"):
+            artifacts.written_at(digest)
+
+    def test_a_part_is_read_and_a_file_is_fetched(
+        self, artifacts: ArtifactStore, tmp_path: Path
+    ) -> None:
+        digest = artifacts.write(b"0123456789")
+        assert artifacts.read_range(digest, 2, 3) == b"234"
+        assert artifacts.read_range(digest, 8, 9) == b"89"
+        assert artifacts.read_range(digest, 20, 1) == b""
+        artifacts.fetch(digest, tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == b"0123456789"
+        with pytest.raises(StoreError, match="gone"):
+            artifacts.fetch(digest_bytes(b"none"), tmp_path / "none")
+        assert not (tmp_path / "none").exists()
+        assert artifacts.link(digest, expires=timedelta(minutes=1))

@@ -1,7 +1,7 @@
 """How an artifact's digest names its place and proves its bytes, in a folder and in a bucket."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,18 @@ def checked_file(path: Path, digest: str, url: str) -> Iterator[Callable[[bytes]
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def require_bytes(chunks: Iterable[bytes], digest: str, url: str) -> None:
+    """Digest bytes that come in parts.
+
+    Raises:
+        StoreError: If they are others than the digest says.
+    """
+    state = hashlib.sha256()
+    for chunk in chunks:
+        state.update(chunk)
+    _require_digest(PREFIX + state.hexdigest(), digest, url)
 
 
 def _require_digest(found: str, digest: str, url: str) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +16,7 @@ from penstock.stores.artifacts._digests import (
     digest_at,
     gone,
     place_of,
+    require_bytes,
 )
 
 _CHUNK = 1 << 20
@@ -45,7 +46,7 @@ class LocalArtifacts:
         """Store bytes and return their digest, ``sha256:…``."""
         digest = digest_bytes(data)
         place = self._place(digest)
-        if not place.exists():
+        if not _touch(place):
             with self._beside(place) as file:
                 file.write(data)
         return digest
@@ -109,6 +110,16 @@ class LocalArtifacts:
         except OSError as error:
             raise self._cannot("read", error) from error
 
+    def verify(self, digest: str) -> None:
+        """Digest the bytes; see ArtifactStore."""
+        try:
+            with self._place(digest).open("rb") as file:
+                require_bytes(iter(lambda: file.read(_CHUNK), b""), digest, self.url)
+        except FileNotFoundError as error:
+            raise gone(digest, self.url) from error
+        except OSError as error:
+            raise self._cannot("read", error) from error
+
     def link(self, digest: str, *, expires: timedelta) -> str | None:  # noqa: ARG002 - the protocol's form
         """Give the file's address, for programs on this machine."""
         place = self.path(digest)
@@ -118,10 +129,25 @@ class LocalArtifacts:
         """Say whether the bytes are there."""
         return self._place(digest).exists()
 
-    def delete(self, digest: str) -> None:
+    def written_at(self, digest: str) -> datetime:
+        """Say when the bytes were written last; see ArtifactStore."""
+        try:
+            return datetime.fromtimestamp(self._place(digest).stat().st_mtime, UTC)
+        except FileNotFoundError as error:
+            raise gone(digest, self.url) from error
+
+    def delete(self, digest: str, *, unless_written_since: datetime | None = None) -> None:
         """Remove the bytes; nothing happens if they are not there."""
+        place = self._place(digest)
+        # Put aside first: whoever writes them from now on does not find them, and writes them anew.
+        aside = place.with_name(f".{place.name[:16]}-{new_id()}")
         with suppress(FileNotFoundError):
-            self._place(digest).unlink()
+            place.rename(aside)
+            since = unless_written_since
+            if since is not None and aside.stat().st_mtime >= since.timestamp():
+                aside.replace(place)
+            else:
+                aside.unlink()
 
     def list(self) -> list[str]:
         """List the digests of all stored bytes, sorted."""
@@ -161,3 +187,14 @@ class LocalArtifacts:
             fix="Check its permissions and free space, or set PENSTOCK_ARTIFACTS to another folder.",
             path=self._folder,
         )
+
+
+def _touch(place: Path) -> bool:
+    """Note that bytes are written again, for `delete`; says whether they are there."""
+    try:
+        os.utime(place)
+    except PermissionError:
+        return place.exists()  # another user's file
+    except OSError:
+        return False  # writing it tells what is wrong, if anything is
+    return True

@@ -1,6 +1,6 @@
 """ArtifactStore: bytes by digest; one contract suite (penstock.testing) proves every back end."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -35,12 +35,23 @@ class ArtifactStore(Protocol):
         """
         ...
 
+    def verify(self, digest: str) -> None:
+        """Digest the bytes a part at a time; StoreError if they are gone or damaged."""
+        ...
+
     def link(self, digest: str, *, expires: timedelta) -> str | None:
         """An address to read the bytes from without the store; None if there is none."""
         ...
 
     def exists(self, digest: str) -> bool: ...
-    def delete(self, digest: str) -> None: ...
+    def written_at(self, digest: str) -> datetime:
+        """When the bytes were written last, or would have been had they not been there."""
+        ...
+
+    def delete(self, digest: str, *, unless_written_since: datetime | None = None) -> None:
+        """Remove the bytes if they are there, unless someone has written them since then."""
+        ...
+
     def list(self) -> list[str]: ...
     def path(self, digest: str) -> Path | None:
         """A local file with the bytes, if there is one without copying."""

@@ -5,11 +5,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from penstock.core import PenstockError, SettingsError, StoreError, digest_bytes, require
+from penstock.core import PenstockError, SettingsError, StoreError, digest_bytes, now, require
 from penstock.stores.artifacts._digests import (
     PREFIX,
     checked_file,
@@ -17,11 +17,14 @@ from penstock.stores.artifacts._digests import (
     digest_at,
     gone,
     place_of,
+    require_bytes,
 )
 
 _CHUNK = 1 << 20
 _PART = 16 << 20
 _WHOLE = 5 << 20  # below, one request with "create only" is cheaper than a multipart upload
+# Older bytes are written again: gc leaves alone what was written within the last hour.
+_FRESH = timedelta(minutes=30)
 _PURPOSE = "artifacts in S3"
 
 
@@ -67,7 +70,7 @@ class S3Artifacts:
         with self._explained("written"):
             if len(data) < _WHOLE:
                 self._create(digest, data)
-            elif not self.exists(digest):
+            elif not self._is_fresh(digest):
                 self._s3.put(self._bucket, place_of(digest), data, chunk_size=_PART)
         return digest
 
@@ -80,7 +83,7 @@ class S3Artifacts:
             with self._explained("written"):
                 if path.stat().st_size < _WHOLE:
                     self._create(digest, copy.read())
-                elif not self.exists(digest):
+                elif not self._is_fresh(digest):
                     self._s3.put(self._bucket, place_of(digest), copy, chunk_size=_PART)
         return digest
 
@@ -111,6 +114,12 @@ class S3Artifacts:
             for chunk in self._s3.get(self._bucket, place_of(digest)).stream(_CHUNK):
                 write(chunk)
 
+    def verify(self, digest: str) -> None:
+        """Digest the bytes; see ArtifactStore."""
+        with self._explained("read", digest):
+            parts = self._s3.get(self._bucket, place_of(digest)).stream(_CHUNK)
+            require_bytes((bytes(part) for part in parts), digest, self._url)
+
     def link(self, digest: str, *, expires: timedelta) -> str | None:
         """Sign an address that anyone may read the bytes from, for a while."""
         with self._explained("read", digest):
@@ -125,8 +134,18 @@ class S3Artifacts:
                 return False
         return True
 
-    def delete(self, digest: str) -> None:
+    def written_at(self, digest: str) -> datetime:
+        """Say when the bytes were written last; see ArtifactStore."""
+        with self._explained("read", digest):
+            moment: datetime = self._s3.head(self._bucket, place_of(digest))["last_modified"]
+        return moment
+
+    def delete(self, digest: str, *, unless_written_since: datetime | None = None) -> None:
         """Remove the bytes; nothing happens if they are not there."""
+        if unless_written_since is not None and (
+            not self.exists(digest) or self.written_at(digest) >= unless_written_since
+        ):
+            return
         with self._explained("written"):
             try:
                 self._s3.delete(self._bucket, place_of(digest))
@@ -147,7 +166,12 @@ class S3Artifacts:
         try:
             self._s3.put(self._bucket, place_of(digest), data, mode="create", use_multipart=False)
         except self._errors.AlreadyExistsError:
-            return  # the same bytes, by their name
+            if not self._is_fresh(digest):
+                self._s3.put(self._bucket, place_of(digest), data, use_multipart=False)
+
+    def _is_fresh(self, digest: str) -> bool:
+        """Say whether the same bytes are there, and not so old that gc may be removing them."""
+        return self.exists(digest) and now() - self.written_at(digest) < _FRESH
 
     @contextmanager
     def _explained(self, what: str, digest: str = "") -> Iterator[None]:

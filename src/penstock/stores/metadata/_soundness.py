@@ -1,0 +1,81 @@
+"""Is what the tables say true of itself? The SQL of ``penstock store check``."""
+
+import sqlite3
+import struct
+import zlib
+from collections.abc import Iterator
+
+from penstock.core import StoreError
+from penstock.stores.metadata._chunks import decode
+from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._protocol import MetadataStore
+from penstock.stores.metadata._registry import stage_event_hash
+from penstock.stores.metadata._sqlite import SQLiteDatabase
+
+
+def database_damage(database: Database) -> list[str]:
+    """Ask SQLite whether its file is whole; a server looks after its own."""
+    if not isinstance(database, SQLiteDatabase):
+        return []
+    try:
+        connection = database.connect()
+    except StoreError as error:
+        return [error.what]
+    try:
+        rows = connection.execute("PRAGMA integrity_check(20)").fetchall()
+        lost = connection.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.DatabaseError as error:
+        return [f"SQLite cannot read it: {error}."]
+    finally:
+        connection.close()
+    found = [f"SQLite says: {row[0]}." for row in rows if row[0] != "ok"]
+    return found + [f"A row of {row[0]} belongs to nothing in {row[2]}." for row in lost[:20]]
+
+
+def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
+    """Decode every chunk, and compare its points with the summary."""
+    with database.read() as transaction:
+        series = transaction.execute(
+            'SELECT run_id, "key", "count" FROM metric_summaries ORDER BY run_id, "key"'
+        ).fetchall()
+        chunked = dict.fromkeys(
+            (run_id, key)
+            for run_id, key in transaction.execute(
+                'SELECT DISTINCT run_id, "key" FROM metric_chunks'
+            ).fetchall()
+        )
+    for run_id, key, count in series:
+        if (run_id, key) not in chunked:
+            continue  # known by its summary only, as the runs of an import
+        del chunked[run_id, key]
+        with database.read() as transaction:
+            rows = transaction.execute(
+                'SELECT "count", points FROM metric_chunks WHERE run_id = ? AND "key" = ?',
+                (run_id, key),
+            ).fetchall()
+        text = _damage(rows, count)
+        if text:
+            yield run_id, f"Metric {key!r}: {text}"
+    for run_id, key in chunked:
+        yield run_id, f"Metric {key!r} has points and no summary."
+
+
+def _damage(rows: list[tuple[int, bytes]], count: int) -> str:
+    try:
+        sizes = [len(decode(points)[0]) for _, points in rows]
+    except (ValueError, IndexError, struct.error, zlib.error) as error:
+        return f"a chunk cannot be read ({error})."
+    if sizes != [size for size, _ in rows]:
+        return "a chunk has another number of points than it says."
+    return "" if sum(sizes) == count else f"{sum(sizes)} points, and its summary says {count}."
+
+
+def broken_chains(metadata: MetadataStore) -> Iterator[tuple[str, str]]:
+    """Follow the hash chain of each model's moves."""
+    for model in metadata.list_models():
+        previous = ""
+        for place, event in enumerate(metadata.list_stage_events(model), start=1):
+            if event.hash != stage_event_hash(previous, event):
+                yield model, f"Move {place} of its history was changed after it was written."
+                break
+            previous = event.hash

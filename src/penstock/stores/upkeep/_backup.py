@@ -1,0 +1,90 @@
+"""``backup_store``: a copy that is whole, taken while others go on to write."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.core import ParameterError, StoreError
+from penstock.stores._open import open_store
+from penstock.stores.metadata._garbage import Garbage
+from penstock.stores.metadata._sqlite import SQLiteDatabase
+from penstock.stores.upkeep._check import Finding, check_store
+from penstock.stores.upkeep._copy import copy_store
+
+if TYPE_CHECKING:
+    from penstock.stores._store import Store
+
+_PAGES = 2000
+
+
+def backup_store(
+    store: "Store", folder: Path, *, told: Callable[[str, int, int], None] | None = None
+) -> list[Finding]:
+    """Write a backup into a folder that is a store itself: open it in place, or copy it back.
+
+    The facts are those of one moment (SQLite's online backup; a store on a server is copied into a
+    SQLite file). The bytes follow: whatever a fact names was there before it. In the end the
+    backup is checked, every byte of it.
+
+    Args:
+        store: The store; others may go on to write.
+        folder: An empty or new folder.
+        told: Called with what is copied, how many of it are done and how many there are.
+
+    Returns:
+        What `check_store` says of the backup: empty if it is whole.
+
+    Raises:
+        ParameterError: If the folder has something in it.
+        StoreError: If it cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ParameterError(
+            what=f"{folder} is not empty.",
+            why="A backup must not be mixed with another.",
+            fix="Name a new folder, for example with the day in its name.",
+            folder=folder,
+        )
+    store.flush()
+    url = f"sqlite:///{folder.absolute() / 'penstock.db'}"
+    database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
+    if isinstance(database, SQLiteDatabase):
+        _copy_file(database, folder / "penstock.db")
+    with open_store(url, artifacts=str(folder / "artifacts")) as backup:
+        if isinstance(database, SQLiteDatabase):
+            _copy_bytes(store, backup, told)
+        else:
+            copy_store(store, backup, told=told)
+        return check_store(backup)
+
+
+def _copy_file(database: SQLiteDatabase, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(database.connect()) as source, closing(sqlite3.connect(path)) as target:
+            source.backup(target, pages=_PAGES)
+            # A journal's position is of use only beside the journal.
+            target.execute("DELETE FROM journals")
+            target.commit()
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(
+            what=f"The backup {path} cannot be written ({error}).",
+            fix="Check the folder's permissions and its free space.",
+            path=path,
+        ) from error
+
+
+def _copy_bytes(
+    store: "Store", backup: "Store", told: Callable[[str, int, int], None] | None
+) -> None:
+    records = Garbage(backup.metadata.database).artifacts()  # type: ignore[attr-defined] # it is SQLite
+    digests = sorted({record.digest for record in records if record.inline is None})
+    part = Path(backup.artifacts.url).with_name("part")
+    for place, digest in enumerate(digests, start=1):
+        store.artifacts.fetch(digest, part)
+        backup.artifacts.write_file(part)
+        part.unlink()
+        if told is not None:
+            told("artifacts", place, len(digests))

@@ -1,0 +1,110 @@
+"""``check_store``: is every byte what it was, and does every reference lead somewhere?"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.core import ArtifactRecord, StoreError, digest_bytes
+from penstock.stores.metadata._garbage import Garbage
+from penstock.stores.metadata._soundness import broken_chains, database_damage, metric_damage
+from penstock.stores.upkeep._garbage import orphans
+
+if TYPE_CHECKING:
+    from penstock.stores._store import Store
+
+_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Args:
+        kind: ``database``, ``bytes``, ``reference``, ``metrics``, ``history`` or ``orphan``.
+        subject: What it is about: a digest, a run, a model.
+        message: What is wrong.
+        harmless: True if nothing is lost: bytes that nobody names.
+    """
+
+    kind: str
+    subject: str
+    message: str
+    harmless: bool = False
+
+
+def check_store(
+    store: "Store", *, quick: bool = False, told: Callable[[int, int], None] | None = None
+) -> list[Finding]:
+    """Look at everything in a store; nothing is changed.
+
+    >>> import tempfile
+    >>> from penstock.stores import open_store
+    >>> with open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db") as store:
+    ...     check_store(store)
+    []
+
+    Args:
+        store: The store.
+        quick: Only look whether the bytes are there; do not digest them.
+        told: Called with how many artifacts have been looked at, and how many there are.
+    """
+    store.flush()
+    database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
+    found = [Finding("database", store.url, text) for text in database_damage(database)]
+    if found:
+        return found  # nothing that is read from it could be trusted
+    garbage = Garbage(database)
+    records = list(garbage.artifacts())
+    found += _check_bytes(store, records, quick=quick, told=told)
+    found += _check_references(garbage, records)
+    found += [Finding("metrics", run_id, text) for run_id, text in metric_damage(database)]
+    found += [Finding("history", model, text) for model, text in broken_chains(store.metadata)]
+    found += [
+        Finding("orphan", digest, "No record names these bytes; penstock gc removes them.", True)
+        for digest in orphans(store)
+    ]
+    return found
+
+
+def _check_bytes(
+    store: "Store",
+    records: list[ArtifactRecord],
+    *,
+    quick: bool,
+    told: Callable[[int, int], None] | None,
+) -> Iterator[Finding]:
+    distinct = {record.digest: record for record in records}
+    with ThreadPoolExecutor(_THREADS) as threads:
+        answers = threads.map(lambda record: _damage(store, record, quick=quick), distinct.values())
+        for place, (digest, text) in enumerate(zip(distinct, answers, strict=True), start=1):
+            if told is not None:
+                told(place, len(distinct))
+            if text:
+                yield Finding("bytes", digest, text)
+
+
+def _damage(store: "Store", record: ArtifactRecord, *, quick: bool) -> str:
+    if record.inline is not None:
+        return "" if digest_bytes(record.inline) == record.digest else "Its bytes are damaged."
+    try:
+        if quick:
+            there = store.artifacts.exists(record.digest)
+            return "" if there else f"Its bytes are gone from {store.artifacts.url}."
+        store.artifacts.verify(record.digest)
+    except StoreError as error:
+        return error.what
+    return ""
+
+
+def _check_references(garbage: Garbage, records: list[ArtifactRecord]) -> Iterator[Finding]:
+    known = {name for record in records for name in (record.digest, record.content_digest)}
+    named, _ = garbage.needed()
+    for digest in sorted(named - known):
+        yield Finding("reference", digest, "A run, version or report names it; it is not recorded.")
+    for record in records:
+        parts = record.metadata.get("parts")
+        if isinstance(parts, dict):
+            for name, digest in parts.items():
+                if digest not in known:
+                    yield Finding("reference", digest, f"Part {name!r} of {record.digest} is gone.")

@@ -1,0 +1,59 @@
+"""The store is checked, backed up, copied and cleaned from the command line."""
+
+from pathlib import Path
+
+from penstock.stores import open_store
+from penstock.tracking import start_run
+
+
+def make(shell, name="base"):
+    with start_run(name, store=str(shell.folder / ".penstock/penstock.db")) as run:
+        run.log_metric("auc", 0.9)
+        run.log_artifact("x" * 5000, name="text")
+    return run
+
+
+def test_a_store_is_checked(shell):
+    make(shell)
+    assert shell("store", "check", "--json").json == {"sound": True, "findings": []}
+    assert "The store is sound" in shell("store", "check", "--quick").out
+    [path] = (shell.folder / ".penstock" / "artifacts").glob("??/*")
+    path.write_bytes(b"other")
+    answer = shell("store", "check", "--json", code=1).json
+    assert [finding["kind"] for finding in answer["findings"]] == ["bytes"]
+    assert "not sound" in shell("store", "check", code=1).out
+
+
+def test_a_backup_is_a_store(shell):
+    run = make(shell)
+    assert shell("store", "backup", "safe", "--json").json["sound"] is True
+    assert "is not empty" in shell("store", "backup", "safe", code=2).err
+    found = shell("--store", "safe/penstock.db", "runs", "--json").json
+    assert [row["run_id"] for row in found] == [run.run_id]
+    told = shell("store", "backup", "other").out
+    assert "penstock --store other/penstock.db runs" in told
+
+
+def test_a_store_is_copied_and_merged(shell):
+    make(shell)
+    words = ("store", "copy", ".penstock/penstock.db", "team/penstock.db")
+    assert shell(*words, "--json").json["changed"] == 1
+    assert "0 of 1 runs were new" in shell(*words).out
+    with open_store(str(shell.folder / "team/penstock.db")) as team:
+        assert team.metadata.count_runs() == 1
+        assert Path(team.artifacts.url) == shell.folder / "team" / "artifacts"
+    assert "no day" in shell(*words, "--since", "yesterday", code=2).err
+    assert "There is no store" in shell("store", "copy", "none.db", "x.db", code=2).err
+    assert not (shell.folder / "x.db").exists()
+
+
+def test_garbage_is_told_and_removed(shell):
+    run = make(shell)
+    shell("delete", run.run_id)
+    assert shell("gc", "--json").json["runs"] == []  # deleted just now
+    dry = shell("gc", "--older-than", "0s")
+    assert "Would remove 1 runs" in dry.out
+    assert "penstock gc --delete" in dry.out
+    assert shell("gc", "--older-than", "0s", "--delete", "--json").json["deleted"] is True
+    assert "There is no run" in shell("show", run.run_id, code=2).err
+    assert "0 is not in the range" in shell("gc", "--keep-last", "0", code=2).err

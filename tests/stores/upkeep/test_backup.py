@@ -1,0 +1,66 @@
+"""A backup is whole though others write, and is a store."""
+
+import threading
+
+import pytest
+from upkeep_parts import shape
+
+from penstock.core import ParameterError, StoreError
+from penstock.stores import backup_store, check_store, copy_store, open_store
+from penstock.tracking import start_run
+
+
+def test_a_backup_says_what_the_store_says(full, tmp_path):
+    assert backup_store(full, tmp_path / "backup") == []
+    url = f"sqlite:///{tmp_path}/backup/penstock.db"
+    with open_store(url, artifacts=str(tmp_path / "backup" / "artifacts")) as backup:
+        assert shape(backup) == shape(full)
+        with open_store(f"sqlite:///{tmp_path}/restored/penstock.db") as restored:
+            copy_store(backup, restored)
+            assert shape(restored) == shape(full)
+
+
+def test_a_backup_taken_while_others_write_is_whole(full, tmp_path):
+    stop = threading.Event()
+
+    def write() -> None:
+        place = 0
+        while not stop.is_set():
+            with start_run(f"w{place}", store=full, nested=True) as run:
+                run.log_metric("loss", place)
+                run.log_artifact(str(place) * 3000, name="text")
+            place += 1
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(3):
+            assert backup_store(full, tmp_path / f"backup{number}") == []
+    finally:
+        stop.set()
+        writer.join()
+    assert check_store(full) == []
+
+
+@pytest.mark.services
+def test_a_store_on_a_server_is_backed_up_into_a_folder(full, postgres_url, tmp_path):
+    with open_store(postgres_url, artifacts=str(tmp_path / "shared")) as team:
+        copy_store(full, team)
+        assert backup_store(team, tmp_path / "backup") == []
+    url = f"sqlite:///{tmp_path}/backup/penstock.db"
+    with open_store(url, artifacts=str(tmp_path / "backup" / "artifacts")) as backup:
+        assert shape(backup) == shape(full)
+
+
+def test_a_folder_that_holds_something_is_left_alone(full, tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").touch()
+    with pytest.raises(ParameterError, match="is not empty"):
+        backup_store(full, tmp_path / "notes")
+    assert [path.name for path in (tmp_path / "notes").iterdir()] == ["a.txt"]
+
+
+def test_a_place_that_cannot_be_written_is_explained(full, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot be written"):
+        backup_store(full, tmp_path / "file" / "backup")
