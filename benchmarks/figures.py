@@ -21,15 +21,29 @@ def median_s(work: Callable[[], object], repeats: int = 5) -> float:
     return statistics.median(times)
 
 
-def tell(figure: str, name: str, value: float, unit: str, goal: float | None = None) -> None:
-    """Print one figure as a JSON line; load tells how noisy the machine was."""
+def tell(
+    figure: str,
+    name: str,
+    value: float,
+    unit: str,
+    goal: float | None = None,
+    *,
+    at_least: float | None = None,
+) -> None:
+    """Print one figure as a JSON line; load tells how noisy the machine was.
+
+    ``goal`` is the most that it should be, ``at_least`` the least.
+    """
+    reached = value <= goal if goal is not None else None
+    if at_least is not None:
+        goal, reached = at_least, value >= at_least
     line = {
         "figure": figure,
         "name": name,
         "value": float(f"{value:.4g}"),
         "unit": unit,
-        "goal": goal,
-        "reached": None if goal is None else value <= goal,
+        "goal": None if goal is None else float(f"{goal:.4g}"),
+        "reached": reached,
         "load": round(os.getloadavg()[0], 1),
     }
     print(json.dumps(line), flush=True)

@@ -211,6 +211,25 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self.url!r})"
 
+    def keep_file(self, path: Path) -> tuple[str, bytes | None, int]:
+        """Store a file; gives its digest, the bytes if they are few enough for a record, its size.
+
+        Raises:
+            StoreError: If it cannot be read or stored.
+        """
+        try:
+            size = path.stat().st_size
+            data = path.read_bytes() if size <= _INLINE_BYTES else None
+        except OSError as error:
+            raise StoreError(
+                what=f"The file {path} cannot be read ({error.strerror or error}).",
+                fix="Check that it is there and that you may read it.",
+                path=path,
+            ) from error
+        if data is not None and len(data) <= _INLINE_BYTES:
+            return digest_bytes(data), data, len(data)
+        return self.artifacts.write_file(path), None, size
+
     def _keep(self, value: Serialized) -> ArtifactRecord:
         inline = len(value.data) <= _INLINE_BYTES
         digest = digest_bytes(value.data) if inline else self.artifacts.write(value.data)

@@ -273,14 +273,18 @@ class Run(RunLife):
         self._record = self.store.metadata.update_run(self.run_id, **changes)
 
     def _log_artifact(self, value: Any, name: str | None) -> str:
-        digest = ""
-        for label, records in artifact_records(self.store, value, name):
-            if len(records) > 1:
-                self.store.metadata.add_artifacts(records[1:])
-            self.store.metadata.log_artifact(self.run_id, label, records[0])
-            digest = records[0].content_digest
-            self.store.metadata.add_edges(self._edges(digest))
-        return digest
+        packed = artifact_records(self.store, value, name)
+        first = {label: records[0] for label, records in packed.items()}
+        # One transaction: a folder is logged whole or not at all.
+        self.store.metadata.log_artifacts(
+            self.run_id,
+            first,
+            parts=[part for records in packed.values() for part in records[1:]],
+            edges=[
+                edge for record in first.values() for edge in self._edges(record.content_digest)
+            ],
+        )
+        return list(first.values())[-1].content_digest if first else ""
 
     def _edges(self, digest: str) -> list[Edge]:
         artifact, step = f"artifact:{digest}", current_step()

@@ -1,7 +1,7 @@
 """Artifacts, the lineage edges between things, snapshots of sources and proofs."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.core import (
     ArtifactRecord,
@@ -102,13 +102,32 @@ class Artifacts:
 
     def log_artifact(self, run_id: str, name: str, artifact: ArtifactRecord) -> None:
         """See MetadataStore."""
+        self.log_artifacts(run_id, {name: artifact})
+
+    def log_artifacts(
+        self,
+        run_id: str,
+        artifacts: Mapping[str, ArtifactRecord],
+        *,
+        parts: Sequence[ArtifactRecord] = (),
+        edges: Iterable[Edge] = (),
+    ) -> None:
+        """See MetadataStore."""
+        # Sorted, so that two writers of the same rows never wait for each other.
+        records = sorted(map(ARTIFACTS.row, [*artifacts.values(), *parts]), key=lambda row: row[:2])
+        arrows = sorted((edge.source, edge.target, edge.role) for edge in edges)
+        moment = to_micros(now())
         with self._database.write() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
-            transaction.execute(ADD_ARTIFACT, ARTIFACTS.row(artifact))
-            transaction.execute(
+            transaction.executemany(ADD_ARTIFACT, records)
+            transaction.executemany(
                 _LOG_ARTIFACT,
-                (run_id, name, artifact.digest, artifact.content_digest, to_micros(now())),
+                [
+                    (run_id, name, artifact.digest, artifact.content_digest, moment)
+                    for name, artifact in artifacts.items()
+                ],
             )
+            transaction.executemany(ADD_EDGE, arrows)
 
     def list_artifacts(self, run_id: str) -> dict[str, ArtifactRecord]:
         """See MetadataStore."""

@@ -195,6 +195,17 @@ class MetadataStore(Protocol):
         ...
 
     def log_artifact(self, run_id: str, name: str, artifact: ArtifactRecord) -> None: ...
+    def log_artifacts(
+        self,
+        run_id: str,
+        artifacts: Mapping[str, ArtifactRecord],
+        *,
+        parts: Sequence[ArtifactRecord] = (),
+        edges: Iterable[Edge] = (),
+    ) -> None:
+        """Log several by name, with the parts of bundles and the lineage, in one transaction."""
+        ...
+
     def list_artifacts(self, run_id: str) -> dict[str, ArtifactRecord]: ...
     def add_edges(self, edges: Iterable[Edge]) -> None: ...
     def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:

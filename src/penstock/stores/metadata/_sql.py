@@ -51,6 +51,7 @@ class SQLMetadataStore:
         self.add_artifacts = artifacts.add_artifacts
         self.get_artifact = artifacts.get_artifact
         self.log_artifact = artifacts.log_artifact
+        self.log_artifacts = artifacts.log_artifacts
         self.list_artifacts = artifacts.list_artifacts
         self.add_edges = artifacts.add_edges
         self.list_edges = artifacts.list_edges
