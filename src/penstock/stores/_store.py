@@ -227,21 +227,26 @@ class Store:
                 path=path,
             ) from error
         if data is not None and len(data) <= _INLINE_BYTES:
-            return digest_bytes(data), data, len(data)
+            return self.keep_bytes(data)
         return self.artifacts.write_file(path), None, size
 
+    def keep_bytes(self, data: bytes) -> tuple[str, bytes | None, int]:
+        """Store bytes; see `keep_file`."""
+        if len(data) <= _INLINE_BYTES:
+            return digest_bytes(data), data, len(data)
+        return self.artifacts.write(data), None, len(data)
+
     def _keep(self, value: Serialized) -> ArtifactRecord:
-        inline = len(value.data) <= _INLINE_BYTES
-        digest = digest_bytes(value.data) if inline else self.artifacts.write(value.data)
+        digest, inline, size = self.keep_bytes(value.data)
         return ArtifactRecord(
             digest=digest,
             content_digest=value.content_digest,
             format=value.format,
             type_name=value.type_name,
-            size_bytes=len(value.data),
+            size_bytes=size,
             created_at=now(),
             unsafe=value.unsafe,
-            inline=value.data if inline else None,
+            inline=inline,
             metadata=value.metadata,
         )
 
