@@ -21,6 +21,7 @@ _COMMANDS = {
     "show": ("_runs", "Show one run: steps, metrics, what it was made from."),
     "compare": ("_runs", "Show what differs between two runs."),
     "experiments": ("_runs", "Search experiments."),
+    "artifacts": ("_run_life", "List or download what a run keeps."),
     "edit": ("_run_life", "Change a run's name, note, group or tags, or put it aside."),
     "delete": ("_run_life", "Delete runs."),
     "restore": ("_run_life", "Bring back deleted runs."),

@@ -1,6 +1,7 @@
 """``Run``: what was logged of one run, and logging to it while it is active."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import (
@@ -13,6 +14,7 @@ from penstock.core import (
     did_you_mean,
     now,
 )
+from penstock.tracking._download import safe_path, write_artifact
 from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
 from penstock.tracking._media import RunMedia
@@ -206,12 +208,37 @@ class Run(RunLife, RunMedia):
         """
         found = self.store.metadata.list_artifacts(self.run_id)
         if name not in found:
-            raise NotFoundError(
-                what=f"Run {self.run_id} has no artifact {name!r}.",
-                fix=did_you_mean(name, found) or "It has none at all.",
-                name=name,
-            )
+            raise self._no_artifact(name, found)
         return self.store.load(found[name])
+
+    def download(self, folder: str | Path, *names: str) -> list[Path]:
+        """Write artifacts into a folder as they are stored: a file as it was, a table as Parquet.
+
+        Args:
+            folder: Where to; made if it does not exist.
+            names: Which; by default all.
+
+        Returns:
+            The files, in the order of the names.
+
+        Raises:
+            NotFoundError: If the run has no artifact of a name.
+            ParameterError: If a name would lead out of the folder.
+            StoreError: If bytes are gone or damaged, or a file cannot be written.
+        """
+        found = self.store.metadata.list_artifacts(self.run_id)
+        for name in names:
+            if name not in found:
+                raise self._no_artifact(name, found)
+        chosen = {name: found[name] for name in names} if names else found
+        # All names first: nothing is written if one of them is not to be trusted.
+        places = {
+            name: safe_path(Path(folder), name, ending=_ending(record))
+            for name, record in chosen.items()
+        }
+        for name, record in chosen.items():
+            write_artifact(self.store, record, places[name])
+        return list(places.values())
 
     def metric_history(self, key: str, *, most: int | None = None) -> "pl.DataFrame":
         """Give the values of a metric: a table with the columns step, time and value.
@@ -267,6 +294,13 @@ class Run(RunLife, RunMedia):
         record = self._record
         return f"Run({record.run_id}, {record.name!r}, {record.state})"
 
+    def _no_artifact(self, name: str, found: Mapping[str, ArtifactRecord]) -> NotFoundError:
+        return NotFoundError(
+            what=f"Run {self.run_id} has no artifact {name!r}.",
+            fix=did_you_mean(name, found) or "It has none at all.",
+            name=name,
+        )
+
     def _change(self, changes: dict[str, Any]) -> None:
         self._record = self.store.metadata.update_run(self.run_id, **changes)
 
@@ -303,3 +337,8 @@ class Run(RunLife, RunMedia):
         if step is not None:
             edges.append(Edge(f"step:{step.step_run_id}", artifact, "logged"))
         return edges
+
+
+def _ending(record: ArtifactRecord) -> str:
+    """Give what a value's file is called behind its name; a file has its own ending."""
+    return "" if record.format == "bytes" else f".{record.format}"
