@@ -24,6 +24,7 @@ _COMMANDS = {
     "edit": ("_run_life", "Change a run's name, note, group or tags, or put it aside."),
     "delete": ("_run_life", "Delete runs."),
     "restore": ("_run_life", "Bring back deleted runs."),
+    "artifacts": ("_artifacts", "List what a run kept, or write it to files."),
     "verify": ("_prove", "Prove a run: execute it again and compare every output."),
     "models": ("_models", "List models and their versions."),
     "promote": ("_models", "Move a version towards production if its gates pass."),

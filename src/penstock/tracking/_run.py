@@ -1,9 +1,12 @@
 """``Run``: what was logged of one run, and logging to it while it is active."""
 
 from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import (
+    ArtifactRecord,
     Edge,
     NotFoundError,
     RunRecord,
@@ -12,6 +15,7 @@ from penstock.core import (
     did_you_mean,
     now,
 )
+from penstock.tracking._download import download
 from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
 from penstock.tracking._metric_log import MetricLog, require_key
@@ -206,14 +210,54 @@ class Run(RunLife):
         Raises:
             NotFoundError: If the run has no artifact of that name.
         """
-        found = self.store.metadata.list_artifacts(self.run_id)
-        if name not in found:
-            raise NotFoundError(
-                what=f"Run {self.run_id} has no artifact {name!r}.",
-                fix=did_you_mean(name, found) or "It has none at all.",
-                name=name,
-            )
-        return self.store.load(found[name])
+        return self.store.load(self._artifact(name))
+
+    def artifacts(self) -> dict[str, ArtifactRecord]:
+        """Give the records of all that `log_artifact` kept, by name: type, size and digest."""
+        return self.store.metadata.list_artifacts(self.run_id)
+
+    def download(self, name: str | None = None, *, to: str | Path) -> list[Path]:
+        """Write artifacts to files, a part at a time, checked by their digests.
+
+        A value becomes a file of its format: a table Parquet, an array NPY, a figure JSON.
+
+        Args:
+            name: An artifact, or a folder of them; by default all.
+            to: The folder for them; made if it is not there. Files in it are replaced.
+
+        Returns:
+            The files.
+
+        Raises:
+            NotFoundError: If the run has no artifact of that name.
+            ParameterError: If a name would lead out of the folder; nothing is written then.
+            StoreError: If bytes are gone or damaged, or a file cannot be written.
+        """
+        found = self.artifacts()
+        if name is not None:
+            below = {label: item for label, item in found.items() if label.startswith(f"{name}/")}
+            found = below if below and name not in found else {name: self._artifact(name)}
+        return download(self.store, found, Path(to))
+
+    def artifact_url(self, name: str, *, expires: timedelta = timedelta(hours=1)) -> str | None:
+        """Give an address that anyone may read an artifact's bytes from, for a while.
+
+        Args:
+            name: The artifact.
+            expires: For how long; S3 allows up to seven days.
+
+        Returns:
+            A signed ``https://`` address if the bytes are in a bucket, a ``file://`` address if
+            they are in a folder; None if they are so few that they stand in the store's database.
+
+        Raises:
+            NotFoundError: If the run has no artifact of that name.
+            ParameterError: If it cannot expire then.
+        """
+        record = self._artifact(name)
+        if record.inline is not None:
+            return None
+        return self.store.artifacts.link(record.digest, expires=expires)
 
     def metric_history(self, key: str, *, most: int | None = None) -> "pl.DataFrame":
         """Give the values of a metric: a table with the columns step, time and value.
@@ -271,6 +315,16 @@ class Run(RunLife):
 
     def _change(self, changes: dict[str, Any]) -> None:
         self._record = self.store.metadata.update_run(self.run_id, **changes)
+
+    def _artifact(self, name: str) -> ArtifactRecord:
+        found = self.artifacts()
+        if name not in found:
+            raise NotFoundError(
+                what=f"Run {self.run_id} has no artifact {name!r}.",
+                fix=did_you_mean(name, found) or "It has none at all.",
+                name=name,
+            )
+        return found[name]
 
     def _log_artifact(self, value: Any, name: str | None) -> str:
         packed = artifact_records(self.store, value, name)
