@@ -17,6 +17,7 @@ from penstock.cli._output import (
     show_table,
 )
 from penstock.core import (
+    LogLine,
     NotFoundError,
     RunRecord,
     RunState,
@@ -25,7 +26,7 @@ from penstock.core import (
     did_you_mean,
     short,
 )
-from penstock.tracking import compare_runs, search_experiments, search_runs
+from penstock.tracking import SYSTEM, compare_runs, search_experiments, search_runs
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -134,16 +135,22 @@ def experiments(
 @click.command()
 @click.argument("run")
 @click.option("--logs", metavar="STEP", help="Print what this step wrote.")
+@click.option("--console", is_flag=True, help="Print what a tracked script wrote.")
 @json_option
 @click.pass_context
-def show(ctx: click.Context, run: str, logs: str | None, as_json: bool) -> None:
+def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json: bool) -> None:
     """Show one RUN (id, unique beginning, or `last`): steps, metrics, what it was made from."""
     store = current_store(ctx)
     store.metadata.kill_dead_runs()
     record = store.metadata.get_run(run)
     steps = store.metadata.list_steps(record.run_id)
-    if logs:
-        _show_logs(store, _step(steps, logs), as_json=as_json)
+    if console:
+        _show_lines(store.metadata.list_logs(record.run_id), f"Run {record.name}", as_json=as_json)
+    elif logs:
+        step = _step(steps, logs)
+        # Of a cached step what it wrote when it was executed.
+        lines = store.metadata.list_logs(step.cached_from or step.step_run_id)
+        _show_lines(lines, f"Step {step.step}", as_json=as_json)
     elif as_json:
         proofs = store.metadata.list_proofs(record.run_id)
         emit(
@@ -234,7 +241,8 @@ def _step_document(step: StepRunRecord) -> dict[str, Any]:
 
 def _common_metrics(found: list[RunRecord]) -> list[str]:
     """Choose the three metrics that most of the runs have; in the order they were logged."""
-    counts = Counter(name for run in found for name in run.metrics)
+    names = (name for run in found for name in run.metrics if not name.startswith(SYSTEM))
+    counts = Counter(names)
     return [name for name, _ in counts.most_common(3)]
 
 
@@ -296,16 +304,14 @@ def _step(steps: list[StepRunRecord], name: str) -> StepRunRecord:
     )
 
 
-def _show_logs(store: "Store", step: StepRunRecord, *, as_json: bool) -> None:
-    """Print what a step wrote; of a cached step what it wrote when it was executed."""
-    lines = store.metadata.list_logs(step.cached_from or step.step_run_id)
+def _show_lines(lines: list[LogLine], what: str, *, as_json: bool) -> None:
     if as_json:
         emit([{"time": line.time, "stream": line.stream, "text": line.text} for line in lines])
         return
     for line in lines:
         click.echo(f"{line.time:%H:%M:%S} {line.stream:<7} {line.text}")
     if not lines:
-        say(f"Step {plain(step.step)} wrote nothing.", stderr=True)
+        say(f"{plain(what)} wrote nothing.", stderr=True)
 
 
 def _seconds(record: RunRecord | StepRunRecord) -> float | None:

@@ -168,3 +168,11 @@ class StepContract:
         metadata.set_setting("single_user", "true")
         metadata.set_setting("single_user", "false")
         assert metadata.get_setting("single_user") == "false"
+
+    def test_what_a_run_printed_is_listed_by_its_id(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        lines = [LogLine(at(place), "stdout", f"line {place}") for place in range(3)]
+        metadata.add_logs(run_id, lines[:2])
+        metadata.add_logs(run_id, lines[2:])
+        assert metadata.list_logs(run_id) == lines

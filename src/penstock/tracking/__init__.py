@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from penstock.tracking._step import StepContext as StepContext
     from penstock.tracking._step import current_step as current_step
     from penstock.tracking._step import use_step as use_step
+    from penstock.tracking._system import SYSTEM as SYSTEM
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "SYSTEM": "_system",
         "ActiveRun": "_start",
         "Heartbeat": "_heartbeat",
         "Lineage": "_lineage",

@@ -22,8 +22,10 @@ from penstock.core import (
 )
 from penstock.stores import open_store, this_process
 from penstock.tracking._active import current_run, set_run
+from penstock.tracking._console import Console, wanted
 from penstock.tracking._heartbeat import Heartbeat
 from penstock.tracking._run import Run
+from penstock.tracking._system import SystemMetrics
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -34,17 +36,30 @@ _EXPERIMENT = "default"
 class ActiveRun(Run):
     """A run that this process works on; ends with the with-block or with `finish`."""
 
-    def __init__(self, record: RunRecord, store: "Store", *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        record: RunRecord,
+        store: "Store",
+        *,
+        strict: bool = False,
+        console: bool | None = None,
+        system_metrics: bool | None = None,
+    ) -> None:
         super().__init__(record, store, strict=strict)
         self._before = current_run()
-        self._heartbeat = Heartbeat(self, store).start()
+        self._helpers: list[Heartbeat | Console | SystemMetrics] = [Heartbeat(self, store).start()]
+        if wanted(system_metrics, "PENSTOCK_SYSTEM_METRICS"):
+            self._helpers.append(SystemMetrics(self).start())
+        if wanted(console, "PENSTOCK_CONSOLE"):
+            self._helpers.append(Console(self.run_id, store).start())
         set_run(self)
 
     def finish(
         self, state: RunState | str = RunState.FINISHED, *, error: str | None = None
     ) -> None:
         """End the run; the one that was active before is active again. See Run.finish."""
-        self._heartbeat.stop()
+        for helper in reversed(self._helpers):
+            helper.stop()
         if current_run() is self:
             set_run(self._before)
         try:
@@ -86,6 +101,8 @@ def start_run(
     fork: str | None = None,
     at_step: float | None = None,
     strict: bool = False,
+    console: bool | None = None,
+    system_metrics: bool | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with one; use it as a with-block.
 
@@ -109,6 +126,9 @@ def start_run(
         resume: Id of a failed or killed run to go on with; what it has keeps its value then.
         strict: Raise StoreError if something cannot be recorded later on, for example because the
             disk is full. By default it is told once and the work goes on.
+        console: Keep what is printed with the run; by default unless PENSTOCK_CONSOLE is ``off``.
+        system_metrics: Log the machine's state every ten seconds; by default unless
+            PENSTOCK_SYSTEM_METRICS is ``off``.
 
     Raises:
         ConflictError: If another run is active and ``nested`` is not set, or the run to resume
@@ -123,14 +143,19 @@ def start_run(
             run_id=outer.run_id,
         )
     opened = open_store(store) if store is None or isinstance(store, str) else store
+    options: dict[str, Any] = {
+        "strict": strict,
+        "console": console,
+        "system_metrics": system_metrics,
+    }
     if resume is not None:
-        return ActiveRun(_resume(opened, resume), opened, strict=strict)
+        return ActiveRun(_resume(opened, resume), opened, **options)
     record = _new_record(name, experiment, tags or {}, outer)
     record = replace(record, group=require_name(group, "group") if group else "", note=note)
     if fork is not None:
-        return ActiveRun(_fork(opened, record, fork, at_step), opened, strict=strict)
+        return ActiveRun(_fork(opened, record, fork, at_step), opened, **options)
     opened.metadata.create_run(record)
-    return ActiveRun(record, opened, strict=strict)
+    return ActiveRun(record, opened, **options)
 
 
 def _new_record(

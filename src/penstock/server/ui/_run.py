@@ -13,7 +13,9 @@ from penstock.server.ui._reports import evaluation_view
 from penstock.server.ui._runs import run_seconds
 from penstock.server.ui._site import Site
 from penstock.server.ui._steps import StepView, run_drawing, step_views
+from penstock.tracking import SYSTEM
 
+_CONSOLE_LINES, _CHILDREN = 500, 100
 _OPEN = {RunState.RUNNING, RunState.QUEUED}
 _RESUMABLE = {RunState.FAILED, RunState.KILLED}
 
@@ -47,7 +49,12 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
         "step_views": views,
         "drawing": run_drawing(run, steps),
         "commands": _commands(run),
-        "metric_views": metrics,
+        "metric_views": [view for view in metrics if not view.key.startswith(SYSTEM)],
+        "system_views": [view for view in metrics if view.key.startswith(SYSTEM)],
+        "console": site.metadata.list_logs(run.run_id)[-_CONSOLE_LINES:],
+        "children": site.metadata.search_runs(
+            f"parent_run_id = '{run.run_id}'", order_by="created_at", limit=_CHILDREN
+        ),
         "evaluation_views": evaluations,
         "source": provenance_view(manifest),
         "pictures": _pictures(artifacts),

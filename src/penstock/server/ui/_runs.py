@@ -10,6 +10,7 @@ from penstock.core import PenstockError, RunRecord, RunState
 from penstock.server.ui._format import seconds_between
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
+from penstock.tracking import SYSTEM
 
 _PER_PAGE = 50
 _DEFAULT_METRICS = 3
@@ -142,7 +143,7 @@ def _read(query: Query) -> _Asked:
 
 def _usual_columns(runs: Sequence[RunRecord]) -> list[str]:
     """Choose the metrics that most runs have, and the parameters that tell runs apart."""
-    metrics = Counter(name for run in runs for name in run.metrics)
+    metrics = Counter(name for run in runs for name in run.metrics if not name.startswith(SYSTEM))
     values: dict[str, set[str]] = {}
     for run in runs:
         for name, value in run.params.items():

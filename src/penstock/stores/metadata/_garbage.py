@@ -27,6 +27,7 @@ _OF_RUN = (
     ),
     "DELETE FROM edges WHERE source = 'run:' || ?",
     "DELETE FROM edges WHERE target = 'run:' || ?",
+    "DELETE FROM step_logs WHERE step_run_id = ?",
     "DELETE FROM metric_chunks WHERE run_id = ?",
     "DELETE FROM runs WHERE run_id = ?",
 )

@@ -46,6 +46,7 @@ class SQLMetadataStore:
         self.finish_step = steps.finish_step
         self.list_steps = steps.list_steps
         self.find_cached_step = steps.find_cached_step
+        self.add_logs = steps.add_logs
         self.list_logs = steps.list_logs
         artifacts = Artifacts(database, runs)
         self.add_artifacts = artifacts.add_artifacts

@@ -99,6 +99,18 @@ class Steps:
                     return step
         return None
 
+    def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            transaction.executemany(
+                _ADD_LOG,
+                [
+                    (run_id, to_micros(line.time), line.stream, clean_text(line.text))
+                    for line in lines
+                ],
+            )
+
     def list_logs(self, step_run_id: str) -> list[LogLine]:
         """See MetadataStore."""
         with self._database.read() as transaction:

@@ -220,9 +220,9 @@ class Transfer:
         if name != "step_logs":
             return _of(transaction, table, "run_id", run_id)
         return transaction.execute(
-            f"SELECT {table.listed} FROM step_logs WHERE step_run_id IN"
+            f"SELECT {table.listed} FROM step_logs WHERE step_run_id = ? OR step_run_id IN"
             " (SELECT step_run_id FROM step_runs WHERE run_id = ?) ORDER BY id",
-            (run_id,),
+            (run_id, run_id),
         ).fetchall()
 
     def _chunk_reader(self, source: Transaction, run_id: str) -> Callable[[str], list[Any]]:
@@ -276,20 +276,20 @@ class Transfer:
         return any(changed)
 
     def _write_logs(self, target: Transaction, lines: list[Any]) -> bool:
-        """A step's log is written whole with its end: it is there or it is not."""
+        """Add the lines that came later: a log only grows at its end."""
         table = self._tables["step_logs"]
         place = table.place("step_run_id")
-        steps = dict.fromkeys(line[place] for line in lines)
-        missing = {
-            step
-            for step in steps
-            if not target.execute(
-                "SELECT 1 FROM step_logs WHERE step_run_id = ? LIMIT 1", (step,)
-            ).fetchone()
-        }
-        new = [line for line in lines if line[place] in missing]
-        target.executemany(table.insert, new)
-        return bool(new)
+        by_owner: dict[str, list[Any]] = {}
+        for line in lines:
+            by_owner.setdefault(line[place], []).append(line)
+        changed = False
+        for owner, group in by_owner.items():
+            known = target.execute(
+                "SELECT COUNT(*) FROM step_logs WHERE step_run_id = ?", (owner,)
+            ).fetchone()[0]
+            target.executemany(table.insert, group[known:])
+            changed |= len(group) > known
+        return changed
 
     def _follow(self, target: Transaction, versions: list[Any]) -> None:
         """Give versions the stages that their new moves lead to."""
