@@ -76,9 +76,7 @@ def _download(run: Run, names: tuple[str, ...], folder: Path, *, as_json: bool) 
         say(f"Run {run.run_id} has kept no artifacts.")
 
 
-def _tell_urls(
-    run: Run, names: tuple[str, ...], expires: timedelta, *, as_json: bool
-) -> None:
+def _tell_urls(run: Run, names: tuple[str, ...], expires: timedelta, *, as_json: bool) -> None:
     found = {name: run.artifact_url(name, expires=expires) for name in _chosen(run, names)}
     if as_json:
         emit(found)

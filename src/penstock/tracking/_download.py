@@ -41,10 +41,22 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
     """
     files = {name: record for place, found in named.items() for name, record in
              _files_of(store, place, found)}  # fmt: skip
-    targets = [_target(folder, _file_name(name, record, files)) for name, record in files.items()]
+    called = {name: file_name(name, record) for name, record in files.items()}
+    # "rows" becomes rows.parquet, but not where another artifact has that name.
+    targets = [
+        _target(folder, name if file != name and file in files else file)
+        for name, file in called.items()
+    ]
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         list(threads.map(store.fetch, files.values(), targets))
     return targets
+
+
+def file_name(name: str, record: ArtifactRecord) -> str:
+    """Give a value's file its format's ending, so that other programs know it."""
+    ending = _ENDINGS.get(record.format, f".{record.format}")
+    as_named = record.format in _AS_NAMED or name.endswith(ending)
+    return name if as_named else name + ending
 
 
 def _files_of(
@@ -55,14 +67,6 @@ def _files_of(
         yield from _files_of(store, f"{name}/{inner}", part)
     if not parts:
         yield name, record
-
-
-def _file_name(name: str, record: ArtifactRecord, taken: Mapping[str, ArtifactRecord]) -> str:
-    """Give a value's file its format's ending, so that other programs know it."""
-    ending = _ENDINGS.get(record.format, f".{record.format}")
-    if record.format in _AS_NAMED or name.endswith(ending) or name + ending in taken:
-        return name
-    return name + ending
 
 
 def _target(folder: Path, name: str) -> Path:

@@ -210,11 +210,26 @@ class Run(RunLife):
         Raises:
             NotFoundError: If the run has no artifact of that name.
         """
-        return self.store.load(self._artifact(name))
+        return self.store.load(self.artifact_record(name))
 
     def artifacts(self) -> dict[str, ArtifactRecord]:
         """Give the records of all that `log_artifact` kept, by name: type, size and digest."""
         return self.store.metadata.list_artifacts(self.run_id)
+
+    def artifact_record(self, name: str) -> ArtifactRecord:
+        """Give the record of what `log_artifact` kept under a name.
+
+        Raises:
+            NotFoundError: If the run has no artifact of that name.
+        """
+        found = self.artifacts()
+        if name not in found:
+            raise NotFoundError(
+                what=f"Run {self.run_id} has no artifact {name!r}.",
+                fix=did_you_mean(name, found) or "It has none at all.",
+                name=name,
+            )
+        return found[name]
 
     def download(self, name: str | None = None, *, to: str | Path) -> list[Path]:
         """Write artifacts to files, a part at a time, checked by their digests.
@@ -236,7 +251,7 @@ class Run(RunLife):
         found = self.artifacts()
         if name is not None:
             below = {label: item for label, item in found.items() if label.startswith(f"{name}/")}
-            found = below if below and name not in found else {name: self._artifact(name)}
+            found = below if below and name not in found else {name: self.artifact_record(name)}
         return download(self.store, found, Path(to))
 
     def artifact_url(self, name: str, *, expires: timedelta = timedelta(hours=1)) -> str | None:
@@ -254,7 +269,7 @@ class Run(RunLife):
             NotFoundError: If the run has no artifact of that name.
             ParameterError: If it cannot expire then.
         """
-        record = self._artifact(name)
+        record = self.artifact_record(name)
         if record.inline is not None:
             return None
         return self.store.artifacts.link(record.digest, expires=expires)
@@ -315,16 +330,6 @@ class Run(RunLife):
 
     def _change(self, changes: dict[str, Any]) -> None:
         self._record = self.store.metadata.update_run(self.run_id, **changes)
-
-    def _artifact(self, name: str) -> ArtifactRecord:
-        found = self.artifacts()
-        if name not in found:
-            raise NotFoundError(
-                what=f"Run {self.run_id} has no artifact {name!r}.",
-                fix=did_you_mean(name, found) or "It has none at all.",
-                name=name,
-            )
-        return found[name]
 
     def _log_artifact(self, value: Any, name: str | None) -> str:
         packed = artifact_records(self.store, value, name)
