@@ -92,7 +92,8 @@ def test_every_command_that_a_message_tells_exists_with_its_options():
             for name, rest in told.findall(line):
                 if name not in _COMMANDS:
                     continue
-                known = {name for param in command(name).params for name in param.opts}
+                parameters = command(name).params
+                known = {n for p in parameters for n in (*p.opts, *p.secondary_opts)}
                 options = set(re.findall(r"(?<!\w)--[a-z][a-z-]*", rest))
                 if name != "run" and not options <= known:
                     wrong.append((path.name, line.strip()))

@@ -255,6 +255,7 @@ def test_no_text_gives_anything_but_runs_or_a_sentence(searched, some, soup):
         ):
             with suppress(ParameterError):
                 call()
+    assert metadata.count_runs() == 60  # and no text has done anything
 
 
 def test_a_page_after_a_run_that_is_not_there_is_refused(searched):

@@ -191,4 +191,4 @@ def _touch(place: Path) -> bool:
         return place.exists()  # another user's file
     except OSError:
         return False  # writing it tells what is wrong, if anything is
-    return True
+    return place.exists()  # it may have been put aside between the system's look and its touch

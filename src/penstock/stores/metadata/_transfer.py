@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._schema import metadata
 
 _MANY = 10_000
 _GOING_ON = "('queued', 'running')"
@@ -84,8 +85,6 @@ class Table:
 
 def tables() -> dict[str, Table]:
     """Read the tables from their definitions."""
-    from penstock.stores.metadata._schema import metadata
-
     found = {}
     for table in metadata.sorted_tables:
         given = next(iter(table.columns)).name == "id"
