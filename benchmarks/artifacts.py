@@ -1,46 +1,92 @@
-"""F8: a file of 1 GiB and 10,000 files of 1 KiB, beside the disk's and SHA-256's own speed."""
+"""F8: one file of 1 GiB, and 10,000 files, as the artifacts of a run.
+
+A file can be kept no faster than the slower of digesting it and writing it to the disk, which are
+measured in turn with it: the disks of shared machines change from second to second.
+"""
 
 import hashlib
 import os
+import shutil
+import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from figures import median_s, quiet_store, tell
+from figures import quiet_store, tell
 
 import penstock as ps
 
 GIB = 1 << 30
+MIB = 1 << 20
+BLOCK = 1 << 24
 FILES = 10_000
+ROUNDS = 3
+SYNCED_ONE_BY_ONE = 500
 
 
 def main() -> None:
     with quiet_store() as folder:
-        block = os.urandom(1 << 24)
-        big = folder / "big.bin"
-        with big.open("wb") as file:
-            for place in range(64):
-                file.write(place.to_bytes(4, "little") + block[4:])
-        hashing = GIB / median_s(lambda: digest(big), 3)
-        writing = GIB / write_once(big, folder / "copy.bin")
-        tell("F8", "SHA-256 of a file", hashing / 2**20, "MiB/s")
-        tell("F8", "copying and syncing a file", writing / 2**20, "MiB/s")
-        store = ps.open_store(f"sqlite:///{folder}/penstock.db")
-        with ps.start_run(store=store) as run:
-            started = time.perf_counter()
-            run.log_artifact(big)
-            speed = GIB / (time.perf_counter() - started)
-        goal = 0.8 * min(hashing, writing) / 2**20
-        tell("F8", "log_artifact of 1 GiB", speed / 2**20, "MiB/s", at_least=goal)
-        small = folder / "small"
-        small.mkdir()
-        for place in range(FILES):
-            (small / f"{place:05d}.bin").write_bytes(os.urandom(1024))
-        with ps.start_run(store=store) as run:
-            started = time.perf_counter()
-            run.log_artifact(small)
-            rate = FILES / (time.perf_counter() - started)
-        assert len(store.metadata.list_artifacts(run.run_id)) == FILES
-        tell("F8", "log_artifact of 10,000 files of 1 KiB", rate, "files/s", at_least=5000)
+        one_large_file(folder)
+    for kib, at_least in ((1, 5000), (4, None), (64, None)):
+        with quiet_store() as folder:
+            many_files(folder, kib, at_least)
+
+
+def one_large_file(folder: Path) -> None:
+    big = folder / "big.bin"
+    write(big)
+    digesting, writing, keeping = [], [], []
+    for number in range(ROUNDS):
+        digesting.append(seconds_of(lambda: digest(big)))
+        writing.append(seconds_of(lambda: write(folder / "copy.bin")))
+        (folder / "copy.bin").unlink()
+        store = ps.open_store(f"sqlite:///{folder}/store-{number}/penstock.db")
+        with ps.start_run(store=store, strict=True) as run:
+            keeping.append(seconds_of(lambda run=run: run.log_artifact(big)))
+        store.close()
+        shutil.rmtree(folder / f"store-{number}")
+    tell(
+        "F8",
+        "SHA-256 of 1 GiB in memory's reach",
+        GIB / MIB / statistics.median(digesting),
+        "MiB/s",
+    )
+    tell("F8", "writing 1 GiB to the disk", GIB / MIB / statistics.median(writing), "MiB/s")
+    tell("F8", "log_artifact of 1 GiB", GIB / MIB / statistics.median(keeping), "MiB/s")
+    shares = [max(d, w) / k for d, w, k in zip(digesting, writing, keeping, strict=True)]
+    tell(
+        "F8",
+        "log_artifact of 1 GiB, of the slower of both",
+        statistics.median(shares),
+        "times",
+        at_least=0.8,
+    )
+
+
+def many_files(folder: Path, kib: int, at_least: float | None) -> None:
+    given = folder / "given"
+    given.mkdir()
+    for number in range(FILES):
+        (given / f"{number:05d}.bin").write_bytes(os.urandom(kib << 10))
+    os.sync()
+    rates = []
+    for number in range(ROUNDS):
+        store = ps.open_store(f"sqlite:///{folder}/store-{number}/penstock.db")
+        with ps.start_run(store=store, strict=True) as run:
+            rates.append(FILES / seconds_of(lambda run=run: run.log_artifact(given)))
+        assert len(run.artifacts()) == FILES
+        store.close()
+    name = f"log_artifact of 10,000 files of {kib} KiB"
+    tell("F8", name, statistics.median(rates), "files/s", at_least=at_least)
+    if at_least is None:
+        each = SYNCED_ONE_BY_ONE / seconds_of(lambda: sync_one_by_one(folder / "synced", kib))
+        tell("F8", f"writing and syncing files of {kib} KiB one by one", each, "files/s")
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 def digest(path: Path) -> None:
@@ -48,16 +94,23 @@ def digest(path: Path) -> None:
         hashlib.file_digest(file, "sha256")
 
 
-def write_once(source: Path, target: Path) -> float:
-    started = time.perf_counter()
-    with source.open("rb") as reader, target.open("wb") as writer:
-        while chunk := reader.read(1 << 20):
-            writer.write(chunk)
-        writer.flush()
-        os.fsync(writer.fileno())
-    seconds = time.perf_counter() - started
-    target.unlink()
-    return seconds
+def write(path: Path) -> None:
+    block = os.urandom(BLOCK)
+    with path.open("wb") as file:
+        for _ in range(GIB // BLOCK):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_one_by_one(folder: Path, kib: int) -> None:
+    folder.mkdir()
+    data = os.urandom(kib << 10)
+    for number in range(SYNCED_ONE_BY_ONE):
+        with (folder / str(number)).open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 if __name__ == "__main__":

@@ -54,16 +54,3 @@ def test_pages_and_experiments_are_listed(shell):
     assert "No experiment matches" in shell("experiments", "runs > 9").out
     assert "There is no field" in shell("experiments", "metrics.auc > 1", code=2).err
     assert "No version matches" in shell("models", "--search", "stage = 'production'").out
-
-
-def test_artifacts_are_listed_and_downloaded(shell):
-    with start_run("base", store=str(shell.folder / ".penstock/penstock.db")) as run:
-        run.log_artifact({"a": 1}, name="settings")
-    [found] = shell("artifacts", run.run_id, "--json").json
-    assert (found["name"], found["format"]) == ("settings", "json")
-    assert "settings" in shell("artifacts", "last").out
-    assert shell("artifacts", "last", "--download", "out", "--json").json == {
-        "files": ["out/settings.json"]
-    }
-    assert (shell.folder / "out" / "settings.json").read_text() == '{"a":1}'
-    assert "has no artifact 'x'" in shell("artifacts", "last", "x", "--download", "o", code=2).err

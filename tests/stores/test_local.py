@@ -1,6 +1,9 @@
 """The local folder passes the contract, writes atomically and explains what it cannot do."""
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -54,3 +57,39 @@ def test_files_of_others_in_the_folder_are_not_listed(tmp_path):
     (tmp_path / "aa" / "notes.txt").write_text("mine")
     (tmp_path / "README").write_text("mine")
     assert artifacts.list() == [digest]
+
+
+def test_what_a_killed_writer_left_is_removed_a_day_later(tmp_path):
+    code = f"""
+import os
+from pathlib import Path
+from penstock.stores.artifacts import _local
+from penstock.stores import LocalArtifacts
+real = _local._digesting
+def dying(*given):
+    for count, part in enumerate(real(*given)):
+        if count == 20:
+            os.kill(os.getpid(), 9)
+        yield part
+_local._digesting = dying
+LocalArtifacts(Path({str(tmp_path / "artifacts")!r})).write_file(Path({str(tmp_path / "big")!r}))
+"""
+    (tmp_path / "big").write_bytes(bytes(32 << 20))
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
+    [left] = (tmp_path / "artifacts" / "incoming").iterdir()
+    assert LocalArtifacts(tmp_path / "artifacts").list() == []
+    LocalArtifacts(tmp_path / "artifacts").write(b"others")
+    assert left.exists()
+    os.utime(left, (0, time.time() - 25 * 3600))
+    LocalArtifacts(tmp_path / "artifacts").write(b"more")
+    assert not left.exists()
+
+
+def test_of_many_files_none_has_a_name_if_one_cannot_be_written(tmp_path):
+    artifacts = LocalArtifacts(tmp_path / "artifacts")
+    for name in "ab":
+        (tmp_path / name).write_bytes(name.encode() * 3000)
+    with pytest.raises(StoreError, match="cannot be read"):
+        artifacts.write_files([tmp_path / "a", tmp_path / "b", tmp_path / "gone"])
+    assert artifacts.list() == []
+    assert list((tmp_path / "artifacts" / "incoming").iterdir()) == []

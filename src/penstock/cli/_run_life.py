@@ -1,11 +1,11 @@
-"""``penstock edit``, ``delete``, ``restore``, ``artifacts``: what people say of runs and keep."""
+"""``penstock edit``, ``delete`` and ``restore``: what people say of runs, and which they keep."""
 
 from pathlib import Path
 
 import click
 
-from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
-from penstock.core import ParameterError, short
+from penstock.cli._output import current_store, emit, json_option, plain, say
+from penstock.core import ParameterError
 from penstock.tracking import get_run
 
 
@@ -88,54 +88,6 @@ def restore(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
         say(f"[green]✓[/] {run_id} is back.")
     if not back:
         say("None of them was deleted.")
-
-
-@click.command()
-@click.argument("run")
-@click.argument("names", nargs=-1)
-@click.option("--download", metavar="FOLDER", help="Write them, or NAMES of them, into a folder.")
-@json_option
-@click.pass_context
-def artifacts(
-    ctx: click.Context, run: str, names: tuple[str, ...], download: str | None, as_json: bool
-) -> None:
-    """List what RUN keeps: files, tables, pictures, models; or download it."""
-    found = get_run(run, current_store(ctx))
-    if download is not None:
-        files = found.download(download, *names)
-        if as_json:
-            emit({"files": [str(path) for path in files]})
-            return
-        for path in files:
-            say(f"[green]✓[/] {plain(str(path))}")
-        return
-    kept = found.store.metadata.list_artifacts(found.run_id)
-    chosen = {name: record for name, record in kept.items() if not names or name in names}
-    if as_json:
-        emit(
-            [
-                {
-                    "name": name,
-                    "type": record.type_name,
-                    "format": record.format,
-                    "size_bytes": record.size_bytes,
-                    "digest": record.digest,
-                    "unsafe": record.unsafe,
-                }
-                for name, record in chosen.items()
-            ]
-        )
-        return
-    if not chosen:
-        say("The run keeps nothing by name.")
-        return
-    show_table(
-        ["name", "type", "stored as", "bytes", "digest"],
-        [
-            [name, record.type_name, record.format, record.size_bytes, short(record.digest)]
-            for name, record in chosen.items()
-        ],
-    )
 
 
 def _pair(text: str) -> tuple[str, str]:

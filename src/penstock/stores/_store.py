@@ -1,6 +1,8 @@
 """``Store``: facts and bytes together, and values in and out of them."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,9 +13,11 @@ from penstock.core import (
     StoreError,
     digest_bytes,
     digest_json,
+    new_id,
     now,
 )
 from penstock.stores._json import dump_json, load_json
+from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._bundles import (
     FORMAT,
     LazyParts,
@@ -23,6 +27,7 @@ from penstock.stores.artifacts._bundles import (
     part_to_json,
     parts_of,
 )
+from penstock.stores.artifacts._digests import PREFIX, damaged, readable, writable
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._serializers import (
     deserialize,
@@ -37,6 +42,8 @@ from penstock.stores.metadata._protocol import MetadataStore
 
 # Values of at most this many bytes live in the metadata store: no file for every number.
 _INLINE_BYTES = 1024
+_PART = 1 << 20  # of what is given out a part at a time
+_FILE = "file"
 _SINGLE_USER = "single_user"
 _CONTAINERS = frozenset({list, tuple, dict})
 # A list of tables is kept table by table; a list of thousands of objects is one value.
@@ -108,6 +115,32 @@ class Store:
         rest = [record for records in packed.values() for record in records]
         return [self._keep(whole), *rest]
 
+    def pack_file(self, path: Path) -> ArtifactRecord:
+        """Write a file's bytes and give its record, which is not recorded yet.
+
+        Raises:
+            StoreError: If the file cannot be read, or its bytes cannot be written.
+        """
+        return self.pack_files([path])[0]
+
+    def pack_files(self, paths: Sequence[Path]) -> list[ArtifactRecord]:
+        """Write the bytes of many files and give their records; see `pack_file`."""
+        small = [(path, _small(path)) for path in paths]
+        large = [path for path, data in small if data is None]
+        written = iter(self.artifacts.write_files(large) if large else ())
+        return [
+            _file_record(path, *next(written))
+            if data is None
+            else _file_record(path, digest_bytes(data), len(data), data)
+            for path, data in small
+        ]
+
+    def keep_bytes(self, data: bytes) -> tuple[str, bytes | None, int]:
+        """Store bytes; gives their digest, the bytes if a record holds so few, and how many."""
+        if len(data) <= _INLINE_BYTES:
+            return digest_bytes(data), data, len(data)
+        return self.artifacts.write(data), None, len(data)
+
     def put(self, value: Any) -> ArtifactRecord:
         """Store a value and record it.
 
@@ -136,11 +169,14 @@ class Store:
         data = self.read_bytes(record, check=check)
         if record.format != FORMAT:
             return deserialize(data, record)
-        manifest = load_json(data)
-        records = {name: part_from_json(part) for name, part in manifest["parts"]}
+        bundle_type, records = _read_manifest(data)
         _check_marks(record, records)
         parts = LazyParts(records, lambda part: self.load(part, check=check))
-        return join(manifest["type"], parts)
+        return join(bundle_type, parts)
+
+    def parts(self, record: ArtifactRecord) -> dict[str, ArtifactRecord]:
+        """Give the records of a composite value's parts; none of a value that is one piece."""
+        return _read_manifest(self.read_bytes(record))[1] if record.format == FORMAT else {}
 
     def read_bytes(self, record: ArtifactRecord, *, check: bool = False) -> bytes:
         """Give a stored value's bytes, wherever they live; see `get`."""
@@ -154,6 +190,46 @@ class Store:
                 digest=record.digest,
             )
         return record.inline
+
+    def stream(self, record: ArtifactRecord) -> Iterator[bytes]:
+        """Give a stored value's bytes a part at a time; the last one only if all are right.
+
+        Raises:
+            StoreError: If the bytes are gone or damaged.
+        """
+        if record.inline is not None:
+            yield self.read_bytes(record, check=True)
+            return
+        state, held = hashlib.sha256(), b""
+        for part in ahead(self._ranges(record)):
+            if held:
+                yield held
+            state.update(part)
+            held = part
+        if state.hexdigest() != record.digest.removeprefix(PREFIX):
+            raise damaged(record.digest, self.artifacts.url)
+        yield held
+
+    def fetch(self, record: ArtifactRecord, path: Path) -> None:
+        """Write a stored value's bytes to a new file, a part at a time, and check them.
+
+        The file has its name once all of it is there.
+
+        Raises:
+            StoreError: If the bytes are gone or damaged, or the file cannot be written.
+        """
+        beside = path.with_name(f".{path.name[:64]}-{new_id()}")
+        try:
+            with writable(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if record.inline is None:
+                    self.artifacts.fetch(record.digest, beside)
+                else:
+                    beside.write_bytes(self.read_bytes(record, check=True))
+                beside.replace(path)
+        finally:
+            with suppress(OSError):
+                beside.unlink()
 
     def flush(self) -> None:
         """Bring the metrics that were logged before this call into the store.
@@ -211,30 +287,9 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({self.url!r})"
 
-    def keep_file(self, path: Path) -> tuple[str, bytes | None, int]:
-        """Store a file; gives its digest, the bytes if they are few enough for a record, its size.
-
-        Raises:
-            StoreError: If it cannot be read or stored.
-        """
-        try:
-            size = path.stat().st_size
-            data = path.read_bytes() if size <= _INLINE_BYTES else None
-        except OSError as error:
-            raise StoreError(
-                what=f"The file {path} cannot be read ({error.strerror or error}).",
-                fix="Check that it is there and that you may read it.",
-                path=path,
-            ) from error
-        if data is not None and len(data) <= _INLINE_BYTES:
-            return self.keep_bytes(data)
-        return self.artifacts.write_file(path), None, size
-
-    def keep_bytes(self, data: bytes) -> tuple[str, bytes | None, int]:
-        """Store bytes; see `keep_file`."""
-        if len(data) <= _INLINE_BYTES:
-            return digest_bytes(data), data, len(data)
-        return self.artifacts.write(data), None, len(data)
+    def _ranges(self, record: ArtifactRecord) -> Iterator[bytes]:
+        for start in range(0, record.size_bytes, _PART):
+            yield self.artifacts.read_range(record.digest, start, _PART)
 
     def _keep(self, value: Serialized) -> ArtifactRecord:
         digest, inline, size = self.keep_bytes(value.data)
@@ -300,6 +355,31 @@ def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
         part.metadata["why_unsafe"] for part in parts.values() if "why_unsafe" in part.metadata
     ]
     return facts | ({"why_unsafe": reasons[0]} if reasons else {})
+
+
+def _small(path: Path) -> bytes | None:
+    """Give the bytes of a file that stands in its record; None if it is too large for that."""
+    with readable(path) as file:
+        data = file.read(_INLINE_BYTES + 1)
+    return data if len(data) <= _INLINE_BYTES else None
+
+
+def _file_record(path: Path, digest: str, size: int, inline: bytes | None = None) -> ArtifactRecord:
+    return ArtifactRecord(
+        digest=digest,
+        content_digest=digest_json([_FILE, digest]),
+        format="bytes",
+        type_name=_FILE,
+        size_bytes=size,
+        created_at=now(),
+        inline=inline,
+        metadata={"file": path.name},
+    )
+
+
+def _read_manifest(data: bytes) -> tuple[str, dict[str, ArtifactRecord]]:
+    manifest = load_json(data)
+    return manifest["type"], {name: part_from_json(part) for name, part in manifest["parts"]}
 
 
 def _check_marks(record: ArtifactRecord, parts: Mapping[str, ArtifactRecord]) -> None:

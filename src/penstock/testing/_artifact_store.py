@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.core import ParameterError, StoreError, digest_bytes, now
+from penstock.core import ParameterError, StoreError, digest_bytes, digest_file, now
 from penstock.stores import ArtifactStore
 
 
@@ -41,11 +41,62 @@ class ArtifactStoreContract:
         assert artifacts.write_file(file) == artifacts.write(data)
         assert file.read_bytes() == data
 
-    def test_what_is_not_there_is_said(self, artifacts: ArtifactStore) -> None:
+    @pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1, 17 << 20])
+    def test_a_file_of_any_size_comes_back_as_a_file(
+        self, artifacts: ArtifactStore, tmp_path: Path, size: int
+    ) -> None:
+        file = tmp_path / "given.bin"
+        file.write_bytes((bytes(range(251)) * (size // 251 + 1))[:size])
+        [(digest, kept)] = artifacts.write_files([file])
+        assert (digest, kept) == (digest_file(file), size)
+        assert artifacts.write_file(file) == digest
+        artifacts.fetch(digest, tmp_path / "back.bin")
+        assert digest_file(tmp_path / "back.bin") == digest
+
+    def test_many_files_are_stored_in_their_order(
+        self, artifacts: ArtifactStore, tmp_path: Path
+    ) -> None:
+        given = [b"%d" % (number % 30) * 700 for number in range(60)]
+        files = [tmp_path / f"{number}.bin" for number in range(len(given))]
+        for file, data in zip(files, given, strict=True):
+            file.write_bytes(data)
+        expected = [(digest_bytes(data), len(data)) for data in given]
+        assert artifacts.write_files(files) == expected
+        assert artifacts.write_files(files[:10]) == expected[:10]
+        assert artifacts.write_files([]) == []
+        assert artifacts.list() == sorted({digest for digest, _ in expected})
+        assert all(artifacts.read(digest, check=True) for digest, _ in expected[:5])
+
+    def test_a_range_gives_a_part_and_fewer_at_the_end(self, artifacts: ArtifactStore) -> None:
+        digest = artifacts.write(b"0123456789")
+        assert artifacts.read_range(digest, 0, 3) == b"012"
+        assert artifacts.read_range(digest, 8, 5) == b"89"
+        assert artifacts.read_range(digest, 10, 5) == b""
+        assert artifacts.read_range(digest, 3, 0) == b""
+
+    def test_what_is_not_there_is_said(self, artifacts: ArtifactStore, tmp_path: Path) -> None:
         digest = digest_bytes(b"never written")
         assert not artifacts.exists(digest)
-        with pytest.raises(StoreError, match="are gone"):
-            artifacts.read(digest)
+        for read in (
+            artifacts.read,
+            lambda digest: artifacts.read_range(digest, 0, 1),
+            lambda digest: artifacts.fetch(digest, tmp_path / "back.bin"),
+        ):
+            with pytest.raises(StoreError, match="are gone"):
+                read(digest)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_file_that_cannot_be_read_is_said_and_nothing_is_stored(
+        self, artifacts: ArtifactStore, tmp_path: Path
+    ) -> None:
+        for path in (tmp_path / "none.bin", tmp_path):
+            with pytest.raises(StoreError, match="cannot be read"):
+                artifacts.write_files([path])
+        assert artifacts.list() == []
+
+    def test_a_link_is_an_address_or_none(self, artifacts: ArtifactStore) -> None:
+        link = artifacts.link(artifacts.write(b"rows"), expires=timedelta(minutes=1))
+        assert link is None or "://" in link
 
     def test_deleting_is_for_good_and_twice_is_once(self, artifacts: ArtifactStore) -> None:
         digest = artifacts.write(b"rows")
@@ -61,8 +112,8 @@ class ArtifactStoreContract:
 
     def test_many_write_the_same_at_once(self, artifacts: ArtifactStore) -> None:
         data = b"same" * 10_000
-        with ThreadPoolExecutor(8) as pool:
-            digests = set(pool.map(lambda _: artifacts.write(data), range(32)))
+        with ThreadPoolExecutor(16) as pool:
+            digests = set(pool.map(lambda _: artifacts.write(data), range(64)))
         assert digests == {digest_bytes(data)}
         assert artifacts.list() == [digest_bytes(data)]
         assert artifacts.read(digest_bytes(data), check=True) == data

@@ -1,6 +1,7 @@
 """``Run``: what was logged of one run, and logging to it while it is active."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from penstock.core import (
     did_you_mean,
     now,
 )
-from penstock.tracking._download import safe_path, write_artifact
+from penstock.tracking._download import download
 from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
 from penstock.tracking._media import RunMedia
@@ -206,39 +207,69 @@ class Run(RunLife, RunMedia):
         Raises:
             NotFoundError: If the run has no artifact of that name.
         """
-        found = self.store.metadata.list_artifacts(self.run_id)
-        if name not in found:
-            raise self._no_artifact(name, found)
-        return self.store.load(found[name])
+        return self.store.load(self.artifact_record(name))
 
-    def download(self, folder: str | Path, *names: str) -> list[Path]:
-        """Write artifacts into a folder as they are stored: a file as it was, a table as Parquet.
+    def artifacts(self) -> dict[str, ArtifactRecord]:
+        """Give the records of all that `log_artifact` kept, by name: type, size and digest."""
+        return self.store.metadata.list_artifacts(self.run_id)
 
-        Args:
-            folder: Where to; made if it does not exist.
-            names: Which; by default all.
-
-        Returns:
-            The files, in the order of the names.
+    def artifact_record(self, name: str) -> ArtifactRecord:
+        """Give the record of what `log_artifact` kept under a name.
 
         Raises:
-            NotFoundError: If the run has no artifact of a name.
-            ParameterError: If a name would lead out of the folder.
+            NotFoundError: If the run has no artifact of that name.
+        """
+        found = self.artifacts()
+        if name not in found:
+            raise NotFoundError(
+                what=f"Run {self.run_id} has no artifact {name!r}.",
+                fix=did_you_mean(name, found) or "It has none at all.",
+                name=name,
+            )
+        return found[name]
+
+    def download(self, name: str | None = None, *, to: str | Path) -> list[Path]:
+        """Write artifacts to files, a part at a time, checked by their digests.
+
+        A value becomes a file of its format: a table Parquet, an array NPY, a figure JSON.
+
+        Args:
+            name: An artifact, or a folder of them; by default all.
+            to: The folder for them; made if it is not there. Files in it are replaced.
+
+        Returns:
+            The files.
+
+        Raises:
+            NotFoundError: If the run has no artifact of that name.
+            ParameterError: If a name would lead out of the folder; nothing is written then.
             StoreError: If bytes are gone or damaged, or a file cannot be written.
         """
-        found = self.store.metadata.list_artifacts(self.run_id)
-        for name in names:
-            if name not in found:
-                raise self._no_artifact(name, found)
-        chosen = {name: found[name] for name in names} if names else found
-        # All names first: nothing is written if one of them is not to be trusted.
-        places = {
-            name: safe_path(Path(folder), name, ending=_ending(record))
-            for name, record in chosen.items()
-        }
-        for name, record in chosen.items():
-            write_artifact(self.store, record, places[name])
-        return list(places.values())
+        found = self.artifacts()
+        if name is not None:
+            below = {label: item for label, item in found.items() if label.startswith(f"{name}/")}
+            found = below if below and name not in found else {name: self.artifact_record(name)}
+        return download(self.store, found, Path(to))
+
+    def artifact_url(self, name: str, *, expires: timedelta = timedelta(hours=1)) -> str | None:
+        """Give an address that anyone may read an artifact's bytes from, for a while.
+
+        Args:
+            name: The artifact.
+            expires: For how long; S3 allows up to seven days.
+
+        Returns:
+            A signed ``https://`` address if the bytes are in a bucket, a ``file://`` address if
+            they are in a folder; None if they are so few that they stand in the store's database.
+
+        Raises:
+            NotFoundError: If the run has no artifact of that name.
+            ParameterError: If it cannot expire then.
+        """
+        record = self.artifact_record(name)
+        if record.inline is not None:
+            return None
+        return self.store.artifacts.link(record.digest, expires=expires)
 
     def metric_history(self, key: str, *, most: int | None = None) -> "pl.DataFrame":
         """Give the values of a metric: a table with the columns step, time and value.
@@ -294,13 +325,6 @@ class Run(RunLife, RunMedia):
         record = self._record
         return f"Run({record.run_id}, {record.name!r}, {record.state})"
 
-    def _no_artifact(self, name: str, found: Mapping[str, ArtifactRecord]) -> NotFoundError:
-        return NotFoundError(
-            what=f"Run {self.run_id} has no artifact {name!r}.",
-            fix=did_you_mean(name, found) or "It has none at all.",
-            name=name,
-        )
-
     def _change(self, changes: dict[str, Any]) -> None:
         self._record = self.store.metadata.update_run(self.run_id, **changes)
 
@@ -337,8 +361,3 @@ class Run(RunLife, RunMedia):
         if step is not None:
             edges.append(Edge(f"step:{step.step_run_id}", artifact, "logged"))
         return edges
-
-
-def _ending(record: ArtifactRecord) -> str:
-    """Give what a value's file is called behind its name; a file has its own ending."""
-    return "" if record.format == "bytes" else f".{record.format}"

@@ -1,17 +1,16 @@
 """What may be logged: values made JSON-like, files and values made artifact records."""
 
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ArtifactRecord, NotFoundError, ParameterError, digest_json, now
+from penstock.core import ArtifactRecord, NotFoundError, ParameterError, StoreError, digest_json
 
 if TYPE_CHECKING:
     from penstock.stores import Store
 
 _LONGEST = 2000
-_FILE = "file"
-_AT_ONCE = 8
 
 
 def json_like(value: Any) -> Any:
@@ -42,17 +41,30 @@ def artifact_records(
                 fix='Write log_artifact(value, name="…").',
             )
         return {name: store.pack(value)}
+    top = name or path.resolve().name
     if not path.is_dir():
-        return {name or path.name: [_file_record(store, path)]}
-    top = name or path.name
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    # Several at once: most of a small file's time is waiting for the disk.
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        records = list(threads.map(lambda file: _file_record(store, file), files))
-    return {
-        f"{top}/{file.relative_to(path).as_posix()}": [record]
-        for file, record in zip(files, records, strict=True)
-    }
+        return {top: [store.pack_file(path)]}
+    try:
+        files = sorted(_files_in(path))
+    except OSError as error:
+        raise StoreError(
+            what=f"The folder {error.filename} cannot be read ({error.strerror or error}).",
+            why="A folder is kept whole or not at all.",
+            fix="Check its permissions, or log a part of it.",
+            path=error.filename,
+        ) from error
+    records = store.pack_files([Path(place) for _, place in files])
+    return {f"{top}/{inner}": [record] for (inner, _), record in zip(files, records, strict=True)}
+
+
+def _files_in(folder: str | Path, within: str = "") -> Iterator[tuple[str, str]]:
+    """Find the files of a folder and below: their path in it, and their place."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files_in(entry.path, f"{within}{entry.name}/")
+            elif entry.is_file():  # not a pipe, a socket or a link to a folder
+                yield within + entry.name, entry.path
 
 
 def _as_path(value: Any, name: str | None) -> Path | None:
@@ -72,18 +84,4 @@ def _as_path(value: Any, name: str | None) -> Path | None:
         what=f"There is no file {str(value)[:200]!r} to log.",
         fix='Check the path; to log a text itself, give it a name: log_artifact(text, name="…").',
         path=value,
-    )
-
-
-def _file_record(store: "Store", path: Path) -> ArtifactRecord:
-    digest, inline, size = store.keep_file(path)
-    return ArtifactRecord(
-        digest=digest,
-        content_digest=digest_json([_FILE, digest]),
-        format="bytes",
-        type_name=_FILE,
-        size_bytes=size,
-        created_at=now(),
-        inline=inline,
-        metadata={"file": path.name},
     )

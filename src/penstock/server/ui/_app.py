@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
+from litestar.response import Stream
 
 from penstock.core import NotFoundError, PenstockError
 from penstock.server.ui._compare import compare_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
+from penstock.server.ui._download import artifact_download
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
 from penstock.server.ui._guard import LOCAL_HOSTS, Guard
 from penstock.server.ui._lineage import lineage_page
@@ -63,7 +65,7 @@ def create_ui(store: "Store", *, hosts: tuple[str, ...] = LOCAL_HOSTS) -> Litest
     handlers = [_page_route(site, path, build) for path, build in _PAGES.items()]
     handlers += [_data_route(site, path, build) for path, build in _DATA.items()]
     app = Litestar(
-        route_handlers=[*handlers, _health_route(site), _static_file],
+        route_handlers=[*handlers, _download_route(site), _health_route(site), _static_file],
         exception_handlers={
             PenstockError: _show_error,
             HTTPException: _show_error,
@@ -93,6 +95,20 @@ def _data_route(site: Site, path: str, build: Callable[..., Any]) -> Any:
         return Response(data, media_type=media_type, headers=_FOREVER)
 
     return get(path, sync_to_thread=True)(show)
+
+
+def _download_route(site: Site) -> Any:
+    def send(request: Request[Any, Any, Any]) -> Stream:
+        name = _query(request).params.get("name", [""])[-1]
+        found = artifact_download(site, request.path_params["run_id"], name)
+        headers = {
+            "content-disposition": found.disposition,
+            "content-length": str(found.size_bytes),
+        }
+        # Whatever it is, it is a file to keep: no page of this site.
+        return Stream(found.parts, media_type="application/octet-stream", headers=headers)
+
+    return get("/runs/{run_id:str}/artifact", sync_to_thread=True)(send)
 
 
 def _health_route(site: Site) -> Any:

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from penstock.core import ParameterError, StoreError
 
@@ -60,21 +61,90 @@ def damaged(digest: str, url: str) -> StoreError:
 
 
 @contextmanager
+def folder_trouble(folder: Path, what: str) -> Iterator[None]:
+    """Tell an error of the system as one of an artifacts folder.
+
+    Raises:
+        StoreError: If the block raises OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            what=f"The artifacts folder {folder} cannot be {what} ({error.strerror or error}).",
+            why="Values that steps give are kept there.",
+            fix="Check its permissions and free space, or set PENSTOCK_ARTIFACTS to another folder.",
+            path=folder,
+        ) from error
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that is to be stored.
+
+    Raises:
+        StoreError: If it cannot be opened or read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        try:
+            yield file
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        what=f"{path} cannot be read ({error.strerror or error}).",
+        why="What is kept is a copy of it.",
+        fix="Check its permissions, and whether it is still there.",
+        path=path,
+    )
+
+
+@contextmanager
 def checked_file(path: Path, digest: str, url: str) -> Iterator[Callable[[bytes], None]]:
     """Write a digest's bytes to a file; if they are others or do not end, no file stays."""
     state = hashlib.sha256()
     try:
-        with path.open("wb") as file:
+        with writable(path):
+            file = path.open("wb")
+        with file:
 
             def write(chunk: bytes) -> None:
                 state.update(chunk)
-                file.write(chunk)
+                with writable(path):
+                    file.write(chunk)
 
             yield write
+            with writable(path):
+                file.flush()
         _require_digest(PREFIX + state.hexdigest(), digest, url)
     except BaseException:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Tell an error of the system as one of this file, to which bytes are given out.
+
+    Raises:
+        StoreError: If the block raises OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            what=f"{path} cannot be written ({error.strerror or error}).",
+            why="The artifact's bytes are to be there.",
+            fix="Check the folder's permissions and free space, or choose another folder.",
+            path=path,
+        ) from error
 
 
 def require_bytes(chunks: Iterable[bytes], digest: str, url: str) -> None:

@@ -2,24 +2,29 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from penstock.core import StoreError, digest_bytes, new_id
+from penstock.core import digest_bytes, new_id
+from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._digests import (
     PREFIX,
     checked_file,
     damaged,
     digest_at,
+    folder_trouble,
     gone,
     place_of,
+    readable,
     require_bytes,
 )
+from penstock.stores.artifacts._incoming import Incoming, sweep
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 20  # larger ones cost more in fresh memory than they save in calls
 
 
 class LocalArtifacts:
@@ -36,6 +41,7 @@ class LocalArtifacts:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._swept = False
 
     @property
     def url(self) -> str:
@@ -45,29 +51,18 @@ class LocalArtifacts:
     def write(self, data: bytes) -> str:
         """Store bytes and return their digest, ``sha256:…``."""
         digest = digest_bytes(data)
-        place = self._place(digest)
-        if not _touch(place):
-            with self._beside(place) as file:
-                file.write(data)
+        with self._incoming() as incoming:
+            self._write_new(digest, data, incoming)
         return digest
 
     def write_file(self, path: Path) -> str:
         """Store a file's bytes without reading it whole into memory."""
-        state = hashlib.sha256()
-        # Copied and digested in one pass: the file may change while it is read.
-        holder = self._folder / "incoming" / new_id()
-        try:
-            with path.open("rb") as source, self._beside(holder) as file:
-                while chunk := source.read(_CHUNK):
-                    state.update(chunk)
-                    file.write(chunk)
-            digest = PREFIX + state.hexdigest()
-            place = self._place(digest)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            holder.replace(place)
-        except OSError as error:
-            raise self._cannot("written", error) from error
-        return digest
+        return self.write_files([path])[0][0]
+
+    def write_files(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
+        """Store the bytes of files; see ArtifactStore."""
+        with self._incoming() as incoming:
+            return [self._write_file(path, incoming) for path in paths]
 
     def read(self, digest: str, *, check: bool = False) -> bytes:
         """Give the bytes back.
@@ -75,50 +70,28 @@ class LocalArtifacts:
         Raises:
             StoreError: If they are gone; with ``check`` also if they are damaged.
         """
-        try:
-            data = self._place(digest).read_bytes()
-        except FileNotFoundError as error:
-            raise gone(digest, self.url) from error
-        except OSError as error:
-            raise self._cannot("read", error) from error
+        with self._opened(digest) as file:
+            data = file.read()
         if check and digest_bytes(data) != digest:
             raise damaged(digest, self.url)
         return data
 
     def read_range(self, digest: str, start: int, length: int) -> bytes:
         """Give some of the bytes; fewer at the end."""
-        try:
-            with self._place(digest).open("rb") as file:
-                file.seek(start)
-                return file.read(max(0, length))
-        except FileNotFoundError as error:
-            raise gone(digest, self.url) from error
-        except OSError as error:
-            raise self._cannot("read", error) from error
+        with self._opened(digest) as file:
+            file.seek(start)
+            return file.read(max(0, length))
 
     def fetch(self, digest: str, path: Path) -> None:
         """Write the bytes to a file, checked; see ArtifactStore."""
-        try:
-            with (
-                self._place(digest).open("rb") as source,
-                checked_file(path, digest, self.url) as write,
-            ):
-                while chunk := source.read(_CHUNK):
-                    write(chunk)
-        except FileNotFoundError as error:
-            raise gone(digest, self.url) from error
-        except OSError as error:
-            raise self._cannot("read", error) from error
+        with self._opened(digest) as file, checked_file(path, digest, self.url) as write:
+            for part in ahead(_parts(file)):
+                write(part)
 
     def verify(self, digest: str) -> None:
         """Digest the bytes; see ArtifactStore."""
-        try:
-            with self._place(digest).open("rb") as file:
-                require_bytes(iter(lambda: file.read(_CHUNK), b""), digest, self.url)
-        except FileNotFoundError as error:
-            raise gone(digest, self.url) from error
-        except OSError as error:
-            raise self._cannot("read", error) from error
+        with self._opened(digest) as file:
+            require_bytes(_parts(file), digest, self.url)
 
     def link(self, digest: str, *, expires: timedelta) -> str | None:  # noqa: ARG002 - the protocol's form
         """Give the file's address, for programs on this machine."""
@@ -131,10 +104,8 @@ class LocalArtifacts:
 
     def written_at(self, digest: str) -> datetime:
         """Say when the bytes were written last; see ArtifactStore."""
-        try:
-            return datetime.fromtimestamp(self._place(digest).stat().st_mtime, UTC)
-        except FileNotFoundError as error:
-            raise gone(digest, self.url) from error
+        with self._opened(digest) as file:
+            return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
 
     def delete(self, digest: str, *, unless_written_since: datetime | None = None) -> None:
         """Remove the bytes; nothing happens if they are not there."""
@@ -162,31 +133,54 @@ class LocalArtifacts:
     def _place(self, digest: str) -> Path:
         return self._folder / place_of(digest)
 
-    @contextmanager
-    def _beside(self, place: Path) -> Iterator[IO[bytes]]:
-        # Written beside and renamed: a reader, or a process after a crash, sees all or nothing.
-        beside = place.with_name(f".{place.name[:16]}-{new_id()}")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(place)
-        except BaseException as error:
-            with suppress(OSError):
-                beside.unlink()
-            if isinstance(error, OSError):
-                raise self._cannot("written", error) from error
-            raise
+    def _incoming(self) -> Incoming:
+        if not self._swept:
+            self._swept = True
+            sweep(self._folder)
+        return Incoming(self._folder)
 
-    def _cannot(self, what: str, error: OSError) -> StoreError:
-        return StoreError(
-            what=f"The artifacts folder {self._folder} cannot be {what} ({error.strerror or error}).",
-            why="Values that steps give are kept there.",
-            fix="Check its permissions and free space, or set PENSTOCK_ARTIFACTS to another folder.",
-            path=self._folder,
-        )
+    @contextmanager
+    def _opened(self, digest: str) -> Iterator[IO[bytes]]:
+        place = self._place(digest)
+        with folder_trouble(self._folder, "read"):
+            try:
+                file = place.open("rb")
+            except FileNotFoundError as error:
+                raise gone(digest, self.url) from error
+            with file:
+                yield file
+
+    def _write_file(self, path: Path, incoming: Incoming) -> tuple[str, int]:
+        with readable(path) as source:
+            start = source.read(_CHUNK)
+            if len(start) < _CHUNK:
+                digest = digest_bytes(start)
+                self._write_new(digest, start, incoming)
+                return digest, len(start)
+            # Copied and digested in one pass: the file may change while it is read.
+            state = hashlib.sha256()
+            beside = incoming.write(ahead(_digesting(start, source, state.update)))
+        digest = PREFIX + state.hexdigest()
+        size = beside.stat().st_size
+        incoming.name(beside, self._place(digest))
+        return digest, size
+
+    def _write_new(self, digest: str, data: bytes, incoming: Incoming) -> None:
+        place = self._place(digest)
+        if not _touch(place):
+            incoming.name(incoming.write([data]), place)
+
+
+def _parts(file: IO[bytes]) -> Iterator[bytes]:
+    return iter(lambda: file.read(_CHUNK), b"")
+
+
+def _digesting(
+    start: bytes, source: IO[bytes], update: Callable[[bytes], object]
+) -> Iterator[bytes]:
+    for part in chain((start,), _parts(source)):
+        update(part)
+        yield part
 
 
 def _touch(place: Path) -> bool:

@@ -1,5 +1,6 @@
 """ArtifactStore: bytes by digest; one contract suite (penstock.testing) proves every back end."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -8,8 +9,8 @@ from typing import Protocol
 class ArtifactStore(Protocol):
     """Content-addressed bytes.
 
-    Writing is atomic (written beside and renamed, or conditional put) and idempotent: any number
-    of threads and processes may write the same digest at once. Reading checks nothing by itself;
+    Writing is atomic (written beside and renamed, or conditional put), durable when it returns,
+    and idempotent: any number of threads and processes may write the same digest at once. Reading checks nothing by itself;
     ``read(..., check=True)`` digests what it read and raises StoreError if it is damaged.
     """
 
@@ -21,6 +22,13 @@ class ArtifactStore(Protocol):
 
     def write_file(self, path: Path) -> str:
         """Store a file's bytes without reading it whole into memory."""
+        ...
+
+    def write_files(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
+        """Store many files' bytes in less time than one by one.
+
+        Each one's digest and size are those of the bytes that were kept.
+        """
         ...
 
     def read(self, digest: str, *, check: bool = False) -> bytes: ...

@@ -1,15 +1,25 @@
 """Content-addressed objects in an S3 bucket, or one that speaks its protocol."""
 
 import hashlib
-import os
-import tempfile
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from penstock.core import PenstockError, SettingsError, StoreError, digest_bytes, now, require
+from penstock.core import (
+    ParameterError,
+    PenstockError,
+    SettingsError,
+    StoreError,
+    digest_bytes,
+    now,
+    require,
+)
+from penstock.stores.artifacts._ahead import ahead
+from penstock.stores.artifacts._aws import connection
 from penstock.stores.artifacts._digests import (
     PREFIX,
     checked_file,
@@ -17,12 +27,28 @@ from penstock.stores.artifacts._digests import (
     digest_at,
     gone,
     place_of,
+    readable,
     require_bytes,
 )
 
 _CHUNK = 1 << 20
 _PART = 16 << 20
+_MOST_PARTS = 9_000  # S3 allows 10,000
+_AT_ONCE = 4  # parts that are sent at once, and so in memory
 _WHOLE = 5 << 20  # below, one request with "create only" is cheaper than a multipart upload
+_READ = 8 << 20
+_FILES_AT_ONCE = 8
+# What is none makes obstore fail without a sentence.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_PREFIX = re.compile(r"(?:(?!\.{1,2}(?:/|$))[\w!'()*.=+-]+(?:/|$))*", re.ASCII)
+_LONGEST_LINK = timedelta(days=7)
+# A request carries at most a part; one that stalls is sent again.
+_CLIENT = {
+    "connect_timeout": timedelta(seconds=5),
+    "read_timeout": timedelta(seconds=30),
+    "timeout": timedelta(minutes=2),
+}
+_RETRIES = {"max_retries": 5, "retry_timeout": timedelta(minutes=2)}
 # Older bytes are written again: gc leaves alone what was written within the last hour.
 _FRESH = timedelta(minutes=30)
 _PURPOSE = "artifacts in S3"
@@ -32,7 +58,10 @@ class S3Artifacts:
     """An ArtifactStore in a bucket.
 
     Credentials, region and endpoint are found as the AWS tools find them: ``AWS_ACCESS_KEY_ID``,
-    ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``, or the machine's role.
+    ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``, the keys of ``AWS_PROFILE``,
+    or the machine's role. Requests that fail on the way are sent again.
+
+    Threads: may be used from any thread.
 
     Args:
         url: ``s3://bucket`` or ``s3://bucket/prefix``.
@@ -44,19 +73,27 @@ class S3Artifacts:
 
     def __init__(self, url: str) -> None:
         bucket, _, prefix = url.removeprefix("s3://").strip("/").partition("/")
-        if not bucket:
+        if not _BUCKET.fullmatch(bucket) or not _PREFIX.fullmatch(prefix):
             raise SettingsError(
-                what=f"{url!r} names no bucket.",
+                what=f"s3://{url.removeprefix('s3://').rpartition('@')[2]} names no bucket,"
+                " or no prefix in one.",
+                why="A bucket has 3 to 63 small letters, digits, dots and dashes; keys for it"
+                " stand in the environment, not in the URL.",
                 fix="Write s3://bucket or s3://bucket/prefix",
             )
         self._url = f"s3://{bucket}/{prefix}".rstrip("/")
         self._s3 = require("obstore", extra="s3", purpose=_PURPOSE)
         self._errors = require("obstore.exceptions", extra="s3", purpose=_PURPOSE)
         store = require("obstore.store", extra="s3", purpose=_PURPOSE)
-        plain = os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://")
+        given = connection()
+        plain = given.get("endpoint", "").startswith("http://")
         with self._explained("opened"):
             self._bucket = store.S3Store(
-                bucket, prefix=prefix or None, client_options={"allow_http": True} if plain else {}
+                bucket,
+                prefix=prefix or None,
+                client_options={**_CLIENT, "allow_http": plain},
+                retry_config=_RETRIES,
+                **given,
             )
 
     @property
@@ -76,16 +113,12 @@ class S3Artifacts:
 
     def write_file(self, path: Path) -> str:
         """Store a file's bytes without reading it whole into memory."""
-        # Copied while it is digested: the file may change before it is sent.
-        with tempfile.TemporaryFile() as copy:
-            digest = _copy(path, copy)
-            copy.seek(0)
-            with self._explained("written"):
-                if path.stat().st_size < _WHOLE:
-                    self._create(digest, copy.read())
-                elif not self._is_fresh(digest):
-                    self._s3.put(self._bucket, place_of(digest), copy, chunk_size=_PART)
-        return digest
+        return self._write_file(path)[0]
+
+    def write_files(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
+        """Store the bytes of files; see ArtifactStore."""
+        with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+            return list(threads.map(self._write_file, paths))
 
     def read(self, digest: str, *, check: bool = False) -> bytes:
         """Give the bytes back.
@@ -102,7 +135,7 @@ class S3Artifacts:
     def read_range(self, digest: str, start: int, length: int) -> bytes:
         """Give some of the bytes; fewer at the end."""
         with self._explained("read", digest):
-            size = self._s3.head(self._bucket, place_of(digest))["size"]
+            size = self._size(digest)
             if start >= size or length <= 0:
                 return b""
             end = min(size, start + length)
@@ -110,18 +143,29 @@ class S3Artifacts:
 
     def fetch(self, digest: str, path: Path) -> None:
         """Write the bytes to a file, checked; see ArtifactStore."""
+        size = self._size(digest)
         with self._explained("read", digest), checked_file(path, digest, self._url) as write:
-            for chunk in self._s3.get(self._bucket, place_of(digest)).stream(_CHUNK):
-                write(chunk)
+            for part in ahead(self._parts(digest, size)):
+                write(part)
 
     def verify(self, digest: str) -> None:
         """Digest the bytes; see ArtifactStore."""
+        size = self._size(digest)
         with self._explained("read", digest):
-            parts = self._s3.get(self._bucket, place_of(digest)).stream(_CHUNK)
-            require_bytes((bytes(part) for part in parts), digest, self._url)
+            require_bytes(ahead(self._parts(digest, size)), digest, self._url)
 
     def link(self, digest: str, *, expires: timedelta) -> str | None:
-        """Sign an address that anyone may read the bytes from, for a while."""
+        """Sign an address that anyone may read the bytes from, for a while.
+
+        Raises:
+            ParameterError: If that is longer than S3 allows.
+        """
+        if not timedelta(seconds=1) <= expires <= _LONGEST_LINK:
+            raise ParameterError(
+                what=f"A link to {self._url} cannot expire after {expires}.",
+                why="S3 signs links for one second to seven days.",
+                fix="Choose a time within them, and sign again when it is over.",
+            )
         with self._explained("read", digest):
             return str(self._s3.sign(self._bucket, "GET", place_of(digest), expires))
 
@@ -173,6 +217,37 @@ class S3Artifacts:
         """Say whether the same bytes are there, and not so old that gc may be removing them."""
         return self.exists(digest) and now() - self.written_at(digest) < _FRESH
 
+    def _write_file(self, path: Path) -> tuple[str, int]:
+        with readable(path) as source:
+            start = source.read(_WHOLE)
+            if len(start) < _WHOLE:
+                return self.write(start), len(start)
+            # Digested first: bytes get a name in the bucket only when it is known to be theirs.
+            source.seek(0)
+            digest = PREFIX + hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type] # an open file
+            size = source.tell()
+            if not self._is_fresh(digest):
+                self._send(source, digest, size, path)
+        return digest, size
+
+    def _size(self, digest: str) -> int:
+        with self._explained("read", digest):
+            return int(self._s3.head(self._bucket, place_of(digest))["size"])
+
+    def _send(self, source: IO[bytes], digest: str, size: int, path: Path) -> None:
+        source.seek(0)
+        parts = _proved(source, digest, size, path)
+        chunk = max(_PART, -(-size // _MOST_PARTS))
+        place = place_of(digest)
+        with self._explained("written"):
+            self._s3.put(self._bucket, place, parts, chunk_size=chunk, max_concurrency=_AT_ONCE)
+
+    def _parts(self, digest: str, size: int) -> Iterator[bytes]:
+        place = place_of(digest)
+        for start in range(0, size, _READ):
+            end = min(size, start + _READ)
+            yield bytes(self._s3.get_range(self._bucket, place, start=start, end=end))
+
     @contextmanager
     def _explained(self, what: str, digest: str = "") -> Iterator[None]:
         try:
@@ -187,13 +262,13 @@ class S3Artifacts:
             raise self._cannot(what, error) from error
 
     def _cannot(self, what: str, error: Exception) -> StoreError:
-        text = " ".join(str(error).split())
+        text = str(error)
         fix = next(
             (fix for words, fix in _FIXES if any(word in text for word in words)),
             "Check the bucket, the network and AWS_ENDPOINT_URL.",
         )
         return StoreError(
-            what=f"The artifacts in {self._url} cannot be {what} ({text[:300]}).",
+            what=f"The artifacts in {self._url} cannot be {what} ({_said(text)}).",
             why="Values that steps give are kept there.",
             fix=fix,
             url=self._url,
@@ -203,27 +278,39 @@ class S3Artifacts:
 _FIXES = (
     (("NoSuchBucket",), "Make the bucket, or correct PENSTOCK_ARTIFACTS: penstock makes none."),
     (
-        ("AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
-        "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in the bucket.",
-    ),
-    (
         ("169.254", "credential", "Credential"),
         "No credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    ),
+    (
+        ("AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+        "Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do in the bucket.",
     ),
 )
 
 
-def _copy(path: Path, copy: IO[Any]) -> str:
+def _said(text: str) -> str:
+    """Give what S3 said, or else the reason, without the request around it."""
+    found = [re.search(f"<{tag}>(.*?)</{tag}>", text) for tag in ("Code", "Message")]
+    words = ": ".join(match[1] for match in found if match)
+    return (words or " ".join(_reason(text).split())).rstrip(".")[:300]
+
+
+def _reason(text: str) -> str:
+    """Leave out which request was sent how often: its address is in the sentence already."""
+    return text.partition("Debug source")[0].rpartition(" - ")[2]
+
+
+def _proved(source: IO[bytes], digest: str, size: int, path: Path) -> Iterator[bytes]:
+    """Give a file's bytes; raise at their end, before the object exists, if they are others now."""
     state = hashlib.sha256()
-    try:
-        with path.open("rb") as source:
-            while chunk := source.read(_CHUNK):
-                state.update(chunk)
-                copy.write(chunk)
-    except OSError as error:
+    while part := source.read(min(_CHUNK, size)):
+        size -= len(part)
+        state.update(part)
+        yield part
+    if PREFIX + state.hexdigest() != digest:
         raise StoreError(
-            what=f"{path} cannot be read or copied ({error.strerror or error}).",
-            fix="Check its permissions, and the free space of the folder for temporary files.",
+            what=f"{path} changed while it was sent.",
+            why="What is kept is named by the digest of its bytes.",
+            fix="Log it when nothing writes to it, or log a copy.",
             path=path,
-        ) from error
-    return PREFIX + state.hexdigest()
+        )

@@ -1,0 +1,105 @@
+"""``penstock artifacts``: what a run kept, as a list, as files or as addresses."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
+from penstock.core import ArtifactRecord, short
+from penstock.tracking import Run, get_run
+
+
+@click.command()
+@click.argument("run")
+@click.argument("names", nargs=-1)
+@click.option(
+    "--download",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write them to files below this folder.",
+)
+@click.option("--url", "urls", is_flag=True, help="Print addresses to read them from instead.")
+@click.option(
+    "--expires",
+    metavar="HOURS",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long a signed address is good for.",
+)
+@json_option
+@click.pass_context
+def artifacts(
+    ctx: click.Context,
+    run: str,
+    names: tuple[str, ...],
+    download: Path | None,
+    urls: bool,
+    expires: float,
+    as_json: bool,
+) -> None:
+    """List the artifacts of a RUN (id, unique beginning, or `last`), or only those of NAMES."""
+    found = get_run(run, store=current_store(ctx))
+    if download is not None:
+        _download(found, names, download, as_json=as_json)
+    elif urls:
+        _tell_urls(found, names, timedelta(hours=expires), as_json=as_json)
+    else:
+        _list(found, names, as_json=as_json)
+
+
+def _list(run: Run, names: tuple[str, ...], *, as_json: bool) -> None:
+    chosen = _chosen(run, names)
+    if as_json:
+        emit([_document(name, record) for name, record in chosen.items()])
+    elif not chosen:
+        say(f"Run {run.run_id} has kept no artifacts.")
+    else:
+        show_table(
+            ["name", "type", "stored as", "bytes", "digest"],
+            [
+                [name, item.type_name, item.format, item.size_bytes, short(item.content_digest)]
+                for name, item in chosen.items()
+            ],
+        )
+
+
+def _download(run: Run, names: tuple[str, ...], folder: Path, *, as_json: bool) -> None:
+    files = [file for name in names or (None,) for file in run.download(name, to=folder)]
+    if as_json:
+        emit({"files": files})
+        return
+    for file in files:
+        say(plain(file))
+    if not files:
+        say(f"Run {run.run_id} has kept no artifacts.")
+
+
+def _tell_urls(run: Run, names: tuple[str, ...], expires: timedelta, *, as_json: bool) -> None:
+    found = {name: run.artifact_url(name, expires=expires) for name in _chosen(run, names)}
+    if as_json:
+        emit(found)
+        return
+    for name, url in found.items():
+        if url is None:
+            say(f"{plain(name)} stands in the store's database: use --download.", stderr=True)
+        else:
+            click.echo(url)
+
+
+def _chosen(run: Run, names: tuple[str, ...]) -> dict[str, ArtifactRecord]:
+    return {name: run.artifact_record(name) for name in names} if names else run.artifacts()
+
+
+def _document(name: str, record: ArtifactRecord) -> dict[str, object]:
+    return {
+        "name": name,
+        "type": record.type_name,
+        "format": record.format,
+        "size_bytes": record.size_bytes,
+        "digest": record.digest,
+        "content_digest": record.content_digest,
+        "unsafe": record.unsafe,
+        "created_at": record.created_at,
+    }

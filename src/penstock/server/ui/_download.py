@@ -1,0 +1,54 @@
+"""An artifact of a run as a file: streamed, checked on the way, and never shown by the browser."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from urllib.parse import quote
+
+from penstock.server.ui._site import Site
+from penstock.tracking import Run, file_name
+
+_LONGEST = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Bytes for the browser to keep.
+
+    Args:
+        parts: The bytes; what goes wrong with them before the first part is raised already.
+        size_bytes: How many there are.
+        disposition: The header that names the file.
+    """
+
+    parts: Iterator[bytes]
+    size_bytes: int
+    disposition: str
+
+
+def artifact_download(site: Site, run_id: str, name: str) -> Download:
+    """Give an artifact of a run.
+
+    Raises:
+        NotFoundError: If there is no such run or artifact.
+        StoreError: If its bytes are gone.
+    """
+    record = Run(site.metadata.get_run(run_id), site.store).artifact_record(name)
+    parts = site.store.stream(record)
+    first = next(parts)
+    return Download(
+        chain((first,), parts), record.size_bytes, _disposition(file_name(name, record))
+    )
+
+
+def _disposition(name: str) -> str:
+    """Name the file in a header: as it is where that is safe, and in full for all browsers of today.
+
+    >>> _disposition('plots/a "b".png')
+    "attachment; filename=a_b_.png; filename*=UTF-8''a%20%22b%22.png"
+    """
+    last = name.replace("\\", "/").rpartition("/")[2][-_LONGEST:] or "artifact"
+    safe = "".join(sign if sign.isascii() and sign.isalnum() else "_" if sign not in ".-" else sign
+                   for sign in last)  # fmt: skip
+    full = quote(last.encode("utf-8", "replace"), safe="")
+    return f"attachment; filename={safe}; filename*=UTF-8''{full}"

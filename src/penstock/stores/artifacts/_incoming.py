@@ -1,0 +1,151 @@
+"""``Incoming``: files on their way into a folder, on the disk before they get their names."""
+
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import IO, Self
+
+from penstock.core import new_id
+from penstock.stores.artifacts._digests import folder_trouble
+
+_NAME = "incoming"
+_TO_DISK = 16 << 20
+_LEFT_BEHIND_S = 24 * 3600  # nobody writes for a day without a sign of it
+
+
+class Incoming:
+    """New files of a folder; they get their names together when the block ends well.
+
+    A reader, a process after a kill and a machine after a power cut see a name only with all of
+    its bytes. Many files share the waiting for the disk: each is begun when it is written, and
+    waited for at the end.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with Incoming(folder) as incoming:
+    ...     incoming.name(incoming.write([b"a", b"b"]), folder / "x" / "y")
+    >>> (folder / "x" / "y").read_bytes()
+    b'ab'
+
+    Args:
+        folder: Where they go; made when the first is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._written: list[Path] = []
+        self._named: list[tuple[Path, Path]] = []
+
+    def write(self, parts: Iterable[bytes]) -> Path:
+        """Write a file that has no name yet; gives where it is meanwhile.
+
+        Raises:
+            StoreError: If it cannot be written; what making a part raises passes.
+        """
+        beside = self._folder / _NAME / new_id()
+        with folder_trouble(self._folder, "written"):
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            file = beside.open("xb")
+        self._written.append(beside)
+        size = begun = 0
+        with file:
+            for part in parts:
+                with folder_trouble(self._folder, "written"):
+                    file.write(part)
+                size += len(part)
+                if size - begun >= _TO_DISK:
+                    _begin(file, begun)
+                    begun = size
+            with folder_trouble(self._folder, "written"):
+                file.flush()
+            _begin(file, begun)
+        return beside
+
+    def name(self, beside: Path, place: Path) -> None:
+        """Say what a written file is called from the block's end on."""
+        self._named.append((beside, place))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                with folder_trouble(self._folder, "written"):
+                    self._settle()
+        finally:
+            for beside in self._written:
+                with suppress(OSError):
+                    beside.unlink()
+
+    def _settle(self) -> None:
+        for beside, _ in self._named:
+            _sync(beside)
+        folders = {place.parent for _, place in self._named}
+        for folder in folders:
+            if not folder.exists():
+                folder.mkdir(exist_ok=True)
+                _sync_folder(self._folder)
+        for beside, place in self._named:
+            beside.replace(place)
+        for folder in folders:
+            _sync_folder(folder)
+        self._written.clear()
+
+
+def sweep(folder: Path) -> None:
+    """Remove what writers that were killed left on its way, once it is old."""
+    try:
+        found = list(os.scandir(folder / _NAME))
+    except OSError:
+        return  # nothing was ever written, or writing will tell what is wrong
+    for entry in found:
+        with suppress(OSError):
+            if time() - entry.stat().st_mtime > _LEFT_BEHIND_S:
+                Path(entry).unlink()
+
+
+def _sync(path: Path) -> None:
+    file = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+if sys.platform == "win32":
+
+    def _sync_folder(path: Path) -> None:
+        """Leave it to the system: a folder cannot be opened there."""
+
+else:
+
+    def _sync_folder(path: Path) -> None:
+        """Make new names in a folder survive a crash of the machine."""
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+if sys.platform == "linux":
+
+    def _begin(file: IO[bytes], start: int) -> None:
+        """Let the disk begin with what is written: else all of it waits for the end."""
+        # Linux starts to write what it is told that nobody needs soon.
+        os.posix_fadvise(file.fileno(), start, 0, os.POSIX_FADV_DONTNEED)
+
+else:
+
+    def _begin(file: IO[bytes], start: int) -> None:
+        """Leave it to the system."""
