@@ -89,7 +89,9 @@ def main() -> None:
                 os._exit(code)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         said = Path(folder).with_suffix(".said")
-        print(status, said.read_text().strip() if said.exists() else "{}", flush=True)
+        # Killed before it acknowledged anything, it has said nothing.
+        words = said.read_text().strip() if said.exists() else ""
+        print(status, words or "{}", flush=True)
 
 
 if __name__ == "__main__":
