@@ -34,6 +34,7 @@ NAMES = [
     "Tolerance",
     "Trigger",
     "__version__",
+    "autolog",
     "check_drift",
     "compare",
     "current_run",

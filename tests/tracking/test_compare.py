@@ -2,7 +2,7 @@
 
 import pytest
 
-from penstock.core import StepState
+from penstock.core import NotFoundError, StepState
 from penstock.stores import open_store
 from penstock.testing._records import a_step, digest_of
 from penstock.tracking import compare_runs, start_run
@@ -77,3 +77,20 @@ def test_provenance_of_one_run_only_is_said(store):
     found = compare_runs(first, second, store)
     assert found.steps == {"train": "other code or inputs, same result"}
     assert found.provenance == ("provenance: recorded for one of the runs only",)
+
+
+def test_a_comparison_is_a_table_and_a_figure(tmp_path):
+    url = f"sqlite:///{tmp_path}/penstock.db"
+    runs = []
+    for rate in (0.1, 0.2):
+        with start_run(f"rate {rate}", store=url) as run:
+            run.log_param("rate", rate)
+            run.log_history("loss", [1.0, rate])
+        runs.append(run.run_id)
+    comparison = compare_runs(*runs, url)
+    rows = {(kind, name): rest for kind, name, *rest in comparison.frame().rows()}
+    assert rows["param", "rate"] == ["0.1", "0.2", True]
+    first, second = comparison.figure("loss").data
+    assert (list(first.y), list(second.y)) == ([1.0, 0.1], [1.0, 0.2])
+    with pytest.raises(NotFoundError, match="Did you mean 'loss'"):
+        comparison.figure("los")

@@ -135,6 +135,12 @@ class Store:
             for path, data in small
         ]
 
+    def keep_bytes(self, data: bytes) -> tuple[str, bytes | None, int]:
+        """Store bytes; gives their digest, the bytes if a record holds so few, and how many."""
+        if len(data) <= _INLINE_BYTES:
+            return digest_bytes(data), data, len(data)
+        return self.artifacts.write(data), None, len(data)
+
     def put(self, value: Any) -> ArtifactRecord:
         """Store a value and record it.
 
@@ -286,17 +292,16 @@ class Store:
             yield self.artifacts.read_range(record.digest, start, _PART)
 
     def _keep(self, value: Serialized) -> ArtifactRecord:
-        inline = len(value.data) <= _INLINE_BYTES
-        digest = digest_bytes(value.data) if inline else self.artifacts.write(value.data)
+        digest, inline, size = self.keep_bytes(value.data)
         return ArtifactRecord(
             digest=digest,
             content_digest=value.content_digest,
             format=value.format,
             type_name=value.type_name,
-            size_bytes=len(value.data),
+            size_bytes=size,
             created_at=now(),
             unsafe=value.unsafe,
-            inline=value.data if inline else None,
+            inline=inline,
             metadata=value.metadata,
         )
 

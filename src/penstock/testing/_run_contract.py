@@ -173,6 +173,7 @@ class RunContract:
         seen = [run.run_id for page in pages for run in page]
         assert seen == [run.run_id for run in reversed(runs)]
         assert metadata.count_runs(experiment="even") == 4
+        assert metadata.count_runs(most=3) == 3
         assert metadata.list_experiments() == ["even", "odd"]
 
     def test_a_run_whose_process_is_gone_becomes_killed_with_its_steps(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from penstock.tracking._step import current_step as current_step
     from penstock.tracking._step import use_step as use_step
     from penstock.tracking._system import SYSTEM as SYSTEM
+    from penstock.tracking.recorders._switch import autolog as autolog
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -42,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Run": "_run",
         "RunComparison": "_compare",
         "StepContext": "_step",
+        "autolog": "penstock.tracking.recorders._switch",
         "compare_runs": "_compare",
         "current_run": "_active",
         "current_step": "_step",

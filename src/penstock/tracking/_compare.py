@@ -1,17 +1,21 @@
 """Two runs side by side: what differs in parameters, metrics, steps and provenance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import RunRecord, short
+from penstock.core import NotFoundError, RunRecord, did_you_mean, short
 from penstock.provenance import manifest_difference
 from penstock.tracking._search import as_store, get_run
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+    import polars as pl
+
     from penstock.stores import Store
 
 Pair = tuple[Any, Any]
+_DRAWN = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class RunComparison:
         steps: By step in the order of execution: ``same``, ``other code or inputs``,
             ``other result``, ``only in a``, ``only in b``.
         provenance: One sentence for each difference of code, environment and hardware.
+        store: Where both are recorded.
     """
 
     a: RunRecord
@@ -36,6 +41,46 @@ class RunComparison:
     tags: Mapping[str, Pair]
     steps: Mapping[str, str]
     provenance: tuple[str, ...]
+    store: "Store" = field(repr=False, compare=False)
+
+    def frame(self) -> "pl.DataFrame":
+        """Give parameters, metrics and tags as a table: kind, name, a, b as text, differs."""
+        import polars as pl
+
+        rows = [
+            (kind, name, *(None if v is None else str(v) for v in pair), pair[0] != pair[1])
+            for kind, pairs in (
+                ("param", self.params),
+                ("metric", self.metrics),
+                ("tag", self.tags),
+            )
+            for name, pair in pairs.items()
+        ]
+        schema = {"kind": pl.String, "name": pl.String, "a": pl.String, "b": pl.String}
+        return pl.DataFrame(rows, schema=schema | {"differs": pl.Boolean}, orient="row")
+
+    def figure(self, metric: str) -> "go.Figure":
+        """Draw a metric of both runs over its steps, a plotly figure.
+
+        Args:
+            metric: Its name.
+
+        Raises:
+            NotFoundError: If neither run has it.
+        """
+        import plotly.graph_objects as go
+
+        if metric not in self.metrics:
+            raise NotFoundError(
+                what=f"Neither run has a metric {metric!r}.", fix=did_you_mean(metric, self.metrics)
+            )
+        lines = []
+        for run in (self.a, self.b):
+            points = self.store.metadata.metric_history(run.run_id, metric, most=_DRAWN)
+            mode = "lines" if len(points) > 1 else "markers"
+            name = f"{run.name} ({run.run_id[-6:]})"
+            lines.append(go.Scatter(x=points.steps, y=points.values, name=name, mode=mode))
+        return go.Figure(lines, {"title": metric, "hovermode": "x unified"})
 
     @property
     def differences(self) -> list[str]:
@@ -84,6 +129,7 @@ def compare_runs(a: str, b: str, store: "Store | str | None" = None) -> RunCompa
         _pairs(left.tags, right.tags),
         _compare_steps(opened, left.run_id, right.run_id),
         tuple(_compare_provenance(opened, left, right)),
+        opened,
     )
 
 

@@ -18,6 +18,7 @@ from penstock.core import (
 from penstock.tracking._download import download
 from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
+from penstock.tracking._media import RunMedia
 from penstock.tracking._metric_log import MetricLog, require_key
 from penstock.tracking._step import current_step
 from penstock.tracking._values import artifact_records, json_like
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
 
 
-class Run(RunLife):
+class Run(RunLife, RunMedia):
     """One run: its record, and logging to it.
 
     Reading asks the store while the run is not at its end, so that it shows what others logged.
@@ -198,11 +199,7 @@ class Run(RunLife):
             NotFoundError: If a path names no file.
             ParameterError: If a value is given without a name.
         """
-        try:
-            return self._log_artifact(value, name)
-        except StoreError as error:
-            self.trouble.meet(error)
-            return ""
+        return self._log_value(value, name)
 
     def artifact(self, name: str) -> Any:
         """Load what `log_artifact` kept; a file comes back as bytes.
@@ -331,8 +328,21 @@ class Run(RunLife):
     def _change(self, changes: dict[str, Any]) -> None:
         self._record = self.store.metadata.update_run(self.run_id, **changes)
 
-    def _log_artifact(self, value: Any, name: str | None) -> str:
-        packed = artifact_records(self.store, value, name)
+    def _log_value(self, value: Any, name: str | None) -> str:
+        try:
+            return self._log_records(artifact_records(self.store, value, name))
+        except StoreError as error:
+            self.trouble.meet(error)
+            return ""
+
+    def _log_record(self, record: ArtifactRecord, name: str) -> str:
+        try:
+            return self._log_records({name: [record]})
+        except StoreError as error:
+            self.trouble.meet(error)
+            return ""
+
+    def _log_records(self, packed: Mapping[str, list[ArtifactRecord]]) -> str:
         first = {label: records[0] for label, records in packed.items()}
         # One transaction: a folder is logged whole or not at all.
         self.store.metadata.log_artifacts(

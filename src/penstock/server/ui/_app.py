@@ -12,7 +12,7 @@ from penstock.core import NotFoundError, PenstockError
 from penstock.server.ui._compare import compare_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
-from penstock.server.ui._figures import figure_answer, figures_answer, image_answer
+from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
 from penstock.server.ui._guard import LOCAL_HOSTS, Guard
 from penstock.server.ui._lineage import lineage_page
 from penstock.server.ui._models import model_page, models_page
@@ -49,6 +49,7 @@ _DATA: dict[str, Callable[..., Any]] = {
     "/reports/{digest:str}/figures": figures_answer,
     "/artifacts/{digest:str}/figure": figure_answer,
     "/artifacts/{digest:str}/image": image_answer,
+    "/artifacts/{digest:str}/audio": audio_answer,
 }
 
 

@@ -1,5 +1,6 @@
 """Figures and images of artifacts, asked for by the page's script when they come into view."""
 
+import itertools
 from typing import Any
 
 from penstock.core import ArtifactRecord, NotFoundError
@@ -7,6 +8,7 @@ from penstock.server.ui._render import json_bytes
 from penstock.server.ui._site import Site
 
 _JSON = "application/json"
+_MOST_JSON = 1 << 20
 _IMAGES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -38,6 +40,33 @@ def image_answer(site: Site, digest: str) -> tuple[bytes, str]:
     if media_type is None:
         raise NotFoundError(what=f"The artifact {digest} is no PNG, JPEG or GIF picture.")
     return data, media_type
+
+
+def audio_answer(site: Site, digest: str) -> tuple[bytes, str]:
+    """Give a stored sound; its type is read from its bytes, never from its name."""
+    data = site.store.read_bytes(site.metadata.get_artifact(digest))
+    if not data.startswith(b"RIFF") or data[8:12] != b"WAVE":
+        raise NotFoundError(what=f"The artifact {digest} is no WAV sound.")
+    return data, "audio/wav"
+
+
+def histogram_chart(site: Site, record: ArtifactRecord) -> dict[str, Any] | None:
+    """Draw a logged histogram; None if the artifact is something else."""
+    if record.format != "json" or record.size_bytes > _MOST_JSON:
+        return None
+    value = site.store.load(record)
+    found = value.get("histogram") if isinstance(value, dict) else None
+    if not isinstance(found, dict) or set(found) != {"edges", "counts"}:
+        return None
+    edges = found["edges"]
+    pairs = list(itertools.pairwise(edges))
+    bars = {
+        "type": "bar",
+        "x": [(low + high) / 2 for low, high in pairs],
+        "width": [high - low for low, high in pairs],
+        "y": found["counts"],
+    }
+    return {"data": [bars], "layout": {"bargap": 0}}
 
 
 def image_type(data: bytes) -> str | None:

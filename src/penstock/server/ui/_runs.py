@@ -13,6 +13,7 @@ from penstock.server.ui._site import Site
 from penstock.tracking import SYSTEM
 
 _PER_PAGE = 50
+_COUNTED = 10_000
 _DEFAULT_METRICS = 3
 _DEFAULT_PARAMS = 2
 _SORTABLE = re.compile(r"[\w./:%@+-]+")
@@ -71,7 +72,7 @@ def runs_page(site: Site, query: Query) -> Page:
     asked = _read(query)
     error, runs, total = "", [], 0
     try:
-        total = site.metadata.count_runs(asked.filter, experiment=asked.experiment or None)
+        total = _count(site, asked)
         runs = site.metadata.search_runs(
             asked.filter,
             order_by=f"{asked.sort} {'desc' if asked.descending else 'asc'}",
@@ -100,7 +101,9 @@ def runs_page(site: Site, query: Query) -> Page:
             "choices": _choices(runs, chosen),
             "experiments": site.metadata.list_experiments(),
             "tabs": [] if error else _tabs(site, query, asked),
-            "last_page": max(1, -(-total // asked.limit)),
+            "more": len(runs) == asked.limit
+            and (total > _COUNTED or total > asked.number * asked.limit),
+            "counted": _COUNTED,
             "seconds": {run.run_id: run_seconds(run) for run in runs},
             "cell": cell,
         },
@@ -201,13 +204,20 @@ def _tabs(site: Site, query: Query, asked: _Asked) -> list[dict[str, Any]]:
     tabs = []
     for state in ("", *RunState):
         rest = _Asked(**{**_fields(asked), "state": str(state)})
-        count = site.metadata.count_runs(rest.filter, experiment=asked.experiment or None)
+        count = _count(site, rest)
         if count or not state or state == asked.state:
             link = query.link(state=str(state) or None, page=None)
             tabs.append(
                 {"state": str(state), "count": count, "link": link, "here": state == asked.state}
             )
     return tabs
+
+
+def _count(site: Site, asked: _Asked) -> int:
+    """Count what matches; nobody waits for an exact number of very many."""
+    return site.metadata.count_runs(
+        asked.filter, experiment=asked.experiment or None, most=_COUNTED + 1
+    )
 
 
 def _fields(asked: _Asked) -> dict[str, Any]:

@@ -68,7 +68,16 @@ class MetadataStore(Protocol):
         """
         ...
 
-    def count_runs(self, filter: str = "", *, experiment: str | None = None) -> int: ...  # noqa: A002
+    def count_runs(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        experiment: str | None = None,
+        most: int | None = None,
+    ) -> int:
+        """How many runs meet a filter; with ``most`` counting stops there."""
+        ...
+
     def list_experiments(self) -> list[str]: ...
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
         """Add parameters; giving another value to an existing one is a ConflictError."""

@@ -42,6 +42,7 @@ RUNS = RecordTable(
     kinds={"state": RunState, "seed": int, "error": (clean_text, str)},
     without=("params", "tags", "metrics"),
 )
+_ALL = 2**62
 _SILENCE = timedelta(seconds=60)
 _ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
 _FIXED = frozenset({"run_id", "params", "tags", "metrics"})
@@ -145,10 +146,18 @@ class Runs:
             rows = find(transaction, _prefixed(), asked)
             return self._complete(transaction, rows)
 
-    def count_runs(self, filter: str = "", *, experiment: str | None = None) -> int:  # noqa: A002
+    def count_runs(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        experiment: str | None = None,
+        most: int | None = None,
+    ) -> int:
         """See MetadataStore."""
+        limit = _ALL if most is None else most
+        asked = Asked(FIELDS, filter, limit=limit, also=_of_experiment(experiment))
         with self._database.read() as transaction:
-            return count(transaction, Asked(FIELDS, filter, also=_of_experiment(experiment)))
+            return count(transaction, asked)
 
     def list_experiments(self) -> list[str]:
         """See MetadataStore."""

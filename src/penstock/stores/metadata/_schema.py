@@ -100,6 +100,8 @@ Table(
     _integer("deleted_at", null=True),
     Index("runs_by_time", "created_at"),
     Index("runs_by_experiment", "experiment", "created_at"),
+    Index("runs_by_state", "state", "created_at"),
+    Index("runs_by_parent", "parent_run_id"),
     Index(
         "runs_alive",
         "state",

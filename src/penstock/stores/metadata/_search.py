@@ -72,11 +72,16 @@ def find(transaction: Transaction, columns: str, asked: Asked) -> list[Any]:
 
 
 def count(transaction: Transaction, asked: Asked) -> int:
-    """Count all that match."""
-    where = _conditions(compile_filter(asked.filter, asked.kind), asked)
+    """Count what matches, up to the limit."""
+    compiled = compile_filter(asked.filter, asked.kind)
+    where = _conditions(compiled, asked)
+    narrow = _rarest(transaction, compiled, asked)
+    if narrow is not None:
+        where.append((f"{asked.kind.table}.{asked.kind.key} IN ({narrow[0]})", narrow[1]))
     condition, values = _all(where)
-    sql = f"SELECT COUNT(*) FROM {asked.kind.table} WHERE {condition}"
-    return int(transaction.execute(sql, values).fetchone()[0])
+    sql = f"SELECT 1 FROM {asked.kind.table} WHERE {condition} LIMIT ?"
+    row = transaction.execute(f"SELECT COUNT(*) FROM ({sql}) AS found", (*values, asked.limit))
+    return int(row.fetchone()[0])
 
 
 def _conditions(compiled: Filter, asked: Asked) -> list[Sql]:

@@ -229,6 +229,10 @@ CREATE INDEX runs_alive ON runs (state) WHERE state IN ('queued', 'running');
 
 CREATE INDEX runs_by_experiment ON runs (experiment, created_at);
 
+CREATE INDEX runs_by_parent ON runs (parent_run_id);
+
+CREATE INDEX runs_by_state ON runs (state, created_at);
+
 CREATE INDEX runs_by_time ON runs (created_at);
 
 CREATE TABLE settings (

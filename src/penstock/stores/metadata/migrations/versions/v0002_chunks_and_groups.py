@@ -126,6 +126,8 @@ def _make_indexes() -> None:
         op.execute(f"UPDATE {table} SET start = substr({whole}, 1, 100)")  # noqa: S608 - our own names
         op.create_index(f"{table}_by_{whole}", table, ["key", "start"])
     op.create_index("run_params_by_number", "run_params", ["key", "number"])
+    op.create_index("runs_by_state", "runs", ["state", "created_at"])
+    op.create_index("runs_by_parent", "runs", ["parent_run_id"])
 
 
 def _make_tags(table: str, *of: sa.Column[str] | sa.Column[int]) -> None:

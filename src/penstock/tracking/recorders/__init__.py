@@ -1,0 +1,5 @@
+"""What frameworks tell of a training, logged without a line in the user's code: `autolog`."""
+
+from penstock.tracking.recorders._switch import autolog
+
+__all__ = ["autolog"]

@@ -1,0 +1,80 @@
+"""What all recorders share: the run to log to, and that logging never stops a training."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from penstock.core import ConflictError
+from penstock.tracking._active import current_run
+from penstock.tracking._run import Run
+from penstock.tracking._start import start_run
+
+_log = logging.getLogger("penstock")
+_inside: ContextVar[bool] = ContextVar("penstock_autolog", default=False)
+_told: set[str] = set()
+_LONGEST = 500
+
+
+@contextmanager
+def recording(name: str) -> Iterator[Run | None]:
+    """Give the run that a training is logged to; None inside of another training.
+
+    Args:
+        name: What a run of its own is called.
+    """
+    if _inside.get():
+        yield None
+        return
+    token = _inside.set(True)
+    try:
+        outer = current_run()
+        if outer is not None:
+            yield outer
+            return
+        try:
+            own = start_run(name)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, they train
+            tell(error)
+            yield None
+            return
+        with own:
+            yield own
+    finally:
+        _inside.reset(token)
+
+
+def quietly(work: Callable[[], Any]) -> None:
+    """Do some logging; trouble is told once and stops nothing."""
+    try:
+        work()
+    except Exception as error:  # noqa: BLE001 - a training is worth more than its log
+        tell(error)
+
+
+def tell(error: Exception) -> None:
+    """Tell of trouble, each kind once."""
+    text = f"{type(error).__name__}: {error}"
+    if text not in _told:
+        _told.add(text)
+        _log.warning("autolog could not log something: %s", text[:_LONGEST])
+
+
+def log_params(run: Run, name: str, params: Mapping[str, Any]) -> None:
+    """Log parameters; those that the run has with another value get the name in front."""
+    plain = {key: value for key, value in params.items() if _is_plain(value)}
+    try:
+        run.log_params(plain)
+    except ConflictError:
+        known = run.params
+        new = {key: value for key, value in plain.items() if key not in known}
+        other = {f"{name}.{k}": v for k, v in plain.items() if k in known and known[k] != v}
+        run.log_params(new)
+        run.log_params(other)  # if these differ too, it is told, and the first ones stay
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return len(value) <= 20 and all(map(_is_plain, value))  # noqa: PLR2004 - a short list
+    return value is None or isinstance(value, str | int | float | bool)

@@ -1,0 +1,68 @@
+"""XGBoost, through its TrainingCallback."""
+
+from functools import wraps
+from typing import Any
+
+from penstock.core import require
+from penstock.tracking.recorders._recording import log_params, quietly, recording
+
+_NAME = "xgboost"
+# The scikit-learn API has the function by a name of its own.
+_PLACES = ("xgboost", "xgboost.training", "xgboost.sklearn")
+_originals: dict[str, Any] = {}
+
+
+def start() -> None:
+    """Listen to each `xgboost.train`, also of the scikit-learn API."""
+    for place in _PLACES:
+        module = require(place, extra="boosters", purpose="autolog of XGBoost")
+        if place not in _originals:
+            _originals[place] = module.train
+            module.train = _listening(module.train)  # type: ignore[attr-defined] # a module of theirs
+
+
+def stop() -> None:
+    """Put the functions back."""
+    while _originals:
+        place, original = _originals.popitem()
+        require(place, extra="boosters", purpose="autolog of XGBoost").train = original  # type: ignore[attr-defined] # a module of theirs
+
+
+def _listening(train: Any) -> Any:
+    @wraps(train)
+    def listening(params: Any, dtrain: Any, num_boost_round: int = 10, **options: Any) -> Any:
+        with recording(_NAME) as run:
+            if run is None:
+                return train(params, dtrain, num_boost_round, **options)
+            facts = {**dict(params), "num_boost_round": num_boost_round}
+            quietly(lambda: log_params(run, _NAME, facts))
+            callbacks = [*(options.pop("callbacks", None) or ()), _callback(run)]
+            model = train(params, dtrain, num_boost_round, callbacks=callbacks, **options)
+            best = {
+                name: float(value)
+                for name in ("best_iteration", "best_score")
+                if (value := getattr(model, name, None)) is not None
+            }
+            quietly(lambda: run.log_metrics(best) if best else None)
+            return model
+
+    return listening
+
+
+def _callback(run: Any) -> Any:
+    base = require("xgboost.callback", extra="boosters", purpose="autolog of XGBoost")
+
+    class Recorder(base.TrainingCallback):  # type: ignore[misc, name-defined] # loaded by name
+        """Logs the last value of each watched metric after each round."""
+
+        def after_iteration(self, _model: Any, epoch: int, evals_log: Any) -> bool:
+            found = {
+                f"{data}-{metric}": values[-1][0] if isinstance(values[-1], tuple) else values[-1]
+                for data, metrics in evals_log.items()
+                for metric, values in metrics.items()
+            }
+            if found:
+                quietly(lambda: run.log_metrics(found, step=epoch))
+            return False
+
+    return Recorder()
