@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from time import time
@@ -14,6 +15,7 @@ from penstock.stores.artifacts._digests import folder_trouble
 
 _NAME = "incoming"
 _TO_DISK = 16 << 20
+_AT_ONCE = 8
 _LEFT_BEHIND_S = 24 * 3600  # nobody writes for a day without a sign of it
 
 
@@ -21,8 +23,7 @@ class Incoming:
     """New files of a folder; they get their names together when the block ends well.
 
     A reader, a process after a kill and a machine after a power cut see a name only with all of
-    its bytes. Many files share the waiting for the disk: each is begun when it is written, and
-    waited for at the end.
+    its bytes. Many files share the waiting for the disk: it comes when all are written.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -62,7 +63,6 @@ class Incoming:
                     begun = size
             with folder_trouble(self._folder, "written"):
                 file.flush()
-            _begin(file, begun)
         return beside
 
     def name(self, beside: Path, place: Path) -> None:
@@ -88,8 +88,7 @@ class Incoming:
                     beside.unlink()
 
     def _settle(self) -> None:
-        for beside, _ in self._named:
-            _sync(beside)
+        _sync_all([beside for beside, _ in self._named])
         folders = {place.parent for _, place in self._named}
         for folder in folders:
             if not folder.exists():
@@ -112,6 +111,16 @@ def sweep(folder: Path) -> None:
         with suppress(OSError):
             if time() - entry.stat().st_mtime > _LEFT_BEHIND_S:
                 Path(entry).unlink()
+
+
+def _sync_all(files: Sequence[Path]) -> None:
+    # Waiting side by side: the disk and the file system's journal serve many at once.
+    if len(files) > 1:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            list(threads.map(_sync, files))
+    else:
+        for file in files:
+            _sync(file)
 
 
 def _sync(path: Path) -> None:
