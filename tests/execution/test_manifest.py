@@ -47,7 +47,7 @@ def test_another_environment_is_another_manifest(project, monkeypatch):
 def test_a_store_made_anew_gets_the_files_again(project, monkeypatch):
     project.write(BODY)
     first = record_provenance(project.store, project.folder)
-    monkeypatch.setattr("penstock.execution._manifest._is_recorded", lambda *_: False)
+    monkeypatch.setattr(project.store.metadata, "renew_artifacts", lambda *_: False)
     for digest in project.store.get(first.digest)["code"]["files"].values():
         project.store.artifacts.delete(digest)
     again = record_provenance(project.store, project.folder)

@@ -190,12 +190,19 @@ def gc(
             say(f"… and {len(report.runs) - _SHOWN} more; --json shows all.")
     for name, size in report.by_format.items():
         say(f"  {plain(name):<12} {_size(size):>10}")
+    if report.shared_with:
+        say(
+            "Bytes stay, since other stores keep theirs in the same place: "
+            + plain(", ".join(report.shared_with))
+        )
+    if report.unrecorded:
+        say(f"  without a record, left by a process that was killed: {report.unrecorded} files")
     verb = "Removed" if delete else "Would remove"
     say(
         f"{verb} {len(report.runs)} runs and {report.artifacts} artifacts, {_size(report.bytes)};"
         f" {_size(report.kept_bytes)} stay."
     )
-    if not delete and (report.runs or report.artifacts):
+    if not delete and (report.runs or report.artifacts or report.unrecorded):
         say("Do it with: penstock gc --delete")
 
 

@@ -34,7 +34,8 @@ class ArtifactRecord:
             figure, cloudpickle.
         type_name: The Python type it came from, for people.
         size_bytes: Length of the stored bytes.
-        created_at: When it was first stored.
+        created_at: When it was stored last, to half an hour: ``penstock gc`` leaves alone what is
+            young.
         unsafe: True if loading it can run code (cloudpickle).
         inline: The bytes themselves if they are small enough to live in the metadata store.
         metadata: Facts worth showing without loading: rows, columns, shape.

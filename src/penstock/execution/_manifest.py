@@ -51,7 +51,7 @@ def record_provenance(store: Store, project: Path) -> Provenance:
     manifest = build_manifest(
         tree, files or dict(zip(tree.files, (r.digest for r in records), strict=True))
     )
-    if known and known[1] == manifest and _is_recorded(store, known[2].digest):
+    if known and known[1] == manifest and store.metadata.renew_artifacts([known[2].digest]):
         return known[2]
     if files is not None:  # recorded in another store object, or the store was made anew
         records = _write_files(store, tree)
@@ -108,11 +108,3 @@ def _write_files(store: Store, tree: SourceTree) -> list[ArtifactRecord]:
         )
         for path, data in tree.files.items()
     ]
-
-
-def _is_recorded(store: Store, digest: str) -> bool:
-    try:
-        store.metadata.get_artifact(digest)
-    except NotFoundError:
-        return False
-    return True

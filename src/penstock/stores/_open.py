@@ -3,12 +3,13 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from penstock.core import SettingsError, StoreError, did_you_mean, digest_bytes, settings
-from penstock.stores._store import Store
+from penstock.core import SettingsError, StoreError, did_you_mean, digest_bytes, new_id, settings
+from penstock.stores._store import IDENTITY, PLACE, Store
 from penstock.stores.artifacts._local import LocalArtifacts
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._s3 import S3Artifacts
@@ -71,6 +72,7 @@ def open_store(
     team = place.file is None
     store = Store(place.url, metadata, keeper, _journals_folder(place), team=team)
     _bring_in(store)
+    _claim(store)
     store.metadata.kill_dead_runs()
     _opened[key] = (store, _file_id(place))
     return store
@@ -82,6 +84,15 @@ def _bring_in(store: Store) -> None:
         store.flush()
     except StoreError as error:
         _log.warning("Metrics of an earlier process are not in the store yet. %s", error)
+
+
+def _claim(store: Store) -> None:
+    """Say in the place of the bytes whose they are: gc removes none that several stores share."""
+    if store.metadata.get_setting(PLACE) == store.artifacts.url:
+        return
+    with suppress(StoreError):  # nothing is removed where nothing can be written
+        store.artifacts.claim(store.metadata.add_setting(IDENTITY, new_id()), store.url)
+        store.metadata.set_setting(PLACE, store.artifacts.url)
 
 
 def _facts(url: str) -> _Place:

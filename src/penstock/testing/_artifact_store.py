@@ -105,6 +105,14 @@ class ArtifactStoreContract:
         assert not artifacts.exists(digest)
         assert artifacts.list() == []
 
+    def test_stores_say_that_they_keep_their_bytes_here(self, artifacts: ArtifactStore) -> None:
+        assert artifacts.claims() == {}
+        for told in ("before", "sqlite:///a.db"):
+            artifacts.claim("one", told)
+        artifacts.claim("two", "postgresql://db/ml")
+        assert artifacts.claims() == {"one": "sqlite:///a.db", "two": "postgresql://db/ml"}
+        assert artifacts.list() == []
+
     @pytest.mark.parametrize("digest", ["", "sha256:abc", "../../etc/passwd", "sha256:" + "g" * 64])
     def test_what_is_no_digest_is_refused(self, artifacts: ArtifactStore, digest: str) -> None:
         with pytest.raises(ParameterError, match="is no digest"):

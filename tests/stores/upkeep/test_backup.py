@@ -1,12 +1,13 @@
 """A backup is whole though others write, and is a store."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from upkeep_parts import shape
 
 from penstock.core import ParameterError, StoreError
-from penstock.stores import backup_store, check_store, copy_store, open_store
+from penstock.stores import backup_store, check_store, collect_garbage, copy_store, open_store
 from penstock.tracking import start_run
 
 
@@ -64,3 +65,16 @@ def test_a_place_that_cannot_be_written_is_explained(full, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
         backup_store(full, tmp_path / "file" / "backup")
+
+
+def test_a_backup_is_a_store_of_its_own_and_named_when_it_is_whole(full, tmp_path, monkeypatch):
+    backup_store(full, tmp_path / "whole")
+    assert {path.name for path in (tmp_path / "whole").iterdir()} >= {"artifacts", "penstock.db"}
+    url = f"sqlite:///{tmp_path}/whole/penstock.db"
+    # Opened on the bytes of its source by mistake: it must not clean up there.
+    with open_store(url, artifacts=full.artifacts.url) as backup:
+        assert collect_garbage(backup, delete=True, grace=timedelta(0)).shared_with == (full.url,)
+    full.artifacts.path(full.artifacts.list()[0]).write_bytes(b"other")
+    with pytest.raises(StoreError, match="damaged"):
+        backup_store(full, tmp_path / "broken")
+    assert not (tmp_path / "broken" / "penstock.db").exists()

@@ -72,3 +72,18 @@ def test_a_damaged_database_is_found(full):
     from penstock.stores.metadata._sqlite import SQLiteDatabase
 
     assert database_damage(SQLiteDatabase(path))
+
+
+def test_a_row_that_cannot_be_read_is_a_finding_and_the_rest_is_still_looked_at(full):
+    digest = full.artifacts.list()[0]
+    full.artifacts.path(digest).write_bytes(b"other")
+    with full.metadata.database.write() as rows:
+        rows.execute("UPDATE step_runs SET outputs = '{bad'")
+    assert {finding.kind for finding in check_store(full)} == {"bytes", "database"}
+
+
+def test_source_files_that_are_gone_are_found(full):
+    manifest = full.put({"code": {"files": {"job.py": "sha256:" + "0" * 64}}})
+    full.metadata.update_run("last", provenance=manifest.digest)
+    [finding] = check_store(full)
+    assert (finding.kind, finding.subject) == ("reference", "sha256:" + "0" * 64)

@@ -3,15 +3,21 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
+import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 from upkeep_parts import add_pipeline_run, shape
 
-from penstock.core import ConflictError, ParameterError, StoreError
+from penstock.core import ConflictError, DeploymentEvent, ParameterError, StepState, StoreError, now
 from penstock.registry import Registry
 from penstock.stores import check_store, copy_store, open_store
+from penstock.stores.upkeep import _copy
+from penstock.testing import FakeClock
+from penstock.testing._records import a_deployment, a_run, a_step, an_alert
 from penstock.tracking import get_run, start_run
 
 
@@ -95,10 +101,125 @@ def test_moves_that_came_later_follow_and_the_chain_stays_whole(full, other):
     assert check_store(other) == []
 
 
-def test_a_part_of_a_store_is_copied_without_models(full, other):
-    report = copy_store(full, other, experiment="churn")
+def register(store, strength):
+    rows = np.arange(10.0).reshape(-1, 1)
+    model = LogisticRegression(C=strength).fit(rows, rows[:, 0] > 4)
+    return Registry(store).register("m", model, signature={"inputs": [], "target": "y"})
+
+
+def test_a_new_production_version_takes_the_place_of_the_one_before(full, other):
+    Registry(full).promote("m", 1)
+    copy_store(full, other)
+    Registry(full).promote("m", register(full, 9.0).version)
+    copy_store(full, other)
+    assert shape(other) == shape(full)
+    assert check_store(other) == []
+
+
+def test_a_model_that_moved_differently_in_both_is_refused(full, other):
+    copy_store(full, other)
+    Registry(other).promote("m", 1)
+    register(full, 9.0)
+    before = shape(other)
+    with pytest.raises(ConflictError, match="have another history there"):
+        copy_store(full, other)
+    assert shape(other) == before
+    assert copy_store(full, other, skip_conflicts=True).skipped == ("m",)
+    assert len(other.metadata.list_model_versions("m")) == 2
+    assert check_store(other) == []
+
+
+def test_a_model_that_moved_on_in_the_target_stays_as_it_is_there(full, other):
+    copy_store(full, other)
+    Registry(other).promote("m", 1)
+    before = shape(other)
+    copy_store(full, other)
+    assert shape(other) == before
+
+
+def event(kind):
+    return DeploymentEvent("big-tips", kind, "it moved", now())
+
+
+def test_what_serving_and_monitoring_add_later_follows(full, other):
+    deployment, alert = a_deployment(), an_alert("a1")
+    first = full.metadata.save_deployment(deployment, expected_generation=None, event=event("made"))
+    full.metadata.save_alert(alert)
+    copy_store(full, other)
+    more = replace(first, weights={1: 0.5, 2: 0.5})
+    full.metadata.save_deployment(more, expected_generation=1, event=event("moved"))
+    full.metadata.save_alert(replace(alert, resolved_at=now()))
+    full.metadata.add_truth({"p1": True}, now())
+    changes = other.metadata.change_counter()
+    copy_store(full, other)
+    assert shape(other) == shape(full)
+    assert other.metadata.change_counter() > changes  # a server that polls it looks again
+
+
+def test_a_deployment_of_the_same_name_with_another_history_is_refused(full, other):
+    for store, kind in ((full, "here"), (other, "there")):
+        deployment = a_deployment()
+        store.metadata.save_deployment(deployment, expected_generation=None, event=event(kind))
+    with pytest.raises(ConflictError, match="big-tips"):
+        copy_store(full, other)
+    copy_store(full, other, skip_conflicts=True)
+    assert [e.kind for e in other.metadata.list_deployment_events("big-tips")] == ["there"]
+
+
+def test_tags_and_files_of_a_run_that_goes_on_are_those_of_its_source(store, other):
+    with start_run("long", store=store, tags={"phase": "first"}) as run:
+        run.log_artifact("x" * 5000, name="text")
+        copy_store(store, other)
+        run.set_tag("phase", "second")
+        run.log_artifact("y" * 5000, name="text")
+    copy_store(store, other)
+    assert shape(other) == shape(store)
+
+
+def test_a_step_that_the_target_took_for_dead_ends_as_it_did_in_its_source(store, other):
+    run = a_run(state="running", heartbeat_at=now(), host="elsewhere")
+    store.metadata.create_run(run)
+    step = a_step(run.run_id, state=StepState.RUNNING)
+    store.metadata.start_step(step)
+    copy_store(store, other)
+    with FakeClock(now() + timedelta(hours=1)) as clock:
+        assert other.metadata.kill_dead_runs() == [run.run_id]
+        clock.advance(hours=1)
+        store.metadata.finish_step(replace(step, state=StepState.FINISHED, ended_at=now()))
+        store.metadata.update_run(run.run_id, state="finished", ended_at=now())
+    copy_store(store, other)
+    assert shape(other) == shape(store)
+
+
+def test_a_copy_is_of_one_moment_whoever_goes_on_to_write(full, other, monkeypatch):
+    bring = _copy._copy_artifacts
+
+    def bring_while_others_write(*words):
+        brought = bring(*words)
+        with start_run("late", store=full) as run:
+            run.log_artifact(pl.DataFrame({"late": range(7000)}), name="rows")
+        return brought
+
+    before = shape(full)
+    monkeypatch.setattr(_copy, "_copy_artifacts", bring_while_others_write)
+    copy_store(full, other)
+    assert shape(other) == before
+    assert check_store(other) == []
+
+
+def test_a_part_of_a_store_is_copied_with_all_that_is_its_own_and_nothing_else(full, other):
+    report = copy_store(full, other, experiment="taxi")
     assert (report.runs, report.models) == (1, ())
     assert other.metadata.list_models() == []
+    assert other.metadata.list_experiments() == ["taxi"]
+    [run] = other.metadata.search_runs()
+    [step] = other.metadata.list_steps(run.run_id)
+    edges = other.metadata.list_edges(f"step:{step.step_run_id}", direction="down")
+    assert [edge.role for edge in edges] == ["made"]
+    assert check_store(other) == []
+    assert set(other.artifacts.list()) < set(full.artifacts.list())
+    copy_store(full, other)
+    assert shape(other) == shape(full)
 
 
 def test_damaged_bytes_are_not_copied(full, other):

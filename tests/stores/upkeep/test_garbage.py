@@ -1,16 +1,29 @@
 """Garbage goes, and what is needed stays: first as a dry run, then for good."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
 import pytest
 from upkeep_parts import add_pipeline_run
 
-from penstock.core import ParameterError, now
-from penstock.stores import LocalArtifacts, check_store, collect_garbage
+from penstock.core import ParameterError, StepState, now
+from penstock.stores import (
+    LocalArtifacts,
+    check_store,
+    collect_garbage,
+    copy_store,
+    open_store,
+)
+from penstock.stores.metadata._garbage import Garbage
+from penstock.testing._records import a_run, a_step
 from penstock.tracking import get_run, search_runs, start_run
 
 AT_ONCE = {"older_than": timedelta(0), "grace": timedelta(0)}
@@ -125,3 +138,205 @@ def test_runs_that_are_written_while_garbage_is_collected_are_sound(full):
     stop.set()
     writer.join()
     assert [finding for finding in check_store(full) if not finding.harmless] == []
+
+
+def add_deleted_run(store, name="old", rows=6000):
+    """A deleted run with a step's result that no other run has, all of it hours old."""
+    run = a_run(name=name, experiment="old", state="finished", ended_at=now())
+    store.metadata.create_run(run)
+    records = store.pack([pl.DataFrame({name: range(rows)}), "part " * rows])
+    step = a_step(run.run_id, state=StepState.FINISHED, key=name)
+    stored = [record.digest for record in records if record.inline is None]
+    step = replace(step, outputs={"result": records[0].content_digest}, facts={"stored": stored})
+    store.metadata.finish_step(step, outputs=records)
+    store.metadata.update_run(run.run_id, deleted_at=now())
+    make_old(store)
+    return run, stored
+
+
+def make_old(store):
+    """Make everything look as if it was written two hours ago."""
+    with store.metadata.database.write() as rows:
+        rows.execute("UPDATE artifacts SET created_at = created_at - 7200000000")
+    for digest in store.artifacts.list():
+        os.utime(store.artifacts.path(digest), (time.time() - 7200,) * 2)
+
+
+def meanwhile(monkeypatch, name, act):
+    """Do something right before gc does its next thing."""
+    original = getattr(Garbage, name)
+
+    def late(self, *words, **named):
+        act()
+        return original(self, *words, **named)
+
+    monkeypatch.setattr(Garbage, name, late)
+
+
+def sound(store):
+    return [finding for finding in check_store(store) if not finding.harmless] == []
+
+
+def test_old_bytes_go_at_once(full):
+    _, stored = add_deleted_run(full)
+    collect_garbage(full, delete=True, older_than=timedelta(0))
+    assert not any(map(full.artifacts.exists, stored))
+    assert check_store(full) == []
+
+
+def test_a_step_reused_while_garbage_is_collected_keeps_its_results(full, monkeypatch):
+    _, stored = add_deleted_run(full)
+    found = []
+
+    def reuse():
+        found.append(full.metadata.find_cached_step("old"))
+
+    meanwhile(monkeypatch, "remove_artifacts", reuse)
+    # The run is not long enough deleted: what gc would take is unnamed only for a moment.
+    monkeypatch.setattr(Garbage, "needed", lambda *_: (set(), set()))
+    collect_garbage(full, delete=True)
+    assert found[0] is not None
+    assert all(map(full.artifacts.exists, stored))
+    assert full.get(found[0].outputs["result"], check=True)[1].startswith("part")
+
+
+def test_a_step_whose_results_are_gone_is_not_reused(full):
+    add_deleted_run(full)
+    collect_garbage(full, delete=True, older_than=timedelta(0))
+    assert full.metadata.find_cached_step("old") is None
+
+
+def test_what_is_stored_again_while_garbage_is_collected_stays(full, monkeypatch):
+    run, stored = add_deleted_run(full)
+    value = full.get(full.metadata.list_steps(run.run_id)[0].outputs["result"])
+    small = full.put({"small": 1})
+    make_old(full)
+    meanwhile(monkeypatch, "remove_artifacts", lambda: (full.put(value), full.put({"small": 1})))
+    collect_garbage(full, delete=True, older_than=timedelta(0))
+    assert all(map(full.artifacts.exists, stored))
+    assert full.get(small.digest) == {"small": 1}
+    assert sound(full)
+
+
+def test_a_run_that_is_restored_while_garbage_is_collected_stays(full, monkeypatch):
+    run, stored = add_deleted_run(full)
+    restore = lambda: full.metadata.update_run(run.run_id, deleted_at=None)  # noqa: E731
+    meanwhile(monkeypatch, "remove_runs", restore)
+    report = collect_garbage(full, delete=True, older_than=timedelta(0))
+    assert report.runs == ()
+    assert all(map(full.artifacts.exists, stored))
+    assert sound(full)
+
+
+def test_bytes_that_a_killed_process_left_go(full):
+    digest = full.artifacts.write(b"left over" * 1000)
+    make_old(full)
+    assert collect_garbage(full).unrecorded == 1
+    assert full.artifacts.exists(digest)
+    assert collect_garbage(full, delete=True).unrecorded == 1
+    assert not full.artifacts.exists(digest)
+    assert check_store(full) == []
+
+
+def test_an_experiment_goes_with_its_last_run_unless_someone_wrote_about_it(full):
+    add_deleted_run(full, "one")
+    full.metadata.set_experiment_tags("old", {"team": "risk"})
+    collect_garbage(full, delete=True, older_than=timedelta(0))
+    assert "old" in full.metadata.list_experiments()
+    full.metadata.update_experiment("old", deleted_at=now())
+    collect_garbage(full, delete=True, older_than=timedelta(0))
+    assert full.metadata.list_experiments() == ["churn", "taxi"]
+
+
+def test_the_runs_of_a_deleted_experiment_go_with_it(full):
+    run = add_pipeline_run(full, name="of taxi")
+    full.metadata.update_experiment("taxi", deleted_at=now())
+    collect_garbage(full, delete=True)
+    assert full.metadata.get_run(run.run_id).name == "of taxi"
+    collect_garbage(full, delete=True, older_than=timedelta(0))
+    assert full.metadata.list_experiments() == ["churn"]
+    assert sound(full)
+
+
+def test_a_run_whose_step_a_version_reused_stays(full):
+    [run] = search_runs("name = 'tracked'", store=full)
+    made = add_pipeline_run(full, name="made it")
+    [step] = full.metadata.list_steps(made.run_id)
+    reused = a_step(run.run_id, state=StepState.CACHED, cached_from=step.step_run_id)
+    full.metadata.finish_step(reused)
+    full.metadata.update_run(made.run_id, deleted_at=now())
+    assert collect_garbage(full, delete=True, **AT_ONCE).runs == ()
+
+
+def test_stores_that_share_a_place_do_not_remove_each_others_bytes(tmp_path):
+    place = str(tmp_path / "shared")
+    with (
+        open_store(f"sqlite:///{tmp_path}/a.db", artifacts=place) as one,
+        open_store(f"sqlite:///{tmp_path}/b.db", artifacts=place) as other,
+    ):
+        for store in (one, other):
+            with start_run("same", store=store) as run:
+                run.log_artifact("x" * 5000, name="text")
+                run.log_artifact(f"{store.url}" * 500, name="own")
+        get_run("last", one).delete()
+        make_old(one)
+        report = collect_garbage(one, delete=True, **AT_ONCE)
+        assert (report.bytes, report.shared_with) == (0, (other.url,))
+        assert check_store(other) == []
+
+
+KILLED = """
+import os, sys
+from datetime import timedelta
+from penstock.stores import collect_garbage, open_store
+import penstock.stores.metadata._sqlite as sqlite
+import penstock.stores.artifacts._local as local
+left = int(sys.argv[2])
+def counted(original):
+    def call(self, *words, **named):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return original(self, *words, **named)
+    return call
+store = open_store(sys.argv[1])
+sqlite.SQLiteDatabase.write = counted(sqlite.SQLiteDatabase.write)
+local.LocalArtifacts.delete = counted(local.LocalArtifacts.delete)
+collect_garbage(store, delete=True, older_than=timedelta(0))
+"""
+
+
+def test_gc_that_is_killed_anywhere_leaves_a_sound_store_and_is_finished_by_the_next(full):
+    for name in "abcd":
+        add_deleted_run(full, name)
+    kept = {digest for digest in full.artifacts.list() if digest not in _named_by_deleted(full)}
+    for calls in range(30):
+        command = [sys.executable, "-c", KILLED, full.url, str(calls)]
+        done = subprocess.run(command, check=False)
+        assert sound(full)
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+    else:
+        pytest.fail("gc was never finished")
+    assert calls > 3
+    assert set(full.artifacts.list()) == kept
+    assert check_store(full) == []
+
+
+def _named_by_deleted(store):
+    deleted = search_runs("deleted_at is not null", store=store)
+    return Garbage(store.metadata.database).named_by(run.run_id for run in deleted)[0]
+
+
+@pytest.mark.services
+def test_garbage_of_a_team_store_goes(full, postgres_url, bucket):
+    run, _ = add_deleted_run(full)
+    with open_store(postgres_url, artifacts=f"s3://{bucket}") as team:
+        copy_store(full, team)
+        report = collect_garbage(team, delete=True, **AT_ONCE)
+        assert [old.run_id for old in report.runs] == [run.run_id]
+        assert report.bytes > 0
+        assert check_store(team) == []
+        assert team.metadata.find_cached_step("pipeline") is not None

@@ -9,6 +9,7 @@ from typing import IO
 from penstock.core import ParameterError, StoreError
 
 PREFIX = "sha256:"
+CLAIMS = "stores"  # beside the bytes: which stores keep theirs there
 HEX_LENGTH = 64
 _HEX = frozenset("0123456789abcdef")
 

@@ -12,6 +12,7 @@ from typing import IO
 from penstock.core import digest_bytes, new_id
 from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._digests import (
+    CLAIMS,
     PREFIX,
     checked_file,
     damaged,
@@ -119,6 +120,18 @@ class LocalArtifacts:
                 aside.replace(place)
             else:
                 aside.unlink()
+
+    def claim(self, owner: str, told: str) -> None:
+        """Say that a store keeps its bytes here; see ArtifactStore."""
+        with self._incoming() as incoming:
+            place = self._folder / CLAIMS / owner
+            incoming.name(incoming.write([told.encode()]), place)
+
+    def claims(self) -> dict[str, str]:
+        """Say which stores keep their bytes here; see ArtifactStore."""
+        with folder_trouble(self._folder, "read"):
+            places = sorted((self._folder / CLAIMS).glob("*"))
+            return {place.name: place.read_text("utf-8") for place in places}
 
     def list(self) -> list[str]:
         """List the digests of all stored bytes, sorted."""

@@ -60,6 +60,14 @@ class ArtifactStore(Protocol):
         """Remove the bytes if they are there, unless someone has written them since then."""
         ...
 
+    def claim(self, owner: str, told: str) -> None:
+        """Say that a store keeps its bytes here: its id, and what people call it."""
+        ...
+
+    def claims(self) -> dict[str, str]:
+        """Which stores keep their bytes here: what people call each, by its id."""
+        ...
+
     def list(self) -> list[str]: ...
     def path(self, digest: str) -> Path | None:
         """A local file with the bytes, if there is one without copying."""

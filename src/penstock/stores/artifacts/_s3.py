@@ -21,6 +21,7 @@ from penstock.core import (
 from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._aws import connection
 from penstock.stores.artifacts._digests import (
+    CLAIMS,
     PREFIX,
     checked_file,
     damaged,
@@ -195,6 +196,21 @@ class S3Artifacts:
                 self._s3.delete(self._bucket, place_of(digest))
             except (FileNotFoundError, self._errors.NotFoundError):
                 return
+
+    def claim(self, owner: str, told: str) -> None:
+        """Say that a store keeps its bytes here; see ArtifactStore."""
+        with self._explained("written"):
+            self._s3.put(self._bucket, f"{CLAIMS}/{owner}", told.encode(), use_multipart=False)
+
+    def claims(self) -> dict[str, str]:
+        """Say which stores keep their bytes here; see ArtifactStore."""
+        with self._explained("read"):
+            pages = self._s3.list(self._bucket, prefix=CLAIMS)
+            places = [entry["path"] for page in pages for entry in page]
+            return {
+                place.rpartition("/")[2]: bytes(self._s3.get(self._bucket, place).bytes()).decode()
+                for place in places
+            }
 
     def list(self) -> list[str]:
         """List the digests of all stored bytes, sorted."""

@@ -1,7 +1,8 @@
 """Artifacts, the lineage edges between things, snapshots of sources and proofs."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from penstock.core import (
     ArtifactRecord,
@@ -29,7 +30,14 @@ SNAPSHOTS = RecordTable("snapshots", SnapshotRecord, times=("at",), structures=(
 PROOFS = RecordTable(
     "proofs", ProofRecord, times=("at",), structures=("details",), kinds={"verdict": Verdict}
 )
-ADD_ARTIFACT = f"{ARTIFACTS.insert} ON CONFLICT (digest, content_digest) DO NOTHING"
+# Storing a value again shows gc, which leaves alone what is young, that it is needed anew.
+_YOUNG_MICROS = 30 * 60 * 1_000_000
+ARTIFACTS_GO = "gc"  # renewing and removing wait for each other
+ADD_ARTIFACT = (
+    f"{ARTIFACTS.insert} ON CONFLICT (digest, content_digest)"
+    " DO UPDATE SET created_at = excluded.created_at"
+    f" WHERE artifacts.created_at < excluded.created_at - {_YOUNG_MICROS}"
+)
 ADD_EDGE = "INSERT INTO edges (source, target, role) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 _LOG_ARTIFACT = (
     "INSERT INTO run_artifacts (run_id, name, digest, content_digest, at) VALUES (?, ?, ?, ?, ?)"
@@ -77,6 +85,26 @@ class Artifacts:
         rows = sorted(map(ARTIFACTS.row, artifacts), key=lambda row: row[:2])
         with self._database.write() as transaction:
             transaction.executemany(ADD_ARTIFACT, rows)
+
+    def renew_artifacts(self, digests: Collection[str]) -> bool:
+        """See MetadataStore."""
+        if not digests:
+            return True
+        moment = to_micros(now())
+        marks = ", ".join("?" * len(digests))
+        named = f"digest IN ({marks}) OR content_digest IN ({marks})"
+        sql = f"SELECT digest, content_digest, created_at FROM artifacts WHERE {named}"
+        with self._database.read() as transaction:
+            rows = transaction.execute(sql, (*digests, *digests)).fetchall()
+        if all(at > moment - _YOUNG_MICROS for *_, at in rows):
+            return _are_among(digests, rows)
+        with self._database.write() as transaction:
+            self._database.alone(transaction, ARTIFACTS_GO)
+            transaction.execute(
+                f"UPDATE artifacts SET created_at = ? WHERE created_at < ? AND ({named})",
+                (moment, moment, *digests, *digests),
+            )
+            return _are_among(digests, transaction.execute(sql, (*digests, *digests)).fetchall())
 
     def get_artifact(self, digest: str) -> ArtifactRecord:
         """See MetadataStore."""
@@ -186,6 +214,10 @@ class Artifacts:
                 f"{PROOFS.select} WHERE run_id = ? ORDER BY id", (run_id,)
             ).fetchall()
         return [PROOFS.read(row) for row in rows]
+
+
+def _are_among(digests: Collection[str], rows: Sequence[Any]) -> bool:
+    return set(digests) <= {name for row in rows for name in row[:2]}
 
 
 def _walk(transaction: Transaction, node: str, direction: str, depth: int) -> list[Edge]:

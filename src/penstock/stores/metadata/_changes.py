@@ -7,6 +7,8 @@ _COUNT = (
     " ON CONFLICT (name) DO UPDATE SET value = counters.value + 1"
 )
 _READ = "SELECT value FROM counters WHERE name = 'changes'"
+_GET = "SELECT value FROM settings WHERE name = ?"
+_ADD = "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 _SET = (
     "INSERT INTO settings (name, value) VALUES (?, ?)"
     " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -33,10 +35,15 @@ class Changes:
     def get_setting(self, name: str) -> str | None:
         """See MetadataStore."""
         with self._database.read() as transaction:
-            row = transaction.execute(
-                "SELECT value FROM settings WHERE name = ?", (name,)
-            ).fetchone()
+            row = transaction.execute(_GET, (name,)).fetchone()
         return None if row is None else str(row[0])
+
+    def add_setting(self, name: str, value: str) -> str:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute(_ADD, (name, value))
+            row = transaction.execute(_GET, (name,)).fetchone()
+        return str(row[0])
 
     def set_setting(self, name: str, value: str) -> None:
         """See MetadataStore."""

@@ -1,44 +1,31 @@
 """What is still needed of a store, and removing what is not; the SQL of ``penstock gc``."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.stores._json import load_json
-from penstock.stores.metadata._artifacts import ARTIFACTS
+from penstock.stores.metadata._artifacts import ARTIFACTS, ARTIFACTS_GO
 from penstock.stores.metadata._database import Database, Transaction
 
 _MANY = 500
 _STEP_COLUMNS = "SELECT inputs, outputs, addresses, facts FROM step_runs"
-# The rows of a run that no foreign key removes with it.
-_OF_RUN = (
-    (
-        "DELETE FROM step_logs WHERE step_run_id IN"
-        " (SELECT step_run_id FROM step_runs WHERE run_id = ?)"
-    ),
-    (
-        "DELETE FROM edges WHERE source IN"
-        " (SELECT 'step:' || step_run_id FROM step_runs WHERE run_id = ?)"
-    ),
-    (
-        "DELETE FROM edges WHERE target IN"
-        " (SELECT 'step:' || step_run_id FROM step_runs WHERE run_id = ?)"
-    ),
-    "DELETE FROM edges WHERE source = 'run:' || ?",
-    "DELETE FROM edges WHERE target = 'run:' || ?",
-    "DELETE FROM step_logs WHERE step_run_id = ?",
-    "DELETE FROM metric_chunks WHERE run_id = ?",
-    "DELETE FROM runs WHERE run_id = ?",
+# What makes a run go, asked again when it goes: it may have been restored or resumed meanwhile.
+_IDLE = (
+    "state NOT IN ('queued', 'running') AND NOT EXISTS"
+    " (SELECT 1 FROM model_versions v WHERE v.run_id = runs.run_id)"
 )
-# A name is free again once nothing has it.
-_EMPTY = (
-    (
-        "DELETE FROM experiment_tags WHERE experiment IN (SELECT name FROM experiments"
-        " WHERE name NOT IN (SELECT experiment FROM runs) AND note = '')"
-    ),
-    "DELETE FROM experiments WHERE name NOT IN (SELECT experiment FROM runs) AND note = ''",
+_DELETED = "(deleted_at < ? OR experiment IN (SELECT name FROM experiments WHERE deleted_at < ?))"
+# The steps that a version's run did not execute itself: its lineage goes on in the runs that did.
+_REUSED = (
+    "SELECT DISTINCT made.run_id FROM model_versions v"
+    " JOIN step_runs used ON used.run_id = v.run_id AND used.cached_from IS NOT NULL"
+    " JOIN step_runs made ON made.step_run_id = used.cached_from"
 )
+# A name is free again once nothing has it, unless someone wrote something about it.
+_EMPTY = "NOT EXISTS (SELECT 1 FROM runs WHERE experiment = experiments.name)"
+_PLAIN = "NOT EXISTS (SELECT 1 FROM experiment_tags WHERE experiment = experiments.name)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +55,30 @@ class Garbage:
         """Find runs that may go: deleted for long, or beyond the newest of their experiment.
 
         A run that made a registered version stays, whatever its age: the version's lineage ends in
-        it. A run that is going on stays as well.
+        it; so do those that executed a step which it reused. A run that is going on stays as well.
         """
-        needed = (
-            "state NOT IN ('queued', 'running') AND NOT EXISTS"
-            " (SELECT 1 FROM model_versions v WHERE v.run_id = runs.run_id)"
-        )
         with self._database.read() as transaction:
-            deleted = transaction.execute(
+            reused = {row[0] for row in _rows(transaction, _REUSED)}
+            deleted = _rows(
+                transaction,
                 "SELECT run_id, name, experiment FROM runs"
-                f" WHERE deleted_at IS NOT NULL AND deleted_at < ? AND {needed} ORDER BY id",
-                (deleted_before,),
-            ).fetchall()
+                f" WHERE {_DELETED} AND {_IDLE} ORDER BY id",
+                (deleted_before, deleted_before),
+            )
             found = {row[0]: OldRun(row[0], row[1], row[2], "deleted") for row in deleted}
             if keep_last is not None:
-                rows = transaction.execute(
+                rows = _rows(
+                    transaction,
                     "SELECT run_id, name, experiment FROM (SELECT runs.*, ROW_NUMBER() OVER"
                     " (PARTITION BY experiment ORDER BY created_at DESC, id DESC) AS place"
-                    " FROM runs WHERE deleted_at IS NULL) AS runs"
-                    f" WHERE place > ? AND {needed} ORDER BY id",
+                    f" FROM runs WHERE deleted_at IS NULL) AS runs WHERE place > ? AND {_IDLE}"
+                    " ORDER BY id",
                     (keep_last,),
-                ).fetchall()
+                )
                 why = f"beyond the newest {keep_last}"
-                found |= {
-                    row[0]: OldRun(row[0], row[1], row[2], why)
-                    for row in rows
-                    if row[0] not in found
-                }
-        return list(found.values())
+                late = {row[0]: OldRun(row[0], row[1], row[2], why) for row in rows}
+                found = late | found
+        return [run for run_id, run in found.items() if run_id not in reused]
 
     def needed(self, without: Iterable[str] = ()) -> "tuple[set[str], set[str]]":
         """Give the digests that something names, and the manifests among them.
@@ -113,27 +96,86 @@ class Garbage:
             named = set(_named(transaction, gone))
         return named | manifests, manifests
 
+    def named_by(self, run_ids: Iterable[str]) -> "tuple[set[str], set[str]]":
+        """Give the digests that these runs name, and the manifests among them."""
+        named, manifests = set[str](), set[str]()
+        with self._database.read() as transaction:
+            for run_id in run_ids:
+                sql = "SELECT provenance FROM runs WHERE run_id = ? AND provenance IS NOT NULL"
+                manifests |= {row[0] for row in _rows(transaction, sql, (run_id,))}
+                sql = "SELECT digest, content_digest FROM run_artifacts WHERE run_id = ?"
+                named.update(*_rows(transaction, sql, (run_id,)))
+                named.update(_of_steps(transaction, run_id))
+        return named | manifests, manifests
+
     def artifacts(self) -> Iterator[Any]:
         """Give every recorded artifact."""
         with self._database.read() as transaction:
             yield from map(ARTIFACTS.read, _rows(transaction, ARTIFACTS.select))
 
-    def remove_runs(self, run_ids: Sequence[str]) -> None:
-        """Remove runs with all that is theirs, each in one transaction."""
-        for run_id in run_ids:
-            with self._database.write() as transaction:
-                for statement in _OF_RUN:
-                    transaction.execute(statement, (run_id,))
-        with self._database.write() as transaction:
-            for statement in _EMPTY:
-                transaction.execute(statement)
+    def remove_runs(self, runs: Sequence[OldRun], deleted_before: int) -> list[OldRun]:
+        """Remove runs with all that is theirs, each in one transaction; gives those that are gone.
 
-    def remove_artifacts(self, keys: Sequence[tuple[str, str]]) -> None:
-        """Remove records of artifacts, by digest and content digest."""
+        One that was restored, resumed or registered since it was found stays.
+        """
+        gone = [run for run in runs if self._remove_run(run, deleted_before)]
+        names = sorted({run.experiment for run in gone})
         with self._database.write() as transaction:
-            transaction.executemany(
-                "DELETE FROM artifacts WHERE digest = ? AND content_digest = ?", keys
+            sql = f"DELETE FROM experiments WHERE name = ? AND note = '' AND {_EMPTY} AND {_PLAIN}"
+            transaction.executemany(sql, [(name,) for name in names])
+            sql = f"DELETE FROM experiments WHERE deleted_at < ? AND {_EMPTY}"
+            transaction.execute(sql, (deleted_before,))
+            transaction.execute(
+                "DELETE FROM experiment_tags WHERE experiment NOT IN (SELECT name FROM experiments)"
             )
+        return gone
+
+    def _remove_run(self, run: OldRun, deleted_before: int) -> bool:
+        key = (run.run_id,)
+        why, values = ("deleted_at IS NULL", ()) if run.why != "deleted" else (
+            _DELETED, (deleted_before, deleted_before))  # fmt: skip
+        with self._database.write() as transaction:
+            steps = [
+                row[0]
+                for row in _rows(
+                    transaction, "SELECT step_run_id FROM step_runs WHERE run_id = ?", key
+                )
+            ]
+            # With it goes whatever a foreign key ties to it.
+            sql = f"DELETE FROM runs WHERE run_id = ? AND {why} AND {_IDLE}"
+            if not transaction.execute(sql, (*key, *values)).rowcount:
+                return False
+            transaction.execute("DELETE FROM metric_chunks WHERE run_id = ?", key)
+            # What a run prints outside its steps stands under its own id.
+            logs = [key, *((step,) for step in steps)]
+            transaction.executemany("DELETE FROM step_logs WHERE step_run_id = ?", logs)
+            nodes = [(f"run:{run.run_id}",), *((f"step:{step}",) for step in steps)]
+            for end in ("source", "target"):
+                transaction.executemany(f"DELETE FROM edges WHERE {end} = ?", nodes)
+        return True
+
+    def remove_artifacts(
+        self,
+        keys: Sequence[tuple[str, str]],
+        stored_before: int,
+        reach: Callable[[set[str]], set[tuple[str, str]]],
+    ) -> list[tuple[str, str]]:
+        """Remove records of artifacts; gives the keys of those that are gone.
+
+        Args:
+            keys: Their digests and content digests.
+            stored_before: What was stored or renewed since stays.
+            reach: Gives the keys of what such artifacts are of no use without: it stays, too.
+        """
+        with self._database.write() as transaction:
+            self._database.alone(transaction, ARTIFACTS_GO)
+            sql = "SELECT digest FROM artifacts WHERE created_at > ?"
+            again = reach({row[0] for row in _rows(transaction, sql, (stored_before,))})
+            gone = [key for key in keys if key not in again]
+            transaction.executemany(
+                "DELETE FROM artifacts WHERE digest = ? AND content_digest = ?", gone
+            )
+        return gone
 
     def recorded(self, digests: Sequence[str]) -> set[str]:
         """Say which of these stored digests are recorded."""
@@ -160,8 +202,7 @@ def _named(transaction: Transaction, gone: set[str]) -> Iterator[str]:
     for run_id in runs:
         if run_id in gone:
             continue
-        for row in _rows(transaction, f"{_STEP_COLUMNS} WHERE run_id = ?", (run_id,)):
-            yield from _of_step(*map(load_json, row))
+        yield from _of_steps(transaction, run_id)
     for row in _rows(
         transaction, "SELECT artifact, content_digest, report, profile, card FROM model_versions"
     ):
@@ -172,9 +213,11 @@ def _named(transaction: Transaction, gone: set[str]) -> Iterator[str]:
                 yield digest
 
 
-def _of_step(inputs: Any, outputs: Any, addresses: Any, facts: Any) -> Iterator[str]:
-    yield from inputs.values()
-    yield from outputs.values()
-    yield from addresses.keys()
-    yield from addresses.values()
-    yield from facts.get("stored", ())
+def _of_steps(transaction: Transaction, run_id: str) -> Iterator[str]:
+    for row in _rows(transaction, f"{_STEP_COLUMNS} WHERE run_id = ?", (run_id,)):
+        inputs, outputs, addresses, facts = map(load_json, row)
+        yield from inputs.values()
+        yield from outputs.values()
+        yield from addresses.keys()
+        yield from addresses.values()
+        yield from facts.get("stored", ())

@@ -1,7 +1,7 @@
 """MetadataStore: what every back end must do; one contract suite (penstock.testing) proves it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -192,7 +192,10 @@ class MetadataStore(Protocol):
         ...
 
     def find_cached_step(self, key: str) -> StepRunRecord | None:
-        """The newest finished step run with this key, if all its outputs are still recorded."""
+        """The newest finished step run with this key, if all its outputs are still recorded.
+
+        They are renewed, see renew_artifacts.
+        """
         ...
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
@@ -205,6 +208,13 @@ class MetadataStore(Protocol):
 
     # Artifacts and lineage
     def add_artifacts(self, artifacts: Sequence[ArtifactRecord]) -> None: ...
+    def renew_artifacts(self, digests: Collection[str]) -> bool:
+        """Count artifacts as stored now, so that gc leaves them; says whether all are recorded.
+
+        For who relies on what is there without storing it again. Stored or content digests.
+        """
+        ...
+
     def get_artifact(self, digest: str) -> ArtifactRecord:
         """By stored digest, else by content digest."""
         ...
@@ -327,6 +337,10 @@ class MetadataStore(Protocol):
 
     # Settings of the store itself
     def get_setting(self, name: str) -> str | None: ...
+    def add_setting(self, name: str, value: str) -> str:
+        """Set it unless it is set; gives what it is."""
+        ...
+
     def set_setting(self, name: str, value: str) -> None: ...
 
     def close(self) -> None: ...

@@ -41,15 +41,16 @@ class SQLMetadataStore:
         self.merge_metrics = metrics.merge_metrics
         self.metric_history = metrics.metric_history
         self.copy_metrics = metrics.copy_metrics
-        steps = Steps(database, runs)
+        artifacts = Artifacts(database, runs)
+        steps = Steps(database, runs, artifacts)
         self.start_step = steps.start_step
         self.finish_step = steps.finish_step
         self.list_steps = steps.list_steps
         self.find_cached_step = steps.find_cached_step
         self.add_logs = steps.add_logs
         self.list_logs = steps.list_logs
-        artifacts = Artifacts(database, runs)
         self.add_artifacts = artifacts.add_artifacts
+        self.renew_artifacts = artifacts.renew_artifacts
         self.get_artifact = artifacts.get_artifact
         self.log_artifact = artifacts.log_artifact
         self.log_artifacts = artifacts.log_artifacts
@@ -99,6 +100,7 @@ class SQLMetadataStore:
         changes = Changes(database)
         self.change_counter = changes.change_counter
         self.get_setting = changes.get_setting
+        self.add_setting = changes.add_setting
         self.set_setting = changes.set_setting
 
     def close(self) -> None:

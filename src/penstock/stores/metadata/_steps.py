@@ -4,9 +4,9 @@
 from collections.abc import Iterable, Sequence
 
 from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
-from penstock.stores.metadata._artifacts import ADD_ARTIFACT, ADD_EDGE, ARTIFACTS
+from penstock.stores.metadata._artifacts import ADD_ARTIFACT, ADD_EDGE, ARTIFACTS, Artifacts
 from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
-from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._runs import Runs
 
 STEP_RUNS = RecordTable(
@@ -31,15 +31,14 @@ _LATEST = (
     STEP_RUNS.select + " WHERE id IN"
     " (SELECT MAX(id) FROM step_runs WHERE run_id = ? GROUP BY step) ORDER BY position, id"
 )
-_HAS_CONTENT = "SELECT 1 FROM artifacts WHERE content_digest = ? LIMIT 1"
 
 
 class Steps:
     """The part of MetadataStore about steps."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: Runs, artifacts: Artifacts) -> None:
         self._database = database
-        self._runs = runs
+        self._runs, self._artifacts = runs, artifacts
 
     def start_step(self, step: StepRunRecord) -> None:
         """See MetadataStore."""
@@ -93,11 +92,10 @@ class Steps:
     def find_cached_step(self, key: str) -> StepRunRecord | None:
         """See MetadataStore."""
         with self._database.read() as transaction:
-            for row in transaction.execute(_BY_KEY, (key,)).fetchall():
-                step = STEP_RUNS.read(row)
-                if _has_outputs(transaction, step):
-                    return step
-        return None
+            rows = transaction.execute(_BY_KEY, (key,)).fetchall()
+        steps = map(STEP_RUNS.read, rows)
+        renew = self._artifacts.renew_artifacts
+        return next((step for step in steps if renew(set(step.outputs.values()))), None)
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
         """See MetadataStore."""
@@ -128,10 +126,3 @@ class Steps:
             fix="Create the run first.",
             run_id=step.run_id,
         )
-
-
-def _has_outputs(transaction: Transaction, step: StepRunRecord) -> bool:
-    return all(
-        transaction.execute(_HAS_CONTENT, (digest,)).fetchone() is not None
-        for digest in step.outputs.values()
-    )

@@ -5,16 +5,22 @@ that it says. Numbers that a database gives by itself are not kept; the order th
 """
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
+from penstock.stores.metadata._changes import count_change
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._schema import metadata
 
 _MANY = 10_000
+_FEW = 100  # chunks, of some ten kilobytes each
 _GOING_ON = "('queued', 'running')"
-# Rows that are known by a key of their own, with what else of them may change.
+# A store that sees no sign of life of a run kills its steps; the store that it runs in knows better.
+_UNSURE = "('queued', 'running', 'killed')"
+# Rows that are known by a key of their own.
 _KEYED = {
     "experiments": "name",
     "experiment_tags": 'experiment, "key"',
@@ -28,18 +34,37 @@ _KEYED = {
     "alerts": "alert_id",
     "deployments": "name",
 }
+# Which of them go on after they were written: what changes then, and how the later one is known.
+_LATER = {
+    "predictions": (
+        ("truth", "truth_at"),
+        "predictions.truth_at IS NULL AND excluded.truth_at IS NOT NULL",
+    ),
+    "alerts": (
+        ("message", "last_seen_at", "count", "resolved_at", "report"),
+        (
+            "excluded.last_seen_at > alerts.last_seen_at"
+            " OR (alerts.resolved_at IS NULL AND excluded.resolved_at IS NOT NULL)"
+        ),
+    ),
+    "deployments": (
+        ("model", "state", "weights", "control", "updated_at", "generation", "rollout"),
+        "excluded.generation > deployments.generation",
+    ),
+    "run_artifacts": (
+        ("digest", "content_digest", "at"),
+        "excluded.at > run_artifacts.at",
+    ),
+}
 # Rows without a key: all rows of an owner are compared.
 _OWNED = {
     "snapshots": "source",
     "approvals": "model",
     "deployment_events": "name",
 }
-_OF_MODELS = frozenset({"deployment_events"})
-_RUN_PARTS = {
-    "run_params": 'run_id, "key"',
-    "run_tags": 'run_id, "key"',
-    "run_artifacts": "run_id, name",
-}
+_OF_SERVING = frozenset({"deployments", "deployment_events"})
+_RUN_PARTS = {"run_params": 'run_id, "key"', "run_artifacts": "run_id, name"}
+_ARTIFACT = "digest, content_digest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +120,30 @@ def tables() -> dict[str, Table]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is copied of a store.
+
+    Args:
+        runs: The runs, oldest first.
+        partly: Whether these are not all: nothing is copied then that is not theirs.
+        artifacts: Keys of the artifacts that they name, if these are not all.
+        models: Models that are copied.
+        without: Models and deployments that are not, since they mean others in the target.
+    """
+
+    runs: Sequence[str]
+    partly: bool
+    artifacts: Collection[tuple[str, str]]
+    models: Collection[str]
+    without: Collection[str]
+
+
 class Transfer:
     """Copies rows from one database to another.
+
+    All is read in one transaction: the source as it was when the copy began, whoever goes on to
+    write. So whatever is read names only what is read as well.
 
     Args:
         source: Where from.
@@ -104,14 +151,41 @@ class Transfer:
     """
 
     def __init__(self, source: Database, target: Database) -> None:
-        self._source, self._target, self._tables = source, target, tables()
-        self._without: set[str] = set()
-        self._partly = False
+        self._database, self._target, self._tables = source, target, tables()
+        self._held = ExitStack()
 
-    def version_conflicts(self) -> list[tuple[str, int]]:
-        """Find versions that both have under one number and that are not the same."""
-        mine, theirs = self._versions(self._source), self._versions(self._target)
-        return [key for key, digest in mine.items() if theirs.get(key, digest) != digest]
+    def __enter__(self) -> Self:
+        self._source: Transaction = self._held.enter_context(self._database.read())
+        self._source.execute(
+            "SELECT 1 FROM runs LIMIT 1"
+        ).fetchall()  # from here on it is one state
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._held.__exit__(kind, error, trace)
+
+    def conflicts(self) -> list[str]:
+        """Name the versions and deployments that mean others in the target, or moved otherwise."""
+        with self._target.read() as target:
+            mine, theirs = self._versions(self._source), self._versions(target)
+            other = {key for key, digest in mine.items() if theirs.get(key, digest) != digest}
+            found = [f"{model}@{version}" for model, version in sorted(other)]
+            clear = {model for model, _ in theirs} - {model for model, _ in other}
+            for table, owner, names in (
+                ("stage_events", "model", self.models() & clear),
+                ("deployment_events", "name", self._deployments(target)),
+            ):
+                found += [
+                    name
+                    for name in sorted(names)
+                    if not _is_prefix(*self._histories(target, table, owner, name))
+                ]
+        return found
 
     def run_ids(self, experiment: str | None, since: int | None) -> list[str]:
         """List the runs to copy, oldest first."""
@@ -120,82 +194,101 @@ class Transfer:
             if value is not None:
                 condition += f" AND {text}"
                 values.append(value)
-        with self._source.read() as transaction:
-            sql = f"SELECT run_id FROM runs WHERE {condition} ORDER BY id"
-            return [row[0] for row in transaction.execute(sql, values).fetchall()]
+        sql = f"SELECT run_id FROM runs WHERE {condition} ORDER BY id"
+        return [row[0] for row in self._source.execute(sql, values).fetchall()]
 
     def copy_run(self, run_id: str) -> bool:
         """Copy one run with all its parts, in one transaction; says whether anything was new."""
-        with self._source.read() as source:
-            rows = {name: self._of_run(source, name, run_id) for name in self._of_runs()}
-            chunks = self._chunk_reader(source, run_id)
-            with self._target.write() as target:
-                changed = self._write_run(target, rows["runs"][0])
-                for name, key in _RUN_PARTS.items():
-                    changed |= self._add(target, name, key, rows[name])
-                changed |= self._write_metrics(target, run_id, rows["metric_summaries"], chunks)
-                changed |= self._write_steps(target, rows["step_runs"])
-                changed |= self._write_logs(target, rows["step_logs"])
-                changed |= self._add_missing(target, "proofs", "run_id", run_id, rows["proofs"])
+        rows = {name: self._of_run(name, run_id) for name in self._of_runs()}
+        with self._target.write() as target:
+            changed = went_on = self._write_run(target, rows["runs"][0])
+            for name, key in _RUN_PARTS.items():
+                changed |= self._add(target, name, key, rows[name])
+            changed |= self._write_tags(target, rows["run_tags"], follow=went_on)
+            changed |= self._write_metrics(target, run_id, rows["metric_summaries"])
+            changed |= self._write_steps(target, rows["step_runs"])
+            changed |= self._write_logs(target, rows["step_logs"])
+            changed |= self._add_missing(target, "proofs", "run_id", run_id, rows["proofs"])
         return changed
 
-    def copy_rest(self, *, without: set[str], partly: bool) -> None:
-        """Copy what belongs to no run, without these models; partly also without all others."""
-        self._without, self._partly = without, partly
+    def copy_rest(self, chosen: Chosen) -> None:
+        """Copy what belongs to no run."""
+        wanted = _Wanted(self._source, self._tables, chosen)
         for name, key in _KEYED.items():
-            for rows in self._pages(name):
-                kept = [row for row in rows if self._is_wanted(name, row)]
+            for rows in self._pages(name, key):
                 with self._target.write() as target:
-                    self._add(target, name, key, kept)
+                    added = self._add(target, name, key, [r for r in rows if wanted(name, r)])
+                    if added and name in _OF_SERVING:
+                        count_change(target)
         for name, owner in _OWNED.items():
             place = self._tables[name].place(owner)
+            by_owner: dict[Any, list[Any]] = {}
             for rows in self._pages(name):
-                kept = [row for row in rows if self._is_wanted(name, row)]
-                by_owner: dict[Any, list[Any]] = {}
-                for row in kept:
-                    by_owner.setdefault(row[place], []).append(row)
+                for row in rows:
+                    if wanted(name, row):
+                        by_owner.setdefault(row[place], []).append(row)
+            for value, group in by_owner.items():
                 with self._target.write() as target:
-                    for value, group in by_owner.items():
-                        self._add_missing(target, name, owner, value, group)
+                    self._add_missing(target, name, owner, value, group)
 
-    def copy_models(self, models: set[str]) -> None:
-        """Copy versions with their moves: those that the target lacks at the end of its own."""
+    def copy_models(self, models: Collection[str]) -> None:
+        """Copy versions with their moves, where the target's end in the source's.
+
+        The stage of a version follows from its moves, so a model that has moved on in the target
+        stays as it is there.
+        """
         events, versions = self._tables["stage_events"], self._tables["model_versions"]
+        stage = versions.place("stage")
+        changes = ", ".join(f'"{c}" = excluded."{c}"' for c in versions.columns)
+        sql = (
+            f"{versions.insert} ON CONFLICT (model, version) DO UPDATE SET {changes}"
+            " WHERE excluded.revision > model_versions.revision"
+        )
         for model in sorted(models):
-            with self._source.read() as source, self._target.write(durable=True) as target:
-                rows = _of(source, versions, "model", model)
-                target.executemany(
-                    f"{versions.insert} ON CONFLICT (model, version) DO NOTHING", rows
-                )
-                ours, theirs = (_of(side, events, "model", model) for side in (source, target))
-                if ours[: len(theirs)] == theirs and len(ours) > len(theirs):
-                    self._follow(target, rows)
-                    target.executemany(events.insert, ours[len(theirs) :])
+            rows = _of(self._source, versions, "model", model)
+            with self._target.write(durable=True) as target:
+                ours, theirs = self._histories(target, "stage_events", "model", model)
+                if len(theirs) > len(ours):
+                    continue
+                # Out of production first: at no moment may there be two production versions.
+                rows.sort(key=lambda row: row[stage] == "production")
+                changed = [target.execute(sql, row).rowcount > 0 for row in rows]
+                target.executemany(events.insert, ours[len(theirs) :])
+                if any(changed):
+                    count_change(target)
 
     def models(self) -> set[str]:
         """Name the models of the source."""
-        with self._source.read() as transaction:
-            rows = transaction.execute("SELECT DISTINCT model FROM model_versions").fetchall()
+        rows = self._source.execute("SELECT DISTINCT model FROM model_versions").fetchall()
         return {row[0] for row in rows}
 
-    def artifact_rows(self) -> Iterator[list[Any]]:
-        """Give the records of artifacts that the target lacks, page by page."""
+    def artifact_rows(self, wanted: Collection[tuple[str, str]] | None) -> Iterator[list[Any]]:
+        """Give the records of artifacts that the target lacks, page by page.
+
+        Args:
+            wanted: Keys of those that are asked for; None for all.
+        """
         table = self._tables["artifacts"]
         with self._target.read() as target:
             known = {
                 tuple(row)
                 for row in target.execute("SELECT digest, content_digest FROM artifacts").fetchall()
             }
-        first = table.place("digest"), table.place("content_digest")
-        for rows in self._pages("artifacts"):
-            new = [row for row in rows if (row[first[0]], row[first[1]]) not in known]
+        digest, content = table.place("digest"), table.place("content_digest")
+        for rows in self._pages("artifacts", _ARTIFACT):
+            keys = [(row[digest], row[content]) for row in rows]
+            new = [
+                row
+                for row, key in zip(rows, keys, strict=True)
+                if key not in known and (wanted is None or key in wanted)
+            ]
             if new:
                 yield new
 
     def add_artifacts(self, rows: Sequence[Any]) -> None:
         """Record artifacts whose bytes are there."""
         with self._target.write() as target:
-            self._add(target, "artifacts", "digest, content_digest", rows)
+            self._add(target, "artifacts", _ARTIFACT, rows)
 
     def artifact_facts(self, row: Any) -> tuple[str, bool]:
         """Give an artifact row's digest, and whether its bytes are in the row."""
@@ -203,31 +296,40 @@ class Transfer:
         return row[table.place("digest")], row[table.place("inline")] is not None
 
     @staticmethod
-    def _versions(database: Database) -> dict[tuple[str, int], str]:
-        with database.read() as transaction:
-            rows = transaction.execute(
-                "SELECT model, version, content_digest, created_at FROM model_versions"
-            ).fetchall()
+    def _versions(transaction: Transaction) -> dict[tuple[str, int], str]:
+        rows = transaction.execute(
+            "SELECT model, version, content_digest, created_at FROM model_versions"
+        ).fetchall()
         return {(model, version): f"{digest} {at}" for model, version, digest, at in rows}
+
+    def _deployments(self, target: Transaction) -> set[str]:
+        """Name the deployments that both have."""
+        ours, theirs = (
+            {row[0] for row in side.execute("SELECT name FROM deployments").fetchall()}
+            for side in (self._source, target)
+        )
+        return ours & theirs
+
+    def _histories(
+        self, target: Transaction, name: str, owner: str, value: str
+    ) -> tuple[list[Any], list[Any]]:
+        table = self._tables[name]
+        return _of(self._source, table, owner, value), _of(target, table, owner, value)
 
     @staticmethod
     def _of_runs() -> tuple[str, ...]:
-        return ("runs", *_RUN_PARTS, "metric_summaries", "step_runs", "step_logs", "proofs")
+        return ("runs", *_RUN_PARTS, "run_tags", "metric_summaries", "step_runs", "step_logs",
+                "proofs")  # fmt: skip
 
-    def _of_run(self, transaction: Transaction, name: str, run_id: str) -> list[Any]:
+    def _of_run(self, name: str, run_id: str) -> list[Any]:
         table = self._tables[name]
         if name != "step_logs":
-            return _of(transaction, table, "run_id", run_id)
-        return transaction.execute(
+            return _of(self._source, table, "run_id", run_id)
+        return self._source.execute(
             f"SELECT {table.listed} FROM step_logs WHERE step_run_id = ? OR step_run_id IN"
             " (SELECT step_run_id FROM step_runs WHERE run_id = ?) ORDER BY id",
             (run_id, run_id),
         ).fetchall()
-
-    def _chunk_reader(self, source: Transaction, run_id: str) -> Callable[[str], list[Any]]:
-        table = self._tables["metric_chunks"]
-        sql = f'SELECT {table.listed} FROM metric_chunks WHERE run_id = ? AND "key" = ?'
-        return lambda key: source.execute(sql, (run_id, key)).fetchall()
 
     def _write_run(self, target: Transaction, row: Any) -> bool:
         """Insert the run, or bring it up to date if it has gone on in the source."""
@@ -238,13 +340,15 @@ class Transfer:
         sql = f"{table.insert} ON CONFLICT (run_id) DO UPDATE SET {changes} WHERE {later}"
         return target.execute(sql, row).rowcount > 0
 
-    def _write_metrics(
-        self,
-        target: Transaction,
-        run_id: str,
-        summaries: list[Any],
-        chunks: Callable[[str], list[Any]],
-    ) -> bool:
+    def _write_tags(self, target: Transaction, tags: list[Any], *, follow: bool) -> bool:
+        """Add tags; where both have one the source's counts only if its run has gone on."""
+        table = self._tables["run_tags"]
+        changes = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns)
+        then = f"UPDATE SET {changes}" if follow else "NOTHING"
+        sql = f'{table.insert} ON CONFLICT (run_id, "key") DO {then}'
+        return bool(tags) and target.executemany(sql, tags).rowcount > 0
+
+    def _write_metrics(self, target: Transaction, run_id: str, summaries: list[Any]) -> bool:
         """Replace each series of which the source has more points."""
         table, rows = self._tables["metric_summaries"], self._tables["metric_chunks"]
         known = dict(
@@ -260,16 +364,30 @@ class Transfer:
             for name in ("metric_summaries", "metric_chunks"):
                 target.execute(f'DELETE FROM {name} WHERE run_id = ? AND "key" = ?', (run_id, key))
             target.execute(table.insert, summary)
-            target.executemany(rows.insert, chunks(key))
+            for chunks in self._chunks(run_id, key):
+                target.executemany(rows.insert, chunks)
             changed = True
         return changed
+
+    def _chunks(self, run_id: str, key: str) -> Iterator[list[Any]]:
+        """Read a series' chunks, a few megabytes at a time."""
+        table = self._tables["metric_chunks"]
+        place, last = table.place("chunk_id"), -1
+        sql = (
+            f'SELECT {table.listed} FROM metric_chunks WHERE run_id = ? AND "key" = ?'
+            " AND chunk_id > ? ORDER BY chunk_id LIMIT ?"
+        )
+        while rows := self._source.execute(sql, (run_id, key, last, _FEW)).fetchall():
+            yield rows
+            last = rows[-1][place]
 
     def _write_steps(self, target: Transaction, steps: list[Any]) -> bool:
         table = self._tables["step_runs"]
         changes = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns if c != "step_run_id")
         sql = (
             f"{table.insert} ON CONFLICT (step_run_id) DO UPDATE SET {changes}"
-            f" WHERE step_runs.state IN {_GOING_ON} AND excluded.state NOT IN {_GOING_ON}"
+            f" WHERE step_runs.state IN {_UNSURE} AND excluded.state NOT IN {_GOING_ON}"
+            " AND excluded.state <> step_runs.state"
         )
         changed = [target.execute(sql, step).rowcount > 0 for step in steps]
         return any(changed)
@@ -290,25 +408,16 @@ class Transfer:
             changed |= len(group) > known
         return changed
 
-    def _follow(self, target: Transaction, versions: list[Any]) -> None:
-        """Give versions the stages that their new moves lead to."""
-        table = self._tables["model_versions"]
-        # Out of production first: at no moment may there be two production versions.
-        versions = sorted(versions, key=lambda row: row[table.place("stage")] == "production")
-        for row in versions:
-            target.execute(
-                "UPDATE model_versions SET stage = ?, gates = ?, card = ?, note = ?, revision = ?"
-                " WHERE model = ? AND version = ?",
-                [
-                    row[table.place(name)]
-                    for name in ("stage", "gates", "card", "note", "revision", "model", "version")
-                ],
-            )
-
     def _add(self, target: Transaction, name: str, key: str, rows: Sequence[Any]) -> bool:
         if not rows:
             return False
-        sql = f"{self._tables[name].insert} ON CONFLICT ({key}) DO NOTHING"
+        sql = f"{self._tables[name].insert} ON CONFLICT ({key}) DO "
+        if name in _LATER:
+            columns, condition = _LATER[name]
+            changes = ", ".join(f'"{column}" = excluded."{column}"' for column in columns)
+            sql += f"UPDATE SET {changes} WHERE {condition}"
+        else:
+            sql += "NOTHING"
         return target.executemany(sql, rows).rowcount > 0
 
     def _add_missing(
@@ -320,42 +429,68 @@ class Transfer:
         target.executemany(table.insert, new)
         return bool(new)
 
-    def _is_wanted(self, name: str, row: Any) -> bool:
-        columns = self._tables[name].columns
-        if "model" not in columns:
-            return not self._partly or name not in _OF_MODELS
-        return not self._partly and row[columns.index("model")] not in self._without
-
-    def _pages(self, name: str) -> Iterator[list[Any]]:
-        """Read a table page by page, in an order that stays."""
+    def _pages(self, name: str, key: str = "id") -> Iterator[list[Any]]:
+        """Read a table page by page, in the order of its key."""
         table = self._tables[name]
-        if table.given:
-            yield from self._pages_by_id(table)
-            return
-        offset = 0
+        given = table.given  # then the number stands first, and orders
+        order = "id" if given else key
+        listed = f"id, {table.listed}" if given else table.listed
+        places = [0] if given else [table.place(c.strip(' "')) for c in key.split(",")]
+        behind = f" WHERE ({order}) > ({', '.join('?' * len(places))})"
+        last: list[Any] = []
         while True:
-            with self._source.read() as source:
-                rows = source.execute(
-                    f"SELECT {table.listed} FROM {name} ORDER BY {table.listed} LIMIT ? OFFSET ?",
-                    (_MANY, offset),
-                ).fetchall()
+            rows = self._source.execute(
+                f"SELECT {listed} FROM {name}{behind if last else ''} ORDER BY {order} LIMIT ?",
+                (*last, _MANY),
+            ).fetchall()
             if not rows:
                 return
-            yield table.read(rows)
-            offset += len(rows)
+            last = [rows[-1][place] for place in places]
+            yield table.read([row[1:] for row in rows] if given else rows)
 
-    def _pages_by_id(self, table: Table) -> Iterator[list[Any]]:
-        last = 0
-        while True:
-            with self._source.read() as source:
-                rows = source.execute(
-                    f"SELECT id, {table.listed} FROM {table.name} WHERE id > ? ORDER BY id LIMIT ?",
-                    (last, _MANY),
-                ).fetchall()
-            if not rows:
-                return
-            yield table.read([row[1:] for row in rows])
-            last = rows[-1][0]
+
+class _Wanted:
+    """Says which rows that belong to no run are copied."""
+
+    def __init__(self, source: Transaction, tables: dict[str, Table], chosen: Chosen) -> None:
+        self._tables, self._chosen = tables, chosen
+        self._contents = {content for _, content in chosen.artifacts}
+        self._runs = set(chosen.runs) if chosen.partly else set()
+        self._names, self._nodes = set[str](), set[str]()
+        for run_id in self._runs:
+            values = (run_id,)
+            [[name]] = source.execute(
+                "SELECT experiment FROM runs WHERE run_id = ?", values
+            ).fetchall()
+            steps = source.execute("SELECT step_run_id FROM step_runs WHERE run_id = ?", values)
+            self._names.add(name)
+            self._nodes |= {f"run:{run_id}", *(f"step:{row[0]}" for row in steps.fetchall())}
+
+    def __call__(self, name: str, row: Any) -> bool:
+        told = dict(zip(self._tables[name].columns, row, strict=True))
+        if not self._chosen.partly:
+            names = {told.get("model"), told.get("deployment")}
+            names |= {told["name"]} if name in _OF_SERVING else set()
+            return not names & set(self._chosen.without)
+        if name in {"experiments", "experiment_tags"}:
+            return (told["name"] if name == "experiments" else told["experiment"]) in self._names
+        if name == "snapshots":
+            return told["run_id"] in self._runs
+        if name == "edges":
+            return self._is_theirs(told["source"], told["target"])
+        return False  # of models and what serves them
+
+    def _is_theirs(self, source: str, target: str) -> bool:
+        if self._nodes & {source, target}:
+            return True
+        kind, _, content = target.partition(":")
+        return source.startswith("source:") and kind == "artifact" and content in self._contents
+
+
+def _is_prefix(one: list[Any], other: list[Any]) -> bool:
+    """Say whether one of two histories is the beginning of the other."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
 
 
 def _of(transaction: Transaction, table: Table, owner: str, value: Any) -> list[Any]:

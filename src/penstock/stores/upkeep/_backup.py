@@ -1,13 +1,16 @@
 """``backup_store``: a copy that is whole, taken while others go on to write."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from penstock.core import ParameterError, StoreError
 from penstock.stores._open import open_store
+from penstock.stores._store import IDENTITY, PLACE
 from penstock.stores.metadata._garbage import Garbage
 from penstock.stores.metadata._sqlite import SQLiteDatabase
 from penstock.stores.upkeep._check import Finding, check_store
@@ -48,16 +51,26 @@ def backup_store(
             folder=folder,
         )
     store.flush()
-    url = f"sqlite:///{folder.absolute() / 'penstock.db'}"
     database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
+    # It gets its name when it is whole: what a kill leaves is not taken for a backup.
+    begun, whole = folder / "unfinished.db", folder / "penstock.db"
     if isinstance(database, SQLiteDatabase):
-        _copy_file(database, folder / "penstock.db")
-    with open_store(url, artifacts=str(folder / "artifacts")) as backup:
+        _copy_file(database, begun)
+    with _opened(begun) as backup:
         if isinstance(database, SQLiteDatabase):
             _copy_bytes(store, backup, told)
         else:
             copy_store(store, backup, told=told)
+    begun.rename(whole)
+    for beside in folder.glob(f"{begun.name}*"):
+        shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
+    with _opened(whole) as backup:
         return check_store(backup)
+
+
+def _opened(path: Path) -> "Store":
+    url = f"sqlite:///{quote(str(path.absolute()))}"
+    return open_store(url, artifacts=str(path.absolute().with_name("artifacts")))
 
 
 def _copy_file(database: SQLiteDatabase, path: Path) -> None:
@@ -67,6 +80,8 @@ def _copy_file(database: SQLiteDatabase, path: Path) -> None:
             source.backup(target, pages=_PAGES)
             # A journal's position is of use only beside the journal.
             target.execute("DELETE FROM journals")
+            # It is another store, with bytes of its own: gc tells stores apart by this.
+            target.execute("DELETE FROM settings WHERE name IN (?, ?)", (IDENTITY, PLACE))
             target.commit()
     except (OSError, sqlite3.Error) as error:
         raise StoreError(
@@ -81,7 +96,7 @@ def _copy_bytes(
 ) -> None:
     records = Garbage(backup.metadata.database).artifacts()  # type: ignore[attr-defined] # it is SQLite
     digests = sorted({record.digest for record in records if record.inline is None})
-    part = Path(backup.artifacts.url).with_name("part")
+    part = Path(backup.artifacts.url).with_name("unfinished")
     for place, digest in enumerate(digests, start=1):
         store.artifacts.fetch(digest, part)
         backup.artifacts.write_file(part)

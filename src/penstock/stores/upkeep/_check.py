@@ -1,19 +1,21 @@
 """``check_store``: is every byte what it was, and does every reference lead somewhere?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.core import ArtifactRecord, StoreError, digest_bytes
+from penstock.core import ArtifactRecord, PenstockError, StoreError, digest_bytes
 from penstock.stores.metadata._garbage import Garbage
 from penstock.stores.metadata._soundness import broken_chains, database_damage, metric_damage
-from penstock.stores.upkeep._garbage import orphans
+from penstock.stores.upkeep._garbage import orphans, shared_with
+from penstock.stores.upkeep._reach import names_in
 
 if TYPE_CHECKING:
     from penstock.stores._store import Store
 
 _THREADS = 4
+_ORPHAN = "No record names these bytes; penstock gc removes them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,32 @@ def check_store(
     if found:
         return found  # nothing that is read from it could be trusted
     garbage = Garbage(database)
-    records = list(garbage.artifacts())
-    found += _check_bytes(store, records, quick=quick, told=told)
-    found += _check_references(garbage, records)
-    found += [Finding("metrics", run_id, text) for run_id, text in metric_damage(database)]
-    found += [Finding("history", model, text) for model, text in broken_chains(store.metadata)]
-    found += [
-        Finding("orphan", digest, "No record names these bytes; penstock gc removes them.", True)
-        for digest in orphans(store)
-    ]
+    records: list[ArtifactRecord] = []
+
+    def read() -> Iterator[Finding]:
+        records.extend(garbage.artifacts())
+        yield from ()
+
+    parts: tuple[Callable[[], Iterable[Finding]], ...] = (
+        read,
+        lambda: _check_bytes(store, records, quick=quick, told=told),
+        lambda: _check_references(store, garbage, records),
+        lambda: (Finding("metrics", run, text) for run, text in metric_damage(database)),
+        lambda: (Finding("history", model, text) for model, text in broken_chains(store.metadata)),
+        lambda: (Finding("orphan", digest, _ORPHAN, True) for digest in _orphans(store)),
+    )
+    for part in parts:
+        try:
+            found.extend(part())
+        except (PenstockError, ValueError, LookupError, TypeError, AttributeError) as error:
+            # A row that cannot be read is a finding as well, and the other parts go on.
+            text = f"Something in it cannot be read: {type(error).__name__}: {error}"
+            found.append(Finding("database", store.url, text))
     return found
+
+
+def _orphans(store: "Store") -> list[str]:
+    return [] if shared_with(store) else orphans(store)
 
 
 def _check_bytes(
@@ -97,14 +115,19 @@ def _damage(store: "Store", record: ArtifactRecord, *, quick: bool) -> str:
     return ""
 
 
-def _check_references(garbage: Garbage, records: list[ArtifactRecord]) -> Iterator[Finding]:
+def _check_references(
+    store: "Store", garbage: Garbage, records: list[ArtifactRecord]
+) -> Iterator[Finding]:
     known = {name for record in records for name in (record.digest, record.content_digest)}
-    named, _ = garbage.needed()
+    named, manifests = garbage.needed()
     for digest in sorted(named - known):
         yield Finding("reference", digest, "A run, version or report names it; it is not recorded.")
     for record in records:
-        parts = record.metadata.get("parts")
-        if isinstance(parts, dict):
-            for name, digest in parts.items():
-                if digest not in known:
-                    yield Finding("reference", digest, f"Part {name!r} of {record.digest} is gone.")
+        is_manifest = bool(manifests & {record.digest, record.content_digest})
+        try:
+            needs = names_in(store, record, manifest=is_manifest)
+        except PenstockError:
+            continue  # its own bytes are damaged, and told of
+        for digest in needs:
+            if digest not in known:
+                yield Finding("reference", digest, f"{record.digest} is of no use without it.")

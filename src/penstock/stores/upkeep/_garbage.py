@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
 
 from penstock.core import ArtifactRecord, ParameterError, StoreError, now
+from penstock.stores._store import IDENTITY
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._garbage import Garbage, OldRun
+from penstock.stores.upkeep._reach import reached
 
 if TYPE_CHECKING:
     from penstock.stores._store import Store
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 # What was written so lately may be a running process's, which has not recorded it yet.
 _GRACE = timedelta(hours=1)
 _MONTH = timedelta(days=30)
+_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,10 @@ class GarbageReport:
         artifacts: How many recorded artifacts nothing names.
         bytes: Bytes freed in the artifact store.
         by_format: Bytes by format of the artifacts.
+        unrecorded: How many bytes have no record: what a process left that was killed.
         kept_bytes: Bytes that stay.
+        shared_with: Other stores that keep their bytes in the same place: none are removed there,
+            since only those stores know what they need.
     """
 
     deleted: bool
@@ -36,7 +43,9 @@ class GarbageReport:
     artifacts: int
     bytes: int
     by_format: Mapping[str, int]
+    unrecorded: int
     kept_bytes: int
+    shared_with: tuple[str, ...] = ()
 
 
 def collect_garbage(
@@ -77,87 +86,68 @@ def collect_garbage(
         )
     store.flush()
     garbage = Garbage(store.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
-    runs = garbage.old_runs(to_micros(now() - older_than), keep_last=keep_last)
+    moment = now()
+    before, since = to_micros(moment - older_than), moment - grace
+    runs = garbage.old_runs(before, keep_last=keep_last)
     if delete:
         # Facts first: if this is interrupted, bytes without a record are found by the next one.
-        garbage.remove_runs([run.run_id for run in runs])
-    needed, unneeded = _sort_out(store, garbage, {run.run_id for run in runs}, grace)
+        runs = garbage.remove_runs(runs, before)
+    records = list(garbage.artifacts())
+    roots, manifests = garbage.needed({run.run_id for run in runs})
+    reach = partial(reached, store, records, manifests=manifests)
+    young = {record.digest for record in records if record.created_at > since}
+    keys = reach(roots | young)
+    gone = [key for record in records if (key := _key(record)) not in keys]
+    others = shared_with(store)
+    left = [] if others else orphans(store, since=since)
+    if delete:
+        gone = garbage.remove_artifacts(gone, to_micros(since), reach)
+    going = set(gone)
+    kept = {record.digest: record for record in records if _key(record) not in going}
+    freed = {record.digest: record for record in records if record.digest not in kept}
+    stored = [record for record in freed.values() if record.inline is None and not others]
     by_format: dict[str, int] = defaultdict(int)
-    kept = {record.digest for record in needed}
-    freed = [record for record in unneeded if record.inline is None and record.digest not in kept]
-    for record in freed:
+    for record in stored:
         by_format[record.format] += record.size_bytes
     if delete:
-        garbage.remove_artifacts([(record.digest, record.content_digest) for record in unneeded])
-        _sweep(store, garbage, sorted({record.digest for record in freed}), grace)
+        _sweep(store, garbage, sorted({*left, *(record.digest for record in stored)}), since)
     return GarbageReport(
         delete,
         tuple(runs),
-        len(unneeded),
+        len(gone),
         sum(by_format.values()),
         dict(sorted(by_format.items())),
-        sum(record.size_bytes for record in needed if record.inline is None),
+        len(left),
+        sum(record.size_bytes for record in kept.values() if record.inline is None),
+        others,
     )
 
 
-def _sort_out(
-    store: "Store", garbage: Garbage, gone: set[str], grace: timedelta
-) -> tuple[list[ArtifactRecord], list[ArtifactRecord]]:
-    """Part the recorded artifacts into those that are needed and those that are not."""
-    roots, manifests = garbage.needed(gone)
-    records = list(garbage.artifacts())
-    young = now() - grace
-    by_digest: dict[str, list[ArtifactRecord]] = defaultdict(list)
-    for record in records:
-        by_digest[record.digest].append(record)
-        if record.content_digest != record.digest:
-            by_digest[record.content_digest].append(record)
-    reached: set[tuple[str, str]] = set()
-    ahead = [*roots, *(record.digest for record in records if record.created_at > young)]
-    seen = set(ahead)
-    while ahead:
-        digest = ahead.pop()
-        for record in by_digest.get(digest, ()):
-            key = record.digest, record.content_digest
-            if key in reached:
-                continue
-            reached.add(key)
-            more = [record.digest, record.content_digest, *_names(store, record, manifests)]
-            ahead += [name for name in more if name not in seen]
-            seen.update(more)
-    needed = [r for r in records if (r.digest, r.content_digest) in reached]
-    return needed, [r for r in records if (r.digest, r.content_digest) not in reached]
+def _key(record: ArtifactRecord) -> tuple[str, str]:
+    return record.digest, record.content_digest
 
 
-def _names(store: "Store", record: ArtifactRecord, manifests: set[str]) -> list[str]:
-    """Name what an artifact is of no use without: its parts, a manifest's source files."""
-    parts = record.metadata.get("parts")
-    named = list(parts.values()) if isinstance(parts, Mapping) else []
-    if record.digest in manifests or record.content_digest in manifests:
-        manifest: Any = store.load(record)
-        named += manifest["code"]["files"].values()
-        named += [value for value in manifest["code"].values() if _is_digest(value)]
-    return [name for name in named if _is_digest(name)]
+def shared_with(store: "Store") -> tuple[str, ...]:
+    """Name the other stores that keep their bytes where this one does."""
+    own = store.metadata.get_setting(IDENTITY)
+    return tuple(told for owner, told in store.artifacts.claims().items() if owner != own)
 
 
-def _is_digest(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith("sha256:")
-
-
-def _sweep(store: "Store", garbage: Garbage, digests: list[str], grace: timedelta) -> None:
+def _sweep(store: "Store", garbage: Garbage, digests: list[str], since: datetime) -> None:
     """Remove bytes, but for those that someone has written or recorded again meanwhile."""
-    again = garbage.recorded(digests)
-    for digest in digests:
-        if digest not in again:
-            store.artifacts.delete(digest, unless_written_since=now() - grace)
+    for part in (digests[i : i + _AT_ONCE] for i in range(0, len(digests), _AT_ONCE)):
+        again = garbage.recorded(part)
+        for digest in part:
+            if digest not in again:
+                store.artifacts.delete(digest, unless_written_since=since)
 
 
-def orphans(store: "Store", *, grace: timedelta = _GRACE) -> list[str]:
+def orphans(store: "Store", *, since: datetime | None = None) -> list[str]:
     """Find bytes that no record names and that no running process has just written."""
     garbage = Garbage(store.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
     stored = store.artifacts.list()
     known = garbage.recorded(stored)
-    young = now() - grace
+    young = now() - _GRACE if since is None else since
     found = []
     for digest in stored:
         if digest in known:
