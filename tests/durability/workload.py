@@ -89,9 +89,8 @@ def main() -> None:
                 os._exit(code)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         said = Path(folder).with_suffix(".said")
-        # Killed before it acknowledged anything, it has said nothing.
-        words = said.read_text().strip() if said.exists() else ""
-        print(status, words or "{}", flush=True)
+        text = said.read_text().strip() if said.exists() else ""
+        print(status, text or "{}", flush=True)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,21 @@ def test_a_full_disk_is_a_sentence_and_leaves_no_half_page(store, home, monkeypa
     assert values(store) == [2.0]
 
 
+def test_a_journal_that_cannot_be_removed_is_not_stored_twice(store, home, monkeypatch):
+    def failing(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    store.journal.append(store.journal.series("r", "loss"), 1.0, 0, 0)
+    monkeypatch.setattr(Path, "rename", failing)
+    monkeypatch.setattr(Path, "unlink", failing)
+    store.journal.close()
+    monkeypatch.undo()
+    assert len(list(home.iterdir())) == 1
+    assert recover_journals(home, store.metadata) == 1
+    assert values(store) == [1.0]
+    assert list(home.iterdir()) == []
+
+
 def test_a_journal_in_use_is_left_alone(store, home):
     store.journal.append(store.journal.series("r", "loss"), 1.0, 0, 0)
     assert recover_journals(home, store.metadata) == 0

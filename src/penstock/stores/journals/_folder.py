@@ -56,12 +56,21 @@ def dead_journals(home: Path) -> Iterator[list[Path]]:
             owner.close()
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a journal whose points are all in the store, at once as others see it."""
+def remove_folder(folder: Path) -> bool:
+    """Remove a journal whose points are all in the store, at once as others see it.
+
+    Returns:
+        Whether it is gone. If not, the store must go on to know how far it came.
+    """
     done = folder.with_name(_FINISHED + folder.name)
-    with suppress(OSError):
+    try:
         folder.rename(done)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
     shutil.rmtree(done, ignore_errors=True)
+    return True
 
 
 def cannot_write(home: Path, error: OSError) -> StoreError:

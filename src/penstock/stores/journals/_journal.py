@@ -57,7 +57,8 @@ class _Page:
 
     def remove(self) -> None:
         self.map.close()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # its points are in the store, and the store knows it
+            self.path.unlink()
 
 
 class Journal:
@@ -175,9 +176,9 @@ class Journal:
             for page in pages:
                 page.remove()
             self._let_go()
-            remove_folder(folder)
-        with suppress(StoreError):
-            self._metadata.forget_journal(folder.name)
+        if remove_folder(folder):
+            with suppress(StoreError):
+                self._metadata.forget_journal(folder.name)
 
     def _let_go(self) -> None:
         """Leave what is there to the next process that opens the store."""

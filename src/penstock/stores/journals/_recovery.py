@@ -53,8 +53,8 @@ def _recover(folder: Path, metadata: MetadataStore) -> None:
             fix="Move the folder away to go on without its points.",
             path=folder,
         ) from error
-    remove_folder(folder)
-    metadata.forget_journal(journal)
+    if remove_folder(folder):
+        metadata.forget_journal(journal)
 
 
 def _pages(folder: Path, known: int) -> Iterator[tuple[int, bytes]]:
