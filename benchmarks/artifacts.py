@@ -20,7 +20,7 @@ GIB = 1 << 30
 MIB = 1 << 20
 BLOCK = os.urandom(1 << 24)
 FILES = 10_000
-ROUNDS = 3
+ROUNDS = 5
 SYNCED_ONE_BY_ONE = 500
 
 

@@ -1,11 +1,18 @@
 """Site: the store as the pages read it, with what never changes kept in memory."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ArtifactRecord, NotFoundError, PenstockError, SerializationError
+from penstock.core import (
+    ArtifactRecord,
+    NotFoundError,
+    PenstockError,
+    SerializationError,
+    StoreError,
+)
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -31,6 +38,8 @@ class Site:
         """Let the store see which running runs have died, at most every few seconds."""
         if monotonic() - self._looked > _LOOK_EVERY_S:
             self._looked = monotonic()
+            with suppress(StoreError):  # trouble with a journal must not hide the pages
+                self.store.flush()
             self.metadata.kill_dead_runs()
 
     @property

@@ -49,7 +49,8 @@ class Incoming:
         """
         beside = self._folder / _NAME / new_id()
         with folder_trouble(self._folder, "written"):
-            beside.parent.mkdir(parents=True, exist_ok=True)
+            if not self._written:
+                beside.parent.mkdir(parents=True, exist_ok=True)
             file = beside.open("xb")
         self._written.append(beside)
         size = begun = 0

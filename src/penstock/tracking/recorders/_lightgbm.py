@@ -3,29 +3,11 @@
 from functools import wraps
 from typing import Any
 
-from penstock.core import require
-from penstock.tracking.recorders._recording import log_params, quietly, recording
+from penstock.tracking.recorders._recording import Replaced, log_params, quietly, recording
 
 _NAME = "lightgbm"
 # The scikit-learn API has the function by a name of its own.
 _PLACES = ("lightgbm", "lightgbm.engine", "lightgbm.sklearn")
-_originals: dict[str, Any] = {}
-
-
-def start() -> None:
-    """Listen to each `lightgbm.train`, also of the scikit-learn API."""
-    for place in _PLACES:
-        module = require(place, extra="boosters", purpose="autolog of LightGBM")
-        if place not in _originals:
-            _originals[place] = module.train
-            module.train = _listening(module.train)  # type: ignore[attr-defined] # a module of theirs
-
-
-def stop() -> None:
-    """Put the functions back."""
-    while _originals:
-        place, original = _originals.popitem()
-        require(place, extra="boosters", purpose="autolog of LightGBM").train = original  # type: ignore[attr-defined] # a module of theirs
 
 
 def _listening(train: Any) -> Any:
@@ -57,3 +39,7 @@ def _recorder(run: Any) -> Any:
 
 def _results(environment: Any) -> Any:
     return environment.evaluation_result_list or ()
+
+
+_train = Replaced("train", _PLACES, _listening, purpose="autolog of LightGBM")
+start, stop = _train.start, _train.stop

@@ -1,12 +1,13 @@
 """What all recorders share: the run to log to, and that logging never stops a training."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import ModuleType
 from typing import Any
 
-from penstock.core import ConflictError
+from penstock.core import ConflictError, require
 from penstock.tracking._active import current_run
 from penstock.tracking._run import Run
 from penstock.tracking._start import start_run
@@ -43,6 +44,40 @@ def recording(name: str) -> Iterator[Run | None]:
             yield own
     finally:
         _inside.reset(token)
+
+
+class Replaced:
+    """A function of a framework, replaced under each of its names, and put back.
+
+    Args:
+        name: The function.
+        places: The modules that have it.
+        make: Makes the new function of the old one.
+        purpose: For the message if the framework is not installed.
+    """
+
+    def __init__(
+        self, name: str, places: Sequence[str], make: Callable[[Any], Any], *, purpose: str
+    ) -> None:
+        self._name, self._places, self._make, self._purpose = name, places, make, purpose
+        self._originals: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Replace it; where it is replaced already nothing happens."""
+        for place in self._places:
+            if place not in self._originals:
+                module = self._module(place)
+                self._originals[place] = getattr(module, self._name)
+                setattr(module, self._name, self._make(self._originals[place]))
+
+    def stop(self) -> None:
+        """Put it back."""
+        while self._originals:
+            place, original = self._originals.popitem()
+            setattr(self._module(place), self._name, original)
+
+    def _module(self, place: str) -> ModuleType:
+        return require(place, extra="boosters", purpose=self._purpose)
 
 
 def quietly(work: Callable[[], Any]) -> None:

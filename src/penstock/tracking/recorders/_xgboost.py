@@ -4,28 +4,11 @@ from functools import wraps
 from typing import Any
 
 from penstock.core import require
-from penstock.tracking.recorders._recording import log_params, quietly, recording
+from penstock.tracking.recorders._recording import Replaced, log_params, quietly, recording
 
 _NAME = "xgboost"
 # The scikit-learn API has the function by a name of its own.
 _PLACES = ("xgboost", "xgboost.training", "xgboost.sklearn")
-_originals: dict[str, Any] = {}
-
-
-def start() -> None:
-    """Listen to each `xgboost.train`, also of the scikit-learn API."""
-    for place in _PLACES:
-        module = require(place, extra="boosters", purpose="autolog of XGBoost")
-        if place not in _originals:
-            _originals[place] = module.train
-            module.train = _listening(module.train)  # type: ignore[attr-defined] # a module of theirs
-
-
-def stop() -> None:
-    """Put the functions back."""
-    while _originals:
-        place, original = _originals.popitem()
-        require(place, extra="boosters", purpose="autolog of XGBoost").train = original  # type: ignore[attr-defined] # a module of theirs
 
 
 def _listening(train: Any) -> Any:
@@ -66,3 +49,7 @@ def _callback(run: Any) -> Any:
             return False
 
     return Recorder()
+
+
+_train = Replaced("train", _PLACES, _listening, purpose="autolog of XGBoost")
+start, stop = _train.start, _train.stop
