@@ -1,7 +1,10 @@
 """The store is checked, backed up, copied and cleaned from the command line."""
 
+import os
+import time
 from pathlib import Path
 
+from penstock.core import now
 from penstock.stores import open_store
 from penstock.tracking import start_run
 
@@ -57,3 +60,22 @@ def test_garbage_is_told_and_removed(shell):
     assert shell("gc", "--older-than", "0s", "--delete", "--json").json["deleted"] is True
     assert "There is no run" in shell("show", run.run_id, code=2).err
     assert "0 is not in the range" in shell("gc", "--keep-last", "0", code=2).err
+
+
+def test_what_production_stands_on_survives_any_gc(world):
+    runs = [run.run_id for run in world.store.metadata.search_runs()]
+    for run_id in runs:  # whatever their owners thought
+        world.store.metadata.update_run(run_id, deleted_at=now())
+    with world.store.metadata.database.write() as rows:
+        rows.execute("UPDATE artifacts SET created_at = created_at - 7200000000")
+    for path in (world.folder / ".penstock" / "artifacts").glob("??/*"):
+        os.utime(path, (time.time() - 7200,) * 2)
+    before = world("lineage", "fraud@1", "--json").json
+    world("gc", "--older-than", "0s", "--keep-last", "1", "--delete")
+    assert world("store", "check", "--json").json == {"sound": True, "findings": []}
+    assert world("lineage", "fraud@1", "--json").json == before
+    made_by = world.store.metadata.get_model_version("fraud", 1).run_id
+    assert world("verify", made_by, "--json").json["verdict"] == "bitwise"
+    world("promote", "fraud@2", "--reason", "better")
+    world("rollback", "fraud")
+    assert world.store.metadata.get_model_version("fraud", 1).stage == "production"
