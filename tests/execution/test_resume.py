@@ -56,6 +56,15 @@ def test_after_a_fix_only_what_failed_and_what_follows_runs(project):
     assert (record.params, record.seed) == ({"start": 5}, 4)
 
 
+def test_what_a_step_has_logged_is_no_parameter_of_the_pipeline(project):
+    project.run(BODY.replace('note("load")', 'note("load"); ps.log_param("depth", 3)'), start=5)
+    project.write(FIXED)
+    assert go_on(project, params={"start": 5}).output() == 6
+    record = project.store.metadata.get_run("last")
+    assert record.params == {"start": 5, "depth": 3}
+    assert record.arguments == {"start": 5}
+
+
 def test_the_source_of_the_last_attempt_is_kept(project):
     failed = project.run(BODY)
     before = project.store.metadata.get_run(failed.run_id).provenance

@@ -73,6 +73,15 @@ def test_a_clean_run_is_bitwise_equal_and_the_proof_is_kept(project):
     assert project.store.metadata.list_proofs(result.run_id)[-1].verdict is Verdict.BITWISE
 
 
+def test_a_run_whose_steps_log_parameters_can_be_proved(project):
+    body = PLAIN.replace(
+        "    return random", '    ps.log_param("ccp_alpha", 0.0)\n    return random'
+    )
+    result = project(body, count=60)
+    assert project.store.metadata.get_run(result.run_id).params == {"count": 60, "ccp_alpha": 0.0}
+    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
+
+
 def test_a_cached_run_can_be_proved_too(project):
     project(PLAIN)
     again = project(PLAIN)

@@ -119,7 +119,7 @@ class RunRecord:
         pid_started: Start time of that process, seconds since 1970.
         user: Who started it.
         error: One line about what failed.
-        params: Values as given, JSON-like.
+        params: Values as given and as logged, JSON-like.
         tags: Free marks.
         metrics: Summary by key.
         provenance: Digest of the artifact with its Manifest (code, environment, hardware); or None.
@@ -161,6 +161,12 @@ class RunRecord:
     forked_at: float | None = None
     archived_at: datetime | None = None
     deleted_at: datetime | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What its pipeline was given: its parameters without those that steps have logged."""
+        own = (self.graph or {}).get("parameters", {})
+        return {name: value for name, value in self.params.items() if name in own}
 
 
 @dataclass(frozen=True, slots=True)

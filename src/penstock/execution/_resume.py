@@ -49,7 +49,7 @@ def resume_run(
     _require_resumable(record)
     pipeline = target if isinstance(target, Pipeline) else load_pipeline(target or _entry(record))
     _require_same(pipeline, record, params or {})
-    graph = pipeline.trace(**pipeline.bind(record.params))
+    graph = pipeline.trace(**pipeline.bind(record.arguments))
     project = project_of(pipeline.file)
     provenance = record_provenance(opened, project)
     record = opened.metadata.update_run(
@@ -98,8 +98,8 @@ def _require_same(
 ) -> None:
     if not params:
         return
-    given = pipeline.dump(pipeline.bind({**record.params, **params}))
-    other = sorted(name for name in given if given[name] != record.params.get(name))
+    given = pipeline.dump(pipeline.bind({**record.arguments, **params}))
+    other = sorted(name for name in given if given[name] != record.arguments.get(name))
     if other:
         raise ConflictError(
             what=f"Run {record.run_id} was made with another {', '.join(other)}.",

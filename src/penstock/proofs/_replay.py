@@ -34,7 +34,7 @@ def replay(request: Mapping[str, Any]) -> list[StepVerdict]:
     store = open_store(request["store"], artifacts=request["artifacts"] or None)
     run = store.metadata.get_run(request["run_id"])
     pipeline = load_pipeline(request["target"])
-    graph = pipeline.trace(**pipeline.bind(run.params))
+    graph = pipeline.trace(**pipeline.bind(run.arguments))
     recorded = {step.step: step for step in store.metadata.list_steps(run.run_id)}
     chosen = request["steps"]
     scratch = open_store(f"sqlite:///{request['scratch']}/scratch.db")

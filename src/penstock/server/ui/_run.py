@@ -91,7 +91,8 @@ def _commands(run: RunRecord) -> dict[str, str]:
     if run.state is RunState.FINISHED and run.pipeline:
         commands["verify"] = f"penstock verify {run.run_id}"
     if run.entry:
-        words = [word for name, value in run.params.items() for word in (f"--{name}", str(value))]
+        given = run.arguments.items()
+        words = [word for name, value in given for word in (f"--{name}", str(value))]
         commands["again"] = shlex.join(["penstock", "run", run.entry, *words])
     commands["show"] = f"penstock show {run.run_id}"
     return commands

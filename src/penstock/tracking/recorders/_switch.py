@@ -2,8 +2,7 @@
 
 import importlib
 import importlib.util
-from collections.abc import Iterable
-from types import ModuleType
+import sys
 
 from penstock.core import MissingPackageError, ParameterError, did_you_mean
 
@@ -42,10 +41,15 @@ def autolog(*frameworks: str, on: bool = True) -> list[str]:
     """
     for name in frameworks:
         _require(name)
-    chosen = frameworks or [name for name in _PLACES if importlib.util.find_spec(name)]
-    for recorder in _recorders(chosen):
-        (recorder.start if on else recorder.stop)()
-    return [name for name in chosen if on]
+    if not on:
+        for name in frameworks or _PLACES:
+            if _PLACES[name] in sys.modules:  # what was never turned on need not be loaded
+                sys.modules[_PLACES[name]].stop()
+        return []
+    chosen = list(frameworks) or [name for name in _PLACES if importlib.util.find_spec(name)]
+    for name in chosen:
+        importlib.import_module(_PLACES[name]).start()
+    return chosen
 
 
 def _require(name: str) -> None:
@@ -59,7 +63,3 @@ def _require(name: str) -> None:
             why="autolog listens to it.",
             fix=f'Install it: pip install "{name}"',
         )
-
-
-def _recorders(names: Iterable[str]) -> list[ModuleType]:
-    return [importlib.import_module(_PLACES[name]) for name in names]
