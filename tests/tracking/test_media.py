@@ -306,3 +306,9 @@ def test_a_store_that_cannot_be_written_does_not_stop_the_work(run, monkeypatch,
     noise = np.random.default_rng(0).integers(0, 255, (60, 60), np.uint8)
     assert run.log_image(noise, "picture") == ""
     assert "The disk is full" in caplog.text
+
+
+def test_values_that_hardly_differ_have_a_histogram(run):
+    close = [1e300, np.nextafter(1e300, 2e300)]
+    run.log_histogram(close, "close")
+    assert sum(run.artifact("close")["histogram"]["counts"]) == 2

@@ -28,7 +28,7 @@ def histogram(values: Any, bins: int) -> dict[str, Any]:
         return _given(*values)
     import numpy as np
 
-    if isinstance(bins, bool) or not isinstance(bins, int) or not 1 <= bins <= _MOST_BINS:
+    if not 1 <= bins <= _MOST_BINS:
         raise ParameterError(what=f"{bins} bins were asked for.", fix="Give 1 to 10,000.")
     array = _floats(values)
     finite = array[np.isfinite(array)]
@@ -40,7 +40,12 @@ def histogram(values: Any, bins: int) -> dict[str, Any]:
             why="Their difference is beyond all numbers.",
             fix="Log their logarithm, or clip them first.",
         )
-    counts, edges = np.histogram(finite, bins=bins)
+    try:
+        counts, edges = np.histogram(finite, bins=bins)
+    except ValueError:  # so close together that no float lies between two edges
+        around = float(np.abs(finite).max()) * 1e-6
+        limits = (float(finite.min()) - around, float(finite.max()) + around)
+        counts, edges = np.histogram(finite, bins=bins, range=limits)
     return _form(counts, edges, int(array.size - finite.size))
 
 

@@ -30,7 +30,7 @@ def sound(source: Any, rate: int) -> bytes:
     with wave.open(target, "wb") as file:
         file.setnchannels(1 if samples.ndim == _MONO else samples.shape[1])
         file.setsampwidth(2)
-        file.setframerate(rate)
+        file.setframerate(int(rate))
         file.writeframes(samples.tobytes())
     return target.getvalue()
 
@@ -65,7 +65,7 @@ def _samples(source: Any, rate: int) -> "NDArray[np.int16]":
             fix=f"Give numbers of shape (n,) or (n, channels), with up to {_MOST_CHANNELS} channels.",
             shape=shape,
         )
-    if isinstance(rate, bool) or not isinstance(rate, int) or rate <= 0:
+    if rate != int(rate) or rate <= 0:
         raise ParameterError(
             what=f"The rate of the samples is {rate!r}.",
             why="How fast they are played decides how they sound.",
