@@ -45,7 +45,7 @@ def _disposition(name: str) -> str:
     """Name the file in a header: as it is where that is safe, and in full for all browsers of today.
 
     >>> _disposition('plots/a "b".png')
-    "attachment; filename=a_b_.png; filename*=UTF-8''a%20%22b%22.png"
+    "attachment; filename=a__b_.png; filename*=UTF-8''a%20%22b%22.png"
     """
     last = name.replace("\\", "/").rpartition("/")[2][-_LONGEST:] or "artifact"
     safe = "".join(sign if sign.isascii() and sign.isalnum() else "_" if sign not in ".-" else sign
