@@ -64,10 +64,16 @@ if TYPE_CHECKING:
     from penstock.tracking import get_run as get_run
     from penstock.tracking import lineage as lineage
     from penstock.tracking import log_artifact as log_artifact
+    from penstock.tracking import log_audio as log_audio
+    from penstock.tracking import log_figure as log_figure
+    from penstock.tracking import log_histogram as log_histogram
+    from penstock.tracking import log_image as log_image
     from penstock.tracking import log_metric as log_metric
     from penstock.tracking import log_metrics as log_metrics
     from penstock.tracking import log_param as log_param
     from penstock.tracking import log_params as log_params
+    from penstock.tracking import log_table as log_table
+    from penstock.tracking import log_text as log_text
     from penstock.tracking import runs_frame as runs_frame
     from penstock.tracking import search_experiments as search_experiments
     from penstock.tracking import search_runs as search_runs
@@ -96,6 +102,12 @@ _PLACES = {
         "get_run",
         "lineage",
         "log_artifact",
+        "log_audio",
+        "log_figure",
+        "log_histogram",
+        "log_image",
+        "log_table",
+        "log_text",
         "log_metric",
         "log_metrics",
         "log_param",

@@ -7,10 +7,14 @@ import wave
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.core import ParameterError, StoreError
 from penstock.stores import open_store
-from penstock.tracking import start_run
+from penstock.tracking import start_run, step_of
+from penstock.tracking._histogram import histogram
+from penstock.tracking._series import name_at
 
 Image = pytest.importorskip("PIL.Image", reason='needs Pillow: pip install "penstock[media]"')
 
@@ -60,21 +64,144 @@ def test_files_pil_images_and_figures_are_pictures_too(run, tmp_path):
     assert kept["file"].metadata["caption"] == "black"
 
 
-def test_pictures_at_steps_are_a_series(run):
-    for step in (0, 10):
-        run.log_image(np.zeros((2, 2)), "sample", step=step)
-    assert list(run.store.metadata.list_artifacts(run.run_id)) == ["sample@0", "sample@10"]
+def test_artifacts_at_steps_are_a_series_whose_last_has_its_name(run):
+    for step, value in ((0, 0), (10, 255), (9.5, 7), (1_000_001, 1), (1_000_000, 2)):
+        run.log_image(np.full((1, 1), value, np.uint8), "sample", step=step)
+    assert list(run.artifacts()) == [
+        "sample@0", "sample@10", "sample@9.5", "sample@1000001", "sample@1000000"
+    ]  # fmt: skip
+    assert pixels(run.artifact("sample")).tolist() == [[1]]
+    assert pixels(run.artifact("sample@10")).tolist() == [[255]]
+    for step in (float("nan"), float("inf"), "one"):
+        with pytest.raises(ParameterError, match="The step of 'sample' is"):
+            run.log_image(np.zeros((1, 1)), "sample", step=step)
+
+
+@given(st.integers(-(10**15), 10**15) | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_steps_name_gives_the_step_back(step):
+    assert step_of(name_at("a@b", step)) == ("a@b", float(step))
+
+
+class Tensor:
+    """Looks like a torch tensor: the tests with the real one are in test_watch.py."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def detach(self):
+        return self
+
+    cpu = detach
+
+    def is_floating_point(self):
+        return False
+
+    def __array__(self, dtype=None, copy=None):
+        return self.array
+
+
+def test_channels_may_stand_first_where_it_is_said_or_clear(run):
+    first = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    run.log_image(first, "said", layout="CHW")
+    run.log_image(Tensor(first), "clear")
+    expected = np.moveaxis(first, 0, -1).tolist()
+    assert pixels(run.artifact("said")).tolist() == expected
+    assert pixels(run.artifact("clear")).tolist() == expected
+    either = np.zeros((3, 4, 3), np.uint8)
+    with pytest.raises(ParameterError, match="channels first or last"):
+        run.log_image(Tensor(either), "unclear")
+    run.log_image(Tensor(either), "now clear", layout="CHW")
+    assert pixels(run.artifact("now clear")).shape == (4, 3, 3)
+    with pytest.raises(ParameterError, match="is no layout"):
+        run.log_image(either, "picture", layout="HCW")
+
+
+def test_one_picture_with_two_captions_is_two_artifacts(run):
+    for caption in ("first", "second"):
+        run.log_image(np.zeros((2, 2)), caption, caption=caption)
+    kept = run.artifacts()
+    assert [record.metadata["caption"] for record in kept.values()] == ["first", "second"]
+    assert len({record.digest for record in kept.values()}) == 1
+    assert (kept["first"].metadata["width"], kept["first"].metadata["height"]) == (2, 2)
+
+
+def test_colours_that_png_does_not_know_are_converted(run):
+    run.log_image(Image.new("CMYK", (1, 1), (0, 255, 255, 0)), "print")
+    assert pixels(run.artifact("print")).tolist() == [[[255, 0, 0]]]
+
+
+def test_figures_are_drawn_or_kept_by_whose_they_are(run):
+    import plotly.graph_objects as go
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1, 1))
+    axes = figure.subplots()
+    run.log_figure(axes, "axes", step=1)
+    run.log_figure(go.Figure(go.Bar(y=[1, 2])), "bars", caption="two")
+    kept = run.artifacts()
+    assert kept["axes@1"].metadata["media"] == "image/png"
+    assert (kept["bars"].format, kept["bars"].metadata["caption"]) == ("figure", "two")
+    assert run.artifact("bars").data[0].y == (1, 2)
+    with pytest.raises(ParameterError, match="A int is no figure"):
+        run.log_figure(1, "one")
+
+
+def test_texts_are_kept_with_their_markup(run):
+    for markup in ("plain", "markdown", "html"):
+        run.log_text("# *a*", markup, markup=markup)
+        assert run.artifact(markup) == "# *a*"
+    media = [record.metadata["media"] for record in run.artifacts().values()]
+    assert media == ["text/plain", "text/markdown", "text/html"]
+    with pytest.raises(ParameterError, match="Did you mean 'markdown'"):
+        run.log_text("", "x", markup="markdon")
+    with pytest.raises(ParameterError, match="A int is no text"):
+        run.log_text(1, "x")
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"GIF89a", "image/gif"), (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"RIFF\0\0\0\0WAVEfmt ", "audio/wav"), (b"RIFF\0\0\0\0AVI ", None), (b"RIFF", None),
+        (b"OggS", "audio/ogg"), (b"fLaC", "audio/flac"), (b"ID3", "audio/mpeg"), (b"", None),
+        (b"<svg", None), (b"<html", None), (b"GIF8", None),
+    ],
+)  # fmt: skip
+def test_a_files_type_is_told_by_its_bytes(run, tmp_path, start, kind):
+    for size in (0, 5000):
+        (tmp_path / "a.png").write_bytes(start + bytes(size))
+        run.log_artifact(tmp_path / "a.png", name=f"file{size}")
+        assert run.artifact_record(f"file{size}").metadata["media"] == kind
+
+
+def test_logging_by_function_goes_to_the_active_run(run):
+    import penstock as ps
+
+    ps.log_image(np.zeros((1, 1)), "image", step=1, caption="c")
+    ps.log_audio(np.zeros(8), "audio", rate=8, step=1)
+    ps.log_histogram([1, 2], "histogram", step=1, bins=2)
+    ps.log_table({"a": [1]}, "table", step=1)
+    ps.log_text("a", "text", step=1, markup="html")
+    from matplotlib.figure import Figure
+
+    ps.log_figure(Figure(figsize=(1, 1)), "figure", step=1, caption="c")
+    names = ["image", "audio", "histogram", "table", "text", "figure"]
+    assert list(run.artifacts()) == [f"{name}@1" for name in names]
 
 
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (np.zeros((3, 4, 5)), "shape .3, 4, 5. is no picture.*permute"),
+        (np.zeros((3, 4, 5)), "shape .3, 4, 5. is no picture.*layout='CHW'"),
         (np.zeros(3), "is no picture"),
         (np.zeros((0, 3)), "is no picture"),
+        (np.zeros((2, 3, 4, 3)), "Of a batch, log each"),
+        ([[1, 2], [3]], "rows of several lengths"),
+        (b"<svg/>", "is not a PNG"),
         (np.array([[0.0, 7.0]]), "values from 0 to 7"),
         (np.array([[np.nan, 0.5]]), "values from nan"),
-        (np.array([["a"]]), "A picture of <U1"),
+        (np.array([["a"]]), "An array of <U1 is no picture"),
         ("none.png", "cannot be read"),
     ],
 )
@@ -100,8 +227,52 @@ def test_samples_are_the_sound_that_they_say(run):
     for wrong in (np.zeros(0), np.zeros((2, 2, 2)), np.array([2.0]), np.array([np.nan])):
         with pytest.raises(ParameterError):
             run.log_audio(wrong, "sound", rate=8000)
-    with pytest.raises(ParameterError, match="at 0 a second"):
+    with pytest.raises(ParameterError, match="rate of the samples is 0"):
         run.log_audio(samples, "sound")
+
+
+def test_samples_with_channels_first_and_whole_numbers(run):
+    run.log_audio(np.zeros((2, 100)), "stereo", rate=8000)
+    facts = run.artifact_record("stereo").metadata
+    assert facts == {"media": "audio/wav", "rate": 8000, "channels": 2, "seconds": 0.013}
+    run.log_audio(np.array([-32768, 32767]), "whole", rate=8000)
+    for wrong, words in (
+        (np.array([1 << 20]), "whole numbers from 1048576"),
+        (np.array(["a"]), "are no sound"),
+        (np.array([np.inf]), "not all finite"),
+        (np.zeros((20, 20)), "up to 8 channels"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            run.log_audio(wrong, "sound", rate=8000)
+    with pytest.raises(ParameterError, match="is not a WAV"):
+        run.log_audio(b"<html>", "sound")
+
+
+@given(
+    st.lists(st.floats(-1e300, 1e300) | st.sampled_from([np.nan, np.inf]), min_size=1),
+    st.integers(1, 50),
+)
+def test_a_histogram_loses_no_value(values, bins):
+    try:
+        found = histogram(values, bins)
+    except ParameterError as error:
+        assert "have no histogram" in str(error)  # noqa: PT017 - NumPy itself says when
+        return
+    assert sum(found["histogram"]["counts"]) + found["not_finite"] == found["count"] == len(values)
+    assert len(found["histogram"]["edges"]) == len(found["histogram"]["counts"]) + 1
+
+
+def test_what_was_counted_already_is_taken_as_it_is(run):
+    counts, edges = np.histogram([0.0, 1.0, 1.0, 4.0], bins=[0, 1, 4])
+    run.log_histogram((counts, edges), "counted")
+    assert run.artifact("counted")["histogram"] == {"edges": [0, 1, 4], "counts": [1, 3]}
+    for wrong in (([1], [0]), ([1], [1, 0]), ([-1], [0, 1]), ([0.5], [0, 1]), ([1], [0, np.inf])):
+        with pytest.raises(ParameterError):
+            run.log_histogram(wrong, "counted")
+    with pytest.raises(ParameterError, match="no values at all"):
+        run.log_histogram([], "none")
+    with pytest.raises(ParameterError, match="have no histogram"):
+        run.log_histogram([-1e308, 1e308], "far")
 
 
 def test_a_histogram_counts_what_numpy_counts(run):
@@ -119,6 +290,12 @@ def test_a_histogram_counts_what_numpy_counts(run):
 def test_rows_are_a_table(run):
     run.log_table([{"a": 1, "b": "x"}, {"a": 2, "b": "y"}], "rows")
     assert run.artifact("rows").equals(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
+    for wrong, words in (
+        ([], "An empty list is no table"), ({}, "An empty dict"), (3, "A int is no table"),
+        ({"a": [1], "b": [1, 2]}, "The dict is no table"), ([1, 2], "A list is no table"), ([{"a": 1}, {"a": [2]}], "The list is no table"),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match=words):
+            run.log_table(wrong, "rows")
 
 
 def test_a_store_that_cannot_be_written_does_not_stop_the_work(run, monkeypatch, caplog):
@@ -129,3 +306,9 @@ def test_a_store_that_cannot_be_written_does_not_stop_the_work(run, monkeypatch,
     noise = np.random.default_rng(0).integers(0, 255, (60, 60), np.uint8)
     assert run.log_image(noise, "picture") == ""
     assert "The disk is full" in caplog.text
+
+
+def test_values_that_hardly_differ_have_a_histogram(run):
+    close = [1e300, np.nextafter(1e300, 2e300)]
+    run.log_histogram(close, "close")
+    assert sum(run.artifact("close")["histogram"]["counts"]) == 2

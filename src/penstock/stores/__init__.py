@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._bundles import Bundle as Bundle
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
     from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
+    from penstock.stores.artifacts._media_type import media_type as media_type
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
     from penstock.stores.journals._records import pack_columns as pack_columns
     from penstock.stores.journals._records import pack_points as pack_points
@@ -36,6 +37,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_store",
         "copy_store": "penstock.stores.upkeep._copy",
+        "media_type": "penstock.stores.artifacts._media_type",
         "open_store": "_open",
         "pack_columns": "penstock.stores.journals._records",
         "pack_points": "penstock.stores.journals._records",

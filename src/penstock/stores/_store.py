@@ -28,6 +28,7 @@ from penstock.stores.artifacts._bundles import (
     parts_of,
 )
 from penstock.stores.artifacts._digests import PREFIX, damaged, readable, writable
+from penstock.stores.artifacts._media_type import media_type
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._serializers import (
     deserialize,
@@ -127,14 +128,14 @@ class Store:
 
     def pack_files(self, paths: Sequence[Path]) -> list[ArtifactRecord]:
         """Write the bytes of many files and give their records; see `pack_file`."""
-        small = [(path, _small(path)) for path in paths]
-        large = [path for path, data in small if data is None]
+        starts = [(path, _start(path)) for path in paths]
+        large = [path for path, start in starts if len(start) > _INLINE_BYTES]
         written = iter(self.artifacts.write_files(large) if large else ())
         return [
-            _file_record(path, *next(written))
-            if data is None
-            else _file_record(path, digest_bytes(data), len(data), data)
-            for path, data in small
+            _file_record(path, start, *next(written))
+            if len(start) > _INLINE_BYTES
+            else _file_record(path, start, digest_bytes(start), len(start), start)
+            for path, start in starts
         ]
 
     def keep_bytes(self, data: bytes) -> tuple[str, bytes | None, int]:
@@ -359,14 +360,15 @@ def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
     return facts | ({"why_unsafe": reasons[0]} if reasons else {})
 
 
-def _small(path: Path) -> bytes | None:
-    """Give the bytes of a file that stands in its record; None if it is too large for that."""
+def _start(path: Path) -> bytes:
+    """Read a file's first bytes: all of them if it can stand in its record, else one too many."""
     with readable(path) as file:
-        data = file.read(_INLINE_BYTES + 1)
-    return data if len(data) <= _INLINE_BYTES else None
+        return file.read(_INLINE_BYTES + 1)
 
 
-def _file_record(path: Path, digest: str, size: int, inline: bytes | None = None) -> ArtifactRecord:
+def _file_record(
+    path: Path, start: bytes, digest: str, size: int, inline: bytes | None = None
+) -> ArtifactRecord:
     return ArtifactRecord(
         digest=digest,
         content_digest=digest_json([_FILE, digest]),
@@ -375,7 +377,7 @@ def _file_record(path: Path, digest: str, size: int, inline: bytes | None = None
         size_bytes=size,
         created_at=now(),
         inline=inline,
-        metadata={"file": path.name},
+        metadata={"file": path.name, "media": media_type(start)},
     )
 
 

@@ -15,16 +15,23 @@ if TYPE_CHECKING:
     from penstock.tracking._lineage import find_node as find_node
     from penstock.tracking._lineage import lineage as lineage
     from penstock.tracking._log import log_artifact as log_artifact
+    from penstock.tracking._log import log_audio as log_audio
+    from penstock.tracking._log import log_figure as log_figure
+    from penstock.tracking._log import log_histogram as log_histogram
+    from penstock.tracking._log import log_image as log_image
     from penstock.tracking._log import log_metric as log_metric
     from penstock.tracking._log import log_metrics as log_metrics
     from penstock.tracking._log import log_param as log_param
     from penstock.tracking._log import log_params as log_params
+    from penstock.tracking._log import log_table as log_table
+    from penstock.tracking._log import log_text as log_text
     from penstock.tracking._log import set_tags as set_tags
     from penstock.tracking._run import Run as Run
     from penstock.tracking._search import get_run as get_run
     from penstock.tracking._search import runs_frame as runs_frame
     from penstock.tracking._search import search_experiments as search_experiments
     from penstock.tracking._search import search_runs as search_runs
+    from penstock.tracking._series import step_of as step_of
     from penstock.tracking._start import ActiveRun as ActiveRun
     from penstock.tracking._start import start_run as start_run
     from penstock.tracking._step import StepContext as StepContext
@@ -52,6 +59,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "get_run": "_search",
         "lineage": "_lineage",
         "log_artifact": "_log",
+        "log_audio": "_log",
+        "log_figure": "_log",
+        "log_histogram": "_log",
+        "log_image": "_log",
+        "log_table": "_log",
+        "log_text": "_log",
         "log_metric": "_log",
         "log_metrics": "_log",
         "log_param": "_log",
@@ -61,6 +74,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "search_runs": "_search",
         "set_tags": "_log",
         "start_run": "_start",
+        "step_of": "_series",
         "use_run": "_active",
         "use_step": "_step",
     },

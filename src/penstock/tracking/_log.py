@@ -58,3 +58,71 @@ def log_artifact(value: Any, name: str | None = None) -> str:
         NotFoundError: If no run is active, or a path names no file.
     """
     return require_run().log_artifact(value, name)
+
+
+def log_image(
+    image: Any,
+    name: str,
+    *,
+    step: float | None = None,
+    caption: str = "",
+    layout: str | None = None,
+) -> str:
+    """Keep a picture with the current run; see Run.log_image.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_image(image, name, step=step, caption=caption, layout=layout)
+
+
+def log_figure(figure: Any, name: str, *, step: float | None = None, caption: str = "") -> str:
+    """Keep a figure with the current run; see Run.log_figure.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_figure(figure, name, step=step, caption=caption)
+
+
+def log_audio(
+    sound_or_path: Any,
+    name: str,
+    *,
+    rate: int = 0,
+    step: float | None = None,
+    caption: str = "",
+) -> str:
+    """Keep a sound with the current run; see Run.log_audio.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_audio(sound_or_path, name, rate=rate, step=step, caption=caption)
+
+
+def log_histogram(values: Any, name: str, *, step: float | None = None, bins: int = 64) -> str:
+    """Keep how values are spread with the current run; see Run.log_histogram.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_histogram(values, name, step=step, bins=bins)
+
+
+def log_table(rows: Any, name: str, *, step: float | None = None) -> str:
+    """Keep a table with the current run; see Run.log_table.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_table(rows, name, step=step)
+
+
+def log_text(text: str, name: str, *, step: float | None = None, markup: str = "plain") -> str:
+    """Keep a text with the current run; see Run.log_text.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_text(text, name, step=step, markup=markup)

@@ -1,48 +1,60 @@
-"""Pictures, sounds and histograms: what is logged to be looked at rather than computed with."""
+"""``RunMedia``: logging what people look at or listen to rather than compute with."""
 
-import io
-import wave
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ArtifactRecord, ParameterError, StoreError, digest_json, now, require
+from penstock.core import (
+    ArtifactRecord,
+    ParameterError,
+    StoreError,
+    did_you_mean,
+    digest_json,
+    now,
+)
+from penstock.stores import media_type
 from penstock.tracking._forgiving import Trouble
+from penstock.tracking._histogram import histogram
+from penstock.tracking._pictures import is_drawing, picture, picture_size
+from penstock.tracking._series import name_at
+from penstock.tracking._sounds import sound, sound_facts
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from penstock.stores import Store
 
-_PURPOSE = "logging arrays as pictures"
-_STARTS = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"RIFF": "audio/wav",
-}
-_GREY, _COLOURS = 2, (1, 3, 4)  # dimensions of a grey picture; channels of the others
-_FULL_16 = 32767
+_TEXTS = {"plain": "text/plain", "markdown": "text/markdown", "html": "text/html"}
 
 
 class RunMedia:
-    """The part of Run that logs what people look at; Run gives the store."""
+    """The part of Run that logs what people look at; Run gives the store.
+
+    With a step, several of one name make a series: each is an artifact ``name@step``, and
+    ``artifact(name)`` gives the last. What each is, is recorded with it and never guessed.
+    """
 
     store: "Store"
     trouble: Trouble
 
     def log_image(
-        self, image: Any, name: str, *, step: float | None = None, caption: str = ""
+        self,
+        image: Any,
+        name: str,
+        *,
+        step: float | None = None,
+        caption: str = "",
+        layout: str | None = None,
     ) -> str:
         """Keep a picture, which the UI shows.
 
         Args:
-            image: A PNG, JPEG or GIF file's path, a PIL image, a matplotlib figure, or an array of
-                shape (height, width) or (height, width, 1, 3 or 4): bytes, or floats from 0 to 1.
+            image: A PNG, JPEG, GIF or WebP file's path or bytes, a PIL image, a matplotlib figure,
+                or an array of shape (height, width) or (height, width, 1, 3 or 4): bytes, or floats
+                from 0 to 1. A torch tensor may have its channels first.
             name: What it is called; with a step ``name@step``, so that several make a series.
             step: The moment of the training.
             caption: A line below it.
+            layout: ``HWC`` or ``CHW``, where an array's channels are; by default last, and of a
+                torch tensor where it can only be.
 
         Returns:
             The content digest; empty if it could not be kept.
@@ -51,70 +63,155 @@ class RunMedia:
             ParameterError: If it is no picture.
             MissingPackageError: If an array is given and Pillow is not installed.
         """
-        return self._log_media(_picture(image), "image", name, step, {"caption": caption})
+        data = picture(image, layout)
+        return self._log_media(data, "image", name_at(name, step), caption, picture_size(data))
 
-    def log_audio(
-        self, sound: Any, name: str, *, rate: int = 0, step: float | None = None, caption: str = ""
+    def log_figure(
+        self, figure: Any, name: str, *, step: float | None = None, caption: str = ""
     ) -> str:
-        """Keep a sound, which the UI plays; see `log_image`.
+        """Keep a figure: matplotlib's or seaborn's as a PNG picture, plotly's as it is.
 
         Args:
-            sound: A WAV file's path, or samples of shape (n,) or (n, channels): floats from -1 to 1
-                or 16-bit numbers.
+            figure: The figure, or matplotlib axes of it.
+            name: See `log_image`.
+            step: See `log_image`.
+            caption: A line below it.
+
+        Raises:
+            ParameterError: If it is no figure.
+        """
+        if is_drawing(figure):
+            return self.log_image(figure, name, step=step, caption=caption)
+        if not type(figure).__module__.startswith("plotly."):
+            raise ParameterError(
+                what=f"A {type(figure).__name__} is no figure.",
+                fix="Give a figure of matplotlib, seaborn or plotly; pictures go to log_image.",
+            )
+        return self._log_told(figure, name_at(name, step), {"caption": caption})
+
+    def log_audio(
+        self,
+        sound_or_path: Any,
+        name: str,
+        *,
+        rate: int = 0,
+        step: float | None = None,
+        caption: str = "",
+    ) -> str:
+        """Keep a sound, which the UI plays.
+
+        Args:
+            sound_or_path: A WAV, MP3, Ogg or FLAC file's path or bytes, or samples of shape (n,) or
+                (n, channels): floats from -1 to 1 or 16-bit numbers, kept as WAV.
             name: See `log_image`.
             rate: Samples a second, for samples.
             step: See `log_image`.
-            caption: See `log_image`.
+            caption: A line below it.
+
+        Raises:
+            ParameterError: If it is no sound.
         """
-        return self._log_media(_sound(sound, rate), "audio", name, step, {"caption": caption})
+        data = sound(sound_or_path, rate)
+        return self._log_media(data, "audio", name_at(name, step), caption, sound_facts(data))
 
     def log_histogram(
         self, values: Any, name: str, *, step: float | None = None, bins: int = 64
     ) -> str:
-        """Keep how values are spread: counts between edges, which the UI draws.
+        """Keep how values are spread: counts between edges, which the UI draws, over its steps.
 
         Args:
-            values: Numbers of any shape; what is not finite is counted apart.
+            values: Numbers of any shape, of which those that are not finite are counted apart; or
+                the pair ``(counts, edges)`` that `numpy.histogram` gives.
             name: See `log_image`.
             step: See `log_image`.
             bins: How many, 1 to 10,000, equally wide.
+
+        Raises:
+            ParameterError: If there are no numbers.
         """
-        return self._log_value(_histogram(values, bins), _named(name, step))
+        return self._log_told(
+            histogram(values, bins), name_at(name, step), {"media": "histogram"}, "histogram"
+        )
 
     def log_table(self, rows: Any, name: str, *, step: float | None = None) -> str:
-        """Keep a table: a polars or pandas frame, or a list of dicts with a row each.
+        """Keep a table, of which the UI shows the first rows.
 
         Args:
-            rows: The table.
+            rows: A polars or pandas frame, a list of dicts with a row each, or a dict of columns.
             name: See `log_image`.
             step: See `log_image`.
-        """
-        if isinstance(rows, list):
-            import polars as pl
 
-            rows = pl.DataFrame(rows)
-        return self._log_value(rows, _named(name, step))
+        Raises:
+            ParameterError: If it is no table.
+        """
+        return self._log_value(_table(rows), name_at(name, step))
+
+    def log_text(
+        self, text: str, name: str, *, step: float | None = None, markup: str = "plain"
+    ) -> str:
+        """Keep a text, which the UI shows: Markdown set, HTML as its source.
+
+        Args:
+            text: The text.
+            name: See `log_image`.
+            step: See `log_image`.
+            markup: ``plain``, ``markdown`` or ``html``.
+
+        Raises:
+            ParameterError: If it is no text, or there is no such markup.
+        """
+        if markup not in _TEXTS:
+            raise ParameterError(
+                what=f"{markup!r} is no markup of a text.", fix=did_you_mean(markup, _TEXTS)
+            )
+        if not isinstance(text, str):
+            raise ParameterError(
+                what=f"A {type(text).__name__} is no text.",
+                fix="Give a str; other values go to log_artifact.",
+            )
+        return self._log_told(text, name_at(name, step), {"media": _TEXTS[markup]}, "text")
 
     def _log_media(
-        self, data: bytes, kind: str, name: str, step: float | None, facts: Mapping[str, Any]
+        self, data: bytes, kind: str, label: str, caption: str, facts: Mapping[str, Any]
     ) -> str:
         try:
             digest, inline, size = self.store.keep_bytes(data)
         except StoreError as error:
             self.trouble.meet(error)
             return ""
-        told = {"media": media_type(data), "step": step, **facts}
         record = ArtifactRecord(
             digest=digest,
-            content_digest=digest_json(["bytes", digest]),
+            content_digest=digest_json([kind, digest, caption]),
             format="bytes",
             type_name=kind,
             size_bytes=size,
             created_at=now(),
             inline=inline,
-            metadata={key: value for key, value in told.items() if value not in {None, ""}},
+            metadata={"media": media_type(data), **_caption(caption), **facts},
         )
-        return self._log_record(record, _named(name, step))
+        return self._log_record(record, label)
+
+    def _log_told(
+        self, value: Any, label: str, facts: Mapping[str, Any], type_name: str | None = None
+    ) -> str:
+        """Log a value as log_artifact does, with what it is to those who look at it."""
+        told = {key: fact for key, fact in facts.items() if fact}
+        if not told:
+            return self._log_value(value, label)
+        try:
+            [record] = self.store.pack(value)
+        except StoreError as error:
+            self.trouble.meet(error)
+            return ""
+        # Equal bytes that are told differently are two artifacts.
+        content = digest_json([told, record.content_digest])
+        record = replace(
+            record,
+            content_digest=content,
+            type_name=type_name or record.type_name,
+            metadata={**record.metadata, **told},
+        )
+        return self._log_record(record, label)
 
     def _log_record(self, record: ArtifactRecord, name: str) -> str:
         raise NotImplementedError
@@ -123,122 +220,29 @@ class RunMedia:
         raise NotImplementedError
 
 
-def media_type(data: bytes) -> str | None:
-    """Name the type of a picture's or sound's bytes by their start; None for anything else.
-
-    >>> media_type(b"GIF89a"), media_type(b"<svg>")
-    ('image/gif', None)
-    """
-    return next((kind for start, kind in _STARTS.items() if data.startswith(start)), None)
+def _caption(caption: str) -> dict[str, str]:
+    return {"caption": caption} if caption else {}
 
 
-def _named(name: str, step: float | None) -> str:
-    return name if step is None else f"{name}@{step:g}"
-
-
-def _picture(image: Any) -> bytes:
-    if isinstance(image, str | Path):
-        return _file(Path(image), "image/", "a PNG, JPEG or GIF picture")
-    target = io.BytesIO()
-    if hasattr(image, "savefig"):  # a matplotlib figure draws itself
-        image.savefig(target, format="png", bbox_inches="tight")
-    elif hasattr(image, "save") and hasattr(image, "mode"):  # a PIL image does too
-        image.save(target, format="PNG")
-    else:
-        pillow = require("PIL.Image", extra="media", purpose=_PURPOSE)
-        pillow.fromarray(_pixels(image)).save(target, format="PNG")
-    return target.getvalue()
-
-
-def _pixels(image: Any) -> "NDArray[np.uint8]":
-    import numpy as np
-
-    array = np.asarray(image.detach().cpu() if hasattr(image, "detach") else image)
-    if array.ndim == _GREY + 1 and array.shape[-1] == 1:
-        array = array[..., 0]
-    coloured = array.ndim == _GREY + 1 and array.shape[-1] in _COLOURS
-    if array.size == 0 or not (array.ndim == _GREY or coloured):
-        raise ParameterError(
-            what=f"An array of shape {array.shape} is no picture.",
-            fix="Give shape (height, width) or (height, width, 3 or 4); of a torch tensor in"
-            " channels first: image.permute(1, 2, 0).",
-            shape=array.shape,
-        )
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype == bool:
-        return array.astype(np.uint8) * np.uint8(255)
-    low, high = (float(array.min()), float(array.max())) if array.dtype.kind in "fiu" else (0, -1)
-    if array.dtype.kind == "f" and low >= 0 and high <= 1:
-        return (array * 255).round().astype(np.uint8)
-    if array.dtype.kind in "iu" and low >= 0 and high <= 255:  # noqa: PLR2004 - a byte
-        return array.astype(np.uint8)
-    raise ParameterError(
-        what=f"A picture of {array.dtype} has values from {low:g} to {high:g}.",
-        why="Brightness is a byte from 0 to 255, or a float from 0 to 1.",
-        fix="Scale it first, for example (x - x.min()) / (x.max() - x.min()).",
+def _table(rows: Any) -> Any:
+    root = type(rows).__module__.partition(".")[0]
+    if root in {"polars", "pandas"} and hasattr(rows, "columns"):
+        return rows
+    whole = isinstance(rows, dict) or (
+        isinstance(rows, list) and all(isinstance(row, Mapping) for row in rows)
     )
-
-
-def _sound(sound: Any, rate: int) -> bytes:
-    if isinstance(sound, str | Path):
-        return _file(Path(sound), "audio/", "a WAV file")
-    import numpy as np
-
-    array = np.asarray(sound)
-    if array.size == 0 or array.ndim not in {1, 2} or rate <= 0:
+    if not whole or not rows:
         raise ParameterError(
-            what=f"Samples of shape {array.shape} at {rate} a second are no sound.",
-            fix="Give shape (n,) or (n, channels) and rate=, for example rate=16_000.",
+            what=f"{'An empty' if whole else 'A'} {type(rows).__name__} is no table.",
+            fix="Give a polars or pandas frame, a list of dicts, or a dict of columns.",
         )
-    if array.dtype.kind == "f":
-        if not np.abs(array).max() <= 1:
-            raise ParameterError(
-                what="The samples go beyond 1, or are not numbers.",
-                fix="Scale them to -1 to 1, or give 16-bit whole numbers.",
-            )
-        array = (array * _FULL_16).round()
-    target = io.BytesIO()
-    with wave.open(target, "wb") as file:
-        file.setnchannels(1 if array.ndim == 1 else array.shape[1])
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(array.astype("<i2").tobytes())
-    return target.getvalue()
+    import polars as pl
 
-
-def _histogram(values: Any, bins: int) -> dict[str, Any]:
-    import numpy as np
-
-    if not 1 <= bins <= 10_000:  # noqa: PLR2004 - more cannot be seen
-        raise ParameterError(what=f"{bins} bins were asked for.", fix="Give 1 to 10,000.")
     try:
-        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, float)
-    except (TypeError, ValueError) as error:
+        return pl.DataFrame(rows, infer_schema_length=None)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise ParameterError(
-            what=f"A histogram of {type(values).__name__} cannot be made.", fix="Give numbers."
+            what=f"The {type(rows).__name__} is no table ({error}).",
+            fix="Give a list of dicts with values of one type in a column, or a dict of columns"
+            " of one length.",
         ) from error
-    finite = array[np.isfinite(array)]
-    counts, edges = np.histogram(finite, bins=bins)
-    return {
-        "histogram": {"edges": edges.tolist(), "counts": counts.tolist()},
-        "count": int(array.size),
-        "not_finite": int(array.size - finite.size),
-    }
-
-
-def _file(path: Path, kind: str, wanted: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ParameterError(
-            what=f"{path} cannot be read ({error.strerror or error}).", fix="Check the path."
-        ) from error
-    if not (media_type(data) or "").startswith(kind):
-        raise ParameterError(
-            what=f"{path} is not {wanted}.",
-            why="Other files could do something in the browser of who looks at them.",
-            fix="Keep it with log_artifact, or convert it first.",
-            path=path,
-        )
-    return data

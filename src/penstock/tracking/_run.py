@@ -20,6 +20,7 @@ from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
 from penstock.tracking._media import RunMedia
 from penstock.tracking._metric_log import MetricLog, require_key
+from penstock.tracking._series import last_of
 from penstock.tracking._step import current_step
 from penstock.tracking._values import artifact_records, json_like
 
@@ -202,7 +203,10 @@ class Run(RunLife, RunMedia):
         return self._log_value(value, name)
 
     def artifact(self, name: str) -> Any:
-        """Load what `log_artifact` kept; a file comes back as bytes.
+        """Load what was kept; a file, a picture and a sound come back as bytes.
+
+        Args:
+            name: As it was logged; of a series ``name@step``, or its name for the last step.
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
@@ -214,12 +218,14 @@ class Run(RunLife, RunMedia):
         return self.store.metadata.list_artifacts(self.run_id)
 
     def artifact_record(self, name: str) -> ArtifactRecord:
-        """Give the record of what `log_artifact` kept under a name.
+        """Give the record of what was kept under a name; see `artifact`.
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
         """
         found = self.artifacts()
+        if name not in found:
+            name = last_of(name, found)
         if name not in found:
             raise NotFoundError(
                 what=f"Run {self.run_id} has no artifact {name!r}.",

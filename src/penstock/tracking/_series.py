@@ -1,0 +1,50 @@
+"""Artifacts at several steps: the name says the step, ``sample@10``, and several make a series."""
+
+import re
+from collections.abc import Iterable
+
+from penstock.core import ParameterError
+
+_AT_STEP = re.compile(r"(?s)(.+)@(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
+
+
+def name_at(name: str, step: float | None) -> str:
+    """Name an artifact at a step.
+
+    >>> name_at("sample", 1_000_001), name_at("sample", 0.5), name_at("sample", None)
+    ('sample@1000001', 'sample@0.5', 'sample')
+
+    Raises:
+        ParameterError: If the step is no finite number.
+    """
+    if step is None:
+        return name
+    try:
+        number = float(step)
+        whole = int(number)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ParameterError(
+            what=f"The step of {name!r} is {step!r}.", fix="Give a finite number, or none."
+        ) from error
+    return f"{name}@{whole if whole == number else number}"
+
+
+def step_of(label: str) -> tuple[str, float | None]:
+    """Take a name apart.
+
+    >>> step_of("sample@10"), step_of("sample"), step_of("model@best")
+    (('sample', 10.0), ('sample', None), ('model@best', None))
+    """
+    found = _AT_STEP.fullmatch(label)
+    return (found[1], float(found[2])) if found else (label, None)
+
+
+def last_of(name: str, labels: Iterable[str]) -> str:
+    """Give the label of the last step of a series; the name itself if there is none.
+
+    >>> last_of("sample", ["sample@9", "sample@10", "other"])
+    'sample@10'
+    """
+    steps = [(step, label) for label in labels for stem, step in [step_of(label)]
+             if stem == name and step is not None]  # fmt: skip
+    return max(steps)[1] if steps else name
