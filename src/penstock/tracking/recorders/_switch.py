@@ -3,25 +3,41 @@
 import importlib
 import importlib.util
 import sys
+from types import ModuleType
+
+from wrapt import register_post_import_hook
 
 from penstock.core import MissingPackageError, ParameterError, did_you_mean
+from penstock.tracking.recorders._recording import quietly
 
+# Recorder, and the modules after whose import it can begin.
 _PLACES = {
-    "sklearn": "penstock.tracking.recorders._sklearn",
-    "xgboost": "penstock.tracking.recorders._xgboost",
-    "lightgbm": "penstock.tracking.recorders._lightgbm",
+    "sklearn": ("penstock.tracking.recorders._sklearn", ["sklearn"]),
+    "xgboost": ("penstock.tracking.recorders._xgboost", ["xgboost"]),
+    "lightgbm": ("penstock.tracking.recorders._lightgbm", ["lightgbm"]),
+    "torch": ("penstock.tracking.recorders._torch", ["torch"]),
+    "lightning": (
+        "penstock.tracking.recorders._lightning",
+        ["lightning.pytorch", "pytorch_lightning"],
+    ),
 }
+_on: set[str] = set()
+_waiting: set[str] = set()
 
 
 def autolog(*frameworks: str, on: bool = True) -> list[str]:
     """Log what frameworks tell of each training: parameters, curves, scores.
 
     Where a run is active, in a step or a with-block, it goes there; where none is, each training
-    becomes a run of its own. Boosters report through their own callbacks; scikit-learn has none, so
-    the `fit` of its estimators is wrapped, and unwrapped again. A fit inside of a fit (a pipeline's
-    parts, a search's trials) is not logged by itself. A parameter that the run has with another
-    value already gets the estimator's name in front of it. Trouble with logging never stops a
-    training; it is told once by the logger ``penstock``.
+    becomes a run of its own. Frameworks report through their own callbacks: boosters each round,
+    torch's optimizers their settings and learning rates, Lightning whatever a module logs.
+    scikit-learn has none, so the `fit` of its estimators is wrapped, and unwrapped again. A fit
+    inside of a fit (a pipeline's parts, a search's trials) is not logged by itself. torch alone has
+    no training that begins and ends, so its steps are logged where a run is active. A parameter
+    that the run has with another value already gets the estimator's name in front of it. Trouble
+    with logging never stops a training; it is told once by the logger ``penstock``.
+
+    No framework is imported by it: each is listened to once the program has imported it.
 
     >>> autolog("sklearn")
     ['sklearn']
@@ -29,7 +45,8 @@ def autolog(*frameworks: str, on: bool = True) -> list[str]:
     []
 
     Args:
-        frameworks: ``sklearn``, ``xgboost``, ``lightgbm``; by default all that are installed.
+        frameworks: ``sklearn``, ``xgboost``, ``lightgbm``, ``torch``, ``lightning``; by default all
+            that are installed.
         on: False to turn them off.
 
     Returns:
@@ -43,13 +60,40 @@ def autolog(*frameworks: str, on: bool = True) -> list[str]:
         _require(name)
     if not on:
         for name in frameworks or _PLACES:
-            if _PLACES[name] in sys.modules:  # what was never turned on need not be loaded
-                sys.modules[_PLACES[name]].stop()
+            _stop(name)
         return []
-    chosen = list(frameworks) or [name for name in _PLACES if importlib.util.find_spec(name)]
+    chosen = list(frameworks) or [name for name in _PLACES if _is_installed(name)]
     for name in chosen:
-        importlib.import_module(_PLACES[name]).start()
+        _start(name)
     return chosen
+
+
+def _start(name: str) -> None:
+    _on.add(name)
+    recorder, modules = _PLACES[name]
+
+    def begin(_module: ModuleType) -> None:
+        if name in _on:  # it may have been turned off before its framework was imported
+            quietly(lambda: importlib.import_module(recorder).start())
+
+    for module in modules:
+        if module in sys.modules:
+            begin(sys.modules[module])
+        elif module not in _waiting:
+            _waiting.add(module)
+            register_post_import_hook(begin, module)
+
+
+def _stop(name: str) -> None:
+    _on.discard(name)
+    recorder, _ = _PLACES[name]
+    if recorder in sys.modules:  # what never began has nothing to end
+        sys.modules[recorder].stop()
+
+
+def _is_installed(name: str) -> bool:
+    _, modules = _PLACES[name]
+    return any(importlib.util.find_spec(module.partition(".")[0]) for module in modules)
 
 
 def _require(name: str) -> None:
@@ -57,7 +101,7 @@ def _require(name: str) -> None:
         raise ParameterError(
             what=f"autolog does not know {name!r}.", fix=did_you_mean(name, _PLACES), name=name
         )
-    if importlib.util.find_spec(name) is None:
+    if not _is_installed(name):
         raise MissingPackageError(
             what=f"{name} is not installed.",
             why="autolog listens to it.",
