@@ -42,7 +42,7 @@ def require_name(name: str, kind: str) -> str:
         return name
     proposal = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "my-" + kind
     raise ParameterError(
-        what=f"{name!r} is no legal name for a {kind}.",
+        what=f"{name!r} is no legal name for {'an' if kind[0] in 'aeiou' else 'a'} {kind}.",
         why="Names appear in URLs, files and commands: letters, digits, '.', '_' and '-' only.",
         fix=f"Use for example {proposal!r}.",
         name=name,

@@ -165,7 +165,7 @@ class RunRecord:
     @property
     def arguments(self) -> dict[str, Any]:
         """What its pipeline was given: its parameters without those that steps have logged."""
-        own = (self.graph or {}).get("parameters", {})
+        own = (self.graph or {}).get("parameters", self.params)
         return {name: value for name, value in self.params.items() if name in own}
 
 

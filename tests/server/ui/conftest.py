@@ -43,6 +43,7 @@ from penstock.stores import Store, open_store
 STEPS = ("ingest", "label", "split", "train", "evaluate", "register")
 SPEC = {
     "name": "big_tips",
+    "parameters": {"cutoff": "2016-06-30"},
     "nodes": [{"name": name} for name in STEPS],
     "edges": [
         {"from": "ingest", "to": "label", "output": "result", "argument": "rides"},

@@ -7,7 +7,10 @@ import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+
+from penstock.tracking import start_run
 
 pytestmark = pytest.mark.services
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -156,6 +159,25 @@ def test_a_live_page_follows_the_run(page, address, filled):
         timeout=15_000
     )
     assert page.locator("details[data-keep=step-train]").get_attribute("open") is not None
+
+
+def test_a_slider_leads_through_a_series(page, address, filled):
+    with start_run("series", store=filled.store) as run:
+        for step in range(4):
+            run.log_image(np.full((8, 8), step / 4), "sample", step=step)
+            run.log_histogram(np.arange(20) * (step + 1), "weights", step=step)
+    page.goto(f"{address}/runs/{run.run_id}#media")
+    sample = page.locator("figure", has_text="sample").first
+    assert sample.locator("img:visible").get_attribute("alt") == "sample@3"
+    sample.locator("input").fill("2")
+    assert sample.locator("output").inner_text() == "step 1"
+    picture = sample.locator("img:visible")
+    assert picture.get_attribute("alt") == "sample@1"
+    page.wait_for_function("e => e.complete && e.naturalWidth === 8", arg=picture.element_handle())
+    page.locator("[data-chart=over-2] .heatmaplayer image").wait_for()
+    weights = page.locator("figure", has_text="weights").last
+    weights.locator("input").fill("1")  # a chart that was hidden is drawn when it is seen
+    weights.locator("[data-chart=media-2-1] .bars path").first.wait_for()
 
 
 def test_an_attack_in_a_tag_stays_text(page, address, filled):

@@ -41,7 +41,7 @@ def paths(filled):
     return [
         "/", f"/runs/{filled.last}", f"/runs/{filled.failed}", f"/runs/{filled.running}", f"/runs/{filled.wide}",
         f"/runs/{filled.last}/log?step=train", f"/compare?a={filled.last}&b={filled.failed}", "/models", "/models/big-tips",
-        "/models/big-tips?version=1", "/models/churn", "/deployments", "/deployments/big-tips", "/lineage",
+        "/models/big-tips?version=1", "/experiments", f"/artifacts/{filled.records['evaluate'].digest}", "/models/churn", "/deployments", "/deployments/big-tips", "/lineage",
         "/lineage?node=version:big-tips@2", f"/lineage?node=run:{filled.last}&direction=both", f"/predictions/{filled.prediction}",
     ]  # fmt: skip
 

@@ -9,9 +9,11 @@ from litestar.exceptions import HTTPException
 from litestar.response import Stream
 
 from penstock.core import NotFoundError, PenstockError
+from penstock.server.ui._artifact import artifact_page
 from penstock.server.ui._compare import compare_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
+from penstock.server.ui._experiments import experiments_page
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
 from penstock.server.ui._guard import LOCAL_HOSTS, Guard
 from penstock.server.ui._lineage import lineage_page
@@ -38,6 +40,8 @@ _PAGES: "dict[str, Build]" = {
     "/runs/{run_id:str}": run_page,
     "/runs/{run_id:str}/log": log_page,
     "/compare": compare_page,
+    "/experiments": experiments_page,
+    "/artifacts/{digest:str}": artifact_page,
     "/models": models_page,
     "/models/{name:str}": model_page,
     "/deployments": deployments_page,

@@ -2,11 +2,11 @@
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
 
 from penstock.core import ArtifactRecord, NotFoundError, RunRecord, RunState, did_you_mean
 from penstock.server.ui._charts import metric_views
-from penstock.server.ui._figures import histogram_chart, image_type, is_figure, is_report
+from penstock.server.ui._figures import is_report
+from penstock.server.ui._media import media_series
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._provenance import provenance_view
 from penstock.server.ui._reports import evaluation_view
@@ -15,7 +15,7 @@ from penstock.server.ui._site import Site
 from penstock.server.ui._steps import StepView, run_drawing, step_views
 from penstock.tracking import SYSTEM
 
-_CONSOLE_LINES, _CHILDREN, _PICTURES = 500, 100, 300
+_CONSOLE_LINES, _CHILDREN = 500, 100
 _OPEN = {RunState.RUNNING, RunState.QUEUED}
 _RESUMABLE = {RunState.FAILED, RunState.KILLED}
 
@@ -57,10 +57,10 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
         ),
         "evaluation_views": evaluations,
         "source": provenance_view(manifest),
-        "pictures": _pictures(site, artifacts),
+        "media": media_series(site, artifacts),
         "failed": next((v.record for v in views if v.record.error), None),
     }
-    charts = bool(evaluations or view["pictures"] or any(m.chart for m in metrics))
+    charts = bool(evaluations or view["media"] or any(m.chart for m in metrics))
     return Page(
         "run.html", run.name, data, view, section="runs", charts=charts, live=run.state in _OPEN
     )
@@ -105,30 +105,6 @@ def _reports(
     made = [value.artifact for view in views for value in view.outputs if value.artifact]
     found = {record.digest: record for record in (*made, *artifacts.values()) if is_report(record)}
     return list(found.values())
-
-
-def _pictures(site: Site, artifacts: Mapping[str, ArtifactRecord]) -> list[dict[str, Any]]:
-    """Find what can be looked at or listened to, by what was recorded of it."""
-    pictures: list[dict[str, Any]] = []
-    for name, record in list(artifacts.items())[:_PICTURES]:
-        facts = {"name": name, "digest": record.digest, "caption": record.metadata.get("caption")}
-        if is_figure(record):
-            pictures.append({**facts, "kind": "figure"})
-        elif record.metadata.get("media") == "audio/wav":
-            pictures.append({**facts, "kind": "audio"})
-        elif record.type_name == "image" or _looks_like_image(name, record):
-            pictures.append({**facts, "kind": "image"})
-        elif chart := histogram_chart(site, record):
-            pictures.append({**facts, "kind": "chart", "chart": chart})
-    return pictures
-
-
-def _looks_like_image(name: str, record: ArtifactRecord) -> bool:
-    if record.inline is not None:
-        return image_type(record.inline) is not None
-    return record.format in {"bytes", "file"} and name.lower().endswith(
-        (".png", ".jpg", ".jpeg", ".gif")
-    )
 
 
 def _versions(site: Site, run: RunRecord) -> list[str]:

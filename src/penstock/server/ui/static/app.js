@@ -88,9 +88,24 @@ function needTicks(button) {
   check();
 }
 
+/** A series over steps: the slider says which of its items is seen. */
+function makeSeries(figure) {
+  const slider = figure.querySelector("input[type=range]");
+  if (!slider) return;
+  const items = [...figure.querySelectorAll(".item")];
+  slider.hidden = false;
+  slider.addEventListener("input", () => {
+    for (const [index, item] of items.entries()) item.hidden = index + 1 !== Number(slider.value);
+    const step = items[slider.value - 1].dataset.step;
+    figure.querySelector("output").textContent = step;
+    slider.setAttribute("aria-valuetext", step);
+  });
+}
+
 function enhance(root) {
   for (const table of root.querySelectorAll("table[data-sortable]")) makeSortable(table);
   for (const table of root.querySelectorAll("table[data-filterable]")) makeFilterable(table);
+  for (const figure of root.querySelectorAll("[data-series]")) makeSeries(figure);
   for (const button of root.querySelectorAll("[data-copy]")) makeCopy(button);
   for (const button of root.querySelectorAll("[data-needs]")) needTicks(button);
   for (const select of root.querySelectorAll("select[data-submit]")) {

@@ -1,0 +1,34 @@
+"""The page of one artifact: what it is, what is in it, and which runs made or used it."""
+
+from penstock.core import NotFoundError
+from penstock.server.ui._content import content_of
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._site import Site
+
+_ROWS = 200
+_RUNS = 20
+
+
+def artifact_page(site: Site, query: Query, digest: str) -> Page:
+    """Show one artifact.
+
+    Raises:
+        NotFoundError: If there is none.
+    """
+    record = site.artifact(digest)
+    if record is None:
+        raise NotFoundError(
+            what=f"There is no artifact {digest}.",
+            fix="Artifacts that nothing needs any more are removed by: penstock gc",
+        )
+    label = query.text("name")
+    content = content_of(site, record, label, rows=_ROWS)
+    data = {"artifact": record, "name": label, "run": query.text("run"), "content": content}
+    return Page(
+        "artifact.html",
+        label or record.type_name,
+        data,
+        {"content_shown": content},  # the macro has the shorter name
+        section="runs",
+        charts=content["kind"] in {"figure", "histogram"},
+    )
