@@ -23,6 +23,7 @@ SCRIPTS = (
     "search",
     "artifacts",
     "many_writers",
+    "durability",
     "big_store",
     "verify_cost",
     "fairness",

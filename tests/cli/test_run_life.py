@@ -54,3 +54,15 @@ def test_pages_and_experiments_are_listed(shell):
     assert "No experiment matches" in shell("experiments", "runs > 9").out
     assert "There is no field" in shell("experiments", "metrics.auc > 1", code=2).err
     assert "No version matches" in shell("models", "--search", "stage = 'production'").out
+
+
+def test_a_run_is_forked_at_a_step(shell):
+    with start_run("base", store=str(shell.folder / ".penstock/penstock.db")) as run:
+        run.log_history("loss", [3.0, 2.0, 1.0])
+    made = shell("fork", run.run_id, "--at", "1", "--name", "cooler", "--json").json
+    assert (made["forked_from"], made["forked_at"]) == (run.run_id, 1.0)
+    shown = shell("show", made["run_id"]).out
+    assert "cooler" in shown
+    assert f"{run.run_id} at step 1" in shown
+    assert 'resume="' in shell("fork", run.run_id).out
+    assert "There is no run" in shell("fork", "zzz", code=2).err

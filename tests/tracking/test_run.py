@@ -12,6 +12,7 @@ import pytest
 from penstock.core import ConflictError, Edge, NotFoundError, ParameterError, RunState, StoreError
 from penstock.stores import open_store
 from penstock.testing import FakeClock
+from penstock.testing._records import a_run
 from penstock.tracking import (
     Run,
     StepContext,
@@ -246,8 +247,31 @@ def test_a_failed_run_is_resumed_under_its_id(store):
     assert again.run_id == first.run_id
     assert (again.record.attempt, again.record.error) == (2, None)
     assert again.metric_history("loss")["step"].to_list() == [0, 1]
-    with pytest.raises(ConflictError, match="is finished and cannot be resumed"):
-        start_run(store=store, resume=first.run_id)
+
+
+def test_a_finished_run_goes_on_with_more_points_and_tags(store):
+    with start_run("first", store=store, tags={"a": 1}) as first:
+        first.log_history("loss", [3.0, 2.0])
+    with start_run(store=store, resume=first.run_id) as again:
+        assert again.state is RunState.RUNNING
+        again.log_metric("loss", 1.0)
+        again.set_tag("b", 2)
+    found = get_run(first.run_id, store)
+    assert (found.state, found.record.attempt) == (RunState.FINISHED, 2)
+    assert found.metric_history("loss")["value"].to_list() == [3.0, 2.0, 1.0]
+    assert found.tags == {"a": "1", "b": "2"}
+
+
+def test_a_run_that_goes_on_elsewhere_or_is_a_pipelines_is_not_resumed(store):
+    with (
+        start_run("busy", store=store) as busy,
+        pytest.raises(ConflictError, match="is running and cannot be resumed"),
+    ):
+        start_run(store=store, resume=busy.run_id, nested=True)
+    record = a_run(run_id="p1", pipeline="fraud", state=RunState.FAILED)
+    store.metadata.create_run(record)
+    with pytest.raises(ConflictError, match="penstock run --resume p1"):
+        start_run(store=store, resume="p1")
 
 
 def test_an_experiment_needs_a_legal_name(store):

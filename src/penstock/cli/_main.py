@@ -23,6 +23,7 @@ _COMMANDS = {
     "experiments": ("_runs", "Search experiments."),
     "edit": ("_run_life", "Change a run's name, note, group or tags, or put it aside."),
     "delete": ("_run_life", "Delete runs."),
+    "fork": ("_run_life", "Make a run that begins with what another had at a step."),
     "restore": ("_run_life", "Bring back deleted runs."),
     "artifacts": ("_artifacts", "List what a run kept, or write it to files."),
     "verify": ("_prove", "Prove a run: execute it again and compare every output."),

@@ -1,4 +1,4 @@
-"""``penstock edit``, ``delete`` and ``restore``: what people say of runs, and which they keep."""
+"""``penstock edit``, ``fork``, ``delete``, ``restore``: what is said of runs, and which are kept."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import click
 
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import ParameterError
-from penstock.tracking import get_run
+from penstock.tracking import get_run, start_run
 
 
 @click.command()
@@ -54,6 +54,32 @@ def edit(
         )
         return
     say(f"[green]✓[/] {record.run_id} {plain(record.name)} is changed.")
+
+
+@click.command()
+@click.argument("run")
+@click.option("--at", type=float, metavar="STEP", help="The last step to take over; else all.")
+@click.option("--name", help="What it is called; by default as the other.")
+@json_option
+@click.pass_context
+def fork(ctx: click.Context, run: str, at: float | None, name: str | None, as_json: bool) -> None:
+    """Make a run that begins with what RUN had at a step: parameters, tags and points."""
+    store = current_store(ctx)
+    source = get_run(run, store)
+    with start_run(
+        name or source.name,
+        store=store,
+        fork=source.run_id,
+        at_step=at,
+        console=False,
+        system_metrics=False,
+    ) as made:
+        pass
+    if as_json:
+        emit({"run_id": made.run_id, "forked_from": source.run_id, "forked_at": at})
+        return
+    say(f"[green]✓[/] {made.run_id} begins where {source.run_id} was; a script goes on with it:")
+    say(f'  with ps.start_run(resume="{made.run_id}") as run: …')
 
 
 @click.command()

@@ -89,8 +89,8 @@ class RunContract:
         run = a_run()
         metadata.create_run(run)
         metadata.update_run(run.run_id, state=RunState.FINISHED)
-        with pytest.raises(ConflictError, match="is finished and cannot become running"):
-            metadata.update_run(run.run_id, state=RunState.RUNNING)
+        with pytest.raises(ConflictError, match="is finished and cannot become killed"):
+            metadata.update_run(run.run_id, state=RunState.KILLED)
         assert metadata.get_run(run.run_id).state is RunState.FINISHED
 
     def test_a_failed_run_can_run_again(self, metadata: MetadataStore) -> None:

@@ -123,7 +123,7 @@ def start_run(
         note: Markdown.
         fork: Id of a run to begin with: the new one has its parameters, tags and points.
         at_step: The last step of the other run's points that the new one has; by default all.
-        resume: Id of a failed or killed run to go on with; what it has keeps its value then.
+        resume: Id of a run that has ended, in whatever way, to go on with; what it has is kept.
         strict: Raise StoreError if something cannot be recorded later on, for example because the
             disk is full. By default it is told once and the work goes on.
         console: Keep what is printed with the run; by default unless PENSTOCK_CONSOLE is ``off``.
@@ -132,7 +132,7 @@ def start_run(
 
     Raises:
         ConflictError: If another run is active and ``nested`` is not set, or the run to resume
-            is running or finished.
+            is running or a pipeline's.
     """
     outer = current_run()
     if outer is not None and not nested:
@@ -187,10 +187,18 @@ def _new_record(
 def _resume(store: "Store", run_id: str) -> RunRecord:
     store.metadata.kill_dead_runs()
     found = store.metadata.get_run(run_id)
-    if found.state in {RunState.RUNNING, RunState.FINISHED}:
+    if found.state is RunState.RUNNING:
         raise ConflictError(
-            what=f"Run {found.run_id} is {found.state} and cannot be resumed.",
-            fix="Start a new run, or resume a failed or killed one.",
+            what=f"Run {found.run_id} is running and cannot be resumed.",
+            why="Two processes would each end it.",
+            fix="Log to it from another process with penstock.get_run(RUN), or wait for its end.",
+            run_id=found.run_id,
+        )
+    if found.pipeline is not None:
+        raise ConflictError(
+            what=f"Run {found.run_id} is of the pipeline {found.pipeline!r}.",
+            why="What its steps made is proved; a script may not add to it.",
+            fix=f"Go on with its steps: penstock run --resume {found.run_id}",
             run_id=found.run_id,
         )
     host, pid, pid_started = this_process()
