@@ -1,8 +1,9 @@
-"""Run every benchmark and its peers, and write what they said into RESULTS.md.
+"""Run benchmarks and their peers, and write what they said into RESULTS.md.
 
-usage: python benchmarks/run_all.py [--peers FOLDER]
-FOLDER holds one virtual environment per peer (prefect, dagster, metaflow, kedro); they are made
-there with uv if they are missing. Without --peers the peers' lines of the last run are kept.
+usage: python benchmarks/run_all.py [--only SCRIPT,...] [--peers FOLDER [--which PEER,...]]
+--only measures these again and keeps what is known of the others (results.json). FOLDER holds one
+virtual environment per peer (prefect, mlflow, …); they are made there with uv if they are missing.
+Without --peers the peers' lines of the last run are kept.
 """
 
 import argparse
@@ -37,7 +38,31 @@ PEERS = {
     "dagster": ["dagster==1.13.27"],
     "prefect": ["prefect==3.8.8", "fastapi<0.141"],
     "metaflow": ["metaflow"],
+    "mlflow": ["mlflow==3.17.2"],
+    "wandb": ["wandb"],
+    "trackio": ["trackio"],
 }
+# More scripts of a peer, and what they are told.
+ARGUMENTS = {"mlflow": (("mlflow", "local"), ("mlflow_search", "local"))}
+TRACKING_COLUMNS = (
+    (("t1_caller_per_s", "t1_caller_points_per_s", "t1_calls_per_s"), "calls/s"),
+    (("t2_incl_finish_points_per_s", "t2_batch1000_points_per_s"), "points/s"),
+    (("t3_search_20000_ms",), "ms"),
+    (("t4_history_s",), "s"),
+    (("t5_log_artifacts_dir_files_per_s", "t5_dir_add_files_per_s"), "files/s"),
+    (("t5_large_gib_per_s",), "GiB/s"),
+)
+TRACKING_HEAD = (
+    "| peer | log a value (F5) | points, all stored (F5) | search of 20,000 runs (F6) | history"
+    " of 100,000 points (F7) | small files (F8) | a large file (F8) |\n"
+    "|---|---|---|---|---|---|---|"
+)
+TRACKING = ("mlflow", "wandb", "trackio")
+TRACKING_NOTE = (
+    "mlflow in this process on SQLite; wandb offline, whose points are in a file and not in a store"
+    " that can be searched; trackio local. A value's call is durable against kill -9 with mlflow"
+    " only, which commits each."
+)
 PEER_COLUMNS = (
     (("o1_sqlite_ms_per_step", "o1_ms_per_step"), "ms"),
     (("o3_cached_ms_per_step",), "ms"),
@@ -54,18 +79,25 @@ PEER_NOTE = (
     " its server has recorded (about twice the time until it has)."
 )
 PEER_LINES = HERE / "peers" / "last.json"
+RESULTS = HERE / "results.json"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", type=Path)
-    peers = parser.parse_args().peers
-    figures = [line for script in SCRIPTS for line in measure(script)]
-    if peers:
-        lines = {name: measure_peer(peers, name, needs) for name, needs in PEERS.items()}
-        PEER_LINES.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
-    known = json.loads(PEER_LINES.read_text(encoding="utf-8")) if PEER_LINES.exists() else {}
-    (HERE / "RESULTS.md").write_text(render(figures, known), encoding="utf-8")
+    parser.add_argument("--which", default=",".join(PEERS), help="peers")
+    parser.add_argument("--only", default=",".join(SCRIPTS), help="scripts, or nothing")
+    asked = parser.parse_args()
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    for script in filter(None, asked.only.split(",")):
+        known[script] = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "lines": measure(script)}
+        RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    peers = json.loads(PEER_LINES.read_text(encoding="utf-8")) if PEER_LINES.exists() else {}
+    if asked.peers:
+        for name in asked.which.split(","):
+            peers[name] = measure_peer(asked.peers, name)
+        PEER_LINES.write_text(json.dumps(peers, indent=1) + "\n", encoding="utf-8")
+    (HERE / "RESULTS.md").write_text(render(known, peers), encoding="utf-8")
 
 
 def measure(script: str) -> list[dict]:
@@ -86,62 +118,76 @@ def measure(script: str) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def measure_peer(folder: Path, name: str, needs: list[str]) -> dict:
-    print(f"== peer {name}", file=sys.stderr, flush=True)
+def measure_peer(folder: Path, name: str) -> dict:
     home = folder / name
     if not home.exists():
         uv = [sys.executable, "-m", "uv"]
         subprocess.run([*uv, "venv", "-q", str(home)], check=True)
         python = ["--python", str(home / "bin" / "python")]
-        subprocess.run([*uv, "pip", "install", "-q", *python, *needs], check=True)
-    done = subprocess.run(
-        [str(home / "bin" / "python"), "-W", "ignore", f"peer_{name}.py"],
-        cwd=HERE / "peers", capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
-    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    return json.loads(lines[-1]) if lines else {"peer": name, "failed": done.stderr[-300:]}
+        subprocess.run([*uv, "pip", "install", "-q", *python, *PEERS[name]], check=True)
+    facts: dict = {"peer": name}
+    for script, *words in ARGUMENTS.get(name, ((name,),)):
+        print(f"== peer {script}", file=sys.stderr, flush=True)
+        done = subprocess.run(
+            [str(home / "bin" / "python"), "-W", "ignore", f"peer_{script}.py", *words],
+            cwd=HERE / "peers", capture_output=True, text=True, timeout=600, check=False,
+        )  # fmt: skip
+        lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+        facts |= json.loads(lines[-1]) if lines else {f"{script} failed": done.stderr[-300:]}
+    return {**facts, "peer": name}
 
 
-def peer_cells(facts: dict) -> list[str]:
-    """The peer's figures that stand beside F1 to F3; "-" where its script does not measure one."""
+def peer_cells(facts: dict, columns: tuple) -> list[str]:
+    """The peer's figures that stand beside ours; "-" where its script does not measure one."""
     cells = []
-    for names, unit in PEER_COLUMNS:
+    for names, unit in columns:
         found = next((facts[name] for name in names if name in facts), None)
-        cells.append("-" if found is None else f"{found:.3g} {unit}")
+        cells.append("-" if found is None else f"{found:,.3g} {unit}".replace("e+03", ",000"))
     return cells
 
 
-def render(figures: list[dict], peers: dict) -> str:
+def render(known: dict, peers: dict) -> str:
     lines = [
         "# Figures measured",
         "",
-        f"`make bench` on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores (shared machine: read ratios and medians, not single times).",
+        f"`make bench`, Python {platform.python_version()}, {os.cpu_count()} cores (shared machine: read ratios and medians, not single times; the load stands in each line).",
         "",
-        "| id | what | measured | goal | reached | load |",
-        "|---|---|---|---|---|---|",
+        "| id | what | measured | goal | reached | load | on |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for line in figures:
-        reached = {True: "yes", False: "**no**", None: ""}[line.get("reached")]
-        goal = "" if line["goal"] is None else f"{line['goal']:g} {line['unit']}"
-        value = "failed" if line["value"] is None else f"{line['value']:g} {line['unit']}"
-        lines.append(
-            f"| {line['figure']} | {line['name']} | {value} | {goal} | {reached} | {line.get('load', '')} |"
-        )
-    if peers:
-        lines += ["", "## Peers, same machine", "", PEER_HEAD]
-        lines += [
-            f"| {name} {facts.get('version', '')} | " + " | ".join(peer_cells(facts)) + " |"
-            for name, facts in peers.items()
-        ]
-        lines += [
-            "",
-            "Every figure of the peers stands in `benchmarks/peers/last.json`.",
-            PEER_NOTE,
-        ]
+    for script in SCRIPTS:
+        found = known.get(script, {"lines": []})
+        lines += [row(line, found["date"]) for line in found["lines"]]
+    lines += table("Peers, same machine", PEER_HEAD, peers, PEER_COLUMNS, PEER_NOTE)
+    lines += table(
+        "Peers of tracking, same machine", TRACKING_HEAD, peers, TRACKING_COLUMNS, TRACKING_NOTE
+    )
     notes = HERE / "NOTES.md"
     if notes.exists():
         lines += ["", notes.read_text(encoding="utf-8").strip()]
     return "\n".join(lines) + "\n"
+
+
+def row(line: dict, date: str) -> str:
+    reached = {True: "yes", False: "**no**", None: ""}[line.get("reached")]
+    goal = "" if line["goal"] is None else f"{line['goal']:g} {line['unit']}"
+    value = "failed" if line["value"] is None else f"{line['value']:g} {line['unit']}"
+    load = line.get("load", "")
+    return f"| {line['figure']} | {line['name']} | {value} | {goal} | {reached} | {load} | {date} |"
+
+
+def table(title: str, head: str, peers: dict, columns: tuple, note: str) -> list[str]:
+    """The peers that measured one of these columns."""
+    rows = [
+        f"| {name} {facts.get('version', '')} | " + " | ".join(cells) + " |"
+        for name, facts in peers.items()
+        if (cells := peer_cells(facts, columns)) != ["-"] * len(columns)
+        and (name in TRACKING) == (columns is TRACKING_COLUMNS)
+    ]
+    if not rows:
+        return []
+    told = "Every figure of the peers stands in `benchmarks/peers/last.json`."
+    return ["", f"## {title}", "", head, *rows, "", told, note]
 
 
 if __name__ == "__main__":

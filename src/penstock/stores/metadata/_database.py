@@ -28,6 +28,11 @@ class Database(Protocol):
     fails because of them; leaving it with an exception undoes all.
     """
 
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be written, as in a backup on a read-only disk."""
+        ...
+
     def read(self) -> AbstractContextManager[Transaction]: ...
     def write(self, *, durable: bool = False) -> AbstractContextManager[Transaction]:
         """Open a writing transaction; a durable one survives a power cut once it is left."""

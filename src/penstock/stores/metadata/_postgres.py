@@ -77,6 +77,8 @@ class PostgresDatabase:
         url: Where it is.
     """
 
+    read_only = False  # a server that takes no writes says so when one is tried
+
     def __init__(self, url: PostgresUrl) -> None:
         self.url = url
         self._psycopg = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)

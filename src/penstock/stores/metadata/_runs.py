@@ -116,6 +116,8 @@ class Runs:
 
     def kill_dead_runs(self) -> list[str]:
         """See MetadataStore."""
+        if self._database.read_only:
+            return []
         alive_since, here = to_micros(now() - _SILENCE), host_name()
         with self._database.read() as transaction:
             rows = transaction.execute(

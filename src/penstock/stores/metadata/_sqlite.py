@@ -55,7 +55,7 @@ class SQLiteDatabase:
     """A pool of connections to one database file.
 
     A connection serves one transaction at a time, whatever the thread. A forked child opens its
-    own.
+    own. Where nothing can be written, the file is opened to be read.
 
     Args:
         path: The database file; its folder exists.
@@ -67,6 +67,7 @@ class SQLiteDatabase:
         self._free: list[sqlite3.Connection] = []
         self._turn = threading.Lock()
         self._closed = False
+        self.read_only = False
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -121,17 +122,40 @@ class SQLiteDatabase:
             StoreError: If the file is no database or cannot be opened.
         """
         try:
-            connection = sqlite3.connect(
-                self.path,
-                timeout=_BUSY_S,
-                isolation_level=None,
-                check_same_thread=False,
-                cached_statements=256,
-            )
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
+            return self._open(self.path)
+        except sqlite3.OperationalError as error:
+            if os.access(self.path.parent, os.W_OK) or not os.access(self.path, os.R_OK):
+                raise explain(self.path, error) from error
         except sqlite3.Error as error:
             raise explain(self.path, error) from error
+        return self._open_to_read()
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        """Open a file in a folder that cannot be written: a mounted backup, a colleague's store.
+
+        SQLite needs a file beside a database that others write, and finds it there while they do;
+        where there is none, nobody does, and the file is taken as it is.
+        """
+        beside = self.path.with_name(f"{self.path.name}-wal")
+        how = "mode=ro" if beside.exists() else "immutable=1"
+        try:
+            connection = self._open(f"{self.path.as_uri()}?{how}", uri=True)
+        except sqlite3.Error as error:
+            raise explain(self.path, error) from error
+        self.read_only = True
+        return connection
+
+    def _open(self, place: Path | str, *, uri: bool = False) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            place,
+            timeout=_BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            uri=uri,
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
         return connection
 
     def _take(self) -> sqlite3.Connection:
