@@ -162,11 +162,19 @@ def copy(
 @click.command()
 @click.option("--older-than", default="30d", show_default=True, help="Since when runs are deleted.")
 @click.option("--keep-last", type=click.IntRange(1), metavar="N", help="Runs of each experiment.")
+@click.option(
+    "--outputs-older-than", metavar="TIME", help="Let go what steps of older runs gave, as 90d."
+)
 @click.option("--delete", is_flag=True, help="Do it; without, only say what would go.")
 @json_option
 @click.pass_context
 def gc(
-    ctx: click.Context, older_than: str, keep_last: int | None, delete: bool, as_json: bool
+    ctx: click.Context,
+    older_than: str,
+    keep_last: int | None,
+    outputs_older_than: str | None,
+    delete: bool,
+    as_json: bool,
 ) -> None:
     """Say what nobody needs any more: deleted runs and bytes that nothing names; or remove it.
 
@@ -176,6 +184,9 @@ def gc(
         current_store(ctx),
         older_than=parse_duration(older_than),
         keep_last=keep_last,
+        outputs_older_than=None
+        if outputs_older_than is None
+        else parse_duration(outputs_older_than),
         delete=delete,
     )
     if as_json:
@@ -197,6 +208,9 @@ def gc(
         )
     if report.unrecorded:
         say(f"  without a record, left by a process that was killed: {report.unrecorded} files")
+    if report.let_go:
+        verb = "stay" if delete else "would stay"
+        say(f"  {len(report.let_go)} runs {verb} without the rows and models that their steps gave")
     verb = "Removed" if delete else "Would remove"
     say(
         f"{verb} {len(report.runs)} runs and {report.artifacts} artifacts, {_size(report.bytes)};"

@@ -66,7 +66,9 @@ def _judge_step(
             return _check_stored(store, node, record)
         return _execute(store, node, record)
     except PenstockError as error:
-        return StepVerdict(node.name, Verdict.CANNOT_VERIFY, "missing", str(error))
+        removed = "Its values were removed by penstock gc --outputs-older-than. "
+        reason = f"{removed if record.facts.get('let_go') else ''}{error}"
+        return StepVerdict(node.name, Verdict.CANNOT_VERIFY, "missing", reason)
 
 
 def _check_stored(store: Store, node: Node, record: StepRunRecord) -> StepVerdict:

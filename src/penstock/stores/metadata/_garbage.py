@@ -5,12 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.stores._json import load_json
+from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._artifacts import ARTIFACTS, ARTIFACTS_GO
 from penstock.stores.metadata._database import Database, Transaction
 
 _MANY = 500
 _STEP_COLUMNS = "SELECT inputs, outputs, addresses, facts FROM step_runs"
+# Of what steps gave, small values and reports stay for good: they are what people look at.
+_LARGE = (
+    "SELECT digest, content_digest FROM artifacts"
+    " WHERE inline IS NULL AND type_name NOT LIKE '%Report'"
+)
+LET_GO = "let_go"  # the fact of a step that names what was removed of its values
 # What makes a run go, asked again when it goes: it may have been restored or resumed meanwhile.
 _IDLE = (
     "state NOT IN ('queued', 'running') AND NOT EXISTS"
@@ -80,20 +86,74 @@ class Garbage:
                 found = late | found
         return [run for run_id, run in found.items() if run_id not in reused]
 
-    def needed(self, without: Iterable[str] = ()) -> "tuple[set[str], set[str]]":
+    def old_outputs(self, ended_before: int) -> list[str]:
+        """Find the runs whose steps' values may go: ended long ago, and no version stands on them.
+
+        Those whose values are gone already are not among them.
+        """
+        with self._database.read() as transaction:
+            reused = {row[0] for row in _rows(transaction, _REUSED)}
+            rows = _rows(
+                transaction,
+                "SELECT run_id FROM runs WHERE COALESCE(ended_at, created_at) < ?"
+                f" AND {_IDLE} ORDER BY id",
+                (ended_before,),
+            )
+            large = _large(transaction)
+            return [
+                run_id
+                for (run_id,) in rows
+                if run_id not in reused and large.intersection(_of_steps(transaction, run_id))
+            ]
+
+    def let_go(self, run_ids: Iterable[str]) -> list[str]:
+        """Note with each step of these runs which of its values are no longer kept for it.
+
+        A run that was resumed or registered meanwhile is left as it is.
+        """
+        with self._database.read() as transaction:
+            large = _large(transaction)
+        return [run_id for run_id in run_ids if self._let_go_of(run_id, large)]
+
+    def _let_go_of(self, run_id: str, large: set[str]) -> bool:
+        with self._database.write() as transaction:
+            sql = f"SELECT 1 FROM runs WHERE run_id = ? AND {_IDLE}"
+            if not _rows(transaction, sql, (run_id,)):
+                return False
+            steps = _rows(
+                transaction,
+                "SELECT step_run_id, inputs, outputs, addresses, facts FROM step_runs"
+                " WHERE run_id = ?",
+                (run_id,),
+            )
+            for step, *columns in steps:
+                inputs, outputs, addresses, facts = map(load_json, columns)
+                names = large.intersection(_values_of(inputs, outputs, addresses, facts))
+                if names:
+                    facts[LET_GO] = sorted({*facts.get(LET_GO, ()), *names})
+                    transaction.execute(
+                        "UPDATE step_runs SET facts = ? WHERE step_run_id = ?",
+                        (dump_json(facts), step),
+                    )
+        return True
+
+    def needed(
+        self, without: Iterable[str] = (), letting_go: Iterable[str] = ()
+    ) -> "tuple[set[str], set[str]]":
         """Give the digests that something names, and the manifests among them.
 
         Args:
             without: Runs that count as gone.
+            letting_go: Runs whose steps' large values count as gone.
         """
-        gone = set(without)
+        gone, old = set(without), set(letting_go)
         with self._database.read() as transaction:
             manifests = {
                 digest
                 for run_id, digest in _rows(transaction, "SELECT run_id, provenance FROM runs")
                 if digest is not None and run_id not in gone
             }
-            named = set(_named(transaction, gone))
+            named = set(_named(transaction, gone, old))
         return named | manifests, manifests
 
     def named_by(self, run_ids: Iterable[str]) -> "tuple[set[str], set[str]]":
@@ -192,7 +252,12 @@ def _rows(transaction: Transaction, sql: str, values: Sequence[Any] = ()) -> lis
     return transaction.execute(sql, values).fetchall()
 
 
-def _named(transaction: Transaction, gone: set[str]) -> Iterator[str]:
+def _large(transaction: Transaction) -> set[str]:
+    return {digest for row in _rows(transaction, _LARGE) for digest in row}
+
+
+def _named(transaction: Transaction, gone: set[str], old: set[str]) -> Iterator[str]:
+    large = _large(transaction) if old else set()
     for run_id, digest, content in _rows(
         transaction, "SELECT run_id, digest, content_digest FROM run_artifacts"
     ):
@@ -202,7 +267,8 @@ def _named(transaction: Transaction, gone: set[str]) -> Iterator[str]:
     for run_id in runs:
         if run_id in gone:
             continue
-        yield from _of_steps(transaction, run_id)
+        values = _of_steps(transaction, run_id)
+        yield from (name for name in values if run_id not in old or name not in large)
     for row in _rows(
         transaction, "SELECT artifact, content_digest, report, profile, card FROM model_versions"
     ):
@@ -216,8 +282,14 @@ def _named(transaction: Transaction, gone: set[str]) -> Iterator[str]:
 def _of_steps(transaction: Transaction, run_id: str) -> Iterator[str]:
     for row in _rows(transaction, f"{_STEP_COLUMNS} WHERE run_id = ?", (run_id,)):
         inputs, outputs, addresses, facts = map(load_json, row)
-        yield from inputs.values()
-        yield from outputs.values()
-        yield from addresses.keys()
-        yield from addresses.values()
-        yield from facts.get("stored", ())
+        yield from _values_of(inputs, outputs, addresses, facts) - set(facts.get(LET_GO, ()))
+
+
+def _values_of(inputs: Any, outputs: Any, addresses: Any, facts: Any) -> set[str]:
+    return {
+        *inputs.values(),
+        *outputs.values(),
+        *addresses.keys(),
+        *addresses.values(),
+        *facts.get("stored", ()),
+    }

@@ -36,6 +36,7 @@ class GarbageReport:
         kept_bytes: Bytes that stay.
         shared_with: Other stores that keep their bytes in the same place: none are removed there,
             since only those stores know what they need.
+        let_go: Runs that stay, without the large values that their steps gave.
     """
 
     deleted: bool
@@ -46,6 +47,7 @@ class GarbageReport:
     unrecorded: int
     kept_bytes: int
     shared_with: tuple[str, ...] = ()
+    let_go: tuple[str, ...] = ()
 
 
 def collect_garbage(
@@ -53,6 +55,7 @@ def collect_garbage(
     *,
     older_than: timedelta = _MONTH,
     keep_last: int | None = None,
+    outputs_older_than: timedelta | None = None,
     delete: bool = False,
     grace: timedelta = _GRACE,
 ) -> GarbageReport:
@@ -73,6 +76,9 @@ def collect_garbage(
         store: The store.
         older_than: How long a run must have been deleted.
         keep_last: Treat as deleted what is beyond the newest so many runs of each experiment.
+        outputs_older_than: Let go of what the steps of runs that ended before gave: rows, models,
+            snapshots. Small values, reports, metrics and what was logged stay; such a run can no
+            longer be verified, and its steps are executed again where they would be reused.
         delete: Do it.
         grace: How long ago bytes must have been written.
 
@@ -92,8 +98,10 @@ def collect_garbage(
     if delete:
         # Facts first: if this is interrupted, bytes without a record are found by the next one.
         runs = garbage.remove_runs(runs, before)
+    going = {run.run_id for run in runs}
+    old = _old_outputs(garbage, moment, outputs_older_than, going, delete=delete)
     records = list(garbage.artifacts())
-    roots, manifests = garbage.needed({run.run_id for run in runs})
+    roots, manifests = garbage.needed(going, old)
     reach = partial(reached, store, records, manifests=manifests)
     young = {record.digest for record in records if record.created_at > since}
     keys = reach(roots | young)
@@ -102,8 +110,8 @@ def collect_garbage(
     left = [] if others else orphans(store, since=since)
     if delete:
         gone = garbage.remove_artifacts(gone, to_micros(since), reach)
-    going = set(gone)
-    kept = {record.digest: record for record in records if _key(record) not in going}
+    removed = set(gone)
+    kept = {record.digest: record for record in records if _key(record) not in removed}
     freed = {record.digest: record for record in records if record.digest not in kept}
     stored = [record for record in freed.values() if record.inline is None and not others]
     by_format: dict[str, int] = defaultdict(int)
@@ -120,7 +128,27 @@ def collect_garbage(
         len(left),
         sum(record.size_bytes for record in kept.values() if record.inline is None),
         others,
+        tuple(old),
     )
+
+
+def _old_outputs(
+    garbage: Garbage,
+    moment: datetime,
+    older_than: timedelta | None,
+    going: set[str],
+    *,
+    delete: bool,
+) -> list[str]:
+    """Find the runs whose steps' values are let go of, and note it with them."""
+    if older_than is None:
+        return []
+    old = [
+        run_id
+        for run_id in garbage.old_outputs(to_micros(moment - older_than))
+        if run_id not in going
+    ]
+    return garbage.let_go(old) if delete else old
 
 
 def _key(record: ArtifactRecord) -> tuple[str, str]:
