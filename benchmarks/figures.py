@@ -62,3 +62,18 @@ def quiet_store() -> Iterator[Path]:
         finally:
             sys.path.remove(folder)
             os.chdir(before)
+
+
+@contextmanager
+def postgres_url() -> Iterator[str | None]:
+    """A fresh database of a server of our own, which syncs as in production; None without one."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    try:
+        import services
+    finally:
+        sys.path.pop(0)
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        yield None
+        return
+    with services.postgres(fsync=True) as server:
+        yield server.database()

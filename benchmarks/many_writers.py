@@ -1,15 +1,11 @@
-"""16 processes x 8 threads log into one store at once: nothing lost, nothing refused, how fast.
-
-usage: python benchmarks/many_writers.py [postgresql://user@host/database]
-"""
+"""16 processes x 8 threads log into one store at once: nothing lost, nothing refused, how fast."""
 
 import multiprocessing
-import sys
 import threading
 import time
 
 import numpy as np
-from figures import quiet_store, tell
+from figures import postgres_url, quiet_store, tell
 
 import penstock as ps
 
@@ -19,8 +15,9 @@ PROCESSES, THREADS, CALLS = 16, 8, 2000
 def main() -> None:
     with quiet_store() as folder:
         measure("SQLite", f"sqlite:///{folder}/penstock.db", str(folder / "artifacts"))
-        if sys.argv[1:]:
-            measure("PostgreSQL", sys.argv[1], str(folder / "shared"))
+        with postgres_url() as url:
+            if url is not None:
+                measure("PostgreSQL", url, str(folder / "shared"))
 
 
 def measure(kind: str, url: str, artifacts: str) -> None:

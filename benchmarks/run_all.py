@@ -41,6 +41,7 @@ PEERS = {
     "mlflow": ["mlflow==3.17.2"],
     "wandb": ["wandb"],
     "trackio": ["trackio"],
+    "aim": ["aim"],
 }
 # More scripts of a peer, and what they are told.
 ARGUMENTS = {"mlflow": (("mlflow", "local"), ("mlflow_search", "local"))}
@@ -57,10 +58,10 @@ TRACKING_HEAD = (
     " of 100,000 points (F7) | small files (F8) | a large file (F8) |\n"
     "|---|---|---|---|---|---|---|"
 )
-TRACKING = ("mlflow", "wandb", "trackio")
+TRACKING = ("mlflow", "wandb", "trackio", "aim")
 TRACKING_NOTE = (
     "mlflow in this process on SQLite; wandb offline, whose points are in a file and not in a store"
-    " that can be searched; trackio local. A value's call is durable against kill -9 with mlflow"
+    " that can be searched; trackio and aim local. A value's call is durable against kill -9 with mlflow"
     " only, which commits each."
 )
 PEER_COLUMNS = (

@@ -29,8 +29,9 @@ def missing(what: str) -> None:
 class PostgresServer:
     """A server in a temporary folder; `database` makes a fresh store in a moment."""
 
-    def __init__(self, folder: Path, binaries: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, *, fsync: bool = False) -> None:
         self.folder, self._binaries, self.port = folder, binaries, free_port()
+        self._fsync = "on" if fsync else "off"
         self._call(
             "initdb",
             "-A",
@@ -47,7 +48,7 @@ class PostgresServer:
 
     def start(self) -> None:
         options = (
-            f"-c listen_addresses=127.0.0.1 -p {self.port} -c fsync=off -c max_connections=400"
+            f"-c listen_addresses=127.0.0.1 -p {self.port} -c fsync={self._fsync} -c max_connections=400"
             f" -c unix_socket_directories={self.folder}"
         )
         self._call("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", options, "start")
@@ -78,7 +79,7 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres() -> Iterator[PostgresServer]:
+def postgres(*, fsync: bool = False) -> Iterator[PostgresServer]:
     from penstock.stores.metadata._migrations import prepare_postgres
     from penstock.stores.metadata._postgres import PostgresUrl
 
@@ -86,7 +87,7 @@ def postgres() -> Iterator[PostgresServer]:
     folder = Path(tempfile.mkdtemp(prefix="penstock-pg-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "nobody")
-    server = PostgresServer(folder, binaries)
+    server = PostgresServer(folder, binaries, fsync=fsync)
     try:
         server.sql("CREATE DATABASE template_store")
         prepare_postgres(PostgresUrl(server.url("template_store")), create=True).close()

@@ -9,7 +9,7 @@ import pytest
 
 from penstock.core import ParameterError, SettingsError, StoreError
 from penstock.stores import open_store
-from penstock.stores.metadata._postgres import PostgresUrl, _translate
+from penstock.stores.metadata._postgres import PostgresUrl, _grouped, _translate
 from penstock.testing import MetadataStoreContract
 from penstock.testing._records import a_prediction, a_run
 
@@ -30,7 +30,23 @@ def store(postgres_url, tmp_path):
 
 
 def test_marks_become_the_drivers_but_not_in_quotes():
-    assert _translate("a = ? AND b LIKE '%?' AND c % 2") == b"a = %s AND b LIKE '%%?' AND c %% 2"
+    text, lists = _translate("a = ? AND b LIKE '%?' AND c % 2")
+    assert (text, lists) == (b"a = %s AND b LIKE '%%?' AND c %% 2", ())
+
+
+@pytest.mark.parametrize("count", [1, 15, 16, 100])
+def test_a_long_list_of_values_becomes_an_array(count):
+    marks = ", ".join("?" * count)
+    text, lists = _translate(f"a = ? AND b IN ({marks}) AND c NOT IN ({marks}) AND d = ?")
+    values = _grouped(list(range(2 * count + 2)), lists)
+    assert text.count(b"%s") == len(values)
+    if count < 16:
+        assert lists == ()
+        return
+    assert text == b"a = %s AND b = ANY(%s) AND c <> ALL(%s) AND d = %s"
+    assert values == [
+        0, list(range(1, count + 1)), list(range(count + 1, 2 * count + 1)), 2 * count + 1,
+    ]  # fmt: skip
 
 
 def test_a_url_shows_no_password():

@@ -30,6 +30,8 @@ _WRITE_SOON = "BEGIN; SET LOCAL synchronous_commit TO OFF"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
 _DURABLE = "durable"
 _PLAIN_INSERT = re.compile(r"\s*INSERT INTO (\w+) (\([^()]*\))\s*VALUES \([?, ]*\)\s*")
+# A mark, or a list of many.
+_MARKS = re.compile(r"(?:NOT )?IN \(\?(?:, \?){15,}\)|\?")
 _LITERAL = re.compile(r"('(?:[^']|'')*')")
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 # Pools inherited through fork: their connections are the parent's.
@@ -121,7 +123,7 @@ class PostgresDatabase:
             raise explain(self.url, error) from error
         pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = kind(
             self.url.dsn,
-            kwargs={"autocommit": True, "options": f"-c search_path={self.url.schema}"},
+            kwargs={"autocommit": True, "options": _options(self.url)},
             configure=_accept_any_text,
             check=kind.check_connection,  # the server may have been restarted
             min_size=0,
@@ -159,14 +161,17 @@ class _Statements:
         self._connection = connection
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
-        return self._connection.execute(_translate(sql), values)
+        text, lists = _translate(sql)
+        # Binary: a thousand numbers are read three times as fast as from text.
+        return self._connection.execute(text, _grouped(values, lists), binary=True)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows:
         rows = rows if isinstance(rows, Sequence) else list(rows)
         cursor = self._connection.cursor()
         plain = _PLAIN_INSERT.fullmatch(sql) if len(rows) >= _BULK else None
         if plain is None:
-            cursor.executemany(_translate(sql), rows)
+            text, lists = _translate(sql)
+            cursor.executemany(text, [_grouped(row, lists) for row in rows] if lists else rows)
             return cursor
         with cursor.copy(f"COPY {plain[1]} {plain[2]} FROM STDIN".encode()) as copy:
             for row in rows:
@@ -178,9 +183,14 @@ def connect(url: PostgresUrl, *, autocommit: bool = True) -> "psycopg.Connection
     """Open one connection, apart from the pool."""
     driver = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)
     connection: psycopg.Connection[tuple[Any, ...]] = driver.connect(
-        url.dsn, autocommit=autocommit, options=f"-c search_path={url.schema}"
+        url.dsn, autocommit=autocommit, options=_options(url)
     )
     return connection
+
+
+def _options(url: PostgresUrl) -> str:
+    """Give what each connection is set to; compiling our short statements costs more than they do."""
+    return f"-c search_path={url.schema} -c jit=off"
 
 
 def explain(url: PostgresUrl, error: BaseException) -> StoreError:
@@ -234,12 +244,39 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 
 @lru_cache(maxsize=1024)
-def _translate(sql: str) -> bytes:
-    """Write our marks as psycopg's; text in quotes is left as it is."""
+def _translate(sql: str) -> tuple[bytes, tuple[tuple[int, int], ...]]:
+    """Write our marks as psycopg's; text in quotes is left as it is.
+
+    A long list of values becomes one, an array: psycopg takes milliseconds to read a hundred marks.
+
+    Returns:
+        The statement, and where the values of each array begin and end.
+    """
+    count, lists = 0, list[tuple[int, int]]()
+
+    def mark(found: re.Match[str]) -> str:
+        nonlocal count
+        begin, count = count, count + found[0].count("?")
+        if found[0] == "?":
+            return "%s"
+        lists.append((begin, count))
+        return "<> ALL(%s)" if found[0].startswith("NOT") else "= ANY(%s)"
+
     parts = _LITERAL.split(sql.replace("%", "%%"))
-    return "".join(
-        part if place % 2 else part.replace("?", "%s") for place, part in enumerate(parts)
-    ).encode()
+    text = "".join(
+        part if place % 2 else _MARKS.sub(mark, part) for place, part in enumerate(parts)
+    )
+    return text.encode(), tuple(lists)
+
+
+def _grouped(values: Sequence[Any], lists: Sequence[tuple[int, int]]) -> Sequence[Any]:
+    if not lists:
+        return values
+    grouped, place = list[Any](), 0
+    for begin, end in lists:
+        grouped += [*values[place:begin], list(values[begin:end])]
+        place = end
+    return [*grouped, *values[place:]]
 
 
 def _accept_any_text(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:

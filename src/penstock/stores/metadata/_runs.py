@@ -4,6 +4,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from penstock.core import (
@@ -248,7 +249,7 @@ class Runs:
                 f'SELECT run_id, "key", value FROM run_params {these}',
                 part,
             ).fetchall():
-                params[run_id][key] = load_json(value)
+                params[run_id][key] = _param(value)
             for run_id, key, value in transaction.execute(
                 f'SELECT run_id, "key", value FROM run_tags {these}',
                 part,
@@ -263,6 +264,16 @@ class Runs:
             RUNS.read(row, params=params[row[0]], tags=tags[row[0]], metrics=metrics[row[0]])
             for row in rows
         ]
+
+
+def _param(text: str) -> Any:
+    return load_json(text) if text[0] in "{[" else _scalar(text)
+
+
+@lru_cache(maxsize=4096)
+def _scalar(text: str) -> Any:
+    """Read a value that cannot be changed; of a hundred runs' parameters most are the same."""
+    return load_json(text)
 
 
 def _prefixed() -> str:

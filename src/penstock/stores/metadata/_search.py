@@ -129,13 +129,15 @@ def _walk(
     """Go through the index of the metric that orders; what lacks the metric comes after it."""
     key, table = order[0].field.name, asked.kind.table
     condition, values = _all(where)
+    # Asked of the metric's row: those that do not match are passed by without reading their runs.
+    of_metric = condition.replace(f"{table}.{asked.kind.key}", "o.run_id")
     rest, rest_values = _order(order[1:], asked.kind, order[-1])
     direction = "DESC" if order[0].descending else "ASC"
     # CROSS JOIN keeps SQLite from starting at the other table.
     source = (
         f"FROM metric_summaries o CROSS JOIN {table}"
         f' WHERE o.run_id = {table}.run_id AND o."key" = ? AND o."last" IS NOT NULL'
-        f" AND {condition}"
+        f" AND {of_metric}"
     )
     rows = transaction.execute(
         f'SELECT {columns} {source} ORDER BY o."last" {direction}, {rest} LIMIT ? OFFSET ?',

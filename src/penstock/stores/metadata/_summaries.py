@@ -53,6 +53,8 @@ def add_points(transaction: Transaction, columns: Sequence[MetricColumns]) -> No
 
 def read_summary(row: Sequence[Any]) -> MetricSummary:
     """Read the columns `SUMMARY`."""
+    if None not in row:  # the usual case, and a page of runs has a thousand of them
+        return MetricSummary(*row)
     first, last, low, high, count, last_step = row
     return MetricSummary(
         _number(first), _number(last), _number(low), _number(high), count, last_step
