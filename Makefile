@@ -15,6 +15,7 @@ demo: $(DEFAULT)  ## the whole loop on a simulated payments stream, then the UI
 	@$(BIN)/penstock demo
 
 test: $(DEV)  ## all tests, with coverage
+	@$(BIN)/python -m compileall -q src  # the commands that tests start need not each compile it
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered -q
 
 check: $(DEV)  ## format, lint, types, imports, docs
