@@ -61,6 +61,8 @@ def test_a_step_whose_value_went_is_executed_again(project):
     again = project.run(BODY)
     assert project.calls == ["rows"]  # what is small was kept, and is reused
     assert again.output() == sum(range(5000))
+    assert "let_go" not in project.steps(again.run_id)["total"].facts
+    assert verify(again.run_id, store=project.store).verdict is Verdict.BITWISE
     assert check_store(project.store) == []
 
 

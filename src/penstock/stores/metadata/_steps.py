@@ -2,11 +2,13 @@
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
 from penstock.stores.metadata._artifacts import ADD_ARTIFACT, ADD_EDGE, ARTIFACTS, Artifacts
 from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
 from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._garbage import LET_GO
 from penstock.stores.metadata._runs import Runs
 
 STEP_RUNS = RecordTable(
@@ -95,7 +97,12 @@ class Steps:
             rows = transaction.execute(_BY_KEY, (key,)).fetchall()
         steps = map(STEP_RUNS.read, rows)
         renew = self._artifacts.renew_artifacts
-        return next((step for step in steps if renew(set(step.outputs.values()))), None)
+        found = next((step for step in steps if renew(set(step.outputs.values()))), None)
+        if found is None or LET_GO not in found.facts:
+            return found
+        # What the other run no longer needs, who reuses its step needs again.
+        facts = {name: value for name, value in found.facts.items() if name != LET_GO}
+        return replace(found, facts=facts)
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
         """See MetadataStore."""
