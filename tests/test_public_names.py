@@ -69,6 +69,7 @@ NAMES = [
     "steps",
     "table_transformer",
     "verify",
+    "why",
 ]
 
 

@@ -48,3 +48,24 @@ def test_a_proof_is_told_step_by_step_with_its_verdict_as_exit_code(world, monke
     assert "cannot verify" in world("verify", "last", code=2).out
     given["verdict"] = Verdict.WITHIN_TOLERANCE
     assert "within tolerance" in world("verify", "last").out
+
+
+def test_why_says_what_changed(shell):
+    (shell.folder / "job.py").write_text(
+        "import penstock as ps\n\nFACTOR = 2\n\n\n@ps.step\ndef double(x: int) -> int:\n"
+        "    return FACTOR * x\n\n\n@ps.pipeline\ndef job(x: int = 1) -> int:\n"
+        "    return double(x)\n"
+    )
+    shell("run", "job.py")
+    assert "No earlier run of job" in shell("why", "last", "double").out
+    text = (shell.folder / "job.py").read_text()
+    (shell.folder / "job.py").write_text(text.replace("FACTOR = 2", "FACTOR = 3.5"))
+    shell("run", "job.py", "--x", "4")
+    out = shell("why", "--last", "double").out
+    assert "-FACTOR = 2" in out
+    assert "+FACTOR = 3.5" in out
+    assert "argument x  1 → 4" in out
+    answer = shell("why", "double", "--json").json
+    assert {change["kind"] for change in answer["changes"]} == {"code", "argument"}
+    assert "Name a run and a step" in shell("why", "a", "b", "c", code=2).err
+    assert "has no step 'b'" in shell("why", "last", "b", code=2).err

@@ -26,6 +26,7 @@ _COMMANDS = {
     "fork": ("_run_life", "Make a run that begins with what another had at a step."),
     "restore": ("_run_life", "Bring back deleted runs."),
     "artifacts": ("_artifacts", "List what a run kept, or write it to files."),
+    "why": ("_why", "Say why a step was executed: which part of its key changed."),
     "verify": ("_prove", "Prove a run: execute it again and compare every output."),
     "models": ("_models", "List models and their versions."),
     "promote": ("_models", "Move a version towards production if its gates pass."),

@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     from penstock.execution._step_runner import bind_arguments as bind_arguments
     from penstock.execution._step_runner import execute_step as execute_step
     from penstock.execution._values import load_inputs as load_inputs
+    from penstock.execution._why import KeyChange as KeyChange
+    from penstock.execution._why import Why as Why
+    from penstock.execution._why import why as why
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "KeyChange": "_why",
         "LineReporter": "_reporters",
         "LocalRunner": "_local",
         "PipelineResult": "_result",
@@ -40,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Session": "_session",
         "StepOutcome": "_step_runner",
         "StepResult": "_result",
+        "Why": "_why",
         "bind_arguments": "_step_runner",
         "convert_argument": "_conversion",
         "execute_step": "_step_runner",
@@ -51,5 +56,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "resume_run": "_resume",
         "run": "_run",
         "run_pipeline": "_run",
+        "why": "_why",
     },
 )

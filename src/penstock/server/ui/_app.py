@@ -25,6 +25,7 @@ from penstock.server.ui._run import log_page, run_page
 from penstock.server.ui._runs import runs_page
 from penstock.server.ui._site import Site
 from penstock.server.ui._static import read_asset
+from penstock.server.ui._why import why_page
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -39,6 +40,7 @@ _PAGES: "dict[str, Build]" = {
     "/runs": runs_page,
     "/runs/{run_id:str}": run_page,
     "/runs/{run_id:str}/log": log_page,
+    "/runs/{run_id:str}/why": why_page,
     "/compare": compare_page,
     "/experiments": experiments_page,
     "/artifacts/{digest:str}": artifact_page,

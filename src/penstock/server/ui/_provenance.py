@@ -1,6 +1,6 @@
 """A run's manifest for its page: code, environment, hardware, told shortly."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,7 @@ def provenance_view(manifest: Mapping[str, Any] | None) -> ProvenanceView | None
     return ProvenanceView(
         code={key: code.get(key) for key in ("commit", "branch", "dirty")},
         files=code.get("files") or {},
-        diff=tuple(DiffLine(line, _look(line)) for line in lines[:_DIFF_LINES]),
+        diff=diff_lines(lines[:_DIFF_LINES]),
         diff_more=max(0, len(lines) - _DIFF_LINES),
         environment=environment,
         packages=packages,
@@ -51,6 +51,11 @@ def provenance_view(manifest: Mapping[str, Any] | None) -> ProvenanceView | None
         argv=tuple(manifest.get("argv") or ()),
         warnings=tuple(manifest.get("warnings") or ()),
     )
+
+
+def diff_lines(lines: Sequence[str]) -> tuple[DiffLine, ...]:
+    """Give the lines of a diff their looks."""
+    return tuple(DiffLine(line, _look(line)) for line in lines)
 
 
 def _look(line: str) -> str:

@@ -1,0 +1,358 @@
+"""``why``: what of a step's key changed since an earlier run, told from what both recorded."""
+
+import ast
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import (
+    NotFoundError,
+    PenstockError,
+    RunRecord,
+    StepRunRecord,
+    StepState,
+    did_you_mean,
+)
+from penstock.execution._manifest import read_manifest, read_source
+from penstock.execution._result import GOOD_STATES
+from penstock.stores import open_store
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+_LOOKED_AT = 200  # runs, newest first, for one that the step can be compared with
+_PAGE = 25
+_CONTEXT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """One part of a step's key that is another one than before.
+
+    Args:
+        step: The step whose part it is: the one that was asked for, or one before it.
+        kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``class``, ``seed``,
+            ``python``, or ``result`` where equal keys gave different values.
+        name: What it is called: ``util.py:helper``, ``learning_rate``, ``polars``.
+        before: What it was; None if it is new.
+        after: What it is; None if it is gone.
+        diff: Of code, the lines of the difference, as far as both sources are recorded.
+    """
+
+    step: str
+    kind: str
+    name: str
+    before: str | None = None
+    after: str | None = None
+    diff: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a step was executed, or was not.
+
+    Args:
+        run_id: The run.
+        step: The step.
+        executed: False if its result was reused.
+        against: The earlier run that it is compared with; None if there is none.
+        reason: One sentence.
+        changes: The parts of its key that changed, and what changed before it where an input did.
+    """
+
+    run_id: str
+    step: str
+    executed: bool
+    against: str | None
+    reason: str
+    changes: tuple[KeyChange, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Give it as plain JSON."""
+        from dataclasses import asdict
+
+        return asdict(self)
+
+
+def why(
+    run: str, step: str, *, against: str | None = None, store: "Store | str | None" = None
+) -> Why:
+    """Say why a step was executed or reused, and which part of its key changed.
+
+    >>> import tempfile
+    >>> import penstock as ps
+    >>> @ps.step
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> @ps.pipeline
+    ... def job(number: int = 1) -> int:
+    ...     return double(number)
+    >>> url = f"sqlite:///{tempfile.mkdtemp()}/penstock.db"
+    >>> _ = [ps.run(job, number=number, store=url) for number in (1, 2)]
+    >>> [
+    ...     (change.kind, change.name, change.before, change.after)
+    ...     for change in why("last", "double", store=url).changes
+    ... ]
+    [('argument', 'number', '1', '2')]
+
+    Args:
+        run: The run; a unique prefix, or ``"last"``.
+        step: The step's name in the pipeline.
+        against: The run to compare with; by default the last one before in which the step ended
+            well.
+        store: Where they are recorded; by default the project's store.
+
+    Raises:
+        NotFoundError: If there is no such run or step.
+    """
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    side = _Side(opened, opened.metadata.get_run(run))
+    record = side.step(step)
+    other = _Side(opened, opened.metadata.get_run(against)) if against else _before(side, step)
+    if against and other is not None:
+        other.step(step)
+    executed = record.state is not StepState.CACHED
+    told = other.run.run_id if other else None
+    if not executed and not against:
+        reason = _reused(side, record)
+        return Why(side.run.run_id, step, False, told, reason)
+    if "key_parts" not in record.facts:
+        reason = record.error or f"It is {record.state.value}: its key was not made."
+        return Why(side.run.run_id, step, executed, told, reason)
+    changes = tuple(_changes(side, other, step)) if other else ()
+    reason = _reason(side, other, record, changes)
+    return Why(side.run.run_id, step, executed, told, reason, changes)
+
+
+class _Side:
+    """A run with what it recorded about its steps."""
+
+    def __init__(self, store: "Store", run: RunRecord) -> None:
+        self.store, self.run = store, run
+
+    @cached_property
+    def steps(self) -> Mapping[str, StepRunRecord]:
+        return {step.step: step for step in self.store.metadata.list_steps(self.run.run_id)}
+
+    def step(self, name: str) -> StepRunRecord:
+        if name not in self.steps:
+            raise NotFoundError(
+                what=f"Run {self.run.run_id} has no step {name!r}.",
+                fix=did_you_mean(name, self.steps),
+                run_id=self.run.run_id,
+            )
+        return self.steps[name]
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Mapping[str, Any]]:
+        return {node["name"]: node for node in (self.run.graph or {}).get("nodes", ())}
+
+    @cached_property
+    def files(self) -> Mapping[str, bytes]:
+        """The recorded sources; empty if they are gone."""
+        try:
+            return read_source(self.store, read_manifest(self.store, self.run))
+        except PenstockError:
+            return {}
+
+    def giver(self, step: str, argument: str) -> str | None:
+        """Name the step that gives an input."""
+        edges = (self.run.graph or {}).get("edges", ())
+        found = (e["from"] for e in edges if (e["to"], e["argument"]) == (step, argument))
+        return next(found, None)
+
+
+def _earlier(side: _Side) -> Iterator[_Side]:
+    """Give the runs of the pipeline before this one, newest first."""
+    name = str(side.run.pipeline).replace("'", "''")
+    after = side.run.run_id
+    for _ in range(_LOOKED_AT // _PAGE):
+        page = side.store.metadata.search_runs(
+            f"pipeline = '{name}'", order_by="created_at desc", limit=_PAGE, after=after
+        )
+        yield from (_Side(side.store, run) for run in page)
+        if len(page) < _PAGE:
+            return
+        after = page[-1].run_id
+
+
+def _before(side: _Side, step: str) -> _Side | None:
+    """Find the last run before in which the step ended well."""
+    return next(
+        (
+            other
+            for other in _earlier(side)
+            if (record := other.steps.get(step)) is not None
+            and record.state in GOOD_STATES
+            and "key_parts" in record.facts
+        ),
+        None,
+    )
+
+
+def _changes(
+    side: _Side, other: _Side, step: str, seen: set[str] | None = None
+) -> Iterator[KeyChange]:
+    """Compare the parts of a step's keys; of an input that changed, what changed before it."""
+    seen = {step} if seen is None else seen
+    now, then = side.step(step), other.step(step)
+    parts, earlier = now.facts.get("key_parts", {}), then.facts.get("key_parts", {})
+    yield from _code_changes(side, other, step)
+    for kind, given, was in (
+        ("argument", parts.get("arguments", {}), earlier.get("arguments", {})),
+        ("source", parts.get("sources", {}), earlier.get("sources", {})),
+    ):
+        for name, before, after in _differing(was, given):
+            yield KeyChange(
+                step,
+                kind,
+                name,
+                _shown(other, step, name, before),
+                _shown(side, step, name, after),
+            )
+    for kind, name, before, after in (
+        ("class", "classes of the inputs", earlier.get("classes"), parts.get("classes")),
+        ("python", "python", earlier.get("python"), parts.get("python")),
+        ("seed", "run seed", str(other.run.seed), str(side.run.seed)),
+    ):
+        if before != after:
+            yield KeyChange(step, kind, name, before, after)
+    for name, before, after in _differing(then.inputs, now.inputs):
+        giver = side.giver(step, name) or name
+        yield KeyChange(step, "input", f"{name} (from {giver})", before, after)
+        if giver in seen or giver not in side.steps or giver not in other.steps:
+            continue
+        seen.add(giver)
+        causes = list(_changes(side, other, giver, seen))
+        yield from causes or [_other_result(side, other, giver)]
+
+
+def _other_result(side: _Side, other: _Side, step: str) -> KeyChange:
+    """Tell of a step that gave another value though nothing in its key changed."""
+    one, two = other.step(step).outputs, side.step(step).outputs
+    name, before, after = next(iter(_differing(one, two)), ("result", None, None))
+    return KeyChange(step, "result", name, before, after)
+
+
+def _code_changes(side: _Side, other: _Side, step: str) -> Iterator[KeyChange]:
+    given = side.step(step).facts.get("key_parts", {}).get("code_parts", {})
+    was = other.step(step).facts.get("key_parts", {}).get("code_parts", {})
+    for name, before, after in _differing(was, given):
+        if name.startswith("package "):
+            yield KeyChange(step, "package", name.removeprefix("package "), before, after)
+        else:
+            diff = _diff(other.files, side.files, name)
+            yield KeyChange(step, "code", name, before, after, diff)
+
+
+def _differing(was: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted({*was, *given}):
+        if was.get(name) != given.get(name):
+            yield name, was.get(name), given.get(name)
+
+
+def _shown(side: _Side, step: str, name: str, digest: str | None) -> str | None:
+    """Show an argument as it was written in the graph; its digest where that does not tell."""
+    if digest is None:
+        return None
+    shown = side.nodes.get(step, {}).get("arguments", {}).get(name)
+    return digest if shown is None else str(shown)
+
+
+def _diff(before: Mapping[str, bytes], after: Mapping[str, bytes], place: str) -> tuple[str, ...]:
+    file, _, name = place.partition(":")
+    old, new = (_definition(files.get(file, b""), name) for files in (before, after))
+    lines = difflib.unified_diff(old, new, file, file, lineterm="", n=_CONTEXT)
+    return tuple(lines)[2:]
+
+
+def _definition(source: bytes, name: str) -> list[str]:
+    """Cut a definition out of a file: a function, a class, or what is assigned to a name."""
+    text = source.decode("utf-8", "replace")
+    lines = text.splitlines()
+    try:
+        body = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return lines
+    top = name.partition(".")[0]
+    places = [(_first_line(node), node.end_lineno) for node in body if top in _names(node)]
+    if not places:  # what stands at the top level of the file, outside of definitions
+        return [] if name.isidentifier() else _top_level(body, lines)
+    return [line for first, last in places for line in lines[first - 1 : last]]
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)
+                and isinstance(each.ctx, ast.Store)}  # fmt: skip
+    return set()
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _top_level(body: list[ast.stmt], lines: list[str]) -> list[str]:
+    return [
+        line
+        for node in body
+        if not _names(node)
+        for line in lines[_first_line(node) - 1 : node.end_lineno]
+    ]
+
+
+def _reused(side: _Side, record: StepRunRecord) -> str:
+    made = (
+        other.run.run_id
+        for other in _earlier(side)
+        if (found := other.steps.get(record.step)) and found.step_run_id == record.cached_from
+    )
+    whose = next((f" of run {run_id}" for run_id in made), "")
+    return f"Its result{whose} was reused: code, arguments, inputs and seed are the same."
+
+
+def _reason(
+    side: _Side,
+    other: _Side | None,
+    record: StepRunRecord,
+    changes: tuple[KeyChange, ...],
+) -> str:
+    node = side.nodes.get(record.step, {})
+    never = _never_reused(record, node)
+    if other is None:
+        return never or f"No earlier run of {side.run.pipeline} has executed it."
+    if changes:
+        own = [change for change in changes if change.step == record.step]
+        names = ", ".join(f"{change.kind} {change.name}" for change in own)
+        return f"{names} changed since run {other.run.run_id}."
+    if never:
+        return never
+    earlier = other.step(record.step)
+    if record.state is StepState.CACHED:
+        return f"Nothing changed since run {other.run.run_id}."
+    if "let_go" in earlier.facts:
+        return f"Nothing changed, but gc has let go of what run {other.run.run_id} had."
+    return (
+        "Nothing changed: it was asked for, with --no-cache or --refresh, or its earlier result was"
+        " removed."
+    )
+
+
+def _never_reused(record: StepRunRecord, node: Mapping[str, Any]) -> str:
+    """Say why a step is executed each time; nothing if it is not so."""
+    if record.key is not None:
+        return ""
+    if node.get("effect"):
+        return "It changes the world outside (effect=True), so it is executed each time."
+    parts = record.facts.get("key_parts", {}).get("code_parts", {})
+    blind = [f"{name} ({text})" for name, text in parts.items() if "has no digest" in str(text)]
+    if blind:
+        return f"It depends on what has no digest, so it is executed each time: {', '.join(blind)}."
+    if node.get("source"):
+        return "Its source cannot tell whether it has changed, so it is read each time."
+    return "It is declared with cache=False, so it is executed each time."
