@@ -1,11 +1,13 @@
 """why names the part of the key that changed, and nothing that did not."""
 
 import sys
+from datetime import UTC, datetime
 
 import pytest
 
 from penstock.core import NotFoundError
 from penstock.execution import why
+from penstock.testing import FakeClock
 
 BODY = """
 from parts import factor, shift
@@ -155,6 +157,23 @@ def test_a_step_that_is_never_reused_says_so(project, job, option, reason):
     assert answer.executed
     assert reason in answer.reason
     assert answer.changes == ()
+
+
+def test_a_result_lasts_as_long_as_the_step_says(project, job):
+    body = BODY.replace("@ps.step\ndef scale", '@ps.step(cache_for="2h")\ndef scale')
+    with FakeClock(datetime(2026, 5, 1, tzinfo=UTC)) as clock:
+        job(body)
+        clock.advance(seconds=7100)
+        job(body)
+        assert not asked(project, "scale").executed
+        clock.advance(seconds=200)  # it counts from when it was executed, not from its last use
+        job(body)
+        answer = asked(project, "scale")
+        assert (answer.executed, answer.changes) == (True, ())
+        assert "lasts for 2:00:00 only" in answer.reason
+        job(body)
+        assert not asked(project, "scale").executed
+    assert not asked(project, "move").executed  # it gave the same value
 
 
 def test_a_step_that_was_asked_for_says_so(project, job):

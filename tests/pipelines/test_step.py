@@ -88,6 +88,8 @@ def test_what_cannot_be_a_step_is_refused(function, words):
         ({"retries": "3"}, "retries='3'"),
         ({"timeout": "soon"}, "timeout='soon'"),
         ({"timeout": 0}, "timeout=0"),
+        ({"cache_for": "long"}, "cache_for='long'"),
+        ({"cache_for": 0}, "cache_for=0"),
     ],
 )
 def test_options_that_cannot_be_used_name_the_step_and_its_line(options, words):

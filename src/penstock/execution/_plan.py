@@ -92,7 +92,7 @@ class Planner:
         if not session.use_cache or not key.cacheable:
             return None
         found = session.store.metadata.find_cached_step(key.digest)
-        if found is None or not self._has_bytes(found):
+        if found is None or _too_old(node, found) or not self._has_bytes(found):
             return None
         cached = replace(
             started,
@@ -119,6 +119,11 @@ class Planner:
     def _has_bytes(self, record: StepRunRecord) -> bool:
         exists = self._session.store.artifacts.exists
         return all(exists(digest) for digest in record.facts.get("stored", ()))
+
+
+def _too_old(node: Node, found: StepRunRecord) -> bool:
+    lasts, made = node.step.cache_for, found.ended_at
+    return lasts is not None and (made is None or now() - made > lasts)
 
 
 def _ended(node: Node, record: StepRunRecord, state: StepState, why: str) -> Plan:

@@ -4,6 +4,7 @@ import ast
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -335,12 +336,25 @@ def _reason(
     earlier = other.step(record.step)
     if record.state is StepState.CACHED:
         return f"Nothing changed since run {other.run.run_id}."
+    lasts = timedelta(seconds=node.get("cache_for", 0))
+    if lasts and not _is_fresh(side, record, lasts):
+        return f"Nothing changed, but its result lasts for {lasts} only (cache_for)."
     if "let_go" in earlier.facts:
         return f"Nothing changed, but gc has let go of what run {other.run.run_id} had."
     return (
         "Nothing changed: it was asked for, with --no-cache or --refresh, or its earlier result was"
         " removed."
     )
+
+
+def _is_fresh(side: _Side, record: StepRunRecord, lasts: timedelta) -> bool:
+    """Say whether the earlier result, since it was executed, was young enough to be reused."""
+    for other in _earlier(side):
+        found = other.steps.get(record.step)
+        if found and found.state is StepState.FINISHED and found.key == record.key:
+            then, now = found.ended_at, record.started_at
+            return then is None or now is None or now - then <= lasts
+    return True
 
 
 def _never_reused(record: StepRunRecord, node: Mapping[str, Any]) -> str:

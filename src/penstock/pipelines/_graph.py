@@ -184,6 +184,7 @@ def _node_spec(node: Node) -> dict[str, Any]:
         "outputs": list(node.step.outputs),
         "effect": node.step.effect,
         "source": node.step.source,
+        **({"cache_for": node.step.cache_for.total_seconds()} if node.step.cache_for else {}),
     }
 
 

@@ -30,6 +30,7 @@ class Step(Generic[P, R]):
         timeout: Longest time one try may take; None for no limit.
         resources: What it needs.
         cache: False if its result must never be reused.
+        cache_for: How long its result may be reused, as ``"7d"``; None for ever.
         effect: True if it changes the world outside: never cached, not repeated by verify.
         source: True if it reads a source: verify replays its recorded output.
         tolerance: How far its numbers may differ when it is verified; None for not at all.
@@ -44,6 +45,7 @@ class Step(Generic[P, R]):
         timeout: str | float | timedelta | None = None,
         resources: Resources | None = None,
         cache: bool = True,
+        cache_for: str | float | timedelta | None = None,
         effect: bool = False,
         source: bool = False,
         tolerance: Tolerance | None = None,
@@ -53,7 +55,8 @@ class Step(Generic[P, R]):
         self.function = function
         self.name = name or function.__name__
         self.retries = retries
-        self.timeout = self._read_timeout(timeout)
+        self.timeout = self._read_time("timeout", timeout)
+        self.cache_for = self._read_time("cache_for", cache_for)
         self.resources = resources or Resources()
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
@@ -114,6 +117,7 @@ class Step(Generic[P, R]):
             timeout=self.timeout,
             resources=self.resources,
             cache=self.cache,
+            cache_for=self.cache_for,
             effect=self.effect,
             source=self.source,
             tolerance=self.tolerance,
@@ -130,13 +134,13 @@ class Step(Generic[P, R]):
     def _only_keywords(self) -> bool:
         return all(item.kind in _KEYWORD for item in self.signature.parameters.values())
 
-    def _read_timeout(self, timeout: str | float | timedelta | None) -> timedelta | None:
+    def _read_time(self, option: str, value: str | float | timedelta | None) -> timedelta | None:
         try:
-            duration = None if timeout is None else parse_duration(timeout)
+            duration = None if value is None else parse_duration(value)
         except ParameterError as error:
-            self._refuse(f"has timeout={timeout!r}", error.fix)
+            self._refuse(f"has {option}={value!r}", error.fix)
         if duration is not None and duration <= timedelta(0):
-            self._refuse(f"has timeout={timeout!r}", "Give a time above 0, for example '10m'.")
+            self._refuse(f"has {option}={value!r}", "Give a time above 0, for example '10m'.")
         return duration
 
     def _refuse(self, fault: str, fix: str) -> Any:
@@ -155,6 +159,7 @@ def step(
     timeout: str | float | timedelta | None = None,
     resources: Resources | None = None,
     cache: bool = True,
+    cache_for: str | float | timedelta | None = None,
     effect: bool = False,
     source: bool = False,
     tolerance: Tolerance | None = None,
@@ -171,7 +176,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Args:
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
-            ``effect``, ``source``, ``tolerance``.
+            ``cache_for``, ``effect``, ``source``, ``tolerance``.
 
     Raises:
         DefinitionError: If it is no plain function, or an option cannot be used.
