@@ -66,6 +66,7 @@ NAMES = [
     "set_tags",
     "start_run",
     "step",
+    "step_call",
     "steps",
     "table_transformer",
     "verify",

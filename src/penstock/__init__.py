@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from penstock.execution import PipelineResult as PipelineResult
     from penstock.execution import load_pipeline as load_pipeline
     from penstock.execution import run as run
+    from penstock.execution import step_call as step_call
     from penstock.execution import why as why
     from penstock.features import table_transformer as table_transformer
     from penstock.models import Model as Model
@@ -86,7 +87,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "data": ("FileSource", "Schema", "Snapshot", "Split"),
     "evaluation": ("EvaluationReport", "evaluate"),
-    "execution": ("PipelineResult", "load_pipeline", "run", "why"),
+    "execution": ("PipelineResult", "load_pipeline", "run", "step_call", "why"),
     "features": ("table_transformer",),
     "models": ("Model",),
     "monitoring": ("DriftReport", "Limits", "Monitor", "Trigger", "check_drift"),

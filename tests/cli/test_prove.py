@@ -1,5 +1,8 @@
 """penstock verify, and a promotion that runs the proof its gate asks for."""
 
+import subprocess
+import sys
+
 from penstock.core import Verdict
 from penstock.proofs import StepVerdict, Verification
 
@@ -69,3 +72,24 @@ def test_why_says_what_changed(shell):
     assert {change["kind"] for change in answer["changes"]} == {"code", "argument"}
     assert "Name a run and a step" in shell("why", "a", "b", "c", code=2).err
     assert "has no step 'b'" in shell("why", "last", "b", code=2).err
+
+
+def test_a_step_is_called_again_on_its_inputs(shell):
+    text = (
+        "import penstock as ps\n\n\n@ps.step\ndef half(x: int) -> float:\n    return 1 / x\n\n\n"
+        "@ps.pipeline\ndef job(x: int = 0) -> float:\n    return half(x)\n"
+    )
+    (shell.folder / "job.py").write_text(text)
+    shell("run", "job.py", code=3)
+    answer = subprocess.run(
+        [sys.executable, "-m", "penstock.cli", "debug", "last", "half"],
+        cwd=shell.folder, env=shell.environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 3
+    assert "x = 0" in answer.stdout
+    assert "ZeroDivisionError" in answer.stderr
+    assert "_debug.py" not in answer.stderr  # none of our own frames
+    (shell.folder / "job.py").write_text(text.replace("1 / x", "1 / (x or 4)"))
+    assert "gave 0.25" in shell("debug", "last", "half").out
+    shell("run", "--resume", "last")
+    assert "The same as recorded, bit for bit" in shell("debug", "last", "half").out

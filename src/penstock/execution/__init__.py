@@ -6,6 +6,8 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.execution._conversion import convert_argument as convert_argument
+    from penstock.execution._debug import StepCall as StepCall
+    from penstock.execution._debug import step_call as step_call
     from penstock.execution._loading import load_pipeline as load_pipeline
     from penstock.execution._local import LocalRunner as LocalRunner
     from penstock.execution._manifest import read_manifest as read_manifest
@@ -42,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RichReporter": "_reporters",
         "Runner": "_session",
         "Session": "_session",
+        "StepCall": "_debug",
         "StepOutcome": "_step_runner",
         "StepResult": "_result",
         "Why": "_why",
@@ -56,6 +59,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "resume_run": "_resume",
         "run": "_run",
         "run_pipeline": "_run",
+        "step_call": "_debug",
         "why": "_why",
     },
 )

@@ -47,7 +47,9 @@ def resume_run(
     opened.metadata.kill_dead_runs()
     record = opened.metadata.get_run(run_id)
     _require_resumable(record)
-    pipeline = target if isinstance(target, Pipeline) else load_pipeline(target or _entry(record))
+    pipeline = (
+        target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
+    )
     _require_same(pipeline, record, params or {})
     graph = pipeline.trace(**pipeline.bind(record.arguments))
     project = project_of(pipeline.file)
@@ -109,7 +111,7 @@ def _require_same(
         )
 
 
-def _entry(record: RunRecord) -> str:
+def entry_of_run(record: RunRecord) -> str:
     """Find the file that a run was started from, below the project or the current folder."""
     entry = record.entry
     if entry is None:

@@ -50,16 +50,15 @@ def asked(draw):
     return path, [(name, draw(TEXTS)) for name in chosen]
 
 
-def ask(client, path, params):
+def answered(client, path, params):
     # As bytes: a browser can send what is no UTF-8.
     pairs = [(name, LONG.get(text, text).encode("utf-8", "surrogatepass")) for name, text in params]
     answer = client.get(path, params=pairs)
-    assert answer.status_code < 500, (path, params, answer.text[:500])
     assert "sqlalchemy" not in answer.text.lower()
     assert "Traceback" not in answer.text
     twin = client.get(path, params=[*pairs, ("format", "json")])
     assert twin.status_code == answer.status_code
-    assert isinstance(twin.json(), dict)
+    return answer.status_code < 500 and isinstance(twin.json(), dict)
 
 
 @relaxed
@@ -67,7 +66,7 @@ def ask(client, path, params):
 @example(("/runs", [("filter", "metrics.auc >")]))
 @example(("/runs", [("page", "99999999999999999999")]))
 def test_any_address_is_answered(site, found):
-    ask(site, *found)
+    assert answered(site, *found)
 
 
 @relaxed
@@ -76,7 +75,7 @@ def test_any_address_is_answered(site, found):
 def test_any_filter_is_answered_from_postgresql(busy, place, text):
     path, names = place
     for name in names:
-        ask(busy, path, [(name, text)])
+        assert answered(busy, path, [(name, text)])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,63 @@
+"""``penstock debug``: a recorded step on its exact inputs, in this process and in a debugger."""
+
+import pdb  # noqa: T100 - it is what the command is for
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from penstock.cli._output import current_store, plain, say
+from penstock.execution import StepCall, step_call
+
+_LONGEST = 200
+
+
+@click.command()
+@click.argument("run")
+@click.argument("step")
+@click.argument("target", required=False)
+@click.option("--no-pdb", is_flag=True, help="Print the traceback and do not start a debugger.")
+@click.pass_context
+def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: bool) -> None:
+    """Call STEP of RUN again, with the inputs that it had and the code as it is now.
+
+    Where it raises, the debugger opens at that line. Nothing is recorded. TARGET is the pipeline's
+    FILE.py or FILE.py:NAME, by default what the run was started from.
+    """
+    store = current_store(ctx)
+    call = step_call(run, step, target=target, store=store)
+    say(f"[bold]{plain(call.name)}[/] at {plain(call.step.position)}")
+    for name, value in call.arguments.items():
+        say(f"  {plain(name)} = {plain(_shown(value))}")
+    try:
+        value = call()
+    except Exception as error:  # noqa: BLE001 - a user's step may raise anything
+        _explore(error, call, start=not no_pdb and sys.stdin.isatty())
+        sys.exit(3)  # as a run whose step failed
+    say(f"  gave {plain(_shown(value))}")
+    if not call.recorded:
+        say("[green]✓[/] It failed in the run, and does not now; go on with: penstock run --resume")
+    elif call.same_as_recorded(value, store):
+        say("[green]✓[/] The same as recorded, bit for bit.")
+    else:
+        say("[yellow]≠[/] Another value than recorded.")
+
+
+def _explore(error: Exception, call: StepCall, *, start: bool) -> None:
+    """Show where it was raised; open the debugger there, below our own frames."""
+    place = error.__traceback__
+    code = getattr(call.step.function, "__code__", None)
+    while place is not None and place.tb_frame.f_code is not code and place.tb_next is not None:
+        place = place.tb_next
+    click.echo("".join(traceback.format_exception(type(error), error, place)), err=True)
+    if start:
+        pdb.post_mortem(place)
+
+
+def _shown(value: Any) -> str:
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple) and shape:
+        return f"{type(value).__name__} of shape {shape}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

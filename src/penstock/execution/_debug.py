@@ -1,0 +1,118 @@
+"""``step_call``: a recorded step with its exact inputs, to be called in this process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import NotFoundError, StepState, did_you_mean
+from penstock.execution._conversion import convert_argument
+from penstock.execution._loading import load_pipeline
+from penstock.execution._resume import entry_of_run
+from penstock.execution._step_runner import bind_arguments, split_outputs
+from penstock.execution._values import load_inputs
+from penstock.pipelines import Pipeline, Step
+from penstock.provenance import deterministic
+from penstock.stores import open_store
+from penstock.tracking import StepContext, start_run, use_step
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class StepCall:
+    """One call of a step, as a run made it.
+
+    Args:
+        step: The step, with the code as it is now.
+        name: Its name in the pipeline.
+        arguments: What it was given, by name; recorded values, loaded and checked.
+        seed: Its seed.
+        threads: How many threads numerical libraries had; None for their own choice.
+        recorded: Content digest by output that was recorded; empty if it failed.
+    """
+
+    step: Step[..., Any]
+    name: str
+    arguments: Mapping[str, Any]
+    seed: int
+    threads: int | None
+    recorded: Mapping[str, str]
+
+    def __call__(self) -> Any:
+        """Call the function, with the seed and threads of the run; exceptions come through.
+
+        What it logs goes to a run that is thrown away.
+        """
+        context = StepContext(self.name, "debug", self.seed)
+        with (
+            TemporaryDirectory(prefix="penstock-debug-", ignore_cleanup_errors=True) as folder,
+            open_store(f"sqlite:///{folder}/scratch.db") as scratch,
+            start_run("debug", store=scratch, nested=True, console=False, system_metrics=False),
+            use_step(context),
+        ):
+            return self._call()
+
+    def _call(self) -> Any:
+        values = {
+            name: convert_argument(value, self.step.hints.get(name))
+            for name, value in self.arguments.items()
+        }
+        with deterministic(self.seed, self.threads):
+            return self.step.call(values)
+
+    def same_as_recorded(self, value: Any, store: "Store") -> bool:
+        """Say whether what a call gave is what was recorded, bit for bit."""
+        found = split_outputs(self.name, self.step, value)
+        digests = {name: store.digest(output) for name, output in found.items()}
+        return bool(self.recorded) and digests == dict(self.recorded)
+
+
+def step_call(
+    run: str,
+    step: str,
+    *,
+    target: Pipeline[..., Any] | str | None = None,
+    store: "Store | str | None" = None,
+) -> StepCall:
+    """Load a step of a recorded run with the exact inputs that it had, to look at or to call.
+
+    Args:
+        run: The run; a unique prefix, or ``"last"``.
+        step: The step's name in the pipeline.
+        target: The pipeline or ``file.py:name``; by default what the run was started from.
+        store: Where it is recorded; by default the project's store.
+
+    Raises:
+        NotFoundError: If there is no such run or step, its file is gone, or it never began.
+        StoreError: If a value's bytes are gone or damaged.
+        StepError: If the step takes other inputs now.
+    """
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    record = opened.metadata.get_run(run)
+    steps = {found.step: found for found in opened.metadata.list_steps(record.run_id)}
+    if step not in steps:
+        raise NotFoundError(
+            what=f"Run {record.run_id} has no step {step!r}.", fix=did_you_mean(step, steps)
+        )
+    made = steps[step]
+    if made.state is StepState.SKIPPED:
+        raise NotFoundError(
+            what=f"Step {step!r} of run {record.run_id} never began: {made.error}.",
+            fix="Look at the step that failed before it.",
+        )
+    found = (
+        target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
+    )
+    graph = found.trace(**found.bind(record.arguments))
+    if step not in {node.name for node in graph.nodes}:
+        names = [node.name for node in graph.nodes]
+        raise NotFoundError(
+            what=f"Pipeline {found.name!r} has no step {step!r} any more.",
+            fix=did_you_mean(step, names),
+        )
+    node = graph[step]
+    arguments = bind_arguments(node, load_inputs(opened, made))
+    threads = made.facts.get("threads")
+    return StepCall(node.step, step, arguments, made.seed, threads, dict(made.outputs))
