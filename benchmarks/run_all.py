@@ -143,7 +143,9 @@ def peer_cells(facts: dict, columns: tuple) -> list[str]:
     cells = []
     for names, unit in columns:
         found = next((facts[name] for name in names if name in facts), None)
-        cells.append("-" if found is None else f"{found:,.3g} {unit}".replace("e+03", ",000"))
+        many = 100  # from there on decimals tell nothing
+        shown = None if found is None else f"{found:,.0f}" if found >= many else f"{found:.3g}"
+        cells.append("-" if shown is None else f"{shown} {unit}")
     return cells
 
 
