@@ -30,6 +30,8 @@ def main() -> None:
     for kib, at_least in ((1, 5000), (4, None), (64, None)):
         with quiet_store() as folder:
             many_files(folder, kib, at_least)
+    with quiet_store() as folder:
+        growth(folder)
 
 
 def one_large_file(folder: Path) -> None:
@@ -61,6 +63,23 @@ def one_large_file(folder: Path) -> None:
         "times",
         at_least=0.8,
     )
+
+
+def growth(folder: Path) -> None:
+    """A hundred thousand files: each may cost half as much again as one of a tenth."""
+    rates = []
+    for count in (FILES, 10 * FILES):
+        given = folder / f"given-{count}"
+        given.mkdir()
+        for number in range(count):
+            (given / f"{number:06d}.bin").write_bytes(os.urandom(1 << 10))
+        os.sync()
+        store = ps.open_store(f"sqlite:///{folder}/store-{count}/penstock.db")
+        with ps.start_run(store=store, strict=True) as run:
+            rates.append(count / seconds_of(lambda run=run, given=given: run.log_artifact(given)))
+        store.close()
+    tell("F18", "log_artifact of 100,000 files of 1 KiB", rates[1], "files/s")
+    tell("F18", "cost of each, to one of 10,000", rates[0] / rates[1], "times", 1.5)
 
 
 def many_files(folder: Path, kib: int, at_least: float | None) -> None:
