@@ -135,3 +135,26 @@ def test_a_run_of_cached_steps_has_its_metrics_too(world):
     first, last = world("runs", "--order-by", "created_at asc", "--json").json[0::3]
     assert last["metrics"] == first["metrics"]
     assert 0.5 < last["metrics"]["roc_auc"] <= 1
+
+
+def test_a_part_of_a_pipeline_is_run(shell):
+    (shell.folder / "job.py").write_text(
+        "import penstock as ps\n\n\n@ps.step\ndef one(x: int) -> int:\n    return x\n\n\n"
+        "@ps.step\ndef two(x: int) -> int:\n    return x + 1\n\n\n"
+        "@ps.pipeline\ndef job(x: int = 1) -> int:\n    return two(one(x))\n"
+    )
+    names = [s["name"] for s in shell("run", "job.py", "--until", "one", "--json").json["steps"]]
+    assert names == ["one"]
+    states = {
+        s["name"]: s["state"]
+        for s in shell("run", "job.py", "--from", "two", "--json").json["steps"]
+    }
+    assert states == {"one": "cached", "two": "finished"}
+    assert (
+        "is not among the steps asked for"
+        in shell("run", "job.py", "--only", "two", "--x", "3", code=3).err
+    )
+    assert (
+        "--until does not go with --resume"
+        in shell("run", "--resume", "last", "--until", "one", code=2).err
+    )

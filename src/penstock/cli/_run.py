@@ -18,6 +18,10 @@ from penstock.execution import (
     run_pipeline,
 )
 
+_SETTLED = (
+    "runner", "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
+)  # fmt: skip
+
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
 @click.argument(
@@ -29,6 +33,9 @@ from penstock.execution import (
 @click.option("--seed", type=int, default=0, show_default=True, help="The run seed.")
 @click.option("--no-cache", is_flag=True, help="Execute every step, whatever is known.")
 @click.option("--refresh", multiple=True, metavar="STEP", help="Execute this step again.")
+@click.option("--only", multiple=True, metavar="STEP", help="Execute this step only.")
+@click.option("--from", "from_step", metavar="STEP", help="Execute this and what depends on it.")
+@click.option("--until", metavar="STEP", help="Execute this step and what it needs.")
 @click.option("--name", help="What to call the run.")
 @click.option("--experiment", help="The group of runs that it belongs to.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A mark on the run.")
@@ -44,6 +51,9 @@ def run(
     seed: int,
     no_cache: bool,
     refresh: tuple[str, ...],
+    only: tuple[str, ...],
+    from_step: str | None,
+    until: str | None,
     name: str | None,
     experiment: str | None,
     tags: tuple[str, ...],
@@ -78,6 +88,9 @@ def run(
             seed=seed,
             use_cache=not no_cache,
             refresh=refresh,
+            only=only,
+            from_step=from_step,
+            until=until,
             name=name,
             experiment=experiment,
             tags=_pairs(tags, "--tag"),
@@ -107,7 +120,7 @@ def _exit_code(result: PipelineResult) -> int:
 
 def _refuse_settled(ctx: click.Context) -> None:
     """Refuse what a resumed run has settled when it was started."""
-    for name in ("runner", "seed", "no_cache", "refresh", "name", "experiment", "tags"):
+    for name in _SETTLED:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(param.opts[0] for param in ctx.command.params if param.name == name)
             raise ParameterError(

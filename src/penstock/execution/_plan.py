@@ -68,7 +68,10 @@ class Planner:
             # A step that no other run may reuse still tells its key, for a resume of this one.
             facts={"key_parts": key.parts} | ({} if key.cacheable else {"key": key.digest}),
         )
-        return self._reused(node, started, key) or Plan(node, started, executes=True)
+        reused = self._reused(node, started, key)
+        if reused is None and node.name in self._session.graph.given:
+            return _ended(node, started, StepState.FAILED, _unknown(node, key))
+        return reused or Plan(node, started, executes=True)
 
     def without_result(self, node: Node, state: StepState) -> None:
         """Note that a step gave nothing: what depends on it cannot run."""
@@ -89,7 +92,8 @@ class Planner:
         # An effect that has happened must not happen again: this does not ask for use_cache.
         if earlier is not None and self._still_holds(earlier, key):
             return Plan(node, earlier, recorded=True)
-        if not session.use_cache or not key.cacheable:
+        wanted = session.use_cache or node.name in session.graph.given
+        if not wanted or not key.cacheable:
             return None
         found = session.store.metadata.find_cached_step(key.digest)
         if found is None or _too_old(node, found) or not self._has_bytes(found):
@@ -119,6 +123,16 @@ class Planner:
     def _has_bytes(self, record: StepRunRecord) -> bool:
         exists = self._session.store.artifacts.exists
         return all(exists(digest) for digest in record.facts.get("stored", ()))
+
+
+def _unknown(node: Node, key: StepKey) -> str:
+    """Say why a step that is not among those asked for cannot give its earlier result."""
+    if key.cacheable:
+        return (
+            f"{node.name!r} is not among the steps asked for, and no earlier run gave its result"
+            " with this code, these parameters and this seed; run it once, or ask for it too"
+        )
+    return f"{node.name!r} is not among the steps asked for, and its result is never reused"
 
 
 def _too_old(node: Node, found: StepRunRecord) -> bool:

@@ -14,7 +14,7 @@ from penstock.execution._protocol import Reporter
 from penstock.execution._reporters import default_reporter
 from penstock.execution._result import PipelineResult
 from penstock.execution._session import Session
-from penstock.pipelines import Pipeline
+from penstock.pipelines import Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run
 
@@ -52,6 +52,7 @@ def resume_run(
     )
     _require_same(pipeline, record, params or {})
     graph = pipeline.trace(**pipeline.bind(record.arguments))
+    graph = part_of(graph, **(record.graph or {}).get("asked", {}))
     project = project_of(pipeline.file)
     provenance = record_provenance(opened, project)
     record = opened.metadata.update_run(

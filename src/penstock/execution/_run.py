@@ -23,7 +23,7 @@ from penstock.execution._reporters import default_reporter
 from penstock.execution._result import PipelineResult
 from penstock.execution._resume import resume_run
 from penstock.execution._session import Runner, Session
-from penstock.pipelines import Pipeline
+from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, current_run
 
@@ -38,6 +38,9 @@ def run(
     seed: int = 0,
     use_cache: bool = True,
     refresh: Iterable[str] = (),
+    only: Iterable[str] = (),
+    from_step: str | None = None,
+    until: str | None = None,
     resume: str | None = None,
     name: str | None = None,
     experiment: str | None = None,
@@ -71,6 +74,9 @@ def run(
         seed: The run seed that every step's seed derives from.
         use_cache: False to execute every step, whatever is known.
         refresh: Names of steps to execute even if their result is known.
+        only: Names of steps: these are executed, on what earlier runs gave.
+        from_step: Execute this step and all that depend on it, on what earlier runs gave.
+        until: Execute this step and what it needs; with ``from_step`` what lies between them.
         resume: Id of a failed or killed run to go on with; its own parameters are used.
         name: What to call the run; by default the pipeline's name.
         experiment: The group that it belongs to; by default the pipeline's name.
@@ -100,6 +106,9 @@ def run(
         seed=seed,
         use_cache=use_cache,
         refresh=refresh,
+        only=only,
+        from_step=from_step,
+        until=until,
         name=name,
         experiment=experiment,
         tags=tags,
@@ -117,6 +126,9 @@ def run_pipeline(
     seed: int = 0,
     use_cache: bool = True,
     refresh: Iterable[str] = (),
+    only: Iterable[str] = (),
+    from_step: str | None = None,
+    until: str | None = None,
     name: str | None = None,
     experiment: str | None = None,
     tags: Mapping[str, Any] | None = None,
@@ -125,7 +137,9 @@ def run_pipeline(
 ) -> PipelineResult:
     """Run a pipeline whose parameters are given as a mapping; see `run`."""
     graph = pipeline.trace(**pipeline.bind(params))
+    graph = part_of(graph, only=only, from_step=from_step, until=until)
     again = frozenset(graph[step].name for step in refresh)
+    _require_executed(graph, again)
     chosen = _runner(runner)
     opened = open_store(store) if store is None or isinstance(store, str) else store
     project = project_of(pipeline.file)
@@ -163,6 +177,16 @@ def run_pipeline(
         again,
     )
     return perform(chosen, session)
+
+
+def _require_executed(graph: Graph, again: frozenset[str]) -> None:
+    other = sorted(again & graph.given)
+    if other:
+        raise ParameterError(
+            what=f"{other[0]!r} is to be executed again, but is not among the steps asked for.",
+            fix="Ask for it too, or leave it out of what is refreshed.",
+            step=other[0],
+        )
 
 
 def _runner(name: str) -> Runner:

@@ -4,6 +4,7 @@ from penstock.pipelines._graph import Graph, Node
 from penstock.pipelines._hints import accepts, resolve_hints
 from penstock.pipelines._output import Output, find_outputs, replace_outputs
 from penstock.pipelines._parameters import RUN_OPTIONS, Parameter
+from penstock.pipelines._part import part_of
 from penstock.pipelines._pipeline import Pipeline, pipeline
 from penstock.pipelines._resources import Resources, Tolerance
 from penstock.pipelines._step import Step, step
@@ -23,6 +24,7 @@ __all__ = [
     "dump_value",
     "find_outputs",
     "parse_value",
+    "part_of",
     "pipeline",
     "replace_outputs",
     "resolve_hints",

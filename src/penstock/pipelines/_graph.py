@@ -60,6 +60,8 @@ class Graph:
         result: What the body returned: an Output, a container of them, or None.
         parameters: The values that the body was traced with.
         description: The pipeline's first sentence.
+        given: Steps that are not executed: what they gave in an earlier run is used.
+        asked: How this part of a pipeline was asked for; empty for the whole. See `part_of`.
 
     Raises:
         DefinitionError: If steps wait for each other in a circle, or for one that does not exist.
@@ -70,6 +72,8 @@ class Graph:
     result: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     description: str = ""
+    given: frozenset[str] = frozenset()
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.order()
@@ -94,17 +98,27 @@ class Graph:
 
     def dependants(self, name: str) -> set[str]:
         """Name every step that needs a step, directly or not."""
-        found = {name}
+        found = {self[name].name}
         for node in self._order:
             if any(output.node in found for output in node.inputs.values()):
                 found.add(node.name)
         return found - {name}
 
+    def needed_by(self, name: str) -> set[str]:
+        """Name every step that a step needs, directly or not."""
+        found, ahead = set[str](), [self[name].name]
+        while ahead:
+            needed = {output.node for output in self[ahead.pop()].inputs.values()} - found
+            found |= needed
+            ahead += needed
+        return found
+
     def to_spec(self) -> dict[str, Any]:
         """Give the graph as plain JSON: what the UI draws and the run keeps.
 
         Returns:
-            ``name``, ``description``, ``parameters``, ``outputs``, ``nodes`` and ``edges``.
+            ``name``, ``description``, ``parameters``, ``outputs``, ``nodes`` and ``edges``; of a
+            part also ``asked`` and ``given``.
         """
         return {
             "name": self.name,
@@ -117,6 +131,7 @@ class Graph:
                 for node in self._order
                 for path, output in node.inputs.items()
             ],
+            **({"asked": dict(self.asked), "given": sorted(self.given)} if self.asked else {}),
         }
 
     @cached_property

@@ -14,7 +14,9 @@ from penstock.pipelines._values import describe, example, parse_value
 RUN_OPTIONS = (
     "entry",
     "experiment",
+    "from_step",
     "name",
+    "only",
     "pipeline",
     "refresh",
     "reporter",
@@ -23,6 +25,7 @@ RUN_OPTIONS = (
     "seed",
     "store",
     "tags",
+    "until",
     "use_cache",
 )
 _REQUIRED = inspect.Parameter.empty

@@ -14,7 +14,7 @@ from typing import Any
 
 from penstock.core import PenstockError, StepRunRecord, StepState, Verdict
 from penstock.execution import bind_arguments, execute_step, load_inputs, load_pipeline
-from penstock.pipelines import Node
+from penstock.pipelines import Node, part_of
 from penstock.proofs._difference import Closeness, Difference, find_differences
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
@@ -35,6 +35,7 @@ def replay(request: Mapping[str, Any]) -> list[StepVerdict]:
     run = store.metadata.get_run(request["run_id"])
     pipeline = load_pipeline(request["target"])
     graph = pipeline.trace(**pipeline.bind(run.arguments))
+    graph = part_of(graph, **(run.graph or {}).get("asked", {}))
     recorded = {step.step: step for step in store.metadata.list_steps(run.run_id)}
     chosen = request["steps"]
     scratch = open_store(f"sqlite:///{request['scratch']}/scratch.db")
