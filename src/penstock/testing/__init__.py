@@ -1,4 +1,4 @@
-"""Contract suites that every back end passes, and parts for tests; needs pytest."""
+"""Parts for tests of pipelines, and contract suites that every back end passes; needs pytest."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from penstock.testing._fixtures import temporary_store as temporary_store
     from penstock.testing._fixtures import tiny_dataset as tiny_dataset
     from penstock.testing._metadata_store import MetadataStoreContract as MetadataStoreContract
+    from penstock.testing._pipelines import penstock_store as penstock_store
+    from penstock.testing._pipelines import run_pipeline as run_pipeline
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -17,6 +19,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ArtifactStoreContract": "_artifact_store",
         "FakeClock": "_fixtures",
         "MetadataStoreContract": "_metadata_store",
+        "penstock_store": "_pipelines",
+        "run_pipeline": "_pipelines",
         "temporary_store": "_fixtures",
         "tiny_dataset": "_fixtures",
     },

@@ -1,0 +1,74 @@
+"""Pipelines in tests: run in milliseconds, in a store of their own, and a failing step raises."""
+
+import atexit
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from penstock.core import StepError
+from penstock.execution import PipelineResult, QuietReporter, run
+from penstock.pipelines import Pipeline
+from penstock.stores import Store, open_store
+
+
+def run_pipeline(
+    pipeline: Pipeline[..., Any], *, store: Store | None = None, **options: Any
+) -> PipelineResult:
+    """Run a pipeline in a test: nothing is printed, nothing is reused, a step that fails raises.
+
+    >>> import penstock as ps
+    >>> @ps.step
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> @ps.pipeline
+    ... def job(number: int = 1) -> int:
+    ...     return double(number)
+    >>> result = run_pipeline(job, number=4)
+    >>> result.output(), result.output("double")
+    (8, 8)
+
+    Args:
+        pipeline: The pipeline.
+        store: Where it is recorded; by default a store of this process, which is thrown away.
+        **options: The pipeline's parameters, and what `penstock.run` takes.
+
+    Raises:
+        StepError: If a step failed, with its traceback.
+        ParameterError: If a parameter or option cannot be used.
+    """
+    options = {"use_cache": False, "reporter": QuietReporter(), **options}
+    result = run(pipeline, store=store or _own_store(os.getpid()), **options)
+    if not result.ok:
+        failed = next((step for step in result.steps if step.error and step.traceback), None)
+        raise StepError(
+            what=result.error or f"The run is {result.state.value}.",
+            why="" if failed is None else f"\n{failed.traceback}",
+            step=None if failed is None else failed.name,
+        )
+    return result
+
+
+@lru_cache(maxsize=1)
+def _own_store(_pid: int) -> Store:
+    """Make the store of this process: a forked test worker makes its own."""
+    folder = TemporaryDirectory(prefix="penstock-testing-", ignore_cleanup_errors=True)
+    atexit.register(folder.cleanup)
+    return open_store(f"sqlite:///{folder.name}/penstock.db")
+
+
+@pytest.fixture
+def penstock_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A fresh store, which is also the default of all calls in the test.
+
+    Import it in ``conftest.py``: ``from penstock.testing import penstock_store``.
+    """
+    url = f"sqlite:///{tmp_path}/.penstock/penstock.db"
+    monkeypatch.setenv("PENSTOCK_STORE", url)
+    monkeypatch.delenv("PENSTOCK_ARTIFACTS", raising=False)
+    with open_store(url) as store:
+        yield store
