@@ -70,7 +70,8 @@ def test_why_says_what_changed(shell):
     assert "argument x  1 → 4" in out
     answer = shell("why", "double", "--json").json
     assert {change["kind"] for change in answer["changes"]} == {"code", "argument"}
-    assert "Name a run and a step" in shell("why", "a", "b", "c", code=2).err
+    for words in (("a", "b", "c"), ("last",), ("--last", "a", "b")):
+        assert "Name a run and a step" in shell("why", *words, code=2).err
     assert "has no step 'b'" in shell("why", "last", "b", code=2).err
 
 

@@ -24,7 +24,7 @@ def why(
 
     RUN is a run id, a unique beginning of one, or `last`.
     """
-    if len(words) != (1 if last else min(len(words), 2)):
+    if len(words) != (1 if last else min(len(words), 2)) or words == ("last",):
         ctx.fail("Name a run and a step, for example: penstock why last train")
     run, step = ("last", words[0]) if len(words) == 1 else words
     answer = explain(run, step, against=against, store=current_store(ctx))
