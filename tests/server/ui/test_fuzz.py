@@ -12,6 +12,7 @@ from penstock.tracking import start_run
 PLACES = [
     ("/runs", ("filter", "experiment", "state", "sort", "dir", "page", "limit", "col")),
     ("/experiments", ("filter", "sort", "after")),
+    ("/models", ("filter", "sort")),
     ("/compare", ("a", "b", "run")),
     ("/models/big-tips", ("version",)),
     ("/lineage", ("node", "direction")),
@@ -39,7 +40,7 @@ TEXTS = st.one_of(
     ),
 )
 relaxed = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -70,7 +71,7 @@ def test_any_address_is_answered(site, found):
 
 
 @relaxed
-@given(st.sampled_from(PLACES[:2]), TEXTS)
+@given(st.sampled_from(PLACES[:3]), TEXTS)
 @pytest.mark.services
 def test_any_filter_is_answered_from_postgresql(busy, place, text):
     path, names = place

@@ -40,7 +40,7 @@ class Checker(HTMLParser):
 def paths(filled):
     return [
         "/", f"/runs/{filled.last}", f"/runs/{filled.failed}", f"/runs/{filled.running}", f"/runs/{filled.wide}",
-        f"/runs/{filled.last}/log?step=train", f"/runs/{filled.last}/why?step=train", f"/compare?a={filled.last}&b={filled.failed}", "/models", "/models/big-tips",
+        f"/runs/{filled.last}/log?step=train", f"/runs/{filled.last}/why?step=train", f"/compare?a={filled.last}&b={filled.failed}", "/models", "/models?filter=version+>+0", "/models/big-tips",
         "/models/big-tips?version=1", "/experiments", f"/artifacts/{filled.records['evaluate'].digest}", "/models/churn", "/deployments", "/deployments/big-tips", "/lineage",
         "/lineage?node=version:big-tips@2", f"/lineage?node=run:{filled.last}&direction=both", f"/predictions/{filled.prediction}",
     ]  # fmt: skip
@@ -149,6 +149,15 @@ def test_models_are_listed_with_champion_and_gates(site):
     assert "big-tips</a>" in page
     assert "churn</a>" in page
     assert "1 failed" in page
+
+
+def test_versions_are_found_by_a_filter(site):
+    page = site.get("/models?filter=stage+=+'production'").text
+    assert re.findall(r">(big-tips@\d+)<", page)
+    assert "No version matches" in site.get("/models?filter=version+>+99").text
+    wrong = site.get("/models?filter=colour+=+1")
+    assert wrong.status_code == 400
+    assert "^" in wrong.text
 
 
 def test_a_model_shows_gates_with_reasons_history_and_card(site):

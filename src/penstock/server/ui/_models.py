@@ -8,6 +8,7 @@ from penstock.core import (
     GateState,
     ModelVersionRecord,
     NotFoundError,
+    PenstockError,
     Stage,
     did_you_mean,
 )
@@ -16,9 +17,15 @@ from penstock.server.ui._page import Page, Query
 from penstock.server.ui._reports import evaluation_view, headline, is_loss
 from penstock.server.ui._site import Site
 
+_PER_PAGE = 200
+_ORDERS = {"created_at desc": "newest", "model": "model", "version desc": "version"}
 
-def models_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
-    """List the models."""
+
+def models_page(site: Site, query: Query) -> Page:
+    """List the models; with a filter, the versions that match."""
+    asked, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
+    if asked:
+        return _versions_page(site, asked, order if order in _ORDERS else next(iter(_ORDERS)))
     serving = site.metadata.list_deployments()
     models = []
     for name in site.metadata.list_models():
@@ -33,8 +40,31 @@ def models_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's fo
                 "deployments": [d.name for d in serving if d.model == name],
             }
         )
-    view = {"headline": headline, "tally": tally}
+    view = {"headline": headline, "tally": tally, "asked": ""}
     return Page("models.html", "Models", {"models": models}, view, section="models")
+
+
+def _versions_page(site: Site, asked: str, order: str) -> Page:
+    error, found = "", list[ModelVersionRecord]()
+    try:
+        found = site.metadata.search_versions(asked, order_by=order, limit=_PER_PAGE)
+    except PenstockError as problem:
+        error = str(problem)
+    return Page(
+        "versions.html",
+        "Versions",
+        data={"versions": found, "error": error},
+        view={
+            "asked": asked,
+            "order": order,
+            "orders": _ORDERS,
+            "headline": headline,
+            "tally": tally,
+            "most": _PER_PAGE,
+        },
+        section="models",
+        status=400 if error else 200,
+    )
 
 
 def model_page(site: Site, query: Query, name: str) -> Page:
