@@ -54,7 +54,7 @@ class Incoming:
             file = beside.open("xb")
         self._written.append(beside)
         size = begun = 0
-        with file:
+        try:
             for part in parts:
                 with folder_trouble(self._folder, "written"):
                     file.write(part)
@@ -63,7 +63,11 @@ class Incoming:
                     _begin(file, begun)
                     begun = size
             with folder_trouble(self._folder, "written"):
-                file.flush()
+                file.close()
+        except BaseException:
+            with suppress(OSError):  # it tries to write once more, and must not hide what happened
+                file.close()
+            raise
         return beside
 
     def name(self, beside: Path, place: Path) -> None:
