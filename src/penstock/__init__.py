@@ -43,12 +43,18 @@ if TYPE_CHECKING:
     from penstock.monitoring import Monitor as Monitor
     from penstock.monitoring import Trigger as Trigger
     from penstock.monitoring import check_drift as check_drift
+    from penstock.pipelines import NOTHING as NOTHING
+    from penstock.pipelines import Again as Again
     from penstock.pipelines import Pipeline as Pipeline
     from penstock.pipelines import Resources as Resources
+    from penstock.pipelines import Retry as Retry
     from penstock.pipelines import Step as Step
     from penstock.pipelines import Tolerance as Tolerance
+    from penstock.pipelines import loop as loop
+    from penstock.pipelines import map as map  # noqa: A004 - see there
     from penstock.pipelines import pipeline as pipeline
     from penstock.pipelines import step as step
+    from penstock.pipelines import when as when
     from penstock.proofs import deploy as deploy
     from penstock.proofs import promote as promote
     from penstock.proofs import verify as verify
@@ -57,6 +63,8 @@ if TYPE_CHECKING:
     from penstock.scaffolding import new_project as new_project
     from penstock.serving import RolloutRules as RolloutRules
     from penstock.serving import serve as serve
+    from penstock.stores import NamedParts as NamedParts
+    from penstock.stores import Parts as Parts
     from penstock.stores import Store as Store
     from penstock.stores import open_store as open_store
     from penstock.tracking import Run as Run
@@ -91,12 +99,25 @@ _PLACES = {
     "features": ("table_transformer",),
     "models": ("Model",),
     "monitoring": ("DriftReport", "Limits", "Monitor", "Trigger", "check_drift"),
-    "pipelines": ("Pipeline", "Resources", "Step", "Tolerance", "pipeline", "step"),
+    "pipelines": (
+        "Again",
+        "NOTHING",
+        "Pipeline",
+        "Resources",
+        "Retry",
+        "Step",
+        "Tolerance",
+        "loop",
+        "map",
+        "pipeline",
+        "step",
+        "when",
+    ),
     "proofs": ("deploy", "promote", "verify"),
     "registry": ("ModelVersion", "Registry"),
     "scaffolding": ("new_project",),
     "serving": ("RolloutRules", "serve"),
-    "stores": ("Store", "open_store"),
+    "stores": ("NamedParts", "Parts", "Store", "open_store"),
     "tracking": (
         "Run",
         "autolog",

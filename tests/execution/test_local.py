@@ -88,7 +88,6 @@ def test_every_kind_of_exit_is_a_failure_of_the_step(project):
 
 
 def test_a_step_is_tried_again_as_often_as_it_says(project, monkeypatch):
-    monkeypatch.setattr("penstock.execution._local._FIRST_WAIT_S", 0.001)
     body = """
     @ps.step(retries={retries})
     def flaky(values: list) -> int:
@@ -223,8 +222,8 @@ def test_values_are_forgotten_when_nobody_needs_them(project):
     pipeline = project.load(FAILING)
     graph = pipeline.trace()
     values = Values(project.store, graph)
-    values.add("good", "result", 1, project.store.put(1))
-    values.add("after", "result", 1, project.store.put(1))
+    values.add("good", "result", project.store.put(1), value=1)
+    values.add("after", "result", project.store.put(1), value=1)
     assert values.inputs(graph["after"]) == {"x": 1}
     values.release(graph["after"])
     assert values._kept == {}

@@ -62,15 +62,10 @@ def test_arguments_by_position_and_by_name_reach_the_function():
 async def asynchronous(): ...
 
 
-def generator():
-    yield 1
-
-
 @pytest.mark.parametrize(
     ("function", "words"),
     [
         (asynchronous, "is async"),
-        (generator, "uses yield"),
         (double, "is a step already"),
         (3, "is no function"),
     ],

@@ -254,3 +254,63 @@ def test_executing_again_can_be_given_up_on(project):
     answer = ps.verify(result.run_id, store=project.store, timeout_s=1)
     assert answer.verdict is Verdict.CANNOT_VERIFY
     assert "longer than 1 s" in answer.notes[0]
+
+
+MAPPED = """
+@ps.step
+def halves(table: ps.Table) -> dict[str, ps.Table]:
+    return {"first": table[:5], "rest": table[5:]}
+
+
+@ps.step
+def smaller(value: float) -> float | ps.Again:
+    return ps.Again(value / 2) if abs(value) > 0.01 else value
+
+
+@ps.pipeline
+def one(part):
+    return ps.loop(smaller, mean(part))
+
+
+@ps.step
+def is_long(table: ps.Table) -> bool:
+    return table.height > 5
+
+
+@ps.step
+def spread(found: dict[str, float]) -> float:
+    return SPREAD
+
+
+@ps.pipeline
+def job():
+    rows = numbers(20)
+    found = ps.map(one, halves(rows))
+    ps.when(is_long(rows), lambda: mean(rows), lambda: smaller(1.0))
+    return spread(found)
+"""
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["executed", "reused as a whole"])
+def test_every_item_of_a_map_is_executed_again(project, again):
+    source = MAPPED.replace("SPREAD", "max(found.values()) - min(found.values())")
+    result = project(source)
+    if again:
+        result = project(source)
+        assert result["one"].state.value == "cached"
+    answer = ps.verify(result.run_id, store=project.store)
+    assert answer.verdict is Verdict.BITWISE
+    found = {step.step: step for step in answer.steps}
+    assert found["one[first]/mean"].how == "executed"
+    assert found["one[rest]/smaller"].reason.startswith("It is made of what its ")
+    assert found["one"].reason == "It is made of what its {} items gave.".format(
+        len([name for name in found if name.startswith("one[")])
+    )
+    assert "smaller" not in found  # the branch that was not taken
+
+
+def test_an_item_that_differs_is_named_alone(project):
+    result = project(MAPPED.replace("SPREAD", "time.time()"))
+    answer = ps.verify(result.run_id, store=project.store)
+    assert answer.verdict is Verdict.DIFFERS
+    assert [step.step for step in answer.steps if step.verdict is Verdict.DIFFERS] == ["spread"]

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +94,11 @@ def test_of_many_files_none_has_a_name_if_one_cannot_be_written(tmp_path):
         artifacts.write_files([tmp_path / "a", tmp_path / "b", tmp_path / "gone"])
     assert artifacts.list() == []
     assert list((tmp_path / "artifacts" / "incoming").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which Linux has")
+def test_a_disk_that_is_full_when_the_file_is_closed_is_told_as_one(tmp_path, monkeypatch):
+    store = LocalArtifacts(tmp_path)
+    monkeypatch.setattr(Path, "open", lambda *_: open("/dev/full", "wb"))  # noqa: PTH123, SIM115
+    with pytest.raises(StoreError, match=r"cannot be written \(No space left on device\)"):
+        store.write(b"x" * 2000)

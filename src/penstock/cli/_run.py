@@ -19,7 +19,7 @@ from penstock.execution import (
 )
 
 _SETTLED = (
-    "runner", "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
+    "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
 )  # fmt: skip
 
 
@@ -29,7 +29,15 @@ _SETTLED = (
 )
 @click.option("--resume", metavar="RUN", help="Go on with a failed or killed run.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter.")
-@click.option("--on", "runner", default="local", show_default=True, help="Where steps run.")
+@click.option("--on", "runner", default="local", show_default=True, help="local or processes.")
+@click.option("--workers", type=int, metavar="N", help="How many steps may run at once.")
+@click.option(
+    "--on-failure",
+    default="finish",
+    show_default=True,
+    metavar="finish|stop",
+    help="What one failed step means for the others.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="The run seed.")
 @click.option("--no-cache", is_flag=True, help="Execute every step, whatever is known.")
 @click.option("--refresh", multiple=True, metavar="STEP", help="Execute this step again.")
@@ -48,6 +56,8 @@ def run(
     resume: str | None,
     settings: tuple[str, ...],
     runner: str,
+    workers: int | None,
+    on_failure: str,
     seed: int,
     no_cache: bool,
     refresh: tuple[str, ...],
@@ -71,7 +81,16 @@ def run(
     given.update(_pairs(settings, "--set"))
     if resume:
         _refuse_settled(ctx)
-        result = resume_run(resume, target=target, store=store, reporter=reporter, params=given)
+        result = resume_run(
+            resume,
+            target=target,
+            runner=runner,
+            workers=workers,
+            on_failure=on_failure,
+            store=store,
+            reporter=reporter,
+            params=given,
+        )
     elif target is None:
         raise ParameterError(
             what="No pipeline was named.",
@@ -84,6 +103,8 @@ def run(
             pipeline,
             pipeline.bind(given),
             runner=runner,
+            workers=workers,
+            on_failure=on_failure,
             store=store,
             seed=seed,
             use_cache=not no_cache,

@@ -48,6 +48,7 @@ from penstock.core._records import (
     StepRunRecord,
 )
 from penstock.core._settings import Setting, Settings, find_project, settings
+from penstock.core._sizes import parse_bytes
 from penstock.core._states import (
     ROLLOUT_MOVES,
     RUN_MOVES,
@@ -119,6 +120,7 @@ __all__ = [
     "new_id",
     "now",
     "now_micros",
+    "parse_bytes",
     "parse_duration",
     "require",
     "require_name",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from penstock.execution._manifest import read_manifest as read_manifest
     from penstock.execution._manifest import read_source as read_source
     from penstock.execution._manifest import record_provenance as record_provenance
+    from penstock.execution._plan import NOT_TAKEN as NOT_TAKEN
     from penstock.execution._protocol import Reporter as Reporter
     from penstock.execution._reporters import LineReporter as LineReporter
     from penstock.execution._reporters import QuietReporter as QuietReporter
@@ -38,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "KeyChange": "_why",
         "LineReporter": "_reporters",
         "LocalRunner": "_local",
+        "NOT_TAKEN": "_plan",
         "PipelineResult": "_result",
         "QuietReporter": "_reporters",
         "Reporter": "_protocol",

@@ -5,10 +5,14 @@ Classes are recognised by module and name, so that no table library is imported 
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin
 
 from penstock.core import require
+from penstock.stores import NamedParts, Parts
+
+# Hints of steps that go over many values without having them all at once.
+_LAZY: tuple[Any, ...] = (Parts, NamedParts, Iterable, Iterator, Sequence, Mapping)
 
 
 def convert_argument(value: Any, hint: Any) -> Any:
@@ -25,6 +29,8 @@ def convert_argument(value: Any, hint: Any) -> Any:
     Raises:
         MissingPackageError: If pandas is asked for and not installed.
     """
+    if isinstance(value, Parts | NamedParts):
+        return _from_parts(value, hint)
     if type(value) in {list, tuple} and len(get_args(hint)) == 1 and not _is_union(hint):
         return type(value)(convert_argument(item, get_args(hint)[0]) for item in value)
     for option in _options(hint):
@@ -35,6 +41,20 @@ def convert_argument(value: Any, hint: Any) -> Any:
         if converter is not None:
             return converter(value)
     return value
+
+
+def _from_parts(value: Parts | NamedParts, hint: Any) -> Any:
+    """Load all parts, unless the hint names something that can be read one by one."""
+    asked = _options(hint)
+    if any(option in _LAZY for option in asked):
+        return iter(value) if asked == (Iterator,) else value
+    whole = dict(value) if isinstance(value, NamedParts) else list(value)
+    inner = get_args(hint)[-1:] if not _is_union(hint) else ()
+    if not inner:
+        return whole
+    if isinstance(whole, dict):
+        return {name: convert_argument(item, inner[0]) for name, item in whole.items()}
+    return [convert_argument(item, inner[0]) for item in whole]
 
 
 def _is_one(value: Any, option: Any) -> bool:

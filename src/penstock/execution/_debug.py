@@ -106,13 +106,13 @@ def step_call(
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
     )
     graph = found.trace(**found.bind(record.arguments))
-    if step not in {node.name for node in graph.nodes}:
+    node = graph.find(step)
+    if node is None:
         names = [node.name for node in graph.nodes]
         raise NotFoundError(
             what=f"Pipeline {found.name!r} has no step {step!r} any more.",
             fix=did_you_mean(step, names),
         )
-    node = graph[step]
     arguments = bind_arguments(node, load_inputs(opened, made))
     threads = made.facts.get("threads")
     return StepCall(node.step, step, arguments, made.seed, threads, dict(made.outputs))

@@ -74,14 +74,22 @@ class KeyMaker:
             parts["sources"] = sources
         if inherited:
             parts["classes"] = digest_json(inherited)
+        if node.is_expanded:  # the same step on the whole list is another thing
+            parts["each"] = [node.each, node.by, node.at_most, [n.name for n in node.body]]
         complete = code.complete and constants.complete
         known_source = constants.has_fingerprint or not node.step.source
         return StepKey(
             digest_json(parts),
             _told(parts, code),
             complete,
-            complete and known_source and node.step.cache and not node.step.effect,
+            complete and known_source and _may_be_reused(node),
         )
+
+    def inherit(self, item: str, node: str) -> None:
+        """Note that an item's value may hold objects of the classes that a map's inputs hold."""
+        found = self._classes.get(node)
+        if found:
+            self._classes[item] = found
 
     def code_of(self, function: Any) -> CodeDigest:
         """Digest a function's code, once."""
@@ -152,6 +160,15 @@ class _Constants:
         except SerializationError:
             self.complete = False
             return ["object", kind, "has no digest"]
+
+
+def _may_be_reused(node: Node) -> bool:
+    """Say whether its definition lets another run reuse it; of a map, whether it does as a whole."""
+    inside = all(
+        _may_be_reused(inner) and not inner.step.source and inner.step.cache_for is None
+        for inner in node.body
+    )
+    return node.step.cache and not node.step.effect and inside
 
 
 def _global_sources(step: Step[..., Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from penstock.core import DefinitionError, NotFoundError, PenstockError, did_you_mean, find_project
@@ -35,7 +35,7 @@ def load_pipeline(target: str) -> Pipeline[..., Any]:
 
     Args:
         target: ``file.py``, ``file.py:name`` or ``module:name``; a file with exactly one pipeline
-            needs no name. The file's folder, the project and its ``src`` become importable.
+            that no other one uses needs no name. The file's folder, the project and its ``src`` become importable.
 
     Raises:
         NotFoundError: If there is no such file, module or pipeline.
@@ -47,8 +47,9 @@ def load_pipeline(target: str) -> Pipeline[..., Any]:
     found = _pipelines_of(module)
     if name:
         return _named(found, name, place)
-    if len(found) == 1:
-        return next(iter(found.values()))
+    outermost = _outermost(found)
+    if len(outermost) == 1:
+        return outermost[0]
     if not found:
         raise NotFoundError(
             what=f"{place} defines no pipeline.",
@@ -176,6 +177,23 @@ def _pipelines_of(module: ModuleType) -> dict[str, Pipeline[..., Any]]:
             every[name] = value
     own = {name: item for name, item in every.items() if item.__module__ == module.__name__}
     return own or every
+
+
+def _outermost(found: Mapping[str, Pipeline[..., Any]]) -> list[Pipeline[..., Any]]:
+    """Leave out the pipelines that are part of others."""
+    used = {
+        name
+        for pipeline in found.values()
+        for name in _names_in(pipeline.function.__code__)
+        if found.get(name) is not pipeline
+    }
+    return [pipeline for name, pipeline in found.items() if name not in used]
+
+
+def _names_in(code: CodeType) -> set[str]:
+    """Give the names that a function uses, also inside of functions in it."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*map(_names_in, inner))
 
 
 def _named(found: Mapping[str, Pipeline[..., Any]], name: str, place: str) -> Pipeline[..., Any]:

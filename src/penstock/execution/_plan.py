@@ -11,6 +11,8 @@ from penstock.execution._values import Values
 from penstock.pipelines import Node
 from penstock.provenance import derive_seed
 
+NOT_TAKEN = "not_taken"  # the fact of a step that was skipped as the pipeline means it to be
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -41,6 +43,8 @@ class Planner:
         self._session, self._values = session, values
         self._keys = KeyMaker(session.store, session.graph, session.project)
         self._without_result: dict[str, str] = {}
+        self._absent: dict[str, str] = {}
+        self._stopped = False
 
     def plan(self, node: Node, position: int) -> Plan:
         """Decide what to do with a step whose predecessors have ended."""
@@ -50,12 +54,21 @@ class Planner:
             node.name,
             position,
             StepState.RUNNING,
-            seed=derive_seed(self._session.seed, node.name),
+            seed=derive_seed(self._session.seed, node.seed_name, node.index),
             started_at=now(),
         )
+        try:
+            why = self._not_taken(node)
+        except Exception as error:  # noqa: BLE001 - a condition's own __bool__ may raise anything
+            return _ended(node, started, StepState.FAILED, failure_text(node.name, error))
+        if why:
+            return _ended(node, started, StepState.SKIPPED, why, not_taken=True)
         blocked = self._blocked_by(node)
         if blocked:
             return _ended(node, started, StepState.SKIPPED, f"it needs {blocked}")
+        lacking = self._lacking(node)
+        if lacking:
+            return _ended(node, started, StepState.SKIPPED, f"it needs {lacking}", not_taken=True)
         inputs = self._values.digests(node)
         started = replace(started, inputs=inputs, addresses=self._values.addresses(inputs))
         try:
@@ -73,20 +86,51 @@ class Planner:
             return _ended(node, started, StepState.FAILED, _unknown(node, key))
         return reused or Plan(node, started, executes=True)
 
-    def without_result(self, node: Node, state: StepState) -> None:
+    def without_result(self, node: Node, record: StepRunRecord) -> None:
         """Note that a step gave nothing: what depends on it cannot run."""
-        self._without_result[node.name] = state.value
+        if NOT_TAKEN in record.facts:
+            self._absent[node.name] = str(record.error)
+        else:
+            self._without_result[node.name] = record.state.value
+
+    def inherit(self, item: str, node: str) -> None:
+        """Note that an item's value is made of what a map or loop was given."""
+        self._keys.inherit(item, node)
+
+    def stop(self) -> None:
+        """Begin no other step: one has failed, and that was to stop the run."""
+        self._stopped = True
+
+    def _not_taken(self, node: Node) -> str:
+        """Say which condition does not hold; nothing if all do."""
+        for condition, wanted in node.guards:
+            if condition.node in self._absent:
+                return self._absent[condition.node]
+            if condition.node in self._without_result:
+                continue  # it is blocked, and that is told as a failure
+            if bool(self._values.get(condition)) is not wanted:
+                return f"not taken: {condition.text!r} is {'false' if wanted else 'true'}"
+        return ""
 
     def _blocked_by(self, node: Node) -> str:
-        for output in node.inputs.values():
-            state = self._without_result.get(output.node)
+        if self._stopped:
+            return "that no step has failed"
+        for name in node.needs:
+            state = self._without_result.get(name)
             if state:
-                return f"{output.node!r}, which is {state}"
+                return f"{name!r}, which is {state}"
+        return ""
+
+    def _lacking(self, node: Node) -> str:
+        """Name an input that was not made this time, unless the node can do without."""
+        for output in node.inputs.values():
+            if not node.step.joins and not self._values.has(output):
+                return f"{output.text!r}, which was not made"
         return ""
 
     def _reused(self, node: Node, started: StepRunRecord, key: StepKey) -> Plan | None:
         session = self._session
-        if not key.complete or node.name in session.refresh:
+        if not key.complete or self._is_refreshed(node):
             return None
         earlier = session.earlier.get(node.name)
         # An effect that has happened must not happen again: this does not ask for use_cache.
@@ -108,6 +152,10 @@ class Planner:
             facts={**found.facts, **started.facts},
         )
         return Plan(node, cached)
+
+    def _is_refreshed(self, node: Node) -> bool:
+        refresh = self._session.refresh
+        return node.name in refresh or any(node.name.startswith(f"{name}[") for name in refresh)
 
     def _still_holds(self, earlier: StepRunRecord, key: StepKey) -> bool:
         known = earlier.key or earlier.facts.get("key")
@@ -140,8 +188,11 @@ def _too_old(node: Node, found: StepRunRecord) -> bool:
     return lasts is not None and (made is None or now() - made > lasts)
 
 
-def _ended(node: Node, record: StepRunRecord, state: StepState, why: str) -> Plan:
-    return Plan(node, replace(record, state=state, ended_at=now(), error=why))
+def _ended(
+    node: Node, record: StepRunRecord, state: StepState, why: str, *, not_taken: bool = False
+) -> Plan:
+    facts = {**record.facts, NOT_TAKEN: True} if not_taken else record.facts
+    return Plan(node, replace(record, state=state, ended_at=now(), error=why, facts=facts))
 
 
 def _addresses_of(record: StepRunRecord) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """Reporters: how a run is told to people, on a terminal, as plain lines, or not at all."""
 
 import sys
+import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -30,6 +32,12 @@ class QuietReporter:
     def step_started(self, step: str) -> None:
         """See Reporter."""
 
+    def items_started(self, step: str, count: int) -> None:
+        """See Reporter."""
+
+    def item_finished(self, step: str, result: StepResult) -> None:
+        """See Reporter."""
+
     def step_finished(self, result: StepResult) -> None:
         """See Reporter."""
 
@@ -47,6 +55,7 @@ class LineReporter:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
         self._width = 0
+        self._items = _Items()
 
     def run_started(self, run_id: str, name: str, steps: Sequence[str]) -> None:
         """See Reporter."""
@@ -55,6 +64,19 @@ class LineReporter:
 
     def step_started(self, step: str) -> None:
         """See Reporter."""
+
+    def items_started(self, step: str, count: int) -> None:
+        """See Reporter."""
+        if not self._items.begin(step, count):
+            self._say(f"  {step:<{self._width}}  {_count(count, 'item')}")
+
+    def item_finished(self, step: str, result: StepResult) -> None:
+        """See Reporter."""
+        told = self._items.ended(step, result)
+        for line in told:
+            self._say(f"  {line}")
+        if self._items.is_due(step):
+            self._say(f"  {step:<{self._width}}  {self._items.progress(step)}")
 
     def step_finished(self, result: StepResult) -> None:
         """See Reporter."""
@@ -82,8 +104,9 @@ class RichReporter:
     def __init__(self, console: "Console | None" = None) -> None:
         self._given = console
         self._progress: Progress | None = None
-        self._task: TaskID | None = None
+        self._tasks: dict[str, TaskID] = {}
         self._width = 0
+        self._items = _Items()
 
     def run_started(self, run_id: str, name: str, steps: Sequence[str]) -> None:
         """See Reporter."""
@@ -105,14 +128,26 @@ class RichReporter:
 
     def step_started(self, step: str) -> None:
         """See Reporter."""
-        if self._progress:
-            self._task = self._progress.add_task(f"{step:<{self._width}}", total=None)
+        if self._progress and "[" not in step:  # items are told with their map
+            self._tasks[step] = self._progress.add_task(f"{step:<{self._width}}", total=None)
+
+    def items_started(self, step: str, count: int) -> None:
+        """See Reporter."""
+        self._items.begin(step, count)
+
+    def item_finished(self, step: str, result: StepResult) -> None:
+        """See Reporter."""
+        for line in self._items.ended(step, result):
+            self._console.print(f"    {line}", highlight=False, markup=False)
+        if self._progress and step in self._tasks:
+            told = f"{step:<{self._width}}  {self._items.progress(step)}"
+            self._progress.update(self._tasks[step], description=told)
 
     def step_finished(self, result: StepResult) -> None:
         """See Reporter."""
-        if self._progress and self._task is not None:
-            self._progress.remove_task(self._task)
-            self._task = None
+        task = self._tasks.pop(result.name, None)
+        if self._progress and task is not None:
+            self._progress.remove_task(task)
         mark, look = _LOOKS.get(result.state, ("·", "dim"))
         finished = result.state is StepState.FINISHED
         told = _duration(result.seconds) if finished else result.state.value
@@ -134,6 +169,46 @@ class RichReporter:
         if self._progress is None:
             raise RuntimeError("run_started comes first")
         return self._progress.console
+
+
+class _Items:
+    """Counts the items of maps, and says when that is worth a line."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._ended: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._told: dict[str, float] = {}
+
+    def begin(self, step: str, count: int) -> bool:
+        """Note how many there are; True if some were known already, as of a loop."""
+        known = step in self._counts
+        self._counts[step] = self._counts.get(step, 0) + count
+        self._told.setdefault(step, time.monotonic())
+        return known
+
+    def ended(self, step: str, result: StepResult) -> list[str]:
+        """Count an item; gives lines about it if it failed, for the first few."""
+        self._ended[step] += 1
+        if result.state is not StepState.FAILED:
+            return []
+        self._failed[step] += 1
+        if self._failed[step] > _SHOWN_FAILURES:
+            return []
+        return [f"{result.name}  failed", *(f"  {line}" for line in _explanation(result))]
+
+    def is_due(self, step: str) -> bool:
+        """Say whether there has been no line for a while."""
+        moment = time.monotonic()
+        if moment - self._told[step] < _EVERY_S:
+            return False
+        self._told[step] = moment
+        return True
+
+    def progress(self, step: str) -> str:
+        """Tell how far it is."""
+        told = f"{self._ended[step]:,} of {self._counts[step]:,}"
+        return told + (f", {self._failed[step]:,} failed" if self._failed[step] else "")
 
 
 def default_reporter() -> Reporter:
@@ -168,6 +243,8 @@ def _ending(result: PipelineResult) -> list[str]:
 
 
 _SHOWN_FRAMES = 8
+_SHOWN_FAILURES = 5
+_EVERY_S = 10.0
 
 
 def _duration(seconds: float) -> str:

@@ -25,6 +25,7 @@ class StepResult:
         traceback: The traceback from the user's code on, if it failed.
         version: ``model@version`` if it registered one.
         refused: True if that version has a gate that failed.
+        not_taken: True if it was skipped as the pipeline means it to be: a branch not taken.
     """
 
     name: str
@@ -36,6 +37,7 @@ class StepResult:
     traceback: str | None = None
     version: str | None = None
     refused: bool = False
+    not_taken: bool = False
 
 
 @dataclass(frozen=True)

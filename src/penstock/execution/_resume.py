@@ -6,13 +6,13 @@ from typing import Any
 
 from penstock.core import ConflictError, NotFoundError, RunRecord, RunState, find_project, now
 from penstock.execution._loading import load_pipeline, stop_while_loading
-from penstock.execution._local import LocalRunner
 from penstock.execution._manifest import record_provenance
 from penstock.execution._perform import perform, process_facts
 from penstock.execution._place import project_of
 from penstock.execution._protocol import Reporter
 from penstock.execution._reporters import default_reporter
 from penstock.execution._result import PipelineResult
+from penstock.execution._runners import find_runner, policy
 from penstock.execution._session import Session
 from penstock.pipelines import Pipeline, part_of
 from penstock.stores import Store, open_store
@@ -23,6 +23,9 @@ def resume_run(
     run_id: str,
     *,
     target: Pipeline[..., Any] | str | None = None,
+    runner: str = "local",
+    workers: int | None = None,
+    on_failure: str = "finish",
     store: Store | str | None = None,
     reporter: Reporter | None = None,
     params: Mapping[str, Any] | None = None,
@@ -34,6 +37,9 @@ def resume_run(
     Args:
         run_id: The run; a unique prefix, or ``"last"``.
         target: The pipeline or ``file.py:name``; by default what the run was started from.
+        runner: Where steps run, see `run`; it may be another one than before.
+        workers: See `run`.
+        on_failure: See `run`.
         store: Where it is recorded; by default the project's store.
         reporter: Whom to tell.
         params: Parameters given again; they must be those of the run.
@@ -43,6 +49,7 @@ def resume_run(
         ConflictError: If it is running or finished, or made with other parameters.
     """
     stop_while_loading()
+    chosen, how = find_runner(runner), policy(workers, on_failure)
     opened = open_store(store) if store is None or isinstance(store, str) else store
     opened.metadata.kill_dead_runs()
     record = opened.metadata.get_run(run_id)
@@ -75,8 +82,10 @@ def resume_run(
         record.seed,
         reporter or default_reporter(),
         earlier={step.step: step for step in opened.metadata.list_steps(record.run_id)},
+        pipeline=pipeline,
+        **how,
     )
-    return perform(LocalRunner(), session)
+    return perform(chosen, session)
 
 
 def _require_resumable(record: RunRecord) -> None:

@@ -1,20 +1,18 @@
 """run: check, trace, record and execute a pipeline."""
 
 import getpass
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.core import (
     ParameterError,
     RunRecord,
     RunState,
-    did_you_mean,
     new_id,
     now,
     require_name,
 )
 from penstock.execution._loading import load_pipeline, stop_while_loading
-from penstock.execution._local import LocalRunner
 from penstock.execution._manifest import record_provenance
 from penstock.execution._perform import perform, process_facts
 from penstock.execution._place import entry_of, project_of
@@ -22,18 +20,19 @@ from penstock.execution._protocol import Reporter
 from penstock.execution._reporters import default_reporter
 from penstock.execution._result import PipelineResult
 from penstock.execution._resume import resume_run
-from penstock.execution._session import Runner, Session
+from penstock.execution._runners import find_runner, policy
+from penstock.execution._session import Session
 from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, current_run
-
-RUNNERS: Mapping[str, Callable[[], Runner]] = {"local": LocalRunner}
 
 
 def run(
     pipeline: Pipeline[..., Any] | str | None = None,
     *,
     runner: str = "local",
+    workers: int | None = None,
+    on_failure: str = "finish",
     store: Store | str | None = None,
     seed: int = 0,
     use_cache: bool = True,
@@ -69,7 +68,12 @@ def run(
 
     Args:
         pipeline: The pipeline, or ``file.py:name``; None only with ``resume``.
-        runner: Where steps run: ``local``, in this process.
+        runner: Where steps run: ``local``, in this process, one at a time; or ``processes``, side
+            by side in processes of this machine. Keys and results are the same.
+        workers: How many steps may run at once, where they run side by side; by default one for
+            each core.
+        on_failure: What one failed step means for the others: ``finish`` all that do not need it,
+            or ``stop`` what is running and begin nothing else.
         store: A store or its URL; by default the project's.
         seed: The run seed that every step's seed derives from.
         use_cache: False to execute every step, whatever is known.
@@ -92,7 +96,16 @@ def run(
     """
     stop_while_loading()
     if resume is not None:
-        return resume_run(resume, target=pipeline, store=store, reporter=reporter, params=params)
+        return resume_run(
+            resume,
+            target=pipeline,
+            runner=runner,
+            workers=workers,
+            on_failure=on_failure,
+            store=store,
+            reporter=reporter,
+            params=params,
+        )
     if pipeline is None:
         raise ParameterError(
             what="No pipeline was given.",
@@ -102,6 +115,8 @@ def run(
         load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline,
         params,
         runner=runner,
+        workers=workers,
+        on_failure=on_failure,
         store=store,
         seed=seed,
         use_cache=use_cache,
@@ -122,6 +137,8 @@ def run_pipeline(
     params: Mapping[str, Any],
     *,
     runner: str = "local",
+    workers: int | None = None,
+    on_failure: str = "finish",
     store: Store | str | None = None,
     seed: int = 0,
     use_cache: bool = True,
@@ -140,7 +157,8 @@ def run_pipeline(
     graph = part_of(graph, only=only, from_step=from_step, until=until)
     again = frozenset(graph[step].name for step in refresh)
     _require_executed(graph, again)
-    chosen = _runner(runner)
+    chosen = find_runner(runner)
+    how = policy(workers, on_failure)
     opened = open_store(store) if store is None or isinstance(store, str) else store
     project = project_of(pipeline.file)
     provenance = record_provenance(opened, project)
@@ -175,6 +193,8 @@ def run_pipeline(
         reporter or default_reporter(),
         use_cache,
         again,
+        pipeline=pipeline,
+        **how,
     )
     return perform(chosen, session)
 
@@ -187,14 +207,6 @@ def _require_executed(graph: Graph, again: frozenset[str]) -> None:
             fix="Ask for it too, or leave it out of what is refreshed.",
             step=other[0],
         )
-
-
-def _runner(name: str) -> Runner:
-    if name in RUNNERS:
-        return RUNNERS[name]()
-    raise ParameterError(
-        what=f"There is no runner {name!r}.", fix=did_you_mean(name, RUNNERS), name=name
-    )
 
 
 def _seed(seed: Any) -> int:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from penstock.core import StepRunRecord
 from penstock.execution._protocol import Reporter
 from penstock.execution._result import StepResult
-from penstock.pipelines import Graph
+from penstock.pipelines import Graph, Pipeline
 from penstock.stores import Store
 from penstock.tracking import Run
 
@@ -27,6 +27,9 @@ class Session:
         use_cache: False to execute steps whatever is known.
         refresh: Steps to execute even if their result is known.
         earlier: Steps of an earlier attempt of this run, by name.
+        stop_on_failure: True to begin no other step once one has failed, and to end what runs.
+        pipeline: What the graph was traced from: workers in other processes trace it again.
+        workers: How many steps may run at once where there are workers; None for one per core.
     """
 
     run: Run
@@ -38,6 +41,9 @@ class Session:
     use_cache: bool = True
     refresh: frozenset[str] = frozenset()
     earlier: Mapping[str, StepRunRecord] = field(default_factory=dict)
+    stop_on_failure: bool = False
+    pipeline: Pipeline[..., Any] | None = None
+    workers: int | None = None
 
 
 class Runner(Protocol):

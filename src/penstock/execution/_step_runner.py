@@ -3,6 +3,7 @@
 It knows nothing of runs and stores: it gets values and gives values.
 """
 
+import inspect
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from penstock.execution._conversion import convert_argument
 from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._logs import captured_output
 from penstock.execution._time_limit import time_limit
-from penstock.pipelines import Node, Step, replace_outputs
+from penstock.pipelines import NOTHING, Node, Step, replace_outputs
 from penstock.provenance import deterministic
+from penstock.stores import Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def execute_step(
     threads: int | None = None,
     timeout_s: float | None = None,
     echo: bool = True,
+    stream: Callable[[Any], Any] = Parts,
 ) -> StepOutcome:
     """Run a step's function on values.
 
@@ -63,6 +66,7 @@ def execute_step(
         threads: Threads for numerical libraries; None for their own choice.
         timeout_s: Longest time in seconds; enforced in the main thread only.
         echo: False to keep the step's output off the terminal.
+        stream: Takes what a generator yields, while it is yielded; by default it is kept in memory.
 
     Returns:
         The outcome; an exception of the step is in it, only KeyboardInterrupt goes through.
@@ -80,7 +84,10 @@ def execute_step(
                     name: convert_argument(value, step.hints.get(name))
                     for name, value in arguments.items()
                 }
-                outputs = split_outputs(node_name, step, step.call(values))
+                given = step.call(values)
+                outputs = split_outputs(
+                    node_name, step, stream(given) if inspect.isgenerator(given) else given
+                )
         except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
             failure = error
         seconds = time.perf_counter() - started
@@ -109,7 +116,9 @@ def bind_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
         StepError: If the recorded inputs are not those that the step takes now.
     """
     missing = sorted(node.inputs.keys() - inputs.keys())
-    if missing:
+    if missing and node.step.joins:  # a branch that was not taken gave nothing
+        inputs = {**dict.fromkeys(missing), **inputs}
+    elif missing:
         raise StepError(
             what=f"Step {node.name!r} takes {', '.join(missing)}, which was not recorded.",
             why="The pipeline is not the one that was run.",
@@ -126,6 +135,8 @@ def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]
     """
     if step.outputs == ("result",):
         return {"result": value}
+    if value is NOTHING:
+        return dict.fromkeys(step.outputs, NOTHING)
     if isinstance(value, tuple | list) and len(value) == len(step.outputs):
         return dict(zip(step.outputs, value, strict=True))
     given = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__

@@ -10,6 +10,7 @@ from penstock.pipelines import Graph, Node, Output
 from penstock.stores import Store
 
 # A step that changes what it was given must not change what the next one gets.
+_UNKNOWN = object()
 _IMMUTABLE = (type(None), bool, int, float, complex, str, bytes, date, time, timedelta)
 
 
@@ -27,12 +28,16 @@ class Values:
         self._addresses: dict[str, str] = {}
         self._records: dict[tuple[str, str], ArtifactRecord] = {}
         self._kept: dict[tuple[str, str], Any] = {}
-        self._uses = Counter(
-            (output.node, output.name) for node in graph.nodes for output in node.inputs.values()
-        )
+        self._uses: Counter[tuple[str, str]] = Counter()
+        for node in graph.nodes:
+            self.expect(node)
 
-    def add(self, node: str, output: str, value: Any, record: ArtifactRecord) -> None:
-        """Add what an executed step gave, with its record."""
+    def expect(self, node: Node) -> None:
+        """Count what a node will ask for."""
+        self._uses.update((output.node, output.name) for output in node.inputs.values())
+
+    def add(self, node: str, output: str, record: ArtifactRecord, *, value: Any = _UNKNOWN) -> None:
+        """Add what an executed step gave; its value, if that is in this process."""
         place = (node, output)
         self._digests[place] = record.content_digest
         self._addresses[record.content_digest] = record.digest
@@ -46,11 +51,25 @@ class Values:
             self._digests[node, output] = digest
             self._addresses[digest] = record.addresses.get(digest, digest)
 
+    def has(self, output: Output) -> bool:
+        """Say whether an output was made."""
+        return (output.node, output.name) in self._digests
+
     def digests(self, node: Node) -> dict[str, str]:
-        """Give the content digest of every output that a node takes, by path."""
+        """Give the content digest of every output that a node takes and that was made, by path."""
         return {
-            path: self._digests[output.node, output.name] for path, output in node.inputs.items()
+            path: self._digests[output.node, output.name]
+            for path, output in node.inputs.items()
+            if self.has(output)
         }
+
+    def record(self, output: Output) -> ArtifactRecord:
+        """Give the record of an output that was made."""
+        place = (output.node, output.name)
+        if place not in self._records:
+            address = self._addresses[self._digests[place]]
+            self._records[place] = self._store.metadata.get_artifact(address)
+        return self._records[place]
 
     def addresses(self, digests: Mapping[str, str]) -> dict[str, str]:
         """Give the stored digest by content digest."""
@@ -58,7 +77,7 @@ class Values:
 
     def inputs(self, node: Node) -> dict[str, Any]:
         """Give the values that a node takes, by path; a mutable one is a fresh copy each time."""
-        return {path: self._get(output) for path, output in node.inputs.items()}
+        return {path: self.get(output) for path, output in node.inputs.items() if self.has(output)}
 
     def release(self, node: Node) -> None:
         """Forget values that no other step will ask for."""
@@ -68,7 +87,8 @@ class Values:
             if not self._uses[place]:
                 self._kept.pop(place, None)
 
-    def _get(self, output: Output) -> Any:
+    def get(self, output: Output) -> Any:
+        """Give one value; a mutable one is a fresh copy each time."""
         place = (output.node, output.name)
         if place in self._kept:
             return _own(self._kept[place])

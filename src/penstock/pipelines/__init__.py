@@ -1,32 +1,51 @@
 """Steps and pipelines as definitions: a function body becomes a graph; nothing runs here."""
 
-from penstock.pipelines._graph import Graph, Node
+from penstock.pipelines._control import (
+    NOTHING,
+    Again,
+    loop,
+    map,  # noqa: A004 - see there
+    too_many_rounds,
+    when,
+)
+from penstock.pipelines._graph import ITEM, Graph, Node
+from penstock.pipelines._groups import groups
 from penstock.pipelines._hints import accepts, resolve_hints
-from penstock.pipelines._output import Output, find_outputs, replace_outputs
+from penstock.pipelines._output import Output, find_outputs, replace_outputs, rewrite_outputs
 from penstock.pipelines._parameters import RUN_OPTIONS, Parameter
 from penstock.pipelines._part import part_of
 from penstock.pipelines._pipeline import Pipeline, pipeline
-from penstock.pipelines._resources import Resources, Tolerance
+from penstock.pipelines._resources import Resources, Retry, Tolerance
 from penstock.pipelines._step import Step, step
 from penstock.pipelines._values import dump_value, parse_value
 
 __all__ = [
+    "ITEM",
+    "NOTHING",
     "RUN_OPTIONS",
+    "Again",
     "Graph",
     "Node",
     "Output",
     "Parameter",
     "Pipeline",
     "Resources",
+    "Retry",
     "Step",
     "Tolerance",
     "accepts",
     "dump_value",
     "find_outputs",
+    "groups",
+    "loop",
+    "map",
     "parse_value",
     "part_of",
     "pipeline",
     "replace_outputs",
     "resolve_hints",
+    "rewrite_outputs",
     "step",
+    "too_many_rounds",
+    "when",
 ]

@@ -2,18 +2,21 @@
 
 import heapq
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from penstock.core import DefinitionError, NotFoundError, did_you_mean, find_project
-from penstock.pipelines._output import Output, find_outputs
+from penstock.pipelines._output import Output, find_outputs, rewrite_outputs
 from penstock.pipelines._position import told
 from penstock.pipelines._step import Step
 
+ITEM = "[]"  # the output of ``train[3]`` that stands for what the step is done for
 _MAX_TEXT = 200
+_RESERVED = {ord(sign): f"%{ord(sign):02X}" for sign in "%[]/"}
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from run to run
 
 
@@ -27,6 +30,15 @@ class Node:
         arguments: By argument name: an Output, a constant, or a container with Outputs.
         file: The user's file with the call.
         line: The line of the call.
+        each: The argument that holds what it is mapped over: it is done once for each item. For a
+            loop, the argument that goes round.
+        by: Column whose values split a table into the items.
+        at_most: For a loop, how many times it may be done; 0 for what is no loop.
+        body: For a mapped pipeline, the nodes done for each item; their names begin with
+            ``name[]/``. Empty for a mapped step.
+        gives: For a mapped pipeline, what its body returned.
+        guards: Conditions under which it is done, each with the answer that it needs.
+        index: Its place, if it is an item of a list or a round of a loop.
     """
 
     name: str
@@ -34,15 +46,86 @@ class Node:
     arguments: Mapping[str, Any]
     file: str = "?"
     line: int = 0
+    each: str | None = None
+    by: str | None = None
+    at_most: int = 0
+    body: "tuple[Node, ...]" = ()
+    gives: Any = None
+    guards: tuple[tuple[Output, bool], ...] = ()
+    index: int | None = None
 
     @cached_property
     def inputs(self) -> dict[str, Output]:
         """Outputs that it takes, by path: ``split``, ``models[0]``."""
-        return {
+        found = {
             path: output
             for name, value in self.arguments.items()
             for path, output in find_outputs(value, name)
         }
+        # What a mapped pipeline takes from around it without being given it.
+        for node in self.body:
+            for output in (*node.inputs.values(), *(guard for guard, _ in node.guards)):
+                if not output.node.startswith(f"{self.name}[]"):
+                    found.setdefault(f"{output.text} around", output)
+        return found
+
+    @property
+    def needs(self) -> Iterator[str]:
+        """Names of the steps that must have ended before it can begin."""
+        yield from (output.node for output in self.inputs.values() if output.name != ITEM)
+        yield from (output.node for output, _ in self.guards)
+
+    @property
+    def is_expanded(self) -> bool:
+        """True if it becomes other nodes when what it is mapped over is known."""
+        return self.each is not None
+
+    @property
+    def seed_name(self) -> str:
+        """What its seed is derived from, with ``index``."""
+        return self.name if self.index is None else self.name.removesuffix(f"[{self.index}]")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what it gives."""
+        return ("result",) if self.body else self.step.outputs
+
+    def item_name(self, key: int | str) -> str:
+        """Name an item: ``train[3]``."""
+        return f"{self.name}[{_quoted(key)}]"
+
+    def item(self, key: int | str, value: Any) -> "tuple[Node, ...]":
+        """Give what is to be done for one item, or for one round of a loop.
+
+        Args:
+            key: Its place in a list, or its name.
+            value: The item: an Output, or a constant.
+        """
+        name = self.item_name(key)
+        index = key if isinstance(key, int) else None
+        if not self.body:
+            arguments = {**self.arguments, str(self.each): value}
+            step = self.step
+            return (Node(name, step, arguments, self.file, self.line, index=index),)
+        placeholder = f"{self.name}[]"
+
+        def change(output: Output) -> Any:
+            if output.node == placeholder:
+                return value
+            return output.moved(placeholder, name)
+
+        return tuple(node.moved(placeholder, name, change) for node in self.body)
+
+    def moved(self, before: str, after: str, change: Any) -> "Node":
+        """Give the same node with another beginning of its name, and outputs changed."""
+        return replace(
+            self,
+            name=after + self.name.removeprefix(before),
+            arguments={name: rewrite_outputs(v, change) for name, v in self.arguments.items()},
+            body=tuple(node.moved(before, after, change) for node in self.body),
+            gives=rewrite_outputs(self.gives, change),
+            guards=tuple((change(output), wanted) for output, wanted in self.guards),
+        )
 
     @property
     def position(self) -> str:
@@ -79,13 +162,18 @@ class Graph:
         self.order()
 
     def __getitem__(self, name: str) -> Node:
-        if name not in self._by_name:
+        found = self.find(name)
+        if found is None:
             raise NotFoundError(
                 what=f"Pipeline {self.name!r} has no step {name!r}.",
                 fix=did_you_mean(name, self._by_name),
                 name=name,
             )
-        return self._by_name[name]
+        return found
+
+    def find(self, name: str) -> Node | None:
+        """Find a node; ``train[3]`` and ``score[3]/train[0]`` are what a map becomes."""
+        return self._by_name.get(name) or _inside(self.nodes, name)
 
     @cached_property
     def outputs(self) -> dict[str, Output]:
@@ -100,7 +188,7 @@ class Graph:
         """Name every step that needs a step, directly or not."""
         found = {self[name].name}
         for node in self._order:
-            if any(output.node in found for output in node.inputs.values()):
+            if any(needed in found for needed in node.needs):
                 found.add(node.name)
         return found - {name}
 
@@ -108,7 +196,7 @@ class Graph:
         """Name every step that a step needs, directly or not."""
         found, ahead = set[str](), [self[name].name]
         while ahead:
-            needed = {output.node for output in self[ahead.pop()].inputs.values()} - found
+            needed = set(self[ahead.pop()].needs) - found
             found |= needed
             ahead += needed
         return found
@@ -126,11 +214,7 @@ class Graph:
             "parameters": {name: _shown(value) for name, value in self.parameters.items()},
             "outputs": {path: output.text for path, output in self.outputs.items()},
             "nodes": [_node_spec(node) for node in self._order],
-            "edges": [
-                {"from": output.node, "to": node.name, "output": output.name, "argument": path}
-                for node in self._order
-                for path, output in node.inputs.items()
-            ],
+            "edges": [edge for node in self._order for edge in _edges(node)],
             **({"asked": dict(self.asked), "given": sorted(self.given)} if self.asked else {}),
         }
 
@@ -161,7 +245,7 @@ class Graph:
         return tuple(ordered)
 
     def _needed(self, node: Node, known: Mapping[str, int]) -> set[str]:
-        needed = {output.node for output in node.inputs.values()}
+        needed = set(node.needs)
         missing = sorted(name for name in needed if name not in known)
         if missing:
             raise DefinitionError(
@@ -196,11 +280,55 @@ def _node_spec(node: Node) -> dict[str, Any]:
         "file": _relative(node.file),
         "line": node.line,
         "arguments": {name: _shown(value) for name, value in node.arguments.items()},
-        "outputs": list(node.step.outputs),
+        "outputs": list(node.outputs),
         "effect": node.step.effect,
         "source": node.step.source,
         **({"cache_for": node.step.cache_for.total_seconds()} if node.step.cache_for else {}),
+        **({"each": node.each} if node.each else {}),
+        **({"by": node.by} if node.by else {}),
+        **({"at_most": node.at_most} if node.at_most else {}),
+        **({"body": [_node_spec(inner) for inner in node.body]} if node.body else {}),
     }
+
+
+def _edges(node: Node) -> Iterator[dict[str, str]]:
+    for path, output in node.inputs.items():
+        yield {"from": output.node, "to": node.name, "output": output.name, "argument": path}
+    for output, wanted in node.guards:
+        told = f"if {str(wanted).lower()}"
+        yield {"from": output.node, "to": node.name, "output": output.name, "argument": told}
+
+
+def _inside(nodes: Sequence[Node], name: str) -> Node | None:
+    """Find a node inside of what maps and loops become; its item is an Output without a value."""
+    for node in nodes:
+        start = f"{node.name}["
+        if not node.is_expanded or not name.startswith(start):
+            continue
+        told, _, _ = name.removeprefix(start).partition("]")
+        key = int(told) if told.isdecimal() else unquote(told)
+        item = _constant_item(node, key, Output(f"{start}{told}]", ITEM))
+        inner = node.item(key, item)
+        return next((n for n in inner if n.name == name), None) or _inside(inner, name)
+    return None
+
+
+def _constant_item(node: Node, key: int | str, unknown: Output) -> Any:
+    """Give an item that stands in the pipeline's body itself; else what stands for it."""
+    items = node.arguments[str(node.each)]
+    if node.at_most:
+        return items if key == 0 else unknown
+    if isinstance(items, list | tuple) and isinstance(key, int) and key < len(items):
+        return items[key]
+    return items.get(key, unknown) if isinstance(items, Mapping) else unknown
+
+
+def _quoted(key: int | str) -> str:
+    """Write a key so that names can be taken apart again."""
+    text = str(key)
+    if isinstance(key, str) and text.isdecimal():
+        return f"%{ord(text[0]):X}{text[1:]}"  # "3" is another key than the third
+    return text.translate(_RESERVED)
 
 
 def _shown(value: Any) -> str:

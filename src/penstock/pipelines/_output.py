@@ -25,6 +25,12 @@ class Output:
         """How it is written in a spec: the step, and the output if there are several."""
         return self.node if self.name == "result" else f"{self.node}.{self.name}"
 
+    def moved(self, before: str, after: str) -> "Output":
+        """Give the same output of a node whose name begins otherwise."""
+        if not self.node.startswith(before):
+            return self
+        return Output(after + self.node.removeprefix(before), self.name, self.hint)
+
     def __repr__(self) -> str:
         return f"<output {self.name!r} of step {self.node!r}>"
 
@@ -137,3 +143,13 @@ def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
     if type(value) is dict:
         return {key: replace_outputs(item, f"{path}[{key}]", values) for key, item in value.items()}
     return value
+
+
+def rewrite_outputs(value: Any, change: Callable[[Output], Any]) -> Any:
+    """Rebuild an argument with every output in it changed; containers are new.
+
+    >>> rewrite_outputs([Output("a"), 2], lambda output: output.node)
+    ['a', 2]
+    """
+    found = {path: change(output) for path, output in find_outputs(value, "")}
+    return replace_outputs(value, "", found) if found else value

@@ -16,6 +16,7 @@ RUN_OPTIONS = (
     "experiment",
     "from_step",
     "name",
+    "on_failure",
     "only",
     "pipeline",
     "refresh",
@@ -27,6 +28,7 @@ RUN_OPTIONS = (
     "tags",
     "until",
     "use_cache",
+    "workers",
 )
 _REQUIRED = inspect.Parameter.empty
 

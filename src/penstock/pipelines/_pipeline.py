@@ -1,12 +1,12 @@
 """Pipeline and @pipeline: a function whose body is traced into a graph."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from penstock.core import DefinitionError, PenstockError, require_name
-from penstock.pipelines._graph import Graph
+from penstock.pipelines._graph import Graph, Node
 from penstock.pipelines._output import Output, find_outputs
 from penstock.pipelines._parameters import Parameter, bind, read_parameters
 from penstock.pipelines._position import error_position, function_position, told
@@ -104,6 +104,21 @@ class Pipeline(Generic[P, R]):
                 fix="Call functions marked with @step in its body.",
             )
         return Graph(self.name, tuple(tracer.nodes), result, values, self.description)
+
+    def trace_body(self, prefix: str, arguments: Mapping[str, Any]) -> tuple[Sequence[Node], Any]:
+        """Trace the body with outputs for parameters, for one item of what it is mapped over.
+
+        Args:
+            prefix: What the names of its nodes begin with.
+            arguments: By parameter name.
+
+        Returns:
+            The nodes, and what the body returned.
+        """
+        with tracing(self.name, self.position, prefix) as tracer:
+            result = self._traced_body(**arguments)
+        self._require_outputs(result)
+        return tracer.nodes, result
 
     def _traced_body(self, *args: Any, **kwargs: Any) -> Any:
         try:

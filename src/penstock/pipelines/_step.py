@@ -1,16 +1,16 @@
 """Step and @step: a plain function with a name, outputs and a policy of how to run it."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property, update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, get_args, overload
 
 from penstock.core import DefinitionError, ParameterError, parse_duration
 from penstock.pipelines._hints import output_names, resolve_hints
 from penstock.pipelines._position import function_position, told
 from penstock.pipelines._recorder import recorder
-from penstock.pipelines._resources import Resources, Tolerance
+from penstock.pipelines._resources import Resources, Retry, Tolerance
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,14 +34,20 @@ class Step(Generic[P, R]):
         effect: True if it changes the world outside: never cached, not repeated by verify.
         source: True if it reads a source: verify replays its recorded output.
         tolerance: How far its numbers may differ when it is verified; None for not at all.
+        priority: Of the steps that could begin, the one with most begins first.
+        limit: Name of something that only so many steps may use at once, in all runs together:
+            one unless ``[tool.penstock.limits]`` says how many.
+        isolate: True to run it in a process of its own, whichever runner the others have.
     """
+
+    joins = False  # True of a step that takes what is there of several inputs, as `when` does
 
     def __init__(
         self,
         function: Callable[P, R],
         *,
         name: str | None = None,
-        retries: int = 0,
+        retries: int | Retry = 0,
         timeout: str | float | timedelta | None = None,
         resources: Resources | None = None,
         cache: bool = True,
@@ -49,21 +55,36 @@ class Step(Generic[P, R]):
         effect: bool = False,
         source: bool = False,
         tolerance: Tolerance | None = None,
+        priority: int = 0,
+        limit: str | None = None,
+        isolate: bool = False,
     ) -> None:
         _require_function(function)
         update_wrapper(self, function)
         self.function = function
         self.name = name or function.__name__
-        self.retries = retries
+        if not _is_count(retries) and not isinstance(retries, Retry):
+            self._refuse(
+                f"has retries={retries!r}", "Give a whole number of 0 or more, or a Retry(…)."
+            )
+        self.retry = retries if isinstance(retries, Retry) else Retry(retries)
         self.timeout = self._read_time("timeout", timeout)
         self.cache_for = self._read_time("cache_for", cache_for)
         self.resources = resources or Resources()
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
+        self.priority, self.limit, self.isolate = priority, limit, isolate
+        self._options: dict[str, Any] = {
+            "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
+            "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
+            "priority": priority, "limit": limit, "isolate": isolate,
+        }  # fmt: skip
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
-        if not _is_count(retries):
-            self._refuse(f"has retries={retries!r}", "Give a whole number of 0 or more.")
+        if not _is_whole(priority):
+            self._refuse(f"has priority={priority!r}", "Give a whole number; more comes first.")
+        if not _is_name(limit):
+            self._refuse(f"has limit={limit!r}", "Give the name of what is limited: 'warehouse'.")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function, or record the call if a pipeline body is being traced."""
@@ -88,8 +109,12 @@ class Step(Generic[P, R]):
 
     @cached_property
     def output_hints(self) -> dict[str, Any]:
-        """Type hint by output name."""
-        return dict(output_names(self.hints.get("return", Any)))
+        """Type hint by output name; a generator gives a sequence of what it yields."""
+        hint = self.hints.get("return", Any)
+        if inspect.isgeneratorfunction(self.function):
+            yielded = get_args(hint)[:1]
+            hint = Sequence[yielded[0]] if yielded else Sequence  # type: ignore[valid-type]
+        return dict(output_names(hint))
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -101,6 +126,11 @@ class Step(Generic[P, R]):
         """File and line of the definition."""
         return told(function_position(self.function))
 
+    @property
+    def retries(self) -> int:
+        """How often it is tried again at most."""
+        return self.retry.times
+
     def named(self, name: str) -> "Step[P, R]":
         """Give the same step under another name, for a second use in one pipeline.
 
@@ -110,18 +140,7 @@ class Step(Generic[P, R]):
         >>> train.named("train-deep").name
         'train-deep'
         """
-        return Step(
-            self.function,
-            name=name,
-            retries=self.retries,
-            timeout=self.timeout,
-            resources=self.resources,
-            cache=self.cache,
-            cache_for=self.cache_for,
-            effect=self.effect,
-            source=self.source,
-            tolerance=self.tolerance,
-        )
+        return type(self)(self.function, name=name, **self._options)
 
     def call(self, arguments: Mapping[str, Any]) -> R:
         """Run the function on arguments by name, ``*args`` and ``**kwargs`` included."""
@@ -155,7 +174,7 @@ def step(function: Callable[P, R], /) -> Step[P, R]: ...
 def step(
     *,
     name: str | None = None,
-    retries: int = 0,
+    retries: int | Retry = 0,
     timeout: str | float | timedelta | None = None,
     resources: Resources | None = None,
     cache: bool = True,
@@ -163,6 +182,9 @@ def step(
     effect: bool = False,
     source: bool = False,
     tolerance: Tolerance | None = None,
+    priority: int = 0,
+    limit: str | None = None,
+    isolate: bool = False,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a step.
@@ -176,7 +198,8 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Args:
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
-            ``cache_for``, ``effect``, ``source``, ``tolerance``.
+            ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``limit``,
+            ``isolate``.
 
     Raises:
         DefinitionError: If it is no plain function, or an option cannot be used.
@@ -190,14 +213,20 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 0
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int)
+
+
+def _is_name(value: object) -> bool:
+    return value is None or (isinstance(value, str) and bool(value.strip()))
+
+
 def _require_function(function: Any) -> None:
     fault, fix = "", "Write a plain def that returns its result."
     if isinstance(function, Step):
         fault, fix = "is a step already", "Use it as it is, or .named('other') for a second name."
     elif inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         fault = "is async"
-    elif inspect.isgeneratorfunction(function):
-        fault = "is a generator (it uses yield)"
     elif not callable(function) or not hasattr(function, "__name__"):
         fault = "is no function"
     if fault:

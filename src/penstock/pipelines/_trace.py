@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from penstock.core import DefinitionError, did_you_mean
@@ -15,11 +16,18 @@ from penstock.pipelines._step import Step
 
 
 class Tracer:
-    """Collects the nodes of one pipeline body, and of pipelines called in it."""
+    """Collects the nodes of one pipeline body, and of pipelines called in it.
 
-    def __init__(self) -> None:
+    Args:
+        prefix: What the names begin with: ``score[]/`` for the body of a mapped pipeline.
+        outer: The tracer of the body around.
+    """
+
+    def __init__(self, prefix: str = "", outer: "Tracer | None" = None) -> None:
         self.nodes: list[Node] = []
-        self.pipelines: list[str] = []
+        self.pipelines: list[str] = list(outer.pipelines) if outer else []
+        self.guards: list[tuple[Output, bool]] = []
+        self._prefix = prefix
         self._names: set[str] = set()
         self._calls: dict[str, int] = {}
 
@@ -30,14 +38,29 @@ class Tracer:
             DefinitionError: If the arguments do not fit the function, at the user's line.
         """
         position = caller_position()
-        arguments = self._bind(step, args, kwargs, position)
-        node = Node(self._unique(step.name), step, arguments, *position)
+        arguments = self.bind(step, args, kwargs, position)
+        node = Node(self.unique(step.name), step, arguments, *position)
         self._check_types(node)
-        self.nodes.append(node)
-        outputs = tuple(Output(node.name, name, hint) for name, hint in step.output_hints.items())
-        return outputs[0] if step.outputs == ("result",) else outputs
+        return self.add(node, step.output_hints)
 
-    def _unique(self, name: str) -> str:
+    def add(self, node: Node, hints: Mapping[str, Any]) -> Any:
+        """Add a node under the conditions that hold here, and give its outputs."""
+        self.nodes.append(replace(node, guards=tuple(self.guards)) if self.guards else node)
+        outputs = tuple(Output(node.name, name, hint) for name, hint in hints.items())
+        return outputs[0] if tuple(hints) == ("result",) else outputs
+
+    @contextmanager
+    def guarded(self, condition: Output, wanted: bool) -> Iterator[None]:
+        """What is recorded in the block is done only if a condition has this answer."""
+        self.guards.append((condition, wanted))
+        try:
+            yield
+        finally:
+            self.guards.pop()
+
+    def unique(self, name: str) -> str:
+        """Give a name that no node has yet: ``train``, ``train-2``."""
+        name = self._prefix + name
         found, number = name, self._calls.get(name, 1)
         while found in self._names:  # another step may be called train-2 by itself
             number += 1
@@ -47,7 +70,7 @@ class Tracer:
         return found
 
     @staticmethod
-    def _bind(
+    def bind(
         step: Step[Any, Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
@@ -80,14 +103,19 @@ def current_tracer() -> Tracer | None:
 
 
 @contextmanager
-def tracing(pipeline: str, position: str) -> Iterator[Tracer]:
+def tracing(pipeline: str, position: str, prefix: str = "") -> Iterator[Tracer]:
     """Trace the body of a pipeline; one called inside another adds to the outer one's nodes.
+
+    Args:
+        pipeline: Its name.
+        position: Where it is defined.
+        prefix: For a mapped pipeline, what the names of its nodes begin with: they are kept apart.
 
     Raises:
         DefinitionError: If the pipeline is already being traced: it calls itself.
     """
     outer = current_tracer()
-    tracer = outer or Tracer()
+    tracer = Tracer(prefix, outer) if prefix or outer is None else outer
     if pipeline in tracer.pipelines:
         chain = " → ".join((*tracer.pipelines[tracer.pipelines.index(pipeline) :], pipeline))
         raise DefinitionError(

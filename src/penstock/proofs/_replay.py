@@ -8,13 +8,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from penstock.core import PenstockError, StepRunRecord, StepState, Verdict
-from penstock.execution import bind_arguments, execute_step, load_inputs, load_pipeline
-from penstock.pipelines import Node, part_of
+from penstock.core import NotFoundError, PenstockError, StepRunRecord, StepState, Verdict
+from penstock.execution import (
+    NOT_TAKEN,
+    bind_arguments,
+    execute_step,
+    load_inputs,
+    load_pipeline,
+)
+from penstock.pipelines import ITEM, NOTHING, Graph, Node, Output, part_of
 from penstock.proofs._difference import Closeness, Difference, find_differences
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
@@ -22,6 +29,7 @@ from penstock.stores import Store, open_store
 from penstock.tracking import StepContext, start_run, use_step
 
 _SHOWN = 5
+_GOOD = frozenset({StepState.FINISHED, StepState.CACHED})
 
 
 def replay(request: Mapping[str, Any]) -> list[StepVerdict]:
@@ -41,16 +49,87 @@ def replay(request: Mapping[str, Any]) -> list[StepVerdict]:
     scratch = open_store(f"sqlite:///{request['scratch']}/scratch.db")
     with start_run("replay", store=scratch):
         return [
-            _judge_step(store, node, recorded.get(node.name), reread=request["reread"])
+            verdict
             for node in graph.order()
-            if chosen is None or node.name in chosen
+            if chosen is None or any(_is_in(name, node.name) for name in chosen)
+            for verdict in _judge(store, graph, node, recorded, reread=request["reread"])
+            if chosen is None or verdict.step in chosen
         ]
+
+
+def _judge(
+    store: Store, graph: Graph, node: Node, recorded: Mapping[str, StepRunRecord], *, reread: bool
+) -> Iterator[StepVerdict]:
+    """Judge a node; of a map or loop every item, then what was made of them."""
+    record = recorded.get(node.name)
+    if record is not None and NOT_TAKEN in record.facts:
+        return
+    if not node.is_expanded or record is None or record.state not in _GOOD:
+        yield _judge_step(store, node, record, reread=reread)
+        return
+    made_in = record.facts.get("items_in", record.run_id)
+    if made_in != record.run_id:  # it was reused as a whole: its items are in that run
+        try:
+            recorded = {step.step: step for step in store.metadata.list_steps(made_in)}
+        except NotFoundError:
+            recorded = {}
+    inner = {
+        name: found
+        for name in recorded
+        if name != node.name and _is_in(name, node.name)
+        if (found := graph.find(name)) is not None
+    }
+    deeper = [name for name, found in inner.items() if found.is_expanded]
+    verdicts: list[StepVerdict] = []
+    outputs: set[str] = set()
+    for name, found in inner.items():
+        if not any(name != other and _is_in(name, other) for other in deeper):
+            verdicts += _judge(store, graph, found, recorded, reread=reread)
+            outputs.update(recorded[name].outputs.values())
+    yield from verdicts
+    yield _judge_whole(store, node, record, outputs, items=len(verdicts))
+
+
+def _judge_whole(
+    store: Store, node: Node, record: StepRunRecord, known: set[str], *, items: int
+) -> StepVerdict:
+    """Check that what a map or loop gave is made of what its items gave."""
+    if not items and record.facts.get("items"):
+        reason = "It was reused from a run that is gone, and its items with it."
+        return StepVerdict(node.name, Verdict.CANNOT_VERIFY, "missing", reason)
+    verdict = _check_stored(store, node, record)
+    foreign = 0
+    for digest in record.outputs.values():
+        whole = store.metadata.get_artifact(record.addresses.get(digest, digest))
+        parts = [whole] if node.at_most else store.parts(whole).values()
+        given = set(record.inputs.values())
+        foreign += sum(
+            p.content_digest not in known and p.content_digest not in given for p in parts
+        )
+    if foreign and not _gives_items(node):
+        reason = f"{foreign} of its values were given by none of its items."
+        return replace(verdict, verdict=Verdict.DIFFERS, reason=reason)
+    if verdict.verdict is not Verdict.BITWISE:
+        return verdict
+    told = "round" if node.at_most else "item"
+    reason = f"It is made of what its {items} {told}{'' if items == 1 else 's'} gave."
+    return replace(verdict, reason=reason)
+
+
+def _is_in(name: str, node: str) -> bool:
+    """Say whether a step is a node, or an item of it."""
+    return name == node or name.startswith(f"{node}[")
+
+
+def _gives_items(node: Node) -> bool:
+    """True if a mapped pipeline gives back what it was given."""
+    return isinstance(node.gives, Output) and node.gives.name == ITEM
 
 
 def _judge_step(
     store: Store, node: Node, record: StepRunRecord | None, *, reread: bool
 ) -> StepVerdict:
-    if record is None or record.state not in {StepState.FINISHED, StepState.CACHED}:
+    if record is None or record.state not in _GOOD:
         state = "not recorded" if record is None else record.state.value
         return StepVerdict(
             node.name, Verdict.CANNOT_VERIFY, "missing", f"The step is {state} in this run."
@@ -122,7 +201,7 @@ def _compare(
     seconds: float,
 ) -> StepVerdict:
     outputs = {
-        name: {"recorded": digest, "found": store.digest(found[name]) if name in found else ""}
+        name: {"recorded": digest, "found": store.digest(found[name]) if _made(found, name) else ""}
         for name, digest in record.outputs.items()
     }
     unequal = [name for name, pair in outputs.items() if pair["recorded"] != pair["found"]]
@@ -151,6 +230,10 @@ def _compare(
     )
 
 
+def _made(found: Mapping[str, Any], name: str) -> bool:
+    return name in found and found[name] is not NOTHING
+
+
 def _locate(
     store: Store,
     node: Node,
@@ -162,7 +245,7 @@ def _locate(
     close = Closeness(tolerance.rtol, tolerance.atol) if tolerance else Closeness()
     differences: list[Difference] = []
     for name in names:
-        if name not in found:
+        if not _made(found, name):
             differences.append(Difference(name, "an output", "nothing"))
             continue
         digest = record.outputs[name]

@@ -107,7 +107,7 @@ def _replay_run(
             return Verification(run.run_id, Verdict.CANNOT_VERIFY, notes=(note,))
         restore_source(files, folder)
         request = {
-            "store": store.url,
+            "store": store.address,
             "artifacts": store.artifacts.url,
             "scratch": room,
             "run_id": run.run_id,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
     from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
     from penstock.stores.artifacts._media_type import media_type as media_type
+    from penstock.stores.artifacts._parts import NamedParts as NamedParts
+    from penstock.stores.artifacts._parts import Parts as Parts
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
     from penstock.stores.journals._records import pack_columns as pack_columns
     from penstock.stores.journals._records import pack_points as pack_points
@@ -31,6 +33,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LazyParts": "penstock.stores.artifacts._bundles",
         "LocalArtifacts": "penstock.stores.artifacts._local",
         "MetadataStore": "penstock.stores.metadata._protocol",
+        "NamedParts": "penstock.stores.artifacts._parts",
+        "Parts": "penstock.stores.artifacts._parts",
         "Store": "_store",
         "backup_store": "penstock.stores.upkeep._backup",
         "check_store": "penstock.stores.upkeep._check",

@@ -70,7 +70,8 @@ def open_store(
     keeper = _bytes(kept_at)
     metadata = SQLMetadataStore(place.open(create))
     team = place.file is None
-    store = Store(place.url, metadata, keeper, _journals_folder(place), team=team)
+    address = chosen.store.value if team else place.url
+    store = Store(place.url, metadata, keeper, _journals_folder(place), team=team, address=address)
     _bring_in(store)
     _claim(store)
     store.metadata.kill_dead_runs()

@@ -1,7 +1,7 @@
 """``Store``: facts and bytes together, and values in and out of them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +68,7 @@ class Store:
         artifacts: The bytes.
         journals: Folder on this machine for the metric journals of its processes.
         team: Whether several people use it, so that nobody approves their own model.
+        address: What another process opens it with, a password included; not to be shown.
     """
 
     def __init__(
@@ -78,8 +79,12 @@ class Store:
         journals: Path,
         *,
         team: bool = False,
+        address: str | None = None,
     ) -> None:
         self._team = team
+        self.address = address or url
+        # Asked before a value is loaded: workers share what another one has unpacked.
+        self.unpacked: Callable[[ArtifactRecord], Any] | None = None
         self.url, self.metadata, self.artifacts = url, metadata, artifacts
         self.journal = Journal(journals, metadata)
         self._holders = 1
@@ -99,6 +104,19 @@ class Store:
         bundle_type, named = found
         packed = {name: self.pack(part) for name, part in named.items()}
         first = {name: records[0] for name, records in packed.items()}
+        rest = [record for records in packed.values() for record in records]
+        return [self.pack_parts(bundle_type, type_name(value), first), *rest]
+
+    def pack_parts(
+        self, bundle_type: str, kind: str, first: Mapping[str, ArtifactRecord]
+    ) -> ArtifactRecord:
+        """Make one value of stored ones and give its record, which is not recorded yet.
+
+        Args:
+            bundle_type: How it is put together; see `Bundle`.
+            kind: Name of its class, for people.
+            first: Records of the parts by name, in order.
+        """
         manifest = dump_json(
             {
                 "type": bundle_type,
@@ -111,12 +129,11 @@ class Store:
             manifest.encode(),
             FORMAT,
             _bundle_digest(bundle_type, contents),
-            type_name(value),
+            kind,
             _bundle_facts(first),
             unsafe,
         )
-        rest = [record for records in packed.values() for record in records]
-        return [self._keep(whole), *rest]
+        return self._keep(whole)
 
     def pack_file(self, path: Path) -> ArtifactRecord:
         """Write a file's bytes and give its record, which is not recorded yet.
@@ -169,6 +186,10 @@ class Store:
 
     def load(self, record: ArtifactRecord, *, check: bool = False) -> Any:
         """Load a value by its record; see `get`."""
+        if self.unpacked is not None and record.inline is None and not check:
+            found = self.unpacked(record)
+            if found is not None:
+                return found
         data = self.read_bytes(record, check=check)
         if record.format != FORMAT:
             return deserialize(data, record)
@@ -179,7 +200,11 @@ class Store:
 
     def parts(self, record: ArtifactRecord) -> dict[str, ArtifactRecord]:
         """Give the records of a composite value's parts; none of a value that is one piece."""
-        return _read_manifest(self.read_bytes(record))[1] if record.format == FORMAT else {}
+        return self.bundle(record)[1]
+
+    def bundle(self, record: ArtifactRecord) -> tuple[str, dict[str, ArtifactRecord]]:
+        """Give how a composite value is put together, and its parts; of one piece ``""``."""
+        return _read_manifest(self.read_bytes(record)) if record.format == FORMAT else ("", {})
 
     def read_bytes(self, record: ArtifactRecord, *, check: bool = False) -> bytes:
         """Give a stored value's bytes, wherever they live; see `get`."""
@@ -353,7 +378,9 @@ def _bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:
 
 
 def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
-    facts: dict[str, Any] = {"parts": {name: part.content_digest for name, part in parts.items()}}
+    facts: dict[str, Any] = {"items": len(parts)}
+    if len(parts) <= _MOST_PARTS:  # those of more are in the manifest only
+        facts = {"parts": {name: part.content_digest for name, part in parts.items()}}
     reasons = [
         part.metadata["why_unsafe"] for part in parts.values() if "why_unsafe" in part.metadata
     ]

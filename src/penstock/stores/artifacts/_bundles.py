@@ -80,6 +80,10 @@ class LazyParts(Mapping[str, Any]):
             self._loaded[name] = self._load(self._records[name])
         return self._loaded[name]
 
+    def fresh(self, name: str) -> Any:
+        """Load a part and do not keep it."""
+        return self._load(self._records[name])
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._records)
 

@@ -1,0 +1,247 @@
+"""Expansion: a map or a loop while its items are done, and what it gives when all are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import ArtifactRecord, DefinitionError, Edge, StepRunRecord, StepState, now
+from penstock.execution._plan import NOT_TAKEN, Plan
+from penstock.execution._result import GOOD_STATES
+from penstock.execution._values import Values
+from penstock.pipelines import ITEM, Again, Node, Output, groups, too_many_rounds
+from penstock.stores import NamedParts, Parts
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+_NAMED_FAILURES = 10
+_LISTS = frozenset({"list", "tuple", Parts.bundle_type})
+_DICTS = frozenset({"dict", NamedParts.bundle_type})
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of a map, or one round of a loop.
+
+    Args:
+        key: Its place, or its name.
+        nodes: What is to be done for it.
+        edges: The arrow from the whole to the item.
+        artifacts: The item's record and those of its parts, if it is no constant.
+    """
+
+    key: int | str
+    nodes: tuple[Node, ...]
+    edges: Sequence[Edge] = ()
+    artifacts: Sequence[ArtifactRecord] = ()
+
+
+@dataclass
+class Expansion:
+    """A node that has become others.
+
+    Args:
+        plan: The map or loop as it was planned.
+        store: Where items are kept.
+        values: What the steps before gave.
+    """
+
+    plan: Plan
+    store: "Store"
+    values: Values
+    pending: int = 0
+    keys: list[int | str] = field(default_factory=list)
+    gives: dict[int | str, dict[str, Output]] = field(default_factory=dict)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    items: dict[str, Item] = field(default_factory=dict)
+    named: bool = False
+
+    @property
+    def node(self) -> Node:
+        """The map or loop."""
+        return self.plan.node
+
+    def begin(self) -> list[Item]:
+        """Give the first items: of a map all, of a loop the first round.
+
+        Raises:
+            DefinitionError: If what it is mapped over has no items.
+        """
+        node = self.node
+        given = node.arguments[str(node.each)]
+        if node.at_most:
+            return [self._item(0, given)]
+        return [self._item(key, item, *more) for key, item, *more in self._all(given)]
+
+    def ended(self, node: Node, record: StepRunRecord) -> list[Item]:
+        """Note that one of its nodes has ended; gives the next round of a loop, if there is one."""
+        self.pending -= 1
+        if record.state is StepState.FAILED:
+            self.failures.append((node.name, record.error or "it failed"))
+        if not self.node.at_most or record.state not in GOOD_STATES:
+            return []
+        output = Output(node.name)
+        if not self.values.has(output):
+            return []
+        whole = self.values.record(output)
+        kind, parts = self.store.bundle(whole)
+        if kind != Again.bundle_type:
+            return []
+        key = len(self.keys)
+        if key >= self.node.at_most:
+            raise too_many_rounds(self.node.name, self.node.at_most)
+        return [self._item(key, *self._known(key, parts["value"], whole))]
+
+    def finish(self) -> tuple[StepRunRecord, list[ArtifactRecord], list[Edge]]:
+        """Give the record of the whole, with the artifacts and arrows of what it gave."""
+        record = replace(self.plan.record, ended_at=now())
+        if self.failures:
+            return replace(record, state=StepState.FAILED, error=self._failure()), [], []
+        made = self._last() if self.node.at_most else self._collected()
+        wholes = {name: whole for name, (whole, _) in made.items()}
+        if not wholes:
+            facts = {**record.facts, NOT_TAKEN: True}
+            told = "none of its items gave anything" if self.keys else "there is nothing"
+            return replace(record, state=StepState.SKIPPED, error=told, facts=facts), [], []
+        step = f"step:{record.step_run_id}"
+        edges = [Edge(f"run:{record.run_id}", step, "step")]
+        edges += [Edge(f"artifact:{digest}", step, path) for path, digest in record.inputs.items()]
+        for name, (whole, parts) in made.items():
+            edges += [Edge(f"artifact:{p.content_digest}", step, key) for key, p in parts.items()]
+            edges.append(Edge(step, f"artifact:{whole.content_digest}", name))
+        stored = [whole.digest for whole in wholes.values() if whole.inline is None]
+        record = replace(
+            record,
+            state=StepState.FINISHED,
+            outputs={name: whole.content_digest for name, whole in wholes.items()},
+            addresses={
+                **record.addresses,
+                **{whole.content_digest: whole.digest for whole in wholes.values()},
+            },
+            facts={**record.facts, "items": len(self.keys), "items_in": record.run_id}
+            | ({"stored": stored} if stored else {}),
+        )
+        return record, list(wholes.values()), edges
+
+    def _all(self, given: Any) -> Iterator[tuple[Any, ...]]:
+        node = self.node
+        if node.by is not None:
+            table = self.values.get(given) if isinstance(given, Output) else given
+            self.named = True
+            for key, rows in groups(table, node.by).items():
+                yield key, *self._packed(key, rows, given)
+        elif isinstance(given, Output):
+            yield from self._of_output(given)
+        else:  # it stands in the pipeline's body
+            self.named = isinstance(given, Mapping)
+            yield from given.items() if isinstance(given, Mapping) else enumerate(given)
+
+    def _of_output(self, given: Output) -> Iterator[tuple[Any, ...]]:
+        whole = self.values.record(given)
+        kind, parts = self.store.bundle(whole)
+        if kind in _LISTS or kind in _DICTS:
+            self.named = kind in _DICTS
+            for name, part in parts.items():
+                key = name if self.named else int(name)
+                yield key, *self._known(key, part, whole)
+            return
+        value = self.values.get(given)
+        self.named = isinstance(value, Mapping)
+        for key, item in _items(value, self.node, given):
+            yield key, *self._packed(key, item, given)
+
+    def _packed(self, key: int | str, item: Any, given: Any) -> tuple[Any, ...]:
+        records = self.store.pack(item)
+        whole = self.values.record(given) if isinstance(given, Output) else None
+        output, edges, _ = self._known(key, records[0], whole)
+        return output, edges, records
+
+    def _known(
+        self, key: int | str, part: ArtifactRecord, whole: ArtifactRecord | None
+    ) -> tuple[Output, list[Edge], list[ArtifactRecord]]:
+        """Make what is stored already an item: the output that stands for it, its arrow."""
+        name = self.node.item_name(key)
+        self.values.add(name, ITEM, part)
+        digest = f"artifact:{part.content_digest}"
+        edges = [Edge(f"artifact:{whole.content_digest}", digest, str(key))] if whole else []
+        return Output(name, ITEM), edges, [part]
+
+    def _item(
+        self,
+        key: int | str,
+        value: Any,
+        edges: Sequence[Edge] = (),
+        artifacts: Sequence[ArtifactRecord] = (),
+    ) -> Item:
+        nodes = self.node.item(key, value)
+        item = Item(key, nodes, edges, artifacts)
+        self.keys.append(key)
+        self.gives[key] = self._gives(key, value)
+        self.pending += len(nodes)
+        for node in nodes:
+            self.values.expect(node)
+            self.items[node.name] = item
+        return item
+
+    def _gives(self, key: int | str, value: Any) -> dict[str, Output]:
+        """Say which outputs are an item's results."""
+        node, name = self.node, self.node.item_name(key)
+        if not node.body:
+            return {output: Output(name, output) for output in node.outputs}
+        before = f"{node.name}[]"
+        if node.gives.node == before:  # the body gives the item itself
+            return {"result": value} if isinstance(value, Output) else {}
+        return {"result": node.gives.moved(before, name)}
+
+    def _collected(self) -> dict[str, tuple[ArtifactRecord, dict[str, ArtifactRecord]]]:
+        kind = NamedParts if self.named else Parts
+        parts: dict[str, dict[str, ArtifactRecord]] = {name: {} for name in self.node.outputs}
+        for key in self.keys:
+            for name, output in self.gives[key].items():
+                if self.values.has(output):  # an item may give nothing
+                    place = str(key) if self.named else str(len(parts[name]))
+                    parts[name][place] = self.values.record(output)
+        return {
+            name: (self.store.pack_parts(kind.bundle_type, kind.__name__, found), found)
+            for name, found in parts.items()
+        }
+
+    def _last(self) -> dict[str, tuple[ArtifactRecord, dict[str, ArtifactRecord]]]:
+        found = {
+            name: self.values.record(output)
+            for name, output in self.gives[self.keys[-1]].items()
+            if self.values.has(output)
+        }
+        return {name: (record, {name: record}) for name, record in found.items()}
+
+    def _failure(self) -> str:
+        if self.node.at_most:
+            return self.failures[0][1]
+        told = [f"{name} ({error})" for name, error in self.failures[:_NAMED_FAILURES]]
+        more = len(self.failures) - len(told)
+        rest = f" and {more:,} more" if more else ""
+        return (
+            f"{len(self.failures):,} of {len(self.keys):,} items of {self.node.name!r} failed: "
+            + ", ".join(told)
+            + rest
+        )
+
+
+def _items(value: Any, node: Node, given: Output) -> Iterator[tuple[int | str, Any]]:
+    if isinstance(value, Mapping):
+        yield from ((str(key), item) for key, item in value.items())
+        return
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise DefinitionError(
+            what=f"{node.position}: {node.name!r} is mapped over what {given.text!r} gave, "
+            f"a {type(value).__name__}.",
+            why="It has no items.",
+            fix="Give a list, a dict, or a table with by='column'.",
+        )
+    if hasattr(value, "columns"):
+        raise DefinitionError(
+            what=f"{node.position}: {node.name!r} is mapped over a table.",
+            why="It is not said what an item is.",
+            fix="Name a column whose values split it: map(…, by='column').",
+        )
+    yield from enumerate(value)

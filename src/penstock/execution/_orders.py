@@ -1,0 +1,159 @@
+"""What a run's process and its workers send each other, and where a worker finds a step.
+
+A worker does not get functions, it gets names: it loads the pipeline's file, traces it as the run
+did and takes the step of that name. So it executes what `penstock step` or another machine would,
+and it checks that the code is what the run's key was made of: a file that was edited meanwhile
+must not give a result under the key of the old code.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from penstock.core import ArtifactRecord, StepError, StepRunRecord, require
+from penstock.execution._loading import load_pipeline
+from penstock.execution._place import entry_of
+from penstock.execution._session import Session
+from penstock.execution._values import Values
+from penstock.execution._work import Work
+from penstock.pipelines import Graph, Node
+from penstock.provenance import code_digest
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker is told once.
+
+    Args:
+        store: What to open the store with.
+        artifacts: Where its bytes are.
+        run_id: The run.
+        target: The pipeline as ``file.py:name``; None if it is in no file.
+        project: The folder that the user's code is in.
+        path: Where modules are looked for.
+        scratch: Folder of the run for what its workers share.
+    """
+
+    store: str
+    artifacts: str
+    run_id: str
+    target: str | None
+    project: str
+    path: Sequence[str] = field(default_factory=lambda: tuple(sys.path))
+    scratch: str | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """One step to execute.
+
+    Args:
+        name: The step in the pipeline; ``train[3]`` for an item.
+        record: Its step run, as it starts.
+        inputs: Records of what it takes, by path.
+        pickled: The node itself, if the pipeline is in no file.
+        code: Digest of the code that its key was made of.
+    """
+
+    name: str
+    record: StepRunRecord
+    inputs: Mapping[str, ArtifactRecord]
+    pickled: bytes | None = None
+    code: str | None = None
+
+
+def make_setup(session: Session, scratch: Path | None = None) -> Setup:
+    """Say what workers of a run need to know."""
+    return Setup(
+        session.store.address,
+        session.store.artifacts.url,
+        session.run.run_id,
+        _target(session),
+        str(session.project),
+        tuple(sys.path),
+        str(scratch) if scratch else None,
+    )
+
+
+def make_order(setup: Setup, work: Work, values: Values) -> Order:
+    """Say what is to be executed.
+
+    Raises:
+        MissingPackageError: If the pipeline is in no file and cloudpickle is not installed.
+        NotFoundError: If an input's record is gone.
+    """
+    inputs = {
+        path: values.record(output)
+        for path, output in work.node.inputs.items()
+        if values.has(output)
+    }
+    pickled = None
+    if setup.target is None:
+        cloudpickle = require(
+            "cloudpickle",
+            extra="pickle",
+            purpose="sending a step to another process that is in no file (a notebook, a function)",
+        )
+        pickled = cloudpickle.dumps(work.node)
+    code = work.record.facts.get("key_parts", {}).get("code")
+    return Order(work.node.name, work.record, inputs, pickled, code)
+
+
+class Workshop:
+    """The pipeline of a run as a worker has loaded it.
+
+    Args:
+        setup: What the worker was told.
+        arguments: The run's own parameters.
+    """
+
+    def __init__(self, setup: Setup, arguments: Mapping[str, Any]) -> None:
+        self._setup, self._arguments = setup, arguments
+        self._code: dict[Any, str] = {}
+
+    def node(self, order: Order) -> Node:
+        """Find the step of an order.
+
+        Raises:
+            StepError: If it is not there any more, or its code is another one.
+        """
+        if order.pickled is not None:
+            import pickle
+
+            node: Node = pickle.loads(order.pickled)  # noqa: S301 - from our own parent process
+            return node
+        found = self._graph.find(order.name)
+        if found is None:
+            raise StepError(
+                what=f"{self._setup.target} has no step {order.name!r} any more.",
+                why="The file was edited while the run was going on.",
+                fix=f"Go on with the new code: penstock run --resume {self._setup.run_id}",
+            )
+        self._require_same_code(found, order)
+        return found
+
+    @cached_property
+    def _graph(self) -> Graph:
+        pipeline = load_pipeline(str(self._setup.target))
+        return pipeline.trace(**pipeline.bind(self._arguments))
+
+    def _require_same_code(self, node: Node, order: Order) -> None:
+        function = node.step.function
+        if function not in self._code:
+            self._code[function] = code_digest(function, Path(self._setup.project)).digest
+        if order.code is not None and self._code[function] != order.code:
+            raise StepError(
+                what=f"The code of step {order.name!r} is not what it was when the run began.",
+                why="Its result would be kept under the key of the code before.",
+                fix=f"Go on with the new code: penstock run --resume {self._setup.run_id}",
+            )
+
+
+def _target(session: Session) -> str | None:
+    """Name the pipeline so that another process can load it; None if it is in no file."""
+    entry = entry_of(session.pipeline, session.project) if session.pipeline else None
+    is_file = entry is not None and entry.rpartition(":")[0].endswith(".py")
+    return f"{session.project}/{entry}" if is_file else entry

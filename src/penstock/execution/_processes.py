@@ -1,0 +1,258 @@
+"""ProcessRunner: steps and items side by side, each in a process of its own that stays warm."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import psutil
+
+from penstock.core import parse_bytes
+from penstock.execution._orders import Setup, make_order, make_setup
+from penstock.execution._result import StepResult
+from penstock.execution._scheduler import Scheduler
+from penstock.execution._session import Session
+from penstock.execution._values import Values
+from penstock.execution._work import Done, Work, failed
+
+_GRACE_S = 2.0  # a step that is over its time ends by itself, unless it is stuck below Python
+_LOOK_EVERY_S = 0.1  # at memory
+_LOST = "penstock.core.WorkerError"
+
+
+class ProcessRunner:
+    """Executes steps in processes that are started once and used again.
+
+    They are spawned, not forked: threads and locks of this process are not in them. Steps that
+    could begin at the same time do; results are those of the local runner, bit for bit.
+    """
+
+    def run(self, session: Session) -> list[StepResult]:
+        """See Runner."""
+        with process_pool(session) as pool:
+            return Scheduler(session, pool).run()
+
+
+@contextmanager
+def process_pool(session: Session, *, size: int | None = None) -> Iterator["ProcessPool"]:
+    """Give worker processes for a session; none is left when the block ends."""
+    scratch = Path(tempfile.mkdtemp(prefix="penstock-run-", dir=_memory_folder()))
+    pool = ProcessPool(make_setup(session, scratch), size or session.workers or os.cpu_count() or 1)
+    try:
+        yield pool
+    finally:
+        pool.close()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@dataclass
+class _Process:
+    """A worker process with what it does."""
+
+    popen: subprocess.Popen[bytes]
+    connection: Connection
+    work: Work | None = None
+    began: float = 0.0
+    ready: bool = False
+    most_bytes: int = 0
+    limits: tuple[float | None, int | None] = (None, None)
+    said: list[str] = field(default_factory=list)
+
+
+class ProcessPool:
+    """Workers: processes of this machine.
+
+    Args:
+        setup: What each is told when it is started.
+        size: How many steps run at once, counted by the threads that they ask for.
+    """
+
+    def __init__(self, setup: Setup, size: int) -> None:
+        self._setup, self._size = setup, size
+        self._idle: list[_Process] = []
+        self._busy: list[_Process] = []
+        self._ended: list[tuple[Work, Done]] = []
+
+    @property
+    def free(self) -> int:
+        """See Workers."""
+        used = sum(_threads(process.work, self._size) for process in self._busy)
+        return max(0, self._size - used)
+
+    def submit(self, work: Work, values: Values) -> None:
+        """See Workers."""
+        try:
+            order = make_order(self._setup, work, values)
+        except Exception as error:  # noqa: BLE001 - a step that cannot be sent has failed
+            self._ended.append((work, failed(work.node.name, error)))
+            return
+        process = self._idle.pop() if self._idle else self._start()
+        step = work.node.step
+        process.work, process.began = work, time.monotonic()
+        timeout = step.timeout.total_seconds() + _GRACE_S if step.timeout else None
+        memory = parse_bytes(step.resources.memory) if step.resources.memory else None
+        process.limits = (timeout, memory)
+        self._busy.append(process)
+        with suppress(OSError):  # it is dead: that is seen when it is waited for
+            process.connection.send(order)
+
+    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
+        """See Workers."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self._ended and self._busy:
+            left = None if until is None else max(0.0, until - time.monotonic())
+            look = self._next_look()
+            timeout = min((t for t in (left, look) if t is not None), default=None)
+            ready = wait([process.connection for process in self._busy], timeout)
+            for process in [p for p in self._busy if p.connection in ready]:
+                self._receive(process)
+            for process in list(self._busy):
+                self._watch(process)
+            if until is not None and time.monotonic() >= until:
+                break
+        ended, self._ended = self._ended, []
+        return ended
+
+    def cancel(self) -> None:
+        """See Workers."""
+        busy, self._busy = self._busy, []
+        for process in busy:
+            _kill(process)
+        self._ended.clear()
+
+    def close(self) -> None:
+        """End all processes: the idle ones by themselves, others by force."""
+        self.cancel()
+        for process in self._idle:
+            process.connection.close()
+        for process in self._idle:
+            try:
+                process.popen.wait(timeout=_GRACE_S)
+            except subprocess.TimeoutExpired:
+                _kill(process)
+        self._idle.clear()
+
+    def _start(self) -> _Process:
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "penstock.execution._worker"]
+        popen = subprocess.Popen(  # noqa: S603 - this interpreter on our own module
+            [*command, str(theirs.fileno()), str(os.getpid())],
+            pass_fds=(theirs.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            start_new_session=True,  # its children end with it
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        theirs.close()
+        process = _Process(popen, Connection(ours.detach()))
+        process.connection.send(self._setup)
+        return process
+
+    def _receive(self, process: _Process) -> None:
+        try:
+            kind, what = process.connection.recv()
+        except (EOFError, OSError):
+            self._lost(process)
+            return
+        if kind == "said":
+            sys.stderr.write(what)
+        elif kind == "ready":
+            process.ready, process.began = True, time.monotonic()
+        else:
+            self._busy.remove(process)
+            if process.work is not None:
+                self._ended.append((process.work, what))
+            process.work = None
+            self._idle.append(process)
+
+    def _lost(self, process: _Process) -> None:
+        code = process.popen.wait()
+        told = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        hint = (
+            "; the system ends processes so when memory is short" if code == -signal.SIGKILL else ""
+        )
+        self._end(process, f"its process ended with {told}{hint}")
+
+    def _watch(self, process: _Process) -> None:
+        """End a process that is over its limits."""
+        seconds, most = process.limits
+        if seconds is not None and process.ready and time.monotonic() - process.began > seconds:
+            self._end(process, f"it ran longer than its timeout of {seconds - _GRACE_S:g} s")
+        elif most is not None:
+            used = _memory_of(process.popen.pid)
+            process.most_bytes = max(process.most_bytes, used)
+            if used > most:
+                self._end(
+                    process,
+                    f"it used {used / 2**30:.2f} GiB of memory, more than its limit of"
+                    f" {most / 2**30:.2f} GiB",
+                )
+
+    def _end(self, process: _Process, why: str) -> None:
+        _kill(process)
+        self._busy.remove(process)
+        if process.work is not None:
+            name = process.work.node.name
+            error = f"step {name!r} failed: {why}"
+            self._ended.append((process.work, Done(error=error, raised=(_LOST, *_BASES))))
+
+    def _next_look(self) -> float | None:
+        """Say how long nobody needs to look at the limits."""
+        if any(process.limits[1] is not None for process in self._busy):
+            return _LOOK_EVERY_S
+        ends = [
+            process.began + process.limits[0] - time.monotonic()
+            for process in self._busy
+            if process.limits[0] is not None
+        ]
+        return max(_LOOK_EVERY_S, min(ends)) if ends else None
+
+
+_BASES = ("builtins.Exception", "builtins.BaseException")
+
+
+def _threads(work: Work | None, size: int) -> int:
+    asked = work.node.step.resources.cpu if work else None
+    return min(asked or 1, size)
+
+
+def _kill(process: _Process) -> None:
+    """End a process and all that it has started."""
+    with suppress(OSError):
+        os.killpg(process.popen.pid, signal.SIGKILL)
+    with suppress(OSError):
+        process.popen.kill()
+    process.popen.wait()
+    process.connection.close()
+
+
+def _memory_of(pid: int) -> int:
+    """Measure what a process and its children hold, without what they share with others."""
+    total = 0
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.Error):
+                info = each.memory_info()
+                total += info.rss - getattr(info, "shared", 0)
+    return total
+
+
+def _memory_folder() -> str | None:
+    """Choose where what is shared lies: in memory if there is much of it, else on the disk."""
+    folder = "/dev/shm"  # noqa: S108 - its own folder is made in it
+    try:
+        return (
+            folder if shutil.disk_usage(folder).free > psutil.virtual_memory().total / 4 else None
+        )
+    except OSError:
+        return None

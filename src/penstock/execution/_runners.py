@@ -1,0 +1,44 @@
+"""The runners by name, and how a run is to be executed; apart because resuming chooses too."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from penstock.core import ParameterError, did_you_mean
+from penstock.execution._local import LocalRunner
+from penstock.execution._processes import ProcessRunner
+from penstock.execution._session import Runner
+
+RUNNERS: Mapping[str, Callable[[], Runner]] = {"local": LocalRunner, "processes": ProcessRunner}
+_FINISH, _STOP = "finish", "stop"
+
+
+def find_runner(name: str) -> Runner:
+    """Make the runner of a name.
+
+    Raises:
+        ParameterError: If there is none.
+    """
+    if name in RUNNERS:
+        return RUNNERS[name]()
+    raise ParameterError(
+        what=f"There is no runner {name!r}.", fix=did_you_mean(name, RUNNERS), name=name
+    )
+
+
+def policy(workers: int | None, on_failure: str) -> dict[str, Any]:
+    """Read how a session is to be executed.
+
+    Raises:
+        ParameterError: If an option cannot be used.
+    """
+    if workers is not None and workers < 1:
+        raise ParameterError(
+            what=f"{workers} steps are to run at once.", fix="Give 1 or more workers."
+        )
+    if on_failure not in {_FINISH, _STOP}:
+        raise ParameterError(
+            what=f"on_failure is {on_failure!r}.",
+            fix=did_you_mean(on_failure, (_FINISH, _STOP)),
+            on_failure=on_failure,
+        )
+    return {"workers": workers, "stop_on_failure": on_failure == _STOP}

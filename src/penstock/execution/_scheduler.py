@@ -1,0 +1,404 @@
+"""The scheduler: which step is next, what is done with it, and how its end is recorded.
+
+It alone plans and records; workers execute. One order for all runners: steps that can begin are
+begun by priority, then in the order of the pipeline's body, so that one worker does what a plain
+reading of the body would do.
+"""
+
+import heapq
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from penstock.core import (
+    ArtifactRecord,
+    Edge,
+    LogLine,
+    MetricPoint,
+    NotFoundError,
+    StepRunRecord,
+    StepState,
+    new_id,
+    now,
+)
+from penstock.execution._expansion import Expansion, Item
+from penstock.execution._failures import failure_text, failure_traceback
+from penstock.execution._lineage import reuse_edges
+from penstock.execution._plan import NOT_TAKEN, Plan, Planner
+from penstock.execution._result import GOOD_STATES, StepResult
+from penstock.execution._session import Session
+from penstock.execution._values import Values
+from penstock.execution._work import Done, Work
+from penstock.pipelines import Node
+
+_Rank = tuple[int, ...]
+
+
+class Workers(Protocol):
+    """Executes work; made for one run and closed at its end."""
+
+    @property
+    def free(self) -> int:
+        """How many more steps it can take now."""
+        ...
+
+    def submit(self, work: Work, values: Values) -> None:
+        """Begin a step."""
+        ...
+
+    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
+        """Wait until at least one step has ended, or so long; give those that have."""
+        ...
+
+    def cancel(self) -> None:
+        """End what is running, whatever it does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """A step run as it ended, with what is to be recorded beside it."""
+
+    record: StepRunRecord
+    outputs: Sequence[ArtifactRecord] = ()
+    edges: Sequence[Edge] = ()
+    logs: Sequence[LogLine] = ()
+    done: Done = field(default_factory=Done)
+
+
+class Scheduler:
+    """One pass over a session's steps.
+
+    Args:
+        session: The run.
+        workers: Who executes.
+    """
+
+    def __init__(self, session: Session, workers: Workers) -> None:
+        self._session, self._workers = session, workers
+        self._metadata = session.store.metadata
+        self.values = Values(session.store, session.graph)
+        self._planner = Planner(session, self.values)
+        self._ready: list[tuple[int, _Rank, Node]] = []
+        self._later: list[tuple[float, _Rank, Plan]] = []  # to be tried again then
+        self._waiting: dict[str, set[str]] = {}
+        self._followers: dict[str, list[Node]] = {}
+        self._ranks: dict[str, _Rank] = {}
+        self._known: set[str] = set()  # nodes that have not ended
+        self._running: dict[str, Plan] = {}
+        self._open: dict[str, Expansion] = {}
+        self._parents: dict[str, Expansion] = {}
+        self._unrecorded: _Ending | None = None
+        self._results: list[tuple[_Rank, StepResult]] = []
+
+    def run(self) -> list[StepResult]:
+        """Execute every step that can run, and give their results in the pipeline's order."""
+        self._add(self._session.graph.order(), ())
+        try:
+            while self._ready or self._running or self._later:
+                self._begin()
+                self._collect()
+            self._flush()
+        except BaseException as error:
+            self._abandon(error)
+            raise
+        return [result for _, result in sorted(self._results, key=lambda pair: pair[0])]
+
+    def _add(self, nodes: Sequence[Node], rank: _Rank) -> None:
+        """Take nodes in; those that wait for nothing are ready."""
+        self._known.update(node.name for node in nodes)
+        for place, node in enumerate(nodes):
+            self._ranks[node.name] = (*rank, place)
+            needed = {name for name in node.needs if name in self._known}
+            for name in needed:
+                self._followers.setdefault(name, []).append(node)
+            if needed:
+                self._waiting[node.name] = needed
+            else:
+                self._push(node)
+
+    def _push(self, node: Node) -> None:
+        heapq.heappush(self._ready, (-node.step.priority, self._ranks[node.name], node))
+
+    def _begin(self) -> None:
+        """Begin what can begin; what needs no worker is settled at once."""
+        moment = time.monotonic()
+        while self._later and self._later[0][0] <= moment and self._workers.free:
+            self._start(heapq.heappop(self._later)[2])
+        while self._ready and self._workers.free:
+            _, _, node = heapq.heappop(self._ready)
+            plan = self._planner.plan(node, self._ranks[node.name][0])
+            if plan.executes and node.is_expanded:
+                self._expand(plan)
+            elif plan.executes:
+                self._start(plan)
+            else:
+                self._settle(plan, self._without_running(plan))
+
+    def _start(self, plan: Plan) -> None:
+        """Record the start of a step, with the end of the one before in one commit, and begin."""
+        self._flush(plan.record)
+        self._running[plan.record.step_run_id] = plan
+        self._session.reporter.step_started(plan.node.name)
+        self._workers.submit(Work(plan.node, plan.record), self.values)
+
+    def _flush(self, begun: StepRunRecord | None = None) -> None:
+        ending, self._unrecorded = self._unrecorded, None
+        if ending is not None:
+            self._metadata.finish_step(
+                ending.record,
+                outputs=ending.outputs,
+                edges=ending.edges,
+                logs=ending.logs,
+                next_step=begun,
+            )
+        elif begun is not None:
+            self._metadata.start_step(begun)
+
+    def _collect(self) -> None:
+        if not self._running and not self._later:
+            return
+        seconds = max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
+        self._flush()  # what has ended is to be seen while others go on
+        if not self._running:
+            time.sleep(seconds or 0.0)
+            return
+        for work, done in self._workers.wait(seconds):
+            plan = self._running.pop(work.record.step_run_id)
+            retry, attempt = plan.node.step.retry, plan.record.attempt
+            if done.error is not None and retry.wants(attempt, done.raised):
+                self._again(plan, done)
+            else:
+                self._settle(plan, self._ending(plan, done))
+
+    def _again(self, plan: Plan, done: Done) -> None:
+        """Record a failed try, and plan the next one."""
+        self._keep(self._ending(plan, done))
+        record = plan.record
+        following = replace(
+            plan,
+            record=replace(
+                record, step_run_id=new_id(), attempt=record.attempt + 1, started_at=now()
+            ),
+        )
+        wait = plan.node.step.retry.seconds(record.attempt, record.step_run_id)
+        entry = (time.monotonic() + wait, self._ranks[plan.node.name], following)
+        heapq.heappush(self._later, entry)
+
+    def _keep(self, ending: _Ending) -> None:
+        self._flush()
+        self._unrecorded = ending
+
+    def _settle(self, plan: Plan, ending: _Ending) -> None:
+        """Take in how a node ended: what waited for it may be ready now."""
+        node, record = plan.node, ending.record
+        self.values.release(node)
+        if record.state not in GOOD_STATES:
+            self._planner.without_result(node, record)
+        self._known.discard(node.name)
+        if not plan.recorded:
+            self._keep(ending)
+        result = _result(ending)
+        self._results.append((self._ranks[node.name], result))
+        parent = self._parents.get(node.name)
+        if parent is None:
+            self._session.reporter.step_finished(result)
+        else:
+            self._session.reporter.item_finished(parent.node.name, result)
+        if record.state is StepState.FAILED and self._session.stop_on_failure:
+            self._stop()
+        for follower in self._followers.pop(node.name, ()):
+            waiting = self._waiting[follower.name]
+            waiting.discard(node.name)
+            if not waiting:
+                del self._waiting[follower.name]
+                self._push(follower)
+        if parent is not None:
+            self._item_ended(parent, node, record)
+
+    def _stop(self) -> None:
+        """End what is running, and begin nothing else: a step has failed."""
+        self._planner.stop()
+        self._later.clear()
+        self._workers.cancel()
+        running, self._running = self._running, {}
+        for plan in running.values():
+            record = replace(
+                plan.record,
+                state=StepState.KILLED,
+                ended_at=now(),
+                error="another step failed, and that stops this run",
+            )
+            self._settle(plan, _Ending(record))
+
+    def _expand(self, plan: Plan) -> None:
+        expansion = Expansion(plan, self._session.store, self.values)
+        self._flush(plan.record)
+        self._session.reporter.step_started(plan.node.name)
+        self._open[plan.node.name] = expansion
+        try:
+            items = expansion.begin()
+        except Exception as error:  # noqa: BLE001 - items that cannot be read fail their map
+            self._fail(expansion, error)
+            return
+        self._session.reporter.items_started(plan.node.name, len(items))
+        self._add_items(expansion, items)
+        if not expansion.pending:
+            self._finish(expansion)
+
+    def _add_items(self, expansion: Expansion, items: Sequence[Item]) -> None:
+        rank = self._ranks[expansion.node.name]
+        first = len(expansion.keys) - len(items)
+        for place, item in enumerate(items, first):
+            for node in item.nodes:
+                self._parents[node.name] = expansion
+            self._planner.inherit(expansion.node.item_name(item.key), expansion.node.name)
+            self._add(item.nodes, (*rank, place))
+
+    def _item_ended(self, parent: Expansion, node: Node, record: StepRunRecord) -> None:
+        try:
+            more = parent.ended(node, record)
+        except Exception as error:  # noqa: BLE001 - a loop that does not end, a store that fails
+            self._fail(parent, error)
+            return
+        self._add_items(parent, more)
+        if not parent.pending:
+            self._finish(parent)
+
+    def _finish(self, expansion: Expansion) -> None:
+        record, artifacts, edges = expansion.finish()
+        del self._open[expansion.node.name]
+        for name, artifact in zip(record.outputs, artifacts, strict=True):
+            self.values.add(expansion.node.name, name, artifact)
+        self._settle(expansion.plan, _Ending(record, artifacts, edges))
+
+    def _fail(self, expansion: Expansion, error: Exception) -> None:
+        self._open.pop(expansion.node.name, None)
+        record = replace(
+            expansion.plan.record,
+            state=StepState.FAILED,
+            ended_at=now(),
+            error=failure_text(expansion.node.name, error),
+            traceback=failure_traceback(error, None),
+        )
+        self._settle(expansion.plan, _Ending(record))
+
+    def _without_running(self, plan: Plan) -> _Ending:
+        """Take in a step that was reused, skipped, or could not begin."""
+        record = plan.record
+        if record.state in GOOD_STATES:
+            self.values.add_recorded(plan.node.name, record)
+        edges: Sequence[Edge] = ()
+        if record.state is StepState.CACHED:
+            edges = reuse_edges(record)
+            self._log_again(record)
+        done = Done()
+        if plan.node.step.effect and plan.recorded:  # an earlier attempt may have registered
+            loaded = [self._session.store.get(digest) for digest in record.outputs.values()]
+            version = next((value for value in loaded if hasattr(value, "lineage_targets")), None)
+            done = Done(version=getattr(version, "ref", None), refused=_is_refused(version))
+        item = self._item_of(plan.node)
+        return _Ending(record, item.artifacts if item else (), edges, done=done)
+
+    def _item_of(self, node: Node) -> Item | None:
+        parent = self._parents.get(node.name)
+        return parent.items.get(node.name) if parent else None
+
+    def _ending(self, plan: Plan, done: Done) -> _Ending:
+        """Make the record of a step that was executed."""
+        item = self._item_of(plan.node)
+        extra = list(item.artifacts) if item else []
+        record = replace(
+            plan.record,
+            state=StepState.FINISHED if done.error is None else StepState.FAILED,
+            ended_at=now(),
+            error=done.error,
+            traceback=done.traceback,
+            facts={**plan.record.facts, **done.facts},
+        )
+        if done.error is not None:
+            return _Ending(record, extra, logs=done.logs, done=done)
+        for name, records in done.outputs.items():
+            self.values.add(plan.node.name, name, records[0], **_known_value(done, name))
+        wholes = {name: records[0] for name, records in done.outputs.items()}
+        every = [artifact for records in done.outputs.values() for artifact in records]
+        # What lies in the artifact store can be gone later, while its record is still there.
+        stored = [artifact.digest for artifact in every if artifact.inline is None]
+        facts = dict(record.facts)
+        if stored:
+            facts["stored"] = stored
+        if done.nothing:
+            facts["nothing"] = list(done.nothing)
+        record = replace(
+            record,
+            facts=facts,
+            outputs={name: artifact.content_digest for name, artifact in wholes.items()},
+            addresses={
+                **record.addresses,
+                **{artifact.content_digest: artifact.digest for artifact in wholes.values()},
+            },
+        )
+        edges = [*done.edges, *(item.edges if item else ())]
+        return _Ending(record, [*every, *extra], edges, done.logs, done)
+
+    def _log_again(self, record: StepRunRecord) -> None:
+        """Log on this run what a reused step logged when it was executed."""
+        last = record.facts.get("metrics", ())
+        if last and not self._copy_curves(record, [key for key, *_ in last]):
+            # The run that executed it is gone: where its curves ended is in the step's own record.
+            points = [MetricPoint(key, value, step, now()) for key, value, step in last]
+            self._metadata.log_metrics(record.run_id, points)
+
+    def _copy_curves(self, record: StepRunRecord, keys: Sequence[str]) -> int:
+        source = record.facts.get("logged_in")
+        if source is None:
+            return 0
+        run_id, *between = source
+        self._session.store.flush()
+        with suppress(NotFoundError):
+            return self._metadata.copy_metrics(
+                run_id, record.run_id, keys=keys, between=tuple(between)
+            )
+        return 0
+
+    def _abandon(self, error: BaseException) -> None:
+        """Leave nothing running, and no step that looks as if it were."""
+        self._workers.cancel()
+        interrupted = isinstance(error, KeyboardInterrupt)
+        why = "it was interrupted" if interrupted else "the run ended before it"
+        unfinished = [*self._running.values(), *(e.plan for e in self._open.values())]
+        for plan in unfinished:
+            with suppress(Exception):
+                self._flush()
+                self._metadata.finish_step(
+                    replace(plan.record, state=StepState.KILLED, ended_at=now(), error=why)
+                )
+
+
+def _known_value(done: Done, name: str) -> dict[str, Any]:
+    return {"value": done.values[name]} if name in done.values else {}
+
+
+def _is_refused(version: Any) -> bool:
+    return any(gate.state.value == "failed" for gate in getattr(version, "gates", ()))
+
+
+def _result(ending: _Ending) -> StepResult:
+    record, done = ending.record, ending.done
+    seconds = done.seconds
+    if not seconds and record.state is StepState.FINISHED and record.started_at and record.ended_at:
+        seconds = (record.ended_at - record.started_at).total_seconds()
+    return StepResult(
+        record.step,
+        record.state,
+        seconds,
+        record.key,
+        record.outputs,
+        record.error,
+        record.traceback,
+        version=done.version,
+        refused=done.refused,
+        not_taken=NOT_TAKEN in record.facts,
+    )

@@ -1,0 +1,181 @@
+"""Work and Done: one execution of a step, as every runner does it, here or in another process."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from penstock.core import (
+    ArtifactRecord,
+    Edge,
+    GateState,
+    LogLine,
+    StepRunRecord,
+    now_micros,
+)
+from penstock.execution._failures import failure_text, failure_traceback
+from penstock.execution._lineage import step_edges
+from penstock.execution._step_runner import StepOutcome, bind_arguments, execute_step
+from penstock.pipelines import NOTHING, Node
+from penstock.stores import Parts, Store
+from penstock.tracking import StepContext, use_step
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A step about to be executed.
+
+    Args:
+        node: The step with its constant arguments.
+        record: Its step run, as it starts.
+    """
+
+    node: Node
+    record: StepRunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What one execution came to; its values are stored, but not yet recorded.
+
+    Args:
+        outputs: By output name, the value's record and those of its parts.
+        error: One line if it failed; else None.
+        traceback: The traceback from the user's code on, if it failed.
+        logs: What it printed and logged.
+        seconds: Time it took.
+        facts: What was set for it and what it logged.
+        edges: Its arrows in the lineage graph.
+        nothing: Outputs that it did not make.
+        version: ``model@version`` if it registered one.
+        refused: True if that version has a gate that failed.
+        raised: Names of the exception's class and of those it derives from.
+        values: By output name, if they are in this process.
+    """
+
+    outputs: Mapping[str, Sequence[ArtifactRecord]] = field(default_factory=dict)
+    error: str | None = None
+    traceback: str | None = None
+    logs: Sequence[LogLine] = ()
+    seconds: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    edges: Sequence[Edge] = ()
+    nothing: Sequence[str] = ()
+    version: str | None = None
+    refused: bool = False
+    raised: Sequence[str] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
+    """Execute a step on its inputs and store what it gives.
+
+    Args:
+        store: Where values are kept; nothing is recorded there.
+        work: The step.
+        inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
+    """
+    node, record = work.node, work.record
+    context = StepContext(node.name, record.step_run_id, record.seed)
+    began = now_micros()
+    streamed = _Streamed(store)
+    with use_step(context):
+        try:
+            if isinstance(inputs, Exception):
+                raise inputs  # noqa: TRY301 - told as any other failure of the step
+            arguments = bind_arguments(node, inputs)
+        except Exception as error:  # noqa: BLE001 - a value that cannot be read fails its step
+            return failed(node.name, error)
+        outcome = execute_step(
+            node.name,
+            node.step,
+            arguments,
+            seed=record.seed,
+            threads=node.step.resources.cpu,
+            timeout_s=node.step.timeout.total_seconds() if node.step.timeout else None,
+            stream=streamed.keep,
+        )
+    if context.logged:
+        outcome.facts["metrics"] = [[key, *last] for key, last in context.logged.items()]
+        outcome.facts["logged_in"] = [record.run_id, began, now_micros()]
+    if outcome.error is not None:
+        return _failed(outcome)
+    try:
+        packed = {
+            name: streamed.pack(value)
+            for name, value in outcome.outputs.items()
+            if value is not NOTHING
+        }
+    except Exception as error:  # noqa: BLE001 - a value that cannot be stored fails its step
+        return replace(failed(node.name, error), logs=outcome.logs, facts=outcome.facts)
+    return _finished(record, outcome, packed)
+
+
+def failed(name: str, error: BaseException) -> Done:
+    """Tell of a step that failed outside of its function."""
+    return Done(
+        error=failure_text(name, error),
+        traceback=failure_traceback(error, None),
+        raised=_classes(error),
+    )
+
+
+class _Streamed:
+    """Stores what a generator yields as it comes; only one item at a time is in memory."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._packed: dict[int, list[ArtifactRecord]] = {}
+
+    def keep(self, values: Any) -> Parts:
+        """Store what is yielded, and give what stands for all of it."""
+        first: dict[str, ArtifactRecord] = {}
+        rest: list[ArtifactRecord] = []
+        for index, value in enumerate(values):
+            records = self._store.pack(value)
+            first[str(index)] = records[0]
+            rest += records
+        whole = self._store.pack_parts(Parts.bundle_type, "Parts", first)
+        made: Parts = self._store.load(whole)
+        self._packed[id(made)] = [whole, *rest]
+        return made
+
+    def pack(self, value: Any) -> list[ArtifactRecord]:
+        """Store a value, unless it is one that was stored as it came."""
+        return self._packed.get(id(value)) or self._store.pack(value)
+
+
+def _failed(outcome: StepOutcome) -> Done:
+    return Done(
+        error=outcome.error,
+        traceback=outcome.traceback,
+        logs=outcome.logs,
+        seconds=outcome.seconds,
+        facts=outcome.facts,
+        raised=_classes(outcome.exception) if outcome.exception else (),
+    )
+
+
+def _finished(
+    record: StepRunRecord, outcome: StepOutcome, packed: Mapping[str, Sequence[ArtifactRecord]]
+) -> Done:
+    values = {name: value for name, value in outcome.outputs.items() if name in packed}
+    made = replace(
+        record, outputs={name: records[0].content_digest for name, records in packed.items()}
+    )
+    version = next((v for v in values.values() if hasattr(v, "lineage_targets")), None)
+    gates = getattr(version, "gates", ())
+    return Done(
+        outputs=packed,
+        logs=outcome.logs,
+        seconds=outcome.seconds,
+        facts=outcome.facts,
+        edges=step_edges(made, values),
+        nothing=tuple(name for name in outcome.outputs if name not in packed),
+        version=getattr(version, "ref", None),
+        refused=any(gate.state is GateState.FAILED for gate in gates),
+        values=values,
+    )
+
+
+def _classes(error: BaseException) -> tuple[str, ...]:
+    return tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)

@@ -1,0 +1,373 @@
+"""``map``, ``when`` and ``loop``: what is done depends on values that only the run knows."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, get_args, get_origin
+
+from penstock.core import DefinitionError
+from penstock.pipelines._graph import ITEM, Node
+from penstock.pipelines._groups import groups
+from penstock.pipelines._hints import accepts, hint_name
+from penstock.pipelines._output import Output
+from penstock.pipelines._pipeline import Pipeline
+from penstock.pipelines._position import caller_position, told
+from penstock.pipelines._step import Step
+from penstock.pipelines._trace import Tracer, current_tracer
+
+_MOST_ROUNDS = 100
+_Mapped = Step[..., Any] | Pipeline[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a looped step returns to be called once more.
+
+    >>> Again(3).value
+    3
+
+    Args:
+        value: What it is called with then.
+    """
+
+    value: Any
+
+    bundle_type: ClassVar[str] = "penstock.pipelines:Again"
+
+    def to_bundle(self) -> dict[str, Any]:
+        """See Bundle."""
+        return {"value": self.value}
+
+    @classmethod
+    def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
+        """See Bundle."""
+        return cls(parts["value"])
+
+
+class Nothing:
+    """What a step returns, as `NOTHING`, for an output that it does not make this time."""
+
+    def __reduce__(self) -> str:
+        """Stay the only one in other processes too."""
+        return "NOTHING"
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+NOTHING = Nothing()
+
+
+def map(  # noqa: A001 - what it does is known under this name
+    step: _Mapped,
+    items: Any,
+    /,
+    *,
+    over: str | None = None,
+    by: str | None = None,
+    name: str | None = None,
+    **shared: Any,
+) -> Any:
+    """Do a step, or a whole pipeline, once for each of many items.
+
+    How many there are may be known only when the run has come so far. Each item has a key, a seed
+    and a place in the cache of its own: one that fails stops no other, and ``--resume`` does
+    those only that are missing. Outside of a pipeline's body it is a plain loop.
+
+    >>> from penstock.pipelines import step
+    >>> @step
+    ... def scaled(number: int, factor: int) -> int:
+    ...     return number * factor
+    >>> map(scaled, [1, 2, 3], factor=10)
+    [10, 20, 30]
+
+    Args:
+        step: The step, or a pipeline that is called with each item.
+        items: A list or dict, an output that gives one, or with ``by`` a table.
+        over: The argument that gets the item; by default the first that ``shared`` does not name.
+        by: A column; the table is split into the rows of each of its values, in their order.
+        name: What to call it in the pipeline; by default as the step.
+        **shared: The other arguments, the same for every item.
+
+    Returns:
+        A list of results in the order of the items; of a dict, or with ``by``, a dict. Of a step
+        that gives several outputs, a tuple of these.
+
+    Raises:
+        DefinitionError: If it cannot be mapped, or an argument is wrong.
+    """
+    position = caller_position()
+    _require_mapped("map", step, position)
+    argument = over or _first_free(step, shared, position)
+    tracer = current_tracer()
+    if tracer is None:
+        return _mapped_now(step, items, argument, by, shared)
+    _require_items(items, by, position)
+    if isinstance(step, Step):
+        node = _mapped_step(tracer, step, items, argument, by, name, shared, position)
+    else:
+        node = _mapped_pipeline(tracer, step, items, argument, by, name, shared, position)
+    collected = _collected(items, by)
+    one = {"result": node.gives.hint} if node.body else node.step.output_hints
+    return tracer.add(node, {key: collected(hint) for key, hint in one.items()})
+
+
+def when(
+    condition: Any,
+    then: Callable[[], Any] | Any,
+    otherwise: Callable[[], Any] | Any = None,
+    *,
+    name: str = "when",
+) -> Any:
+    """Do one thing or another, as a value says that only the run knows.
+
+    Both branches are in the graph; of the one that is not taken, the steps are skipped. Outside of
+    a pipeline's body it is a plain ``if``.
+
+    >>> when(3 > 2, lambda: "more", lambda: "less")
+    'more'
+
+    Args:
+        condition: An output, or a value that is known; true or false as Python reads it.
+        then: A function without arguments that calls the steps for true, or a value.
+        otherwise: The same for false; None to do nothing and give None.
+        name: What to call it in the pipeline.
+
+    Returns:
+        What the branch that was taken gave.
+    """
+    tracer = current_tracer()
+    if not isinstance(condition, Output):
+        return _branch(then if condition else otherwise)
+    if tracer is None:
+        raise DefinitionError(
+            what=f"{condition!r} is used outside of a pipeline's body.",
+            fix="Call when() where the pipeline's steps are called.",
+        )
+    with tracer.guarded(condition, True):
+        taken = _branch(then)
+    with tracer.guarded(condition, False):
+        other = _branch(otherwise)
+    step = CHOOSE if name == CHOOSE.name else CHOOSE.named(name)
+    return tracer.record(step, (condition, taken, other), {})
+
+
+def loop(
+    step: Step[..., Any],
+    start: Any,
+    /,
+    *,
+    over: str | None = None,
+    at_most: int = _MOST_ROUNDS,
+    name: str | None = None,
+    **shared: Any,
+) -> Any:
+    """Do a step again and again until it gives something else than `Again`.
+
+    Each round is recorded, cached and resumed as a step of its own. Outside of a pipeline's body
+    it is a plain loop.
+
+    >>> from penstock.pipelines import step
+    >>> @step
+    ... def halve(number: int) -> int | Again:
+    ...     return Again(number // 2) if number > 1 else number
+    >>> loop(halve, 40)
+    1
+
+    Args:
+        step: The step; it returns ``Again(value)`` to be called with that value.
+        start: What it gets first.
+        over: The argument that goes round; by default the first that ``shared`` does not name.
+        at_most: How many rounds there may be; if it wants more, it fails.
+        name: What to call it in the pipeline; by default as the step.
+        **shared: The other arguments, the same in each round.
+
+    Raises:
+        DefinitionError: If it cannot be looped, or an argument is wrong.
+    """
+    position = caller_position()
+    _require_mapped("loop", step, position)
+    if not isinstance(step, Step):
+        raise DefinitionError(
+            what=f"{told(position)}: loop() was given the pipeline {step.name!r}.",
+            fix="Give one step; it may do several things.",
+        )
+    if at_most < 1:
+        raise DefinitionError(
+            what=f"{told(position)}: loop() was given at_most={at_most!r}.",
+            fix="Give a whole number of 1 or more.",
+        )
+    argument = over or _first_free(step, shared, position)
+    tracer = current_tracer()
+    if tracer is None:
+        return _looped_now(step, start, argument, at_most, shared)
+    arguments = tracer.bind(step, (), {argument: start, **shared}, position)
+    node = Node(
+        tracer.unique(name or step.name), step, arguments, *position, each=argument, at_most=at_most
+    )
+    hints = {key: _without_again(hint) for key, hint in step.output_hints.items()}
+    return tracer.add(node, hints)
+
+
+class _Choice(Step[..., Any]):
+    """Takes the branch that was taken; the other one gave nothing."""
+
+    joins = True
+
+
+def _choose(condition: Any, then: Any = None, otherwise: Any = None) -> Any:
+    return then if condition else otherwise
+
+
+CHOOSE = _Choice(_choose, name="when")
+
+
+def _branch(value: Any) -> Any:
+    return value if isinstance(value, Output | type) or not callable(value) else value()
+
+
+def _mapped_step(
+    tracer: Tracer,
+    step: Step[..., Any],
+    items: Any,
+    argument: str,
+    by: str | None,
+    name: str | None,
+    shared: Mapping[str, Any],
+    position: tuple[str, int],
+) -> Node:
+    arguments = tracer.bind(step, (), {argument: items, **shared}, position)
+    _require_item_type(step, argument, items, position)
+    unique = tracer.unique(name or step.name)
+    return Node(unique, step, arguments, *position, each=argument, by=by)
+
+
+def _mapped_pipeline(
+    tracer: Tracer,
+    pipeline: Pipeline[..., Any],
+    items: Any,
+    argument: str,
+    by: str | None,
+    name: str | None,
+    shared: Mapping[str, Any],
+    position: tuple[str, int],
+) -> Node:
+    unique = tracer.unique(name or pipeline.name)
+    around = Step(pipeline.function, name=name or pipeline.name)
+    arguments = tracer.bind(around, (), {argument: items, **shared}, position)
+    placeholder = f"{unique}[]"
+    inner = {**arguments, argument: Output(placeholder, ITEM)}
+    body, gives = pipeline.trace_body(f"{placeholder}/", inner)
+    if not isinstance(gives, Output):
+        raise DefinitionError(
+            what=f"{told(position)}: the mapped pipeline {pipeline.name!r} gives no single output.",
+            why="What is collected over the items is one value of each.",
+            fix="Return the output of one step; a last step can put several into a dict.",
+        )
+    return Node(
+        unique, around, arguments, *position, each=argument, by=by, body=tuple(body), gives=gives
+    )
+
+
+def _first_free(step: _Mapped, shared: Mapping[str, Any], position: tuple[str, int]) -> str:
+    for name, item in inspect.signature(step.function).parameters.items():
+        if name not in shared and item.kind not in {item.VAR_POSITIONAL, item.VAR_KEYWORD}:
+            return name
+    raise DefinitionError(
+        what=f"{told(position)}: {step.name!r} has no argument left for the items.",
+        fix="Leave one out of the shared arguments, or name it: over='…'.",
+    )
+
+
+def _require_mapped(what: str, step: Any, position: tuple[str, int]) -> None:
+    if not isinstance(step, Step | Pipeline):
+        raise DefinitionError(
+            what=f"{told(position)}: {what}() was given {step!r}, which is no step.",
+            fix="Mark the function with @step, and give the function itself, not what it returns.",
+        )
+
+
+def _require_items(items: Any, by: str | None, position: tuple[str, int]) -> None:
+    if isinstance(items, Output | list | tuple) or (isinstance(items, Mapping) and by is None):
+        return
+    if by is not None:  # a table that stands in the body itself
+        return
+    raise DefinitionError(
+        what=f"{told(position)}: map() was given a {type(items).__name__} for items.",
+        why="It goes over a list, a dict, or with by='column' over the groups of a table.",
+        fix="Give a list, or the output of a step that makes one.",
+    )
+
+
+def _require_item_type(
+    step: Step[..., Any], argument: str, items: Any, position: tuple[str, int]
+) -> None:
+    wanted = step.hints.get(argument, Any)
+    given = _item_hint(items.hint) if isinstance(items, Output) else Any
+    if not accepts(wanted, given):
+        raise DefinitionError(
+            what=f"{told(position)}: step {step.name!r} takes {argument} as {hint_name(wanted)}, "
+            f"but each item is {hint_name(given)}.",
+            why="The step would get a value that it cannot use.",
+            fix=f"Map it over other items, or correct the annotation of {argument!r}.",
+            argument=argument,
+        )
+
+
+def _item_hint(hint: Any) -> Any:
+    parts = get_args(hint)
+    origin = get_origin(hint)
+    if inspect.isclass(origin) and issubclass(origin, Mapping) and len(parts) > 1:
+        return parts[1]
+    if inspect.isclass(origin) and issubclass(origin, Iterable) and len(parts) == 1:
+        return parts[0]
+    return Any
+
+
+def _collected(items: Any, by: str | None) -> Callable[[Any], Any]:
+    """Say what the results are collected in."""
+    hint = items.hint if isinstance(items, Output) else type(items)
+    origin = get_origin(hint) or hint
+    if by is not None or (inspect.isclass(origin) and issubclass(origin, Mapping)):
+        return lambda one: dict[str, one] if one is not Any else dict  # type: ignore[valid-type]
+    if inspect.isclass(origin) and issubclass(origin, Sequence):
+        return lambda one: list[one] if one is not Any else list  # type: ignore[valid-type]
+    return lambda _: Any
+
+
+def _without_again(hint: Any) -> Any:
+    left = [option for option in get_args(hint) if option is not Again]
+    if not left or hint is Again:
+        return Any
+    return left[0] if len(left) == 1 else Any
+
+
+def _mapped_now(
+    step: _Mapped, items: Any, argument: str, by: str | None, shared: Mapping[str, Any]
+) -> Any:
+    if by is not None:
+        items = groups(items, by)
+    if isinstance(items, Mapping):
+        return {key: step(**{argument: item}, **shared) for key, item in items.items()}
+    return [step(**{argument: item}, **shared) for item in items]
+
+
+def _looped_now(
+    step: Step[..., Any], value: Any, argument: str, at_most: int, shared: Mapping[str, Any]
+) -> Any:
+    for _ in range(at_most):
+        result = step(**{argument: value}, **shared)
+        if not isinstance(result, Again):
+            return result
+        value = result.value
+    raise too_many_rounds(step.name, at_most)
+
+
+def too_many_rounds(name: str, at_most: int) -> DefinitionError:
+    """Say that a loop did not end."""
+    return DefinitionError(
+        what=f"{name!r} asked to be done again after {at_most} rounds.",
+        why="A loop that does not end would run for ever.",
+        fix="Let it give a result at some point, or allow more: loop(…, at_most=…).",
+        at_most=at_most,
+    )

@@ -1,0 +1,52 @@
+"""``groups``: a table split by the values of a column; apart because runs split too."""
+
+from typing import Any
+
+from penstock.core import DefinitionError
+
+_NONE = "null"
+_SHOWN = 10
+
+
+def groups(table: Any, by: str) -> dict[str, Any]:
+    """Split a table into the rows of each value of a column, in the order of the values.
+
+    >>> import polars as pl
+    >>> list(groups(pl.DataFrame({"x": [2, 1, 2]}), "x"))
+    ['1', '2']
+
+    Args:
+        table: A polars or pandas frame, or something with a polars ``table`` (a Snapshot).
+        by: The column. Rows without a value there come last, as ``null``.
+
+    Raises:
+        DefinitionError: If it is no table, or has no such column.
+    """
+    frame: Any = table if hasattr(table, "columns") else getattr(table, "table", None)
+    if frame is None:
+        raise DefinitionError(
+            what=f"Items were to be the rows of each {by!r}, but a {type(table).__name__} is no"
+            " table.",
+            fix="Give a table, or map over the items of a list without by.",
+        )
+    frame = frame.collect() if hasattr(frame, "collect") else frame
+    columns = [str(name) for name in frame.columns]
+    if by not in columns:
+        listed = ", ".join(columns[:_SHOWN]) + (", …" if len(columns) > _SHOWN else "")
+        raise DefinitionError(
+            what=f"Items were to be the rows of each {by!r}, but the table has no such column.",
+            fix=f"Name one of its columns: {listed}.",
+            by=by,
+        )
+    if hasattr(frame, "partition_by"):
+        found = {key[0]: rows for key, rows in frame.partition_by(by, as_dict=True).items()}
+        ordered = sorted(key for key in found if key is not None)
+        last = [None] if None in found else []
+    else:
+        found = {
+            None if key != key else key: rows  # noqa: PLR0124 - pandas has NaN for no value
+            for key, rows in frame.groupby(by, dropna=False)
+        }
+        ordered = [key for key in found if key is not None]
+        last = [None] if None in found else []
+    return {_NONE if key is None else str(key): found[key] for key in [*ordered, *last]}
