@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from penstock.evaluation import evaluate as evaluate
     from penstock.execution import PipelineResult as PipelineResult
     from penstock.execution import load_pipeline as load_pipeline
+    from penstock.execution import prepare_run as prepare_run
     from penstock.execution import run as run
+    from penstock.execution import run_step as run_step
     from penstock.execution import step_call as step_call
     from penstock.execution import why as why
     from penstock.features import table_transformer as table_transformer
@@ -95,7 +97,15 @@ __version__ = "0.1.0"
 _PLACES = {
     "data": ("FileSource", "Schema", "Snapshot", "Split"),
     "evaluation": ("EvaluationReport", "evaluate"),
-    "execution": ("PipelineResult", "load_pipeline", "run", "step_call", "why"),
+    "execution": (
+        "PipelineResult",
+        "load_pipeline",
+        "prepare_run",
+        "run",
+        "run_step",
+        "step_call",
+        "why",
+    ),
     "features": ("table_transformer",),
     "models": ("Model",),
     "monitoring": ("DriftReport", "Limits", "Monitor", "Trigger", "check_drift"),

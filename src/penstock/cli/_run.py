@@ -1,7 +1,7 @@
 """``penstock run``: run a pipeline, or resume a run."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +14,13 @@ from penstock.execution import (
     Reporter,
     RichReporter,
     load_pipeline,
+    prepare_run,
     resume_run,
     run_pipeline,
 )
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
 
 _SETTLED = (
     "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
@@ -47,6 +51,7 @@ _SETTLED = (
 @click.option("--name", help="What to call the run.")
 @click.option("--experiment", help="The group of runs that it belongs to.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A mark on the run.")
+@click.option("--prepare", is_flag=True, help="Record the run only; penstock step executes it.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @json_option
 @click.pass_context
@@ -67,6 +72,7 @@ def run(
     name: str | None,
     experiment: str | None,
     tags: tuple[str, ...],
+    prepare: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -99,23 +105,29 @@ def run(
         )
     else:
         pipeline = load_pipeline(target)
+        recorded: dict[str, Any] = {
+            "store": store,
+            "seed": seed,
+            "only": only,
+            "from_step": from_step,
+            "until": until,
+            "name": name,
+            "experiment": experiment,
+            "tags": _pairs(tags, "--tag"),
+        }
+        if prepare:
+            _prepared(store, prepare_run(pipeline, **recorded, **given), as_json=as_json)
+            return
         result = run_pipeline(
             pipeline,
             pipeline.bind(given),
             runner=runner,
             workers=workers,
             on_failure=on_failure,
-            store=store,
-            seed=seed,
             use_cache=not no_cache,
             refresh=refresh,
-            only=only,
-            from_step=from_step,
-            until=until,
-            name=name,
-            experiment=experiment,
-            tags=_pairs(tags, "--tag"),
             reporter=reporter,
+            **recorded,
         )
     if as_json:
         emit(result.to_json())
@@ -123,6 +135,18 @@ def run(
         say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
         say(f"  Go on with:  {result.resume_command}", stderr=True)
     sys.exit(_exit_code(result))
+
+
+def _prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
+    """Tell the run and its steps in the order in which they can be executed."""
+    run = store.metadata.get_run(run_id)
+    steps = [node["name"] for node in (run.graph or {}).get("nodes", ())]
+    if as_json:
+        emit({"run_id": run_id, "state": run.state.value, "steps": steps})
+        return
+    click.echo(run_id)
+    for name in steps:
+        say(f"  penstock step {run_id} {plain(name)}", stderr=True)
 
 
 def _reporter(*, quiet: bool) -> Reporter:

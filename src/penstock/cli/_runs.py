@@ -1,6 +1,7 @@
 """``penstock runs``, ``show`` and ``compare``: what was run, and how two runs differ."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from penstock.tracking import SYSTEM, compare_runs, search_experiments, search_r
 if TYPE_CHECKING:
     from penstock.stores import Store
 
+_FEW_ITEMS = 12
 _MARKS = {
     "finished": "[green]✓[/]",
     "cached": "[cyan]≡[/]",
@@ -257,16 +259,11 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         say(f"  parameters  {plain(given)}")
     if run.error:
         say(f"  [red]{plain(run.error)}[/]")
+    items = _items(steps)
     for step in steps:
-        outputs = " ".join(f"{name}:{short(digest)}" for name, digest in step.outputs.items())
-        took = duration(_seconds(step))
-        say(
-            f"  {_MARKS[step.state.value]} {plain(step.step):<22} {step.state.value:<9} {took:>9}"
-            f"  {plain(outputs)}"
-        )
-        if step.state is StepState.FAILED and step.traceback:
-            for line in step.traceback.rstrip().splitlines()[-6:]:
-                click.echo(f"      {line}")
+        if "[" not in step.step:
+            _show_step(step)
+            _show_items(items.get(step.step, ()))
     if run.metrics:
         show_table(
             ["metric", "last", "min", "max", "points"],
@@ -276,6 +273,44 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         say(f"  {proof.kind}: [bold]{proof.verdict.value}[/] ({ago(proof.at)})")
     if run.state in {RunState.FAILED, RunState.KILLED} and run.pipeline:
         say(f"  Go on with:  penstock run --resume {run.run_id}")
+
+
+def _show_step(step: StepRunRecord) -> None:
+    outputs = " ".join(f"{name}:{short(digest)}" for name, digest in step.outputs.items())
+    took = duration(_seconds(step))
+    say(
+        f"  {_MARKS[step.state.value]} {plain(step.step):<22} {step.state.value:<9} {took:>9}"
+        f"  {plain(outputs)}"
+    )
+    if step.state is StepState.FAILED and step.traceback:
+        for line in step.traceback.rstrip().splitlines()[-6:]:
+            click.echo(f"      {line}")
+
+
+def _items(steps: Iterable[StepRunRecord]) -> dict[str, list[StepRunRecord]]:
+    """Give the items of each map and loop."""
+    found: dict[str, list[StepRunRecord]] = defaultdict(list)
+    for step in steps:
+        whole, bracket, _ = step.step.partition("[")
+        if bracket:
+            found[whole].append(step)
+    return found
+
+
+def _show_items(items: Sequence[StepRunRecord]) -> None:
+    """Show a few items one by one, many as numbers and the first that failed."""
+    if len(items) <= _FEW_ITEMS:
+        for item in items:
+            _show_step(item)
+        return
+    counts = Counter(item.state.value for item in items)
+    told = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
+    say(f"      {len(items):,} items: {told}")
+    failed = [item for item in items if item.state is StepState.FAILED]
+    for item in failed[:_FEW_ITEMS]:
+        say(f"      [red]✗[/] {plain(item.step):<18} {plain(item.error or '')}")
+    if len(failed) > _FEW_ITEMS:
+        say(f"      and {len(failed) - _FEW_ITEMS:,} more; see them all in penstock ui")
 
 
 def _show_life(run: RunRecord) -> None:

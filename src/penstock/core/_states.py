@@ -73,7 +73,9 @@ class Verdict(StrEnum):
 
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {
     RunState.QUEUED: frozenset({RunState.RUNNING, RunState.KILLED, RunState.FAILED}),
-    RunState.RUNNING: frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED}),
+    RunState.RUNNING: frozenset(
+        {RunState.QUEUED, RunState.FINISHED, RunState.FAILED, RunState.KILLED}
+    ),
     # A run that has ended can be resumed: a failed or killed one, and a script's finished one.
     RunState.FINISHED: frozenset({RunState.RUNNING}),
     RunState.FAILED: frozenset({RunState.RUNNING}),

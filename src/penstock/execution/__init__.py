@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from penstock.execution._manifest import read_manifest as read_manifest
     from penstock.execution._manifest import read_source as read_source
     from penstock.execution._manifest import record_provenance as record_provenance
+    from penstock.execution._one_step import run_step as run_step
     from penstock.execution._plan import NOT_TAKEN as NOT_TAKEN
+    from penstock.execution._processes import ProcessRunner as ProcessRunner
     from penstock.execution._protocol import Reporter as Reporter
     from penstock.execution._reporters import LineReporter as LineReporter
     from penstock.execution._reporters import QuietReporter as QuietReporter
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.execution._result import PipelineResult as PipelineResult
     from penstock.execution._result import StepResult as StepResult
     from penstock.execution._resume import resume_run as resume_run
+    from penstock.execution._run import prepare_run as prepare_run
     from penstock.execution._run import run as run
     from penstock.execution._run import run_pipeline as run_pipeline
     from penstock.execution._session import Runner as Runner
@@ -41,6 +44,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LocalRunner": "_local",
         "NOT_TAKEN": "_plan",
         "PipelineResult": "_result",
+        "ProcessRunner": "_processes",
         "QuietReporter": "_reporters",
         "Reporter": "_protocol",
         "RichReporter": "_reporters",
@@ -55,12 +59,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "execute_step": "_step_runner",
         "load_inputs": "_values",
         "load_pipeline": "_loading",
+        "prepare_run": "_run",
         "read_manifest": "_manifest",
         "read_source": "_manifest",
         "record_provenance": "_manifest",
         "resume_run": "_resume",
         "run": "_run",
         "run_pipeline": "_run",
+        "run_step": "_one_step",
         "step_call": "_debug",
         "why": "_why",
     },

@@ -14,7 +14,7 @@ from penstock.stores import NamedParts, Parts
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_NAMED_FAILURES = 10
+_EXPLAINED, _NAMED_FAILURES = 2, 20  # of what is told in one line
 _LISTS = frozenset({"list", "tuple", Parts.bundle_type})
 _DICTS = frozenset({"dict", NamedParts.bundle_type})
 
@@ -44,6 +44,7 @@ class Expansion:
         plan: The map or loop as it was planned.
         store: Where items are kept.
         values: What the steps before gave.
+        is_partial: True if only some of its items are executed here, so that it does not end.
     """
 
     plan: Plan
@@ -55,6 +56,12 @@ class Expansion:
     failures: list[tuple[str, str]] = field(default_factory=list)
     items: dict[str, Item] = field(default_factory=dict)
     named: bool = False
+    is_partial: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        """True if all of its items have ended."""
+        return not self.pending and not self.is_partial
 
     @property
     def node(self) -> Node:
@@ -217,14 +224,15 @@ class Expansion:
     def _failure(self) -> str:
         if self.node.at_most:
             return self.failures[0][1]
-        told = [f"{name} ({error})" for name, error in self.failures[:_NAMED_FAILURES]]
-        more = len(self.failures) - len(told)
-        rest = f" and {more:,} more" if more else ""
-        return (
-            f"{len(self.failures):,} of {len(self.keys):,} items of {self.node.name!r} failed: "
-            + ", ".join(told)
-            + rest
-        )
+        count, every = len(self.failures), len(self.keys)
+        head = f"{count:,} of {every:,} items of {self.node.name!r} failed: "
+        told = [
+            f"{name} ({error.removeprefix(f'step {name!r} failed: ')})"
+            for name, error in self.failures[:_EXPLAINED]
+        ]
+        told += [name for name, _ in self.failures[_EXPLAINED:_NAMED_FAILURES]]
+        more = count - len(told)
+        return head + ", ".join(told) + (f" and {more:,} more" if more else "")
 
 
 def _items(value: Any, node: Node, given: Output) -> Iterator[tuple[int | str, Any]]:

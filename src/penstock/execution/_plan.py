@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from penstock.core import NotFoundError, StepRunRecord, StepState, new_id, now
+from penstock.core import ConflictError, NotFoundError, StepRunRecord, StepState, new_id, now
 from penstock.execution._failures import failure_text
 from penstock.execution._keys import KeyMaker, StepKey
 from penstock.execution._result import GOOD_STATES
@@ -82,7 +82,11 @@ class Planner:
             facts={"key_parts": key.parts} | ({} if key.cacheable else {"key": key.digest}),
         )
         reused = self._reused(node, started, key)
-        if reused is None and node.name in self._session.graph.given:
+        alone = self._session.alone
+        if alone is not None and not is_part(alone, node.name):
+            if reused is None or not reused.recorded:
+                raise _not_made(node, self._session)
+        elif reused is None and node.name in self._session.graph.given:
             return _ended(node, started, StepState.FAILED, _unknown(node, key))
         return reused or Plan(node, started, executes=True)
 
@@ -137,6 +141,7 @@ class Planner:
         if earlier is not None and self._still_holds(earlier, key):
             return Plan(node, earlier, recorded=True)
         wanted = session.use_cache or node.name in session.graph.given
+        wanted = wanted and (session.alone is None or is_part(session.alone, node.name))
         if not wanted or not key.cacheable:
             return None
         found = session.store.metadata.find_cached_step(key.digest)
@@ -171,6 +176,21 @@ class Planner:
     def _has_bytes(self, record: StepRunRecord) -> bool:
         exists = self._session.store.artifacts.exists
         return all(exists(digest) for digest in record.facts.get("stored", ()))
+
+
+def is_part(step: str, node: str) -> bool:
+    """Say whether a node is a step, an item of it, or what it is an item of."""
+    return step == node or step.startswith(f"{node}[") or node.startswith((f"{step}[", f"{step}/"))
+
+
+def _not_made(node: Node, session: Session) -> ConflictError:
+    run = session.run.run_id
+    return ConflictError(
+        what=f"Step {node.name!r} of run {run} was made with other code or inputs than now.",
+        why=f"{session.alone!r} would get what the code no longer gives.",
+        fix=f"Execute it again: penstock step {run} {node.name}",
+        step=node.name,
+    )
 
 
 def _unknown(node: Node, key: StepKey) -> str:

@@ -39,6 +39,16 @@ class StepResult:
     refused: bool = False
     not_taken: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        """Give the result as plain JSON."""
+        return {
+            "name": self.name,
+            "state": self.state.value,
+            "seconds": round(self.seconds, 6),
+            "key": self.key,
+            "outputs": dict(self.outputs),
+        }
+
 
 @dataclass(frozen=True)
 class PipelineResult:
@@ -139,15 +149,6 @@ class PipelineResult:
         return {
             "run_id": self.run_id,
             "state": self.state.value,
-            "steps": [
-                {
-                    "name": step.name,
-                    "state": step.state.value,
-                    "seconds": round(step.seconds, 6),
-                    "key": step.key,
-                    "outputs": dict(step.outputs),
-                }
-                for step in self.steps
-            ],
+            "steps": [step.to_json() for step in self.steps],
             "model_version": self.model_version,
         }

@@ -1,30 +1,24 @@
 """run: check, trace, record and execute a pipeline."""
 
-import getpass
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from penstock.core import (
-    ParameterError,
-    RunRecord,
-    RunState,
-    new_id,
-    now,
-    require_name,
-)
+from penstock.core import ParameterError
 from penstock.execution._loading import load_pipeline, stop_while_loading
-from penstock.execution._manifest import record_provenance
-from penstock.execution._perform import perform, process_facts
-from penstock.execution._place import entry_of, project_of
+from penstock.execution._new_run import new_session
+from penstock.execution._perform import perform
 from penstock.execution._protocol import Reporter
-from penstock.execution._reporters import default_reporter
+from penstock.execution._reporters import QuietReporter
 from penstock.execution._result import PipelineResult
 from penstock.execution._resume import resume_run
-from penstock.execution._runners import find_runner, policy
-from penstock.execution._session import Session
-from penstock.pipelines import Graph, Pipeline, part_of
-from penstock.stores import Store, open_store
-from penstock.tracking import Run, current_run
+from penstock.execution._runners import find_runner
+from penstock.pipelines import Pipeline
+from penstock.stores import Store
+
+# What is settled when a run is recorded; the rest says how its steps are executed.
+_RECORDED = (
+    "store", "seed", "only", "from_step", "until", "name", "experiment", "tags", "entry",
+)  # fmt: skip
 
 
 def run(
@@ -137,88 +131,43 @@ def run_pipeline(
     params: Mapping[str, Any],
     *,
     runner: str = "local",
-    workers: int | None = None,
-    on_failure: str = "finish",
-    store: Store | str | None = None,
-    seed: int = 0,
-    use_cache: bool = True,
-    refresh: Iterable[str] = (),
-    only: Iterable[str] = (),
-    from_step: str | None = None,
-    until: str | None = None,
-    name: str | None = None,
-    experiment: str | None = None,
-    tags: Mapping[str, Any] | None = None,
-    entry: str | None = None,
-    reporter: Reporter | None = None,
+    **options: Any,
 ) -> PipelineResult:
-    """Run a pipeline whose parameters are given as a mapping; see `run`."""
-    graph = pipeline.trace(**pipeline.bind(params))
-    graph = part_of(graph, only=only, from_step=from_step, until=until)
-    again = frozenset(graph[step].name for step in refresh)
-    _require_executed(graph, again)
+    """Run a pipeline whose parameters are given as a mapping; see `run` for the options."""
     chosen = find_runner(runner)
-    how = policy(workers, on_failure)
-    opened = open_store(store) if store is None or isinstance(store, str) else store
-    project = project_of(pipeline.file)
-    provenance = record_provenance(opened, project)
-    outer, moment = current_run(), now()
-    record = RunRecord(
-        run_id=new_id(),
-        name=name or pipeline.name,
-        experiment=require_name(experiment or pipeline.name, "experiment"),
-        pipeline=pipeline.name,
-        entry=entry or entry_of(pipeline, project),
-        state=RunState.RUNNING,
-        seed=_seed(seed),
-        created_at=moment,
-        parent_run_id=outer.run_id if outer else None,
-        started_at=moment,
-        heartbeat_at=moment,
-        user=_user(),
-        params=pipeline.dump(graph.parameters),
-        tags={key: str(value) for key, value in (tags or {}).items()},
-        provenance=provenance.digest,
-        graph=graph.to_spec(),
-        **process_facts(),
-    )
-    opened.metadata.create_run(record)
-    opened.metadata.add_edges(provenance.edges(record.run_id))
-    session = Session(
-        Run(record, opened),
-        graph,
-        opened,
-        project,
-        record.seed,
-        reporter or default_reporter(),
-        use_cache,
-        again,
-        pipeline=pipeline,
-        **how,
-    )
-    return perform(chosen, session)
+    return perform(chosen, new_session(pipeline, params, **options))
 
 
-def _require_executed(graph: Graph, again: frozenset[str]) -> None:
-    other = sorted(again & graph.given)
-    if other:
-        raise ParameterError(
-            what=f"{other[0]!r} is to be executed again, but is not among the steps asked for.",
-            fix="Ask for it too, or leave it out of what is refreshed.",
-            step=other[0],
-        )
+def prepare_run(pipeline: Pipeline[..., Any] | str, /, **options: Any) -> str:
+    """Record a run whose steps are executed one by one from outside; gives its id.
 
+    Other orchestrators start a run so: `run_step` executes each of its steps, in any process and
+    on any machine that reaches the store, and the last one ends the run.
 
-def _seed(seed: Any) -> int:
-    if isinstance(seed, int) and seed >= 0:
-        return seed
-    raise ParameterError(
-        what=f"The seed is {seed!r}.", fix="Give a whole number of 0 or more.", seed=seed
-    )
+    >>> import tempfile
+    >>> from penstock.execution import run_step
+    >>> from penstock.pipelines import pipeline, step
+    >>> @step
+    ... def double(number: int) -> int:
+    ...     return 2 * number
+    >>> @pipeline
+    ... def job(number: int):
+    ...     return double(number)
+    >>> place = f"sqlite:///{tempfile.mkdtemp()}/penstock.db"
+    >>> run_id = prepare_run(job, number=4, store=place)
+    >>> run_step(run_id, "double", target=job, store=place).state.value
+    'finished'
 
+    Args:
+        pipeline: The pipeline, or ``file.py:name``.
+        **options: The pipeline's parameters, and the options of `run` but for those that say how
+            steps are executed.
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container whose user has no name
-        return ""
+    Raises:
+        ParameterError: If a parameter or option cannot be used; nothing is recorded then.
+        DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+    """
+    found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    given = {name: options.pop(name) for name in _RECORDED if name in options}
+    session = new_session(found, options, waiting=True, reporter=QuietReporter(), **given)
+    return session.run.run_id

@@ -7,7 +7,7 @@ reading of the body would do.
 
 import heapq
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ from penstock.core import (
 from penstock.execution._expansion import Expansion, Item
 from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._lineage import reuse_edges
-from penstock.execution._plan import NOT_TAKEN, Plan, Planner
+from penstock.execution._plan import NOT_TAKEN, Plan, Planner, is_part
 from penstock.execution._result import GOOD_STATES, StepResult
 from penstock.execution._session import Session
 from penstock.execution._values import Values
@@ -95,7 +95,7 @@ class Scheduler:
 
     def run(self) -> list[StepResult]:
         """Execute every step that can run, and give their results in the pipeline's order."""
-        self._add(self._session.graph.order(), ())
+        self._add(self._session.graph.order(), (), self._wanted())
         try:
             while self._ready or self._running or self._later:
                 self._begin()
@@ -106,10 +106,25 @@ class Scheduler:
             raise
         return [result for _, result in sorted(self._results, key=lambda pair: pair[0])]
 
-    def _add(self, nodes: Sequence[Node], rank: _Rank) -> None:
+    def _wanted(self) -> set[str] | None:
+        """Name the step that is executed alone, and what it needs; None for all."""
+        alone, graph = self._session.alone, self._session.graph
+        if alone is None:
+            return None
+        own = alone.partition("[")[0]
+        return {own, *graph.needed_by(own)}
+
+    def _add(
+        self, nodes: Sequence[Node], rank: _Rank, wanted: Collection[str] | None = None
+    ) -> None:
         """Take nodes in; those that wait for nothing are ready."""
-        self._known.update(node.name for node in nodes)
-        for place, node in enumerate(nodes):
+        chosen = [
+            (place, node)
+            for place, node in enumerate(nodes)
+            if wanted is None or node.name in wanted
+        ]
+        self._known.update(node.name for _, node in chosen)
+        for place, node in chosen:
             self._ranks[node.name] = (*rank, place)
             needed = {name for name in node.needs if name in self._known}
             for name in needed:
@@ -235,7 +250,8 @@ class Scheduler:
 
     def _expand(self, plan: Plan) -> None:
         expansion = Expansion(plan, self._session.store, self.values)
-        self._flush(plan.record)
+        if self._is_whole(plan.node):
+            self._flush(plan.record)
         self._session.reporter.step_started(plan.node.name)
         self._open[plan.node.name] = expansion
         try:
@@ -243,10 +259,36 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - items that cannot be read fail their map
             self._fail(expansion, error)
             return
+        if not self._is_whole(plan.node):
+            items = [item for item in items if self._holds_the_one(plan.node, item)]
+            expansion.is_partial = True
         self._session.reporter.items_started(plan.node.name, len(items))
         self._add_items(expansion, items)
-        if not expansion.pending:
+        if expansion.is_done:
             self._finish(expansion)
+
+    def _is_whole(self, node: Node) -> bool:
+        """False if only one item of a map or loop is to be executed."""
+        alone = self._session.alone
+        return alone is None or not alone.startswith(f"{node.name}[")
+
+    def _holds_the_one(self, node: Node, item: Item) -> bool:
+        name = node.item_name(item.key)
+        return self._session.alone == name or str(self._session.alone).startswith(f"{name}/")
+
+    def _needed_in(self, item: Item) -> set[str] | None:
+        """Name the nodes of an item that are to be there; None for all."""
+        alone = self._session.alone
+        if alone is None or not any(is_part(alone, node.name) for node in item.nodes):
+            return None
+        if any(node.name == alone or node.name.startswith(f"{alone}[") for node in item.nodes):
+            wanted = {node.name for node in item.nodes if is_part(alone, node.name)}
+        else:
+            wanted = {node.name for node in item.nodes if alone.startswith(f"{node.name}[")}
+        for node in reversed(item.nodes):  # each stands after what it needs
+            if node.name in wanted:
+                wanted.update(node.needs)
+        return wanted
 
     def _add_items(self, expansion: Expansion, items: Sequence[Item]) -> None:
         rank = self._ranks[expansion.node.name]
@@ -255,7 +297,7 @@ class Scheduler:
             for node in item.nodes:
                 self._parents[node.name] = expansion
             self._planner.inherit(expansion.node.item_name(item.key), expansion.node.name)
-            self._add(item.nodes, (*rank, place))
+            self._add(item.nodes, (*rank, place), self._needed_in(item))
 
     def _item_ended(self, parent: Expansion, node: Node, record: StepRunRecord) -> None:
         try:
@@ -264,7 +306,7 @@ class Scheduler:
             self._fail(parent, error)
             return
         self._add_items(parent, more)
-        if not parent.pending:
+        if parent.is_done:
             self._finish(parent)
 
     def _finish(self, expansion: Expansion) -> None:
@@ -368,7 +410,8 @@ class Scheduler:
         self._workers.cancel()
         interrupted = isinstance(error, KeyboardInterrupt)
         why = "it was interrupted" if interrupted else "the run ended before it"
-        unfinished = [*self._running.values(), *(e.plan for e in self._open.values())]
+        whole = [e.plan for e in self._open.values() if self._is_whole(e.node)]
+        unfinished = [*self._running.values(), *whole]
         for plan in unfinished:
             with suppress(Exception):
                 self._flush()

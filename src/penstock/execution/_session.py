@@ -30,6 +30,7 @@ class Session:
         stop_on_failure: True to begin no other step once one has failed, and to end what runs.
         pipeline: What the graph was traced from: workers in other processes trace it again.
         workers: How many steps may run at once where there are workers; None for one per core.
+        alone: The only step to execute: all that it needs must be in ``earlier``.
     """
 
     run: Run
@@ -44,6 +45,7 @@ class Session:
     stop_on_failure: bool = False
     pipeline: Pipeline[..., Any] | None = None
     workers: int | None = None
+    alone: str | None = None
 
 
 class Runner(Protocol):

@@ -16,6 +16,7 @@ from penstock.server.ui._download import artifact_download
 from penstock.server.ui._experiments import experiments_page
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
 from penstock.server.ui._guard import LOCAL_HOSTS, Guard
+from penstock.server.ui._items import items_page
 from penstock.server.ui._lineage import lineage_page
 from penstock.server.ui._models import model_page, models_page
 from penstock.server.ui._page import Page, Query
@@ -40,6 +41,7 @@ _PAGES: "dict[str, Build]" = {
     "/runs": runs_page,
     "/runs/{run_id:str}": run_page,
     "/runs/{run_id:str}/log": log_page,
+    "/runs/{run_id:str}/items": items_page,
     "/runs/{run_id:str}/why": why_page,
     "/compare": compare_page,
     "/experiments": experiments_page,

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from penstock.core import ArtifactRecord, LogLine, RunRecord, StepRunRecord, StepState, now
 from penstock.server.ui._drawing import Drawing, Node, draw
 from penstock.server.ui._format import duration, seconds_between
+from penstock.server.ui._items import ItemsView, items_views, whole_of
 from penstock.server.ui._layout import Arrow
 from penstock.server.ui._site import Site
 
@@ -38,6 +39,7 @@ class StepView:
         outputs: What came out.
         log: The last lines it wrote.
         more: How many lines came before those.
+        items: Of a map or loop, its items.
     """
 
     record: StepRunRecord
@@ -48,10 +50,13 @@ class StepView:
     outputs: tuple[ValueView, ...]
     log: tuple[LogLine, ...]
     more: int
+    items: ItemsView | None = None
 
 
 def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
-    """Put the steps on one time axis and look up their values."""
+    """Put the pipeline's own steps on one time axis and look up their values."""
+    items = items_views(steps)
+    steps = [step for step in steps if whole_of(step.step) is None]
     begins = [step.started_at for step in steps if step.started_at]
     first = min(begins, default=None)
     last = max([step.ended_at or now() for step in steps if step.started_at], default=None)
@@ -81,6 +86,7 @@ def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
                 outputs=values(step.outputs, step),
                 log=tuple(log[-_TAIL:]),
                 more=max(0, len(log) - _TAIL),
+                items=items.get(step.step),
             )
         )
     return views
@@ -95,21 +101,25 @@ def step_seconds(step: StepRunRecord) -> float | None:
 
 def run_drawing(run: RunRecord, steps: Sequence[StepRunRecord]) -> Drawing | None:
     """Draw the pipeline with the state of each step; None for a run without steps."""
+    counts = items_views(steps)
+    steps = [step for step in steps if whole_of(step.step) is None]
     by_name = {step.step: step for step in steps}
     names, arrows = _graph(run.graph or {}, steps)
     if not names:
         return None
-    nodes = [_node(name, by_name.get(name)) for name in names]
+    nodes = [_node(name, by_name.get(name), counts.get(name)) for name in names]
     label = "The pipeline: " + ", ".join(
         f"{name} {by_name[name].state if name in by_name else 'queued'}" for name in names
     )
     return draw(nodes, arrows, label)
 
 
-def _node(name: str, step: StepRunRecord | None) -> Node:
+def _node(name: str, step: StepRunRecord | None, items: ItemsView | None) -> Node:
     state = step.state.value if step else "queued"
     took = duration(step_seconds(step)) if step and step_seconds(step) is not None else ""
     sub = f"{state} · {took}" if took else state
+    if items is not None:
+        sub = f"{items.count:,} items · {sub}"
     return Node(name, name, sub, f"is-{state}", state, "#step-" + quote(name))
 
 

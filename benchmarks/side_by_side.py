@@ -1,0 +1,84 @@
+"""F4 and F2: a step on a warm process beyond what it does, and maps of 10,000 items.
+
+A chain of no-op steps on one warm process, the slope between 20 and 120 of them: what being
+isolated costs a step. A map over 10,000 items in this process and on two.
+"""
+
+import importlib
+
+from figures import median_s, quiet_store, tell
+
+PIPELINES = """
+import penstock as ps
+
+
+@ps.step(cache=False)
+def add(x: int) -> int:
+    return x + 1
+
+
+@ps.step
+def numbers(count: int) -> list[int]:
+    return list(range(count))
+
+
+@ps.step
+def square(number: int) -> int:
+    return number * number
+
+
+@ps.step
+def total(found: list[int]) -> int:
+    return sum(found)
+
+
+@ps.pipeline
+def short():
+    value = 0
+    for _ in range(20):
+        value = add(value)
+    return value
+
+
+@ps.pipeline
+def long():
+    value = 0
+    for _ in range(120):
+        value = add(value)
+    return value
+
+
+@ps.pipeline
+def squares(count: int):
+    return total(ps.map(square, numbers(count)))
+"""
+ITEMS = 10_000
+
+
+def main() -> None:
+    with quiet_store() as folder:
+        (folder / "bench_side.py").write_text(PIPELINES, encoding="utf-8")
+        execution = importlib.import_module("penstock.execution")
+        module = importlib.import_module("bench_side")
+        quiet = execution.QuietReporter()
+
+        def run(pipeline, **options) -> None:
+            result = execution.run(pipeline, reporter=quiet, **options)
+            assert result.ok, result.error
+
+        def timed(pipeline, times=5, **options) -> float:
+            return median_s(lambda: run(pipeline, **options), times)
+
+        one = {"runner": "processes", "workers": 1}
+        slope = (timed(module.long, **one) - timed(module.short, **one)) / 100
+        tell("F4", "a step on a warm process", slope * 1e3, "ms", 5.0)
+        fresh = {"use_cache": False, "count": ITEMS}
+        tell("F2", "a map of 10,000 items", timed(module.squares, 1, **fresh), "s", 8.0)
+        run(module.squares, count=ITEMS)
+        tell("F2", "the same, all known", timed(module.squares, 3, count=ITEMS), "s")
+        two = {"runner": "processes", "workers": 2, **fresh}
+        tell("F2", "a map of 10,000 items on two processes", timed(module.squares, 1, **two), "s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""``penstock step``: one step of a run, executed alone; what other orchestrators call."""
+
+import sys
+
+import click
+
+from penstock.cli._output import current_store, emit, json_option
+from penstock.core import StepState
+from penstock.execution import LineReporter, QuietReporter, run_step
+
+
+@click.command()
+@click.argument("run")
+@click.argument("step")
+@click.argument("target", required=False)
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@json_option
+@click.pass_context
+def step(
+    ctx: click.Context, run: str, step: str, target: str | None, quiet: bool, as_json: bool
+) -> None:
+    """Execute STEP of RUN on what the steps before it gave in that run.
+
+    RUN comes from `penstock run FILE.py --prepare`, or is a run that failed. STEP may be an item of
+    a map, as `train[3]`. TARGET is the pipeline's FILE.py or FILE.py:NAME, by default what the run
+    was started from.
+    """
+    reporter = QuietReporter() if quiet or as_json else LineReporter()
+    result = run_step(run, step, target=target, store=current_store(ctx), reporter=reporter)
+    if as_json:
+        emit(result.to_json())
+    sys.exit(3 if result.state is StepState.FAILED else 0)

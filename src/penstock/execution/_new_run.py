@@ -1,0 +1,121 @@
+"""A new run: checked, traced and recorded, ready to be executed or to wait for others."""
+
+import getpass
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from penstock.core import ParameterError, RunRecord, RunState, new_id, now, require_name
+from penstock.execution._manifest import record_provenance
+from penstock.execution._perform import process_facts
+from penstock.execution._place import entry_of, project_of
+from penstock.execution._protocol import Reporter
+from penstock.execution._reporters import default_reporter
+from penstock.execution._runners import policy
+from penstock.execution._session import Session
+from penstock.pipelines import Graph, Pipeline, part_of
+from penstock.stores import Store, open_store
+from penstock.tracking import Run, current_run
+
+
+def new_session(
+    pipeline: Pipeline[..., Any],
+    params: Mapping[str, Any],
+    *,
+    waiting: bool = False,
+    workers: int | None = None,
+    on_failure: str = "finish",
+    store: Store | str | None = None,
+    seed: int = 0,
+    use_cache: bool = True,
+    refresh: Iterable[str] = (),
+    only: Iterable[str] = (),
+    from_step: str | None = None,
+    until: str | None = None,
+    name: str | None = None,
+    experiment: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    entry: str | None = None,
+    reporter: Reporter | None = None,
+) -> Session:
+    """Record a new run and give what executing it needs.
+
+    The arguments are those of `run`; with ``waiting`` the run is queued: nobody executes it yet.
+
+    Raises:
+        ParameterError: If a parameter or option cannot be used; nothing is recorded then.
+        DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+    """
+    graph = pipeline.trace(**pipeline.bind(params))
+    graph = part_of(graph, only=only, from_step=from_step, until=until)
+    again = frozenset(graph[step].name for step in refresh)
+    _require_executed(graph, again)
+    how = policy(workers, on_failure)
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    project = project_of(pipeline.file)
+    provenance = record_provenance(opened, project)
+    outer, moment = current_run(), now()
+    life = (
+        {"state": RunState.QUEUED}
+        if waiting
+        else {
+            "state": RunState.RUNNING,
+            "started_at": moment,
+            "heartbeat_at": moment,
+            **process_facts(),
+        }
+    )
+    record = RunRecord(
+        run_id=new_id(),
+        name=name or pipeline.name,
+        experiment=require_name(experiment or pipeline.name, "experiment"),
+        pipeline=pipeline.name,
+        entry=entry or entry_of(pipeline, project),
+        seed=_seed(seed),
+        created_at=moment,
+        parent_run_id=outer.run_id if outer else None,
+        user=_user(),
+        params=pipeline.dump(graph.parameters),
+        tags={key: str(value) for key, value in (tags or {}).items()},
+        provenance=provenance.digest,
+        graph=graph.to_spec(),
+        **life,
+    )
+    opened.metadata.create_run(record)
+    opened.metadata.add_edges(provenance.edges(record.run_id))
+    return Session(
+        Run(record, opened),
+        graph,
+        opened,
+        project,
+        record.seed,
+        reporter or default_reporter(),
+        use_cache,
+        again,
+        pipeline=pipeline,
+        **how,
+    )
+
+
+def _require_executed(graph: Graph, again: frozenset[str]) -> None:
+    other = sorted(again & graph.given)
+    if other:
+        raise ParameterError(
+            what=f"{other[0]!r} is to be executed again, but is not among the steps asked for.",
+            fix="Ask for it too, or leave it out of what is refreshed.",
+            step=other[0],
+        )
+
+
+def _seed(seed: Any) -> int:
+    if isinstance(seed, int) and seed >= 0:
+        return seed
+    raise ParameterError(
+        what=f"The seed is {seed!r}.", fix="Give a whole number of 0 or more.", seed=seed
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container whose user has no name
+        return ""

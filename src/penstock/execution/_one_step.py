@@ -1,0 +1,143 @@
+"""``run_step``: one step of a recorded run, executed alone on what the steps before it gave."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from penstock.core import (
+    ConflictError,
+    RunRecord,
+    RunState,
+    StepRunRecord,
+    StepState,
+    now,
+)
+from penstock.execution._loading import load_pipeline, stop_while_loading
+from penstock.execution._local import LocalRunner
+from penstock.execution._perform import process_facts
+from penstock.execution._place import project_of
+from penstock.execution._plan import NOT_TAKEN
+from penstock.execution._protocol import Reporter
+from penstock.execution._reporters import QuietReporter
+from penstock.execution._result import GOOD_STATES, StepResult
+from penstock.execution._resume import entry_of_run
+from penstock.execution._session import Session
+from penstock.pipelines import Graph, Pipeline, part_of
+from penstock.provenance import keep_generators
+from penstock.stores import Store, open_store
+from penstock.tracking import Heartbeat, Run, use_run
+
+_BAD_STATES = frozenset({StepState.FAILED, StepState.KILLED})
+
+
+def run_step(
+    run: str,
+    step: str,
+    *,
+    target: Pipeline[..., Any] | str | None = None,
+    store: Store | str | None = None,
+    reporter: Reporter | None = None,
+) -> StepResult:
+    """Execute one step of a run; what it takes must have been made in this run.
+
+    The result is recorded under the same key as any runner's. A step that has ended well and whose
+    key still holds is not executed again. The step that ends last ends the run.
+
+    Args:
+        run: The run; a unique prefix, or ``"last"``.
+        step: The step's name; ``train`` does all items of a map, ``train[3]`` one of them.
+        target: The pipeline or ``file.py:name``; by default what the run was started from.
+        store: Where it is recorded; by default the project's store.
+        reporter: Whom to tell.
+
+    Raises:
+        NotFoundError: If there is no such run or step, or its file is gone.
+        ConflictError: If the run has finished, or a step that it needs has not ended well in it or
+            was made with other code than now.
+    """
+    stop_while_loading()
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened.metadata.kill_dead_runs()
+    record = opened.metadata.get_run(run)
+    _require_open(record)
+    pipeline = (
+        target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
+    )
+    whole = pipeline.trace(**pipeline.bind(record.arguments))
+    whole = part_of(whole, **(record.graph or {}).get("asked", {}))
+    node = whole[step]
+    own = step.partition("[")[0]
+    earlier = {found.step: found for found in opened.metadata.list_steps(record.run_id)}
+    _require_ended(whole, own, earlier, record)
+    session = Session(
+        Run(record, opened),
+        whole,
+        opened,
+        project_of(pipeline.file),
+        record.seed,
+        reporter or QuietReporter(),
+        earlier=earlier,
+        pipeline=pipeline,
+        alone=node.name,
+    )
+    _mark(opened, record, state=RunState.RUNNING, heartbeat_at=now(), **process_facts())
+    try:
+        with keep_generators(), Heartbeat(session.run, opened), use_run(session.run):
+            results = LocalRunner().run(session)
+    finally:
+        opened.flush()
+        _close(opened, record, whole)
+    return next(result for result in results if result.name == node.name)
+
+
+def _require_open(record: RunRecord) -> None:
+    if record.pipeline is None:
+        raise ConflictError(
+            what=f"Run {record.run_id} is a tracked script, not a pipeline.",
+            fix="Start the script again.",
+        )
+    if record.state is RunState.FINISHED:
+        raise ConflictError(
+            what=f"Run {record.run_id} is finished.",
+            why="All of its steps have ended well.",
+            fix="Start a new run; or look at one step: penstock debug RUN STEP.",
+        )
+
+
+def _require_ended(
+    graph: Graph, step: str, earlier: Mapping[str, StepRunRecord], record: RunRecord
+) -> None:
+    for name in [node.name for node in graph.order() if node.name in graph.needed_by(step)]:
+        if _is_settled(earlier.get(name)):
+            continue
+        state = earlier[name].state if name in earlier else None
+        told = "has not been executed" if state is None else f"is {state.value}"
+        raise ConflictError(
+            what=f"Step {step!r} needs {name!r}, which {told} in run {record.run_id}.",
+            why="It takes what the steps before it gave in this run.",
+            fix=f"Execute that first: penstock step {record.run_id} {name}",
+            step=name,
+        )
+
+
+def _is_settled(step: StepRunRecord | None) -> bool:
+    """Say whether a step has ended as it was meant to."""
+    return step is not None and (step.state in GOOD_STATES or NOT_TAKEN in step.facts)
+
+
+def _mark(store: Store, record: RunRecord, **changes: Any) -> None:
+    begun = {} if record.started_at else {"started_at": now()}
+    store.metadata.update_run(record.run_id, **begun, **changes)
+
+
+def _close(store: Store, record: RunRecord, graph: Graph) -> None:
+    """End the run if all of its steps have ended, or one badly; else let it wait for the next."""
+    steps = {step.step: step for step in store.metadata.list_steps(record.run_id)}
+    own = [steps.get(node.name) for node in graph.order()]
+    failed = next((step for step in own if step and step.state in _BAD_STATES), None)
+    if not all(_is_settled(step) for step in own) and not failed:
+        _mark(store, record, state=RunState.QUEUED)
+        return
+    run = Run(replace(record, state=RunState.RUNNING), store)
+    state = RunState.FAILED if failed else RunState.FINISHED
+    run.finish(state, error=failed.error if failed else None)

@@ -1,0 +1,110 @@
+"""Items of maps and rounds of loops: counted beside their step, and listed on a page of their own."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from penstock.core import NotFoundError, RunState, StepRunRecord, StepState, did_you_mean
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._site import Site
+
+_PER_PAGE = 200
+_NAMED = 10
+_CELLS = 240
+_OPEN = {RunState.RUNNING, RunState.QUEUED}
+# Of several items in one cell, the state that people look for first.
+_WORST = (
+    StepState.FAILED, StepState.KILLED, StepState.RUNNING, StepState.FINISHED, StepState.CACHED,
+    StepState.SKIPPED, StepState.QUEUED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A piece of the strip: one item, or some that lie beside each other.
+
+    Args:
+        state: The state that counts most of these.
+        first: The first item's name.
+        count: How many.
+    """
+
+    state: str
+    first: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsView:
+    """The items of a step in short.
+
+    Args:
+        count: How many there are.
+        states: How many in each state.
+        cells: The strip, in the order of the items.
+        failed: The first few that failed.
+    """
+
+    count: int
+    states: dict[str, int]
+    cells: tuple[Cell, ...]
+    failed: tuple[StepRunRecord, ...]
+
+
+def whole_of(name: str) -> str | None:
+    """Name the map or loop that a step belongs to; None for a step of the pipeline itself."""
+    return name.partition("[")[0] if "[" in name else None
+
+
+def items_views(steps: Sequence[StepRunRecord]) -> dict[str, ItemsView]:
+    """Count the items of each map and loop."""
+    found: dict[str, list[StepRunRecord]] = {}
+    for step in steps:
+        whole = whole_of(step.step)
+        if whole is not None:
+            found.setdefault(whole, []).append(step)
+    return {name: _view(items) for name, items in found.items()}
+
+
+def items_page(site: Site, query: Query, run_id: str) -> Page:
+    """List what became of a map or loop, all or those in one state.
+
+    Raises:
+        NotFoundError: If there is no such run, or its step has no items.
+    """
+    run = site.metadata.get_run(run_id)
+    steps = site.metadata.list_steps(run.run_id)
+    views = items_views(steps)
+    name = query.text("step")
+    if name not in views:
+        raise NotFoundError(
+            what=f"Step {name!r} of run {run.run_id} has no items.", fix=did_you_mean(name, views)
+        )
+    wanted = query.text("state")
+    items = [step for step in steps if whole_of(step.step) == name]
+    chosen = [step for step in items if not wanted or step.state.value == wanted]
+    start = query.number("start", 0, low=0, high=max(0, len(chosen) - 1))
+    shown = chosen[start : start + _PER_PAGE]
+    data = {"run": run, "step": name, "items": shown, "count": len(chosen)}
+    view = {
+        "query": query,
+        "all": views[name],
+        "wanted": wanted,
+        "start": start,
+        "before": max(0, start - _PER_PAGE) if start else None,
+        "after": start + _PER_PAGE if start + _PER_PAGE < len(chosen) else None,
+    }
+    title = f"Items of {name}"
+    return Page("items.html", title, data, view, section="runs", live=run.state in _OPEN)
+
+
+def _view(items: Sequence[StepRunRecord]) -> ItemsView:
+    states = Counter(step.state.value for step in items)
+    failed = [step for step in items if step.state is StepState.FAILED]
+    size = -(-len(items) // _CELLS)
+    portions = (items[i : i + size] for i in range(0, len(items), size))
+    cells = [
+        Cell(min((s.state for s in portion), key=_WORST.index).value, portion[0].step, len(portion))
+        for portion in portions
+    ]
+    return ItemsView(len(items), dict(states.most_common()), tuple(cells), tuple(failed[:_NAMED]))
