@@ -287,7 +287,12 @@ def test_no_worker_outlives_the_run(project, how):
     path = project.write(SLEEPY)
     command = [sys.executable, "-m", "penstock.cli", "run", str(path), "--on", "processes", "-q"]
     env = {**os.environ, "PENSTOCK_STORE": project.store.url}
-    process = subprocess.Popen([*command, "--workers", "2"], env=env)
+    process = subprocess.Popen(
+        [*command, "--workers", "2"],
+        env=env,
+        # Where the tests run in the background, an interrupt is ignored and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
     files = [project.folder / f"pid-{number}" for number in (0, 1)]
     until = time.monotonic() + 30
     while not all(file.exists() and file.read_text() for file in files):

@@ -33,7 +33,7 @@ _SETTLED = (
 )
 @click.option("--resume", metavar="RUN", help="Go on with a failed or killed run.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter.")
-@click.option("--on", "runner", default="local", show_default=True, help="local or processes.")
+@click.option("--on", "runner", default="local", show_default=True, help="local, processes or ray.")
 @click.option("--workers", type=int, metavar="N", help="How many steps may run at once.")
 @click.option(
     "--on-failure",

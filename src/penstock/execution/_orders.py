@@ -6,7 +6,11 @@ and it checks that the code is what the run's key was made of: a file that was e
 must not give a result under the key of the old code.
 """
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,12 +19,14 @@ from typing import Any
 
 from penstock.core import ArtifactRecord, StepError, StepRunRecord, require
 from penstock.execution._loading import load_pipeline
+from penstock.execution._manifest import read_manifest, read_source
 from penstock.execution._place import entry_of
 from penstock.execution._session import Session
 from penstock.execution._values import Values
 from penstock.execution._work import Work
 from penstock.pipelines import Graph, Node
-from penstock.provenance import code_digest
+from penstock.provenance import code_digest, restore_source
+from penstock.stores import Store
 
 
 @dataclass(frozen=True)
@@ -107,11 +113,13 @@ class Workshop:
 
     Args:
         setup: What the worker was told.
+        store: The run's store.
         arguments: The run's own parameters.
     """
 
-    def __init__(self, setup: Setup, arguments: Mapping[str, Any]) -> None:
-        self._setup, self._arguments = setup, arguments
+    def __init__(self, setup: Setup, store: Store, arguments: Mapping[str, Any]) -> None:
+        self._setup, self._store, self._arguments = setup, store, arguments
+        self._project = Path(setup.project)
         self._code: dict[Any, str] = {}
 
     def node(self, order: Order) -> Node:
@@ -137,13 +145,27 @@ class Workshop:
 
     @cached_property
     def _graph(self) -> Graph:
-        pipeline = load_pipeline(str(self._setup.target))
+        pipeline = load_pipeline(self._target())
         return pipeline.trace(**pipeline.bind(self._arguments))
+
+    def _target(self) -> str:
+        """Say where the pipeline is here; where its file is not, the recorded source is laid out."""
+        target = str(self._setup.target)
+        file, _, name = target.rpartition(":")
+        if not file.endswith(".py") or Path(file).is_file():
+            return target
+        record = self._store.metadata.get_run(self._setup.run_id)
+        folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        restore_source(read_source(self._store, read_manifest(self._store, record)), folder)
+        self._project = folder
+        os.chdir(folder)  # data files are named relative to the project
+        return f"{folder / Path(file).relative_to(self._setup.project)}:{name}"
 
     def _require_same_code(self, node: Node, order: Order) -> None:
         function = node.step.function
         if function not in self._code:
-            self._code[function] = code_digest(function, Path(self._setup.project)).digest
+            self._code[function] = code_digest(function, self._project).digest
         if order.code is not None and self._code[function] != order.code:
             raise StepError(
                 what=f"The code of step {order.name!r} is not what it was when the run began.",

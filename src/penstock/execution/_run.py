@@ -62,8 +62,9 @@ def run(
 
     Args:
         pipeline: The pipeline, or ``file.py:name``; None only with ``resume``.
-        runner: Where steps run: ``local``, in this process, one at a time; or ``processes``, side
-            by side in processes of this machine. Keys and results are the same.
+        runner: Where steps run: ``local``, in this process, one at a time; ``processes``, side by
+            side in processes of this machine; or ``ray``, on this machine or on the cluster of
+            ``RAY_ADDRESS``. Keys and results are the same.
         workers: How many steps may run at once, where they run side by side; by default one for
             each core.
         on_failure: What one failed step means for the others: ``finish`` all that do not need it,

@@ -6,9 +6,14 @@ from typing import Any
 from penstock.core import ParameterError, did_you_mean
 from penstock.execution._local import LocalRunner
 from penstock.execution._processes import ProcessRunner
+from penstock.execution._ray import RayRunner
 from penstock.execution._session import Runner
 
-RUNNERS: Mapping[str, Callable[[], Runner]] = {"local": LocalRunner, "processes": ProcessRunner}
+RUNNERS: Mapping[str, Callable[[], Runner]] = {
+    "local": LocalRunner,
+    "processes": ProcessRunner,
+    "ray": RayRunner,
+}
 _FINISH, _STOP = "finish", "stop"
 
 

@@ -36,7 +36,7 @@ class Worker:
         self._store = store
         record = store.metadata.get_run(setup.run_id)
         self._run = Run(record, store)
-        self._workshop = Workshop(setup, record.arguments)
+        self._workshop = Workshop(setup, store, record.arguments)
         if setup.scratch is not None:
             store.unpacked = SharedInputs(setup.scratch, store).load
 

@@ -1,0 +1,181 @@
+"""RayRunner: steps and items as Ray tasks, on this machine or on a cluster.
+
+A worker gets the same order as a worker process: names, and records of what it takes. Values go
+through the store, so a task may run on any node that reaches it, and a node that is lost takes
+nothing with it but the tasks that ran there, which are executed elsewhere.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import parse_bytes, require
+from penstock.execution._orders import Order, Setup, make_order, make_setup
+from penstock.execution._result import StepResult
+from penstock.execution._scheduler import Scheduler
+from penstock.execution._session import Session
+from penstock.execution._values import Values
+from penstock.execution._work import Done, Work, failed
+from penstock.execution._worker import Worker
+from penstock.pipelines import Step
+from penstock.stores import open_store
+
+_MOVES = 3  # how often a step goes to another node because its node was lost
+_AHEAD = 2  # tasks per core that Ray is given, so that no core waits for us
+_LOST = ("penstock.core.WorkerError", "builtins.Exception", "builtins.BaseException")
+_workers: dict[str, Worker] = {}
+
+
+class RayRunner:
+    """Executes steps as Ray tasks with the resources that they ask for.
+
+    Ray that runs already is used (``RAY_ADDRESS``, or ``ray.init`` before); else one is started on
+    this machine for the run.
+    """
+
+    def run(self, session: Session) -> list[StepResult]:
+        """See Runner."""
+        ray = require("ray", extra="ray", purpose="running steps on Ray")
+        started = not ray.is_initialized()
+        if started:
+            _connect(ray, session.workers)
+        try:
+            return Scheduler(session, RayTasks(ray, make_setup(session), session.workers)).run()
+        finally:
+            if started:
+                ray.shutdown()
+
+
+@dataclass
+class _Task:
+    """A step that Ray has been given."""
+
+    work: Work
+    order: Order
+    nodes: frozenset[str]
+    moves: int = 0
+
+
+class RayTasks:
+    """Workers: tasks of a Ray cluster.
+
+    Args:
+        ray: The package.
+        setup: What each worker is told.
+        most: How many tasks are given to Ray at once; None for as many as it has cores for.
+    """
+
+    def __init__(self, ray: Any, setup: Setup, most: int | None) -> None:
+        self._ray, self._setup, self._most = ray, ray.put(setup), most
+        self._told = setup
+        self._call = ray.remote(execute_order)
+        self._tasks: dict[Any, _Task] = {}
+        self._ended: list[tuple[Work, Done]] = []
+        self._room, self._asked = 0, 0.0
+
+    @property
+    def free(self) -> int:
+        """See Workers."""
+        return max(0, self._limit() - len(self._tasks))
+
+    def submit(self, work: Work, values: Values) -> None:
+        """See Workers."""
+        try:
+            order = make_order(self._told, work, values)
+        except Exception as error:  # noqa: BLE001 - a step that cannot be sent has failed
+            self._ended.append((work, failed(work.node.name, error)))
+            return
+        self._send(_Task(work, order, self._alive()))
+
+    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
+        """See Workers."""
+        if not self._ended and self._tasks:
+            references = list(self._tasks)
+            ready, _ = self._ray.wait(references, num_returns=1, timeout=seconds)
+            if ready:  # take all that have ended by now, not only the first
+                ready, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
+            for reference in ready:
+                self._take(reference, self._tasks.pop(reference))
+        ended, self._ended = self._ended, []
+        return ended
+
+    def cancel(self) -> None:
+        """See Workers."""
+        for reference in self._tasks:
+            with suppress(Exception):
+                self._ray.cancel(reference, force=True, recursive=True)
+        self._tasks.clear()
+        self._ended.clear()
+
+    def _send(self, task: _Task) -> None:
+        options = _options(task.work.node.step)
+        reference = self._call.options(**options).remote(self._setup, task.order)
+        self._tasks[reference] = task
+
+    def _take(self, reference: Any, task: _Task) -> None:
+        errors = self._ray.exceptions
+        name = task.work.node.name
+        try:
+            self._ended.append((task.work, self._ray.get(reference)))
+        except errors.OutOfMemoryError as error:
+            self._ended.append((task.work, _lost(name, f"its node ran out of memory: {error}")))
+        except errors.RayError as error:
+            lost = not task.nodes <= self._alive() or isinstance(error, errors.NodeDiedError)
+            if lost and task.moves < _MOVES and not task.work.node.step.effect:
+                task.moves += 1
+                task.nodes = self._alive()
+                self._send(task)
+                return
+            why = "its node was lost" if lost else "its process ended"
+            told = str(error).strip().splitlines()[0]
+            self._ended.append((task.work, _lost(name, f"{why} ({type(error).__name__}: {told})")))
+
+    def _alive(self) -> frozenset[str]:
+        return frozenset(node["NodeID"] for node in self._ray.nodes() if node["Alive"])
+
+    def _limit(self) -> int:
+        if self._most is not None:
+            return self._most
+        if time.monotonic() - self._asked > 1:  # a cluster grows and shrinks
+            cores = self._ray.cluster_resources().get("CPU", 1)
+            self._room, self._asked = max(1, int(cores * _AHEAD)), time.monotonic()
+        return self._room
+
+
+def execute_order(setup: Setup, order: Order) -> Done:
+    """Execute an order in a worker of Ray, which stays warm for the run."""
+    worker = _workers.get(setup.run_id)
+    if worker is None:
+        _workers.clear()  # of other runs: this one's come next
+        store = open_store(setup.store, artifacts=setup.artifacts)
+        worker = _workers[setup.run_id] = Worker(setup, store)
+    return worker.execute(order)
+
+
+def _connect(ray: Any, workers: int | None) -> None:
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False, configure_logging=False)
+        return
+    ray.init(
+        address="local",
+        num_cpus=workers,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+        _node_ip_address="127.0.0.1",  # nothing outside needs to reach it
+    )
+
+
+def _options(step: Step[..., Any]) -> dict[str, Any]:
+    asked = step.resources
+    options: dict[str, Any] = {"num_cpus": asked.cpu or 1, "num_gpus": asked.gpu, "max_retries": 0}
+    if asked.memory:
+        options["memory"] = parse_bytes(asked.memory)
+    return options
+
+
+def _lost(name: str, why: str) -> Done:
+    return Done(error=f"step {name!r} failed: {why}", raised=_LOST)

@@ -1,0 +1,143 @@
+"""RayRunner on a real Ray: the same keys and digests, resources, lost nodes, what is cancelled."""
+
+import subprocess
+import sys
+
+import pytest
+from tests.execution.test_control import LOOP, NESTED, STREAM, WHEN
+from tests.execution.test_control import body as mapped
+from tests.execution.test_processes import outcome
+
+from penstock.core import RunState
+
+ray = pytest.importorskip("ray", reason="needs ray; get it with: pip install 'penstock[ray]'")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """One Ray for all tests here: two cores."""
+    ray.init(
+        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False,
+        _node_ip_address="127.0.0.1",
+    )  # fmt: skip
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize(
+    ("source", "params"),
+    [(mapped(), {"count": 5}), (NESTED, {}), (WHEN, {"count": 30}), (LOOP, {}), (STREAM, {})],
+    ids=["map", "nested", "when", "loop", "stream"],
+)
+def test_ray_gives_the_keys_and_digests_of_the_local_runner(project, source, params):
+    here = outcome(project, project.run(source, use_cache=False, **params))
+    result = project.again(project.load(source), runner="ray", use_cache=False, **params)
+    assert result.ok, result.error
+    assert outcome(project, result) == here
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_step_that_ray_has_no_source_for_gets_the_recorded_one(project):
+    source = """
+    import pathlib
+
+    @ps.step
+    def remove() -> int:
+        pathlib.Path("__FILE__").unlink(missing_ok=True)
+        return 1
+
+    @ps.step
+    def twice(x: int) -> int:
+        return 2 * x
+
+    @ps.pipeline
+    def job():
+        return twice(remove())
+    """
+    path = project.folder / "job.py"
+    result = project.run(source.replace("__FILE__", str(path)), runner="ray")
+    assert not path.exists()
+    assert result.ok, result.error
+    assert result.output() == 2
+
+
+@pytest.mark.usefixtures("cluster")
+def test_a_step_that_fails_or_whose_process_dies_fails_alone(project):
+    result = project.run(
+        """
+    import os
+
+    @ps.step
+    def item(number: int) -> int:
+        if number == 1:
+            raise ValueError("no")
+        if number == 2:
+            os._exit(7)
+        return number
+
+    @ps.pipeline
+    def job():
+        return ps.map(item, [0, 1, 2])
+    """,
+        runner="ray",
+    )
+    assert result.state is RunState.FAILED
+    assert result["item[0]"].state.value == "finished"
+    assert "ValueError: no" in result["item[1]"].error
+    assert "def item" not in result["item[1]"].error
+    assert result["item[2]"].error.startswith("step 'item[2]' failed: its process ended (Worker")
+
+
+LOSING = """
+import pathlib, sys, threading, time
+
+import ray
+from ray.cluster_utils import Cluster
+
+import penstock as ps
+from penstock.execution import QuietReporter
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+# Before there are other nodes: this process must hang on the one that stays.
+ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
+nodes = [cluster.add_node(num_cpus=2) for _ in range(2)]
+
+
+def lose():
+    while not (found := list(pathlib.Path(".").glob("node-*"))):
+        time.sleep(0.05)
+    pathlib.Path("lost").touch()
+    node = next(node for node in nodes if found[0].name.endswith(node.node_id))
+    cluster.remove_node(node, allow_graceful=False)  # as a spot machine that is taken away
+
+
+threading.Thread(target=lose, daemon=True).start()
+result = ps.run("job.py", runner="ray", reporter=QuietReporter(), store=sys.argv[1])
+print("RESULT", result.run_id, result.ok, result.error, flush=True)
+"""
+
+
+def test_a_step_on_a_node_that_is_lost_is_executed_elsewhere(project):
+    project.write("""
+    import pathlib, time
+
+    import ray
+
+    @ps.step(resources=ps.Resources(cpu=2))
+    def slow(number: int) -> int:
+        pathlib.Path(f"node-{ray.get_runtime_context().get_node_id()}").touch()
+        time.sleep(0 if pathlib.Path("lost").exists() else 120)
+        return number
+
+    @ps.pipeline
+    def job():
+        return slow(5)
+    """)
+    command = [sys.executable, "-c", LOSING, project.store.url]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    told = next((x for x in done.stdout.splitlines() if x.startswith("RESULT ")), "RESULT - - -")
+    _, run_id, ok, error = told.split(" ", 3)
+    assert ok == "True", error + done.stderr
+    assert len(list(project.folder.glob("node-*"))) == 2
+    assert project.steps(run_id)["slow"].attempt == 1
