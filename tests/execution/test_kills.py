@@ -1,0 +1,184 @@
+"""Killed at random points, a run that is resumed ends in the digests of an undisturbed one.
+
+Few points are tried in the suite; PENSTOCK_KILLS=200 tries as many as one likes.
+"""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from penstock.core import RunState
+from penstock.execution import load_pipeline
+
+KILLS = int(os.environ.get("PENSTOCK_KILLS", "3"))
+JOB = """
+import random, time
+
+import numpy as np
+import polars as pl
+
+
+@ps.step
+def numbers(count: int) -> list[int]:
+    time.sleep(0.02)
+    return list(range(count))
+
+
+@ps.step
+def noisy(number: int) -> ps.Table:
+    time.sleep(0.02)
+    ps.log_metric("seen", number, step=number)
+    return pl.DataFrame({"x": np.random.normal(size=50) * number})
+
+
+@ps.step
+def mean(table: ps.Table) -> float:
+    time.sleep(0.01)
+    return float(table["x"].mean())
+
+
+@ps.pipeline
+def one(number):
+    return mean(noisy(number))
+
+
+@ps.step
+def closer(value: float) -> float | ps.Again:
+    time.sleep(0.02)
+    return ps.Again(value / 2 + random.random() / 100) if value > 0.2 else value
+
+
+@ps.step
+def total(found: list[float], rest: float) -> float:
+    return sum(found) + rest
+
+
+@ps.pipeline
+def job(count: int = 12):
+    return total(ps.map(one, numbers(count)), ps.loop(closer, 5.0))
+"""
+
+
+def digests(project, run_id):
+    return {name: (s.key, dict(s.outputs)) for name, s in project.steps(run_id).items()}
+
+
+@pytest.fixture
+def command(project):
+    path = project.write(JOB)
+    env = {**os.environ, "PENSTOCK_STORE": project.store.url}
+
+    def start(*words):
+        line = [sys.executable, "-m", "penstock.cli", "run", *words, "-q", "--on", "processes"]
+        return subprocess.Popen([*line, "--workers", "2"], env=env, stderr=subprocess.DEVNULL)
+
+    return path, start
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["runner", "worker"])
+def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(project, command, victim):
+    path, start = command
+    undisturbed = project.again(load_pipeline(str(path)), use_cache=False)
+    wanted = digests(project, undisturbed.run_id)
+    project.store.metadata.update_run(undisturbed.run_id)  # its steps stay out of the cache below
+    kills, number = 0, 0
+    while kills < KILLS:
+        number += 1
+        seed = str(1000 + number)  # other keys: nothing is known from before
+        process = start(str(path), "--seed", seed)
+        random_point = random.Random(number)
+        kills += hit(process, victim, random_point)
+        run = project.store.metadata.search_runs("", limit=1)[0]
+        if run.seed != int(seed):
+            continue  # it was killed before there was a run
+        for _ in range(20):
+            project.store.metadata.kill_dead_runs()
+            run = project.store.metadata.get_run(run.run_id)
+            if run.state is RunState.FINISHED:
+                break
+            process = start("--resume", run.run_id)
+            if kills < KILLS:
+                kills += hit(process, victim, random_point)
+            else:
+                process.wait()
+        assert run.state is RunState.FINISHED
+        fresh = project.again(load_pipeline(str(path)), use_cache=False, seed=int(seed))
+        assert digests(project, run.run_id) == digests(project, fresh.run_id)
+        assert digests(project, run.run_id).keys() == wanted.keys()
+        points = project.store.metadata.metric_history(run.run_id, "seen").steps.tolist()
+        assert set(points) == set(map(float, range(12)))
+
+
+def hit(process, victim, random_point):
+    """Kill the runner or one of its workers somewhere in the second that the run takes."""
+    began, delay = time.monotonic(), random_point.uniform(0.3, 2.2)
+    while process.poll() is None and time.monotonic() - began < delay:
+        time.sleep(0.01)
+    if process.poll() is not None:
+        return 0
+    hits = 0
+    if victim == "runner":
+        process.kill()
+        hits = 1
+    else:
+        try:
+            workers = psutil.Process(process.pid).children()
+        except psutil.NoSuchProcess:
+            workers = []
+        if workers:
+            os.kill(random_point.choice(workers).pid, signal.SIGKILL)
+            hits = 1
+    process.wait(timeout=60)
+    return hits
+
+
+FLAKY = """
+import pathlib
+
+
+@ps.step
+def numbers(count: int) -> list[int]:
+    return list(range(count))
+
+
+@ps.step
+def flaky(number: int) -> int:
+    note(str(number))
+    if number in BAD and not pathlib.Path("mended").exists():
+        raise ValueError("bad luck")
+    return number
+
+
+@ps.step
+def total(found: list[int]) -> int:
+    return sum(found)
+
+
+@ps.pipeline
+def job():
+    return total(ps.map(flaky, numbers(10_000)))
+"""
+
+
+@pytest.mark.slow
+def test_of_ten_thousand_items_a_hundred_fail_and_resume_does_those_only(project):
+    bad = sorted(random.Random(4).sample(range(10_000), 100))
+    failed = project.run(f"BAD = frozenset({bad})\n{FLAKY}")
+    assert failed["flaky"].error.startswith(
+        f"100 of 10,000 items of 'flaky' failed: flaky[{bad[0]}] (ValueError: bad luck"
+    )
+    named = [step.name for step in failed.steps if step.state.value == "failed"]
+    assert named == ["flaky", *(f"flaky[{number}]" for number in bad)]
+    assert len(project.calls) == 10_000
+    (project.folder / "mended").touch()
+    done = project.again(None, resume=failed.run_id)
+    assert done.ok, done.error
+    assert sorted(map(int, project.calls)) == bad
+    assert done.output() == sum(range(10_000))
