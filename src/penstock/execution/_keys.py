@@ -1,12 +1,14 @@
 """The step key: equal keys give equal results, and its parts explain a hit or a miss."""
 
+import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from penstock.core import SerializationError, digest_json, short
+from penstock.core import NotFoundError, SerializationError, digest_json, short
 from penstock.pipelines import Graph, Node, Output, Step
 from penstock.provenance import CodeDigest, code_digest
 from penstock.stores import Store
@@ -76,14 +78,34 @@ class KeyMaker:
             parts["classes"] = digest_json(inherited)
         if node.is_expanded:  # the same step on the whole list is another thing
             parts["each"] = [node.each, node.by, node.at_most, [n.name for n in node.body]]
-        complete = code.complete and constants.complete
+        declared = self._declared(node.step)
+        if declared:
+            parts["uses"] = declared
+        complete = code.complete and constants.complete and (not code.unfollowed or bool(declared))
         known_source = constants.has_fingerprint or not node.step.source
         return StepKey(
             digest_json(parts),
-            _told(parts, code),
+            _told(parts, code) | ({} if complete else {"unfollowed": list(code.unfollowed)}),
             complete,
             complete and known_source and _may_be_reused(node),
         )
+
+    def _declared(self, step: Step[..., Any]) -> dict[str, str]:
+        """Digest what a step says that it uses.
+
+        Raises:
+            NotFoundError: If a file is not there.
+        """
+        found: dict[str, str] = {}
+        for value in step.uses:
+            if isinstance(value, str | Path):
+                found[str(value)] = _file_digest(self._project / value, step)
+            elif isinstance(value, ModuleType):
+                files = _module_files(value)
+                found[value.__name__] = digest_json([_file_digest(path, step) for path in files])
+            else:
+                found[getattr(value, "__qualname__", repr(value))] = self.code_of(value).digest
+        return found
 
     def inherit(self, item: str, node: str) -> None:
         """Note that an item's value may hold objects of the classes that a map's inputs hold."""
@@ -151,6 +173,9 @@ class _Constants:
         if callable(getattr(value, "fingerprint", None)) and not isinstance(value, type):
             self.has_fingerprint = True
             return ["fingerprint", kind, self._plain(value.fingerprint(), path)]
+        if isinstance(value, Path) and value.is_file():
+            with value.open("rb") as file:
+                return ["file", kind, hashlib.file_digest(file, "sha256").hexdigest()]
         if isinstance(value, type | Step) or hasattr(value, "__code__"):
             code = self._keys.code_of(value)
             self.complete &= code.complete
@@ -160,6 +185,31 @@ class _Constants:
         except SerializationError:
             self.complete = False
             return ["object", kind, "has no digest"]
+
+
+def _file_digest(path: Path, step: Step[..., Any]) -> str:
+    if path.is_dir():
+        files = sorted(item for item in path.rglob("*") if item.is_file())
+        listed = [[item.relative_to(path).as_posix(), _file_digest(item, step)] for item in files]
+        return digest_json(listed)
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError as error:
+        raise NotFoundError(
+            what=f"Step {step.name!r} says that it uses {path}, which cannot be read"
+            f" ({error.strerror}).",
+            why="Its result depends on that file, so it counts in the step's key.",
+            fix="Correct the path in uses=…; it is relative to the project's folder.",
+            path=path,
+        ) from error
+
+
+def _module_files(module: ModuleType) -> list[Path]:
+    """Give the files of a module; of a package all that are code."""
+    if hasattr(module, "__path__"):
+        return sorted(path for place in module.__path__ for path in Path(place).rglob("*.py"))
+    return [Path(module.__file__)] if module.__file__ else []
 
 
 def _may_be_reused(node: Node) -> bool:

@@ -220,6 +220,9 @@ def _explanation(result: StepResult) -> list[str]:
     """Tell why a step has no result; the frames of the user's code stand below the sentence."""
     if result.state is StepState.SKIPPED and result.error:
         return [result.error]
+    if result.state is StepState.FINISHED and result.unfollowed:
+        places = ", ".join(result.unfollowed)
+        return [f"never reused: {places} runs what only the run knows; see @step(uses=…)"]
     if result.state is not StepState.FAILED or not result.error:
         return []
     frames = [

@@ -26,6 +26,7 @@ class StepResult:
         version: ``model@version`` if it registered one.
         refused: True if that version has a gate that failed.
         not_taken: True if it was skipped as the pipeline means it to be: a branch not taken.
+        unfollowed: Where its code does what only the run knows: its result is never reused.
     """
 
     name: str
@@ -38,6 +39,7 @@ class StepResult:
     version: str | None = None
     refused: bool = False
     not_taken: bool = False
+    unfollowed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as plain JSON."""

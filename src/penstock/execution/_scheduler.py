@@ -444,4 +444,5 @@ def _result(ending: _Ending) -> StepResult:
         version=done.version,
         refused=done.refused,
         not_taken=NOT_TAKEN in record.facts,
+        unfollowed=tuple(record.facts.get("key_parts", {}).get("unfollowed", ())),
     )

@@ -34,8 +34,8 @@ class KeyChange:
 
     Args:
         step: The step whose part it is: the one that was asked for, or one before it.
-        kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``class``, ``seed``,
-            ``python``, or ``result`` where equal keys gave different values.
+        kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (what the step
+            says that it uses), ``class``, ``seed``, ``python``, or ``result`` where equal keys gave different values.
         name: What it is called: ``util.py:helper``, ``learning_rate``, ``polars``.
         before: What it was; None if it is new.
         after: What it is; None if it is gone.
@@ -204,6 +204,7 @@ def _changes(
     for kind, given, was in (
         ("argument", parts.get("arguments", {}), earlier.get("arguments", {})),
         ("source", parts.get("sources", {}), earlier.get("sources", {})),
+        ("used", parts.get("uses", {}), earlier.get("uses", {})),
     ):
         for name, before, after in _differing(was, given):
             yield KeyChange(
@@ -365,6 +366,12 @@ def _never_reused(record: StepRunRecord, node: Mapping[str, Any]) -> str:
         return "It changes the world outside (effect=True), so it is executed each time."
     parts = record.facts.get("key_parts", {}).get("code_parts", {})
     blind = [f"{name} ({text})" for name, text in parts.items() if "has no digest" in str(text)]
+    unfollowed = record.facts.get("key_parts", {}).get("unfollowed")
+    if unfollowed:
+        return (
+            "It runs what only the run knows, so it is executed each time:"
+            f" {', '.join(unfollowed)}. Say what that reaches: @step(uses=[…])."
+        )
     if blind:
         return f"It depends on what has no digest, so it is executed each time: {', '.join(blind)}."
     if node.get("source"):

@@ -38,6 +38,9 @@ class Step(Generic[P, R]):
         limit: Name of something that only so many steps may use at once, in all runs together:
             one unless ``[tool.penstock.limits]`` says how many.
         isolate: True to run it in a process of its own, whichever runner the others have.
+        uses: What its result depends on that its code does not show: functions, classes, modules,
+            and paths of files or folders, relative to the project. They count in its key; and a
+            step that runs code made while it runs (``exec``) is cached only if it says this.
     """
 
     joins = False  # True of a step that takes what is there of several inputs, as `when` does
@@ -58,6 +61,7 @@ class Step(Generic[P, R]):
         priority: int = 0,
         limit: str | None = None,
         isolate: bool = False,
+        uses: Sequence[Any] = (),
     ) -> None:
         _require_function(function)
         update_wrapper(self, function)
@@ -74,10 +78,11 @@ class Step(Generic[P, R]):
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
         self.priority, self.limit, self.isolate = priority, limit, isolate
+        self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
             "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
-            "priority": priority, "limit": limit, "isolate": isolate,
+            "priority": priority, "limit": limit, "isolate": isolate, "uses": uses,
         }  # fmt: skip
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
@@ -185,6 +190,7 @@ def step(
     priority: int = 0,
     limit: str | None = None,
     isolate: bool = False,
+    uses: Sequence[Any] = (),
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a step.
@@ -199,7 +205,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
             ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``limit``,
-            ``isolate``.
+            ``isolate``, ``uses``.
 
     Raises:
         DefinitionError: If it is no plain function, or an option cannot be used.

@@ -11,13 +11,14 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from penstock.core import digest_json
+from penstock.core import digest_bytes, digest_json
 from penstock.provenance._bytecode import code_object_facts, global_names
 from penstock.provenance._modules import (
     Definition,
     Import,
     ParsedModule,
     absolute_import,
+    find_extension,
     find_own_module,
     is_own,
     parse_module,
@@ -25,7 +26,7 @@ from penstock.provenance._modules import (
 from penstock.provenance._packages import package_version
 
 # Code that looks names up while it runs can reach anything in its module.
-_DYNAMIC = frozenset({"__import__", "eval", "exec", "globals", "importlib"})
+_DYNAMIC = frozenset({"eval", "exec", "globals"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,15 @@ class CodeDigest:
         parts: Digest by ``file.py:name`` and version by ``package numpy``.
         classes: Names of the parts that are classes: their code travels on inside values.
         complete: False if something reached cannot be digested; then nothing may be cached.
+        unfollowed: Where it does what only the run knows, as ``job.py:31: exec``: what that reaches
+            is not among the parts, so nothing may be cached either unless the user says what it is.
     """
 
     digest: str
     parts: dict[str, str]
     classes: tuple[str, ...] = ()
     complete: bool = True
+    unfollowed: tuple[str, ...] = ()
 
 
 def code_digest(function: Callable[..., Any], project: Path) -> CodeDigest:
@@ -59,7 +63,13 @@ def code_digest(function: Callable[..., Any], project: Path) -> CodeDigest:
     walk = _Walk(project)
     walk.add_function(function)
     parts = dict(sorted(walk.parts.items()))
-    return CodeDigest(digest_json(parts), parts, tuple(sorted(walk.classes)), walk.complete)
+    return CodeDigest(
+        digest_json(parts),
+        parts,
+        tuple(sorted(walk.classes)),
+        walk.complete,
+        tuple(sorted(walk.unfollowed)),
+    )
 
 
 class _Walk:
@@ -69,6 +79,7 @@ class _Walk:
         self.parts: dict[str, str] = {}
         self.classes: set[str] = set()
         self.complete = True
+        self.unfollowed: set[str] = set()
         self._project = project
         self._seen: set[object] = set()
 
@@ -104,6 +115,10 @@ class _Walk:
         self._add_package(module)
 
     def _add_package(self, module: str) -> None:
+        compiled = find_extension(module)
+        if compiled is not None:  # the user's own extension: its bytes are its code
+            self.parts[self._relative(compiled)] = digest_bytes(compiled.read_bytes())
+            return
         top = module.partition(".")[0]
         if top not in sys.stdlib_module_names and top != "__main__":
             self.parts[f"package {top}"] = package_version(top) or "unknown version"
@@ -168,6 +183,8 @@ class _Walk:
                 self.parts[place] = definition.digest
             if definition.is_class:
                 self.classes.add(place)
+            file = self._relative(module.path)
+            self.unfollowed.update(f"{file}:{line}: {what}" for line, what in definition.unfollowed)
             self._follow(module, definition)
 
     @staticmethod

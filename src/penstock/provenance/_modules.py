@@ -6,12 +6,13 @@ Comments, docstrings and positions are dropped, so that a digest moves only when
 import ast
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 
 from penstock.core import digest_bytes
+from penstock.provenance._normalise import find_tellers, with_canonical_names, without_log_texts
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
@@ -32,6 +33,7 @@ class Definition:
 
     nodes: list[ast.stmt] = field(default_factory=list)
     registered: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_class(self) -> bool:
@@ -41,7 +43,13 @@ class Definition:
     @cached_property
     def digest(self) -> str:
         """Digest of the normalised syntax tree."""
-        return digest_bytes(*(ast.dump(node).encode() for node in self.nodes))
+        plain = (with_canonical_names(node, self.aliases) for node in self.nodes)
+        return digest_bytes(*(ast.dump(node).encode() for node in plain))
+
+    @cached_property
+    def unfollowed(self) -> list[tuple[int, str]]:
+        """Lines that run or import what only the run knows, and what they call."""
+        return list(_unfollowed(self.nodes))
 
     @cached_property
     def references(self) -> dict[str, set[str | None]]:
@@ -49,12 +57,17 @@ class Definition:
         found: dict[str, set[str | None]] = {}
         for name, attribute in _references(self.nodes):
             found.setdefault(name, set()).add(attribute)
+        for name in self.imports:
+            if name.startswith("import "):
+                found[name] = {None}
         return found
 
     @cached_property
     def imports(self) -> dict[str, Import]:
-        """Imports made inside."""
-        return dict(_imports(node for root in self.nodes for node in ast.walk(root)))
+        """Imports made inside, by statement or by a call that names the module."""
+        inside = [node for root in self.nodes for node in ast.walk(root)]
+        called = (name for node in inside if (name := _imported_by_call(node)))
+        return dict(_imports(iter(inside))) | {f"import {name}": Import(name) for name in called}
 
 
 class ParsedModule:
@@ -84,8 +97,16 @@ class ParsedModule:
             if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
         ]
         self.package = package
+        tellers = find_tellers(statements)
+        aliases = {
+            bound: ".".join(filter(None, (target.module, target.name)))
+            for bound, target in self.imports.items()
+        }
         for node in statements:
-            self._sort(_normalised(node, self.imports))
+            self._sort(without_log_texts(_normalised(node, self.imports), tellers))
+        aliases = {name: of for name, of in aliases.items() if name not in self.definitions}
+        for definition in (*self.definitions.values(), self.others):
+            definition.aliases = aliases
 
     def _sort(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Import | ast.ImportFrom) or _is_text(node):
@@ -119,6 +140,14 @@ def parse_module(name: str, path: Path) -> ParsedModule:
     parsed = ParsedModule(name, path, path.read_bytes())
     _cache[path] = (stamp, parsed)
     return parsed
+
+
+def find_extension(name: str) -> Path | None:
+    """Find the file of a module of the user's that is compiled; None if there is none."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    path = Path(file) if file else None
+    compiled = path is not None and path.suffix in {".so", ".pyd"}
+    return path if path is not None and compiled and is_own(path) else None
 
 
 def find_own_module(name: str) -> Path | None:
@@ -229,6 +258,32 @@ def _references(roots: list[ast.stmt]) -> Iterator[tuple[str, str | None]]:
             text = node.value if isinstance(node, ast.Constant) else None
             if isinstance(text, str) and text.isidentifier():
                 yield text, None  # an annotation in quotes may name a class
+
+
+def _imported_by_call(node: ast.AST) -> str | None:
+    """Name the module that a call imports, if it is written out."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="import_module") | ast.Name(id="import_module" | "__import__"),
+            args=[ast.Constant(value=str(name)), *_],
+        ):
+            return name
+    return None
+
+
+def _unfollowed(roots: list[ast.stmt]) -> Iterator[tuple[int, str]]:
+    for node in (node for root in roots for node in ast.walk(root)):
+        match node:
+            case ast.Call(func=ast.Name(id="exec" | "eval" as name)):
+                yield node.lineno, name
+            case (
+                ast.Call(func=ast.Attribute(attr="import_module" as name))
+                | ast.Call(func=ast.Name(id="import_module" | "__import__" as name))
+            ):
+                if _imported_by_call(node) is None:
+                    yield node.lineno, name
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="runpy"), attr=name)):
+                yield node.lineno, f"runpy.{name}"
 
 
 def _outside_functions(nodes: list[ast.stmt]) -> Iterator[ast.AST]:
