@@ -10,6 +10,11 @@ import penstock
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference" / "api.md"
 NAMES = [
+    "Retry",
+    "Parts",
+    "NamedParts",
+    "NOTHING",
+    "Again",
     "DriftReport",
     "EvaluationReport",
     "FileSource",
@@ -70,6 +75,11 @@ NAMES = [
     "steps",
     "table_transformer",
     "verify",
+    "loop",
+    "map",
+    "prepare_run",
+    "run_step",
+    "when",
     "why",
 ]
 

@@ -67,7 +67,7 @@ class LineReporter:
 
     def items_started(self, step: str, count: int) -> None:
         """See Reporter."""
-        if not self._items.begin(step, count):
+        if not self._items.begin(step, count) and "[" not in step:  # inner maps are told by theirs
             self._say(f"  {step:<{self._width}}  {_count(count, 'item')}")
 
     def item_finished(self, step: str, result: StepResult) -> None:
@@ -75,7 +75,7 @@ class LineReporter:
         told = self._items.ended(step, result)
         for line in told:
             self._say(f"  {line}")
-        if self._items.is_due(step):
+        if "[" not in step and self._items.is_due(step):
             self._say(f"  {step:<{self._width}}  {self._items.progress(step)}")
 
     def step_finished(self, result: StepResult) -> None:
