@@ -12,6 +12,7 @@ import penstock.stores.metadata._migrations as migrations
 from penstock import __version__
 from penstock.core import StoreError
 from penstock.stores import open_store
+from penstock.stores.metadata._chunks import encode_chunks
 from penstock.stores.metadata._schema import fresh_sqlite
 from penstock.stores.metadata._sqlite import SQLiteDatabase
 
@@ -75,14 +76,26 @@ def old_store(path: Path, version: Path) -> None:
             " pid, pid_started, user, note) VALUES"
             " ('r1', 'base', 'churn', 'finished', '0', 5, 1, 'h', 1, 1.0, 'ada', '')"
         )
+        if version.stem > "0001":
+            raw.execute("INSERT INTO experiments (name, created_at, note) VALUES ('churn', 5, '')")
+            raw.execute("INSERT INTO models (model, created_at, note) VALUES ('m', 7, '')")
         points = [("r1", "loss", None if i == 7 else 1 / (i + 1), i, 10 + i) for i in range(9000)]
-        raw.executemany(
-            "INSERT INTO metric_points (run_id, key, value, step, time) VALUES (?, ?, ?, ?, ?)",
-            [*points[4000:], *points[:4000]],
-        )
+        if version.stem == "0001":
+            raw.executemany(
+                "INSERT INTO metric_points (run_id, key, value, step, time) VALUES (?, ?, ?, ?, ?)",
+                [*points[4000:], *points[:4000]],
+            )
         raw.execute(
-            "INSERT INTO metric_summaries VALUES ('r1', 'loss', 1.0, 0.1, 0, 1, 9000, 8999)"
+            'INSERT INTO metric_summaries (run_id, "key", "first", "last", "min", "max", "count",'
+            " last_step) VALUES ('r1', 'loss', 1.0, 0.1, 0, 1, 9000, 8999)"
         )
+        if version.stem > "0001":
+            values = [float("nan") if value is None else value for _, _, value, _, _ in points]
+            chunks = encode_chunks([p[3] for p in points], values, [p[4] for p in points])
+            raw.executemany(
+                "INSERT INTO metric_chunks VALUES ('r1', 'loss', ?, ?, ?, ?)",
+                [(n, c.count, c.points, c.outline) for n, c in enumerate(chunks)],
+            )
         raw.execute(
             "INSERT INTO model_versions (model, version, stage, trained_by, artifact,"
             " content_digest, created_at, signature, metrics, gates, revision, note)"

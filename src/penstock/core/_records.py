@@ -350,6 +350,18 @@ class ApprovalRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """Who let a waiting step of a run go on or not, when and why."""
+
+    run_id: str
+    step: str
+    approved: bool
+    decided_by: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StageEvent:
     """One move of a version between stages; hash-chained per store.
 

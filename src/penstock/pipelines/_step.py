@@ -35,8 +35,6 @@ class Step(Generic[P, R]):
         source: True if it reads a source: verify replays its recorded output.
         tolerance: How far its numbers may differ when it is verified; None for not at all.
         priority: Of the steps that could begin, the one with most begins first.
-        limit: Name of something that only so many steps may use at once, in all runs together:
-            one unless ``[tool.penstock.limits]`` says how many.
         isolate: True to run it in a process of its own, whichever runner the others have.
         uses: What its result depends on that its code does not show: functions, classes, modules,
             and paths of files or folders, relative to the project. They count in its key; and a
@@ -59,7 +57,6 @@ class Step(Generic[P, R]):
         source: bool = False,
         tolerance: Tolerance | None = None,
         priority: int = 0,
-        limit: str | None = None,
         isolate: bool = False,
         uses: Sequence[Any] = (),
     ) -> None:
@@ -77,19 +74,17 @@ class Step(Generic[P, R]):
         self.resources = resources or Resources()
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
-        self.priority, self.limit, self.isolate = priority, limit, isolate
+        self.priority, self.isolate = priority, isolate
         self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
             "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
-            "priority": priority, "limit": limit, "isolate": isolate, "uses": uses,
+            "priority": priority, "isolate": isolate, "uses": uses,
         }  # fmt: skip
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
         if not _is_whole(priority):
             self._refuse(f"has priority={priority!r}", "Give a whole number; more comes first.")
-        if not _is_name(limit):
-            self._refuse(f"has limit={limit!r}", "Give the name of what is limited: 'warehouse'.")
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function, or record the call if a pipeline body is being traced."""
@@ -188,7 +183,6 @@ def step(
     source: bool = False,
     tolerance: Tolerance | None = None,
     priority: int = 0,
-    limit: str | None = None,
     isolate: bool = False,
     uses: Sequence[Any] = (),
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
@@ -204,8 +198,8 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Args:
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
-            ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``limit``,
-            ``isolate``, ``uses``.
+            ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``isolate``,
+            ``uses``.
 
     Raises:
         DefinitionError: If it is no plain function, or an option cannot be used.
@@ -221,10 +215,6 @@ def _is_count(value: object) -> bool:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int)
-
-
-def _is_name(value: object) -> bool:
-    return value is None or (isinstance(value, str) and bool(value.strip()))
 
 
 def _require_function(function: Any) -> None:

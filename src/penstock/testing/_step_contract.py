@@ -1,10 +1,14 @@
 """What every MetadataStore must do with steps, artifacts, lineage, snapshots and proofs."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from penstock.core import (
+    DecisionRecord,
     Edge,
     LogLine,
     NotFoundError,
@@ -14,6 +18,7 @@ from penstock.core import (
     SnapshotRecord,
     StepState,
     Verdict,
+    now,
 )
 from penstock.stores import MetadataStore
 from penstock.testing._records import START, a_run, a_step, an_artifact, at, digest_of
@@ -176,3 +181,38 @@ class StepContract:
         metadata.add_logs(run_id, lines[:2])
         metadata.add_logs(run_id, lines[2:])
         assert metadata.list_logs(run_id) == lines
+
+    def test_decisions_about_steps_are_kept_in_order(
+        self, metadata: MetadataStore, run_id: str
+    ) -> None:
+        decisions = [
+            DecisionRecord(run_id, "train", approved, "ada", "as discussed", at(index))
+            for index, approved in enumerate((False, True))
+        ]
+        for decision in decisions:
+            metadata.add_decision(decision)
+        assert metadata.list_decisions(run_id) == decisions
+        with pytest.raises(NotFoundError):
+            metadata.add_decision(replace(decisions[0], run_id="no-such-run"))
+
+    def test_only_so_many_hold_a_lease_at_once(self, metadata: MetadataStore) -> None:
+        later, earlier = now() + timedelta(minutes=1), now() - timedelta(minutes=1)
+        assert metadata.take_lease("warehouse", "a", later, most=2)
+        assert metadata.take_lease("warehouse", "b", later, most=2)
+        assert not metadata.take_lease("warehouse", "c", later, most=2)
+        assert metadata.take_lease("warehouse", "a", later, most=2)  # prolonged
+        assert metadata.take_lease("other", "c", later)
+        metadata.drop_lease("warehouse", "b")
+        metadata.drop_lease("warehouse", "nobody")
+        assert metadata.take_lease("warehouse", "c", earlier, most=2)
+        assert metadata.take_lease("warehouse", "d", later, most=2)  # the lease of c has run out
+
+    def test_of_many_that_ask_at_once_one_gets_the_lease(self, metadata: MetadataStore) -> None:
+        start, until = threading.Barrier(8), now() + timedelta(minutes=1)
+
+        def ask(holder: int) -> bool:
+            start.wait()
+            return metadata.take_lease("one", str(holder), until)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(ask, range(8))) == 1

@@ -9,6 +9,7 @@ from penstock.core import (
     AlertRecord,
     ApprovalRecord,
     ArtifactRecord,
+    DecisionRecord,
     DeploymentEvent,
     DeploymentRecord,
     Edge,
@@ -196,6 +197,25 @@ class MetadataStore(Protocol):
 
         They are renewed, see renew_artifacts.
         """
+        ...
+
+    def add_decision(self, decision: DecisionRecord) -> None:
+        """Record that someone let a step go on, or not; the latest counts."""
+        ...
+
+    def list_decisions(self, run_id: str) -> list[DecisionRecord]:
+        """The decisions about steps of a run, oldest first."""
+        ...
+
+    def take_lease(self, name: str, holder: str, until: datetime, *, most: int = 1) -> bool:
+        """Take one of so many leases of a name, or prolong one's own; False if all are taken.
+
+        A lease that has run out is free. Any number of processes may ask at once.
+        """
+        ...
+
+    def drop_lease(self, name: str, holder: str) -> None:
+        """Give a lease back; nothing happens if it is not held."""
         ...
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:

@@ -275,6 +275,26 @@ Table(
     _text("details"),
     Index("proofs_by_run", "run_id"),
 )
+Table(
+    "step_decisions",
+    metadata,
+    _id(),
+    _run(),
+    _text("step"),
+    _flag("approved"),
+    _text("decided_by"),
+    _text("reason"),
+    _integer("at"),
+    Index("step_decisions_by_run", "run_id"),
+)
+Table(
+    "leases",  # not copied: they say what goes on at the moment
+    metadata,
+    _key("name"),
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    _text("holder"),
+    _integer("until"),
+)
 Table("models", metadata, _key("model"), _integer("created_at"), _text("note"))
 Table(
     "model_tags",

@@ -10,6 +10,7 @@ from penstock.stores.metadata._predictions import Predictions
 from penstock.stores.metadata._registry import Registry
 from penstock.stores.metadata._runs import Runs
 from penstock.stores.metadata._steps import Steps
+from penstock.stores.metadata._turns import Turns
 
 
 class SQLMetadataStore:
@@ -59,6 +60,11 @@ class SQLMetadataStore:
         self.list_edges = artifacts.list_edges
         self.add_snapshot = artifacts.add_snapshot
         self.last_snapshot = artifacts.last_snapshot
+        turns = Turns(database, runs)
+        self.add_decision = turns.add_decision
+        self.list_decisions = turns.list_decisions
+        self.take_lease = turns.take_lease
+        self.drop_lease = turns.drop_lease
         self.add_proof = artifacts.add_proof
         self.list_proofs = artifacts.list_proofs
         registry = Registry(database)

@@ -64,6 +64,7 @@ _OWNED = {
 }
 _OF_SERVING = frozenset({"deployments", "deployment_events"})
 _RUN_PARTS = {"run_params": 'run_id, "key"', "run_artifacts": "run_id, name"}
+_RUN_LISTS = ("proofs", "step_decisions")
 _ARTIFACT = "digest, content_digest"
 
 
@@ -208,7 +209,8 @@ class Transfer:
             changed |= self._write_metrics(target, run_id, rows["metric_summaries"])
             changed |= self._write_steps(target, rows["step_runs"])
             changed |= self._write_logs(target, rows["step_logs"])
-            changed |= self._add_missing(target, "proofs", "run_id", run_id, rows["proofs"])
+            for name in _RUN_LISTS:
+                changed |= self._add_missing(target, name, "run_id", run_id, rows[name])
         return changed
 
     def copy_rest(self, chosen: Chosen) -> None:
@@ -319,7 +321,7 @@ class Transfer:
     @staticmethod
     def _of_runs() -> tuple[str, ...]:
         return ("runs", *_RUN_PARTS, "run_tags", "metric_summaries", "step_runs", "step_logs",
-                "proofs")  # fmt: skip
+                *_RUN_LISTS)  # fmt: skip
 
     def _of_run(self, name: str, run_id: str) -> list[Any]:
         table = self._tables[name]

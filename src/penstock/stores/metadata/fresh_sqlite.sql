@@ -107,6 +107,14 @@ CREATE TABLE journals (
 	PRIMARY KEY (journal)
 );
 
+CREATE TABLE leases (
+	name TEXT NOT NULL,
+	slot BIGINT NOT NULL,
+	holder TEXT NOT NULL,
+	until BIGINT NOT NULL,
+	PRIMARY KEY (name, slot)
+);
+
 CREATE TABLE metric_chunks (
 	run_id TEXT NOT NULL,
 	"key" TEXT NOT NULL,
@@ -367,6 +375,20 @@ CREATE TABLE run_tags (
  WITHOUT ROWID;
 
 CREATE INDEX run_tags_by_value ON run_tags ("key", start);
+
+CREATE TABLE step_decisions (
+	id INTEGER NOT NULL,
+	run_id TEXT NOT NULL,
+	step TEXT NOT NULL,
+	approved BOOLEAN NOT NULL,
+	decided_by TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(run_id) REFERENCES runs (run_id) ON DELETE CASCADE
+);
+
+CREATE INDEX step_decisions_by_run ON step_decisions (run_id);
 
 CREATE TABLE step_runs (
 	id INTEGER NOT NULL,

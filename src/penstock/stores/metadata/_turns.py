@@ -1,0 +1,57 @@
+"""Taking turns: what people decide about waiting steps, and leases on what few may use at once."""
+
+from datetime import datetime
+
+from penstock.core import DecisionRecord, now
+from penstock.stores.metadata._codec import RecordTable, to_micros
+from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._runs import Runs
+
+DECISIONS = RecordTable("step_decisions", DecisionRecord, times=("at",), flags=("approved",))
+# A slot is free if nobody has it, if its holder is silent for too long, or if it is our own.
+_TAKE = (
+    "INSERT INTO leases (name, slot, holder, until) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (name, slot) DO UPDATE SET holder = excluded.holder, until = excluded.until"
+    " WHERE leases.until < ? OR leases.holder = excluded.holder"
+)
+
+
+class Turns:
+    """The part of MetadataStore about decisions and leases."""
+
+    def __init__(self, database: Database, runs: Runs) -> None:
+        self._database, self._runs = database, runs
+
+    def add_decision(self, decision: DecisionRecord) -> None:
+        """See MetadataStore."""
+        with self._database.write(durable=True) as transaction:
+            self._runs.full_id(transaction, decision.run_id)
+            transaction.execute(DECISIONS.insert, DECISIONS.row(decision))
+
+    def list_decisions(self, run_id: str) -> list[DecisionRecord]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            rows = transaction.execute(
+                f"{DECISIONS.select} WHERE run_id = ? ORDER BY id",
+                (run_id,),
+            ).fetchall()
+        return [DECISIONS.read(row) for row in rows]
+
+    def take_lease(self, name: str, holder: str, until: datetime, *, most: int = 1) -> bool:
+        """See MetadataStore."""
+        end, moment = to_micros(until), to_micros(now())
+        with self._database.write() as transaction:
+            transaction.execute("DELETE FROM leases WHERE name = ? AND until < ?", (name, moment))
+            held = transaction.execute(
+                "UPDATE leases SET until = ? WHERE name = ? AND holder = ?", (end, name, holder)
+            )
+            return held.rowcount > 0 or any(
+                transaction.execute(_TAKE, (name, slot, holder, end, moment)).rowcount > 0
+                for slot in range(most)
+            )
+
+    def drop_lease(self, name: str, holder: str) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.execute("DELETE FROM leases WHERE name = ? AND holder = ?", (name, holder))
