@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from penstock.evaluation import EvaluationReport as EvaluationReport
     from penstock.evaluation import evaluate as evaluate
     from penstock.execution import PipelineResult as PipelineResult
+    from penstock.execution import decide as decide
     from penstock.execution import load_pipeline as load_pipeline
     from penstock.execution import prepare_run as prepare_run
     from penstock.execution import run as run
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from penstock.pipelines import map as map  # noqa: A004 - see there
     from penstock.pipelines import pipeline as pipeline
     from penstock.pipelines import step as step
+    from penstock.pipelines import wait_for_approval as wait_for_approval
     from penstock.pipelines import when as when
     from penstock.proofs import deploy as deploy
     from penstock.proofs import promote as promote
@@ -99,6 +101,7 @@ _PLACES = {
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": (
         "PipelineResult",
+        "decide",
         "load_pipeline",
         "prepare_run",
         "run",
@@ -121,6 +124,7 @@ _PLACES = {
         "map",
         "pipeline",
         "step",
+        "wait_for_approval",
         "when",
     ),
     "proofs": ("deploy", "promote", "verify"),

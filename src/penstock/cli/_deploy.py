@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
-from penstock.core import DeploymentRecord, ModelVersionRecord, ParameterError, did_you_mean, now
+from penstock.core import (
+    DeploymentRecord,
+    ModelVersionRecord,
+    ParameterError,
+    current_actor,
+    did_you_mean,
+    now,
+)
 from penstock.proofs import deploy as deploy_version
-from penstock.registry import Registry, current_actor, parse_ref
+from penstock.registry import Registry, parse_ref
 from penstock.serving import RolloutRules, stop_rollout
 from penstock.serving import serve as serve_deployments
 

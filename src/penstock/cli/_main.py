@@ -27,6 +27,7 @@ _COMMANDS = {
     "restore": ("_run_life", "Bring back deleted runs."),
     "artifacts": ("_artifacts", "List what a run kept, or write it to files."),
     "why": ("_why", "Say why a step was executed: which part of its key changed."),
+    "decide": ("_decide", "Say yes or no to a step of a run that waits for it."),
     "step": ("_step", "Execute one step of a run alone; what other orchestrators call."),
     "debug": ("_debug", "Call a step of a run again on its exact inputs, in a debugger."),
     "verify": ("_prove", "Prove a run: execute it again and compare every output."),

@@ -158,6 +158,8 @@ def _reporter(*, quiet: bool) -> Reporter:
 def _exit_code(result: PipelineResult) -> int:
     if result.state is RunState.KILLED:
         return 130
+    if result.state is RunState.QUEUED:
+        return 1  # it waits for somebody
     if result.state is not RunState.FINISHED:
         return 3
     return 1 if result.refused else 0

@@ -29,4 +29,4 @@ def step(
     result = run_step(run, step, target=target, store=current_store(ctx), reporter=reporter)
     if as_json:
         emit(result.to_json())
-    sys.exit(3 if result.state is StepState.FAILED else 0)
+    sys.exit({StepState.FAILED: 3, StepState.QUEUED: 1}.get(result.state, 0))

@@ -1,5 +1,6 @@
 """Words, errors, records and small tools that everyone uses; imports nothing of ours."""
 
+from penstock.core._actors import current_actor, is_same_person
 from penstock.core._clock import now, now_micros, set_clock
 from penstock.core._digest import digest_bytes, digest_file, digest_json, short
 from penstock.core._durations import parse_duration
@@ -48,7 +49,7 @@ from penstock.core._records import (
     StageEvent,
     StepRunRecord,
 )
-from penstock.core._settings import Setting, Settings, find_project, settings
+from penstock.core._settings import Setting, Settings, find_project, limit_of, settings
 from penstock.core._sizes import parse_bytes
 from penstock.core._states import (
     ROLLOUT_MOVES,
@@ -113,12 +114,15 @@ __all__ = [
     "StepState",
     "StoreError",
     "Verdict",
+    "current_actor",
     "did_you_mean",
     "digest_bytes",
     "digest_file",
     "digest_json",
     "find_project",
+    "is_same_person",
     "lazy_exports",
+    "limit_of",
     "new_id",
     "now",
     "now_micros",

@@ -67,6 +67,28 @@ def settings(store: str | None = None, artifacts: str | None = None) -> Settings
     return Settings(chosen, place, project)
 
 
+def limit_of(name: str, project: Path) -> int:
+    """Say how many steps may use something at once: ``[tool.penstock.limits]``, else one.
+
+    Args:
+        name: What it is called there and in ``@step(limit=…)``.
+        project: The project folder.
+
+    Raises:
+        SettingsError: If pyproject.toml cannot be read, or the limit is no whole number above 0.
+    """
+    path = project / "pyproject.toml"
+    limits = _tool_table(path, _stamp(path)).get("limits", {})
+    most = limits.get(name, 1) if isinstance(limits, dict) else limits
+    if isinstance(most, int) and most > 0:
+        return most
+    raise SettingsError(
+        what=f"[tool.penstock.limits] in {path} says {name} = {most!r}.",
+        why="It is how many steps may use it at once.",
+        fix=f"Write for example {name} = 2.",
+    )
+
+
 def _given(value: str | None) -> Setting | None:
     return Setting(value, "argument") if value else None
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.execution._conversion import convert_argument as convert_argument
     from penstock.execution._debug import StepCall as StepCall
     from penstock.execution._debug import step_call as step_call
+    from penstock.execution._decide import decide as decide
     from penstock.execution._loading import load_pipeline as load_pipeline
     from penstock.execution._local import LocalRunner as LocalRunner
     from penstock.execution._manifest import read_manifest as read_manifest
@@ -56,6 +57,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Why": "_why",
         "bind_arguments": "_step_runner",
         "convert_argument": "_conversion",
+        "decide": "_decide",
         "execute_step": "_step_runner",
         "load_inputs": "_values",
         "load_pipeline": "_loading",

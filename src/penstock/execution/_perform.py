@@ -33,6 +33,10 @@ def perform(runner: Runner, session: Session) -> PipelineResult:
             _finish(session, (), RunState.FAILED, f"{type(error).__name__}: {error}")
         raise
     failed = [step for step in steps if step.state is StepState.FAILED]
+    waiting = [step for step in steps if step.state is StepState.QUEUED]
+    if waiting and not failed:
+        why = f"step {waiting[0].name!r}: {waiting[0].error}"
+        return _finish(session, steps, RunState.QUEUED, why)
     state = RunState.FAILED if failed else RunState.FINISHED
     return _finish(session, steps, state, failed[0].error if failed else None)
 
@@ -46,7 +50,11 @@ def process_facts() -> dict[str, Any]:
 def _finish(
     session: Session, steps: Sequence[StepResult], state: RunState, error: str | None
 ) -> PipelineResult:
-    session.run.finish(state, error=error)
+    if state is RunState.QUEUED:
+        session.store.flush()
+        session.store.metadata.update_run(session.run.run_id, state=state, error=error)
+    else:
+        session.run.finish(state, error=error)
     version = next((step.version for step in reversed(steps) if step.version), None)
     result = PipelineResult(
         session.run.run_id,

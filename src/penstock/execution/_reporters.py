@@ -19,6 +19,7 @@ _LOOKS = {
     StepState.CACHED: ("≡", "cyan"),
     StepState.FAILED: ("✗", "bold red"),
     StepState.SKIPPED: ("-", "yellow"),
+    StepState.QUEUED: ("?", "bold yellow"),
     StepState.KILLED: ("✗", "bold red"),
 }
 
@@ -218,7 +219,7 @@ def default_reporter() -> Reporter:
 
 def _explanation(result: StepResult) -> list[str]:
     """Tell why a step has no result; the frames of the user's code stand below the sentence."""
-    if result.state is StepState.SKIPPED and result.error:
+    if result.state in {StepState.SKIPPED, StepState.QUEUED} and result.error:
         return [result.error]
     if result.state is StepState.FINISHED and result.unfollowed:
         places = ", ".join(result.unfollowed)
@@ -237,6 +238,8 @@ def _ending(result: PipelineResult) -> list[str]:
     lines = [f"run {result.run_id} {result.state.value}"]
     if result.error:
         lines[0] += f": {result.error}"
+    if result.waits_for:
+        lines.append(f"Say yes or no:  {result.decide_command}")
     if result.state is not RunState.FINISHED:
         lines.append(f"Go on with:  {result.resume_command}")
     if result.model_version:

@@ -59,7 +59,7 @@ class PipelineResult:
     Args:
         run_id: The run.
         name: The pipeline's name.
-        state: ``finished``, ``failed`` or ``killed``.
+        state: ``finished``, ``failed``, ``killed``, or ``queued`` if it waits for a decision.
         steps: One result per step, in order.
         graph: The graph that was run.
         store: Where it is recorded.
@@ -82,6 +82,16 @@ class PipelineResult:
     def ok(self) -> bool:
         """True if every step is done."""
         return self.state is RunState.FINISHED
+
+    @property
+    def waits_for(self) -> str | None:
+        """The first step that waits for a decision; None if there is none."""
+        return next((s.name for s in self.steps if s.state is StepState.QUEUED), None)
+
+    @property
+    def decide_command(self) -> str:
+        """The command that lets the waiting step go on."""
+        return f'penstock decide {self.run_id} {self.waits_for} --approve --reason "…"'
 
     @property
     def resume_command(self) -> str:

@@ -18,6 +18,7 @@ from penstock.core import (
     LogLine,
     MetricPoint,
     NotFoundError,
+    SettingsError,
     StepRunRecord,
     StepState,
     new_id,
@@ -25,15 +26,17 @@ from penstock.core import (
 )
 from penstock.execution._expansion import Expansion, Item
 from penstock.execution._failures import failure_text, failure_traceback
+from penstock.execution._leases import Leases
 from penstock.execution._lineage import reuse_edges
 from penstock.execution._plan import NOT_TAKEN, Plan, Planner, is_part
 from penstock.execution._result import GOOD_STATES, StepResult
 from penstock.execution._session import Session
 from penstock.execution._values import Values
-from penstock.execution._work import Done, Work
+from penstock.execution._work import Done, Work, failed
 from penstock.pipelines import Node
 
 _Rank = tuple[int, ...]
+_ASK_AGAIN_S = 0.5
 
 
 class Workers(Protocol):
@@ -92,6 +95,7 @@ class Scheduler:
         self._parents: dict[str, Expansion] = {}
         self._unrecorded: _Ending | None = None
         self._results: list[tuple[_Rank, StepResult]] = []
+        self._leases = Leases(session.store, session.project)
 
     def run(self) -> list[StepResult]:
         """Execute every step that can run, and give their results in the pipeline's order."""
@@ -104,6 +108,8 @@ class Scheduler:
         except BaseException as error:
             self._abandon(error)
             raise
+        finally:
+            self._leases.close()
         return [result for _, result in sorted(self._results, key=lambda pair: pair[0])]
 
     def _wanted(self) -> set[str] | None:
@@ -141,16 +147,52 @@ class Scheduler:
         """Begin what can begin; what needs no worker is settled at once."""
         moment = time.monotonic()
         while self._later and self._later[0][0] <= moment and self._workers.free:
-            self._start(heapq.heappop(self._later)[2])
+            self._try_to_start(heapq.heappop(self._later)[2])
         while self._ready and self._workers.free:
             _, _, node = heapq.heappop(self._ready)
             plan = self._planner.plan(node, self._ranks[node.name][0])
             if plan.executes and node.is_expanded:
                 self._expand(plan)
+            elif plan.executes and node.step.asks:
+                self._ask(plan)
             elif plan.executes:
-                self._start(plan)
+                self._try_to_start(plan)
             else:
                 self._settle(plan, self._without_running(plan))
+
+    def _try_to_start(self, plan: Plan) -> None:
+        """Begin a step, unless what it uses is used by as many as may: then it is tried later."""
+        limit = plan.node.step.limit
+        if limit is None:
+            self._start(plan)
+            return
+        try:
+            taken = self._leases.take(limit, plan.record.step_run_id)
+        except SettingsError as error:
+            self._settle(plan, self._ending(plan, failed(plan.node.name, error)))
+            return
+        if taken:
+            self._start(replace(plan, record=replace(plan.record, started_at=now())))
+        else:
+            self._postpone(plan, _ASK_AGAIN_S)
+
+    def _ask(self, plan: Plan) -> None:
+        """Go on if somebody has said yes, fail if somebody has said no, else let the run wait."""
+        decisions = self._metadata.list_decisions(plan.record.run_id)
+        latest = next((d for d in reversed(decisions) if d.step == plan.node.name), None)
+        if latest is not None and latest.approved:
+            told = {"approved_by": latest.decided_by, "approved_for": latest.reason}
+            facts = {**plan.record.facts, **told}
+            self._try_to_start(replace(plan, record=replace(plan.record, facts=facts)))
+            return
+        message = str(plan.node.arguments.get("message") or "")
+        if latest is None:
+            state = StepState.QUEUED
+            why = "it waits for an approval" + (f": {message}" if message else "")
+        else:
+            state = StepState.FAILED
+            why = f"{latest.decided_by} refused it: {latest.reason}"
+        self._settle(plan, _Ending(replace(plan.record, state=state, error=why)))
 
     def _start(self, plan: Plan) -> None:
         """Record the start of a step, with the end of the one before in one commit, and begin."""
@@ -182,6 +224,7 @@ class Scheduler:
             return
         for work, done in self._workers.wait(seconds):
             plan = self._running.pop(work.record.step_run_id)
+            self._leases.drop(work.record.step_run_id)
             retry, attempt = plan.node.step.retry, plan.record.attempt
             if done.error is not None and retry.wants(attempt, done.raised):
                 self._again(plan, done)
@@ -199,7 +242,10 @@ class Scheduler:
             ),
         )
         wait = plan.node.step.retry.seconds(record.attempt, record.step_run_id)
-        entry = (time.monotonic() + wait, self._ranks[plan.node.name], following)
+        self._postpone(following, wait)
+
+    def _postpone(self, plan: Plan, seconds: float) -> None:
+        entry = (time.monotonic() + seconds, self._ranks[plan.node.name], plan)
         heapq.heappush(self._later, entry)
 
     def _keep(self, ending: _Ending) -> None:

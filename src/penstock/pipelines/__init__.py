@@ -6,6 +6,7 @@ from penstock.pipelines._control import (
     loop,
     map,  # noqa: A004 - see there
     too_many_rounds,
+    wait_for_approval,
     when,
 )
 from penstock.pipelines._graph import ITEM, Graph, Node
@@ -47,5 +48,6 @@ __all__ = [
     "rewrite_outputs",
     "step",
     "too_many_rounds",
+    "wait_for_approval",
     "when",
 ]

@@ -1,4 +1,4 @@
-"""``map``, ``when`` and ``loop``: what is done depends on values that only the run knows."""
+"""``map``, ``when``, ``loop``, ``wait_for_approval``: what is done depends on what a run finds."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -207,6 +207,51 @@ def loop(
     )
     hints = {key: _without_again(hint) for key, hint in step.output_hints.items()}
     return tracer.add(node, hints)
+
+
+def wait_for_approval(value: Any, /, *, message: str = "", name: str = "approval") -> Any:
+    """Go on with a value once somebody has said that it may.
+
+    The run stops here, and waits for days if it must: no process waits with it. `penstock decide`
+    says yes or no, and ``penstock run --resume`` goes on. Outside of a pipeline's body it gives
+    the value.
+
+    >>> wait_for_approval(3, message="Does the report look right?")
+    3
+
+    Args:
+        value: What is to be looked at, and what the steps behind get.
+        message: What to look at, for the one who decides.
+        name: What to call it in the pipeline.
+
+    Raises:
+        DefinitionError: If the message is no text.
+    """
+    if not isinstance(message, str):
+        raise DefinitionError(
+            what=f"{told(caller_position())}: the message of an approval is {message!r}.",
+            fix="Give a text; what is to be looked at is the value before it.",
+        )
+    tracer = current_tracer()
+    if tracer is None:
+        return value
+    step = APPROVE if name == APPROVE.name else APPROVE.named(name)
+    return tracer.record(step, (value, message), {})
+
+
+class _Approval(Step[..., Any]):
+    """Waits for a decision, then gives what it was given."""
+
+    asks = True
+
+
+def _approved(value: Any, message: str = "") -> Any:
+    del message
+    return value
+
+
+# Not reused by other runs: a decision is about one run.
+APPROVE = _Approval(_approved, name="approval", cache=False)
 
 
 class _Choice(Step[..., Any]):

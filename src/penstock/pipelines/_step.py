@@ -39,9 +39,12 @@ class Step(Generic[P, R]):
         uses: What its result depends on that its code does not show: functions, classes, modules,
             and paths of files or folders, relative to the project. They count in its key; and a
             step that runs code made while it runs (``exec``) is cached only if it says this.
+        limit: Name of something that only so many steps may use at once, in all runs on the store
+            together: one, unless ``[tool.penstock.limits]`` in pyproject.toml says how many.
     """
 
     joins = False  # True of a step that takes what is there of several inputs, as `when` does
+    asks = False  # True of a step that waits until somebody has decided about it
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Step(Generic[P, R]):
         priority: int = 0,
         isolate: bool = False,
         uses: Sequence[Any] = (),
+        limit: str | None = None,
     ) -> None:
         _require_function(function)
         update_wrapper(self, function)
@@ -74,15 +78,17 @@ class Step(Generic[P, R]):
         self.resources = resources or Resources()
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
-        self.priority, self.isolate = priority, isolate
+        self.priority, self.isolate, self.limit = priority, isolate, limit
         self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
             "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
-            "priority": priority, "isolate": isolate, "uses": uses,
+            "priority": priority, "isolate": isolate, "uses": uses, "limit": limit,
         }  # fmt: skip
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
+        if not _is_name(limit):
+            self._refuse(f"has limit={limit!r}", "Give the name of what is limited: 'warehouse'.")
         if not _is_whole(priority):
             self._refuse(f"has priority={priority!r}", "Give a whole number; more comes first.")
 
@@ -185,6 +191,7 @@ def step(
     priority: int = 0,
     isolate: bool = False,
     uses: Sequence[Any] = (),
+    limit: str | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a step.
@@ -199,7 +206,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
             ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``isolate``,
-            ``uses``.
+            ``uses``, ``limit``.
 
     Raises:
         DefinitionError: If it is no plain function, or an option cannot be used.
@@ -211,6 +218,10 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and value >= 0
+
+
+def _is_name(value: object) -> bool:
+    return value is None or (isinstance(value, str) and bool(value.strip()))
 
 
 def _is_whole(value: object) -> bool:

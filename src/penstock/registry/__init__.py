@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
-    from penstock.registry._actors import current_actor as current_actor
     from penstock.registry._audit import verify_events as verify_events
     from penstock.registry._history import ProductionAt as ProductionAt
     from penstock.registry._judgement import judge_candidate as judge_candidate
@@ -22,7 +21,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ModelVersion": "_model_version",
         "ProductionAt": "_history",
         "Registry": "_registry",
-        "current_actor": "_actors",
         "judge_candidate": "_judgement",
         "judge_version": "_judgement",
         "needs_proof": "_judgement",

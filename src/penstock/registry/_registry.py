@@ -14,11 +14,11 @@ from penstock.core import (
     ParameterError,
     Stage,
     StageEvent,
+    current_actor,
     now,
     require_name,
 )
 from penstock.models import Signature, require_safe
-from penstock.registry._actors import current_actor
 from penstock.registry._audit import verify_events
 from penstock.registry._card import render_card
 from penstock.registry._history import ProductionAt, production_at, read_time

@@ -5,8 +5,14 @@ All reasons are given at once, each with the command that mends it.
 
 from collections.abc import Sequence
 
-from penstock.core import ApprovalRecord, GateError, GateResult, GateState, ModelVersionRecord
-from penstock.registry._actors import is_same_person
+from penstock.core import (
+    ApprovalRecord,
+    GateError,
+    GateResult,
+    GateState,
+    ModelVersionRecord,
+    is_same_person,
+)
 
 
 def require_ready(

@@ -1,9 +1,17 @@
 """The page of one run: everything that was recorded about it."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from penstock.core import ArtifactRecord, NotFoundError, RunRecord, RunState, did_you_mean
+from penstock.core import (
+    ArtifactRecord,
+    NotFoundError,
+    RunRecord,
+    RunState,
+    StepRunRecord,
+    StepState,
+    did_you_mean,
+)
 from penstock.server.ui._charts import metric_views
 from penstock.server.ui._figures import is_report
 from penstock.server.ui._media import media_series
@@ -17,6 +25,7 @@ from penstock.tracking import SYSTEM
 
 _CONSOLE_LINES, _CHILDREN = 500, 100
 _OPEN = {RunState.RUNNING, RunState.QUEUED}
+_BROKEN = {StepState.FAILED, StepState.KILLED}
 _RESUMABLE = {RunState.FAILED, RunState.KILLED}
 
 
@@ -48,7 +57,7 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
         "seconds": run_seconds(run),
         "step_views": views,
         "drawing": run_drawing(run, steps),
-        "commands": _commands(run),
+        "commands": _commands(run, steps),
         "metric_views": [view for view in metrics if not view.key.startswith(SYSTEM)],
         "system_views": [view for view in metrics if view.key.startswith(SYSTEM)],
         "console": site.metadata.list_logs(run.run_id)[-_CONSOLE_LINES:],
@@ -58,7 +67,8 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
         "evaluation_views": evaluations,
         "source": provenance_view(manifest),
         "media": media_series(site, artifacts),
-        "failed": next((v.record for v in views if v.record.error), None),
+        "failed": next((v.record for v in views if v.record.state in _BROKEN), None),
+        "waiting": next((v.record for v in views if v.record.state is StepState.QUEUED), None),
     }
     charts = bool(evaluations or view["media"] or any(m.chart for m in metrics))
     return Page(
@@ -84,8 +94,15 @@ def log_page(site: Site, query: Query, run_id: str) -> Page:
     return Page("log.html", f"Log of {name}", data, section="runs", live=run.state in _OPEN)
 
 
-def _commands(run: RunRecord) -> dict[str, str]:
+def _commands(run: RunRecord, steps: Sequence[StepRunRecord]) -> dict[str, str]:
     commands = {}
+    for step in steps:
+        if step.state is StepState.QUEUED and run.state is RunState.QUEUED:
+            words = ["penstock", "decide", run.run_id, step.step, "--approve", "--reason", "…"]
+            commands = {
+                "decide": shlex.join(words),
+                "resume": f"penstock run --resume {run.run_id}",
+            }
     if run.state in _RESUMABLE and run.pipeline:
         commands["resume"] = f"penstock run --resume {run.run_id}"
     if run.state is RunState.FINISHED and run.pipeline:

@@ -4,7 +4,7 @@ import getpass
 
 import pytest
 
-from penstock.registry._actors import current_actor, is_same_person
+from penstock.core import current_actor, is_same_person
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""``decide``: yes or no to a step of a run that waits for it."""
+
+from penstock.core import (
+    ConflictError,
+    DecisionRecord,
+    GateError,
+    NotFoundError,
+    ParameterError,
+    StepRunRecord,
+    StepState,
+    current_actor,
+    did_you_mean,
+    is_same_person,
+    now,
+)
+from penstock.stores import Store, open_store
+
+
+def decide(
+    run: str,
+    step: str,
+    *,
+    approved: bool,
+    reason: str,
+    by: str | None = None,
+    store: Store | str | None = None,
+) -> DecisionRecord:
+    """Let a waiting step of a run go on, or not; the run is resumed afterwards.
+
+    Args:
+        run: The run; a unique prefix, or ``"last"``.
+        step: The step that waits, as `wait_for_approval` called it.
+        approved: True to let it go on; False, and it fails.
+        reason: Why; kept with the run.
+        by: Who decides; by default the user of this process.
+        store: Where it is recorded; by default the project's store.
+
+    Raises:
+        NotFoundError: If there is no such run or step.
+        ConflictError: If the step waits for nobody.
+        GateError: If the one who started the run approves it, in a team's store.
+        ParameterError: If the reason is empty.
+    """
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    if not reason.strip():
+        raise ParameterError(
+            what="A decision without a reason was given.",
+            why="Whoever reads the run later wants to know.",
+            fix="Say why.",
+        )
+    record = opened.metadata.get_run(run)
+    steps = {found.step: found for found in opened.metadata.list_steps(record.run_id)}
+    if step not in steps:
+        waiting = [name for name, found in steps.items() if found.state is StepState.QUEUED]
+        raise NotFoundError(
+            what=f"Run {record.run_id} has no step {step!r} that waits.",
+            fix=did_you_mean(step, waiting),
+        )
+    decided = any(d.step == step for d in opened.metadata.list_decisions(record.run_id))
+    if steps[step].state is not StepState.QUEUED and not (decided and _is_open(steps[step])):
+        raise ConflictError(
+            what=f"Step {step!r} of run {record.run_id} is {steps[step].state.value}.",
+            why="Only a step that waits can be decided about.",
+            fix=f"Look at it with: penstock show {record.run_id}",
+        )
+    who = (by or current_actor()).strip()
+    if approved and not opened.single_user and is_same_person(who, record.user):
+        raise GateError(
+            what=f"{who} started run {record.run_id} and cannot approve it.",
+            why="In a team's store somebody else must have looked.",
+            fix="Ask a colleague to run this command.",
+        )
+    decision = DecisionRecord(record.run_id, step, approved, who, reason.strip(), now())
+    opened.metadata.add_decision(decision)
+    return decision
+
+
+def _is_open(step: StepRunRecord) -> bool:
+    """Say whether a step that was decided about can be decided about again: it was refused."""
+    return step.state is StepState.FAILED
