@@ -80,6 +80,8 @@ NAMES = [
     "prepare_run",
     "run_step",
     "when",
+    "decide",
+    "wait_for_approval",
     "why",
 ]
 
