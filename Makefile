@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEFAULT := $(VENV)/.default-$(shell cksum < requirements/default.txt | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(shell cksum < requirements/dev.txt | cut -d' ' -f1)
 
-.PHONY: help demo test check fix bench docs lock clean
+.PHONY: help demo test coverage check fix bench docs lock clean
 
 help:  ## what the commands do
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -14,8 +14,12 @@ help:  ## what the commands do
 demo: $(DEFAULT)  ## the whole loop on a simulated payments stream, then the UI
 	@$(BIN)/penstock demo
 
-test: $(DEV)  ## all tests, with coverage
+test: $(DEV)  ## all tests
 	@$(BIN)/python -m compileall -q src  # the commands that tests start need not each compile it
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+coverage: $(DEV)  ## all tests, with the lines that none reaches; takes twice as long
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered -q
 
 check: $(DEV)  ## format, lint, types, imports, docs
@@ -39,7 +43,7 @@ lock: $(DEV)  ## resolve requirements/*.txt anew (hashes, no registry addresses)
 	@$(PIP) install uv
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	  --no-annotate --custom-compile-command "make lock" --quiet -o requirements/default.txt
-	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --no-strip-extras \
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --no-extra ray --no-extra all --group dev --universal --no-strip-extras \
 	  --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make lock" --quiet -o requirements/dev.txt
 
