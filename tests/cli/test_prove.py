@@ -94,3 +94,19 @@ def test_a_step_is_called_again_on_its_inputs(shell):
     assert "gave 0.25" in shell("debug", "last", "half").out
     shell("run", "--resume", "last")
     assert "The same as recorded, bit for bit" in shell("debug", "last", "half").out
+
+
+def test_items_are_named_and_many_equal_ones_are_one_line(shell):
+    (shell.folder / "job.py").write_text(
+        "import penstock as ps\n\n\n@ps.step\ndef double(x: int) -> int:\n    return 2 * x\n\n\n"
+        "@ps.pipeline\ndef job():\n    ps.map(double, [1, 2], name='few')\n"
+        "    ps.map(double, list(range(20)), name='many')\n"
+    )
+    shell("run", "job.py")
+    out = shell("verify", "last").out
+    assert "few[0]" in out
+    assert "many[0]" not in out
+    assert "20 items" in out
+    shown = shell("show", "last").out
+    assert "few[1]" in shown
+    assert "20 items: 20 finished" in shown

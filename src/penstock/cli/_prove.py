@@ -1,6 +1,7 @@
 """``penstock verify``: the proof, told step by step."""
 
 import sys
+from collections import Counter
 
 import click
 
@@ -21,6 +22,7 @@ _SENTENCES = {
     Verdict.DIFFERS: "[bold red]differs[/]: the run does not give the same result again",
     Verdict.CANNOT_VERIFY: "[bold yellow]cannot verify[/]: something needed is missing",
 }
+_FEW_ITEMS = 12
 _EXIT = {Verdict.DIFFERS: 1, Verdict.CANNOT_VERIFY: 2}
 
 
@@ -45,8 +47,14 @@ def verify(ctx: click.Context, run: str, reread: bool, as_json: bool) -> None:
 
 
 def _tell(answer: Verification) -> None:
+    items = Counter(step.step.partition("[")[0] for step in answer.steps if "[" in step.step)
     for step in answer.steps:
-        say(f" {_MARKS[step.verdict]} {step.step:<24} {step.how:<9} {duration(step.seconds)}")
+        whole, bracket, _ = step.step.partition("[")
+        if bracket and items[whole] > _FEW_ITEMS and step.verdict not in _EXIT:
+            continue  # thousands that are equal are told in the line of their map
+        name, took = plain(f"{step.step:<24}"), duration(step.seconds)
+        told = f"  {items[step.step]:,} items" if step.step in items else ""
+        say(f" {_MARKS[step.verdict]} {name} {step.how:<9} {took}{told}")
         if step.verdict in _EXIT:
             say(f"     {plain(step.reason)}")
             for place in step.differences:

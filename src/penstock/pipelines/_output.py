@@ -45,13 +45,16 @@ class Output:
         )
 
     def __bool__(self) -> NoReturn:  # noqa: PLE0304 - it always raises
-        self._refuse("is used as a condition")
+        self._refuse(
+            "is used as a condition",
+            "Write ps.when(condition, lambda: …, lambda: …), or decide inside a step.",
+        )
 
     def __iter__(self) -> NoReturn:
         self._refuse(
             "is unpacked or looped over",
             f"To get several outputs, annotate {self.node!r} with -> tuple[A, B]; "
-            "to loop, do it inside a step.",
+            "to do a step for each item, write ps.map(step, items).",
         )
 
     def __getattr__(self, name: str) -> Any:
