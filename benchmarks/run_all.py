@@ -18,6 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 SCRIPTS = (
     "steps",
+    "side_by_side",
     "cold_start",
     "store_calls",
     "tracking",

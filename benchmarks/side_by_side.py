@@ -1,10 +1,12 @@
 """F4 and F2: a step on a warm process beyond what it does, and maps of 10,000 items.
 
 A chain of no-op steps on one warm process, the slope between 20 and 120 of them: what being
-isolated costs a step. A map over 10,000 items in this process and on two.
+isolated costs a step. The same on Ray, beyond a bare call of Ray, where it is installed. A map over
+10,000 items in this process and on two.
 """
 
 import importlib
+from contextlib import suppress
 
 from figures import median_s, quiet_store, tell
 
@@ -72,12 +74,37 @@ def main() -> None:
         one = {"runner": "processes", "workers": 1}
         slope = (timed(module.long, **one) - timed(module.short, **one)) / 100
         tell("F4", "a step on a warm process", slope * 1e3, "ms", 5.0)
+        with suppress(ImportError):
+            on_ray(lambda pipeline: timed(pipeline, runner="ray"), module)
         fresh = {"use_cache": False, "count": ITEMS}
         tell("F2", "a map of 10,000 items", timed(module.squares, 1, **fresh), "s", 8.0)
         run(module.squares, count=ITEMS)
         tell("F2", "the same, all known", timed(module.squares, 3, count=ITEMS), "s")
         two = {"runner": "processes", "workers": 2, **fresh}
         tell("F2", "a map of 10,000 items on two processes", timed(module.squares, 1, **two), "s")
+
+
+def on_ray(timed, module) -> None:
+    ray = importlib.import_module("ray")
+    ray.init(
+        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
+        configure_logging=False, _node_ip_address="127.0.0.1",
+    )  # fmt: skip
+    try:
+        bare = ray.remote(lambda x: x + 1)
+        ray.get(bare.remote(0))
+
+        def calls() -> None:
+            for number in range(100):
+                ray.get(bare.remote(number))
+
+        call = median_s(calls, 3) / 100
+        timed(module.short)
+        slope = (timed(module.long) - timed(module.short)) / 100
+        tell("F4", "a bare call of Ray", call * 1e3, "ms")
+        tell("F4", "a step on Ray, beyond a bare call", (slope - call) * 1e3, "ms", 5.0)
+    finally:
+        ray.shutdown()
 
 
 if __name__ == "__main__":

