@@ -78,7 +78,8 @@ PEER_HEAD = (
 )
 PEER_NOTE = (
     "Kedro runs in memory and records nothing; Dagster with its SQLite store; Prefect returns before"
-    " its server has recorded (about twice the time until it has)."
+    " its server has recorded: its time for a step says little (13.4 ms on 2026-11-23, 0.3 on"
+    " 2026-11-27; 2.0 ms of processor both times), its fan-out is nearer to what one waits for."
 )
 PEER_LINES = HERE / "peers" / "last.json"
 RESULTS = HERE / "results.json"
