@@ -438,3 +438,77 @@ def test_the_whole_is_traced_from_an_item_back_to_what_it_was_made_of(project):
         assert f"step:{steps[name].step_run_id}" in reached, name
     assert steps["squared"].state is StepState.FINISHED
     assert steps["squared"].facts["items"] == 4
+
+
+def test_retries_follow_their_rules_and_others_run_meanwhile(project):
+    result = project.run("""
+    import pathlib
+
+    @ps.step(retries=ps.Retry(3, wait=0.3, factor=1, on=(OSError,)))
+    def flaky() -> int:
+        note("flaky")
+        tries = pathlib.Path("tries")
+        tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+        if len(tries.read_text()) < 3:
+            raise OSError("the line is busy")
+        return 1
+
+    @ps.step(retries=ps.Retry(3, wait=0.01, never=(ValueError,)))
+    def hopeless() -> int:
+        note("hopeless")
+        raise ValueError("no")
+
+    @ps.step
+    def other() -> int:
+        note("other")
+        return 1
+
+    @ps.pipeline
+    def job():
+        flaky(), hopeless(), other()
+    """)
+    assert states(result) == {"flaky": "finished", "hopeless": "failed", "other": "finished"}
+    assert project.calls == ["flaky", "hopeless", "other", "flaky", "flaky"]
+    assert project.steps(result.run_id)["flaky"].attempt == 3
+
+
+def test_of_what_could_begin_more_priority_comes_first(project):
+    result = project.run("""
+    @ps.step
+    def low(x: int) -> int:
+        note(f"low{x}")
+        return x
+
+    @ps.step(priority=5)
+    def high(x: int) -> int:
+        note(f"high{x}")
+        return x
+
+    @ps.pipeline
+    def job():
+        a = low(1)
+        high(a)
+        low(2)
+        high(3)
+    """)
+    assert result.ok
+    assert project.calls == ["high3", "low1", "high1", "low2"]
+
+
+def test_a_path_in_the_body_counts_by_its_bytes(project):
+    source = """
+    from pathlib import Path
+
+    @ps.step
+    def read(path) -> str:
+        return path.read_text()
+
+    @ps.pipeline
+    def job():
+        return read(Path("rows.txt"))
+    """
+    for text, state in (("one", "finished"), ("one", "cached"), ("two", "finished")):
+        (project.folder / "rows.txt").write_text(text)
+        result = project.run(source)
+        assert states(result) == {"read": state}
+        assert result.output() == text

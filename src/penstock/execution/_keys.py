@@ -163,6 +163,9 @@ class _Constants:
                 for key, item in value.items()
             ]
             return ["dict", items]
+        if isinstance(value, Path) and value.is_file():  # it stands for what is in it
+            with value.open("rb") as file:
+                return ["file", str(value), hashlib.file_digest(file, "sha256").hexdigest()]
         try:
             return ["value", digest_json(value)]
         except TypeError:
@@ -173,9 +176,6 @@ class _Constants:
         if callable(getattr(value, "fingerprint", None)) and not isinstance(value, type):
             self.has_fingerprint = True
             return ["fingerprint", kind, self._plain(value.fingerprint(), path)]
-        if isinstance(value, Path) and value.is_file():
-            with value.open("rb") as file:
-                return ["file", kind, hashlib.file_digest(file, "sha256").hexdigest()]
         if isinstance(value, type | Step) or hasattr(value, "__code__"):
             code = self._keys.code_of(value)
             self.complete &= code.complete

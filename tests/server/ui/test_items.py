@@ -59,3 +59,22 @@ def test_a_step_without_items_has_no_such_page(store, client):
     assert answer.status_code == 404
     assert "has no items" in answer.text
     assert client.get(f"/runs/{result.run_id}/items?step=odd_one_out&start=x").status_code == 400
+
+
+@ps.step
+def publish(found: list[int]) -> int:
+    return len(found)
+
+
+@ps.pipeline
+def careful():
+    return publish(ps.wait_for_approval(numbers(3), message="Are they <all> there?"))
+
+
+def test_a_run_that_waits_says_for_what_and_how_to_go_on(store, client):
+    result = ps.run(careful, store=store, reporter=QuietReporter())
+    page = client.get(f"/runs/{result.run_id}").text
+    assert "it waits for an approval: Are they &lt;all&gt; there?" in page
+    assert f"penstock decide {result.run_id} approval --approve" in page
+    assert f"penstock run --resume {result.run_id}" in page
+    assert 'id="error"' not in page
