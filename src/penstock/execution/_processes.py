@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from penstock.core import parse_bytes
+from penstock.core import ParameterError, parse_bytes
 from penstock.execution._orders import Setup, make_order, make_setup
 from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler
@@ -44,7 +44,17 @@ class ProcessRunner:
 
 @contextmanager
 def process_pool(session: Session, *, size: int | None = None) -> Iterator["ProcessPool"]:
-    """Give worker processes for a session; none is left when the block ends."""
+    """Give worker processes for a session; none is left when the block ends.
+
+    Raises:
+        ParameterError: If this system cannot hand a connection to a process.
+    """
+    if os.name == "nt":
+        raise ParameterError(
+            what="Steps cannot run in processes of their own on Windows.",
+            why="Workers get their connection as an inherited file, which Windows does not have.",
+            fix="Use the runner local or ray, or run it in WSL.",
+        )
     scratch = Path(tempfile.mkdtemp(prefix="penstock-run-", dir=_memory_folder()))
     pool = ProcessPool(make_setup(session, scratch), size or session.workers or os.cpu_count() or 1)
     try:
