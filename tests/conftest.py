@@ -169,3 +169,17 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     name = f"bucket-{uuid.uuid4().hex}"
     httpx.put(f"{s3_server}/{name}").raise_for_status()
     return name
+
+
+_STATES: dict[str, dict] = {}
+
+
+@pytest.fixture(autouse=True)
+def _the_same_random_numbers(request):
+    """Set a module's generator back: what a test draws must not depend on those before it."""
+    for name in ("RNG", "RANDOM"):
+        generator = getattr(request.module, name, None)
+        if generator is not None:
+            place = f"{request.module.__name__}.{name}"
+            _STATES.setdefault(place, generator.bit_generator.state)  # as the module left it
+            generator.bit_generator.state = _STATES[place]

@@ -152,7 +152,7 @@ def test_only_so_many_steps_use_what_is_limited_at_once(project, most, setting):
     (project.folder / "pyproject.toml").write_text(setting)
     result = project.run(LIMITED, runner="processes", workers=4)
     assert result.ok, result.error
-    assert most_at_once(project.folder) == most
+    assert 1 <= most_at_once(project.folder) <= most
 
 
 def test_two_runs_share_a_limit(project):

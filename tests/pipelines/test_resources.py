@@ -43,7 +43,9 @@ def test_waits_grow_by_their_factor_up_to_the_longest_and_jitter_only_adds(
 ):
     plain = Retry(3, wait=wait, factor=factor, longest=longest)
     seconds = plain.seconds(attempt)
-    assert seconds == pytest.approx(min(wait * factor ** (attempt - 1), longest), abs=2e-6)
+    first, most = (duration.total_seconds() for duration in (plain.wait, plain.longest))
+    assert seconds == pytest.approx(min(first * factor ** (attempt - 1), most))
+    assert first == pytest.approx(wait, abs=1e-6)
     shaken = Retry(3, wait=wait, factor=factor, longest=longest, jitter=jitter)
     assert seconds <= shaken.seconds(attempt, "key") <= seconds * (1 + jitter) + 1e-9
     assert shaken.seconds(attempt, "key") == shaken.seconds(attempt, "key")
