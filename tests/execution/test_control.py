@@ -512,3 +512,21 @@ def test_a_path_in_the_body_counts_by_its_bytes(project):
         result = project.run(source)
         assert states(result) == {"read": state}
         assert result.output() == text
+
+
+def test_a_branch_on_what_was_not_made_is_not_taken(project):
+    result = project.run("""
+    @ps.step
+    def maybe() -> bool:
+        return ps.NOTHING
+
+    @ps.step
+    def act() -> int:
+        return 1
+
+    @ps.pipeline
+    def job():
+        ps.when(maybe(), lambda: act())
+    """)
+    assert result.ok, result.error
+    assert result["act"].error == "it needs 'maybe', which was not made"

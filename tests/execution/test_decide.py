@@ -118,6 +118,46 @@ def test_the_commands_do_the_same(project):
     assert call("run", "--resume", "last").returncode == 0
 
 
+EACH = """
+@ps.step
+def regions() -> list[str]:
+    return ["north", "south"]
+
+
+@ps.step
+def publish(region: str) -> str:
+    return f"published {region}"
+
+
+@ps.step
+def told(found: list[str]) -> int:
+    return len(found)
+
+
+@ps.pipeline
+def one(region):
+    return publish(ps.wait_for_approval(region))
+
+
+@ps.pipeline
+def job():
+    return told(ps.map(one, regions()))
+"""
+
+
+def test_a_map_waits_for_all_of_its_items(project):
+    waiting = project.run(EACH)
+    assert waiting.state is RunState.QUEUED
+    assert waiting["one"].state.value == "queued"
+    assert waiting["told"].state.value == "skipped"
+    for number in (0, 1):
+        assert waiting.waits_for == f"one[{number}]/approval"
+        decide(waiting.run_id, waiting.waits_for, approved=True, reason="ok", store=project.store)
+        waiting = project.again(None, resume=waiting.run_id)
+    assert waiting.ok, waiting.error
+    assert waiting.output() == 2
+
+
 LIMITED = """
 import time
 from pathlib import Path

@@ -228,6 +228,40 @@ def test_a_failure_stops_the_rest_if_it_is_to(project):
     }  # fmt: skip
 
 
+def test_a_map_that_a_failure_elsewhere_stopped_is_not_whole(project):
+    result = project.run(
+        """
+    import time
+
+    @ps.step(priority=1)
+    def bad() -> int:
+        time.sleep(1.5)
+        raise ValueError("no")
+
+    @ps.step
+    def item(number: int) -> int:
+        time.sleep(60 if number else 0)
+        return number
+
+    @ps.step
+    def total(found: list[int]) -> int:
+        return sum(found)
+
+    @ps.pipeline
+    def job():
+        bad()
+        return total(ps.map(item, [0, 1, 2]))
+    """,
+        runner="processes",
+        workers=2,
+        on_failure="stop",
+    )
+    states = {step.name: step.state.value for step in result.steps}
+    assert states["item[0]"] == "finished"
+    assert states["item"] == states["total"] == "skipped"
+    assert set(states.values()) == {"failed", "finished", "killed", "skipped"}
+
+
 def test_a_pipeline_in_no_file_is_sent_whole(project):
     pytest.importorskip("cloudpickle")
     import penstock as ps

@@ -54,6 +54,7 @@ class Expansion:
     keys: list[int | str] = field(default_factory=list)
     gives: dict[int | str, dict[str, Output]] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    unmade: list[StepRunRecord] = field(default_factory=list)
     items: dict[str, Item] = field(default_factory=dict)
     named: bool = False
     is_partial: bool = False
@@ -85,6 +86,8 @@ class Expansion:
         self.pending -= 1
         if record.state is StepState.FAILED:
             self.failures.append((node.name, record.error or "it failed"))
+        elif record.state not in GOOD_STATES and NOT_TAKEN not in record.facts:
+            self.unmade.append(record)
         if not self.node.at_most or record.state not in GOOD_STATES:
             return []
         output = Output(node.name)
@@ -104,6 +107,8 @@ class Expansion:
         record = replace(self.plan.record, ended_at=now())
         if self.failures:
             return replace(record, state=StepState.FAILED, error=self._failure()), [], []
+        if self.unmade:  # without them it would look whole
+            return self._without(record), [], []
         made = self._last() if self.node.at_most else self._collected()
         wholes = {name: whole for name, (whole, _) in made.items()}
         if not wholes:
@@ -220,6 +225,14 @@ class Expansion:
             if self.values.has(output)
         }
         return {name: (record, {name: record}) for name, record in found.items()}
+
+    def _without(self, record: StepRunRecord) -> StepRunRecord:
+        """Give the record of a map some of whose items wait, or were ended with the run."""
+        waiting = [item for item in self.unmade if item.state is StepState.QUEUED]
+        first = (waiting or self.unmade)[0]
+        state = StepState.QUEUED if waiting else StepState.SKIPPED
+        why = f"it needs {first.step!r}, which is {first.state.value}"
+        return replace(record, state=state, error=why)
 
     def _failure(self) -> str:
         if self.node.at_most:

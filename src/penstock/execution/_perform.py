@@ -35,7 +35,7 @@ def perform(runner: Runner, session: Session) -> PipelineResult:
     failed = [step for step in steps if step.state is StepState.FAILED]
     waiting = [step for step in steps if step.state is StepState.QUEUED]
     if waiting and not failed:
-        why = f"step {waiting[0].name!r}: {waiting[0].error}"
+        why = f"step {waiting[-1].name!r}: {waiting[-1].error}"
         return _finish(session, steps, RunState.QUEUED, why)
     state = RunState.FAILED if failed else RunState.FINISHED
     return _finish(session, steps, state, failed[0].error if failed else None)

@@ -112,6 +112,8 @@ class Planner:
                 return self._absent[condition.node]
             if condition.node in self._without_result:
                 continue  # it is blocked, and that is told as a failure
+            if not self._values.has(condition):
+                return f"it needs {condition.text!r}, which was not made"
             if bool(self._values.get(condition)) is not wanted:
                 return f"not taken: {condition.text!r} is {'false' if wanted else 'true'}"
         return ""

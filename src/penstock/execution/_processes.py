@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -22,11 +22,10 @@ from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler
 from penstock.execution._session import Session
 from penstock.execution._values import Values
-from penstock.execution._work import Done, Work, failed
+from penstock.execution._work import Done, Work, failed, lost
 
 _GRACE_S = 2.0  # a step that is over its time ends by itself, unless it is stuck below Python
 _LOOK_EVERY_S = 0.1  # at memory
-_LOST = "penstock.core.WorkerError"
 
 
 class ProcessRunner:
@@ -73,9 +72,7 @@ class _Process:
     work: Work | None = None
     began: float = 0.0
     ready: bool = False
-    most_bytes: int = 0
     limits: tuple[float | None, int | None] = (None, None)
-    said: list[str] = field(default_factory=list)
 
 
 class ProcessPool:
@@ -199,7 +196,6 @@ class ProcessPool:
             self._end(process, f"it ran longer than its timeout of {seconds - _GRACE_S:g} s")
         elif most is not None:
             used = _memory_of(process.popen.pid)
-            process.most_bytes = max(process.most_bytes, used)
             if used > most:
                 self._end(
                     process,
@@ -211,9 +207,7 @@ class ProcessPool:
         _kill(process)
         self._busy.remove(process)
         if process.work is not None:
-            name = process.work.node.name
-            error = f"step {name!r} failed: {why}"
-            self._ended.append((process.work, Done(error=error, raised=(_LOST, *_BASES))))
+            self._ended.append((process.work, lost(process.work.node.name, why)))
 
     def _next_look(self) -> float | None:
         """Say how long nobody needs to look at the limits."""
@@ -225,9 +219,6 @@ class ProcessPool:
             if process.limits[0] is not None
         ]
         return max(_LOOK_EVERY_S, min(ends)) if ends else None
-
-
-_BASES = ("builtins.Exception", "builtins.BaseException")
 
 
 def _threads(work: Work | None, size: int) -> int:

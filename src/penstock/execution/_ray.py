@@ -18,14 +18,13 @@ from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler
 from penstock.execution._session import Session
 from penstock.execution._values import Values
-from penstock.execution._work import Done, Work, failed
+from penstock.execution._work import Done, Work, failed, lost
 from penstock.execution._worker import Worker
 from penstock.pipelines import Step
 from penstock.stores import open_store
 
 _MOVES = 3  # how often a step goes to another node because its node was lost
 _AHEAD = 2  # tasks per core that Ray is given, so that no core waits for us
-_LOST = ("penstock.core.WorkerError", "builtins.Exception", "builtins.BaseException")
 _workers: dict[str, Worker] = {}
 
 
@@ -121,17 +120,17 @@ class RayTasks:
         try:
             self._ended.append((task.work, self._ray.get(reference)))
         except errors.OutOfMemoryError as error:
-            self._ended.append((task.work, _lost(name, f"its node ran out of memory: {error}")))
+            self._ended.append((task.work, lost(name, f"its node ran out of memory: {error}")))
         except errors.RayError as error:
-            lost = not task.nodes <= self._alive() or isinstance(error, errors.NodeDiedError)
-            if lost and task.moves < _MOVES and not task.work.node.step.effect:
+            gone = not task.nodes <= self._alive() or isinstance(error, errors.NodeDiedError)
+            if gone and task.moves < _MOVES and not task.work.node.step.effect:
                 task.moves += 1
                 task.nodes = self._alive()
                 self._send(task)
                 return
-            why = "its node was lost" if lost else "its process ended"
+            why = "its node was lost" if gone else "its process ended"
             told = str(error).strip().splitlines()[0]
-            self._ended.append((task.work, _lost(name, f"{why} ({type(error).__name__}: {told})")))
+            self._ended.append((task.work, lost(name, f"{why} ({type(error).__name__}: {told})")))
 
     def _alive(self) -> frozenset[str]:
         return frozenset(node["NodeID"] for node in self._ray.nodes() if node["Alive"])
@@ -175,7 +174,3 @@ def _options(step: Step[..., Any]) -> dict[str, Any]:
     if asked.memory:
         options["memory"] = parse_bytes(asked.memory)
     return options
-
-
-def _lost(name: str, why: str) -> Done:
-    return Done(error=f"step {name!r} failed: {why}", raised=_LOST)

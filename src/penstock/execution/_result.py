@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any
 
 from penstock.core import NotFoundError, RunState, StepError, StepState, did_you_mean
@@ -86,12 +87,14 @@ class PipelineResult:
     @property
     def waits_for(self) -> str | None:
         """The first step that waits for a decision; None if there is none."""
-        return next((s.name for s in self.steps if s.state is StepState.QUEUED), None)
+        queued = [step.name for step in self.steps if step.state is StepState.QUEUED]
+        # A map is queued because one of its items is: that is the one to decide about.
+        return next((s for s in queued if not any(o.startswith(f"{s}[") for o in queued)), None)
 
     @property
     def decide_command(self) -> str:
         """The command that lets the waiting step go on."""
-        return f'penstock decide {self.run_id} {self.waits_for} --approve --reason "…"'
+        return f"penstock decide {self.run_id} {quote(str(self.waits_for))} --approve --reason '…'"
 
     @property
     def resume_command(self) -> str:

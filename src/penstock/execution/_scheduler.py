@@ -454,13 +454,14 @@ class Scheduler:
     def _abandon(self, error: BaseException) -> None:
         """Leave nothing running, and no step that looks as if it were."""
         self._workers.cancel()
+        with suppress(Exception):
+            self._flush()
         interrupted = isinstance(error, KeyboardInterrupt)
         why = "it was interrupted" if interrupted else "the run ended before it"
         whole = [e.plan for e in self._open.values() if self._is_whole(e.node)]
         unfinished = [*self._running.values(), *whole]
         for plan in unfinished:
             with suppress(Exception):
-                self._flush()
                 self._metadata.finish_step(
                     replace(plan.record, state=StepState.KILLED, ended_at=now(), error=why)
                 )

@@ -119,6 +119,12 @@ def failed(name: str, error: BaseException) -> Done:
     )
 
 
+def lost(name: str, why: str) -> Done:
+    """Tell of a step whose process or node was gone before it could say anything."""
+    raised = ("builtins.Exception", "builtins.BaseException")
+    return Done(error=f"step {name!r} failed: {why}", raised=raised)
+
+
 class _Streamed:
     """Stores what a generator yields as it comes; only one item at a time is in memory."""
 

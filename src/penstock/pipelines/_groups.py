@@ -41,12 +41,11 @@ def groups(table: Any, by: str) -> dict[str, Any]:
     if hasattr(frame, "partition_by"):
         found = {key[0]: rows for key, rows in frame.partition_by(by, as_dict=True).items()}
         ordered = sorted(key for key in found if key is not None)
-        last = [None] if None in found else []
     else:
         found = {
             None if key != key else key: rows  # noqa: PLR0124 - pandas has NaN for no value
             for key, rows in frame.groupby(by, dropna=False)
         }
         ordered = [key for key in found if key is not None]
-        last = [None] if None in found else []
+    last = [None] if None in found else []
     return {_NONE if key is None else str(key): found[key] for key in [*ordered, *last]}
