@@ -49,6 +49,12 @@ from penstock.core._records import (
     StageEvent,
     StepRunRecord,
 )
+from penstock.core._schedule_records import (
+    EventRecord,
+    HookRecord,
+    ScheduleRecord,
+    TickRecord,
+)
 from penstock.core._settings import Setting, Settings, find_project, limit_of, settings
 from penstock.core._sizes import parse_bytes
 from penstock.core._states import (
@@ -56,11 +62,13 @@ from penstock.core._states import (
     RUN_MOVES,
     STAGE_MOVES,
     DeploymentState,
+    EventState,
     GateState,
     RolloutState,
     RunState,
     Stage,
     StepState,
+    TickState,
     Verdict,
 )
 
@@ -79,10 +87,13 @@ __all__ = [
     "DeploymentRecord",
     "DeploymentState",
     "Edge",
+    "EventRecord",
+    "EventState",
     "ExperimentRecord",
     "GateError",
     "GateResult",
     "GateState",
+    "HookRecord",
     "LeakageError",
     "LogLine",
     "MetricColumns",
@@ -100,6 +111,7 @@ __all__ = [
     "RolloutState",
     "RunRecord",
     "RunState",
+    "ScheduleRecord",
     "SchemaError",
     "SerializationError",
     "ServingError",
@@ -113,6 +125,8 @@ __all__ = [
     "StepRunRecord",
     "StepState",
     "StoreError",
+    "TickRecord",
+    "TickState",
     "Verdict",
     "current_actor",
     "did_you_mean",

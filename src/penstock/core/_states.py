@@ -25,6 +25,24 @@ class StepState(StrEnum):
     SKIPPED = "skipped"
 
 
+class TickState(StrEnum):
+    """State of a schedule's tick; a missed one leads to no run."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FINISHED = "finished"
+    FAILED = "failed"
+    MISSED = "missed"
+
+
+class EventState(StrEnum):
+    """State of an event that a hook is to be told; a delivered one is removed."""
+
+    PENDING = "pending"
+    DEAD = "dead"
+
+
 class Stage(StrEnum):
     """Approval state of a model version."""
 

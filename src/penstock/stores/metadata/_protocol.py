@@ -13,7 +13,10 @@ from penstock.core import (
     DeploymentEvent,
     DeploymentRecord,
     Edge,
+    EventRecord,
+    EventState,
     ExperimentRecord,
+    HookRecord,
     LogLine,
     MetricColumns,
     MetricPoint,
@@ -23,10 +26,13 @@ from penstock.core import (
     ProofRecord,
     ReportRecord,
     RunRecord,
+    ScheduleRecord,
     SnapshotRecord,
     Stage,
     StageEvent,
     StepRunRecord,
+    TickRecord,
+    TickState,
 )
 
 
@@ -259,6 +265,91 @@ class MetadataStore(Protocol):
 
     def add_snapshot(self, snapshot: SnapshotRecord) -> None: ...
     def last_snapshot(self, source: str) -> SnapshotRecord | None: ...
+
+    # Schedules
+    def save_schedule(self, schedule: ScheduleRecord) -> None:
+        """Insert or replace by name."""
+        ...
+
+    def get_schedule(self, name: str) -> ScheduleRecord: ...
+    def list_schedules(self) -> list[ScheduleRecord]: ...
+    def delete_schedule(self, name: str) -> None:
+        """Remove a schedule with its ticks; the runs that they led to stay."""
+        ...
+
+    def advance_schedule(
+        self, name: str, *, expected_revision: int, ticks: Sequence[TickRecord] = (), **changes: Any
+    ) -> bool:
+        """Change fields of a schedule and add what is due, together, unless its revision moved.
+
+        A tick whose key is there already is left as it is.
+        """
+        ...
+
+    def add_tick(self, tick: TickRecord) -> bool:
+        """Add a tick; False if its key is there already."""
+        ...
+
+    def list_ticks(
+        self,
+        schedule: str | None = None,
+        *,
+        states: Collection[TickState] | None = None,
+        limit: int = 100,
+    ) -> list[TickRecord]:
+        """Latest due first."""
+        ...
+
+    def claim_tick(
+        self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, at_most: int
+    ) -> TickRecord | None:
+        """Begin to work on a tick that is queued, or whose holder is silent; None if that is not so.
+
+        Nor is it given if ``at_most`` others of its schedule are worked on. ``run_id`` becomes its
+        run's id unless it has one.
+        """
+        ...
+
+    def update_tick(self, tick: TickRecord, *, holder: str | None, **changes: Any) -> bool:
+        """Change fields of a tick, if it has this holder."""
+        ...
+
+    # Hooks: whom to tell, and what they have not been told yet
+    def save_hook(self, hook: HookRecord) -> None:
+        """Insert or replace by name; what was delivered is kept."""
+        ...
+
+    def get_hook(self, name: str) -> HookRecord: ...
+    def list_hooks(self) -> list[HookRecord]: ...
+    def delete_hook(self, name: str) -> None:
+        """Remove a hook with what it has not been told."""
+        ...
+
+    def list_events(
+        self,
+        hook: str,
+        *,
+        state: EventState = EventState.PENDING,
+        due: datetime | None = None,
+        limit: int = 100,
+    ) -> list[EventRecord]:
+        """What a hook has not been told, oldest first; with ``due`` what is to be tried by then.
+
+        Events are written by the methods that change the state of runs and steps, with it.
+        """
+        ...
+
+    def count_events(self) -> dict[str, dict[str, int]]:
+        """``{hook: {state: number}}``."""
+        ...
+
+    def drop_events(self, hook: str, event_ids: Sequence[str], *, delivered: bool) -> None:
+        """Remove events: they arrived, or nobody wants them any more."""
+        ...
+
+    def update_event(self, event_id: str, **changes: Any) -> None:
+        """Change fields of an event; an error is told of its hook too."""
+        ...
 
     # Proofs
     def add_proof(self, proof: ProofRecord) -> None: ...

@@ -25,6 +25,7 @@ from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._fields import INDEXED, Sql
 from penstock.stores.metadata._fields import RUNS as FIELDS
+from penstock.stores.metadata._hooks import Outbox
 from penstock.stores.metadata._search import Asked, count, find
 from penstock.stores.metadata._summaries import SUMMARY, add_summaries, read_summary
 
@@ -63,8 +64,8 @@ _UPSERT_TAG = (
 class Runs:
     """The part of MetadataStore about runs."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
         self._known: set[str] = set()
 
     def create_run(self, run: RunRecord) -> None:
@@ -85,6 +86,7 @@ class Runs:
                 _UPSERT_TAG, [_tag_row(run.run_id, key, value) for key, value in run.tags.items()]
             )
             add_summaries(transaction, run.run_id, run.metrics)
+            self._outbox.note_run(transaction, run.run_id, run.state, {"attempt": run.attempt})
 
     def get_run(self, run_id: str) -> RunRecord:
         """See MetadataStore."""
@@ -106,7 +108,11 @@ class Runs:
                     f"UPDATE runs SET {sets} WHERE run_id = ?",
                     (*values, run_id),
                 )
-            return self._load(transaction, run_id)
+            run = self._load(transaction, run_id)
+            if "state" in changes:
+                facts = {"attempt": run.attempt, "error": run.error}
+                self._outbox.note_run(transaction, run_id, run.state, facts)
+            return run
 
     def beat(self, run_id: str, at: datetime) -> None:
         """See MetadataStore."""
@@ -223,11 +229,16 @@ class Runs:
                 (ended, run_id),
             ).rowcount
             if done:
-                transaction.execute(
+                steps = transaction.execute(
                     "UPDATE step_runs SET state = ?, ended_at = ?"
-                    " WHERE run_id = ? AND state IN ('running', 'queued')",
+                    " WHERE run_id = ? AND state IN ('running', 'queued')"
+                    " RETURNING run_id, step, step_run_id",
                     (StepState.KILLED, ended, run_id),
-                )
+                ).fetchall()
+                facts = {"error": "The process ended without finishing the run."}
+                for step in steps:
+                    self._outbox.note_step(transaction, tuple(step), StepState.KILLED, facts)
+                self._outbox.note_run(transaction, run_id, RunState.KILLED, facts)
         return done > 0
 
     def _load(self, transaction: Transaction, run_id: str) -> RunRecord:

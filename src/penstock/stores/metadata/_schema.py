@@ -295,6 +295,78 @@ Table(
     _text("holder"),
     _integer("until"),
 )
+Table(
+    "schedules",  # nor are these: who copies a store does not want everything to run twice
+    metadata,
+    _key("name"),
+    _text("pipeline"),
+    _text("entry"),
+    _text("trigger"),
+    _integer("created_at"),
+    _text("params"),
+    _text("options"),
+    _text("created_by"),
+    _integer("paused_at", null=True),
+    _text("cursor", null=True),
+    _integer("looked_at", null=True),
+    _text("error", null=True),
+    _integer("revision"),
+)
+_TICK_GOES_ON = text("state IN ('queued', 'running', 'waiting')")
+Table(
+    "ticks",
+    metadata,
+    _id(),
+    _text("schedule"),
+    _text("key"),
+    _integer("due_at"),
+    _text("state"),
+    _text("params"),
+    _text("reason"),
+    _text("run_id", null=True),
+    _integer("attempt"),
+    _text("holder", null=True),
+    _integer("until", null=True),
+    _integer("ended_at", null=True),
+    _text("error", null=True),
+    Index("one_tick_per_key", "schedule", "key", unique=True),
+    Index("ticks_by_time", "schedule", "due_at"),
+    Index(
+        "ticks_going_on", "state", sqlite_where=_TICK_GOES_ON, postgresql_where=_TICK_GOES_ON
+    ),
+)
+Table(
+    "hooks",
+    metadata,
+    _key("name"),
+    _text("url"),
+    _text("form"),
+    _text("secret", null=True),
+    _text("events"),
+    _integer("created_at"),
+    _integer("paused_at", null=True),
+    _integer("delivered"),
+    _integer("delivered_at", null=True),
+    _text("error", null=True),
+)
+Table(
+    "outbox",
+    metadata,
+    _id(),
+    Column("event_id", _Text, nullable=False, unique=True),
+    _text("hook"),
+    _text("kind"),
+    _text("run_id"),
+    _integer("at"),
+    _integer("due_at"),
+    _text("step", null=True),
+    _text("step_run_id", null=True),
+    _text("facts"),
+    _integer("attempts"),
+    _text("state"),
+    _text("error", null=True),
+    Index("outbox_by_hook", "hook", "state", "id"),
+)
 Table("models", metadata, _key("model"), _integer("created_at"), _text("note"))
 Table(
     "model_tags",

@@ -5,10 +5,12 @@ from penstock.stores.metadata._catalog import Catalog
 from penstock.stores.metadata._changes import Changes
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._deployments import Deployments
+from penstock.stores.metadata._hooks import Hooks, Outbox
 from penstock.stores.metadata._metrics import Metrics
 from penstock.stores.metadata._predictions import Predictions
 from penstock.stores.metadata._registry import Registry
 from penstock.stores.metadata._runs import Runs
+from penstock.stores.metadata._schedules import Schedules
 from penstock.stores.metadata._steps import Steps
 from penstock.stores.metadata._turns import Turns
 
@@ -22,7 +24,8 @@ class SQLMetadataStore:
 
     def __init__(self, database: Database) -> None:  # noqa: PLR0915 - one line for each method
         self.database = database
-        runs = Runs(database)
+        outbox = Outbox()
+        runs = Runs(database, outbox)
         self.create_run = runs.create_run
         self.get_run = runs.get_run
         self.update_run = runs.update_run
@@ -43,7 +46,7 @@ class SQLMetadataStore:
         self.metric_history = metrics.metric_history
         self.copy_metrics = metrics.copy_metrics
         artifacts = Artifacts(database, runs)
-        steps = Steps(database, runs, artifacts)
+        steps = Steps(database, runs, artifacts, outbox)
         self.start_step = steps.start_step
         self.finish_step = steps.finish_step
         self.list_steps = steps.list_steps
@@ -65,6 +68,25 @@ class SQLMetadataStore:
         self.list_decisions = turns.list_decisions
         self.take_lease = turns.take_lease
         self.drop_lease = turns.drop_lease
+        schedules = Schedules(database)
+        self.save_schedule = schedules.save_schedule
+        self.get_schedule = schedules.get_schedule
+        self.list_schedules = schedules.list_schedules
+        self.delete_schedule = schedules.delete_schedule
+        self.advance_schedule = schedules.advance_schedule
+        self.add_tick = schedules.add_tick
+        self.list_ticks = schedules.list_ticks
+        self.claim_tick = schedules.claim_tick
+        self.update_tick = schedules.update_tick
+        hooks = Hooks(database, outbox)
+        self.save_hook = hooks.save_hook
+        self.get_hook = hooks.get_hook
+        self.list_hooks = hooks.list_hooks
+        self.delete_hook = hooks.delete_hook
+        self.list_events = hooks.list_events
+        self.count_events = hooks.count_events
+        self.drop_events = hooks.drop_events
+        self.update_event = hooks.update_event
         self.add_proof = artifacts.add_proof
         self.list_proofs = artifacts.list_proofs
         registry = Registry(database)

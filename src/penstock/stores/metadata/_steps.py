@@ -7,8 +7,9 @@ from dataclasses import replace
 from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
 from penstock.stores.metadata._artifacts import ADD_ARTIFACT, ADD_EDGE, ARTIFACTS, Artifacts
 from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
-from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._garbage import LET_GO
+from penstock.stores.metadata._hooks import Outbox
 from penstock.stores.metadata._runs import Runs
 
 STEP_RUNS = RecordTable(
@@ -38,8 +39,10 @@ _LATEST = (
 class Steps:
     """The part of MetadataStore about steps."""
 
-    def __init__(self, database: Database, runs: Runs, artifacts: Artifacts) -> None:
-        self._database = database
+    def __init__(
+        self, database: Database, runs: Runs, artifacts: Artifacts, outbox: Outbox
+    ) -> None:
+        self._database, self._outbox = database, outbox
         self._runs, self._artifacts = runs, artifacts
 
     def start_step(self, step: StepRunRecord) -> None:
@@ -48,6 +51,7 @@ class Steps:
         try:
             with self._database.write() as transaction:
                 transaction.execute(_UPSERT, row)
+                self._note(transaction, step)
         except Exception as error:
             raise self._explain(error, step) from error
 
@@ -62,7 +66,6 @@ class Steps:
     ) -> None:
         """See MetadataStore."""
         row = STEP_RUNS.row(step)
-        next_row = None if next_step is None else STEP_RUNS.row(next_step)
         # Sorted, so that two writers of the same rows never wait for each other.
         artifacts = sorted(map(ARTIFACTS.row, outputs), key=lambda row: row[:2])
         arrows = sorted((edge.source, edge.target, edge.role) for edge in edges)
@@ -79,8 +82,10 @@ class Steps:
                     transaction.executemany(ADD_EDGE, arrows)
                 if lines:
                     transaction.executemany(_ADD_LOG, lines)
-                if next_row is not None:
-                    transaction.execute(_UPSERT, next_row)
+                self._note(transaction, step)
+                if next_step is not None:
+                    transaction.execute(_UPSERT, STEP_RUNS.row(next_step))
+                    self._note(transaction, next_step)
         except Exception as error:
             raise self._explain(error, step) from error
 
@@ -124,6 +129,11 @@ class Steps:
                 (step_run_id,),
             ).fetchall()
         return [LogLine(from_micros(time), stream, text) for time, stream, text in rows]
+
+    def _note(self, transaction: Transaction, step: StepRunRecord) -> None:
+        about = (step.run_id, step.step, step.step_run_id)
+        facts = {"attempt": step.attempt, "error": step.error}
+        self._outbox.note_step(transaction, about, step.state, facts)
 
     def _explain(self, error: Exception, step: StepRunRecord) -> Exception:
         if not self._database.is_missing_parent(error):

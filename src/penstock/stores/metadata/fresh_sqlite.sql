@@ -100,6 +100,20 @@ CREATE TABLE experiments (
 	PRIMARY KEY (name)
 );
 
+CREATE TABLE hooks (
+	name TEXT NOT NULL,
+	url TEXT NOT NULL,
+	form TEXT NOT NULL,
+	secret TEXT,
+	events TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	paused_at BIGINT,
+	delivered BIGINT NOT NULL,
+	delivered_at BIGINT,
+	error TEXT,
+	PRIMARY KEY (name)
+);
+
 CREATE TABLE journals (
 	journal TEXT NOT NULL,
 	position BIGINT NOT NULL,
@@ -162,6 +176,26 @@ CREATE TABLE models (
 	note TEXT NOT NULL,
 	PRIMARY KEY (model)
 );
+
+CREATE TABLE outbox (
+	id INTEGER NOT NULL,
+	event_id TEXT NOT NULL,
+	hook TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	run_id TEXT NOT NULL,
+	at BIGINT NOT NULL,
+	due_at BIGINT NOT NULL,
+	step TEXT,
+	step_run_id TEXT,
+	facts TEXT NOT NULL,
+	attempts BIGINT NOT NULL,
+	state TEXT NOT NULL,
+	error TEXT,
+	PRIMARY KEY (id),
+	UNIQUE (event_id)
+);
+
+CREATE INDEX outbox_by_hook ON outbox (hook, state, id);
 
 CREATE TABLE predictions (
 	id INTEGER NOT NULL,
@@ -243,6 +277,23 @@ CREATE INDEX runs_by_state ON runs (state, created_at);
 
 CREATE INDEX runs_by_time ON runs (created_at);
 
+CREATE TABLE schedules (
+	name TEXT NOT NULL,
+	pipeline TEXT NOT NULL,
+	entry TEXT NOT NULL,
+	"trigger" TEXT NOT NULL,
+	created_at BIGINT NOT NULL,
+	params TEXT NOT NULL,
+	options TEXT NOT NULL,
+	created_by TEXT NOT NULL,
+	paused_at BIGINT,
+	cursor TEXT,
+	looked_at BIGINT,
+	error TEXT,
+	revision BIGINT NOT NULL,
+	PRIMARY KEY (name)
+);
+
 CREATE TABLE settings (
 	name TEXT NOT NULL,
 	value TEXT NOT NULL,
@@ -288,6 +339,29 @@ CREATE TABLE step_logs (
 );
 
 CREATE INDEX step_logs_by_step ON step_logs (step_run_id);
+
+CREATE TABLE ticks (
+	id INTEGER NOT NULL,
+	schedule TEXT NOT NULL,
+	"key" TEXT NOT NULL,
+	due_at BIGINT NOT NULL,
+	state TEXT NOT NULL,
+	params TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	run_id TEXT,
+	attempt BIGINT NOT NULL,
+	holder TEXT,
+	until BIGINT,
+	ended_at BIGINT,
+	error TEXT,
+	PRIMARY KEY (id)
+);
+
+CREATE UNIQUE INDEX one_tick_per_key ON ticks (schedule, "key");
+
+CREATE INDEX ticks_by_time ON ticks (schedule, due_at);
+
+CREATE INDEX ticks_going_on ON ticks (state) WHERE state IN ('queued', 'running', 'waiting');
 
 CREATE TABLE version_metrics (
 	model TEXT NOT NULL,

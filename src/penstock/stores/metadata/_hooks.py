@@ -1,0 +1,197 @@
+"""Hooks and their outbox: an event is written in the transaction that makes it happen.
+
+So none is lost with the process that made it, and none is told of what was undone. A hook's events
+are rows of its own, not a place in a common list: in PostgreSQL a lower number may appear after a
+higher one, and a reader that remembers how far it is would pass it by.
+"""
+# ruff: noqa: S608 - statements are made of our own names; values are always bound
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from penstock.core import (
+    EventRecord,
+    EventState,
+    HookRecord,
+    NotFoundError,
+    did_you_mean,
+    new_id,
+    now,
+)
+from penstock.stores._json import dump_json, load_json
+from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
+from penstock.stores.metadata._database import Database, Transaction
+
+HOOKS = RecordTable(
+    "hooks",
+    HookRecord,
+    times=("created_at", "paused_at", "delivered_at"),
+    kinds={
+        "events": (lambda events: dump_json(list(events)), lambda text: tuple(load_json(text))),
+        "error": (clean_text, str),
+    },
+)
+EVENTS = RecordTable(
+    "outbox",
+    EventRecord,
+    times=("at", "due_at"),
+    structures=("facts",),
+    kinds={"state": EventState, "error": (clean_text, str)},
+)
+_SAVE = HOOKS.upsert("name", keep=("delivered", "delivered_at"))
+_KNOWN_S = 1.0  # how long a process may not know of a new hook; asking each time would cost a query
+_RUN_KINDS = {"queued": "run.waiting", "running": "run.started"}
+_STEP_KINDS = {"queued": "step.waiting", "running": "step.started"}
+
+
+class Outbox:
+    """Writes what happens for the hooks that want to know; one per open store."""
+
+    def __init__(self) -> None:
+        self._hooks: list[tuple[str, tuple[str, ...]]] = []
+        self._read_at = -_KNOWN_S
+
+    def forget(self) -> None:
+        """Read the hooks again before the next event."""
+        self._read_at = -_KNOWN_S
+
+    def note_run(
+        self, transaction: Transaction, run_id: str, state: str, facts: Mapping[str, Any]
+    ) -> None:
+        """Note that a run came into a state."""
+        kind = _RUN_KINDS.get(state, f"run.{state}")
+        self._note(transaction, kind, (run_id, None, None), facts)
+
+    def note_step(
+        self,
+        transaction: Transaction,
+        step: tuple[str, str, str],
+        state: str,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Note that a step (run, step, step run) came into a state."""
+        self._note(transaction, _STEP_KINDS.get(state, f"step.{state}"), step, facts)
+
+    def _note(
+        self,
+        transaction: Transaction,
+        kind: str,
+        about: tuple[str, str | None, str | None],
+        facts: Mapping[str, Any],
+    ) -> None:
+        if time.monotonic() - self._read_at >= _KNOWN_S:
+            rows = transaction.execute("SELECT name, events FROM hooks").fetchall()
+            self._hooks = [(name, tuple(load_json(events))) for name, events in rows]
+            self._read_at = time.monotonic()
+        for hook, patterns in self._hooks:
+            if any(fnmatchcase(kind, pattern) for pattern in patterns):
+                run_id, step, step_run_id = about
+                at = now()
+                event = EventRecord(
+                    new_id(), hook, kind, run_id, at, at, step, step_run_id, dict(facts)
+                )
+                transaction.execute(EVENTS.insert, EVENTS.row(event))
+
+
+class Hooks:
+    """The part of MetadataStore about hooks and the events that they are to be told."""
+
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
+
+    def save_hook(self, hook: HookRecord) -> None:
+        """See MetadataStore."""
+        with self._database.write(durable=True) as transaction:
+            transaction.execute(_SAVE, HOOKS.row(hook))
+        self._outbox.forget()
+
+    def get_hook(self, name: str) -> HookRecord:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            return _load(transaction, name)
+
+    def list_hooks(self) -> list[HookRecord]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(f"{HOOKS.select} ORDER BY name").fetchall()
+        return [HOOKS.read(row) for row in rows]
+
+    def delete_hook(self, name: str) -> None:
+        """See MetadataStore."""
+        with self._database.write(durable=True) as transaction:
+            _load(transaction, name)
+            transaction.execute("DELETE FROM outbox WHERE hook = ?", (name,))
+            transaction.execute("DELETE FROM hooks WHERE name = ?", (name,))
+        self._outbox.forget()
+
+    def list_events(
+        self,
+        hook: str,
+        *,
+        state: EventState = EventState.PENDING,
+        due: datetime | None = None,
+        limit: int = 100,
+    ) -> list[EventRecord]:
+        """See MetadataStore."""
+        wanted, values = ["hook = ?", "state = ?"], list[Any]([hook, str(state)])
+        if due is not None:
+            wanted.append("due_at <= ?")
+            values.append(to_micros(due))
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                f"{EVENTS.select} WHERE {' AND '.join(wanted)} ORDER BY id LIMIT ?",
+                (*values, limit),
+            ).fetchall()
+        return [EVENTS.read(row) for row in rows]
+
+    def count_events(self) -> dict[str, dict[str, int]]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT hook, state, COUNT(*) FROM outbox GROUP BY hook, state"
+            ).fetchall()
+        counts: dict[str, dict[str, int]] = {}
+        for hook, state, number in rows:
+            counts.setdefault(hook, {})[state] = number
+        return counts
+
+    def drop_events(self, hook: str, event_ids: Sequence[str], *, delivered: bool) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            transaction.executemany(
+                "DELETE FROM outbox WHERE event_id = ?", [(event,) for event in event_ids]
+            )
+            if delivered:
+                transaction.execute(
+                    "UPDATE hooks SET delivered = delivered + ?, delivered_at = ?, error = NULL"
+                    " WHERE name = ?",
+                    (len(event_ids), to_micros(now()), hook),
+                )
+
+    def update_event(self, event_id: str, **changes: Any) -> None:
+        """See MetadataStore."""
+        sets = ", ".join(f'"{field}" = ?' for field in changes)
+        values = [EVENTS.column(field, value) for field, value in changes.items()]
+        with self._database.write() as transaction:
+            transaction.execute(f"UPDATE outbox SET {sets} WHERE event_id = ?", (*values, event_id))
+            if "error" in changes:
+                transaction.execute(
+                    "UPDATE hooks SET error = ? WHERE name ="
+                    " (SELECT hook FROM outbox WHERE event_id = ?)",
+                    (EVENTS.column("error", changes["error"]), event_id),
+                )
+
+
+def _load(transaction: Transaction, name: str) -> HookRecord:
+    row = transaction.execute(f"{HOOKS.select} WHERE name = ?", (name,)).fetchone()
+    if row is not None:
+        return HOOKS.read(row)
+    rows = transaction.execute("SELECT name FROM hooks").fetchall()
+    raise NotFoundError(
+        what=f"There is no hook {name!r}.",
+        fix=did_you_mean(name, [row[0] for row in rows]) or "Make one with: penstock hooks add",
+        name=name,
+    )
