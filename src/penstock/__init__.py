@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from penstock.evaluation import evaluate as evaluate
     from penstock.execution import PipelineResult as PipelineResult
     from penstock.execution import decide as decide
+    from penstock.execution import list_partitions as list_partitions
     from penstock.execution import load_pipeline as load_pipeline
     from penstock.execution import prepare_run as prepare_run
     from penstock.execution import run as run
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from penstock.monitoring import check_drift as check_drift
     from penstock.pipelines import NOTHING as NOTHING
     from penstock.pipelines import Again as Again
+    from penstock.pipelines import Partitions as Partitions
     from penstock.pipelines import Pipeline as Pipeline
     from penstock.pipelines import Resources as Resources
     from penstock.pipelines import Retry as Retry
@@ -65,6 +67,10 @@ if TYPE_CHECKING:
     from penstock.registry import ModelVersion as ModelVersion
     from penstock.registry import Registry as Registry
     from penstock.scaffolding import new_project as new_project
+    from penstock.scheduling import Schedule as Schedule
+    from penstock.scheduling import Scheduler as Scheduler
+    from penstock.scheduling import Schedules as Schedules
+    from penstock.scheduling import backfill as backfill
     from penstock.serving import RolloutRules as RolloutRules
     from penstock.serving import serve as serve
     from penstock.stores import NamedParts as NamedParts
@@ -102,6 +108,7 @@ _PLACES = {
     "execution": (
         "PipelineResult",
         "decide",
+        "list_partitions",
         "load_pipeline",
         "prepare_run",
         "run",
@@ -115,6 +122,7 @@ _PLACES = {
     "pipelines": (
         "Again",
         "NOTHING",
+        "Partitions",
         "Pipeline",
         "Resources",
         "Retry",
@@ -130,6 +138,7 @@ _PLACES = {
     "proofs": ("deploy", "promote", "verify"),
     "registry": ("ModelVersion", "Registry"),
     "scaffolding": ("new_project",),
+    "scheduling": ("Schedule", "Scheduler", "Schedules", "backfill"),
     "serving": ("RolloutRules", "serve"),
     "stores": ("NamedParts", "Parts", "Store", "open_store"),
     "tracking": (

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SETTLED = (
     "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
+    "partition", "run_id",
 )  # fmt: skip
 
 
@@ -51,6 +52,8 @@ _SETTLED = (
 @click.option("--name", help="What to call the run.")
 @click.option("--experiment", help="The group of runs that it belongs to.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A mark on the run.")
+@click.option("--partition", metavar="KEY", help="Run the pipeline for this partition.")
+@click.option("--run-id", metavar="ID", help="The run's id; by default a new one.")
 @click.option("--prepare", is_flag=True, help="Record the run only; penstock step executes it.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @json_option
@@ -72,6 +75,8 @@ def run(
     name: str | None,
     experiment: str | None,
     tags: tuple[str, ...],
+    partition: str | None,
+    run_id: str | None,
     prepare: bool,
     quiet: bool,
     as_json: bool,
@@ -84,7 +89,7 @@ def run(
     reporter = _reporter(quiet=quiet or as_json)
     store = current_store(ctx)
     target, given = _options(words)
-    given.update(_pairs(settings, "--set"))
+    given.update(pairs(settings, "--set"))
     if resume:
         _refuse_settled(ctx)
         result = resume_run(
@@ -113,14 +118,16 @@ def run(
             "until": until,
             "name": name,
             "experiment": experiment,
-            "tags": _pairs(tags, "--tag"),
+            "tags": pairs(tags, "--tag"),
+            "partition": partition,
+            "run_id": run_id,
         }
         if prepare:
             _prepared(store, prepare_run(pipeline, **recorded, **given), as_json=as_json)
             return
         result = run_pipeline(
             pipeline,
-            pipeline.bind(given),
+            given,
             runner=runner,
             workers=workers,
             on_failure=on_failure,
@@ -204,7 +211,12 @@ def _options(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
     return target, given
 
 
-def _pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
+def pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` words of an option.
+
+    Raises:
+        ParameterError: If one has no ``=``.
+    """
     pairs = {}
     for word in words:
         name, equals, value = word.partition("=")

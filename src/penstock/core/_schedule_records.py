@@ -56,7 +56,7 @@ class TickRecord:
         key: What it is for, unique in the schedule: a moment, a partition, a state of data.
         due_at: When it was due.
         state: See TickState.
-        params: The parameters that the run gets beside the schedule's, as plain JSON.
+        facts: What its run gets beside the schedule's: ``params``, and ``partition`` if it is for one.
         reason: Why it was due, as a sentence.
         run_id: Id of its run; given before the run is made, so that it is made once.
         attempt: How often a scheduler has started or resumed it.
@@ -70,7 +70,7 @@ class TickRecord:
     key: str
     due_at: datetime
     state: TickState = TickState.QUEUED
-    params: Mapping[str, Any] = field(default_factory=_empty)
+    facts: Mapping[str, Any] = field(default_factory=_empty)
     reason: str = ""
     run_id: str | None = None
     attempt: int = 0

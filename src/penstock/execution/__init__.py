@@ -10,11 +10,21 @@ if TYPE_CHECKING:
     from penstock.execution._debug import step_call as step_call
     from penstock.execution._decide import decide as decide
     from penstock.execution._loading import load_pipeline as load_pipeline
+    from penstock.execution._loading import module_of as module_of
     from penstock.execution._local import LocalRunner as LocalRunner
     from penstock.execution._manifest import read_manifest as read_manifest
     from penstock.execution._manifest import read_source as read_source
     from penstock.execution._manifest import record_provenance as record_provenance
     from penstock.execution._one_step import run_step as run_step
+    from penstock.execution._parts import PARTITION as PARTITION
+    from penstock.execution._parts import PartitionState as PartitionState
+    from penstock.execution._parts import known_partitions as known_partitions
+    from penstock.execution._parts import list_partitions as list_partitions
+    from penstock.execution._parts import require_partitions as require_partitions
+    from penstock.execution._parts import runs_by_partition as runs_by_partition
+    from penstock.execution._parts import states_of as states_of
+    from penstock.execution._place import entry_of as entry_of
+    from penstock.execution._place import project_of as project_of
     from penstock.execution._plan import NOT_TAKEN as NOT_TAKEN
     from penstock.execution._processes import ProcessRunner as ProcessRunner
     from penstock.execution._protocol import Reporter as Reporter
@@ -44,6 +54,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LineReporter": "_reporters",
         "LocalRunner": "_local",
         "NOT_TAKEN": "_plan",
+        "PARTITION": "_parts",
+        "PartitionState": "_parts",
         "PipelineResult": "_result",
         "ProcessRunner": "_processes",
         "QuietReporter": "_reporters",
@@ -58,16 +70,24 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "bind_arguments": "_step_runner",
         "convert_argument": "_conversion",
         "decide": "_decide",
+        "entry_of": "_place",
         "execute_step": "_step_runner",
+        "known_partitions": "_parts",
+        "list_partitions": "_parts",
         "load_inputs": "_values",
         "load_pipeline": "_loading",
+        "module_of": "_loading",
         "prepare_run": "_run",
+        "project_of": "_place",
         "read_manifest": "_manifest",
         "read_source": "_manifest",
         "record_provenance": "_manifest",
+        "require_partitions": "_parts",
         "resume_run": "_resume",
         "run": "_run",
         "run_pipeline": "_run",
+        "runs_by_partition": "_parts",
+        "states_of": "_parts",
         "run_step": "_one_step",
         "step_call": "_debug",
         "why": "_why",

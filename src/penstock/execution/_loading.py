@@ -43,7 +43,7 @@ def load_pipeline(target: str) -> Pipeline[..., Any]:
             given.
     """
     place, _, name = target.rpartition(":") if _has_name(target) else (target, "", "")
-    module = _load_file(Path(place)) if place.endswith(".py") else _load_module(place)
+    module = module_of(place)
     found = _pipelines_of(module)
     if name:
         return _named(found, name, place)
@@ -59,6 +59,16 @@ def load_pipeline(target: str) -> Pipeline[..., Any]:
         what=f"{place} defines {len(found)} pipelines: {', '.join(sorted(found))}.",
         fix="Name one: " + " or ".join(f"{place}:{item}" for item in sorted(found)[:3]) + ".",
     )
+
+
+def module_of(file: str) -> ModuleType:
+    """Load a file or module as `load_pipeline` does, and give its module.
+
+    Raises:
+        NotFoundError: If there is no such file or module.
+        DefinitionError: If it cannot be imported.
+    """
+    return _load_file(Path(file)) if file.endswith(".py") else _load_module(file)
 
 
 def _has_name(target: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from penstock.core import ParameterError, RunRecord, RunState, new_id, now, require_name
 from penstock.execution._manifest import record_provenance
+from penstock.execution._parts import PARTITION, begin_part
 from penstock.execution._perform import process_facts
 from penstock.execution._place import entry_of, project_of
 from penstock.execution._protocol import Reporter
@@ -35,6 +36,8 @@ def new_session(
     experiment: str | None = None,
     tags: Mapping[str, Any] | None = None,
     entry: str | None = None,
+    partition: str | None = None,
+    run_id: str | None = None,
     reporter: Reporter | None = None,
 ) -> Session:
     """Record a new run and give what executing it needs.
@@ -44,8 +47,11 @@ def new_session(
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
         DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+        NotFoundError: If there is no such partition.
+        ConflictError: If the partition is being run, or there is a run with this id.
     """
-    graph = pipeline.trace(**pipeline.bind(params))
+    bound = pipeline.bind(params) if partition is None else pipeline.bind_part(partition, params)
+    graph = pipeline.trace(**bound)
     graph = part_of(graph, only=only, from_step=from_step, until=until)
     again = frozenset(graph[step].name for step in refresh)
     _require_executed(graph, again)
@@ -65,7 +71,7 @@ def new_session(
         }
     )
     record = RunRecord(
-        run_id=new_id(),
+        run_id=require_name(run_id, "run") if run_id else new_id(),
         name=name or pipeline.name,
         experiment=require_name(experiment or pipeline.name, "experiment"),
         pipeline=pipeline.name,
@@ -75,12 +81,13 @@ def new_session(
         parent_run_id=outer.run_id if outer else None,
         user=_user(),
         params=pipeline.dump(graph.parameters),
-        tags={key: str(value) for key, value in (tags or {}).items()},
+        tags=_tags(tags, partition),
         provenance=provenance.digest,
         graph=graph.to_spec(),
         **life,
     )
-    opened.metadata.create_run(record)
+    with begin_part(opened, pipeline, partition):
+        opened.metadata.create_run(record)
     opened.metadata.add_edges(provenance.edges(record.run_id))
     return Session(
         Run(record, opened),
@@ -104,6 +111,11 @@ def _require_executed(graph: Graph, again: frozenset[str]) -> None:
             fix="Ask for it too, or leave it out of what is refreshed.",
             step=other[0],
         )
+
+
+def _tags(tags: Mapping[str, Any] | None, partition: str | None) -> dict[str, str]:
+    given = {key: str(value) for key, value in (tags or {}).items()}
+    return given if partition is None else {**given, PARTITION: partition}
 
 
 def _seed(seed: Any) -> int:

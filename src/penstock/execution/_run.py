@@ -18,6 +18,7 @@ from penstock.stores import Store
 # What is settled when a run is recorded; the rest says how its steps are executed.
 _RECORDED = (
     "store", "seed", "only", "from_step", "until", "name", "experiment", "tags", "entry",
+    "partition", "run_id",
 )  # fmt: skip
 
 
@@ -39,6 +40,8 @@ def run(
     experiment: str | None = None,
     tags: Mapping[str, Any] | None = None,
     entry: str | None = None,
+    partition: str | None = None,
+    run_id: str | None = None,
     reporter: Reporter | None = None,
     **params: Any,
 ) -> PipelineResult:
@@ -81,12 +84,18 @@ def run(
         experiment: The group that it belongs to; by default the pipeline's name.
         tags: Free marks.
         entry: Where it is started from, ``file.py:name``; by default where the pipeline is defined.
+        partition: Which of the pipeline's partitions to run; it gives some of the parameters. Two
+            runs for one at the same time are refused.
+        run_id: The id that the run gets; by default a new one. Who gives the same one again gets a
+            ConflictError instead of a second run.
         reporter: Whom to tell; by default a terminal gets progress, else plain lines.
         **params: The pipeline's parameters, as values or text.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
         DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+        NotFoundError: If there is no such partition.
+        ConflictError: If the partition is being run, or there is a run with this id.
         KeyboardInterrupt: If it is interrupted; the run is marked as killed.
     """
     stop_while_loading()
@@ -123,6 +132,8 @@ def run(
         experiment=experiment,
         tags=tags,
         entry=entry,
+        partition=partition,
+        run_id=run_id,
         reporter=reporter,
     )
 

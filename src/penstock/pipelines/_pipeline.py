@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from penstock.core import DefinitionError, PenstockError, require_name
+from penstock.core import DefinitionError, ParameterError, PenstockError, require_name
 from penstock.pipelines._graph import Graph, Node
 from penstock.pipelines._output import Output, find_outputs
 from penstock.pipelines._parameters import Parameter, bind, read_parameters
+from penstock.pipelines._partitions import Partitions
 from penstock.pipelines._position import error_position, function_position, told
 from penstock.pipelines._trace import current_tracer, tracing
 from penstock.pipelines._values import dump_value
@@ -26,6 +27,7 @@ class Pipeline(Generic[P, R]):
         function: The body.
         name: Its name; by default the function's.
         description: One sentence; by default the first line of the docstring.
+        partitions: What it is run for one by one; they give some of its parameters.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Pipeline(Generic[P, R]):
         *,
         name: str | None = None,
         description: str | None = None,
+        partitions: Partitions | None = None,
     ) -> None:
         if not hasattr(function, "__code__"):
             raise DefinitionError(
@@ -46,6 +49,9 @@ class Pipeline(Generic[P, R]):
         lines = (function.__doc__ or "").strip().splitlines()
         self.description = description if description is not None else (lines or [""])[0].strip()
         self.parameters: Mapping[str, Parameter] = read_parameters(function)
+        self.partitions = partitions
+        if partitions is not None:
+            self._require_part_parameters(partitions)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the body plainly; inside another pipeline's body its steps become part of that one."""
@@ -82,6 +88,38 @@ class Pipeline(Generic[P, R]):
     def dump(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Turn typed parameter values into plain JSON that ``bind`` reads back."""
         return {name: dump_value(value) for name, value in values.items()}
+
+    def bind_part(self, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Turn texts or values into typed parameter values, those of a partition among them.
+
+        Args:
+            key: The partition.
+            given: Text or value by the name of the other parameters.
+
+        Raises:
+            ParameterError: If it has no partitions, or a parameter is given that the partition
+                gives, or one cannot be used.
+            NotFoundError: If there is no such partition.
+        """
+        if self.partitions is None:
+            raise ParameterError(
+                what=f"Pipeline {self.name!r} has no partitions, so {key!r} means nothing.",
+                fix='Say what it is run for: @pipeline(partitions=Partitions.daily("2016-01-01")).',
+                key=key,
+            )
+        of_part = {
+            name: value
+            for name, value in self.partitions.parameters(key).items()
+            if name in self.parameters
+        }
+        twice = sorted({name.replace("-", "_") for name in given} & set(of_part))
+        if twice:
+            raise ParameterError(
+                what=f"{twice[0]} is given, but partition {key!r} gives it already.",
+                fix="Leave one of the two out.",
+                name=twice[0],
+            )
+        return self.bind({**given, **of_part})
 
     def trace(self, **params: Any) -> Graph:
         """Run the body with steps recorded instead of executed, and give the graph.
@@ -160,6 +198,17 @@ class Pipeline(Generic[P, R]):
             name=name,
         )
 
+    def _require_part_parameters(self, partitions: Partitions) -> None:
+        missing = [name for name in partitions.names if name not in self.parameters]
+        if not missing or (partitions.is_of_time and "cutoff" not in missing):
+            return
+        raise DefinitionError(
+            what=f"{self.position}: pipeline {self.name!r} has no parameter {missing[-1]!r}.",
+            why="Each run must know which partition it is for.",
+            fix=f"Add a parameter {missing[-1]}, and let its steps use it.",
+            name=missing[-1],
+        )
+
     def _require_outputs(self, result: Any) -> None:
         if result is None or isinstance(result, Output):
             return
@@ -180,7 +229,10 @@ class Pipeline(Generic[P, R]):
 def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
 @overload
 def pipeline(
-    *, name: str | None = None, description: str | None = None
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    partitions: Partitions | None = None,
 ) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 def pipeline(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a pipeline.
@@ -197,7 +249,7 @@ def pipeline(function: Callable[..., Any] | None = None, /, **options: Any) -> A
 
     Args:
         function: The body; given by ``@pipeline`` without brackets.
-        **options: ``name`` and ``description``.
+        **options: ``name``, ``description`` and ``partitions``.
 
     Raises:
         DefinitionError: If a parameter is called as an option of ``run``.

@@ -12,6 +12,7 @@ from penstock.testing._metric_contract import MetricContract
 from penstock.testing._records import START, a_run, a_step, a_version
 from penstock.testing._registry_contract import RegistryContract
 from penstock.testing._run_contract import RunContract
+from penstock.testing._schedule_contract import ScheduleContract
 from penstock.testing._serving_contract import ServingContract
 from penstock.testing._step_contract import StepContract
 
@@ -22,6 +23,7 @@ class MetadataStoreContract(
     CatalogContract,
     StepContract,
     RegistryContract,
+    ScheduleContract,
     ServingContract,
 ):
     """Subclass it and give an empty store by the fixture ``metadata``.

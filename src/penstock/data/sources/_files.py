@@ -109,6 +109,15 @@ class FileSource:
             "files": {os.path.relpath(file, root): digest_file(file) for file in files},
         }
 
+    def stamp(self) -> dict[str, Any]:
+        """Give size and time of each file: cheap to ask, and another when the state is another.
+
+        Raises:
+            NotFoundError: If there is no such file.
+        """
+        facts = {str(file): file.stat() for file in self._files()}
+        return {name: [fact.st_size, fact.st_mtime_ns] for name, fact in facts.items()}
+
     def read(self, since: Moment | None = None, cutoff: Moment | None = None) -> "pl.DataFrame":
         """Read the rows with ``since <= time < cutoff``.
 

@@ -220,6 +220,10 @@ class MetadataStore(Protocol):
         """
         ...
 
+    def list_holders(self, name: str) -> list[str]:
+        """Who holds a lease of a name."""
+        ...
+
     def drop_lease(self, name: str, holder: str) -> None:
         """Give a lease back; nothing happens if it is not held."""
         ...
@@ -310,8 +314,8 @@ class MetadataStore(Protocol):
         """
         ...
 
-    def update_tick(self, tick: TickRecord, *, holder: str | None, **changes: Any) -> bool:
-        """Change fields of a tick, if it has this holder."""
+    def update_tick(self, tick: TickRecord, *, held_by: str | None, **changes: Any) -> bool:
+        """Change fields of a tick, if this is its holder; says whether it was."""
         ...
 
     # Hooks: whom to tell, and what they have not been told yet

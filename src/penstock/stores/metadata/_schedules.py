@@ -27,7 +27,7 @@ TICKS = RecordTable(
     "ticks",
     TickRecord,
     times=("due_at", "until", "ended_at"),
-    structures=("params",),
+    structures=("facts",),
     kinds={"state": TickState, "error": (clean_text, str)},
 )
 _SAVE = SCHEDULES.upsert("name")
@@ -136,16 +136,16 @@ class Schedules:
             ).fetchone()
         return TICKS.read(row)
 
-    def update_tick(self, tick: TickRecord, *, holder: str | None, **changes: Any) -> bool:
+    def update_tick(self, tick: TickRecord, *, held_by: str | None, **changes: Any) -> bool:
         """See MetadataStore."""
         sets = ", ".join(f'"{field}" = ?' for field in changes)
         values = [TICKS.column(field, value) for field, value in changes.items()]
-        held = "holder IS NULL" if holder is None else "holder = ?"
+        held = "holder IS NULL" if held_by is None else "holder = ?"
         with self._database.write() as transaction:
             return (
                 transaction.execute(
                     f"UPDATE ticks SET {sets} WHERE schedule = ? AND key = ? AND {held}",
-                    (*values, tick.schedule, tick.key, *(() if holder is None else (holder,))),
+                    (*values, tick.schedule, tick.key, *(() if held_by is None else (held_by,))),
                 ).rowcount
                 > 0
             )

@@ -321,7 +321,7 @@ Table(
     _text("key"),
     _integer("due_at"),
     _text("state"),
-    _text("params"),
+    _text("facts"),
     _text("reason"),
     _text("run_id", null=True),
     _integer("attempt"),
@@ -331,9 +331,7 @@ Table(
     _text("error", null=True),
     Index("one_tick_per_key", "schedule", "key", unique=True),
     Index("ticks_by_time", "schedule", "due_at"),
-    Index(
-        "ticks_going_on", "state", sqlite_where=_TICK_GOES_ON, postgresql_where=_TICK_GOES_ON
-    ),
+    Index("ticks_going_on", "state", sqlite_where=_TICK_GOES_ON, postgresql_where=_TICK_GOES_ON),
 )
 Table(
     "hooks",

@@ -67,6 +67,7 @@ class SQLMetadataStore:
         self.add_decision = turns.add_decision
         self.list_decisions = turns.list_decisions
         self.take_lease = turns.take_lease
+        self.list_holders = turns.list_holders
         self.drop_lease = turns.drop_lease
         schedules = Schedules(database)
         self.save_schedule = schedules.save_schedule

@@ -51,6 +51,15 @@ class Turns:
                 for slot in range(most)
             )
 
+    def list_holders(self, name: str) -> list[str]:
+        """See MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT holder FROM leases WHERE name = ? AND until >= ? ORDER BY slot",
+                (name, to_micros(now())),
+            ).fetchall()
+        return [row[0] for row in rows]
+
     def drop_lease(self, name: str, holder: str) -> None:
         """See MetadataStore."""
         with self._database.write() as transaction:

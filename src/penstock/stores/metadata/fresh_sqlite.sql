@@ -346,7 +346,7 @@ CREATE TABLE ticks (
 	"key" TEXT NOT NULL,
 	due_at BIGINT NOT NULL,
 	state TEXT NOT NULL,
-	params TEXT NOT NULL,
+	facts TEXT NOT NULL,
 	reason TEXT NOT NULL,
 	run_id TEXT,
 	attempt BIGINT NOT NULL,

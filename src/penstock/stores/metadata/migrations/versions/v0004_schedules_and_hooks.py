@@ -53,7 +53,7 @@ def _schedules() -> None:
         _text("key"),
         _integer("due_at"),
         _text("state"),
-        _text("params"),
+        _text("facts"),
         _text("reason"),
         _text("run_id", null=True),
         _integer("attempt"),

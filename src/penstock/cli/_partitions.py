@@ -1,0 +1,170 @@
+"""``penstock partitions`` and ``backfill``: what was run for which part, and making up for the rest."""
+
+import sys
+from collections import Counter
+
+import click
+
+from penstock.cli._output import (
+    current_store,
+    duration,
+    emit,
+    json_option,
+    plain,
+    say,
+    show_table,
+)
+from penstock.cli._run import pairs
+from penstock.core import now
+from penstock.execution import PartitionState, list_partitions, load_pipeline
+from penstock.scheduling import backfill as run_backfill
+from penstock.scheduling import choose
+
+_SHOWN = 40
+_MARKS = {"finished": "[green]●[/]", "failed": "[red]●[/]", "killed": "[red]●[/]"}
+_RANGE = (
+    click.option("--since", metavar="KEY", help="The first partition."),
+    click.option("--until", metavar="KEY", help="The partition to stop before."),
+)
+
+
+@click.command()
+@click.argument("target")
+@_RANGE[0]
+@_RANGE[1]
+@click.option("--missing", is_flag=True, help="Only those without a finished run.")
+@click.option("--all", "every", is_flag=True, help=f"Not only the last {_SHOWN}.")
+@json_option
+@click.pass_context
+def partitions(
+    ctx: click.Context,
+    target: str,
+    since: str | None,
+    until: str | None,
+    missing: bool,
+    every: bool,
+    as_json: bool,
+) -> None:
+    """List the partitions of the pipeline in TARGET, each with its run or without."""
+    store = current_store(ctx)
+    pipeline = load_pipeline(target)
+    parts = choose(pipeline, list_partitions(pipeline, store=store), since, until)
+    listed = [part for part in parts if not (missing and part.is_done)]
+    if as_json:
+        emit({"done": sum(part.is_done for part in parts), "partitions": list(map(_json, listed))})
+        return
+    shown = listed if every else listed[-_SHOWN:]
+    show_table(
+        ["partition", "state", "run", "ended"],
+        [
+            (part.key, part.state, part.run and part.run.run_id, part.run and part.run.ended_at)
+            for part in shown
+        ],
+    )
+    if len(shown) < len(listed):
+        say(f"{len(listed) - len(shown)} before them; --all lists them.")
+    say(_sentence(parts))
+    if not all(part.is_done for part in parts):
+        say(f"  Make up for the rest:  penstock backfill {plain(target)}")
+
+
+@click.command()
+@click.argument("target")
+@_RANGE[0]
+@_RANGE[1]
+@click.option("--partition", "keys", multiple=True, metavar="KEY", help="This one only.")
+@click.option("--again", is_flag=True, help="Also those that are done.")
+@click.option("--at-once", type=int, default=1, show_default=True, help="Runs at the same time.")
+@click.option("--stop-on-failure", is_flag=True, help="Begin no other once one has failed.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter.")
+@click.option("--on", "runner", default="local", show_default=True, help="local, processes or ray.")
+@click.option("--workers", type=int, metavar="N", help="How many steps of a run at once.")
+@click.option("--dry-run", is_flag=True, help="Only say which partitions it would run.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@json_option
+@click.pass_context
+def backfill(
+    ctx: click.Context,
+    target: str,
+    since: str | None,
+    until: str | None,
+    keys: tuple[str, ...],
+    again: bool,
+    at_once: int,
+    stop_on_failure: bool,
+    settings: tuple[str, ...],
+    runner: str,
+    workers: int | None,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Run the pipeline in TARGET for its partitions that have no finished run, oldest first.
+
+    What has ended is recorded: an interrupted backfill goes on when it is asked for again.
+    """
+    store, pipeline = current_store(ctx), load_pipeline(target)
+    if dry_run:
+        parts = choose(pipeline, list_partitions(pipeline, store=store), since, until, keys)
+        wanted = [p.key for p in parts if again or not (p.is_done or p.is_going_on)]
+        if as_json:
+            emit({"partitions": wanted})
+            return
+        say(f"{len(wanted)} of {len(parts)} partitions would be run.")
+        for key in wanted:
+            say(f"  {plain(key)}")
+        return
+
+    def progress(part: PartitionState, ended: int, total: int) -> None:
+        run = part.run
+        if run is None or quiet or as_json:
+            return
+        began = run.started_at or run.created_at
+        took = duration(((run.ended_at or now()) - began).total_seconds())
+        mark = _MARKS.get(part.state, "○")
+        say(f"{mark} {ended} of {total}  {plain(part.key)}  {part.state}  {took}  {run.run_id}")
+
+    done = run_backfill(
+        pipeline,
+        since=since,
+        until=until,
+        partitions=keys,
+        again=again,
+        at_once=at_once,
+        stop_on_failure=stop_on_failure,
+        store=store,
+        runner=runner,
+        workers=workers,
+        progress=progress,
+        **pairs(settings, "--set"),
+    )
+    if as_json:
+        emit({"partitions": list(map(_json, done.parts)), "left": done.left})
+    else:
+        say(_summary(len(done.parts), len(done.failed), len(done.left)))
+        for part in done.failed[:5]:
+            told = part.run.error if part.run and part.run.error else part.state
+            say(f"  {plain(part.key)}: {plain(told.splitlines()[0])}")
+    sys.exit(0 if done.ok else 3)
+
+
+def _summary(ran: int, failed: int, left: int) -> str:
+    if not ran:
+        return "[green]✓[/] Nothing is missing." if left else "There is no partition to run."
+    told = f"{ran - failed} of {ran} partitions were done"
+    told += f"; {left} were left, done before or by others." if left else "."
+    return f"{'[red]✗[/]' if failed else '[green]✓[/]'} {told}"
+
+
+def _sentence(parts: list[PartitionState]) -> str:
+    counts = Counter(part.state for part in parts)
+    told = ", ".join(f"{number} {state}" for state, number in counts.most_common())
+    return f"{len(parts)} partitions: {told}." if parts else "There are no partitions yet."
+
+
+def _json(part: PartitionState) -> dict[str, str | None]:
+    return {
+        "partition": part.key,
+        "state": part.state,
+        "run_id": part.run.run_id if part.run else None,
+    }

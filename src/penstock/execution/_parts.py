@@ -1,0 +1,167 @@
+"""Which partitions of a pipeline were run, and which are missing; one run at a time for each."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from penstock.core import ConflictError, ParameterError, RunRecord, RunState, new_id, now
+from penstock.pipelines import Partitions, Pipeline
+from penstock.stores import Store, open_store
+
+PARTITION = "penstock.partition"
+"""The tag of a run that says which partition it is for."""
+
+_MANY = 1_000_000
+_GOING_ON = frozenset({RunState.QUEUED, RunState.RUNNING})
+_IN_VAIN = frozenset({RunState.FAILED, RunState.KILLED})
+_BEGINNING = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """What became of one partition.
+
+    Args:
+        key: The partition.
+        run: Its run: the newest, but a finished one before a failed one; None if there is none.
+    """
+
+    key: str
+    run: RunRecord | None = None
+
+    @property
+    def state(self) -> str:
+        """``missing``, or the state of its run."""
+        return "missing" if self.run is None else self.run.state.value
+
+    @property
+    def is_done(self) -> bool:
+        """True if a run for it has finished."""
+        return self.run is not None and self.run.state is RunState.FINISHED
+
+    @property
+    def is_going_on(self) -> bool:
+        """True if a run for it is running, or waits for somebody."""
+        return self.run is not None and self.run.state in _GOING_ON
+
+
+def list_partitions(
+    pipeline: Pipeline[..., Any], *, store: Store | str | None = None, at: datetime | None = None
+) -> list[PartitionState]:
+    """List a pipeline's partitions up to now, each with its run or without.
+
+    ```python
+    [part.key for part in list_partitions(trips) if not part.is_done]
+    ```
+
+    Args:
+        pipeline: A pipeline with partitions.
+        store: A store or its URL; by default the project's.
+        at: The moment up to which parts of time count; by default now.
+
+    Raises:
+        ParameterError: If the pipeline has no partitions.
+    """
+    partitions = require_partitions(pipeline)
+    opened = open_store(store) if store is None or isinstance(store, str) else store
+    return states_of(opened, pipeline.name, partitions, at=at)
+
+
+def states_of(
+    store: Store, pipeline: str, partitions: Partitions, *, at: datetime | None = None
+) -> list[PartitionState]:
+    """List partitions of a pipeline that is known by its name."""
+    store.metadata.kill_dead_runs()
+    found = runs_by_partition(store, pipeline)
+    return [PartitionState(key, found.get(key)) for key in partitions.keys(at or now())]
+
+
+def runs_by_partition(store: Store, pipeline: str, key: str | None = None) -> dict[str, RunRecord]:
+    """Give the run of each partition that has one: the newest, but a finished one before a failed."""
+    wanted = f"tags.`{PARTITION}` " + ("!= ''" if key is None else f"= {_quoted(key)}")
+    asked = f"pipeline = {_quoted(pipeline)} and {wanted}"
+    runs: dict[str, RunRecord] = {}
+    for run in store.metadata.search_runs(asked, limit=_MANY):  # newest first
+        known = runs.get(run.tags[PARTITION])
+        if known is None or (run.state is RunState.FINISHED and known.state in _IN_VAIN):
+            runs[run.tags[PARTITION]] = run
+    return runs
+
+
+def known_partitions(store: Store, pipeline: str) -> Partitions | None:
+    """Give the partitions that a pipeline had when it was last run for one; None if it never was."""
+    spec = store.metadata.get_setting(_setting(pipeline))
+    return None if spec is None else Partitions.from_spec(json.loads(spec))
+
+
+def require_partitions(pipeline: Pipeline[..., Any]) -> Partitions:
+    """Give a pipeline's partitions.
+
+    Raises:
+        ParameterError: If it has none.
+    """
+    if pipeline.partitions is not None:
+        return pipeline.partitions
+    raise ParameterError(
+        what=f"Pipeline {pipeline.name!r} has no partitions.",
+        fix='Say what it is run for: @pipeline(partitions=Partitions.daily("2016-01-01")).',
+        pipeline=pipeline.name,
+    )
+
+
+@contextmanager
+def begin_part(store: Store, pipeline: Pipeline[..., Any], partition: str | None) -> Iterator[None]:
+    """Make sure that only one begins a run for a partition; what is done inside records the run.
+
+    Raises:
+        ParameterError: If it is not over yet.
+        ConflictError: If someone else runs it.
+    """
+    if partition is None or pipeline.partitions is None:
+        yield
+        return
+    _require_over(pipeline.partitions, partition)
+    name, holder = f"partition:{pipeline.name}:{partition}", new_id()
+    if not store.metadata.take_lease(name, holder, now() + _BEGINNING):
+        raise _taken(pipeline.name, partition, "is being begun by another process")
+    try:
+        store.metadata.kill_dead_runs()
+        run = runs_by_partition(store, pipeline.name, partition).get(partition)
+        if run is not None and run.state in _GOING_ON:
+            raise _taken(pipeline.name, partition, f"is {run.state.value} in run {run.run_id}")
+        store.metadata.set_setting(
+            _setting(pipeline.name), json.dumps(pipeline.partitions.to_spec())
+        )
+        yield
+    finally:
+        store.metadata.drop_lease(name, holder)
+
+
+def _require_over(partitions: Partitions, key: str) -> None:
+    if partitions.is_of_time and (end := partitions.span(key)[1]) > now():
+        raise ParameterError(
+            what=f"Partition {key!r} is over at {end:%Y-%m-%d %H:%M %Z} only.",
+            why="Rows are still to come, and it would count as done without them.",
+            fix="Wait for its end, or run the pipeline without --partition.",
+            key=key,
+        )
+
+
+def _setting(pipeline: str) -> str:
+    return f"partitions:{pipeline}"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _taken(pipeline: str, key: str, told: str) -> ConflictError:
+    return ConflictError(
+        what=f"Partition {key!r} of {pipeline!r} {told}.",
+        why="Two runs for one partition would do the same work twice.",
+        fix="Wait until it has ended; see: penstock runs",
+        key=key,
+    )

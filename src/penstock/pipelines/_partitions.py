@@ -1,0 +1,297 @@
+"""Partitions: the parts that a pipeline is run for one by one, days or keys, and their parameters."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import islice, product, takewhile
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from penstock.core import DefinitionError, NotFoundError, ParameterError, did_you_mean
+
+Unit = Literal["hour", "day", "week", "month"]
+_FORMS: Mapping[str, str] = {
+    "hour": "%Y-%m-%dT%H",
+    "day": "%Y-%m-%d",
+    "week": "%Y-%m-%d",
+    "month": "%Y-%m",
+}
+_WINDOW = ("since", "cutoff")
+_BETWEEN = "/"  # the parts of a key of several names
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """The parts that a pipeline is run for, each by its own run.
+
+    >>> days = Partitions.daily("2016-01-01", until="2016-01-04")
+    >>> days.keys()
+    ['2016-01-01', '2016-01-02', '2016-01-03']
+    >>> days.parameters("2016-01-02")
+    {'since': datetime.date(2016, 1, 2), 'cutoff': datetime.date(2016, 1, 3)}
+    >>> Partitions.by(company=["Flash", "Sun"]).keys()
+    ['Flash', 'Sun']
+
+    A pipeline says what it is run for with ``@pipeline(partitions=…)``. Its runs are tagged with
+    their part, so that what is missing can be listed and made up for.
+
+    Args:
+        unit: Length of a part in time; None if the parts are keys.
+        start: Where the first part begins.
+        until: Where the last part ends, exclusive; None for parts without end.
+        timezone: Where a day begins.
+        values: The keys by parameter; empty if the parts are of time.
+    """
+
+    unit: Unit | None = None
+    start: date | datetime | None = None
+    until: date | datetime | None = None
+    timezone: str = "UTC"
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def hourly(cls, start: str | datetime, *, until: str | datetime | None = None) -> "Partitions":
+        """Make a part of each hour in UTC; the pipeline gets ``since`` and ``cutoff`` as times."""
+        return _of_time("hour", start, until, "UTC")  # a zone of a place has an hour twice a year
+
+    @classmethod
+    def daily(
+        cls, start: str | date, *, until: str | date | None = None, timezone: str = "UTC"
+    ) -> "Partitions":
+        """Make a part of each day; the pipeline gets ``since`` and ``cutoff``.
+
+        Args:
+            start: The first day.
+            until: The day behind the last one; None for days without end.
+            timezone: Where a day begins.
+
+        Raises:
+            DefinitionError: If a day or timezone cannot be read.
+        """
+        return _of_time("day", start, until, timezone)
+
+    @classmethod
+    def weekly(
+        cls, start: str | date, *, until: str | date | None = None, timezone: str = "UTC"
+    ) -> "Partitions":
+        """Make a part of each week, which begins on the weekday of ``start``."""
+        return _of_time("week", start, until, timezone)
+
+    @classmethod
+    def monthly(
+        cls, start: str | date, *, until: str | date | None = None, timezone: str = "UTC"
+    ) -> "Partitions":
+        """Make a part of each month."""
+        return _of_time("month", start, until, timezone)
+
+    @classmethod
+    def by(cls, **values: Sequence[str]) -> "Partitions":
+        """Make a part of each value of a parameter, or of each combination of several.
+
+        Args:
+            **values: The values by the pipeline's parameter.
+
+        Raises:
+            DefinitionError: If there are none, or a value cannot stand in a key.
+        """
+        for name, of_name in values.items():
+            each: list[Any] = list(of_name)
+            wrong = [value for value in each if not isinstance(value, str) or _BETWEEN in value]
+            if isinstance(of_name, str) or not each or wrong or len(set(each)) < len(each):
+                raise DefinitionError(
+                    what=f"Partitions by {name} are {of_name!r}.",
+                    why="Each value names runs, so it is a text of its own without a slash.",
+                    fix=f'Write Partitions.by({name}=["a", "b"]).',
+                    name=name,
+                )
+        if not values:
+            raise DefinitionError(
+                what="Partitions.by() has no values.", fix='Write Partitions.by(region=["EU"]).'
+            )
+        return cls(values={name: tuple(of_name) for name, of_name in values.items()})
+
+    @property
+    def is_of_time(self) -> bool:
+        """True if the parts are of time, so that there are more of them as it passes."""
+        return self.unit is not None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that a part gives; of time those of these that the pipeline has."""
+        return _WINDOW if self.is_of_time else tuple(self.values)
+
+    def keys(self, at: datetime | None = None) -> list[str]:
+        """List the parts, in order; of time those that are over.
+
+        Args:
+            at: The moment to judge it; parts without end need it.
+
+        Raises:
+            ParameterError: If parts of time have no end and no moment is given.
+        """
+        if not self.is_of_time:
+            return [_BETWEEN.join(key) for key in product(*self.values.values())]
+        if at is None and self.until is None:
+            raise ParameterError(
+                what="These partitions have no end.", fix="Say at which moment: keys(at=now)."
+            )
+        over = takewhile(lambda span: at is None or span[1] <= at, self._spans())
+        return [self._told(begin) for begin, _ in over]
+
+    def parameters(self, key: str) -> dict[str, Any]:
+        """Give the parameters that a part means.
+
+        Raises:
+            NotFoundError: If there is no such part.
+        """
+        if not self.is_of_time:
+            known = self.keys()
+            if key not in known:
+                raise _no_part(key, known)
+            return dict(zip(self.values, key.split(_BETWEEN), strict=True))
+        begin, end = self.span(key)
+        if self.unit == "hour":
+            return {"since": begin, "cutoff": end}
+        return {"since": begin.date(), "cutoff": end.date()}
+
+    def span(self, key: str) -> tuple[datetime, datetime]:
+        """Give the begin and the end, exclusive, of a part of time.
+
+        Raises:
+            NotFoundError: If there is no such part.
+        """
+        try:
+            begin = datetime.strptime(key, _FORMS[self.unit or "day"])  # noqa: DTZ007 - set below
+        except ValueError as error:
+            raise _no_part(key, self._first_keys()) from error
+        begin = begin.replace(tzinfo=self._zone)
+        for start, end in self._spans(begin - timedelta(days=32)):
+            if start == begin:
+                return start, end
+            if start > begin:
+                break
+        raise _no_part(key, self._first_keys())
+
+    def to_spec(self) -> dict[str, Any]:
+        """Write it as plain JSON."""
+        if not self.is_of_time:
+            return {"values": {name: list(values) for name, values in self.values.items()}}
+        return {
+            "unit": self.unit,
+            "start": _moment_text(self.start),
+            "until": _moment_text(self.until),
+            "timezone": self.timezone,
+        }
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any]) -> "Partitions":
+        """Read what ``to_spec`` wrote."""
+        if "values" in spec:
+            return cls.by(**spec["values"])
+        return _of_time(spec["unit"], spec["start"], spec["until"], spec["timezone"])
+
+    @property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def _told(self, begin: datetime) -> str:
+        return begin.strftime(_FORMS[self.unit or "day"])
+
+    def _first_keys(self) -> list[str]:
+        return [self._told(begin) for begin, _ in islice(self._spans(), 3)]
+
+    def _spans(self, after: datetime | None = None) -> Iterator[tuple[datetime, datetime]]:
+        """Give begin and end of the parts in order, without end if there is none."""
+        begin = self._local(self.start)
+        last = None if self.until is None else self._local(self.until)
+        if after is not None and after > begin:
+            begin = self._near(begin, after)
+        while last is None or begin < last:
+            end = self._next(begin)
+            if last is not None and end > last:
+                return
+            yield begin, end
+            begin = end
+
+    def _local(self, moment: date | datetime | None) -> datetime:
+        if isinstance(moment, datetime):
+            return moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
+        day = moment or date.min
+        return datetime(day.year, day.month, day.day, tzinfo=self._zone)
+
+    def _near(self, begin: datetime, after: datetime) -> datetime:
+        """Go on by whole parts, so that a far one is found without counting all before it."""
+        if self.unit == "month":
+            return self._local(date(after.year, after.month, 1))
+        days = 7 if self.unit == "week" else 1
+        gone = (after.date() - begin.date()).days // days * days
+        day = begin.date() + timedelta(days=max(gone, 0))
+        return begin.replace(year=day.year, month=day.month, day=day.day)
+
+    def _next(self, begin: datetime) -> datetime:
+        if self.unit == "hour":
+            return begin + timedelta(hours=1)
+        if self.unit == "month":
+            return self._local(date(begin.year + begin.month // 12, begin.month % 12 + 1, 1))
+        day = begin.date() + timedelta(days=7 if self.unit == "week" else 1)
+        return self._local(day)
+
+
+def _of_time(unit: Unit, start: Any, until: Any, timezone: str) -> Partitions:
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise DefinitionError(
+            what=f"There is no timezone {timezone!r}.",
+            fix='Write for example "Europe/Zurich"; where the system knows none: pip install tzdata.',
+            timezone=timezone,
+        ) from error
+    begin = _read(start, unit)
+    end = None if until is None else _read(until, unit)
+    if end is not None and _plain(end) <= _plain(begin):
+        raise DefinitionError(
+            what=f"Partitions from {start} until {until} are none.",
+            why="The end is exclusive.",
+            fix="Give an end behind the start, or leave it out.",
+        )
+    if unit == "month" and begin.day != 1:
+        raise DefinitionError(
+            what=f"Monthly partitions begin at {start}.",
+            fix=f"Begin at the first of a month: {begin:%Y-%m}-01.",
+        )
+    return Partitions(unit, begin, end, timezone)
+
+
+def _read(moment: Any, unit: Unit) -> date | datetime:
+    try:
+        read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        if unit == "hour":
+            whole = (
+                read if isinstance(read, datetime) else datetime(read.year, read.month, read.day)  # noqa: DTZ001 - its zone is told apart
+            )
+            return whole.replace(minute=0, second=0, microsecond=0)
+        return read.date() if isinstance(read, datetime) else date(read.year, read.month, read.day)
+    except (ValueError, AttributeError) as error:
+        raise DefinitionError(
+            what=f"Partitions begin or end at {moment!r}.",
+            why="That is no moment.",
+            fix='Write for example "2016-01-01".',
+        ) from error
+
+
+def _plain(moment: date | datetime) -> datetime:
+    if isinstance(moment, datetime):
+        return moment.replace(tzinfo=None)
+    return datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001 - only compared
+
+
+def _moment_text(moment: date | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _no_part(key: str, known: Sequence[str]) -> NotFoundError:
+    return NotFoundError(
+        what=f"There is no partition {key!r}.",
+        fix=did_you_mean(key, known) or "List them with: penstock partitions FILE.py",
+        key=key,
+    )

@@ -1,0 +1,33 @@
+"""Runs without being asked: schedules, sensors, partitions made up for; one scheduler or several."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.scheduling._backfill import Backfill as Backfill
+    from penstock.scheduling._backfill import backfill as backfill
+    from penstock.scheduling._backfill import choose as choose
+    from penstock.scheduling._schedule import Schedule as Schedule
+    from penstock.scheduling._scheduler import Scheduler as Scheduler
+    from penstock.scheduling._schedules import Schedules as Schedules
+    from penstock.scheduling._schedules import next_due_of as next_due_of
+    from penstock.scheduling._schedules import partitions_of as partitions_of
+    from penstock.scheduling._triggers import is_sensor as is_sensor
+    from penstock.scheduling._triggers import tell as tell
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Backfill": "_backfill",
+        "Schedule": "_schedule",
+        "Scheduler": "_scheduler",
+        "Schedules": "_schedules",
+        "backfill": "_backfill",
+        "choose": "_backfill",
+        "is_sensor": "_triggers",
+        "next_due_of": "_schedules",
+        "partitions_of": "_schedules",
+        "tell": "_triggers",
+    },
+)

@@ -1,0 +1,305 @@
+"""Schedule: when a pipeline is run without being asked; the definition only, nothing runs here."""
+
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from penstock.core import (
+    DefinitionError,
+    ParameterError,
+    ScheduleRecord,
+    current_actor,
+    did_you_mean,
+    now,
+    parse_duration,
+    require_name,
+)
+from penstock.data import FileSource
+from penstock.data.sources import DataSource
+from penstock.execution import entry_of, load_pipeline, project_of
+from penstock.pipelines import Pipeline, dump_value
+from penstock.scheduling._triggers import Due, is_sensor, require_cron
+
+Missed = Literal["last", "all", "skip"]
+_MISSED = ("last", "all", "skip")
+_RUNNERS = ("local", "processes", "ray")
+_EVENTS = frozenset({"new_data", "new_version", "alert"})
+_LOOK_EVERY = "30s"
+_FILLED = frozenset({"cutoff", "since", "model", "version", "deployment"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """When a pipeline is run without being asked; `penstock scheduler` does it.
+
+    ```python
+    nightly = ps.Schedule(
+        pipeline=big_tips, cron="0 3 * * *", timezone="Europe/Zurich", window="90d"
+    )
+    fresh = ps.Schedule(pipeline=big_tips, name="fresh", new_data=rides)
+    daily = ps.Schedule(pipeline=trips_of_a_day)  # each of its partitions, when it is over
+    ```
+
+    One of ``cron``, ``every``, ``new_data``, ``new_version`` and ``alert`` says when; a pipeline
+    with partitions needs none. What a run is due for becomes its parameters, so that a run that is
+    made up for later is the one that should have been: ``cutoff`` is the moment, or its day, and
+    ``since`` is ``window`` before it. ``model`` and ``version``, or ``deployment``, tell which one.
+
+    Args:
+        pipeline: The pipeline, or ``file.py:name``; it must be in a file of the project.
+        name: A unique name; by default that of its variable, or the pipeline's.
+        cron: Five fields: minute, hour, day of month, month, day of week.
+        every: A duration, counted from when the schedule was added.
+        new_data: A source, or a file, folder or glob: due when its data changed and has come to
+            rest.
+        new_version: A model: due when it gets a version; ``model@staging`` when one comes into a
+            stage.
+        alert: A deployment: due when monitoring raises an alert; ``name/kind`` for one kind.
+        delay: How long after a partition's end it is due: for rows that come late.
+        timezone: Where the cron expression is meant.
+        params: Other parameters of the pipeline.
+        window: How far ``since`` lies before ``cutoff``.
+        missed: What to do about times that no run could be started at, because no scheduler was
+            up or the run before went on: make up for the ``last`` one, for ``all``, or ``skip``
+            them. By default the last, of partitions all.
+        at_most: How many of its runs may go on at once.
+        cool_down: Least time between two runs for new data, versions or alerts; what comes
+            meanwhile is due together at its end.
+        look_every: How often to look for new data, versions or alerts.
+        runner: Where steps run, see `run`.
+        workers: How many at once, see `run`.
+
+    Raises:
+        DefinitionError: If it does not say when, or not what.
+    """
+
+    pipeline: Pipeline[..., Any] | str
+    name: str | None = None
+    cron: str | None = None
+    every: str | timedelta | None = None
+    new_data: DataSource | str | None = None
+    new_version: str | None = None
+    alert: str | None = None
+    delay: str | timedelta = "0s"
+    timezone: str = "UTC"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    window: str | timedelta | None = None
+    missed: Missed | None = None
+    at_most: int = 1
+    cool_down: str | timedelta | None = None
+    look_every: str | timedelta = _LOOK_EVERY
+    runner: str = "local"
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        _require_choice("missed", self.missed or "last", _MISSED)
+        _require_choice("runner", self.runner, _RUNNERS)
+        if self.at_most < 1:
+            raise DefinitionError(
+                what=f"at_most is {self.at_most}.", fix="Give 1 or more runs at once."
+            )
+        if self.cron is not None:
+            require_cron(self.cron, self.timezone)
+        if self.every is not None and parse_duration(self.every) < timedelta(seconds=1):
+            raise DefinitionError(
+                what=f"every is {self.every!r}.", fix="Give a second or more, for example '6h'."
+            )
+        for duration in (self.delay, self.window, self.cool_down, self.look_every):
+            parse_duration(duration or 0)
+        given = [name for name in ("cron", "every", *sorted(_EVENTS)) if getattr(self, name)]
+        if len(given) > 1:
+            raise DefinitionError(
+                what=f"The schedule is due by {' and by '.join(given)}.",
+                why="A schedule has one reason to run; a pipeline may have several schedules.",
+                fix="Make a schedule of each, with a name of its own.",
+                given=given,
+            )
+
+    def trigger(self, pipeline: Pipeline[..., Any], moment: datetime) -> dict[str, Any]:
+        """Give what makes it due as plain JSON.
+
+        Raises:
+            DefinitionError: If nothing does.
+        """
+        if self.cron is not None:
+            return {"cron": self.cron, "timezone": self.timezone}
+        if self.every is not None:
+            return {"every": _told(self.every), "start": moment.isoformat()}
+        if self.new_data is not None:
+            return {"new_data": _source_name(self.new_data, pipeline)}
+        if self.new_version is not None:
+            return {"new_version": self.new_version}
+        if self.alert is not None:
+            return {"alert": self.alert}
+        if pipeline.partitions is not None:
+            return {"partitions": _told(self.delay)}
+        raise DefinitionError(
+            what=f"Nothing says when {pipeline.name!r} is to run.",
+            fix='Give cron="0 3 * * *", every="6h", new_data, new_version or alert, or give the'
+            " pipeline partitions.",
+            pipeline=pipeline.name,
+        )
+
+    def to_record(self) -> ScheduleRecord:
+        """Check the schedule against its pipeline, and write it as it is stored.
+
+        Raises:
+            DefinitionError: If the pipeline is in no file, or nothing says when to run it.
+            ParameterError: If a parameter is missing or cannot be used.
+            NotFoundError: If there is no such pipeline.
+        """
+        found = load_pipeline(self.pipeline) if isinstance(self.pipeline, str) else self.pipeline
+        project, moment = project_of(found.file), now()
+        entry = entry_of(found, project)
+        if entry is None:
+            raise DefinitionError(
+                what=f"Pipeline {found.name!r} at {found.position} is in no file of the project.",
+                why="A scheduler is another process and must find it again.",
+                fix="Move it to the top level of a file in the project.",
+                pipeline=found.name,
+            )
+        trigger = self.trigger(found, moment)
+        options = {
+            "project": project.name,
+            "missed": self.missed or ("all" if "partitions" in trigger else "last"),
+            "at_most": self.at_most,
+            "window": None if self.window is None else _told(self.window),
+            "cool_down": None if self.cool_down is None else _told(self.cool_down),
+            "look_every": _told(self.look_every),
+            "runner": self.runner,
+            "workers": self.workers,
+            "partitions": None if found.partitions is None else found.partitions.to_spec(),
+            "fills": _fills(found, self.params, windowed=self.window is not None),
+        }
+        record = ScheduleRecord(
+            name=require_name(self.name or found.name, "schedule"),
+            pipeline=found.name,
+            entry=entry,
+            trigger=trigger,
+            created_at=moment,
+            params={name: dump_value(value) for name, value in self.params.items()},
+            options=options,
+            created_by=current_actor(),
+        )
+        _require_bindable(found, record, moment)
+        return record
+
+
+def parameters_of(schedule: ScheduleRecord, due: Due) -> dict[str, Any]:
+    """Give the parameters that a run gets because of what it is due for, as plain JSON."""
+    given: dict[str, Any] = dict(due.facts)
+    if "partition" not in due.facts:
+        zone = ZoneInfo(str(schedule.trigger.get("timezone", "UTC")))
+        cutoff = due.at.astimezone(zone)
+        if is_sensor(schedule.trigger):
+            cutoff = cutoff + timedelta(days=1)  # exclusive: what came today belongs to it
+        given["cutoff"] = cutoff
+        given["since"] = cutoff - parse_duration(schedule.options["window"] or 0)
+    return {
+        name: _as_form(given[name], form)
+        for name, form in schedule.options["fills"].items()
+        if name in given
+    }
+
+
+def _fills(
+    pipeline: Pipeline[..., Any], params: Mapping[str, Any], *, windowed: bool
+) -> dict[str, str]:
+    """Say which parameters of a pipeline a tick gives, and whether as a day or as a time."""
+    return {
+        name: _form_of(parameter.hint)
+        for name, parameter in pipeline.parameters.items()
+        if name in (_FILLED if windowed else _FILLED - {"since"}) and name not in params
+    }
+
+
+def _form_of(hint: Any) -> str:
+    return "time" if hint is datetime or "datetime.datetime" in str(hint) else "day"
+
+
+def _as_form(value: Any, form: str) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return value.isoformat() if form == "time" else value.date().isoformat()
+
+
+def _require_bindable(
+    pipeline: Pipeline[..., Any], schedule: ScheduleRecord, moment: datetime
+) -> None:
+    """Try the parameters of a run, so that a mistake is told now and not at night."""
+    facts: dict[str, Any] = {"model": "model", "version": 1, "deployment": "deployment"}
+    of_kind = {
+        "new_version": {name: facts[name] for name in ("model", "version")},
+        "alert": {name: facts[name] for name in ("deployment", "model")},
+    }
+    due = Due("try", moment, "", of_kind.get(next(iter(schedule.trigger)), {}))
+    try:
+        if "partitions" in schedule.trigger and pipeline.partitions is not None:
+            first = next(iter(pipeline.partitions.keys(moment)), None)
+            if first is not None:
+                pipeline.bind_part(first, schedule.params)
+            return
+        pipeline.bind({**schedule.params, **parameters_of(schedule, due)})
+    except ParameterError as error:
+        missing = error.values.get("missing", ())
+        if "since" not in missing:
+            raise
+        raise ParameterError(
+            what=f"Pipeline {pipeline.name!r} needs since; the schedule does not say how far back.",
+            fix='Give a window: window="90d", or --window 90d.',
+            missing=missing,
+        ) from error
+
+
+def _require_choice(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise DefinitionError(
+            what=f"{name} is {value!r}.", fix=did_you_mean(value, known), name=name
+        )
+
+
+def _told(duration: str | timedelta) -> str:
+    if isinstance(duration, str):
+        return duration
+    return f"{duration.total_seconds():g}s"
+
+
+def _source_name(source: DataSource | str, pipeline: Pipeline[..., Any]) -> str:
+    """Say how a source is found again: by its path, or by its name in the pipeline's module."""
+    if isinstance(source, str):
+        return source
+    module = inspect.getmodule(pipeline.function) or sys.modules.get(pipeline.__module__)
+    for name, value in vars(module).items() if module else ():
+        if value is source:
+            return f":{name}"
+    raise DefinitionError(
+        what=f"The source {source.name!r} has no name in {pipeline.position.partition(':')[0]}.",
+        why="A scheduler is another process and must find it again.",
+        fix=f"Give it one at the top level there, or name its path: new_data={source.name!r}.",
+        source=source.name,
+    )
+
+
+def find_source(told: str, pipeline: Pipeline[..., Any], project: Path) -> DataSource:
+    """Find the source that a trigger names.
+
+    Raises:
+        DefinitionError: If the pipeline's module has no such source.
+    """
+    if not told.startswith(":"):
+        path = Path(told) if Path(told).is_absolute() else project / told
+        return FileSource(path.as_posix())
+    module = inspect.getmodule(pipeline.function) or sys.modules.get(pipeline.__module__)
+    source = getattr(module, told[1:], None)
+    if isinstance(source, DataSource):
+        return source
+    raise DefinitionError(
+        what=f"There is no source {told[1:]!r} in {pipeline.position.partition(':')[0]} any more.",
+        fix="Add the schedule again.",
+        source=told[1:],
+    )

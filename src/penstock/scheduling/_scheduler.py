@@ -1,0 +1,421 @@
+"""Scheduler: looks what is due, starts its runs, and sees them through; any number may be up.
+
+What is due is written once, with how far was looked, in one transaction. Who works on it holds a
+claim that runs out unless it is prolonged. The id of a tick's run is settled with the claim, before
+the run is made: whoever takes over finds the run by it, and a second one with it is refused. So
+each tick leads to one run, started at least once and recorded at most once.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from penstock.core import (
+    NotFoundError,
+    PenstockError,
+    RunRecord,
+    RunState,
+    ScheduleRecord,
+    StoreError,
+    TickRecord,
+    TickState,
+    find_project,
+    new_id,
+    now,
+    parse_duration,
+)
+from penstock.execution import load_pipeline, runs_by_partition
+from penstock.scheduling._run_process import RunOrder, RunProcess
+from penstock.scheduling._schedule import find_source, parameters_of
+from penstock.scheduling._schedules import BY_HAND, SCHEDULERS, partitions_of, tick_of
+from penstock.scheduling._triggers import Due, Sight, is_sensor, look
+from penstock.stores import Store, open_store, this_process
+
+_log = logging.getLogger("penstock.scheduling")
+_CLAIM = timedelta(seconds=60)  # after this silence a scheduler is gone
+_RENEW = timedelta(seconds=15)
+_LATE = timedelta(seconds=60)  # a tick that could not start for so long is missed
+_ASK = timedelta(seconds=5)  # how often the runs of others and waiting ones are asked for
+_ATTEMPTS = 3
+_MANY = 10_000
+_ENDS = {RunState.FINISHED: TickState.FINISHED, RunState.FAILED: TickState.FAILED}
+Tell = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A tick that this scheduler works on; without a process its run was started by another."""
+
+    tick: TickRecord
+    process: RunProcess | None
+    renewed: datetime
+    asked: datetime
+
+
+class Scheduler:
+    """Runs what schedules say, until it is stopped.
+
+    ```python
+    ps.Scheduler().run()  # what `penstock scheduler` does
+    ```
+
+    Threads: `run` and `once` are called from one thread; `stop` from any, or a signal handler.
+
+    Args:
+        store: A store or its URL; by default the project's.
+        project: The folder whose schedules it runs; by default the current project's.
+        at_once: How many runs it has going at once; by default one for each core.
+        poll_s: Seconds between two looks.
+        tell: Who is told what it does, one line at a time.
+    """
+
+    def __init__(
+        self,
+        store: Store | str | None = None,
+        *,
+        project: Path | str | None = None,
+        at_once: int | None = None,
+        poll_s: float = 1.0,
+        tell: Tell | None = None,
+    ) -> None:
+        self.store = open_store(store) if store is None or isinstance(store, str) else store
+        self.project = Path(project).resolve() if project else find_project()
+        host, pid, _ = this_process()
+        self.holder = f"{host}:{pid}:{new_id()}"
+        self._metadata = self.store.metadata
+        self._at_once, self._poll_s = at_once or os.cpu_count() or 1, poll_s
+        self._tell = tell or _log.info
+        self._watched: dict[tuple[str, str], _Watched] = {}
+        self._present = now() - _RENEW
+        self._asked = now() - _ASK
+        self._stopping, self._leaving = threading.Event(), threading.Event()
+        self._troubled: str | None = None
+
+    def run(self) -> None:
+        """Go on until `stop`; a store that cannot be reached for a while is waited for."""
+        try:
+            while not self._leaving.is_set() and (not self._stopping.is_set() or self._watched):
+                self._round()
+                self._leaving.wait(self._poll_s)
+        finally:
+            self._leave()
+
+    def once(self) -> None:
+        """Run what is due now, wait for its end, and return: for who is called by another clock."""
+        try:
+            self._look_at_all()
+            self._start_due()
+            while self._watched and not self._leaving.is_set():
+                self._leaving.wait(min(self._poll_s, 0.1))
+                self._present_itself()
+                self._watch()
+                self._start_due()
+        finally:
+            self._leave()
+
+    def stop(self, *, leave: bool = False) -> None:
+        """Start no more runs, and end when those that go on have ended.
+
+        Args:
+            leave: End at once; the runs go on alone, and another scheduler takes them over.
+        """
+        self._stopping.set()
+        if leave:
+            self._leaving.set()
+
+    @property
+    def running(self) -> list[str]:
+        """Ids of the runs that it sees through."""
+        return [str(watched.tick.run_id) for watched in self._watched.values()]
+
+    def _round(self) -> None:
+        try:
+            self._present_itself()
+            if not self._stopping.is_set():
+                self._look_at_all()
+                self._start_due()
+            self._watch()
+            self._troubled = None
+        except StoreError as error:  # the store is away: runs go on, and it comes back
+            if self._troubled != error.what:
+                self._tell(f"The store cannot be used: {error.what} Trying again.")
+            self._troubled = error.what
+
+    def _present_itself(self) -> None:
+        if now() - self._present >= _RENEW:
+            self._metadata.take_lease(SCHEDULERS, self.holder, now() + _CLAIM, most=_MANY)
+            self._metadata.kill_dead_runs()
+            self._present = now()
+
+    # What is due
+
+    def _look_at_all(self) -> None:
+        for schedule in self.schedules():
+            if schedule.paused_at is None and self._is_time_to_look(schedule):
+                self._look_at(schedule)
+
+    def schedules(self) -> list[ScheduleRecord]:
+        """Give those of this project: only their files are here."""
+        return [
+            schedule
+            for schedule in self._metadata.list_schedules()
+            if schedule.options["project"] == self.project.name
+        ]
+
+    @staticmethod
+    def _is_time_to_look(schedule: ScheduleRecord) -> bool:
+        if schedule.looked_at is None or not is_sensor(schedule.trigger):
+            return True
+        return now() - schedule.looked_at >= parse_duration(schedule.options["look_every"])
+
+    def _look_at(self, schedule: ScheduleRecord) -> None:
+        moment = now()
+        changes: dict[str, Any] = {"looked_at": moment, "error": None}
+        ticks: Sequence[TickRecord] = ()
+        try:
+            if self._cools_down(schedule, moment):
+                return
+            seen = look(schedule.trigger, schedule.cursor, self._sight(schedule, moment))
+            ticks = _ticks_of(schedule, seen.due, moment)
+            changes["cursor"] = seen.cursor
+        except PenstockError as error:
+            changes["error"] = error.what
+        except Exception as error:  # noqa: BLE001 - a source is anybody's code
+            changes["error"] = f"{type(error).__name__}: {error}"
+        if changes["error"] not in {None, schedule.error}:
+            self._tell(f"{schedule.name}: cannot look. {changes['error']}")
+        # A clock's look is not written each second, only when something came of it.
+        idle = not ticks and schedule.cursor is not None and changes["error"] == schedule.error
+        if idle and not is_sensor(schedule.trigger):
+            return
+        if self._metadata.advance_schedule(
+            schedule.name, expected_revision=schedule.revision, ticks=ticks, **changes
+        ):
+            for tick in ticks:
+                told = f" Missed: {tick.error}" if tick.state is TickState.MISSED else ""
+                self._tell(f"{schedule.name}: due. {tick.reason}{told}")
+
+    def _cools_down(self, schedule: ScheduleRecord, moment: datetime) -> bool:
+        cool_down = schedule.options.get("cool_down")
+        if cool_down is None:
+            return False
+        last = self._metadata.list_ticks(schedule.name, limit=1)
+        return bool(last) and moment - last[0].due_at < parse_duration(cool_down)
+
+    def _sight(self, schedule: ScheduleRecord, moment: datetime) -> Sight:
+        source, told = None, schedule.trigger.get("new_data")
+        if told is not None:
+            pipeline = load_pipeline(str(self.project / schedule.entry))
+            source = find_source(told, pipeline, self.project)
+        return Sight(self.store, source, partitions_of(schedule), moment)
+
+    # Starting
+
+    def _start_due(self) -> None:
+        self._ask_for_waiting()
+        schedules = {schedule.name: schedule for schedule in self.schedules()}
+        going_on = self._metadata.list_ticks(
+            states=[TickState.QUEUED, TickState.RUNNING], limit=_MANY
+        )
+        for name, schedule in schedules.items():
+            mine = [tick for tick in reversed(going_on) if tick.schedule == name]
+            for tick in self._still_wanted(schedule, mine):
+                if len(self._watched) >= self._at_once:
+                    return
+                if (name, tick.key) not in self._watched and _is_free(tick):
+                    self._claim(schedule, tick)
+
+    def _still_wanted(
+        self, schedule: ScheduleRecord, ticks: Sequence[TickRecord]
+    ) -> Sequence[TickRecord]:
+        """Leave out, and mark as missed, what could not start in time."""
+        missed = schedule.options["missed"]
+        if missed == "all":
+            return ticks
+        fresh = [
+            tick
+            for tick in ticks
+            if tick.state is TickState.QUEUED
+            and tick.run_id is None
+            and not tick.key.startswith(BY_HAND)
+        ]
+        busy = any(tick.state is TickState.RUNNING for tick in ticks)
+        if missed == "last":
+            lost, why = fresh[:-1], "A later one was due before it could start."
+        else:
+            lost = [tick for tick in fresh if busy and now() - tick.due_at > _LATE]
+            why = "It could not start when it was due: another run went on."
+        for tick in lost:
+            self._metadata.update_tick(
+                tick, held_by=None, state=TickState.MISSED, error=why, ended_at=now()
+            )
+        gone = {tick.key for tick in lost}
+        return [tick for tick in ticks if tick.key not in gone]
+
+    def _claim(self, schedule: ScheduleRecord, tick: TickRecord) -> None:
+        partition = tick.facts.get("partition")
+        if partition is not None and tick.run_id is None and self._is_settled(schedule, tick):
+            return
+        claimed = self._metadata.claim_tick(
+            tick,
+            holder=self.holder,
+            until=now() + _CLAIM,
+            run_id=new_id(),
+            at_most=int(schedule.options["at_most"]),
+        )
+        if claimed is None:
+            return
+        self._watched[claimed.schedule, claimed.key] = _Watched(
+            claimed, self._begin(schedule, claimed), now(), now()
+        )
+
+    def _is_settled(self, schedule: ScheduleRecord, tick: TickRecord) -> bool:
+        """Look whether somebody ran a partition already, or is about to."""
+        key = tick.facts["partition"]
+        run = runs_by_partition(self.store, schedule.pipeline, key).get(key)
+        if run is None or run.state in {RunState.FAILED, RunState.KILLED}:
+            return False
+        if run.state is RunState.FINISHED:
+            self._metadata.update_tick(
+                tick,
+                held_by=tick.holder,
+                state=TickState.FINISHED,
+                run_id=run.run_id,
+                ended_at=now(),
+            )
+        return True
+
+    def _begin(self, schedule: ScheduleRecord, tick: TickRecord) -> RunProcess | None:
+        """Start a tick's run, or go on with it; nothing is started for one that goes on."""
+        run = self._run_of(tick)
+        if run is not None and run.state in {RunState.RUNNING, RunState.FINISHED, RunState.FAILED}:
+            self._tell(f"{tick.schedule}: run {run.run_id} is taken over.")
+            return None
+        order = RunOrder(
+            schedule.entry,
+            str(tick.run_id),
+            {**schedule.params, **tick.facts.get("params", {})},
+            {"penstock.schedule": tick.schedule, "penstock.tick": tick.key},
+            tick.facts.get("partition"),
+            str(schedule.options["runner"]),
+            schedule.options["workers"],
+        )
+        verb = "started" if run is None else "resumed"
+        process = RunProcess(order, self.store, self.project, resume=run is not None)
+        self._tell(f"{tick.schedule}: run {tick.run_id} {verb}. {tick.reason}")
+        return process
+
+    def _run_of(self, tick: TickRecord) -> RunRecord | None:
+        try:
+            return self._metadata.get_run(str(tick.run_id))
+        except NotFoundError:
+            return None
+
+    # Seeing through
+
+    def _watch(self) -> None:
+        for watched in list(self._watched.values()):
+            if watched.process is not None and watched.process.ended() is not None:
+                self._settle(watched)
+            elif watched.process is None and now() - watched.asked >= _ASK:
+                watched.asked = now()
+                run = self._run_of(watched.tick)
+                if run is None or run.state is not RunState.RUNNING:
+                    self._settle(watched)
+            if now() - watched.renewed >= _RENEW:
+                self._metadata.update_tick(watched.tick, held_by=self.holder, until=now() + _CLAIM)
+                watched.renewed = now()
+
+    def _settle(self, watched: _Watched) -> None:
+        """Record what became of a tick."""
+        tick, process = watched.tick, watched.process
+        self._metadata.kill_dead_runs()
+        run = self._run_of(tick)
+        error: str | None
+        if run is None:
+            printed = "" if process is None else process.printed()
+            state, error = TickState.FAILED, printed or "Its run was not made."
+        elif run.state is RunState.RUNNING:  # another process goes on with it
+            watched.process = None
+            return
+        elif run.state is RunState.QUEUED:
+            state, error = TickState.WAITING, run.error
+        elif run.state is RunState.KILLED:
+            again = tick.attempt < _ATTEMPTS
+            state, error = (TickState.QUEUED if again else TickState.FAILED), run.error
+        else:
+            state, error = _ENDS[run.state], run.error
+        self._metadata.update_tick(
+            tick, held_by=self.holder, state=state, error=error, ended_at=now(), holder=None
+        )
+        if process is not None:
+            process.close()
+        del self._watched[tick.schedule, tick.key]
+        told = f" {error.splitlines()[-1]}" if error else ""
+        self._tell(f"{tick.schedule}: run {tick.run_id} {state.value}.{told}")
+
+    def _ask_for_waiting(self) -> None:
+        """Let runs go on that waited for somebody who has decided; see to those resumed by hand."""
+        if now() - self._asked < _ASK:
+            return
+        self._asked = now()
+        for tick in self._metadata.list_ticks(states=[TickState.WAITING], limit=_MANY):
+            run = self._run_of(tick)
+            state = _ENDS.get(run.state) if run is not None else TickState.FAILED
+            if run is not None and run.state is RunState.QUEUED:
+                decisions = self._metadata.list_decisions(run.run_id)
+                since = tick.ended_at or tick.due_at
+                if any(decision.at >= since for decision in decisions):
+                    state = TickState.QUEUED
+            if state is not None:
+                self._metadata.update_tick(tick, held_by=tick.holder, state=state, attempt=0)
+
+    def _leave(self) -> None:
+        """Give the claims back, so that another scheduler takes over at once; runs go on."""
+        with suppress(PenstockError):
+            for watched in self._watched.values():
+                self._metadata.update_tick(watched.tick, held_by=self.holder, until=now())
+                if watched.process is not None:
+                    watched.process.close()
+            self._metadata.drop_lease(SCHEDULERS, self.holder)
+
+
+def _is_free(tick: TickRecord) -> bool:
+    return tick.state is TickState.QUEUED or tick.until is None or tick.until < now()
+
+
+def _ticks_of(schedule: ScheduleRecord, due: Sequence[Due], moment: datetime) -> list[TickRecord]:
+    """Make ticks of what is due, by what the schedule says about times that were missed."""
+    missed = schedule.options["missed"]
+    wanted = list(due)
+    if missed == "last":
+        wanted = wanted[-1:]
+    elif missed == "skip":
+        wanted = [each for each in wanted[-1:] if moment - each.at <= _LATE]
+    ticks = [tick_of(schedule, each, parameters_of(schedule, each)) for each in wanted]
+    lost = list(due[: len(due) - len(wanted)])
+    if lost:
+        told = f" and {len(lost) - 1} before it" if len(lost) > 1 else ""
+        gone = tick_of(schedule, lost[-1], {})
+        error = f"{lost[-1].key}{told} passed while no scheduler could start it."
+        ticks.insert(0, _missed(gone, error, moment))
+    return ticks
+
+
+def _missed(tick: TickRecord, error: str, moment: datetime) -> TickRecord:
+    return TickRecord(
+        tick.schedule,
+        tick.key,
+        tick.due_at,
+        TickState.MISSED,
+        tick.facts,
+        tick.reason,
+        ended_at=moment,
+        error=error,
+    )

@@ -1,0 +1,340 @@
+"""What makes a schedule due: a clock, a partition's end, new data, a model version, an alert.
+
+Each trigger is plain JSON with one key that says its kind. Looking at one is a function of what it
+saw last (its cursor) and of the moment, so that two schedulers that look at the same time see the
+same, and the store lets one of them write it down.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from penstock.core import DefinitionError, digest_json, now, parse_duration, short
+from penstock.data.sources import DataSource
+from penstock.pipelines import Partitions
+from penstock.stores import Store
+
+MOST_DUE = 1000
+"""How many moments of the past are made up for at most: the newest."""
+
+Cursor = Mapping[str, Any]
+_NEAR = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One time that a schedule is due.
+
+    Args:
+        key: What it is for; the same for everyone who looks.
+        at: When it was due.
+        reason: Why, as a sentence.
+        facts: What a pipeline may want to know: model, version, deployment, partition.
+    """
+
+    key: str
+    at: datetime
+    reason: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was seen.
+
+    Args:
+        cursor: How far was looked.
+        due: What is due, oldest first.
+    """
+
+    cursor: Cursor
+    due: tuple[Due, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a trigger can look at.
+
+    Args:
+        store: Versions and alerts.
+        source: The source of rows, if the trigger has one.
+        partitions: Those of the pipeline, if it has some.
+        moment: When it looks.
+    """
+
+    store: Store
+    source: DataSource | None = None
+    partitions: Partitions | None = None
+    moment: datetime = field(default_factory=now)
+
+
+def look(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
+    """Look whether something is due since the last look.
+
+    The first look finds nothing: what is there already is what later looks compare with. Only
+    partitions are due from their first one on.
+
+    Raises:
+        PenstockError: If what is looked at cannot be read.
+    """
+    return _LOOKS[kind_of(trigger)](trigger, cursor, sight)
+
+
+def kind_of(trigger: Mapping[str, Any]) -> str:
+    """Give a trigger's kind: its first key."""
+    return next(iter(trigger))
+
+
+def is_sensor(trigger: Mapping[str, Any]) -> bool:
+    """True if looking costs something, so that it is done now and then only."""
+    return kind_of(trigger) in {"new_data", "new_version", "alert"}
+
+
+def next_due(
+    trigger: Mapping[str, Any], cursor: Cursor | None, partitions: Partitions | None
+) -> datetime | None:
+    """Tell when it is due next; None where nobody can know."""
+    after = _moment(cursor["at"]) if cursor and "at" in cursor else now()
+    match kind_of(trigger):
+        case "cron":
+            return next(_cron(trigger, after)).astimezone(UTC)
+        case "every":
+            return _next_interval(trigger, after)
+        case "partitions" if partitions is not None and partitions.is_of_time:
+            delay = parse_duration(trigger["partitions"])
+            open_ends = (
+                partitions.span(key)[1] for key in partitions.keys(after + timedelta(days=62))
+            )
+            return next((end + delay for end in open_ends if end + delay > after), None)
+    return None
+
+
+def tell(trigger: Mapping[str, Any]) -> str:
+    """Say what makes it due, for people.
+
+    >>> tell({"cron": "0 3 * * *", "timezone": "Europe/Zurich"})
+    'cron 0 3 * * * (Europe/Zurich)'
+    """
+    kind, value = next(iter(trigger.items()))
+    match kind:
+        case "cron" if trigger.get("timezone", "UTC") != "UTC":
+            return f"cron {value} ({trigger['timezone']})"
+        case "every":
+            return f"every {value}"
+        case "partitions":
+            return "each partition" + (f", {value} after its end" if value != "0s" else "")
+        case "new_data":
+            return f"new data in {value}"
+        case "new_version":
+            model, _, stage = value.partition("@")
+            return f"{model} in {stage}" if stage else f"new version of {model}"
+        case "alert":
+            return f"alert of {value}"
+    return f"{kind} {value}"
+
+
+def require_cron(text: str, timezone: str) -> None:
+    """Refuse a cron expression or timezone that cannot be read.
+
+    Raises:
+        DefinitionError: If it cannot.
+    """
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError) as error:
+        raise DefinitionError(
+            what=f"There is no timezone {timezone!r}.",
+            fix='Write for example "Europe/Zurich"; where the system knows none: pip install tzdata.',
+            timezone=timezone,
+        ) from error
+    try:
+        next(CronSim(text, now()))
+    except (CronSimError, StopIteration) as error:
+        told = str(error) or "It never comes"
+        raise DefinitionError(
+            what=f"The cron expression {text!r} cannot be used: {told.lower()}.",
+            why="It has five fields: minute, hour, day of month, month, day of week.",
+            fix='Write for example "0 3 * * *", every day at three, or use every="6h".',
+            cron=text,
+        ) from error
+
+
+def _cron(trigger: Mapping[str, Any], after: datetime, *, back: bool = False) -> Iterator[datetime]:
+    zone = ZoneInfo(trigger.get("timezone", "UTC"))
+    local = after.astimezone(UTC if zone.key == "UTC" else zone)
+    return iter(CronSim(trigger["cron"], local, reverse=back))
+
+
+def _look_cron(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
+    at = {"at": sight.moment.isoformat()}
+    if cursor is None:
+        return Look(at)
+    after = _moment(cursor["at"])
+    found = []
+    # Backwards, so that a minute's schedule after a year's pause is not counted through.
+    for found_at in islice(
+        _cron(trigger, sight.moment + timedelta(seconds=1), back=True), MOST_DUE
+    ):
+        moment = found_at.astimezone(UTC)
+        if moment <= after:
+            break
+        if moment <= sight.moment:
+            found.append(_due_at(moment, f"It was {moment:%Y-%m-%d %H:%M} UTC."))
+    return Look(at, tuple(reversed(found)))
+
+
+def _look_every(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
+    at = {"at": sight.moment.isoformat()}
+    if cursor is None:
+        return Look(at)
+    step, start = parse_duration(trigger["every"]), _moment(trigger["start"])
+    first = _next_interval(trigger, _moment(cursor["at"]))
+    last = start + (sight.moment - start) // step * step
+    first = max(first, last - (MOST_DUE - 1) * step)
+    number = (last - first) // step + 1 if last >= first else 0
+    moments = (first + place * step for place in range(number))
+    return Look(at, tuple(_due_at(m, f"{trigger['every']} had passed.") for m in moments))
+
+
+def _next_interval(trigger: Mapping[str, Any], after: datetime) -> datetime:
+    step, start = parse_duration(trigger["every"]), _moment(trigger["start"])
+    return start + ((after - start) // step + 1) * step
+
+
+def _look_partitions(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
+    if sight.partitions is None:
+        return Look(cursor or {})
+    delay, seen = parse_duration(trigger["partitions"]), set(cursor["keys"]) if cursor else set()
+    last = (cursor or {}).get("last", "")
+    due = []
+    for key in sight.partitions.keys(sight.moment - delay):
+        if key in seen or (sight.partitions.is_of_time and key <= last):
+            continue
+        end = sight.partitions.span(key)[1] if sight.partitions.is_of_time else sight.moment
+        due.append(Due(key, end + delay, f"Partition {key} was over.", {"partition": key}))
+    if not due:
+        return Look(cursor or {"keys": [], "last": ""})
+    if sight.partitions.is_of_time:  # their order is that of time: the last one says it all
+        return Look({"keys": [], "last": due[-1].key}, tuple(due))
+    return Look({"keys": sorted(seen | {each.key for each in due}), "last": ""}, tuple(due))
+
+
+def _look_new_data(_: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
+    """Find data in another state, once two looks have seen the same: then nobody is writing it."""
+    source = sight.source
+    if source is None:
+        return Look(cursor or {})
+    stamp = getattr(source, "stamp", None)
+    marks = None if stamp is None else digest_json(stamp())
+    if cursor is not None and marks is not None and marks == cursor.get("stamp"):
+        return Look(cursor)
+    state = digest_json(source.fingerprint())
+    if cursor is None:
+        return Look({"state": state, "stamp": marks})
+    if state == cursor["state"]:
+        return Look({"state": state, "stamp": marks})
+    if state != cursor.get("coming"):
+        return Look({**cursor, "coming": state})
+    key = f"{sight.moment:%Y-%m-%dT%H:%M:%SZ} {short(state)}"
+    due = Due(key, sight.moment, f"{source.name} has new data.")
+    return Look({"state": state, "stamp": marks}, (due,))
+
+
+def _look_new_version(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
+    model, _, stage = trigger["new_version"].partition("@")
+    if stage:
+        return _look_stage(model, stage, cursor, sight)
+    known = sight.store.metadata.list_models()
+    versions = sight.store.metadata.list_model_versions(model) if model in known else []
+    newest = {"version": max((version.version for version in versions), default=0)}
+    if cursor is None:
+        return Look(newest)
+    fresh = sorted(
+        (version for version in versions if version.version > cursor["version"]),
+        key=lambda version: version.version,
+    )
+    due = [
+        _due_version(model, version.version, version.created_at, "was registered")
+        for version in fresh
+    ]
+    return Look(newest, tuple(due))
+
+
+def _look_stage(model: str, stage: str, cursor: Cursor | None, sight: Sight) -> Look:
+    known = sight.store.metadata.list_models()
+    events = [
+        event
+        for event in (sight.store.metadata.list_stage_events(model) if model in known else [])
+        if event.to_stage == stage
+    ]
+    seen = {"moves": len(events)}
+    if cursor is None:
+        return Look(seen)
+    due = []
+    for event in events[cursor["moves"] :]:
+        told = _due_version(model, event.version, event.at, f"came into {stage}")
+        due.append(
+            Due(f"{told.key} {event.at:%Y-%m-%dT%H:%M:%SZ}", told.at, told.reason, told.facts)
+        )
+    return Look(seen, tuple(due))
+
+
+def _due_version(model: str, version: int, at: datetime, told: str) -> Due:
+    return Due(
+        f"{model}@{version}",
+        at,
+        f"Version {version} of {model} {told}.",
+        {"model": model, "version": version},
+    )
+
+
+def _look_alert(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
+    deployment, _, kind = trigger["alert"].partition("/")
+    alerts = [
+        alert
+        for alert in sight.store.metadata.list_alerts(deployment)
+        if not kind or alert.kind == kind
+    ]
+    last = max((alert.raised_at for alert in alerts), default=sight.moment)
+    # Alerts of one check have one time and are saved one by one: those near it are told by name.
+    near = sorted(alert.alert_id for alert in alerts if alert.raised_at > last - _NEAR)
+    if cursor is None:
+        return Look({"at": last.isoformat(), "ids": near})
+    after = _moment(cursor["at"]) - _NEAR
+    fresh = sorted(
+        (a for a in alerts if a.raised_at > after and a.alert_id not in cursor["ids"]),
+        key=lambda alert: alert.raised_at,
+    )
+    if not fresh:
+        return Look(cursor)
+    due = [
+        Due(
+            alert.alert_id,
+            alert.raised_at,
+            f"Alert {alert.kind} of {alert.subject} was raised.",
+            {"deployment": alert.deployment, "model": alert.model},
+        )
+        for alert in fresh
+    ]
+    return Look({"at": last.isoformat(), "ids": near}, tuple(due))
+
+
+def _due_at(moment: datetime, reason: str) -> Due:
+    return Due(f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", moment, reason)
+
+
+_moment = partial(datetime.fromisoformat)
+_LOOKS: Mapping[str, Callable[[Mapping[str, Any], Cursor | None, Sight], Look]] = {
+    "cron": _look_cron,
+    "every": _look_every,
+    "partitions": _look_partitions,
+    "new_data": _look_new_data,
+    "new_version": _look_new_version,
+    "alert": _look_alert,
+}
