@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from penstock.execution import step_call as step_call
     from penstock.execution import why as why
     from penstock.features import table_transformer as table_transformer
+    from penstock.hooks import Hooks as Hooks
     from penstock.models import Model as Model
     from penstock.monitoring import DriftReport as DriftReport
     from penstock.monitoring import Limits as Limits
@@ -117,6 +118,7 @@ _PLACES = {
         "why",
     ),
     "features": ("table_transformer",),
+    "hooks": ("Hooks",),
     "models": ("Model",),
     "monitoring": ("DriftReport", "Limits", "Monitor", "Trigger", "check_drift"),
     "pipelines": (

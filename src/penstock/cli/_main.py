@@ -31,6 +31,7 @@ _COMMANDS = {
     "backfill": ("_partitions", "Run a pipeline for the partitions that are missing."),
     "schedule": ("_schedule", "Say when pipelines run without being asked; see what came of it."),
     "scheduler": ("_schedule", "Run what schedules say, until it is stopped."),
+    "hooks": ("_hooks", "Say who is told when runs and steps begin and end."),
     "decide": ("_decide", "Say yes or no to a step of a run that waits for it."),
     "step": ("_step", "Execute one step of a run alone; what other orchestrators call."),
     "debug": ("_debug", "Call a step of a run again on its exact inputs, in a debugger."),

@@ -55,7 +55,14 @@ from penstock.core._schedule_records import (
     ScheduleRecord,
     TickRecord,
 )
-from penstock.core._settings import Setting, Settings, find_project, limit_of, settings
+from penstock.core._settings import (
+    Setting,
+    Settings,
+    allowed_hosts,
+    find_project,
+    limit_of,
+    settings,
+)
 from penstock.core._sizes import parse_bytes
 from penstock.core._states import (
     ROLLOUT_MOVES,
@@ -128,6 +135,7 @@ __all__ = [
     "TickRecord",
     "TickState",
     "Verdict",
+    "allowed_hosts",
     "current_actor",
     "did_you_mean",
     "digest_bytes",

@@ -89,6 +89,28 @@ def limit_of(name: str, project: Path) -> int:
     )
 
 
+def allowed_hosts(project: Path | None = None) -> frozenset[str]:
+    """Give the hosts that events may be posted to though they are private or not encrypted.
+
+    They are PENSTOCK_HOOK_HOSTS, separated by commas, else ``[tool.penstock] hook-hosts``.
+
+    Raises:
+        SettingsError: If pyproject.toml cannot be read, or holds no list of texts there.
+    """
+    given = os.environ.get("PENSTOCK_HOOK_HOSTS")
+    if given is not None:
+        return frozenset(host.strip() for host in given.split(",") if host.strip())
+    path = (project or find_project()) / "pyproject.toml"
+    hosts = _tool_table(path, _stamp(path)).get("hook-hosts", [])
+    if isinstance(hosts, list) and all(isinstance(host, str) for host in hosts):
+        return frozenset(hosts)
+    raise SettingsError(
+        what=f"[tool.penstock] hook-hosts in {path} is {hosts!r}.",
+        why="It is the list of hosts that events may be posted to without encryption.",
+        fix='Write for example hook-hosts = ["localhost:5000"].',
+    )
+
+
 def _given(value: str | None) -> Setting | None:
     return Setting(value, "argument") if value else None
 

@@ -22,6 +22,7 @@ from penstock.execution._reporters import QuietReporter
 from penstock.execution._result import GOOD_STATES, StepResult
 from penstock.execution._resume import entry_of_run
 from penstock.execution._session import Session
+from penstock.hooks import Courier
 from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.provenance import keep_generators
 from penstock.stores import Store, open_store
@@ -81,12 +82,13 @@ def run_step(
         alone=node.name,
     )
     _mark(opened, record, state=RunState.RUNNING, heartbeat_at=now(), **process_facts())
-    try:
-        with keep_generators(), Heartbeat(session.run, opened), use_run(session.run):
-            results = LocalRunner().run(session)
-    finally:
-        opened.flush()
-        _close(opened, record, whole)
+    with Courier(opened):
+        try:
+            with keep_generators(), Heartbeat(session.run, opened), use_run(session.run):
+                results = LocalRunner().run(session)
+        finally:
+            opened.flush()
+            _close(opened, record, whole)
     return next(result for result in results if result.name == node.name)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from penstock.core import PenstockError, RunState, StepState
 from penstock.execution._result import PipelineResult, StepResult
 from penstock.execution._session import Runner, Session
+from penstock.hooks import Courier
 from penstock.provenance import keep_generators
 from penstock.stores import this_process
 from penstock.tracking import Heartbeat, use_run
@@ -19,6 +20,11 @@ def perform(runner: Runner, session: Session) -> PipelineResult:
         KeyboardInterrupt: If it is interrupted; the run is marked as killed.
         StoreError: If it cannot be recorded; the run is marked as failed where that is possible.
     """
+    with Courier(session.store):
+        return _perform(runner, session)
+
+
+def _perform(runner: Runner, session: Session) -> PipelineResult:
     run, reporter = session.run, session.reporter
     names = [node.name for node in session.graph.order()]
     reporter.run_started(run.run_id, session.graph.name, names)

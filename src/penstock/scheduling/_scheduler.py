@@ -31,6 +31,7 @@ from penstock.core import (
     parse_duration,
 )
 from penstock.execution import load_pipeline, runs_by_partition
+from penstock.hooks import Courier
 from penstock.scheduling._run_process import RunOrder, RunProcess
 from penstock.scheduling._schedule import find_source, parameters_of
 from penstock.scheduling._schedules import BY_HAND, SCHEDULERS, partitions_of, tick_of
@@ -99,25 +100,19 @@ class Scheduler:
 
     def run(self) -> None:
         """Go on until `stop`; a store that cannot be reached for a while is waited for."""
+        courier = Courier(self.store, always=True).start()
         try:
             while not self._leaving.is_set() and (not self._stopping.is_set() or self._watched):
                 self._round()
                 self._leaving.wait(self._poll_s)
         finally:
             self._leave()
+            courier.stop()
 
     def once(self) -> None:
         """Run what is due now, wait for its end, and return: for who is called by another clock."""
-        try:
-            self._look_at_all()
-            self._start_due()
-            while self._watched and not self._leaving.is_set():
-                self._leaving.wait(min(self._poll_s, 0.1))
-                self._present_itself()
-                self._watch()
-                self._start_due()
-        finally:
-            self._leave()
+        with Courier(self.store):
+            self._once()
 
     def stop(self, *, leave: bool = False) -> None:
         """Start no more runs, and end when those that go on have ended.
@@ -133,6 +128,18 @@ class Scheduler:
     def running(self) -> list[str]:
         """Ids of the runs that it sees through."""
         return [str(watched.tick.run_id) for watched in self._watched.values()]
+
+    def _once(self) -> None:
+        try:
+            self._look_at_all()
+            self._start_due()
+            while self._watched and not self._leaving.is_set():
+                self._leaving.wait(min(self._poll_s, 0.1))
+                self._present_itself()
+                self._watch()
+                self._start_due()
+        finally:
+            self._leave()
 
     def _round(self) -> None:
         try:

@@ -20,6 +20,7 @@ from penstock.core import (
     now,
     require_name,
 )
+from penstock.hooks import Courier
 from penstock.stores import open_store, this_process
 from penstock.tracking._active import current_run, set_run
 from penstock.tracking._console import Console, wanted
@@ -47,6 +48,7 @@ class ActiveRun(Run):
     ) -> None:
         super().__init__(record, store, strict=strict)
         self._before = current_run()
+        self._courier = Courier(store).start()
         self._helpers: list[Heartbeat | Console | SystemMetrics] = [Heartbeat(self, store).start()]
         if wanted(system_metrics, "PENSTOCK_SYSTEM_METRICS"):
             self._helpers.append(SystemMetrics(self).start())
@@ -66,6 +68,7 @@ class ActiveRun(Run):
             super().finish(state, error=error)
         except StoreError as trouble:
             self.trouble.meet(trouble)
+        self._courier.stop()
 
     def __enter__(self) -> Self:
         return self

@@ -24,6 +24,7 @@ from penstock.server.ui._prediction import prediction_page
 from penstock.server.ui._render import json_bytes, respond
 from penstock.server.ui._run import log_page, run_page
 from penstock.server.ui._runs import runs_page
+from penstock.server.ui._schedules import partitions_page, schedule_page, schedules_page
 from penstock.server.ui._site import Site
 from penstock.server.ui._static import read_asset
 from penstock.server.ui._why import why_page
@@ -50,6 +51,9 @@ _PAGES: "dict[str, Build]" = {
     "/models/{name:str}": model_page,
     "/deployments": deployments_page,
     "/deployments/{name:str}": deployment_page,
+    "/schedules": schedules_page,
+    "/schedules/{name:str}": schedule_page,
+    "/partitions/{pipeline:str}": partitions_page,
     "/lineage": lineage_page,
     "/predictions/{prediction_id:str}": prediction_page,
 }

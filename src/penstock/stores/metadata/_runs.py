@@ -86,7 +86,9 @@ class Runs:
                 _UPSERT_TAG, [_tag_row(run.run_id, key, value) for key, value in run.tags.items()]
             )
             add_summaries(transaction, run.run_id, run.metrics)
-            self._outbox.note_run(transaction, run.run_id, run.state, {"attempt": run.attempt})
+            if run.state is not RunState.QUEUED:
+                facts = {"attempt": run.attempt}
+                self._outbox.note_run(transaction, run.run_id, run.state, facts)
 
     def get_run(self, run_id: str) -> RunRecord:
         """See MetadataStore."""
@@ -98,9 +100,11 @@ class Runs:
         _check_fields(changes)
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
+            before = None
             if "state" in changes:
                 self._database.alone(transaction, f"run:{run_id}")
-                _check_move(self._load(transaction, run_id), RunState(changes["state"]))
+                before = self._load(transaction, run_id)
+                _check_move(before, RunState(changes["state"]))
             if changes:
                 sets = ", ".join(f'"{name}" = ?' for name in changes)
                 values = [RUNS.column(name, value) for name, value in changes.items()]
@@ -109,7 +113,7 @@ class Runs:
                     (*values, run_id),
                 )
             run = self._load(transaction, run_id)
-            if "state" in changes:
+            if before is not None and _is_news(before, run):
                 facts = {"attempt": run.attempt, "error": run.error}
                 self._outbox.note_run(transaction, run_id, run.state, facts)
             return run
@@ -345,6 +349,15 @@ def _check_fields(changes: Mapping[str, Any]) -> None:
                 fix=did_you_mean(name, set(RUNS.fields) - _FIXED),
                 name=name,
             )
+
+
+def _is_news(before: RunRecord, run: RunRecord) -> bool:
+    """Say whether others want to know: a run that only waits for its next step began long ago."""
+    if run.state is RunState.QUEUED:
+        return run.error is not None
+    if run.state is RunState.RUNNING:
+        return before.started_at is None or before.attempt != run.attempt
+    return run.state is not before.state
 
 
 def _check_move(run: RunRecord, state: RunState) -> None:

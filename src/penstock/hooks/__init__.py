@@ -1,0 +1,16 @@
+"""Telling others: from what happens to runs and steps to webhooks and OpenLineage, losing nothing."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.hooks._courier import Attempt as Attempt
+    from penstock.hooks._courier import Courier as Courier
+    from penstock.hooks._hooks import KINDS as KINDS
+    from penstock.hooks._hooks import Hooks as Hooks
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {"Attempt": "_courier", "Courier": "_courier", "Hooks": "_hooks", "KINDS": "_hooks"},
+)

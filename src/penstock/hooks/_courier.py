@@ -1,0 +1,207 @@
+"""Courier: brings what is in the outbox to the hooks; any process of the store may do it.
+
+At least once: an event is removed when it has arrived, and its id is the same at every attempt. In
+order: what cannot be brought is tried again before what came after it, unless the receiver refuses
+it. One process at a time brings a hook's events; a lease sees to that.
+"""
+
+import logging
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from penstock.core import (
+    EventRecord,
+    EventState,
+    HookRecord,
+    ParameterError,
+    PenstockError,
+    new_id,
+    now,
+)
+from penstock.hooks._destination import find_destination
+from penstock.hooks._messages import gone_message, is_gone, message_of
+from penstock.hooks._openlineage import gone_event, run_event
+from penstock.hooks._signature import headers_of
+from penstock.stores import Store
+
+if TYPE_CHECKING:
+    import httpx
+
+_log = logging.getLogger("penstock.hooks")
+_DELAYS_S = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200)
+_LEASE = timedelta(seconds=60)
+_TIMEOUT_S = 10.0
+_BATCH = 50
+_EVERY_S = 1.0
+_LAST_S = 5.0  # how long a process that ends waits for its last events to arrive
+# What may be another time: too early, too many, or a timeout. The other 4xx say no.
+_TRY_AGAIN = frozenset({408, 425, 429})
+_NO, _BAD = range(400, 500), 300
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one attempt.
+
+    Args:
+        ok: True if it arrived.
+        error: Why not.
+        refused: True if the receiver will never take it.
+        wait_s: How long the receiver asks to wait.
+    """
+
+    ok: bool
+    error: str = ""
+    refused: bool = False
+    wait_s: float = 0.0
+
+
+class Courier:
+    """Brings events to hooks.
+
+    Threads: `deliver` may be called from any thread, one at a time; from `start` to `stop`, or
+    inside a with-block, a thread of its own does it.
+
+    Args:
+        store: Whose outbox it empties.
+        always: Start the thread even if there is no hook yet.
+    """
+
+    def __init__(self, store: Store, *, always: bool = False) -> None:
+        self._store, self._metadata, self._always = store, store.metadata, always
+        self._holder = new_id()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> Self:
+        """Begin to bring events in the background, if there is somebody to bring them to."""
+        if self._always or self._metadata.list_hooks():
+            self._thread = threading.Thread(target=self._work, name="penstock-hooks", daemon=True)
+            self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Bring what there is, for a few seconds at most, and stop."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(timeout=_LAST_S)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def deliver(self) -> int:
+        """Bring what is due; says how many events arrived.
+
+        Trouble with a receiver is recorded at its hook and raised by nobody.
+        """
+        arrived = 0
+        for hook in self._metadata.list_hooks():
+            if hook.paused_at is None:
+                arrived += self._deliver_to(hook)
+        return arrived
+
+    def _work(self) -> None:
+        while True:
+            ending = self._ended.wait(_EVERY_S)
+            with suppress(PenstockError):  # what is not brought now is brought later, by anybody
+                self.deliver()
+            if ending:
+                return
+
+    def _deliver_to(self, hook: HookRecord) -> int:
+        events = self._metadata.list_events(hook.name, limit=_BATCH)
+        if not events or events[0].due_at > now():
+            return 0
+        lease = f"hook:{hook.name}"
+        if not self._metadata.take_lease(lease, self._holder, now() + _LEASE):
+            return 0
+        try:
+            # Read again: who had the lease before has brought some of them.
+            return self._bring(hook, self._metadata.list_events(hook.name, limit=_BATCH))
+        finally:
+            self._metadata.drop_lease(lease, self._holder)
+
+    def _bring(self, hook: HookRecord, events: list[EventRecord]) -> int:
+        import httpx  # 60 ms, and only who has hooks needs it
+
+        began, arrived = now(), 0
+        with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False) as client:
+            for event in events:
+                if event.due_at > now() or now() - began > _LEASE / 2:
+                    break
+                attempt = post(client, self._store, hook, event)
+                if attempt.ok:
+                    self._metadata.drop_events(hook.name, [event.event_id], delivered=True)
+                    arrived += 1
+                    continue
+                self._postpone(event, attempt)
+                if not attempt.refused:
+                    break  # the receiver is away: those behind it wait too
+        return arrived
+
+    def _postpone(self, event: EventRecord, attempt: Attempt) -> None:
+        attempts = event.attempts + 1
+        dead = attempt.refused or attempts > len(_DELAYS_S)
+        delay = 0.0 if dead else max(_DELAYS_S[attempts - 1], attempt.wait_s)
+        self._metadata.update_event(
+            event.event_id,
+            attempts=attempts,
+            due_at=now() + timedelta(seconds=delay),
+            state=EventState.DEAD if dead else EventState.PENDING,
+            error=attempt.error,
+        )
+        told = "given up" if dead else f"tried again in {delay:.0f} s"
+        _log.warning("Hook %s: %s %s. %s", event.hook, event.kind, told, attempt.error)
+
+
+def post(client: "httpx.Client", store: Store, hook: HookRecord, event: EventRecord) -> Attempt:
+    """Try to bring one event."""
+    import httpx
+
+    body = msgspec.json.encode(_document(store, hook, event), enc_hook=str)
+    try:
+        place = find_destination(hook.url)
+        answer = client.post(
+            place.url,
+            content=body,
+            headers={"host": place.host, **_headers(hook, event, now(), body)},
+            extensions={"sni_hostname": place.name},
+        )
+    except (httpx.HTTPError, OSError) as error:
+        return Attempt(ok=False, error=f"{hook.url}: {str(error) or type(error).__name__}")
+    except ParameterError as error:  # the address may be another one tomorrow
+        return Attempt(ok=False, error=error.what)
+    if answer.status_code < _BAD:
+        return Attempt(ok=True)
+    told = f"{hook.url} answered {answer.status_code} {answer.reason_phrase}."
+    refused = answer.status_code in _NO and answer.status_code not in _TRY_AGAIN
+    return Attempt(False, told, refused, _asked_to_wait(answer.headers.get("retry-after")))
+
+
+def _document(store: Store, hook: HookRecord, event: EventRecord) -> dict[str, Any]:
+    gone = is_gone(store, event)
+    if hook.form == "openlineage":
+        return gone_event(event) if gone else run_event(store, event)
+    return gone_message(event) if gone else message_of(store, event)
+
+
+def _headers(hook: HookRecord, event: EventRecord, at: datetime, body: bytes) -> dict[str, str]:
+    headers = {"content-type": "application/json", "user-agent": "penstock"}
+    if hook.form == "openlineage":
+        return headers | ({"authorization": f"Bearer {hook.secret}"} if hook.secret else {})
+    return headers | headers_of(hook.secret or "", event.event_id, at, body)
+
+
+def _asked_to_wait(text: str | None) -> float:
+    try:
+        return min(float(text or 0), 3600.0)
+    except ValueError:  # a date: the usual delays will do
+        return 0.0

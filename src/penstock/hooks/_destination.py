@@ -1,0 +1,109 @@
+"""Where events may be sent: a URL's name is looked up, judged and connected to as one thing.
+
+A hook's URL makes this machine send requests, so it must not become a way into the network around
+it (CVE-2026-2393 was this). Private, link-local and metadata addresses are refused after the name
+was looked up, the connection goes to the address that was judged, and redirects are not followed.
+"""
+
+import ipaddress
+import os
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from penstock.core import ParameterError, allowed_hosts, did_you_mean
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An address that was judged.
+
+    Args:
+        url: What to connect to: the address in the place of the name.
+        host: The name with its port, for the Host header.
+        name: The name alone, which a certificate must be for.
+    """
+
+    url: str
+    host: str
+    name: str
+
+
+def require_destination(url: str) -> None:
+    """Refuse a URL that no event may be sent to, as far as it can be told without looking it up.
+
+    Raises:
+        ParameterError: If it is no such URL.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ParameterError(
+            what=f"{url!r} is no address that events can be posted to.",
+            fix=f"{did_you_mean(parts.scheme, _PORTS)} Write https://host/path",
+            url=url,
+        )
+    port = _port(url)
+    if parts.username or parts.password:
+        raise ParameterError(
+            what=f"The URL of {parts.hostname} holds a user or password.",
+            why="URLs are listed and shown.",
+            fix="Leave it out: messages are signed; OpenLineage takes a key as --secret.",
+        )
+    if parts.scheme == "http" and not _is_allowed(parts.hostname, port):
+        raise ParameterError(
+            what=f"{url!r} is not encrypted.",
+            why="What runs are called, and what went wrong in them, could be read on the way.",
+            fix=f"Use https, or allow the host: {_how(parts.hostname, port)}",
+            url=url,
+        )
+
+
+def find_destination(url: str) -> Destination:
+    """Look a URL's name up and judge its address.
+
+    Raises:
+        ParameterError: If nothing may be sent there.
+        OSError: If the name cannot be looked up.
+    """
+    require_destination(url)
+    parts, port = urlsplit(url), _port(url)
+    name = parts.hostname or ""
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    addresses = [str(address[4][0]) for address in found]
+    if not _is_allowed(name, port):
+        for address in addresses:
+            if not ipaddress.ip_address(address.partition("%")[0]).is_global:
+                raise ParameterError(
+                    what=f"{name} is {address}, an address of a private network.",
+                    why="A hook must not become a way to what only this machine can reach.",
+                    fix=f"If it is meant, allow it: {_how(name, port)}",
+                    address=address,
+                )
+    address = addresses[0]
+    shown = f"[{address}]" if ":" in address else address
+    target = parts._replace(netloc=f"{shown}:{port}", fragment="").geturl()
+    host = name if _PORTS[parts.scheme] == port else f"{name}:{port}"
+    return Destination(target, host, name)
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    try:
+        return parts.port or _PORTS[parts.scheme]
+    except ValueError as error:
+        raise ParameterError(
+            what=f"{url!r} has no usable port.", fix="Write https://host:8443/path", url=url
+        ) from error
+
+
+def _is_allowed(name: str, port: int) -> bool:
+    allowed = allowed_hosts()
+    return name in allowed or f"{name}:{port}" in allowed
+
+
+def _how(name: str, port: int) -> str:
+    if "PENSTOCK_HOOK_HOSTS" in os.environ:
+        return f"PENSTOCK_HOOK_HOSTS={name}:{port}"
+    return f'[tool.penstock] hook-hosts = ["{name}:{port}"]'

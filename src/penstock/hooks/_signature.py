@@ -1,0 +1,61 @@
+"""Signatures as Standard Webhooks has them, so that any of its libraries checks ours.
+
+The signed text is ``id.timestamp.body``; the signature is ``v1,`` and the base64 of its HMAC-SHA-256.
+
+Source: Standard Webhooks, https://www.standardwebhooks.com (specification, "Signature scheme").
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+
+from penstock.core import ParameterError
+
+_PREFIX = "whsec_"
+_LEAST, _MOST = 24, 64  # bytes of a secret, as the specification asks
+
+
+def new_secret() -> str:
+    """Make a secret of 32 random bytes."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def headers_of(secret: str, event_id: str, moment: datetime, body: bytes) -> dict[str, str]:
+    """Give the headers that sign a message.
+
+    Args:
+        secret: As `new_secret` makes it.
+        event_id: The same at every attempt.
+        moment: Now: receivers refuse what was signed more than five minutes ago.
+        body: What is sent.
+    """
+    timestamp = int(moment.timestamp())
+    text = f"{event_id}.{timestamp}.".encode() + body
+    mac = hmac.new(read_secret(secret), text, hashlib.sha256).digest()
+    return {
+        "webhook-id": event_id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
+    }
+
+
+def read_secret(secret: str) -> bytes:
+    """Give the bytes of a secret.
+
+    Raises:
+        ParameterError: If it is none, or too short to be one.
+    """
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not _LEAST <= len(key) <= _MOST:
+        raise ParameterError(
+            what="The secret cannot be used to sign.",
+            why=f"It is whsec_ and the base64 of {_LEAST} to {_MOST} random bytes.",
+            fix="Leave it out: one is made and shown once.",
+        )
+    return key

@@ -1,0 +1,124 @@
+"""Schedules: what runs without being asked, when next, what came of it; and partitions as a map."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock.core import NotFoundError, ScheduleRecord, TickRecord, TickState, now
+from penstock.execution import PartitionState, known_partitions, states_of
+from penstock.pipelines import Partitions
+from penstock.scheduling import Schedules, next_due_of, partitions_of, tell
+from penstock.server.ui._page import Page, Query
+from penstock.server.ui._site import Site
+
+_STRIP = 40
+_TICKS = 200
+_GOING_ON = frozenset({TickState.QUEUED, TickState.RUNNING, TickState.WAITING})
+# How much of a key names the row of the map that a part stands in.
+_ROWS = {"hour": 10, "day": 7, "week": 4, "month": 4}
+
+
+def schedules_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
+    """List the schedules with their last ticks, who runs them, and who is told of runs."""
+    schedules = Schedules(site.store)
+    rows = [_row(schedules, schedule) for schedule in schedules.all()]
+    counts = site.metadata.count_events()
+    hooks = [
+        {
+            "name": hook.name,
+            "url": hook.url,
+            "form": hook.form,
+            "events": hook.events,
+            "paused_at": hook.paused_at,
+            "delivered": hook.delivered,
+            "delivered_at": hook.delivered_at,
+            "pending": counts.get(hook.name, {}).get("pending", 0),
+            "dead": counts.get(hook.name, {}).get("dead", 0),
+            "error": hook.error,
+        }
+        for hook in site.metadata.list_hooks()
+    ]
+    data = {"schedules": rows, "schedulers": schedules.schedulers(), "hooks": hooks}
+    live = any(tick.state in _GOING_ON for row in rows for tick in row["ticks"])
+    return Page("schedules.html", "Schedules", data, section="schedules", live=live)
+
+
+def schedule_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 - a page's form
+    """Show one schedule: what it was due for and what came of it.
+
+    Raises:
+        NotFoundError: If there is no such schedule.
+    """
+    schedules = Schedules(site.store)
+    row = _row(schedules, schedules.get(name))
+    ticks = schedules.ticks(name, limit=_TICKS)
+    data = {**row, "ticks": ticks, "schedulers": schedules.schedulers()}
+    live = any(tick.state in _GOING_ON for tick in ticks)
+    return Page("schedule.html", name, data, section="schedules", live=live)
+
+
+def partitions_page(site: Site, query: Query, pipeline: str) -> Page:  # noqa: ARG001 - a page's form
+    """Show the partitions of a pipeline as a map: what was run for which, and what is missing.
+
+    Raises:
+        NotFoundError: If the store knows no partitions of it.
+    """
+    partitions = _partitions(site, pipeline)
+    parts = states_of(site.store, pipeline, partitions)
+    entry = next((part.run.entry for part in parts if part.run and part.run.entry), None)
+    data = {
+        "pipeline": pipeline,
+        "entry": entry,
+        "partitions": [
+            {"key": p.key, "state": p.state, "run_id": p.run.run_id if p.run else None}
+            for p in parts
+        ],
+        "states": dict(Counter(part.state for part in parts).most_common()),
+        "missing": [part.key for part in parts if not (part.is_done or part.is_going_on)],
+    }
+    view = {"rows": _map_of(partitions, parts)}
+    live = any(part.is_going_on for part in parts)
+    title = f"Partitions of {pipeline}"
+    return Page("partitions.html", title, data, view, section="schedules", live=live)
+
+
+def _row(schedules: Schedules, schedule: ScheduleRecord) -> dict[str, Any]:
+    due = next_due_of(schedule)
+    ticks: Sequence[TickRecord] = schedules.ticks(schedule.name, limit=_STRIP)
+    return {
+        "schedule": schedule,
+        "due": tell(schedule.trigger),
+        "next": due,
+        "overdue": due is not None and due < now(),
+        "has_partitions": partitions_of(schedule) is not None,
+        "ticks": ticks,
+    }
+
+
+def _partitions(site: Site, pipeline: str) -> Partitions:
+    for schedule in site.metadata.list_schedules():
+        found = partitions_of(schedule)
+        if schedule.pipeline == pipeline and found is not None:
+            return found
+    known = known_partitions(site.store, pipeline)
+    if known is None:
+        raise NotFoundError(
+            what=f"The store knows no partitions of {pipeline!r}.",
+            fix="Run it for one first: penstock run FILE.py --partition KEY",
+            pipeline=pipeline,
+        )
+    return known
+
+
+def _map_of(
+    partitions: Partitions, parts: Sequence[PartitionState]
+) -> Mapping[str, list[PartitionState]]:
+    """Put the parts in rows: days by month, hours by day, keys by their first name."""
+    rows: dict[str, list[PartitionState]] = {}
+    for part in parts:
+        if partitions.unit is not None:
+            row = part.key[: _ROWS[partitions.unit]]
+        else:
+            row = part.key.rpartition("/")[0]
+        rows.setdefault(row, []).append(part)
+    return rows
