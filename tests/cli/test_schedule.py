@@ -75,7 +75,7 @@ def test_partitions_are_listed_and_made_up_for(shell):
     assert "2 of 3 partitions would be run" in shell("backfill", "job.py:regions", "--dry-run").out
     ran = shell("backfill", "job.py:regions", code=3)
     assert "1 of 2" in ran.out
-    assert "1 of 2 partitions were done; 1 were left" in ran.out
+    assert "1 of 2 partitions were done; 1 left alone" in ran.out
     assert "bad: step 'region_of'" in ran.out or "ZeroDivisionError" in ran.out
     found = json.loads(shell("partitions", "job.py:regions", "--missing", "--json").out)
     assert [part["partition"] for part in found["partitions"]] == ["bad"]

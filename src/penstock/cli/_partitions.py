@@ -152,7 +152,7 @@ def _summary(ran: int, failed: int, left: int) -> str:
     if not ran:
         return "[green]✓[/] Nothing is missing." if left else "There is no partition to run."
     told = f"{ran - failed} of {ran} partitions were done"
-    told += f"; {left} were left, done before or by others." if left else "."
+    told += f"; {left} left alone: done before, or by others." if left else "."
     return f"{'[red]✗[/]' if failed else '[green]✓[/]'} {told}"
 
 
