@@ -22,6 +22,7 @@ NAMES = [
     "Scheduler",
     "Schedules",
     "backfill",
+    "checkpoint",
     "list_partitions",
     "EvaluationReport",
     "FileSource",

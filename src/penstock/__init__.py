@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from penstock.stores import open_store as open_store
     from penstock.tracking import Run as Run
     from penstock.tracking import autolog as autolog
+    from penstock.tracking import checkpoint as checkpoint
     from penstock.tracking import compare_runs as compare
     from penstock.tracking import current_run as current_run
     from penstock.tracking import get_run as get_run
@@ -146,6 +147,7 @@ _PLACES = {
     "tracking": (
         "Run",
         "autolog",
+        "checkpoint",
         "current_run",
         "get_run",
         "lineage",

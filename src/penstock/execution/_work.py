@@ -75,7 +75,8 @@ def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> 
         inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
     """
     node, record = work.node, work.record
-    context = StepContext(node.name, record.step_run_id, record.seed)
+    key = record.key or record.facts.get("key")
+    context = StepContext(node.name, record.step_run_id, record.seed, key=key)
     began = now_micros()
     streamed = _Streamed(store)
     with use_step(context):

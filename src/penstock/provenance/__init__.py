@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from penstock.provenance._code import CodeDigest as CodeDigest
     from penstock.provenance._code import code_digest as code_digest
     from penstock.provenance._deterministic import deterministic as deterministic
+    from penstock.provenance._deterministic import generator_states as generator_states
     from penstock.provenance._deterministic import keep_generators as keep_generators
+    from penstock.provenance._deterministic import (
+        set_generator_states as set_generator_states,
+    )
     from penstock.provenance._environment import capture_environment as capture_environment
     from penstock.provenance._environment import capture_hardware as capture_hardware
     from penstock.provenance._manifest import build_manifest as build_manifest
@@ -32,7 +36,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "derive_seed": "_seeds",
         "deterministic": "_deterministic",
         "is_own": "_modules",
+        "generator_states": "_deterministic",
         "keep_generators": "_deterministic",
+        "set_generator_states": "_deterministic",
         "manifest_difference": "_manifest",
         "restore_source": "_source",
     },

@@ -4,12 +4,13 @@ Only libraries that are already imported are touched; one imported while a step 
 soon as its import ends, so that neither case draws fresh entropy and neither costs an import.
 """
 
+import importlib
 import importlib.abc
 import importlib.util
 import os
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -76,6 +77,46 @@ def keep_generators() -> Iterator[None]:
         random.setstate(python_state)
         if numpy_random and numpy_state is not None:
             numpy_random.set_state(numpy_state)
+
+
+def generator_states() -> dict[str, Any]:
+    """Give the states of the global generators of random, numpy and torch, as far as loaded.
+
+    >>> random.seed(1)
+    >>> kept = generator_states()
+    >>> first = random.random()
+    >>> set_generator_states(kept)
+    >>> first == random.random()
+    True
+    """
+    version, words, gauss = random.getstate()
+    states: dict[str, Any] = {"random": [version, list(words), gauss]}
+    numpy_random, torch = sys.modules.get("numpy.random"), sys.modules.get("torch")
+    if numpy_random is not None:
+        states["numpy"] = dict(numpy_random.get_state(legacy=False))
+    if torch is not None:
+        states["torch"] = torch.get_rng_state().numpy()
+        if torch.cuda.is_available():
+            states["cuda"] = [state.numpy() for state in torch.cuda.get_rng_state_all()]
+    return states
+
+
+def set_generator_states(states: Mapping[str, Any]) -> None:
+    """Put the global generators into states that `generator_states` gave.
+
+    A library that was loaded then and is not now is loaded: what it draws next depends on it.
+    """
+    version, words, gauss = states["random"]
+    random.setstate((version, tuple(words), gauss))
+    if "numpy" in states:
+        importlib.import_module("numpy.random").set_state(states["numpy"])
+    if "torch" in states:
+        torch = importlib.import_module("torch")
+        torch.set_rng_state(torch.from_numpy(states["torch"].copy()))
+        if "cuda" in states:
+            torch.cuda.set_rng_state_all(
+                [torch.from_numpy(state.copy()) for state in states["cuda"]]
+            )
 
 
 def available_threads() -> int:

@@ -7,6 +7,8 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.tracking._active import current_run as current_run
     from penstock.tracking._active import use_run as use_run
+    from penstock.tracking._checkpoint import Checkpoint as Checkpoint
+    from penstock.tracking._checkpoint import checkpoint as checkpoint
     from penstock.tracking._compare import RunComparison as RunComparison
     from penstock.tracking._compare import compare_runs as compare_runs
     from penstock.tracking._download import file_name as file_name
@@ -51,6 +53,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RunComparison": "_compare",
         "StepContext": "_step",
         "autolog": "penstock.tracking.recorders._switch",
+        "Checkpoint": "_checkpoint",
+        "checkpoint": "_checkpoint",
         "compare_runs": "_compare",
         "current_run": "_active",
         "current_step": "_step",

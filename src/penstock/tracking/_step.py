@@ -16,12 +16,14 @@ class StepContext:
         seed: The seed that was set before it.
         logged: Last value and step by metric, of what is logged while it runs; a run that reuses
             the step gets its metrics too.
+        key: The digest of all that its result depends on.
     """
 
     step: str
     step_run_id: str
     seed: int
     logged: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
+    key: str | None = None
 
 
 _step: ContextVar[StepContext | None] = ContextVar("penstock_step", default=None)

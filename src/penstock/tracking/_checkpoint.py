@@ -1,0 +1,86 @@
+"""Checkpoint: what a long step keeps on its way, so that a resumed run goes on from there."""
+
+from typing import Any, Generic, TypeVar
+
+from penstock.core import NotFoundError, require_name
+from penstock.provenance import generator_states, set_generator_states
+from penstock.tracking._active import current_run
+from penstock.tracking._run import Run
+from penstock.tracking._step import StepContext, current_step
+
+T = TypeVar("T")
+_FOLDER = "checkpoint"
+
+
+class Checkpoint(Generic[T]):
+    """The last state that a step has saved; made by `checkpoint`.
+
+    Args:
+        name: Tells several of one step apart.
+        run: The run; None outside of runs, where nothing is kept.
+        step: The step; None outside of steps.
+    """
+
+    def __init__(self, name: str, run: Run | None, step: StepContext | None) -> None:
+        self._run, self._step = run, step
+        step_name = "script" if step is None else step.step
+        self.name = f"{_FOLDER}/{step_name}/{name}"
+        self._key = None if step is None else step.key
+
+    def load(self) -> T | None:
+        """Give what was saved last, and put the global random generators back as they were then.
+
+        Returns:
+            None at the first attempt, or if the step would not do the same any more: its code, an
+            input, a parameter or a package is another one than when it was saved.
+        """
+        if self._run is None:
+            return None
+        try:
+            saved = self._run.artifact(self.name)
+        except NotFoundError:
+            return None
+        if saved["key"] != self._key:
+            return None
+        set_generator_states(saved["generators"])
+        value: T = saved["value"]
+        return value
+
+    def save(self, value: T) -> None:
+        """Keep a state in the place of the one before; it survives kill -9 when this returns.
+
+        Args:
+            value: All that going on needs: parameters, an optimiser's state, the number of the
+                next epoch. The state of the global random generators is kept with it; that of a
+                generator of one's own belongs into the value.
+        """
+        if self._run is not None:
+            saved = {"key": self._key, "value": value, "generators": generator_states()}
+            self._run.log_artifact(saved, name=self.name)
+
+
+def checkpoint(name: str = "state") -> Checkpoint[Any]:
+    """Give the checkpoint of the step that is running, or of a tracked script.
+
+    ```python
+    @ps.step
+    def train(rows: ps.Table, epochs: int) -> dict[str, float]:
+        saved = ps.checkpoint()
+        state = saved.load() or {"epoch": 0, "weight": 0.0}
+        while state["epoch"] < epochs:
+            state = one_epoch(rows, state)
+            saved.save(state)
+        return {"weight": state["weight"]}
+    ```
+
+    A run that was interrupted or killed goes on from there when it is resumed, and so does a step
+    that is retried; the result is the one of an undisturbed run, bit for bit. Called outside of a
+    run nothing is kept, so that the step stays a plain function.
+
+    Args:
+        name: Tells several of one step apart.
+
+    Raises:
+        ParameterError: If the name is not legal.
+    """
+    return Checkpoint(require_name(name, "checkpoint"), current_run(), current_step())
