@@ -90,21 +90,28 @@ class Artifacts:
         """See MetadataStore."""
         if not digests:
             return True
-        moment = to_micros(now())
-        marks = ", ".join("?" * len(digests))
-        named = f"digest IN ({marks}) OR content_digest IN ({marks})"
-        sql = f"SELECT digest, content_digest, created_at FROM artifacts WHERE {named}"
         with self._database.read() as transaction:
-            rows = transaction.execute(sql, (*digests, *digests)).fetchall()
-        if all(at > moment - _YOUNG_MICROS for *_, at in rows):
-            return _are_among(digests, rows)
+            known = self.are_young(transaction, digests)
+        if known is not None:
+            return known
+        moment = to_micros(now())
+        named = _named(digests)
         with self._database.write() as transaction:
             self._database.alone(transaction, ARTIFACTS_GO)
             transaction.execute(
                 f"UPDATE artifacts SET created_at = ? WHERE created_at < ? AND ({named})",
                 (moment, moment, *digests, *digests),
             )
-            return _are_among(digests, transaction.execute(sql, (*digests, *digests)).fetchall())
+            return _are_among(digests, _times(transaction, digests))
+
+    @staticmethod
+    def are_young(transaction: Transaction, digests: Collection[str]) -> bool | None:
+        """Say whether all artifacts are recorded; None if one must be renewed to rely on it."""
+        if not digests:
+            return True
+        rows = _times(transaction, digests)
+        oldest = to_micros(now()) - _YOUNG_MICROS
+        return _are_among(digests, rows) if all(at > oldest for *_, at in rows) else None
 
     def get_artifact(self, digest: str) -> ArtifactRecord:
         """See MetadataStore."""
@@ -214,6 +221,16 @@ class Artifacts:
                 f"{PROOFS.select} WHERE run_id = ? ORDER BY id", (run_id,)
             ).fetchall()
         return [PROOFS.read(row) for row in rows]
+
+
+def _named(digests: Collection[str]) -> str:
+    marks = ", ".join("?" * len(digests))
+    return f"digest IN ({marks}) OR content_digest IN ({marks})"
+
+
+def _times(transaction: Transaction, digests: Collection[str]) -> Sequence[Any]:
+    sql = f"SELECT digest, content_digest, created_at FROM artifacts WHERE {_named(digests)}"
+    return transaction.execute(sql, (*digests, *digests)).fetchall()
 
 
 def _are_among(digests: Collection[str], rows: Sequence[Any]) -> bool:
