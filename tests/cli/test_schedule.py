@@ -62,6 +62,12 @@ def test_a_schedule_of_the_command_line(shell):
     assert "'6 horus' is no duration" in refused.err
     refused = shell("schedule", "add", "job.py:job", "--cron", "0 3 * * *", "--every", "1h", code=2)
     assert "by cron and by every" in refused.err
+    for words, told in (
+        (("--new-data", "rows.csv"), "rows.csv yet"),
+        (("--new-version", "fraud@staging"), "There is no model 'fraud' yet"),
+        (("--alert", "fraud/performance"), "There is no deployment 'fraud' yet"),
+    ):
+        assert told in shell("schedule", "add", "job.py:job", "--name", "w", *words).err
     (record,) = shell("schedule", "add", "job.py:regions", "--json").json
     assert record["trigger"] == {"partitions": "0s"}
 

@@ -242,9 +242,12 @@ def test_two_couriers_bring_each_event_once(hooks, receiver, store):
         ("http://example.org/hook", "not encrypted"),
         ("https://user:pass@example.org/", "user or password"),
         ("https://example.org:99999/", "no usable port"),
+        ("https://10.0.0.1/", "^10.0.0.1 is an address of a private network"),
+        ("https://[::1]/", "private network"),
     ],
 )
-def test_a_url_that_nothing_can_be_sent_to_is_refused(hooks, url, told):
+def test_a_url_that_nothing_can_be_sent_to_is_refused(hooks, url, told, monkeypatch):
+    monkeypatch.delenv("PENSTOCK_HOOK_HOSTS", raising=False)
     with pytest.raises(ParameterError, match=told):
         hooks.add(url)
     assert hooks.all() == []

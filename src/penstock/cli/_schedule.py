@@ -17,8 +17,15 @@ from penstock.cli._output import (
     show_table,
 )
 from penstock.cli._run import pairs
-from penstock.core import ScheduleRecord, TickRecord, TickState, now
-from penstock.scheduling import Schedule, Scheduler, Schedules, next_due_of, tell
+from penstock.core import ScheduleRecord, TickRecord, TickState, find_project, now
+from penstock.scheduling import (
+    Schedule,
+    Scheduler,
+    Schedules,
+    check_watched,
+    next_due_of,
+    tell,
+)
 
 _WHEN = (
     click.option("--cron", metavar="FIELDS", help="Minute, hour, day of month, month, weekday."),
@@ -91,6 +98,8 @@ def add(
         due = next_due_of(record)
         when = f"; next at {due:%Y-%m-%d %H:%M} UTC" if due else ""
         say(f"[green]✓[/] {plain(record.name)}: {plain(tell(record.trigger))}{when}.")
+        for finding in check_watched(record, schedules.store, find_project()):
+            say(f"  [yellow]![/] {plain(finding)}", stderr=True)
     _warn_if_nobody_is_up(schedules)
 
 

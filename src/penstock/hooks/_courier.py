@@ -178,7 +178,7 @@ def post(client: "httpx.Client", store: Store, hook: HookRecord, event: EventRec
     except (httpx.HTTPError, OSError) as error:
         return Attempt(ok=False, error=f"{hook.url}: {str(error) or type(error).__name__}")
     except ParameterError as error:  # the address may be another one tomorrow
-        return Attempt(ok=False, error=error.what)
+        return Attempt(ok=False, error=f"{error.what} {error.fix}")
     if answer.status_code < _BAD:
         return Attempt(ok=True)
     told = f"{hook.url} answered {answer.status_code} {answer.reason_phrase}."

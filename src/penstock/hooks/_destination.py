@@ -58,6 +58,8 @@ def require_destination(url: str) -> None:
             fix=f"Use https, or allow the host: {_how(parts.hostname, port)}",
             url=url,
         )
+    if _is_address(parts.hostname) and not _is_allowed(parts.hostname, port):
+        _require_public(parts.hostname, parts.hostname, port)
 
 
 def find_destination(url: str) -> Destination:
@@ -74,18 +76,32 @@ def find_destination(url: str) -> Destination:
     addresses = [str(address[4][0]) for address in found]
     if not _is_allowed(name, port):
         for address in addresses:
-            if not ipaddress.ip_address(address.partition("%")[0]).is_global:
-                raise ParameterError(
-                    what=f"{name} is {address}, an address of a private network.",
-                    why="A hook must not become a way to what only this machine can reach.",
-                    fix=f"If it is meant, allow it: {_how(name, port)}",
-                    address=address,
-                )
+            _require_public(address, name, port)
     address = addresses[0]
     shown = f"[{address}]" if ":" in address else address
     target = parts._replace(netloc=f"{shown}:{port}", fragment="").geturl()
     host = name if _PORTS[parts.scheme] == port else f"{name}:{port}"
     return Destination(target, host, name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _require_public(address: str, name: str, port: int) -> None:
+    if ipaddress.ip_address(address.partition("%")[0]).is_global:
+        return
+    told = address if address == name else f"{name} ({address})"
+    raise ParameterError(
+        what=f"{told} is an address of a private network.",
+        why="A hook must not become a way to what only this machine can reach.",
+        fix=f"If it is meant, allow it: {_how(name, port)}",
+        address=address,
+    )
 
 
 def _port(url: str) -> int:

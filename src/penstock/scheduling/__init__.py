@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.scheduling._schedule import Schedule as Schedule
     from penstock.scheduling._scheduler import Scheduler as Scheduler
     from penstock.scheduling._schedules import Schedules as Schedules
+    from penstock.scheduling._schedules import check_watched as check_watched
     from penstock.scheduling._schedules import next_due_of as next_due_of
     from penstock.scheduling._schedules import partitions_of as partitions_of
     from penstock.scheduling._triggers import is_sensor as is_sensor
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Scheduler": "_scheduler",
         "Schedules": "_schedules",
         "backfill": "_backfill",
+        "check_watched": "_schedules",
         "choose": "_backfill",
         "is_sensor": "_triggers",
         "next_due_of": "_schedules",

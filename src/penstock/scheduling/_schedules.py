@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from penstock.core import (
@@ -12,6 +13,7 @@ from penstock.core import (
     TickRecord,
     TickState,
     current_actor,
+    did_you_mean,
     now,
 )
 from penstock.execution import module_of
@@ -148,6 +150,27 @@ class Schedules:
                 name, expected_revision=schedule.revision, **changes
             ):
                 return self.get(name)
+
+
+def check_watched(schedule: ScheduleRecord, store: Store, project: Path) -> list[str]:
+    """Say what a schedule waits for that is not there yet: it may come, or be a slip of the pen."""
+    trigger, metadata = schedule.trigger, store.metadata
+    told = str(next(iter(trigger.values())))
+    if "new_version" in trigger:
+        model = told.partition("@")[0]
+        known, noun, name = metadata.list_models(), "model", model
+    elif "alert" in trigger:
+        name = told.partition("/")[0]
+        known, noun = [deployment.name for deployment in metadata.list_deployments()], "deployment"
+    elif "new_data" in trigger and not told.startswith(":"):
+        path = Path(told) if Path(told).is_absolute() else project / told
+        there = any(path.parent.glob(path.name)) if path.parent.is_dir() else False
+        return [] if there else [f"There is nothing at {path} yet."]
+    else:
+        return []
+    if name in known:
+        return []
+    return [f"There is no {noun} {name!r} yet. {did_you_mean(name, known)}".rstrip()]
 
 
 def tick_of(schedule: ScheduleRecord, due: Due, params: Mapping[str, Any]) -> TickRecord:
