@@ -89,6 +89,28 @@ def test_a_step_that_fails_or_whose_process_dies_fails_alone(project):
     assert result["item[2]"].error.startswith("step 'item[2]' failed: its process ended (Worker")
 
 
+@pytest.mark.usefixtures("cluster")
+def test_what_a_step_prints_is_shown_and_kept(project, capfd):
+    result = project.run(
+        """
+    @ps.step
+    def loud() -> int:
+        print("heard from afar")
+        return 1
+
+    @ps.pipeline
+    def job():
+        return loud()
+    """,
+        runner="ray",
+    )
+    assert "heard from afar" in capfd.readouterr().err
+    step = project.steps(result.run_id)["loud"]
+    assert [line.text for line in project.store.metadata.list_logs(step.step_run_id)] == [
+        "heard from afar"
+    ]
+
+
 LOSING = """
 import pathlib, sys, threading, time
 

@@ -81,6 +81,19 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Iterator[Project]:
+    yield from project_on(f"sqlite:///{tmp_path}/store/penstock.db", tmp_path, monkeypatch)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def any_project(request, tmp_path, monkeypatch) -> Iterator[Project]:
+    """The same on each kind of store."""
+    url = f"sqlite:///{tmp_path}/store/penstock.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("postgres_url")
+    yield from project_on(url, tmp_path, monkeypatch)
+
+
+def project_on(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     folder = tmp_path / "trips"
     folder.mkdir()
     (folder / "pyproject.toml").write_text("")
@@ -88,7 +101,8 @@ def project(tmp_path, monkeypatch) -> Iterator[Project]:
     (folder / "rows.csv").write_text("a\n1\n")
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setenv("PENSTOCK_STORE", f"sqlite:///{folder}/.penstock/penstock.db")
+    monkeypatch.setenv("PENSTOCK_STORE", url)
+    monkeypatch.setenv("PENSTOCK_ARTIFACTS", str(tmp_path / "artifacts"))
     with open_store() as store:
         yield Project(folder, store)
     for name in ("job", "penstock_pipeline_job"):

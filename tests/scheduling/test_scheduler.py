@@ -301,8 +301,9 @@ s.Scheduler(poll_s=0.05, tell=print).run()
 """
 
 
-def test_two_schedulers_killed_again_and_again_run_each_tick_once(project):
+def test_two_schedulers_killed_again_and_again_run_each_tick_once(any_project):
     """kill -9 at random moments of either one; PENSTOCK_SCHEDULER_KILLS=200 for as many."""
+    project = any_project
     project.write(SLOW)
     project.schedules.add_all(project.file)
     draw = random.Random(7)

@@ -6,6 +6,7 @@ nothing with it but the tasks that ran there, which are executed elsewhere.
 """
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -118,7 +119,10 @@ class RayTasks:
         errors = self._ray.exceptions
         name = task.work.node.name
         try:
-            self._ended.append((task.work, self._ray.get(reference)))
+            done: Done = self._ray.get(reference)
+            for line in done.logs:  # the other runners show it while the step runs
+                print(line.text, file=sys.stderr)  # noqa: T201 - what the step printed
+            self._ended.append((task.work, done))
         except errors.OutOfMemoryError as error:
             self._ended.append((task.work, lost(name, f"its node ran out of memory: {error}")))
         except errors.RayError as error:
