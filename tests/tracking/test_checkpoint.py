@@ -136,6 +136,22 @@ def test_outside_of_a_run_nothing_is_kept():
         ps.checkpoint("my state")
 
 
+def test_a_finished_step_lets_go_of_its_states(folder):
+    penstock(folder, "run", "job.py", "-q")
+    with open_store(f"sqlite:///{folder}/.penstock/penstock.db") as store:
+        assert store.metadata.list_artifacts("last") == {}
+
+
+def test_states_that_come_too_soon_are_left_out(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/p.db") as store, start_run("script", store=store):
+        saved = ps.checkpoint(every="1h")
+        saved.save(1)
+        saved.save(2)
+        assert saved.load() == 1
+        with pytest.raises(ParameterError, match="no duration"):
+            ps.checkpoint(every="often")
+
+
 def test_several_checkpoints_are_told_apart_and_the_last_state_counts(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/p.db") as store:
         with start_run("script", store=store) as run:

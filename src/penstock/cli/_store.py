@@ -211,12 +211,14 @@ def gc(
     if report.let_go:
         verb = "stay" if delete else "would stay"
         say(f"  {len(report.let_go)} runs {verb} without the rows and models that their steps gave")
+    if report.ticks:
+        say(f"  {report.ticks} times that schedules were due, more than 90 days ago")
     verb = "Removed" if delete else "Would remove"
     say(
         f"{verb} {len(report.runs)} runs and {report.artifacts} artifacts, {_size(report.bytes)};"
         f" {_size(report.kept_bytes)} stay."
     )
-    if not delete and (report.runs or report.artifacts or report.unrecorded):
+    if not delete and (report.runs or report.artifacts or report.unrecorded or report.ticks):
         say("Do it with: penstock gc --delete")
 
 

@@ -124,6 +124,13 @@ class StepContract:
         assert metadata.get_artifact(number.content_digest) == number
         assert metadata.get_artifact(raw.content_digest) == raw
 
+    def test_what_a_run_kept_can_be_dropped(self, metadata: MetadataStore, run_id: str) -> None:
+        metadata.log_artifact(run_id, "plot", an_artifact("plot"))
+        metadata.log_artifact(run_id, "state", an_artifact("state"))
+        metadata.drop_artifacts(run_id, {"state", "other"})
+        assert set(metadata.list_artifacts(run_id)) == {"plot"}
+        assert metadata.get_artifact(an_artifact("state").digest).type_name
+
     def test_artifacts_of_a_run_have_names(self, metadata: MetadataStore, run_id: str) -> None:
         old, new = an_artifact("old"), an_artifact("new")
         metadata.log_artifact(run_id, "plot", old)

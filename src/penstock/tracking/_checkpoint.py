@@ -1,8 +1,11 @@
 """Checkpoint: what a long step keeps on its way, so that a resumed run goes on from there."""
 
+import math
+import time
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from penstock.core import NotFoundError, require_name
+from penstock.core import NotFoundError, parse_duration, require_name
 from penstock.provenance import generator_states, set_generator_states
 from penstock.tracking._active import current_run
 from penstock.tracking._run import Run
@@ -19,10 +22,14 @@ class Checkpoint(Generic[T]):
         name: Tells several of one step apart.
         run: The run; None outside of runs, where nothing is kept.
         step: The step; None outside of steps.
+        every: Least time between two states that are kept.
     """
 
-    def __init__(self, name: str, run: Run | None, step: StepContext | None) -> None:
+    def __init__(
+        self, name: str, run: Run | None, step: StepContext | None, *, every: timedelta
+    ) -> None:
         self._run, self._step = run, step
+        self._every_s, self._saved_at = every.total_seconds(), -math.inf
         step_name = "script" if step is None else step.step
         self.name = f"{_FOLDER}/{step_name}/{name}"
         self._key = None if step is None else step.key
@@ -42,6 +49,7 @@ class Checkpoint(Generic[T]):
             return None
         if saved["key"] != self._key:
             return None
+        self._note()
         set_generator_states(saved["generators"])
         value: T = saved["value"]
         return value
@@ -54,12 +62,19 @@ class Checkpoint(Generic[T]):
                 next epoch. The state of the global random generators is kept with it; that of a
                 generator of one's own belongs into the value.
         """
-        if self._run is not None:
+        if self._run is not None and time.monotonic() - self._saved_at >= self._every_s:
             saved = {"key": self._key, "value": value, "generators": generator_states()}
             self._run.log_artifact(saved, name=self.name)
+            self._saved_at = time.monotonic()
+            self._note()
+
+    def _note(self) -> None:
+        """Let the step know what it need not keep once it has finished."""
+        if self._step is not None:
+            self._step.checkpoints.add(self.name)
 
 
-def checkpoint(name: str = "state") -> Checkpoint[Any]:
+def checkpoint(name: str = "state", *, every: str | timedelta = "0s") -> Checkpoint[Any]:
     """Give the checkpoint of the step that is running, or of a tracked script.
 
     ```python
@@ -75,12 +90,17 @@ def checkpoint(name: str = "state") -> Checkpoint[Any]:
 
     A run that was interrupted or killed goes on from there when it is resumed, and so does a step
     that is retried; the result is the one of an undisturbed run, bit for bit. Called outside of a
-    run nothing is kept, so that the step stays a plain function.
+    run nothing is kept, so that the step stays a plain function. When the step has finished, its
+    states are let go of; ``penstock gc`` removes their bytes, and those of states that others
+    took the place of.
 
     Args:
         name: Tells several of one step apart.
+        every: Least time between two states that are kept; what is saved earlier is left out. Of a
+            large model every ``"10m"`` costs little, and ten minutes at most are lost.
 
     Raises:
-        ParameterError: If the name is not legal.
+        ParameterError: If the name is not legal, or the duration is none.
     """
-    return Checkpoint(require_name(name, "checkpoint"), current_run(), current_step())
+    name = require_name(name, "checkpoint")
+    return Checkpoint(name, current_run(), current_step(), every=parse_duration(every))

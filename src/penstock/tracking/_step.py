@@ -17,6 +17,7 @@ class StepContext:
         logged: Last value and step by metric, of what is logged while it runs; a run that reuses
             the step gets its metrics too.
         key: The digest of all that its result depends on.
+        checkpoints: Names of what it keeps with the run while it runs.
     """
 
     step: str
@@ -24,6 +25,7 @@ class StepContext:
     seed: int
     logged: dict[str, tuple[float, float]] = field(default_factory=dict, compare=False)
     key: str | None = None
+    checkpoints: set[str] = field(default_factory=set, compare=False)
 
 
 _step: ContextVar[StepContext | None] = ContextVar("penstock_step", default=None)

@@ -340,3 +340,19 @@ def test_garbage_of_a_team_store_goes(full, postgres_url, bucket):
         assert report.bytes > 0
         assert check_store(team) == []
         assert team.metadata.find_cached_step("pipeline") is not None
+
+
+def test_what_schedules_were_due_for_long_ago_goes(full):
+    from penstock.core import TickState
+    from penstock.testing._schedule_contract import TICK
+
+    old, new = now() - timedelta(days=91), now() - timedelta(days=89)
+    for key, ended, state in (
+        ("old", old, TickState.FINISHED),
+        ("new", new, TickState.FINISHED),
+        ("waiting", old, TickState.WAITING),
+    ):
+        full.metadata.add_tick(replace(TICK, key=key, ended_at=ended, state=state))
+    assert collect_garbage(full).ticks == 1
+    assert collect_garbage(full, delete=True).ticks == 1
+    assert {tick.key for tick in full.metadata.list_ticks()} == {"new", "waiting"}

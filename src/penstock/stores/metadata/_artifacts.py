@@ -164,6 +164,15 @@ class Artifacts:
             )
             transaction.executemany(ADD_EDGE, arrows)
 
+    def drop_artifacts(self, run_id: str, names: Collection[str]) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            transaction.executemany(
+                "DELETE FROM run_artifacts WHERE run_id = ? AND name = ?",
+                [(run_id, name) for name in names],
+            )
+
     def list_artifacts(self, run_id: str) -> dict[str, ArtifactRecord]:
         """See MetadataStore."""
         columns = ", ".join(f'a."{name}"' for name in ARTIFACTS.fields)

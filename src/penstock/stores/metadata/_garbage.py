@@ -137,6 +137,15 @@ class Garbage:
                     )
         return True
 
+    def old_ticks(self, ended_before: int, *, delete: bool) -> int:
+        """Count what schedules were due for long ago, or remove it; their runs stay."""
+        old = "FROM ticks WHERE ended_at < ? AND state IN ('finished', 'failed', 'missed')"
+        if not delete:
+            with self._database.read() as transaction:
+                return int(_rows(transaction, f"SELECT COUNT(*) {old}", (ended_before,))[0][0])
+        with self._database.write() as transaction:
+            return transaction.execute(f"DELETE {old}", (ended_before,)).rowcount
+
     def needed(
         self, without: Iterable[str] = (), letting_go: Iterable[str] = ()
     ) -> "tuple[set[str], set[str]]":

@@ -58,6 +58,7 @@ class SQLMetadataStore:
         self.get_artifact = artifacts.get_artifact
         self.log_artifact = artifacts.log_artifact
         self.log_artifacts = artifacts.log_artifacts
+        self.drop_artifacts = artifacts.drop_artifacts
         self.list_artifacts = artifacts.list_artifacts
         self.add_edges = artifacts.add_edges
         self.list_edges = artifacts.list_edges

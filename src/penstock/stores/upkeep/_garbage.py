@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What was written so lately may be a running process's, which has not recorded it yet.
 _GRACE = timedelta(hours=1)
 _MONTH = timedelta(days=30)
+_QUARTER = timedelta(days=90)
 _AT_ONCE = 100
 
 
@@ -37,6 +38,7 @@ class GarbageReport:
         shared_with: Other stores that keep their bytes in the same place: none are removed there,
             since only those stores know what they need.
         let_go: Runs that stay, without the large values that their steps gave.
+        ticks: How many times schedules were due, more than 90 days ago.
     """
 
     deleted: bool
@@ -48,6 +50,7 @@ class GarbageReport:
     kept_bytes: int
     shared_with: tuple[str, ...] = ()
     let_go: tuple[str, ...] = ()
+    ticks: int = 0
 
 
 def collect_garbage(
@@ -129,6 +132,7 @@ def collect_garbage(
         sum(record.size_bytes for record in kept.values() if record.inline is None),
         others,
         tuple(old),
+        garbage.old_ticks(to_micros(moment - _QUARTER), delete=delete),
     )
 
 
