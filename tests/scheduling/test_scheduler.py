@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import pytest
 
-from penstock.core import RunState, TickState, now
+from penstock.core import RunState, StoreError, TickState, now
 from penstock.execution import decide
 from penstock.scheduling import Schedule, Schedules
 from penstock.stores import open_store
@@ -243,6 +243,25 @@ def test_a_run_of_a_scheduler_that_is_gone_is_taken_over_not_started_again(proje
     assert ticks(project)[0].run_id == "0therun"
 
 
+def test_a_store_that_is_away_for_a_while_is_waited_for(project, monkeypatch):
+    project.schedules.add(Schedule(pipeline=project.file + ":job", every="1h"))
+    scheduler = project.scheduler(poll_s=0.01)
+    listed, tries = project.store.metadata.list_schedules, []
+
+    def away():
+        tries.append(1)
+        if len(tries) < 4:
+            raise StoreError(what="The store is away.")
+        scheduler.stop()
+        return listed()
+
+    monkeypatch.setattr(project.store.metadata, "list_schedules", away)
+    scheduler.run()
+    assert [line for line in project.said if "away" in line] == [
+        "Something is away, trying again: The store is away."
+    ]
+
+
 def test_a_scheduler_says_that_it_is_up(project):
     scheduler = project.scheduler()
     scheduler.once()
@@ -295,9 +314,10 @@ def start_scheduler(project) -> subprocess.Popen:
 # A scheduler whose claims run out after a second, so that a test need not wait for a minute.
 HURRIED = """
 from datetime import timedelta
-import penstock.scheduling._scheduler as s
-s._CLAIM, s._RENEW, s._ASK = timedelta(seconds=1.5), timedelta(seconds=0.3), timedelta(seconds=0.3)
-s.Scheduler(poll_s=0.05, tell=print).run()
+import penstock.scheduling._watch as w
+w.CLAIM, w.RENEW, w.ASK = timedelta(seconds=1.5), timedelta(seconds=0.3), timedelta(seconds=0.3)
+from penstock.scheduling import Scheduler
+Scheduler(poll_s=0.05, tell=print).run()
 """
 
 

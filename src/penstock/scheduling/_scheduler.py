@@ -9,17 +9,14 @@ each tick leads to one run, started at least once and recorded at most once.
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from penstock.core import (
-    NotFoundError,
     PenstockError,
-    RunRecord,
     RunState,
     ScheduleRecord,
     StoreError,
@@ -32,31 +29,14 @@ from penstock.core import (
 )
 from penstock.execution import load_pipeline, runs_by_partition
 from penstock.hooks import Courier
-from penstock.scheduling._run_process import RunOrder, RunProcess
 from penstock.scheduling._schedule import find_source, parameters_of
 from penstock.scheduling._schedules import BY_HAND, SCHEDULERS, partitions_of, tick_of
 from penstock.scheduling._triggers import Due, Sight, is_sensor, look
+from penstock.scheduling._watch import CLAIM, MANY, RENEW, Tell, Watch
 from penstock.stores import Store, open_store, this_process
 
 _log = logging.getLogger("penstock.scheduling")
-_CLAIM = timedelta(seconds=60)  # after this silence a scheduler is gone
-_RENEW = timedelta(seconds=15)
 _LATE = timedelta(seconds=60)  # a tick that could not start for so long is missed
-_ASK = timedelta(seconds=5)  # how often the runs of others and waiting ones are asked for
-_ATTEMPTS = 3
-_MANY = 10_000
-_ENDS = {RunState.FINISHED: TickState.FINISHED, RunState.FAILED: TickState.FAILED}
-Tell = Callable[[str], None]
-
-
-@dataclass(slots=True)
-class _Watched:
-    """A tick that this scheduler works on; without a process its run was started by another."""
-
-    tick: TickRecord
-    process: RunProcess | None
-    renewed: datetime
-    asked: datetime
 
 
 class Scheduler:
@@ -92,9 +72,8 @@ class Scheduler:
         self._metadata = self.store.metadata
         self._at_once, self._poll_s = at_once or os.cpu_count() or 1, poll_s
         self._tell = tell or _log.info
-        self._watched: dict[tuple[str, str], _Watched] = {}
-        self._present = now() - _RENEW
-        self._asked = now() - _ASK
+        self._watch = Watch(self.store, self.project, self.holder, self._tell)
+        self._present = now() - RENEW
         self._stopping, self._leaving = threading.Event(), threading.Event()
         self._troubled: str | None = None
 
@@ -102,7 +81,7 @@ class Scheduler:
         """Go on until `stop`; a store that cannot be reached for a while is waited for."""
         courier = Courier(self.store, always=True).start()
         try:
-            while not self._leaving.is_set() and (not self._stopping.is_set() or self._watched):
+            while not self._leaving.is_set() and (not self._stopping.is_set() or self._watch):
                 self._round()
                 self._leaving.wait(self._poll_s)
         finally:
@@ -127,16 +106,16 @@ class Scheduler:
     @property
     def running(self) -> list[str]:
         """Ids of the runs that it sees through."""
-        return [str(watched.tick.run_id) for watched in self._watched.values()]
+        return self._watch.run_ids
 
     def _once(self) -> None:
         try:
             self._look_at_all()
             self._start_due()
-            while self._watched and not self._leaving.is_set():
+            while self._watch and not self._leaving.is_set():
                 self._leaving.wait(min(self._poll_s, 0.1))
                 self._present_itself()
-                self._watch()
+                self._watch.look_after()
                 self._start_due()
         finally:
             self._leave()
@@ -147,16 +126,16 @@ class Scheduler:
             if not self._stopping.is_set():
                 self._look_at_all()
                 self._start_due()
-            self._watch()
+            self._watch.look_after()
             self._troubled = None
-        except StoreError as error:  # the store is away: runs go on, and it comes back
-            if self._troubled != error.what:
-                self._tell(f"The store cannot be used: {error.what} Trying again.")
-            self._troubled = error.what
+        except (StoreError, OSError) as error:  # a store that is away, no room for a process
+            if self._troubled != str(error):
+                self._tell(f"Something is away, trying again: {error}")
+            self._troubled = str(error)
 
     def _present_itself(self) -> None:
-        if now() - self._present >= _RENEW:
-            self._metadata.take_lease(SCHEDULERS, self.holder, now() + _CLAIM, most=_MANY)
+        if now() - self._present >= RENEW:
+            self._metadata.take_lease(SCHEDULERS, self.holder, now() + CLAIM, most=MANY)
             self._metadata.kill_dead_runs()
             self._present = now()
 
@@ -225,17 +204,17 @@ class Scheduler:
     # Starting
 
     def _start_due(self) -> None:
-        self._ask_for_waiting()
+        self._watch.ask_for_waiting()
         schedules = {schedule.name: schedule for schedule in self.schedules()}
         going_on = self._metadata.list_ticks(
-            states=[TickState.QUEUED, TickState.RUNNING], limit=_MANY
+            states=[TickState.QUEUED, TickState.RUNNING], limit=MANY
         )
         for name, schedule in schedules.items():
             mine = [tick for tick in reversed(going_on) if tick.schedule == name]
             for tick in self._still_wanted(schedule, mine):
-                if len(self._watched) >= self._at_once:
+                if len(self._watch) >= self._at_once:
                     return
-                if (name, tick.key) not in self._watched and _is_free(tick):
+                if tick not in self._watch and _is_free(tick):
                     self._claim(schedule, tick)
 
     def _still_wanted(
@@ -269,18 +248,7 @@ class Scheduler:
         partition = tick.facts.get("partition")
         if partition is not None and tick.run_id is None and self._is_settled(schedule, tick):
             return
-        claimed = self._metadata.claim_tick(
-            tick,
-            holder=self.holder,
-            until=now() + _CLAIM,
-            run_id=new_id(),
-            at_most=int(schedule.options["at_most"]),
-        )
-        if claimed is None:
-            return
-        self._watched[claimed.schedule, claimed.key] = _Watched(
-            claimed, self._begin(schedule, claimed), now(), now()
-        )
+        self._watch.claim(schedule, tick)
 
     def _is_settled(self, schedule: ScheduleRecord, tick: TickRecord) -> bool:
         """Look whether somebody ran a partition already, or is about to."""
@@ -298,98 +266,9 @@ class Scheduler:
             )
         return True
 
-    def _begin(self, schedule: ScheduleRecord, tick: TickRecord) -> RunProcess | None:
-        """Start a tick's run, or go on with it; nothing is started for one that goes on."""
-        run = self._run_of(tick)
-        if run is not None and run.state in {RunState.RUNNING, RunState.FINISHED, RunState.FAILED}:
-            self._tell(f"{tick.schedule}: run {run.run_id} is taken over.")
-            return None
-        order = RunOrder(
-            schedule.entry,
-            str(tick.run_id),
-            {**schedule.params, **tick.facts.get("params", {})},
-            {"penstock.schedule": tick.schedule, "penstock.tick": tick.key},
-            tick.facts.get("partition"),
-            str(schedule.options["runner"]),
-            schedule.options["workers"],
-        )
-        verb = "started" if run is None else "resumed"
-        process = RunProcess(order, self.store, self.project, resume=run is not None)
-        self._tell(f"{tick.schedule}: run {tick.run_id} {verb}. {tick.reason}")
-        return process
-
-    def _run_of(self, tick: TickRecord) -> RunRecord | None:
-        try:
-            return self._metadata.get_run(str(tick.run_id))
-        except NotFoundError:
-            return None
-
-    # Seeing through
-
-    def _watch(self) -> None:
-        for watched in list(self._watched.values()):
-            if watched.process is not None and watched.process.ended() is not None:
-                self._settle(watched)
-            elif watched.process is None and now() - watched.asked >= _ASK:
-                watched.asked = now()
-                run = self._run_of(watched.tick)
-                if run is None or run.state is not RunState.RUNNING:
-                    self._settle(watched)
-            if now() - watched.renewed >= _RENEW:
-                self._metadata.update_tick(watched.tick, held_by=self.holder, until=now() + _CLAIM)
-                watched.renewed = now()
-
-    def _settle(self, watched: _Watched) -> None:
-        """Record what became of a tick."""
-        tick, process = watched.tick, watched.process
-        self._metadata.kill_dead_runs()
-        run = self._run_of(tick)
-        error: str | None
-        if run is None:
-            printed = "" if process is None else process.printed()
-            state, error = TickState.FAILED, printed or "Its run was not made."
-        elif run.state is RunState.RUNNING:  # another process goes on with it
-            watched.process = None
-            return
-        elif run.state is RunState.QUEUED:
-            state, error = TickState.WAITING, run.error
-        elif run.state is RunState.KILLED:
-            again = tick.attempt < _ATTEMPTS
-            state, error = (TickState.QUEUED if again else TickState.FAILED), run.error
-        else:
-            state, error = _ENDS[run.state], run.error
-        self._metadata.update_tick(
-            tick, held_by=self.holder, state=state, error=error, ended_at=now(), holder=None
-        )
-        if process is not None:
-            process.close()
-        del self._watched[tick.schedule, tick.key]
-        told = f" {error.splitlines()[-1]}" if error else ""
-        self._tell(f"{tick.schedule}: run {tick.run_id} {state.value}.{told}")
-
-    def _ask_for_waiting(self) -> None:
-        """Let runs go on that waited for somebody who has decided; see to those resumed by hand."""
-        if now() - self._asked < _ASK:
-            return
-        self._asked = now()
-        for tick in self._metadata.list_ticks(states=[TickState.WAITING], limit=_MANY):
-            run = self._run_of(tick)
-            state = _ENDS.get(run.state) if run is not None else TickState.FAILED
-            if run is not None and run.state is RunState.QUEUED:
-                decisions = self._metadata.list_decisions(run.run_id)
-                since = tick.ended_at or tick.due_at
-                if any(decision.at >= since for decision in decisions):
-                    state = TickState.QUEUED
-            if state is not None:
-                self._metadata.update_tick(tick, held_by=tick.holder, state=state, attempt=0)
-
     def _leave(self) -> None:
-        """Give the claims back, so that another scheduler takes over at once; runs go on."""
+        self._watch.leave()
         with suppress(PenstockError):
-            for watched in self._watched.values():
-                self._metadata.update_tick(watched.tick, held_by=self.holder, until=now())
-                if watched.process is not None:
-                    watched.process.close()
             self._metadata.drop_lease(SCHEDULERS, self.holder)
 
 
