@@ -44,7 +44,13 @@ def test_run_starts_the_interpreter_anew_with_a_fixed_hash_seed(tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "again"),
-    [(["runs"], False), (["run", "x.py"], True), (["--store", "u", "demo"], True)],
+    [
+        (["runs"], False),
+        (["run", "x.py"], True),
+        (["--store", "u", "demo"], True),
+        (["step", "R", "S"], True),
+        (["backfill", "x.py"], True),
+    ],
 )
 def test_only_commands_that_run_user_code_start_anew(monkeypatch, words, again):
     started = []
