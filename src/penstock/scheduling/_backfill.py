@@ -26,7 +26,7 @@ from penstock.execution import (
     runs_by_partition,
 )
 from penstock.pipelines import Pipeline, dump_value
-from penstock.scheduling._run_process import RunOrder, RunProcess
+from penstock.scheduling._run_process import RunOrder, RunProcess, undisturbed
 from penstock.stores import Store, open_store
 
 _POLL_S = 0.05
@@ -219,7 +219,8 @@ class _Work:
             return
         params = {name: dump_value(value) for name, value in self.params.items()}
         order = RunOrder(entry, new_id(), params, partition=key, **self.how)
-        going[key] = RunProcess(order, self.store, project, resume=False)
+        with undisturbed():
+            going[key] = RunProcess(order, self.store, project, resume=False)
 
     def _end(self, key: str, process: RunProcess) -> None:
         try:
