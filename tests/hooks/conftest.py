@@ -1,10 +1,12 @@
 """A receiver that answers over real HTTP, and a store whose hooks may call it."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +36,13 @@ class Receiver:
     got: list[Got] = field(default_factory=list)
     answer: Callable[[int], int] = lambda _: 204
     extra: dict[str, str] = field(default_factory=dict)
+    server: Any = None
+
+    def encrypt(self, certificate: Path) -> None:
+        """Speak TLS from now on, with this certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.server.tls = context
 
     @property
     def types(self) -> list[str]:
@@ -56,10 +65,22 @@ def receiver(monkeypatch) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        tls: ssl.SSLContext | None = None
+
+        def get_request(self):
+            connection, address = super().get_request()
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            return connection, address
+
+        def handle_error(self, *_: object) -> None:
+            pass
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     port = server.server_address[1]
-    found = Receiver(f"http://127.0.0.1:{port}/hook")
+    found = Receiver(f"http://127.0.0.1:{port}/hook", server=server)
     monkeypatch.setenv("PENSTOCK_HOOK_HOSTS", f"127.0.0.1:{port}")
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield found

@@ -1,6 +1,7 @@
 """Hooks: signed, in order, at least once, and never into the network around this machine."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -323,3 +324,38 @@ def test_a_hook_is_tried_out_on_the_newest_run(hooks, receiver, store):
     receiver.answer = lambda _: 500
     assert "answered 500" in hooks.try_out("webhook").error
     assert hooks.events("webhook") == []
+
+
+def test_https_goes_to_the_judged_address_and_wants_a_certificate_of_the_name(
+    hooks, receiver, store, tmp_path, monkeypatch
+):
+    port = receiver.url.rpartition(":")[2].partition("/")[0]
+    monkeypatch.setenv("PENSTOCK_HOOK_HOSTS", f"localhost:{port}")
+    for name in ("localhost", "other.example"):
+        certificate(tmp_path / f"{name}.pem", name)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "localhost.pem"))
+    receiver.encrypt(tmp_path / "localhost.pem")
+    hooks.add(f"https://localhost:{port}/hook")
+    go(store)
+    assert receiver.types == ["run.started", "run.finished"]
+    assert receiver.got[0].headers["host"] == f"localhost:{port}"
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.example.pem"))
+    receiver.encrypt(tmp_path / "other.example.pem")
+    attempt = hooks.try_out("webhook")
+    assert "CERTIFICATE_VERIFY_FAILED" in attempt.error
+    assert "localhost" in attempt.error
+
+
+def certificate(path, name):
+    """A self-signed one, with its key, in one file."""
+    if shutil.which("openssl") is None:
+        stop = pytest.fail if os.environ.get("CI") else pytest.skip
+        stop("openssl is not installed: apt-get install openssl")
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+         "-keyout", f"{path}.key", "-out", str(path)],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    path.write_text(path.read_text() + path.with_name(f"{path.name}.key").read_text())

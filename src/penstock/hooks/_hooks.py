@@ -15,7 +15,7 @@ from penstock.core import (
     now,
     require_name,
 )
-from penstock.hooks._courier import Attempt, Courier, post
+from penstock.hooks._courier import Attempt, Courier, open_client, post
 from penstock.hooks._destination import require_destination
 from penstock.hooks._signature import new_secret, read_secret
 from penstock.stores import Store, open_store
@@ -114,12 +114,10 @@ class Hooks:
         Raises:
             NotFoundError: If there is no such hook, or no run yet.
         """
-        import httpx
-
         hook, run = self.get(name), self._metadata.get_run("last")
         moment = now()
         event = EventRecord(new_id(), name, "run.finished", run.run_id, moment, moment)
-        with httpx.Client(timeout=10, follow_redirects=False, trust_env=False) as client:
+        with open_client() as client:
             return post(client, self.store, hook, event)
 
     def deliver(self) -> int:
