@@ -18,7 +18,7 @@ from penstock.core import (
 from penstock.hooks._messages import told_of
 from penstock.stores import Store
 
-_PRODUCER = "https://penstock.dev"
+_PRODUCER = f"urn:penstock:{version('penstock')}"
 _SPEC = "https://openlineage.io/spec"
 _EVENT = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = {

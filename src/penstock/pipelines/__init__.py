@@ -15,7 +15,7 @@ from penstock.pipelines._hints import accepts, resolve_hints
 from penstock.pipelines._output import Output, find_outputs, replace_outputs, rewrite_outputs
 from penstock.pipelines._parameters import RUN_OPTIONS, Parameter
 from penstock.pipelines._part import part_of
-from penstock.pipelines._partitions import Partitions
+from penstock.pipelines._partitions import Partitions, require_timezone
 from penstock.pipelines._pipeline import Pipeline, pipeline
 from penstock.pipelines._resources import Resources, Retry, Tolerance
 from penstock.pipelines._step import Step, step
@@ -46,6 +46,7 @@ __all__ = [
     "part_of",
     "pipeline",
     "replace_outputs",
+    "require_timezone",
     "resolve_hints",
     "rewrite_outputs",
     "step",

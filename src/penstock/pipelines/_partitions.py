@@ -237,7 +237,12 @@ class Partitions:
         return self._local(day)
 
 
-def _of_time(unit: Unit, start: Any, until: Any, timezone: str) -> Partitions:
+def require_timezone(timezone: str) -> None:
+    """Refuse a timezone that this machine does not know.
+
+    Raises:
+        DefinitionError: If it does not.
+    """
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError) as error:
@@ -246,6 +251,10 @@ def _of_time(unit: Unit, start: Any, until: Any, timezone: str) -> Partitions:
             fix='Write for example "Europe/Zurich"; where the system knows none: pip install tzdata.',
             timezone=timezone,
         ) from error
+
+
+def _of_time(unit: Unit, start: Any, until: Any, timezone: str) -> Partitions:
+    require_timezone(timezone)
     begin = _read(start, unit)
     end = None if until is None else _read(until, unit)
     if end is not None and _plain(end) <= _plain(begin):

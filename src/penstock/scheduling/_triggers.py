@@ -17,7 +17,7 @@ from cronsim import CronSim, CronSimError
 
 from penstock.core import DefinitionError, digest_json, now, parse_duration, short
 from penstock.data.sources import DataSource
-from penstock.pipelines import Partitions
+from penstock.pipelines import Partitions, require_timezone
 from penstock.stores import Store
 
 MOST_DUE = 1000
@@ -145,14 +145,7 @@ def require_cron(text: str, timezone: str) -> None:
     Raises:
         DefinitionError: If it cannot.
     """
-    try:
-        ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError) as error:
-        raise DefinitionError(
-            what=f"There is no timezone {timezone!r}.",
-            fix='Write for example "Europe/Zurich"; where the system knows none: pip install tzdata.',
-            timezone=timezone,
-        ) from error
+    require_timezone(timezone)
     try:
         next(CronSim(text, now()))
     except (CronSimError, StopIteration) as error:
