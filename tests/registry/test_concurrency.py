@@ -82,6 +82,19 @@ def test_of_many_automatic_rollbacks_one_happens(registry, add):
     assert entries(registry) == [1, 2, 1]
 
 
+def test_whoever_loses_a_promotion_has_approved_nothing(registry, add):
+    add()
+    results = at_once(
+        [
+            lambda name=name: registry.promote("tips", 1, actor=f"user{name}")
+            for name in range(PROMOTERS)
+        ]
+    )
+    (won,) = [result for result in results if not isinstance(result, ConflictError)]
+    (approval,) = registry.approvals("tips", won.version)
+    assert approval.approver == registry.history("tips")[-1].actor
+
+
 def test_judging_meanwhile_does_not_stop_a_promotion(registry, add):
     add()
     passed = GateResult("roc_auc >= 0.7", GateState.PASSED, "fine")
@@ -103,10 +116,10 @@ def test_a_promotion_decided_on_an_older_champion_is_refused(store, registry, ad
     meanwhile = Registry(store)
     original = store.metadata.move_stages
 
-    def late(moves, *, expected):
+    def late(moves, **options):
         store.metadata.move_stages = original
         meanwhile.promote("tips", 3, actor="bob")
-        original(moves, expected=expected)
+        original(moves, **options)
 
     store.metadata.move_stages = late
     with pytest.raises(ConflictError, match=r"Someone else moved.*tips@3 is in production now"):
@@ -119,10 +132,10 @@ def test_the_first_promotion_decided_on_an_empty_stage_is_refused_too(store, reg
     add(), add()
     original = store.metadata.move_stages
 
-    def late(moves, *, expected):
+    def late(moves, **options):
         store.metadata.move_stages = original
         registry.promote("tips", 2, actor="bob")
-        original(moves, expected=expected)
+        original(moves, **options)
 
     store.metadata.move_stages = late
     with pytest.raises(ConflictError, match=r"tips@2 is in production now"):

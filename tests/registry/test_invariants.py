@@ -55,7 +55,9 @@ class Life(RuleBasedStateMachine):
     def earlier(self):
         """Versions that a rollback can go back to, the next one last."""
         turns = [number for number, _ in itertools.groupby(self.entered)]
-        return turns[:-1] if self.champion else turns
+        fit = turns[:-1] if self.champion else turns
+        gone = {self.champion, *(n for n in fit if self.stages[n - 1] is Stage.REJECTED)}
+        return [number for number in fit if number not in gone]
 
     def enter(self, number):
         if self.champion is not None:
@@ -140,14 +142,15 @@ class Life(RuleBasedStateMachine):
         try:
             version = self.registry.rollback(self.model, to=to).version
         except ConflictError:
-            assert to == self.champion if chosen else not self.earlier
+            rejected = chosen and self.stages[to - 1] is Stage.REJECTED
+            assert rejected or (to == self.champion if chosen else not self.earlier)
         except ParameterError:
             assert to not in self.entered
         else:
             assert version == (to if chosen else self.earlier[-1])
             self.enter(version)
 
-    @precondition(lambda self: self.earlier and self.champion)
+    @precondition(lambda self: self.champion and self.earlier and Stage.REJECTED not in self.stages)
     @rule()
     def roll_back_twice(self):
         before = self.champion
@@ -199,7 +202,7 @@ OUTCOMES = {
     "promote": {Stage.NONE: "ok", Stage.STAGING: "ok", Stage.ARCHIVED: "ok"},
     "stage": {Stage.NONE: "ok"},
     "archive": {Stage.NONE: "ok", Stage.STAGING: "ok", Stage.PRODUCTION: "ok"},
-    "reject": {Stage.NONE: "ok", Stage.STAGING: "ok"},
+    "reject": {Stage.NONE: "ok", Stage.STAGING: "ok", Stage.ARCHIVED: "ok"},
 }
 ACTIONS = {
     "promote": lambda registry: registry.promote("tips", 1),

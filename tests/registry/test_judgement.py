@@ -8,7 +8,16 @@ import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from penstock.core import GateState, ProofRecord, RunRecord, RunState, Stage, Verdict, now
+from penstock.core import (
+    GateError,
+    GateState,
+    ProofRecord,
+    RunRecord,
+    RunState,
+    Stage,
+    Verdict,
+    now,
+)
 from penstock.data import split_table
 from penstock.evaluation import evaluate
 from penstock.models import infer_signature
@@ -76,6 +85,26 @@ def test_judging_again_takes_the_champion_of_today(candidate, registry, store):
     judged = judge_version(store, late)
     assert states(judged)[1] == "failed"
     assert registry.get("tips", 2).gates == judged.gates
+
+
+def test_promoting_judges_now_whatever_was_written_before(candidate, registry):
+    candidate(["first"], gates=GATES[:2])
+    late = candidate(["second"], gates=GATES[:2])
+    registry.promote("tips", 1)
+    forged = [replace(gate, state=GateState.PASSED) for gate in late.gates]
+    registry.record_gates("tips", 2, forged)
+    with pytest.raises(GateError, match="champion"):
+        registry.promote("tips", 2)
+    assert states(registry.get("tips", 2))[1] == "failed"
+    assert "Gates judged: " in registry.history("tips")[-1].reason
+
+
+def test_a_report_that_is_lost_lets_no_gate_pass(candidate, registry, store):
+    record = candidate(["first"], gates=GATES[:1])
+    lost = store.metadata.update_model_version(
+        "tips", 1, expected_revision=record.revision, report="sha256:" + "0" * 64
+    )
+    assert states(judge_version(store, lost)) == ["failed"]
 
 
 def test_the_champion_keeps_the_answers_it_was_promoted_with(candidate, registry, store):

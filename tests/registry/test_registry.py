@@ -7,6 +7,8 @@ import pytest
 
 from penstock.core import (
     ConflictError,
+    DeploymentRecord,
+    DeploymentState,
     Edge,
     GateError,
     GateResult,
@@ -194,7 +196,7 @@ def test_promote_refuses_with_every_reason_and_command(team, add):
     assert "gate 'gap(recall, company) <= 0.15' failed: gap is 0.22. Train a" in error.reasons[0]
     assert "register it from a pipeline" in error.reasons[1]
     assert "nobody other than ada has approved it" in error.reasons[2]
-    assert "penstock approve tips@1 --reason WHY" in error.reasons[2]
+    assert "penstock approve tips@1 --as NAME --reason WHY" in error.reasons[2]
     assert error.fix == "Then run: penstock promote tips@1"
     assert team.champion("tips") is None
 
@@ -310,7 +312,7 @@ def test_when_all_are_rejected_there_is_nothing_to_promote(registry, add):
 def test_production_cannot_be_rejected_and_the_way_out_is_named(registry, add):
     add()
     registry.promote("tips", 1)
-    with pytest.raises(ConflictError, match=r"penstock rollback tips, or: penstock archive tips 1"):
+    with pytest.raises(ConflictError, match=r"penstock rollback tips\. Then: penstock reject"):
         registry.reject("tips", 1, reason="Bad.")
 
 
@@ -449,9 +451,125 @@ def test_a_time_that_is_none_is_refused(registry, add):
 
 
 def test_gates_are_stored_though_someone_else_changed_the_version(store, registry, add):
-    add()
+    add(gates=[PENDING])
     stale = registry.get("tips", 1)
-    registry.record_gates("tips", 1, [PENDING])
-    changed = registry._change(stale, gates=(PASSED,))
-    assert changed.gates == (PASSED,)
+    registry.record_gates("tips", 1, [PENDING, PASSED])
+    changed = registry._change(stale, gates=(PENDING, PASSED))
+    assert changed.gates == (PENDING, PASSED)
     assert changed.revision == stale.revision + 2
+
+
+def test_gates_cannot_be_erased_and_every_answer_stays_in_the_history(registry, add):
+    add(gates=[FAILED])
+    for fewer in ([], [PASSED]):
+        with pytest.raises(ParameterError, match="would be erased"):
+            registry.record_gates("tips", 1, fewer)
+    better = GateResult(FAILED.gate, GateState.PASSED, "measured again")
+    registry.record_gates("tips", 1, [better], actor="eve")
+    last = registry.history("tips")[-1]
+    assert (last.actor, last.from_stage, last.to_stage) == ("eve", Stage.NONE, Stage.NONE)
+    assert last.reason == f"Gates judged: '{FAILED.gate}' passed: measured again"
+    assert registry.verify_history("tips") is None
+
+
+def test_gates_are_not_erased_below_the_registry_either(store, registry, add):
+    made = add(gates=[FAILED])
+    with pytest.raises(ParameterError, match="would be erased"):
+        store.metadata.update_model_version("tips", 1, expected_revision=made.revision, gates=())
+
+
+def test_approvals_and_the_stores_users_stand_in_the_audited_history(store, team, add):
+    add()
+    team.approve("tips", 1, approver="bob", reason="Looked at it.")
+    assert [(e.actor, e.reason) for e in team.history("tips")][1:] == [
+        ("bob", "Approved: Looked at it.")
+    ]
+    store.metadata.set_setting("single_user", "true", actor="eve")
+    store.metadata.set_setting("single_user", "true", actor="eve")
+    assert [(e.actor, e.reason) for e in team.store_history()][1:] == [
+        ("eve", "Setting single_user: false -> true")
+    ]
+    assert team.verify_history("tips") is None
+
+
+def test_remarks_do_not_change_who_put_a_version_into_production(clock, store, registry, add):
+    add(gates=[PASSED])
+    promoted = registry.promote("tips", 1, actor="ada")
+    at = registry.history("tips")[-1].at
+    registry.approve("tips", 1, approver="bob", reason="Late.")
+    found = registry.production_at("tips", clock())
+    assert (found.version, found.actor, found.since) == (promoted.version, "ada", at)
+    assert store.metadata.version_at("tips", Stage.PRODUCTION, clock()) == 1
+
+
+def test_a_bad_former_champion_is_rejected_and_no_rollback_brings_it_back(registry, add):
+    for number in (1, 2, 3):
+        add()
+        registry.promote("tips", number)
+    registry.rollback("tips", expected=3)
+    registry.reject("tips", 3, reason="Answers nonsense.")
+    assert registry.rollback("tips", expected=2).version == 1
+    with pytest.raises(ConflictError, match=r"tips@3 is rejected"):
+        registry.rollback("tips", to=3)
+    registry.reject("tips", 2, reason="Worse.")
+    with pytest.raises(ConflictError, match=r"Every other version .* is rejected: 2, 3"):
+        registry.rollback("tips")
+
+
+def a_rollout(store, version, control, state="running"):
+    rollout = {"state": state, "version": version, "control": control, "percent": 30, "reason": ""}
+    weights = {version: 0.3, control: 0.7}
+    record = DeploymentRecord(
+        "tips", "tips", DeploymentState.LIVE, weights, control, now(), rollout=rollout
+    )
+    return store.metadata.save_deployment(record, expected_generation=None)
+
+
+@pytest.mark.parametrize("way", ["reject", "archive"])
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_a_version_taken_out_loses_its_traffic_in_the_same_transaction(
+    store, registry, add, way, state
+):
+    add(), add()
+    registry.promote("tips", 1)
+    before = a_rollout(store, 2, 1, state)
+    seen = store.metadata.change_counter()
+    getattr(registry, way)("tips", 2, reason="Bad.", actor="ana")
+    after = store.metadata.get_deployment("tips")
+    assert dict(after.weights) == {1: 1.0}
+    assert (after.rollout["state"], after.generation) == ("rolled_back", before.generation + 1)
+    assert store.metadata.change_counter() > seen
+    (event,) = store.metadata.list_deployment_events("tips")
+    assert event.kind == "rolled_back"
+    assert "by ana: Bad." in event.message
+
+
+def test_another_versions_rollout_is_left_alone(store, registry, add):
+    for _ in range(3):
+        add()
+    registry.promote("tips", 1)
+    before = a_rollout(store, 2, 1)
+    registry.reject("tips", 3, reason="Bad.")
+    assert store.metadata.get_deployment("tips") == before
+
+
+def test_a_production_version_that_answers_requests_is_not_archived(store, registry, add):
+    add()
+    registry.promote("tips", 1)
+    a_rollout(store, 2, 1, "rolled_back")
+    with pytest.raises(ConflictError, match="deployment 'tips' answers with it"):
+        registry.archive("tips", 1)
+    assert registry.champion("tips").version == 1
+
+
+def test_a_version_may_be_asked_whether_it_could_be_promoted(team, add):
+    add(gates=[PASSED]), add(gates=[FAILED])
+    with pytest.raises(GateError, match=r"tips@2 may not go to production"):
+        team.require_promotable("tips")
+    with pytest.raises(GateError, match="nobody other than ada"):
+        team.require_promotable("tips", 1)
+    team.approve("tips", 1, approver="bob", reason="Good.")
+    assert team.require_promotable("tips", 1).version == 1
+    team.promote("tips", 1)
+    with pytest.raises(ConflictError, match="in production already"):
+        team.require_promotable("tips", 1)

@@ -16,7 +16,8 @@ from penstock.core import (
     short,
 )
 from penstock.proofs import promote as promote_version
-from penstock.registry import Registry, parse_ref
+from penstock.registry import Registry, parse_ref, verify_events
+from penstock.stores import STORE_HISTORY
 
 _MARKS = {
     GateState.PASSED: "[green]✓[/]",
@@ -152,7 +153,11 @@ def reject(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Say no to a version of MODEL, for good."""
+    """Say no to a version of MODEL, for good.
+
+    A rollout of it ends at once. A version that was in production is in quarantine then: no
+    rollback brings it back.
+    """
     registry = Registry(current_store(ctx))
     name, number = _ref(model, version)
     record = registry.get(name, number)
@@ -164,12 +169,21 @@ def reject(
 @click.argument("model")
 @click.argument("version", required=False)
 @click.option("--reason", default="", help="Why; kept in the history.")
+@click.option("--as", "actor", metavar="USER", help="Who archives; default: you.")
 @json_option
 @click.pass_context
 def archive(
-    ctx: click.Context, model: str, version: str | None, reason: str, as_json: bool
+    ctx: click.Context,
+    model: str,
+    version: str | None,
+    reason: str,
+    actor: str | None,
+    as_json: bool,
 ) -> None:
-    """Take a version of MODEL out of use. It must be named: VERSION, or MODEL@VERSION."""
+    """Take a version of MODEL out of use. It must be named: VERSION, or MODEL@VERSION.
+
+    The production version can only be archived while no deployment answers with it.
+    """
     registry = Registry(current_store(ctx))
     name, number = _ref(model, version)
     if number is None:
@@ -179,13 +193,18 @@ def archive(
             fix=f"Write: penstock archive {name}@VERSION",
         )
     record = registry.get(name, number)
-    archived = registry.archive(name, record.version, reason=reason)
+    archived = registry.archive(name, record.version, actor=actor, reason=reason)
     _tell(archived, as_json, f"{archived.ref} is archived.")
 
 
 @click.command()
 @click.argument("model")
 @click.option("--to", type=int, help="Version to go back to; default: the previous production.")
+@click.option(
+    "--expected",
+    type=int,
+    help="The version that is to go: nothing happens if another one is in production by now.",
+)
 @click.option("--reason", default="", help="Why; kept in the history.")
 @click.option("--as", "actor", metavar="USER", help="Who rolls back; default: you.")
 @json_option
@@ -194,15 +213,20 @@ def rollback(
     ctx: click.Context,
     model: str,
     to: int | None,
+    expected: int | None,
     reason: str,
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Put the previous production version of MODEL back; running servers follow at once."""
+    """Put the previous production version of MODEL back; running servers follow at once.
+
+    Whoever may not be alone (a monitor, a second on-call person) names with --expected the version
+    that is to go, so that two do not roll back twice. Rejected versions are passed over.
+    """
     registry = Registry(current_store(ctx))
     name, number = _ref(model, str(to) if to else None)
     target = None if number is None else registry.get(name, number).version
-    record = registry.rollback(name, to=target, actor=actor, reason=reason)
+    record = registry.rollback(name, to=target, actor=actor, reason=reason, expected=expected)
     _tell(record, as_json, f"{record.ref} is in production again.")
 
 
@@ -212,9 +236,10 @@ def rollback(
 @json_option
 @click.pass_context
 def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> None:
-    """Show who moved which version of MODEL when and why; with --at what was live then.
+    """Show who moved, judged or approved which version of MODEL; with --at what was live then.
 
-    MODEL@VERSION tells of that version only. Leaves with 1 if the history was tampered with.
+    Changes of the store's users stand between them. MODEL@VERSION tells of that version only.
+    Leaves with 1 if the history was tampered with.
     """
     registry = Registry(current_store(ctx))
     model, version = parse_ref(model)
@@ -226,7 +251,8 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
         else:
             say(plain(answer.sentence))
         return
-    events = registry.history(model)
+    settings = registry.store_history()
+    events = sorted([*registry.history(model), *settings], key=lambda event: event.at)
     if version is not None:
         number = registry.get(model, version).version
         events = [event for event in events if event.version == number]
@@ -235,9 +261,11 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
     else:
         show_table(
             ["when", "version", "from", "to", "who", "why"],
-            [[e.at, e.version, e.from_stage, e.to_stage, e.actor, e.reason] for e in events],
+            [[e.at, *_event_cells(e), e.actor, e.reason] for e in events],
         )
     damaged = registry.verify_history(model)
+    if damaged is None:
+        damaged = verify_events(settings)
     if damaged is not None:
         sentence = (
             f"The history is damaged at event {damaged + 1}: it was changed after it was written."
@@ -311,6 +339,14 @@ def _approval_document(approval: ApprovalRecord) -> dict[str, Any]:
         "reason": approval.reason,
         "at": approval.at,
     }
+
+
+def _event_cells(event: StageEvent) -> list[Any]:
+    """Write version, from and to; a remark about a version that did not move has no "to"."""
+    if event.model == STORE_HISTORY:
+        return ["store", "", ""]
+    moved = event.from_stage is not event.to_stage
+    return [event.version, event.from_stage, event.to_stage if moved else ""]
 
 
 def _event_document(event: StageEvent) -> dict[str, Any]:

@@ -52,14 +52,17 @@ def info(ctx: click.Context, as_json: bool) -> None:
 
 @store.command()
 @click.argument("kind", type=click.Choice(["single", "team"]))
+@click.option("--as", "actor", metavar="USER", help="Who says so; default: you.")
 @json_option
 @click.pass_context
-def users(ctx: click.Context, kind: str, as_json: bool) -> None:
+def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> None:
     """Say whether the store is used by a `single` person or a `team`.
 
-    In a team's store the trainer of a version may not be its only approver.
+    In a team's store the trainer of a version may not be its only approver. Each change stands in
+    the audited history: `penstock history MODEL` shows it.
     """
-    current_store(ctx).metadata.set_setting("single_user", "true" if kind == "single" else "false")
+    setting = "true" if kind == "single" else "false"
+    current_store(ctx).metadata.set_setting("single_user", setting, actor=actor)
     if as_json:
         emit({"single_user": kind == "single"})
         return

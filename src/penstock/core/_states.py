@@ -104,8 +104,8 @@ STAGE_MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.NONE: frozenset({Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED, Stage.REJECTED}),
     Stage.STAGING: frozenset({Stage.PRODUCTION, Stage.ARCHIVED, Stage.REJECTED, Stage.NONE}),
     Stage.PRODUCTION: frozenset({Stage.ARCHIVED}),
-    # Rollback brings an archived version back; that is the only way out.
-    Stage.ARCHIVED: frozenset({Stage.PRODUCTION}),
+    # A rollback brings an archived version back; rejecting one makes sure that none does.
+    Stage.ARCHIVED: frozenset({Stage.PRODUCTION, Stage.REJECTED}),
     Stage.REJECTED: frozenset(),
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from penstock.core import DeploymentRecord, ModelVersionRecord, Stage
 from penstock.proofs._verify import verify
-from penstock.registry import Registry, judge_version, needs_proof, require_ready
+from penstock.registry import Registry, judge_version, needs_proof
 from penstock.serving import RolloutRules
 from penstock.serving import deploy as send_traffic
 from penstock.stores import Store, open_store
@@ -31,8 +31,7 @@ def prove_version(
     """
     store = store or open_store()
     record = Registry(store).get(model, version)
-    if needs_proof(record) and record.run_id and not _is_proved(store, record.run_id):
-        verify(record.run_id, store=store)
+    _run_proofs(store, record)
     return judge_version(store, record)
 
 
@@ -66,7 +65,7 @@ def promote(
     store = store or open_store()
     record = Registry(store).get(model, version)
     if to is Stage.PRODUCTION and record.stage not in _SETTLED:
-        record = prove_version(model, record.version, store=store)
+        _run_proofs(store, record)
     return Registry(store).promote(model, record.version, to=to, actor=actor, reason=reason)
 
 
@@ -100,18 +99,24 @@ def deploy(
         ConflictError: If a rollout is running, or the version was rejected.
         GateError: If the version may not be promoted: a gate does not pass, or nobody approved it.
     """
-    if version is not None or canary is not None:
-        record = Registry(store).get(model, version)
+    registry = Registry(store)
+    if canary is not None and version is None:
+        version = registry.newest_candidate(model).version
+    if version is not None:
+        record = registry.get(model, version)
         if record.stage not in _SETTLED:
             # A rollout ends in production: what could not get there gets no traffic at all.
-            require_ready(
-                prove_version(model, record.version, store=store),
-                store.metadata.list_approvals(model, record.version),
-                single_user=store.single_user,
-            )
+            _run_proofs(store, record)
+            registry.require_promotable(model, version)
     return send_traffic(
         store, model, version=version, name=name, canary=canary, rules=rules, actor=actor
     )
+
+
+def _run_proofs(store: Store, record: ModelVersionRecord) -> None:
+    """Execute a version's run again if a gate asks for it and nobody has yet."""
+    if needs_proof(record) and record.run_id and not _is_proved(store, record.run_id):
+        verify(record.run_id, store=store)
 
 
 def _is_proved(store: Store, run_id: str) -> bool:

@@ -74,6 +74,8 @@ def production_at(
     entry: StageEvent | None = None
     until: datetime | None = None
     for event in events:
+        if event.from_stage is event.to_stage:
+            continue  # no move: a gate was judged, or someone approved
         leaves = entry is not None and event.version == entry.version
         if event.at > at:
             if leaves and event.to_stage is not Stage.PRODUCTION:

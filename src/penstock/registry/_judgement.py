@@ -8,6 +8,7 @@ from penstock.core import (
     GateResult,
     GateState,
     ModelVersionRecord,
+    NotFoundError,
     ProofRecord,
     SerializationError,
     Stage,
@@ -62,7 +63,33 @@ def needs_proof(record: ModelVersionRecord) -> bool:
     return any("verified" in gate.gate for gate in record.gates)
 
 
-def judge_version(store: "Store", record: ModelVersionRecord) -> ModelVersionRecord:
+def judge_gates(
+    store: "Store", record: ModelVersionRecord, champion: ModelVersionRecord | None
+) -> tuple[GateResult, ...]:
+    """Judge a registered version's gates as of now; nothing is stored.
+
+    What a version without a report was registered with stands: there is nothing to judge it by.
+
+    Args:
+        store: Where its report, the champion and the proofs are kept.
+        record: The version.
+        champion: The version in production; None if there is none.
+    """
+    if not record.gates or record.report is None:
+        return record.gates
+    rules = [gate.gate for gate in record.gates]
+    try:
+        report = store.get(record.report)
+    except (NotFoundError, SerializationError, StoreError) as error:
+        lost = f"cannot be told: the evaluation report cannot be read: {error}"
+        return tuple(GateResult(rule, GateState.FAILED, lost) for rule in rules)
+    facts = _facts(store, record)
+    return judge_candidate(store, report, rules, champion=champion, facts=facts)[0]
+
+
+def judge_version(
+    store: "Store", record: ModelVersionRecord, *, actor: str | None = None
+) -> ModelVersionRecord:
     """Judge a registered version's gates again, with today's champion and the proofs known now.
 
     The production version itself is left as it was judged: it has no champion to be compared with.
@@ -70,17 +97,14 @@ def judge_version(store: "Store", record: ModelVersionRecord) -> ModelVersionRec
     Returns:
         The version with its new answers, already stored.
     """
-    if not record.gates or record.report is None or record.stage is Stage.PRODUCTION:
+    if record.stage is Stage.PRODUCTION:
         return record
-    results, _ = judge_candidate(
-        store,
-        store.get(record.report),
-        [gate.gate for gate in record.gates],
-        champion=in_stage(store.metadata.list_model_versions(record.model), Stage.PRODUCTION),
-        facts=_facts(store, record),
-    )
+    champion = in_stage(store.metadata.list_model_versions(record.model), Stage.PRODUCTION)
+    results = judge_gates(store, record, champion)
+    if results == record.gates:
+        return record
     return store.metadata.update_model_version(
-        record.model, record.version, expected_revision=record.revision, gates=results
+        record.model, record.version, expected_revision=record.revision, actor=actor, gates=results
     )
 
 

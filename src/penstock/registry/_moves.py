@@ -104,9 +104,15 @@ def rollback_target(
         turns = [number for number, _ in groupby(entered)]
         # Without a champion (it was archived by hand) the last one comes back.
         earlier = turns[:-1] if champion is not None else turns
-        if not earlier:
-            raise _nothing_before(model, champion)
-        return by_number[earlier[-1]]
+        fit = [
+            number
+            for number in earlier
+            if by_number[number].stage is not Stage.REJECTED and by_number[number] is not champion
+        ]
+        if not fit:
+            gone = [n for n in earlier if by_number[n].stage is Stage.REJECTED]
+            raise _nothing_before(model, champion, gone)
+        return by_number[fit[-1]]
     if to not in by_number:
         raise NotFoundError(
             what=f"Model {model!r} has no version {to}.",
@@ -118,6 +124,13 @@ def rollback_target(
             what=f"{champion.ref} is in production already.",
             fix=f"See: penstock history {model}",
         )
+    if by_number[to].stage is Stage.REJECTED:
+        raise ConflictError(
+            what=f"{model}@{to} is rejected.",
+            why="Rejected is final: nothing brings it back, a rollback neither.",
+            fix=f"See: penstock history {model}@{to}",
+            stage=Stage.REJECTED,
+        )
     if to not in entered:
         raise ParameterError(
             what=f"{model}@{to} was never in production.",
@@ -126,6 +139,23 @@ def rollback_target(
             version=to,
         )
     return by_number[to]
+
+
+def require_expected(model: str, champion: ModelVersionRecord | None, expected: int | None) -> None:
+    """Make sure that the version that is to go is still in production.
+
+    Raises:
+        ConflictError: If another one is, or none.
+    """
+    if expected is None or (champion is not None and champion.version == expected):
+        return
+    there = f"{champion.ref} is" if champion else "nothing is"
+    raise ConflictError(
+        what=f"{model}@{expected} is not in production: {there}.",
+        why="It was rolled back or replaced already.",
+        fix=f"See: penstock history {model}",
+        model=model,
+    )
 
 
 def last_production(events: Sequence[StageEvent], version: int) -> StageEvent | None:
@@ -138,7 +168,16 @@ def _is_entry(event: StageEvent) -> bool:
     return event.to_stage is Stage.PRODUCTION and event.from_stage is not Stage.PRODUCTION
 
 
-def _nothing_before(model: str, champion: ModelVersionRecord | None) -> ConflictError:
+def _nothing_before(
+    model: str, champion: ModelVersionRecord | None, rejected: Sequence[int]
+) -> ConflictError:
+    if rejected:
+        return ConflictError(
+            what=f"Every other version of {model!r} that was in production is rejected: "
+            f"{_numbers(rejected)}",
+            why="There is nothing to go back to.",
+            fix=f"Promote another one: penstock promote {model}@VERSION",
+        )
     if champion is None:
         return ConflictError(
             what=f"No version of {model!r} was ever in production.",
@@ -155,8 +194,8 @@ def _nothing_before(model: str, champion: ModelVersionRecord | None) -> Conflict
 def _way_out(version: ModelVersionRecord) -> str:
     if version.stage is Stage.PRODUCTION:
         return (
-            f"Promote another version, or run: penstock rollback {version.model}, "
-            f"or: penstock archive {version.model} {version.version}"
+            f"Promote another version, or run: penstock rollback {version.model}. "
+            f"Then: penstock reject {version.ref} --reason WHY"
         )
     if version.stage is Stage.REJECTED:
         return "Train another version: penstock run FILE"

@@ -1,18 +1,45 @@
 """Making planned moves, if what they were decided on is still so; apart because it is the race."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from penstock.core import ConflictError, ModelVersionRecord, Stage, StageEvent
+from penstock.core import (
+    ApprovalRecord,
+    ConflictError,
+    DeploymentEvent,
+    DeploymentRecord,
+    GateResult,
+    ModelVersionRecord,
+    Stage,
+    StageEvent,
+)
 from penstock.registry._references import in_stage
 from penstock.stores import MetadataStore
 
 _ATTEMPTS = 10  # of a move whose versions were touched (a gate judged, an approval) meanwhile
 
 
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What happens together, in one transaction, or not at all.
+
+    Args:
+        events: The moves; the last one's version is what the caller asked about.
+        gates: What the gates of a moved version answer at this moment.
+        approvals: Given with the move: whoever loses the race has approved nothing.
+        deployments: Next generations of the deployments that the moves take effect on.
+    """
+
+    events: Sequence[StageEvent]
+    gates: Mapping[int, Sequence[GateResult]] = field(default_factory=dict)
+    approvals: Sequence[ApprovalRecord] = ()
+    deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = ()
+
+
 def make_moves(
     metadata: MetadataStore,
     model: str,
-    plan: Callable[[Sequence[ModelVersionRecord]], Sequence[StageEvent]],
+    plan: Callable[[Sequence[ModelVersionRecord]], Moves],
 ) -> ModelVersionRecord:
     """Plan on what is there now, and move if it is still so.
 
@@ -34,14 +61,19 @@ def make_moves(
             raise _someone_else(model, versions)
         moves = plan(versions)
         revisions = {version.version: version.revision for version in versions}
-        decided = _facts(versions, {event.version for event in moves})
+        moved = {event.version for event in moves.events}
+        decided = _facts(versions, moved)
         try:
             metadata.move_stages(
-                moves, expected={event.version: revisions[event.version] for event in moves}
+                moves.events,
+                expected={number: revisions[number] for number in moved},
+                gates=moves.gates,
+                approvals=moves.approvals,
+                deployments=moves.deployments,
             )
         except ConflictError:
             continue
-        return metadata.get_model_version(model, moves[-1].version)
+        return metadata.get_model_version(model, moves.events[-1].version)
     raise _someone_else(model, metadata.list_model_versions(model))
 
 

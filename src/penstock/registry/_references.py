@@ -77,6 +77,24 @@ def in_stage(versions: Sequence[ModelVersionRecord], stage: Stage) -> ModelVersi
     return next((version for version in reversed(versions) if version.stage is stage), None)
 
 
+def newest_candidate(versions: Sequence[ModelVersionRecord]) -> ModelVersionRecord:
+    """Give the newest version that nobody has promoted, archived or rejected yet.
+
+    Raises:
+        NotFoundError: If there is none.
+    """
+    for version in reversed(versions):
+        if version.stage in {Stage.NONE, Stage.STAGING}:
+            return version
+    model = versions[0].model
+    raise NotFoundError(
+        what=f"Model {model!r} has no version that could still come into production.",
+        why="Each of its versions is in production, archived or rejected.",
+        fix="Run the pipeline to register one, or name a version.",
+        model=model,
+    )
+
+
 def _numbered(versions: Sequence[ModelVersionRecord], number: int) -> ModelVersionRecord:
     for version in versions:
         if version.version == number:

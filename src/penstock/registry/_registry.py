@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -9,6 +10,7 @@ from penstock.core import (
     ApprovalRecord,
     ConflictError,
     Edge,
+    GateError,
     GateResult,
     ModelVersionRecord,
     ParameterError,
@@ -21,15 +23,24 @@ from penstock.core import (
 from penstock.models import Signature, require_safe
 from penstock.registry._audit import verify_events
 from penstock.registry._card import render_card
+from penstock.registry._effects import end_rollouts, require_unserved
 from penstock.registry._history import ProductionAt, production_at, read_time
-from penstock.registry._moves import move, plan_production, require_move, rollback_target
-from penstock.registry._moving import make_moves
-from penstock.registry._references import find_version, in_stage
+from penstock.registry._judgement import judge_gates, judge_version
+from penstock.registry._moves import (
+    move,
+    plan_production,
+    require_expected,
+    require_move,
+    rollback_target,
+)
+from penstock.registry._moving import Moves, make_moves
+from penstock.registry._references import find_version, in_stage, newest_candidate
 from penstock.registry._requirements import (
-    open_gates,
+    describe_force,
     require_other_person,
     require_ready,
 )
+from penstock.stores import STORE_HISTORY
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -157,6 +168,14 @@ class Registry:
         """Get the newest version in staging; None if there is none or no such model yet."""
         return self._in_stage(model, Stage.STAGING)
 
+    def newest_candidate(self, model: str) -> ModelVersionRecord:
+        """Get the newest version that nobody has promoted, archived or rejected yet.
+
+        Raises:
+            NotFoundError: If there is none.
+        """
+        return newest_candidate(self._metadata.list_model_versions(model))
+
     def card(self, model: str, version: int | str | None = None) -> str:
         """Read a version's model card, Markdown.
 
@@ -167,14 +186,57 @@ class Registry:
         return str(self._store.get(record.card)) if record.card else ""
 
     def record_gates(
-        self, model: str, version: int, gates: Sequence[GateResult]
+        self, model: str, version: int, gates: Sequence[GateResult], *, actor: str | None = None
     ) -> ModelVersionRecord:
-        """Store a version's gates as judged now.
+        """Store a version's gates as judged elsewhere; the history tells who did and what changed.
+
+        Where the version has a report, ``promote`` judges it again and takes nobody's word.
+
+        Raises:
+            NotFoundError: If there is no such version.
+            ParameterError: If a declared gate is missing: gates cannot be erased.
+        """
+        return self._change(self.get(model, version), actor=actor, gates=tuple(gates))
+
+    def judge(self, model: str, version: int | str | None = None) -> ModelVersionRecord:
+        """Judge a version's gates as of now, against today's champion and with the proofs known.
+
+        Args:
+            model: The model's name.
+            version: As in ``get``.
+
+        Returns:
+            The version with its new answers, already stored.
 
         Raises:
             NotFoundError: If there is no such version.
         """
-        return self._change(self.get(model, version), gates=tuple(gates))
+        return judge_version(self._store, self.get(model, version))
+
+    def require_promotable(self, model: str, version: int | None = None) -> ModelVersionRecord:
+        """Judge a version as of now, and make sure that it may go to production.
+
+        Whoever sends traffic to a version that is to be promoted later asks this first, with the
+        same rules as ``promote``.
+
+        Args:
+            model: The model's name.
+            version: Its number; None for the newest that is neither in production nor was.
+
+        Returns:
+            The version, with its new answers.
+
+        Raises:
+            GateError: If a gate did not pass or nobody else approved, with every reason.
+            ConflictError: If the version cannot move to production.
+            NotFoundError: If there is none.
+        """
+        record = self.newest_candidate(model) if version is None else self.get(model, version)
+        require_move(record, Stage.PRODUCTION, self.history(model))
+        record = judge_version(self._store, record)
+        approvals = self.approvals(model, record.version)
+        require_ready(record, approvals, single_user=self._store.single_user)
+        return record
 
     def approve(
         self, model: str, version: int, *, approver: str | None = None, reason: str
@@ -198,21 +260,26 @@ class Registry:
             require_other_person(record, who)
         if record.stage is Stage.REJECTED:
             require_move(record, Stage.PRODUCTION)
-        return self._add_approval(record, who, _given(reason, "An approval"), approved=True)
+        text = _given(reason, "An approval")
+        yes = ApprovalRecord(record.model, record.version, who, True, text, now())
+        self._metadata.add_approval(yes)
+        return yes
 
     def reject(
         self, model: str, version: int, *, reason: str, actor: str | None = None
     ) -> ModelVersionRecord:
-        """Say no to a version, for good.
+        """Say no to a version, for good: it never answers requests again.
+
+        A rollout of it ends in the same transaction, and its traffic goes back. An archived
+        version that was in production is in quarantine then: no rollback brings it back.
 
         Raises:
-            ConflictError: If it is in production, archived or rejected already.
+            ConflictError: If it is in production or rejected already.
             ParameterError: If the reason is empty.
         """
         text, who = _given(reason, "A rejection"), actor or current_actor()
-        rejected = self._move_alone(model, version, Stage.REJECTED, who, text)
-        self._add_approval(rejected, who, text, approved=False)
-        return rejected
+        no = ApprovalRecord(model, version, who, False, text, now())
+        return self._take_out(model, version, Stage.REJECTED, who, text, (no,))
 
     def approvals(self, model: str, version: int) -> Approvals:
         """List who said yes or no to a version, oldest first.
@@ -234,8 +301,9 @@ class Registry:
     ) -> ModelVersionRecord:
         """Move a version to production, or to staging.
 
-        What is in production goes to the archive in the same transaction. In a single-user
-        store the promoter's yes is recorded with the move.
+        The one way in: the command, steps, rollouts and deployments all end here, and the gates
+        are judged here, as of now. What is in production goes to the archive in the same
+        transaction. In a single-user store the promoter's yes is recorded with the move.
 
         Args:
             model: The model's name.
@@ -259,24 +327,36 @@ class Registry:
                 fix="Promote to staging or production; use archive or reject for the others.",
             )
 
-        def plan(versions: Sequence[ModelVersionRecord]) -> Sequence[StageEvent]:
-            target = find_version(versions, version)
+        judged: dict[tuple[int, int | None], tuple[GateResult, ...]] = {}
+
+        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
+            target, champion = (
+                find_version(versions, version),
+                in_stage(versions, Stage.PRODUCTION),
+            )
             require_move(target, to, self.history(model))
-            self._require_ready(target, who, reason, force=bool(force_reason))
-            why = _forced(target, reason, force_reason)
-            return plan_production(versions, target, actor=who, reason=why, at=now())
+            against = (target.revision, champion.version if champion else None)
+            if against not in judged:
+                judged[against] = judge_gates(self._store, target, champion)
+            target = replace(target, gates=judged[against])
+            approvals = self._require_ready(target, who, reason, force=bool(force_reason))
+            why = describe_force(target, reason, force_reason)
+            events = plan_production(versions, target, actor=who, reason=why, at=now())
+            return Moves(events, {target.version: target.gates}, approvals)
 
         return make_moves(self._metadata, model, plan)
 
     def archive(
         self, model: str, version: int, *, actor: str | None = None, reason: str = ""
     ) -> ModelVersionRecord:
-        """Take a version out of use; if it is in production, nothing is afterwards.
+        """Take a version out of use; a rollout of it ends in the same transaction.
+
+        The production version can only be archived while no deployment answers with it.
 
         Raises:
-            ConflictError: If it is archived or rejected already.
+            ConflictError: If it is archived or rejected already, or a deployment answers with it.
         """
-        return self._move_alone(model, version, Stage.ARCHIVED, actor or current_actor(), reason)
+        return self._take_out(model, version, Stage.ARCHIVED, actor or current_actor(), reason)
 
     def rollback(
         self,
@@ -289,7 +369,8 @@ class Registry:
     ) -> ModelVersionRecord:
         """Put the version that was in production before back; twice returns to the start.
 
-        It was judged and approved when it was promoted, so nothing is asked again.
+        It was judged and approved when it was promoted, so nothing is asked again: a gate against
+        the champion would compare it with what is failing. Rejected versions are passed over.
 
         Args:
             model: The model's name.
@@ -307,17 +388,19 @@ class Registry:
         """
         who, why = actor or current_actor(), reason or "Rolled back."
 
-        def plan(versions: Sequence[ModelVersionRecord]) -> Sequence[StageEvent]:
+        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
             champion = in_stage(versions, Stage.PRODUCTION)
-            if expected is not None and (champion is None or champion.version != expected):
-                raise _not_expected(model, expected, champion)
+            require_expected(model, champion, expected)
             target = rollback_target(versions, self.history(model), to)
-            return plan_production(versions, target, actor=who, reason=why, at=now())
+            return Moves(plan_production(versions, target, actor=who, reason=why, at=now()))
 
         return make_moves(self._metadata, model, plan)
 
     def history(self, model: str, at: str | datetime | None = None) -> Events:
-        """List every move of the model's versions, oldest first, up to a time if one is given.
+        """List what happened to the model's versions, oldest first, up to a time if one is given.
+
+        An event that leads from a stage to the same one is no move: a version was registered, its
+        gates were judged, or someone approved it.
 
         Raises:
             NotFoundError: If there is no such model.
@@ -345,6 +428,10 @@ class Registry:
             return found
         approvals = self._metadata.list_approvals(model, found.version)
         return production_at(model, moment, events, approvals)
+
+    def store_history(self) -> Events:
+        """List who changed the store's settings on which promotions depend, oldest first."""
+        return self._metadata.list_stage_events(STORE_HISTORY)
 
     def verify_history(self, model: str) -> int | None:
         """Check the hash chain of a model's history.
@@ -380,12 +467,18 @@ class Registry:
             edges.append(Edge(f"artifact:{report.content_digest}", node, "report"))
         self._metadata.add_edges(edges)
 
-    def _change(self, version: ModelVersionRecord, **changes: Any) -> ModelVersionRecord:
+    def _change(
+        self, version: ModelVersionRecord, *, actor: str | None = None, **changes: Any
+    ) -> ModelVersionRecord:
         """Change what is not part of a version's identity; whoever else changed it, too."""
         for attempt in range(_ATTEMPTS):
             try:
                 return self._metadata.update_model_version(
-                    version.model, version.version, expected_revision=version.revision, **changes
+                    version.model,
+                    version.version,
+                    expected_revision=version.revision,
+                    actor=actor,
+                    **changes,
                 )
             except ConflictError:
                 if attempt == _ATTEMPTS - 1:
@@ -395,27 +488,53 @@ class Registry:
 
     def _require_ready(
         self, version: ModelVersionRecord, actor: str, reason: str, *, force: bool
-    ) -> None:
+    ) -> tuple[ApprovalRecord, ...]:
+        """Make sure that a version may be promoted; give the promoter's own yes if it counts."""
         single, given = self._store.single_user, self.approvals(version.model, version.version)
-        require_ready(version, given, single_user=single, force=force)
-        if single and not any(approval.approved for approval in given):
-            text = reason or "Promoted in a single-user store."
-            self._add_approval(version, actor, text, approved=True)
+        try:
+            require_ready(version, given, single_user=single, force=force)
+        except GateError:
+            self._change(version, actor=actor, gates=version.gates)  # why, for whoever looks later
+            raise
+        if not single or any(approval.approved for approval in given):
+            return ()
+        text = reason or "Promoted in a single-user store."
+        yes = ApprovalRecord(version.model, version.version, actor, True, text, now())
+        return (yes,)
 
-    def _add_approval(
-        self, version: ModelVersionRecord, approver: str, reason: str, *, approved: bool
-    ) -> ApprovalRecord:
-        approval = ApprovalRecord(version.model, version.version, approver, approved, reason, now())
-        self._metadata.add_approval(approval)
-        return approval
+    def _take_out(
+        self,
+        model: str,
+        version: int,
+        to: Stage,
+        actor: str,
+        reason: str,
+        approvals: Sequence[ApprovalRecord] = (),
+    ) -> ModelVersionRecord:
+        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
+            target, at = find_version(versions, version), now()
+            require_move(target, to)
+            deployments = self._metadata.list_deployments()
+            require_unserved(target, deployments)
+            champion = in_stage(versions, Stage.PRODUCTION)
+            ended = end_rollouts(
+                deployments,
+                target,
+                production=champion.version if champion else None,
+                reason=f"{target.ref} was {to.value} by {actor}{f': {reason}' if reason else '.'}",
+                at=at,
+            )
+            return Moves([move(target, to, actor, reason, at)], {}, approvals, ended)
+
+        return make_moves(self._metadata, model, plan)
 
     def _move_alone(
         self, model: str, version: int, to: Stage, actor: str, reason: str
     ) -> ModelVersionRecord:
-        def plan(versions: Sequence[ModelVersionRecord]) -> Sequence[StageEvent]:
+        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
             target = find_version(versions, version)
             require_move(target, to)
-            return [move(target, to, actor, reason, now())]
+            return Moves([move(target, to, actor, reason, now())])
 
         return make_moves(self._metadata, model, plan)
 
@@ -428,14 +547,6 @@ def _headline(metrics: Mapping[str, float] | None, report: Any) -> dict[str, flo
     return {name: value for name, value in plain.items() if math.isfinite(value)}
 
 
-def _forced(version: ModelVersionRecord, reason: str, force_reason: str | None) -> str:
-    gates = open_gates(version) if force_reason else []
-    if not gates:
-        return reason or force_reason or ""
-    names = ", ".join(f"'{gate.gate}' ({gate.state.value})" for gate in gates)
-    return f"FORCED past {names}: {force_reason}" + (f" {reason}" if reason else "")
-
-
 def _given(reason: str, what: str) -> str:
     if reason.strip():
         return reason.strip()
@@ -443,14 +554,4 @@ def _given(reason: str, what: str) -> str:
         what=f"{what} needs a reason.",
         why="Whoever reads the history asks why.",
         fix="Give one with --reason, or reason=….",
-    )
-
-
-def _not_expected(model: str, expected: int, champion: ModelVersionRecord | None) -> ConflictError:
-    there = f"{champion.ref} is" if champion else "nothing is"
-    return ConflictError(
-        what=f"{model}@{expected} is not in production: {there}.",
-        why="It was rolled back or replaced already.",
-        fix=f"See: penstock history {model}",
-        model=model,
     )

@@ -67,6 +67,15 @@ def open_gates(version: ModelVersionRecord) -> list[GateResult]:
     return [gate for gate in version.gates if gate.state is not GateState.PASSED]
 
 
+def describe_force(version: ModelVersionRecord, reason: str, force_reason: str | None) -> str:
+    """Write the reason of a promotion, with the gates that it overruled."""
+    gates = open_gates(version) if force_reason else []
+    if not gates:
+        return reason or force_reason or ""
+    names = ", ".join(f"'{gate.gate}' ({gate.state.value})" for gate in gates)
+    return f"FORCED past {names}: {force_reason}" + (f" {reason}" if reason else "")
+
+
 def has_approval(version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]) -> bool:
     """Say whether someone other than the trainer said yes."""
     return any(
@@ -88,5 +97,5 @@ def _approval_reason(version: ModelVersionRecord) -> str:
     trainer = version.trained_by or "its trainer"
     return (
         f"nobody other than {trainer} has approved it. "
-        f"Run as someone else: penstock approve {version.ref} --reason WHY"
+        f"Someone else approves it with: penstock approve {version.ref} --as NAME --reason WHY"
     )

@@ -264,7 +264,7 @@ def _look_stage(model: str, stage: str, cursor: Cursor | None, sight: Sight) -> 
     events = [
         event
         for event in (sight.store.metadata.list_stage_events(model) if model in known else [])
-        if event.to_stage == stage
+        if event.to_stage == stage and event.from_stage != event.to_stage
     ]
     seen = {"moves": len(events)}
     if cursor is None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from penstock.core import Stage
 from penstock.pipelines import step
-from penstock.registry import ModelVersion, Registry, require_ready
+from penstock.registry import ModelVersion, Registry
 from penstock.serving import deploy as deploy_version
 from penstock.stores import open_store
 from penstock.tracking import current_run
@@ -33,11 +33,7 @@ def deploy(version: ModelVersion, *, canary: Sequence[int] | None = None) -> dic
     registered = Registry(store).get(version.model, version.version)
     if registered.stage not in {Stage.PRODUCTION, Stage.REJECTED}:
         # A rollout ends in production: what could not get there gets no traffic at all.
-        require_ready(
-            registered,
-            store.metadata.list_approvals(registered.model, registered.version),
-            single_user=store.single_user,
-        )
+        Registry(store).require_promotable(registered.model, registered.version)
     record = deploy_version(
         store,
         version.model,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from penstock.stores.journals._records import pack_columns as pack_columns
     from penstock.stores.journals._records import pack_points as pack_points
     from penstock.stores.metadata._protocol import MetadataStore as MetadataStore
-    from penstock.stores.metadata._registry import stage_event_hash as stage_event_hash
+    from penstock.stores.metadata._stage_events import STORE_HISTORY as STORE_HISTORY
+    from penstock.stores.metadata._stage_events import stage_event_hash as stage_event_hash
     from penstock.stores.upkeep._backup import backup_store as backup_store
     from penstock.stores.upkeep._check import check_store as check_store
     from penstock.stores.upkeep._copy import copy_store as copy_store
@@ -45,7 +46,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "open_store": "_open",
         "pack_columns": "penstock.stores.journals._records",
         "pack_points": "penstock.stores.journals._records",
-        "stage_event_hash": "penstock.stores.metadata._registry",
+        "STORE_HISTORY": "penstock.stores.metadata._stage_events",
+        "stage_event_hash": "penstock.stores.metadata._stage_events",
         "this_process": "_processes",
     },
 )

@@ -1,6 +1,11 @@
 """A counter that moves with every change to models and deployments, for servers that poll."""
 
+from penstock.core import current_actor, now
 from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._stage_events import note_setting
+
+# Settings on which a promotion depends: who changed one, and when, stays in the history.
+_IN_HISTORY = frozenset({"single_user"})
 
 _COUNT = (
     "INSERT INTO counters (name, value) VALUES ('changes', 1)"
@@ -45,7 +50,13 @@ class Changes:
             row = transaction.execute(_GET, (name,)).fetchone()
         return str(row[0])
 
-    def set_setting(self, name: str, value: str) -> None:
+    def set_setting(self, name: str, value: str, *, actor: str | None = None) -> None:
         """See MetadataStore."""
-        with self._database.write() as transaction:
+        # Durable transactions wait for each other, so the history's chain never forks.
+        with self._database.write(durable=name in _IN_HISTORY) as transaction:
+            row = transaction.execute(_GET, (name,)).fetchone()
             transaction.execute(_SET, (name, value))
+            before = None if row is None else str(row[0])
+            if name in _IN_HISTORY and before != value:
+                text = f"Setting {name}: {before or 'not set'} -> {value}"
+                note_setting(transaction, text, actor or current_actor(), now())

@@ -58,16 +58,9 @@ class Deployments:
     ) -> DeploymentRecord:
         """See MetadataStore."""
         with self._database.write(durable=True) as transaction:
-            found = _find(transaction, deployment.name)
-            generation = None if found is None else found.generation
-            if generation != expected_generation:
-                raise _moved(deployment.name, generation, expected_generation)
-            deployment = replace(deployment, generation=(generation or 0) + 1)
-            transaction.execute(_UPSERT, DEPLOYMENTS.row(deployment))
-            if event is not None:
-                transaction.execute(EVENTS.insert, EVENTS.row(event))
+            saved = write_deployment(transaction, deployment, expected_generation, event)
             count_change(transaction)
-        return deployment
+        return saved
 
     def get_deployment(self, name: str) -> DeploymentRecord:
         """See MetadataStore."""
@@ -135,6 +128,28 @@ class Deployments:
         with self._database.read() as transaction:
             rows = transaction.execute(sql, values).fetchall()
         return [ALERTS.read(row) for row in rows]
+
+
+def write_deployment(
+    transaction: Transaction,
+    deployment: DeploymentRecord,
+    expected_generation: int | None,
+    event: DeploymentEvent | None,
+) -> DeploymentRecord:
+    """Write a deployment's next generation in a transaction that may change more than it.
+
+    Raises:
+        ConflictError: If the deployment is at another generation than expected.
+    """
+    found = _find(transaction, deployment.name)
+    generation = None if found is None else found.generation
+    if generation != expected_generation:
+        raise _moved(deployment.name, generation, expected_generation)
+    deployment = replace(deployment, generation=(generation or 0) + 1)
+    transaction.execute(_UPSERT, DEPLOYMENTS.row(deployment))
+    if event is not None:
+        transaction.execute(EVENTS.insert, EVENTS.row(event))
+    return deployment
 
 
 def _find(transaction: Transaction, name: str) -> DeploymentRecord | None:

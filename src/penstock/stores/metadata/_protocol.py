@@ -16,6 +16,7 @@ from penstock.core import (
     EventRecord,
     EventState,
     ExperimentRecord,
+    GateResult,
     HookRecord,
     LogLine,
     MetricColumns,
@@ -377,13 +378,34 @@ class MetadataStore(Protocol):
     def list_models(self) -> list[str]: ...
     def list_model_versions(self, model: str) -> list[ModelVersionRecord]: ...
     def update_model_version(
-        self, model: str, version: int, *, expected_revision: int, **changes: Any
+        self,
+        model: str,
+        version: int,
+        *,
+        expected_revision: int,
+        actor: str | None = None,
+        **changes: Any,
     ) -> ModelVersionRecord:
-        """Change gates, card or note; ConflictError if the revision moved."""
+        """Change gates, card or note; ConflictError if the revision moved.
+
+        Gates that answer otherwise than before leave an event in the history. A declared gate
+        that is missing from the new ones is a ParameterError: gates are never erased.
+        """
         ...
 
-    def move_stages(self, moves: Sequence[StageEvent], *, expected: Mapping[int, int]) -> None:
-        """Make all moves in one transaction, with their events.
+    def move_stages(
+        self,
+        moves: Sequence[StageEvent],
+        *,
+        expected: Mapping[int, int],
+        gates: Mapping[int, Sequence[GateResult]] | None = None,
+        approvals: Sequence[ApprovalRecord] = (),
+        deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
+    ) -> None:
+        """Make all moves in one transaction, with their events and what goes with them.
+
+        ``gates`` are a moved version's answers of this moment, ``approvals`` those given with the
+        move, ``deployments`` the next generations of deployments that the move takes effect on.
 
         ``expected`` is the revision by version that the caller saw. A move not in STAGE_MOVES, a
         stale revision or a second production version is a ConflictError and nothing happens.
@@ -460,6 +482,8 @@ class MetadataStore(Protocol):
         """Set it unless it is set; gives what it is."""
         ...
 
-    def set_setting(self, name: str, value: str) -> None: ...
+    def set_setting(self, name: str, value: str, *, actor: str | None = None) -> None:
+        """Write a setting; a change of one that promotions depend on stands in STORE_HISTORY."""
+        ...
 
     def close(self) -> None: ...

@@ -10,6 +10,8 @@ from penstock.core import (
     STAGE_MOVES,
     ApprovalRecord,
     ConflictError,
+    DeploymentEvent,
+    DeploymentRecord,
     GateResult,
     GateState,
     ModelVersionRecord,
@@ -17,13 +19,16 @@ from penstock.core import (
     ParameterError,
     Stage,
     StageEvent,
+    current_actor,
     did_you_mean,
-    digest_json,
+    now,
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._changes import count_change
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._deployments import write_deployment
+from penstock.stores.metadata._stage_events import EVENTS, add_event
 
 
 def _read_gates(text: str) -> tuple[GateResult, ...]:
@@ -44,39 +49,12 @@ VERSIONS = RecordTable(
     kinds={"stage": Stage, "gates": (_gates_text, _read_gates)},
     without=("tags",),
 )
-EVENTS = RecordTable(
-    "stage_events",
-    StageEvent,
-    times=("at",),
-    kinds={"from_stage": Stage, "to_stage": Stage},
-)
 APPROVALS = RecordTable("approvals", ApprovalRecord, times=("at",), flags=("approved",))
 _CHANGEABLE = ("gates", "card", "note", "report", "profile")
 _REGISTERED = "registered"
 _ADD_MODEL = "INSERT INTO models (model, created_at, note) VALUES (?, ?, '') ON CONFLICT DO NOTHING"
 _ADD_METRIC = 'INSERT INTO version_metrics (model, version, "key", value) VALUES (?, ?, ?, ?)'
 _TAGS = 'SELECT "key", value FROM version_tags WHERE model = ? AND version = ? ORDER BY "key"'
-
-
-def stage_event_hash(previous: str, event: StageEvent) -> str:
-    """Digest an event together with the hash of the model's event before it.
-
-    Args:
-        previous: That hash; empty for the model's first event.
-        event: The event; its own ``hash`` does not count.
-    """
-    return digest_json(
-        [
-            previous,
-            event.model,
-            event.version,
-            event.from_stage.value,
-            event.to_stage.value,
-            event.actor,
-            event.reason,
-            to_micros(event.at),
-        ]
-    )
 
 
 class Registry:
@@ -110,7 +88,7 @@ class Registry:
                     for key, value in version.metrics.items()
                 ],
             )
-            _add_event(transaction, _registered(version, actor))
+            add_event(transaction, _registered(version, actor))
             count_change(transaction)
         return version
 
@@ -135,7 +113,13 @@ class Registry:
             return read_versions(transaction, rows)
 
     def update_model_version(
-        self, model: str, version: int, *, expected_revision: int, **changes: Any
+        self,
+        model: str,
+        version: int,
+        *,
+        expected_revision: int,
+        actor: str | None = None,
+        **changes: Any,
     ) -> ModelVersionRecord:
         """See MetadataStore."""
         for name in changes:
@@ -149,16 +133,29 @@ class Registry:
             found = _get(transaction, model, version)
             _check_revision(found, expected_revision)
             changed = replace(found, revision=found.revision + 1, **changes)
+            _note_gates(transaction, found, changed.gates, actor or current_actor(), now())
             _store(transaction, changed)
             count_change(transaction)
         return changed
 
-    def move_stages(self, moves: Sequence[StageEvent], *, expected: Mapping[int, int]) -> None:
+    def move_stages(
+        self,
+        moves: Sequence[StageEvent],
+        *,
+        expected: Mapping[int, int],
+        gates: Mapping[int, Sequence[GateResult]] | None = None,
+        approvals: Sequence[ApprovalRecord] = (),
+        deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
+    ) -> None:
         """See MetadataStore."""
         with self._database.write(durable=True) as transaction:
             # Out of production first: at no moment may there be two production versions.
             for move in sorted(moves, key=lambda move: move.to_stage is Stage.PRODUCTION):
-                _move(transaction, move, expected)
+                _move(transaction, move, expected, (gates or {}).get(move.version))
+            for approval in approvals:
+                transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
+            for deployment, event in deployments:
+                write_deployment(transaction, deployment, deployment.generation, event)
             count_change(transaction)
 
     def list_stage_events(self, model: str) -> list[StageEvent]:
@@ -173,13 +170,15 @@ class Registry:
         """See MetadataStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
-                "SELECT version, to_stage FROM stage_events"
+                "SELECT version, from_stage, to_stage FROM stage_events"
                 " WHERE model = ? AND at <= ? ORDER BY id",
                 (model, to_micros(at)),
             ).fetchall()
         # The last one to enter and not to leave: several can be in staging at once.
         inside: dict[int, None] = {}
-        for version, to_stage in rows:
+        for version, from_stage, to_stage in rows:
+            if from_stage == to_stage and version in inside:
+                continue  # a gate was judged or someone approved: nothing moved
             inside.pop(version, None)
             if to_stage == stage:
                 inside[version] = None
@@ -188,8 +187,13 @@ class Registry:
     def add_approval(self, approval: ApprovalRecord) -> None:
         """See MetadataStore."""
         with self._database.write(durable=True) as transaction:
-            _get(transaction, approval.model, approval.version)
+            found = _get(transaction, approval.model, approval.version)
             transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
+            said = "Approved" if approval.approved else "Refused"
+            add_event(
+                transaction,
+                _remark(found, approval.approver, f"{said}: {approval.reason}", approval.at),
+            )
             count_change(transaction)
 
     def list_approvals(self, model: str, version: int) -> list[ApprovalRecord]:
@@ -223,14 +227,47 @@ def _registered(version: ModelVersionRecord, actor: str) -> StageEvent:
     )
 
 
-def _move(transaction: Transaction, move: StageEvent, expected: Mapping[int, int]) -> None:
+def _remark(version: ModelVersionRecord, actor: str, text: str, at: datetime) -> StageEvent:
+    """Describe what happened to a version that stays where it is."""
+    return StageEvent(version.model, version.version, version.stage, version.stage, actor, text, at)
+
+
+def _note_gates(
+    transaction: Transaction,
+    found: ModelVersionRecord,
+    gates: Sequence[GateResult],
+    actor: str,
+    at: datetime,
+) -> None:
+    """Write into the history what gates answer now, if it is not what they answered before."""
+    if tuple(gates) == tuple(found.gates):
+        return
+    answered = {gate.gate for gate in gates}
+    missing = [gate.gate for gate in found.gates if gate.gate not in answered]
+    if missing:
+        raise ParameterError(
+            what=f"The gate {missing[0]!r} of {found.ref} would be erased.",
+            why="Gates are declared when a version is registered and stay with it.",
+            fix="Give an answer for every gate, or register another version with other gates.",
+            gates=missing,
+        )
+    text = "; ".join(f"'{gate.gate}' {gate.state.value}: {gate.reason}" for gate in gates)
+    add_event(transaction, _remark(found, actor, f"Gates judged: {text}", at))
+
+
+def _move(
+    transaction: Transaction,
+    move: StageEvent,
+    expected: Mapping[int, int],
+    gates: Sequence[GateResult] | None,
+) -> None:
     found = _get(transaction, move.model, move.version)
     _check_revision(found, expected.get(move.version))
     if found.stage != move.from_stage or move.to_stage not in STAGE_MOVES[found.stage]:
         raise ConflictError(
             what=f"{found.ref} is {found.stage} and cannot move from {move.from_stage}"
             f" to {move.to_stage}.",
-            why="Rejected is final, and only a rollback brings an archived version back."
+            why="Rejected is final, and an archived version is only rolled back to or rejected."
             if found.stage == move.from_stage
             else "Someone else moved it.",
             fix=f"See: penstock history {move.model}",
@@ -238,8 +275,11 @@ def _move(transaction: Transaction, move: StageEvent, expected: Mapping[int, int
         )
     if move.to_stage is Stage.PRODUCTION:
         _check_only_one(transaction, move)
-    _store(transaction, replace(found, stage=move.to_stage, revision=found.revision + 1))
-    _add_event(transaction, move)
+    judged = found.gates if gates is None else tuple(gates)
+    _note_gates(transaction, found, judged, move.actor, move.at)
+    moved = replace(found, stage=move.to_stage, gates=judged, revision=found.revision + 1)
+    _store(transaction, moved)
+    add_event(transaction, move)
 
 
 def _check_only_one(transaction: Transaction, move: StageEvent) -> None:
@@ -254,14 +294,6 @@ def _check_only_one(transaction: Transaction, move: StageEvent) -> None:
             fix=f"Archive {move.model}@{row[0]} in the same call.",
             version=row[0],
         )
-
-
-def _add_event(transaction: Transaction, event: StageEvent) -> None:
-    row = transaction.execute(
-        "SELECT hash FROM stage_events WHERE model = ? ORDER BY id DESC LIMIT 1", (event.model,)
-    ).fetchone()
-    event = replace(event, hash=stage_event_hash(row[0] if row else "", event))
-    transaction.execute(EVENTS.insert, EVENTS.row(event))
 
 
 def _check_revision(found: ModelVersionRecord, expected: int | None) -> None:

@@ -9,8 +9,8 @@ from penstock.core import StoreError
 from penstock.stores.metadata._chunks import decode
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._protocol import MetadataStore
-from penstock.stores.metadata._registry import stage_event_hash
 from penstock.stores.metadata._sqlite import SQLiteDatabase
+from penstock.stores.metadata._stage_events import STORE_HISTORY, stage_event_hash
 
 
 def database_damage(database: Database) -> list[str]:
@@ -71,8 +71,8 @@ def _damage(rows: list[tuple[int, bytes]], count: int) -> str:
 
 
 def broken_chains(metadata: MetadataStore) -> Iterator[tuple[str, str]]:
-    """Follow the hash chain of each model's moves."""
-    for model in metadata.list_models():
+    """Follow the hash chain of each model's history, and of the store's own."""
+    for model in (*metadata.list_models(), STORE_HISTORY):
         previous = ""
         for place, event in enumerate(metadata.list_stage_events(model), start=1):
             if event.hash != stage_event_hash(previous, event):

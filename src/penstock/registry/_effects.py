@@ -1,0 +1,83 @@
+"""What a refused version means for deployments: its rollouts end in the transaction that refuses it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from penstock.core import (
+    ConflictError,
+    DeploymentEvent,
+    DeploymentRecord,
+    ModelVersionRecord,
+    RolloutState,
+    Stage,
+)
+
+_OPEN = {RolloutState.RUNNING, RolloutState.PAUSED}
+
+
+def end_rollouts(
+    deployments: Iterable[DeploymentRecord],
+    version: ModelVersionRecord,
+    *,
+    production: int | None,
+    reason: str,
+    at: datetime,
+) -> list[tuple[DeploymentRecord, DeploymentEvent]]:
+    """Give the next generations of the deployments that roll a version out: without it.
+
+    Args:
+        deployments: All deployments.
+        version: What may answer no more requests.
+        production: The production version, which the traffic goes back to.
+        reason: Why, as a sentence.
+        at: When.
+    """
+    ended = []
+    for record in deployments:
+        if record.model != version.model or not _rolls_out(record, version.version):
+            continue
+        back_to = record.control if production in {None, version.version} else production
+        assert back_to is not None
+        rollout = {**(record.rollout or {}), "state": str(RolloutState.ROLLED_BACK)}
+        rollout["reason"] = reason
+        message = f"{reason} Version {back_to} answers all requests."
+        facts = {"version": version.version, "percent": rollout.get("percent")}
+        ended.append(
+            (
+                replace(
+                    record,
+                    weights={back_to: 1.0},
+                    control=back_to,
+                    rollout=rollout,
+                    updated_at=at,
+                ),
+                DeploymentEvent(record.name, "rolled_back", message, at, facts),
+            )
+        )
+    return ended
+
+
+def require_unserved(version: ModelVersionRecord, deployments: Iterable[DeploymentRecord]) -> None:
+    """Make sure that no deployment answers with a production version that is to be taken out.
+
+    Raises:
+        ConflictError: If one does: the history would say that nothing is in production while
+            requests are still answered.
+    """
+    if version.stage is not Stage.PRODUCTION:
+        return
+    names = [record.name for record in deployments if record.model == version.model]
+    if names:
+        raise ConflictError(
+            what=f"{version.ref} is in production, and the deployment {names[0]!r} answers with it.",
+            why="Archiving it would leave its users without an answer.",
+            fix=f"Put another version there first: penstock promote {version.model}@VERSION, "
+            f"or: penstock rollback {version.model}",
+            deployments=names,
+        )
+
+
+def _rolls_out(record: DeploymentRecord, version: int) -> bool:
+    rollout = record.rollout
+    return rollout is not None and rollout["version"] == version and rollout["state"] in _OPEN
