@@ -40,10 +40,22 @@ def test_test_rows_copied_from_train_are_a_failure():
     assert "150 of 150 test rows (100.0%) equal a train row" in split.leakage[0].message
 
 
-def test_copies_hide_behind_an_identifier_in_vain():
+def test_rows_that_differ_in_an_identifier_are_no_copies_but_are_noted():
     table = clean()
-    copied = pl.concat([table, table[:150]]).with_row_index("row_id")
-    split = split_rows(copied, target="y", train=range(N), test=range(N, N + 150))
+    alike = pl.concat([table, table[:150]]).with_row_index("row_id")
+    for drop in ([], ["row_id"]):
+        split = split_rows(alike, target="y", train=range(N), test=range(N, N + 150), drop=drop)
+        assert rules(split) == []
+        (note,) = [finding for finding in split.findings if finding.rule == "alike"]
+        assert "150 of 150 test rows equal a train row in all features" in note.message
+
+
+def test_copies_are_found_where_an_identifier_is_copied_too():
+    table = clean().with_row_index("row_id")
+    copied = pl.concat([table, table[:150]])
+    split = split_rows(
+        copied, target="y", train=range(N), test=range(N, N + 150), drop=["row_id"]
+    )
     assert rules(split) == [("fail", "L1", "")]
 
 

@@ -98,11 +98,11 @@ def test_rows_without_target_or_time_are_left_out_and_counted():
     ]
 
 
-def test_rows_without_a_group_are_one_group():
-    table = TABLE.with_columns(shop=pl.when(pl.int_range(N) % 10 > 0).then("shop"))
+def test_rows_without_a_group_fill_a_part_beside_one_large_group():
+    table = TABLE.with_columns(shop=pl.when(pl.int_range(N) % 10 > 3).then(pl.lit("shop")))
     split = split_table(table, target="price", by_group="shop")
-    parts = [p.table["shop"].null_count() for p in (split.train, split.test)]
-    assert sorted(parts) == [0, 20]
+    assert (len(split.test), split.test.table["shop"].null_count()) == (40, 40)
+    assert split.train.table["shop"].null_count() == 40
 
 
 def test_kinds_are_those_of_the_train_rows():
@@ -278,3 +278,27 @@ def test_moments_order_the_rows_whatever_their_zone():
     )
     plain = split_table(table, target="y", by_time="t")
     assert np.array_equal(split_table(zoned, target="y", by_time="t").test_rows, plain.test_rows)
+
+
+def test_each_row_without_a_group_is_a_group_of_its_own():
+    groups = [None if n % 5 < 2 else f"P{n % 40}" for n in range(400)]
+    table = pl.DataFrame({"p": groups, "a": range(400), "y": [n % 3 == 0 for n in range(400)]})
+    split = split_table(table, target="y", by_group="p", drop=["p"])
+    shares = [part.table["p"].null_count() / len(part) for part in (split.train, split.test)]
+    assert all(0.2 < share < 0.6 for share in shares)
+    (note,) = [finding for finding in split.findings if finding.rule == "no_group"]
+    assert note.message.startswith("160 rows have no 'p'")
+
+
+def test_group_names_that_differ_by_case_only_are_noted():
+    groups = [f"P{n % 40}" if n else "p7" for n in range(400)]
+    table = pl.DataFrame({"p": groups, "a": range(400), "y": [n % 3 == 0 for n in range(400)]})
+    findings = split_table(table, target="y", by_group="p", drop=["p"]).findings
+    assert "'P7' and 'p7'" in " ".join(f.message for f in findings if f.rule == "lookalike")
+
+
+def test_many_rows_without_a_target_are_a_warning():
+    table = pl.DataFrame({"a": range(100), "y": [None if n < 10 else n % 2 for n in range(100)]})
+    (note,) = [f for f in split_table(table, target="y").findings if f.rule == "no_target"]
+    assert note.level == "warn"
+    assert "10 of 100 rows" in note.message

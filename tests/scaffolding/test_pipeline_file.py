@@ -66,11 +66,11 @@ def test_rare_classes_and_copies_get_a_step_of_their_own():
         rare=("c",),
         split=SplitChoice("y", distinct=True),
     )
-    assert "def clean(rows: ps.Table) -> ps.Table:" in code
+    assert "def clean(rows: ps.Snapshot) -> ps.Snapshot:" in code
     assert 'rare = ["c"]' in code
     assert 'keep="first", maintain_order=True' in code
-    assert "    rows = rows.unique(" in code
-    assert '    return rows.filter(~pl.col("y").is_in(rare))' in code
+    assert '    rows = rows.keep(distinct, "copies")' in code
+    assert '~pl.col("y").is_in(rare).fill_null(value=False)' in code
     assert "ps.steps.split(clean(rows)" in code.replace("\n        ", "")
 
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from penstock.data._finding import Finding
 from penstock.data._kinds import named_id
 from penstock.data._proxy import find_proxies, find_sum
+from penstock.data._snapshot import find_twins
 from penstock.data._split import Split
-from penstock.data._split_rules import codes_of
+from penstock.data._split_rules import codes_of, missing_of
 from penstock.data._table_digest import column_hashes, combine_hashes
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ _GROUP_SHARE = (0.05, 0.5)
 def check_leakage(split: Split) -> list[Finding]:
     """Look for leaks that need no declaration, on the rows themselves.
 
-    L1: test rows whose features and target are all equal to a train row's; a failure above what
-    20 random splits of the same rows give, a warning if a random split gives many for the reason
+    L1: test rows that equal a train row in every column of the table, identifiers and left-out
+    columns included; a failure above what 20 random splits of the same rows give, a warning if a random split gives many for the reason
     that the table holds copies. L3: columns named like an identifier whose values are in train and
     test. L5: features that predict the target alone or add up to it, judged on train rows only.
     """
@@ -44,14 +45,61 @@ def note_times(split: Split) -> list[Finding]:
     return [Finding("info", "L4", times[0], text)]
 
 
+def note_groups(split: Split) -> list[Finding]:
+    """Remark what the group column leaves open: rows without a group, and names that nearly agree."""
+    name = split.by_group
+    if name is None:
+        return []
+    groups = split.table[name]
+    findings = []
+    missing = int(missing_of(groups).sum())
+    if missing:
+        text = f"{missing:,} rows have no '{name}'; each is a group of its own."
+        findings.append(Finding("warn", "no_group", name, text))
+    twins = find_twins(groups)
+    if twins:
+        (first, second), count = twins[0], len(twins)
+        text = (
+            f"{count:,} groups of '{name}' differ from another by case, blanks or end marks only "
+            f"('{first}' and '{second}'): are they the same? They may be in two parts."
+        )
+        findings.append(Finding("warn", "lookalike", name, text))
+    return findings
+
+
+def note_alike(split: Split) -> list[Finding]:
+    """Remark test rows that equal a train row in all features, though not in every column.
+
+    Different identifiers mean different rows: these are no copies, but look like some.
+    """
+    import numpy as np
+
+    names = [column.name for column in split.schema if column.kind not in ("id", "constant")]
+    if not names or {*names, split.target} == set(split.table.columns):
+        return []
+    columns = column_hashes(split.table.select([*names, split.target]))
+    codes = combine_hashes(columns)
+    train, test = split.train_rows, split.test_rows
+    alike = np.isin(codes[test], codes[train])
+    whole = combine_hashes(column_hashes(split.table))
+    alike &= ~np.isin(whole[test], whole[train])
+    count = int(alike.sum())
+    if count < max(1, _MANY_COPIES * len(test)):
+        return []
+    if count <= _MORE_THAN_CHANCE * _copies_of_mixed(columns, train, test):
+        return []
+    text = (
+        f"{count:,} of {len(test):,} test rows equal a train row in all features and the target, "
+        "but not in the other columns: they count as rows of their own."
+    )
+    return [Finding("info", "alike", "", text)]
+
+
 def _check_copies(split: Split) -> list[Finding]:
     import numpy as np
 
-    # An identifier would make copies look different.
-    names = [column.name for column in split.schema if column.kind not in ("id", "constant")]
-    if not names:
-        return []
-    columns = column_hashes(split.table.select([*names, split.target]))
+    # Rows that differ in an identifier are two rows, however alike the rest is.
+    columns = column_hashes(split.table)
     train, test = split.train_rows, split.test_rows
     rows = np.concatenate([train, test])
     codes = np.unique(combine_hashes(columns)[rows], return_inverse=True)[1]
@@ -61,7 +109,7 @@ def _check_copies(split: Split) -> list[Finding]:
     share = copies / len(test)
     draws = _copies_by_chance(codes, len(train), split.seed)
     limit = draws.mean() + 3 * max(float(draws.std()), float(draws.mean()) ** 0.5)
-    text = f"{copies:,} of {len(test):,} test rows ({share:.1%}) equal a train row in all columns"
+    text = f"{copies:,} of {len(test):,} test rows ({share:.1%}) equal a train row in every column"
     if copies > limit:
         text += f"; random splits of the same rows give {draws.mean():.0f}. Drop the copies first."
         return [Finding("fail", "L1", "", text)]

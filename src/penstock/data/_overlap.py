@@ -7,7 +7,7 @@ from penstock.core import LeakageError
 from penstock.data._finding import Finding
 from penstock.data._moments import ends_of, moments_of, time_name
 from penstock.data._split import Split
-from penstock.data._split_rules import codes_of
+from penstock.data._split_rules import group_codes_of
 
 if TYPE_CHECKING:
     from penstock.data._split import Rows
@@ -71,7 +71,7 @@ def _shared_groups(
     name = split.by_group
     if name is None:
         return []
-    codes = codes_of(split.table[name])
+    codes = group_codes_of(split.table[name])
     both = np.intersect1d(codes[first], codes[second])
     if not len(both):
         return []

@@ -1,11 +1,13 @@
 """Snapshot: the rows of one reading, frozen, with their range, digests, schema and profile."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from penstock.core import DataError
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
 from penstock.data._kinds import MIN_ROWS
 from penstock.data._moments import Moment, TimeColumn, ends_of, moments_of, to_moment
@@ -118,6 +120,40 @@ class Snapshot:
         """Give a copy that also has these findings."""
         return replace(self, findings=(*self.findings, *more))
 
+    def keep(self, table: "pl.DataFrame", reason: str) -> Self:
+        """Return a copy with fewer rows, and put on record how many went and why.
+
+        >>> import polars as pl
+        >>> snapshot = Snapshot.of(pl.DataFrame({"a": [1, 1, 2]}))
+        >>> rows = snapshot.keep(snapshot.table.unique(maintain_order=True), "copies of a row")
+        >>> rows.rows, rows.findings[-1].message
+        (2, '1 of 3 rows were removed: copies of a row.')
+
+        Args:
+            table: The rows that stay, with the same columns.
+            reason: What the others are, for example ``"copies of a row"``.
+
+        Raises:
+            DataError: If it has other columns, or more rows.
+        """
+        if table.columns != self.columns or table.height > self.rows:
+            raise DataError(
+                what=f"{table.height:,} rows of {table.width} columns cannot be rows of this Snapshot "
+                f"({self.rows:,} rows, {len(self.columns)} columns).",
+                why="keep() removes rows and changes nothing else.",
+                fix="Filter snapshot.table; for new columns return the frame itself.",
+            )
+        kept = type(self).of(table, source=self.source, time=self.time)
+        text = f"{self.rows - table.height:,} of {self.rows:,} rows were removed: {reason}."
+        logging.getLogger(__name__).warning(text)
+        removed = Finding("info" if table.height == self.rows else "warn", "removed", "", text)
+        return replace(
+            kept,
+            since=self.since,
+            cutoff=self.cutoff,
+            findings=(*self.findings, removed),
+        )
+
     def lineage_sources(self) -> list[str]:
         """Name the source as a lineage node."""
         return [f"source:{self.source['name']}"]
@@ -175,6 +211,30 @@ def notice_columns(schema: Schema, rows: int) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
+def find_twins(series: "pl.Series") -> list[tuple[str, str]]:
+    """Find texts that differ from another one only by case, blanks or marks at their end.
+
+    >>> import polars as pl
+    >>> find_twins(pl.Series(["P1", "p1", "P2"]))
+    [('P1', 'p1')]
+    """
+    import polars as pl
+
+    if series.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return []
+    first: dict[str, str] = {}
+    twins = []
+    for text in series.drop_nulls().cast(pl.String).unique().sort().to_list():
+        twin = first.setdefault(_plain(text), text)
+        if twin != text:
+            twins.append((twin, text))
+    return twins
+
+
+def _plain(text: str) -> str:
+    return text.casefold().strip().rstrip(" .,;:")
+
+
 def notice_lookalikes(profile: TableProfile) -> tuple[Finding, ...]:
     """Notice levels that differ only by case, blanks or marks at their end, such as Yes and yes."""
     findings = []
@@ -183,7 +243,7 @@ def notice_lookalikes(profile: TableProfile) -> tuple[Finding, ...]:
             continue
         first: dict[str, str] = {}
         for text in sorted(text for text, _ in column.top):
-            twin = first.setdefault(text.casefold().strip().rstrip(" .,;:"), text)
+            twin = first.setdefault(_plain(text), text)
             if twin != text:
                 told = f"Column '{name}' has '{twin}' and '{text}': are they the same?"
                 findings.append(Finding("warn", "lookalike", name, told))

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
-from penstock.data._finding import Finding
+from penstock.data._finding import Finding, Level
 from penstock.data._moments import TimeColumn, moments_of, time_name
 from penstock.data._snapshot import Snapshot
 from penstock.data._table_digest import digest_table
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FEW_ROWS = 3
 _CLASSES = 2
+_MANY_LOST = 0.01
 
 
 def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
@@ -66,14 +67,16 @@ def usable_rows(
     gone = missing_of(frame[target])
     findings = []
     if gone.any():
-        text = f"{int(gone.sum()):,} of {frame.height:,} rows have no '{target}' and were left out."
-        findings.append(Finding("info", "no_target", target, text))
+        count = int(gone.sum())
+        text = f"{count:,} of {frame.height:,} rows have no '{target}' and were left out."
+        level: Level = "warn" if count > _MANY_LOST * frame.height else "info"
+        findings.append(Finding(level, "no_target", target, text))
     if by_time is not None:
         timeless = moments_of(frame, by_time).is_null().to_numpy() & ~gone
         if timeless.any():
             name = time_name(by_time)
             text = f"{int(timeless.sum()):,} rows have no time in '{name}' and were left out."
-            findings.append(Finding("info", "no_time", name, text))
+            findings.append(Finding("warn", "no_time", name, text))
         gone |= timeless
     rows = np.flatnonzero(~gone)
     if len(rows) < _FEW_ROWS:
@@ -101,6 +104,26 @@ def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
         ranks.fill_null(series.n_unique()).to_numpy().astype(np.int64) - 1
     )
     return codes
+
+
+def group_codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
+    """Number the groups from 0; every row without a group (missing or blank) is one of its own.
+
+    >>> import polars as pl
+    >>> group_codes_of(pl.Series(["b", None, "b", None])).tolist()
+    [0, 1, 0, 2]
+    """
+    import numpy as np
+    import polars as pl
+
+    missing = missing_of(series)
+    if series.dtype == pl.String:
+        missing |= (series.str.strip_chars() == "").fill_null(value=False).to_numpy()
+    codes = codes_of(series)
+    known = np.unique(codes[~missing])
+    codes = np.searchsorted(known, codes)
+    codes[missing] = len(known) + np.arange(int(missing.sum()))
+    return codes.astype(np.int64)
 
 
 def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import ParameterError, parse_duration
 from penstock.data import _assignment as assignment
 from penstock.data._finding import Finding
-from penstock.data._leakage import check_leakage, note_times
+from penstock.data._leakage import check_leakage, note_alike, note_groups, note_times
 from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
 from penstock.data._schema import check_columns, infer_schema
@@ -16,6 +16,7 @@ from penstock.data._split import Split
 from penstock.data._split_rules import (
     codes_of,
     frame_of,
+    group_codes_of,
     require_parts,
     require_shares,
     usable_rows,
@@ -62,7 +63,7 @@ def split_table(
         table: The rows; or a Snapshot of them.
         target: The column to predict.
         by_time: Column of times; or a date column and an hour column.
-        by_group: Column of groups; rows without one are a group of their own.
+        by_group: Column of groups; each row without one is a group of its own.
         validation: Share of rows to choose by, 0 (none) to 1.
         test: Share of rows to judge by, above 0.
         gap: Time left out before validation and test, for example ``"1d"``: as long as it takes
@@ -207,9 +208,8 @@ def _build(
     if allow_overlap:
         overlaps = [_allowed(finding, allow_overlap) for finding in overlaps]
     require_no_overlap(overlaps)
-    return split.with_findings(
-        [*findings, *overlaps, *note_times(split)], leakage=check_leakage(split)
-    )
+    noted = [*overlaps, *note_groups(split), *note_times(split), *note_alike(split)]
+    return split.with_findings([*findings, *noted], leakage=check_leakage(split))
 
 
 def _assign(
@@ -223,7 +223,7 @@ def _assign(
     if plan.by_time is not None:
         times = moments_of(kept, plan.by_time).to_physical().to_numpy()
     if plan.by_group is not None:
-        groups = codes_of(kept[plan.by_group])
+        groups = group_codes_of(kept[plan.by_group])
     if times is not None and groups is not None:
         return assignment.by_both(groups, times, *shares, gap, plan.seed)
     if times is not None:

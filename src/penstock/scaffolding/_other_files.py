@@ -27,6 +27,7 @@ def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
     used = [*(["LEFT_OUT"] if notes.left_out else []), *(["clean"] if cleaned else [])]
     used += [names.module, "table", "train"]
     few = f"table.read(){f'.gather_every({every})' if every > 1 else ''}"
+    few = f"Snapshot.of({few})" if cleaned else few
     split = [Item("clean(rows)" if cleaned else "rows"), Item(f"target={quote(notes.target)}")]
     split += [Item("drop=LEFT_OUT")] if notes.left_out else []
     split += [Item(f'task="{notes.split.task}"')] if notes.split.task else []
@@ -39,6 +40,7 @@ def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
         imports=f"from {names.module} import {imported}",
         steps=json.dumps(steps),
         few=few,
+        cleaned=cleaned,
         split=lay_out(Bracketed("split_table(", split, ")"), indent=1, before="split = "),
         parameter=recipe.test_value,
     )

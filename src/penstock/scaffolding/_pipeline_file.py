@@ -54,7 +54,7 @@ def _imports(notes: TableNotes, recipe: Recipe) -> str:
     head = ["from datetime import date\n"] if notes.time is not None else []
     lines = [
         "import penstock as ps",
-        *(["import polars as pl"] if notes.needs_cleaning else []),
+        *(["import polars as pl"] if notes.rare else []),
     ]
     return "\n".join(
         [*head, *lines, recipe.import_line, "from sklearn.pipeline import Pipeline, make_pipeline"]
@@ -124,19 +124,19 @@ def _watched(notes: TableNotes) -> list[str]:
 
 
 def _clean(notes: TableNotes) -> str:
+    """Write the body of the step that removes rows; each removal is counted on the Snapshot."""
     lines = []
     if notes.split.distinct:
         lines.append("    # Copies of a row must not stand in train and test: the first is kept.")
-        subset = "pl.exclude(LEFT_OUT)" if notes.left_out else "pl.all()"
-        code = f'rows.unique({subset}, keep="first", maintain_order=True)'
-        lines.append(f"    {'rows =' if notes.rare else 'return'} {code}")
+        lines.append('    distinct = rows.table.unique(keep="first", maintain_order=True)')
+        lines.append(f'    {"rows =" if notes.rare else "return"} rows.keep(distinct, "copies")')
     if notes.rare:
         lines.append("    # Classes with fewer than 10 rows can neither be learned nor tested.")
         lines.append(lay_out(write_list(notes.rare), indent=1, before="rare = "))
-        others = Bracketed(
-            "rows.filter(", [Item(f"~pl.col({quote(notes.target)}).is_in(rare)")], ")"
-        )
-        lines.append(lay_out(others, indent=1, before="return "))
+        test = f"~pl.col({quote(notes.target)}).is_in(rare).fill_null(value=False)"
+        others = Bracketed("rows.table.filter(", [Item(test)], ")")
+        lines.append(lay_out(others, indent=1, before="others = "))
+        lines.append('    return rows.keep(others, "classes with fewer than 10 rows")')
     return "\n".join(lines)
 
 

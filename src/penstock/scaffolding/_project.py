@@ -169,7 +169,7 @@ def _can_be_trained(notes: TableNotes, snapshot: Snapshot, every: int) -> bool:
     rows = without_classes(snapshot.table.gather_every(every), notes.target, notes.rare)
     choice = notes.split
     if choice.distinct:
-        rows = drop_copies(rows, choice.drop)
+        rows = drop_copies(rows)
     try:
         split_table(rows, target=notes.target, drop=choice.drop, seed=choice.seed, task=notes.task)
     except DataError:

@@ -1,6 +1,6 @@
 """Choose how a table is split by splitting it: what cannot work is found now, not at the first run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -49,7 +49,7 @@ class SplitChoice:
             DataError: If the table cannot be split so.
         """
         return split_table(
-            drop_copies(table, self.drop) if self.distinct else table,
+            drop_copies(table) if self.distinct else table,
             target=self.target,
             by_time=self.by_time,
             by_group=self.by_group,
@@ -59,12 +59,9 @@ class SplitChoice:
         )
 
 
-def drop_copies(table: "pl.DataFrame", drop: Sequence[str]) -> "pl.DataFrame":
-    """Keep the first of rows that are equal in all columns but those dropped."""
-    import polars as pl
-
-    subset = [name for name in table.columns if name not in drop]
-    return table.unique(pl.col(subset), keep="first", maintain_order=True)
+def drop_copies(table: "pl.DataFrame") -> "pl.DataFrame":
+    """Keep the first of rows that are equal in every column, identifiers included."""
+    return table.unique(keep="first", maintain_order=True)
 
 
 @dataclass(frozen=True, slots=True)

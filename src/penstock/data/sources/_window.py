@@ -69,7 +69,7 @@ class Window:
         time = self.time
         if time is None or not table.width:
             return table, ()
-        self._require_columns(table.columns)
+        self.require_columns(table.columns)
         main = time_columns(time)[0]
         table = table.with_columns(read_times(table[main], self.time_format).alias(main))
         return self._cut(table)
@@ -96,6 +96,23 @@ class Window:
                 self._none_left(every)
         return self._cut(part)
 
+    def contains(self, moments: "pl.Series") -> "pl.Series":
+        """Return for each moment whether it lies in the window; a missing one does not."""
+        import polars as pl
+
+        frame = moments.rename("moment").to_frame()
+        return frame.select(self._inside(pl.col("moment"))).to_series().fill_null(value=False)
+
+    @property
+    def words(self) -> str:
+        """Where a row outside lies, in words."""
+        limits = [
+            *([f"before {self.since:%Y-%m-%d %H:%M}"] if self.since else []),
+            *([f"at or after {self.cutoff:%Y-%m-%d %H:%M}"] if self.cutoff else []),
+            "without a time",
+        ]
+        return f"outside the window ({', '.join(limits[:-1])} or {limits[-1]})"
+
     def _inside(self, moment: "pl.Expr") -> "pl.Expr":
         import polars as pl
 
@@ -107,14 +124,12 @@ class Window:
         return inside
 
     def _cut(self, table: "pl.DataFrame") -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
-        import polars as pl
-
         assert self.time is not None
         moments = moments_of(table, self.time).rename("moment")
         unknown, where = moments.null_count(), time_name(self.time)
         if self.since is None and self.cutoff is None:
             return table, _note_unknown(where, unknown, "kept: no since or cutoff was given")
-        kept = table.filter(moments.to_frame().select(self._inside(pl.col("moment"))).to_series())
+        kept = table.filter(self.contains(moments))
         if not kept.height and table.height:
             self._none_left(moments)
         return kept, _note_unknown(where, unknown, "left out: they cannot be placed in time")
@@ -137,7 +152,12 @@ class Window:
             last=last,
         )
 
-    def _require_columns(self, known: Sequence[str]) -> None:
+    def require_columns(self, known: Sequence[str]) -> None:
+        """Make sure that the time column exists.
+
+        Raises:
+            NotFoundError: If it does not, with did-you-mean.
+        """
         for name in time_columns(self.time):
             if name not in known:
                 raise NotFoundError(
