@@ -53,9 +53,7 @@ def test_rows_that_differ_in_an_identifier_are_no_copies_but_are_noted():
 def test_copies_are_found_where_an_identifier_is_copied_too():
     table = clean().with_row_index("row_id")
     copied = pl.concat([table, table[:150]])
-    split = split_rows(
-        copied, target="y", train=range(N), test=range(N, N + 150), drop=["row_id"]
-    )
+    split = split_rows(copied, target="y", train=range(N), test=range(N, N + 150), drop=["row_id"])
     assert rules(split) == [("fail", "L1", "")]
 
 

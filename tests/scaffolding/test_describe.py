@@ -121,7 +121,7 @@ def test_identifiers_alone_are_nothing_to_learn_from():
 
 
 def test_texts_that_are_nearly_numbers_are_said_to_be(write_table, chance):
-    rows = [(f"{n},{chance.randint(0, 9)}", chance.random(), n % 2) for n in range(100)]
+    rows = [(f"{n} {chance.choice(['g', 'kg'])}", chance.random(), n % 2) for n in range(100)]
     snapshot = ingest(FileSource(write_table(["price", "x", "y"], rows)))
     note = describe_table(snapshot, target="y").left_out[0]
     assert (note.column, note.kind) == ("price", "type")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.data._finding import LEVELS as LEVELS
     from penstock.data._finding import Finding as Finding
     from penstock.data._ingest import ingest as ingest
     from penstock.data._leakage import check_leakage as check_leakage
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from penstock.data._table_digest import digest_rows as digest_rows
     from penstock.data._table_digest import digest_table as digest_table
     from penstock.data._target import guess_task as guess_task
-    from penstock.data._times import guess_time_format as guess_time_format
-    from penstock.data._times import read_times as read_times
     from penstock.data.sources import DataSource as DataSource
     from penstock.data.sources import FileSource as FileSource
     from penstock.data.sources import Reading as Reading
+    from penstock.reading import guess_time_format as guess_time_format
+    from penstock.reading import read_times as read_times
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -41,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "DataSource": "penstock.data.sources",
         "FileSource": "penstock.data.sources",
         "Finding": "_finding",
+        "LEVELS": "_finding",
         "Part": "_split",
         "Reading": "penstock.data.sources",
         "Schema": "_schema",
@@ -56,11 +58,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "digest_rows": "_table_digest",
         "digest_table": "_table_digest",
         "guess_task": "_target",
-        "guess_time_format": "_times",
+        "guess_time_format": "penstock.reading",
         "infer_schema": "_schema",
         "ingest": "_ingest",
         "profile_table": "_profile",
-        "read_times": "_times",
+        "read_times": "penstock.reading",
         "split_rows": "_splitting",
         "split_table": "_splitting",
     },

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, TypeAlias
 
 Level: TypeAlias = Literal["fail", "warn", "info"]
+LEVELS: tuple[Level, ...] = ("fail", "warn", "info")
+"""The worst first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
-"""``ingest``: read a source into a Snapshot and hold its schema against the last reading's."""
+"""``ingest``: read a source into a Snapshot, inside its window, and check its schema."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ParameterError, SchemaError, SnapshotRecord, now
+from penstock.data._enforced import enforce_window, window_of
 from penstock.data._finding import Finding
-from penstock.data._schema import Schema, check_schema
+from penstock.data._memory import Memory, memory_of
+from penstock.data._schema import check_schema
 from penstock.data._snapshot import Snapshot
-from penstock.data.sources import DataSource, NotingSource, Reading
+from penstock.data.sources import DataSource, NotingSource, Reading, RememberingSource
 
 if TYPE_CHECKING:
     from penstock.data._moments import Moment
+    from penstock.data.sources import Window
     from penstock.stores import Store
 
 
@@ -22,6 +25,9 @@ def ingest(
     run_id: str | None = None,
 ) -> Snapshot:
     r"""Read the rows of a source with ``since <= time < cutoff`` and freeze them.
+
+    The window is checked on the rows of every source. A row outside stops the reading, and nothing
+    is kept; of a source that declares ``cut_by_ingest = True`` such rows are removed and counted.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -36,13 +42,13 @@ def ingest(
         source: Where to read.
         since: First moment, included; a date, a datetime or ISO text.
         cutoff: Last moment, not included.
-        store: If given, the schema is checked against the source's last reading recorded there,
-            and this reading is recorded.
+        store: If given, columns keep the types of the source's last reading recorded there, the
+            schema is checked against it, and this reading is recorded.
         run_id: The run that reads, for the record.
 
     Raises:
         NotFoundError: If the file or the time column does not exist.
-        DataError: If nothing can be read, or no row lies in the range.
+        DataError: If nothing can be read, no row lies in the range, or a row lies outside it.
         SchemaError: If a column is gone or has another type than at the last reading.
     """
     if not isinstance(source, DataSource):
@@ -50,13 +56,11 @@ def ingest(
             what=f"{source!r:.80} is no data source.",
             fix='Give for example FileSource("table.csv").',
         )
-    reading = _read(source, since, cutoff)
+    window = window_of(source, since, cutoff)
+    memory = None if store is None else memory_of(source, store)
+    reading = enforce_window(_read(source, since, cutoff, memory), source, window)
     if not reading.table.height or not reading.table.width:
-        raise DataError(
-            what=f"Source '{source.name}' gave no rows.",
-            why="There is nothing to learn from.",
-            fix="Check the source, since and cutoff.",
-        )
+        raise _no_rows(source, window)
     snapshot = Snapshot.of(
         reading.table,
         source=source.describe(),
@@ -64,28 +68,61 @@ def ingest(
         since=since,
         cutoff=cutoff,
         findings=reading.findings,
+        reading=reading.rules,
     )
-    return snapshot if store is None else _record(snapshot, source.name, store, run_id)
+    if store is None or memory is None:
+        return snapshot
+    return _record(snapshot, source.name, store, run_id, memory)
 
 
-def _read(source: DataSource, since: "Moment | None", cutoff: "Moment | None") -> Reading:
+def _read(
+    source: DataSource,
+    since: "Moment | None",
+    cutoff: "Moment | None",
+    memory: Memory | None,
+) -> Reading:
+    if memory is not None and isinstance(source, RememberingSource):
+        return source.read_as(memory.rules, since, cutoff)
     if isinstance(source, NotingSource):
         return source.read_noted(since, cutoff)
-    return Reading(source.read(since, cutoff))
+    return Reading(_as_polars(source.read(since, cutoff), source.name))
 
 
-def _record(snapshot: Snapshot, name: str, store: "Store", run_id: str | None) -> Snapshot:
-    last = store.metadata.last_snapshot(name)
-    changes = check_schema(Schema.from_json(last.schema), snapshot.schema) if last else []
+def _as_polars(table: Any, name: str) -> Any:
+    import polars as pl
+
+    if isinstance(table, pl.DataFrame):
+        return table
+    if hasattr(table, "iloc"):
+        return pl.from_pandas(table)
+    raise DataError(
+        what=f"Source '{name}' returned {type(table).__name__}, which is no table.",
+        fix="Let read() return a polars frame.",
+    )
+
+
+def _no_rows(source: DataSource, window: "Window") -> DataError:
+    limited = window.since is not None or window.cutoff is not None
+    return DataError(
+        what=f"Source '{source.name}' gave no rows{' in the window' if limited else ''}.",
+        why="There is nothing to learn from.",
+        fix="Check the source, since and cutoff.",
+    )
+
+
+def _record(
+    snapshot: Snapshot, name: str, store: "Store", run_id: str | None, memory: Memory
+) -> Snapshot:
+    changes = check_schema(memory.schema, snapshot.schema) if memory.schema else []
     failures = [finding for finding in changes if finding.level == "fail"]
     if failures:
-        raise _changed(name, failures)
+        raise _changed(name, failures, snapshot)
     store.metadata.add_snapshot(
         SnapshotRecord(
             source=name,
             run_id=run_id,
             at=now(),
-            schema=snapshot.schema.to_json(),
+            schema=memory.remember(snapshot),
             ordered_digest=snapshot.ordered_digest,
             order_free_digest=snapshot.order_free_digest,
             rows=snapshot.rows,
@@ -94,12 +131,19 @@ def _record(snapshot: Snapshot, name: str, store: "Store", run_id: str | None) -
     return snapshot.with_findings(changes)
 
 
-def _changed(name: str, failures: list[Finding]) -> SchemaError:
-    shown = " ".join(finding.message for finding in failures[:5])
+def _changed(name: str, failures: list[Finding], snapshot: Snapshot) -> SchemaError:
+    columns = [finding.column for finding in failures]
+    # What the reading remarked on these columns names the cells that do not fit.
+    cells = [
+        finding.message
+        for finding in snapshot.findings
+        if finding.column in columns and finding.rule in {"number_text", "mixed_units"}
+    ]
+    shown = " ".join([*(finding.message for finding in failures[:5]), *cells[:3]])
     more = f" And {len(failures) - 5} more." if len(failures) > 5 else ""  # noqa: PLR2004 - five examples
     return SchemaError(
         what=f"Source '{name}' has changed since it was last read. {shown}{more}",
         why="The steps after it expect the columns they were written for.",
-        fix="Mend the source, or give it another name= if the change is meant.",
-        columns=[finding.column for finding in failures],
+        fix="Fix the source, declare types= if the change is meant, or give it another name=.",
+        columns=columns,
     )

@@ -14,6 +14,7 @@ from penstock.data._moments import Moment, TimeColumn, ends_of, moments_of, to_m
 from penstock.data._profile import TableProfile, profile_table
 from penstock.data._schema import Schema, infer_schema
 from penstock.data._table_digest import digest_rows, digest_table
+from penstock.reading import ReadingRule, rules_from_json, rules_to_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,6 +41,7 @@ class Snapshot:
         ordered_digest: Digest of the rows in order.
         order_free_digest: Digest of the rows as a multiset.
         findings: What was odd.
+        reading: How the texts of columns were read, by name; requests are read alike.
     """
 
     bundle_type: ClassVar[str] = "penstock.data:Snapshot"
@@ -55,6 +57,7 @@ class Snapshot:
     ordered_digest: str
     order_free_digest: str
     findings: tuple[Finding, ...]
+    reading: Mapping[str, ReadingRule]
     # Loaded when first asked for: a listing of snapshots reads no table.
     _load_table: "Callable[[], pl.DataFrame]"
     _load_profile: Callable[[], TableProfile]
@@ -69,6 +72,7 @@ class Snapshot:
         since: Moment | None = None,
         cutoff: Moment | None = None,
         findings: tuple[Finding, ...] = (),
+        reading: Mapping[str, ReadingRule] | None = None,
     ) -> Self:
         """Freeze a table.
 
@@ -94,6 +98,7 @@ class Snapshot:
                 *notice_columns(schema, table.height),
                 *notice_lookalikes(profile),
             ),
+            reading=dict(reading or {}),
             _load_table=lambda: table,
             _load_profile=lambda: profile,
         )
@@ -143,7 +148,7 @@ class Snapshot:
                 why="keep() removes rows and changes nothing else.",
                 fix="Filter snapshot.table; for new columns return the frame itself.",
             )
-        kept = type(self).of(table, source=self.source, time=self.time)
+        kept = type(self).of(table, source=self.source, time=self.time, reading=self.reading)
         text = f"{self.rows - table.height:,} of {self.rows:,} rows were removed: {reason}."
         logging.getLogger(__name__).warning(text)
         removed = Finding("info" if table.height == self.rows else "warn", "removed", "", text)
@@ -172,6 +177,7 @@ class Snapshot:
             "ordered_digest": self.ordered_digest,
             "order_free_digest": self.order_free_digest,
             "findings": findings_to_json(self.findings),
+            "reading": rules_to_json(self.reading),
         }
         return {"facts": facts, "profile": self.profile.to_json(), "table": self.table}
 
@@ -181,6 +187,7 @@ class Snapshot:
         facts = dict(parts["facts"])
         facts["schema"] = Schema.from_json(facts["schema"])
         facts["findings"] = findings_from_json(facts["findings"])
+        facts["reading"] = rules_from_json(facts.get("reading", {}))
         facts["time"] = tuple(facts["time"]) if isinstance(facts["time"], list) else facts["time"]
         return cls(
             **facts,

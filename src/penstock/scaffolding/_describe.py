@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from penstock.core import DataError, ParameterError
-from penstock.data import Finding, Schema, Snapshot, check_columns
+from penstock.data import LEVELS, Finding, Schema, Snapshot, check_columns
 from penstock.scaffolding._columns import is_sensitive, note_group, note_left_out
 from penstock.scaffolding._formulas import find_formula
 from penstock.scaffolding._notes import ColumnNote, Label, TableNotes, TimeNote
@@ -29,8 +29,9 @@ FEW_ROWS = 300
 """Below this many rows a simple model is the better first one, and figures mean little."""
 
 _FORMULA_ROUNDS = 3
-_SHOWN = 4
+_SHOWN = 6
 # Findings that column notes tell in other words.
+_NOT_NUMBERS = {"number_text", "mixed_units"}
 _TOLD_ELSEWHERE = {"identifier", "constant", "empty", "unusable", "few_rows", "no_time"}
 
 
@@ -136,7 +137,7 @@ def _ask(snapshot: Snapshot, target: str, group: str | None) -> _Question:
         )
     task = require_target(snapshot.table[target])
     rows = snapshot.table.filter(~_missing(snapshot.table[target]))
-    odd = frozenset(f.column for f in snapshot.findings if f.rule == "number_text")
+    odd = frozenset(f.column for f in snapshot.findings if f.rule in _NOT_NUMBERS)
     return _Question(rows, snapshot.schema, target, task, group, times, odd)
 
 
@@ -189,7 +190,7 @@ def _note_columns(question: _Question) -> list[ColumnNote]:
 def _nearly_numbers(note: ColumnNote, columns: Collection[str]) -> ColumnNote:
     if note.column not in columns:
         return note
-    return replace(note, kind="type", reason="text that is nearly numbers: mend it in a step")
+    return replace(note, kind="type", reason="text that is nearly numbers: fix it in a step")
 
 
 def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[ColumnNote]:
@@ -264,8 +265,11 @@ def _warn(snapshot: Snapshot, settled: _Settled) -> tuple[str, ...]:
             'beforehand? If so, take "leakage == none" out of the gates.'
         )
     if settled.chosen.choice.distinct:
-        warnings.append("The table holds copies of rows: the first of each is kept.")
-    shown = [f.message for f in snapshot.findings if f.rule not in _TOLD_ELSEWHERE]
+        warnings.append(
+            "The table holds rows that equal another in every column: the first of each is kept."
+        )
+    findings = sorted(snapshot.findings, key=lambda f: LEVELS.index(f.level))
+    shown = [f.message for f in findings if f.rule not in _TOLD_ELSEWHERE]
     more = len(shown) - _SHOWN
     return (*warnings, *shown[:_SHOWN], *([f"And {more} more remarks."] if more > 0 else []))
 

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import DataError
-from penstock.data.sources._csv import CsvForm, read_csv, type_columns
+from penstock.data.sources._csv import CsvForm, read_csv
+from penstock.data.sources._typing import QUOTED, TypeOptions, type_columns
+from penstock.reading import MARKS
 
-FORM = CsvForm(None, has_header=True, columns=None, missing=("", "NA", "?"))
+FORM = CsvForm(None, has_header=True, columns=None, missing=MARKS)
 
 
 @pytest.fixture
@@ -17,8 +19,10 @@ def read(tmp_path):
     def from_text(text, form=FORM):
         path = tmp_path / "table.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        table, findings = read_csv(path, form)
-        return type_columns(table)[0], findings
+        part = read_csv(path, form)
+        options = TypeOptions(missing=form.missing, separator=part.separator)
+        typed = type_columns(part.table, options)
+        return typed.table, [*part.findings, *typed.findings]
 
     return from_text
 
@@ -34,10 +38,22 @@ def test_each_column_gets_the_narrowest_type_of_all_its_values(read):
     assert table.row(-1) == (-7, 2.5, False, date(2016, 1, 2), "9")
 
 
-def test_a_type_is_told_from_the_last_row_too(read):
-    rows = "\n".join(["1,2016-01-01,true"] * 2_000)
-    table, _ = read(f"a,b,c\n{rows}\nx,soon,maybe\n")
+def test_a_type_is_told_from_the_last_rows_too(read):
+    rows, odd = "\n".join(["1,2016-01-01,true"] * 900), "\n".join(["x,soon,maybe"] * 100)
+    table, findings = read(f"a,b,c\n{rows}\n{odd}\n")
     assert table.dtypes == [pl.String] * 3
+    assert [finding.rule for finding in findings] == ["number_text"] * 3
+
+
+def test_one_value_that_cannot_be_read_is_missing_and_told(read):
+    rows = "\n".join(["1,2016-01-01,true"] * 2_000)
+    table, findings = read(f"a,b,c\n{rows}\nx,soon,maybe\n")
+    assert table.dtypes == [pl.Int64, pl.Date, pl.Boolean]
+    assert table.row(-1) == (None, None, None)
+    assert [(f.level, f.rule, f.column) for f in findings] == [
+        ("warn", "unreadable", name) for name in "abc"
+    ]
+    assert "1 of 2,001 values are not numbers ('x')" in findings[0].message
 
 
 def test_blanks_around_fields_and_missing_marks_are_taken_away(read):
@@ -154,15 +170,16 @@ def test_a_broken_gzip_file_is_refused(read):
 
 
 def _notes(texts: list[str | None]) -> list[str]:
-    _, findings = type_columns(pl.DataFrame({"a": pl.Series(texts, dtype=pl.String)}))
+    findings = type_columns(pl.DataFrame({"a": pl.Series(texts, dtype=pl.String)})).findings
     return [finding.message for finding in findings]
 
 
 def test_nearly_numbers_are_noted_with_the_odd_values():
-    (message,) = _notes(["1", "2.5"] * 20 + ["n.a."])
-    assert "1 of 41 values are not numbers ('n.a.')" in message
-    (message,) = _notes(["1,5", "2,5", "3"])
+    (message,) = _notes(["1", "2.5"] * 4 + ["n.n.", "soon"])
+    assert "2 of 10 values are not numbers ('n.n.', 'soon')" in message
+    (message,) = _notes(["1,5", "2,5", "3"] * 3 + ["soon", "later"])
     assert "with a decimal comma" in message
+    assert _notes(["1", "2.5", "n.a."]) == ["Column 'a': 1 times 'n.a.' read as missing."]
     assert _notes(["a", "b", "1"]) == []
     assert _notes(["01", "02"]) == []
     assert _notes([None, None]) == []
@@ -178,6 +195,6 @@ def test_what_polars_writes_is_read_back(rows, tmp_path_factory):
         rows, schema={"a": pl.String, "b": pl.String, "i": pl.Int64}, orient="row"
     )
     written.write_csv(path, quote_style="always")
-    table, _ = read_csv(path, FORM)
-    clean = written.with_columns(pl.col("a", "b").replace(["", "NA", "?"], None)).cast(pl.String)
-    assert table.equals(clean)
+    table = read_csv(path, FORM).table
+    clean = written.with_columns(pl.col("a", "b").replace([""], None)).cast(pl.String)
+    assert table.with_columns(pl.all().str.strip_prefix(QUOTED)).equals(clean)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.data.sources._protocol import DataSource as DataSource
     from penstock.data.sources._protocol import NotingSource as NotingSource
     from penstock.data.sources._protocol import Reading as Reading
+    from penstock.data.sources._protocol import RememberingSource as RememberingSource
     from penstock.data.sources._window import Window as Window
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -18,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FileSource": "_files",
         "NotingSource": "_protocol",
         "Reading": "_protocol",
+        "RememberingSource": "_protocol",
         "Window": "_window",
     },
 )

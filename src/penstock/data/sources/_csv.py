@@ -1,32 +1,37 @@
-"""CSV as people write it: names, separators, blanks, marks for "missing", and lines that are torn.
+"""CSV as people write it: names, separators, blanks, titles, units, sums, and lines that are torn.
 
 Every field is first read as text and typed afterwards from all rows that are kept, so that no type
 hangs on the first hundred lines or on rows after the cutoff.
 """
 
 import csv
-import gzip
 import inspect
 import io
 import itertools
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
 from penstock.data._finding import Finding
-from penstock.data._times import read_iso
+from penstock.data.sources._odd_rows import check_header, drop_odd_rows
+from penstock.data.sources._records import CsvText, count_records, read_rows
+from penstock.data.sources._text import (
+    declared_separator,
+    guess_separator,
+    read_bytes,
+    to_utf8,
+)
+from penstock.data.sources._typing import QUOTED
+from penstock.reading import MARKS
 
 if TYPE_CHECKING:
     import polars as pl
 
-_SEPARATORS = ",;\t|"
-_SAMPLE = 1_000
-_NEARLY = 0.9
-_LEADING_ZERO = r"^[+-]?0\d"
-_HUGE = r"^[+-]?\d{19,}$"
+_HEAD_RECORDS = 60
+_TITLE_SHARE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,115 +44,96 @@ class CsvForm:
     missing: tuple[str, ...]
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file whole, unpacked if it is gzip.
+@dataclass(frozen=True, slots=True)
+class CsvTable:
+    """A CSV file with every field as trimmed text.
+
+    Attributes:
+        table: The rows.
+        separator: What stood between fields.
+        findings: What was odd about the file.
+    """
+
+    table: "pl.DataFrame"
+    separator: str
+    findings: tuple[Finding, ...]
+
+
+def read_csv(path: Path, form: CsvForm) -> CsvTable:
+    """Read a CSV file with every field as trimmed text, empty ones as null.
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If it is empty, not UTF-8, a line has too many or too few fields, or a quote
+            would swallow rows.
     """
+    content, findings = to_utf8(read_bytes(path), path)
+    content, declared = declared_separator(content)
+    separator = form.separator or declared or guess_separator(content)
+    text = CsvText(content, separator, path, skipped=1 if declared else 0)
     try:
-        content = path.read_bytes()
-        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-    except (OSError, EOFError) as error:
-        raise DataError(what=f"{path} cannot be read: {error}.", fix="Check the file.") from error
-
-
-def read_csv(path: Path, form: CsvForm) -> "tuple[pl.DataFrame, list[Finding]]":
-    """Read a CSV file with every field as trimmed text, missing marks as null.
-
-    Raises:
-        DataError: If it is empty, not UTF-8, or a line has too many or too few fields.
-    """
-    content = read_bytes(path)
-    separator = form.separator or _guess_separator(content)
-    try:
-        first = next((row for row in _records(content, separator) if any(row)), None)
+        text, titles = _skip_titles(text, form)
+        first = next((row for row in text.records() if any(row)), None)
         if first is None:
             raise DataError(what=f"{path.name} is empty.", fix="Give a file with rows.", path=path)
-        names, has_header, findings = _column_names(first, form, path)
-        table = _parse(content, separator, names, has_header, path)
+        names, has_header, notes = _column_names(first, form, path)
+        table, odd = _parse(text, names, has_header, form)
     except UnicodeDecodeError as error:
         raise _not_utf8(content, path) from error
     except csv.Error as error:
-        raise DataError(
-            what=f"{path.name} is no CSV: {error}.",
-            why="A quote may be open, or the file may not be text at all.",
-            fix="Mend the file, or give format= if its ending misleads.",
-            path=path,
-        ) from error
-    return _clean(table, form.missing), findings
+        raise _no_csv(path, error) from error
+    findings += [*titles, *notes, *odd]
+    table = _trim(table)
+    table, dropped = drop_odd_rows(table, names if has_header else None)
+    findings += dropped
+    if has_header and form.columns is None:
+        findings += check_header(first, table)
+    return CsvTable(table, separator, tuple(findings))
 
 
-def type_columns(table: "pl.DataFrame") -> "tuple[pl.DataFrame, list[Finding]]":
-    """Give each text column the narrowest type that all its values have.
-
-    Tried in order: integer, number, boolean (true/false), ISO date, ISO datetime. Codes with
-    leading zeros and integers too long for 64 bits stay text, so that nothing is lost.
-    """
-    findings: list[Finding] = []
-    columns = []
-    for series in table.iter_columns():
-        typed = _type_column(series)
-        columns.append(typed)
-        findings += _note_numbers(typed)
-    return table.with_columns(columns), findings
-
-
-def _type_column(series: "pl.Series") -> "pl.Series":
-    import polars as pl
-
-    if series.dtype != pl.String or series.null_count() == len(series):
-        return series
-    sample = series.drop_nulls().head(_SAMPLE)
-    if _casts(sample, pl.Float64()) is not None:
-        numbers = _casts(series, pl.Int64())
-        if numbers is not None:
-            return series if _any(series, _LEADING_ZERO) else numbers
-        numbers = _casts(series, pl.Float64())
-        if numbers is not None:
-            return series if _any(series, _HUGE) else numbers
-        return series
-    if bool(sample.str.to_lowercase().is_in(["true", "false"]).all()):
-        lower = series.str.to_lowercase()
-        if bool(lower.drop_nulls().is_in(["true", "false"]).all()):
-            return (lower == "true").alias(series.name)
-    times = read_iso(series)
-    return series if times is None else times
+def _skip_titles(text: CsvText, form: CsvForm) -> tuple[CsvText, list[Finding]]:
+    """Leave out lines above the header that hold a title, not names."""
+    reader = text.records()
+    head: list[tuple[int, list[str]]] = []
+    try:
+        head += (
+            (reader.line_num, row)
+            for row in itertools.islice(reader, _HEAD_RECORDS)
+            if any(field.strip() for field in row)
+        )
+    except csv.Error:
+        return text, []  # counting the records tells what is wrong, and where
+    widths = [len(row) for _, row in head]
+    if len(head) < 3 or form.columns is not None or not form.has_header:  # noqa: PLR2004 - title, header, row
+        return text, []
+    width = max(set(widths), key=lambda each: (widths.count(each), each))
+    titles = list(itertools.takewhile(lambda item: _is_title(item[1], width), head))
+    if width < 2 or not titles or len(titles) == len(head):  # noqa: PLR2004 - one column has no title
+        return text, []
+    header = head[len(titles)][1]
+    if len(header) != width or any(_is_number(field) for field in header):
+        return text, []
+    lines = titles[-1][0]
+    rest = text.content.split(b"\n", lines)[lines]
+    shown = "; ".join(" ".join(field for field in row if field)[:40] for _, row in titles[:3])
+    note = f"{text.path.name}: {lines} lines above the header were left out ({shown})."
+    return (
+        replace(text, content=rest, skipped=text.skipped + lines),
+        [Finding("warn", "title", "", note)],
+    )
 
 
-def _note_numbers(series: "pl.Series") -> Iterator[Finding]:
-    """Notice a column that would be numbers but for a few values."""
-    import polars as pl
-
-    if series.dtype != pl.String:
-        return
-    given = series.drop_nulls()
-    sample = given.head(_SAMPLE)
-    for note, texts in (("", sample), (" with a decimal comma", sample.str.replace(",", "."))):
-        read = texts.cast(pl.Float64, strict=False)
-        if _NEARLY * len(sample) <= len(sample) - read.null_count() and not _any(
-            given, _LEADING_ZERO
-        ):
-            odd = given.filter(given.cast(pl.Float64, strict=False).is_null())
-            examples = ", ".join(
-                repr(text[:20]) for text in odd.unique(maintain_order=True).head(3)
-            )
-            message = (
-                f"Column '{series.name}' is text but looks like numbers{note}: {len(odd):,} of "
-                f"{len(given):,} values are not numbers ({examples})."
-            )
-            if len(odd):
-                yield Finding("warn", "number_text", series.name, message)
-            return
+def _is_title(row: Sequence[str], width: int) -> bool:
+    given = sum(bool(field.strip()) for field in row)
+    return given <= max(1, width // _TITLE_SHARE) and (len(row) != width or given < width)
 
 
-def _casts(series: "pl.Series", dtype: "pl.DataType") -> "pl.Series | None":
-    read = series.cast(dtype, strict=False)
-    return read if read.null_count() == series.null_count() else None
-
-
-def _any(series: "pl.Series", pattern: str) -> bool:
-    return bool(series.str.contains(pattern).any())
+def _no_csv(path: Path, error: Exception) -> DataError:
+    return DataError(
+        what=f"{path.name} is no CSV: {error}.",
+        why="A quote may be open, or the file may not be text at all.",
+        fix="Fix the file, or give format= if its ending misleads.",
+        path=path,
+    )
 
 
 def _not_utf8(content: bytes, path: Path) -> DataError:
@@ -164,20 +150,6 @@ def _not_utf8(content: bytes, path: Path) -> DataError:
                 line=line,
             )
     return DataError(what=f"{path.name} is not UTF-8.", fix="Convert it.", path=path)
-
-
-def _guess_separator(content: bytes) -> str:
-    line = (
-        content[:65_536].lstrip(b"\xef\xbb\xbf\r\n").split(b"\n", 1)[0].decode("utf-8", "replace")
-    )
-    plain = re.sub(r'"[^"]*"', "", line)
-    return max(_SEPARATORS, key=plain.count)
-
-
-def _records(content: bytes, separator: str) -> Any:
-    """Read with the standard library: slow, but it knows lines, and blanks before quotes."""
-    stream = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline="")
-    return csv.reader(stream, delimiter=separator, skipinitialspace=True)
 
 
 def _column_names(
@@ -213,11 +185,6 @@ def _unique_names(header: Sequence[str]) -> tuple[list[str], list[Finding]]:
             message = f"Column {position} was {what}; it is called '{name}' now."
             findings.append(Finding("warn", "renamed", name, message))
         names.append(name)
-    if sum(_is_number(name) for name in header) * 2 > len(header):
-        message = (
-            f"The header looks like a row of data ({', '.join(header[:3])}, …): has_header=False?"
-        )
-        findings.append(Finding("warn", "header", "", message))
     return names, findings
 
 
@@ -230,17 +197,27 @@ def _is_number(text: str) -> bool:
 
 
 def _parse(
-    content: bytes, separator: str, names: list[str], has_header: bool, path: Path
-) -> "pl.DataFrame":
+    text: CsvText, names: list[str], has_header: bool, form: CsvForm
+) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
     import polars as pl
 
-    # Blanks before a quote: polars would take the quote as a letter.
-    if re.search(rb"[%b] +\"" % re.escape(separator.encode()), content):
-        return _parse_slowly(content, separator, names, has_header, path)
+    content = text.content
+    findings: tuple[Finding, ...] = ()
+    if b'"' in content:
+        records = count_records(text, len(names))
+        findings = records.findings
+        # Blanks before a quote: polars would take the quote as a letter.
+        blanks = re.search(rb"[%b] +\"" % re.escape(text.separator.encode()), content)
+        text = _mark_quoted(text, form, has_header)
+        if records.dialect is not None or blanks:
+            return _frame(read_rows(text, len(names), records.dialect), names, has_header), findings
+        expected = records.rows
+    else:
+        expected = sum(bool(line.strip()) for line in io.BytesIO(content))
     try:
         table = pl.read_csv(
-            io.BytesIO(content.lstrip(b"\r\n")),
-            separator=separator,
+            io.BytesIO(text.content.lstrip(b"\r\n")),
+            separator=text.separator,
             has_header=has_header,
             new_columns=names,
             infer_schema=False,
@@ -248,33 +225,44 @@ def _parse(
         )
     except pl.exceptions.PolarsError:
         # It says no line; the slow reader does, or reads what polars could not.
-        return _parse_slowly(content, separator, names, has_header, path)
-    if _may_be_torn(content, separator, table):
-        return _parse_slowly(content, separator, names, has_header, path)
-    return table
+        return _frame(read_rows(text, len(names), None), names, has_header), findings
+    if _counts_differ(table, expected - has_header) or _may_be_torn(content, text.separator, table):
+        return _frame(read_rows(text, len(names), None), names, has_header), findings
+    return table, findings
 
 
-def _parse_slowly(
-    content: bytes, separator: str, names: list[str], has_header: bool, path: Path
-) -> "pl.DataFrame":
+def _frame(rows: list[list[str]], names: list[str], has_header: bool) -> "pl.DataFrame":
     import polars as pl
 
-    rows = _records(content, separator)
-    kept = []
-    for row in rows:
-        if len(row) == len(names):
-            kept.append(row)
-        elif any(field.strip() for field in row):
-            raise DataError(
-                what=f"{path.name}, line {rows.line_num}: {len(row)} fields instead of {len(names)}.",
-                why="The values would land in the wrong columns.",
-                fix=f"Mend the line, or give separator= if it is not {separator!r}.",
-                path=path,
-                line=rows.line_num,
-            )
-    return pl.DataFrame(
-        kept[1 if has_header else 0 :], schema=dict.fromkeys(names, pl.String), orient="row"
-    )
+    schema = dict.fromkeys(names, pl.String)
+    return pl.DataFrame(rows[1 if has_header else 0 :], schema=schema, orient="row")
+
+
+def _counts_differ(table: "pl.DataFrame", expected: int) -> bool:
+    """Say whether polars saw another number of rows than lines or records hold."""
+    import polars as pl
+
+    if table.width == 1:
+        return False  # an empty line is a row without a value there
+    blank = pl.all_horizontal(pl.all().fill_null("") == "")
+    return int(table.select((~blank).sum()).item()) > expected or table.height < expected
+
+
+def _mark_quoted(text: CsvText, form: CsvForm, has_header: bool) -> CsvText:
+    """Mark missing marks that stand in quotes, as parsers do not tell quoted fields from others.
+
+    Marks that the user has named count wherever they stand.
+    """
+    if form.missing != MARKS or not any(f'"{m}"'.encode() in text.content for m in MARKS if m):
+        return text
+    marks = b"|".join(re.escape(mark.encode()) for mark in MARKS if mark)
+    cut = re.escape(text.separator.encode())
+    quoted = re.compile(rb'(^|[\n%b] *)"(%b)"(?= *(?:%b|\r?\n|\r?$))' % (cut, marks, cut))
+    head, line, rest = text.content.partition(b"\n") if has_header else (b"", b"", text.content)
+    # Twice: two fields in a row share the separator between them.
+    for _ in range(2):
+        rest = quoted.sub(rb'\g<1>"' + QUOTED.encode() + rb'\g<2>"', rest)
+    return replace(text, content=head + line + rest)
 
 
 def _may_be_torn(content: bytes, separator: str, table: "pl.DataFrame") -> bool:
@@ -299,13 +287,13 @@ def _keep_empty() -> dict[str, Any]:
     return {"missing_utf8_is_empty_string": True}
 
 
-def _clean(table: "pl.DataFrame", missing: Sequence[str]) -> "pl.DataFrame":
+def _trim(table: "pl.DataFrame") -> "pl.DataFrame":
+    """Trim every field, take empty ones as missing, and drop rows without any."""
     import polars as pl
 
     text = pl.all().str.strip_chars()
-    marks = list(dict.fromkeys(["", *missing]))
     table = table.select(text)
-    table = table.select(pl.when(pl.all().is_in(marks)).then(None).otherwise(pl.all()).name.keep())
+    table = table.select(pl.when(pl.all() != "").then(pl.all()).name.keep())
     if table.width == 1:
         return table
     return table.filter(~pl.all_horizontal(pl.all().is_null()))

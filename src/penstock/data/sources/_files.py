@@ -2,15 +2,15 @@
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, did_you_mean, digest_file
-from penstock.data._moments import Moment, TimeColumn
-from penstock.data._times import read_iso
-from penstock.data.sources._csv import CsvForm, read_bytes, read_csv, type_columns
+from penstock.data._moments import Moment, TimeColumn, time_columns
+from penstock.data.sources._csv import CsvForm, read_csv
 from penstock.data.sources._paths import (
     FORMATS,
     Format,
@@ -21,13 +21,13 @@ from penstock.data.sources._paths import (
 )
 from penstock.data.sources._protocol import Reading
 from penstock.data.sources._same_form import require_same_columns, require_same_types
+from penstock.data.sources._text import read_bytes
+from penstock.data.sources._typing import TYPES, TypeOptions, type_columns, without_marks
 from penstock.data.sources._window import Window
+from penstock.reading import MARKS, ReadingRule, read_iso, time_rule
 
 if TYPE_CHECKING:
     import polars as pl
-
-MISSING = ("", "NA", "N/A", "?", "null", "NULL", "nan", "NaN")
-"""Texts that mean "no value" in a CSV file."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,11 @@ class FileSource:
         columns: Column names of a CSV file without a header; a first line with just these names
             is still taken as a header.
         has_header: Whether the first CSV line holds names; of no matter if ``columns`` is given.
-        missing: CSV texts that mean "no value".
-        separator: CSV separator; by default the most frequent of ``, ; tab |`` in the first line.
+        missing: CSV texts that mean "no value"; the default ones not where they stand in quotes.
+        separator: CSV separator; by default what cuts most lines alike of ``, ; tab |``.
+        types: What CSV columns hold, by name: ``text``, ``integer``, ``number``, ``boolean``,
+            ``date``, ``datetime`` or strftime codes; the others are inferred.
+        decimal: Decimal mark of a CSV file's numbers, ``.`` or ``,``; by default inferred.
     """
 
     path: str | os.PathLike[str]
@@ -61,8 +64,10 @@ class FileSource:
     format: Format | None = field(default=None, kw_only=True)
     columns: Sequence[str] | None = field(default=None, kw_only=True)
     has_header: bool = field(default=True, kw_only=True)
-    missing: Sequence[str] = field(default=MISSING, kw_only=True)
+    missing: Sequence[str] = field(default=MARKS, kw_only=True)
     separator: str | None = field(default=None, kw_only=True)
+    types: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
+    decimal: str | None = field(default=None, kw_only=True)
     _home: Path | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +77,7 @@ class FileSource:
             "name": self.name or name_from(text),
             "columns": None if self.columns is None else tuple(self.columns),
             "missing": tuple(self.missing),
+            "types": dict(self.types),
             "time": self.time
             if self.time is None or isinstance(self.time, str)
             else tuple(self.time),
@@ -94,6 +100,8 @@ class FileSource:
             "has_header": self.has_header,
             "missing": list(self.missing),
             "separator": self.separator,
+            "types": dict(self.types),
+            "decimal": self.decimal,
         }
 
     def fingerprint(self) -> dict[str, Any]:
@@ -129,10 +137,25 @@ class FileSource:
 
     def read_noted(self, since: Moment | None = None, cutoff: Moment | None = None) -> Reading:
         """Read like ``read``, with findings about names, types and rows without a time."""
+        return self.read_as({}, since, cutoff)
+
+    def read_as(
+        self,
+        remembered: Mapping[str, ReadingRule],
+        since: Moment | None = None,
+        cutoff: Moment | None = None,
+    ) -> Reading:
+        """Read like ``read_noted``, columns as they were read the last time.
+
+        Args:
+            remembered: How columns were read, by name.
+            since: First moment, included.
+            cutoff: Last moment, not included.
+        """
         window = Window.of(self.name, self.time, self.time_format, since, cutoff)
         files = self._files()
         readers: dict[str, Callable[[list[Path], Window], Reading]] = {
-            "csv": self._read_csv,
+            "csv": partial(self._read_csv, remembered),
             "parquet": self._read_parquet,
             "json": self._read_json,
         }
@@ -146,18 +169,39 @@ class FileSource:
             )
         return reading
 
-    def _read_csv(self, files: list[Path], window: Window) -> Reading:
+    def _read_csv(
+        self, remembered: Mapping[str, ReadingRule], files: list[Path], window: Window
+    ) -> Reading:
         import polars as pl
 
         names = None if self.columns is None else tuple(self.columns)
         form = CsvForm(self.separator, self.has_header, names, tuple(self.missing))
         parts = [read_csv(file, form) for file in files]
         require_same_columns(
-            [(file, part.columns) for file, (part, _) in zip(files, parts, strict=True)]
+            [(file, part.table.columns) for file, part in zip(files, parts, strict=True)]
         )
-        table, findings = window.keep(pl.concat([part for part, _ in parts]))
-        typed, notes = type_columns(table)
-        return Reading(typed, (*parts[0][1], *findings, *notes))
+        raw = pl.concat([part.table for part in parts])
+        times = [name for name in time_columns(self.time) if name in raw.columns]
+        raw = raw.with_columns(without_marks(raw[name], tuple(self.missing)) for name in times)
+        table, found = window.keep(raw)
+        options = TypeOptions(
+            missing=tuple(self.missing),
+            declared=self.types,
+            decimal=self.decimal,
+            remembered=remembered,
+            separator=parts[0].separator,
+        )
+        typed = type_columns(table, options)
+        notes = (finding for part in parts for finding in part.findings)
+        rules = {**typed.rules, **self._rule_of_time(raw, table)}
+        return Reading(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
+
+    def _rule_of_time(self, raw: "pl.DataFrame", table: "pl.DataFrame") -> dict[str, ReadingRule]:
+        """Say how the main time column was written, before the window read it."""
+        if self.time is None:
+            return {}
+        name = time_columns(self.time)[0]
+        return {name: time_rule(raw[name], table[name], self.time_format)}
 
     def _read_json(self, files: list[Path], window: Window) -> Reading:
         import polars as pl
@@ -165,9 +209,9 @@ class FileSource:
         parts = [part for part in map(_read_json_file, files) if part.width]
         if not parts:
             return Reading(pl.DataFrame())
-        table = pl.concat(parts, how="diagonal_relaxed")
-        table, findings = window.keep(table)
-        return Reading(_read_iso_columns(table), findings)
+        raw = pl.concat(parts, how="diagonal_relaxed")
+        table, findings = window.keep(raw)
+        return Reading(_read_iso_columns(table), findings, self._rule_of_time(raw, table))
 
     def _read_parquet(self, files: list[Path], window: Window) -> Reading:
         import polars as pl
@@ -201,6 +245,17 @@ def _require_settings(source: FileSource) -> None:
         raise DataError(
             what=f"time={pair!r} names {len(pair)} columns.",
             fix='Name one column, or a date column and an hour column: time=("day", "hour").',
+        )
+    for column, declared in source.types.items():
+        if declared not in TYPES and "%" not in declared:
+            raise DataError(
+                what=f"types= says that {column!r} is {declared!r}, which is no type.",
+                fix=did_you_mean(declared, TYPES),
+                column=column,
+            )
+    if source.decimal not in (None, ".", ","):
+        raise DataError(
+            what=f"decimal={source.decimal!r} is no decimal mark.", fix='Give "." or ",".'
         )
 
 

@@ -1,14 +1,16 @@
 """Columns of times: which texts and numbers are dates or times, and how they are read."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from penstock.core import DataError
+from penstock.reading._rule import ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl
 
 # Numbers below this are counters or small codes, not seconds since 1970 (it is March 1973).
 _FIRST_SECOND = 1e8
+_SAMPLE = 100
 _EPOCHS = (("s", 1e11, 1_000_000), ("ms", 1e14, 1_000), ("us", 1e17, 1), ("ns", 1e20, 0.001))
 _ISO_DATE = r"^\d{4}-\d{1,2}-\d{1,2}$"
 _ISO_TIME = (
@@ -46,8 +48,6 @@ def read_iso(texts: "pl.Series") -> "pl.Series | None":
     >>> read_iso(pl.Series(["2013-01-01T06:00Z", None])).to_list()[0].isoformat()
     '2013-01-01T06:00:00+00:00'
     """
-    import polars as pl
-
     given = texts.drop_nulls()
     # The first value says no for nearly every text column, at no cost.
     if not len(given) or not _all_match(given.head(1), f"{_ISO_DATE}|{_ISO_TIME}"):
@@ -59,6 +59,12 @@ def read_iso(texts: "pl.Series") -> "pl.Series | None":
     offsets = given.str.contains(_OFFSET)
     if offsets.any() and not offsets.all():
         return None
+    return _whole(texts, _parse_iso(texts, offsets=bool(offsets.all())))
+
+
+def _parse_iso(texts: "pl.Series", *, offsets: bool) -> "pl.Series":
+    import polars as pl
+
     plain = (
         texts.str.replace(" ", "T", literal=True)
         .str.replace(r"\s*(Z|UTC)$", "+0000")
@@ -67,13 +73,9 @@ def read_iso(texts: "pl.Series") -> "pl.Series | None":
         .str.replace(r"^([\d-]+)($|[+-]\d{4}$)", "${1}T00:00:00${2}")
         .str.replace(r"(T\d{1,2}:\d{2})($|[+-]\d{4}$)", "${1}:00${2}")
     )
-    form = "%Y-%m-%dT%H:%M:%S%.f" + ("%z" if offsets.all() else "")
-    return _whole(
-        texts,
-        plain.str.to_datetime(form, time_unit="us", strict=False).cast(
-            pl.Datetime("us", "UTC" if offsets.all() else None)
-        ),
-    )
+    form = "%Y-%m-%dT%H:%M:%S%.f" + ("%z" if offsets else "")
+    times = plain.str.to_datetime(form, time_unit="us", strict=False)
+    return times.cast(pl.Datetime("us", "UTC" if offsets else None))
 
 
 def read_times(series: "pl.Series", time_format: str | None = None) -> "pl.Series":
@@ -114,6 +116,93 @@ def read_times(series: "pl.Series", time_format: str | None = None) -> "pl.Serie
         exact = whole.null_count() == texts.null_count()
         return _read_epoch(whole if exact else numbers)
     raise _not_a_time(texts)
+
+
+def time_rule(series: "pl.Series", times: "pl.Series", time_format: str | None) -> ReadingRule:
+    """Say how a column was written that ``read_times`` has read.
+
+    >>> import polars as pl
+    >>> days = pl.Series([20160630])
+    >>> time_rule(days, read_times(days), None).times
+    'compact'
+    """
+    import polars as pl
+
+    day = times.dtype == pl.Date
+    zone = "UTC" if getattr(times.dtype, "time_zone", None) else ""
+    kind: Literal["date", "datetime"] = "date" if day else "datetime"
+    if series.dtype in (pl.Date, pl.Datetime, pl.Null):
+        return ReadingRule(kind, times="iso", zone=zone)
+    if time_format is not None:
+        return ReadingRule(kind, times=time_format, zone=zone)
+    numbers = series.cast(pl.Float64, strict=False).drop_nulls()
+    if len(numbers) < len(series) - series.null_count() or not len(numbers):
+        return ReadingRule(kind, times="iso", zone=zone)
+    if day:
+        return ReadingRule(kind, times="compact")
+    size = float(numbers.abs().median() or 0)  # type: ignore[arg-type] # of floats it is one
+    unit = next(unit for unit, limit, _ in _EPOCHS if size < limit)
+    return ReadingRule(kind, times=f"epoch_{unit}", zone=zone)
+
+
+def read_times_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
+    """Read texts as times by a rule; null where one is written otherwise.
+
+    >>> import polars as pl
+    >>> read_times_by(pl.Series(["20240205", "5"]), ReadingRule("date", times="compact")).to_list()
+    [datetime.date(2024, 2, 5), None]
+    """
+    import polars as pl
+
+    moment = pl.Datetime("us", rule.zone or None)
+    if rule.times == "iso":
+        return _read_iso_by(texts, rule)
+    if rule.times == "compact":
+        days = texts.str.contains(r"^\d{8}$")
+        return _where(days, texts).str.to_date("%Y%m%d", strict=False)
+    if rule.times.startswith("epoch_"):
+        factor = {unit: factor for unit, _, factor in _EPOCHS}[rule.times.removeprefix("epoch_")]
+        whole = texts.cast(pl.Int64, strict=False)
+        micro = whole * int(factor) if factor >= 1 else whole // 1000
+        if whole.null_count() > texts.null_count():
+            micro = (texts.cast(pl.Float64, strict=False) * factor).cast(pl.Int64, strict=False)
+        return micro.cast(moment)
+    times = _parse(texts, rule.times)
+    return pl.Series(texts.name, [None] * len(texts), moment) if times is None else times
+
+
+def _read_iso_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
+    import polars as pl
+
+    if rule.type == "date":
+        return _where(texts.str.contains(_ISO_DATE), texts).str.to_date("%Y-%m-%d", strict=False)
+    fits = texts.str.contains(f"{_ISO_DATE}|{_ISO_TIME}")
+    offset = texts.str.contains(_OFFSET)
+    fits &= offset if rule.zone else ~offset
+    return _parse_iso(_where(fits, texts), offsets=bool(rule.zone)).cast(
+        pl.Datetime("us", rule.zone or None)
+    )
+
+
+def _where(mask: "pl.Series", texts: "pl.Series") -> "pl.Series":
+    import polars as pl
+
+    return pl.select(pl.when(mask).then(texts)).to_series().rename(texts.name)
+
+
+def iso_rule(texts: "pl.Series") -> ReadingRule | None:
+    """Say how most of some texts write ISO dates or times; None if most are neither."""
+    sample = texts.head(_SAMPLE)
+    if not _most(sample.str.contains(f"{_ISO_DATE}|{_ISO_TIME}")):
+        return None
+    if _most(texts.str.contains(_ISO_DATE)):
+        return ReadingRule("date", times="iso")
+    zone = "UTC" if _most(texts.str.contains(_OFFSET)) else ""
+    return ReadingRule("datetime", times="iso", zone=zone)
+
+
+def _most(mask: "pl.Series") -> bool:
+    return 2 * int(mask.sum()) > len(mask)
 
 
 def guess_time_format(texts: "pl.Series") -> str | None:

@@ -1,0 +1,199 @@
+"""Rows of a CSV file that are no data: the header again, units, sums, footers; and headers that are data."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from penstock.data._finding import Finding
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_NUMBER = r"^[^\w\s]?[+-]?\d[\d.,]*\s*%?$"
+_MOSTLY = 0.9
+_FEW_ROWS = 3
+_MAX_UNIT = 12
+_TAIL = 3
+_HEAD = 1_000
+_HALF = 0.5
+_CLOSE = 1e-6
+_SUMMARY = re.compile(
+    r"^(?:grand\s+|sub-?)?(?:total|totals|sum|sums|summe|gesamt|insgesamt|average|avg|mean|median|"
+    r"count|rows?)\b",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(r"^[\[(].*[\])]$|^[^\d]{1,12}(?:/[^\d]{1,6})?[²³23]?$")
+_YEARS = (1_800, 2_200)
+
+
+def drop_odd_rows(
+    table: "pl.DataFrame", names: Sequence[str] | None
+) -> "tuple[pl.DataFrame, list[Finding]]":
+    """Drop rows that are plainly no data, each kind with a finding.
+
+    Args:
+        table: Trimmed texts.
+        names: What the header says; None if there is none.
+    """
+    findings: list[Finding] = []
+    if names is not None:
+        table, found = _drop_headers(table, names)
+        findings += found
+        table, found = _drop_units(table)
+        findings += found
+    table, found = _drop_tail(table)
+    return table, [*findings, *found]
+
+
+def check_header(header: Sequence[str], table: "pl.DataFrame") -> list[Finding]:
+    """Notice a header that looks like a row of data: numbers over numbers, values of its column."""
+    given = [(name.strip(), place) for place, name in enumerate(header) if name.strip()]
+    if [name for name, _ in given] == [str(place) for place in range(len(given))]:
+        return []  # names that a program has counted
+    alike = sum(_is_value(name, table.to_series(place)) for name, place in given)
+    if not alike or 2 * alike < len(given):
+        return []
+    message = (
+        f"The header looks like a row of data ({', '.join(name for name, _ in given[:3])}, …): "
+        "has_header=False, or columns=[…]?"
+    )
+    return [Finding("warn", "header", "", message)]
+
+
+def _is_value(name: str, series: "pl.Series") -> bool:
+    given = series.drop_nulls()
+    if re.match(_NUMBER, name):
+        year = name.isdigit() and _YEARS[0] <= int(name) <= _YEARS[1]
+        return not year and bool(len(given)) and _numeric_share(given) >= _MOSTLY
+    return bool((given == name).any())
+
+
+def _numeric_share(given: "pl.Series") -> float:
+    return int(given.str.contains(_NUMBER).sum()) / max(1, len(given))
+
+
+def _drop_headers(
+    table: "pl.DataFrame", names: Sequence[str]
+) -> "tuple[pl.DataFrame, list[Finding]]":
+    import polars as pl
+
+    same = pl.all_horizontal(pl.col(column) == column for column in names)
+    again = table.select(same.fill_null(value=False)).to_series()
+    count = int(again.sum())
+    if not count:
+        return table, []
+    rest = table.filter(~again)
+    # Without a column of numbers, below names that are none, the first line may be data itself.
+    if not any(
+        len(given) and _numeric_share(given) >= _MOSTLY and not re.match(_NUMBER, name)
+        for name, given in zip(names, (c.drop_nulls() for c in rest.iter_columns()), strict=True)
+    ):
+        text = f"{count:,} rows equal the header: is it there again, or is there none? They stay."
+        return table, [Finding("warn", "repeated_header", "", text)]
+    text = f"The header is there again {count:,} times, first as row {again.arg_max()}; left out."
+    return rest, [Finding("warn", "repeated_header", "", text)]
+
+
+def _drop_units(table: "pl.DataFrame") -> "tuple[pl.DataFrame, list[Finding]]":
+    """Drop a first row of units: no number where all other rows have one."""
+    if table.height < _FEW_ROWS:
+        return table, []
+    first, rest = table.row(0), table[1:]
+    if not any(text is not None and _is_unit(text) for text in first):
+        return table, []
+    shares = [
+        _numeric_share(series.drop_nulls()) if series.null_count() < len(series) else 0.0
+        for series in rest.head(_HEAD).iter_columns()
+    ]
+    numbers = [place for place, share in enumerate(shares) if share == 1]
+    others = [place for place, share in enumerate(shares) if share < 1]
+    units = [first[place] for place in numbers if first[place] is not None]
+    if not units or any(re.match(_NUMBER, text) or not _is_unit(text) for text in units):
+        return table, []
+    marked = all(
+        first[place] is None or len(first[place]) == 1 or first[place][0] in "[("
+        for place in others
+    )
+    if len(units) < 2 and not marked and not _in_brackets(units):  # noqa: PLR2004 - one may be a slip
+        return table, []
+    shown = ", ".join(text for text in first if text is not None)[:60]
+    text = f"The first row holds units or the like ({shown}), not values; it was left out."
+    return rest, [Finding("warn", "unit_row", "", text)]
+
+
+def _is_unit(text: str) -> bool:
+    return len(text) <= _MAX_UNIT and _UNIT.match(text) is not None
+
+
+def _in_brackets(units: Sequence[str]) -> bool:
+    return all(text[0] in "[(" for text in units)
+
+
+def _drop_tail(table: "pl.DataFrame") -> "tuple[pl.DataFrame, list[Finding]]":
+    """Drop sums and footers at the end; one that may be data is only remarked."""
+    findings: list[Finding] = []
+    for _ in range(_TAIL):
+        if table.height <= _FEW_ROWS or table.width < 2:  # noqa: PLR2004 - a single column is plain
+            break
+        last, rest = table.row(table.height - 1), table[:-1]
+        shown = ", ".join(text for text in last if text is not None)[:60]
+        given = [place for place, text in enumerate(last) if text is not None]
+        keyword = bool(given) and _SUMMARY.match(last[given[0]]) is not None
+        if keyword and _is_known(rest, given[0], last):
+            break
+        if keyword and (_sums_up(rest, last) or len(given) <= _HALF * table.width):
+            text = f"The last row is a sum or the like ({shown}); it was left out."
+            findings.append(Finding("warn", "summary_row", "", text))
+        elif keyword:
+            text = f"The last row looks like a sum ({shown}); it was kept."
+            findings.append(Finding("warn", "summary_row", "", text))
+            break
+        elif _is_footer(rest, last, given):
+            text = f"The last row is a footer ({shown}); it was left out."
+            findings.append(Finding("warn", "footer", "", text))
+        else:
+            break
+        table = rest
+    return table, findings
+
+
+def _is_known(rest: "pl.DataFrame", place: int, last: Sequence[str | None]) -> bool:
+    return bool((rest.to_series(place) == last[place]).any())
+
+
+def _is_footer(rest: "pl.DataFrame", last: Sequence[str | None], given: Sequence[int]) -> bool:
+    if len(given) != 1 or rest.width < _FEW_ROWS:
+        return False
+    text, column = last[given[0]] or "", rest.to_series(given[0]).drop_nulls()
+    filled = rest[-20:]
+    if any(sum(value is not None for value in row) <= 1 for row in filled.iter_rows()):
+        return False
+    if re.match(_NUMBER, text):
+        return False
+    return " " in text or (bool(len(column)) and _numeric_share(column) >= _MOSTLY)
+
+
+def _sums_up(rest: "pl.DataFrame", last: Sequence[str | None]) -> bool:
+    return any(_is_sum(rest.to_series(place), text) for place, text in enumerate(last) if text)
+
+
+def _is_sum(series: "pl.Series", text: str) -> bool:
+    import polars as pl
+
+    numbers = series.str.replace_all(r"[,\s$€£%]", "").cast(pl.Float64, strict=False).drop_nulls()
+    try:
+        value = float(re.sub(r"[,\s$€£%]", "", text))
+    except ValueError:
+        return False
+    if len(numbers) < _FEW_ROWS:
+        return False
+    return any(
+        abs(value - found) <= max(_CLOSE * abs(found), 0.01) for found in _summaries(numbers)
+    )
+
+
+def _summaries(numbers: "pl.Series") -> Iterator[float]:
+    yield float(numbers.sum())
+    for found in (numbers.mean(), numbers.median()):
+        if isinstance(found, int | float):
+            yield float(found)

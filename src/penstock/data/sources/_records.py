@@ -1,0 +1,225 @@
+"""Records of a CSV file counted apart from its parser: quotes that are open swallow no rows.
+
+The standard library reads strictly and knows lines; polars is fast. A table counts only where both
+see the same records, or where the slow reader alone is sure of them.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from penstock.core import DataError
+from penstock.data._finding import Finding
+from penstock.data.sources._text import SEPARATORS
+
+_TYPED_ROWS = 50
+_MOSTLY = 0.9
+_HALF = 0.5
+_NUMBER = re.compile(r'^[\s"]*[^\w\s]?[+-]?\d[\d.,:\-/ ]*[%]?[\s"]*$')
+_STRICT: dict[str, Any] = {"doublequote": True, "strict": True}
+_ESCAPED: dict[str, Any] = {"doublequote": False, "escapechar": "\\", "strict": True}
+_LENIENT: dict[str, Any] = {"doublequote": True, "strict": False}
+
+
+@dataclass(frozen=True, slots=True)
+class CsvText:
+    """What a CSV file holds from its header on.
+
+    Attributes:
+        content: UTF-8.
+        separator: What stands between fields.
+        path: For messages.
+        skipped: Lines before the content.
+    """
+
+    content: bytes
+    separator: str
+    path: Path
+    skipped: int = 0
+
+    def records(self, **dialect: Any) -> Any:
+        """Read with the standard library: slow, but it knows lines, and blanks before quotes."""
+        stream = io.TextIOWrapper(io.BytesIO(self.content), encoding="utf-8", newline="")
+        options = {"delimiter": self.separator, "skipinitialspace": True, **dialect}
+        return csv.reader(stream, **options)
+
+    def lines(self) -> list[str]:
+        """Return the physical lines."""
+        return self.content.decode().split("\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What one way of reading quotes finds.
+
+    Attributes:
+        rows: Records with a value, the header included.
+        has_quotes: Whether a value holds a quote, which polars may read otherwise.
+        problem: Why this way is wrong; None if it is right.
+    """
+
+    rows: int
+    has_quotes: bool = False
+    problem: DataError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """How a file's records are read.
+
+    Attributes:
+        rows: How many there are, the header included.
+        dialect: How quotes are read; None where any reader agrees.
+        findings: What was odd.
+    """
+
+    rows: int
+    dialect: dict[str, Any] | None
+    findings: tuple[Finding, ...] = ()
+
+
+def count_records(text: CsvText, width: int) -> Records:
+    """Count the records and find the way of reading quotes in which all have the same width.
+
+    Raises:
+        DataError: If there is none; the line is named.
+    """
+    strict = _scan(text, width, _STRICT)
+    if strict.problem is None:
+        return Records(strict.rows, _STRICT if strict.has_quotes else None)
+    if b'\\"' in text.content:
+        escaped = _scan(text, width, _ESCAPED)
+        if escaped.problem is None:
+            line = _line_of(text, '\\"')
+            note = f"{text.path.name}: quotes are escaped by a backslash (first on line {line})."
+            return Records(escaped.rows, _ESCAPED, (Finding("info", "escaped_quotes", "", note),))
+    lenient = _scan(text, width, _LENIENT)
+    lines = sum(bool(line.strip()) for line in text.lines())
+    if lenient.problem is None and lenient.rows == lines:
+        line = strict.problem.values.get("line", 0)
+        note = (
+            f"{text.path.name}, line {line}: letters follow a closing quote; the quotes were taken "
+            "away and every line is a row."
+        )
+        return Records(lenient.rows, _LENIENT, (Finding("warn", "stray_quotes", "", note),))
+    raise strict.problem
+
+
+def read_rows(text: CsvText, width: int, dialect: dict[str, Any] | None) -> list[list[str]]:
+    """Read all records with the standard library.
+
+    Raises:
+        DataError: If one has too many or too few fields; the line is named.
+    """
+    rows: list[list[str]] = []
+    reader = text.records(**(dialect or _STRICT))
+    for row in _guarded(text, reader):
+        if len(row) == width:
+            rows.append(row)
+        elif any(field.strip() for field in row):
+            raise _torn(text, reader.line_num, row, width)
+    return rows
+
+
+def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> Scan:
+    rows, before, has_quotes = 0, 0, False
+    typed: list[list[str]] = []
+    reader = text.records(**dialect)
+    try:
+        for row in _guarded(text, reader):
+            last, before = before, reader.line_num
+            if len(row) != width:
+                if any(field.strip() for field in row):
+                    return Scan(rows, problem=_torn(text, before, row, width))
+                continue
+            rows += 1
+            has_quotes = has_quotes or '"' in "".join(row)
+            if before - last > 1 and rows > 1 and _swallows(text, last, before, width, typed):
+                return Scan(rows, problem=_swallowed(text, last + 1, before))
+            if 1 < rows <= _TYPED_ROWS:
+                typed.append(row)
+    except DataError as error:
+        return Scan(rows, problem=error)
+    return Scan(rows, has_quotes)
+
+
+def _guarded(text: CsvText, reader: Any) -> Iterator[list[str]]:
+    """Read records; an error of the reader names the line where its record began."""
+    begin = 1
+    try:
+        for row in reader:
+            begin = reader.line_num + 1
+            yield row
+    except csv.Error as error:
+        line = begin + text.skipped
+        until = f" to {reader.line_num + text.skipped}" if reader.line_num > begin else ""
+        raise DataError(
+            what=f"{text.path.name} is no CSV: {error} (line {line}{until}).",
+            why="A quote may be open, or the file may not be text at all.",
+            fix="Fix the quotes on that line (a quote in a quoted field is doubled), or give format= "
+            "if its ending misleads.",
+            path=text.path,
+            line=line,
+        ) from error
+
+
+def _swallows(
+    text: CsvText, first: int, last: int, width: int, typed: Sequence[Sequence[str]]
+) -> bool:
+    """Say whether the lines of one record look like records of their own."""
+    lines = text.lines()[first:last]
+    numbers = [
+        place
+        for place in range(width)
+        if typed and sum(bool(_NUMBER.match(row[place])) for row in typed) >= _MOSTLY * len(typed)
+    ]
+    alike = sum(_is_record(line, text.separator, width, numbers) for line in lines[1:])
+    if numbers:
+        return alike >= _HALF * (len(lines) - 1)
+    whole = all(line.count(text.separator) == width - 1 for line in lines)
+    return whole and width > 2  # noqa: PLR2004 - prose has a comma now and then
+
+
+def _is_record(line: str, separator: str, width: int, numbers: Sequence[int]) -> bool:
+    fields = line.rstrip("\r").split(separator)
+    return len(fields) == width and all(
+        not fields[place].strip() or _NUMBER.match(fields[place]) for place in numbers
+    )
+
+
+def _swallowed(text: CsvText, first: int, last: int) -> DataError:
+    first, last = first + text.skipped, last + text.skipped
+    return DataError(
+        what=f"{text.path.name}, line {first}: a quote is open until line {last}, over lines that "
+        "look like rows of their own.",
+        why=f"{last - first:,} rows would be swallowed as the text of one field.",
+        fix="Close or remove the quote; a quote in a quoted field is doubled.",
+        path=text.path,
+        line=first,
+    )
+
+
+def _torn(text: CsvText, line: int, row: Sequence[str], width: int) -> DataError:
+    line += text.skipped
+    whole = text.separator.join(row)
+    other = next(
+        (mark for mark in SEPARATORS if mark != text.separator and whole.count(mark) == width - 1),
+        None,
+    )
+    hint = f" It seems to be cut by {other!r}." if other and width > 1 else ""
+    return DataError(
+        what=f"{text.path.name}, line {line}: {len(row)} fields instead of {width}.{hint}",
+        why="The values would land in the wrong columns.",
+        fix=f"Fix the line, or give separator= if it is not {text.separator!r}.",
+        path=text.path,
+        line=line,
+    )
+
+
+def _line_of(text: CsvText, part: str) -> int:
+    place = text.content.find(part.encode())
+    return text.content.count(b"\n", 0, place) + 1 + text.skipped

@@ -1,0 +1,105 @@
+"""What is worth a word about how a column's texts were read; apart from the reading itself."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from penstock.data._finding import Finding
+from penstock.reading import Guess, ReadingRule, guess_time_format, missing_in, read_values
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_SHOWN = 3
+_HALF = 0.5
+_MANY = 0.01
+
+
+def remark_guess(texts: "pl.Series", guess: Guess) -> Iterator[Finding]:
+    """Say how a column was recognised, what was left unread, and why it stayed text."""
+    name, rule = texts.name, guess.rule
+    likely = guess.instead or rule
+    if rule.is_number and not rule.is_plain:
+        text = f"Column '{name}' is read as {rule.words}."
+        yield Finding("info", "number_form", name, text)
+    if guess.ambiguous and rule.is_number:
+        yield _ambiguous(texts, rule)
+    if guess.units:
+        text = f"Column '{name}' is text: its numbers have several units ({', '.join(guess.units[:5])})."
+        yield Finding("warn", "mixed_units", name, text)
+    elif guess.odd:
+        yield _odd(texts, guess, likely)
+    if 0 < guess.codes < _HALF * len(texts):
+        text = (
+            f"Column '{name}' stays text: {guess.codes:,} of its numbers begin with zeros, which "
+            "codes do and amounts do not."
+        )
+        yield Finding("info", "codes", name, text)
+
+
+def remark_marks(
+    texts: "pl.Series", rule: ReadingRule, quoted: "pl.Series | None"
+) -> Iterator[Finding]:
+    """Count the words that were read as missing, and those that quotes made values."""
+    name, given = texts.name, texts.drop_nulls()
+    marks = given.filter(missing_in(given, rule) & (given != ""))
+    shown = _counts(marks)
+    if rule.type == "text" and len(marks):
+        words = bool(marks.str.contains(r"[A-Za-z]").any()) and len(marks) >= _MANY * len(texts)
+        text = (
+            f"Column '{name}': {shown} read as missing. If it is a value, put it in quotes in the "
+            "file or leave it out of missing=."
+        )
+        yield Finding("warn" if words else "info", "missing_text", name, text)
+    elif rule.type != "text" and not bool(marks.is_in(list(rule.missing)).all()):
+        yield Finding("info", "marks", name, f"Column '{name}': {shown} read as missing.")
+    if quoted is not None and len(quoted):
+        values = quoted.str.slice(1)
+        text = f"Column '{name}': {_counts(values)} in quotes kept as a value."
+        yield Finding("info", "quoted_mark", name, text)
+
+
+def remark_times(texts: "pl.Series") -> Iterator[Finding]:
+    """Notice texts that are dates in a form of their own."""
+    sample = texts.drop_nulls().head(1)
+    if not len(sample) or not bool(sample.str.contains(r"^\d{1,4}\D\S").all()):
+        return
+    form = guess_time_format(texts)
+    if form is not None:
+        text = (
+            f"Column '{texts.name}' is text, though it holds dates written {form}; "
+            f"types={{{texts.name!r}: {form!r}}} reads them."
+        )
+        yield Finding("warn", "date_text", texts.name, text)
+
+
+def _ambiguous(texts: "pl.Series", rule: ReadingRule) -> Finding:
+    example = texts.filter(texts.str.contains(r"\d[.,]\d{3}").fill_null(value=False))[0]
+    value = read_values(texts.filter(texts == example).head(1), rule)[0]
+    other = "," if rule.decimal == "." else "."
+    text = (
+        f"Column '{texts.name}' can be read in two ways: {example} is read as {value}; "
+        f"decimal={other!r} reads it the other way."
+    )
+    return Finding("warn", "ambiguous_number", texts.name, text)
+
+
+def _odd(texts: "pl.Series", guess: Guess, likely: ReadingRule) -> Finding:
+    given = texts.filter(~missing_in(texts, likely))
+    odd = given.filter(read_values(given, likely).is_null())
+    examples = ", ".join(repr(text[:20]) for text in odd.unique(maintain_order=True).head(_SHOWN))
+    noun = "numbers" if likely.is_number else f"{likely.type}s"
+    count = f"{guess.odd:,} of {len(given):,} values are not {noun} ({examples})"
+    if guess.instead is None:
+        text = f"Column '{texts.name}': {count}; they are missing now."
+        return Finding("warn", "unreadable", texts.name, text)
+    comma = " with a decimal comma" if likely.decimal == "," else ""
+    text = f"Column '{texts.name}' is text but looks like {noun}{comma}: {count}."
+    return Finding("warn", "number_text", texts.name, text)
+
+
+def _counts(texts: "pl.Series") -> str:
+    counts = texts.value_counts(name="rows").sort(
+        ["rows", texts.name], descending=[True, False]
+    )  # a fixed order, as findings are part of a digest
+    counts = counts.head(_SHOWN)
+    return ", ".join(f"{rows:,} times '{text}'" for text, rows in counts.iter_rows())

@@ -1,0 +1,116 @@
+"""The bytes of a text file: unpacked, in UTF-8, with one kind of line end; and what was odd."""
+
+import csv
+import gzip
+import io
+import itertools
+import re
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+from penstock.core import DataError
+from penstock.data._finding import Finding
+
+SEPARATORS = ",;\t|"
+
+_BOMS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_HEAD = 65_536
+_RECORDS = 60
+_MOSTLY = 0.7
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file whole, unpacked if it is gzip.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+    except (OSError, EOFError) as error:
+        raise DataError(what=f"{path} cannot be read: {error}.", fix="Check the file.") from error
+
+
+def to_utf8(content: bytes, path: Path) -> tuple[bytes, list[Finding]]:
+    """Turn a file's bytes into UTF-8 without a byte order mark, lines ending in a line feed.
+
+    UTF-16 is recognised by its byte order mark, or by the zeros of ASCII letters.
+
+    Raises:
+        DataError: If it is UTF-16 or UTF-32 but damaged.
+    """
+    findings = []
+    encoding = next((name for mark, name in _BOMS if content.startswith(mark)), None)
+    encoding = encoding or _utf16_without_mark(content[:_HEAD])
+    if encoding is not None:
+        try:
+            content = content.decode(encoding).encode()
+        except UnicodeError as error:
+            raise DataError(
+                what=f"{path.name} looks like {encoding.upper()}, but cannot be decoded: {error}.",
+                fix="Save it as UTF-8.",
+                path=path,
+            ) from error
+        text = f"{path.name} is {encoding.upper()}; it was read as that."
+        findings.append(Finding("info", "encoding", "", text))
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if b"\r" in content and b"\n" not in content:
+        content = content.replace(b"\r", b"\n")
+    return content, findings
+
+
+def declared_separator(content: bytes) -> tuple[bytes, str | None]:
+    r"""Take off a first line ``sep=;``, which spreadsheets write; return the rest and the separator.
+
+    >>> declared_separator(b"sep=;\na;b\n")
+    (b'a;b\n', ';')
+    """
+    found = re.match(rb"\s*\"?sep=(.)\"?[ \t]*\r?\n", content, re.IGNORECASE)
+    return (content, None) if found is None else (content[found.end() :], found[1].decode())
+
+
+def guess_separator(content: bytes) -> str:
+    r"""Choose what cuts most of the first records into the same number of fields.
+
+    >>> guess_separator(b"a;b\n1,5;2,5\n")
+    ';'
+    """
+    text = content[:_HEAD].lstrip(b"\r\n").decode("utf-8", "replace")
+    text = text.rpartition("\n")[0] if len(content) > _HEAD and "\n" in text else text
+    best, best_score = ",", (0.0, 0, 0)
+    for separator in SEPARATORS:
+        widths = _widths(text, separator)
+        width, rows = Counter(widths).most_common(1)[0] if widths else (1, 0)
+        if width < 2:  # noqa: PLR2004 - it cuts nothing
+            continue
+        share = rows / len(widths)
+        score = (share if share >= _MOSTLY else share / 2, int(widths[0] == width), width)
+        if score > best_score:
+            best, best_score = separator, score
+    return best
+
+
+def _widths(text: str, separator: str) -> list[int]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    widths: list[int] = []
+    with suppress(csv.Error):  # the reading itself tells what is wrong, and where
+        widths += (len(row) for row in itertools.islice(reader, _RECORDS) if any(row))
+    return widths
+
+
+def _utf16_without_mark(head: bytes) -> str | None:
+    even, odd = head[0::2], head[1::2]
+    if len(odd) < 2 or not head.count(0):  # noqa: PLR2004 - too short to tell
+        return None
+    if odd.count(0) > _MOSTLY * len(odd) and even.count(0) < len(even) / 4:
+        return "utf-16-le"
+    if even.count(0) > _MOSTLY * len(even) and odd.count(0) < len(odd) / 4:
+        return "utf-16-be"
+    return None

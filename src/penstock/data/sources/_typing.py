@@ -1,0 +1,267 @@
+"""Columns of texts get their types: declared, remembered from the last reading, or by the majority."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from penstock.core import DataError, NotFoundError, did_you_mean
+from penstock.data._finding import Finding
+from penstock.data.sources._remarks import remark_guess, remark_marks, remark_times
+from penstock.reading import (
+    MARKS,
+    Guess,
+    ReadingRule,
+    ValueType,
+    guess_rule,
+    is_few,
+    missing_in,
+    read_values,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TYPES = ("text", "integer", "number", "boolean", "date", "datetime")
+QUOTED = "\ue000"
+"""Stands before a missing mark that was quoted in the file, until the column has its type."""
+
+_GROUPS_ONLY = r"^[1-9]\d{0,2}(?:\.\d{3})+$"
+
+
+@dataclass(frozen=True, slots=True)
+class TypeOptions:
+    """What is known of a table's columns before they are read.
+
+    Attributes:
+        missing: Texts that mean "no value".
+        declared: Types that the user has declared, or strftime codes, by column.
+        decimal: Decimal mark that the user has declared.
+        remembered: How columns were read the last time.
+        separator: What stands between fields; a semicolon makes a decimal comma likelier.
+    """
+
+    missing: tuple[str, ...] = MARKS
+    declared: Mapping[str, str] = field(default_factory=dict)
+    decimal: str | None = None
+    remembered: Mapping[str, ReadingRule] = field(default_factory=dict)
+    separator: str = ","
+
+
+@dataclass(frozen=True, slots=True)
+class TypedTable:
+    """A table with its types, how its texts were read, and what was odd."""
+
+    table: "pl.DataFrame"
+    rules: Mapping[str, ReadingRule]
+    findings: Sequence[Finding]
+
+
+def type_columns(table: "pl.DataFrame", options: TypeOptions | None = None) -> TypedTable:
+    """Give each column of texts its type; columns of other types stay as they are.
+
+    Raises:
+        NotFoundError: If a type is declared for a column that does not exist.
+        DataError: If more than a few values do not have the type that was declared.
+    """
+    options = options or TypeOptions()
+    _require_declared(table, options)
+    texts = {series.name: series for series in table.iter_columns() if _is_text(series)}
+    guesses = _guess_all(texts, options)
+    columns, rules, findings = [], {}, []
+    for name, series in texts.items():
+        column, rule, found = _type_column(series, guesses[name], options)
+        columns.append(column)
+        findings += found
+        if rule is not None:
+            rules[name] = rule
+    return TypedTable(table.with_columns(columns), rules, findings)
+
+
+def without_marks(series: "pl.Series", missing: Sequence[str]) -> "pl.Series":
+    """Return a column of texts with null for missing marks, quoted ones too."""
+    import polars as pl
+
+    rule = ReadingRule("datetime", missing=tuple(missing))
+    gone = missing_in(series, rule) | series.str.starts_with(QUOTED).fill_null(value=True)
+    return pl.select(pl.when(~gone).then(series)).to_series().rename(series.name)
+
+
+def _is_text(series: "pl.Series") -> bool:
+    import polars as pl
+
+    return series.dtype == pl.String
+
+
+def _require_declared(table: "pl.DataFrame", options: TypeOptions) -> None:
+    for name in options.declared:
+        if name not in table.columns:
+            raise NotFoundError(
+                what=f"types= names a column {name!r} that the table does not have.",
+                fix=did_you_mean(name, table.columns),
+                column=name,
+            )
+
+
+def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[str, Guess]:
+    """Guess each column alone, then again where the others show how decimals are written."""
+    plain = {name: _unquoted(series) for name, series in texts.items()}
+    guesses = {
+        name: guess_rule(series, options.missing, decimal=options.decimal)
+        for name, series in plain.items()
+    }
+    if options.decimal is not None:
+        return guesses
+    numbers = [guess for guess in guesses.values() if guess.rule.is_number]
+    comma = any(guess.rule.decimal == "," and not guess.ambiguous for guess in numbers)
+    point = any(
+        guess.rule.decimal == "." and guess.rule.type == "number" and not guess.ambiguous
+        for guess in numbers
+    )
+    if not comma and (options.separator != ";" or point):
+        return guesses
+    for name, guess in guesses.items():
+        dotted = comma and guess.rule.is_plain and guess.rule.type == "number"
+        dotted = dotted and bool(plain[name].drop_nulls().str.contains(_GROUPS_ONLY).all())
+        if guess.ambiguous or dotted:
+            again = guess_rule(plain[name], options.missing, decimal=",")
+            if again.rule.is_number:
+                guesses[name] = replace(again, ambiguous=True)
+    return guesses
+
+
+def _type_column(
+    series: "pl.Series", guess: Guess, options: TypeOptions
+) -> "tuple[pl.Series, ReadingRule | None, list[Finding]]":
+    name = series.name
+    if name in options.declared:
+        rule, findings = _declared_rule(series, guess, options)
+    elif name in options.remembered:
+        rule, findings = _remembered_rule(series, guess, options)
+    else:
+        rule, findings = guess.rule, list(remark_guess(_unquoted(series), guess))
+    if rule.type == "text":
+        whole = series.str.strip_prefix(QUOTED)
+        bare = _unquoted(series)
+        values = whole.zip_with(bare.is_null() & series.is_not_null(), read_values(bare, rule))
+        quoted = series.filter(series.str.starts_with(QUOTED).fill_null(value=False))
+        findings += [*remark_marks(bare, rule, quoted), *remark_times(values)]
+        empty = values.null_count() == len(values)
+        return values.rename(name), None if empty else rule, findings
+    bare = _unquoted(series)
+    values = read_values(bare, rule)
+    findings += remark_marks(bare, rule, None)
+    return values.rename(name), rule, findings
+
+
+def _declared_rule(
+    series: "pl.Series", guess: Guess, options: TypeOptions
+) -> tuple[ReadingRule, list[Finding]]:
+    bare, declared = _unquoted(series), options.declared[series.name]
+    rule = _rule_of(bare, declared, guess, options)
+    if rule.type == "text":
+        return rule, []
+    odd = _odd(bare, rule)
+    given = len(bare) - int(missing_in(bare, rule).sum())
+    if len(odd) and not is_few(len(odd), given):
+        raise DataError(
+            what=f"Column {series.name!r}: {len(odd):,} of {given:,} values are not {rule.words} "
+            f"({_examples(odd)}).",
+            why=f"types= declares it as {declared!r}.",
+            fix="Fix the file, add its marks for missing values to missing=, or declare another type.",
+            column=series.name,
+        )
+    return rule, list(_remark_odd(series.name, odd, given, rule))
+
+
+def _rule_of(bare: "pl.Series", declared: str, guess: Guess, options: TypeOptions) -> ReadingRule:
+    missing = options.missing
+    if "%" in declared:
+        clock = any(code in declared for code in ("%H", "%I", "%M", "%S", "%T", "%R"))
+        zone = "UTC" if "%z" in declared else ""
+        return ReadingRule(
+            "datetime" if clock else "date", times=declared, zone=zone, missing=missing
+        )
+    if declared in {"integer", "number"}:
+        found = guess.rule if guess.rule.is_number else guess.instead
+        found = found if found is not None and found.is_number else ReadingRule("number")
+        whole = declared == "integer"
+        return replace(found, type="integer" if whole else "number", missing=missing)
+    if declared in {"date", "datetime"}:
+        found = guess.rule if guess.rule.is_time else guess.instead
+        found = found if found is not None and found.is_time else ReadingRule("date", times="iso")
+        compact = bare.drop_nulls().str.contains(r"^\d{8}$")
+        if len(compact) and bool(compact.all()):
+            return ReadingRule("date", times="compact", missing=missing)
+        found = replace(found, type="datetime") if declared == "datetime" else found
+        return replace(found, missing=missing)
+    return ReadingRule("boolean" if declared == "boolean" else "text", missing=missing)
+
+
+def _remembered_rule(
+    series: "pl.Series", guess: Guess, options: TypeOptions
+) -> tuple[ReadingRule, list[Finding]]:
+    """Read as at the last reading, unless more than a few values are now written otherwise."""
+    name, bare = series.name, _unquoted(series)
+    rule = replace(options.remembered[name], missing=options.missing)
+    if rule.type == "text":
+        if guess.rule.type == "text" or not _given(bare, rule):
+            return rule, list(remark_guess(bare, guess))
+        text = (
+            f"Column '{name}' holds {guess.rule.words}, but is read as text as at the last reading; "
+            f"types={{{name!r}: {guess.rule.type!r}}} changes that."
+        )
+        return rule, [Finding("info", "remembered", name, text)]
+    odd = _odd(bare, rule)
+    if rule.is_number and not len(odd) and read_values(bare, rule).dtype.is_float():
+        rule = replace(rule, type="number")
+    if not len(odd):
+        return rule, []
+    if guess.rule.is_number and rule.is_number:
+        text = (
+            f"Column '{name}': {len(odd):,} values are written otherwise than at the last reading "
+            f"({_examples(odd)}); it is read as {guess.rule.words}."
+        )
+        wider: ValueType = "number" if "number" in {rule.type, guess.rule.type} else "integer"
+        findings = [Finding("info", "written_otherwise", name, text)]
+        return replace(guess.rule, type=wider), [*findings, *remark_guess(bare, guess)]
+    given = _given(bare, rule)
+    if is_few(len(odd), given):
+        return rule, list(_remark_odd(name, odd, given, rule))
+    if guess.rule.is_time and rule.is_time:
+        return guess.rule, list(remark_guess(bare, guess))
+    # Too many for missing values: the schema check tells what has changed, and stops.
+    text = f"{len(odd):,} of {given:,} values cannot be read as {rule.words} ({_examples(odd)})."
+    changed = Finding("warn", "number_text", name, f"Column '{name}': {text}")
+    return ReadingRule("text", missing=options.missing), [changed]
+
+
+def _given(bare: "pl.Series", rule: ReadingRule) -> int:
+    return len(bare) - int(missing_in(bare, rule).sum())
+
+
+def _odd(bare: "pl.Series", rule: ReadingRule) -> "pl.Series":
+    unread = read_values(bare, rule).is_null() & ~missing_in(bare, rule)
+    return bare.filter(unread)
+
+
+def _remark_odd(name: str, odd: "pl.Series", given: int, rule: ReadingRule) -> Iterator[Finding]:
+    if len(odd):
+        text = (
+            f"Column '{name}': {len(odd):,} of {given:,} values cannot be read as {rule.words} "
+            f"({_examples(odd)}); they are missing now."
+        )
+        yield Finding("warn", "unreadable", name, text)
+
+
+def _examples(texts: "pl.Series") -> str:
+    return ", ".join(repr(text[:20]) for text in texts.unique(maintain_order=True).head(3))
+
+
+def _unquoted(series: "pl.Series") -> "pl.Series":
+    """Return a column with null for missing marks that were quoted."""
+    import polars as pl
+
+    quoted = series.str.starts_with(QUOTED).fill_null(value=False)
+    if not quoted.any():
+        return series
+    return pl.select(pl.when(~quoted).then(series)).to_series().rename(series.name)

@@ -1,0 +1,135 @@
+"""Infer how a column's texts are read: by the majority, with what it leaves unread."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from penstock.reading._numbers import (
+    HUGE,
+    LEADING_ZERO,
+    Written,
+    guess_numbers,
+    known_affixes,
+    read_plain_numbers,
+)
+from penstock.reading._read import missing_in, read_values
+from penstock.reading._rule import ReadingRule, ValueType
+from penstock.reading._times import iso_rule
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_ODD = 0.05
+"""Largest share of values that cannot be read as the others are, and are then missing."""
+
+_FEW = 10
+_SAMPLE = 1_000
+_HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """How a column is read, and why not otherwise.
+
+    Attributes:
+        rule: How.
+        instead: What most values look like where the column stays text all the same.
+        odd: How many values are not like that.
+        ambiguous: Whether the mark in 1,234 may as well be the other kind.
+        codes: Values with leading zeros, for which numbers stay text.
+        units: Several currencies or units, for which numbers stay text.
+    """
+
+    rule: ReadingRule
+    instead: ReadingRule | None = None
+    odd: int = 0
+    ambiguous: bool = False
+    codes: int = 0
+    units: tuple[str, ...] = ()
+
+
+def guess_rule(
+    texts: "pl.Series", missing: Sequence[str] = (), *, decimal: str | None = None
+) -> Guess:
+    """Infer how a column is read.
+
+    Tried in order: integer, number, boolean (true/false), ISO date, ISO time. A type holds if all
+    values but one in twenty have it (a single one, of ten or more). Codes with leading zeros and
+    integers too long for 64 bits stay text, so that nothing is lost.
+
+    >>> import polars as pl
+    >>> guess_rule(pl.Series(["$1,234.50", "$5", "-"])).rule.words
+    'numbers such as $1,234.5'
+
+    Args:
+        texts: Trimmed texts, null where there is none.
+        missing: Texts that mean "no value".
+        decimal: Decimal mark, if it is known.
+    """
+    marks = tuple(missing)
+    text = ReadingRule("text", missing=marks)
+    if decimal != "," and texts.null_count() < len(texts):
+        quick = read_plain_numbers(texts, ReadingRule("integer"))
+        if quick is not None:
+            kind: ValueType = "integer" if quick.dtype.is_integer() else "number"
+            return Guess(ReadingRule(kind, missing=marks))
+    given = texts.filter(~missing_in(texts, replace(text, type="number")))
+    if not len(given):
+        return Guess(text)
+    # From all over the column: what the first rows hold says little of the last ones.
+    sample = given.gather_every(max(1, len(given) // _SAMPLE))
+    if float(sample.str.contains(r"\d").mean() or 0) >= _HALF:  # type: ignore[arg-type] # a share
+        found = _guess_number(sample, decimal) and _guess_number(given, decimal)
+        found = found or (_guess_time(sample) and _guess_time(given))
+        if found is not None:
+            return _with_marks(found, marks)
+    booleans = sample.str.to_lowercase().is_in(["true", "false"])
+    if float(booleans.mean() or 0) >= _HALF:  # type: ignore[arg-type] # a share
+        return _with_marks(_judge(given, ReadingRule("boolean")), marks)
+    return Guess(text)
+
+
+def is_few(odd: int, values: int) -> bool:
+    """Say whether so many values that cannot be read may be missing without a change of type."""
+    return odd <= MOST_ODD * values or (odd == 1 and values >= _FEW)
+
+
+def _guess_number(given: "pl.Series", decimal: str | None) -> Guess | None:
+    plain = ReadingRule("integer")
+    whole = read_values(given, plain)
+    if not whole.null_count() and decimal != ",":
+        return Guess(plain if whole.dtype.is_integer() else ReadingRule("number"))
+    codes = int(given.str.contains(LEADING_ZERO).sum())
+    digits = int(given.str.contains(r"^[+-]?\d+([.]\d+)?$").sum())
+    if codes and digits > _HALF * len(given):
+        return Guess(ReadingRule("text"), codes=codes)
+    if given.str.contains(HUGE).any():
+        return None
+    written = guess_numbers(given, decimal) or Written(plain, 0)
+    guess = _judge(given, written.rule)
+    if guess.instead is not None:
+        units = tuple(known_affixes(given))
+        if len(units) > 1:
+            return replace(guess, units=units)
+        if written.readable <= _HALF * len(given):
+            return None
+    return replace(guess, ambiguous=written.ambiguous)
+
+
+def _guess_time(given: "pl.Series") -> Guess | None:
+    rule = iso_rule(given)
+    return None if rule is None else _judge(given, rule)
+
+
+def _judge(given: "pl.Series", rule: ReadingRule) -> Guess:
+    read = read_values(given, rule)
+    odd = read.null_count()
+    if rule.is_number and read.dtype.is_float():
+        rule = replace(rule, type="number")
+    if is_few(odd, len(given)):
+        return Guess(rule, odd=odd)
+    return Guess(ReadingRule("text"), instead=rule, odd=odd)
+
+
+def _with_marks(guess: Guess, marks: tuple[str, ...]) -> Guess:
+    return replace(guess, rule=replace(guess.rule, missing=marks))

@@ -1,0 +1,409 @@
+"""Numbers as people write them: money, percent, units, grouped digits, a decimal comma."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from penstock.reading._rule import ReadingRule
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# (decimal mark, thousands mark), the likelier first where several fit.
+DIALECTS = (
+    (".", ""),
+    (".", ","),
+    (",", ""),
+    (",", "."),
+    (".", " "),
+    (",", " "),
+    (".", "'"),
+    (",", "'"),
+)
+LEADING_ZERO = r"^[+-]?0\d"
+HUGE = r"^[+-]?\d{19,}$"
+GROUPS_ONLY = r"^[1-9]\d{0,2}(?:[.,]\d{3})+$"
+
+_MANY = 20
+_BEYOND = 1e18
+_MINUS = "\u2212"
+_SIGN = r"[+\-\u2212]?\s*"
+_BLANKS = " \u00a0\u202f\u2009"
+_GROUP = {"": "", " ": f"[{_BLANKS}]", "'": "['\u2019]", ",": ",", ".": r"\."}
+_BEFORE = r"[^\d\s.,()'\u2019+\-\u2212]{1,4}\.?"
+_BEHIND = r"\+|[^\d\s.,()'\u2019+\-\u2212][^\d\s()]{0,11}"
+_BODY = rf"\d[\d.,'\u2019{_BLANKS}]*(?:[eE][+\-]?\d+)?|[.,]\d+"
+_WRITTEN = (
+    rf"^\(?{_SIGN}(?P<prefix>{_BEFORE})?\s*{_SIGN}(?P<body>{_BODY})\s*(?P<suffix>{_BEHIND})?\)?-?$"
+)
+_CODES = frozenset(
+    [
+        "usd",
+        "eur",
+        "gbp",
+        "chf",
+        "jpy",
+        "cny",
+        "inr",
+        "rs",
+        "rs.",
+        "kr",
+        "kr.",
+        "sek",
+        "nok",
+        "dkk",
+        "pln",
+        "zł",
+        "kč",
+        "czk",
+        "huf",
+        "ft",
+        "aud",
+        "cad",
+        "nzd",
+        "brl",
+        "mxn",
+        "zar",
+        "rub",
+        "try",
+        "krw",
+        "sgd",
+        "hkd",
+        "us$",
+        "r$",
+        "a$",
+        "c$",
+    ]
+)
+_UNITS = frozenset(
+    [
+        "kg",
+        "g",
+        "mg",
+        "t",
+        "lb",
+        "lbs",
+        "oz",
+        "km",
+        "m",
+        "cm",
+        "mm",
+        "mi",
+        "ft",
+        "in",
+        "inch",
+        "inches",
+        '"',
+        "″",
+        "l",
+        "ml",
+        "cl",
+        "h",
+        "hr",
+        "hrs",
+        "hour",
+        "hours",
+        "min",
+        "mins",
+        "minutes",
+        "s",
+        "sec",
+        "secs",
+        "seconds",
+        "ms",
+        "d",
+        "day",
+        "days",
+        "week",
+        "weeks",
+        "month",
+        "months",
+        "year",
+        "years",
+        "yr",
+        "yrs",
+        "gb",
+        "mb",
+        "tb",
+        "kb",
+        "gib",
+        "mib",
+        "ghz",
+        "mhz",
+        "khz",
+        "hz",
+        "w",
+        "kw",
+        "mw",
+        "kwh",
+        "mwh",
+        "v",
+        "mv",
+        "a",
+        "ma",
+        "mah",
+        "°c",
+        "°f",
+        "°",
+        "℃",
+        "℉",
+        "c",
+        "f",
+        "k",
+        "%",
+        "‰",
+        "pct",
+        "percent",
+        "pp",
+        "bp",
+        "bps",
+        "+",
+        "px",
+        "dpi",
+        "mpx",
+        "mp",
+        "db",
+        "bar",
+        "hpa",
+        "pa",
+        "kpa",
+        "psi",
+        "m²",
+        "m2",
+        "km²",
+        "sqm",
+        "sqft",
+        "ha",
+        "rpm",
+        "mph",
+        "km/h",
+        "kmh",
+        "m/s",
+        "kcal",
+        "cal",
+        "kj",
+        "j",
+        "nm",
+        "µm",
+        "μm",
+        "µg",
+        "μg",
+        "mol",
+        "ppm",
+        "ppb",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How most values of a column are written as numbers.
+
+    Attributes:
+        rule: How to read them.
+        readable: How many can be read.
+        ambiguous: Whether the mark in 1,234 may as well be the other kind.
+    """
+
+    rule: ReadingRule
+    readable: int
+    ambiguous: bool = False
+
+
+def read_plain_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series | None":
+    """Read texts that are all plain numbers or null; None if one is not: the common case, fast."""
+    import polars as pl
+
+    nulls = texts.null_count()
+    codes = texts.str.starts_with("0") | texts.str.starts_with("-0") | texts.str.starts_with("+0")
+    if codes.any() and texts.filter(codes).str.contains(LEADING_ZERO).any():
+        return None
+    if rule.type == "integer":
+        whole = texts.cast(pl.Int64, strict=False)
+        if whole.null_count() == nulls:
+            return whole
+    floats = texts.cast(pl.Float64, strict=False)
+    if floats.null_count() > nulls or floats.is_nan().any():
+        return None
+    return None if texts.filter(floats.abs() >= _BEYOND).str.contains(HUGE).any() else floats
+
+
+def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
+    """Read texts as numbers; null where one cannot be read.
+
+    Codes with leading zeros and integers too long for 64 bits are no numbers: digits would go.
+
+    >>> import polars as pl
+    >>> rule = ReadingRule("number", decimal=",", thousands=".", suffix="€")
+    >>> read_numbers(pl.Series(["1.234,50 €", "-3", "soon"]), rule).to_list()
+    [1234.5, -3.0, None]
+    """
+    import polars as pl
+
+    if not rule.is_plain:
+        texts = _plain(texts, rule)
+    elif texts.str.contains(_MINUS, literal=True).any():
+        texts = texts.str.replace(_MINUS, "-", literal=True)
+    codes = texts.str.contains(LEADING_ZERO)
+    texts = pl.select(pl.when(~codes).then(texts)).to_series().rename(texts.name)
+    whole = texts.cast(pl.Int64, strict=False)
+    if rule.type == "integer" and whole.null_count() == texts.null_count():
+        return whole
+    floats = texts.cast(pl.Float64, strict=False)
+    lost = whole.is_null() & texts.str.contains(HUGE)
+    floats = pl.select(pl.when(~lost).then(floats)).to_series().rename(texts.name)
+    if rule.type == "integer" and floats.null_count() == whole.null_count():
+        return whole
+    return floats
+
+
+def guess_numbers(texts: "pl.Series", decimal: str | None) -> Written | None:
+    """Guess how numbers are written, whatever else stands between them; None if there are none.
+
+    Args:
+        texts: Values, none missing.
+        decimal: The decimal mark if it is known.
+    """
+    import polars as pl
+
+    counts = texts.value_counts(name="rows")
+    parts = counts.select(
+        pl.col("rows"), pl.col(texts.name).str.extract_groups(_WRITTEN).alias("parts")
+    ).unnest("parts")
+    parts = parts.filter(pl.col("body").is_not_null())
+    if not parts.height:
+        return None
+    prefix = _commonest(parts, "prefix")
+    suffix = _commonest(parts, "suffix")
+    if prefix and not _is_currency(prefix):
+        return None
+    if suffix and not _is_unit(suffix, parts):
+        return None
+    parts = parts.filter(
+        pl.col("prefix").is_null() | (pl.col("prefix") == prefix),
+        pl.col("suffix").is_null() | (pl.col("suffix") == suffix),
+    ).with_columns(pl.col("body").str.strip_chars())
+    return _guess_dialect(parts, prefix, suffix, decimal)
+
+
+def known_affixes(texts: "pl.Series") -> list[str]:
+    """List the currencies and units of a column, the commonest first, if most values have one.
+
+    >>> import polars as pl
+    >>> known_affixes(pl.Series(["$5", "€6", "$7"]))
+    ['$', '€']
+    """
+    import polars as pl
+
+    parts = pl.select(texts.str.extract_groups(_WRITTEN).alias("parts")).unnest("parts")
+    affix = pl.coalesce(pl.col("prefix"), pl.col("suffix")).alias("affix")
+    counts = parts.select(affix).drop_nulls().group_by("affix").len("rows")
+    counts = counts.sort(["rows", "affix"], descending=[True, False])
+    known = [
+        (text, rows)
+        for text, rows in counts.head(_MANY).iter_rows()
+        if _is_currency(text) or text.lower() in _UNITS
+    ]
+    if 2 * sum(rows for _, rows in known) <= len(texts):
+        return []
+    return [text for text, _ in known]
+
+
+def _guess_dialect(
+    parts: "pl.DataFrame", prefix: str, suffix: str, decimal: str | None
+) -> Written | None:
+
+    best: tuple[int, tuple[str, str]] | None = None
+    for mark, thousands in DIALECTS:
+        if decimal is not None and mark != decimal:
+            continue
+        fits = parts["body"].str.contains(f"^(?:{_body(mark, thousands)})$")
+        readable = int(parts["rows"].filter(fits).sum())
+        if readable and (best is None or readable > best[0]):
+            best = (readable, (mark, thousands))
+    if best is None:
+        return None
+    readable, (mark, thousands) = best
+    bodies = parts["body"]
+    if thousands in {" ", "."} and _are_codes(bodies):
+        return None
+    grouped = bodies.filter(bodies.str.contains(r"[.,]"))
+    unsure = bool(len(grouped)) and bool(grouped.str.contains(GROUPS_ONLY).all())
+    unsure = unsure and not bool(grouped.str.contains(r"[.,]\d+[.,]").any())
+    fraction = bodies.str.contains(rf"{re.escape(mark)}\d|[eE]").any() and not (
+        thousands == "" and unsure and mark == ","
+    )
+    rule = ReadingRule(
+        "number" if fraction else "integer",
+        decimal=mark,
+        thousands=thousands,
+        prefix=prefix,
+        suffix=suffix,
+    )
+    return Written(rule, readable, ambiguous=unsure and decimal is None)
+
+
+def _body(decimal: str, thousands: str) -> str:
+    mark, group = re.escape(decimal), _GROUP[thousands]
+    plain = rf"(?:\d+(?:{mark}\d*)?|{mark}\d+)(?:[eE][+\-]?\d+)?"
+    if not group:
+        return plain
+    pairs = rf"(?:{group}\d{{2,3}})*" if thousands == "," else rf"(?:{group}\d{{3}})*"
+    return rf"[1-9]\d{{0,2}}{pairs}{group}\d{{3}}(?:{mark}\d*)?|{plain}"
+
+
+def _plain(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
+    """Rewrite numbers as Python writes them; null where a text is not written by the rule."""
+    import polars as pl
+
+    before = f"(?:{re.escape(rule.prefix)})?" if rule.prefix else ""
+    behind = f"(?:{re.escape(rule.suffix)})?" if rule.suffix else ""
+    body = rf"(?P<body>{_body(rule.decimal, rule.thousands)})"
+    parts = texts.str.extract_groups(
+        rf"^(?P<open>\(?)\s*(?P<sign>{_SIGN}){before}\s*(?P<second>{_SIGN}){body}\s*{behind}"
+        r"\s*(?P<close>\)?)(?P<last>-?)$"
+    ).struct.unnest()
+    signs = pl.concat_str("sign", "second", "last").str.replace_all(r"\s", "")
+    minus = (signs.str.count_matches(r"[-\u2212]") == 1) | (pl.col("open") == "(")
+    fits = (pl.col("open") == "(") == (pl.col("close") == ")")
+    fits &= signs.str.len_chars() + (pl.col("open") == "(").cast(pl.UInt32) <= 1
+    group = _GROUP[rule.thousands]
+    number = pl.col("body").str.replace_all(group, "") if group else pl.col("body")
+    number = number.str.replace(rule.decimal, ".", literal=True)
+    read = pl.when(fits).then(pl.when(minus).then(pl.lit("-")).otherwise(pl.lit("")) + number)
+    return parts.select(read.alias(texts.name)).to_series()
+
+
+def _commonest(parts: "pl.DataFrame", column: str) -> str:
+    import polars as pl
+
+    found = parts.filter(pl.col(column).is_not_null()).group_by(column).agg(pl.col("rows").sum())
+    found = found.sort(["rows", column], descending=[True, False])
+    return str(found[column][0]) if found.height else ""
+
+
+def _is_currency(text: str) -> bool:
+    return text.lower() in _CODES or any(unicodedata.category(c) == "Sc" for c in text)
+
+
+def _is_unit(text: str, parts: "pl.DataFrame") -> bool:
+    """Tell a unit from the letter of a code: it is known, or every value has it."""
+    import polars as pl
+
+    if _is_currency(text) or text.lower() in _UNITS:
+        return True
+    everywhere = bool((parts["suffix"] == text).fill_null(value=False).all())
+    letters = re.fullmatch(r"[^\W\d_]{2,10}", text) is not None
+    return everywhere and letters and parts.select(pl.col("body").n_unique()).item() > 1
+
+
+def _are_codes(bodies: "pl.Series") -> bool:
+    """Tell phone numbers and the like from amounts: long, and all of one length."""
+    import polars as pl
+
+    digits = bodies.str.replace_all(r"\D", "").str.len_chars()
+    many = 7
+    return (
+        bool((digits.cast(pl.Int64) >= many).all()) and digits.n_unique() == 1 and len(bodies) > 1
+    )

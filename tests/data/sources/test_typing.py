@@ -1,0 +1,150 @@
+"""Texts get the types that most values have; what is lost or doubtful is told."""
+
+import polars as pl
+import pytest
+
+from penstock.core import DataError, NotFoundError
+from penstock.data import FileSource, ingest
+
+
+@pytest.fixture
+def read(tmp_path):
+    def reading(values, separator=",", **options):
+        lines = [f"{value}{separator}{n}" for n, value in enumerate(values)]
+        path = tmp_path / "parts.csv"
+        path.write_text("\n".join([f"value{separator}n", *lines]))
+        snapshot = ingest(FileSource(path, **options))
+        found = {f.rule: f for f in snapshot.findings if f.column == "value"}
+        return snapshot.table["value"], found
+
+    return reading
+
+
+def quoted(*texts):
+    return [f'"{text}"' for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("texts", "values"),
+    [
+        (quoted("$1,234.50", "$5.00", "-$3.20", "$-1.00"), [1234.5, 5.0, -3.2, -1.0]),
+        (quoted("1.234,50 €", "3,50 €", "0,10 €"), [1234.5, 3.5, 0.1]),
+        (quoted("EUR 1.234,50", "EUR 3,5"), [1234.5, 3.5]),
+        (quoted("1,700", "785", "8,540,100"), [1700, 785, 8540100]),
+        (quoted("2,5", "3,25", "0,1"), [2.5, 3.25, 0.1]),
+        (["12 %", "7%", "100 %"], [12, 7, 100]),
+        (["8GB", "16GB", "4GB"], [8, 16, 4]),
+        (["1.37kg", "2kg", "0.9 kg"], [1.37, 2.0, 0.9]),
+        (quoted("10,000+", "500+", "1,000,000+"), [10000, 500, 1000000]),
+        (quoted("1 234,5", "12,25"), [1234.5, 12.25]),
+        (["1'234.50", "12"], [1234.5, 12.0]),
+        (quoted("(1,234.50)", "(3)", "4"), [-1234.5, -3.0, 4.0]),
+        (["\u22123", "4"], [-3, 4]),
+    ],
+)
+def test_numbers_as_people_write_them_are_numbers(read, texts, values):
+    series, _ = read(texts)
+    assert series.to_list() == values
+
+
+def test_how_a_number_is_written_is_told_and_doubt_is_a_warning(read):
+    assert "numbers such as $1,234.5" in read(quoted("$1,234.50", "$5"))[1]["number_form"].message
+    series, findings = read(quoted("1,234", "5,678"))
+    assert series.to_list() == [1234, 5678]
+    assert "1,234 is read as 1234; decimal=','" in findings["ambiguous_number"].message
+    series, findings = read(quoted("1,234", "5,678"), decimal=",")
+    assert series.to_list() == [1.234, 5.678]
+    assert "ambiguous_number" not in findings
+
+
+def test_the_other_columns_tell_the_decimal_mark(tmp_path):
+    path = tmp_path / "orte.csv"
+    path.write_text("a;b\n1.234;2,5\n5.678;3,25\n")
+    snapshot = ingest(FileSource(path))
+    assert snapshot.table.rows() == [(1234, 2.5), (5678, 3.25)]
+    assert "ambiguous_number" in {finding.rule for finding in snapshot.findings}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["O-0001", "O-0002"],
+        ["12A", "13B", "14"],
+        ["007", "012"],
+        ["192.168.1.1", "10.0.0.1"],
+        ["+49 30 1234567", "+49 30 2345678"],
+        ["0301 123", "0302 456"],
+        ["1st", "2nd", "3rd"],
+        ["1440x900", "1920x1080"],
+        ["10:15", "11:30"],
+        ["12345678901234567890", "1"],
+        ["#12", "#13"],
+        ["P7", "P8"],
+    ],
+)
+def test_codes_are_no_numbers(read, texts):
+    assert read(texts)[0].to_list() == texts
+
+
+def test_several_units_are_text_and_told(read):
+    for texts in (["512MB", "8GB"] * 10, ["$5", "€6"] * 10):
+        series, findings = read(texts)
+        assert series.dtype == pl.String
+        assert "several units" in findings["mixed_units"].message
+
+
+def test_a_share_of_values_that_are_no_numbers_keeps_text_with_a_count(read):
+    series, findings = read(["1", "2.5", "soon"] * 10)
+    assert series.dtype == pl.String
+    assert "10 of 30 values are not numbers ('soon')" in findings["number_text"].message
+
+
+def test_words_for_missing_are_missing_where_the_others_are_numbers(read):
+    texts = ["-", "n/a", "None", "#N/A", ".", "NA", ""] * 5 + ["1.5", "2.5"]
+    series, findings = read(texts)
+    assert (series.dtype, series.null_count()) == (pl.Float64, 35)
+    assert "read as missing" in findings["marks"].message
+
+
+def test_a_quoted_mark_is_a_value_and_an_unquoted_one_is_missing(read):
+    series, findings = read(['"NA"', "NA", "EU", '"null"', "null"])
+    assert series.to_list() == ["NA", None, "EU", "null", None]
+    assert findings["missing_text"].level == "warn"
+    assert "in quotes kept as a value" in findings["quoted_mark"].message
+
+
+def test_a_quoted_mark_among_numbers_or_named_by_the_user_is_missing(read):
+    assert read(['"NA"', '"1"', '"2"'])[0].to_list() == [None, 1, 2]
+    assert read(['"NA"', "EU"], missing=("NA",))[0].to_list() == [None, "EU"]
+
+
+def test_declared_types_decide(read):
+    assert read(["10115", "80331"], types={"value": "text"})[0].to_list() == ["10115", "80331"]
+    assert read(["1", "2"], types={"value": "number"})[0].dtype == pl.Float64
+    assert read(["yes", "no"], types={"value": "boolean"})[0].to_list() == [True, False]
+    assert str(read(["31.12.2024"] * 3, types={"value": "%d.%m.%Y"})[0][0]) == "2024-12-31"
+    assert str(read(["20241231"] * 3, types={"value": "date"})[0][0]) == "2024-12-31"
+
+
+def test_declared_types_that_do_not_hold_are_refused(read):
+    with pytest.raises(DataError, match=r"'value': 2 of 2 values are not numbers.*\('x', 'y'\)"):
+        read(["x", "y"], types={"value": "number"})
+    with pytest.raises(NotFoundError, match=r"'valeu'.*Did you mean 'value'"):
+        read(["x"], types={"valeu": "number"})
+    with pytest.raises(DataError, match=r"'num', which is no type"):
+        read(["x"], types={"value": "num"})
+    with pytest.raises(DataError, match=r"decimal=';'"):
+        read(["x"], decimal=";")
+
+
+def test_dates_in_a_form_of_their_own_are_told(read):
+    series, findings = read([f"{day:02}.02.2024" for day in range(1, 29)])
+    assert series.dtype == pl.String
+    assert "types={'value': '%d.%m.%Y'}" in findings["date_text"].message
+
+
+def test_one_offset_among_times_without_is_missing_and_told(read):
+    texts = ["2024-01-01 10:00"] * 20 + ["2024-01-01 10:00+02:00"]
+    series, findings = read(texts)
+    assert (series.dtype, series.null_count()) == (pl.Datetime("us"), 1)
+    assert findings["unreadable"].level == "warn"

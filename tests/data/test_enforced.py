@@ -1,0 +1,85 @@
+"""Rows outside the window get past ingest from no source."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from penstock.core import DataError, NotFoundError
+from penstock.data import ingest
+from penstock.stores import open_store
+
+DAYS = pl.DataFrame({"day": [f"2024-01-{day:02}" for day in range(1, 11)], "n": range(10)})
+
+
+class Orders:
+    """A source that a user wrote, and that knows nothing of since and cutoff."""
+
+    name = "orders"
+    time: object = "day"
+
+    def __init__(self, table=DAYS, **facts):
+        self.table = table
+        for name, value in facts.items():
+            setattr(self, name, value)
+
+    def describe(self):
+        return {"name": self.name}
+
+    def fingerprint(self):
+        return {}
+
+    def read(self, since=None, cutoff=None):
+        return self.table
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"cutoff": "2024-01-05"}, r"6 of 10 rows outside.*row 4, column 'day': '2024-01-05'"),
+        ({"since": "2024-01-03"}, r"2 of 10 rows outside.*row 0, column 'day': '2024-01-01'"),
+        ({"since": "2024-01-03", "cutoff": "2024-01-05"}, "8 of 10 rows outside"),
+    ],
+)
+def test_rows_outside_stop_a_users_source_and_nothing_is_kept(tmp_path, limits, words):
+    with open_store(f"sqlite:///{tmp_path / 'penstock.db'}") as store:
+        with pytest.raises(DataError, match=words):
+            ingest(Orders(), store=store, **limits)
+        assert store.metadata.last_snapshot("orders") is None
+
+
+def test_rows_without_a_time_count_as_outside():
+    table = DAYS.with_columns(day=pl.when(pl.col("n") != 3).then("day"))
+    with pytest.raises(DataError, match=r"1 of 10 rows outside.*row 3, column 'day': no time"):
+        ingest(Orders(table), cutoff="2024-02-01")
+    assert ingest(Orders(table)).rows == 10
+
+
+def test_a_source_may_leave_the_cut_to_ingest():
+    snapshot = ingest(Orders(cut_by_ingest=True), since="2024-01-03", cutoff="2024-01-05")
+    assert snapshot.table["n"].to_list() == [2, 3]
+    (note,) = [finding for finding in snapshot.findings if finding.rule == "window"]
+    assert note.message.startswith("8 of 10 rows lay outside the window")
+
+
+def test_times_with_a_zone_a_pair_of_columns_and_pandas_are_checked_too():
+    hours = pl.DataFrame({"day": ["2024-01-01"] * 24, "hr": range(24)})
+    with pytest.raises(DataError, match=r"12 of 24 rows outside"):
+        ingest(Orders(hours, time=("day", "hr")), cutoff="2024-01-01T12:00")
+    zoned = pl.DataFrame({"day": [datetime(2024, 1, 1, 23, tzinfo=UTC)], "n": [1]})
+    zoned = zoned.with_columns(pl.col("day").dt.convert_time_zone("Asia/Tokyo"))
+    assert ingest(Orders(zoned), cutoff="2024-01-02").rows == 1
+    with pytest.raises(DataError, match="outside"):
+        ingest(Orders(DAYS.to_pandas()), cutoff="2024-01-05")
+
+
+def test_a_window_needs_a_time_column_that_exists():
+    with pytest.raises(DataError, match="has no time column"):
+        ingest(Orders(time=None), cutoff="2024-01-05")
+    with pytest.raises(NotFoundError, match="'dya' is not in source 'orders'"):
+        ingest(Orders(time="dya"), cutoff="2024-01-05")
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(DataError, match="returned list, which is no table"):
+        ingest(Orders([1, 2]))
