@@ -37,7 +37,7 @@ def day(folder: Path, acknowledge) -> None:
         for step in range(30):
             run.log_metric("loss", float(step), step=step)
             acknowledge("points", step + 1)
-        run.log_artifact("small", name="small")
+        run.log_text("small", "small")
         acknowledge("small", 1)
         run.log_artifact(pl.DataFrame({"a": range(4000)}), name="rows")
         acknowledge("rows", 1)

@@ -169,7 +169,7 @@ def test_text_that_the_database_has_no_word_for_is_kept_as_well_as_can_be(store)
     run = a_run(name="a\0b", note="half \udcff", tags={"snow": "\N{SNOWMAN}"})
     store.metadata.create_run(run)
     found = store.metadata.get_run(run.run_id)
-    assert (found.name, found.note) == ("a\N{SYMBOL FOR NULL}b", "half ?")
+    assert (found.name, found.note) == (r"a\x00b", r"half \udcff")
     assert found.tags == {"snow": "\N{SNOWMAN}"}
 
 

@@ -41,11 +41,11 @@ def test_a_beat_that_cannot_be_written_is_made_up_for(store, monkeypatch):
     store.metadata.create_run(run)
     beat, calls = store.metadata.beat, []
 
-    def stumble(*arguments):
+    def stumble(*arguments, **options):
         calls.append(arguments)
         if len(calls) == 1:
             raise StoreError(what="Disk is full.")
-        beat(*arguments)
+        return beat(*arguments, **options)
 
     monkeypatch.setattr(store.metadata, "beat", stumble)
     with Heartbeat(run.run_id, store, every_s=0.01):

@@ -26,7 +26,6 @@ from penstock.tracking import (
     log_params,
     set_tags,
     start_run,
-    use_run,
     use_step,
 )
 
@@ -145,7 +144,7 @@ def test_artifacts_are_values_files_and_folders(store, tmp_path):
         digest = run.log_artifact(frame, name="rows")
         run.log_artifact(str(tmp_path / "plots" / "a.png"))
         run.log_artifact(tmp_path / "plots")
-        run.log_artifact("just text", name="note")
+        run.log_text("just text", "note")
         run.log_artifact([frame, frame], name="both")
     assert run.artifact("rows").equals(frame)
     assert run.artifact("a.png") == b"png" * 1000
@@ -280,21 +279,20 @@ def test_an_experiment_needs_a_legal_name(store):
     assert current_run() is None
 
 
-def test_a_thread_has_no_run_until_it_is_given_one(store):
+def test_a_thread_takes_the_run_that_is_active_in_the_process(store):
     seen = []
 
-    def work(run):
+    def work():
+        log_metric("m", 1)
         seen.append(current_run())
-        with use_run(run):
-            log_metric("m", 1)
-            seen.append(current_run())
 
     with start_run(store=store) as run:
-        thread = threading.Thread(target=work, args=(run,))
+        thread = threading.Thread(target=work)
         thread.start()
         thread.join()
-    assert seen == [None, run]
+    assert seen == [run]
     assert run.metrics == {"m": 1}
+    assert current_run() is None
 
 
 def test_times_come_from_the_clock(store):
@@ -388,8 +386,14 @@ def test_a_store_that_cannot_be_written_does_not_stop_the_work(store, monkeypatc
             run.log_params({"a": 1})
             run.log_metric("loss", 1.0)
             assert run.log_artifact(np.zeros(1000), name="zeros") == ""
-    assert caplog.text.count("goes on, but this was not recorded: The disk is full.") == 1
+    assert caplog.text.count("The disk is full.") == 1
     assert run.state is RunState.FINISHED
+    assert run.params == {}
+    monkeypatch.undo()
+    store.flush()
+    record = get_run(run.run_id, store).record
+    assert (record.state, record.params) == (RunState.FINISHED, {"a": 1})  # both waited
+    assert set(record.missed) == {"The disk is full.", "artifact 'zeros': The disk is full."}
 
 
 def test_a_strict_run_raises_what_cannot_be_recorded(store, monkeypatch):

@@ -22,7 +22,7 @@ from penstock.core._errors import (
     StoreError,
     did_you_mean,
 )
-from penstock.core._ids import new_id, require_name
+from penstock.core._ids import LABEL_BYTES, new_id, require_label, require_name
 from penstock.core._lazy import lazy_exports
 from penstock.core._optional import require
 from penstock.core._records import (
@@ -80,6 +80,7 @@ from penstock.core._states import (
 )
 
 __all__ = [
+    "LABEL_BYTES",
     "ROLLOUT_MOVES",
     "RUN_MOVES",
     "STAGE_MOVES",
@@ -151,6 +152,7 @@ __all__ = [
     "parse_bytes",
     "parse_duration",
     "require",
+    "require_label",
     "require_name",
     "set_clock",
     "settings",

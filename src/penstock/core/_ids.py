@@ -3,11 +3,14 @@
 import os
 import re
 import time
+from typing import Any
 
 from penstock.core._errors import ParameterError
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
 _LEGAL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# PostgreSQL indexes at most 2,704 bytes, of which names share some with ids.
+LABEL_BYTES = 1000
 
 
 def new_id() -> str:
@@ -47,3 +50,52 @@ def require_name(name: str, kind: str) -> str:
         fix=f"Use for example {proposal!r}.",
         name=name,
     )
+
+
+def require_label(label: Any, kind: str) -> str:
+    """Return the name of something that is logged, if every database can store and find it.
+
+    >>> require_label("val/loss", "metric")
+    'val/loss'
+
+    Args:
+        label: Any text of 1 to 1,000 bytes in UTF-8.
+        kind: What it names, for the message.
+
+    Raises:
+        ParameterError: If it is no text, blank, too long, or has characters that cannot be stored.
+    """
+    if isinstance(label, str) and label.isascii() and label.isprintable():
+        if label.strip() and len(label) <= LABEL_BYTES:
+            return label
+    elif isinstance(label, str) and (trouble := _unwritable(label)):
+        raise ParameterError(
+            what=f"The name of a {kind} has {trouble}: {label[:80]!r}.",
+            why="It cannot be stored in every database, nor shown.",
+            fix="Decode it with the right encoding, or write label.encode('utf-8', 'replace').decode().",
+            name=label,
+        )
+    if not isinstance(label, str) or not label.strip():
+        raise ParameterError(
+            what=f"{label!r} is no name for a {kind}.",
+            fix="Use a text with at least one character.",
+        )
+    size = len(label.encode())
+    if size > LABEL_BYTES:
+        raise ParameterError(
+            what=f"The name of a {kind} has {size:,} bytes: {label[:60]!r}…",
+            why=f"Names are looked up in an index, which takes {LABEL_BYTES:,} bytes.",
+            fix="Shorten it, and keep the long text with log_param or log_text.",
+            name=label,
+        )
+    return label
+
+
+def _unwritable(label: str) -> str:
+    if "\0" in label:
+        return "a NUL character"
+    try:
+        label.encode()
+    except UnicodeEncodeError as error:
+        return f"an undecodable byte ({error.object[error.start]!r})"
+    return ""

@@ -130,6 +130,10 @@ class RunRecord:
         forked_at: That step.
         archived_at: When it was put aside; None while it is among the others.
         deleted_at: When it was deleted; it can be restored until ``penstock gc`` removes it.
+        process: Which boot and process namespace of the host the process belongs to, and when in
+            that boot it began and beat last; compared on the same machine only.
+        presumed_at: When it was presumed killed since no sign of life came; a later one revives it.
+        missed: Sentences on what was logged and could not be recorded.
     """
 
     run_id: str
@@ -161,6 +165,9 @@ class RunRecord:
     forked_at: float | None = None
     archived_at: datetime | None = None
     deleted_at: datetime | None = None
+    process: str = ""
+    presumed_at: datetime | None = None
+    missed: tuple[str, ...] = ()
 
     @property
     def arguments(self) -> dict[str, Any]:

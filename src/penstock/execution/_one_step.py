@@ -128,7 +128,7 @@ def _is_settled(step: StepRunRecord | None) -> bool:
 
 
 def _mark(store: Store, record: RunRecord, **changes: Any) -> None:
-    begun = {} if record.started_at else {"started_at": now()}
+    begun: dict[str, Any] = {} if record.started_at else {"started_at": now()}
     store.metadata.update_run(record.run_id, **begun, **changes)
 
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from penstock.core import PenstockError, Settings, settings
-from penstock.stores import open_store
+from penstock.stores import damaged_journals, open_store
 
 _OLDEST = (3, 11)
 _LOW_DISK_BYTES = 1 << 30
@@ -53,7 +53,7 @@ def check_installation(store_url: str | None = None) -> list[Check]:
     except PenstockError as error:
         return [*checks, Check("settings", "fail", error.what, error.fix)]
     checks.append(Check("project folder", "ok", str(chosen.project)))
-    looks: tuple[Callable[[Settings], Check], ...] = (_store, _disk, _hash_seed)
+    looks: tuple[Callable[[Settings], Check], ...] = (_store, _journals, _disk, _hash_seed)
     return [*checks, *(look(chosen) for look in looks)]
 
 
@@ -104,6 +104,23 @@ def _store(chosen: Settings) -> Check:
     except PenstockError as error:
         return Check("store", "fail", f"{where}: {error.what}", error.fix)
     return Check("store", "ok", f"{where}: {runs} runs, artifacts can be written")
+
+
+def _journals(chosen: Settings) -> Check:
+    """Look for journals that were set aside, and whether this process could make one."""
+    try:
+        store = open_store(chosen.store.value, artifacts=chosen.artifacts.value or None)
+    except PenstockError:
+        return Check("journals", "warn", "the store cannot be opened", "See the line above.")
+    home = store.journal.home
+    damaged = damaged_journals(home)
+    if damaged:
+        found = "; ".join(reason for _, reason in damaged[:3])
+        fix = "What can be read is in the store. Keep or delete: " + ", ".join(
+            str(folder) for folder, _ in damaged
+        )
+        return Check("journals", "warn", found, fix)
+    return Check("journals", "ok", f"{home}: none is damaged")
 
 
 def _disk(chosen: Settings) -> Check:

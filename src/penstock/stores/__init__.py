@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._parts import NamedParts as NamedParts
     from penstock.stores.artifacts._parts import Parts as Parts
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
+    from penstock.stores.journals._facts import Fact as Fact
+    from penstock.stores.journals._facts import artifacts_fact as artifacts_fact
+    from penstock.stores.journals._facts import end_fact as end_fact
+    from penstock.stores.journals._folder import damaged_journals as damaged_journals
+    from penstock.stores.journals._journal import Line as Line
     from penstock.stores.journals._records import pack_columns as pack_columns
     from penstock.stores.journals._records import pack_points as pack_points
     from penstock.stores.metadata._protocol import MetadataStore as MetadataStore
@@ -31,17 +36,22 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ArtifactStore": "penstock.stores.artifacts._protocol",
         "Bundle": "penstock.stores.artifacts._bundles",
+        "Fact": "penstock.stores.journals._facts",
         "LazyParts": "penstock.stores.artifacts._bundles",
+        "Line": "penstock.stores.journals._journal",
         "LocalArtifacts": "penstock.stores.artifacts._local",
         "MetadataStore": "penstock.stores.metadata._protocol",
         "NamedParts": "penstock.stores.artifacts._parts",
         "Parts": "penstock.stores.artifacts._parts",
         "Store": "_store",
+        "artifacts_fact": "penstock.stores.journals._facts",
         "backup_store": "penstock.stores.upkeep._backup",
         "check_store": "penstock.stores.upkeep._check",
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_store",
         "copy_store": "penstock.stores.upkeep._copy",
+        "damaged_journals": "penstock.stores.journals._folder",
+        "end_fact": "penstock.stores.journals._facts",
         "media_type": "penstock.stores.artifacts._media_type",
         "open_store": "_open",
         "pack_columns": "penstock.stores.journals._records",

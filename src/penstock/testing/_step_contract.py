@@ -59,10 +59,10 @@ class StepContract:
     ) -> None:
         step = a_step(run_id, state=StepState.FAILED, error="bad \udcff", traceback="\ud800 ü")
         metadata.finish_step(step, logs=[LogLine(at(0), "stdout", "caf\xe9 \udcff\x00")])
-        # Not every database can keep a NUL.
-        assert metadata.list_logs(step.step_run_id)[0].text[:-1] == "café ?"
+        # Not every database can keep a NUL or half a character: they are escaped.
+        assert metadata.list_logs(step.step_run_id)[0].text == r"café \udcff\x00"
         found = metadata.list_steps(run_id)[0]
-        assert (found.error, found.traceback) == ("bad ?", "? ü")
+        assert (found.error, found.traceback) == (r"bad \udcff", r"\ud800 ü")
 
     def test_a_step_that_was_never_started_is_inserted(
         self, metadata: MetadataStore, run_id: str

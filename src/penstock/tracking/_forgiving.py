@@ -2,10 +2,15 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from penstock.core import StoreError
+from penstock.stores import Fact
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
 
 _log = logging.getLogger("penstock")
 Method = TypeVar("Method", bound=Callable[..., None])
@@ -14,22 +19,56 @@ Method = TypeVar("Method", bound=Callable[..., None])
 class Trouble:
     """What happens when something of a run cannot be recorded.
 
+    What can wait is kept in the journal and recorded later. What cannot is told once, and noted
+    with the run, so that whoever looks at it knows that it is not whole.
+
     Args:
-        run_id: The run, for the message.
+        run_id: The run.
+        store: Where it is recorded.
         strict: Raise it.
     """
 
-    def __init__(self, run_id: str, *, strict: bool) -> None:
-        self._run_id, self._strict = run_id, strict
+    def __init__(self, run_id: str, store: "Store", *, strict: bool) -> None:
+        self._run_id, self._store, self.strict = run_id, store, strict
         self._told: set[str] = set()
+        self._unnoted: dict[str, None] = {}
 
-    def meet(self, error: StoreError) -> None:
-        """Raise it if the run is strict; else tell it, each kind once."""
-        if self._strict:
+    def record(self, fact: Fact) -> bool:
+        """Record a fact, or keep it until the store takes it; says whether it is not lost.
+
+        Raises:
+            StoreError: If the store does not take it and the run is strict.
+        """
+        try:
+            why = self._store.journal.record(fact, keep=not self.strict)
+        except StoreError as error:
+            self.meet(error, fact.about)
+            return False
+        if why is not None:
+            self._tell(f"Run {self._run_id} goes on; {fact.about} and more wait in"
+                       f" {self._store.journal.home} until the store takes them: {why}", why.what)  # fmt: skip
+        return True
+
+    def meet(self, error: StoreError, about: str = "") -> None:
+        """Raise it if the run is strict; else tell it, each kind once, and note it with the run."""
+        if self.strict:
             raise error
-        if error.what not in self._told:
-            self._told.add(error.what)
-            _log.warning("Run %s goes on, but this was not recorded: %s", self._run_id, error)
+        self._tell(f"Run {self._run_id} goes on, but this was not recorded: {error}", error.what)
+        self._unnoted[f"{about}: {error.what}" if about else error.what] = None
+        self.note()
+
+    def note(self) -> None:
+        """Note with the run what could not be recorded; what cannot be noted now is tried again."""
+        if self._unnoted:
+            with suppress(StoreError):
+                sentences = list(self._unnoted)
+                self._store.journal.record(Fact(self._run_id, "missed", sentences, "this"))
+                self._unnoted.clear()
+
+    def _tell(self, text: str, kind: str) -> None:
+        if kind not in self._told:
+            self._told.add(kind)
+            _log.warning("%s", text)
 
 
 def forgiving(method: Method) -> Method:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Six beats fit into the silence after which another machine calls the run dead (60 s).
 _EVERY_S = 10.0
+_FIRST_S = 1.0
 
 
 class Heartbeat:
@@ -22,10 +23,22 @@ class Heartbeat:
         run: The run or its id.
         store: Where it is recorded.
         every_s: Seconds between beats.
+        attempt: The attempt that the process works at; a run that was resumed elsewhere is left
+            alone. By default that of the run as it was read.
     """
 
-    def __init__(self, run: "Run | str", store: "Store", *, every_s: float = _EVERY_S) -> None:
+    def __init__(
+        self,
+        run: "Run | str",
+        store: "Store",
+        *,
+        every_s: float = _EVERY_S,
+        attempt: int | None = None,
+    ) -> None:
         self._run_id = run if isinstance(run, str) else run.run_id
+        self._attempt = attempt
+        if attempt is None and not isinstance(run, str):
+            self._attempt = run.attempt
         self._store, self._every_s = store, every_s
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -57,7 +70,11 @@ class Heartbeat:
         self.stop()
 
     def _beat(self) -> None:
-        while not self._ended.wait(self._every_s):
+        # The first one soon: a server's clock is the same for all, and this machine's may be wrong.
+        wait = min(_FIRST_S, self._every_s)
+        while not self._ended.wait(wait):
+            wait = self._every_s
             # A beat that cannot be written is made up for by the next one.
             with suppress(StoreError):
-                self._store.metadata.beat(self._run_id, now())
+                if not self._store.metadata.beat(self._run_id, now(), attempt=self._attempt):
+                    return  # the run is another process's now, or gone

@@ -1,11 +1,12 @@
 """``MetricLog``: a run's way to its process's journal; apart because a call must cost a microsecond."""
 
 import struct
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError, now_micros
-from penstock.stores import pack_columns, pack_points
+from penstock.core import ParameterError, StoreError, now_micros, require_label
+from penstock.stores import Line, pack_columns, pack_points
 from penstock.tracking._step import current_step
 
 if TYPE_CHECKING:
@@ -16,15 +17,8 @@ if TYPE_CHECKING:
 
 
 _ROWS = 64
-
-
-class _Line:
-    """A metric that is being logged: its series' number, and the step that comes next."""
-
-    __slots__ = ("following", "series")
-
-    def __init__(self, series: int, following: float) -> None:
-        self.series, self.following = series, following
+_FRESH_S, _SILENCE_S = 1.0, 30.0
+_YEAR_9999_S = 253_402_300_800.0
 
 
 class MetricLog:
@@ -38,9 +32,11 @@ class MetricLog:
     def __init__(self, run_id: str, store: "Store") -> None:
         self._run_id, self._store = run_id, store
         self._journal = store.journal
-        self._lines: dict[str, _Line] = {}
+        self._lines = store.journal.lines(run_id)
+        self._last_steps: dict[str, float] = {}
+        self._look_again = 0.0
         # Calls in a loop name the same metrics each time: their lines, by those names.
-        self._rows: dict[tuple[str, ...], tuple[list[_Line], tuple[int, ...]]] = {}
+        self._rows: dict[tuple[str, ...], tuple[list[Line], tuple[int, ...]]] = {}
 
     def log(self, key: str, value: float, step: float | None) -> None:
         """Log one point; see Run.log_metric."""
@@ -110,35 +106,34 @@ class MetricLog:
         if inside is not None:
             inside.logged[key] = float(y[-1]), float(x[-1])
 
-    def _begin_row(self, keys: tuple[str, ...]) -> tuple[list[_Line], tuple[int, ...]]:
+    def _begin_row(self, keys: tuple[str, ...]) -> tuple[list[Line], tuple[int, ...]]:
         lines = [self._lines.get(key) or self._begin(key) for key in keys]
         row = lines, tuple(line.series for line in lines)
         if len(self._rows) < _ROWS:
             self._rows[keys] = row
         return row
 
-    def _begin(self, key: Any) -> _Line:
-        key = require_key(key, "metric")
-        self._store.flush()
-        found = self._store.metadata.get_run(self._run_id).metrics.get(key)
-        line = _Line(
-            self._journal.series(self._run_id, key), 0.0 if found is None else found.last_step + 1
-        )
+    def _begin(self, key: Any) -> Line:
+        key = require_label(key, "metric")
+        last = self._known_steps().get(key)
+        line = Line(self._journal.series(self._run_id, key), 0.0 if last is None else last + 1)
         # Two threads may begin at once: the series is the same, and one of the lines stays.
         return self._lines.setdefault(key, line)
 
+    def _known_steps(self) -> dict[str, float]:
+        """Give the last step of each metric that the store knows, as of a second ago at most.
 
-def require_key(name: Any, kind: str) -> str:
-    """Give the name back if it can name something that is logged.
-
-    Raises:
-        ParameterError: If it is empty or no text.
-    """
-    if isinstance(name, str) and name.strip():
-        return name
-    raise ParameterError(
-        what=f"{name!r} is no name for a {kind}.", fix="Use a text with at least one character."
-    )
+        Where the store does not answer, a metric begins at 0: its points are kept nevertheless.
+        """
+        moment = time.monotonic()
+        if moment >= self._look_again and not self._journal.behind:
+            try:
+                metrics = self._store.metadata.get_run(self._run_id).metrics
+                self._last_steps = {key: summary.last_step for key, summary in metrics.items()}
+                self._look_again = time.monotonic() + _FRESH_S
+            except StoreError:
+                self._look_again = time.monotonic() + _SILENCE_S
+        return self._last_steps
 
 
 def _column(key: str, what: str, given: Any) -> "NDArray[np.float64]":
@@ -161,9 +156,35 @@ def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
     try:
         # Aware times are changed to UTC and lose their mark; polars and pandas give them so.
         column = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(_plain(given))
-        return column.astype("datetime64[us]").astype(np.int64)
-    except (TypeError, ValueError) as error:
+        if column.dtype.kind in "iuf":
+            return _from_seconds(key, column.astype(np.float64))
+        moments = column.astype("datetime64[us]")
+    except (TypeError, ValueError, OverflowError) as error:
         raise _not_a_column(key, "times", given) from error
+    if np.isnat(moments).any():
+        raise _no_time(key, int(np.isnat(moments).argmax()), "is missing")
+    return moments.astype(np.int64)
+
+
+def _from_seconds(key: str, seconds: "NDArray[np.float64]") -> "NDArray[np.int64]":
+    """Read numbers as time.time() gives them: seconds since 1970."""
+    import numpy as np
+
+    odd = ~(np.abs(seconds) < _YEAR_9999_S)  # NaN among them
+    if odd.any():
+        place = int(odd.argmax())
+        raise _no_time(key, place, f"is {seconds[place]:g} seconds since 1970")
+    whole = np.floor(seconds)
+    return (whole * 1e6 + np.round((seconds - whole) * 1e6)).astype(np.int64)
+
+
+def _no_time(key: str, place: int, what: str) -> ParameterError:
+    return ParameterError(
+        what=f"Time {place} of metric {key!r} {what}.",
+        why="Each value was measured at some time; numbers are seconds since 1970.",
+        fix="Give datetimes or seconds; of milliseconds write times / 1000; or leave times out.",
+        key=key,
+    )
 
 
 def _plain(times: Sequence[Any]) -> list[Any]:
@@ -193,7 +214,7 @@ def _bad_step(key: str, step: float) -> ParameterError:
 
 
 def _no_number(key: str, value: Any, step: Any) -> ParameterError:
-    require_key(key, "metric")
+    require_label(key, "metric")
     odd = step if _is_number(value) else value
     what = " as its step" if _is_number(value) else ""
     return ParameterError(

@@ -1,5 +1,6 @@
 """``Run``: what was logged of one run, and logging to it while it is active."""
 
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -9,26 +10,30 @@ from penstock.core import (
     ArtifactRecord,
     Edge,
     NotFoundError,
+    ParameterError,
     RunRecord,
     RunState,
     StoreError,
     did_you_mean,
     now,
+    require_label,
 )
+from penstock.stores import Fact, artifacts_fact, open_store
 from penstock.tracking._download import download
 from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
 from penstock.tracking._media import RunMedia
-from penstock.tracking._metric_log import MetricLog, require_key
+from penstock.tracking._metric_log import MetricLog
 from penstock.tracking._series import last_of
 from penstock.tracking._step import current_step
-from penstock.tracking._values import artifact_records, json_like
+from penstock.tracking._values import as_path, file_records, json_like, value_records
 
 if TYPE_CHECKING:
     import polars as pl
 
     from penstock.stores import Store
 
+_FRESH_S = 1.0
 _ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
 
 
@@ -50,7 +55,9 @@ class Run(RunLife, RunMedia):
         self._record, self.store = record, store
         self._log = MetricLog(record.run_id, store)
         self._stale = False
-        self.trouble = Trouble(record.run_id, strict=strict)
+        self._read_at = time.monotonic()
+        self.before: Run | None = None  # the run that was active where this one became it
+        self.trouble = Trouble(record.run_id, store, strict=strict)
 
     @property
     def run_id(self) -> str:
@@ -88,12 +95,22 @@ class Run(RunLife, RunMedia):
         return dict(self.record.tags)
 
     @property
+    def attempt(self) -> int:
+        """1, and one more for each resume, as of the last reading."""
+        return self._record.attempt
+
+    @property
+    def shown_name(self) -> str:
+        """Its name as of the last reading; for messages."""
+        return self._record.name
+
+    @property
     def record(self) -> RunRecord:
-        """The whole record."""
-        if self._stale or self._record.state not in _ENDED:
+        """The whole record; of a run that has ended as of a second ago at most."""
+        old = time.monotonic() - self._read_at > _FRESH_S
+        if self._stale or old or self._record.state not in _ENDED:
             self.store.flush()
-            self._record = self.store.metadata.get_run(self.run_id)
-            self._stale = False
+            self._set(self.store.metadata.get_run(self.run_id))
         return self._record
 
     @property
@@ -119,14 +136,12 @@ class Run(RunLife, RunMedia):
         """
         self.log_params({name: value})
 
-    @forgiving
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log parameters; what is not JSON-like is kept as its text. See `log_param`."""
         values = {
-            require_key(name, "parameter"): json_like(value) for name, value in params.items()
+            require_label(name, "parameter"): json_like(value) for name, value in params.items()
         }
-        self.store.metadata.log_params(self.run_id, values)
-        self._stale = True
+        self._record_fact("params", values, f"parameters {_few(values)}")
 
     def log_metric(self, key: str, value: float, step: float | None = None) -> None:
         """Log one value of a metric; it survives the process once this returns.
@@ -178,18 +193,17 @@ class Run(RunLife, RunMedia):
         """Set one tag."""
         self.set_tags({name: value})
 
-    @forgiving
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Set tags; one that exists is replaced."""
-        values = {require_key(name, "tag"): str(value) for name, value in tags.items()}
-        self.store.metadata.set_tags(self.run_id, values)
-        self._stale = True
+        values = {require_label(name, "tag"): str(value) for name, value in tags.items()}
+        self._record_fact("tags", values, f"tags {_few(values)}")
 
     def log_artifact(self, value: Any, name: str | None = None) -> str:
         """Keep a file, a folder or a value with the run.
 
         Args:
             value: A path to a file or folder, or any value: a table, an array, a figure, a model.
+                A text is a path; a text itself is kept by `log_text`.
             name: What it is called; by default the file's name.
 
         Returns:
@@ -197,10 +211,25 @@ class Run(RunLife, RunMedia):
             kept.
 
         Raises:
-            NotFoundError: If a path names no file.
-            ParameterError: If a value is given without a name.
+            NotFoundError: If a path names no file or folder.
+            ParameterError: If a value is given without a name, or a folder is empty.
         """
-        return self._log_value(value, name)
+        path = as_path(value)
+        if path is None:
+            if name is None:
+                raise ParameterError(
+                    what=f"The {type(value).__name__} to log has no name.",
+                    why="Artifacts of a run are found by name.",
+                    fix='Write log_artifact(value, name="…").',
+                )
+            return self._log_value(value, name)
+        if name is not None:
+            require_label(name, "artifact")
+        try:
+            return self._log_records(file_records(self.store, path, name))
+        except StoreError as error:
+            self.trouble.meet(error, f"artifact {name or path.name!r}")
+            return ""
 
     def artifact(self, name: str) -> Any:
         """Load what was kept; a file, a picture and a sound come back as bytes.
@@ -210,8 +239,9 @@ class Run(RunLife, RunMedia):
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
+            StoreError: If its bytes are gone or damaged.
         """
-        return self.store.load(self.artifact_record(name))
+        return self.store.load(self.artifact_record(name), check=True)
 
     def artifacts(self) -> dict[str, ArtifactRecord]:
         """Give the records of all that `log_artifact` kept, by name: type, size and digest."""
@@ -318,48 +348,57 @@ class Run(RunLife, RunMedia):
         Raises:
             ConflictError: If it has ended otherwise already.
         """
-        if self.record.state == state and state in _ENDED:
+        self._end(RunState(state), error)
+
+    def _end(self, state: RunState, error: str | None, *, only_attempt: int | None = None) -> None:
+        record = self.record
+        if record.state == state and state in _ENDED and record.presumed_at is None:
             return
-        self.store.flush()
         self.store.metadata.merge_metrics(self.run_id)
-        changes: dict[str, Any] = {"state": RunState(state), "ended_at": now()}
+        changes: dict[str, Any] = {"state": state, "ended_at": now()}
         if error is not None:
             changes["error"] = error
-        self._record = self.store.metadata.update_run(self.run_id, **changes)
+        self._set(self.store.metadata.update_run(self.run_id, only_attempt=only_attempt, **changes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go to another process as the run's id and its store; there it logs by the id."""
+        address = self.store.address, self.store.artifacts.url
+        return _reopen, (self.run_id, *address, self.trouble.strict)
 
     def __repr__(self) -> str:
         record = self._record
         return f"Run({record.run_id}, {record.name!r}, {record.state})"
 
     def _change(self, changes: dict[str, Any]) -> None:
-        self._record = self.store.metadata.update_run(self.run_id, **changes)
+        self._set(self.store.metadata.update_run(self.run_id, **changes))
 
-    def _log_value(self, value: Any, name: str | None) -> str:
+    def _set(self, record: RunRecord) -> None:
+        self._record, self._stale, self._read_at = record, False, time.monotonic()
+
+    def _record_fact(self, kind: str, value: Any, about: str) -> None:
+        self.trouble.record(Fact(self.run_id, kind, value, about))
+        self._stale = True
+
+    def _log_value(self, value: Any, name: str) -> str:
         try:
-            return self._log_records(artifact_records(self.store, value, name))
+            return self._log_records(value_records(self.store, value, name))
         except StoreError as error:
-            self.trouble.meet(error)
+            self.trouble.meet(error, f"artifact {name!r}")
             return ""
 
     def _log_record(self, record: ArtifactRecord, name: str) -> str:
-        try:
-            return self._log_records({name: [record]})
-        except StoreError as error:
-            self.trouble.meet(error)
-            return ""
+        return self._log_records({require_label(name, "artifact"): [record]})
 
     def _log_records(self, packed: Mapping[str, list[ArtifactRecord]]) -> str:
         first = {label: records[0] for label, records in packed.items()}
         # One transaction: a folder is logged whole or not at all.
-        self.store.metadata.log_artifacts(
+        fact = artifacts_fact(
             self.run_id,
             first,
-            parts=[part for records in packed.values() for part in records[1:]],
-            edges=[
-                edge for record in first.values() for edge in self._edges(record.content_digest)
-            ],
+            [part for records in packed.values() for part in records[1:]],
+            [edge for record in first.values() for edge in self._edges(record.content_digest)],
         )
-        return list(first.values())[-1].content_digest if first else ""
+        return list(first.values())[-1].content_digest if self.trouble.record(fact) else ""
 
     def _edges(self, digest: str) -> list[Edge]:
         artifact, step = f"artifact:{digest}", current_step()
@@ -367,3 +406,13 @@ class Run(RunLife, RunMedia):
         if step is not None:
             edges.append(Edge(f"step:{step.step_run_id}", artifact, "logged"))
         return edges
+
+
+def _reopen(run_id: str, url: str, artifacts: str, strict: bool) -> Run:
+    """Open a run in another process, to log to it by its id."""
+    store = open_store(url, artifacts=artifacts)
+    return Run(store.metadata.get_run(run_id), store, strict=strict)
+
+
+def _few(names: Mapping[str, Any]) -> str:
+    return ", ".join(list(names)[:3]) + (" …" if len(names) > 3 else "")  # noqa: PLR2004 - a few

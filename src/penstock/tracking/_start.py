@@ -1,6 +1,7 @@
 """``start_run``: tracking a script or a notebook, without a pipeline."""
 
 import getpass
+import logging
 import math
 import sys
 from collections.abc import Mapping
@@ -18,11 +19,12 @@ from penstock.core import (
     find_project,
     new_id,
     now,
+    require_label,
     require_name,
 )
 from penstock.hooks import Courier
-from penstock.stores import open_store, this_process
-from penstock.tracking._active import current_run, set_run
+from penstock.stores import end_fact, open_store, this_process
+from penstock.tracking._active import enter_run, leave_run, outer_run
 from penstock.tracking._console import Console, wanted
 from penstock.tracking._heartbeat import Heartbeat
 from penstock.tracking._run import Run
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 _EXPERIMENT = "default"
+_log = logging.getLogger("penstock")
 
 
 class ActiveRun(Run):
@@ -47,27 +50,31 @@ class ActiveRun(Run):
         system_metrics: bool | None = None,
     ) -> None:
         super().__init__(record, store, strict=strict)
-        self._before = current_run()
+        self._attempt, self._finished = record.attempt, False
         self._courier = Courier(store).start()
         self._helpers: list[Heartbeat | Console | SystemMetrics] = [Heartbeat(self, store).start()]
         if wanted(system_metrics, "PENSTOCK_SYSTEM_METRICS"):
             self._helpers.append(SystemMetrics(self).start())
         if wanted(console, "PENSTOCK_CONSOLE"):
             self._helpers.append(Console(self.run_id, store).start())
-        set_run(self)
+        enter_run(self)
 
     def finish(
         self, state: RunState | str = RunState.FINISHED, *, error: str | None = None
     ) -> None:
         """End the run; the one that was active before is active again. See Run.finish."""
+        self._finished = True
         for helper in reversed(self._helpers):
             helper.stop()
-        if current_run() is self:
-            set_run(self._before)
+        leave_run(self)
+        self.trouble.note()
         try:
-            super().finish(state, error=error)
-        except StoreError as trouble:
-            self.trouble.meet(trouble)
+            self._end(RunState(state), error, only_attempt=self._attempt)
+        except StoreError:
+            moment = now()
+            fact = end_fact(self.run_id, self._attempt, RunState(state), moment, error)
+            self.trouble.record(fact)
+            self._set(replace(self._record, state=RunState(state), ended_at=moment, error=error))
         self._courier.stop()
 
     def __enter__(self) -> Self:
@@ -79,16 +86,20 @@ class ActiveRun(Run):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._record.state is not RunState.RUNNING:
-            return  # finished by hand
-        if error is None:
-            self.finish()
-        elif isinstance(error, Exception):
-            self.finish(RunState.FAILED, error=_one_line(error))
-        elif isinstance(error, SystemExit) and error.code in {None, 0}:
-            self.finish()
-        else:
-            self.finish(RunState.KILLED, error=_one_line(error))
+        if self._finished:
+            return  # by hand
+        try:
+            if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
+                self.finish()
+            elif isinstance(error, Exception):
+                self.finish(RunState.FAILED, error=_one_line(error))
+            else:
+                self.finish(RunState.KILLED, error=_one_line(error))
+        except ConflictError as conflict:
+            if self.trouble.strict:
+                raise
+            # What comes after the block must not suffer from what others did to the run.
+            _log.warning("The end of run %s was not recorded. %s", self.run_id, conflict)
 
 
 def start_run(
@@ -98,6 +109,7 @@ def start_run(
     store: "Store | str | None" = None,
     tags: Mapping[str, Any] | None = None,
     nested: bool = False,
+    parent: Run | str | None = None,
     group: str = "",
     note: str = "",
     resume: str | None = None,
@@ -121,7 +133,10 @@ def start_run(
         experiment: The group that it belongs to.
         store: A store or its URL; by default the project's.
         tags: Free marks.
-        nested: Allow it inside of another run, which becomes its parent.
+        nested: Allow it inside of another run, which becomes its parent. In other threads of the
+            process this needs no word.
+        parent: The run that becomes its parent, or its id, from wherever this is started: a
+            thread, another process.
         group: Runs with the same group belong together, such as the folds of one validation.
         note: Markdown.
         fork: Id of a run to begin with: the new one has its parameters, tags and points.
@@ -135,12 +150,14 @@ def start_run(
 
     Raises:
         ConflictError: If another run is active and ``nested`` is not set, or the run to resume
-            is running or a pipeline's.
+            is running, a pipeline's, or was just resumed by another process.
+        NotFoundError: If the parent does not exist, or ``nested`` is set and which run is meant
+            cannot be told.
     """
-    outer = current_run()
-    if outer is not None and not nested:
+    outer, allowed = (None, True) if parent is not None else outer_run(nested=nested)
+    if outer is not None and not (nested or allowed):
         raise ConflictError(
-            what=f"Run {outer.run_id} ({outer.name!r}) is still active.",
+            what=f"Run {outer.run_id} ({outer.shown_name!r}) is still active.",
             why="What is logged would go to another run than you think.",
             fix="End it with finish(), or write start_run(..., nested=True) for a child of it.",
             run_id=outer.run_id,
@@ -153,7 +170,10 @@ def start_run(
     }
     if resume is not None:
         return ActiveRun(_resume(opened, resume), opened, **options)
-    record = _new_record(name, experiment, tags or {}, outer)
+    above = None if outer is None else outer.run_id
+    if parent is not None:
+        above = parent.run_id if isinstance(parent, Run) else opened.metadata.get_run(parent).run_id
+    record = _new_record(name, experiment, tags or {}, above)
     record = replace(record, group=require_name(group, "group") if group else "", note=note)
     if fork is not None:
         return ActiveRun(_fork(opened, record, fork, at_step), opened, **options)
@@ -162,7 +182,7 @@ def start_run(
 
 
 def _new_record(
-    name: str | None, experiment: str, tags: Mapping[str, Any], outer: Run | None
+    name: str | None, experiment: str, tags: Mapping[str, Any], parent: str | None
 ) -> RunRecord:
     moment = now()
     host, pid, pid_started = this_process()
@@ -176,14 +196,14 @@ def _new_record(
         state=RunState.RUNNING,
         seed=0,
         created_at=moment,
-        parent_run_id=None if outer is None else outer.run_id,
+        parent_run_id=parent,
         started_at=moment,
         heartbeat_at=moment,
         host=host,
         pid=pid,
         pid_started=pid_started,
         user=_user(),
-        tags={key: str(value) for key, value in tags.items()},
+        tags={require_label(key, "tag"): str(value) for key, value in tags.items()},
     )
 
 

@@ -1,11 +1,11 @@
 """What may be logged: values made JSON-like, files and values made artifact records."""
 
-import os
-from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ArtifactRecord, NotFoundError, ParameterError, StoreError, digest_json
+from penstock.core import ArtifactRecord, NotFoundError, ParameterError, digest_json, require_label
+from penstock.tracking._folder import files_of, readable_name
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -28,60 +28,56 @@ def json_like(value: Any) -> Any:
     return value
 
 
-def artifact_records(
-    store: "Store", value: Any, name: str | None
-) -> dict[str, list[ArtifactRecord]]:
-    """Store a file, the files of a folder or a value; give the records by name."""
-    path = _as_path(value, name)
-    if path is None:
-        if name is None:
-            raise ParameterError(
-                what=f"The {type(value).__name__} to log has no name.",
-                why="Artifacts of a run are found by name.",
-                fix='Write log_artifact(value, name="…").',
-            )
-        return {name: store.pack(value)}
-    top = name or path.resolve().name
+def value_records(store: "Store", value: Any, name: str) -> dict[str, list[ArtifactRecord]]:
+    """Store a value; give its records by name.
+
+    Raises:
+        ParameterError: If the name cannot be stored.
+    """
+    return {require_label(name, "artifact"): store.pack(value)}
+
+
+def file_records(store: "Store", path: Path, name: str | None) -> dict[str, list[ArtifactRecord]]:
+    """Store a file or the files of a folder; give the records by name.
+
+    Raises:
+        NotFoundError: If there is no such file or folder.
+        ParameterError: If a name cannot be stored, or a folder is empty.
+    """
+    if not _exists(path):
+        raise NotFoundError(
+            what=f"There is no file or folder {str(path)[:200]!r} to log.",
+            why="A text is taken as a path.",
+            fix="Check the path; log a text itself with log_text(text, name).",
+            path=path,
+        )
+    top = name or readable_name(path.resolve().name)
     if not path.is_dir():
-        return {top: [store.pack_file(path)]}
-    try:
-        files = sorted(_files_in(path))
-    except OSError as error:
-        raise StoreError(
-            what=f"The folder {error.filename} cannot be read ({error.strerror or error}).",
-            why="A folder is kept whole or not at all.",
-            fix="Check its permissions, or log a part of it.",
-            path=error.filename,
-        ) from error
-    records = store.pack_files([Path(place) for _, place in files])
-    return {f"{top}/{inner}": [record] for (inner, _), record in zip(files, records, strict=True)}
+        return {require_label(top, "artifact"): [store.pack_file(path)]}
+    named = files_of(path, require_label(top, "artifact"))
+    records = store.pack_files(list(named.values()))
+    return {label: [record] for label, record in zip(named, records, strict=True)}
 
 
-def _files_in(folder: str | Path, within: str = "") -> Iterator[tuple[str, str]]:
-    """Find the files of a folder and below: their path in it, and their place."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files_in(entry.path, f"{within}{entry.name}/")
-            elif entry.is_file():  # not a pipe, a socket or a link to a folder
-                yield within + entry.name, entry.path
+def as_path(value: Any) -> Path | None:
+    """Give the path that an argument means; None if it is a value.
 
-
-def _as_path(value: Any, name: str | None) -> Path | None:
-    if not isinstance(value, str | Path):
+    Raises:
+        ParameterError: If it is an empty text.
+    """
+    if not isinstance(value, str | PathLike):
         return None
-    # A text with a name may be meant as text; without one it can only be a file.
-    may_be_text = isinstance(value, str) and name is not None
+    if isinstance(value, str) and not value.strip():
+        raise ParameterError(
+            what=f"{value!r} names no file to log.",
+            why="A text is taken as a path.",
+            fix="Give the path; log a text itself with log_text(text, name).",
+        )
+    return Path(value)
+
+
+def _exists(path: Path) -> bool:
     try:
-        exists = Path(value).exists()
+        return path.exists()
     except (OSError, ValueError):
-        exists = False
-    if exists:
-        return Path(value)
-    if may_be_text:
-        return None
-    raise NotFoundError(
-        what=f"There is no file {str(value)[:200]!r} to log.",
-        fix='Check the path; to log a text itself, give it a name: log_artifact(text, name="…").',
-        path=value,
-    )
+        return False

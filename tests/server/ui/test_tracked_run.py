@@ -36,7 +36,7 @@ def test_pictures_sounds_and_histograms_are_shown(shown, client):
 
 
 def test_a_sound_is_served_only_if_its_bytes_are_one(shown, client):
-    run, _ = shown(lambda run: run.log_artifact(f"{EVIL}" * 200, name="page.wav"))
+    run, _ = shown(lambda run: run.log_text(f"{EVIL}" * 200, "page.wav"))
     [record] = run.store.metadata.list_artifacts(run.run_id).values()
     assert client.get(f"/artifacts/{record.digest}/audio").status_code == 404
     assert client.get(f"/artifacts/{record.digest}/image").status_code == 404

@@ -1,5 +1,6 @@
 """What a journal has taken is in the store exactly once, however its process ends."""
 
+import json
 import math
 import multiprocessing
 import os
@@ -10,11 +11,13 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from penstock.core import StoreError
-from penstock.stores import open_store, pack_columns, pack_points
-from penstock.stores.journals import Journal, recover_journals
+from penstock.stores import check_store, open_store, pack_columns, pack_points
+from penstock.stores.journals import Journal, damaged_journals, recover_journals
+from penstock.stores.journals._records import write_name
 from penstock.testing._records import a_run
 
 
@@ -189,19 +192,89 @@ def test_a_journal_in_use_is_left_alone(store, home):
     assert recover_journals(home, store.metadata) == 0
 
 
-def test_a_damaged_journal_does_not_keep_the_store_from_opening(store, home, tmp_path, caplog):
+def test_a_damaged_journal_is_set_aside_and_hinders_nobody(store, home, caplog):
     bad = home / "06h0"
     bad.mkdir(parents=True)
     (bad / "owner").touch()
     (bad / "series").write_text("no json\n")
     (bad / "00000000.points").write_bytes(b"x" * 33)
-    with pytest.raises(StoreError, match="damaged"):
-        store.flush()
-    (tmp_path / "copy.db-journals").mkdir()
-    bad.rename(tmp_path / "copy.db-journals" / "06h0")
-    with open_store(f"sqlite:///{tmp_path}/copy.db") as other:
-        assert other.metadata.list_experiments() == []
-    assert "damaged" in caplog.text
+    store.flush()
+    store.flush()
+    [(folder, reason)] = damaged_journals(home)
+    assert "1 names of metrics cannot be read; 2 points cannot be read" in reason
+    assert (folder / "00000000.points").read_bytes() == b"x" * 33
+    assert caplog.text.count("is damaged") == 1
+    assert [finding.kind for finding in check_store(store)] == ["journal"]
+
+
+def left_behind(store, home, *, name: str = "06h0") -> Path:
+    """The journal of a process that was killed: two metrics, ten points each."""
+    folder = home / name
+    folder.mkdir(parents=True)
+    (folder / "owner").touch()
+    (folder / "series").write_bytes(write_name(0, "r", "loss") + write_name(1, "r", "acc"))
+    whole = np.arange(10.0)
+    times = np.zeros(10, np.int64)
+    pages = [pack_columns(number, whole, whole + 100 * number, times) for number in (0, 1)]
+    (folder / "00000000.points").write_bytes(b"".join(pages))
+    return folder
+
+
+def test_what_can_be_read_of_a_damaged_journal_is_recovered(store, home):
+    random = np.random.default_rng(5)
+    for trial in range(60):
+        folder = left_behind(store, home, name=f"j{trial:02}")
+        file = folder / ("series" if trial % 3 == 0 else "00000000.points")
+        data = bytearray(file.read_bytes())
+        if trial % 2:
+            data = data[: random.integers(0, len(data))]
+        else:
+            for place in random.integers(0, len(data), 3):
+                data[place] ^= 1 << int(random.integers(0, 8))
+        file.write_bytes(data)
+        store.flush()  # raises nothing, whatever is damaged
+        assert not folder.exists()
+    assert set(store.metadata.get_run("r").metrics) == {"loss", "acc"}
+    assert store.metadata.get_run("r").missed
+    series = store.metadata.metric_history("r", "acc")
+    assert np.isfinite(series.steps).all()
+
+
+def test_a_journal_of_an_older_penstock_with_a_name_that_cannot_be_stored_is_recovered(store, home):
+    folder = left_behind(store, home)
+    lines = [["r", "acc/caf\udce9"], ["r", "\N{CJK UNIFIED IDEOGRAPH-8CA8}" * 1000]]
+    (folder / "series").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    store.flush()
+    names = set(store.metadata.get_run("r").metrics)
+    assert r"acc/caf\udce9" in names
+    assert len(names) == 2
+    assert damaged_journals(home) == []
+
+
+def test_a_journal_with_files_of_something_else_is_kept_beside(store, home):
+    folder = left_behind(store, home)
+    (folder / "notes.txt").write_text("mine")
+    store.flush()
+    assert values(store) == list(range(10))
+    [(aside, reason)] = damaged_journals(home)
+    assert "notes.txt" in reason
+    assert (aside / "notes.txt").read_text() == "mine"
+
+
+def test_a_journal_that_cannot_be_read_is_left_to_its_owner(store, home, caplog, monkeypatch):
+    folder = left_behind(store, home)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("penstock.stores.journals._recovery._bytes_of", refuse)
+    store.flush()
+    store.flush()
+    assert caplog.text.count("chmod -R u+rwX") == 1
+    monkeypatch.undo()
+    store.flush()
+    assert values(store) == list(range(10))
+    assert not folder.exists()
 
 
 LOGGER = """

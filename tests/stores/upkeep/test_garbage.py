@@ -276,8 +276,8 @@ def test_stores_that_share_a_place_do_not_remove_each_others_bytes(tmp_path):
     ):
         for store in (one, other):
             with start_run("same", store=store) as run:
-                run.log_artifact("x" * 5000, name="text")
-                run.log_artifact(f"{store.url}" * 500, name="own")
+                run.log_text("x" * 5000, "text")
+                run.log_text(f"{store.url}" * 500, "own")
         get_run("last", one).delete()
         make_old(one)
         report = collect_garbage(one, delete=True, **AT_ONCE)

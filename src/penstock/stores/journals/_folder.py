@@ -1,5 +1,6 @@
 """A journal's folder on the disk: made with its owner's lock, claimed when the owner is gone."""
 
+import logging
 import os
 import shutil
 import time
@@ -10,10 +11,17 @@ from typing import IO
 
 from penstock.core import StoreError, new_id
 from penstock.stores._locks import try_lock
-from penstock.stores.journals._records import OWNER, SERIES
+from penstock.stores.journals._records import OWNER, POINTS, SERIES
 
-_UNFINISHED, _FINISHED = ".new-", ".done-"
+_UNFINISHED, _FINISHED, _DAMAGED = ".new-", ".done-", "damaged-"
+_REASON = "damage.txt"
 _ABANDONED_S = 3600  # making one takes a millisecond
+_log = logging.getLogger("penstock")
+_warned: set[Path] = set()
+ADVICE = (
+    "What can be read of it is in the store. Keep {folder} if you want to look for the rest, or"
+    " delete it."
+)
 
 
 def make_folder(home: Path) -> tuple[Path, IO[bytes]]:
@@ -45,7 +53,8 @@ def dead_journals(home: Path) -> Iterator[list[Path]]:
     try:
         for folder in _folders(home):
             with suppress(OSError):
-                owner = try_lock(folder / OWNER, create=False)
+                # Without the file of an owner nobody can say that it is alive.
+                owner = try_lock(folder / OWNER, create=_is_journal(folder))
                 if owner is not None:
                     held.append(owner)
                     found.append(folder)
@@ -73,6 +82,44 @@ def remove_folder(folder: Path) -> bool:
     return True
 
 
+def set_aside(folder: Path, reason: str) -> bool:
+    """Rename a journal that is damaged, so that nobody stumbles over it again.
+
+    Returns:
+        Whether it has another name now. If not, the store must go on to know how far it came.
+    """
+    aside = folder.with_name(_DAMAGED + folder.name)
+    try:
+        (folder / _REASON).write_text(reason, encoding="utf-8")
+        folder.rename(aside)
+    except OSError:
+        aside = folder
+    if aside not in _warned:
+        _warned.add(aside)
+        _log.warning("%s %s", reason, ADVICE.format(folder=aside))
+    return aside is not folder
+
+
+def damaged_journals(home: Path) -> list[tuple[Path, str]]:
+    """List the journals that were set aside, each with the reason."""
+    try:
+        found = sorted(Path(entry) for entry in os.scandir(home) if _is_aside(entry.name))
+    except OSError:
+        return []
+    return [(folder, _reason(folder)) for folder in found]
+
+
+def _is_aside(name: str) -> bool:
+    return name.startswith(_DAMAGED)
+
+
+def _reason(folder: Path) -> str:
+    try:
+        return (folder / _REASON).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "It is damaged."
+
+
 def cannot_write(home: Path, error: OSError) -> StoreError:
     """Tell that nothing can be written to the journal."""
     return StoreError(
@@ -92,7 +139,15 @@ def _folders(home: Path) -> list[Path]:
     for entry in entries:
         if _is_left_over(entry):
             shutil.rmtree(entry, ignore_errors=True)
-    return sorted(entry for entry in entries if not entry.name.startswith("."))
+    return sorted(
+        entry
+        for entry in entries
+        if not entry.name.startswith(".") and not _is_aside(entry.name) and entry.is_dir()
+    )
+
+
+def _is_journal(folder: Path) -> bool:
+    return (folder / SERIES).exists() or any(folder.glob(f"*{POINTS}"))
 
 
 def _is_left_over(entry: Path) -> bool:

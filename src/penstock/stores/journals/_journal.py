@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import IO
 
 from penstock.core import MetricColumns, StoreError
+from penstock.stores._forks import Lock, guard
+from penstock.stores.journals._facts import Fact, apply, deliver, write_fact
 from penstock.stores.journals._folder import cannot_write, make_folder, remove_folder
 from penstock.stores.journals._records import (
+    FACTS,
     MARK,
     RECORD,
     SERIES,
@@ -61,6 +64,15 @@ class _Page:
             self.path.unlink()
 
 
+class Line:
+    """A metric that is being logged: its series' number, and the step that comes next."""
+
+    __slots__ = ("following", "series")
+
+    def __init__(self, series: int, following: float) -> None:
+        self.series, self.following = series, following
+
+
 class Journal:
     """The points that this process has logged and the store has not taken yet.
 
@@ -74,11 +86,13 @@ class Journal:
     """
 
     def __init__(self, home: Path, metadata: MetadataStore) -> None:
-        self._home, self._metadata = home, metadata
+        self.home, self._metadata = home, metadata
+        self._lines: dict[str, dict[str, Line]] = {}
         self._names: list[tuple[str, str]] = []
         self._numbers: dict[tuple[str, str], int] = {}
         self._begin()
         _all.add(self)
+        guard(self)
 
     def _begin(self) -> None:
         """Start with nothing: at first, in a forked child, after the journal was closed."""
@@ -90,7 +104,12 @@ class Journal:
         self._pages: list[_Page] = []
         self._place = self._end = 0
         self._map: mmap.mmap | None = None
-        self._in_doubt = self._behind = False
+        self._in_doubt = self.behind = False  # behind: the store could not be written
+        self._facts: list[Fact] = []
+
+    def lines(self, run_id: str) -> dict[str, Line]:
+        """Give the metrics of a run that this process logs, by name: one dict for all who ask."""
+        return self._lines.setdefault(run_id, {})
 
     def series(self, run_id: str, key: str) -> int:
         """Number a series, for `append`.
@@ -99,6 +118,9 @@ class Journal:
             StoreError: If the journal cannot be written.
         """
         name = run_id, key
+        # Here, and not in our thread: a child forked while a thread imports never can.
+        import numpy  # noqa: F401, ICN001
+
         with self._lock:
             number = self._numbers.get(name)
             if number is None:
@@ -106,9 +128,9 @@ class Journal:
                 self._open()
                 assert self._series_file is not None
                 try:
-                    self._series_file.write(write_name(run_id, key))
+                    self._series_file.write(write_name(number, run_id, key))
                 except OSError as error:
-                    raise cannot_write(self._home, error) from error
+                    raise cannot_write(self.home, error) from error
                 self._names.append(name)
                 self._numbers[name] = number
         return number
@@ -151,6 +173,45 @@ class Journal:
                     continue
             self._make_room()
 
+    def record(self, fact: Fact, *, keep: bool = True) -> StoreError | None:
+        """Record a fact now; or keep it, if the store cannot take it or others wait already.
+
+        Returns:
+            Why it waits.
+
+        Raises:
+            StoreError: If it cannot be recorded, and not be kept either.
+            PenstockError: If the store refuses it.
+        """
+        why = None
+        if not self._facts:
+            try:
+                apply(self._metadata, fact)
+            except StoreError as error:
+                if not keep:
+                    raise
+                why = error
+            else:
+                return None
+        self.keep(fact)
+        return why
+
+    def keep(self, fact: Fact) -> None:
+        """Keep a fact that the store cannot take now; it is delivered when it can.
+
+        Raises:
+            StoreError: If the journal cannot be written.
+        """
+        with self._lock:
+            self._open()
+            assert self._folder is not None
+            try:
+                with (self._folder / FACTS).open("ab") as file:
+                    file.write(write_fact(fact))
+            except OSError as error:
+                raise cannot_write(self.home, error) from error
+            self._facts.append(fact)
+
     def flush(self) -> None:
         """Bring all that was logged before the call into the store; what dead processes left, too.
 
@@ -158,7 +219,7 @@ class Journal:
             StoreError: If the store cannot be written; nothing is lost then.
         """
         self._drain()
-        recover_journals(self._home, self._metadata)
+        recover_journals(self.home, self._metadata)
 
     def close(self) -> None:
         """Bring everything into the store and remove the journal; the next point begins another."""
@@ -171,7 +232,7 @@ class Journal:
             return
         with self._draining, self._lock:
             folder, pages = self._folder, self._pages
-            if folder is None or any(self._new_in(page) for page in pages):
+            if folder is None or self._facts or any(self._new_in(page) for page in pages):
                 return  # closed by another, or logged to meanwhile: it stays
             for page in pages:
                 page.remove()
@@ -186,6 +247,7 @@ class Journal:
             if file is not None:
                 file.close()
         self._pages, self._place, self._end = [], 0, 0
+        self._facts = []
         self._folder = self._owner = self._series_file = self._map = None
         self._wake.set()  # its thread sees that there is nothing left, and ends
 
@@ -193,14 +255,15 @@ class Journal:
         """Make the folder and start the thread, if this has not happened yet."""
         if self._folder is not None:
             return
-        self._folder, self._owner = make_folder(self._home)
+        self._folder, self._owner = make_folder(self.home)
         try:
             # Unbuffered: what is written is the system's, and survives the process.
             self._series_file = (self._folder / SERIES).open("ab", buffering=0)
-            self._series_file.write(b"".join(write_name(*name) for name in self._names))
+            lines = [write_name(place, *name) for place, name in enumerate(self._names)]
+            self._series_file.write(b"".join(lines))
         except OSError as error:
             self._let_go()
-            raise cannot_write(self._home, error) from error
+            raise cannot_write(self.home, error) from error
         self._wake, self._drained = threading.Event(), threading.Event()
         threading.Thread(
             target=_work, args=(weakref.ref(self), self._wake), name="penstock-journal", daemon=True
@@ -209,17 +272,17 @@ class Journal:
     def _make_room(self) -> None:
         """Begin the next page; wait for the store if it is far behind."""
         # A store that cannot be written now is not waited for with each point.
-        until = time.monotonic() + (0.0 if self._behind else _LONGEST_WAIT_S)
+        until = time.monotonic() + (0.0 if self.behind else _LONGEST_WAIT_S)
         while len(self._pages) >= _MOST_PAGES:
             self._wake.set()
             self._drained.clear()
             left = until - time.monotonic()
             if not self._drained.wait(max(0.0, min(1.0, left))) and left <= 0:
                 raise StoreError(
-                    what=f"The metric journal in {self._home} is full: the store takes nothing.",
+                    what=f"The metric journal in {self.home} is full: the store takes nothing.",
                     why="What is in it will be stored; this point is not.",
                     fix="See what keeps the store from being written, with: penstock doctor",
-                    path=self._home,
+                    path=self.home,
                 )
         with self._lock:
             if self._place < self._end:
@@ -233,7 +296,7 @@ class Journal:
             except OSError as error:
                 with suppress(OSError):
                     path.unlink()
-                raise cannot_write(self._home, error) from error
+                raise cannot_write(self.home, error) from error
             self._pages.append(page)
             self._map, self._place, self._end = page.map, 0, page.size
         if number:
@@ -243,6 +306,19 @@ class Journal:
         with self._draining:
             while self._take_some():
                 pass
+            self._deliver()
+
+    def _deliver(self) -> None:
+        """Record the facts that wait, in their order."""
+        while self._facts:
+            fact = self._facts[0]
+            deliver(self._metadata, fact)
+            with self._lock:
+                self._facts = self._facts[1:]
+                if not self._facts and self._folder is not None:
+                    with suppress(OSError):  # delivering them again would do no harm
+                        (self._folder / FACTS).unlink()
+            self.behind = False
 
     def _take_some(self) -> bool:
         """Bring a few pages into the store; says whether there are more."""
@@ -269,7 +345,7 @@ class Journal:
         except BaseException:
             self._in_doubt = True
             raise
-        self._behind = False
+        self.behind = False
 
     def _settle_doubt(self) -> None:
         """After a failure ask the store how far it came: the commit may have gone through."""
@@ -301,15 +377,19 @@ class Journal:
         return self._end_of(page) > page.taken
 
     def _warn(self, error: StoreError) -> None:
-        if not self._behind:
-            self._behind = True
+        if not self.behind:
+            self.behind = True
             _log.warning(
                 "Logged metrics wait in %s and are stored as soon as it is possible. %s",
-                self._home,
+                self.home,
                 error,
             )
 
-    def _forget(self) -> None:
+    def fork_locks(self) -> list[Lock]:
+        """Give the lock that a fork waits for; see Guarded."""
+        return [self._lock]
+
+    def renew(self) -> None:
         """Leave the parent's journal to the parent, in a forked child."""
         for file in (self._owner, self._series_file):
             if file is not None:
@@ -340,11 +420,4 @@ def _close_all() -> None:
         journal.close()
 
 
-def _forget_all() -> None:
-    for journal in list(_all):
-        journal._forget()  # noqa: SLF001 - the same module
-
-
 atexit.register(_close_all)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_all)

@@ -3,22 +3,26 @@
 A journal is a folder of one process::
 
     owner             locked while the process lives
-    series            a line of JSON for each series, [run_id, key]; its place is the series' number
+    series            a line of JSON for each series: [run_id, key, number, checksum]
     00000001.points   records of 32 bytes: value, step, time, series, mark
     00000002.points   …
+    facts             a line of JSON for each fact that the store could not take; see _facts
 
 The mark of a record is written last: a record that a killed process had only begun has none.
-A record never crosses a memory page, so what is there is there whole.
+A record never crosses a memory page, so what is there is there whole. What a disk or a person has
+damaged is told from it by the checksum of a name, a mark that is neither ours nor 0, a series that
+has no name, a step that is no number.
 """
 
 import json
 import struct
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from penstock.core import MetricColumns
+from penstock.core import LABEL_BYTES, MetricColumns
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,11 +32,12 @@ RECORD = struct.Struct("@ddqII")
 MARK = 0x70656E73
 OWNER = "owner"
 SERIES = "series"
+FACTS = "facts"
 POINTS = ".points"
 _FIELDS = [("value", "f8"), ("step", "f8"), ("time", "i8"), ("series", "u4"), ("mark", "u4")]
 _MANY = 16  # from so many on numpy is faster, and worth its import
 _SHORT = 1 << 16  # numbers of 16 bits are sorted five times as fast
-Names = Sequence[tuple[str, str]]
+Names = Sequence[tuple[str, str]] | Mapping[int, tuple[str, str]]
 
 
 def position_of(page: int, place: int) -> int:
@@ -54,15 +59,80 @@ def page_path(folder: Path, page: int) -> Path:
     return folder / f"{page:08d}{POINTS}"
 
 
-def write_name(run_id: str, key: str) -> bytes:
+def write_name(number: int, run_id: str, key: str) -> bytes:
     """Write a series' name as its line."""
-    return json.dumps([run_id, key]).encode() + b"\n"
+    return write_line([run_id, key, number])
 
 
-def read_names(text: bytes) -> list[tuple[str, str]]:
-    """Read the series' names; a last line that was only begun has no points yet."""
-    whole = text[: text.rfind(b"\n") + 1]
-    return [tuple(json.loads(line)) for line in whole.splitlines()]
+def write_line(values: list[Any]) -> bytes:
+    """Write a list as a line that ends with its checksum."""
+    text = json.dumps(values)
+    return json.dumps([*values, zlib.crc32(text.encode())]).encode() + b"\n"
+
+
+def read_lines(text: bytes) -> Iterator[list[Any] | None]:
+    """Read the lines that `write_line` wrote, None for a damaged one.
+
+    A last line without an end was only begun by a process that was killed.
+    """
+    for line in text[: text.rfind(b"\n") + 1].splitlines():
+        try:
+            *values, checksum = json.loads(line)
+        except (ValueError, TypeError):
+            yield None
+            continue
+        yield values if zlib.crc32(json.dumps(values).encode()) == checksum else None
+
+
+def read_names(text: bytes) -> tuple[dict[int, tuple[str, str]], int]:
+    """Read the names of the series by their numbers, and count the damaged lines."""
+    names, damaged = dict[int, tuple[str, str]](), 0
+    for line in read_lines(text):
+        match line:
+            case [str(run_id), str(key), int(number)]:
+                names[number] = run_id, storable_name(key)
+            case _:
+                damaged += 1
+    if not names and damaged:
+        names, damaged = _old_names(text)
+    return names, damaged
+
+
+def _old_names(text: bytes) -> tuple[dict[int, tuple[str, str]], int]:
+    """Read what penstock 0.1 wrote: the place of a line is the number of the series."""
+    names, damaged = dict[int, tuple[str, str]](), 0
+    for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines()):
+        try:
+            run_id, key = json.loads(line)
+            names[number] = str(run_id), storable_name(str(key))
+        except (ValueError, TypeError):
+            damaged += 1
+    return names, damaged
+
+
+def storable_name(key: str) -> str:
+    """Give the name of a metric in a form that every database can store; see require_label."""
+    key = key.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
+    if len(key.encode()) <= LABEL_BYTES and key.strip():
+        return key
+    short = key.encode()[: LABEL_BYTES - 20].decode("utf-8", "ignore")
+    return f"{short}…{zlib.crc32(key.encode()):08x}"
+
+
+def sound_points(data: bytes, known: Collection[int]) -> tuple[bytes, int]:
+    """Give the records that can be read, and count the others."""
+    import numpy as np
+
+    whole = len(data) // RECORD.size * RECORD.size
+    records = np.frombuffer(data[:whole], _FIELDS)
+    begun = records["mark"] != 0
+    sound = (
+        (records["mark"] == MARK)
+        & np.isfinite(records["step"])
+        & np.isin(records["series"], list(known))
+    )
+    lost = int((begun & ~sound).sum()) + (whole < len(data))
+    return records[sound].tobytes(), lost
 
 
 def pack_points(

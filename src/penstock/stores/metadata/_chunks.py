@@ -9,6 +9,8 @@ A chunk holds up to 8,192 points of one series in the order of their logging. Ea
 - *planes*: the first bytes of all points, then the second bytes, …: the bytes of one plane are
   alike (exponents) or noise (the end of a mantissa), and zlib is spent on the first only.
 
+Both parts of a chunk begin with a checksum: a reader is never given points that were damaged.
+
 The *outline* of a chunk is the lowest and the highest point of each stretch of 512: a chart of
 millions of points reads these and not the points.
 """
@@ -31,13 +33,15 @@ if TYPE_CHECKING:
 
 MOST = 8192
 _STRETCH = 512
-_FORMAT = 1
+_UNSEALED, _FORMAT = 1, 2  # without a checksum, as stores before version 0005 have them; with one
 _RAW, _LINE, _DIFFERENCES, _PLANES = range(4)
 _CONSTANT, _PLAIN, _ZLIB = range(3)
 _FEW = 32  # a chunk of so few points is merged into a larger one soon
 _PROBE = 512
 _WORTH = 0.9
 _HEAD = struct.Struct("<BI")
+_SUM = struct.Struct("<I")
+_PAIR = 16  # bytes of a step and a value
 _PART = struct.Struct("<BI")
 
 
@@ -89,21 +93,64 @@ def decode(points: bytes) -> "tuple[Floats, Floats, Integers]":
     >>> [chunk] = encode_chunks([0, 1], [0.5, 0.25], [10, 20])
     >>> [column.tolist() for column in decode(chunk.points)]
     [[0.0, 1.0], [0.5, 0.25], [10, 20]]
+
+    Raises:
+        ValueError: If they were damaged.
     """
     import numpy as np
 
-    _, count = _HEAD.unpack_from(points)
-    steps, place = _read_column(points, _HEAD.size, count, np.dtype(np.float64))
-    values, place = _read_column(points, place, count, np.dtype(np.float64))
-    times, _ = _read_column(points, place, count, np.dtype(np.int64))
+    try:
+        count, place = _open(points)
+        steps, place = _read_column(points, place, count, np.dtype(np.float64))
+        values, place = _read_column(points, place, count, np.dtype(np.float64))
+        times, _ = _read_column(points, place, count, np.dtype(np.int64))
+    except (IndexError, struct.error, zlib.error) as error:
+        raise ValueError(f"a chunk cannot be read ({error})") from error
     return steps, values, times
 
 
+def _open(points: bytes) -> tuple[int, int]:
+    """Check a chunk; gives how many points it has and where they begin."""
+    form, count = _HEAD.unpack_from(points)
+    if form == _UNSEALED:
+        return count, _HEAD.size
+    (checksum,) = _SUM.unpack_from(points, _HEAD.size)
+    begin = _HEAD.size + _SUM.size
+    if form != _FORMAT or zlib.crc32(memoryview(points)[begin:], count) != checksum:
+        raise ValueError("a chunk is not what was written")
+    return count, begin
+
+
+def seal_points(points: bytes) -> bytes:
+    """Give points that have no checksum yet one."""
+    form, count = _HEAD.unpack_from(points)
+    return points if form != _UNSEALED else _sealed(count, points[_HEAD.size :])
+
+
+def seal_outline(outline: bytes) -> bytes:
+    """Give an outline that has no checksum yet one."""
+    is_bare = outline and len(outline) % _PAIR == 0
+    return _SUM.pack(zlib.crc32(outline)) + outline if is_bare else outline
+
+
+def _sealed(count: int, columns: bytes) -> bytes:
+    return _HEAD.pack(_FORMAT, count) + _SUM.pack(zlib.crc32(columns, count)) + columns
+
+
 def read_outline(outline: bytes) -> "tuple[Floats, Floats]":
-    """Give the steps and values of an outline."""
+    """Give the steps and values of an outline.
+
+    Raises:
+        ValueError: If they were damaged.
+    """
     import numpy as np
 
-    pairs = np.frombuffer(outline, dtype=np.float64).reshape(-1, 2)
+    bare = outline
+    if len(outline) % _PAIR:
+        bare = outline[_SUM.size :]
+        if len(bare) % _PAIR or _SUM.unpack_from(outline) != (zlib.crc32(bare),):
+            raise ValueError("the outline of a chunk is not what was written")
+    pairs = np.frombuffer(bare, dtype=np.float64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 
@@ -132,8 +179,8 @@ def thin(steps: "Floats", values: "Floats", most: int) -> "NDArray[np.intp]":
 
 def _encode(steps: "Floats", values: "Floats", times: "Integers") -> Chunk:
     columns = (_write_column(steps), _write_column(values), _write_column(times))
-    points = b"".join((_HEAD.pack(_FORMAT, len(steps)), *columns))
-    return Chunk(len(steps), points, _outline(steps, values))
+    points = _sealed(len(steps), b"".join(columns))
+    return Chunk(len(steps), points, seal_outline(_outline(steps, values)))
 
 
 def _outline(steps: "Floats", values: "Floats") -> bytes:

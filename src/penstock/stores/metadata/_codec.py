@@ -31,12 +31,22 @@ def from_micros(value: int) -> datetime:
 
 
 def clean_text(text: str) -> str:
-    r"""Give the text without the half characters that no database can store.
+    r"""Write what no database can store as an escape: half characters and NUL.
 
-    >>> clean_text("caf\xe9 \udcff")
-    'café ?'
+    >>> print(clean_text("caf\xe9 \udcff"), clean_text("a\0b"))
+    café \udcff a\x00b
     """
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
+    return text.replace("\0", r"\x00") if "\0" in text else text
+
+
+def clean_values(values: Sequence[Any]) -> Sequence[Any]:
+    """Give the values of a statement as every database stores them alike; see `clean_text`."""
+    for value in values:
+        if type(value) is str and (not value.isascii() or "\0" in value):
+            return [clean_text(v) if isinstance(v, str) else v for v in values]
+    return values
 
 
 class RecordTable(Generic[R]):

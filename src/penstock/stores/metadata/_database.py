@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -42,6 +43,15 @@ class Database(Protocol):
         """Wait until no other open transaction works on what the name means.
 
         For what is read and then written; where writers take turns anyway it does nothing.
+        """
+        ...
+
+    def micros(self, transaction: Transaction, at: datetime) -> int:
+        """Give the time that heartbeats are judged by, microseconds since 1970.
+
+        Args:
+            transaction: An open one.
+            at: The time of this process; counts where the database has no clock of its own.
         """
         ...
 

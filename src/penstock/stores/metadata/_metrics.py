@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import MetricColumns, MetricPoint, now
+from penstock.core import MetricColumns, MetricPoint, StoreError, now
 from penstock.stores.metadata._chunks import MOST, decode, encode_chunks, read_outline, thin
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
@@ -185,7 +185,10 @@ def _merge(transaction: Transaction, run_id: str, key: str) -> None:
     ).fetchall()
     if len(rows) < 2:  # noqa: PLR2004 - nothing to merge
         return
-    steps, values, times = _join([decode(points) for _, points in rows])
+    try:
+        steps, values, times = _join([decode(points) for _, points in rows])
+    except ValueError:
+        return  # damaged: who reads it is told, and who logs goes on
     transaction.executemany(
         'DELETE FROM metric_chunks WHERE run_id = ? AND "key" = ? AND chunk_id = ?',
         [(*series, chunk_id) for chunk_id, _ in rows],
@@ -210,17 +213,31 @@ def _points_or_outline(*, outlined: bool) -> str:
 def _read(run_id: str, key: str, rows: Sequence[Any]) -> MetricColumns:
     import numpy as np
 
-    parts = []
-    for points, outline in rows:
-        if points is not None:
-            parts.append(decode(points))
-        else:
-            steps, values = read_outline(outline)
-            parts.append((steps, values, np.zeros(len(steps), np.int64)))
+    try:
+        parts = [_part(points, outline) for points, outline in rows]
+    except ValueError as error:
+        raise StoreError(
+            what=f"Metric {key!r} of run {run_id} is damaged ({error}).",
+            why="What was stored is not what is there now: a failing disk, or another program.",
+            fix="Restore the store from a backup; see what else is damaged: penstock store check",
+            run_id=run_id,
+            key=key,
+        ) from error
     if not parts:
         nothing = np.zeros(0)
         return MetricColumns(run_id, key, nothing, nothing, np.zeros(0, np.int64))
     return _sorted(MetricColumns(run_id, key, *_join(parts)))
+
+
+def _part(
+    points: bytes | None, outline: bytes
+) -> "tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]":
+    import numpy as np
+
+    if points is not None:
+        return decode(points)
+    steps, values = read_outline(outline)
+    return steps, values, np.zeros(len(steps), np.int64)
 
 
 def _join(

@@ -4,11 +4,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from penstock.core import ParameterError, StoreError, require
+from penstock.stores.metadata._codec import clean_text
 from penstock.stores.metadata._database import Rows, Transaction
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ _WRITE = "BEGIN"
 _WRITE_SOON = "BEGIN; SET LOCAL synchronous_commit TO OFF"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
 _DURABLE = "durable"
+_CLOCK = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 _PLAIN_INSERT = re.compile(r"\s*INSERT INTO (\w+) (\([^()]*\))\s*VALUES \([?, ]*\)\s*")
 # A mark, or a list of many.
 _MARKS = re.compile(r"(?:NOT )?IN \(\?(?:, \?){15,}\)|\?")
@@ -101,6 +104,10 @@ class PostgresDatabase:
                 self.alone(transaction, _DURABLE)
             yield transaction
 
+    def micros(self, transaction: Transaction, at: datetime) -> int:  # noqa: ARG002 - the protocol's form
+        """Give the time that heartbeats are judged by: the server's, for all machines alike."""
+        return int(transaction.execute(_CLOCK).fetchone()[0])
+
     def alone(self, transaction: Transaction, name: str) -> None:
         """Wait until no other transaction works on what the name means; see Database."""
         transaction.execute(_ALONE.replace("%s", "?"), (f"{self.url.schema}:{name}",))
@@ -150,6 +157,11 @@ class PostgresDatabase:
                 connection.execute("COMMIT")
         except self._psycopg.errors.IntegrityError:
             raise  # tells what is wrong with the values
+        except (self._psycopg.errors.DataError, self._psycopg.errors.ProgramLimitExceeded) as error:
+            raise ParameterError(
+                what=f"PostgreSQL cannot store a value ({' '.join(str(error).split())[:200]}).",
+                fix="Shorten it, or keep it with log_artifact.",
+            ) from error
         except (self._psycopg.Error, TimeoutError) as error:
             raise explain(self.url, error) from error
 
@@ -280,13 +292,11 @@ def _grouped(values: Sequence[Any], lists: Sequence[tuple[int, int]]) -> Sequenc
 
 
 def _accept_any_text(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
-    """Store text as well as it can be: PostgreSQL has no NUL and no halves of characters."""
+    """Store text as well as it can be: PostgreSQL has no NUL and no half characters."""
     from psycopg.types.string import StrDumperUnknown
 
     class Clean(StrDumperUnknown):
         def dump(self, obj: str) -> Any:
-            if not obj.isascii():
-                obj = obj.encode("utf-8", "replace").decode()
-            return super().dump(obj.replace("\0", "\N{SYMBOL FOR NULL}"))
+            return super().dump(clean_text(obj))
 
     connection.adapters.register_dumper(str, Clean)

@@ -50,13 +50,31 @@ class MetadataStore(Protocol):
     # Runs
     def create_run(self, run: RunRecord) -> None: ...
     def get_run(self, run_id: str) -> RunRecord: ...
-    def update_run(self, run_id: str, **changes: Any) -> RunRecord:
-        """Change fields of a run by name; a state change must be in RUN_MOVES (ConflictError)."""
+    def update_run(
+        self, run_id: str, *, only_attempt: int | None = None, **changes: Any
+    ) -> RunRecord:
+        """Change fields of a run by name; a state change must be in RUN_MOVES (ConflictError).
+
+        With ``only_attempt`` a run that was resumed meanwhile is a ConflictError. A resume gives
+        the next attempt; of two at once the second is a ConflictError. The end of a run that is
+        presumed killed counts. No run ends before it began.
+        """
         ...
 
-    def beat(self, run_id: str, at: datetime) -> None: ...
+    def beat(self, run_id: str, at: datetime, *, attempt: int | None = None) -> bool:
+        """Note a sign of life, which revives a run that was presumed killed.
+
+        Returns:
+            Whether the run is still this attempt's; else nothing happens.
+        """
+        ...
+
     def kill_dead_runs(self) -> list[str]:
-        """Turn running runs whose process is gone into killed ones, their steps too; ids."""
+        """Presume running runs killed whose process is gone or silent, their steps too; ids."""
+        ...
+
+    def note_missed(self, run_id: str, sentences: Sequence[str]) -> None:
+        """Note what was logged of a run and could not be recorded; of a run that is gone nothing."""
         ...
 
     def search_runs(

@@ -1,31 +1,31 @@
 """Runs with their parameters and tags, and how they are found."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-import math
+import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from functools import lru_cache
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from penstock.core import (
-    RUN_MOVES,
     ConflictError,
     MetricSummary,
     NotFoundError,
     ParameterError,
     RunRecord,
     RunState,
-    StepState,
     did_you_mean,
-    now,
+    require_label,
 )
 from penstock.stores._json import dump_json, load_json
-from penstock.stores._processes import host_name, is_alive
+from penstock.stores._processes import is_ours, trace_here
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._fields import INDEXED, Sql
 from penstock.stores.metadata._fields import RUNS as FIELDS
 from penstock.stores.metadata._hooks import Outbox
+from penstock.stores.metadata._life import SignsOfLife, check_move, settled
+from penstock.stores.metadata._params import LEAF, add_params, insert_params, read_param
 from penstock.stores.metadata._search import Asked, count, find
 from penstock.stores.metadata._summaries import SUMMARY, add_summaries, read_summary
 
@@ -39,21 +39,25 @@ RUNS = RecordTable(
         "heartbeat_at",
         "archived_at",
         "deleted_at",
+        "presumed_at",
     ),
     structures=("graph",),
-    kinds={"state": RunState, "seed": int, "error": (clean_text, str)},
+    kinds={
+        "state": RunState,
+        "seed": int,
+        "missed": (
+            lambda sentences: dump_json(list(sentences)),
+            lambda text: tuple(load_json(text)),
+        ),
+    },
     without=("params", "tags", "metrics"),
 )
 _ALL = 2**62
-_SILENCE = timedelta(seconds=60)
-_ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
+_MOST_MISSED = 20
 _FIXED = frozenset({"run_id", "params", "tags", "metrics"})
 _INSERT_RUN = f"{RUNS.insert} ON CONFLICT (run_id) DO NOTHING"
 _ADD_EXPERIMENT = (
     "INSERT INTO experiments (name, created_at, note) VALUES (?, ?, '') ON CONFLICT DO NOTHING"
-)
-_INSERT_PARAM = (
-    'INSERT INTO run_params (run_id, "key", value, text, number, start) VALUES (?, ?, ?, ?, ?, ?)'
 )
 _UPSERT_TAG = (
     'INSERT INTO run_tags (run_id, "key", value, start) VALUES (?, ?, ?, ?) '
@@ -66,10 +70,13 @@ class Runs:
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox
+        self._signs = SignsOfLife(database, outbox)
         self._known: set[str] = set()
 
     def create_run(self, run: RunRecord) -> None:
         """See MetadataStore."""
+        if not run.process and is_ours(run.host, run.pid, run.pid_started):
+            run = replace(run, process=trace_here())
         with self._database.write() as transaction:
             if not transaction.execute(_INSERT_RUN, RUNS.row(run)).rowcount:
                 raise ConflictError(
@@ -78,10 +85,7 @@ class Runs:
                     run_id=run.run_id,
                 )
             transaction.execute(_ADD_EXPERIMENT, (run.experiment, to_micros(run.created_at)))
-            transaction.executemany(
-                _INSERT_PARAM,
-                [_param_row(run.run_id, key, value) for key, value in run.params.items()],
-            )
+            insert_params(transaction, run.run_id, run.params)
             transaction.executemany(
                 _UPSERT_TAG, [_tag_row(run.run_id, key, value) for key, value in run.tags.items()]
             )
@@ -95,16 +99,21 @@ class Runs:
         with self._database.read() as transaction:
             return self._load(transaction, self.full_id(transaction, run_id))
 
-    def update_run(self, run_id: str, **changes: Any) -> RunRecord:
+    def update_run(
+        self, run_id: str, *, only_attempt: int | None = None, **changes: Any
+    ) -> RunRecord:
         """See MetadataStore."""
         _check_fields(changes)
+        if "pid" in changes:
+            changes["process"] = trace_here() if changes["pid"] == os.getpid() else ""
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
             before = None
             if "state" in changes:
                 self._database.alone(transaction, f"run:{run_id}")
                 before = self._load(transaction, run_id)
-                _check_move(before, RunState(changes["state"]))
+                check_move(before, changes, only_attempt)
+                changes |= settled(before, changes)
             if changes:
                 sets = ", ".join(f'"{name}" = ?' for name in changes)
                 values = [RUNS.column(name, value) for name, value in changes.items()]
@@ -118,29 +127,31 @@ class Runs:
                 self._outbox.note_run(transaction, run_id, run.state, facts)
             return run
 
-    def beat(self, run_id: str, at: datetime) -> None:
+    def beat(self, run_id: str, at: datetime, *, attempt: int | None = None) -> bool:
         """See MetadataStore."""
         with self._database.write() as transaction:
-            transaction.execute(
-                "UPDATE runs SET heartbeat_at = ? WHERE run_id = ?", (to_micros(at), run_id)
-            )
+            return self._signs.beat(transaction, run_id, at, attempt)
 
     def kill_dead_runs(self) -> list[str]:
         """See MetadataStore."""
-        if self._database.read_only:
-            return []
-        alive_since, here = to_micros(now() - _SILENCE), host_name()
-        with self._database.read() as transaction:
-            rows = transaction.execute(
-                "SELECT run_id, host, pid, pid_started, COALESCE(heartbeat_at, started_at, created_at)"
-                " FROM runs WHERE state = 'running'"
-            ).fetchall()
-        dead = [
-            run_id
-            for run_id, host, pid, pid_started, seen in rows
-            if (not is_alive(pid, pid_started) if host == here else seen < alive_since)
-        ]
-        return [run_id for run_id in dead if self._kill(run_id)]
+        return [] if self._database.read_only else self._signs.kill_dead_runs()
+
+    def note_missed(self, run_id: str, sentences: Sequence[str]) -> None:
+        """See MetadataStore."""
+        with self._database.write() as transaction:
+            self._database.alone(transaction, f"missed:{run_id}")
+            row = transaction.execute(
+                "SELECT missed FROM runs WHERE run_id = ?", (run_id,)
+            ).fetchone()
+            if row is None:
+                return
+            known = load_json(row[0])
+            new = [clean_text(s) for s in dict.fromkeys(sentences) if clean_text(s) not in known]
+            if new and len(known) < _MOST_MISSED:
+                transaction.execute(
+                    "UPDATE runs SET missed = ? WHERE run_id = ?",
+                    (dump_json([*known, *new][:_MOST_MISSED]), run_id),
+                )
 
     def search_runs(
         self,
@@ -182,16 +193,7 @@ class Runs:
         """See MetadataStore."""
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
-            rows = [_param_row(run_id, key, value) for key, value in params.items()]
-            transaction.executemany(_INSERT_PARAM + ' ON CONFLICT (run_id, "key") DO NOTHING', rows)
-            stored = dict(
-                transaction.execute(
-                    'SELECT "key", value FROM run_params WHERE run_id = ?', (run_id,)
-                ).fetchall()
-            )
-            for _, key, value, *_ in rows:
-                if stored[key] != value:
-                    raise _changed_param(key, load_json(stored[key]), load_json(value))
+            add_params(transaction, run_id, params)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """See MetadataStore."""
@@ -222,29 +224,6 @@ class Runs:
         self._known.add(found)
         return found
 
-    def _kill(self, run_id: str) -> bool:
-        ended = to_micros(now())
-        with self._database.write() as transaction:
-            # Asked again inside the transaction: the run may have ended, or another process did it.
-            done = transaction.execute(
-                "UPDATE runs SET state = 'killed', ended_at = COALESCE(heartbeat_at, ?),"
-                " error = COALESCE(error, 'The process ended without finishing the run.')"
-                " WHERE run_id = ? AND state = 'running'",
-                (ended, run_id),
-            ).rowcount
-            if done:
-                steps = transaction.execute(
-                    "UPDATE step_runs SET state = ?, ended_at = ?"
-                    " WHERE run_id = ? AND state IN ('running', 'queued')"
-                    " RETURNING run_id, step, step_run_id",
-                    (StepState.KILLED, ended, run_id),
-                ).fetchall()
-                facts = {"error": "The process ended without finishing the run."}
-                for step in steps:
-                    self._outbox.note_step(transaction, tuple(step), StepState.KILLED, facts)
-                self._outbox.note_run(transaction, run_id, RunState.KILLED, facts)
-        return done > 0
-
     def _load(self, transaction: Transaction, run_id: str) -> RunRecord:
         rows = transaction.execute(f"{RUNS.select} WHERE run_id = ?", (run_id,)).fetchall()
         if not rows:
@@ -261,10 +240,10 @@ class Runs:
         for part in (ids[start : start + 500] for start in range(0, len(ids), 500)):
             these = f"WHERE run_id IN ({', '.join('?' * len(part))})"
             for run_id, key, value in transaction.execute(
-                f'SELECT run_id, "key", value FROM run_params {these}',
+                f"SELECT run_id, \"key\", value FROM run_params {these} AND value <> '{LEAF}'",
                 part,
             ).fetchall():
-                params[run_id][key] = _param(value)
+                params[run_id][key] = read_param(value)
             for run_id, key, value in transaction.execute(
                 f'SELECT run_id, "key", value FROM run_tags {these}',
                 part,
@@ -279,16 +258,6 @@ class Runs:
             RUNS.read(row, params=params[row[0]], tags=tags[row[0]], metrics=metrics[row[0]])
             for row in rows
         ]
-
-
-def _param(text: str) -> Any:
-    return load_json(text) if text[0] in "{[" else _scalar(text)
-
-
-@lru_cache(maxsize=4096)
-def _scalar(text: str) -> Any:
-    """Read a value that cannot be changed; of a hundred runs' parameters most are the same."""
-    return load_json(text)
 
 
 def _prefixed() -> str:
@@ -360,43 +329,6 @@ def _is_news(before: RunRecord, run: RunRecord) -> bool:
     return run.state is not before.state
 
 
-def _check_move(run: RunRecord, state: RunState) -> None:
-    if state != run.state and state not in RUN_MOVES[run.state]:
-        raise ConflictError(
-            what=f"Run {run.run_id} is {run.state} and cannot become {state}.",
-            why="Someone else ended it." if run.state in _ENDED else "",
-            fix=f"Look at it with: penstock show {run.run_id}",
-            state=run.state,
-        )
-
-
-def _changed_param(key: str, old: Any, new: Any) -> ConflictError:
-    return ConflictError(
-        what=f"Parameter {key!r} of this run is already {old!r} and cannot become {new!r}.",
-        why="A parameter says what the run was made with; what changes over time is a metric.",
-        fix="Use another name, log_metric, or a new run.",
-        key=key,
-    )
-
-
-def _param_row(run_id: str, key: str, value: Any) -> tuple[Any, ...]:
-    text = value if isinstance(value, str) else _as_text(value)
-    return run_id, key, dump_json(value), text, _as_number(text), text[:INDEXED]
-
-
 def _tag_row(run_id: str, key: str, value: str) -> tuple[str, ...]:
-    return run_id, key, value, value[:INDEXED]
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return value.value if isinstance(getattr(value, "value", None), str) else str(value)
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    value = clean_text(value)
+    return run_id, require_label(key, "tag"), value, value[:INDEXED]

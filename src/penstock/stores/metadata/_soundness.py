@@ -1,12 +1,10 @@
 """Is what the tables say true of itself? The SQL of ``penstock store check``."""
 
 import sqlite3
-import struct
-import zlib
 from collections.abc import Iterator
 
 from penstock.core import StoreError
-from penstock.stores.metadata._chunks import decode
+from penstock.stores.metadata._chunks import decode, read_outline
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._protocol import MetadataStore
 from penstock.stores.metadata._sqlite import SQLiteDatabase
@@ -50,7 +48,7 @@ def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
         del chunked[run_id, key]
         with database.read() as transaction:
             rows = transaction.execute(
-                'SELECT "count", points FROM metric_chunks WHERE run_id = ? AND "key" = ?',
+                'SELECT "count", points, outline FROM metric_chunks WHERE run_id = ? AND "key" = ?',
                 (run_id, key),
             ).fetchall()
         text = _damage(rows, count)
@@ -60,12 +58,14 @@ def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
         yield run_id, f"Metric {key!r} has points and no summary."
 
 
-def _damage(rows: list[tuple[int, bytes]], count: int) -> str:
+def _damage(rows: list[tuple[int, bytes, bytes]], count: int) -> str:
     try:
-        sizes = [len(decode(points)[0]) for _, points in rows]
-    except (ValueError, IndexError, struct.error, zlib.error) as error:
-        return f"a chunk cannot be read ({error})."
-    if sizes != [size for size, _ in rows]:
+        sizes = [len(decode(points)[0]) for _, points, _ in rows]
+        for _, _, outline in rows:
+            read_outline(outline)
+    except ValueError as error:
+        return f"{error}."
+    if sizes != [size for size, _, _ in rows]:
         return "a chunk has another number of points than it says."
     return "" if sum(sizes) == count else f"{sum(sizes)} points, and its summary says {count}."
 

@@ -31,6 +31,7 @@ class SQLMetadataStore:
         self.update_run = runs.update_run
         self.beat = runs.beat
         self.kill_dead_runs = runs.kill_dead_runs
+        self.note_missed = runs.note_missed
         self.search_runs = runs.search_runs
         self.count_runs = runs.count_runs
         self.list_experiments = runs.list_experiments

@@ -3,11 +3,15 @@
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from penstock.core import StoreError
+from penstock.stores._forks import Lock, guard
+from penstock.stores.metadata._codec import clean_values, to_micros
 from penstock.stores.metadata._database import Transaction
 
 # Writers take turns; with many of them a turn can take a while, and failing would lose a result.
@@ -48,13 +52,58 @@ _FORBIDDEN = (
 _SENTENCES = (_FULL, _DAMAGED, _BUSY, _FORBIDDEN)
 _FOREIGN_KEY = "FOREIGN KEY constraint failed"
 # Connections inherited through fork: closing or collecting them here would harm the parent's.
-_inherited: list[sqlite3.Connection] = []
+_inherited: list["_Connection"] = []
+
+
+class _Rows:
+    """The answer of a statement, read while no fork takes place."""
+
+    __slots__ = ("_cursor", "_lock")
+
+    def __init__(self, cursor: sqlite3.Cursor, lock: threading.Lock) -> None:
+        self._cursor, self._lock = cursor, lock
+
+    @property
+    def rowcount(self) -> int:
+        return self._cursor.rowcount
+
+    def fetchone(self) -> Any:
+        with self._lock:
+            return self._cursor.fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with self._lock:
+            return self._cursor.fetchall()
+
+
+class _Connection:
+    """A connection whose lock is held while SQLite works: a fork waits for it."""
+
+    __slots__ = ("lock", "raw")
+
+    def __init__(self, raw: sqlite3.Connection) -> None:
+        self.raw, self.lock = raw, threading.Lock()
+
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> _Rows:
+        values = clean_values(values)
+        with self.lock:
+            return _Rows(self.raw.execute(sql, values), self.lock)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> _Rows:
+        clean = [clean_values(row) for row in rows]
+        with self.lock:
+            return _Rows(self.raw.executemany(sql, clean), self.lock)
+
+    def close(self) -> None:
+        with self.lock:
+            self.raw.close()
 
 
 class SQLiteDatabase:
     """A pool of connections to one database file.
 
-    A connection serves one transaction at a time, whatever the thread. A forked child opens its
+    A connection serves one transaction at a time, whatever the thread. A fork waits for the write
+    transactions of other threads, and for their statements; the child opens connections of its
     own. Where nothing can be written, the file is opened to be read.
 
     Args:
@@ -63,11 +112,28 @@ class SQLiteDatabase:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._pid = os.getpid()
-        self._free: list[sqlite3.Connection] = []
-        self._turn = threading.Lock()
+        self._free: list[_Connection] = []
+        self._live: set[_Connection] = set()
         self._closed = False
         self.read_only = False
+        self._make_locks()
+        guard(self)
+
+    def _make_locks(self) -> None:
+        self._turn, self._opening = threading.RLock(), threading.Lock()
+
+    def fork_locks(self) -> Iterator[Lock]:
+        """Give the locks that a fork waits for; see Guarded."""
+        yield self._turn
+        yield self._opening
+        for connection in list(self._live):
+            yield connection.lock
+
+    def renew(self) -> None:
+        """Leave the connections to the parent, in a forked child."""
+        _inherited.extend(self._live)
+        self._live, self._free = set(), []
+        self._make_locks()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
@@ -86,9 +152,9 @@ class SQLiteDatabase:
     def write(self, *, durable: bool = False) -> Iterator[Transaction]:
         """Open a transaction that may change the database; see Database."""
         connection = self._take()
-        try:
-            # The threads of this process queue here; SQLite's own waiting is for other processes.
-            with self._turn:
+        # The threads of this process queue here; SQLite's own waiting is for other processes.
+        with self._turn:
+            try:
                 if durable:
                     connection.execute("PRAGMA synchronous=FULL")
                 connection.execute("BEGIN IMMEDIATE")
@@ -96,10 +162,14 @@ class SQLiteDatabase:
                 connection.execute("COMMIT")
                 if durable:
                     connection.execute("PRAGMA synchronous=NORMAL")
-        except BaseException as error:
-            self._undo(connection, error, durable=durable)
-            raise
+            except BaseException as error:
+                self._undo(connection, error, durable=durable)
+                raise
         self._give_back(connection)
+
+    def micros(self, transaction: Transaction, at: datetime) -> int:  # noqa: ARG002 - the protocol's form
+        """Give the time that heartbeats are judged by: that of the machine."""
+        return to_micros(at)
 
     def alone(self, transaction: Transaction, name: str) -> None:
         """See Database; a writer is always alone here."""
@@ -113,7 +183,7 @@ class SQLiteDatabase:
         self._closed = True
         while self._free:
             with suppress(sqlite3.Error):
-                self._free.pop().close()
+                self._discard(self._free.pop())
 
     def connect(self) -> sqlite3.Connection:
         """Open one more connection, in autocommit mode.
@@ -158,10 +228,7 @@ class SQLiteDatabase:
             connection.execute(pragma)
         return connection
 
-    def _take(self) -> sqlite3.Connection:
-        if self._pid != os.getpid():
-            _inherited.extend(self._free)
-            self._pid, self._free, self._turn = os.getpid(), [], threading.Lock()
+    def _take(self) -> _Connection:
         if self._closed:
             raise StoreError(
                 what=f"The store {self.path} has been closed.",
@@ -170,31 +237,40 @@ class SQLiteDatabase:
         try:
             return self._free.pop()
         except IndexError:
-            return self.connect()
+            with self._opening:
+                opened = _Connection(self.connect())
+                self._live.add(opened)
+                return opened
 
     def _undo(
-        self, connection: sqlite3.Connection, error: BaseException, *, durable: bool = False
+        self, connection: _Connection, error: BaseException, *, durable: bool = False
     ) -> None:
         sound = not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError)
         with suppress(sqlite3.Error):
-            if connection.in_transaction:
+            if connection.raw.in_transaction:
                 connection.execute("ROLLBACK")
             if durable:
                 connection.execute("PRAGMA synchronous=NORMAL")
             if sound:
                 self._give_back(connection)
                 return
-            connection.close()  # its state is in doubt
+            self._discard(connection)  # its state is in doubt
         if not sound and not isinstance(error, sqlite3.ProgrammingError):
             raise explain(self.path, error) from error
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        if self._pid != os.getpid():
-            _inherited.append(connection)
-        elif self._closed:
-            connection.close()
+    def _give_back(self, connection: _Connection) -> None:
+        if connection not in self._live:
+            return  # a forked child leaves the block that its parent has begun
+        if self._closed:
+            self._discard(connection)
         else:
             self._free.append(connection)
+
+    def _discard(self, connection: _Connection) -> None:
+        with self._opening:
+            if connection in self._live:
+                self._live.discard(connection)
+                connection.close()
 
 
 def explain(path: Path, error: BaseException) -> StoreError:

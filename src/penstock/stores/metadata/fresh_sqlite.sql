@@ -263,6 +263,9 @@ CREATE TABLE runs (
 	forked_at FLOAT,
 	archived_at BIGINT,
 	deleted_at BIGINT,
+	process TEXT DEFAULT '' NOT NULL,
+	presumed_at BIGINT,
+	missed TEXT DEFAULT '[]' NOT NULL,
 	PRIMARY KEY (id),
 	UNIQUE (run_id)
 );

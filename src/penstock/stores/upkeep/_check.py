@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.core import ArtifactRecord, PenstockError, StoreError, digest_bytes
+from penstock.stores.journals._folder import ADVICE, damaged_journals
 from penstock.stores.metadata._garbage import Garbage
 from penstock.stores.metadata._soundness import broken_chains, database_damage, metric_damage
 from penstock.stores.upkeep._garbage import orphans, shared_with
@@ -23,7 +24,8 @@ class Finding:
     """One thing that is not as it should be.
 
     Args:
-        kind: ``database``, ``bytes``, ``reference``, ``metrics``, ``history`` or ``orphan``.
+        kind: ``database``, ``bytes``, ``reference``, ``metrics``, ``history``, ``journal`` or
+            ``orphan``.
         subject: What it is about: a digest, a run, a model.
         message: What is wrong.
         harmless: True if nothing is lost: bytes that nobody names.
@@ -68,6 +70,7 @@ def check_store(
         lambda: _check_bytes(store, records, quick=quick, told=told),
         lambda: _check_references(store, garbage, records),
         lambda: (Finding("metrics", run, text) for run, text in metric_damage(database)),
+        lambda: _check_journals(store),
         lambda: (Finding("history", model, text) for model, text in broken_chains(store.metadata)),
         lambda: (Finding("orphan", digest, _ORPHAN, True) for digest in _orphans(store)),
     )
@@ -79,6 +82,11 @@ def check_store(
             text = f"Something in it cannot be read: {type(error).__name__}: {error}"
             found.append(Finding("database", store.url, text))
     return found
+
+
+def _check_journals(store: "Store") -> Iterator[Finding]:
+    for folder, reason in damaged_journals(store.journal.home):
+        yield Finding("journal", str(folder), f"{reason} {ADVICE.format(folder='it')}")
 
 
 def _orphans(store: "Store") -> list[str]:

@@ -1,0 +1,147 @@
+"""Which runs are alive: their signs of life, and what follows where none comes.
+
+A run whose process cannot be seen from here is *presumed* killed once it is silent; the next sign
+of life revives it, and its own end wins over the presumption.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from penstock.core import RUN_MOVES, ConflictError, RunRecord, RunState, StepState, now
+from penstock.stores._processes import is_gone, is_ours, trace_here
+from penstock.stores.metadata._codec import to_micros
+from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._hooks import Outbox
+
+_SILENCE_MICROS = 60 * 1_000_000
+_ENDED = (RunState.FINISHED, RunState.FAILED, RunState.KILLED)
+_ERROR = "The process ended without finishing the run."
+_RUNNING = (
+    "SELECT run_id, host, pid, pid_started, process, COALESCE(heartbeat_at, started_at, created_at),"
+    " COALESCE(started_at, created_at), COALESCE(heartbeat_at, -1) FROM runs WHERE state = 'running'"
+)
+_PRESUME = (
+    "UPDATE runs SET state = 'killed', ended_at = ?, presumed_at = ?, error = COALESCE(error, ?)"
+    # Asked again: it may have ended, or beaten, since we looked.
+    " WHERE run_id = ? AND state = 'running' AND COALESCE(heartbeat_at, -1) = ?"
+)
+_END_STEPS = (
+    "UPDATE step_runs SET state = 'killed',"
+    " ended_at = CASE WHEN started_at > ? THEN started_at ELSE ? END"
+    " WHERE run_id = ? AND state IN ('running', 'queued') RETURNING run_id, step, step_run_id"
+)
+_REVIVE = (
+    "UPDATE runs SET state = 'running', ended_at = NULL, presumed_at = NULL,"
+    " error = CASE WHEN error = ? THEN NULL ELSE error END"
+    " WHERE run_id = ? AND state = 'killed' AND presumed_at IS NOT NULL"
+)
+_REVIVE_STEPS = (
+    "UPDATE step_runs SET state = CASE WHEN started_at IS NULL THEN 'queued' ELSE 'running' END,"
+    " ended_at = NULL WHERE run_id = ? AND state = 'killed' AND (ended_at = ? OR"
+    " ended_at = started_at)"
+)
+
+
+class SignsOfLife:
+    """Heartbeats of runs, and the end of those that have none."""
+
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox = database, outbox
+
+    def beat(
+        self, transaction: Transaction, run_id: str, at: datetime, attempt: int | None
+    ) -> bool:
+        """Note a sign of life; says whether the run is still this attempt's."""
+        row = transaction.execute(
+            "SELECT attempt, host, pid, pid_started, process, presumed_at, ended_at FROM runs"
+            " WHERE run_id = ?",
+            (run_id,),
+        ).fetchone()
+        if row is None:
+            return False
+        now_attempt, host, pid, pid_started, process, presumed_at, ended_at = row
+        if attempt is not None and attempt != now_attempt:
+            return False
+        if is_ours(host, pid, pid_started):
+            process = trace_here()
+        transaction.execute(
+            "UPDATE runs SET heartbeat_at = ?, process = ? WHERE run_id = ?",
+            (self._database.micros(transaction, at), process, run_id),
+        )
+        if presumed_at is not None and transaction.execute(_REVIVE, (_ERROR, run_id)).rowcount:
+            transaction.execute(_REVIVE_STEPS, (run_id, ended_at))
+            self._outbox.note_run(transaction, run_id, RunState.RUNNING, {"attempt": now_attempt})
+        return True
+
+    def kill_dead_runs(self) -> list[str]:
+        """Presume runs killed whose process is gone or silent; see MetadataStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(_RUNNING).fetchall()
+            if not rows:
+                return []
+            moment = self._database.micros(transaction, now())
+        found = []
+        for run_id, host, pid, pid_started, process, seen, began, beat in rows:
+            gone = is_gone(host, pid, pid_started, process)
+            if gone or (gone is None and seen < moment - _SILENCE_MICROS):
+                found.append((run_id, max(seen, began), beat))
+        return [run_id for run_id, ended, beat in found if self._presume(run_id, ended, beat)]
+
+    def _presume(self, run_id: str, ended: int, beat: int) -> bool:
+        with self._database.write() as transaction:
+            values = (ended, to_micros(now()), _ERROR, run_id, beat)
+            done = transaction.execute(_PRESUME, values).rowcount
+            if done:
+                facts = {"error": _ERROR}
+                steps = transaction.execute(_END_STEPS, (ended, ended, run_id)).fetchall()
+                for step in steps:
+                    self._outbox.note_step(transaction, tuple(step), StepState.KILLED, facts)
+                self._outbox.note_run(transaction, run_id, RunState.KILLED, facts)
+        return done > 0
+
+
+def check_move(run: RunRecord, changes: Mapping[str, Any], only_attempt: int | None) -> None:
+    """Check that a run may change its state.
+
+    Raises:
+        ConflictError: If it may not, or another process has resumed it.
+    """
+    state = RunState(changes["state"])
+    attempt = changes.get("attempt")
+    if only_attempt is not None and only_attempt != run.attempt:
+        raise ConflictError(
+            what=f"Run {run.run_id} was resumed elsewhere; it is at attempt {run.attempt} now.",
+            why=f"This process worked at attempt {only_attempt}, whose end counts no more.",
+            fix=f"Look at it with: penstock show {run.run_id}",
+            run_id=run.run_id,
+        )
+    if attempt is not None and state is RunState.RUNNING and attempt != run.attempt + 1:
+        raise ConflictError(
+            what=f"Run {run.run_id} has just been resumed by another process.",
+            why="Two processes would each log to it and end it.",
+            fix=f"Look at it with: penstock show {run.run_id}",
+            run_id=run.run_id,
+        )
+    if run.presumed_at is not None and state in _ENDED:
+        return
+    if state != run.state and state not in RUN_MOVES[run.state]:
+        raise ConflictError(
+            what=f"Run {run.run_id} is {run.state} and cannot become {state}.",
+            why="Someone else ended it." if run.state in _ENDED else "",
+            fix=f"Look at it with: penstock show {run.run_id}",
+            state=run.state,
+        )
+
+
+def settled(run: RunRecord, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what follows from a change of state: no presumption, no end before the beginning."""
+    more = dict[str, Any]()
+    if run.presumed_at is not None:
+        more["presumed_at"] = None
+        if run.error == _ERROR and "error" not in changes:
+            more["error"] = None
+    ended, began = changes.get("ended_at"), run.started_at or run.created_at
+    if ended is not None and ended < began:
+        more["ended_at"] = began
+    return more

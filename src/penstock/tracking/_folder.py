@@ -1,0 +1,103 @@
+"""The files of a folder that is to be kept: what is in it, under which names, and what is not."""
+
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from penstock.core import ParameterError, StoreError, require_label
+
+_log = logging.getLogger("penstock")
+_SHOWN = 5
+
+
+def files_of(folder: Path, top: str) -> dict[str, Path]:
+    r"""Find the files of a folder and below: by the name that each is kept under.
+
+    Links are followed where they stay in the folder. What is no file, leads out of it or nowhere
+    is left out, and told. A name that is not UTF-8 has its bytes as escapes, ``caf\\xe9``.
+
+    Args:
+        folder: The folder.
+        top: The name that it is kept under.
+
+    Raises:
+        ParameterError: If there is no file in it, or two names become one.
+        StoreError: If it cannot be read: a folder is kept whole or not at all.
+    """
+    left_out: list[str] = []
+    try:
+        root = os.path.realpath(folder)
+        found = sorted(_walk(str(folder), root, "", frozenset({root}), left_out))
+    except OSError as error:
+        raise StoreError(
+            what=f"The folder {error.filename} cannot be read ({error.strerror or error}).",
+            why="A folder is kept whole or not at all.",
+            fix="Check its permissions, or log a part of it.",
+            path=error.filename,
+        ) from error
+    if left_out:
+        more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
+        _log.warning(
+            "Of the folder %s this is not kept: %s%s.",
+            folder,
+            ", ".join(left_out[:_SHOWN]),
+            more,
+        )
+    if not found:
+        raise ParameterError(
+            what=f"The folder {folder} has no files to keep.",
+            why="Artifacts are files; an empty folder would be found by nobody.",
+            fix="Check the path, or log it once its files are written.",
+            path=folder,
+        )
+    return _named(found, top)
+
+
+def readable_name(name: str) -> str:
+    r"""Write a file's name as text; bytes that are not UTF-8 as escapes.
+
+    >>> print(readable_name(os.fsdecode(b"caf\xe9")))
+    caf\xe9
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _named(found: list[tuple[str, str]], top: str) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for label, path in found:
+        name = require_label(f"{top}/{readable_name(label)}", "artifact")
+        if name in named:
+            raise ParameterError(
+                what=f"{path!r} and {str(named[name])!r} would both be kept as {name!r}.",
+                fix="Rename one of them.",
+                name=name,
+            )
+        named[name] = Path(path)
+    return named
+
+
+def _walk(
+    folder: str, root: str, within: str, above: frozenset[str], left_out: list[str]
+) -> Iterator[tuple[str, str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            label, place = within + entry.name, os.path.realpath(entry.path)
+            if entry.is_dir():
+                if why := _why_not(entry, place, root, above):
+                    left_out.append(f"{label!r} ({why})")
+                else:
+                    yield from _walk(entry.path, root, f"{label}/", above | {place}, left_out)
+            elif entry.is_file():
+                yield label, entry.path
+            else:
+                why = "a link to nothing" if entry.is_symlink() else "not a file"
+                left_out.append(f"{label!r} ({why})")
+
+
+def _why_not(entry: "os.DirEntry[str]", place: str, root: str, above: frozenset[str]) -> str:
+    if place in above:
+        return "a link to a folder that it is in"
+    if entry.is_symlink() and os.path.commonpath((place, root)) != root:
+        return "a link to a folder elsewhere"
+    return ""
