@@ -5,12 +5,18 @@ import pytest
 
 from penstock.core import ParameterError, RolloutState
 from penstock.serving import Rollout, RolloutRules
-from penstock.serving._judge import Counts, Move, Seen, judge
+from penstock.serving._evidence import Counts, Seen
+from penstock.serving._judge import Move, judge
 from penstock.serving._outcomes import Outcome
 
 
 def rollout(**rules) -> Rollout:
     return Rollout.start(2, 1, (5, 25, 100), RolloutRules(**rules))
+
+
+def wide(**rules) -> Rollout:
+    """A rollout that 100 requests without an error pass."""
+    return rollout(**{"max_error_rate_increase": 0.05, **rules})
 
 
 def seen(new: tuple[int, int], control: tuple[int, int], **more) -> Seen:
@@ -23,13 +29,40 @@ def test_a_step_waits_for_its_requests() -> None:
 
 
 def test_a_step_with_enough_good_requests_is_passed() -> None:
-    decision = judge(rollout(), seen((100, 0), (1_900, 0)))
+    decision = judge(wide(), seen((100, 0), (1_900, 0)))
     assert decision.move is Move.ADVANCE
-    assert "5 % passed: 100 requests" in decision.reason
+    assert "5 % passed: 100 requests in this step, 0 errors" in decision.reason
+    assert "at most 3.96% higher" in decision.reason
+
+
+def test_requests_alone_do_not_pass_a_step() -> None:
+    decision = judge(rollout(), seen((500, 0), (9_500, 0), step_s=3_600))
+    assert decision.move is Move.STAY
+    assert "After 500 requests with 0 errors the error rate of version 2" in decision.reason
+    assert "About 307 more are needed, 36.8 minutes at the present rate." in decision.reason
+    assert judge(rollout(), seen((807, 0), (15_000, 0))).move is Move.ADVANCE
+
+
+def test_a_step_still_needs_its_least_requests() -> None:
+    decision = judge(wide(), seen((5_000, 0), (9, 0), step_requests=40))
+    assert (decision.move, decision.reason[:40]) == (
+        Move.STAY,
+        "40 of at least 100 requests in this step"[:40],
+    )
+
+
+def test_too_little_traffic_pauses_with_its_reason_and_resumes_with_more() -> None:
+    slow = judge(rollout(), seen((5, 0), (95, 0), step_s=86_400))
+    assert slow.move is Move.PAUSE
+    assert "Too little traffic for 5 %" in slow.reason
+    assert "160.4 days at the present rate" in slow.reason
+    paused = replace(rollout(), state=RolloutState.PAUSED)
+    assert judge(paused, seen((5, 0), (95, 0), step_s=86_400)).move is Move.STAY
+    assert judge(paused, seen((700, 0), (9_500, 0), step_s=86_400)).move is Move.RESUME
 
 
 def test_the_last_step_promotes() -> None:
-    last = replace(rollout(), position=2)
+    last = replace(wide(), position=2)
     assert judge(last, seen((400, 1), (1_900, 2))).move is Move.PROMOTE
 
 
@@ -40,7 +73,7 @@ def test_a_failing_version_goes_back_long_before_its_step_is_full() -> None:
 
 
 def test_errors_that_both_versions_have_are_no_reason_to_go_back() -> None:
-    assert judge(rollout(), seen((1_000, 100), (19_000, 1_900))).move is Move.ADVANCE
+    assert judge(wide(), seen((2_000, 200), (38_000, 3_800))).move is Move.ADVANCE
 
 
 def test_no_request_to_the_control_is_no_proof_against_the_new_version() -> None:
@@ -75,7 +108,7 @@ def test_silence_pauses_and_then_goes_back(
 
 
 def test_a_step_that_takes_too_long_goes_back() -> None:
-    slow = rollout(step_time="10m")
+    slow = wide(step_time="10m")
     assert judge(slow, seen((50, 0), (90, 0), step_s=601)).move is Move.ROLL_BACK
     assert judge(slow, seen((150, 0), (90, 0), step_s=601)).move is Move.ADVANCE
 
@@ -95,7 +128,7 @@ def test_a_worse_metric_goes_back() -> None:
 
 
 def test_a_loss_is_worse_when_it_is_higher() -> None:
-    watched = rollout(metric=("log_loss", -0.02))
+    watched = wide(metric=("log_loss", -0.02))
     assert (
         judge(watched, seen((500, 0), (9, 0), outcomes=outcomes(0.8, 0.4))).move is Move.ROLL_BACK
     )
@@ -103,12 +136,18 @@ def test_a_loss_is_worse_when_it_is_higher() -> None:
 
 
 def test_a_watched_metric_is_waited_for() -> None:
-    watched = rollout(metric=("accuracy", -0.02), step_truth=50)
+    watched = wide(metric=("accuracy", -0.05), step_truth=50)
     assert judge(watched, seen((500, 0), (900, 0))).move is Move.STAY
-    few = outcomes(0.8, 0.8, rows=49)
-    assert judge(watched, seen((500, 0), (900, 0), outcomes=few)).move is Move.STAY
-    some = outcomes(0.8, 0.8, rows=50)
-    assert judge(watched, seen((500, 0), (900, 0), outcomes=some)).move is Move.ADVANCE
+    few = outcomes(0.99, 0.7, rows=49)
+    assert (
+        "49 of at least 50 truths" in judge(watched, seen((500, 0), (900, 0), outcomes=few)).reason
+    )
+    equal = outcomes(0.8, 0.8, rows=200)
+    decision = judge(watched, seen((500, 0), (900, 0), outcomes=equal))
+    assert decision.move is Move.STAY
+    assert "on 200 truths may still be" in decision.reason
+    many = outcomes(0.8, 0.8, rows=3_000)
+    assert judge(watched, seen((500, 0), (900, 0), outcomes=many)).move is Move.ADVANCE
 
 
 def test_a_metric_that_looks_bad_without_proof_holds_the_step() -> None:
@@ -156,6 +195,9 @@ def test_a_fifth_of_requests_failing_is_found_within_300_requests() -> None:
         {"step_requests": 0},
         {"alpha": 0},
         {"max_error_rate_increase": 1},
+        {"max_error_rate_increase": 0},
+        {"pass_alpha": 1},
+        {"patience": "long"},
         {"step_truth": 1},
         {"grace": "soon"},
         {"metric": ("acuracy", 0.0)},
@@ -164,6 +206,12 @@ def test_a_fifth_of_requests_failing_is_found_within_300_requests() -> None:
 def test_rules_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ParameterError):
         RolloutRules(**wrong)
+
+
+def test_rules_of_an_older_store_that_allowed_no_increase_are_read() -> None:
+    old = {**RolloutRules().to_json(), "max_error_rate_increase": 0.0}
+    del old["pass_alpha"], old["patience"], old["accepted_changes"]
+    assert RolloutRules.from_json(old) == RolloutRules()
 
 
 def test_an_unknown_metric_is_guessed() -> None:

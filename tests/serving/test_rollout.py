@@ -12,7 +12,12 @@ MODEL = "big-tips"
 @pytest.fixture
 def rolling(served: Any) -> Any:
     served.register(0.5)
-    deploy(served.store, MODEL, canary=(5, 25, 100), rules=RolloutRules(step_requests=20))
+    deploy(
+        served.store,
+        MODEL,
+        canary=(5, 25, 100),
+        rules=RolloutRules(step_requests=20, max_error_rate_increase=0.25),
+    )
     return served
 
 
@@ -48,13 +53,13 @@ def test_requests_of_an_earlier_step_do_not_pass_the_next(rolling: Any) -> None:
 
 def test_a_failing_version_goes_back_with_its_reason(rolling: Any) -> None:
     rolling.add_predictions(1, 300)
-    rolling.add_predictions(2, 15, errors=8)
+    rolling.add_predictions(2, 30, errors=25)
     record = RolloutController(rolling.store, MODEL).tick()
     assert record.weights == {1: 1.0}
     assert record.rollout["state"] == "rolled_back"
-    assert "failed 8 of 15 requests" in record.rollout["reason"]
+    assert "failed 25 of 30 requests" in record.rollout["reason"]
     assert rolling.registry.get(MODEL, 2).stage is Stage.NONE
-    assert "failed 8 of 15" in rolling.registry.get(MODEL, 2).note
+    assert "failed 25 of 30" in rolling.registry.get(MODEL, 2).note
     assert production_version(rolling.store, MODEL) == 1
 
 

@@ -129,7 +129,8 @@ def test_nothing_loadable_is_not_ready(served: Any, broken: set[int]) -> None:
 
 def test_polling_moves_a_rollout_on(served: Any) -> None:
     served.register(0.5)
-    deploy(served.store, MODEL, canary=(50, 100), rules=RolloutRules(step_requests=10))
+    rules = RolloutRules(step_requests=10, max_error_rate_increase=0.5)
+    deploy(served.store, MODEL, canary=(50, 100), rules=rules)
     router = loaded(served)
     served.add_predictions(2, 10)
     router.poll()

@@ -447,7 +447,10 @@ class PredictionRecord:
         warnings: What the caller was warned of.
         truth: The true value, once posted.
         truth_at: When it was posted.
-        error: Set if the model failed on the row.
+        error: Set if the request failed: the model failed on the row, or refused it although the
+            version beside it in a rollout would have answered.
+        row_index: Place of the row in its request, from 0; a request that failed has one record,
+            with 0. Requests are counted by their first row.
     """
 
     prediction_id: str
@@ -464,6 +467,7 @@ class PredictionRecord:
     truth: Any = None
     truth_at: datetime | None = None
     error: str | None = None
+    row_index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from penstock.core import PredictionRecord, new_id, now
+from penstock.core import DataError, PenstockError, PredictionRecord, RolloutState, new_id, now
 from penstock.models import Answer
 from penstock.serving._messages import Call, HttpError
 from penstock.serving._prediction_log import PredictionLog
@@ -17,6 +17,11 @@ from penstock.serving._served_version import ModelError, Row, ServedVersion
 # Requests that may wait for a thread; beyond it the caller is told to come back.
 _MAX_WAITING = 256
 MAX_ROWS = 10_000
+_OPEN = frozenset({str(RolloutState.RUNNING), str(RolloutState.PAUSED)})
+_BAD_REQUEST = 400
+
+Read = Callable[[ServedVersion], Sequence[Row]]
+"""Reads a request's rows as a version takes them; raises DataError or HttpError 400 if it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +65,17 @@ class Answering:
         self._threads: Any = None
 
     async def answer(
-        self, call: Call, rows: Sequence[Row], unit: str | None, version: int | None = None
+        self, call: Call, read: Read, unit: str | None, version: int | None = None
     ) -> Answered:
         """Answer rows.
 
+        A request that fails leaves one record. During a rollout that is also a request which the
+        chosen version refuses and the version beside it would take: for the caller it is as broken
+        as one on which the model fails. What both refuse is the caller's doing and not recorded.
+
         Args:
             call: The request; its deployment and version are filled in.
-            rows: Values by column name.
+            read: Reads the rows for the version that was chosen.
             unit: The caller's id for sticky assignment, or None.
             version: A version asked for by number, or None.
 
@@ -78,22 +87,24 @@ class Answering:
         """
         route = self._router.route(call.path["name"])
         call.deployment = route.record.name
-        if len(rows) > MAX_ROWS:
-            raise HttpError(
-                400,
-                f"The request has {len(rows):,} rows.",
-                f"One request may have {MAX_ROWS:,}.",
-                "Send them in parts.",
-            )
         served = route.choose(unit, version)
         call.version = str(served.version)
         started, at = time.perf_counter(), now()
+        rows: Sequence[Row] = ()
         try:
+            rows = _require_few(read(served))
             answers, shares = await self._ask(served, rows)
         except ModelError as error:
-            self._record_failure(
-                route, served, rows, unit, at, time.perf_counter() - started, error
-            )
+            failure = error.values["failure"]
+            if failure.hard:
+                self._router.controller(route.record.name).fault(served.version, error.what)
+            row = {} if failure.row is None else rows[failure.row]
+            self._record_failure(route, served, row, unit, at, started, failure.message)
+            raise
+        except (DataError, HttpError) as error:
+            if version is None and _is_refusal(error) and _other_takes(route, served, read):
+                text = f"refused: {' '.join(error.what.split())}"[:300]
+                self._record_failure(route, served, {}, unit, at, started, text)
             raise
         ids = [new_id() for _ in rows]
         if self._log is not None:
@@ -125,15 +136,12 @@ class Answering:
         self,
         route: Route,
         served: ServedVersion,
-        rows: Sequence[Row],
+        row: Row,
         unit: str | None,
         at: datetime,
-        elapsed_s: float,
-        error: ModelError,
+        started: float,
+        message: str,
     ) -> None:
-        failure = error.values["failure"]
-        if failure.hard:
-            self._router.controller(route.record.name).fault(served.version, error.what)
         if self._log is None:
             return
         record = PredictionRecord(
@@ -142,13 +150,43 @@ class Answering:
             model=route.record.model,
             version=served.version,
             at=at,
-            inputs={} if failure.row is None else rows[failure.row],
+            inputs=row,
             prediction=None,
             unit=unit,
-            latency_s=elapsed_s,
-            error=failure.message,
+            latency_s=time.perf_counter() - started,
+            error=message,
         )
         self._log.add([record])
+
+
+def _require_few(rows: Sequence[Row]) -> Sequence[Row]:
+    if len(rows) <= MAX_ROWS:
+        return rows
+    raise HttpError(
+        413,
+        f"The request has {len(rows):,} rows.",
+        f"One request may have {MAX_ROWS:,}.",
+        "Send them in several requests.",
+    )
+
+
+def _is_refusal(error: PenstockError) -> bool:
+    return isinstance(error, DataError) or error.values.get("status") == _BAD_REQUEST
+
+
+def _other_takes(route: Route, served: ServedVersion, read: Read) -> bool:
+    """Say whether the other version of a running rollout would take what this one refuses."""
+    if (route.record.rollout or {}).get("state") not in _OPEN:
+        return False
+    return any(_takes(other, read) for other in route.versions.values() if other is not served)
+
+
+def _takes(served: ServedVersion, read: Read) -> bool:
+    try:
+        served.signature.check_rows(read(served))
+    except (DataError, HttpError):
+        return False
+    return True
 
 
 def _records(
@@ -175,6 +213,7 @@ def _records(
             score=answer.score,
             latency_s=elapsed_s,
             warnings=answer.warnings,
+            row_index=place,
         )
-        for prediction_id, row, answer in zip(ids, rows, answers, strict=True)
+        for place, (prediction_id, row, answer) in enumerate(zip(ids, rows, answers, strict=True))
     ]

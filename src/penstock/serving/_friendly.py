@@ -60,7 +60,7 @@ class FriendlyRoutes:
                 f"Send for example {_PREDICT_EXAMPLE}",
             )
         rows = body.rows if body.rows is not None else [body.row or {}]
-        answered = await self._answering.answer(call, rows, read_unit(body.unit))
+        answered = await self._answering.answer(call, lambda _: rows, read_unit(body.unit))
         number = answered.served.version
         told = [
             {

@@ -1,11 +1,11 @@
 """What a rollout should do next, from what it has seen; pure, so that it can be simulated."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from penstock.core import RolloutState, parse_duration
-from penstock.serving._outcomes import METRICS, Outcome
+from penstock.serving._evidence import Lack, Seen, increase_at_most, lacking
+from penstock.serving._outcomes import METRICS
 from penstock.serving._rules import Rollout
 from penstock.serving._sequential import rate_bounds
 
@@ -22,46 +22,8 @@ class Move(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Requests and errors of one version since the rollout began."""
-
-    requests: int = 0
-    errors: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Share of requests that failed."""
-        return self.errors / self.requests if self.requests else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """All that a decision rests on.
-
-    Args:
-        new: Counts of the new version since the rollout began.
-        control: Counts of the control since then.
-        step_requests: Requests of the new version in the present step.
-        step_errors: Errors among them.
-        step_s: Seconds since the step began.
-        idle_s: Seconds since the new version's last request, or since the step began.
-        outcomes: The watched metric by version; empty if no metric is watched.
-        fault: A hard fault of the new version: it cannot be loaded, or gave no number; empty if none.
-    """
-
-    new: Counts
-    control: Counts
-    step_requests: int
-    step_errors: int = 0
-    step_s: float = 0.0
-    idle_s: float = 0.0
-    outcomes: Mapping[int, Outcome] = field(default_factory=dict)
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Decision:
-    """A move with its reason, told for people."""
+    """A move with its reason, for people; a stay says what is waited for."""
 
     move: Move
     reason: str = ""
@@ -127,19 +89,16 @@ def _metric(rollout: Rollout, seen: Seen) -> Decision | None:
 
 def _no_data(rollout: Rollout, seen: Seen) -> Decision | None:
     grace_s = parse_duration(rollout.rules.grace).total_seconds()
-    paused = rollout.state is RolloutState.PAUSED
     if seen.idle_s <= grace_s:
-        # A rollout that waits for its promotion has passed all steps and needs no resuming.
-        waits = paused and _progress(rollout, seen).move is Move.STAY
-        return Decision(Move.RESUME, "Requests came again.") if waits else None
+        return None
     if seen.idle_s > 2 * grace_s:
         return Decision(
             Move.ROLL_BACK,
             f"Version {rollout.version} had no request for {seen.idle_s:,.0f} s, so nothing is "
             "known about it.",
         )
-    if paused:
-        return Decision(Move.STAY)
+    if rollout.state is RolloutState.PAUSED:
+        return Decision(Move.STAY, rollout.reason)
     return Decision(
         Move.PAUSE, f"Version {rollout.version} had no request for {seen.idle_s:,.0f} s."
     )
@@ -149,33 +108,45 @@ def _too_long(rollout: Rollout, seen: Seen) -> Decision | None:
     limit = rollout.rules.step_time
     if limit is None or seen.step_s <= parse_duration(limit).total_seconds():
         return None
-    if _progress(rollout, seen).move is not Move.STAY:
+    missing = lacking(rollout, seen)
+    if missing is None:
         return None
     return Decision(
         Move.ROLL_BACK,
-        f"The step of {rollout.percent} % was not passed within {limit}: "
-        f"{seen.step_requests:,} of {rollout.rules.step_requests:,} requests.",
+        f"The step of {rollout.percent} % was not passed within {limit}: {missing.reason}",
     )
 
 
 def _progress(rollout: Rollout, seen: Seen) -> Decision:
-    if seen.step_requests < rollout.rules.step_requests or not _metric_holds(rollout, seen):
-        return Decision(Move.STAY)
+    missing = lacking(rollout, seen)
+    if missing is not None:
+        return _wait(rollout, seen, missing)
+    new, control = seen.new, seen.control
     reason = (
-        f"{rollout.percent} % passed: {seen.step_requests:,} requests in this step, "
-        f"{seen.new.errors:,} errors in {seen.new.requests:,} requests of the rollout."
+        f"{rollout.percent} % passed: {_many(seen.step_requests, 'request')} in this step, "
+        f"{_many(new.errors, 'error')} in {_many(new.requests, 'request')} of the rollout "
+        f"({control.errors:,} in {control.requests:,} of version {rollout.control}); its error "
+        f"rate is at most {increase_at_most(rollout, new, control):.2%} higher."
     )
     return Decision(Move.PROMOTE if rollout.at_last_step else Move.ADVANCE, reason)
 
 
-def _metric_holds(rollout: Rollout, seen: Seen) -> bool:
-    """A watched metric must be seen, and not look too bad, before the step is passed."""
-    if rollout.rules.metric is None:
-        return True
-    name, least = rollout.rules.metric
-    new, control = seen.outcomes.get(rollout.version), seen.outcomes.get(rollout.control)
-    needed = rollout.rules.step_truth * (rollout.position + 1)
-    if new is None or control is None or new.rows < needed:
-        return False
-    sign = 1 if METRICS[name] else -1
-    return sign * (new.value - control.value) >= least
+def _wait(rollout: Rollout, seen: Seen, missing: Lack) -> Decision:
+    """Stay for what is missing; pause if it would take longer than the owner's patience."""
+    patience_s = parse_duration(rollout.rules.patience).total_seconds()
+    watched = seen.step_s >= parse_duration(rollout.rules.grace).total_seconds()
+    paused = rollout.state is RolloutState.PAUSED
+    if watched and missing.seconds > patience_s:
+        reason = (
+            f"Too little traffic for {rollout.percent} %: {missing.reason} That is more than "
+            f"{rollout.rules.patience}: choose larger steps or a larger limit."
+        )
+        return Decision(Move.STAY if paused else Move.PAUSE, reason)
+    # Half, so that a rate that goes up and down does not pause and resume it all the time.
+    if paused and missing.seconds <= patience_s / 2:
+        return Decision(Move.RESUME, "Requests came again.")
+    return Decision(Move.STAY, missing.reason)
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}" + ("" if count == 1 else "s")

@@ -68,21 +68,23 @@ class ProtocolRoutes:
                 "versions": [str(number) for number in sorted(route.versions)],
                 "platform": "penstock",
                 "inputs": input_tensors(served.signature),
-                "outputs": output_tensors(served.signature),
+                "outputs": _outputs(served),
             }
         )
 
     async def infer(self, call: Call) -> Reply:
         """Answer tensors."""
         body = read_json(call.body, self._form, _EXAMPLE)
-        served = self._served(call)
-        signature = served.signature
-        require_outputs(body.outputs, [output["name"] for output in output_tensors(signature)])
-        rows = rows_of(body.inputs, signature.names)
-        if not rows:
-            raise HttpError(400, "There is no row.", fix=f"Send for example {_EXAMPLE}")
+
+        def read(served: ServedVersion) -> list[dict[str, Any]]:
+            require_outputs(body.outputs, [output["name"] for output in _outputs(served)])
+            rows = rows_of(body.inputs, served.signature.names)
+            if not rows:
+                raise HttpError(400, "There is no row.", fix=f"Send for example {_EXAMPLE}")
+            return rows
+
         unit = read_unit(body.parameters.get("unit", call.header(b"x-penstock-unit")))
-        answered = await self._answering.answer(call, rows, unit, _version(call))
+        answered = await self._answering.answer(call, read, unit, _version(call))
         told: dict[str, Any] = {
             "model_name": call.deployment,
             "model_version": str(answered.served.version),
@@ -106,6 +108,10 @@ class ProtocolRoutes:
         served = route.current if number is None else route.choose(None, number)
         call.version = str(served.version)
         return served
+
+
+def _outputs(served: ServedVersion) -> list[dict[str, Any]]:
+    return output_tensors(served.signature, has_scores=served.has_scores)
 
 
 def _version(call: Call) -> int | None:

@@ -17,7 +17,8 @@ from penstock.core import (
     now,
 )
 from penstock.registry import Registry
-from penstock.serving._judge import Counts, Decision, Move, Seen, judge
+from penstock.serving._evidence import Counts, Seen
+from penstock.serving._judge import Decision, Move, judge
 from penstock.serving._outcomes import Outcome, outcome
 from penstock.serving._production import production_version
 from penstock.serving._rules import Rollout

@@ -20,17 +20,27 @@ class RolloutRules:
     200
 
     Args:
-        step_requests: Requests that the new version must have answered before a step is passed.
+        step_requests: Fewest requests of the new version in each step; a batch is one request.
+            More are needed until the evidence is there, see ``max_error_rate_increase``.
         max_error_rate_increase: How much higher (0 to 1) its error rate may be than the control's.
+            A step is passed when the increase is below this limit with the certainty of
+            ``pass_alpha``; without a single error that takes about 4 divided by the limit requests.
         alpha: Chance (0 to 1) of going back although nothing is wrong, over the whole rollout and
             all looks.
+        pass_alpha: Chance (0 to 1) of promoting a version whose error rate is higher by the limit
+            or more, over the whole rollout and all looks.
         metric: A metric of the posted truth and the smallest difference (new minus control) that
             is acceptable; for errors and losses the sign is turned, so that less is always worse.
-        step_truth: Posted truths of the new version before a step is passed; only with ``metric``.
+            A step is passed when a smaller difference is excluded with the same certainty.
+        step_truth: Fewest posted truths of the new version per step; only with ``metric``.
         step_time: Longest time for one step, as a duration; after it the rollout goes back. None
             for no limit.
         grace: How long the new version may be without requests before the rollout pauses; after as
             long again it goes back.
+        patience: How long the missing evidence may take at the present rate of requests; a rollout
+            that would need longer pauses, and says how long.
+        accepted_changes: Why a version with another signature is rolled out all the same, in the
+            owner's words; None to refuse what the control's callers could not use.
 
     Raises:
         ParameterError: If a value is out of range or the metric is not known.
@@ -39,22 +49,27 @@ class RolloutRules:
     step_requests: int = 100
     max_error_rate_increase: float = 0.005
     alpha: float = 0.01
+    pass_alpha: float = 0.05
     metric: tuple[str, float] | None = None
     step_truth: int = 50
     step_time: str | None = None
     grace: str = "1h"
+    patience: str = "7d"
+    accepted_changes: str | None = None
 
     def __post_init__(self) -> None:
         _require(self.step_requests >= 1, "step_requests", self.step_requests, "1 or more")
         _require(
-            0 <= self.max_error_rate_increase < 1,
+            0 < self.max_error_rate_increase < 1,
             "max_error_rate_increase",
             self.max_error_rate_increase,
-            "from 0 to below 1",
+            "above 0 and below 1: no number of requests excludes every increase",
         )
         _require(0 < self.alpha < 1, "alpha", self.alpha, "between 0 and 1")
+        _require(0 < self.pass_alpha < 1, "pass_alpha", self.pass_alpha, "between 0 and 1")
         _require(self.step_truth >= 2, "step_truth", self.step_truth, "2 or more")  # noqa: PLR2004 - a variance needs two
         parse_duration(self.grace)
+        parse_duration(self.patience)
         if self.step_time is not None:
             parse_duration(self.step_time)
         if self.metric is not None and self.metric[0] not in METRICS:
@@ -67,9 +82,16 @@ class RolloutRules:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "RolloutRules":
-        """Read what ``to_json`` gave."""
-        metric = value["metric"]
-        return cls(**{**value, "metric": (str(metric[0]), float(metric[1])) if metric else None})
+        """Read what ``to_json`` gave, also before evidence was asked for."""
+        metric, limit = value["metric"], value["max_error_rate_increase"]
+        return cls(
+            **{
+                **value,
+                "metric": (str(metric[0]), float(metric[1])) if metric else None,
+                # Older rules could allow no increase at all, which no evidence shows.
+                "max_error_rate_increase": limit or cls().max_error_rate_increase,
+            }
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give the rules as plain JSON."""

@@ -1,7 +1,9 @@
 """Bounds that stay valid however often one looks; apart because they are pure mathematics.
 
 Notation: k errors among n requests, p the true rate, alpha the allowed chance that the true value is
-ever outside its bounds, over the whole life of the rollout and any number of looks.
+ever outside its bounds, over the whole life of the rollout and any number of looks. One-sided
+bounds bet on rates below p only: (q/p)^k ((1-q)/(1-p))^(n-k) with q < p cannot be expected to win
+for any true rate of p or more, so a mixture over q in (0, p) is a supermartingale there.
 
 Source: the mixture (Robbins, 1970) with a Beta prior is a martingale under p, so by Ville's
 inequality P(exists n: E_n(p) >= 1/alpha) <= alpha. See Howard, Ramdas, McAuliffe and Sekhon (2021),
@@ -14,6 +16,7 @@ import math
 
 _PRIOR = 0.5  # Jeffreys: narrow for rates near 0, where error rates live
 _BISECTIONS = 40
+_SMALL = 1e-9  # a rate that no rollout tells from none
 # The number of labelled rows at which bounds of a mean are narrowest; wider elsewhere, still valid.
 _TUNED_FOR = 500
 
@@ -43,6 +46,66 @@ def rate_bounds(errors: int, requests: int, alpha: float) -> tuple[float, float]
         _root(errors, requests, inside=rate, outside=1.0, limit=limit) if errors < requests else 1.0
     )
     return low, high
+
+
+def rate_at_most(errors: float, requests: float, alpha: float) -> float:
+    """Bound an error rate from above, at every look at once; narrower than ``rate_bounds``.
+
+    >>> round(rate_at_most(0, 760, 0.05), 4)
+    0.005
+    >>> rate_at_most(0, 0, 0.05)
+    1.0
+
+    Args:
+        errors: Errors so far, 0 or more; a fraction is an expected count.
+        requests: Requests so far.
+        alpha: Chance, over all looks, that the true rate is higher.
+    """
+    from scipy.optimize import brentq
+
+    if requests <= 0 or errors >= requests:
+        return 1.0
+    limit, nearly_one = math.log(1 / alpha), 1 - _SMALL
+
+    def missing(rate: float) -> float:
+        return log_e_value_below(errors, requests, rate) - limit
+
+    if missing(nearly_one) <= 0:
+        return 1.0
+    low = max(errors / requests, _SMALL)
+    return float(brentq(missing, low, nearly_one, xtol=_SMALL)) + _SMALL
+
+
+def rate_at_least(errors: float, requests: float, alpha: float) -> float:
+    """Bound an error rate from below, at every look at once.
+
+    >>> rate_at_least(0, 1_000, 0.05)
+    0.0
+
+    Args:
+        errors: Errors so far, 0 or more.
+        requests: Requests so far.
+        alpha: Chance, over all looks, that the true rate is lower.
+    """
+    return 1.0 - rate_at_most(requests - errors, requests, alpha)
+
+
+def log_e_value_below(errors: float, requests: float, rate: float) -> float:
+    """Weigh the evidence that the true rate is below a rate: log of a one-sided bet.
+
+    Args:
+        errors: Errors so far.
+        requests: Requests so far.
+        rate: The rate in question, between 0 and 1.
+    """
+    from scipy.special import betainc
+
+    a, b = errors + _PRIOR, requests - errors + _PRIOR
+    inside, prior = float(betainc(a, b, rate)), float(betainc(_PRIOR, _PRIOR, rate))
+    if inside <= 0.0:
+        return -math.inf
+    mixture = _log_beta(a, b) - _log_beta(_PRIOR, _PRIOR) + math.log(inside) - math.log(prior)
+    return mixture - errors * math.log(rate) - (requests - errors) * math.log1p(-rate)
 
 
 def mean_half_width(rows: int, variance: float, alpha: float) -> float:

@@ -13,7 +13,6 @@ from penstock.stores import Store
 Row = Mapping[str, Any]
 # Quicker work is done on the event loop: handing it to a thread costs about a tenth of this.
 _INLINE_S = 0.002
-_MAX_TRIED_ALONE = 200
 _WARM_UPS = 3
 
 
@@ -69,6 +68,11 @@ class ServedVersion:
     def version(self) -> int:
         """The version's number."""
         return self.record.version
+
+    @property
+    def has_scores(self) -> bool:
+        """True if it gives class probabilities; a support vector machine has classes but none."""
+        return bool(self.signature.classes) and hasattr(self._estimator, "predict_proba")
 
     def warm_up(self) -> None:
         """Answer an invented row a few times and note how long it takes.
@@ -130,14 +134,23 @@ class ServedVersion:
 
     def _locate(self, rows: Sequence[Row], error: Exception) -> Failure:
         """Find the row at fault, so that the record names one bad row and not its neighbours."""
-        if len(rows) == 1:
-            return Failure(0, _one_line(error), isinstance(error, ServingError))
-        for index, row in enumerate(rows[:_MAX_TRIED_ALONE]):
-            try:
-                self._model.predict_rows([row])
-            except Exception as alone:  # noqa: BLE001 - a model may raise anything
-                return Failure(index, _one_line(alone), isinstance(alone, ServingError))
-        return Failure(None, _one_line(error), isinstance(error, ServingError))
+        low, high = 0, len(rows)
+        while high - low > 1:  # the first row at fault is in rows[low:high], if a row alone is
+            middle = (low + high) // 2
+            if self._fault(rows[low:middle]) is not None:
+                high = middle
+            else:
+                low = middle
+        alone = self._fault(rows[low:high])
+        place = None if alone is None else low
+        return Failure(place, _one_line(alone or error), isinstance(alone or error, ServingError))
+
+    def _fault(self, rows: Sequence[Row]) -> Exception | None:
+        try:
+            self._model.predict_rows(rows)
+        except Exception as error:  # noqa: BLE001 - a model may raise anything
+            return error
+        return None
 
     def _note_time(self, elapsed_s: float, rows: int) -> None:
         # A slow-moving mean; a lost update between threads does not matter.

@@ -174,7 +174,7 @@ def _answered(store: Store, node: str, edges: Iterable[Edge]) -> tuple[Mapping[s
         {
             "version": ref,
             "deployment": deployment.name,
-            "predictions": counts["requests"],
+            "predictions": counts["rows"],
             "truth": counts["truth"],
         }
         for deployment in store.metadata.list_deployments()

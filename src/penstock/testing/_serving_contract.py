@@ -95,11 +95,19 @@ class ServingContract:
         metadata.add_predictions([*rows, a_prediction("bad", error="boom", version=2)])
         metadata.add_truth({"p0": 1}, at(9))
         assert metadata.count_predictions("big-tips") == {
-            1: {"requests": 2, "errors": 0, "truth": 1},
-            2: {"requests": 2, "errors": 1, "truth": 0},
+            1: {"requests": 2, "rows": 2, "errors": 0, "truth": 1},
+            2: {"requests": 2, "rows": 2, "errors": 1, "truth": 0},
         }
         assert metadata.count_predictions("big-tips", since=at(2)) == {
-            2: {"requests": 1, "errors": 0, "truth": 0}
+            2: {"requests": 1, "rows": 1, "errors": 0, "truth": 0}
+        }
+
+    def test_a_batch_is_counted_as_one_request(self, metadata: MetadataStore) -> None:
+        batch = [a_prediction(f"p{i}", at=at(i), row_index=i) for i in range(3)]
+        metadata.add_predictions([*batch, a_prediction("alone", at=at(5))])
+        assert metadata.list_predictions("big-tips")[2].row_index == 2
+        assert metadata.count_predictions("big-tips") == {
+            1: {"requests": 2, "rows": 4, "errors": 0, "truth": 0}
         }
 
     def test_reports_are_listed_newest_first(self, metadata: MetadataStore) -> None:

@@ -27,7 +27,8 @@ PREDICTIONS = RecordTable(
 )
 _ADD = f"{PREDICTIONS.insert} ON CONFLICT (prediction_id) DO NOTHING"
 _COUNT = (
-    "SELECT version, COUNT(*), SUM(CASE WHEN error IS NULL THEN 0 ELSE 1 END),"
+    "SELECT version, SUM(CASE WHEN row_index = 0 THEN 1 ELSE 0 END), COUNT(*),"
+    " SUM(CASE WHEN error IS NULL THEN 0 ELSE 1 END),"
     " SUM(CASE WHEN truth_at IS NULL THEN 0 ELSE 1 END)"
     " FROM predictions WHERE deployment = ? AND at >= ? GROUP BY version ORDER BY version"
 )
@@ -109,6 +110,6 @@ class Predictions:
         with self._database.read() as transaction:
             rows = transaction.execute(_COUNT, (deployment, start)).fetchall()
         return {
-            version: {"requests": requests, "errors": errors, "truth": truth}
-            for version, requests, errors, truth in rows
+            version: {"requests": requests, "rows": count, "errors": errors, "truth": truth}
+            for version, requests, count, errors, truth in rows
         }

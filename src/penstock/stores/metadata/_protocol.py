@@ -480,7 +480,7 @@ class MetadataStore(Protocol):
     def count_predictions(
         self, deployment: str, *, since: datetime | None = None
     ) -> dict[int, dict[str, int]]:
-        """``{version: {"requests", "errors", "truth"}}``."""
+        """``{version: {"requests", "rows", "errors", "truth"}}``: a batch is one request."""
         ...
 
     # Monitoring

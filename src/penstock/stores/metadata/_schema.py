@@ -489,6 +489,8 @@ Table(
     _text("truth", null=True),
     _integer("truth_at", null=True),
     _text("error", null=True),
+    # Rows written before this column were counted as one request each, and still are.
+    Column("row_index", BigInteger, nullable=False, server_default="0"),
     Index("predictions_by_time", "deployment", "at"),
 )
 Table(

@@ -213,6 +213,7 @@ CREATE TABLE predictions (
 	truth TEXT,
 	truth_at BIGINT,
 	error TEXT,
+	row_index BIGINT DEFAULT '0' NOT NULL,
 	PRIMARY KEY (id),
 	UNIQUE (prediction_id)
 );

@@ -1,0 +1,198 @@
+"""What a rollout has seen, and what is still missing before a step is passed; pure.
+
+Apart from the decision, because `deploy` and the pages tell it too. Notation: p1 and p0 are the
+error rates of the new version and the control; the step is passed once p1 - p0 is below the limit,
+that is an upper bound of p1 minus a lower bound of p0, each valid at every look.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from penstock.serving._outcomes import METRICS, Outcome
+from penstock.serving._rules import Rollout, RolloutRules
+from penstock.serving._sequential import log_e_value_below, rate_at_least, rate_at_most
+
+# The control usually has most of the requests, so that its bound costs little.
+_CONTROL_SHARE = 0.2
+_MOST_REQUESTS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Requests and errors of one version since the rollout began."""
+
+    requests: int = 0
+    errors: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Share of requests that failed."""
+        return self.errors / self.requests if self.requests else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that a decision rests on.
+
+    Args:
+        new: Counts of the new version since the rollout began.
+        control: Counts of the control since then.
+        step_requests: Requests of the new version in the present step.
+        step_errors: Errors among them.
+        step_s: Seconds since the step began.
+        idle_s: Seconds since the new version's last request, or since the step began.
+        outcomes: The watched metric by version; empty if no metric is watched.
+        fault: A hard fault of the new version: it cannot be loaded, or gave no number; empty if none.
+    """
+
+    new: Counts
+    control: Counts
+    step_requests: int
+    step_errors: int = 0
+    step_s: float = 0.0
+    idle_s: float = 0.0
+    outcomes: Mapping[int, Outcome] = field(default_factory=dict)
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What is missing before a step is passed.
+
+    Args:
+        reason: As a sentence, with how much and how long.
+        seconds: How long it takes at the rate of this step; infinite if it cannot be said.
+    """
+
+    reason: str
+    seconds: float
+
+
+def increase_at_most(rollout: Rollout, new: Counts, control: Counts) -> float:
+    """Bound how much higher the new version's error rate is than the control's.
+
+    Args:
+        rollout: Gives the certainty.
+        new: Counts of the new version.
+        control: Counts of the control; without a request it counts as one that never fails.
+    """
+    alpha = rollout.rules.pass_alpha
+    high = rate_at_most(new.errors, new.requests, alpha * (1 - _CONTROL_SHARE))
+    low = rate_at_least(control.errors, control.requests, alpha * _CONTROL_SHARE)
+    return high - low
+
+
+def requests_needed(rules: RolloutRules, rate: float = 0.0) -> int | None:
+    """Work out how many requests of a new version, as good as the control, pass a rollout.
+
+    >>> requests_needed(RolloutRules())
+    807
+
+    Args:
+        rules: Limit and certainty.
+        rate: The control's error rate, known exactly.
+
+    Returns:
+        The count over all steps; None if no realistic number is enough.
+    """
+    certain = -math.log(rules.pass_alpha * (1 - _CONTROL_SHARE))
+    limit = rate + rules.max_error_rate_increase
+    if limit >= 1:
+        return None
+
+    def is_enough(count: int) -> bool:
+        return log_e_value_below(rate * count, count, limit) >= certain
+
+    high = rules.step_requests
+    while not is_enough(high):
+        high *= 2
+        if high > _MOST_REQUESTS:
+            return None
+    low = max(high // 2, rules.step_requests)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle + 1, high)
+    return high
+
+
+def lacking(rollout: Rollout, seen: Seen) -> Lack | None:
+    """Say what is missing before the present step is passed; None if nothing is.
+
+    Args:
+        rollout: Where it stands.
+        seen: What it saw.
+    """
+    rules = rollout.rules
+    high = increase_at_most(rollout, seen.new, seen.control)
+    if high >= rules.max_error_rate_increase:
+        return _lacks_evidence(rollout, seen, high)
+    if seen.step_requests < rules.step_requests:
+        missing = rules.step_requests - seen.step_requests
+        return _lack(
+            f"{seen.step_requests:,} of at least {rules.step_requests:,} requests in this step.",
+            missing,
+            seen,
+        )
+    return _lacks_metric(rollout, seen)
+
+
+def duration_text(seconds: float) -> str:
+    """Write a duration for people.
+
+    >>> duration_text(7_300)
+    '2.0 hours'
+    """
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {unit}"
+    return f"{seconds:,.0f} seconds"
+
+
+def _lacks_evidence(rollout: Rollout, seen: Seen, high: float) -> Lack:
+    new, control = seen.new, seen.control
+    known = (
+        f"after {new.requests:,} requests with {new.errors:,} errors the error rate of version "
+        f"{rollout.version} may still be {high:.2%} higher than that of version "
+        f"{rollout.control}; allowed are {rollout.rules.max_error_rate_increase:.2%}."
+    )
+    # What is asked is how long a version takes that is as good as the control.
+    needed = requests_needed(rollout.rules, max(control.rate, new.rate))
+    if needed is None:
+        return Lack(known[0].upper() + known[1:], math.inf)
+    missing = max(needed - new.requests, 1)
+    return _lack(known[0].upper() + known[1:], missing, seen)
+
+
+def _lacks_metric(rollout: Rollout, seen: Seen) -> Lack | None:
+    """A watched metric must be known well enough to exclude the difference that is not allowed."""
+    if rollout.rules.metric is None:
+        return None
+    name, least = rollout.rules.metric
+    new, control = seen.outcomes.get(rollout.version), seen.outcomes.get(rollout.control)
+    needed = rollout.rules.step_truth * (rollout.position + 1)
+    if new is None or control is None or new.rows < needed:
+        rows = new.rows if new else 0
+        return Lack(f"{rows:,} of at least {needed:,} truths of version {rollout.version}.", 0.0)
+    sign = 1 if METRICS[name] else -1
+    # One-sided, with half of the chance for each version's interval.
+    half = sum(outcome.half_width(rollout.rules.pass_alpha) for outcome in (new, control))
+    worst = sign * (new.value - control.value) - half
+    if worst >= least:
+        return None
+    return Lack(
+        f"{name} of version {rollout.version} on {new.rows:,} truths may still be {-worst:.4f} "
+        f"worse than that of version {rollout.control}; allowed are {abs(least):g}.",
+        0.0,
+    )
+
+
+def _lack(known: str, missing: int, seen: Seen) -> Lack:
+    """Add how many requests and how much time are missing."""
+    if not seen.step_requests or not seen.step_s:
+        return Lack(f"{known} About {missing:,} more are needed.", 0.0)
+    seconds = missing * seen.step_s / seen.step_requests
+    return Lack(
+        f"{known} About {missing:,} more are needed, {duration_text(seconds)} at the present rate.",
+        seconds,
+    )
