@@ -105,6 +105,18 @@ def client(served: World) -> Iterator[TestClient[Any]]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def module_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Any]]:
+    """One server for the tests of a module that change nothing."""
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('served')}/penstock.db")
+    world = World(store, Registry(store))
+    world.register()
+    world.promote(1)
+    with TestClient(create_app(store, names=[MODEL])) as client:
+        yield client
+    store.close()
+
+
 @pytest.fixture
 def row() -> dict[str, Any]:
     return {"miles": 3.2, "hour": 7}

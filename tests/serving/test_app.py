@@ -130,7 +130,7 @@ def test_unknown_names_paths_and_methods_are_told(client: Any) -> None:
 
 def test_bodies_and_batches_have_limits(client: Any, row: dict, monkeypatch: Any) -> None:
     many = client.post(PREDICT, json={"rows": [{}] * 10_001})
-    assert many.status_code == 400
+    assert many.status_code == 413
     assert "10,001 rows" in many.json()["error"]["what"]
     monkeypatch.setattr("penstock.serving._app.MAX_BODY_BYTES", 100)
     assert client.post(PREDICT, json={"rows": [row] * 50}).status_code == 413

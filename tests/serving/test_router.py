@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from penstock.core import DeploymentState, NotFoundError, ServingError
+from penstock.core import DeploymentState, NotFoundError, ServingError, Stage, StageEvent, now
 from penstock.serving import RolloutRules, deploy
+from penstock.serving._messages import HttpError
 from penstock.serving._router import Reloader, Router
 from penstock.serving._served_version import ServedVersion
 
@@ -123,7 +124,22 @@ def test_nothing_loadable_is_not_ready(served: Any, broken: set[int]) -> None:
     broken.add(1)
     router = loaded(served)
     assert not router.ready
-    with pytest.raises(NotFoundError):
+    with pytest.raises(
+        HttpError, match=r"version 1 cannot be loaded \(The file is damaged\)"
+    ) as told:
+        router.route(MODEL)
+    assert told.value.status == 503
+
+
+def test_a_deployment_whose_version_was_taken_out_of_use_answers_no_more(served: Any) -> None:
+    router = loaded(served)
+    assert router.route(MODEL).current.version == 1
+    metadata, record = served.store.metadata, served.registry.get(MODEL, 1)
+    # The registry refuses this while a deployment answers; an older store may have it.
+    move = StageEvent(MODEL, 1, Stage.PRODUCTION, Stage.ARCHIVED, "ann", "Old.", now())
+    metadata.move_stages([move], expected={1: record.revision})
+    router.poll()
+    with pytest.raises(HttpError, match="version 1 is archived, and no version is in production"):
         router.route(MODEL)
 
 

@@ -44,6 +44,23 @@ def test_the_row_that_fails_is_named() -> None:
         served(Breaking()).answer([{"a": 1.0}, {"a": 2.0}, {"a": 6.0}])
 
 
+def test_the_bad_row_of_a_batch_costs_the_logarithm_of_its_rows_in_calls() -> None:
+    class Counting(Breaking):
+        calls = 0
+
+        def predict(self, rows: Any) -> Any:
+            type(self).calls += 1
+            return super().predict(rows)
+
+    for place in (0, 137, 255):
+        Counting.calls = 0
+        rows = [{"a": 6.0 if number == place else 1.0} for number in range(256)]
+        with pytest.raises(ModelError) as caught:
+            served(Counting()).answer(rows)
+        assert caught.value.values["failure"].row == place
+        assert Counting.calls <= 1 + 8 + 1  # the batch, eight halves, the row alone
+
+
 def test_an_answer_that_is_no_number_is_a_hard_fault() -> None:
     with pytest.raises(ModelError) as caught:
         served(Breaking()).answer([{"a": 1.0}, {"a": 8.0}])

@@ -1,7 +1,6 @@
 """create_app: the model server as an ASGI application; joins routes, log, metrics and reloading."""
 
 import logging
-import re
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from litestar.types import Receive, Scope, Send
 from penstock.core import PenstockError
 from penstock.serving._answering import Answering
 from penstock.serving._friendly import FriendlyRoutes
+from penstock.serving._guard import require_host, require_json, require_own_page
 from penstock.serving._messages import (
     TEXT,
     Call,
@@ -32,7 +32,6 @@ from penstock.serving._routes import ANY, KNOWN_ROUTES, Route, RouteTable
 from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
-_PORT = re.compile(r":\d+$")
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
@@ -47,7 +46,8 @@ def create_app(
 ) -> Litestar:
     """Make the model server for deployments of a store.
 
-    The models are loaded here, so that what cannot be served is said at once. While the app runs,
+    The models are loaded here, so that what cannot be served is said at once; its requests are
+    answered with 503 and the reason. While the app runs,
     a thread follows the store: new versions are loaded, warmed up and swapped in; rollouts move.
 
     Args:
@@ -74,7 +74,9 @@ def create_app(
             journal.close()
 
     return Litestar(
-        _routes(store, router, journal, metrics, frozenset(allowed_hosts or ())),
+        _routes(
+            store, router, journal, metrics, frozenset(host.lower() for host in allowed_hosts or ())
+        ),
         on_startup=[reloader.start],
         on_shutdown=[stop],
         openapi_config=None,
@@ -139,8 +141,11 @@ def _mount(
         call = Call(path, request["headers"], b"")
         started = time.perf_counter()
         try:
-            _require_host(call, hosts)
+            require_host(call, hosts)
             _require_method(request["method"], route.method)
+            if route.method == "POST":
+                require_own_page(call)
+                require_json(call)
             call.body = await _read_body(receive) if route.method == "POST" else b""
             started = time.perf_counter()
             reply = await route.handler(call)
@@ -155,20 +160,6 @@ def _mount(
         await _send(send, reply)
 
     return endpoint
-
-
-def _require_host(call: Call, hosts: frozenset[str]) -> None:
-    """Refuse names that a stranger's page could have given this machine (DNS rebinding)."""
-    if not hosts:
-        return
-    host = call.header(b"host") or ""
-    if _PORT.sub("", host) not in hosts:
-        raise HttpError(
-            400,
-            f"The server does not go by the name {host[:60]!r}.",
-            "A page from elsewhere could be asking.",
-            "Use http://127.0.0.1 or http://localhost.",
-        )
 
 
 def _require_method(came: str, method: str) -> None:

@@ -1,5 +1,6 @@
 """Call, Reply and their JSON: what a handler gets and gives; apart so that handlers know no HTTP server."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ _STATUS: tuple[tuple[type[PenstockError], int], ...] = (
     (ParameterError, 400),
     (StoreError, 503),
 )
+_TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_NO_NUMBER = re.compile(rb"-?\b(?:NaN|Infinity)\b|-Infinity")
 _T = TypeVar("_T")
 
 
@@ -116,12 +119,22 @@ def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) ->
         return decoder.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError) as error:
         text = str(error)[:300].rstrip(".")
+        number = _no_number(body)
         raise HttpError(
             400,
-            f"The body cannot be read: {text or type(error).__name__}.",
-            "A prediction needs its rows.",
-            f"Send for example {example}",
+            f"The body has {number}, which is not JSON."
+            if number
+            else f"The body cannot be read: {text or type(error).__name__}.",
+            "JSON has no such number." if number else "A prediction needs its rows.",
+            "Send null for a missing value." if number else f"Send for example {example}",
         ) from error
+
+
+def _no_number(body: bytes) -> str:
+    """Find what Python's json writes for numbers that JSON does not have; outside of texts."""
+    outside = _TEXTS.sub(b'""', body)
+    found = _NO_NUMBER.search(outside)
+    return found[0].decode() if found else ""
 
 
 def status_of(error: PenstockError) -> int:

@@ -13,11 +13,13 @@ from penstock.core import (
     DeploymentRecord,
     DeploymentState,
     NotFoundError,
-    ServingError,
+    PenstockError,
+    Stage,
     did_you_mean,
     now,
 )
 from penstock.serving._deploy import ensure_deployment
+from penstock.serving._messages import HttpError
 from penstock.serving._production import production_version
 from penstock.serving._rollout import OnPromote, RolloutController, save
 from penstock.serving._rules import Rollout
@@ -70,6 +72,10 @@ class Route:
         return self.versions[version]
 
 
+class _CannotServe(Exception):  # noqa: N818 - never leaves the module
+    """No version can answer for a deployment; says why."""
+
+
 class _LoadFailed(Exception):  # noqa: N818 - never leaves the module
     def __init__(self, version: int, error: Exception) -> None:
         super().__init__(str(error))
@@ -100,8 +106,10 @@ class Router:
         self._store, self._on_promote = store, on_promote
         self._names = tuple(names) if names is not None else None
         self._table: Mapping[str, Route] = {}
+        self._unserved: Mapping[str, str] = {}
         self._loaded: dict[tuple[str, int], ServedVersion] = {}
         self._failed: dict[tuple[str, int], float] = {}
+        self._errors: dict[tuple[str, int], Exception] = {}
         self._wanted: set[tuple[str, int]] = set()
         self._controllers: dict[str, RolloutController] = {}
         self._counter: int | None = None
@@ -124,9 +132,17 @@ class Router:
         """Give a deployment's route.
 
         Raises:
-            NotFoundError: If it is not served here.
+            NotFoundError: If there is no such deployment here.
+            HttpError: 503 if there is one that cannot be served now, with the reason.
         """
         found = self._table.get(name)
+        if found is None and name in self._unserved:
+            raise HttpError(
+                503,
+                f"Deployment {name!r} cannot answer: {self._unserved[name]}",
+                "The server tries again by itself.",
+                "Promote another version, or: penstock rollback MODEL",
+            )
         if found is None:
             raise NotFoundError(
                 what=f"No deployment {name!r} is served here.",
@@ -159,12 +175,14 @@ class Router:
             self._counter = self._store.metadata.change_counter()
             self._wanted.clear()
             table: dict[str, Route] = {}
+            unserved: dict[str, str] = {}
             records = self._records()
             for record in records:
-                route = self._route_or_old(record)
-                if route is not None:
-                    table[record.name] = route
-            self._table = table
+                try:
+                    table[record.name] = self._route_or_old(record)
+                except _CannotServe as error:
+                    unserved[record.name] = str(error)
+            self._table, self._unserved = table, unserved
             self.ready = len(table) == len(records)
             used = {
                 (route.record.model, version)
@@ -192,8 +210,9 @@ class Router:
             if model not in served and production_version(self._store, model) is not None:
                 ensure_deployment(self._store, model)
 
-    def _route_or_old(self, record: DeploymentRecord) -> Route | None:
+    def _route_or_old(self, record: DeploymentRecord) -> Route:
         old = self._table.get(record.name)
+        self._require_version(record)
         if old is not None and old.record.generation == record.generation and self._is_settled(old):
             return old
         try:
@@ -202,7 +221,17 @@ class Router:
             return self._without(record, failure, old)
         except ConflictError:
             self._counter = None  # another process was first: read again at the next poll
-            return old
+            return _kept(old, "another server changes it")
+
+    def _require_version(self, record: DeploymentRecord) -> None:
+        """Make sure that what answers was not taken out of use: the history says so then."""
+        if production_version(self._store, record.model) is not None:
+            return
+        control = self._store.metadata.get_model_version(record.model, record.control)
+        if control.stage in {Stage.ARCHIVED, Stage.REJECTED}:
+            raise _CannotServe(
+                f"version {control.version} is {control.stage}, and no version is in production."
+            )
 
     def _is_settled(self, route: Route) -> bool:
         rollout = Rollout.from_json(route.record.rollout)
@@ -250,13 +279,14 @@ class Router:
         if key in self._loaded:
             return self._loaded[key]
         if time.monotonic() < self._failed.get(key, 0.0):
-            raise _LoadFailed(version, ServingError(what="It failed a moment ago."))
+            raise _LoadFailed(version, self._errors[key])
         try:
             found = self._store.metadata.get_model_version(record.model, version)
             served = ServedVersion.load(self._store, found)
         except Exception as error:
             again = key in self._failed
             self._failed[key] = time.monotonic() + _RETRY_LOAD_S
+            self._errors[key] = error
             if not again:
                 self._tell_failure(record, version, error)
             raise _LoadFailed(version, error) from error
@@ -265,24 +295,23 @@ class Router:
         self._loaded[key] = served
         return served
 
-    def _without(
-        self, record: DeploymentRecord, failure: _LoadFailed, old: Route | None
-    ) -> Route | None:
+    def _without(self, record: DeploymentRecord, failure: _LoadFailed, old: Route | None) -> Route:
         """Go on without a version that cannot be loaded: roll back, or keep what served before."""
+        why = f"version {failure.version} cannot be loaded ({_one_line(failure.error)})."
         rollout = Rollout.from_json(record.rollout)
         if rollout is None or not rollout.is_open:
-            return old
+            return _kept(old, why)
         controller = self.controller(record.name)
         controller.fault(
             failure.version, f"Version {failure.version} cannot be loaded: {failure.error}"
         )
         after = controller.tick()
         if after.generation == record.generation:
-            return old
+            return _kept(old, why)
         try:
             return self._build(after)
         except _LoadFailed:
-            return old
+            return _kept(old, why)
 
     def _tell_failure(self, record: DeploymentRecord, version: int, error: Exception) -> None:
         message = f"Version {version} cannot be loaded: {error}"[:500]
@@ -308,6 +337,17 @@ class Router:
         for alert in self._store.metadata.list_alerts(record.name, open_only=True):
             if alert.alert_id == _alert_id(record, version):
                 self._store.metadata.save_alert(replace(alert, resolved_at=now()))
+
+
+def _kept(old: Route | None, why: str) -> Route:
+    if old is None:
+        raise _CannotServe(why)
+    return old
+
+
+def _one_line(error: Exception) -> str:
+    text = error.what if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:300].rstrip(". ")
 
 
 def _alert_id(record: DeploymentRecord, version: int) -> str:

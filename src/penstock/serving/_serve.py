@@ -6,12 +6,11 @@ import importlib
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 from penstock.core import NotFoundError, ServingError
 from penstock.stores import Store
 
-_DRAIN_S = 10
 _LAST_PORT = 65_535
 
 
@@ -47,29 +46,12 @@ def serve(
         application = importlib.import_module("penstock.serving._app")
         app = application.create_app(store, names=names, allowed_hosts=hosts)
         _require_something(store)
-        _run(app, listener, f"http://{_shown(host)}:{listener.getsockname()[1]}", ready)
-
-
-def _run(app: Any, listener: socket.socket, url: str, ready: Callable[[str], None] | None) -> None:
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets=sockets)
-            if ready is not None and self.started:
-                ready(url)
-
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="on",
-        server_header=False,
-        timeout_graceful_shutdown=_DRAIN_S,
-    )
-    # uvicorn has stopped in order already when it passes the interrupt on.
-    with contextlib.suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[listener])
+        connections = importlib.import_module("penstock.serving._connections")
+        url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        server = connections.ModelServer(app, listener, partial(ready, url) if ready else None)
+        # uvicorn has stopped in order already when it passes the interrupt on.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -79,7 +61,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
         raise _cannot_listen(host, port, error) from error

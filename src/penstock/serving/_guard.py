@@ -1,0 +1,84 @@
+"""What a request must carry before it is answered: a host of this server, no foreign page, JSON.
+
+Apart from the routes, so that none forgets it. A web page elsewhere can make its reader's browser
+send requests to a server on the reader's machine; the browser says so, by Origin and Sec-Fetch-Site.
+"""
+
+import re
+
+from penstock.serving._messages import Call, HttpError
+
+_PORT = re.compile(r":\d+$")
+_FORM = "application/x-www-form-urlencoded"  # what curl -d and urllib say when nobody tells them
+_WHY = "A page in somebody's browser could be writing predictions and ground truth here."
+
+
+def require_host(call: Call, hosts: frozenset[str]) -> None:
+    """Refuse names that a foreign page could have given this machine (DNS rebinding).
+
+    Args:
+        call: The request.
+        hosts: Names without a port, in lower case; empty for any.
+
+    Raises:
+        HttpError: 400 for another name.
+    """
+    if not hosts:
+        return
+    host = call.header(b"host") or ""
+    if _PORT.sub("", host).lower() not in hosts:
+        raise HttpError(
+            400,
+            f"The server does not go by the name {host[:60]!r}.",
+            "A page from elsewhere could be asking.",
+            "Use http://127.0.0.1 or http://localhost.",
+        )
+
+
+def require_own_page(call: Call) -> None:
+    """Refuse what a page of another site makes a browser send.
+
+    Raises:
+        HttpError: 403 for another origin.
+    """
+    site, origin = call.header(b"sec-fetch-site"), call.header(b"origin")
+    if site is not None and site.strip().lower() not in {"same-origin", "none"}:
+        raise HttpError(403, f"The request comes from another site ({site[:20]}).", _WHY, _fix())
+    host = (call.header(b"host") or "").lower()
+    if origin is not None and origin.strip().lower() not in {f"http://{host}", f"https://{host}"}:
+        raise HttpError(403, f"The request comes from {origin[:60]!r}.", _WHY, _fix())
+
+
+def require_json(call: Call) -> None:
+    """Refuse a body that does not say it is JSON; pages may send other types to any site unasked.
+
+    What ``curl -d`` says by itself passes where no browser is at work.
+
+    Raises:
+        HttpError: 415 for another type or a compressed body.
+    """
+    encoding = (call.header(b"content-encoding") or "identity").strip().lower()
+    if encoding != "identity":
+        raise HttpError(
+            415,
+            f"The body is compressed ({encoding[:20]}).",
+            "The server reads plain JSON.",
+            "Send it without Content-Encoding.",
+        )
+    sent = call.header(b"content-type") or ""
+    kind = sent.partition(";")[0].strip().lower()
+    if kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json")):
+        return
+    is_browser = call.header(b"origin") is not None or call.header(b"sec-fetch-site") is not None
+    if kind in {"", _FORM} and not is_browser:
+        return
+    raise HttpError(
+        415,
+        f"The body is {kind[:60] or 'of no type'}.",
+        "Predictions and truth are sent as JSON, and the request has to say so.",
+        "Send the header Content-Type: application/json.",
+    )
+
+
+def _fix() -> str:
+    return "Send the request from your own server, or from a program that is not a browser."
