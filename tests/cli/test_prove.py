@@ -24,25 +24,29 @@ def test_a_pending_proof_is_run_by_promote(world):
 
 def test_a_proof_is_told_step_by_step_with_its_verdict_as_exit_code(world, monkeypatch):
     steps = (
-        StepVerdict("train", Verdict.BITWISE, "executed", "equal"),
+        StepVerdict("train", Verdict.BITWISE, "executed", "equal", hash_seeds=12),
+        StepVerdict("read", Verdict.NOT_EXECUTED, "replayed", "Read from the stored snapshot."),
         StepVerdict(
             "score", Verdict.DIFFERS, "executed", "The [outputs] differ.",
-            differences=("row 3 [x]: 1 and 2",), cause="reads the clock [time.time]",
+            hash_seeds=1, differences=("row 3 [x]: 1 and 2",), cause="reads the clock [time.time]",
         ),
     )  # fmt: skip
     given = {}
 
-    def verify(run, *, store, reread):
-        given.update(run=run, reread=reread)
+    def verify(run, *, store, reread, hash_seeds):
+        given.update(run=run, reread=reread, hash_seeds=hash_seeds)
         return Verification("r1", given["verdict"], steps, notes=("polars [1.0] then 1.1",))
 
     monkeypatch.setattr("penstock.cli._prove.verify_run", verify)
     given["verdict"] = Verdict.DIFFERS
-    answer = world("verify", "last", "--reread", code=1)
-    assert given["reread"] is True
+    answer = world("verify", "last", "--reread", "--hash-seeds", "3", code=1)
+    assert (given["reread"], given["hash_seeds"]) == (True, 3)
     for told in ("The [outputs] differ.", "row 3 [x]: 1 and 2", "[time.time]", "polars [1.0]"):
         assert told in answer.out
-    assert "Run r1 differs: the run does not give the same result again" in answer.out
+    assert (
+        "Run r1 differs: the run does not return the same result again; 1 source replayed"
+        in answer.out
+    )
     assert "Executing the recorded run again" in answer.err
 
     document = world("verify", "last", "--json", code=1).json
@@ -50,7 +54,7 @@ def test_a_proof_is_told_step_by_step_with_its_verdict_as_exit_code(world, monke
     given["verdict"] = Verdict.CANNOT_VERIFY
     assert "cannot verify" in world("verify", "last", code=2).out
     given["verdict"] = Verdict.WITHIN_TOLERANCE
-    assert "within tolerance" in world("verify", "last").out
+    assert "2 executed steps (under 1 to 12 hash seeds)" in world("verify", "last").out
 
 
 def test_why_says_what_changed(shell):
@@ -103,7 +107,7 @@ def test_items_are_named_and_many_equal_ones_are_one_line(shell):
         "    ps.map(double, list(range(20)), name='many')\n"
     )
     shell("run", "job.py")
-    out = shell("verify", "last").out
+    out = shell("verify", "last", "--hash-seeds", "1").out
     assert "few[0]" in out
     assert "many[0]" not in out
     assert "20 items" in out

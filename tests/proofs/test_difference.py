@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LinearRegression
 
 from penstock.proofs import find_differences
-from penstock.proofs._difference import Closeness
+from penstock.proofs._closeness import Closeness
 
 
 def only(recorded, found, closeness=None):

@@ -1,13 +1,15 @@
 """verify proves what is equal and names the step that is not."""
 
 import textwrap
+from dataclasses import replace
 
 import pytest
 
 import penstock as ps
-from penstock.core import Verdict
+from penstock.core import ParameterError, Verdict
 from penstock.execution import QuietReporter
-from penstock.proofs._replay import replay
+from penstock.proofs._judging import Job, Room, judge
+from penstock.proofs._replay import _scratch_run
 from penstock.stores import open_store
 
 HEAD = """
@@ -67,7 +69,7 @@ def job(count: int = 50) -> float:
 
 def test_a_clean_run_is_bitwise_equal_and_the_proof_is_kept(project):
     result = project(PLAIN, count=60)
-    answer = ps.verify(result.run_id, store=project.store)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.BITWISE, answer
     assert [step.how for step in answer.steps] == ["executed"] * 3
     assert project.store.metadata.list_proofs(result.run_id)[-1].verdict is Verdict.BITWISE
@@ -79,48 +81,174 @@ def test_a_run_whose_steps_log_parameters_can_be_proved(project):
     )
     result = project(body, count=60)
     assert project.store.metadata.get_run(result.run_id).params == {"count": 60, "ccp_alpha": 0.0}
-    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
+    assert ps.verify(result.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
 
 
 def test_a_cached_run_can_be_proved_too(project):
     project(PLAIN)
     again = project(PLAIN)
     assert {step.state.value for step in again.steps} == {"cached"}
-    assert ps.verify(again.run_id, store=project.store).verdict is Verdict.BITWISE
+    assert ps.verify(again.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
 
 
-@pytest.mark.parametrize(
-    ("body", "cause"),
-    [
-        ("return float(np.random.default_rng().random())", "generator without a seed"),
-        ("return time.time()", "reads the clock"),
-        ("return uuid.uuid4().hex", "fresh randomness"),
-        ("return list({'a', 'b', 'c', 'd', 'e', 'f', 'g'})", "a set, whose order"),
-    ],
-)
-def test_a_step_that_is_not_reproducible_is_named_with_its_cause(project, body, cause):
-    result = project(f"""
-    @ps.step
-    def planted():
-        {body}
+PLANTED = {
+    "generator": ("return float(np.random.default_rng().random())", "generator without a seed"),
+    "clock": ("return time.time()", "reads the clock"),
+    "fresh": ("return uuid.uuid4().hex", "fresh randomness"),
+    "leaking": ("STATE['n'] += 1; return mean.function(numbers.function(3))", ""),
+    "counting": ("return STATE['n']", ""),
+    "writing": ("open('left.txt', 'w').write('1'); return 1", ""),
+    "reading": ("return open('left.txt').read()", "FileNotFoundError"),
+    "unstorable": ("return {'number': 1, 'text': bytearray(b'x')}", ""),
+    "shuffled": ("return pd.DataFrame({'a': [1.0, 2.0]}, index=[uuid.uuid4().hex, 'b'])", ""),
+    "deep": ("return [[[[[[[[[[[[[[uuid.uuid4().hex]]]]]]]]]]]]]]", ""),
+    "close": ("return {'loss': 1 + time.time() * 1e-12, 'rows': np.arange(3)}", ""),
+}
+DIFFER = {"generator", "clock", "fresh", "counting", "shuffled", "deep"}
 
 
-    @ps.step
-    def child(value) -> str:
-        return str(value)
+def test_each_step_is_judged_by_itself_and_named_with_its_cause(project):
+    """One run for many assertions: a verification starts processes."""
+    steps = "".join(
+        f"""
+@ps.step(tolerance=ps.Tolerance(atol=1e-3))
+def {name}(after=None):
+    {body}
+
+"""
+        for name, (body, _) in PLANTED.items()
+    )
+    result = project(
+        "import pandas as pd\nSTATE = {'n': 0}\n"
+        + steps
+        + """
+@ps.step(effect=True)
+def notify(value) -> str:
+    return "sent"
+
+
+@ps.step(source=True)
+def read() -> float:
+    return time.time()
+
+
+@ps.step
+def child(value) -> str:
+    return str(value)
+
+
+@ps.pipeline
+def job():
+    counting(leaking())
+    reading(writing())
+    generator(), fresh(), unstorable(), shuffled(), deep(), close()
+    read()
+    notify(mean(numbers(10)))
+    return child(clock())
+"""
+    )
+    assert result.ok, result.error
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
+    assert answer.verdict is Verdict.DIFFERS
+    found = {step.step: step for step in answer.steps}
+    assert {name for name, step in found.items() if step.verdict is Verdict.DIFFERS} == DIFFER
+    for name, (_, cause) in PLANTED.items():
+        assert cause in found[name].cause + found[name].reason
+    assert found["child"].verdict is Verdict.BITWISE, "children of the culprit are not accused"
+    assert found["close"].verdict is Verdict.WITHIN_TOLERANCE
+    assert found["reading"].verdict is Verdict.CANNOT_VERIFY
+    assert "return it instead" in found["reading"].reason
+    assert "index, row 0" in found["shuffled"].differences[0]
+    for name, how in {"notify": "side effect", "read": "replayed"}.items():
+        assert (found[name].verdict, found[name].how) == (Verdict.NOT_EXECUTED, how)
+    told = answer.to_json()
+    assert (told["replayed"], told["side_effects"]) == (1, 1)
+    assert told["executed"] == len(found) - 2
+
+
+PAIRS = [("yes", "no"), ("M", "F"), ("train", "test"), ("a", "b"), ("left", "right"), ("0", "1")]
+
+
+def test_the_order_of_a_set_of_two_is_found(project):
+    steps = "".join(
+        f"""
+@ps.step
+def pair_{place}() -> list[str]:
+    return list({{{one!r}, {two!r}}})
+
+"""
+        for place, (one, two) in enumerate(PAIRS)
+    )
+    calls = "\n".join(f"    pair_{place}()" for place in range(len(PAIRS)))
+    result = project(
+        steps
+        + f"""
+@ps.step
+def known(kind: str) -> bool:
+    return kind in {{"one", "two"}}
+
+
+@ps.step
+def each(kind: str) -> str:
+    return kind
+
+
+@ps.pipeline
+def job():
+{calls}
+    known("one")
+    ps.map(each, ["one", "two"])
+"""
+    )
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=4)
+    found = {step.step: step for step in answer.steps}
+    for place in range(len(PAIRS)):
+        step = found[f"pair_{place}"]
+        assert step.verdict is Verdict.DIFFERS, place
+        assert "orders a set" in step.cause
+    assert found["known"].verdict is Verdict.BITWISE
+    assert found["known"].hash_seeds == 4
+    assert found["each[0]"].hash_seeds > 1
+
+
+def test_a_run_of_sources_and_side_effects_alone_proves_nothing(project):
+    result = project("""
+    @ps.step(source=True)
+    def read() -> float:
+        return time.time()
 
 
     @ps.pipeline
     def job():
-        mean(numbers(10))
-        return child(planted())
+        return read()
     """)
     answer = ps.verify(result.run_id, store=project.store)
-    assert answer.verdict is Verdict.DIFFERS
-    assert answer.first_difference.step == "planted"
-    assert cause in answer.first_difference.cause
-    others = {step.step: step.verdict for step in answer.steps if step.step != "planted"}
-    assert set(others.values()) == {Verdict.BITWISE}, "children of the culprit are not accused"
+    assert answer.verdict is Verdict.CANNOT_VERIFY
+    assert "No step was executed" in answer.notes[0]
+
+
+def test_a_reused_result_is_traced_to_the_run_that_made_it(project):
+    body = """
+    @ps.step
+    def setting() -> str:
+        return os.environ.get("MODE", "none")
+
+
+    @ps.pipeline
+    def job():
+        return setting()
+    """
+    first = project("import os\n" + textwrap.dedent(body))
+    again = project("import os\n" + textwrap.dedent(body))
+    assert again["setting"].state.value == "cached"
+    answer = ps.verify(again.run_id, store=project.store, hash_seeds=1)
+    assert answer.verdict is Verdict.BITWISE
+    assert answer.steps[0].made_in == first.run_id
+
+
+def test_a_number_of_hash_seeds_that_cannot_be_is_refused(project):
+    with pytest.raises(ParameterError, match="hash_seeds is 0"):
+        ps.verify("last", store=project.store, hash_seeds=0)
 
 
 def test_a_difference_within_the_declared_tolerance_is_told_apart(project):
@@ -134,7 +262,7 @@ def test_a_difference_within_the_declared_tolerance_is_told_apart(project):
     def job():
         return stamp()
     """)
-    answer = ps.verify(result.run_id, store=project.store)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.WITHIN_TOLERANCE
     assert answer.proved
 
@@ -150,7 +278,7 @@ def test_a_failed_run_cannot_be_verified(project):
     def job():
         return broken()
     """)
-    answer = ps.verify(result.run_id, store=project.store)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.CANNOT_VERIFY
     assert "failed" in answer.notes[0]
 
@@ -158,7 +286,7 @@ def test_a_failed_run_cannot_be_verified(project):
 def test_a_changed_working_tree_does_not_matter(project, tmp_path):
     result = project(PLAIN)
     (tmp_path / "job.py").write_text("raise SystemExit('edited since')\n")
-    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
+    assert ps.verify(result.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
 
 
 def test_damaged_stored_rows_are_found(project, tmp_path):
@@ -170,7 +298,7 @@ def test_damaged_stored_rows_are_found(project, tmp_path):
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(bytes(data))
-    answer = ps.verify(result.run_id, store=project.store)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     verdicts = {step.step: step.verdict for step in answer.steps}
     assert verdicts["mean"] is Verdict.CANNOT_VERIFY
     assert not answer.proved
@@ -194,12 +322,12 @@ def job() -> int:
 def test_sources_are_replayed_or_read_again_as_asked(project, tmp_path):
     (tmp_path / "table.csv").write_text("a\n1\n2\n3\n")
     result = project(READING)
-    again = ps.verify(result.run_id, store=project.store, reread=True)
+    again = ps.verify(result.run_id, store=project.store, reread=True, hash_seeds=1)
     assert [step.how for step in again.steps] == ["executed", "executed"]
     assert again.verdict is Verdict.BITWISE
     (tmp_path / "table.csv").write_text("a\n1\n2\n4\n")
-    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
-    reread = ps.verify(result.run_id, store=project.store, reread=True)
+    assert ps.verify(result.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
+    reread = ps.verify(result.run_id, store=project.store, reread=True, hash_seeds=1)
     assert reread.first_difference.step == "ingest"
     assert "column 'a', row 2" in reread.first_difference.differences[0]
 
@@ -208,33 +336,30 @@ def test_a_source_that_is_gone_cannot_be_read_again(project, tmp_path):
     (tmp_path / "table.csv").write_text("a\n1\n2\n3\n")
     result = project(READING)
     (tmp_path / "table.csv").unlink()
-    assert ps.verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
-    reread = ps.verify(result.run_id, store=project.store, reread=True)
+    assert ps.verify(result.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
+    reread = ps.verify(result.run_id, store=project.store, reread=True, hash_seeds=1)
     assert reread.verdict is Verdict.CANNOT_VERIFY
     assert "table.csv" in reread.steps[0].reason
 
 
-def test_the_replay_runs_in_this_process_too(project, tmp_path):
-    """The child's work, seen from inside: the same answers without the process around it."""
+def test_a_step_is_judged_in_this_process_too(project, tmp_path):
+    """The work of the forked process, seen from inside."""
     result = project(PLAIN)
-    verdicts = replay(
-        {
-            "store": project.store.url,
-            "artifacts": project.store.artifacts.url,
-            "scratch": str(tmp_path),
-            "run_id": result.run_id,
-            "target": str(tmp_path / "job.py"),
-            "steps": ["mean"],
-            "reread": False,
-        }
-    )
-    assert [(step.step, step.verdict) for step in verdicts] == [("mean", Verdict.BITWISE)]
+    graph = ps.load_pipeline(str(tmp_path / "job.py")).trace(count=50)
+    records = {s.step: s for s in project.store.metadata.list_steps(result.run_id)}
+    scratch = f"sqlite:///{tmp_path}/scratch.db"
+    room = Room(project.store.address, None, scratch, _scratch_run(scratch))
+    verdict = judge(Job(graph["mean"], records["mean"]), room)
+    assert (verdict.verdict, verdict.hash_seeds) == (Verdict.BITWISE, 1)
+    broken = replace(records["mean"], inputs={"table": "sha256:gone"})
+    assert judge(Job(graph["mean"], broken), room).verdict is Verdict.CANNOT_VERIFY
+    assert judge(Job(graph["mean"], None), room).reason == "The step is not recorded in this run."
 
 
 def test_a_tracked_script_has_no_sources_to_execute(project):
     with ps.start_run("by hand", store=project.store) as run:
         run.log_metric("a", 1)
-    answer = ps.verify(run.run_id, store=project.store)
+    answer = ps.verify(run.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.CANNOT_VERIFY
     assert any("no recorded sources" in note for note in answer.notes)
 
@@ -251,7 +376,7 @@ def test_executing_again_can_be_given_up_on(project):
     def job():
         return slow()
     """)
-    answer = ps.verify(result.run_id, store=project.store, timeout_s=1)
+    answer = ps.verify(result.run_id, store=project.store, timeout_s=1, hash_seeds=1)
     assert answer.verdict is Verdict.CANNOT_VERIFY
     assert "longer than 1 s" in answer.notes[0]
 
@@ -298,12 +423,13 @@ def test_every_item_of_a_map_is_executed_again(project, again):
     if again:
         result = project(source)
         assert result["one"].state.value == "cached"
-    answer = ps.verify(result.run_id, store=project.store)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.BITWISE
     found = {step.step: step for step in answer.steps}
     assert found["one[first]/mean"].how == "executed"
     assert found["one[rest]/smaller"].reason.startswith("It is made of what its ")
-    assert found["one"].reason == "It is made of what its {} items gave.".format(
+    assert found["one"].how == "joined"
+    assert found["one"].reason == "It is made of what its {} items returned.".format(
         len([name for name in found if name.startswith("one[")])
     )
     assert "smaller" not in found  # the branch that was not taken
@@ -311,6 +437,6 @@ def test_every_item_of_a_map_is_executed_again(project, again):
 
 def test_an_item_that_differs_is_named_alone(project):
     result = project(MAPPED.replace("SPREAD", "time.time()"))
-    answer = ps.verify(result.run_id, store=project.store)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.DIFFERS
     assert [step.step for step in answer.steps if step.verdict is Verdict.DIFFERS] == ["spread"]

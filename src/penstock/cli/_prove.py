@@ -15,11 +15,12 @@ _MARKS = {
     Verdict.WITHIN_TOLERANCE: "[green]≈[/]",
     Verdict.DIFFERS: "[red]≠[/]",
     Verdict.CANNOT_VERIFY: "[yellow]?[/]",
+    Verdict.NOT_EXECUTED: "[dim]·[/]",
 }
 _SENTENCES = {
-    Verdict.BITWISE: "[bold green]bitwise[/]: every output came out bit for bit",
-    Verdict.WITHIN_TOLERANCE: "[bold green]within tolerance[/]: equal as far as the steps declare",
-    Verdict.DIFFERS: "[bold red]differs[/]: the run does not give the same result again",
+    Verdict.BITWISE: "[bold green]bitwise[/]: every output of {} came out bit for bit",
+    Verdict.WITHIN_TOLERANCE: "[bold green]within tolerance[/]: {} equal as far as they declare",
+    Verdict.DIFFERS: "[bold red]differs[/]: the run does not return the same result again",
     Verdict.CANNOT_VERIFY: "[bold yellow]cannot verify[/]: something needed is missing",
 }
 _FEW_ITEMS = 12
@@ -29,16 +30,24 @@ _EXIT = {Verdict.DIFFERS: 1, Verdict.CANNOT_VERIFY: 2}
 @click.command()
 @click.argument("run")
 @click.option("--reread", is_flag=True, help="Read sources again instead of the stored snapshot.")
+@click.option(
+    "--hash-seeds",
+    type=int,
+    metavar="N",
+    help="Execute each step under so many hash seeds, 1 to 12; by default more where it is cheap.",
+)
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, run: str, reread: bool, as_json: bool) -> None:
-    """Execute RUN again in a fresh process, from its recorded sources, and compare every output.
+def verify(
+    ctx: click.Context, run: str, reread: bool, hash_seeds: int | None, as_json: bool
+) -> None:
+    """Execute RUN again, each step in a fresh process, from its recorded sources; compare outputs.
 
     RUN is a run id, a unique beginning of one, or `last`.
     """
     if not as_json:
         click.echo("Executing the recorded run again …", err=True)
-    answer = verify_run(run, store=current_store(ctx), reread=reread)
+    answer = verify_run(run, store=current_store(ctx), reread=reread, hash_seeds=hash_seeds)
     if as_json:
         emit(answer.to_json())
     else:
@@ -54,6 +63,8 @@ def _tell(answer: Verification) -> None:
             continue  # thousands that are equal are told in the line of their map
         name, took = plain(f"{step.step:<24}"), duration(step.seconds)
         told = f"  {items[step.step]:,} items" if step.step in items else ""
+        if step.made_in:
+            told += f"  reused from run {step.made_in}"
         say(f" {_MARKS[step.verdict]} {name} {step.how:<9} {took}{told}")
         if step.verdict in _EXIT:
             say(f"     {plain(step.reason)}")
@@ -63,4 +74,27 @@ def _tell(answer: Verification) -> None:
                 say(f"     Likely cause: {plain(step.cause)}")
     for note in answer.notes:
         say(f" note: {plain(note)}")
-    say(f"Run {answer.run_id} {_SENTENCES[answer.verdict]} ({duration(answer.seconds)}).")
+    sentence = _SENTENCES[answer.verdict].format(_executed(answer))
+    say(f"Run {answer.run_id} {sentence}{_others(answer)} ({duration(answer.seconds)}).")
+
+
+def _executed(answer: Verification) -> str:
+    """Tell how much was proved, and how often it was tried."""
+    least, most = answer.hash_seeds
+    seeds = f"{least}" if least == most else f"{least} to {most}"
+    noun = "seed" if most == 1 else "seeds"
+    return f"{_count(len(answer.executed), 'executed step')} (under {seeds} hash {noun})"
+
+
+def _others(answer: Verification) -> str:
+    """Tell what is not among the executed steps."""
+    replayed, effects = answer.count("replayed"), answer.count("side effect")
+    told = [
+        f"{_count(replayed, 'source')} replayed" if replayed else "",
+        f"{_count(effects, 'side effect')} not repeated" if effects else "",
+    ]
+    return "".join(f"; {each}" for each in told if each)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")

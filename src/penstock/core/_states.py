@@ -87,6 +87,8 @@ class Verdict(StrEnum):
     WITHIN_TOLERANCE = "within_tolerance"
     DIFFERS = "differs"
     CANNOT_VERIFY = "cannot_verify"
+    # Of a single step: a source that was replayed, a side effect that was not repeated.
+    NOT_EXECUTED = "not_executed"
 
 
 RUN_MOVES: dict[RunState, frozenset[RunState]] = {

@@ -156,7 +156,7 @@ class Planner:
             outputs=found.outputs,
             addresses={**started.addresses, **_addresses_of(found)},
             cached_from=found.step_run_id,
-            facts={**found.facts, **started.facts},
+            facts={**found.facts, **started.facts, "made_in": found.run_id},
         )
         return Plan(node, cached)
 

@@ -1,9 +1,10 @@
 """Where two values differ: the path, the first row, the largest gap; apart because it walks types."""
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from penstock.proofs._closeness import Closeness
 
 _MAX_TEXT = 120
 _MAX_DEPTH = 12
@@ -31,26 +32,6 @@ class Difference:
         gap = "" if self.largest is None else f" (largest gap {self.largest:.3g})"
         place = self.path.removeprefix(".") or "value"
         return f"{place}: recorded {self.recorded}, now {self.found}{gap}"
-
-
-@dataclass(frozen=True, slots=True)
-class Closeness:
-    """How far two numbers may be apart and still count as equal; zero by default."""
-
-    rtol: float = 0.0
-    atol: float = 0.0
-
-    def allows(self, recorded: float, found: float) -> bool:
-        """Say whether two numbers are close enough.
-
-        >>> Closeness(atol=0.1).allows(1.0, 1.05)
-        True
-        >>> Closeness().allows(float("nan"), float("nan"))
-        True
-        """
-        if math.isnan(recorded) or math.isnan(found):
-            return math.isnan(recorded) and math.isnan(found)
-        return abs(recorded - found) <= self.atol + self.rtol * abs(recorded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +70,7 @@ def _walk(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
             yield Difference(place.path, f"a {names[0]}", f"a {names[1]}")
             return
     elif place.depth > _MAX_DEPTH:
+        yield from _walk_plain(recorded, found, place)
         return
     yield from _WALKERS[_kind(recorded)](recorded, found, place)
 
@@ -120,6 +102,8 @@ def _is_number(value: Any) -> bool:
 def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
     import polars as pl
 
+    if type(recorded).__module__.partition(".")[0] == "pandas":
+        yield from _walk_labels(recorded, found, place)
     left, right = (_as_polars(value) for value in (recorded, found))
     if left.columns != right.columns:
         missing = [name for name in left.columns if name not in right.columns][:5]
@@ -155,6 +139,30 @@ def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
             yield Difference(where, _short(one[row]), _short(two[row]), largest, tolerated)
 
 
+def _walk_labels(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+    """Compare what pandas keeps beside the cells: index, categories, attributes."""
+    if len(recorded) == len(found):
+        unequal = [
+            row for row, pair in enumerate(zip(recorded.index, found.index, strict=True))
+            if repr(pair[0]) != repr(pair[1])
+        ]  # fmt: skip
+        if unequal:
+            row = unequal[0]
+            where = (
+                f"{place.path}, index, row {row} ({len(unequal):,} of {len(found):,} rows differ)"
+            )
+            yield Difference(where, _short(recorded.index[row]), _short(found.index[row]))
+    for name in dict.fromkeys(column for column in recorded.columns if column in found.columns):
+        one, two = recorded[name], found[name]
+        if hasattr(one, "cat") and hasattr(two, "cat"):
+            levels = [list(column.cat.categories) for column in (one, two)]
+            if levels[0] != levels[1]:
+                where = f"{place.path}, column {name!r}, categories"
+                yield Difference(where, _short(levels[0]), _short(levels[1]))
+    if recorded.attrs != found.attrs:
+        yield Difference(f"{place.path}, attrs", _short(recorded.attrs), _short(found.attrs))
+
+
 def _as_polars(value: Any) -> Any:
     import polars as pl
 
@@ -171,6 +179,13 @@ def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
             place.path,
             f"array {recorded.dtype}{list(recorded.shape)}",
             f"array {found.dtype}{list(found.shape)}",
+        )
+        return
+    if hasattr(recorded, "mask") and (recorded.mask != found.mask).any():
+        count = int((recorded.mask != found.mask).sum())
+        where = f"{place.path}, mask ({count:,} of {recorded.size:,})"
+        yield Difference(
+            where, f"{int(recorded.mask.sum()):,} masked", f"{int(found.mask.sum()):,}"
         )
         return
     if recorded.dtype.names:
@@ -213,6 +228,9 @@ def _walk_mapping(recorded: Any, found: Any, place: _Place) -> Iterator[Differen
     for key in found:
         if key not in recorded:
             yield Difference(f"{place.path}[{key!r}]", "nothing", _short(found[key]))
+    if list(recorded) != list(found) and set(recorded) == set(found):
+        keys = _short(list(recorded)), _short(list(found))
+        yield Difference(f"{place.path}, order of keys", *keys)
 
 
 def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:

@@ -1,12 +1,18 @@
-"""What a verification says: per step and as a whole; apart because child and parent share it."""
+"""StepVerdict and Verification: per step and as a whole; apart because child and parent share them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core import Verdict
 
-_WORST = [Verdict.BITWISE, Verdict.WITHIN_TOLERANCE, Verdict.CANNOT_VERIFY, Verdict.DIFFERS]
+_WORST = [
+    Verdict.NOT_EXECUTED,
+    Verdict.BITWISE,
+    Verdict.WITHIN_TOLERANCE,
+    Verdict.CANNOT_VERIFY,
+    Verdict.DIFFERS,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +22,15 @@ class StepVerdict:
     Args:
         step: The step's name.
         verdict: See Verdict.
-        how: ``executed``, ``replayed`` (read from the stored snapshot), ``effect`` (not repeated).
+        how: ``executed``; ``joined`` (a map or loop: made of its items); ``replayed`` (read from the
+            stored snapshot); ``side effect`` (not repeated); ``missing``.
         reason: One sentence.
         outputs: ``{output: {"recorded": digest, "found": digest}}``.
         differences: Where values differ, at most five.
         cause: What makes it differ, if that was found; else empty.
         seconds: Time it took to execute again.
+        hash_seeds: Under how many hash seeds it was executed; 0 if it was not.
+        made_in: The run that executed it, if its result was reused from there; else empty.
     """
 
     step: str
@@ -32,9 +41,11 @@ class StepVerdict:
     differences: tuple[str, ...] = ()
     cause: str = ""
     seconds: float = 0.0
+    hash_seeds: int = 0
+    made_in: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give the answer as plain JSON."""
+        """Return the answer as plain JSON."""
         return {
             "step": self.step,
             "verdict": self.verdict.value,
@@ -44,6 +55,8 @@ class StepVerdict:
             "differences": list(self.differences),
             "cause": self.cause,
             "seconds": round(self.seconds, 4),
+            "hash_seeds": self.hash_seeds,
+            "made_in": self.made_in,
         }
 
     @classmethod
@@ -58,6 +71,8 @@ class StepVerdict:
             differences=tuple(data["differences"]),
             cause=data["cause"],
             seconds=data["seconds"],
+            hash_seeds=data["hash_seeds"],
+            made_in=data["made_in"],
         )
 
 
@@ -85,16 +100,35 @@ class Verification:
         return next((step for step in self.steps if step.verdict is Verdict.DIFFERS), None)
 
     @property
+    def executed(self) -> tuple[StepVerdict, ...]:
+        """The steps that were executed again; only these are proved."""
+        return tuple(step for step in self.steps if step.how == "executed")
+
+    @property
+    def hash_seeds(self) -> tuple[int, int]:
+        """The fewest and the most hash seeds that an executed step was tried under."""
+        tried = [step.hash_seeds for step in self.executed] or [0]
+        return min(tried), max(tried)
+
+    def count(self, how: str) -> int:
+        """Return how many steps were judged in a way, such as ``"replayed"``."""
+        return sum(step.how == how for step in self.steps)
+
+    @property
     def proved(self) -> bool:
-        """True if every output came out equal, or within the declared tolerance."""
+        """True if every executed step's outputs came out equal, or within its tolerance."""
         return self.verdict in {Verdict.BITWISE, Verdict.WITHIN_TOLERANCE}
 
     def to_json(self) -> dict[str, Any]:
-        """Give the answer as plain JSON (architecture, section 3)."""
+        """Return the answer as plain JSON."""
         first = self.first_difference
         return {
             "run_id": self.run_id,
             "verdict": self.verdict.value,
+            "executed": len(self.executed),
+            "replayed": self.count("replayed"),
+            "side_effects": self.count("side effect"),
+            "hash_seeds": list(self.hash_seeds),
             "steps": [step.to_json() for step in self.steps],
             "first_difference": first.to_json() if first else None,
             "notes": list(self.notes),
@@ -102,8 +136,8 @@ class Verification:
         }
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
-    """Give the worst of several answers; a difference outweighs a step that cannot be told.
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return the worst of several verdicts; a difference outweighs a step that cannot be judged.
 
     >>> worst([Verdict.BITWISE, Verdict.DIFFERS, Verdict.CANNOT_VERIFY])
     <Verdict.DIFFERS: 'differs'>

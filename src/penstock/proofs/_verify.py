@@ -1,28 +1,24 @@
-"""verify: execute a recorded run again in a fresh process and compare every output digest."""
+"""verify: execute a recorded run again in fresh processes and compare every output digest."""
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from penstock.core import (
+    ParameterError,
     ProofRecord,
     RunRecord,
     RunState,
     StoreError,
     Verdict,
-    find_project,
     now,
 )
-from penstock.execution import read_manifest, read_source
-from penstock.proofs._records import StepVerdict, Verification, worst
-from penstock.provenance import capture_environment, manifest_difference, restore_source
+from penstock.execution import read_manifest
+from penstock.proofs._records import Verification
+from penstock.proofs._rounds import Rounds
+from penstock.proofs._tries import MOST_SEEDS
+from penstock.provenance import capture_environment, manifest_difference
 from penstock.stores import Store, open_store
 
 _NOTES = 8
@@ -34,26 +30,31 @@ def verify(
     store: Store | None = None,
     reread: bool = False,
     timeout_s: float | None = None,
+    hash_seeds: int | None = None,
 ) -> Verification:
-    """Prove that a recorded run gives the same result again, or name the first step that differs.
+    """Prove that a recorded run returns the same result again, or name the first step that differs.
 
-    The recorded sources are restored into an empty folder, and a fresh Python process with another
-    PYTHONHASHSEED executes every step again on its recorded inputs, without cache. Another hash
-    seed, because a result that holds under one seed only is an accident of set order; a step
-    that differs is tried again under the recorded seed to tell whether that is the cause.
+    The recorded sources are restored into an empty folder. Each step is executed in a fresh
+    process, on its recorded inputs, without cache, and under several PYTHONHASHSEEDs: a result
+    that holds under one of them only is an accident of set order. A step that differs is tried
+    again under the recorded seed to tell whether that is the cause.
 
     Args:
         run_id: The run; a unique prefix, or ``"last"``.
         store: Where it is recorded; by default the project's store.
         reread: Read sources again instead of replaying the stored snapshot.
         timeout_s: Give up after so many seconds; None waits.
+        hash_seeds: Under how many hash seeds each step is executed, 1 to 12; by default more where
+            it takes little time or the code uses sets. The verdict says how many they were.
 
     Returns:
         The verdict with an answer per step; also kept in the store as a proof.
 
     Raises:
         NotFoundError: If there is no such run.
+        ParameterError: If ``hash_seeds`` is not between 1 and 12.
     """
+    _require_seeds(hash_seeds)
     store = store or open_store()
     started = time.perf_counter()
     run = store.metadata.get_run(run_id)
@@ -61,12 +62,33 @@ def verify(
     if missing:
         answer = Verification(run.run_id, Verdict.CANNOT_VERIFY, notes=tuple(missing))
     else:
-        answer = _replay_run(store, run, manifest, reread=reread, timeout_s=timeout_s)
+        rounds = Rounds(
+            store, run, manifest, reread=reread, timeout_s=timeout_s, hash_seeds=hash_seeds
+        )
+        answer = _with_environment(rounds.answer(), manifest)
     answer = replace(answer, seconds=time.perf_counter() - started)
     store.metadata.add_proof(
         ProofRecord(run.run_id, "verified", answer.verdict, now(), answer.to_json())
     )
     return answer
+
+
+def _require_seeds(hash_seeds: int | None) -> None:
+    if hash_seeds is not None and not 1 <= hash_seeds <= MOST_SEEDS:
+        raise ParameterError(
+            what=f"hash_seeds is {hash_seeds!r}.",
+            why=f"A step is executed under 1 to {MOST_SEEDS} hash seeds.",
+            fix="Give such a number, or leave it out.",
+        )
+
+
+def _with_environment(answer: Verification, manifest: Mapping[str, Any]) -> Verification:
+    """Add what differs between the recorded environment and this one."""
+    notes = manifest_difference(
+        {"environment": manifest.get("environment", {})}, {"environment": capture_environment()}
+    )
+    notes = [note for note in notes if "PYTHONHASHSEED" not in note][:_NOTES]
+    return replace(answer, notes=(*answer.notes, *notes))
 
 
 def _preconditions(store: Store, run: RunRecord) -> tuple[list[str], Mapping[str, Any]]:
@@ -88,121 +110,3 @@ def _preconditions(store: Store, run: RunRecord) -> tuple[list[str], Mapping[str
         except StoreError as error:
             missing.append(f"The run's provenance cannot be read: {error}")
     return missing, manifest
-
-
-def _replay_run(
-    store: Store,
-    run: RunRecord,
-    manifest: Mapping[str, Any],
-    *,
-    reread: bool,
-    timeout_s: float | None,
-) -> Verification:
-    with tempfile.TemporaryDirectory(prefix="penstock-verify-") as room:
-        folder = Path(room) / "source"
-        try:
-            files = read_source(store, manifest)
-        except StoreError as error:
-            note = f"A recorded source file cannot be read: {error}"
-            return Verification(run.run_id, Verdict.CANNOT_VERIFY, notes=(note,))
-        restore_source(files, folder)
-        request = {
-            "store": store.address,
-            "artifacts": store.artifacts.url,
-            "scratch": room,
-            "run_id": run.run_id,
-            "folder": str(folder),
-            "target": _target(run, folder),
-            "steps": None,
-            "reread": reread,
-            "data": _data_folders(run),
-        }
-        seed = str(manifest.get("hash_seed") or "random")
-        other = "1" if seed != "1" else "2"
-        answer = _ask(request, room, hash_seed=other, timeout_s=timeout_s)
-        if isinstance(answer, str):
-            return Verification(run.run_id, Verdict.CANNOT_VERIFY, notes=(answer,))
-        steps = _explain_hash_order(answer, request, room, seed, timeout_s)
-    notes = manifest_difference(
-        {"environment": manifest.get("environment", {})}, {"environment": capture_environment()}
-    )
-    return Verification(
-        run.run_id,
-        worst([step.verdict for step in steps]),
-        tuple(steps),
-        tuple(note for note in notes if "PYTHONHASHSEED" not in note)[:_NOTES],
-    )
-
-
-def _target(run: RunRecord, folder: Path) -> str:
-    file, _, name = (run.entry or "").rpartition(":")
-    return f"{folder / file}:{name}" if file.endswith(".py") else f"{file}:{name}"
-
-
-def _data_folders(run: RunRecord) -> str:
-    """Where the run's sources looked for relative paths: the project, and beside the pipeline."""
-    project, here = find_project(), Path.cwd()
-    beside = project / (run.entry or "").rpartition(":")[0]
-    return os.pathsep.join(map(str, dict.fromkeys((here, beside.parent, project))))
-
-
-def _explain_hash_order(
-    steps: Sequence[StepVerdict],
-    request: Mapping[str, Any],
-    room: str,
-    seed: str,
-    timeout_s: float | None,
-) -> list[StepVerdict]:
-    """Try the steps that differ again under the recorded hash seed, to name set order as cause."""
-    differing = [s.step for s in steps if s.verdict is Verdict.DIFFERS and s.how == "executed"]
-    if not differing or seed == "random":
-        return list(steps)
-    again = _ask({**request, "steps": differing}, room, hash_seed=seed, timeout_s=timeout_s)
-    if isinstance(again, str):
-        return list(steps)
-    equal = {step.step for step in again if step.verdict is Verdict.BITWISE}
-    cause = (
-        f"the order of a set: equal under the recorded PYTHONHASHSEED={seed}, "
-        "different under another; sort before the order matters"
-    )
-    return [
-        replace(step, cause="; ".join(filter(None, (cause, step.cause))))
-        if step.step in equal
-        else step
-        for step in steps
-    ]
-
-
-def _ask(
-    request: Mapping[str, Any], room: str, *, hash_seed: str, timeout_s: float | None
-) -> list[StepVerdict] | str:
-    """Run the child process; its answers, or a sentence that says why there are none."""
-    path = Path(room) / f"request-{hash_seed}.json"
-    path.write_text(json.dumps(request), encoding="utf-8")
-    environment = {
-        **os.environ,
-        "PYTHONHASHSEED": hash_seed,
-        "PENSTOCK_STORE": f"sqlite:///{room}/scratch.db",
-        "PENSTOCK_PROJECT": os.environ.get("PENSTOCK_PROJECT", request["data"]),
-    }
-    environment.pop("PENSTOCK_ARTIFACTS", None)
-    try:
-        done = subprocess.run(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "penstock.proofs._replay", str(path)],
-            env=environment,
-            cwd=request["folder"],
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"Executing it again took longer than {timeout_s:g} s."
-    answer_path = path.with_suffix(".answer")
-    if not answer_path.exists():
-        tail = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        return f"The recorded sources cannot be executed: {tail[0]}"
-    answer = json.loads(answer_path.read_text(encoding="utf-8"))
-    if "error" in answer:
-        return f"The recorded pipeline cannot be loaded: {answer['error']}"
-    return [StepVerdict.from_json(step) for step in answer["steps"]]

@@ -1,0 +1,313 @@
+"""Judge one step of a recorded run: execute it on its recorded inputs and compare what it returns.
+
+Everything here runs in a process that ends with the step, so that nothing of it reaches another.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from penstock.core import PenstockError, RunRecord, StepRunRecord, StepState, Verdict
+from penstock.execution import bind_arguments, execute_step, load_inputs
+from penstock.pipelines import ITEM, NOTHING, Node, Output
+from penstock.proofs._closeness import Closeness, is_within
+from penstock.proofs._difference import Difference, find_differences
+from penstock.proofs._records import StepVerdict
+from penstock.proofs._suspects import list_suspects
+from penstock.stores import Store, open_store
+from penstock.tracking import Run, StepContext, use_run, use_step
+
+T = TypeVar("T")
+GOOD = frozenset({StepState.FINISHED, StepState.CACHED})
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One step to judge.
+
+    Args:
+        node: The step.
+        record: Its recorded step run; None if there is none.
+        known: Of a map or loop, what its items returned; None for a plain step.
+        items: Of a map or loop, how many items were judged.
+    """
+
+    node: Node
+    record: StepRunRecord | None
+    known: frozenset[str] | None = None
+    items: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the step."""
+        return self.node.name if self.record is None else self.record.step
+
+    @property
+    def replays(self) -> bool:
+        """Whether the step reads a source, whose stored snapshot is used."""
+        return self.node.step.source
+
+    def is_executed(self, *, reread: bool) -> bool:
+        """Return whether judging it calls the step's function."""
+        return (
+            self.known is None
+            and self.record is not None
+            and self.record.state in GOOD
+            and not self.node.step.effect
+            and (reread or not self.replays)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a step is judged.
+
+    Args:
+        store: URL of the run's store.
+        artifacts: URL of its artifact store.
+        scratch: URL of a store for what the step logs, and for values that are compared.
+        run: The run that the step logs to, in the scratch store.
+        reread: Read sources again instead of replaying the stored snapshot.
+    """
+
+    store: str
+    artifacts: str | None
+    scratch: str
+    run: RunRecord
+    reread: bool = False
+
+
+def judge(job: Job, room: Room) -> StepVerdict:
+    """Judge a step; whatever goes wrong is in the answer."""
+    started = time.perf_counter()
+    node, record = job.node, job.record
+    try:
+        if record is None or record.state not in GOOD:
+            state = "not recorded" if record is None else record.state.value
+            return _cannot(job, f"The step is {state} in this run.")
+        if node.step.effect:
+            return StepVerdict(
+                node.name,
+                Verdict.NOT_EXECUTED,
+                "side effect",
+                "It changes something outside and is not repeated; its inputs are compared.",
+            )
+        with open_store(room.store, artifacts=room.artifacts or None) as store:
+            if job.known is not None:
+                return _judge_whole(store, job, record)
+            if not job.is_executed(reread=room.reread):
+                return _check_stored(store, node, record)
+            with open_store(room.scratch) as scratch:
+                return _Execution(store, scratch, node, record).judge(room.run)
+    except PenstockError as error:
+        removed = "Its values were removed by penstock gc --outputs-older-than. "
+        let_go = record is not None and record.facts.get("let_go")
+        found = _cannot(job, f"{removed if let_go else ''}{error}")
+    except Exception as error:  # noqa: BLE001 - one value that cannot be read or compared
+        found = _cannot(job, f"It cannot be compared: {type(error).__name__}: {error}")
+    return replace(found, seconds=time.perf_counter() - started)
+
+
+def _cannot(job: Job, reason: str) -> StepVerdict:
+    return StepVerdict(job.name, Verdict.CANNOT_VERIFY, "missing", reason)
+
+
+def _check_stored(store: Store, node: Node, record: StepRunRecord) -> StepVerdict:
+    """Read a step's recorded outputs and check that they are what was recorded."""
+    started = time.perf_counter()
+    outputs = {}
+    for name, digest in record.outputs.items():
+        value = store.get(record.addresses.get(digest, digest), check=True)
+        outputs[name] = {"recorded": digest, "found": store.digest(value)}
+    equal = all(pair["recorded"] == pair["found"] for pair in outputs.values())
+    return StepVerdict(
+        node.name,
+        Verdict.NOT_EXECUTED if equal else Verdict.DIFFERS,
+        "replayed",
+        "Read from the stored snapshot, whose digest is as recorded; the source was not read again."
+        if equal
+        else "The stored snapshot is not what was recorded.",
+        outputs=outputs,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
+    """Check that what a map or loop returned is made of what its items returned."""
+    node, items, known = job.node, job.items, job.known or frozenset()
+    if not items and record.facts.get("items"):
+        return _cannot(job, "It was reused from a run that is gone, and its items with it.")
+    verdict = replace(_check_stored(store, node, record), how="joined")
+    foreign = 0
+    for digest in record.outputs.values():
+        whole = store.metadata.get_artifact(record.addresses.get(digest, digest))
+        parts = [whole] if node.at_most else store.parts(whole).values()
+        given = set(record.inputs.values())
+        foreign += sum(
+            p.content_digest not in known and p.content_digest not in given for p in parts
+        )
+    if foreign and not _returns_items(node):
+        reason = f"{foreign} of its values were returned by none of its items."
+        return replace(verdict, verdict=Verdict.DIFFERS, reason=reason)
+    if verdict.verdict is not Verdict.NOT_EXECUTED:
+        return verdict
+    noun = ("round" if node.at_most else "item") + ("" if items == 1 else "s")
+    reason = f"It is made of what its {items} {noun} returned."
+    return replace(verdict, verdict=Verdict.BITWISE, reason=reason)
+
+
+def _returns_items(node: Node) -> bool:
+    """True if a mapped pipeline returns what it was given."""
+    return isinstance(node.gives, Output) and node.gives.name == ITEM
+
+
+class _Execution:
+    """One step that is executed again.
+
+    Args:
+        store: The run's store.
+        scratch: A store for what the step logs and for values that are compared.
+        node: The step.
+        record: Its recorded step run.
+    """
+
+    def __init__(self, store: Store, scratch: Store, node: Node, record: StepRunRecord) -> None:
+        self._store, self._scratch = store, scratch
+        self._node, self._record = node, record
+
+    def judge(self, run: RunRecord) -> StepVerdict:
+        """Execute the step and compare every output."""
+        node, record = self._node, self._record
+        context = StepContext(node.name, record.step_run_id, record.seed)
+        with use_run(Run(run, self._scratch)), use_step(context):
+            outcome = execute_step(
+                node.name,
+                node.step,
+                bind_arguments(node, load_inputs(self._store, record)),
+                seed=record.seed,
+                threads=record.facts.get("threads"),
+                echo=False,
+            )
+        if outcome.error is not None:
+            return StepVerdict(
+                node.name,
+                Verdict.CANNOT_VERIFY,
+                "executed",
+                f"It finished when it was recorded and raised now: {outcome.error}"
+                f"{_file_hint(outcome.exception)}",
+                cause=self._suspects(),
+                seconds=outcome.seconds,
+                hash_seeds=1,
+            )
+        return self._compare(outcome.outputs, outcome.seconds)
+
+    def _compare(self, found: Mapping[str, Any], seconds: float) -> StepVerdict:
+        record = self._record
+        outputs = {
+            name: {"recorded": digest, "found": self._digest(digest, found, name)}
+            for name, digest in record.outputs.items()
+        }
+        extra = [name for name in found if name not in outputs and _is_made(found, name)]
+        unequal = [name for name, pair in outputs.items() if pair["recorded"] != pair["found"]]
+        verdict = StepVerdict(
+            self._node.name,
+            Verdict.BITWISE,
+            "executed",
+            "Every output came out bit for bit.",
+            outputs=outputs,
+            seconds=seconds,
+            hash_seeds=1,
+        )
+        if not unequal and not extra:
+            return verdict
+        if not extra and self._is_tolerated(found, unequal):
+            reason = "Equal within the tolerance that the step declares."
+            return replace(
+                verdict,
+                verdict=Verdict.WITHIN_TOLERANCE,
+                reason=reason,
+                differences=self._places(found, unequal),
+            )
+        places = (*self._places(found, unequal), *(f"{name}: now an output" for name in extra))
+        return replace(
+            verdict,
+            verdict=Verdict.DIFFERS,
+            reason="The same inputs, code, parameters and seed returned another output.",
+            differences=places[:_SHOWN],
+            cause=self._suspects(),
+        )
+
+    def _digest(self, recorded: str, found: Mapping[str, Any], name: str) -> str:
+        """Digest an output as recording it does: stored, if that is what its digest depends on."""
+        if not _is_made(found, name):
+            return ""
+        digest = _tried(lambda: self._store.digest(found[name]))
+        if digest == recorded:
+            return recorded
+        return self._scratch.pack(found[name])[0].content_digest
+
+    def _is_tolerated(self, found: Mapping[str, Any], names: list[str]) -> bool:
+        tolerance = self._node.step.tolerance
+        if tolerance is None:
+            return False
+        close = Closeness(tolerance.rtol, tolerance.atol)
+        return all(
+            _is_made(found, name)
+            and is_within(
+                self._recorded(name), self._stored(found[name]), close, self._store.digest
+            )
+            for name in names
+        )
+
+    def _places(self, found: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:
+        """Tell where outputs differ, for people: what cannot be located differs all the same."""
+        places: list[str] = []
+        tolerance = self._node.step.tolerance
+        close = Closeness(tolerance.rtol, tolerance.atol) if tolerance else Closeness()
+        for name in names:
+            if not _is_made(found, name):
+                places.append(str(Difference(name, "an output", "nothing")))
+                continue
+            try:
+                stored = self._recorded(name), self._stored(found[name])
+                located = [str(each) for each in find_differences(*stored, close, path=name)]
+            except Exception as error:  # noqa: BLE001 - where it differs is a help only
+                located = [f"{name}: differs; the place cannot be told ({type(error).__name__})"]
+            places += located or [f"{name}: differs in what has no place, such as an order or type"]
+        return tuple(places[:_SHOWN])
+
+    def _recorded(self, name: str) -> Any:
+        digest = self._record.outputs[name]
+        return self._store.get(self._record.addresses.get(digest, digest))
+
+    def _stored(self, value: Any) -> Any:
+        """Store a value and load it again, as the recorded one was."""
+        records = self._scratch.pack(value)
+        return self._scratch.load(records[0])
+
+    def _suspects(self) -> str:
+        found = _tried(lambda: list_suspects(self._node.step.function, root=Path.cwd()))
+        return "; ".join((found or [])[:_SHOWN])
+
+
+def _is_made(found: Mapping[str, Any], name: str) -> bool:
+    return name in found and found[name] is not NOTHING
+
+
+def _tried(call: Callable[[], T]) -> T | None:
+    try:
+        return call()
+    except Exception:  # noqa: BLE001 - the caller goes another way
+        return None
+
+
+def _file_hint(error: BaseException | None) -> str:
+    if not isinstance(error, FileNotFoundError):
+        return ""
+    return (
+        ". A step sees the recorded sources and its inputs only: what another step or an earlier"
+        " run wrote into a file is not among them; return it instead."
+    )

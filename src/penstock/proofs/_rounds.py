@@ -1,0 +1,295 @@
+"""Rounds: the processes that verify starts, one per hash seed, and what they say together."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from penstock.core import RunRecord, StoreError, Verdict, find_project
+from penstock.execution import read_manifest, read_source
+from penstock.proofs._hash_seeds import choose_seeds, places_of_sets, strings_of
+from penstock.proofs._records import StepVerdict, Verification, worst
+from penstock.provenance import restore_source
+from penstock.stores import Store, open_store
+
+_WORKERS = 4
+_NOTHING_EXECUTED = (
+    "No step was executed: the run has sources, which are replayed, and steps with side effects,"
+    " which are not repeated."
+)
+
+
+@dataclass(slots=True)
+class _Answers:
+    """What the processes have said so far, by step."""
+
+    steps: dict[str, StepVerdict] = field(default_factory=dict)
+    tries: Mapping[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, found: Sequence[StepVerdict]) -> None:
+        """Take in the verdicts under one more hash seed: the worst of each step counts."""
+        for verdict in found:
+            known = self.steps.get(verdict.step)
+            if known is None:
+                self.steps[verdict.step] = verdict
+                continue
+            seeds = known.hash_seeds + verdict.hash_seeds
+            is_worse = worst([known.verdict, verdict.verdict]) is not known.verdict
+            self.steps[verdict.step] = replace(verdict if is_worse else known, hash_seeds=seeds)
+
+    @property
+    def differing(self) -> list[str]:
+        """Names of the executed steps that differ."""
+        return [
+            step.step
+            for step in self.steps.values()
+            if step.verdict is Verdict.DIFFERS and step.how == "executed"
+        ]
+
+
+class Rounds:
+    """Executes a run again under several hash seeds.
+
+    Args:
+        store: Where the run is recorded.
+        run: The run.
+        manifest: What it was made from.
+        reread: Read sources again instead of replaying the stored snapshot.
+        timeout_s: Give up after so many seconds; None waits.
+        hash_seeds: Under how many hash seeds each step is executed; None to let the cost decide.
+        steps: Names of the steps to judge; None for all.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        run: RunRecord,
+        manifest: Mapping[str, Any],
+        *,
+        reread: bool = False,
+        timeout_s: float | None = None,
+        hash_seeds: int | None = None,
+        steps: Sequence[str] | None = None,
+    ) -> None:
+        self._store, self._run, self._manifest = store, run, manifest
+        self._reread, self._most, self._chosen = reread, hash_seeds, steps
+        self._timeout_s = timeout_s
+        self._until = None if timeout_s is None else time.monotonic() + timeout_s
+        self._recorded_seed = str(manifest.get("hash_seed") or "random")
+        self._room = Path()
+
+    def answer(self) -> Verification:
+        """Execute the steps and give the verdict."""
+        with tempfile.TemporaryDirectory(prefix="penstock-verify-") as room:
+            self._room = Path(room)
+            try:
+                files = read_source(self._store, self._manifest)
+            except StoreError as error:
+                return self._cannot(f"A recorded source file cannot be read: {error}")
+            restore_source(files, self._room / "source")
+            (self._room / "source" / ".penstock").mkdir(exist_ok=True)  # so that it is a project
+            open_store(f"sqlite:///{room}/scratch.db").close()
+            return self._judge(files)
+
+    def _judge(self, files: Mapping[str, bytes]) -> Verification:
+        code = {path: data for path, data in files.items() if _is_code(path)}
+        strings = strings_of(code)
+        shared: dict[str, Any] = {"sets": places_of_sets(code), "skipped": []}
+        seeds = choose_seeds(strings, recorded=self._recorded_seed, count=min(2, self._most or 2))
+        answers = _Answers()
+        first, *others = self._ask_all(seeds, 0, shared)
+        if isinstance(first, str):
+            return self._cannot(first)
+        answers.add(_verdicts(first))
+        answers.tries = first["tries"]
+        self._take_in(answers, others, seeds[1:])
+        most = max(answers.tries.values(), default=1)
+        if most > len(seeds):
+            more = choose_seeds(
+                strings, seeds, recorded=self._recorded_seed, count=most - len(seeds)
+            )
+            shared["skipped"] = answers.differing
+            self._take_in(answers, self._ask_all(more, len(seeds), shared), more)
+        return self._verdict(answers)
+
+    def _take_in(
+        self, answers: _Answers, found: Sequence[dict[str, Any] | str], seeds: Sequence[int]
+    ) -> None:
+        for seed, answer in zip(seeds, found, strict=True):
+            if isinstance(answer, str):
+                answers.notes.append(f"Under PYTHONHASHSEED={seed}: {answer}")
+            else:
+                answers.add(_verdicts(answer))
+
+    def _verdict(self, answers: _Answers) -> Verification:
+        cached = {
+            step.step: str(step.facts.get("made_in", ""))
+            for step in self._store.metadata.list_steps(self._run.run_id)
+            if step.cached_from is not None
+        }
+        causes = self._set_order(answers)
+        steps = []
+        for step in answers.steps.values():
+            made_in = cached.get(step.step, "")
+            stale = "" if step.step in causes else self._stale(step, made_in)
+            cause = "; ".join(filter(None, (causes.get(step.step), stale, step.cause)))
+            steps.append(replace(step, cause=cause, made_in=made_in))
+        judged = [step.verdict for step in steps if step.verdict is not Verdict.NOT_EXECUTED]
+        notes = list(answers.notes)
+        verdict = worst(judged)
+        if not judged:
+            notes.append(_NOTHING_EXECUTED)
+        elif answers.notes and verdict is not Verdict.DIFFERS:
+            verdict = Verdict.CANNOT_VERIFY
+        return Verification(self._run.run_id, verdict, tuple(steps), tuple(notes))
+
+    def _set_order(self, answers: _Answers) -> dict[str, str]:
+        """Try the steps that differ again under the recorded hash seed, to name set order as cause."""
+        if not answers.differing or not self._recorded_seed.isdecimal():
+            return {}
+        request = {"sets": {}, "skipped": [], "steps": answers.differing}
+        again = self._ask(int(self._recorded_seed), 0, request)
+        if isinstance(again, str):
+            return {}
+        cause = (
+            f"the order of a set: equal under the recorded PYTHONHASHSEED={self._recorded_seed}, "
+            "different under another; sort before the order matters"
+        )
+        return {s.step: cause for s in _verdicts(again) if s.verdict is Verdict.BITWISE}
+
+    def _stale(self, step: StepVerdict, made_in: str) -> str:
+        """Tell of a reused result that differs: does the run that made it return it again?"""
+        if not made_in or step.verdict is not Verdict.DIFFERS:
+            return ""
+        try:
+            other = self._store.metadata.get_run(made_in)
+            manifest = read_manifest(self._store, other)
+        except StoreError:
+            return f"its result was reused from run {made_in}, which is gone"
+        there = Rounds(
+            self._store, other, manifest, timeout_s=self._timeout_s, hash_seeds=1, steps=[step.step]
+        ).answer()
+        if there.verdict is not Verdict.BITWISE:
+            return f"its result was reused from run {made_in}, where it differs, too"
+        return (
+            f"its result was reused from run {made_in}, whose sources return it; those of this run"
+            f" do not: execute it anew with --refresh {step.step.partition('[')[0]}"
+        )
+
+    def _ask_all(
+        self, seeds: Sequence[int], first: int, shared: Mapping[str, Any]
+    ) -> list[dict[str, Any] | str]:
+        """Run one process per hash seed, side by side as far as there are processors."""
+        workers = max(1, min(_WORKERS, os.cpu_count() or 1, len(seeds)))
+        with ThreadPoolExecutor(workers) as pool:
+            started = [
+                pool.submit(self._ask, seed, first + place, shared)
+                for place, seed in enumerate(seeds)
+            ]
+            return [each.result() for each in started]
+
+    def _ask(self, seed: int, rank: int, shared: Mapping[str, Any]) -> dict[str, Any] | str:
+        """Run the process of a hash seed; its answer, or a sentence that says why there is none."""
+        room = Path(tempfile.mkdtemp(prefix=f"seed-{seed}-", dir=self._room))
+        folder = room / "source"
+        shutil.copytree(self._room / "source", folder)
+        shutil.copy(self._room / "scratch.db", room / "scratch.db")
+        data = _data_folders(self._run)
+        request = {
+            "store": self._store.address,
+            "artifacts": self._store.artifacts.url,
+            "scratch": f"sqlite:///{room}/scratch.db",
+            "room": str(room),
+            "run_id": self._run.run_id,
+            "folder": str(folder),
+            "pristine": str(self._room / "source"),
+            "target": _target(self._run, folder),
+            "steps": self._chosen,
+            "reread": self._reread,
+            "rank": rank,
+            "most": self._most,
+            **shared,
+        }
+        path = room / "request.json"
+        path.write_text(json.dumps(request), encoding="utf-8")
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": str(seed),
+            "PENSTOCK_STORE": request["scratch"],
+            "PENSTOCK_PROJECT": os.environ.get("PENSTOCK_PROJECT", data),
+        }
+        environment.pop("PENSTOCK_ARTIFACTS", None)
+        return self._run_process(path, folder, environment)
+
+    def _run_process(
+        self, path: Path, folder: Path, environment: Mapping[str, str]
+    ) -> dict[str, Any] | str:
+        left = None if self._until is None else max(0.0, self._until - time.monotonic())
+        with (path.with_suffix(".err")).open("wb") as errors:
+            process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+                [sys.executable, "-P", "-m", "penstock.proofs._replay", str(path)],
+                env=environment,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,  # what it forks ends with it
+            )
+            try:
+                process.wait(timeout=left)
+            except subprocess.TimeoutExpired:
+                return f"Executing it again took longer than {self._timeout_s:g} s."
+            finally:
+                with suppress(OSError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        answer_path = path.with_suffix(".answer")
+        if not answer_path.exists():
+            said = path.with_suffix(".err").read_text(encoding="utf-8", errors="replace")
+            tail = said.strip().splitlines()[-1:] or ["no message"]
+            return f"The recorded sources cannot be executed: {tail[0]}{self._left_out()}"
+        answer: dict[str, Any] = json.loads(answer_path.read_text(encoding="utf-8"))
+        if "error" in answer:
+            return f"The recorded pipeline cannot be loaded: {answer['error']}{self._left_out()}"
+        return answer
+
+    def _left_out(self) -> str:
+        """Name the source files that were not recorded, as they may be what is missing."""
+        names = self._manifest.get("code", {}).get("left_out") or ()
+        return f" Not recorded with the run: {', '.join(names)}." if names else ""
+
+    def _cannot(self, note: str) -> Verification:
+        return Verification(self._run.run_id, Verdict.CANNOT_VERIFY, notes=(note,))
+
+
+def _verdicts(answer: Mapping[str, Any]) -> list[StepVerdict]:
+    return [StepVerdict.from_json(step) for step in answer["steps"]]
+
+
+def _is_code(path: str) -> bool:
+    """Return whether a source file is code of a pipeline, and not of its tests."""
+    name = path.rsplit("/", 1)[-1]
+    return name.endswith(".py") and not name.startswith("test_") and name != "conftest.py"
+
+
+def _target(run: RunRecord, folder: Path) -> str:
+    file, _, name = (run.entry or "").rpartition(":")
+    return f"{folder / file}:{name}" if file.endswith(".py") else f"{file}:{name}"
+
+
+def _data_folders(run: RunRecord) -> str:
+    """Where the run's sources looked for relative paths: the project, and beside the pipeline."""
+    project, here = find_project(), Path.cwd()
+    beside = project / (run.entry or "").rpartition(":")[0]
+    return os.pathsep.join(map(str, dict.fromkeys((here, beside.parent, project))))
