@@ -82,6 +82,7 @@ class World:
     ) -> Sequence[PredictionRecord]:
         """Put answered rows into the log, their amounts times ``factor``."""
         payments = simulate_day(day, rows=rows).payments.drop("payment_id", "merchant", "time")
+        payments = payments.sample(fraction=1, shuffle=True, seed=day)  # all hours at any time
         first = now() - timedelta(hours=1)
         records = [
             PredictionRecord(
@@ -91,8 +92,8 @@ class World:
                 version=version,
                 at=first + timedelta(seconds=index),
                 inputs={**row, "amount": row["amount"] * factor},
-                prediction=index % 20 == 0,
-                score=0.9 if index % 20 == 0 else 0.05,
+                prediction=index % 100 == 0,
+                score=None,  # made-up scores would not be distributed as the model's
             )
             for index, row in enumerate(payments.iter_rows(named=True))
         ]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -45,7 +46,12 @@ def test_the_order_of_rows_does_not_count(values, data):
         profile_table(pl.DataFrame({"i": v, "s": [str(x) for x in v]}, schema=columns))
         for v in (values, other)
     )
-    assert first.to_json() == second.to_json()
+    # Only how the rows follow one another depends on their order.
+    one, two = (
+        {name: replace(column, dependence=None) for name, column in found.columns.items()}
+        for found in (first, second)
+    )
+    assert one == two
 
 
 def test_bins_are_deciles_where_values_differ():

@@ -53,6 +53,7 @@ class Watched:
         at: datetime = START,
         truth: bool = False,
         errors: int = 0,
+        scores: bool = True,
         change: dict[str, Any] | None = None,
     ) -> None:
         """Log the model's own answers to rows, a second apart."""
@@ -70,7 +71,7 @@ class Watched:
                 at=at + timedelta(seconds=place),
                 inputs=row,
                 prediction=None if place < errors else answer.prediction,
-                score=answer.score,
+                score=answer.score if scores else None,
                 truth=labels[place] if truth else None,
                 truth_at=at if truth else None,
                 error="ValueError: no" if place < errors else None,

@@ -2,11 +2,20 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
-from penstock.core import DataError, NotFoundError
-from penstock.monitoring import DriftReport, Limits, check_drift
+from penstock.core import DataError, NotFoundError, ParameterError
+from penstock.data import profile_table
+from penstock.monitoring import (
+    EVERYTHING,
+    DriftReport,
+    Limits,
+    check_drift,
+    compare_table,
+    judge_columns,
+)
 from penstock.registry import Registry
 
 MODEL = "fraud"
@@ -15,8 +24,9 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 def test_rows_like_those_of_training_do_not_drift(watched: Any) -> None:
     watched.answer(watched.table(1_500, 2))
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(watched.store, MODEL, since=EVERYTHING)
     assert not report.drifted
+    assert report.verdict == "steady"
     assert report.rows == 1_500
     assert [each.column for each in report.columns] == ["amount", "age", "country"]
     assert [each.column for each in report.predictions] == ["prediction", "score"]
@@ -102,7 +112,7 @@ def test_performance_is_compared_with_registration_where_truth_has_come(watched:
     watched.answer(watched.table(1_500, 6), truth=True)
     watched.answer(watched.table(500, 7), at=START + timedelta(days=1))
     performance = check_drift(watched.store, MODEL).performance
-    assert (performance.rows, performance.truths) == (2_000, 1_500)
+    assert (performance.rows, performance.truths) == (2_000, 1_500), "the window and all truths"
     assert performance.matured == 0.75
     assert performance.watched == "roc_auc"
     assert not performance.dropped
@@ -161,3 +171,99 @@ def test_a_version_without_a_profile_says_how_to_get_one(watched: Any, trained: 
 def test_an_unknown_deployment_is_told(watched: Any) -> None:
     with pytest.raises(NotFoundError, match="frauds"):
         check_drift(watched.store, "frauds")
+
+
+def test_drift_that_begins_inside_the_window_is_found(watched: Any) -> None:
+    watched.answer(watched.table(1_000, 21))
+    watched.answer(watched.table(1_000, 22, shift=1.5), at=START + timedelta(hours=1))
+    report = check_drift(watched.store, MODEL, since=EVERYTHING)
+    assert report.verdict == "drifted"
+    assert "amount" in {each.column for each in report.drifted_columns}
+
+
+def test_the_same_drifted_rows_in_sorted_order_are_found(watched: Any) -> None:
+    table = watched.table(1_000, 23, shift=0.8)
+    watched.answer(table.sort("amount"))
+    assert "amount" in {each.column for each in check_drift(watched.store, MODEL).drifted_columns}
+
+
+def test_the_window_is_the_last_day_so_that_late_drift_is_seen(watched: Any) -> None:
+    watched.answer(watched.table(8_000, 24), at=START)
+    watched.answer(watched.table(1_000, 25, shift=0.8), at=START + timedelta(days=9))
+    until = START + timedelta(days=10)
+    report = check_drift(watched.store, MODEL, until=until)
+    assert report.rows == 1_000
+    assert report.verdict == "drifted"
+
+
+def test_too_few_rows_are_their_own_answer(watched: Any) -> None:
+    watched.answer(watched.table(20, 26))
+    report = check_drift(watched.store, MODEL)
+    assert report.verdict == "cannot tell"
+    assert report.headline.startswith("Cannot tell: ")
+    assert not report.drifted
+
+
+def test_a_large_change_that_few_rows_show_cannot_be_told(watched: Any) -> None:
+    watched.answer(watched.table(30, 27, shift=0.35))
+    report = check_drift(watched.store, MODEL, limits=Limits(w1=0.05))
+    assert report.verdict == "cannot tell"
+    [amount] = [each for each in report.columns if each.column == "amount"]
+    assert amount.verdict == "unclear"
+    assert "too few rows" in amount.reason
+
+
+def test_a_model_without_scores_lacks_none(watched: Any) -> None:
+    watched.answer(watched.table(1_000, 28), truth=True, scores=False)
+    report = check_drift(watched.store, MODEL)
+    assert report.verdict == "steady"
+    assert [each.column for each in report.predictions] == ["prediction"]
+    assert report.performance.watched == "accuracy"
+
+
+def test_performance_falls_without_scores_are_seen(watched: Any) -> None:
+    table = watched.table(600, 29)
+    wrong = table.with_columns(
+        bad=pl.when(pl.col("bad") == "yes").then(pl.lit("no")).otherwise(pl.lit("yes"))
+    )
+    watched.answer(wrong, truth=True, scores=False)
+    performance = check_drift(watched.store, MODEL).performance
+    assert performance.dropped
+    assert performance.watched == "accuracy"
+
+
+def test_truth_that_is_no_class_is_counted_and_left_out(watched: Any) -> None:
+    table = watched.table(300, 30)
+    strange = table.with_columns(
+        bad=pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("hi")).otherwise(pl.col("bad"))
+    )
+    watched.answer(strange, truth=True)
+    performance = check_drift(watched.store, MODEL).performance
+    assert (performance.truths, performance.unusable) == (298, 2)
+    assert "2 truths such as 'hi' are no values of the target" in performance.reason
+
+
+def test_a_small_share_that_grows_eightfold_drifts() -> None:
+    """From 0.5 % to 4 %: 3.5 points, less than the limit for shares as a whole."""
+    rng = np.random.default_rng(31)
+
+    def table(rows: int, share: float) -> pl.DataFrame:
+        return pl.DataFrame({"kind": np.where(rng.random(rows) < share, "fraud", "usual")})
+
+    profile = profile_table(table(5_000, 0.005))
+    [found], _ = judge_columns(compare_table(profile, table(1_000, 0.04), Limits()), (), Limits())
+    assert found.drifted
+    assert found.reason.startswith("The share of 'fraud' went from 0.")
+    [calm], _ = judge_columns(compare_table(profile, table(1_000, 0.005), Limits()), (), Limits())
+    assert not calm.drifted
+
+
+def test_limits_of_one_column_hold_for_it_alone(watched: Any) -> None:
+    watched.answer(watched.table(1_500, 2, shift=0.8))
+    patient = Limits(columns={"amount": {"w1": 9.0}})
+    drifted = {
+        each.column for each in check_drift(watched.store, MODEL, limits=patient).drifted_columns
+    }
+    assert drifted == {"prediction", "score"}
+    with pytest.raises(ParameterError, match="has no limit 'w2'"):
+        Limits(columns={"amount": {"w2": 1.0}})

@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.signal import lfilter
 
+from penstock.data import estimate_dependence
 from penstock.monitoring._evidence import (
-    autocorrelation_time,
     holm,
     homogeneity_p,
     ordered_p,
+    rarest_change,
     rate_change,
+    rows_per_independent,
     wilson,
 )
 
@@ -70,24 +73,47 @@ def test_wilson_is_scipys() -> None:
 
 
 def ar1(rho: float, rows: int, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    noise = rng.normal(size=rows)
-    values = np.empty(rows)
-    values[0] = noise[0]
-    for place in range(1, rows):
-        values[place] = rho * values[place - 1] + np.sqrt(1 - rho**2) * noise[place]
-    return values
+    noise = np.random.default_rng(seed).normal(size=rows + 300)
+    return lfilter([np.sqrt(1 - rho**2)], [1, -rho], noise)[300:]
 
 
-@pytest.mark.parametrize(("rho", "expected"), [(0.0, 1.0), (0.5, 3.0), (0.8, 9.0)])
-def test_autocorrelation_time_is_that_of_an_autoregression(rho: float, expected: float) -> None:
-    # (1 + rho) / (1 - rho)
-    found = mean(autocorrelation_time(ar1(rho, 20_000, seed)) for seed in range(5))
-    assert found == pytest.approx(expected, rel=0.15)
+def test_training_that_is_sorted_says_nothing_of_requests_that_are_not() -> None:
+    rng = np.random.default_rng(1)
+    ordered = estimate_dependence(np.sort(rng.normal(size=2_000)))
+    assert ordered.tau > 100
+    assert rows_per_independent(ordered, rng.normal(size=1_000), 2_000) < 2
 
 
-def test_a_constant_has_no_autocorrelation() -> None:
-    assert autocorrelation_time(np.zeros(100)) == 1.0
+def test_long_dependence_of_training_counts_where_requests_show_it_too() -> None:
+    # tau of an autoregression is (1 + rho) / (1 - rho): 39 at 0.95.
+    known = estimate_dependence(ar1(0.95, 20_000, 2))
+    assert rows_per_independent(known, ar1(0.95, 200, 3), 20_000) > 30
+
+
+def test_a_change_within_the_window_is_no_dependence() -> None:
+    calm = estimate_dependence(ar1(0.0, 5_000, 4))
+    changed = np.r_[ar1(0.0, 1_000, 5), ar1(0.0, 3_000, 6) + 3]
+    assert rows_per_independent(calm, changed, 5_000) < 2
+
+
+def test_a_rare_share_that_doubles_is_found_with_fishers_p() -> None:
+    found = rarest_change(
+        np.array([49_900.0, 100.0]), np.array([49_800.0, 200.0]), rare=0.2, floor=0.0005
+    )
+    assert found is not None
+    assert (found.level, round(found.ratio, 9)) == (1, 2.0)
+    expected = stats.fisher_exact([[200, 49_800], [100, 49_900]], alternative="greater").pvalue
+    assert found.p == pytest.approx(2 * expected, rel=1e-6)
+    assert 1.25 < found.low < 2 < found.high
+
+
+def test_a_rare_share_that_falls_is_found_too() -> None:
+    found = rarest_change(
+        np.array([4_800.0, 200.0]), np.array([5_000.0, 0.0]), rare=0.2, floor=0.0005
+    )
+    assert found is not None
+    assert found.now == 0.0
+    assert found.low > 10
 
 
 @given(st.lists(st.floats(0, 1), max_size=20))

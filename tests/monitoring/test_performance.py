@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from penstock.core import PredictionRecord, now
-from penstock.evaluation import Estimate
+from penstock.evaluation import TASK_METRICS, Estimate
 from penstock.models import Signature
 from penstock.monitoring import Limits, Performance
 from penstock.monitoring._performance import _judged, _loss, outcomes_of
@@ -63,7 +63,7 @@ def judged(then: float, now_: float, width: float, truths: int = 500) -> Perform
         {"accuracy": Estimate(now_, now_ - width, now_ + width)},
         {"accuracy": Estimate(then, then - 0.005, then + 0.005)},
     )
-    return _judged(found, {}, "multiclass", Limits())
+    return _judged(found, {}, TASK_METRICS["multiclass"], Limits())
 
 
 def test_a_drop_needs_evidence_and_size() -> None:

@@ -9,12 +9,16 @@ import click
 
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import ParameterError, now, parse_duration
-from penstock.monitoring import Monitor, Trigger, start_pipeline
+from penstock.monitoring import EVERYTHING, Monitor, Trigger, start_pipeline
 
 
 @click.command()
 @click.argument("name")
-@click.option("--since", metavar="TIME", help="ISO time, or how long ago (7d); default: all.")
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="ISO time, how long ago (7d), or 'all'; default: the last day, or the newest 1,000 rows.",
+)
 @click.option("--until", metavar="TIME", help="ISO time, or how long ago; default: now.")
 @click.option(
     "--html", type=click.Path(path_type=Path), help="Write the report with pictures here."
@@ -37,10 +41,11 @@ def monitor(
 ) -> None:
     """Check the deployment NAME: drift of features and predictions, performance where truth came.
 
-    Leaves with 1 if something drifted, with 2 if nothing was answered and so nothing can be told.
+    Exits with 1 if something drifted, with 2 if it cannot be told: nothing was answered, or too few
+    rows to rule out a change that matters.
     """
     store = current_store(ctx)
-    report = Monitor(store, name).check(since=_moment(since), until=_moment(until))
+    report = Monitor(store, name).check(since=_start(since), until=_moment(until))
     if html:
         _write(html, report.to_html())
     decision = None
@@ -58,7 +63,7 @@ def monitor(
             say(f"Report: {plain(html)}")
     if report.drifted:
         sys.exit(1)
-    sys.exit(0 if report.rows else 2)
+    sys.exit(0 if report.verdict == "steady" else 2)
 
 
 @click.command()
@@ -108,6 +113,10 @@ def _write(path: Path, text: str) -> None:
             what=f"The report cannot be written to {path}: {error.strerror}.",
             fix="Name a file in a folder that exists: --html drift.html",
         ) from error
+
+
+def _start(text: str | None) -> datetime | None:
+    return EVERYTHING if text == "all" else _moment(text)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.data._dependence import Dependence as Dependence
+    from penstock.data._dependence import dependence_within as dependence_within
+    from penstock.data._dependence import estimate_dependence as estimate_dependence
     from penstock.data._finding import LEVELS as LEVELS
     from penstock.data._finding import Finding as Finding
     from penstock.data._ingest import ingest as ingest
@@ -13,7 +16,9 @@ if TYPE_CHECKING:
     from penstock.data._overlap import check_overlap as check_overlap
     from penstock.data._profile import ColumnProfile as ColumnProfile
     from penstock.data._profile import TableProfile as TableProfile
+    from penstock.data._profile import bin_places as bin_places
     from penstock.data._profile import count_bins as count_bins
+    from penstock.data._profile import level_places as level_places
     from penstock.data._profile import profile_table as profile_table
     from penstock.data._schema import Column as Column
     from penstock.data._schema import Schema as Schema
@@ -40,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Column": "_schema",
         "ColumnProfile": "_profile",
         "DataSource": "penstock.data.sources",
+        "Dependence": "_dependence",
         "FileSource": "penstock.data.sources",
         "Finding": "_finding",
         "LEVELS": "_finding",
@@ -50,17 +56,21 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Split": "_split",
         "TableProfile": "_profile",
         "as_moments": "_moments",
+        "bin_places": "_profile",
         "check_columns": "_schema",
         "check_leakage": "_leakage",
         "check_overlap": "_overlap",
         "check_schema": "_schema",
         "count_bins": "_profile",
+        "dependence_within": "_dependence",
         "digest_rows": "_table_digest",
         "digest_table": "_table_digest",
+        "estimate_dependence": "_dependence",
         "guess_task": "_target",
         "guess_time_format": "penstock.reading",
         "infer_schema": "_schema",
         "ingest": "_ingest",
+        "level_places": "_profile",
         "profile_table": "_profile",
         "read_times": "penstock.reading",
         "split_rows": "_splitting",

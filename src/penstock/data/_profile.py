@@ -4,10 +4,11 @@ Numbers: moments, 21 quantiles, and counts in at most 10 bins cut at the values'
 Times: the same, in seconds since 1970 (UTC). Texts and booleans: the 50 most frequent values.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from penstock.data._dependence import Dependence, estimate_dependence
 from penstock.data._kinds import kind_of
 from penstock.data._moments import as_moments
 
@@ -41,6 +42,8 @@ class ColumnProfile:
         top: The most frequent texts (or integers and booleans as text) with their counts, the most
             frequent first and equal ones by name; at most 50.
         other: Values that are not in ``top``; 0 where there is no ``top``.
+        dependence: How its rows follow one another in the table's order; None in profiles of before
+            this was recorded, and where values are not compared.
     """
 
     kind: str
@@ -57,6 +60,7 @@ class ColumnProfile:
     counts: tuple[int, ...] = ()
     top: tuple[tuple[str, int], ...] = ()
     other: int = 0
+    dependence: Dependence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,8 @@ class TableProfile:
             for key in ("quantiles", "edges", "counts"):
                 facts[key] = tuple(facts[key])
             facts["top"] = tuple((str(text), int(count)) for text, count in facts["top"])
+            found = facts.get("dependence")
+            facts["dependence"] = Dependence(**found) if found else None
             columns[stored["name"]] = ColumnProfile(**facts)
         return cls(value["rows"], columns)
 
@@ -123,7 +129,46 @@ def profile_column(series: "pl.Series") -> ColumnProfile:
         mean=share if isinstance(share, float) else None,
         top=top,
         other=other,
+        dependence=_dependence_of_texts(series, top),
     )
+
+
+def bin_places(
+    edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]"
+) -> "np.ndarray[Any, Any]":
+    """Find each value's bin in a profile, 0 for the lowest.
+
+    >>> import numpy as np
+    >>> bin_places((0.0, 1.0, 5.0), np.array([-3.0, 1.0, 2.0, 99.0])).tolist()
+    [0, 0, 1, 1]
+
+    Args:
+        edges: Borders as in ColumnProfile, 2 or more.
+        values: Numbers without NaN, shape (n,).
+    """
+    import numpy as np
+
+    return np.searchsorted(np.asarray(edges[1:-1]), values, side="left")
+
+
+def level_places(levels: Sequence[str], texts: "pl.Series") -> "np.ndarray[Any, Any]":
+    """Find each text's place among levels; one that is not there has the place after the last.
+
+    >>> import polars as pl
+    >>> level_places(["a", "b"], pl.Series(["b", "a", "c"])).tolist()
+    [1, 0, 2]
+
+    Args:
+        levels: Known texts.
+        texts: Texts without null, shape (n,).
+    """
+    import polars as pl
+
+    places = pl.DataFrame({"value": list(levels), "place": range(len(levels))})
+    found = pl.DataFrame({"value": texts}).join(
+        places, on="value", how="left", maintain_order="left"
+    )
+    return found["place"].fill_null(len(levels)).to_numpy()
 
 
 def count_bins(edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]") -> list[int]:
@@ -137,10 +182,24 @@ def count_bins(edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]") -> li
         edges: Borders as in ColumnProfile, 2 or more.
         values: Numbers without NaN, shape (n,).
     """
+    return _counted(bin_places(edges, values), len(edges) - 1)
+
+
+def _counted(places: "np.ndarray[Any, Any]", bins: int) -> list[int]:
     import numpy as np
 
-    places = np.searchsorted(np.asarray(edges[1:-1]), values, side="left")
-    return [int(count) for count in np.bincount(places, minlength=len(edges) - 1)]
+    return [int(count) for count in np.bincount(places, minlength=bins)]
+
+
+def _dependence_of_texts(
+    series: "pl.Series", top: tuple[tuple[str, int], ...]
+) -> Dependence | None:
+    import polars as pl
+
+    texts = series.drop_nulls().cast(pl.String)
+    if not len(texts):
+        return None
+    return estimate_dependence(level_places([level for level, _ in top], texts))
 
 
 def _profile_numbers(series: "pl.Series", kind: str) -> ColumnProfile:
@@ -163,6 +222,7 @@ def _profile_numbers(series: "pl.Series", kind: str) -> ColumnProfile:
     integers = series.dtype.is_integer() and unique <= TOP
     top, other = _top(series) if integers else ((), 0)
     spots = np.linspace(0.0, 1.0, QUANTILES)
+    places = bin_places(edges, values)
     return ColumnProfile(
         **facts,  # type: ignore[arg-type]
         unique=unique,
@@ -172,9 +232,10 @@ def _profile_numbers(series: "pl.Series", kind: str) -> ColumnProfile:
         max=float(finite[-1]),
         quantiles=tuple(float(q) for q in np.quantile(finite, spots)),
         edges=edges,
-        counts=tuple(count_bins(edges, values)),
+        counts=tuple(_counted(places, len(edges) - 1)),
         top=top,
         other=other,
+        dependence=estimate_dependence(places),
     )
 
 

@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.monitoring._columns import Check as Check
     from penstock.monitoring._columns import ColumnDrift as ColumnDrift
+    from penstock.monitoring._drift import EVERYTHING as EVERYTHING
     from penstock.monitoring._drift import check_drift as check_drift
     from penstock.monitoring._drift import compare_table as compare_table
     from penstock.monitoring._drift import judge_columns as judge_columns
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ColumnDrift": "_columns",
         "Decision": "_trigger",
         "DriftReport": "_report",
+        "EVERYTHING": "_drift",
         "Limits": "_limits",
         "Monitor": "_monitor",
         "Performance": "_performance",

@@ -72,4 +72,5 @@ def _is_judged(report: DriftReport, alert: AlertRecord) -> bool:
         return performance.watched == alert.subject and enough
     if alert.kind == "errors":
         return alert.subject == "model"
-    return True
+    unclear = {each.column for each in report.unclear_columns}
+    return alert.subject not in unclear

@@ -3,23 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from penstock.data import ColumnProfile
+from penstock.data import ColumnProfile, bin_places, level_places
 from penstock.monitoring._effects import Measure, share_measures, wasserstein
 from penstock.monitoring._evidence import (
     RateChange,
-    autocorrelation_time,
     homogeneity_p,
     ordered_p,
+    rarest_change,
     rate_change,
+    rows_per_independent,
 )
 from penstock.monitoring._limits import Limits
 
 if TYPE_CHECKING:
     import polars as pl
 
+Verdict: TypeAlias = Literal["drifted", "unclear", "steady", "not compared"]
+
 _FEW_LEVELS = 10
+_RARE = 0.2
+_LEAST_REFERENCE = 30
+_TELLS_NOTHING = 5.0  # limits: a change that may be this large is not "as in training"
 _NEW = "(new)"
 _OTHER = "(other)"
 _MAX_NEW_TOLD = 5
@@ -37,13 +43,14 @@ class Check:
     """One question about a column: evidence, size and verdict.
 
     Args:
-        aspect: ``distribution``, ``missing`` or ``new``.
-        statistic: ``w1``, ``tvd`` or ``share``.
+        aspect: ``distribution``, ``missing``, ``new`` or ``level``.
+        statistic: ``w1``, ``tvd``, ``share`` or ``ratio``.
         effect: How large the change is.
         minimum: How large it must surely be to matter.
         p: Evidence that there is a change at all.
         p_adjusted: The same, allowing for all questions of the report.
-        drifted: True if both keys turn.
+        drifted: True if the evidence suffices and the effect is surely above its minimum.
+        subject: What changed, where it is not the column as a whole.
         reason: The verdict as a sentence.
     """
 
@@ -54,7 +61,16 @@ class Check:
     p: float
     p_adjusted: float = 1.0
     drifted: bool = False
+    subject: str = ""
     reason: str = ""
+
+    @property
+    def is_unclear(self) -> bool:
+        """True if it is no drift, but one of five times its minimum cannot be ruled out."""
+        if self.drifted or self.aspect == "level":  # the distribution's own check answers for it
+            return False
+        far = self.effect.high > _TELLS_NOTHING * self.minimum
+        return far and self.effect.value > self.minimum
 
     def to_json(self) -> dict[str, Any]:
         """Give the check as plain JSON."""
@@ -66,13 +82,16 @@ class Check:
             "p": _significant(self.p),
             "p_adjusted": _significant(self.p_adjusted),
             "drifted": self.drifted,
+            "subject": self.subject,
+            "unclear": self.is_unclear,
             "reason": self.reason,
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Check":
-        """Read what ``to_json`` gave."""
-        return cls(**{**value, "effect": Measure(**value["effect"])})
+        """Read what ``to_json`` returned."""
+        facts = {name: each for name, each in value.items() if name != "unclear"}
+        return cls(**{**facts, "effect": Measure(**facts["effect"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +130,15 @@ class ColumnDrift:
         return any(check.drifted for check in self.checks)
 
     @property
+    def verdict(self) -> Verdict:
+        """``drifted``, ``unclear`` (too few rows to tell), ``steady`` or ``not compared``."""
+        if self.drifted:
+            return "drifted"
+        if not self.checks:
+            return "not compared"
+        return "unclear" if any(check.is_unclear for check in self.checks) else "steady"
+
+    @property
     def main(self) -> Check | None:
         """The check of the distribution; None if it was not compared."""
         return next((check for check in self.checks if check.aspect == "distribution"), None)
@@ -144,6 +172,7 @@ class ColumnDrift:
     def reason(self) -> str:
         """Why it drifted or not, as one or more sentences."""
         told = [check.reason for check in self.checks if check.drifted]
+        told = told or [check.reason for check in self.checks if check.is_unclear]
         if not told and self.main:
             told = [self.main.reason]
         return " ".join(told) or self.note
@@ -155,6 +184,7 @@ class ColumnDrift:
             "kind": self.kind,
             "role": self.role,
             "drifted": self.drifted,
+            "verdict": self.verdict,
             "reason": self.reason,
             "checks": [check.to_json() for check in self.checks],
             "measures": {name: measure.to_json() for name, measure in self.measures.items()},
@@ -201,6 +231,7 @@ def compare_column(
         role: What the column is.
         as_category: True to compare whole numbers as categories: class labels.
     """
+    limits = limits.of(values.name)
     missing = _missing_of(values)
     drift = ColumnDrift(
         column=values.name,
@@ -212,6 +243,9 @@ def compare_column(
     )
     if not len(values):
         return replace(drift, note="There are no current rows.")
+    if profile.rows < _LEAST_REFERENCE:
+        few = f"{profile.rows} reference rows are too few to compare with"
+        return replace(drift, note=f"Not compared: {few}.")
     change = rate_change(profile.missing, profile.rows, missing, len(values))
     if profile.missing or missing:
         drift = replace(drift, checks=(_rate_check("missing", change, limits.missing),))
@@ -237,9 +271,9 @@ def _compare_numbers(
         return replace(drift, note="No current value is a number.")
     if profile.unique <= 1:
         return _compare_constant(drift, profile, numbers, limits)
-    codes = np.searchsorted(np.asarray(profile.edges[1:-1]), numbers, side="left")
+    codes = bin_places(profile.edges, numbers)
     counts = np.bincount(codes, minlength=len(profile.counts))
-    tau = autocorrelation_time(codes)
+    tau = rows_per_independent(profile.dependence, codes, sum(profile.counts))
     effect = wasserstein(
         profile, np.sort(numbers), n=sum(profile.counts) / tau, m=len(numbers) / tau
     )
@@ -284,21 +318,18 @@ def _compare_categories(
     levels = _comparable_levels(profile)
     if not levels:
         return replace(drift, note="No category is frequent enough to be compared.")
-    places = pl.DataFrame({"value": list(levels), "place": range(len(levels))})
-    codes = (
-        pl.DataFrame({"value": texts})
-        .join(places, on="value", how="left", maintain_order="left")["place"]
-        .fill_null(len(levels))
-        .to_numpy()
-    )
+    codes = level_places(list(levels), texts)
     counts = np.bincount(codes, minlength=len(levels) + 1).tolist()
     known = profile.rows - profile.missing
     then = [*levels.values(), known - sum(levels.values())]
-    tau = autocorrelation_time(codes)
+    tau = rows_per_independent(profile.dependence, codes, known)
     complete = not profile.other and len(levels) == len(profile.top)
     measures = share_measures(then, counts, name=drift.column, tau=tau)
-    p = homogeneity_p(np.asarray(then, dtype=float), np.asarray(counts, dtype=float), tau)
-    checks = [Check("distribution", "tvd", measures["tvd"], limits.tvd, p)]
+    before, after = np.asarray(then, dtype=float), np.asarray(counts, dtype=float)
+    checks = [
+        Check("distribution", "tvd", measures["tvd"], limits.tvd, homogeneity_p(before, after, tau))
+    ]
+    checks += _rare_level(list(levels), before, after, limits, tau)
     fresh: tuple[str, ...] = ()
     if complete and counts[-1]:
         change = rate_change(0, known, counts[-1], len(texts), tau)
@@ -313,6 +344,18 @@ def _compare_categories(
         bins=bins if then[-1] or counts[-1] else bins[:-1],
         new_values=fresh,
     )
+
+
+def _rare_level(
+    levels: list[str], before: Any, after: Any, limits: Limits, tau: float
+) -> list[Check]:
+    """Ask whether the share of any rare level rose or fell; they move few rows, and may matter."""
+    found = rarest_change(before, after, rare=_RARE, floor=limits.ratio_floor, tau=tau)
+    if found is None or found.level == len(levels):  # what training never saw has its own check
+        return []
+    subject = f"The share of {levels[found.level]!r} went from {found.then:.2%} to {found.now:.2%}"
+    effect = Measure(found.ratio, found.low, found.high)
+    return [Check("level", "ratio", effect, limits.ratio, found.p, subject=subject)]
 
 
 def _comparable_levels(profile: ColumnProfile) -> dict[str, int]:

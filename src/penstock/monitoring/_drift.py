@@ -1,11 +1,11 @@
 """check_drift: the rows of a window against the training profile of the version that answered them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, ModelVersionRecord, PredictionRecord
+from penstock.core import DataError, ModelVersionRecord, PredictionRecord, now
 from penstock.data import TableProfile
 from penstock.models import Signature
 from penstock.monitoring._columns import Check, ColumnDrift, compare_column
@@ -20,7 +20,18 @@ if TYPE_CHECKING:
 
     from penstock.evaluation import EvaluationReport
 
-_UNITS = {"w1": "robust standard deviations", "tvd": "of the rows changed", "share": "points"}
+_UNITS = {
+    "w1": "robust standard deviations",
+    "tvd": "of the rows changed",
+    "share": "points",
+    "ratio": "times",
+}
+EVERYTHING = datetime(1, 1, 1, tzinfo=UTC)
+"""The ``since`` of a window over all rows of a version."""
+
+_RECENT = timedelta(days=1)
+_RECENT_ROWS = 1_000
+_RECENT_TRUTHS = 5_000
 
 
 def check_drift(
@@ -39,7 +50,9 @@ def check_drift(
     Args:
         store: Where the predictions are.
         deployment: The endpoint.
-        since: Start of the window, included; None for all rows of the version.
+        since: Start of the window, included; None for the last day before ``until``, or the newest
+            1,000 rows of the version where the day has fewer; `EVERYTHING` for all rows. Ground
+            truth comes later: without ``since``, performance counts the newest 5,000 rows with it.
         until: End of the window, excluded; None for now.
         version: The version; None for the one in control.
         limits: What matters; by default ``Limits()``.
@@ -51,15 +64,7 @@ def check_drift(
     limits = limits or Limits()
     found = store.metadata.get_deployment(deployment)
     record = store.metadata.get_model_version(found.model, version or found.control)
-    answered = store.metadata.list_predictions(
-        deployment,
-        version=record.version,
-        since=since,
-        until=until,
-        limit=limits.max_rows,
-    )
-    # Rows of one request share their time; ids make the order one and the same everywhere.
-    answered = sorted(answered, key=lambda one: (one.at, one.prediction_id))
+    answered = _answered(store, deployment, record.version, since, until, limits.max_rows)
     rows = [one for one in answered if one.error is None]
     errors = len(answered) - len(rows)
     features = compare_table(
@@ -79,9 +84,55 @@ def check_drift(
         and wilson(errors / len(answered), len(answered))[0] > limits.errors,
         columns=columns,
         predictions=predictions,
-        performance=measure_performance(store, record, rows, limits),
+        performance=measure_performance(
+            store,
+            record,
+            _with_truth(store, deployment, rows, record.version, since, until),
+            limits,
+        ),
         limits=limits.to_json(),
     )
+
+
+def _answered(
+    store: Store,
+    deployment: str,
+    version: int,
+    since: datetime | None,
+    until: datetime | None,
+    most: int,
+) -> list[PredictionRecord]:
+    """Read the window's rows, oldest first."""
+
+    def read(start: datetime | None, limit: int) -> list[PredictionRecord]:
+        return store.metadata.list_predictions(
+            deployment, version=version, since=start, until=until, limit=limit
+        )
+
+    found = read(since or (until or now()) - _RECENT, most)
+    if since is None and len(found) < _RECENT_ROWS:
+        found = read(None, min(_RECENT_ROWS, most))
+    # Rows of one request share their time; ids make the order one and the same everywhere.
+    return sorted(found, key=lambda one: (one.at, one.prediction_id))
+
+
+def _with_truth(
+    store: Store,
+    deployment: str,
+    rows: list[PredictionRecord],
+    version: int,
+    since: datetime | None,
+    until: datetime | None,
+) -> list[PredictionRecord]:
+    """Add the newest rows whose truth is known: it comes later than a day."""
+    if since is not None:
+        return rows
+    older = store.metadata.list_predictions(
+        deployment, version=version, until=until, with_truth=True, limit=_RECENT_TRUTHS
+    )
+    window = {row.prediction_id for row in rows}
+    added = [row for row in older if row.error is None and row.prediction_id not in window]
+    return [*added, *rows]
 
 
 def training_profile(store: Store, version: ModelVersionRecord) -> TableProfile:
@@ -171,6 +222,8 @@ def _reason(drift: ColumnDrift, check: Check, *, evident: bool, large: bool) -> 
     figures = f"{effect.value:.3f} [{effect.low:.3f}, {effect.high:.3f}]"
     if evident and large:
         return f"{_subject(drift, check)} {figures} {_UNITS[check.statistic]}, {_limit(check)}."
+    if evident and effect.value > check.minimum:
+        return f"A change of {figures} is significant, but may be too small to matter: {_limit(check)}."
     if evident:
         return f"A change of {figures} is significant, but negligible: {_limit(check)}."
     if effect.value > check.minimum:
@@ -182,6 +235,8 @@ def _subject(drift: ColumnDrift, check: Check) -> str:
     then, now = drift.missing
     if check.aspect == "missing":
         return f"Missing values rose from {then:.1%} to {now:.1%}, by"
+    if check.aspect == "level":
+        return f"{check.subject},"
     if check.aspect == "new":
         return f"Values that training never saw (such as {', '.join(drift.new_values[:3])}):"
     return "Moved by" if check.statistic == "w1" else "Shares moved:"
@@ -223,10 +278,12 @@ def _compare_predictions(
         return ()
     report: EvaluationReport = store.get(version.report)
     columns = report.prediction_profile.columns
-    values: Mapping[str, list[Any]] = {
+    values: dict[str, list[Any]] = {
         "prediction": [row.prediction for row in rows],
         "score": [row.score for row in rows],
     }
+    if rows and all(row.score is None for row in rows):
+        del values["score"]  # a model without probabilities: it answers none, nothing is missing
     return tuple(
         compare_column(
             columns[name],

@@ -1,24 +1,28 @@
 """How surely two samples differ: p-values calibrated for their sizes; apart as pure mathematics.
 
-Notation: n reference rows, m current rows, B bins; tau is the autocorrelation time of the current
-rows, so that m rows in time order tell as much as m / tau independent ones.
+Notation: n reference rows, m current rows, B bins; tau is the autocorrelation time of the rows, so
+that m rows in time order tell as much as m / tau independent ones.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from penstock.data import dependence_within
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from penstock.data import Dependence
+
     Counts = NDArray[np.float64]
 
 _LEAST_EXPECTED = 5.0  # below it the chi-squared approximation is not trusted
-_SOKAL_WINDOW = 5.0
-_TAU_ERRORS = 1.5
-_MOST_LAGS = 2_000
+_LEAST_INDEPENDENT = 20  # training tells at least this much, however its rows are ordered
+_SURELY = 2.0  # standard errors
+_CLOSE = 0.5  # neighbours that are this alike could not hide it
 _NORMAL_95 = 1.959963984540054
 
 
@@ -163,6 +167,100 @@ def rate_change(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LevelChange:
+    """The rare category whose share changed most surely.
+
+    Args:
+        level: Its place among the counts.
+        then: Its share in the reference.
+        now: Its share now.
+        ratio: The larger share over the smaller.
+        low: Lower 95 % bound of that ratio.
+        high: Upper 95 % bound.
+        p: Chance of such a change in any of the categories that were looked at.
+    """
+
+    level: int
+    then: float
+    now: float
+    ratio: float
+    low: float
+    high: float
+    p: float
+
+
+def rarest_change(
+    reference: "Counts", current: "Counts", *, rare: float, floor: float, tau: float = 1.0
+) -> LevelChange | None:
+    """Find the rare category whose share rose or fell most surely.
+
+    A share that goes from 0.2 % to 0.4 % moves few rows, and doubles.
+
+    >>> import numpy as np
+    >>> found = rarest_change(np.array([9950.0, 50.0]), np.array([960.0, 40.0]), rare=0.2, floor=0)
+    >>> found.level, found.ratio, found.p < 1e-9
+    (1, 8.0, True)
+
+    Args:
+        reference: Counts by category, shape (B,).
+        current: Counts by category, shape (B,).
+        rare: Categories below this share (0 to 1) then and now are looked at.
+        floor: Changes that may be smaller than this difference of shares are left out.
+        tau: Autocorrelation time, 1 or more.
+
+    Returns:
+        None if no rare category may have changed by more than the floor.
+
+    Source:
+        Katz et al. (1978), Biometrics 34 (interval); Fisher's exact test, doubled for both
+        directions and multiplied by the number of categories (Bonferroni).
+    """
+    import numpy as np
+
+    n, m = float(reference.sum()), float(current.sum())
+    if not n or not m:
+        return None
+    then, now = reference / n, current / m
+    places = np.flatnonzero((np.maximum(then, now) < rare) & (reference + current > 0))
+    found = [
+        change
+        for place in places.tolist()
+        if (
+            change := _level_change(
+                place, float(reference[place]), n, float(current[place]), m, floor, tau
+            )
+        )
+    ]
+    if not found:
+        return None
+    best = min(found, key=lambda change: (change.p, change.level))
+    return replace(best, p=min(2 * len(places) * best.p, 1.0))
+
+
+def _level_change(
+    place: int, hits_then: float, n: float, hits_now: float, m: float, floor: float, tau: float
+) -> LevelChange | None:
+    then, now = hits_then / n, hits_now / m
+    rise = now >= then
+    change = (
+        rate_change(int(hits_then), int(n), int(hits_now), int(m), tau)
+        if rise
+        else rate_change(int(hits_now), int(m), int(hits_then), int(n), tau)
+    )
+    if change.low <= floor:
+        return None
+    # Half a row more on each side: a category that is gone has a ratio, too.
+    few, small, many, large = (hits_then, n, hits_now, m) if rise else (hits_now, m, hits_then, n)
+    few, many = few / tau + 0.5, many / tau + 0.5
+    small, large = small / tau + 1, large / tau + 1
+    spread = _NORMAL_95 * math.sqrt(1 / few - 1 / small + 1 / many - 1 / large)
+    ratio = max(then, now) / min(then, now) if min(then, now) else (many / large) / (few / small)
+    return LevelChange(
+        place, then, now, ratio, ratio * math.exp(-spread), ratio * math.exp(spread), change.p
+    )
+
+
 def wilson(share: float, rows: float, z: float = _NORMAL_95) -> tuple[float, float]:
     """Bound a share (Wilson's score interval).
 
@@ -180,37 +278,35 @@ def wilson(share: float, rows: float, z: float = _NORMAL_95) -> tuple[float, flo
     return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
-def autocorrelation_time(codes: "NDArray[np.generic]") -> float:
-    """Bound from above how many rows in time order make one independent row.
+def rows_per_independent(
+    reference: "Dependence | None", codes: "NDArray[np.generic]", reference_rows: int
+) -> float:
+    """Bound from above how many current rows in time order make one independent row.
+
+    Dependence that shows within stretches of the window counts, whatever changed between them. What
+    is longer than that counts if the training rows follow one another so too; but not if the current
+    rows plainly do not: a table that is sorted by a column says nothing about requests.
 
     >>> import numpy as np
-    >>> autocorrelation_time(np.tile([0.0, 1.0], 500))
+    >>> rows_per_independent(None, np.repeat([0.0, 9.0], 500), 1000)
     1.0
 
     Args:
+        reference: Dependence of the training rows, if it is known.
         codes: One number per row in time order: a bin, shape (m,).
+        reference_rows: Training rows.
 
     Returns:
         1 or more.
-
-    Source:
-        The self-consistent window of Sokal (1997), Monte Carlo Methods in Statistical Mechanics;
-        bias and standard error of Wolff (2004), Computer Physics Communications 156.
     """
-    import numpy as np
-
-    numbers = np.asarray(codes, dtype=np.float64)
-    centred = (numbers - numbers.mean()).astype(np.float32)  # half the memory to read per lag
-    variance = float(np.dot(centred, centred))
-    if variance <= 0:
-        return 1.0
-    tau, lag = 1.0, 0
-    while lag < min(_MOST_LAGS, len(centred) // 4) and lag < _SOKAL_WINDOW * tau:
-        lag += 1
-        tau += 2 * float(np.dot(centred[:-lag], centred[lag:])) / variance
-    # The estimate is uncertain and must not be too low; independent rows are hardly touched.
-    window = (2 * lag + 1) / len(centred)
-    return 1.0 + max(tau - 1.0, 0.0) * (1.0 + window + _TAU_ERRORS * math.sqrt(2 * window))
+    current = dependence_within(codes)
+    if reference is None or reference.tau <= current.tau or not current.rows:
+        return current.tau
+    error = _SURELY * math.sqrt(1 / current.rows + 1 / max(reference.rows, 1))
+    plainly_not = current.lag1 < reference.lag1 / 2 - error
+    if reference.lag1 > _CLOSE and plainly_not:
+        return current.tau
+    return max(min(reference.tau, reference_rows / _LEAST_INDEPENDENT), current.tau)
 
 
 def holm(values: Sequence[float]) -> list[float]:

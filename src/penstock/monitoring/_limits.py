@@ -1,22 +1,28 @@
 """Limits: how large a change must be to matter, and how sure one must be; apart because users set them."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from penstock.core import ParameterError
+from penstock.core import ParameterError, did_you_mean
+
+_OF_A_COLUMN = ("w1", "tvd", "ratio", "ratio_floor", "missing", "new")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What raises an alarm: evidence beyond ``alpha`` and an effect surely beyond its minimum.
 
-    >>> Limits(w1=0.2).w1
-    0.2
+    >>> limits = Limits(w1=0.2, columns={"amount": {"w1": 0.05}})
+    >>> limits.w1, limits.of("amount").w1
+    (0.2, 0.05)
 
     Args:
         alpha: Chance (0 to 1) of any false alarm in one report, over all columns.
         w1: Least move of a number: mean distance between quantiles in robust standard deviations.
         tvd: Least move of a category: share of rows (0 to 1) that changed their category.
+        ratio: Least factor by which the share of a rare category (below 20 %) rises or falls.
+        ratio_floor: Least difference of such a share, 0.0005 is a twentieth of a point.
         missing: Least rise of the share of missing values, 0.01 is one point.
         new: Least share of values that training never saw.
         errors: Least share of rows that the model failed on.
@@ -25,6 +31,7 @@ class Limits:
         metric: The metric whose loss raises an alarm; None for the task's headline metric.
         min_truth: Truths needed before performance is judged.
         max_rows: The newest rows that are looked at.
+        columns: Limits of single columns by name: w1, tvd, ratio, ratio_floor, missing, new.
 
     Raises:
         ParameterError: If a limit is out of range.
@@ -33,6 +40,8 @@ class Limits:
     alpha: float = 0.01
     w1: float = 0.1
     tvd: float = 0.05
+    ratio: float = 1.25
+    ratio_floor: float = 0.0005
     missing: float = 0.01
     new: float = 0.01
     errors: float = 0.01
@@ -41,18 +50,37 @@ class Limits:
     metric: str | None = None
     min_truth: int = 50
     max_rows: int = 100_000
+    columns: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, value in self.to_json().items():
-            if name == "metric":
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in {"metric", "columns"}:
                 continue
-            if value < 0 or (name in {"alpha", "min_truth", "max_rows"} and value == 0):
+            if value < 0 or (each.name in {"alpha", "min_truth", "max_rows"} and value == 0):
                 raise ParameterError(
-                    what=f"The limit {name} is {value!r}.",
+                    what=f"The limit {each.name} is {value!r}.",
                     why="A limit below nothing would alarm always.",
-                    fix=f"Give {name} a value above 0.",
+                    fix=f"Set {each.name} to a value above 0.",
                 )
+        for column, limits in self.columns.items():
+            for name in limits:
+                if name not in _OF_A_COLUMN:
+                    raise ParameterError(
+                        what=f"Column {column!r} has no limit {name!r}.",
+                        fix=did_you_mean(name, _OF_A_COLUMN),
+                    )
+            self.of(column)
+
+    def of(self, column: str) -> "Limits":
+        """Return the limits that hold for a column.
+
+        Args:
+            column: Its name; ``prediction`` and ``score`` have limits too.
+        """
+        own = self.columns.get(column)
+        return replace(self, columns={}, **own) if own else self  # type: ignore[arg-type] # names are checked
 
     def to_json(self) -> dict[str, Any]:
-        """Give the limits as plain JSON."""
+        """Return the limits as plain JSON."""
         return asdict(self)

@@ -39,7 +39,8 @@ class Monitor:
         """Compare a window with training, store the report and update the alerts.
 
         Args:
-            since: Start of the window, included; None for all rows of the version.
+            since: Start of the window, included; None for the last day, or the newest 1,000 rows
+                where the day has fewer; `EVERYTHING` for all rows of the version.
             until: End of the window, excluded; None for now.
             version: The version; None for the one in control.
 

@@ -21,7 +21,8 @@ class Performance:
 
     Args:
         rows: Answered rows.
-        truths: Those whose truth has been posted.
+        truths: Those whose truth has been posted and can be compared.
+        unusable: Truths that are no value of the target: a text for a number, an unknown class.
         metrics: By name, now.
         registered: By name, on the test rows at registration.
         watched: The metric that raises an alarm; empty if it could not be computed.
@@ -44,6 +45,7 @@ class Performance:
     minimum: float = 0.0
     dropped: bool = False
     reason: str = ""
+    unusable: int = 0
 
     @property
     def matured(self) -> float:
@@ -82,10 +84,21 @@ def measure_performance(
         return Performance(
             len(records), 0, {}, registered, reason="No truth has been posted for these rows."
         )
-    outcomes = outcomes_of(known, signature)
-    measured = measure(outcomes, resamples=_RESAMPLES)
-    found = Performance(len(records), len(known), measured.metrics, registered)
-    return _judged(found, measured.absent, signature.task, limits)
+    usable = [record for record in known if _is_of_target(record, signature)]
+    unusable = len(known) - len(usable)
+    found = Performance(len(records), len(usable), {}, registered, unusable=unusable)
+    if usable:
+        measured = measure(outcomes_of(usable, signature), resamples=_RESAMPLES)
+        found = replace(found, metrics=measured.metrics)
+        scored = any(record.score is not None for record in usable)
+        # Without scores there is no area under a curve now, whatever there was at registration.
+        names = TASK_METRICS[signature.task] if scored else tuple(measured.metrics)
+        found = _judged(found, measured.absent, names, limits)
+    if unusable:
+        one = next(record.truth for record in known if not _is_of_target(record, signature))
+        note = f"{unusable:,} truths such as {one!r} are no values of the target and do not count."
+        found = replace(found, reason=f"{found.reason} {note}".strip())
+    return found
 
 
 def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outcomes:
@@ -119,6 +132,17 @@ def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outc
     )
 
 
+def _is_of_target(record: PredictionRecord, signature: Signature) -> bool:
+    """Check that truth and prediction are values that the model's target may have."""
+    values = (record.truth, record.prediction)
+    if signature.task != "regression":
+        return all(value in signature.classes for value in values)
+    return all(
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        for value in values
+    )
+
+
 def _ordered_classes(signature: Signature) -> tuple[Any, ...]:
     """Labels by code: (negative, positive) for a binary target."""
     if signature.task != "binary" or signature.positive is None:
@@ -135,9 +159,9 @@ def _registered(store: Store, version: ModelVersionRecord) -> dict[str, Estimate
 
 
 def _judged(
-    found: Performance, absent: Mapping[str, str], task: str, limits: Limits
+    found: Performance, absent: Mapping[str, str], names: Sequence[str], limits: Limits
 ) -> Performance:
-    name = limits.metric or next((one for one in TASK_METRICS[task] if one in found.registered), "")
+    name = limits.metric or next((one for one in names if one in found.registered), "")
     if name not in found.registered:
         return replace(found, reason="The version was registered without such a metric.")
     if name not in found.metrics:

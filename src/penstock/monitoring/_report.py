@@ -1,8 +1,8 @@
 """DriftReport: what monitoring found in one window; plain data that is stored, compared and drawn."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from penstock.monitoring._columns import ColumnDrift
 from penstock.monitoring._figures import draw_figures
@@ -11,6 +11,9 @@ from penstock.monitoring._render import render_html, render_markdown
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+_LEAST_ROWS = 30
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,20 @@ class DriftReport:
         return bool(self.findings)
 
     @property
+    def verdict(self) -> Literal["drifted", "cannot tell", "steady"]:
+        """The answer: ``cannot tell`` if rows are too few to rule out a change that matters."""
+        if self.drifted:
+            return "drifted"
+        return "cannot tell" if self.rows < _LEAST_ROWS or self.unclear_columns else "steady"
+
+    @property
+    def unclear_columns(self) -> tuple[ColumnDrift, ...]:
+        """Features and predictions that may have changed, for all that the rows tell."""
+        return tuple(
+            each for each in (*self.columns, *self.predictions) if each.verdict == "unclear"
+        )
+
+    @property
     def drifted_columns(self) -> tuple[ColumnDrift, ...]:
         """Features and predictions that drifted, the largest effect first."""
         found = [each for each in (*self.columns, *self.predictions) if each.drifted]
@@ -80,16 +97,23 @@ class DriftReport:
         """The report in one sentence."""
         if not self.rows:
             return "No row was answered in this window."
-        names = ", ".join(each.column for each in self.drifted_columns[:5])
-        more = len(self.drifted_columns) - 5
-        told = [f"No column drifted in {self.rows:,} rows."]
-        if names:
-            count = len(self.drifted_columns)
-            some = f" and {more} more" if more > 0 else ""
-            told = [f"{count} column{'s' if count > 1 else ''} drifted: {names}{some}."]
+        told = [self._told_of_columns()]
         if self.performance.truths:
             told.append(self.performance.reason)
         return " ".join(told)
+
+    def _told_of_columns(self) -> str:
+        drifted, unclear = self.drifted_columns, self.unclear_columns
+        if drifted:
+            return f"{_counted(drifted)} drifted: {_listed(drifted)}."
+        if unclear:
+            return (
+                f"Cannot tell: {_counted(unclear)} may have changed ({_listed(unclear)}), and"
+                f" {self.rows:,} rows are too few to know."
+            )
+        if self.rows < _LEAST_ROWS:
+            return f"Cannot tell: {self.rows} rows are too few to know."
+        return f"No column drifted in {self.rows:,} rows."
 
     def to_json(self) -> dict[str, Any]:
         """Give the report as plain JSON."""
@@ -103,6 +127,7 @@ class DriftReport:
             "errors": self.errors,
             "errors_drifted": self.errors_drifted,
             "drifted": self.drifted,
+            "verdict": self.verdict,
             "headline": self.headline,
             "columns": [column.to_json() for column in self.columns],
             "predictions": [column.to_json() for column in self.predictions],
@@ -144,7 +169,9 @@ class DriftReport:
             "rows": self.rows,
             "since": self.since,
             "until": self.until,
+            "verdict": self.verdict,
             "drifted": [each.column for each in self.drifted_columns],
+            "unclear": [each.column for each in self.unclear_columns],
             "truths": self.performance.truths,
             "metric": self.performance.watched,
             "loss": self.performance.loss,
@@ -170,7 +197,17 @@ def severity(drift: ColumnDrift) -> float:
     )
 
 
+def _counted(columns: Sequence[ColumnDrift]) -> str:
+    return f"{len(columns)} column{'s' if len(columns) > 1 else ''}"
+
+
+def _listed(columns: Sequence[ColumnDrift]) -> str:
+    more = len(columns) - _MOST_NAMED
+    some = f" and {more} more" if more > 0 else ""
+    return ", ".join(each.column for each in columns[:_MOST_NAMED]) + some
+
+
 def _kind(drift: ColumnDrift, aspect: str) -> str:
-    if aspect != "distribution":
+    if aspect in {"missing", "new"}:
         return "data_quality"
     return "feature_drift" if drift.role == "feature" else "prediction_drift"
