@@ -9,6 +9,7 @@ from penstock.execution._plan import NOT_TAKEN, Plan
 from penstock.execution._result import GOOD_STATES
 from penstock.execution._values import Values
 from penstock.pipelines import ITEM, Again, Node, Output, groups, too_many_rounds
+from penstock.provenance import merge_traces
 from penstock.stores import NamedParts, Parts
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Expansion:
     failures: list[tuple[str, str]] = field(default_factory=list)
     unmade: list[StepRunRecord] = field(default_factory=list)
     items: dict[str, Item] = field(default_factory=dict)
+    traces: list[Mapping[str, Any]] = field(default_factory=list)
     named: bool = False
     is_partial: bool = False
 
@@ -84,6 +86,7 @@ class Expansion:
     def ended(self, node: Node, record: StepRunRecord) -> list[Item]:
         """Note that one of its nodes has ended; gives the next round of a loop, if there is one."""
         self.pending -= 1
+        self.traces.append(record.facts.get("trace", {}))
         if record.state is StepState.FAILED:
             self.failures.append((node.name, record.error or "it failed"))
         elif record.state not in GOOD_STATES and NOT_TAKEN not in record.facts:
@@ -104,7 +107,8 @@ class Expansion:
 
     def finish(self) -> tuple[StepRunRecord, list[ArtifactRecord], list[Edge]]:
         """Give the record of the whole, with the artifacts and arrows of what it gave."""
-        record = replace(self.plan.record, ended_at=now())
+        facts = {**self.plan.record.facts, "trace": merge_traces(self.traces)}
+        record = replace(self.plan.record, ended_at=now(), facts=facts)
         if self.failures:
             return replace(record, state=StepState.FAILED, error=self._failure()), [], []
         if self.unmade:  # without them it would look whole

@@ -13,7 +13,6 @@ from penstock.execution._scheduler import Scheduler, Workers
 from penstock.execution._session import Session
 from penstock.execution._values import Values
 from penstock.execution._work import Done, Work, do_work
-from penstock.stores import Store
 
 
 class LocalRunner:
@@ -22,7 +21,7 @@ class LocalRunner:
     def run(self, session: Session) -> list[StepResult]:
         """See Runner."""
         with ExitStack() as pools:
-            here = _Here(session.store, lambda: pools.enter_context(process_pool(session, size=1)))
+            here = _Here(session, lambda: pools.enter_context(process_pool(session, size=1)))
             return Scheduler(session, here).run()
 
 
@@ -30,12 +29,12 @@ class _Here:
     """Takes one step at a time, and executes it when it is waited for.
 
     Args:
-        store: Where values are kept.
+        session: The run.
         make_pool: Makes the process for steps that are to have one of their own.
     """
 
-    def __init__(self, store: Store, make_pool: Callable[[], Workers]) -> None:
-        self._store, self._make_pool = store, make_pool
+    def __init__(self, session: Session, make_pool: Callable[[], Workers]) -> None:
+        self._session, self._make_pool = session, make_pool
         self._pool: Workers | None = None
         self._taken: tuple[Work, Values] | None = None
 
@@ -56,7 +55,8 @@ class _Here:
         if work.node.step.isolate:
             return self._elsewhere(work, values, seconds)
         try:
-            return ((work, do_work(self._store, work, _inputs(values, work))),)
+            store, project = self._session.store, self._session.project
+            return ((work, do_work(store, work, _inputs(values, work), project)),)
         finally:
             self._taken = None
 

@@ -119,7 +119,8 @@ class Workshop:
 
     def __init__(self, setup: Setup, store: Store, arguments: Mapping[str, Any]) -> None:
         self._setup, self._store, self._arguments = setup, store, arguments
-        self._project = Path(setup.project)
+        self.project = Path(setup.project)
+        """The folder that the code is in here."""
         self._code: dict[Any, str] = {}
 
     def node(self, order: Order) -> Node:
@@ -158,14 +159,14 @@ class Workshop:
         folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         restore_source(read_source(self._store, read_manifest(self._store, record)), folder)
-        self._project = folder
+        self.project = folder
         os.chdir(folder)  # data files are named relative to the project
         return f"{folder / Path(file).relative_to(self._setup.project)}:{name}"
 
     def _require_same_code(self, node: Node, order: Order) -> None:
         function = node.step.function
         if function not in self._code:
-            self._code[function] = code_digest(function, self._project).digest
+            self._code[function] = code_digest(function, self.project).digest
         if order.code is not None and self._code[function] != order.code:
             raise StepError(
                 what=f"The code of step {order.name!r} is not what it was when the run began.",

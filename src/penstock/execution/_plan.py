@@ -1,6 +1,8 @@
 """What to do with a step: reuse, execute, skip or fail; decided from its key before it runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from penstock.core import ConflictError, NotFoundError, StepRunRecord, StepState, new_id, now
 from penstock.execution._failures import failure_text
@@ -9,9 +11,10 @@ from penstock.execution._result import GOOD_STATES
 from penstock.execution._session import Session
 from penstock.execution._values import Values
 from penstock.pipelines import Node
-from penstock.provenance import derive_seed
+from penstock.provenance import derive_seed, find_change
 
 NOT_TAKEN = "not_taken"  # the fact of a step that was skipped as the pipeline means it to be
+NOT_REUSED = "not_reused"  # why an earlier result with the same key was not reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Planner:
         self._keys = KeyMaker(session.store, session.graph, session.project)
         self._without_result: dict[str, str] = {}
         self._absent: dict[str, str] = {}
+        self._outdated: list[str] = []  # why earlier results of the step at hand do not hold
         self._stopped = False
 
     def plan(self, node: Node, position: int) -> Plan:
@@ -81,7 +85,11 @@ class Planner:
             # A step that no other run may reuse still tells its key, for a resume of this one.
             facts={"key_parts": key.parts} | ({} if key.cacheable else {"key": key.digest}),
         )
+        self._outdated.clear()
         reused = self._reused(node, started, key)
+        if reused is None and self._outdated:
+            facts = {**started.facts, NOT_REUSED: self._outdated[0]}
+            started = replace(started, facts=facts)
         alone = self._session.alone
         if alone is not None and not is_part(alone, node.name):
             if reused is None or not reused.recorded:
@@ -140,13 +148,13 @@ class Planner:
             return None
         earlier = session.earlier.get(node.name)
         # An effect that has happened must not happen again: this does not ask for use_cache.
-        if earlier is not None and self._still_holds(earlier, key):
+        if earlier is not None and self._still_holds(node, earlier, key):
             return Plan(node, earlier, recorded=True)
         wanted = session.use_cache or node.name in session.graph.given
         wanted = wanted and (session.alone is None or is_part(session.alone, node.name))
         if not wanted or not key.cacheable:
             return None
-        found = session.store.metadata.find_cached_step(key.digest)
+        found = session.store.metadata.find_cached_step(key.digest, self._trace_holds)
         if found is None or _too_old(node, found) or not self._has_bytes(found):
             return None
         cached = replace(
@@ -156,7 +164,7 @@ class Planner:
             outputs=found.outputs,
             addresses={**started.addresses, **_addresses_of(found)},
             cached_from=found.step_run_id,
-            facts={**found.facts, **started.facts, "made_in": found.run_id},
+            facts={**_without_reason(found.facts), **started.facts, "made_in": found.run_id},
         )
         return Plan(node, cached)
 
@@ -164,9 +172,24 @@ class Planner:
         refresh = self._session.refresh
         return node.name in refresh or any(node.name.startswith(f"{name}[") for name in refresh)
 
-    def _still_holds(self, earlier: StepRunRecord, key: StepKey) -> bool:
+    def _trace_holds(self, found: StepRunRecord) -> bool:
+        """Say whether all that a step looked up is as it was, and what it wrote is there."""
+        trace, why = found.facts.get("trace"), ""
+        if trace is None:
+            why = "the earlier result was recorded without what the step looks up by itself"
+        elif trace.get("never"):
+            why = trace["never"][0]
+        else:
+            why = find_change(trace, self._session.project) or ""
+        if why:
+            self._outdated.append(why)
+        return not why
+
+    def _still_holds(self, node: Node, earlier: StepRunRecord, key: StepKey) -> bool:
         known = earlier.key or earlier.facts.get("key")
         if earlier.state not in GOOD_STATES or known != key.digest:
+            return False
+        if not self._may_be_kept(node, earlier):
             return False
         try:
             for address in _addresses_of(earlier).values():
@@ -175,9 +198,27 @@ class Planner:
             return False
         return self._has_bytes(earlier)
 
+    def _may_be_kept(self, node: Node, earlier: StepRunRecord) -> bool:
+        """Say whether what a step of this run looked up is as it was.
+
+        An effect that has happened must not happen again because a file was touched; and where each
+        step is executed alone, maybe on another machine, the steps before it are not asked.
+        """
+        alone = self._session.alone
+        if node.step.effect or (alone is not None and not is_part(alone, node.name)):
+            return True
+        change = find_change(earlier.facts.get("trace", {}), self._session.project)
+        if change:
+            self._outdated.append(change)
+        return not change
+
     def _has_bytes(self, record: StepRunRecord) -> bool:
         exists = self._session.store.artifacts.exists
         return all(exists(digest) for digest in record.facts.get("stored", ()))
+
+
+def _without_reason(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name != NOT_REUSED}
 
 
 def is_part(step: str, node: str) -> bool:

@@ -17,6 +17,7 @@ from penstock.core import (
     did_you_mean,
 )
 from penstock.execution._manifest import read_manifest, read_source
+from penstock.execution._plan import NOT_REUSED
 from penstock.execution._result import GOOD_STATES
 from penstock.stores import open_store
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _LOOKED_AT = 200  # runs, newest first, for one that the step can be compared with
 _PAGE = 25
 _CONTEXT = 2
+_OF_ONE_FILE = 6  # entries of a file's state in a trace
+_CALLED = {"environment": "environment variable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class KeyChange:
     Args:
         step: The step whose part it is: the one that was asked for, or one before it.
         kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (what the step
-            says that it uses), ``class``, ``seed``, ``python``, or ``result`` where equal keys gave different values.
+            says that it uses), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (what
+            the step looked up while it ran); or ``result`` where equal keys gave different values.
         name: What it is called: ``util.py:helper``, ``learning_rate``, ``polars``.
         before: What it was; None if it is new.
         after: What it is; None if it is gone.
@@ -221,6 +225,7 @@ def _changes(
     ):
         if before != after:
             yield KeyChange(step, kind, name, before, after)
+    yield from _trace_changes(step, then.facts.get("trace", {}), now.facts.get("trace", {}))
     for name, before, after in _differing(then.inputs, now.inputs):
         giver = side.giver(step, name) or name
         yield KeyChange(step, "input", f"{name} (from {giver})", before, after)
@@ -247,6 +252,26 @@ def _code_changes(side: _Side, other: _Side, step: str) -> Iterator[KeyChange]:
         else:
             diff = _diff(other.files, side.files, name)
             yield KeyChange(step, "code", name, before, after, diff)
+
+
+def _trace_changes(
+    step: str, then: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[KeyChange]:
+    """Compare what a step looked up both times; what only one looked up follows from the rest."""
+    for part in ("env", "whole_env", "files", "code", "folders", "lists", "exists", "stats"):
+        kind = "environment" if part in {"env", "whole_env"} else "file"
+        was, given = then.get(part, {}), now.get(part, {})
+        for name in sorted(was.keys() & given.keys()):
+            before, after = (_looked_up(found[name]) for found in (was, given))
+            if before != after:
+                yield KeyChange(step, kind, name or "the project's folder", before, after)
+
+
+def _looked_up(state: Any) -> str | None:
+    """Show what was found: of a file its digest, of many in a folder the one of them all."""
+    if isinstance(state, list):
+        return str(state[1] if len(state) > _OF_ONE_FILE else state[0])
+    return None if state is None else str(state)
 
 
 def _differing(was: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
@@ -330,7 +355,7 @@ def _reason(
         return never or f"No earlier run of {side.run.pipeline} has executed it."
     if changes:
         own = [change for change in changes if change.step == record.step]
-        names = ", ".join(f"{change.kind} {change.name}" for change in own)
+        names = ", ".join(f"{_CALLED.get(c.kind, c.kind)} {c.name}" for c in own)
         return f"{names} changed since run {other.run.run_id}."
     if never:
         return never
@@ -342,6 +367,14 @@ def _reason(
         return f"Nothing changed, but its result lasts for {lasts} only (cache_for)."
     if "let_go" in earlier.facts:
         return f"Nothing changed, but gc has let go of what run {other.run.run_id} had."
+    outdated = record.facts.get(NOT_REUSED)
+    if outdated:
+        fix = (
+            " Say what it reads: @step(uses=[…])."
+            if "trace" in record.facts and record.facts["trace"].get("never")
+            else ""
+        )
+        return f"Nothing in its key changed, but {outdated}.{fix}"
     return (
         "Nothing changed: it was asked for, with --no-cache or --refresh, or its earlier result was"
         " removed."

@@ -48,7 +48,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - a step that cannot be found or fed has failed
             return failed(order.name, error)
         with use_run(self._run):
-            done = do_work(self._store, Work(node, order.record), inputs)
+            done = do_work(self._store, Work(node, order.record), inputs, self._workshop.project)
         if "logged_in" in done.facts:
             self._store.flush()  # before its end is told: what it logged is there by then
         return replace(done, values={})

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from penstock.provenance._environment import capture_environment as capture_environment
     from penstock.provenance._environment import capture_hardware as capture_hardware
+    from penstock.provenance._lookups import recording as recording
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import manifest_difference as manifest_difference
     from penstock.provenance._modules import is_own as is_own
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from penstock.provenance._source import SourceTree as SourceTree
     from penstock.provenance._source import capture_source as capture_source
     from penstock.provenance._source import restore_source as restore_source
+    from penstock.provenance._trace import find_change as find_change
+    from penstock.provenance._trace import merge_traces as merge_traces
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -35,11 +38,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "code_digest": "_code",
         "derive_seed": "_seeds",
         "deterministic": "_deterministic",
+        "find_change": "_trace",
         "is_own": "_modules",
         "generator_states": "_deterministic",
         "keep_generators": "_deterministic",
         "set_generator_states": "_deterministic",
         "manifest_difference": "_manifest",
+        "merge_traces": "_trace",
+        "recording": "_lookups",
         "restore_source": "_source",
     },
 )

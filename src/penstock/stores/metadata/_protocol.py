@@ -1,7 +1,7 @@
 """MetadataStore: what every back end must do; one contract suite (penstock.testing) proves it."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -217,10 +217,13 @@ class MetadataStore(Protocol):
         """Latest state of each step of the run, by position."""
         ...
 
-    def find_cached_step(self, key: str) -> StepRunRecord | None:
-        """The newest finished step run with this key, if all its outputs are still recorded.
+    def find_cached_step(
+        self, key: str, holds: Callable[[StepRunRecord], bool] | None = None
+    ) -> StepRunRecord | None:
+        """The newest finished step run with this key whose outputs are all still recorded.
 
-        They are renewed, see renew_artifacts.
+        With ``holds``, the newest of which that says True; some of the newest are tried. The
+        outputs are renewed, see renew_artifacts.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Step runs with their outputs, edges and log; the engine's hot path, one commit per step."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
@@ -28,8 +28,9 @@ _UPSERT = STEP_RUNS.upsert("step_run_id", keep=("run_id",))
 _ADD_LOG = "INSERT INTO step_logs (step_run_id, time, stream, text) VALUES (?, ?, ?, ?)"
 _BY_KEY = (
     STEP_RUNS.select + ' WHERE "key" = ? AND "key" IS NOT NULL AND state = \'finished\''
-    " ORDER BY id DESC LIMIT 5"
+    " ORDER BY id DESC LIMIT ?"
 )
+_TRIED = 16  # results of one key, newest first, until one holds
 _LATEST = (
     STEP_RUNS.select + " WHERE id IN"
     " (SELECT MAX(id) FROM step_runs WHERE run_id = ? GROUP BY step) ORDER BY position, id"
@@ -96,25 +97,30 @@ class Steps:
             rows = transaction.execute(_LATEST, (run_id,)).fetchall()
         return [STEP_RUNS.read(row) for row in rows]
 
-    def find_cached_step(self, key: str) -> StepRunRecord | None:
+    def find_cached_step(
+        self, key: str, holds: Callable[[StepRunRecord], bool] | None = None
+    ) -> StepRunRecord | None:
         """See MetadataStore."""
+        found = self._newest(key)
+        if found is None or (found[1] and (holds is None or holds(found[0]))):
+            return found and _wanted_again(found[0])
+        with self._database.read() as transaction:
+            rows = transaction.execute(_BY_KEY, (key, _TRIED)).fetchall()
+        renew = self._artifacts.renew_artifacts
+        for step in map(STEP_RUNS.read, rows):
+            if (holds is None or holds(step)) and renew(set(step.outputs.values())):
+                return _wanted_again(step)
+        return None
+
+    def _newest(self, key: str) -> tuple[StepRunRecord, bool] | None:
+        """Give the newest result, and whether its values are young: no gc can be at them."""
         with self._database.read() as transaction:  # one for both: it is on the cache's hot path
-            rows = transaction.execute(_BY_KEY, (key,)).fetchall()
-            newest = STEP_RUNS.read(rows[0]) if rows else None
-            young = newest is not None and self._artifacts.are_young(
-                transaction, set(newest.outputs.values())
-            )
-        if young:
-            found = newest
-        else:
-            steps = map(STEP_RUNS.read, rows)
-            renew = self._artifacts.renew_artifacts
-            found = next((step for step in steps if renew(set(step.outputs.values()))), None)
-        if found is None or LET_GO not in found.facts:
-            return found
-        # What the other run no longer needs, who reuses its step needs again.
-        facts = {name: value for name, value in found.facts.items() if name != LET_GO}
-        return replace(found, facts=facts)
+            rows = transaction.execute(_BY_KEY, (key, 1)).fetchall()
+            if not rows:
+                return None
+            step = STEP_RUNS.read(rows[0])
+            young = self._artifacts.are_young(transaction, set(step.outputs.values()))
+            return step, bool(young)
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
         """See MetadataStore."""
@@ -150,3 +156,11 @@ class Steps:
             fix="Create the run first.",
             run_id=step.run_id,
         )
+
+
+def _wanted_again(step: StepRunRecord) -> StepRunRecord:
+    """Leave out that a run no longer needs a result: who reuses it needs it again."""
+    if LET_GO not in step.facts:
+        return step
+    facts = {name: value for name, value in step.facts.items() if name != LET_GO}
+    return replace(step, facts=facts)

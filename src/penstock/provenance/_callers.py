@@ -1,0 +1,70 @@
+"""Who looks something up: own code, a library or Python's import system, told from the stack."""
+
+import sys
+from functools import cache
+from pathlib import Path
+from types import FrameType
+
+from penstock.provenance._modules import is_own
+
+frame_at = sys._getframe  # noqa: SLF001 - the stack is what this module is about
+
+_HERE = str(Path(__file__).parent)
+_OURS = frozenset({f"{_HERE}/{name}.py" for name in ("_recorder", "_lookups", "_callers")})
+_EXISTENCE = frozenset(
+    "exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount realpath"  # noqa: SIM905 - read as one line
+    " resolve _resolve samefile mkdir makedirs glob0 _glob0 _exists".split()
+)
+_PASSED_BY = frozenset(  # modules that look up for whoever calls them
+    "os posixpath genericpath pathlib glob shutil fnmatch tempfile collections.abc _collections_abc"  # noqa: SIM905 - read as one line
+    " subprocess contextlib io codecs tokenize functools".split()
+)
+
+
+def caller_of(frame: FrameType | None) -> str:
+    """Say who looks something up: ``own`` code, a library (``other``), or ``import``."""
+    for _ in range(30):
+        if frame is None:
+            break
+        name = frame.f_globals.get("__name__", "")
+        file = frame.f_code.co_filename
+        if file.startswith("<frozen importlib") or name.startswith("importlib"):
+            return "import"
+        if file not in _OURS and name not in _PASSED_BY and not file.startswith("<frozen"):
+            return "own" if _is_own_code(file) else "other"
+        frame = frame.f_back
+    return "other"
+
+
+@cache
+def _is_own_code(file: str) -> bool:
+    if file.startswith("<"):
+        return file.startswith(("<ipython", "<stdin", "<string", "<cell"))
+    path = Path(file)
+    return is_own(path) or (not path.is_file() and "site-packages" not in file)
+
+
+def asks_for_state(frame: FrameType | None) -> bool:
+    """Say whether a look-up asks for more than whether something is there."""
+    while frame is not None and (name := frame.f_globals.get("__name__", "")) in _PASSED_BY:
+        if frame.f_code.co_name in _EXISTENCE or name == "shutil":
+            return False
+        frame = frame.f_back
+    return True
+
+
+def reader_of_code(frame: FrameType | None) -> str:
+    """Say why a source file is read: ``import``, for ``messages``, or as any ``file``."""
+    for _ in range(12):
+        if frame is None:
+            break
+        name, file = frame.f_globals.get("__name__", ""), frame.f_code.co_filename
+        if file.startswith("<frozen importlib") or name in {
+            "runpy",
+            "importlib._bootstrap_external",
+        }:
+            return "import"
+        if name in {"warnings", "traceback", "logging", "penstock.provenance._modules"}:
+            return "messages"
+        frame = frame.f_back
+    return "file"

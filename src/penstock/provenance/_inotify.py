@@ -1,0 +1,168 @@
+"""FolderWatch: which files of some folders were opened and written, by whatever process, on Linux.
+
+Python's own audit events do not see what native code opens (polars, pyarrow, duckdb, xgboost) and
+nothing of what a child process does; the kernel does. Elsewhere than on Linux there is no watch.
+"""
+
+import array
+import ctypes
+import os
+import struct
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows, where there is no watch
+    pass
+
+_OPEN, _CLOSE_WRITE = 0x20, 0x08
+_MOVED_TO, _CREATE = 0x80, 0x100
+_IS_FOLDER, _IGNORED, _OVERFLOW = 0x40000000, 0x8000, 0x4000
+_MASK = _OPEN | _CLOSE_WRITE | _MOVED_TO | _CREATE | 0x01000000  # only if it is a folder
+_NONBLOCK, _CLOEXEC = 0o4000, 0o2000000
+_HEAD = struct.Struct("iIII")
+_MAX_FOLDERS = 10_000
+_SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+
+
+class FolderWatch:
+    """The files below some folders that are opened and written.
+
+    Args:
+        skipped: Says which folders are not looked into.
+    """
+
+    def __init__(self, skipped: Callable[[str], bool]) -> None:
+        self._skipped = skipped
+        self._libc = _libc()
+        self._file = self._libc.inotify_init1(_NONBLOCK | _CLOEXEC) if self._libc else -1
+        self._folders: dict[int, str] = {}
+        self._watched: set[str] = set()
+        self.pid = os.getpid()
+        self._count = array.array("i", [0])
+        self.is_partial = self._file < 0
+        self.overflowed = False
+        self._opened: Counter[str] = Counter()
+        self._closed: Counter[str] = Counter()  # after writing
+        self._moved: set[str] = set()
+
+    def add(self, folder: str, *, deep: bool = True) -> None:
+        """Watch a folder, and with ``deep`` all below it."""
+        waiting = [folder]
+        while waiting and self._file >= 0 and os.getpid() == self.pid:
+            place = waiting.pop()
+            if place in self._watched:
+                continue
+            if len(self._watched) >= _MAX_FOLDERS:
+                self.is_partial = True
+                return
+            number = self._libc.inotify_add_watch(self._file, os.fsencode(place), _MASK)
+            if number < 0:
+                self.is_partial = self.is_partial or os.path.isdir(place)  # noqa: PTH112 - hot
+                continue
+            self._folders[number] = place
+            self._watched.add(place)
+            if deep:
+                waiting += self._below(place)
+
+    def start(self) -> None:
+        """Forget what has happened until now."""
+        self._read()
+        self._opened.clear()
+        self._closed.clear()
+        self._moved.clear()
+        self.overflowed = False
+
+    def collect(self) -> tuple[set[str], set[str]]:
+        """Return the files that were read, and those that were written, since the start."""
+        self._read()
+        written = self._moved | self._closed.keys()
+        # Who writes opens too: what was opened more often than that was read.
+        read = {path for path, times in self._opened.items() if times > self._closed[path]}
+        return read - self._moved, written
+
+    def drain(self) -> None:
+        """Take in what has happened, so that the kernel's queue does not overflow."""
+        self._read()
+
+    def close(self) -> None:
+        """End the watch."""
+        if self._file >= 0 and os.getpid() == self.pid:
+            os.close(self._file)
+        self._file = -1
+
+    def _below(self, folder: str) -> Iterable[str]:
+        try:
+            with os.scandir(folder) as entries:
+                found = [
+                    entry.path
+                    for entry in entries
+                    if not entry.name.startswith(".")
+                    and entry.name not in _SKIPPED
+                    and entry.is_dir(follow_symlinks=False)
+                ]
+        except OSError:
+            return []
+        return [path for path in found if not self._skipped(path)]
+
+    def _read(self) -> None:
+        if self._file < 0 or os.getpid() != self.pid:
+            return
+        with suppress(BlockingIOError):
+            while self._waiting():
+                data = os.read(self._file, 1 << 20)
+                place = 0
+                while place < len(data):
+                    number, mask, _, length = _HEAD.unpack_from(data, place)
+                    place += _HEAD.size
+                    name = data[place : place + length].rstrip(b"\0")
+                    place += length
+                    self._take(number, mask, os.fsdecode(name))
+
+    def _waiting(self) -> bool:
+        """Say whether there is something to read: cheaper than an exception if there is not."""
+        fcntl.ioctl(self._file, termios.FIONREAD, self._count)
+        return bool(self._count[0])
+
+    def _take(self, number: int, mask: int, name: str) -> None:
+        if mask & _OVERFLOW:
+            self.overflowed = True
+            return
+        folder = self._folders.get(number)
+        if folder is None:
+            return
+        if mask & _IGNORED:
+            del self._folders[number]
+            self._watched.discard(folder)
+            return
+        if not name or name.startswith("."):
+            return
+        path = f"{folder}/{name}"
+        if mask & _IS_FOLDER:
+            if mask & (_CREATE | _MOVED_TO) and name not in _SKIPPED and not self._skipped(path):
+                self.add(path)
+            return
+        if mask & _MOVED_TO:
+            self._moved.add(path)
+        elif mask & _CLOSE_WRITE:
+            self._closed[path] += 1
+        elif mask & _OPEN:
+            self._opened[path] += 1
+
+
+@cache
+def _libc() -> Any:
+    if sys.platform != "linux":
+        return None
+    try:
+        library = ctypes.CDLL(None, use_errno=True)
+        library.inotify_add_watch.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32]
+    except (OSError, AttributeError):
+        return None
+    return library

@@ -1,0 +1,465 @@
+"""Recorder: collects what one step looks up and writes, and makes the trace of it."""
+
+import importlib.util
+import json
+import os
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from penstock.provenance._callers import asks_for_state, caller_of, frame_at, reader_of_code
+from penstock.provenance._inotify import FolderWatch
+from penstock.provenance._stamps import MISSING, Stamp, kind_of, stamp_of
+from penstock.provenance._trace import (
+    UNSTEADY,
+    Trace,
+    all_variables,
+    list_digest,
+    size_and_time,
+    state_of,
+    variable_digest,
+)
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+_DRAIN_EVERY = 1_000
+_WATCHES = 8
+_MAX_PATH = 4_096
+_SYSTEM = ("/proc/", "/sys/", "/dev/", "/usr/lib", "/lib/", "/lib64/", "/usr/share/", "/etc/ld.so")
+# Read by native code from a file only by programs of their own, or by editors and searches.
+_TEXTS = frozenset(
+    ".py .pyi .pyc .md .rst .ipynb .toml .yaml .yml .cfg .ini .lock .sh .html .css .js".split()  # noqa: SIM905 - read as one line
+)
+# What libraries look up to find their own settings: a step's result is not made of them.
+_SETTINGS = (
+    "PENSTOCK_", "PYTHON", "RAY_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "VECLIB_", "NUMEXPR_",
+    "BLAS_", "GOTO_", "JOBLIB_", "LOKY_", "CUDA_", "CUBLAS_", "NCCL_", "TORCH", "PYTORCH", "NPY_",
+    "NUMPY_", "MPL", "XDG_", "LC_", "SSH_", "VSCODE_", "PYTEST_", "COV_", "COVERAGE_", "GIT_",
+    "JPY_", "CONDA_", "VIRTUAL_ENV", "POLARS_", "RAYON_", "RUST_", "ARROW_", "GRPC_", "LD_",
+)  # fmt: skip
+_OWN_SETTINGS = frozenset(
+    "HOME PATH PWD USER LOGNAME SHELL TERM LANG LANGUAGE TMPDIR TEMP TMP DISPLAY TZ NO_COLOR"  # noqa: SIM905 - read as one line
+    " FORCE_COLOR COLORTERM HOSTNAME EDITOR PAGER BROWSER CI WAYLAND_DISPLAY".split()
+)
+_watches: dict[str, FolderWatch] = {}
+_late: dict[
+    str, Stamp | None
+] = {}  # code loaded by steps of this process: later ones use it unseen
+
+
+class Recorder:
+    """What one step has looked up so far.
+
+    Args:
+        project: The project's folder.
+        skipped: Folders and beginnings of paths that are ours: the store's.
+    """
+
+    def __init__(self, project: Path, skipped: Sequence[str] = ()) -> None:
+        self.project = str(project)
+        self.trace = Trace()
+        self._returned: set[str] = set()
+        self._skipped = _skipped_places(self.project, tuple(skipped))
+        self._read: dict[str, Stamp | None] = {}
+        self._code: set[str] = set()
+        self._native: set[str] = set()
+        self._written: set[str] = set()
+        self._appended: set[str] = set()
+        self._made: set[str] = set()
+        self._set: set[str] = set()
+        self._opens = 0
+        self._children = False
+        self._pid = os.getpid()
+        self._spill: int | None = None
+        self._asked: set[str] = set()  # what own code looked for
+        self.busy: set[int] = set()
+        self._began = time.time_ns()
+        self._sent = _bytes_written()
+        self._watch = _watch_of(self.project, self._skipped)
+        self._watch.start()
+
+    # Events
+
+    def opened(self, name: Any, flags: Any) -> None:
+        path = self._path(name)
+        if path is None:
+            return
+        self._opens += 1
+        if self._opens % _DRAIN_EVERY == 0:
+            self._watch.drain()
+        if "/__pycache__/" in path:
+            self._reads_compiled(path)
+            return
+        flags = flags if isinstance(flags, int) else 0
+        writes = flags & (os.O_WRONLY | os.O_RDWR)
+        if not writes:
+            self._reads(path)
+            return
+        if not self._counts(path):
+            return
+        if flags & os.O_APPEND:
+            self._appended.add(path)
+        elif flags & os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL):
+            self._reads(path)
+        if not flags & os.O_APPEND:
+            self._written.add(path)
+
+    def moved(self, source: Any, target: Any) -> None:
+        source, target = self._path(source), self._path(target)
+        if source is not None:
+            self._written.discard(source)
+        if target is not None and self._counts(target):
+            self._written.add(target)
+
+    def made_folder(self, name: Any) -> None:
+        path = self._path(name)
+        if path is not None and self._counts(path) and kind_of(path) == MISSING:
+            self._made.add(path)
+
+    def listed(self, name: Any) -> None:
+        path = self._path(name if name not in {None, ""} else ".")
+        if path is None or path in self.trace.lists or not self._counts(path):
+            return
+        caller = caller_of(frame_at(2))
+        if caller == "import" or (caller != "own" and self._is_passing(path)):
+            return
+        self.trace.lists[path] = list_digest(path)
+        self._watch_below(path)
+
+    def connected(self, name: Any) -> None:
+        path = self._path(str(name).removeprefix("file:").partition("?")[0])
+        if path is not None and not path.endswith(":memory:"):
+            self._reads(path)
+
+    def looked(self, path: Any, frame: FrameType, *, found: bool) -> None:
+        """Note that somebody asked whether something is there."""
+        place = self._path(path)
+        if place is None or place in self.trace.exists or not self._counts(place):
+            return
+        if place in self._written or "/__pycache__" in place:
+            return
+        caller = caller_of(frame)
+        if caller == "import" or (caller != "own" and not self._in_project(place)):
+            return
+        if caller == "own" and found and asks_for_state(frame):
+            if kind_of(place) == "file":
+                self.trace.stats.setdefault(place, size_and_time(place))
+            return
+        if caller == "own":
+            self._asked.add(place)
+        if place not in self._read:
+            self.trace.exists[place] = kind_of(place)
+            self._watch_below(place)
+
+    def variable(self, name: str, value: str | None, frame: FrameType) -> None:
+        if name in self.trace.env or name in self._set:
+            return
+        if caller_of(frame) != "own" and (name in _OWN_SETTINGS or name.startswith(_SETTINGS)):
+            return
+        if value is not None and value.startswith("/"):
+            self._watch_below(os.path.normpath(value))
+        digest = variable_digest(name, value)
+        if os.getpid() != self._pid:
+            self._pass_on("env", name, digest)
+        self.trace.env[name] = digest
+
+    def all_variables(self, frame: FrameType) -> None:
+        if caller_of(frame) != "own" or self.trace.whole_env:
+            return
+        self._takes_whole_env()
+
+    def variable_set(self, name: Any) -> None:
+        text = os.fsdecode(name)
+        if text not in self.trace.env:
+            self._set.add(text)
+
+    def started_program(self, program: Any, arguments: Any) -> None:
+        self._children = True
+        if caller_of(frame_at(2)) != "own":
+            return
+        words = [program, *arguments] if isinstance(arguments, list | tuple) else [program]
+        told = os.path.basename(os.fsdecode(words[-1] if not words[0] else words[0]))  # noqa: PTH119 - no file is meant
+        self.never(f"it starts a program ({told[:60]}), and what that reads is not all seen")
+        for word in words:
+            with suppress(TypeError, ValueError):
+                text = os.fsdecode(word)
+                if kind_of(text) == "file":
+                    self.opened(text, os.O_RDONLY)
+
+    def forks(self) -> None:
+        """Make ready for what a forked process looks up: it tells us through a file."""
+        self._children = True
+        if self._spill is None and hasattr(os, "memfd_create"):
+            with suppress(OSError):
+                self._spill = os.memfd_create("penstock-trace")
+
+    def imported(self, file: Any) -> None:
+        if file:
+            self._reads(self._path(file), code=True)
+
+    def loaded(self, name: Any) -> None:
+        if isinstance(name, str | bytes) and kind_of(os.fsdecode(name)) == "file":
+            self._reads(self._path(name))
+
+    def never(self, reason: str) -> None:
+        """Note why the result cannot be reused."""
+        if reason not in self.trace.never:
+            self.trace.never.append(reason)
+
+    # Places
+
+    def _path(self, name: Any) -> str | None:
+        if isinstance(name, int) or name is None:
+            return None
+        try:
+            text = os.fsdecode(name)
+        except TypeError:
+            return None
+        if not text or "\0" in text:
+            return None
+        return os.path.abspath(text)  # noqa: PTH100 - symbolic links stay as they are
+
+    def _counts(self, path: str) -> bool:
+        return not path.startswith(self._skipped) and not path.startswith(_SYSTEM)
+
+    def _in_project(self, path: str) -> bool:
+        return path.startswith(f"{self.project}/")
+
+    def _is_passing(self, path: str) -> bool:
+        """Say whether a place is for what comes and goes, so that only own code means it."""
+        return not self._in_project(path) and f"{path}/".startswith(_passing_places())
+
+    def _reads_compiled(self, path: str) -> None:
+        source = _source_of(path) if path.endswith(".pyc") else None
+        if source is not None:
+            self._reads(source, code=True)
+
+    def _reads(self, path: str | None, *, code: bool = False) -> None:
+        if path is None or path in self._read or path in self._written or not self._counts(path):
+            return
+        if self._made and not self._made.isdisjoint(_parents(path)):
+            return  # in a folder that the step has made itself
+        if self._is_passing(path) and caller_of(frame_at(1)) != "own":
+            return
+        if kind_of(path) == "folder":
+            return
+        if path.endswith(".py"):
+            how = reader_of_code(frame_at(1))
+            if how == "messages":
+                return
+            code = code or how == "import"
+        if os.getpid() != self._pid:
+            self._pass_on("code" if code else "read", path, None)
+        self._read[path] = stamp_of(path)
+        if code:
+            self._code.add(path)
+            _late[path] = self._read[path]
+
+    def _watch_below(self, path: str) -> None:
+        if not self._in_project(path) and path != "/" and self._counts(path):
+            kind = kind_of(path)
+            if kind == "folder" and path.count("/") > 1:
+                self._watch.add(path)
+            elif kind == "file":
+                self._watch.add(os.path.dirname(path), deep=False)  # noqa: PTH120 - hot
+
+    def names(self, values: Iterable[Any]) -> None:
+        """Watch the places that a step's arguments and constants name outside of the project."""
+        for value in values:
+            text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+            if isinstance(text, str) and text.startswith("/") and len(text) < _MAX_PATH:
+                with suppress(ValueError):
+                    self._watch_below(os.path.normpath(text))
+
+    def returns(self, value: Any, depth: int = 3) -> None:
+        """Note the files that a step returns by their paths."""
+        if isinstance(value, str | os.PathLike):
+            path = self._path(value) if len(str(value)) < _MAX_PATH else None
+            is_path = isinstance(value, os.PathLike) or path in self._written
+            if path is not None and is_path and path not in self._read and self._counts(path):
+                self._returned.add(path)
+        elif depth and isinstance(value, list | tuple | set | dict):
+            for item in value.values() if isinstance(value, dict) else value:
+                self.returns(item, depth - 1)
+
+    def _pass_on(self, kind: str, name: str, value: Any) -> None:
+        if self._spill is not None:
+            os.write(self._spill, json.dumps([kind, name, value]).encode() + b"\n")
+
+    # The end
+
+    def finish(self, *, declared: bool) -> dict[str, Any]:
+        """Return the trace as plain JSON.
+
+        Args:
+            declared: True if the step says what it uses: then nothing makes it unfit for reuse
+                but a file that changed while it ran.
+        """
+        if declared:
+            self.trace.never.clear()
+        self._take_children()
+        self._take_native()
+        self._take_read()
+        self._take_written()
+        # A folder that was made because it was missing, a file that a library looked for before
+        # writing it: the step makes both whether they are there or not.
+        for path in (self._made | (self._written - self._asked)) & self.trace.exists.keys():
+            del self.trace.exists[path]
+        return self._relative().compress().to_json()
+
+    def _takes_whole_env(self) -> None:
+        self.trace.whole_env = {
+            name: str(variable_digest(name, value))
+            for name, value in all_variables().items()
+            if name not in UNSTEADY and name not in self._set
+        }
+
+    def _take_children(self) -> None:
+        if self._spill is None:
+            return
+        size = os.lseek(self._spill, 0, os.SEEK_CUR)
+        lines = os.pread(self._spill, size, 0).decode().splitlines()
+        os.close(self._spill)
+        self._spill = None
+        for line in lines:
+            kind, name, value = json.loads(line)
+            if kind == "env":
+                self.trace.env.setdefault(name, value)
+            elif name not in self._written:
+                self._read.setdefault(name, stamp_of(name))
+                if kind == "code":
+                    self._code.add(name)
+
+    def _take_native(self) -> None:
+        """Add what the kernel saw and Python did not."""
+        read, written = self._watch.collect()
+        if self._watch.overflowed:
+            self.never("it opened more files at once than the system can tell of")
+        if self._watch.is_partial and sys.platform == "linux":
+            self.trace.limits.append("too many folders to watch: native reads are not all seen")
+        elif self._watch.is_partial:
+            self.trace.limits.append("this system does not tell which files native code opens")
+        sent = _bytes_written() - self._sent
+        for path in sorted(written):
+            known = path in self._written or path in self._appended or path in self._read
+            stamp = stamp_of(path)
+            if known or stamp is None or self._is_text(path) or not self._counts(path):
+                continue
+            if stamp[1] <= sent:  # else another process wrote it
+                self._written.add(path)
+        for path in sorted(read - written):
+            if path in self._read or path in self._written or path in self._appended:
+                continue
+            if self._counts(path) and not self._is_text(path):
+                self._read[path] = stamp_of(path)
+                self._native.add(path)
+
+    def _is_text(self, path: str) -> bool:
+        return not self._children and os.path.splitext(path)[1] in _TEXTS  # noqa: PTH122 - hot
+
+    def _take_read(self) -> None:
+        for path in _late.keys() - self._read.keys():
+            self._read[path] = _late[path]
+            self._code.add(path)
+        for path, before in self._read.items():
+            code = path in self._code
+            after = stamp_of(path)
+            late = path in self._native and after is not None and after[3] > self._began
+            if before != after or late:
+                self.never(f"{self._short(path)} changed while it ran")
+            kind = kind_of(path)
+            if kind in {"other", "folder"}:
+                continue
+            if kind == MISSING:
+                if before is None:
+                    self.trace.exists[path] = MISSING
+                continue
+            target = self.trace.code if code else self.trace.files
+            target[path] = state_of(path, as_code=code)
+
+    def _take_written(self) -> None:
+        for path in self._written | self._made | self._returned:
+            lasting = path in self._returned or not self._is_passing(path)
+            hidden = "/." in path.removeprefix(self.project)
+            if lasting and not hidden and kind_of(path) in {"file", "folder"}:
+                self.trace.written[path] = state_of(path)
+
+    def _short(self, path: str) -> str:
+        return path.removeprefix(f"{self.project}/")
+
+    def _relative(self) -> Trace:
+        trace = self.trace
+        for name in ("files", "code", "lists", "exists", "stats", "written"):
+            found = getattr(trace, name)
+            if not found:
+                continue
+            setattr(trace, name, {self._short(path): found[path] for path in sorted(found)})
+        if self.project in trace.lists:
+            trace.lists[""] = trace.lists.pop(self.project)
+        return trace
+
+
+def _source_of(path: str) -> str | None:
+    try:
+        source = importlib.util.source_from_cache(path)
+    except (ValueError, NotImplementedError):
+        return None
+    return source if kind_of(source) == "file" else None
+
+
+def _parents(path: str) -> Iterator[str]:
+    while (path := os.path.dirname(path)) != "/" and path:  # noqa: PTH120 - hot
+        yield path
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts", "include")
+    places = {sysconfig.get_path(name) for name in names} | {sys.prefix}
+    places |= {place for place in sys.path if "site-packages" in place or "dist-packages" in place}
+    return tuple(place for place in places if place not in {"/", "/usr", "/usr/local"})
+
+
+@cache
+def _skipped_places(project: str, skipped: tuple[str, ...]) -> tuple[str, ...]:
+    return (_PACKAGE, f"{project}/.penstock", *skipped, *_installed())
+
+
+@cache
+def _passing_places() -> tuple[str, ...]:
+    temporary = tempfile.gettempdir()
+    caches = [Path.home() / ".cache" / name for name in ("matplotlib", "fontconfig", "pip", "uv")]
+    return tuple(f"{place}/" for place in (temporary, os.path.realpath(temporary), *caches))
+
+
+def _bytes_written() -> int:
+    """Return how many bytes this process has written until now."""
+    try:
+        text = os.pread(_counters(os.getpid()), 256, 0)
+        return int(text.split(b"wchar: ")[1].split(b"\n")[0])
+    except (OSError, IndexError):
+        return 0
+
+
+@cache
+def _counters(_pid: int) -> int:
+    return os.open("/proc/self/io", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _watch_of(project: str, skipped: tuple[str, ...]) -> FolderWatch:
+    watch = _watches.pop(project, None)
+    if watch is None or watch.pid != os.getpid():
+        watch = FolderWatch(
+            lambda path: path.startswith(skipped) or kind_of(f"{path}/pyvenv.cfg") == "file"
+        )
+        watch.add(project)
+    _watches[project] = watch
+    while len(_watches) > _WATCHES:
+        _watches.pop(next(iter(_watches))).close()
+    return watch

@@ -1,0 +1,293 @@
+"""Trace: what a step read and wrote while it ran, and whether that still holds.
+
+The step key knows the code, arguments and inputs of a step. What the step looks up by itself it
+cannot know before: files, folders, environment variables, code that is loaded while it runs. They
+are recorded while the step runs, and a recorded result is reused only if all of them are as they
+were: a verifying trace, as in Build Systems à la Carte (Mokhov, Mitchell, Peyton Jones 2018).
+"""
+
+import base64
+import hashlib
+import os
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from penstock.provenance._stamps import MISSING, file_digest, is_settled, kind_of, stamp_of
+
+_MANY = 50  # files of one folder; more are recorded as one entry
+_VANISHING = frozenset({"__pycache__", ".penstock", ".git", ".pytest_cache", ".ipynb_checkpoints"})
+_BESIDE = (
+    "-wal",
+    "-shm",
+    "-journal",
+    "-journals",
+    ".pyc",
+)  # what SQLite and Python put beside their files
+
+FileState = list[Any]  # digest, inode, size, time of writing, time of change, time it was looked at
+
+
+@dataclass(slots=True)
+class Trace:
+    """What a step looked up and made, with the states that it saw.
+
+    Paths are relative to the project where they are below it, so that a copy of the project with
+    its store can go on with it.
+
+    Args:
+        files: State by path of files that were read.
+        code: State by path of files that were imported while the step ran.
+        folders: Of files read in large numbers, by folder: names and digests (compressed), one digest
+            of them, one of their stamps, and the newest of these.
+        lists: Digest of the names in a folder that was listed.
+        exists: ``file``, ``folder`` or ``missing`` of what was only looked for.
+        stats: Size and time of files whose size or time was asked for.
+        env: Digest of variables of the environment; None for one that was not set.
+        whole_env: Digests of all variables, where code went through all of them.
+        written: State by path of files and folders that the step made.
+        never: Why its result cannot be reused; empty if it can.
+        limits: What could not be watched.
+    """
+
+    files: dict[str, FileState] = field(default_factory=dict)
+    code: dict[str, FileState] = field(default_factory=dict)
+    folders: dict[str, list[Any]] = field(default_factory=dict)
+    lists: dict[str, str] = field(default_factory=dict)
+    exists: dict[str, str] = field(default_factory=dict)
+    stats: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str | None] = field(default_factory=dict)
+    whole_env: dict[str, str] = field(default_factory=dict)
+    written: dict[str, FileState] = field(default_factory=dict)
+    never: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON without what is empty."""
+        return {name: value for name in self.__slots__ if (value := getattr(self, name))}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Trace":
+        """Read what `to_json` returned; what a later version added is left out."""
+        return cls(**{name: value[name] for name in cls.__slots__ if name in value})
+
+    def compress(self) -> "Trace":
+        """Put many files of one folder into one entry."""
+        by_folder: dict[str, list[str]] = {}
+        for path in self.files:
+            by_folder.setdefault(path.rpartition("/")[0], []).append(path)
+        for folder, paths in by_folder.items():
+            if len(paths) > _MANY and folder not in self.folders:
+                found = {path.rpartition("/")[2]: self.files.pop(path) for path in paths}
+                digests = {name: state[0] for name, state in found.items()}
+                stamps = {name: _stamp_text(state[1:5]) for name, state in found.items()}
+                newest = max((state[1:] for state in found.values()), key=lambda known: known[3])
+                known = [_packed(digests), _digest_of(digests), _digest_of(stamps), *newest]
+                self.folders[folder] = known
+        return self
+
+
+def merge_traces(traces: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Join the traces of a map's items; what two of them saw differently is never reused."""
+    whole: dict[str, Any] = {}
+    for trace in traces:
+        for name, value in trace.items():
+            if isinstance(value, list):
+                known = whole.setdefault(name, [])
+                known += [text for text in value if text not in known]
+                continue
+            known = whole.setdefault(name, {})
+            for key, state in value.items():
+                if key in known and _seen(known[key]) != _seen(state) and name != "written":
+                    reason = f"{key} changed while the items ran"
+                    whole.setdefault("never", []).append(reason)
+                known[key] = state
+    return Trace.from_json(whole).compress().to_json() if whole else {}
+
+
+def find_change(trace: Mapping[str, Any], project: Path, *, products: bool = True) -> str | None:
+    """Name the first thing of a recorded trace that is not as it was.
+
+    >>> find_change({"env": {"A_VARIABLE_THAT_IS_NOT_SET": None}}, Path.cwd())
+    >>> find_change({"exists": {"no/such/file": "file"}}, Path.cwd())
+    'no/such/file is not there any more'
+
+    Args:
+        trace: What `Trace.to_json` returned.
+        project: The folder that its paths are relative to.
+        products: False to leave out what the step has written.
+
+    Returns:
+        A sentence without its full stop; None if all holds.
+    """
+    found = (
+        change
+        for name, check in _CHECKS.items()
+        if name in trace and (products or name != "written")
+        for change in check(trace[name], project)
+    )
+    return next(found, None)
+
+
+def state_of(path: str, *, as_code: bool = False) -> FileState:
+    """Return a file's digest with its stamp and the time."""
+    at = time.time_ns()
+    stamp = stamp_of(path) or (0, 0, 0, 0)
+    return [file_digest(path, as_code=as_code), *stamp, at]
+
+
+def all_variables() -> dict[str, str]:
+    """Return the whole environment, without anybody noting that it is read."""
+    known = os.environ._data  # type: ignore[attr-defined] # noqa: SLF001 - its look-ups are watched
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in known.items()}
+
+
+def variable_digest(name: str, value: str | None) -> str | None:
+    """Digest a variable's value; the name is in it, so that equal values are not seen to be equal."""
+    if value is None:
+        return None
+    text = f"{name}={value}".encode("utf-8", "surrogateescape")
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def list_digest(folder: str) -> str:
+    """Digest the names in a folder, without those that tools make for themselves."""
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is needed
+    except OSError:
+        return MISSING
+    kept = [name for name in names if name not in _VANISHING and not name.endswith(_BESIDE)]
+    return hashlib.sha256("\0".join(kept).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def size_and_time(path: str) -> str:
+    """Return a file's size and time of writing as text."""
+    stamp = stamp_of(path)
+    return MISSING if stamp is None else f"{stamp[1]} {stamp[2]}"
+
+
+def _changed_env(known: Mapping[str, str | None], _project: Path) -> Iterator[str]:
+    now = all_variables()
+    for name, digest in known.items():
+        if variable_digest(name, now.get(name)) != digest:
+            yield f"environment variable {name} changed"
+
+
+def _changed_whole_env(known: Mapping[str, str], _project: Path) -> Iterator[str]:
+    now = {name: variable_digest(name, value) for name, value in all_variables().items()}
+    for name in sorted({*known, *now} - UNSTEADY):
+        if known.get(name) != now.get(name):
+            yield f"environment variable {name} changed, and the step reads all of them"
+
+
+def _changed_existence(known: Mapping[str, str], project: Path) -> Iterator[str]:
+    for path, kind in known.items():
+        if kind_of(_full(path, project)) != kind:
+            yield f"{path} is there now" if kind == MISSING else f"{path} is not there any more"
+
+
+def _changed_stats(known: Mapping[str, str], project: Path) -> Iterator[str]:
+    for path, state in known.items():
+        if size_and_time(_full(path, project)) != state:
+            yield f"size or time of {path} changed"
+
+
+def _changed_files(known: Mapping[str, FileState], project: Path) -> Iterator[str]:
+    for path, state in known.items():
+        if not _holds(_full(path, project), state):
+            yield _told(path, project)
+
+
+def _changed_code(known: Mapping[str, FileState], project: Path) -> Iterator[str]:
+    for path, state in known.items():
+        if not _holds(_full(path, project), state, as_code=True):
+            yield _told(path, project)
+
+
+def _changed_folders(known: Mapping[str, Sequence[Any]], project: Path) -> Iterator[str]:
+    for folder, state in known.items():
+        changed = _changed_file(_full(folder, project), *state)
+        if changed:
+            yield f"{folder}/{changed} changed"
+
+
+def _changed_lists(known: Mapping[str, str], project: Path) -> Iterator[str]:
+    for path, digest in known.items():
+        if list_digest(_full(path, project)) != digest:
+            yield f"the names in {path or 'the project'} changed"
+
+
+def _changed_products(known: Mapping[str, FileState], project: Path) -> Iterator[str]:
+    for path, state in known.items():
+        if not _holds(_full(path, project), state):
+            yield f"{_told(path, project)} since the step wrote it"
+
+
+_CHECKS: dict[str, Callable[[Any, Path], Iterator[str]]] = {
+    "env": _changed_env,
+    "whole_env": _changed_whole_env,
+    "exists": _changed_existence,
+    "stats": _changed_stats,
+    "files": _changed_files,
+    "code": _changed_code,
+    "folders": _changed_folders,
+    "lists": _changed_lists,
+    "written": _changed_products,
+}
+
+
+def _holds(path: str, state: Sequence[Any], *, as_code: bool = False) -> bool:
+    digest, *stamp, at = state
+    if is_settled(stamp, at) and stamp_of(path) == tuple(stamp):
+        return True
+    return bool(file_digest(path, as_code=as_code) == digest)
+
+
+def _told(path: str, project: Path) -> str:
+    there = kind_of(_full(path, project)) != MISSING
+    return f"{path} changed" if there else f"{path} is not there any more"
+
+
+def _full(path: str, project: Path) -> str:
+    return path if path.startswith("/") else f"{project}/{path}" if path else str(project)
+
+
+def _seen(state: Any) -> Any:
+    return state[0] if isinstance(state, list) else state
+
+
+def _packed(states: Mapping[str, str]) -> str:
+    text = "\n".join(f"{name}\0{digest}" for name, digest in sorted(states.items()))
+    data = zlib.compress(text.encode("utf-8", "surrogateescape"))
+    return base64.b64encode(data).decode()
+
+
+def _digest_of(states: Mapping[str, str]) -> str:
+    text = "\n".join(f"{name}\0{digest}" for name, digest in sorted(states.items()))
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _changed_file(folder: str, packed: str, digest: str, stamps: str, *newest: int) -> str | None:
+    text = zlib.decompress(base64.b64decode(packed)).decode("utf-8", "surrogateescape")
+    was = dict(line.split("\0") for line in text.split("\n"))
+    if is_settled(newest[:4], newest[4]):
+        found = {name: _stamp_text(stamp_of(f"{folder}/{name}") or ()) for name in was}
+        if _digest_of(found) == stamps:
+            return None
+    now = {name: file_digest(f"{folder}/{name}") for name in was}
+    if _digest_of(now) == digest:
+        return None
+    return next(name for name in was if was[name] != now[name])
+
+
+def _stamp_text(stamp: Sequence[int]) -> str:
+    return " ".join(map(str, stamp))
+
+
+UNSTEADY = frozenset(
+    "_ SHLVL COLUMNS LINES OLDPWD PYTEST_CURRENT_TEST CUBLAS_WORKSPACE_CONFIG".split()  # noqa: SIM905 - read as one line
+)
+"""Variables that a shell, a terminal or we change, left out where all are looked at."""

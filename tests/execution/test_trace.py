@@ -1,0 +1,374 @@
+"""What a step looks up by itself: edited, it is executed again; as it was, it is cached."""
+
+import os
+import shutil
+import textwrap
+import time
+
+import pytest
+
+from penstock.core import StepState
+from penstock.execution import why
+
+HEAD = """
+import glob, importlib.util, json, os, pathlib, runpy, subprocess, sys
+from pathlib import Path
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import penstock as ps
+
+HERE = Path(__file__).parent
+"""
+
+JOB = """
+@ps.step
+def look():
+    {body}
+
+@ps.pipeline
+def job():
+    return look()
+"""
+
+
+def run_of(project, body, **options):
+    text = JOB.format(body=body.replace("\n", "\n    "))
+    project.write(text, head=HEAD)
+    return project.again(str(project.folder / "job.py"), **options)
+
+
+def state_of(result):
+    return result.steps[0].state
+
+
+def settle():
+    """Wait until a write has another time than what was read before it."""
+    time.sleep(0.012)
+
+
+FORMS = {
+    "open": 'return open("rates.csv").read()',
+    "pathlib": "return (HERE / 'rates.csv').read_text()",
+    "os": "return os.read(os.open('rates.csv', os.O_RDONLY), 100)",
+    "loadtxt": 'return float(np.loadtxt("rates.csv", delimiter=",", skiprows=1).sum())',
+    "genfromtxt": 'return float(np.genfromtxt("rates.csv", delimiter=",").size + '
+    'np.nansum(np.genfromtxt("rates.csv", delimiter=",")))',
+    "polars": 'return pl.read_csv("rates.csv").rows()',
+    "polars lazily": 'return pl.scan_csv("rates.csv").collect().rows()',
+    "a bound name": "read = pathlib.Path.read_bytes\nreturn read(HERE / 'rates.csv')",
+    "a size": 'return os.path.getsize("rates.csv")',
+    "a time": 'return os.stat("rates.csv").st_mtime_ns',
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_a_step_reads_by_itself_counts(project, form):
+    rates = project.folder / "rates.csv"
+    rates.write_text("rate,n\n1,2\n")
+    first = run_of(project, FORMS[form])
+    again = run_of(project, FORMS[form])
+    settle()
+    rates.write_text("rate,n\n1,30\n")
+    edited = run_of(project, FORMS[form])
+    fresh = run_of(project, FORMS[form], use_cache=False)
+    assert first.error is None
+    assert state_of(again) is StepState.CACHED
+    assert state_of(edited) is StepState.FINISHED
+    assert edited.output() == fresh.output() != first.output()
+    assert state_of(run_of(project, FORMS[form])) is StepState.CACHED
+
+
+def test_a_native_reader_is_seen(project):
+    import polars as pl
+
+    body = (
+        'return pq.read_table("sub/t.parquet").num_rows + pl.read_parquet("sub/t.parquet").height'
+    )
+    (project.folder / "sub").mkdir()
+    pl.DataFrame({"a": [1, 2]}).write_parquet(project.folder / "sub/t.parquet")
+    assert run_of(project, body).output() == 4
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    pl.DataFrame({"a": [1, 2, 3]}).write_parquet(project.folder / "sub/t.parquet")
+    assert run_of(project, body).output() == 6
+
+
+def test_a_native_reader_outside_of_the_project_is_seen(project, tmp_path_factory):
+    import polars as pl
+
+    other = tmp_path_factory.mktemp("elsewhere") / "t.parquet"
+    body = f'return pl.read_parquet("{other}").height'
+    pl.DataFrame({"a": [1, 2]}).write_parquet(other)
+    assert run_of(project, body).output() == 2
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    pl.DataFrame({"a": [1, 2, 3]}).write_parquet(other)
+    assert run_of(project, body).output() == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        'return os.environ["RATE"]',
+        'return os.environ.get("RATE", "9")',
+        'return os.getenv("RATE")',
+        'return str("RATE" in os.environ) + os.environ.get("RATE", "")',
+        "return os.environb.get(b'RATE', b'').decode()",
+        "return sorted(f'{k}={v}' for k, v in os.environ.items() if k == 'RATE')",
+        "return dict(os.environ).get('RATE')",
+        "return {**os.environ}.get('RATE')",
+        "return os.environ.copy().get('RATE')",
+    ],
+)
+def test_a_variable_of_the_environment_counts(project, body, monkeypatch):
+    monkeypatch.setenv("RATE", "1")
+    monkeypatch.setenv("OTHER", "1")
+    first = run_of(project, body)
+    assert first.error is None
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    monkeypatch.setenv("RATE", "2")
+    second = run_of(project, body)
+    assert second.output() == run_of(project, body, use_cache=False).output() != first.output()
+    monkeypatch.setenv("RATE", "1")  # an older result holds again
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    assert run_of(project, body).output() == first.output()
+    monkeypatch.delenv("RATE")
+    assert state_of(run_of(project, body)) is not StepState.CACHED
+
+
+def test_another_variable_does_not_count(project, monkeypatch):
+    monkeypatch.setenv("RATE", "1")
+    body = 'return os.environ["RATE"]'
+    run_of(project, body)
+    monkeypatch.setenv("SOMETHING_ELSE", "1")
+    assert state_of(run_of(project, body)) is StepState.CACHED
+
+
+def test_why_names_what_changed(project, monkeypatch):
+    monkeypatch.setenv("RATE", "1")
+    (project.folder / "rates.csv").write_text("1")
+    body = 'return os.environ["RATE"] + open("rates.csv").read()'
+    run_of(project, body)
+    monkeypatch.setenv("RATE", "2")
+    settle()
+    (project.folder / "rates.csv").write_text("2")
+    found = why(run_of(project, body).run_id, "look", store=project.store)
+    assert [(change.kind, change.name) for change in found.changes] == [
+        ("environment", "RATE"),
+        ("file", "rates.csv"),
+    ]
+    assert "environment variable RATE, file rates.csv changed" in found.reason
+    assert '"1"' not in str(found)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return sorted(os.listdir('sub'))",
+        "return sorted(p.name for p in Path('sub').iterdir())",
+        "return sorted(glob.glob('sub/*.json'))",
+        "return sorted(str(p) for p in Path('.').glob('sub/*.json'))",
+        "return sorted(str(p) for p in HERE.rglob('*.json'))",
+        "return [sorted(files) for _, _, files in os.walk('sub')]",
+        "return os.path.exists('sub/b.json')",
+        "return Path('sub/b.json').exists()",
+        "return Path('sub/b.json').is_file()",
+        "try:\n    return open('sub/b.json').read()\nexcept FileNotFoundError:\n    return 'none'",
+    ],
+)
+def test_a_folder_that_is_listed_and_a_file_that_is_not_there_count(project, body):
+    (project.folder / "sub").mkdir()
+    (project.folder / "sub/a.json").write_text("{}")
+    first = run_of(project, body)
+    assert first.error is None
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    (project.folder / "sub/b.json").write_text("{}")
+    assert run_of(project, body).output() != first.output()
+    assert state_of(run_of(project, body)) is StepState.CACHED
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "s = importlib.util.spec_from_file_location('dyn', HERE / 'dyn.py')\nm = importlib.util.module_from_spec(s)\ns.loader.exec_module(m)\nreturn m.f()",
+        "return runpy.run_path(str(HERE / 'dyn.py'))['f']()",
+        "s = {}\nexec(compile((HERE / 'dyn.py').read_text(), 'dyn', 'exec'), s)\nreturn s['f']()",
+    ],
+)
+@pytest.mark.parametrize("compiled", [False, True])
+def test_code_that_is_loaded_while_a_step_runs_counts(project, body, compiled, monkeypatch):
+    monkeypatch.setattr("sys.dont_write_bytecode", not compiled)
+    dyn = project.folder / "dyn.py"
+    dyn.write_text("def f():\n    return 1\n")
+    os.utime(dyn, ns=(1, 10**18))
+    project.write(declared(body), head=HEAD)
+    job = str(project.folder / "job.py")
+    assert project.again(job).output() == 1
+    assert state_of(project.again(job)) is StepState.CACHED
+    dyn.write_text("def f():\n    return 22\n")
+    assert project.again(job).output() == 22
+
+
+def declared(body):
+    """Write a step that says what it uses: of code that is not followed, all is declared."""
+    text = JOB.format(body=body.replace("\n", "\n    "))
+    return text.replace("@ps.step\n", "@ps.step(uses=['pyproject.toml'])\n")
+
+
+TWO = """
+@ps.step
+def write() -> Path:
+    Path("out").mkdir(exist_ok=True)
+    path = Path("out/made.txt")
+    path.write_text("made")
+    return path
+
+@ps.step
+def read(path: Path) -> str:
+    return path.read_text()
+
+@ps.pipeline
+def job():
+    return read(write())
+"""
+
+
+def states(result):
+    return [step.state.value for step in result.steps]
+
+
+def test_a_path_that_a_step_returns_counts_by_what_is_in_the_file(project):
+    project.write(TWO, head=HEAD)
+    job = str(project.folder / "job.py")
+    made = project.folder / "out/made.txt"
+    assert project.again(job).output() == "made"
+    assert states(project.again(job)) == ["cached", "cached"]
+    settle()
+    made.write_text("edited")
+    assert project.again(job).output() == "made"
+    made.unlink()
+    assert project.again(job).output() == "made"
+    shutil.rmtree(made.parent)
+    assert project.again(job).output() == "made"
+    assert states(project.again(job)) == ["cached", "cached"]
+    settle()
+    project.write(TWO.replace('"made")', '"other")'), head=HEAD)
+    assert project.again(job).output() == "other"
+
+
+MAP = """
+@ps.step
+def one(name: str) -> str:
+    return Path(name).read_text()
+
+@ps.step
+def whole(found: list) -> list:
+    return found
+
+@ps.pipeline
+def job():
+    return whole(ps.map(one, ["a.txt", "b.txt"]))
+"""
+
+
+@pytest.mark.parametrize("runner", ["local", "processes"])
+def test_a_file_of_one_item_executes_that_item(project, runner):
+    for name in "ab":
+        (project.folder / f"{name}.txt").write_text(name)
+    project.write(MAP, head=HEAD)
+    job = str(project.folder / "job.py")
+    options = {"runner": runner} | ({"workers": 1} if runner == "processes" else {})
+    assert project.again(job, **options).output() == ["a", "b"]
+    assert set(states(project.again(job, **options))) == {"cached"}
+    settle()
+    (project.folder / "b.txt").write_text("c")
+    edited = project.again(job, **options)
+    assert edited.output() == ["a", "c"]
+    items = {name: step.state.value for name, step in project.steps(edited.run_id).items()}
+    assert items["one[0]"] == "cached"
+    assert items["one[1]"] == "finished"
+
+
+def test_a_program_that_own_code_starts_is_never_cached_unless_it_is_declared(project):
+    body = "return subprocess.check_output(['cat', 'a.txt'], text=True)"
+    (project.folder / "a.txt").write_text("a")
+    run_of(project, body)
+    second = run_of(project, body)
+    assert state_of(second) is StepState.FINISHED
+    assert "it starts a program (cat)" in why(second.run_id, "look", store=project.store).reason
+    project.write(declared(body), head=HEAD)
+    job = str(project.folder / "job.py")
+    project.again(job)
+    assert states(project.again(job)) == ["cached"]
+    settle()
+    (project.folder / "a.txt").write_text("b")
+    assert project.again(job).output() == "b"
+
+
+def test_a_file_that_changes_while_a_step_reads_it_makes_the_result_unfit(project):
+    body = "p = HERE / 'a.txt'\nfound = p.read_text()\np.write_text(found + '!')\nreturn found"
+    (project.folder / "a.txt").write_text("a")
+    assert run_of(project, body).output() == "a"
+    assert run_of(project, body).output() == "a!"
+
+
+def test_a_resumed_run_executes_a_step_whose_file_changed(project):
+    body = """
+    @ps.step
+    def first() -> str:
+        return Path("a.txt").read_text()
+
+    @ps.step
+    def second(text: str) -> str:
+        if not Path("go").exists():
+            raise ValueError(text)
+        return text
+
+    @ps.pipeline
+    def job():
+        return second(first())
+    """
+    (project.folder / "a.txt").write_text("a")
+    project.write(textwrap.dedent(body), head=HEAD)
+    job = str(project.folder / "job.py")
+    failed = project.again(job)
+    settle()
+    (project.folder / "a.txt").write_text("b")
+    (project.folder / "go").write_text("")
+    assert project.again(job, resume=failed.run_id).output() == "b"
+
+
+def test_a_usual_pipeline_stays_cached(project):
+    body = """
+    import logging, tempfile, warnings
+    import pandas as pd
+    from joblib import Parallel, delayed
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.model_selection import cross_val_score
+
+    @ps.step
+    def train(n: int) -> float:
+        warnings.simplefilter("always")
+        warnings.warn("a warning shows its line")
+        logging.getLogger("job").warning("seen")
+        frame = pd.DataFrame({"a": np.arange(n), "b": np.arange(n) % 2})
+        print(frame.head())
+        with tempfile.TemporaryDirectory() as folder:
+            frame.to_csv(f"{folder}/x.csv", index=False)
+            frame = pd.read_csv(f"{folder}/x.csv")
+        frame.to_csv("table.csv")
+        pl.DataFrame({"a": [1]}).write_parquet("out.parquet")
+        with open("log.txt", "a") as file:
+            file.write("x")
+        model = RandomForestClassifier(5, n_jobs=2)
+        return float(cross_val_score(model, frame[["a"]], frame["b"], n_jobs=1).mean())
+
+    @ps.pipeline
+    def job():
+        return train(20)
+    """
+    project.write(textwrap.dedent(body), head=HEAD)
+    job = str(project.folder / "job.py")
+    assert states(project.again(job)) == ["finished"]
+    second = project.again(job)
+    told = why(second.run_id, "train", store=project.store).reason
+    assert states(second) == ["cached"], told
