@@ -191,17 +191,18 @@ def test_a_step_that_changes_what_it_was_given_changes_nothing_for_others(projec
 
 def test_a_step_that_keeps_its_result_and_changes_it_later_changes_nothing(project):
     result = project.run("""
+    import sys  # what a step leaves in there, others see
     import polars as pl
-    KEPT = []
 
     @ps.step
     def make() -> pl.DataFrame:
-        KEPT.append(pl.DataFrame({"a": [1]}))
-        return KEPT[0]
+        sys.kept_frame = pl.DataFrame({"a": [1]})
+        return sys.kept_frame
 
     @ps.step
     def spoil(after: pl.DataFrame) -> int:
-        KEPT[0][0, "a"] = 5
+        sys.kept_frame[0, "a"] = 5
+        del sys.kept_frame
         return 1
 
     @ps.step

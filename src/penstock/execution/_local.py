@@ -12,7 +12,8 @@ from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler, Workers
 from penstock.execution._session import Session
 from penstock.execution._values import Values
-from penstock.execution._work import Done, Work, do_work
+from penstock.execution._work import Done, Work
+from penstock.execution._workplace import Workplace
 
 
 class LocalRunner:
@@ -21,7 +22,10 @@ class LocalRunner:
     def run(self, session: Session) -> list[StepResult]:
         """See Runner."""
         with ExitStack() as pools:
-            here = _Here(session, lambda: pools.enter_context(process_pool(session, size=1)))
+            here = _Here(
+                Workplace(session.store, session.project),
+                lambda: pools.enter_context(process_pool(session, size=1)),
+            )
             return Scheduler(session, here).run()
 
 
@@ -29,12 +33,12 @@ class _Here:
     """Takes one step at a time, and executes it when it is waited for.
 
     Args:
-        session: The run.
+        workplace: Where steps are executed.
         make_pool: Makes the process for steps that are to have one of their own.
     """
 
-    def __init__(self, session: Session, make_pool: Callable[[], Workers]) -> None:
-        self._session, self._make_pool = session, make_pool
+    def __init__(self, workplace: Workplace, make_pool: Callable[[], Workers]) -> None:
+        self._workplace, self._make_pool = workplace, make_pool
         self._pool: Workers | None = None
         self._taken: tuple[Work, Values] | None = None
 
@@ -55,8 +59,7 @@ class _Here:
         if work.node.step.isolate:
             return self._elsewhere(work, values, seconds)
         try:
-            store, project = self._session.store, self._session.project
-            return ((work, do_work(store, work, _inputs(values, work), project)),)
+            return ((work, self._workplace.do(work, _inputs(values, work))),)
         finally:
             self._taken = None
 

@@ -1,11 +1,7 @@
 """Work and Done: one execution of a step, as every runner does it, here or in another process."""
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
-from types import CodeType
 from typing import Any
 
 from penstock.core import (
@@ -20,7 +16,6 @@ from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._lineage import step_edges
 from penstock.execution._step_runner import StepOutcome, bind_arguments, execute_step
 from penstock.pipelines import NOTHING, Node
-from penstock.provenance import recording
 from penstock.stores import Parts, Store
 from penstock.tracking import StepContext, use_step
 
@@ -71,58 +66,14 @@ class Done:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception, project: Path) -> Done:
-    """Execute a step on its inputs and store what it gives, with a trace of what it looked up.
+def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
+    """Execute a step on its inputs and store what it gives.
 
     Args:
         store: Where values are kept; nothing is recorded there.
         work: The step.
         inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
-        project: The folder that the user's code is in.
     """
-    step = work.node.step
-    with recording(project, _places_of(store)) as recorder:
-        recorder.names(_named_values(work.node, inputs))
-        done = _do_work(store, work, inputs)
-        recorder.returns(done.values)
-    trace = recorder.finish(declared=bool(step.uses))
-    return replace(done, facts={**done.facts, "trace": trace})
-
-
-def _places_of(store: Store) -> tuple[str, ...]:
-    """Name where the store's own files are: what happens there is no step's doing."""
-    places = (store.url.removeprefix("sqlite://"), store.artifacts.url)
-    return tuple(place for place in places if place.startswith("/"))
-
-
-def _named_values(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
-    """Give the texts and paths that may name files: arguments, constants of the function."""
-    yield from _texts(list(node.arguments.values()))
-    if not isinstance(inputs, Exception):
-        yield from _texts(list(inputs.values()))
-    code = getattr(node.step.function, "__code__", None)
-    scope = getattr(node.step.function, "__globals__", {})
-    if code is not None:
-        yield from _texts_of_code(code)
-        yield from _texts([scope.get(name) for name in code.co_names])
-
-
-def _texts(value: Any, depth: int = 3) -> Iterator[Any]:
-    if isinstance(value, str | Path):
-        yield value
-    elif depth and isinstance(value, list | tuple | dict):
-        for item in itertools.islice(value.values() if isinstance(value, dict) else value, 100):
-            yield from _texts(item, depth - 1)
-
-
-@lru_cache(maxsize=1_000)
-def _texts_of_code(code: CodeType) -> tuple[str, ...]:
-    inner = (each for each in code.co_consts if isinstance(each, CodeType))
-    own = tuple(each for each in code.co_consts if isinstance(each, str) and each.startswith("/"))
-    return own + tuple(itertools.chain.from_iterable(map(_texts_of_code, inner)))
-
-
-def _do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
     node, record = work.node, work.record
     key = record.key or record.facts.get("key")
     context = StepContext(node.name, record.step_run_id, record.seed, key=key)

@@ -16,7 +16,8 @@ from typing import Any, TextIO
 
 from penstock.execution._orders import Order, Setup, Workshop
 from penstock.execution._shared_inputs import SharedInputs
-from penstock.execution._work import Done, Work, do_work, failed
+from penstock.execution._work import Done, Work, failed
+from penstock.execution._workplace import Workplace
 from penstock.pipelines import Node
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, use_run
@@ -37,6 +38,7 @@ class Worker:
         record = store.metadata.get_run(setup.run_id)
         self._run = Run(record, store)
         self._workshop = Workshop(setup, store, record.arguments)
+        self._workplace = Workplace(store, self._workshop.project)
         if setup.scratch is not None:
             store.unpacked = SharedInputs(setup.scratch, store).load
 
@@ -47,8 +49,9 @@ class Worker:
             inputs = self._inputs(node, order)
         except Exception as error:  # noqa: BLE001 - a step that cannot be found or fed has failed
             return failed(order.name, error)
+        self._workplace.project = self._workshop.project  # known once the pipeline is loaded
         with use_run(self._run):
-            done = do_work(self._store, Work(node, order.record), inputs, self._workshop.project)
+            done = self._workplace.do(Work(node, order.record), inputs)
         if "logged_in" in done.facts:
             self._store.flush()  # before its end is told: what it logged is there by then
         return replace(done, values={})

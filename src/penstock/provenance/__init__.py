@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     )
     from penstock.provenance._environment import capture_environment as capture_environment
     from penstock.provenance._environment import capture_hardware as capture_hardware
+    from penstock.provenance._kept_state import StateChanges as StateChanges
+    from penstock.provenance._kept_state import StateKeeper as StateKeeper
     from penstock.provenance._lookups import recording as recording
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import manifest_difference as manifest_difference
@@ -31,6 +33,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "CodeDigest": "_code",
         "SourceTree": "_source",
+        "StateChanges": "_kept_state",
+        "StateKeeper": "_kept_state",
         "build_manifest": "_manifest",
         "capture_environment": "_environment",
         "capture_hardware": "_environment",

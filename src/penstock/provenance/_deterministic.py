@@ -201,18 +201,19 @@ class _ImportWatcher(importlib.abc.MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname not in self._SEEDERS:
             return None
-        spec = _spec_of_others(self, fullname, path, target)
+        spec = spec_of_others(self, fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _SeedingLoader(spec.loader, self._SEEDERS[fullname], self._seed)
+            spec.loader = SeedingLoader(spec.loader, self._SEEDERS[fullname], self._seed)
         return spec
 
 
-def _spec_of_others(
+def spec_of_others(
     watcher: importlib.abc.MetaPathFinder,
     fullname: str,
     path: Sequence[str] | None,
     target: ModuleType | None,
 ) -> ModuleSpec | None:
+    """Find a module as the finders other than one of ours do."""
     for finder in sys.meta_path:
         if finder is not watcher:
             spec = finder.find_spec(fullname, path, target)
@@ -221,15 +222,25 @@ def _spec_of_others(
     return None
 
 
-class _SeedingLoader(importlib.abc.Loader):
-    def __init__(self, inner: Any, seeder: Any, seed: int) -> None:
+class SeedingLoader(importlib.abc.Loader):
+    """A loader that calls something when a module has been loaded.
+
+    Args:
+        inner: The loader that loads it.
+        seeder: What to call.
+        seed: What it is called with.
+    """
+
+    def __init__(self, inner: Any, seeder: Any, seed: Any) -> None:
         self._inner, self._seeder, self._seed = inner, seeder, seed
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """See Loader."""
         module: ModuleType | None = self._inner.create_module(spec)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
+        """See Loader."""
         # The module must see its own loader: packages read data files through it.
         module.__loader__ = self._inner
         if module.__spec__ is not None:

@@ -1,0 +1,106 @@
+"""Workplace: where the steps of one run are executed in a process, each as if it were the first.
+
+A step leaves a trace of what it looked up, and the process as it found it.
+"""
+
+import itertools
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from penstock.core import LogLine, now
+from penstock.execution._work import Done, Work, do_work
+from penstock.pipelines import Node
+from penstock.provenance import StateChanges, StateKeeper, recording
+from penstock.stores import Store
+
+_TOLD_CHANGES = 8
+_LOOKED_INTO = 100  # items of one container, for paths in it
+# The state of the process is one for all: two runs in threads take turns at their steps.
+_turn = threading.RLock()
+
+
+class Workplace:
+    """Executes steps one at a time and sets the process back after each.
+
+    Args:
+        store: Where values are kept; nothing is recorded there.
+        project: The folder that the user's code is in.
+    """
+
+    def __init__(self, store: Store, project: Path) -> None:
+        self._store, self.project = store, project
+        self._keeper = StateKeeper()
+        self._told: set[str] = set()
+
+    def do(self, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
+        """Execute a step on its inputs and store what it gives, with a trace of what it looked up.
+
+        Args:
+            work: The step.
+            inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
+        """
+        step = work.node.step
+        with _turn, self._keeper.kept(step.function) as changes:
+            with recording(self.project, _places_of(self._store)) as recorder:
+                recorder.names(_named_values(work.node, inputs))
+                done = do_work(self._store, work, inputs)
+                recorder.returns(done.values)
+            trace = recorder.finish(declared=bool(step.uses))
+        if changes.lost:
+            reason = f"it changed {', '.join(changes.lost)}, which cannot be set back"
+            trace.setdefault("never", []).append(reason)
+        logs = [*done.logs, *self._tell(step.name, changes)]
+        return replace(done, logs=logs, facts={**done.facts, "trace": trace})
+
+    def _tell(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
+        """Say once for each step what it changed, and whether others see it."""
+        if step in self._told:
+            return
+        for names, told in (
+            (changes.undone, "set back, so that no other step sees it"),
+            (changes.lost, "it cannot be set back, and other steps may see it"),
+        ):
+            if names:
+                self._told.add(step)
+                more = len(names) - _TOLD_CHANGES
+                shown = ", ".join(names[:_TOLD_CHANGES]) + (f" and {more} more" if more > 0 else "")
+                yield LogLine(now(), "penstock", f"WARNING {step} changed {shown}: {told}.")
+
+
+def _places_of(store: Store) -> tuple[str, ...]:
+    """Name where the store's own files are: what happens there is no step's doing."""
+    places = (store.url.removeprefix("sqlite://"), store.artifacts.url)
+    return tuple(place for place in places if place.startswith("/"))
+
+
+def _named_values(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
+    """Give the texts and paths that may name files: arguments, constants of the function."""
+    yield from _texts(list(node.arguments.values()))
+    if not isinstance(inputs, Exception):
+        yield from _texts(list(inputs.values()))
+    code = getattr(node.step.function, "__code__", None)
+    scope = getattr(node.step.function, "__globals__", {})
+    if code is not None:
+        yield from _texts_of_code(code)
+        yield from _texts([scope.get(name) for name in code.co_names])
+
+
+def _texts(value: Any, depth: int = 3) -> Iterator[Any]:
+    if isinstance(value, str | Path):
+        yield value
+    elif depth and isinstance(value, list | tuple | dict):
+        items = value.values() if isinstance(value, dict) else value
+        for item in itertools.islice(items, _LOOKED_INTO):
+            yield from _texts(item, depth - 1)
+
+
+@lru_cache(maxsize=1_000)
+def _texts_of_code(code: CodeType) -> tuple[str, ...]:
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    own = tuple(each for each in code.co_consts if isinstance(each, str) and each.startswith("/"))
+    return own + tuple(itertools.chain.from_iterable(map(_texts_of_code, inner)))

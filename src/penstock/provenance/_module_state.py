@@ -1,0 +1,478 @@
+"""ModuleState: the values that the user's modules hold, as they were before a step, to set them back.
+
+Every container that is reached from a module's names is noted with a shallow copy of what it holds.
+Set back in place, so that all who refer to a container see it as it was. What cannot be copied, or
+is too large for it, is watched and named.
+"""
+
+import copy
+import itertools
+import operator
+import sys
+import zlib
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import _lru_cache_wrapper
+from pathlib import Path
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    FunctionType,
+    GeneratorType,
+    ModuleType,
+    SimpleNamespace,
+)
+from typing import Any
+
+from penstock.provenance._modules import is_own
+
+_LEAVES = frozenset(
+    {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), object}
+    | {BuiltinFunctionType, ModuleType, type(NotImplemented), Path}
+)
+_MAX_COPIED = 1 << 20  # bytes of an array; larger ones are watched by a checksum
+_MAX_ITEMS = 10_000  # of one container that are looked into
+_MAX_NOTES = 50_000
+# Of these packages objects are set back attribute by attribute, as those of own classes are.
+_PLAIN = ("sklearn.", "xgboost.", "lightgbm.", "catboost.", "torch.nn.", "torch.optim.")
+_SILENT = frozenset({"__warningregistry__", "__annotations__"})
+_is = operator.is_
+
+
+@dataclass(slots=True)
+class _Note:
+    """Something that can change: how that is seen, and how it is set back (None if it cannot be)."""
+
+    place: str
+    has_changed: Callable[[], bool]
+    set_back: Callable[[], None] | None
+
+
+class ModuleState:
+    """What the user's modules held when they were noted."""
+
+    def __init__(self) -> None:
+        self._lists: list[tuple[Any, list[Any], str]] = []
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any], str]] = []
+        self._notes: list[_Note] = []
+        self._seen: dict[int, Any] = {}  # holds them, so that no id comes again
+        self._modules: set[str] = set()
+        self._loaded = 0
+        self.lost: list[str] = []
+        """What changed and could not be set back."""
+        self._table: tuple[tuple[Any, Callable[[str, Any], Iterable[tuple[str, Any]]]], ...] = (
+            (dict, self._note_dict),
+            (list, self._note_list),
+            (tuple | frozenset, _items_of),
+            (FunctionType, self._note_function),
+            (type, self._note_class),
+            (staticmethod | classmethod, lambda place, value: [(place, value.__func__)]),
+            (property, lambda place, value: [(place, value.fget), (place, value.fset)]),
+            (CellType, self._note_cell),
+            (_lru_cache_wrapper, self._note_cached),
+        )
+
+    def note_modules(self) -> None:
+        """Note the user's modules that are loaded and not noted yet."""
+        if len(sys.modules) == self._loaded:
+            return
+        self._loaded = len(sys.modules)
+        for name, module in list(sys.modules.items()):
+            if name not in self._modules:
+                self._modules.add(name)
+                if is_own_module(name, module):
+                    self.note(module.__name__, vars(module))
+
+    def note_module(self, name: str) -> None:
+        """Note one module of the user's that was loaded just now."""
+        module = sys.modules.get(name)
+        self._modules.add(name)
+        if module is not None:
+            self.note(name, vars(module))
+
+    def note(self, place: str, value: Any) -> None:
+        """Note a value and all that it reaches."""
+        waiting = [(place, value)]
+        while waiting:
+            where, each = waiting.pop()
+            cls = type(each)
+            if cls in _LEAVES or id(each) in self._seen or len(self._seen) > _MAX_NOTES:
+                continue
+            self._seen[id(each)] = each
+            waiting += self._note_one(where, each, cls)
+
+    def set_back(self) -> list[str]:
+        """Set everything back, and name what had changed."""
+        changed: list[str] = []
+        for held, saved, place in self._dicts:
+            if len(held) != len(saved) or not (
+                all(map(_is, held.values(), saved.values())) and all(map(_is, held, saved))
+            ):
+                changed += _set_back_dict(held, saved, place)
+        for items, before, place in self._lists:
+            if len(items) != len(before) or not all(map(_is, items, before)):
+                items[:] = before
+                changed.append(place)
+        for note in self._notes:
+            if not note.has_changed():
+                continue
+            if note.set_back is None:
+                self.lost.append(note.place)
+            else:
+                note.set_back()
+                if note.place:
+                    changed.append(note.place)
+        return changed
+
+    def _note_one(self, place: str, value: Any, cls: type) -> Iterable[tuple[str, Any]]:
+        """Note one value; gives what it reaches."""
+        for kind, note in self._table:
+            if isinstance(value, kind):
+                return note(place, value)
+        if cls.__module__.startswith("penstock."):  # a Step or Pipeline
+            function = getattr(value, "function", None)
+            return [(place, function)] if isinstance(function, FunctionType) else []
+        return self._note_object(place, value, cls)
+
+    def _note_dict(self, place: str, value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
+        saved = dict(value.items())
+        self._dicts.append((value, saved, place))
+        if len(value) > _MAX_ITEMS:
+            return
+        for key, item in list(value.items()):
+            if type(item) is itertools.count:
+                self._notes.append(_note_of_count(_joined(place, key), (value, saved), key))
+            else:
+                yield _joined(place, key), item
+
+    def _note_list(self, place: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
+        self._lists.append((value, list(value), place))
+        if len(value) <= _MAX_ITEMS:
+            yield from ((f"{place}[{i}]", item) for i, item in enumerate(value))
+
+    def _note_cached(self, place: str, value: Any) -> Iterator[tuple[str, Any]]:
+        # What one step has put into a cache another one would get without looking it up.
+        size = value.cache_info().currsize
+        self._notes.append(
+            _Note("", lambda: value.cache_info().currsize != size, value.cache_clear)
+        )
+        yield place, value.__wrapped__
+
+    def _note_object(self, place: str, value: Any, cls: type) -> Iterator[tuple[str, Any]]:
+        noted = next((make for name, make in _KINDS.items() if _is_kind(cls, name)), None)
+        if noted is not None:
+            self._notes += noted(place, value)
+            return
+        if not _is_plain(cls):
+            return
+        inside = getattr(value, "__dict__", None)
+        if type(inside) is dict:
+            self._dicts.append((inside, dict(inside), place))
+            yield from ((f"{place}.{name}", item) for name, item in inside.items())
+        for name in _slots_of(cls):
+            if hasattr(value, name):
+                item = getattr(value, name)
+                self._notes.append(_note_of_slot(f"{place}.{name}", value, name, item))
+                yield f"{place}.{name}", item
+
+    def _note_function(self, place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
+        if not _is_own_file(function.__code__.co_filename):
+            inner = getattr(function, "__wrapped__", None)  # a library's decorator around own code
+            if inner is not None:
+                yield place, inner
+            return
+        name = f"{place}()"
+        yield from ((f"default of {name}", each) for each in function.__defaults__ or ())
+        if function.__kwdefaults__:
+            yield f"default of {name}", function.__kwdefaults__
+        yield from ((place, cell) for cell in function.__closure__ or ())
+        yield place, function.__dict__
+
+    def _note_cell(self, place: str, cell: CellType) -> Iterator[tuple[str, Any]]:
+        try:
+            held = cell.cell_contents
+        except ValueError:
+            return
+
+        def set_back() -> None:
+            cell.cell_contents = held
+
+        self._notes.append(_Note(place, lambda: cell.cell_contents is not held, set_back))
+        yield place, held
+
+    def _note_class(self, place: str, cls: type) -> Iterator[tuple[str, Any]]:
+        if cls.__module__.startswith("penstock.") or not is_own_module(
+            cls.__module__, sys.modules.get(cls.__module__)
+        ):
+            return
+        held = dict(vars(cls))
+
+        def has_changed() -> bool:
+            now = vars(cls)
+            return len(now) != len(held) or not all(map(_is, now.values(), held.values()))
+
+        def set_back() -> None:
+            now = dict(vars(cls))
+            for name in now.keys() - held.keys():
+                type.__delattr__(cls, name)
+            for name, value in held.items():
+                if now.get(name, held) is not value:
+                    type.__setattr__(cls, name, value)
+
+        self._notes.append(_Note(place, has_changed, set_back))
+        yield from ((f"{place}.{name}", item) for name, item in held.items())
+
+
+def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if len(value) <= _MAX_ITEMS:
+        yield from ((place, item) for item in value)
+
+
+def is_own_module(name: str, module: ModuleType | None) -> bool:
+    """Say whether a module is the user's: its file is, or it is what a notebook runs in."""
+    if name.partition(".")[0] == "penstock":
+        return False
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return name == "__main__"
+    return file.endswith(".py") and _is_own_file(file)
+
+
+def _is_own_file(file: str) -> bool:
+    if file.startswith("<"):
+        return not file.startswith(("<frozen", "<attrs", "<__array_function__"))
+    path = Path(file)
+    return is_own(path) or (not path.is_file() and "site-packages" not in file)
+
+
+def _set_back_dict(held: dict[Any, Any], saved: dict[Any, Any], place: str) -> list[str]:
+    changed = []
+    for key in {**held, **saved}:
+        if key in held and key in saved and held[key] is saved[key]:
+            continue
+        if _is_submodule(held, key):  # importing it again would not add it
+            saved[key] = held[key]
+        else:
+            changed.append(key)
+    if isinstance(held, OrderedDict):  # it keeps its order beside the dict
+        held.clear()
+        held.update(saved)
+        return [_joined(place, key) for key in changed]
+    for key in changed:
+        if key in saved:
+            dict.__setitem__(held, key, saved[key])
+        else:
+            dict.__delitem__(held, key)
+    if not all(map(_is, held, saved)):
+        dict.clear(held)
+        dict.update(held, saved)
+    return [_joined(place, key) for key in changed if key not in _SILENT]
+
+
+def _is_submodule(held: Mapping[Any, Any], key: Any) -> bool:
+    value = held.get(key)
+    name = f"{held.get('__name__')}.{key}"
+    return isinstance(value, ModuleType) and value is sys.modules.get(name)
+
+
+def _joined(place: str, key: Any) -> str:
+    return f"{place}.{key}" if isinstance(key, str) and key.isidentifier() else f"{place}[{key!r}]"
+
+
+def _is_plain(cls: type) -> bool:
+    """Say whether objects of a class are nothing but their attributes."""
+    if cls is SimpleNamespace or cls.__module__ == "argparse":
+        return True
+    if cls.__module__.startswith(_PLAIN):
+        return True
+    return is_own_module(cls.__module__, sys.modules.get(cls.__module__))
+
+
+def _slots_of(cls: type) -> Iterator[str]:
+    for base in cls.__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in {"__dict__", "__weakref__"}:
+                yield f"_{base.__name__.lstrip('_')}{name}" if _is_private(name) else name
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("__") and not name.endswith("__")
+
+
+def _note_of_slot(place: str, holder: Any, name: str, item: Any) -> _Note:
+    return _Note(
+        place,
+        lambda: getattr(holder, name, None) is not item,
+        lambda: object.__setattr__(holder, name, item),
+    )
+
+
+def _is_kind(cls: type, name: str) -> bool:
+    return any(f"{base.__module__}.{base.__qualname__}" == name for base in cls.__mro__)
+
+
+def _set_notes(place: str, value: set[Any]) -> Iterator[_Note]:
+    saved = set(value)
+
+    def set_back() -> None:
+        value.clear()
+        value.update(saved)
+
+    yield _Note(place, lambda: value != saved, set_back)
+
+
+def _deque_notes(place: str, value: deque[Any]) -> Iterator[_Note]:
+    saved = list(value)
+
+    def set_back() -> None:
+        value.clear()
+        value.extend(saved)
+
+    yield _Note(
+        place, lambda: len(value) != len(saved) or not all(map(_is, value, saved)), set_back
+    )
+
+
+def _bytes_notes(place: str, value: bytearray) -> Iterator[_Note]:
+    saved = bytes(value)
+
+    def set_back() -> None:
+        value[:] = saved
+
+    yield _Note(place, lambda: value != saved, set_back)
+
+
+def _array_notes(place: str, value: Any) -> Iterator[_Note]:
+    if value.nbytes > _MAX_COPIED:
+        checksum = _checksum(value)
+        yield _Note(place, lambda: _checksum(value) != checksum, None)
+        return
+    saved = value.tobytes()  # of objects their addresses: those that it holds live on in the copy
+    copy = value.copy()
+
+    def set_back() -> None:
+        value[...] = copy
+
+    yield _Note(place, lambda: value.tobytes() != saved, set_back)
+
+
+def _checksum(array: Any) -> int:
+    flat = array if array.flags.c_contiguous else array.copy()
+    return zlib.crc32(memoryview(flat).cast("B")) if not array.dtype.hasobject else id(array)
+
+
+def _frame_notes(place: str, value: Any) -> Iterator[_Note]:
+    """Note a pandas table or column: its blocks, and the bytes of those that are small."""
+    saved = value.copy(deep=int(value.memory_usage(index=False, deep=False).sum()) < _MAX_COPIED
+                       if value.ndim > 1 else value.nbytes < _MAX_COPIED)  # fmt: skip
+    before = _frame_state(value)
+
+    def set_back() -> None:
+        object.__setattr__(value, "_mgr", saved.copy()._mgr)  # noqa: SLF001 - in place, for all who refer to it
+        getattr(value, "_item_cache", {}).clear()
+        nonlocal before
+        before = _frame_state(value)
+
+    yield _Note(place, lambda: _frame_state(value) != before, set_back)
+
+
+def _frame_state(value: Any) -> Any:
+    blocks = value._mgr.arrays  # noqa: SLF001 - the only place where its columns lie
+    sums = [_checksum(each) if hasattr(each, "flags") else id(each) for each in blocks]
+    columns = tuple(value.columns) if value.ndim > 1 else value.name
+    return (id(value._mgr), tuple(map(id, blocks)), sums, columns, id(value.index))  # noqa: SLF001 - see above
+
+
+def _polars_notes(place: str, value: Any) -> Iterator[_Note]:
+    saved = value.clone()
+
+    def has_changed() -> bool:
+        return value.shape != saved.shape or not value.equals(saved)
+
+    def set_back() -> None:
+        value._df = saved.clone()._df  # noqa: SLF001 - in place, for all who refer to it
+
+    yield _Note(place, has_changed, set_back)
+
+
+def _tensor_notes(place: str, value: Any) -> Iterator[_Note]:
+    version = value._version  # noqa: SLF001 - counts changes in place
+    small = value.numel() * value.element_size() <= _MAX_COPIED
+    saved = value.detach().clone() if small else None
+
+    def set_back() -> None:
+        nonlocal version
+        value.data.copy_(saved)
+        version = value._version  # noqa: SLF001 - see above
+
+    yield _Note(place, lambda: value._version != version, set_back if small else None)  # noqa: SLF001 - see above
+
+
+def _state_notes(get: str, put: str) -> Callable[[str, Any], Iterator[_Note]]:
+    def notes(place: str, value: Any) -> Iterator[_Note]:
+        saved = getattr(value, get)()
+        yield _Note(
+            place,
+            lambda: _told(getattr(value, get)()) != _told(saved),
+            lambda: getattr(value, put)(saved),
+        )
+
+    return notes
+
+
+def _generator_notes(place: str, value: Any) -> Iterator[_Note]:
+    holder = value.bit_generator
+    saved = holder.state
+    yield _Note(
+        place,
+        lambda: _told(holder.state) != _told(saved),
+        lambda: setattr(holder, "state", saved),
+    )
+
+
+def _told(state: Any) -> str:
+    """Write a generator's state as text; of arrays all of it."""
+    if isinstance(state, Mapping):
+        return str({key: _told(value) for key, value in state.items()})
+    if isinstance(state, tuple):
+        return str([_told(value) for value in state])
+    return str(state.tobytes() if hasattr(state, "tobytes") else state)
+
+
+def _note_of_count(place: str, holders: tuple[dict[Any, Any], dict[Any, Any]], key: Any) -> _Note:
+    """Note a counter: it cannot be set back in place, so its name is bound to a copy."""
+    held, saved = holders
+    first = copy.copy(saved[key])
+    state = repr(first)
+
+    def set_back() -> None:
+        held[key] = saved[key] = copy.copy(first)
+
+    return _Note(place, lambda: repr(saved[key]) != state, set_back)
+
+
+def _running_notes(place: str, value: "GeneratorType[Any, Any, Any]") -> Iterator[_Note]:
+    at = value.gi_frame.f_lasti if value.gi_frame is not None else -1
+    yield _Note(
+        place,
+        lambda: (value.gi_frame.f_lasti if value.gi_frame is not None else -1) != at,
+        None,
+    )
+
+
+_KINDS: dict[str, Callable[[str, Any], Iterator[_Note]]] = {
+    "builtins.set": _set_notes,
+    "builtins.bytearray": _bytes_notes,
+    "builtins.generator": _running_notes,
+    "collections.deque": _deque_notes,
+    "random.Random": _state_notes("getstate", "setstate"),
+    "numpy.ndarray": _array_notes,
+    "numpy.random.mtrand.RandomState": _state_notes("get_state", "set_state"),
+    "numpy.random._generator.Generator": _generator_notes,
+    "pandas.core.generic.NDFrame": _frame_notes,
+    "polars.dataframe.frame.DataFrame": _polars_notes,
+    "torch.Tensor": _tensor_notes,
+    "torch._tensor.Tensor": _tensor_notes,
+}

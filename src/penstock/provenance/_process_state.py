@@ -1,0 +1,268 @@
+"""What belongs to the whole process (folder, environment, options), to set it back after a step.
+
+Only libraries that are loaded are asked. Random generators and threads are set before each step
+anyway (see ``deterministic``).
+"""
+
+import contextlib
+import gc
+import itertools
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+_SIGNALS = tuple(
+    getattr(signal, name)
+    for name in (
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGALRM",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGPIPE",
+        "SIGCHLD",
+    )
+    if hasattr(signal, name)
+)
+_HOOKS = ("stdin", "stdout", "stderr", "excepthook", "displayhook")
+_LISTS = ("path", "argv", "meta_path", "path_hooks")
+
+
+class ProcessState:
+    """The state of the process when it was noted."""
+
+    def __init__(self) -> None:
+        self._parts = _parts()
+        self._noted = [get() for _, get, _ in self._parts]
+        self._environment = dict(os.environ._data)  # type: ignore[attr-defined] # noqa: SLF001 - a copy at the speed of a dict
+
+    def set_back(self) -> list[str]:
+        """Set everything back, and name what had changed."""
+        changed = self._set_back_environment()
+        for (name, get, put), saved in zip(self._parts, self._noted, strict=True):
+            if get() != saved:
+                put(saved)
+                changed.append(name)
+        return changed
+
+    def _set_back_environment(self) -> list[str]:
+        held = os.environ._data  # type: ignore[attr-defined] # noqa: SLF001 - see above
+        if held == self._environment:
+            return []
+        saved, changed = self._environment, []
+        for name in [*{**held, **saved}]:
+            if held.get(name) == saved.get(name):
+                continue
+            text = os.fsdecode(name)
+            if name in saved:
+                os.environ[text] = os.fsdecode(saved[name])
+            else:
+                del os.environ[text]
+            if text not in _OURS:
+                changed.append(f"the environment variable {text}")
+            if text == "TZ" and hasattr(time, "tzset"):
+                time.tzset()
+        return changed
+
+
+_Part = tuple[str, Callable[[], Any], Callable[[Any], object]]
+_OURS = frozenset({"CUBLAS_WORKSPACE_CONFIG", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"})
+
+
+def _parts() -> list[_Part]:
+    """List what is looked at: its name, how it is read, how it is set."""
+    loaded = [parts for module, parts in _LOADED.items() if module in sys.modules]
+    return [*_ALWAYS, *itertools.chain.from_iterable(loaded)]
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - hot
+    except OSError:
+        return ""
+
+
+def _go_back(folder: str) -> None:
+    with contextlib.suppress(OSError):
+        os.chdir(folder or "/")
+
+
+def _lists_of_sys() -> list[Any]:
+    return [(held := getattr(sys, name), tuple(held)) for name in _LISTS]
+
+
+def _set_lists_of_sys(saved: list[Any]) -> None:
+    for name, (held, items) in zip(_LISTS, saved, strict=True):
+        if tuple(held) != items:
+            held[:] = items
+        setattr(sys, name, held)
+
+
+def _set_hooks(saved: list[Any]) -> None:
+    for name, held in zip(_HOOKS, saved, strict=True):
+        setattr(sys, name, held)
+
+
+def _set_collector(saved: tuple[bool, Any]) -> None:
+    (gc.enable if saved[0] else gc.disable)()
+    gc.set_threshold(*saved[1])
+
+
+def _warnings_state() -> tuple[Any, ...]:
+    return (warnings.filters, tuple(warnings.filters), warnings.showwarning)
+
+
+def _set_warnings_state(saved: tuple[Any, ...]) -> None:
+    held, items, show = saved
+    held[:] = items
+    warnings.filters, warnings.showwarning = held, show
+    warnings._filters_mutated()  # type: ignore[attr-defined] # noqa: SLF001 - as catch_warnings does
+
+
+def _logging_state() -> tuple[Any, ...]:
+    root = logging.getLogger()
+    return (root.manager.disable, root.level, tuple(root.handlers), logging.raiseExceptions)
+
+
+def _set_logging_state(saved: tuple[Any, ...]) -> None:
+    root = logging.getLogger()
+    logging.disable(saved[0])
+    root.setLevel(saved[1])
+    root.handlers[:] = saved[2]
+    logging.raiseExceptions = saved[3]
+
+
+_getsignal = sys.modules["_signal"].getsignal  # signal's own makes an enum of each answer
+_umask = [0o022]
+
+
+def _umask_now() -> int:
+    """Read the mask for new files: it can only be read by setting it, so it is set to what it is."""
+    now = os.umask(_umask[0])
+    if now != _umask[0]:
+        os.umask(now)
+        _umask[0] = now
+    return now
+
+
+def _signals() -> tuple[Any, ...]:
+    return tuple(map(_getsignal, _SIGNALS))
+
+
+def _set_signals(saved: tuple[Any, ...]) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number, handler in zip(_SIGNALS, saved, strict=True):
+        if handler is not None and signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+def _module(name: str) -> Any:
+    return sys.modules[name]
+
+
+class _Decimal:
+    """Decimal's context, which is compared by what it is set to."""
+
+    def __init__(self) -> None:
+        context = _module("decimal").getcontext()
+        self.context, self._text = context.copy(), repr(context)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Decimal) and self._text == other._text
+
+    __hash__ = None  # type: ignore[assignment] # compared only
+
+
+def _torch_state() -> tuple[Any, ...]:
+    torch = _module("torch")
+    if not hasattr(torch, "get_default_dtype"):  # it is being imported
+        return ()
+    return (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads())
+
+
+def _set_torch_state(saved: tuple[Any, ...]) -> None:
+    torch = _module("torch")
+    if saved:
+        torch.set_default_dtype(saved[0])
+        torch.set_grad_enabled(saved[1])
+        torch.set_num_threads(saved[2])
+
+
+def _pictures_state() -> dict[str, Any]:
+    held = _module("matplotlib").__dict__.get("rcParams", {})
+    return {name: value for name, value in dict.items(held) if not name.startswith("backend")}
+
+
+_ALWAYS: list[_Part] = [
+    ("the working folder (os.chdir)", _working_folder, _go_back),
+    ("sys.path or its kin", _lists_of_sys, _set_lists_of_sys),
+    (
+        "streams or hooks of sys",
+        lambda: [getattr(sys, name) for name in _HOOKS],
+        _set_hooks,
+    ),
+    ("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    ("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
+    ("the filters of warnings", _warnings_state, _set_warnings_state),
+    ("the root logger", _logging_state, _set_logging_state),
+    ("the umask", _umask_now, os.umask),
+    ("signal handlers", _signals, _set_signals),
+    ("the default timeout of sockets", socket.getdefaulttimeout, socket.setdefaulttimeout),
+    (
+        "the garbage collector",
+        lambda: (gc.isenabled(), gc.get_threshold()),
+        _set_collector,
+    ),
+]
+_LOADED: dict[str, list[_Part]] = {
+    "locale": [
+        (
+            "the locale",
+            lambda: _module("locale").setlocale(_module("locale").LC_ALL),
+            lambda saved: _module("locale").setlocale(_module("locale").LC_ALL, saved),
+        )
+    ],
+    "decimal": [
+        (
+            "the context of decimal",
+            _Decimal,
+            lambda saved: _module("decimal").setcontext(saved.context.copy()),
+        )
+    ],
+    "numpy": [
+        (
+            "numpy.seterr",
+            lambda: _module("numpy").geterr(),
+            lambda saved: _module("numpy").seterr(**saved),
+        ),
+        (
+            "numpy.set_printoptions",
+            lambda: _module("numpy").get_printoptions(),
+            lambda saved: _module("numpy").set_printoptions(**saved),
+        ),
+    ],
+    "sklearn._config": [
+        (
+            "sklearn.set_config",
+            lambda: _module("sklearn._config").get_config(),
+            lambda saved: _module("sklearn._config").set_config(**saved),
+        )
+    ],
+    "matplotlib": [
+        (
+            "matplotlib.rcParams",
+            _pictures_state,
+            lambda saved: dict.update(_module("matplotlib").rcParams, saved),
+        )
+    ],
+    "torch": [("settings of torch", _torch_state, _set_torch_state)],
+}
