@@ -47,7 +47,7 @@ def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
     random.seed(seed)
     _seed_numpy(seed)
     _seed_torch(seed)
-    watcher = _ImportWatcher(seed)
+    watcher = _SeedingWatcher(seed)
     sys.meta_path.insert(0, watcher)
     try:
         with _limited_threads(threads) as count:
@@ -188,7 +188,11 @@ def _limited_loaded_libraries(threads: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-class _ImportWatcher(importlib.abc.MetaPathFinder):
+class ImportWatcher(importlib.abc.MetaPathFinder):
+    """A finder that asks the others, and calls something when a module has been loaded."""
+
+
+class _SeedingWatcher(ImportWatcher):
     """Seeds numpy and torch at the end of their import, if a step is what imports them."""
 
     _SEEDERS = {"numpy.random": _seed_numpy, "torch": _seed_torch}  # noqa: RUF012 - never changed
@@ -213,9 +217,9 @@ def spec_of_others(
     path: Sequence[str] | None,
     target: ModuleType | None,
 ) -> ModuleSpec | None:
-    """Find a module as the finders other than one of ours do."""
+    """Find a module as the finders other than ours do: two of ours would ask each other."""
     for finder in sys.meta_path:
-        if finder is not watcher:
+        if finder is not watcher and not isinstance(finder, ImportWatcher):
             spec = finder.find_spec(fullname, path, target)
             if spec is not None:
                 return spec

@@ -1,6 +1,5 @@
 """StateKeeper: steps of one run in one process, each of which finds the process as the first did."""
 
-import importlib.abc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from penstock.provenance._deterministic import SeedingLoader, spec_of_others
+from penstock.provenance._deterministic import ImportWatcher, SeedingLoader, spec_of_others
 from penstock.provenance._module_state import ModuleState, is_own_module
 from penstock.provenance._process_state import ProcessState
 
@@ -61,7 +60,7 @@ class StateKeeper:
             changes.lost, modules.lost = modules.lost, []
 
 
-class _OwnImports(importlib.abc.MetaPathFinder):
+class _OwnImports(ImportWatcher):
     """Notes the user's modules as they are right after their import, while a step runs."""
 
     def __init__(self, modules: ModuleState) -> None:
