@@ -64,6 +64,12 @@ def test_any_text_is_read_or_refused_with_one_error(text):
         assert parse_gate(str(gate)).rule == gate.rule
 
 
+def test_a_gate_that_nothing_can_answer_is_refused():
+    with pytest.raises(ParameterError, match="nothing proves it") as refused:
+        parse_gate(" leakage   proved ")
+    assert "leakage == none" in refused.value.fix
+
+
 @pytest.mark.parametrize("fact", FACTS)
 def test_facts_are_read_whatever_the_spacing(fact):
     gate = parse_gate("  " + fact.replace(" ", "   ") + " ")

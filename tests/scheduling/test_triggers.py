@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ from penstock.pipelines import Partitions
 from penstock.scheduling._triggers import (
     MOST_DUE,
     Sight,
+    begin_of_window,
     look,
     next_due,
     require_cron,
@@ -249,3 +253,38 @@ def test_every_trigger_is_told_in_words():
     assert tell({"new_version": "fraud@staging"}) == "fraud in staging"
     assert tell({"alert": "fraud"}) == "alert of fraud"
     assert tell({"new_data": "rows.csv"}) == "new data in rows.csv"
+
+
+@pytest.mark.parametrize(
+    ("cron", "window"),
+    [
+        ("0 * * * *", timedelta(hours=1)),
+        ("*/15 * * * *", timedelta(minutes=15)),
+        ("0 */6 * * *", timedelta(hours=6)),
+        ("0 3 * * *", timedelta(days=1)),
+        ("0 0 * * *", timedelta(days=1)),
+        ("30 2 * * *", timedelta(days=1)),
+        ("0 0 * * 1", timedelta(days=7)),
+    ],
+)
+@pytest.mark.parametrize(
+    "zone", ["Europe/Zurich", "America/New_York", "Australia/Sydney", "UTC"]
+)
+def test_windows_of_ticks_tile_where_clocks_are_changed(cron, window, zone):
+    trigger = {"cron": cron, "timezone": zone}
+    for month in (3, 4, 10, 11):
+        clock = CronSim(cron, datetime(2026, month, 1, tzinfo=ZoneInfo(zone)))
+        ticks = [next(clock).astimezone(UTC) for _ in range(int(timedelta(days=35) / window))]
+        for before, tick in pairwise(ticks):
+            assert begin_of_window(trigger, tick, window) == before
+
+
+def test_hours_are_hours_and_days_are_days_of_the_calendar():
+    trigger = {"cron": "0 12 * * *", "timezone": "Europe/Zurich"}
+    noon = datetime(2026, 3, 30, 10, tzinfo=UTC)  # 12:00 after the clocks were moved
+    assert begin_of_window(trigger, noon, timedelta(days=90)).hour == 11
+    assert noon - begin_of_window(trigger, noon, timedelta(hours=5)) == timedelta(hours=5)
+    missing = datetime(2026, 3, 30, 0, 30, tzinfo=UTC)  # 02:30, which the day before does not have
+    at_four = {"cron": "0 4 * * *", "timezone": "Europe/Zurich"}
+    moved = datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert begin_of_window(at_four, missing, timedelta(days=1)) == moved

@@ -10,7 +10,6 @@ ratio(recall, company) >= 0.8            lowest by highest
 equalized_odds_difference(sex) <= 0.1    and the other three parity figures
 leakage == none                          the split's checks found nothing
 verified                                 the run was executed again with the same result
-leakage proved                           changing the test rows did not move the training matrix
 """
 
 import ast
@@ -23,7 +22,8 @@ from math import isfinite
 from penstock.core import ParameterError, did_you_mean
 from penstock.evaluation._metrics import METRICS
 
-FACTS = ("leakage == none", "verified", "leakage proved")
+FACTS = ("leakage == none", "verified")
+_NEVER_ANSWERED = "leakage proved"
 PARITIES = (
     "demographic_parity_difference",
     "demographic_parity_ratio",
@@ -247,6 +247,13 @@ def parse_gate(text: str) -> Gate:
         ParameterError: If it cannot be read or names no metric; a caret shows where.
     """
     plain = " ".join(text.split())
+    if plain == _NEVER_ANSWERED:
+        raise ParameterError(
+            what=f"The gate {text.strip()!r} cannot be answered: nothing proves it.",
+            why="A version with it would stay pending for ever.",
+            fix="Write 'leakage == none', which the checks of the split answer; or leave it out.",
+            gate=text.strip(),
+        )
     if plain in FACTS:
         return Gate(text.strip(), Fact(plain))
     return Gate(text.strip(), _Reader(_COLUMN.sub(_quote_column, plain)).rule())

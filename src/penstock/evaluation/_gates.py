@@ -72,8 +72,8 @@ def judge(
         report: The challenger's report.
         comparison: Challenger against champion on the same rows; None if there is no champion,
             then gates that name it pass.
-        facts: What proofs have found: ``verified`` and ``leakage proved``, each True, False or a
-            verdict. A gate whose fact is not given is pending.
+        facts: What proofs have found: ``verified``, True, False or a verdict. A gate whose fact is
+            not given is pending.
 
     Raises:
         ParameterError: If a gate cannot be read, or names a metric of another task.
@@ -100,7 +100,7 @@ def _judge_fact(
 ) -> tuple[GateState, str]:
     if fact.name == "leakage == none":
         return _judge_leakage(report)
-    found = facts.get(fact.name, facts.get(fact.name.replace(" ", "_")))
+    found = facts.get(fact.name)
     if found is None:
         return GateState.PENDING, "needs the finished run; `penstock promote` runs it"
     if isinstance(found, str):
@@ -108,11 +108,8 @@ def _judge_fact(
         state = GateState.PASSED if verdict in _PROVED else GateState.FAILED
         said = verdict.replace("_", " ") + (f" ({detail})" if detail else "")
         return state, f"the run was executed again: {said}"
-    if fact.name == "verified":
-        said = "gave the same outputs" if found else "gave other outputs"
-        return _state(found), f"the run was executed again and {said}"
-    said = "did not move" if found else "moved"
-    return _state(found), f"the test rows were changed and the training matrix {said}"
+    said = "returned the same outputs" if found else "returned other outputs"
+    return _state(found), f"the run was executed again and {said}"
 
 
 def _judge_leakage(report: "EvaluationReport") -> tuple[GateState, str]:

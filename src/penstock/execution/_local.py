@@ -14,6 +14,7 @@ from penstock.execution._session import Session
 from penstock.execution._values import Values
 from penstock.execution._work import Done, Work
 from penstock.execution._workplace import Workplace
+from penstock.pipelines import Node
 
 
 class LocalRunner:
@@ -46,6 +47,10 @@ class _Here:
     def free(self) -> int:
         """See Workers."""
         return int(self._taken is None)
+
+    def fits(self, node: Node) -> bool:  # noqa: ARG002 - one step at a time has all cards
+        """See Workers."""
+        return True
 
     def submit(self, work: Work, values: Values) -> None:
         """See Workers."""

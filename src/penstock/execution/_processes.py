@@ -17,12 +17,14 @@ from pathlib import Path
 import psutil
 
 from penstock.core import ParameterError, parse_bytes
+from penstock.execution._cards import Cards, card_environment
 from penstock.execution._orders import Setup, make_order, make_setup
 from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler
 from penstock.execution._session import Session
 from penstock.execution._values import Values
 from penstock.execution._work import Done, Work, failed, lost
+from penstock.pipelines import Node
 
 _GRACE_S = 2.0  # a step that is over its time ends by itself, unless it is stuck below Python
 _LOOK_EVERY_S = 0.1  # at memory
@@ -73,6 +75,7 @@ class _Process:
     began: float = 0.0
     ready: bool = False
     limits: tuple[float | None, int | None] = (None, None)
+    cards: tuple[str, ...] = ()
 
 
 class ProcessPool:
@@ -88,12 +91,17 @@ class ProcessPool:
         self._idle: list[_Process] = []
         self._busy: list[_Process] = []
         self._ended: list[tuple[Work, Done]] = []
+        self._cards = Cards()
 
     @property
     def free(self) -> int:
         """See Workers."""
         used = sum(_threads(process.work, self._size) for process in self._busy)
         return max(0, self._size - used)
+
+    def fits(self, node: Node) -> bool:
+        """See Workers."""
+        return self._cards.fits(node)
 
     def submit(self, work: Work, values: Values) -> None:
         """See Workers."""
@@ -102,7 +110,7 @@ class ProcessPool:
         except Exception as error:  # noqa: BLE001 - a step that cannot be sent has failed
             self._ended.append((work, failed(work.node.name, error)))
             return
-        process = self._idle.pop() if self._idle else self._start()
+        process = self._process_with(self._cards.take(work.node))
         step = work.node.step
         process.work, process.began = work, time.monotonic()
         timeout = step.timeout.total_seconds() + _GRACE_S if step.timeout else None
@@ -134,6 +142,7 @@ class ProcessPool:
         busy, self._busy = self._busy, []
         for process in busy:
             _kill(process)
+            self._cards.give_back(process.cards)
         self._ended.clear()
 
     def close(self) -> None:
@@ -148,7 +157,15 @@ class ProcessPool:
                 _kill(process)
         self._idle.clear()
 
-    def _start(self) -> _Process:
+    def _process_with(self, cards: tuple[str, ...]) -> _Process:
+        """Take an idle process that sees these cards, as CUDA asks once only; else start one."""
+        for process in reversed(self._idle):
+            if process.cards == cards:
+                self._idle.remove(process)
+                return process
+        return self._start(cards)
+
+    def _start(self, cards: tuple[str, ...]) -> _Process:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", "penstock.execution._worker"]
         popen = subprocess.Popen(  # noqa: S603 - this interpreter on our own module
@@ -157,10 +174,14 @@ class ProcessPool:
             stdin=subprocess.DEVNULL,
             stdout=2,
             start_new_session=True,  # its children end with it
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+                **card_environment(cards),
+            },
         )
         theirs.close()
-        process = _Process(popen, Connection(ours.detach()))
+        process = _Process(popen, Connection(ours.detach()), cards=cards)
         process.connection.send(self._setup)
         return process
 
@@ -176,6 +197,7 @@ class ProcessPool:
             process.ready, process.began = True, time.monotonic()
         else:
             self._busy.remove(process)
+            self._cards.give_back(process.cards)
             if process.work is not None:
                 self._ended.append((process.work, what))
             process.work = None
@@ -206,6 +228,7 @@ class ProcessPool:
     def _end(self, process: _Process, why: str) -> None:
         _kill(process)
         self._busy.remove(process)
+        self._cards.give_back(process.cards)
         if process.work is not None:
             self._ended.append((process.work, lost(process.work.node.name, why)))
 

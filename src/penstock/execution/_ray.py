@@ -21,7 +21,7 @@ from penstock.execution._session import Session
 from penstock.execution._values import Values
 from penstock.execution._work import Done, Work, failed, lost
 from penstock.execution._worker import Worker
-from penstock.pipelines import Step
+from penstock.pipelines import Node, Step
 from penstock.stores import open_store
 
 _MOVES = 3  # how often a step goes to another node because its node was lost
@@ -80,6 +80,10 @@ class RayTasks:
     def free(self) -> int:
         """See Workers."""
         return max(0, self._limit() - len(self._tasks))
+
+    def fits(self, node: Node) -> bool:  # noqa: ARG002 - ray counts the cards itself
+        """See Workers."""
+        return True
 
     def submit(self, work: Work, values: Values) -> None:
         """See Workers."""

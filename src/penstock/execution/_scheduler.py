@@ -37,6 +37,7 @@ from penstock.pipelines import Node
 
 _Rank = tuple[int, ...]
 _ASK_AGAIN_S = 0.5
+_CARDS_AGAIN_S = 0.1
 
 
 class Workers(Protocol):
@@ -45,6 +46,10 @@ class Workers(Protocol):
     @property
     def free(self) -> int:
         """How many more steps it can take now."""
+        ...
+
+    def fits(self, node: Node) -> bool:
+        """Return whether the graphics cards that a step asks for are free."""
         ...
 
     def submit(self, work: Work, values: Values) -> None:
@@ -163,6 +168,9 @@ class Scheduler:
     def _try_to_start(self, plan: Plan) -> None:
         """Begin a step, unless what it uses is used by as many as may: then it is tried later."""
         limit = plan.node.step.limit
+        if not self._workers.fits(plan.node):
+            self._postpone(plan, _CARDS_AGAIN_S)
+            return
         if limit is None:
             self._start(plan)
             return

@@ -4,7 +4,7 @@ import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -23,7 +23,7 @@ from penstock.data import FileSource
 from penstock.data.sources import DataSource
 from penstock.execution import entry_of, load_pipeline, project_of
 from penstock.pipelines import Pipeline, dump_value
-from penstock.scheduling._triggers import Due, is_sensor, require_cron
+from penstock.scheduling._triggers import Due, begin_of_window, is_sensor, require_cron
 
 Missed = Literal["last", "all", "skip"]
 _MISSED = ("last", "all", "skip")
@@ -197,9 +197,11 @@ def parameters_of(schedule: ScheduleRecord, due: Due) -> dict[str, Any]:
         zone = ZoneInfo(str(schedule.trigger.get("timezone", "UTC")))
         cutoff = due.at.astimezone(zone)
         if is_sensor(schedule.trigger):
-            cutoff = cutoff + timedelta(days=1)  # exclusive: what came today belongs to it
+            cutoff += timedelta(days=1)  # exclusive: what came today belongs to it
         given["cutoff"] = cutoff
-        given["since"] = cutoff - parse_duration(schedule.options["window"] or 0)
+        window = parse_duration(schedule.options["window"] or 0)
+        since = begin_of_window(schedule.trigger, cutoff.astimezone(UTC), window)
+        given["since"] = since.astimezone(zone)
     return {
         name: _as_form(given[name], form)
         for name, form in schedule.options["fills"].items()

@@ -164,6 +164,46 @@ def _cron(trigger: Mapping[str, Any], after: datetime, *, back: bool = False) ->
     return iter(CronSim(trigger["cron"], local, reverse=back))
 
 
+def begin_of_window(trigger: Mapping[str, Any], cutoff: datetime, window: timedelta) -> datetime:
+    """Return where a window that ends at a tick begins, so that windows of one tick each tile.
+
+    Hours are hours, days are days of the calendar. Where clocks are changed, a tick's distance from
+    the one before is another one than the window: then the window begins at that tick.
+
+    >>> from datetime import UTC, datetime
+    >>> hourly = {"cron": "0 * * * *", "timezone": "Europe/Zurich"}
+    >>> begin_of_window(hourly, datetime(2026, 3, 29, 1, tzinfo=UTC), timedelta(hours=1)).hour
+    0
+
+    Args:
+        trigger: What makes the schedule due.
+        cutoff: End of the window.
+        window: Its length.
+    """
+    zone = ZoneInfo(trigger.get("timezone", "UTC"))
+    by_clock = cutoff.astimezone(UTC) - window
+    days = timedelta(days=window.days)
+    by_calendar = _instant(cutoff.astimezone(zone) - window)
+    if kind_of(trigger) == "cron":
+        before = next(_cron(trigger, cutoff, back=True)).astimezone(UTC)
+        if min(by_clock, by_calendar) <= before <= max(by_clock, by_calendar):
+            return before
+    return _instant(cutoff.astimezone(zone) - days) - (window - days)
+
+
+def _instant(local: datetime) -> datetime:
+    """Return when a local time is: of two the first, of none the moment when clocks are moved."""
+    first = local.replace(fold=0).astimezone(UTC)
+    zone = local.tzinfo
+    if first.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return first
+    moment = local.replace(fold=1).astimezone(UTC)
+    before = moment.astimezone(zone).utcoffset()
+    while moment.astimezone(zone).utcoffset() == before:
+        moment += timedelta(minutes=1)
+    return moment
+
+
 def _look_cron(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
     at = {"at": sight.moment.isoformat()}
     if cursor is None:

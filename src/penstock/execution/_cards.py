@@ -1,0 +1,52 @@
+"""Cards: which graphics cards are free on this machine; apart because only the process pool asks."""
+
+import os
+
+from penstock.pipelines import Node
+from penstock.provenance import capture_hardware
+
+
+class Cards:
+    """The graphics cards that steps of one pool share.
+
+    A machine without a card counts as having one: steps that ask for cards run one at a time there.
+
+    Args:
+        names: What CUDA_VISIBLE_DEVICES calls each of them.
+    """
+
+    def __init__(self, names: tuple[str, ...] | None = None) -> None:
+        found = visible_cards() if names is None else names
+        self._all = found
+        self._free = list(found) or [""]
+
+    def fits(self, node: Node) -> bool:
+        """Return whether as many are free as a step asks for."""
+        return self._count(node) <= len(self._free)
+
+    def take(self, node: Node) -> tuple[str, ...]:
+        """Take as many as a step asks for; fewer only if they are not there."""
+        count = self._count(node)
+        taken, self._free = self._free[:count], self._free[count:]
+        return tuple(taken)
+
+    def give_back(self, cards: tuple[str, ...]) -> None:
+        """Free the cards of a step that has ended."""
+        self._free = sorted({*self._free, *cards}, key=(*self._all, "").index)
+
+    def _count(self, node: Node) -> int:
+        """Return how many a step asks for, at most all."""
+        return min(node.step.resources.gpu, max(1, len(self._all)))
+
+
+def visible_cards() -> tuple[str, ...]:
+    """Name the cards that CUDA may use: CUDA_VISIBLE_DEVICES, else those of the machine."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return tuple(name.strip() for name in given.split(",") if name.strip() not in {"", "-1"})
+    return tuple(str(number) for number in range(len(capture_hardware()["gpus"])))
+
+
+def card_environment(cards: tuple[str, ...]) -> dict[str, str]:
+    """Return the environment of a process that may use these cards; empty for no card of its own."""
+    return {"CUDA_VISIBLE_DEVICES": ",".join(cards)} if any(cards) else {}
