@@ -267,9 +267,7 @@ def test_every_trigger_is_told_in_words():
         ("0 0 * * 1", timedelta(days=7)),
     ],
 )
-@pytest.mark.parametrize(
-    "zone", ["Europe/Zurich", "America/New_York", "Australia/Sydney", "UTC"]
-)
+@pytest.mark.parametrize("zone", ["Europe/Zurich", "America/New_York", "Australia/Sydney", "UTC"])
 def test_windows_of_ticks_tile_where_clocks_are_changed(cron, window, zone):
     trigger = {"cron": cron, "timezone": zone}
     for month in (3, 4, 10, 11):
