@@ -97,7 +97,7 @@ def test_a_result_that_is_gone_is_made_again(project, monkeypatch):
     failed = project.run(BODY)
     project.write(FIXED)
 
-    def gone(digest):
+    def gone(digest, content_digest=None):
         raise NotFoundError(what=f"{digest} was collected.")
 
     monkeypatch.setattr(project.store.metadata, "get_artifact", gone)

@@ -30,6 +30,11 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler,
 from penstock.core import SerializationError
 from penstock.stores import content_digest
 from penstock.stores.artifacts._estimators import read_estimator, write_estimator
+from penstock.stores.artifacts._object_digest import digest_object
+
+
+def store(model):
+    return write_estimator(model, digest_object(model))
 
 
 def numbers(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -94,10 +99,10 @@ def models() -> dict[str, object]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_reloaded_model_answers_the_same_and_has_the_same_digest(models, name):
     model = models[name]
-    written = write_estimator(model)
+    written = store(model)
     back = read_estimator(written.data)
     assert content_digest(back) == written.content_digest == content_digest(model)
-    assert write_estimator(back).data == written.data
+    assert store(back).data == written.data
     if name != "unfitted":
         rows = table()[0] if name == "pipeline" else numbers()[0]
         assert np.array_equal(back.predict(rows), model.predict(rows))
@@ -126,7 +131,7 @@ def test_the_same_fit_in_another_process_has_the_same_digest_and_bytes():
         "import importlib.util, json, sys;"
         "spec = importlib.util.spec_from_file_location('case', sys.argv[1]);"
         "case = importlib.util.module_from_spec(spec); spec.loader.exec_module(case);"
-        "done = {n: case.write_estimator(m) for n, m in case.fitted().items()};"
+        "done = {n: case.store(m) for n, m in case.fitted().items()};"
         "from penstock.core import digest_bytes;"
         "print(json.dumps({n: [w.content_digest, digest_bytes(w.data)] for n, w in done.items()}))"
     )
@@ -139,7 +144,7 @@ def test_the_same_fit_in_another_process_has_the_same_digest_and_bytes():
     )
     from penstock.core import digest_bytes
 
-    here = {name: write_estimator(model) for name, model in fitted().items()}
+    here = {name: store(model) for name, model in fitted().items()}
     expected = {name: [w.content_digest, digest_bytes(w.data)] for name, w in here.items()}
     assert json.loads(done.stdout) == expected
 
@@ -155,13 +160,13 @@ class OwnScaler(TransformerMixin, BaseEstimator):
 def test_a_class_of_the_user_is_refused_by_name():
     model = make_pipeline(OwnScaler(), LogisticRegression()).fit(*numbers())
     with pytest.raises(SerializationError, match="OwnScaler") as caught:
-        write_estimator(model)
+        store(model)
     assert "known to be safe" in str(caught.value)
 
 
 def hostile(module: str, name: str, loader: str) -> bytes:
     """An archive of ours in which one part was replaced by another type."""
-    source = io.BytesIO(write_estimator(LogisticRegression()).data)
+    source = io.BytesIO(store(LogisticRegression()).data)
     with zipfile.ZipFile(source) as archive:
         schema = json.loads(archive.read("schema.json"))
     arguments = {"__class__": "tuple", "__module__": "builtins", "__loader__": "TupleNode"}
@@ -209,7 +214,7 @@ def test_sets_have_one_order_in_the_archive():
     first, second = {8 * i for i in range(20)}, {8 * i for i in reversed(range(20))}
     models = [make_pipeline(StandardScaler()).set_params(memory=None) for _ in range(2)]
     models[0].marks, models[1].marks = first, second
-    written = [write_estimator(model) for model in models]
+    written = [store(model) for model in models]
     assert list(first) != list(second)
     assert written[0].data == written[1].data
     assert read_estimator(written[0].data).marks == first
@@ -223,7 +228,7 @@ def test_boosters_inside_a_pipeline_come_back_the_same():
         xgboost.XGBClassifier(n_estimators=3),
     ):
         model = Pipeline([("scale", StandardScaler()), ("model", last)]).fit(rows, classes)
-        written = write_estimator(model)
+        written = store(model)
         back = read_estimator(written.data)
         assert content_digest(back) == written.content_digest
         assert np.array_equal(back.predict_proba(rows), model.predict_proba(rows))

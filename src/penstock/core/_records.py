@@ -1,7 +1,7 @@
 """One frozen record per stored noun: what the metadata store keeps and gives back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -239,7 +239,9 @@ class StepRunRecord:
         ended_at: When it ended.
         inputs: Content digest by argument name, for arguments that come from other steps.
         outputs: Content digest by output name.
-        addresses: Stored digest by content digest, for every one named above.
+        addresses: Stored digest by content digest, for every one named above; by ``input:NAME`` or
+            ``output:NAME`` where equal contents are stored as other bytes there. Read it with
+            `input_address` and `output_address`.
         error: Exception as one line.
         traceback: The whole traceback, from the user's code on.
         cached_from: The step run whose outputs were reused.
@@ -263,6 +265,43 @@ class StepRunRecord:
     traceback: str | None = None
     cached_from: str | None = None
     facts: Mapping[str, Any] = field(default_factory=_empty)
+
+    def input_address(self, path: str) -> str:
+        """Return the stored digest of an input: where the bytes are that the step was given."""
+        return _address(self.addresses, f"input:{path}", self.inputs[path])
+
+    def output_address(self, name: str) -> str:
+        """Return the stored digest of an output."""
+        return _address(self.addresses, f"output:{name}", self.outputs[name])
+
+    def with_inputs(self, inputs: Mapping[str, tuple[str, str]]) -> "StepRunRecord":
+        """Return the record with its inputs: content digest and stored digest by path."""
+        contents = {path: content for path, (content, _) in inputs.items()}
+        return replace(
+            self, inputs=contents, addresses=_addresses(self.addresses, "input:", inputs)
+        )
+
+    def with_outputs(self, outputs: Mapping[str, tuple[str, str]]) -> "StepRunRecord":
+        """Return the record with its outputs: content digest and stored digest by name."""
+        contents = {name: content for name, (content, _) in outputs.items()}
+        return replace(
+            self, outputs=contents, addresses=_addresses(self.addresses, "output:", outputs)
+        )
+
+
+def _address(addresses: Mapping[str, str], place: str, content: str) -> str:
+    return addresses.get(place) or addresses.get(content, content)
+
+
+def _addresses(
+    known: Mapping[str, str], role: str, places: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """Add addresses; equal contents may be stored as other bytes, and each keeps its own."""
+    found = dict(known)
+    for name, (content, stored) in places.items():
+        if found.setdefault(content, stored) != stored:
+            found[role + name] = stored
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,13 +127,10 @@ class Expansion:
             edges.append(Edge(step, f"artifact:{whole.content_digest}", name))
         stored = [whole.digest for whole in wholes.values() if whole.inline is None]
         record = replace(
-            record,
+            record.with_outputs(
+                {name: (whole.content_digest, whole.digest) for name, whole in wholes.items()}
+            ),
             state=StepState.FINISHED,
-            outputs={name: whole.content_digest for name, whole in wholes.items()},
-            addresses={
-                **record.addresses,
-                **{whole.content_digest: whole.digest for whole in wholes.values()},
-            },
             facts={**record.facts, "items": len(self.keys), "items_in": record.run_id}
             | ({"stored": stored} if stored else {}),
         )

@@ -73,10 +73,9 @@ class Planner:
         lacking = self._lacking(node)
         if lacking:
             return _ended(node, started, StepState.SKIPPED, f"it needs {lacking}", not_taken=True)
-        inputs = self._values.digests(node)
-        started = replace(started, inputs=inputs, addresses=self._values.addresses(inputs))
+        started = started.with_inputs(self._values.digests(node))
         try:
-            key = self._keys.make(node, inputs, started.seed)
+            key = self._keys.make(node, started.inputs, started.seed)
         except Exception as error:  # noqa: BLE001 - a source's own code may raise anything
             return _ended(node, started, StepState.FAILED, failure_text(node.name, error))
         started = replace(
@@ -161,12 +160,10 @@ class Planner:
             started,
             state=StepState.CACHED,
             ended_at=now(),
-            outputs=found.outputs,
-            addresses={**started.addresses, **_addresses_of(found)},
             cached_from=found.step_run_id,
             facts={**_without_reason(found.facts), **started.facts, "made_in": found.run_id},
         )
-        return Plan(node, cached)
+        return Plan(node, cached.with_outputs(_outputs_of(found)))
 
     def _is_refreshed(self, node: Node) -> bool:
         refresh = self._session.refresh
@@ -192,8 +189,8 @@ class Planner:
         if not self._may_be_kept(node, earlier):
             return False
         try:
-            for address in _addresses_of(earlier).values():
-                self._session.store.metadata.get_artifact(address)
+            for content, stored in _outputs_of(earlier).values():
+                self._session.store.metadata.get_artifact(stored, content)
         except NotFoundError:
             return False
         return self._has_bytes(earlier)
@@ -258,5 +255,5 @@ def _ended(
     return Plan(node, replace(record, state=state, ended_at=now(), error=why, facts=facts))
 
 
-def _addresses_of(record: StepRunRecord) -> dict[str, str]:
-    return {digest: record.addresses.get(digest, digest) for digest in record.outputs.values()}
+def _outputs_of(record: StepRunRecord) -> dict[str, tuple[str, str]]:
+    return {name: (digest, record.output_address(name)) for name, digest in record.outputs.items()}

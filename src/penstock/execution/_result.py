@@ -22,6 +22,7 @@ class StepResult:
         seconds: Time it took; 0 if it was reused or skipped.
         key: Its step key; None if it is never cached.
         outputs: Content digest by output name.
+        addresses: Stored digest by output name.
         error: One line if it failed, or why it was skipped.
         traceback: The traceback from the user's code on, if it failed.
         version: ``model@version`` if it registered one.
@@ -41,6 +42,7 @@ class StepResult:
     refused: bool = False
     not_taken: bool = False
     unfollowed: tuple[str, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as plain JSON."""
@@ -149,7 +151,7 @@ class PipelineResult:
                 step=step,
             )
         if output is None and list(result.outputs) != ["result"]:
-            return tuple(self.store.get(digest) for digest in result.outputs.values())
+            return tuple(self._load(result, name) for name in result.outputs)
         name = output or "result"
         if name not in result.outputs:
             raise NotFoundError(
@@ -157,7 +159,11 @@ class PipelineResult:
                 fix=did_you_mean(name, result.outputs),
                 name=name,
             )
-        return self.store.get(result.outputs[name])
+        return self._load(result, name)
+
+    def _load(self, result: StepResult, name: str) -> Any:
+        content = result.outputs[name]
+        return self.store.get(result.addresses.get(name, content), content)
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as plain JSON (architecture, section 3)."""

@@ -392,7 +392,10 @@ class Scheduler:
             self._log_again(record)
         done = Done()
         if plan.node.step.effect and plan.recorded:  # an earlier attempt may have registered
-            loaded = [self._session.store.get(digest) for digest in record.outputs.values()]
+            loaded = [
+                self._session.store.get(record.output_address(name), digest)
+                for name, digest in record.outputs.items()
+            ]
             version = next((value for value in loaded if hasattr(value, "lineage_targets")), None)
             done = Done(version=getattr(version, "ref", None), refused=_is_refused(version))
         item = self._item_of(plan.node)
@@ -427,14 +430,8 @@ class Scheduler:
             facts["stored"] = stored
         if done.nothing:
             facts["nothing"] = list(done.nothing)
-        record = replace(
-            record,
-            facts=facts,
-            outputs={name: artifact.content_digest for name, artifact in wholes.items()},
-            addresses={
-                **record.addresses,
-                **{artifact.content_digest: artifact.digest for artifact in wholes.values()},
-            },
+        record = replace(record, facts=facts).with_outputs(
+            {name: (whole.content_digest, whole.digest) for name, whole in wholes.items()}
         )
         edges = [*done.edges, *(item.edges if item else ())]
         return _Ending(record, [*every, *extra], edges, done.logs, done)
@@ -496,6 +493,7 @@ def _result(ending: _Ending) -> StepResult:
         record.outputs,
         record.error,
         record.traceback,
+        addresses={name: record.output_address(name) for name in record.outputs},
         version=done.version,
         refused=done.refused,
         not_taken=NOT_TAKEN in record.facts,

@@ -32,6 +32,8 @@ class SharedInputs:
     def load(self, record: ArtifactRecord) -> Any:
         """Give the value of a record, its memory shared; None if it is to be loaded as usual."""
         if record.format == "npy":
+            if "class" in record.metadata:  # a matrix is no plain array
+                return None
             return self._array(record) if record.size_bytes >= _LEAST_BYTES else None
         facts = record.metadata
         if record.format != "parquet" or facts.get("frame") != "polars frame":

@@ -1,17 +1,25 @@
-"""Values between steps: kept in memory only if nobody can change them, else read from the store."""
+"""Values between steps: kept in memory only if nobody can change them, else read from the store.
+
+A value is found by where its bytes are (its stored digest) and what they mean (its content digest):
+equal contents may be stored as other bytes, and equal bytes may be other values.
+"""
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from penstock.core import ArtifactRecord, StepRunRecord
 from penstock.pipelines import Graph, Node, Output
-from penstock.stores import Store
+from penstock.stores import Store, is_plain_frame
 
-# A step that changes what it was given must not change what the next one gets.
+# A step that changes what it was given must not change what the next one gets; and it is given
+# what another process would read from the store.
 _UNKNOWN = object()
-_IMMUTABLE = (type(None), bool, int, float, complex, str, bytes, date, time, timedelta)
+_IMMUTABLE = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, date, datetime, time, timedelta}
+)
+_ZONES = frozenset({type(None), timezone, ZoneInfo})
 
 
 class Values:
@@ -24,8 +32,7 @@ class Values:
 
     def __init__(self, store: Store, graph: Graph) -> None:
         self._store = store
-        self._digests: dict[tuple[str, str], str] = {}
-        self._addresses: dict[str, str] = {}
+        self._digests: dict[tuple[str, str], tuple[str, str]] = {}  # content, stored
         self._records: dict[tuple[str, str], ArtifactRecord] = {}
         self._kept: dict[tuple[str, str], Any] = {}
         self._uses: Counter[tuple[str, str]] = Counter()
@@ -39,24 +46,22 @@ class Values:
     def add(self, node: str, output: str, record: ArtifactRecord, *, value: Any = _UNKNOWN) -> None:
         """Add what an executed step gave; its value, if that is in this process."""
         place = (node, output)
-        self._digests[place] = record.content_digest
-        self._addresses[record.content_digest] = record.digest
+        self._digests[place] = record.content_digest, record.digest
         self._records[place] = record
         if self._uses[place] and _is_safe(value):
             self._kept[place] = _own(value)
 
     def add_recorded(self, node: str, record: StepRunRecord) -> None:
         """Add what a step gave in another run or an earlier attempt."""
-        for output, digest in record.outputs.items():
-            self._digests[node, output] = digest
-            self._addresses[digest] = record.addresses.get(digest, digest)
+        for output, content in record.outputs.items():
+            self._digests[node, output] = content, record.output_address(output)
 
     def has(self, output: Output) -> bool:
         """Say whether an output was made."""
         return (output.node, output.name) in self._digests
 
-    def digests(self, node: Node) -> dict[str, str]:
-        """Give the content digest of every output that a node takes and that was made, by path."""
+    def digests(self, node: Node) -> dict[str, tuple[str, str]]:
+        """Return content and stored digest of every output that a node takes and that was made."""
         return {
             path: self._digests[output.node, output.name]
             for path, output in node.inputs.items()
@@ -67,13 +72,9 @@ class Values:
         """Give the record of an output that was made."""
         place = (output.node, output.name)
         if place not in self._records:
-            address = self._addresses[self._digests[place]]
-            self._records[place] = self._store.metadata.get_artifact(address)
+            content, stored = self._digests[place]
+            self._records[place] = self._store.metadata.get_artifact(stored, content)
         return self._records[place]
-
-    def addresses(self, digests: Mapping[str, str]) -> dict[str, str]:
-        """Give the stored digest by content digest."""
-        return {digest: self._addresses[digest] for digest in digests.values()}
 
     def inputs(self, node: Node) -> dict[str, Any]:
         """Give the values that a node takes, by path; a mutable one is a fresh copy each time."""
@@ -92,9 +93,7 @@ class Values:
         place = (output.node, output.name)
         if place in self._kept:
             return _own(self._kept[place])
-        if place in self._records:
-            return self._store.load(self._records[place])
-        return self._store.get(self._addresses[self._digests[place]])
+        return self._store.load(self.record(output))
 
 
 def load_inputs(store: Store, record: StepRunRecord) -> dict[str, Any]:
@@ -108,13 +107,17 @@ def load_inputs(store: Store, record: StepRunRecord) -> dict[str, Any]:
         StoreError: If a value's bytes are gone or damaged.
     """
     return {
-        path: store.get(record.addresses.get(digest, digest), check=True)
-        for path, digest in record.inputs.items()
+        path: store.get(record.input_address(path), content, check=True)
+        for path, content in record.inputs.items()
     }
 
 
 def _is_safe(value: Any) -> bool:
-    return type(value) in _IMMUTABLE or isinstance(value, date | time) or _is_frame(value)
+    """Return whether nobody can change a value and the store gives it back as it is."""
+    kind = type(value)
+    if kind is datetime or kind is time:
+        return type(value.tzinfo) in _ZONES
+    return kind in _IMMUTABLE or (_is_frame(value) and is_plain_frame(value))
 
 
 def _own(value: Any) -> Any:

@@ -369,10 +369,11 @@ def _formats(store: Store, recorded: Recorded) -> set[str]:
     """Return the formats that the recorded values are stored in."""
     found = set()
     for step in recorded.values():
-        for digest in (*step.inputs.values(), *step.outputs.values()):
+        places = [(step.input_address(path), digest) for path, digest in step.inputs.items()]
+        places += [(step.output_address(name), digest) for name, digest in step.outputs.items()]
+        for address, digest in places:
             with suppress(PenstockError):
-                artifact = store.metadata.get_artifact(step.addresses.get(digest, digest))
-                found.add(artifact.format)
+                found.add(store.metadata.get_artifact(address, digest).format)
     return found
 
 

@@ -197,8 +197,8 @@ def _data(store: Store, run: RunRecord) -> tuple[tuple[Mapping[str, Any], ...], 
     """Read what the run's snapshots and split say of the rows; values of other types are passed by."""
     sources, split = [], {}
     for step in store.metadata.list_steps(run.run_id):
-        for digest in step.outputs.values():
-            record = store.metadata.get_artifact(step.addresses.get(digest, digest))
+        for name, digest in step.outputs.items():
+            record = store.metadata.get_artifact(step.output_address(name), digest)
             if record.format != "bundle":
                 continue
             try:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.stores._processes import this_process as this_process
     from penstock.stores._store import Store as Store
     from penstock.stores._store import content_digest as content_digest
+    from penstock.stores._store import is_plain_frame as is_plain_frame
     from penstock.stores.artifacts._bundles import Bundle as Bundle
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
     from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
@@ -49,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "check_store": "penstock.stores.upkeep._check",
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_store",
+        "is_plain_frame": "_store",
         "copy_store": "penstock.stores.upkeep._copy",
         "damaged_journals": "penstock.stores.journals._folder",
         "end_fact": "penstock.stores.journals._facts",

@@ -1,24 +1,33 @@
-"""JSON that gives back the Python types it was given; shared by stored values and table columns."""
+"""JSON that keeps Python's types; shared by stored values and table columns.
 
-import base64
+Two ways of writing: records take what is like a plain value (a NumPy number becomes Python's), and
+values (``exact``) are written only if they are read back as they were, so that the text of a value
+says everything that code can observe of it.
+"""
+
 import json
 import math
-import sys
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
-from uuid import UUID
 
 from penstock.core import SerializationError
+from penstock.stores._classes import class_name, find_loaded, is_findable
+from penstock.stores._json_types import EXACT_WRITERS, READERS, WRITERS, write_scalar
 
 _TAG = "$"
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=True).encode
+# An int of more digits than this is refused by int(text) and str(int); see sys.int_info.
+_WIDE = 1 << 4096
+_AS_IS = frozenset({str, bool, type(None)})
+_WHOLE = frozenset({int, bool})
+_REAL = frozenset({float})
+_NUMBERS = frozenset({int, float})
+_PLAIN = _AS_IS | _NUMBERS
 
 
-def dump_json(value: Any) -> str:
+def dump_json(value: Any, *, exact: bool = False) -> str:
     """Write a JSON-like value as compact JSON; what JSON has no word for becomes a tagged object.
 
     >>> dump_json({"a": [1, 2.5, None]})
@@ -26,10 +35,15 @@ def dump_json(value: Any) -> str:
     >>> load_json(dump_json((1, float("inf"))))
     (1, inf)
 
+    Args:
+        value: The value.
+        exact: Write only what `load_json` reads back as it was, NumPy's and pandas' scalars too;
+            else NumPy's numbers become Python's.
+
     Raises:
         TypeError: If a part of it has a type that is not JSON-like.
     """
-    return _encode(_to_plain(value))
+    return _encode(_to_plain(value, exact))
 
 
 def load_json(text: str | bytes, *, strict: bool = False) -> Any:
@@ -37,109 +51,154 @@ def load_json(text: str | bytes, *, strict: bool = False) -> Any:
 
     Args:
         text: The JSON text.
-        strict: Raise if an enum's class is not loaded; else give its value instead.
+        strict: Raise if a class is not loaded or an enum has no such member any more; else return
+            the plain value instead.
 
     Raises:
-        SerializationError: If ``strict`` and an enum's class is not loaded.
+        SerializationError: If ``strict`` and a class is not loaded.
     """
     value = json.loads(text)
     tagged = b'"$":' in text if isinstance(text, bytes) else '"$":' in text
     return _from_plain(value, strict) if tagged else value
 
 
-def _to_plain(value: Any) -> Any:
+def _to_plain(value: Any, exact: bool) -> Any:  # noqa: C901 - a table of cases by type
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
+    if kind in _AS_IS:
         return value
+    if kind is int:
+        return value if -_WIDE < value < _WIDE else {_TAG: "int", "v": hex(value)}
     if kind is float:
         return value if math.isfinite(value) else {_TAG: "float", "v": repr(value)}
     if kind is list:
-        return [_to_plain(item) for item in value]
+        return value if _is_plain(value) else [_to_plain(item, exact) for item in value]
     if kind is dict:
-        return _plain_dict(value)
+        return _plain_dict(value, exact)
     if isinstance(value, Enum):
-        name = f"{kind.__module__}:{kind.__qualname__}"
-        return {_TAG: "enum", "type": name, "name": value.name, "v": _to_plain(value.value)}
-    if (writer := _WRITERS.get(kind)) is not None:
-        return {_TAG: writer[0], "v": writer[1](value)}
-    if isinstance(value, PurePath):
+        return _plain_enum(value, exact)
+    writer = WRITERS.get(kind) or (EXACT_WRITERS.get(kind) if exact else None)
+    if writer is not None:
+        return {_TAG: writer[0], "v": writer[1](value, lambda item: _to_plain(item, exact))}
+    if not exact and isinstance(value, PurePath):
         return {_TAG: "path", "v": value.as_posix()}
-    if kind.__module__ == "numpy" and getattr(value, "shape", None) == ():
-        return _to_plain(value.item())
+    if isinstance(value, tuple) and exact and hasattr(kind, "_fields") and is_findable(kind):
+        items = [_to_plain(item, exact) for item in value]
+        return {_TAG: "namedtuple", "type": class_name(kind), "v": items}
+    root = kind.__module__.partition(".")[0]
+    if exact and (found := write_scalar(value, root)) is not None:
+        return {_TAG: found[0], "v": _to_plain(found[1], exact)}
+    if not exact and root == "numpy" and getattr(value, "shape", None) == ():
+        return _to_plain(value.item(), exact)
     raise TypeError(f"{kind.__module__}.{kind.__qualname__} is not JSON-like.")
 
 
-def _plain_dict(value: dict[Any, Any]) -> dict[str, Any]:
-    if _TAG not in value and all(type(key) is str for key in value):
-        return {key: _to_plain(item) for key, item in value.items()}
-    return {
-        _TAG: "dict",
-        "v": [[_to_plain(key), _to_plain(item)] for key, item in value.items()],
-    }
+def _is_plain(items: Any) -> bool:
+    """Return whether items are JSON's own values; told by C, so that long lists cost little."""
+    kinds = set(map(type, items))
+    if kinds <= _AS_IS:
+        return True
+    if kinds <= _WHOLE:
+        return bool(min(items) > -_WIDE and max(items) < _WIDE)
+    if kinds == _REAL:
+        return all(map(math.isfinite, items))
+    # No NaN and no infinity is between the two.
+    return kinds <= _PLAIN and all(
+        -_WIDE < item < _WIDE for item in items if type(item) in _NUMBERS
+    )
 
 
-def _plain_set(value: set[Any] | frozenset[Any]) -> list[Any]:
-    # Sorted by their text, so that equal sets give equal bytes.
-    return sorted((_to_plain(item) for item in value), key=_encode)
+def _plain_dict(value: dict[Any, Any], exact: bool) -> dict[str, Any]:
+    if _TAG not in value and set(map(type, value)) <= {str}:
+        if value and _is_plain(value.values()):
+            return value
+        return {key: _to_plain(item, exact) for key, item in value.items()}
+    return {_TAG: "dict", "v": _pairs(value, exact)}
 
 
-_WRITERS: dict[type, tuple[str, Callable[[Any], Any]]] = {
-    tuple: ("tuple", lambda value: [_to_plain(item) for item in value]),
-    set: ("set", _plain_set),
-    frozenset: ("frozenset", _plain_set),
-    bytes: ("bytes", lambda value: base64.b64encode(value).decode()),
-    datetime: ("datetime", datetime.isoformat),
-    date: ("date", date.isoformat),
-    time: ("time", time.isoformat),
-    timedelta: ("timedelta", lambda value: [value.days, value.seconds, value.microseconds]),
-    Decimal: ("decimal", str),
-    complex: ("complex", lambda value: [_to_plain(value.real), _to_plain(value.imag)]),
-    UUID: ("uuid", str),
-}
+def _pairs(value: dict[Any, Any], exact: bool) -> list[Any]:
+    keys, items = list(value), list(value.values())
+    if not _is_plain(keys):
+        keys = [_to_plain(key, exact) for key in keys]
+    if not _is_plain(items):
+        items = [_to_plain(item, exact) for item in items]
+    return list(zip(keys, items, strict=True))
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "float": float,
-    "tuple": tuple,
-    "set": set,
-    "frozenset": frozenset,
-    "dict": dict,
-    "bytes": base64.b64decode,
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-    "timedelta": lambda parts: timedelta(*parts),
-    "decimal": Decimal,
-    "complex": lambda parts: complex(*parts),
-    "uuid": UUID,
-    "path": Path,
-}
+
+def _plain_enum(value: Enum, exact: bool) -> dict[str, Any]:
+    kind = type(value)
+    if exact and not is_findable(kind):
+        raise TypeError(f"{kind.__qualname__} is no class of a module, so it is not JSON-like.")
+    told = {_TAG: "enum", "type": class_name(kind), "name": value.name}
+    try:
+        return told | {"v": _to_plain(value.value, exact)}
+    except TypeError:  # the name is enough
+        return told | {"v": None}
 
 
 def _from_plain(value: Any, strict: bool) -> Any:
     if isinstance(value, list):
-        return [_from_plain(item, strict) for item in value]
+        return value if _is_plain(value) else [_from_plain(item, strict) for item in value]
     if not isinstance(value, dict):
         return value
     tag = value.get(_TAG)
     if tag is None:
         return {key: _from_plain(item, strict) for key, item in value.items()}
-    if tag == "enum":
-        return _enum(value, strict)
-    return _READERS[tag](_from_plain(value["v"], strict))
+    if (special := _BY_CLASS.get(tag)) is not None:
+        return special(value, strict)
+    return READERS[tag](_from_plain(value["v"], strict))
 
 
 def _enum(value: dict[str, Any], strict: bool) -> Any:
+    kind = _class_of(value, Enum, strict)
+    plain = _from_plain(value["v"], strict)
+    if kind is None:
+        return plain
+    member = kind.__members__.get(value["name"] or "")
+    if member is not None:
+        return member
+    try:  # a member that was renamed, or a combination of flags
+        return kind(plain)
+    except ValueError:
+        if not strict:
+            return plain
+    raise SerializationError(
+        what=f"{kind.__qualname__} has no member {value['name']!r} and none of value {plain!r}.",
+        why="The stored value is a member that the class had when it was stored.",
+        fix="Give the class that member again, or execute the step again.",
+    )
+
+
+def _namedtuple(value: dict[str, Any], strict: bool) -> Any:
+    kind = _class_of(value, tuple, strict)
+    items = _from_plain(value["v"], strict)
+    if kind is None:
+        return tuple(items)
+    if len(kind._fields) == len(items):
+        return kind._make(items)
+    if not strict:
+        return tuple(items)
+    raise SerializationError(
+        what=f"{kind.__qualname__} has {len(kind._fields)} fields, and the stored one {len(items)}.",
+        why="The class was changed after the value was stored.",
+        fix="Execute the step again.",
+    )
+
+
+_BY_CLASS: dict[str, Callable[[dict[str, Any], bool], Any]] = {
+    "enum": _enum,
+    "namedtuple": _namedtuple,
+}
+
+
+def _class_of(value: dict[str, Any], base: type, strict: bool) -> Any:
+    found = find_loaded(value["type"])
+    if isinstance(found, type) and issubclass(found, base):
+        return found
+    if not strict:
+        return None
     module, _, qualname = value["type"].partition(":")
-    # Only classes that the program has loaded itself: reading must not run code by name.
-    found: Any = sys.modules.get(module)
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    if isinstance(found, type) and issubclass(found, Enum):
-        return found[value["name"]]
-    if strict:
-        raise SerializationError(
-            what=f"The value is a member of {qualname}, and module {module} is not loaded.",
-            why="penstock does not import modules that a stored value names.",
-            fix=f"Import {module} before reading the value.",
-        )
-    return _from_plain(value["v"], strict)
+    raise SerializationError(
+        what=f"The value is of class {qualname}, and module {module} is not loaded.",
+        why="penstock does not import modules that a stored value names.",
+        fix=f"Import {module} before reading the value.",
+    )

@@ -21,6 +21,7 @@ from penstock.stores.artifacts._ahead import ahead
 from penstock.stores.artifacts._bundles import (
     FORMAT,
     LazyParts,
+    is_masked,
     is_own,
     join,
     part_from_json,
@@ -29,6 +30,7 @@ from penstock.stores.artifacts._bundles import (
 )
 from penstock.stores.artifacts._digests import PREFIX, damaged, readable, writable
 from penstock.stores.artifacts._media_type import media_type
+from penstock.stores.artifacts._polars import is_plain_type
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._serializers import (
     deserialize,
@@ -171,18 +173,19 @@ class Store:
         self.metadata.add_artifacts(records)
         return records[0]
 
-    def get(self, digest: str, *, check: bool = False) -> Any:
+    def get(self, digest: str, content_digest: str | None = None, *, check: bool = False) -> Any:
         """Load a value by its stored or its content digest.
 
         Args:
             digest: ``sha256:…``.
+            content_digest: Which of several values that have these bytes; by default the first.
             check: Digest the bytes and compare.
 
         Raises:
             NotFoundError: If nothing with this digest is recorded.
             StoreError: If the bytes are gone, or damaged and ``check`` is set.
         """
-        return self.load(self.metadata.get_artifact(digest), check=check)
+        return self.load(self.metadata.get_artifact(digest, content_digest), check=check)
 
     def load(self, record: ArtifactRecord, *, check: bool = False) -> Any:
         """Load a value by its record; see `get`."""
@@ -335,23 +338,26 @@ class Store:
 
 
 def content_digest(value: Any) -> str:
-    """Digest a value by its type, so that equal values have equal digests.
+    """Digest a value by its type: two values that code can tell apart have different digests.
 
-    A table counts by schema and values, an array by type, shape and values, an estimator by
-    parameters and fitted attributes, JSON-like values without the order of keys.
+    A value that is read from the store has the digest that it was stored with, in any process.
+    A table counts by its schema, index and values, an array by type, shape, order and values, an
+    estimator by parameters and fitted attributes, a function by its code and what it closes over.
 
     >>> content_digest({"a": 1, "b": 2}) == content_digest({"b": 2, "a": 1})
-    True
+    False
+    >>> content_digest(1) == content_digest(1.0)
+    False
 
     Raises:
         SerializationError: If the value does not tell its state.
     """
     found = None
-    if is_own(value):
+    if is_own(value) or is_masked(value):
         found = parts_of(value)
     elif type(value) in _CONTAINERS:
         try:
-            return json_digest(value)
+            return json_digest(dump_json(value, exact=True))
         except (TypeError, ValueError, RecursionError):
             found = parts_of(value) if len(value) <= _MOST_PARTS else None
     if found is None:
@@ -360,9 +366,14 @@ def content_digest(value: Any) -> str:
     return _bundle_digest(bundle_type, {name: content_digest(part) for name, part in named.items()})
 
 
+def is_plain_frame(value: Any) -> bool:
+    """Return whether a polars frame is read back as it is, so that it need not be read at all."""
+    return all(map(is_plain_type, value.dtypes))
+
+
 def _take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
     """Serialise a value, or give its type and parts if it is kept in parts."""
-    if is_own(value):
+    if is_own(value) or is_masked(value):
         return parts_of(value) or serialize(value)
     if type(value) not in _CONTAINERS:
         return serialize(value)
@@ -374,7 +385,7 @@ def _take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
 
 
 def _bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:
-    return digest_json(["bundle", bundle_type, dict(contents)])
+    return digest_json(["bundle", bundle_type, [list(part) for part in contents.items()]])
 
 
 def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:

@@ -1,55 +1,95 @@
-"""NumPy arrays as NPY; arrays of Python objects as JSON."""
+"""NumPy arrays as NPY; arrays of Python objects as JSON; a masked array as its parts."""
 
 import io
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import digest_bytes, digest_json
+from penstock.core import SerializationError, digest_bytes, digest_json
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._value import Serialized
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
+MASKED = "masked"
 
-def write_array(value: "NDArray[Any]") -> Serialized:
+
+def array_kind(value: Any) -> str:
+    """Return which class of array a value is, ``""`` if none that is kept as it is.
+
+    A memory map is read back as an array: what it is mapped from is another file.
+    """
+    import numpy as np
+
+    kinds = {np.ndarray: "array", np.memmap: "array", np.matrix: "matrix", np.recarray: "records"}
+    return kinds.get(type(value), "")
+
+
+def write_array(value: "NDArray[Any]", content_digest: str) -> Serialized:
     """Serialise an array.
 
     Raises:
         TypeError: If it holds Python objects that are not JSON-like.
+        SerializationError: If its type is one that NPY does not keep.
     """
     import numpy as np
 
+    kind = array_kind(value)
     facts: dict[str, Any] = {"shape": list(value.shape), "dtype": str(value.dtype)}
+    if kind != "array":
+        facts["class"] = kind
     if value.dtype.kind in "OT":
-        text = dump_json(value.ravel().tolist())
+        text = dump_json(value.ravel().tolist(), exact=True)
         data, form = text.encode(), "json"
         facts["array"] = True
+        if value.flags.fnc:
+            facts["order"] = "F"
     else:
         buffer = io.BytesIO()
-        np.save(buffer, without_padding(value), allow_pickle=False)
+        np.save(buffer, np.asarray(without_padding(value)), allow_pickle=False)
         data, form = buffer.getvalue(), "npy"
-    return Serialized(data, form, digest_array(value), "numpy.ndarray", facts)
+    if value.dtype.names is not None or value.dtype.kind == "T":
+        _require_dtype(read_array(data, facts), value)
+    name = "numpy.ndarray" if kind == "array" else f"numpy.{type(value).__name__}"
+    return Serialized(data, form, content_digest, name, facts)
 
 
 def read_array(data: bytes, facts: Any) -> "NDArray[Any]":
-    """Give back what `write_array` took."""
+    """Read what `write_array` wrote."""
     import numpy as np
 
     if not facts.get("array"):
-        return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+        return _as_class(np.asarray(np.load(io.BytesIO(data), allow_pickle=False)), facts)
     values = np.empty(len(items := load_json(data, strict=True)), dtype=object)
-    values[:] = items
+    for index, item in enumerate(items):  # values[:] = items would unpack lists
+        values[index] = item
     dtype = np.dtypes.StringDType() if facts["dtype"].startswith("StringDType") else object
-    return values.reshape(facts["shape"]).astype(dtype)
+    shaped = values.reshape(facts["shape"]).astype(dtype)
+    return _as_class(np.asfortranarray(shaped) if facts.get("order") == "F" else shaped, facts)
 
 
-def digest_array(value: "NDArray[Any]") -> str:
-    """Digest an array by its type, shape and values."""
-    head = ["array", _dtype_name(value.dtype), list(value.shape)]
-    if value.dtype.kind in "OT":
-        return digest_json([*head, value.ravel().tolist()])
-    return digest_json([*head, digest_numbers(value)])
+def masked_parts(value: Any) -> dict[str, Any]:
+    """Take a masked array apart: what is under the mask counts, too."""
+    import numpy as np
+
+    return {
+        "data": np.asarray(value.data),
+        "mask": None if value.mask is np.ma.nomask else np.asarray(value.mask),
+        "fill_value": None if value._fill_value is None else np.asarray(value._fill_value),  # noqa: SLF001 - None says that it is the default
+        "hard_mask": bool(value.hardmask),
+    }
+
+
+def join_masked(parts: Any) -> Any:
+    """Put a masked array together again."""
+    import numpy as np
+
+    mask, fill = parts["mask"], parts["fill_value"]
+    return np.ma.MaskedArray(
+        parts["data"],
+        mask=np.ma.nomask if mask is None else mask,
+        fill_value=None if fill is None else fill[()],
+        hard_mask=parts["hard_mask"],
+    )
 
 
 def digest_numbers(value: "NDArray[Any]") -> str:
@@ -59,9 +99,12 @@ def digest_numbers(value: "NDArray[Any]") -> str:
     if value.dtype.names is not None:
         parts = [[name, digest_numbers(value[name])] for name in value.dtype.names]
         return digest_json(parts)
+    if value.dtype.kind == "O":  # a field of records
+        return digest_json([dump_json(value.ravel().tolist(), exact=True)])
     if value.dtype.subdtype is not None:  # pragma: no cover - numpy unpacks these itself
         value = value.view(value.dtype.subdtype[0])
-    return digest_bytes(np.ascontiguousarray(value).tobytes())
+    flat = np.ascontiguousarray(value)
+    return digest_bytes(flat.view(np.uint8).data if flat.size and flat.itemsize else b"")
 
 
 def without_padding(value: "NDArray[Any]") -> "NDArray[Any]":
@@ -76,5 +119,22 @@ def without_padding(value: "NDArray[Any]") -> "NDArray[Any]":
     return clean
 
 
-def _dtype_name(dtype: "np.dtype[Any]") -> str:
-    return dtype.str if dtype.names is None else str(dtype.descr)
+def _as_class(value: "NDArray[Any]", facts: Any) -> "NDArray[Any]":
+    import numpy as np
+
+    match facts.get("class"):
+        case "matrix":
+            return value.view(np.matrix)
+        case "records":
+            return value.view(np.recarray)
+        case _:
+            return value
+
+
+def _require_dtype(found: "NDArray[Any]", value: "NDArray[Any]") -> None:
+    if found.dtype != value.dtype or repr(found.dtype) != repr(value.dtype):
+        raise SerializationError(
+            what=f"An array of {value.dtype!r} would be read back as one of {found.dtype!r}.",
+            why="A stored value must be read back as it was.",
+            fix="Return an array of plain fields.",
+        )

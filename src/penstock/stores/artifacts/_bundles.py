@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from penstock.core import ArtifactRecord, SerializationError
+from penstock.stores.artifacts._arrays import MASKED, join_masked, masked_parts
 
 _CONTAINERS: dict[str, type] = {"list": list, "tuple": tuple, "dict": dict}
 _ROOT = "penstock"
@@ -43,7 +44,13 @@ def parts_of(value: Any) -> tuple[str, dict[str, Any]] | None:
         return kind.__name__, {str(index): item for index, item in enumerate(value)}
     if kind is dict and all(type(key) is str for key in value):
         return "dict", dict(value)
-    return None
+    return (MASKED, masked_parts(value)) if is_masked(value) else None
+
+
+def is_masked(value: Any) -> bool:
+    """Return whether a value is a masked array of NumPy."""
+    kind = type(value)
+    return kind.__name__ == "MaskedArray" and kind.__module__.startswith("numpy.")
 
 
 def is_own(value: Any) -> bool:
@@ -59,6 +66,8 @@ def join(bundle_type: str, parts: Mapping[str, Any]) -> Any:
     """
     if bundle_type == "dict":
         return dict(parts)
+    if bundle_type == MASKED:
+        return join_masked(parts)
     if bundle_type in _CONTAINERS:
         return _CONTAINERS[bundle_type](parts.values())
     return _class_of(bundle_type).from_bundle(parts)

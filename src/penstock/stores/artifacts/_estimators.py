@@ -13,7 +13,7 @@ from typing import Any
 
 from penstock.core import SerializationError
 from penstock.stores.artifacts._arrays import without_padding
-from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts._sparse import stable_npz
 from penstock.stores.artifacts._value import Serialized, type_name
 
 # What skops itself trusts are scikit-learn's public estimators, NumPy's and SciPy's types and
@@ -55,7 +55,7 @@ _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
 _SCHEMA = "schema.json"
 
 
-def write_estimator(value: Any) -> Serialized:
+def write_estimator(value: Any, content_digest: str) -> Serialized:
     """Serialise an estimator.
 
     Raises:
@@ -80,7 +80,7 @@ def write_estimator(value: Any) -> Serialized:
             fix="Use scikit-learn's own parts, or penstock.features.",
             types=strangers,
         )
-    return Serialized(data, "skops", digest_object(value), type_name(value))
+    return Serialized(data, "skops", content_digest, type_name(value))
 
 
 def read_estimator(data: bytes) -> Any:
@@ -167,18 +167,6 @@ def _stable_file(name: str, content: bytes) -> bytes:
         return content
     buffer = io.BytesIO()
     np.save(buffer, without_padding(array), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def stable_npz(content: bytes) -> bytes:
-    """Rewrite an NPZ archive without times and with its parts in order of name."""
-    buffer = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(content)) as source,
-        zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as target,
-    ):
-        for name in sorted(source.namelist()):
-            target.writestr(zipfile.ZipInfo(name, _FIRST_MOMENT), source.read(name))
     return buffer.getvalue()
 
 

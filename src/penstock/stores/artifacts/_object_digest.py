@@ -1,40 +1,70 @@
-"""Content digest of a fitted estimator: its parameters and fitted attributes, as a tree.
+"""Content digest of any object: its type and state, as a tree.
 
 Works on any object that can say its state (``__reduce_ex__``), so that it needs no list of
-estimators. What depends on memory, file or version is left out: a fresh fit, the same fit in
-another process and a reloaded model have one digest.
+types. Two values that code can tell apart have different digests; what depends on memory, file or
+version is left out: a fresh fit, the same fit in another process and a reloaded model have one
+digest. What does not tell its state has none, and is never called equal to another.
 """
 
 import functools
 import hashlib
+import json
 import math
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Mapping
 from enum import Enum
-from pathlib import PurePath
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MappingProxyType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
-from penstock.core import SerializationError
-from penstock.stores.artifacts._arrays import digest_numbers
-from penstock.stores.artifacts._tables import digest_pandas, digest_polars
+from penstock.core import SerializationError, digest_json
+from penstock.stores._classes import class_name, module_name
+from penstock.stores._json import dump_json
+from penstock.stores._json_types import EXACT_WRITERS, WRITERS
+from penstock.stores.artifacts._arrays import array_kind, digest_numbers, masked_parts
+from penstock.stores.artifacts._code import (
+    class_attributes,
+    code_facts,
+    global_values,
+    is_installed,
+)
+from penstock.stores.artifacts._pandas_digest import digest_pandas_by
+from penstock.stores.artifacts._polars import digest_polars
+from penstock.stores.artifacts._sparse import sparse_parts
 
 # Bookkeeping of scikit-learn: says which version wrote the state, not what the model is.
 _LEFT_OUT = frozenset({"_sklearn_version"})
 _TREE_COUNTERS = slice(7, 11)
 _STATE, _ITEMS, _PAIRS = 2, 3, 4
+_CONTAINERS = {list, tuple, dict, set, frozenset}
+# Whole values that JSON has a text for; those that hold others are walked.
+_TEXTS = frozenset(
+    kind
+    for kind in {**WRITERS, **EXACT_WRITERS}
+    if kind not in _CONTAINERS and not issubclass(kind, dict) and kind.__name__ != "deque"
+)
 
 
 def digest_object(value: Any) -> str:
     """Digest an object by its type and state.
 
     >>> digest_object({"b": 1, "a": (2,)}) == digest_object({"a": (2,), "b": 1})
-    True
+    False
 
     Raises:
         SerializationError: If a part of it does not tell its state.
     """
-    return "sha256:" + _Walk().digest(value).hex()
+    try:
+        return "sha256:" + _Walk().digest(value).hex()
+    except SerializationError:
+        raise
+    except Exception as error:  # foreign code tells its state here
+        raise _stateless(value, error) from error
 
 
 class _Walk:
@@ -60,52 +90,82 @@ class _Walk:
         self._kept.append(value)
         return result
 
+    def sequence(self, tag: str, value: Any) -> bytes:
+        return _join(tag, *(self.digest(item) for item in value))
+
+    def mapping(self, tag: str, value: Mapping[Any, Any]) -> bytes:
+        return _join(tag, *(self.digest(part) for item in value.items() for part in item))
+
     def _compound(self, value: Any) -> bytes:
-        if isinstance(value, Mapping) and type(value).__module__ in {"builtins", "collections"}:
-            return self._mapping("dict", value)
-        if isinstance(value, list):
-            return self._sequence("list", value)
-        if isinstance(value, tuple):
-            return self._sequence("tuple", value)
+        kind = type(value)
+        if (walker := _BY_TYPE.get(kind)) is not None:
+            return walker(self, value)
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, Enum):
+            return _join("enum", self.digest(kind), repr(value.name).encode())
         if isinstance(value, set | frozenset):
-            return _join("set", *sorted(self.digest(item) for item in value))
-        if isinstance(value, functools.partial):
-            return self._sequence("partial", [value.func, value.args, value.keywords])
-        if isinstance(value, MethodType):
-            return self._sequence("method", [value.__self__, value.__name__])
-        root = type(value).__module__.partition(".")[0]
+            items = sorted(self.digest(item) for item in value)
+            more = vars(value) if hasattr(value, "__dict__") else None
+            return _join("set", self.digest(kind), *items, self.digest(more))
+        root = kind.__module__.partition(".")[0]
         if (special := _SPECIAL.get(root)) is not None:
             result = special(self, value)
             if result is not None:
                 return result
+        if isinstance(getattr(kind, "bundle_type", None), str):
+            return _join("bundle", self.digest(kind), self.digest(value.to_bundle()))
         return self._by_state(value)
 
-    def _mapping(self, tag: str, value: Mapping[Any, Any]) -> bytes:
-        items = sorted((self.digest(key), self.digest(item)) for key, item in value.items())
-        return _join(tag, *(part for item in items for part in item))
+    def _class(self, kind: type) -> bytes:
+        name = class_name(kind).encode()
+        if is_installed(kind.__module__):
+            return _join("class", name)
+        if issubclass(kind, Enum):
+            members = [[key, member.value] for key, member in kind.__members__.items()]
+            return _join("class", name, self.digest(members))
+        bases = [base for base in kind.__bases__ if base is not object]
+        own = [[key, self._or_type(item)] for key, item in class_attributes(kind)]
+        return _join("class", name, self.digest(bases), self.digest(own))
 
-    def _sequence(self, tag: str, value: Any) -> bytes:
-        return _join(tag, *(self.digest(item) for item in value))
+    def function(self, value: FunctionType) -> bytes:
+        name = class_name(value).encode()
+        if is_installed(value.__module__):
+            return _join("function", name)
+        cells = [_cell(cell) for cell in value.__closure__ or ()]
+        seen = [[key, self._or_type(item)] for key, item in global_values(value)]
+        parts = [value.__code__, value.__defaults__, value.__kwdefaults__, cells, vars(value), seen]
+        return _join("function", name, *map(self.digest, parts))
+
+    def _or_type(self, value: Any) -> bytes:
+        """Digest what a class or a module holds; of a lock, a file, a logger its type counts."""
+        try:
+            return self.digest(value)
+        except Exception:  # noqa: BLE001 - foreign code tells its state here
+            return _type_of(value)
 
     def _by_state(self, value: Any) -> bytes:
         try:
             reduced = value.__reduce_ex__(4)
         except Exception as error:
-            raise SerializationError(
-                what=f"A {type(value).__qualname__} does not tell its state ({error}).",
-                why="Without it the value has no digest that says when two are equal.",
-                fix="Give it __getstate__, or return another type.",
-            ) from error
+            raise _stateless(value, error) from error
         if isinstance(reduced, str):
-            return _join("global", reduced.encode())
-        parts = [_type_of(value), self._arguments(value, reduced)]
+            wrapped = getattr(value, "__wrapped__", None)
+            name = f"{module_name(str(getattr(value, '__module__', '')))}:{reduced}".encode()
+            return _join("global", self._type(value), name, self.digest(wrapped))
+        parts = [self._type(value), self._arguments(value, reduced)]
         if len(reduced) > _STATE:
             parts.append(self._state(reduced[_STATE]))
         if len(reduced) > _ITEMS and reduced[_ITEMS] is not None:
-            parts.append(self._sequence("items", list(reduced[_ITEMS])))
+            parts.append(self.sequence("items", list(reduced[_ITEMS])))
         if len(reduced) > _PAIRS and reduced[_PAIRS] is not None:
-            parts.append(self._mapping("pairs", dict(reduced[_PAIRS])))
+            parts.append(
+                self.sequence("pairs", [part for item in reduced[_PAIRS] for part in item])
+            )
         return _join("object", *parts)
+
+    def _type(self, value: Any) -> bytes:
+        return _join("type", self.digest(type(value)))
 
     def _arguments(self, value: Any, reduced: tuple[Any, ...]) -> bytes:
         # The class itself is among them, and the constructor's checksum in Cython classes: both
@@ -115,60 +175,74 @@ class _Walk:
             for item in reduced[1]
             if item is not type(value) and not (_is_cython(reduced[0]) and isinstance(item, int))
         ]
-        return self._sequence("arguments", left)
+        return self.sequence("arguments", left)
 
     def _state(self, state: Any) -> bytes:
         if isinstance(state, dict):
             kept = {key: item for key, item in state.items() if key not in _LEFT_OUT}
-            return self._mapping("dict", kept)
+            return self.mapping("dict", kept)
         return self.digest(state or None)
 
 
 def _plain(value: Any) -> bytes | None:
-    if (
-        type(value).__module__ == "numpy"
-        and hasattr(value, "item")
-        and not hasattr(value, "__len__")
-    ):
-        value = value.item() if getattr(value, "shape", None) == () else value
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if value is None or kind is bool:
         return _join("constant", repr(value).encode())
-    if isinstance(value, Enum):
-        return _join("enum", f"{type(value).__qualname__}.{value.name}".encode())
-    if isinstance(value, int):
-        return _join("int", b"%d" % value)
-    if isinstance(value, float):
-        return _join("float", b"nan" if math.isnan(value) else float(value).hex().encode())
-    if isinstance(value, str):
-        return _join("str", str(value).encode("utf-8", "surrogatepass"))
-    if isinstance(value, bytes | bytearray):
-        return _join("bytes", bytes(value))
-    if isinstance(value, date | time | timedelta | datetime | PurePath | slice | range | complex):
-        return _join("plain", repr(value).encode())
-    if isinstance(value, type | FunctionType | BuiltinFunctionType | ModuleType):
-        name = getattr(value, "__qualname__", value.__name__)
-        return _join("name", f"{getattr(value, '__module__', '')}.{name}".encode())
+    if kind is int:
+        return _join("int", hex(value).encode())  # decimal digits are limited, and slow
+    if kind is float:
+        return _join("float", b"nan" if math.isnan(value) else value.hex().encode())
+    if kind is str:
+        return _join("str", value.encode("utf-8", "surrogatepass"))
+    if kind is bytes:
+        return _join("bytes", value)
+    if kind in _TEXTS or kind.__module__.partition(".")[0] in {"numpy", "pandas"}:
+        return _text(value)
     return None
+
+
+def _text(value: Any) -> bytes | None:
+    if hasattr(value, "__len__") and not isinstance(value, range | str | bytes | bytearray):
+        return None
+    try:
+        return _join("text", dump_json(value, exact=True).encode())
+    except TypeError:
+        return None
+
+
+def _cell(cell: Any) -> Any:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # it is empty
+        return None
 
 
 def _numpy(walk: _Walk, value: Any) -> bytes | None:
     import numpy as np
 
-    if isinstance(value, np.ndarray):
-        shape = str(value.shape).encode()
+    if isinstance(value, np.ma.MaskedArray) and type(value) is np.ma.MaskedArray:
+        return walk.mapping("masked", masked_parts(value))
+    if isinstance(value, np.ndarray) and (kind := array_kind(value)):
+        shape = f"{kind}{value.shape}{_order(value)}".encode()
         if value.dtype.kind in "OT":
-            return _join("objects", shape, walk.digest(value.ravel().tolist()))
+            items = walk.digest(value.ravel().tolist())
+            return _join("objects", shape, str(value.dtype).encode(), items)
         head = str(value.dtype.descr if value.dtype.names else value.dtype.str).encode()
         return _join("array", head, shape, digest_numbers(value).encode())
     if isinstance(value, np.dtype):
-        return _join("dtype", str(value).encode())
+        return _join("dtype", str(value.descr if value.names else value.str).encode())
     if isinstance(value, np.ufunc):
         return _join("ufunc", value.__name__.encode())
     if isinstance(value, np.random.RandomState):
-        return walk.digest(list(value.get_state(legacy=True)))
+        return walk.digest(["RandomState", list(value.get_state(legacy=True))])
     if isinstance(value, np.random.Generator):
-        return walk.digest(value.bit_generator.state)
+        return walk.digest(["Generator", value.bit_generator.state])
     return None
+
+
+def _order(value: Any) -> str:
+    flags = value.flags
+    return "F" if flags.f_contiguous and not flags.c_contiguous else ""
 
 
 def _scipy(walk: _Walk, value: Any) -> bytes | None:
@@ -176,29 +250,36 @@ def _scipy(walk: _Walk, value: Any) -> bytes | None:
 
     if not sp.issparse(value):
         return None
-    entries = value.tocoo()
-    order = sorted(range(entries.nnz), key=lambda i: (entries.row[i], entries.col[i]))
-    rows, columns, data = entries.row[order], entries.col[order], entries.data[order]
-    parts = [value.format, value.shape, rows.astype("int64"), columns.astype("int64"), data]
-    return walk._sequence("sparse", parts)  # noqa: SLF001 - same file
+    return walk.sequence("sparse", [class_name(type(value)), *sparse_parts(value)])
 
 
-def _polars(_: _Walk, value: Any) -> bytes | None:
+def _polars(walk: _Walk, value: Any) -> bytes | None:
     import polars as pl
 
     if isinstance(value, pl.DataFrame | pl.LazyFrame | pl.Series):
         return _join("table", digest_polars(value).encode())
+    if isinstance(value, pl.Enum):
+        return walk.digest(["Enum", value.categories.to_list()])
     if isinstance(value, pl.DataType):
-        return _join("dtype", str(value).encode())
+        return _join("dtype", repr(value).encode())
     return None
 
 
-def _pandas(_: _Walk, value: Any) -> bytes | None:
+def _pandas(walk: _Walk, value: Any) -> bytes | None:
     import pandas as pd
 
-    if isinstance(value, pd.DataFrame | pd.Series):
-        return _join("table", digest_pandas(value).encode())
+    if type(value) in {pd.DataFrame, pd.Series}:
+        return _join("table", digest_pandas_by(value, walk.digest).encode())
     return None
+
+
+def _plotly(_: _Walk, value: Any) -> bytes | None:
+    from plotly.basedatatypes import BaseFigure
+
+    if not isinstance(value, BaseFigure):
+        return None
+    # plotly's order of keys is not always the same.
+    return _join("figure", digest_json(json.loads(value.to_json())).encode())
 
 
 def _xgboost(_: _Walk, value: Any) -> bytes | None:
@@ -219,27 +300,62 @@ def _sklearn(walk: _Walk, value: Any) -> bytes | None:
     # Such a tree counts how often it was asked; that does not make it another tree.
     state = value.__getstate__()
     kept = [*state[: _TREE_COUNTERS.start], *state[_TREE_COUNTERS.stop :]]
-    return walk._sequence(type(value).__name__, kept)  # noqa: SLF001 - same file
+    return walk.sequence(type(value).__name__, kept)
 
 
-_SPECIAL = {
+_SPECIAL: dict[str, Callable[[_Walk, Any], bytes | None]] = {
     "sklearn": _sklearn,
     "numpy": _numpy,
     "scipy": _scipy,
     "polars": _polars,
     "pandas": _pandas,
+    "plotly": _plotly,
     "xgboost": _xgboost,
     "lightgbm": _lightgbm,
 }
+_BY_TYPE: dict[type, Callable[[_Walk, Any], bytes]] = {
+    dict: lambda walk, value: walk.mapping("dict", value),
+    MappingProxyType: lambda walk, value: walk.mapping("proxy", value),
+    list: lambda walk, value: walk.sequence("list", value),
+    tuple: lambda walk, value: walk.sequence("tuple", value),
+    set: lambda walk, value: _join("set", *sorted(walk.digest(item) for item in value)),
+    frozenset: lambda walk, value: _join("frozen", *sorted(walk.digest(item) for item in value)),
+    functools.partial: lambda walk, value: walk.sequence(
+        "partial", [value.func, value.args, value.keywords, vars(value)]
+    ),
+    MethodType: lambda walk, value: walk.sequence("method", [value.__self__, value.__func__]),
+    FunctionType: _Walk.function,
+    CodeType: lambda walk, value: walk.sequence("code", code_facts(value)),
+    property: lambda walk, value: walk.sequence("property", [value.fget, value.fset, value.fdel]),
+    classmethod: lambda walk, value: walk.sequence("classmethod", [value.__func__]),
+    staticmethod: lambda walk, value: walk.sequence("staticmethod", [value.__func__]),
+    ModuleType: lambda _, value: _join("module", module_name(value.__name__).encode()),
+    BuiltinFunctionType: lambda walk, value: _builtin(walk, value),  # noqa: PLW0108 - defined below
+}
+
+
+def _builtin(walk: _Walk, value: Any) -> bytes:
+    name = f"{value.__module__}:{value.__qualname__}".encode()
+    owner = value.__self__
+    # A method of a list or a dict has an owner, which counts; a function's owner is its module.
+    bound = None if isinstance(owner, type | ModuleType) or owner is None else owner
+    return _join("builtin", name, walk.digest(bound))
 
 
 def _type_of(value: Any) -> bytes:
-    kind = type(value)
-    return _join("type", f"{kind.__module__}.{kind.__qualname__}".encode())
+    return _join("type", class_name(type(value)).encode())
 
 
 def _is_cython(constructor: Any) -> bool:
     return str(getattr(constructor, "__name__", "")).startswith("__pyx_unpickle")
+
+
+def _stateless(value: Any, error: BaseException) -> SerializationError:
+    return SerializationError(
+        what=f"A {type(value).__qualname__} does not tell its state ({error}).",
+        why="Without it the value has no digest that says when two are equal.",
+        fix="Give it __getstate__, or return another type.",
+    )
 
 
 def _join(tag: str, *parts: bytes) -> bytes:

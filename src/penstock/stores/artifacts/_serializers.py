@@ -5,29 +5,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from penstock.core import (
-    ArtifactRecord,
-    SerializationError,
-    digest_bytes,
-    digest_json,
-    require,
-)
+from penstock.core import ArtifactRecord, SerializationError, digest_bytes, require
 from penstock.stores._json import dump_json, load_json
-from penstock.stores.artifacts._arrays import digest_array, read_array, write_array
+from penstock.stores.artifacts._arrays import array_kind, read_array, write_array
 from penstock.stores.artifacts._estimators import read_estimator, write_estimator
 from penstock.stores.artifacts._object_digest import digest_object
-from penstock.stores.artifacts._tables import (
-    digest_pandas,
-    digest_polars,
-    read_pandas,
-    read_polars,
-    write_pandas,
-    write_polars,
-)
+from penstock.stores.artifacts._pandas import read_pandas, write_pandas
+from penstock.stores.artifacts._pickles import read_pickle, write_pickle
+from penstock.stores.artifacts._polars import read_polars, write_polars
+from penstock.stores.artifacts._sparse import read_sparse, write_sparse
 from penstock.stores.artifacts._value import Serialized, type_name
 
-Write = Callable[[Any], Serialized]
-Digest = Callable[[Any], str]
+Write = Callable[[Any, str], Serialized]
 
 
 def serialize(value: Any) -> Serialized:
@@ -39,16 +28,11 @@ def serialize(value: Any) -> Serialized:
     Raises:
         SerializationError: If no safe format can hold it and cloudpickle is not installed.
     """
-    found = _special(value)
-    if found is not None:
-        try:
-            return found[0](value)
-        except (SerializationError, TypeError) as error:
-            return _pickle(value, error)
+    write = _special(value)
     try:
-        return write_json(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        return _pickle(value, error)
+        return write_json(value) if write is None else write(value, digest_object(value))
+    except (SerializationError, TypeError, ValueError, RecursionError) as error:
+        return write_pickle(value, error)
 
 
 def deserialize(data: bytes, record: ArtifactRecord) -> Any:
@@ -83,77 +67,68 @@ def deserialize(data: bytes, record: ArtifactRecord) -> Any:
 
 
 def simple_digest(value: Any) -> str:
-    """Digest a value that is not a bundle, without serialising it.
+    """Digest a value that is not a bundle, without serialising it; equal to what `serialize` says.
 
     Raises:
         SerializationError: If it has no digest.
     """
-    found = _special(value)
-    if found is not None:
-        return found[1](value)
-    try:
-        return json_digest(value)
-    except (TypeError, ValueError, RecursionError):
-        return digest_object(value)
+    if _special(value) is None:
+        try:
+            return json_digest(dump_json(value, exact=True))
+        except (TypeError, ValueError, RecursionError):
+            pass
+    return digest_object(value)
 
 
-def _special(value: Any) -> tuple[Write, Digest] | None:
+def _special(value: Any) -> Write | None:
     kind = type(value)
     if kind is bytes or kind is bytearray:
-        return _write_bytes, digest_json
+        return _write_bytes
     root = kind.__module__.partition(".")[0]
     if root == "builtins":
         return None
     known = _BY_PACKAGE.get(root)
     found = known(value) if known else None
-    if found is None and _is_estimator(value):
-        return write_estimator, digest_object
-    return found
+    return write_estimator if found is None and _is_estimator(value) else found
 
 
-def _of_polars(value: Any) -> tuple[Write, Digest] | None:
+def _of_polars(value: Any) -> Write | None:
     import polars as pl
 
-    if isinstance(value, pl.DataFrame | pl.LazyFrame | pl.Series):
-        return write_polars, digest_polars
-    return None
+    return write_polars if type(value) in {pl.DataFrame, pl.LazyFrame, pl.Series} else None
 
 
-def _of_pandas(value: Any) -> tuple[Write, Digest] | None:
+def _of_pandas(value: Any) -> Write | None:
     import pandas as pd
 
-    if isinstance(value, pd.DataFrame | pd.Series):
-        return write_pandas, digest_pandas
-    return None
+    return write_pandas if type(value) in {pd.DataFrame, pd.Series} else None
 
 
-def _of_numpy(value: Any) -> tuple[Write, Digest] | None:
-    import numpy as np
-
-    return (write_array, digest_array) if isinstance(value, np.ndarray) else None
+def _of_numpy(value: Any) -> Write | None:
+    return write_array if array_kind(value) else None
 
 
-def _of_plotly(value: Any) -> tuple[Write, Digest] | None:
+def _of_plotly(value: Any) -> Write | None:
     from plotly.basedatatypes import BaseFigure
 
-    return (_write_figure, _digest_figure) if isinstance(value, BaseFigure) else None
+    return _write_figure if isinstance(value, BaseFigure) else None
 
 
-def _of_scipy(value: Any) -> tuple[Write, Digest] | None:
+def _of_scipy(value: Any) -> Write | None:
     import scipy.sparse as sp
 
-    return (write_estimator, digest_object) if sp.issparse(value) else None
+    return write_sparse if sp.issparse(value) else None
 
 
-def _of_xgboost(value: Any) -> tuple[Write, Digest] | None:
-    return (_write_xgboost, digest_object) if type(value).__name__ == "Booster" else None
+def _of_xgboost(value: Any) -> Write | None:
+    return _write_xgboost if type(value).__name__ == "Booster" else None
 
 
-def _of_lightgbm(value: Any) -> tuple[Write, Digest] | None:
-    return (_write_lightgbm, digest_object) if type(value).__name__ == "Booster" else None
+def _of_lightgbm(value: Any) -> Write | None:
+    return _write_lightgbm if type(value).__name__ == "Booster" else None
 
 
-_BY_PACKAGE: dict[str, Callable[[Any], tuple[Write, Digest] | None]] = {
+_BY_PACKAGE: dict[str, Callable[[Any], Write | None]] = {
     "polars": _of_polars,
     "pandas": _of_pandas,
     "numpy": _of_numpy,
@@ -169,20 +144,9 @@ def _is_estimator(value: Any) -> bool:
     return base is not None and isinstance(value, base.BaseEstimator)
 
 
-def json_digest(value: Any) -> str:
-    """Digest a JSON-like value; NumPy's numbers count as Python's.
-
-    Raises:
-        TypeError: If it is not JSON-like.
-    """
-    try:
-        return digest_json(value)
-    except TypeError:
-        text = dump_json(value)
-    try:
-        return digest_json(load_json(text))
-    except TypeError:  # decimals and the like
-        return digest_json(["json", text])
+def json_digest(text: str) -> str:
+    """Digest a JSON-like value by its exact text, which says all of it."""
+    return digest_bytes(b"json:", text.encode())
 
 
 def write_json(value: Any) -> Serialized:
@@ -191,32 +155,28 @@ def write_json(value: Any) -> Serialized:
     Raises:
         TypeError: If it is not JSON-like.
     """
-    digest = json_digest(value)
+    text = dump_json(value, exact=True)
     facts = {"items": len(value)} if isinstance(value, list | dict | tuple | set) else {}
-    return Serialized(dump_json(value).encode(), "json", digest, type_name(value), facts)
+    return Serialized(text.encode(), "json", json_digest(text), type_name(value), facts)
 
 
 def _read_json(data: bytes, facts: Any) -> Any:
     return read_array(data, facts) if facts.get("array") else load_json(data, strict=True)
 
 
-def _write_bytes(value: bytes | bytearray) -> Serialized:
-    return Serialized(bytes(value), "bytes", digest_json(bytes(value)), type_name(value))
+def _write_bytes(value: bytes | bytearray, content_digest: str) -> Serialized:
+    facts = {"mutable": True} if isinstance(value, bytearray) else {}
+    return Serialized(bytes(value), "bytes", content_digest, type_name(value), facts)
 
 
-def _read_bytes(data: bytes, facts: Any) -> bytes:
-    del facts
-    return data
+def _read_bytes(data: bytes, facts: Any) -> bytes | bytearray:
+    return bytearray(data) if facts.get("mutable") else data
 
 
-def _write_figure(value: Any) -> Serialized:
+def _write_figure(value: Any, content_digest: str) -> Serialized:
     # plotly's order of keys is not always the same.
     text = json.dumps(json.loads(value.to_json()), sort_keys=True, separators=(",", ":"))
-    return Serialized(text.encode(), "figure", _digest_figure(value), "plotly.Figure")
-
-
-def _digest_figure(value: Any) -> str:
-    return digest_json(["figure", json.loads(value.to_json())])
+    return Serialized(text.encode(), "figure", content_digest, "plotly.Figure")
 
 
 def _read_figure(data: bytes, facts: Any) -> Any:
@@ -226,9 +186,9 @@ def _read_figure(data: bytes, facts: Any) -> Any:
     return plotly.io.from_json(data.decode(), skip_invalid=False)
 
 
-def _write_xgboost(value: Any) -> Serialized:
+def _write_xgboost(value: Any, content_digest: str) -> Serialized:
     data = bytes(value.save_raw("json"))
-    return Serialized(data, "xgboost", digest_object(value), type_name(value))
+    return Serialized(data, "xgboost", content_digest, type_name(value))
 
 
 def _read_xgboost(data: bytes, facts: Any) -> Any:
@@ -239,9 +199,9 @@ def _read_xgboost(data: bytes, facts: Any) -> Any:
     return booster
 
 
-def _write_lightgbm(value: Any) -> Serialized:
+def _write_lightgbm(value: Any, content_digest: str) -> Serialized:
     data = value.model_to_string(num_iteration=-1).encode()
-    return Serialized(data, "lightgbm", digest_object(value), type_name(value))
+    return Serialized(data, "lightgbm", content_digest, type_name(value))
 
 
 def _read_lightgbm(data: bytes, facts: Any) -> Any:
@@ -260,43 +220,6 @@ def _read_skops(data: bytes, facts: Any) -> Any:
     return read_estimator(data)
 
 
-def _pickle(value: Any, reason: BaseException) -> Serialized:
-    try:
-        import cloudpickle
-    except ImportError:
-        cloudpickle = None
-    if cloudpickle is None:
-        raise SerializationError(
-            what=f"A {type_name(value)} cannot be stored: {reason}",
-            why="Only cloudpickle could hold it, and that is not installed.",
-            fix="Return a table, an array, a scikit-learn model or JSON-like values;"
-            " or run: pip install cloudpickle",
-        ) from reason
-    try:
-        data = cloudpickle.dumps(value)
-    except Exception as error:
-        raise SerializationError(
-            what=f"A {type_name(value)} cannot be stored: {error}",
-            why="Values between steps are kept, so that runs can be resumed and proved.",
-            fix="Return a table, an array, a scikit-learn model or JSON-like values.",
-        ) from error
-    facts = {"why_unsafe": str(reason)[:500]}
-    try:
-        digest = digest_object(value)
-    except Exception:  # noqa: BLE001 - foreign code tells its state here
-        digest = digest_json(["cloudpickle", digest_bytes(data)])
-    return Serialized(data, "cloudpickle", digest, type_name(value), facts, unsafe=True)
-
-
-def _read_pickle(data: bytes, facts: Any) -> Any:
-    del facts
-    import pickle
-
-    # Plain pickle reads what cloudpickle wrote. The record says that this may run code; the
-    # registry and the model server refuse such records.
-    return pickle.loads(data)  # noqa: S301 - marked unsafe
-
-
 _READERS: dict[str, Callable[[bytes, Any], Any]] = {
     "json": _read_json,
     "bytes": _read_bytes,
@@ -306,5 +229,6 @@ _READERS: dict[str, Callable[[bytes, Any], Any]] = {
     "skops": _read_skops,
     "xgboost": _read_xgboost,
     "lightgbm": _read_lightgbm,
-    "cloudpickle": _read_pickle,
+    "npz": read_sparse,
+    "cloudpickle": read_pickle,
 }

@@ -113,11 +113,14 @@ class Artifacts:
         oldest = to_micros(now()) - _YOUNG_MICROS
         return _are_among(digests, rows) if all(at > oldest for *_, at in rows) else None
 
-    def get_artifact(self, digest: str) -> ArtifactRecord:
+    def get_artifact(self, digest: str, content_digest: str | None = None) -> ArtifactRecord:
         """See MetadataStore."""
+        content = digest if content_digest is None else content_digest
         with self._database.read() as transaction:
             row = transaction.execute(
-                f"{ARTIFACTS.select} WHERE digest = ? ORDER BY created_at LIMIT 1", (digest,)
+                f"{ARTIFACTS.select} WHERE digest = ?"
+                " ORDER BY content_digest <> ?, created_at LIMIT 1",
+                (digest, content),
             ).fetchone()
             row = (
                 row

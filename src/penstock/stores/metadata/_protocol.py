@@ -267,8 +267,11 @@ class MetadataStore(Protocol):
         """
         ...
 
-    def get_artifact(self, digest: str) -> ArtifactRecord:
-        """By stored digest, else by content digest."""
+    def get_artifact(self, digest: str, content_digest: str | None = None) -> ArtifactRecord:
+        """By stored digest, else by content digest.
+
+        Other values can have equal bytes (b"1" and 1): with ``content_digest`` it is that one.
+        """
         ...
 
     def log_artifact(self, run_id: str, name: str, artifact: ArtifactRecord) -> None: ...

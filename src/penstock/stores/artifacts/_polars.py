@@ -1,13 +1,12 @@
-"""Tables as Parquet, identified by their schema and values, whatever the file's encoding."""
+"""polars tables as Parquet, identified by their schema and values, whatever the file's encoding."""
 
 import io
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import SerializationError, digest_bytes, digest_json, require
+from penstock.core import SerializationError, digest_bytes, digest_json
 from penstock.stores.artifacts._value import Serialized, type_name
 
 if TYPE_CHECKING:
-    import pandas as pd
     import polars as pl
 
 _SERIES = "__penstock_series__"
@@ -15,8 +14,14 @@ _ROW_GROUP = 1 << 20
 _PART_BYTES = 1 << 26
 
 
-def write_polars(value: "pl.DataFrame | pl.LazyFrame | pl.Series") -> Serialized:
-    """Serialise a polars frame, or a series as a table of one column."""
+def write_polars(
+    value: "pl.DataFrame | pl.LazyFrame | pl.Series", content_digest: str
+) -> Serialized:
+    """Serialise a polars frame, or a series as a table of one column.
+
+    Raises:
+        SerializationError: If a column holds Python objects, or Parquet would change it.
+    """
     import polars as pl
 
     kind = "frame"
@@ -36,13 +41,15 @@ def write_polars(value: "pl.DataFrame | pl.LazyFrame | pl.Series") -> Serialized
         row_group_size=_ROW_GROUP,
         metadata={"penstock": f"polars {kind} {frame.height}"},
     )
-    return Serialized(
-        buffer.getvalue(),
-        "parquet",
-        digest_polars(value),
-        type_name(value),
-        _facts(frame, f"polars {kind}") | ({} if kind == "frame" else {"name": name}),
-    )
+    facts = _facts(frame, f"polars {kind}") | ({} if kind == "frame" else {"name": name})
+    known = all(is_plain_type(dtype) for dtype in frame.dtypes)
+    if not known and digest_polars(read_polars(buffer.getvalue(), facts)) != digest_polars(value):
+        raise SerializationError(
+            what=f"A {type_name(value)} would be read back changed from Parquet.",
+            why="A stored value must be read back as it was.",
+            fix="Cast its columns to numbers, text, dates, or lists or structs of them.",
+        )
+    return Serialized(buffer.getvalue(), "parquet", content_digest, type_name(value), facts)
 
 
 def read_polars(data: bytes, facts: Any) -> "pl.DataFrame | pl.Series":
@@ -57,39 +64,6 @@ def read_polars(data: bytes, facts: Any) -> "pl.DataFrame | pl.Series":
     return frame
 
 
-def write_pandas(value: "pd.DataFrame | pd.Series[Any]") -> Serialized:
-    """Serialise a pandas frame or series with its index and types.
-
-    Raises:
-        SerializationError: If a column holds Python objects of several types.
-    """
-    require("pyarrow", extra="pandas", purpose="storing pandas frames")
-    import pandas as pd
-    import pyarrow.parquet as pq
-
-    series = isinstance(value, pd.Series)
-    frame = value.to_frame(_SERIES) if isinstance(value, pd.Series) else value
-    table = _to_arrow(frame)
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", row_group_size=_ROW_GROUP)
-    kind = "pandas series" if series else "pandas frame"
-    facts = {"rows": len(frame), "columns": [str(name) for name in frame.columns], "frame": kind}
-    if series:
-        facts["name"] = value.name
-    return Serialized(buffer.getvalue(), "parquet", digest_pandas(value), type_name(value), facts)
-
-
-def read_pandas(data: bytes, facts: Any) -> Any:
-    """Give back what `write_pandas` took."""
-    require("pyarrow", extra="pandas", purpose="reading pandas frames")
-    import pyarrow.parquet as pq
-
-    frame = pq.read_table(io.BytesIO(data)).to_pandas()
-    if facts.get("frame") == "pandas series":
-        return frame[_SERIES].rename(facts["name"])
-    return frame
-
-
 def digest_polars(value: "pl.DataFrame | pl.LazyFrame | pl.Series") -> str:
     """Digest a table by its column names, types and values, in order."""
     import polars as pl
@@ -97,37 +71,16 @@ def digest_polars(value: "pl.DataFrame | pl.LazyFrame | pl.Series") -> str:
     if isinstance(value, pl.LazyFrame):
         value = value.collect()
     if isinstance(value, pl.Series):
-        return digest_json(["series", value.name, _digest_column(value)])
-    columns = [[name, _digest_column(value[name])] for name in value.columns]
+        return digest_json(["series", value.name, digest_column(value)])
+    columns = [[name, digest_column(value[name])] for name in value.columns]
     return digest_json(["table", value.height, columns])
 
 
-def digest_pandas(value: "pd.DataFrame | pd.Series[Any]") -> str:
-    """Digest a pandas table by its index, column names, types and values, in order."""
-    require("pyarrow", extra="pandas", purpose="digesting pandas frames")
-    import pandas as pd
+def is_plain_type(dtype: "pl.DataType") -> bool:
+    """Return whether a column of this type is known to come back from Parquet as it was."""
     import polars as pl
 
-    frame = value.to_frame(_SERIES) if isinstance(value, pd.Series) else value
-    table = _to_arrow(frame, preserve_index=True)
-    plain = pl.DataFrame(pl.from_arrow(table.replace_schema_metadata()))
-    types = [str(dtype) for dtype in frame.dtypes] + [str(name) for name in frame.columns]
-    index = [str(name) for name in frame.index.names]
-    name = repr(value.name) if isinstance(value, pd.Series) else None
-    return digest_json(["pandas", name, types, index, digest_polars(plain)])
-
-
-def _to_arrow(frame: "pd.DataFrame", *, preserve_index: bool | None = None) -> Any:
-    import pyarrow as pa
-
-    try:
-        return pa.Table.from_pandas(frame, preserve_index=preserve_index)
-    except (pa.ArrowException, ValueError, TypeError) as error:
-        raise SerializationError(
-            what=f"A pandas frame has a column that is no table column: {error}.",
-            why="A column of a stored table has one type.",
-            fix="Convert the column to one type, for example with astype(str).",
-        ) from error
+    return dtype.is_numeric() or dtype in {pl.String, pl.Boolean, pl.Date, pl.Datetime, pl.Time}
 
 
 def _facts(frame: "pl.DataFrame", kind: str) -> dict[str, Any]:
@@ -147,12 +100,17 @@ def _refuse_objects(frame: "pl.DataFrame") -> None:
             )
 
 
-def _digest_column(column: "pl.Series") -> str:
+def digest_column(column: "pl.Series") -> str:
+    """Digest a column by its type and values; its name is not part of it."""
     import polars as pl
 
     dtype = column.dtype
+    head: Any = str(dtype)
+    if isinstance(dtype, pl.Enum):  # its text leaves out some of many
+        head = ["Enum", dtype.categories.to_list()]
     # The categories of a Categorical are not part of its type: two can differ in unused ones.
-    head = "Categorical" if isinstance(dtype, pl.Categorical) else str(dtype)
+    if isinstance(dtype, pl.Categorical):
+        head = "Categorical"
     if isinstance(dtype, pl.Categorical):
         column = column.cast(pl.String)
     missing = column.is_null()
@@ -171,12 +129,12 @@ def _digest_values(column: "pl.Series") -> str:
     if isinstance(dtype, pl.List):
         lengths = column.list.len().fill_null(0)
         inner = column.drop_nulls().filter(column.drop_nulls().list.len() > 0)
-        return digest_json([_fixed(lengths), _digest_column(inner.explode().rename("item"))])
+        return digest_json([_fixed(lengths), digest_column(inner.explode().rename("item"))])
     if isinstance(dtype, pl.Array):
         return _digest_values(column.cast(pl.List(dtype.inner)))
     if isinstance(dtype, pl.Struct):
         names = [field.name for field in dtype.fields]
-        return digest_json([[name, _digest_column(column.struct.field(name))] for name in names])
+        return digest_json([[name, digest_column(column.struct.field(name))] for name in names])
     if dtype == pl.String:
         return _variable(column.fill_null("").cast(pl.Binary))
     if dtype == pl.Binary:

@@ -1,0 +1,110 @@
+"""Values that no open format keeps, as pickles; their classes are those of the running program.
+
+A class of the file that is run is ``__main__.C`` in one process and ``pipe.C`` in another. Pickled by
+value it would come back as a second class, by module it would import the file once more; here it
+comes back as the loaded class of that name, and only without one as it was pickled.
+"""
+
+import io
+import pickle
+import sys
+from types import FunctionType, ModuleType
+from typing import Any
+
+from penstock.core import SerializationError, digest_bytes, digest_json
+from penstock.stores._classes import class_name, find_loaded, is_findable
+from penstock.stores.artifacts._code import is_installed
+from penstock.stores.artifacts._object_digest import digest_object
+from penstock.stores.artifacts._value import Serialized, type_name
+
+# Reading back to see that it can be read costs memory, too.
+_MOST_READ_BACK = 1 << 26
+_MOST_TEXT = 500
+
+
+def write_pickle(value: Any, reason: BaseException) -> Serialized:
+    """Serialise a value with cloudpickle, marked unsafe.
+
+    Args:
+        value: The value.
+        reason: Why no open format keeps it.
+
+    Raises:
+        SerializationError: If cloudpickle is not installed, or the value cannot be read back.
+    """
+    try:
+        import cloudpickle
+    except ImportError:
+        cloudpickle = None
+    if cloudpickle is None:
+        raise SerializationError(
+            what=f"A {type_name(value)} cannot be stored: {reason}",
+            why="Only cloudpickle could hold it, and that is not installed.",
+            fix="Return a table, an array, a scikit-learn model or JSON-like values;"
+            " or run: pip install cloudpickle",
+        ) from reason
+    try:
+        data = _dumps(value, cloudpickle)
+        back = pickle.loads(data) if len(data) <= _MOST_READ_BACK else value  # noqa: S301 - our own
+    except Exception as error:
+        raise SerializationError(
+            what=f"A {type_name(value)} cannot be stored: {error}",
+            why="Values between steps are kept, so that runs can be resumed and proved.",
+            fix="Return a table, an array, a scikit-learn model or JSON-like values.",
+        ) from error
+    if class_name(type(back)) != class_name(type(value)):
+        raise SerializationError(
+            what=f"A {type_name(value)} cannot be stored: it is read back as a {type_name(back)}.",
+            why="A stored value must be read back as it was.",
+            fix="Return a table, an array, a scikit-learn model or JSON-like values.",
+        )
+    facts: dict[str, Any] = {"why_unsafe": str(reason)[:_MOST_TEXT]}
+    digest = _comparable_digest(value, back)
+    if digest is None:
+        # Equal bytes are equal values; of others nothing is known.
+        digest = digest_json(["cloudpickle", digest_bytes(data)])
+        facts["not_comparable"] = f"A {type_name(value)} does not tell its state."
+    return Serialized(data, "cloudpickle", digest, type_name(value), facts, unsafe=True)
+
+
+def read_pickle(data: bytes, facts: Any) -> Any:
+    """Read what `write_pickle` wrote; the record says that this may run code."""
+    del facts
+    # The registry and the model server refuse such records.
+    return pickle.loads(data)  # noqa: S301 - marked unsafe
+
+
+def loaded_or(name: str, pickled: bytes) -> Any:
+    """Return the loaded class or function of a name, else the pickled one; pickles call this."""
+    found = find_loaded(name)
+    return pickle.loads(pickled) if found is None else found  # noqa: S301 - a part of such a pickle
+
+
+def _comparable_digest(value: Any, back: Any) -> str | None:
+    """Return a value's content digest; None if it has none that outlives a reading."""
+    try:
+        digest = digest_object(value)
+        return digest if back is value or digest_object(back) == digest else None
+    except SerializationError:
+        return None
+
+
+def _dumps(value: Any, cloudpickle: ModuleType) -> bytes:
+    class Pickler(cloudpickle.Pickler):  # type: ignore[name-defined,misc] # found at run time
+        def reducer_override(self, obj: Any) -> Any:
+            if isinstance(obj, type | FunctionType) and _is_of_a_file(obj):
+                # Not this pickler again: a class is named by its own methods.
+                return loaded_or, (class_name(obj), cloudpickle.dumps(obj, protocol=5))
+            return super().reducer_override(obj)
+
+    buffer = io.BytesIO()
+    Pickler(buffer, protocol=5).dump(value)
+    return buffer.getvalue()
+
+
+def _is_of_a_file(value: Any) -> bool:
+    """Return whether a class or function is of a file that another process may run by itself."""
+    module = str(value.__module__)
+    if "." in module or is_installed(module) or "<" in value.__qualname__:
+        return False
+    return module in sys.modules and is_findable(value)
