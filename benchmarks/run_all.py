@@ -31,6 +31,7 @@ SCRIPTS = (
     "fairness",
     "drift",
     "false_alarms",
+    "coverage",
     "serving",
 )
 # Pins that install and run here: newer prefect asks for packages that are not offered yet.

@@ -116,7 +116,9 @@ def test_gap_and_ratio_leave_small_slices_out():
 def test_fewer_than_two_comparable_values_have_no_gap():
     assert spread("recall", [result("a", 30, 0.8), result("b", 3, 0.1)]) is None
     assert spread("recall", []) is None
-    assert spread("recall", [result("all", 30, 0.8)]).gap == 0
+    assert spread("recall", [result("all", 30, 0.8)]) is None
+    assert spread("recall", [result("(missing)", 30, 0.8)]) is None
+    assert spread("recall", [result("a", 30, 0.8), result("(missing)", 30, 0.1)]) is None
 
 
 def test_a_ratio_of_negative_figures_means_nothing():

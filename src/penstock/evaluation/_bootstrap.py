@@ -1,4 +1,4 @@
-"""Bootstrap weights and percentile intervals; apart because metrics, slices and comparisons share them.
+"""Bootstrap weights; apart because the intervals of means and the comparison of models share them.
 
 A resample draws as many rows as there are, with replacement; only how often each row comes counts,
 so a resample is a row of weights and every formula works on many at once. Above ``EXACT_ROWS``
@@ -6,11 +6,10 @@ rows the draw is made from a representative part: each class (or the order of pr
 evenly and every kept row stands for its share of rows, so rare classes stay whole and time and memory
 stay flat.
 
-Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13 (percentile interval).
+Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 6.
 """
 
 from collections.abc import Iterator
-from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,31 +71,3 @@ def draw_weights(multiplicity: Floats, *, resamples: int, seed: int) -> Iterator
     for first in range(0, resamples, step):
         count = min(step, resamples - first)
         yield generator.multinomial(rows, shares, size=count).astype(np.float64)
-
-
-def percentile_interval(
-    figures: Floats,
-    *,
-    value: float,
-    shift: float = 0.0,
-    minimum: float = -inf,
-    maximum: float = inf,
-) -> tuple[float, float]:
-    """Find the 95 % interval of a figure from its resamples.
-
-    >>> percentile_interval(np.array([0.4, 0.5, 0.6]), value=0.5, maximum=0.55)
-    (0.405, 0.55)
-
-    Args:
-        figures: The figure in each resample; not-a-number where it is not defined there.
-        value: The figure on all rows; the interval always holds it.
-        shift: What to add because the resamples were drawn from a representative part.
-        minimum: Lowest value that the figure can take.
-        maximum: Highest value that the figure can take.
-    """
-    known = figures[~np.isnan(figures)]
-    if not len(known):
-        return value, value
-    tail = (1 - LEVEL) / 2
-    low, high = (float(end) + shift for end in np.quantile(known, (tail, 1 - tail)))
-    return min(max(low, minimum), value), max(min(high, maximum), value)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.evaluation._bootstrap import percentile_interval
-from penstock.evaluation._measuring import point_values, resampled, why_absent
+from penstock.evaluation._intervals import combine, why_too_few
+from penstock.evaluation._measuring import interval, point_values, resampled, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
 from penstock.evaluation._prediction import align, predict_with
@@ -26,8 +26,9 @@ class Difference:
         challenger: The new model's figure.
         champion: The production model's figure.
         difference: Challenger minus champion.
-        low: Lower end of the difference's 95 % interval (paired bootstrap).
+        low: Lower end of the difference's 95 % interval (both intervals and their correlation).
         high: Upper end.
+        needs: What the rows lack for an interval that holds; empty if nothing.
     """
 
     challenger: float
@@ -35,6 +36,7 @@ class Difference:
     difference: float
     low: float
     high: float
+    needs: str = ""
 
     def __str__(self) -> str:
         return (
@@ -44,12 +46,14 @@ class Difference:
     @property
     def text(self) -> str:
         """The difference and its interval with signs."""
+        if self.needs:
+            return f"{_signed(self.difference)} (no interval: {self.needs})"
         return f"{_signed(self.difference)} [{_signed(self.low)}, {_signed(self.high)}]"
 
     @property
     def significant(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.low > 0 or self.high < 0
+        """Whether the interval excludes 0; never where the rows are too few for one."""
+        return not self.needs and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
@@ -119,19 +123,34 @@ def compare_outcomes(
     """Compare two models' outcomes of the same rows in the same order."""
     order = _joint_order(challenger, champion)
     sides = (challenger.take(order), champion.take(order))
+    own = [side.take(side.canonical_order()) for side in sides]
     absent = _why_not_compared(*sides)
     names = [name for name in TASK_METRICS[challenger.task] if name not in absent]
     ours, theirs = (point_values(names, side) for side in sides)
-    figures, centres = resampled(names, sides, resamples=resamples, seed=seed)
+    figures, _ = resampled(names, sides, resamples=resamples, seed=seed)
     differences = {}
     for name in names:
-        value = ours[name] - theirs[name]
-        shift = value - (centres[0][name] - centres[1][name])
-        low, high = percentile_interval(
-            figures[0][name] - figures[1][name], value=value, shift=shift
+        first, second = (
+            (values[name], interval(name, values[name], side, resamples=resamples, seed=seed))
+            for values, side in zip((ours, theirs), own, strict=True)
         )
-        differences[name] = Difference(ours[name], theirs[name], value, low, high)
+        value = ours[name] - theirs[name]
+        tie = _correlation(figures[0][name], figures[1][name])
+        low, high = (value, value) if tie is None else combine(value, first, second, tie)
+        needs = why_too_few(name, sides[0])
+        differences[name] = Difference(ours[name], theirs[name], value, low, high, needs)
     return Comparison(differences, absent, len(challenger))
+
+
+def _correlation(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float | None:
+    """Give how the two models' figures move together over the resamples; None if they are one."""
+    known = np.isfinite(ours) & np.isfinite(theirs)
+    ours, theirs = ours[known], theirs[known]
+    if len(ours) and np.array_equal(ours, theirs):
+        return None
+    if not len(ours) or ours.std() == 0 or theirs.std() == 0:
+        return 0.0
+    return float(np.corrcoef(ours, theirs)[0, 1])
 
 
 def _why_not_compared(challenger: Outcomes, champion: Outcomes) -> dict[str, str]:

@@ -16,11 +16,17 @@ from penstock.evaluation._metrics import METRICS, TASK_METRICS
 from penstock.evaluation._outcomes import Outcomes, sort_labels
 from penstock.evaluation._prediction import align, predict_with
 from penstock.evaluation._report import EvaluationReport, Holdout
-from penstock.evaluation._slices import SMALL_ROWS, SliceResult, Slicing, cut_column, spread
+from penstock.evaluation._slices import (
+    MISSING,
+    SMALL_ROWS,
+    SliceResult,
+    Slicing,
+    cut_column,
+    spread,
+)
 
 # There are many slices: their intervals cost less than those of all rows.
 SLICE_RESAMPLES = 200
-SLICE_ROWS = 5_000
 
 
 def evaluate(
@@ -178,7 +184,7 @@ def _measure_slices(
     results = []
     for label, rows in cut.groups():
         group = outcomes.take(rows)
-        measured = measure(group, resamples=draws, seed=seed, most_rows=SLICE_ROWS)
+        measured = measure(group, resamples=draws, seed=seed)
         results.append(SliceResult(label, len(rows), measured.metrics))
     return tuple(results)
 
@@ -192,7 +198,8 @@ def _fairness(
             outcomes.truth == 1, outcomes.prediction == 1, pl.DataFrame({cut.column: cut.codes})
         )[cut.column]
         large = [group for group in groups if group.rows >= SMALL_ROWS]
-        if len(large) > 1 or len(groups) == 1:  # else there is nothing to compare
+        values = sum(result.value != MISSING for result in results)
+        if len(large) > 1 and values > 1:  # else there is nothing to compare
             figures.update(parity(large))
     for name in TASK_METRICS[outcomes.task]:
         apart = spread(name, results)

@@ -315,8 +315,8 @@ def _draw_slices(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
                 x=[each.value for each in figures],
                 y=places,
                 error_x=_whiskers(
-                    [each.high - each.value for each in figures],
-                    [each.value - each.low for each in figures],
+                    [0 if each.needs else each.high - each.value for each in figures],
+                    [0 if each.needs else each.value - each.low for each in figures],
                 ),
                 customdata=[[each.rows, _text(each.value)] for each in shown],
                 hovertemplate=f"{name_of_column} = %{{customdata[1]}}<br>{name} %{{x:.3f}}"

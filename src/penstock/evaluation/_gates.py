@@ -1,5 +1,6 @@
 """``judge``: rules over a report, each answered with a reason; what a gate may say is in _gate_grammar."""
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -142,6 +143,9 @@ def _judge_compared(
         left, right = scope.value(rule.left), scope.value(rule.right)
     except _Undefined as undefined:
         return GateState.FAILED, f"cannot be told: {undefined}"
+    if math.isnan(left.value) or math.isnan(right.value):
+        # Also for !=, which is true of a figure that is no number.
+        return GateState.FAILED, f"cannot be told: {left.total} {rule.relation} {right.total}"
     passed = _RELATIONS[rule.relation](left.value, right.value)
     said = rule.relation if passed else f"is not {rule.relation}"
     reason = f"{left.total} {said} {right.total}"
@@ -210,11 +214,12 @@ class _Scope:
     def _end(self, term: End) -> _Valued:
         if term.paired:
             figure = self._difference(term.metric)
-            value = figure.low if term.kind == "lower" else figure.high
         else:
             self._require(term.metric)
-            estimate = self.report.metrics[term.metric]
-            value = estimate.low if term.kind == "lower" else estimate.high
+            figure = self.report.metrics[term.metric]
+        if figure.needs:
+            raise _Undefined(f"{term} has too few rows: {figure.needs}")
+        value = figure.low if term.kind == "lower" else figure.high
         return _Valued(value, f"{term} {format_figure(value)}")
 
     def _across(self, term: Across) -> _Valued:

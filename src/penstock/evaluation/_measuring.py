@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from penstock.evaluation._bootstrap import (
-    EXACT_ROWS,
-    draw_weights,
-    percentile_interval,
-    representative_rows,
-)
+from penstock.evaluation._bootstrap import EXACT_ROWS, draw_weights, representative_rows
 from penstock.evaluation._formulas import FORMULAS, Floats, WeightedRows
+from penstock.evaluation._intervals import (
+    area_interval,
+    class_interval,
+    number_interval,
+    probability_interval,
+    ranked_interval,
+    why_too_few,
+)
 from penstock.evaluation._metrics import METRICS, TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes
 
@@ -28,9 +31,7 @@ class Measured:
     absent: Mapping[str, str]
 
 
-def measure(
-    outcomes: Outcomes, *, resamples: int = 500, seed: int = 0, most_rows: int = EXACT_ROWS
-) -> Measured:
+def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measured:
     """Compute every metric of the task; one that the rows cannot give is absent with a reason.
 
     >>> truth, prediction = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])
@@ -40,20 +41,22 @@ def measure(
 
     Args:
         outcomes: The rows, in any order.
-        resamples: Bootstrap resamples; 0 for values only (low = value = high).
+        resamples: Bootstrap resamples where an interval needs any; 0 for values only
+            (low = value = high).
         seed: Seed of the resamples.
-        most_rows: Above this many, resamples are drawn from a representative part.
     """
     outcomes = outcomes.take(outcomes.canonical_order())
+
+    def estimate(name: str, value: float) -> Estimate:
+        if not resamples:
+            return Estimate(value, value, value)
+        ends = interval(name, value, outcomes, resamples=resamples, seed=seed)
+        return Estimate(value, *ends, why_too_few(name, outcomes))
+
     names = TASK_METRICS[outcomes.task]
     absent = {name: reason for name in names if (reason := why_absent(name, outcomes))}
     values = point_values([name for name in names if name not in absent], outcomes)
-    intervals = _intervals(values, outcomes, resamples, seed, most_rows) if resamples else {}
-    metrics = {
-        name: Estimate(value, *intervals.get(name, (value, value)))
-        for name, value in values.items()
-    }
-    return Measured(metrics, absent)
+    return Measured({name: estimate(name, value) for name, value in values.items()}, absent)
 
 
 def point_values(names: Sequence[str], outcomes: Outcomes) -> dict[str, float]:
@@ -113,22 +116,30 @@ def _most_resamples(name: str, outcomes: Outcomes, resamples: int) -> int:
     return max(_FEWEST_RESAMPLES, resamples * _MANY_CLASSES // classes)
 
 
-def _intervals(
-    values: Mapping[str, float], outcomes: Outcomes, resamples: int, seed: int, most_rows: int
-) -> dict[str, tuple[float, float]]:
-    (figures,), (centres,) = resampled(
-        list(values), [outcomes], resamples=resamples, seed=seed, most_rows=most_rows
-    )
-    return {
-        name: percentile_interval(
-            figures[name],
-            value=value,
-            shift=value - centres[name],
-            minimum=METRICS[name].minimum,
-            maximum=METRICS[name].maximum,
-        )
-        for name, value in values.items()
-    }
+def interval(
+    name: str, value: float, outcomes: Outcomes, *, resamples: int, seed: int
+) -> tuple[float, float]:
+    """Find the 95 % interval of a metric; it always holds the value and stays in its range.
+
+    Args:
+        name: The metric; it must be defined for the rows.
+        value: The metric on the rows.
+        outcomes: The rows in canonical order.
+        resamples: Bootstrap resamples, where the method draws any.
+        seed: Seed of the resamples.
+    """
+    if outcomes.task == "regression":
+        ends = number_interval(name, outcomes, seed=seed, resamples=resamples)
+    elif name == "roc_auc":
+        ends = area_interval(outcomes, value)
+    elif name == "average_precision":
+        ends = ranked_interval(outcomes, value)
+    elif name in {"log_loss", "brier"}:
+        ends = probability_interval(name, outcomes, seed=seed, resamples=resamples)
+    else:
+        ends = class_interval(name, outcomes, value)
+    metric = METRICS[name]
+    return min(max(ends[0], metric.minimum), value), max(min(ends[1], metric.maximum), value)
 
 
 # Why a metric is absent

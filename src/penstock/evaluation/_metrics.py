@@ -18,20 +18,26 @@ class Estimate:
         value: The metric on the test rows.
         low: Lower end, at most the value.
         high: Upper end, at least the value.
+        needs: What the rows lack for an interval that holds; empty if nothing. Where it says
+            something, the ends are not shown and no gate may use them.
     """
 
     value: float
     low: float
     high: float
+    needs: str = ""
 
     def __str__(self) -> str:
+        if self.needs:
+            return f"{format_figure(self.value)} (no interval: {self.needs})"
         return (
             f"{format_figure(self.value)} [{format_figure(self.low)}, {format_figure(self.high)}]"
         )
 
-    def to_json(self) -> dict[str, float]:
-        """Give the three figures by name."""
-        return {"value": self.value, "low": self.low, "high": self.high}
+    def to_json(self) -> dict[str, Any]:
+        """Give the figures by name, and what an interval lacks if it lacks something."""
+        figures: dict[str, Any] = {"value": self.value, "low": self.low, "high": self.high}
+        return {**figures, "needs": self.needs} if self.needs else figures
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,17 +199,20 @@ class Spread:
 def spread(metric: str, slices: Sequence[SliceResult]) -> Spread | None:
     """Find how far a metric lies apart between slices; None if fewer than two can be compared.
 
-    A column with one value only has nothing to compare and a gap of 0.
+    A column with one value only, or with none (all missing), has nothing to compare: a gap of 0
+    would let a gate pass that has looked at nothing.
 
     Args:
         metric: The metric's name.
         slices: All slices of one column.
     """
     large = [result for result in slices if not result.small]
+    if sum(result.value != MISSING for result in slices) < 2:  # noqa: PLR2004 - two are compared
+        return None
     figures = [
         (result.value, result.metrics[metric]) for result in large if metric in result.metrics
     ]
-    if not figures or (len(figures) == 1 and len(slices) > 1):
+    if len(figures) < 2:  # noqa: PLR2004 - two are compared
         return None
     lowest = min(figures, key=lambda pair: pair[1].value)
     highest = max(figures, key=lambda pair: pair[1].value)

@@ -233,6 +233,8 @@ def _value(estimate: Any) -> Any:
 def _interval(estimate: Any) -> str | None:
     if not isinstance(estimate, Mapping):
         return None
+    if estimate.get("needs"):
+        return f"none: {estimate['needs']}"
     low, high = estimate.get("low"), estimate.get("high")
     return None if low is None or high is None else f"{number(low)} to {number(high)}"
 

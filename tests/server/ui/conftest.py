@@ -16,6 +16,7 @@ from litestar.testing import TestClient
 
 from penstock.core import (
     AlertRecord,
+    ApprovalRecord,
     DeploymentEvent,
     DeploymentRecord,
     DeploymentState,
@@ -29,6 +30,7 @@ from penstock.core import (
     RunRecord,
     RunState,
     Stage,
+    StageEvent,
     StepRunRecord,
     StepState,
     Verdict,
@@ -381,15 +383,11 @@ class Filler:
             registry.register("big-tips", model, signature=signature, report=report, profile=report.profile, metrics=metrics,
                               gates=passed if index < 2 else self.gates, run_id=run.run_id, trained_by=run.user, actor=run.user,
                               note="Only for rides paid by card." if index == 1 else "")  # fmt: skip
-        registry.promote(
-            "big-tips", 1, actor="mara", reason="First version; beats the constant model clearly."
-        )
+        self._put_into_production(1, "mara", "First version; beats the constant model clearly.")
         registry.approve(
             "big-tips", 2, approver="lena", reason="Looked at the slices: no company lost recall."
         )
-        registry.promote(
-            "big-tips", 2, actor="lena", reason="Better on the same rows by 0.011 roc_auc."
-        )
+        self._put_into_production(2, "lena", "Better on the same rows by 0.011 roc_auc.")
         registry.promote(
             "big-tips", 3, to=Stage.STAGING, actor="jonas", reason="To be compared in a canary."
         )
@@ -400,6 +398,24 @@ class Filler:
             metrics={"roc_auc": 0.66},
             gates=(GateResult("roc_auc >= 0.70", GateState.FAILED, "0.66 is below 0.70"),),
             actor="jonas",
+        )
+
+    def _put_into_production(self, version: int, actor: str, reason: str) -> None:
+        """Write the moves of a promotion, whose gates a story like this cannot really pass."""
+        versions = self.metadata.list_model_versions("big-tips")
+        moves = [
+            StageEvent("big-tips", old.version, old.stage, Stage.ARCHIVED, actor, f"Replaced by big-tips@{version}.", now())
+            for old in versions if old.stage is Stage.PRODUCTION
+        ]  # fmt: skip
+        moves.append(
+            StageEvent("big-tips", version, Stage.NONE, Stage.PRODUCTION, actor, reason, now())
+        )
+        approved = self.metadata.list_approvals("big-tips", version)
+        yes = ApprovalRecord("big-tips", version, actor, approved=True, reason=reason, at=now())
+        self.metadata.move_stages(
+            moves,
+            expected={v.version: v.revision for v in versions},
+            approvals=[] if approved else [yes],
         )
 
     def _deployment(self) -> None:

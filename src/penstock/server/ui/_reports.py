@@ -80,6 +80,8 @@ def _estimates(
     views = []
     for name, figure in metrics.items():
         value, low, high = (_finite(figure.get(part)) for part in ("value", "low", "high"))
+        if figure.get("needs"):
+            low = high = None  # too few rows for an interval that holds
         reference = _finite(baseline.get(name))
         places = _places({"value": value, "low": low, "high": high, "baseline": reference})
         views.append(EstimateView(name, value, low, high, reference, places))

@@ -1,0 +1,122 @@
+"""Intervals agree with other libraries, hold what they state, and say where they cannot."""
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.special import expit
+from scipy.stats import binom, binomtest
+from sklearn.linear_model import LogisticRegression
+
+from penstock.core import GateState
+from penstock.data import split_table
+from penstock.evaluation import Outcomes, evaluate, judge, measure
+from penstock.evaluation._intervals import area_interval, mean_interval, share_interval
+
+
+def a_sample(draw, rows, rate, apart):
+    """Scores of two normal classes and their true probabilities."""
+    truth = (draw.random(rows) < rate).astype(np.int64)
+    score = draw.normal(size=rows) + apart * truth
+    odds = np.log(rate / (1 - rate)) + apart * score - apart**2 / 2
+    chance = expit(odds)
+    said = (chance >= 0.5).astype(np.int64)
+    return Outcomes("binary", ("no", "yes"), truth, said, chance, probability=True)
+
+
+@pytest.mark.parametrize(("hits", "rows"), [(24, 24), (30, 40), (7, 60), (0, 30), (500, 900)])
+def test_a_share_has_wilsons_interval(hits, rows):
+    theirs = binomtest(hits, rows).proportion_ci(method="wilson")
+    ours = share_interval(hits, rows)
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", [20, 40, 100, 400])
+def test_a_share_near_one_is_covered_too(rows):
+    # Exact coverage by the binomial distribution; Wilson's own dips to 84 of 100 here.
+    ends = [share_interval(hits, rows) for hits in range(rows + 1)]
+    for misses in (0.05, 0.2, 0.5, 1.0, 2.0, 5.0):
+        share = 1 - misses / rows
+        chances = binom.pmf(np.arange(rows + 1), rows, share)
+        covered = sum(
+            c for c, (low, high) in zip(chances, ends, strict=True) if low <= share <= high
+        )
+        assert covered >= 0.93
+
+
+def test_perfect_answers_in_24_rows_are_not_certain():
+    truth = np.arange(24) % 2
+    found = measure(Outcomes("binary", (0, 1), truth, truth, truth * 0.9, True)).metrics
+    for name in ("accuracy", "precision", "recall", "f1", "mcc", "balanced_accuracy", "roc_auc"):
+        assert found[name].value == 1
+        assert found[name].low < 0.93, name
+
+
+def test_one_right_positive_is_no_precision_of_99_percent():
+    truth = (np.arange(100) < 20).astype(np.int64)
+    said = (np.arange(100) < 1).astype(np.int64)
+    found = measure(Outcomes("binary", (0, 1), truth, said, said * 0.9, True)).metrics["precision"]
+    assert found.value == 1
+    assert found.low == pytest.approx(0.05, abs=0.17)
+
+
+def test_the_area_is_delongs_where_there_are_rows_enough():
+    # DeLong's standard error by its definition, pair by pair.
+    outcomes = a_sample(np.random.default_rng(0), 3000, 0.3, 1.5)
+    positive = outcomes.scores[outcomes.truth == 1]
+    negative = outcomes.scores[outcomes.truth == 0]
+    wins = (positive[:, None] > negative) + 0.5 * (positive[:, None] == negative)
+    error = np.sqrt(
+        wins.mean(axis=1).var(ddof=1) / len(positive)
+        + wins.mean(axis=0).var(ddof=1) / len(negative)
+    )
+    area = wins.mean()
+    low, high = area_interval(outcomes, area)
+    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.05)
+    assert low < area < high
+
+
+def test_a_mean_of_few_numbers_has_students_interval():
+    # Student's t with 9 degrees of freedom: 2.262 standard errors.
+    values = np.random.default_rng(3).normal(5, 1, 10)
+    low, high = mean_interval(values, seed=0, resamples=4000, positive=False)
+    error = values.std(ddof=1) / np.sqrt(10)
+    assert (high - low) / (2 * error) == pytest.approx(2.262, rel=0.2)
+
+
+CASES = [(40, 0.5, 4.0), (100, 0.2, 1.5), (300, 0.1, 2.0)]
+SHARES = ("accuracy", "precision", "recall", "f1", "balanced_accuracy", "mcc")
+
+
+@pytest.mark.parametrize(("rows", "rate", "apart"), CASES)
+def test_stated_95_percent_hold_the_truth(rows, rate, apart):
+    """A fast seeded version of benchmarks/coverage.py."""
+    draw = np.random.default_rng(rows)
+    true = measure(a_sample(draw, 400_000, rate, apart), resamples=0).metrics
+    names = (*SHARES, "roc_auc", "brier")
+    held, seen = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for _ in range(120):
+        found = measure(a_sample(draw, rows, rate, apart), resamples=200).metrics
+        for name in names:
+            if name in found and not found[name].needs:
+                seen[name] += 1
+                held[name] += found[name].low <= true[name].value <= found[name].high
+    for name in names:
+        # 120 samples: 0.95 - 3 standard errors
+        assert held[name] >= 0.89 * seen[name], (name, held[name], seen[name])
+
+
+def test_too_few_events_are_named_and_refuse_the_ends_but_not_the_value():
+    draw = np.random.default_rng(0)
+    label = np.where(np.arange(300) % 30 == 0, "yes", "no")
+    table = pl.DataFrame({"size": draw.normal(size=300) + (label == "yes"), "label": label})
+    split = split_table(table, target="label", test=0.4)
+    model = LogisticRegression().fit(split.train.X, split.train.y)
+    report = evaluate(model, split, resamples=50)
+    assert report.metrics["roc_auc"].needs == "4 rows of class 'yes', 10 are needed"
+    assert "(no interval: 4 rows of class 'yes', 10 are needed)" in str(report.metrics["roc_auc"])
+    value, end, accuracy = judge(
+        ["roc_auc >= 0", "lower(roc_auc) >= 0", "lower(accuracy) >= 0.5"], report
+    )
+    assert (value.state, end.state) == (GateState.PASSED, GateState.FAILED)
+    assert "10 are needed" in end.reason
+    assert accuracy.state is GateState.PASSED
