@@ -145,24 +145,24 @@ EDITS = [
     ("deep.py", "for part in [value, 1]:", "for part in [\n        value,\n        1,\n    ]:", NOTHING, None),
     ("constants.py", "SCALE = 3", "SCALE = 3  # times", NOTHING, None),
     ("shapes.py", "class Base:", 'class Base:\n    """Anything."""\n', NOTHING, None),
-    # texts of logs
-    ("helpers.py", '"scaled %s"', '"scaled the number %s"', NOTHING, None),
-    ("job.py", 'print("reporting", c)', 'print("now reporting", c)', NOTHING, None),
-    # names of locals
-    ("helpers.py", '    result = x * factor\n    logger.info("scaled %s", x)\n    return result', '    y = x * factor\n    logger.info("scaled %s", x)\n    return y', NOTHING, None),
-    ("helpers.py", "    moved = x + OFFSET\n    return deep.rounded(moved)", "    m = x + OFFSET\n    return deep.rounded(m)", NOTHING, None),
-    ("deep.py", ("total = 0", "total += part", "deeper(total)"), ("s = 0", "s += part", "deeper(s)"), NOTHING, None),
-    ("deep.py", "for part in [value, 1]:\n        total += part", "for p in [value, 1]:\n        total += p", NOTHING, None),
-    ("job.py", "square = Square(len(numbers))\n    return square.area() + square.perimeter()", "s = Square(len(numbers))\n    return s.area() + s.perimeter()", NOTHING, None),
-    ("job.py", "sum(w * n for w, n in zip(weights, numbers))", "sum(a * b for a, b in zip(weights, numbers))", NOTHING, None),
-    ("job.py", 'weights = json.loads(Path("weights.json").read_text())\n    return sum(w * n for w, n in zip(weights, numbers))', 'ws = json.loads(Path("weights.json").read_text())\n    return sum(w * n for w, n in zip(ws, numbers))', NOTHING, None),
-    ("job.py", "helpers.scaled(number) for number in numbers", "helpers.scaled(n) for n in numbers", NOTHING, None),
+    # texts of logs: what a step prints may be caught, by `redirect_stdout` or a handler
+    ("helpers.py", '"scaled %s"', '"scaled the number %s"', {"scale"}, "helpers.py:scaled"),
+    ("job.py", 'print("reporting", c)', 'print("now reporting", c)', {"report"}, "job.py:report"),
+    # names of locals: `df.query("x > @limit")` and `pl.sql` read them in the frame of their caller
+    ("helpers.py", '    result = x * factor\n    logger.info("scaled %s", x)\n    return result', '    y = x * factor\n    logger.info("scaled %s", x)\n    return y', {"scale"}, "helpers.py:scaled"),
+    ("helpers.py", "    moved = x + OFFSET\n    return deep.rounded(moved)", "    m = x + OFFSET\n    return deep.rounded(m)", {"shift"}, "helpers.py:shifted"),
+    ("deep.py", ("total = 0", "total += part", "deeper(total)"), ("s = 0", "s += part", "deeper(s)"), {"shift"}, "deep.py:rounded"),
+    ("deep.py", "for part in [value, 1]:\n        total += part", "for p in [value, 1]:\n        total += p", {"shift"}, "deep.py:rounded"),
+    ("job.py", "square = Square(len(numbers))\n    return square.area() + square.perimeter()", "s = Square(len(numbers))\n    return s.area() + s.perimeter()", {"measure"}, "job.py:measure"),
+    ("job.py", "sum(w * n for w, n in zip(weights, numbers))", "sum(a * b for a, b in zip(weights, numbers))", {"weigh"}, "job.py:weigh"),
+    ("job.py", 'weights = json.loads(Path("weights.json").read_text())\n    return sum(w * n for w, n in zip(weights, numbers))', 'ws = json.loads(Path("weights.json").read_text())\n    return sum(w * n for w, n in zip(ws, numbers))', {"weigh"}, "job.py:weigh"),
+    ("job.py", "helpers.scaled(number) for number in numbers", "helpers.scaled(n) for n in numbers", {"scale"}, "job.py:scale"),
     ("deep.py", "def wrapped(x):\n        return function(x)\n\n    return wrapped", "def wrapped(x):\n        return function(x)\n\n    # give it\n    return wrapped", NOTHING, None),
-    # names of imports
-    ("deep.py", ("import math as m", "m.floor"), ("import math as maths", "maths.floor"), NOTHING, None),
-    ("job.py", ("import helpers\n", "helpers.scaled"), ("import helpers as hlp\n", "hlp.scaled"), NOTHING, None),
-    ("job.py", ("import shifted\n", "[shifted("), ("import shifted as moved\n", "[moved("), NOTHING, None),
-    ("job.py", ("import Square\n", "= Square("), ("import Square as Sq\n", "= Sq("), NOTHING, None),
+    # names of imports: they are globals, which the same readers look up
+    ("deep.py", ("import math as m", "m.floor"), ("import math as maths", "maths.floor"), {"shift"}, "deep.py:rounded"),
+    ("job.py", ("import helpers\n", "helpers.scaled"), ("import helpers as hlp\n", "hlp.scaled"), {"scale"}, "job.py:scale"),
+    ("job.py", ("import shifted\n", "[shifted("), ("import shifted as moved\n", "[moved("), {"shift"}, "job.py:shift"),
+    ("job.py", ("import Square\n", "= Square("), ("import Square as Sq\n", "= Sq("), {"measure"}, "job.py:measure"),
     # what no step reaches
     ("unrelated.py", "return 1", "return 2", NOTHING, None),
     ("constants.py", "UNUSED = 5", "UNUSED = 6", NOTHING, None),
@@ -179,21 +179,21 @@ EDITS = [
     ("deep.py", "m.floor(", "m.ceil(", {"shift"}, "deep.py:rounded"),
     ("deep.py", "for part in [value, 1]", "for part in [value, 2]", {"shift"}, "deep.py:rounded"),
     # constants, defaults
-    ("constants.py", "SCALE = 3", "SCALE = 4", {"scale"}, "constants.py:SCALE"),
+    ("constants.py", "SCALE = 3", "SCALE = 4", {"scale"}, "helpers.py:scaled default factor"),
     ("constants.py", "OFFSET = 10", "OFFSET = 11", {"shift"}, "constants.py:OFFSET"),
-    ("helpers.py", "factor=SCALE", "factor=7", {"scale"}, "helpers.py:scaled"),
-    ("helpers.py", "factor=SCALE", "factor=SCALE + 1", {"scale"}, "helpers.py:scaled"),
+    ("helpers.py", "factor=SCALE", "factor=7", {"scale"}, "helpers.py:scaled default factor"),
+    ("helpers.py", "factor=SCALE", "factor=SCALE + 1", {"scale"}, "helpers.py:scaled default factor"),
     # decorators
     ("deep.py", "        return function(x)", "        return function(x + 1)", {"shift"}, "deep.py:noted"),
-    ("deep.py", "@noted\ndef rounded", "def rounded", {"shift"}, "deep.py:rounded"),
+    ("deep.py", "@noted\ndef rounded", "def rounded", {"shift"}, "deep.py:noted"),
     # methods and classes, inherited ones too
     ("shapes.py", "return self.side * self.side", "return self.side * 2", {"measure"}, "shapes.py:Base"),
     ("shapes.py", "return self.side * self.sides", "return self.sides", {"measure"}, "shapes.py:Square"),
-    ("shapes.py", "sides = 4", "sides = 5", {"measure"}, "shapes.py:Base"),
+    ("shapes.py", "sides = 4", "sides = 5", {"measure"}, "shapes.py:Base.sides"),
     ("shapes.py", "self.side = side", "self.side = side + 1", {"measure"}, "shapes.py:Square"),
     ("shapes.py", "        return 3", "        return 4", NOTHING, None),
     # what an alias stands for
-    ("deep.py", "import math as m", "import cmath as m\nm = __import__('math')", {"shift"}, None),
+    ("deep.py", "import math as m", "import cmath as m\nm = __import__('math')", NOTHING, None),
     ("job.py", "from helpers import shifted\n", "from helpers import scaled as shifted\n", {"shift"}, None),
     # data files that are named
     ("weights.json", "[1, 2, 3]", "[1, 2, 4]", {"weigh"}, "weights.json"),

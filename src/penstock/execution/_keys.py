@@ -2,18 +2,20 @@
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from penstock.core import NotFoundError, SerializationError, digest_json, short
-from penstock.pipelines import Graph, Node, Output, Step
-from penstock.provenance import CodeDigest, code_digest
+from penstock.core import NotFoundError, digest_json, short
+from penstock.pipelines import Graph, Node, Output, Pipeline, Step
+from penstock.provenance import CodeDigest, code_digest, effects_digest, value_digest
 from penstock.stores import Store
 
 _FROM_STEP = "output"
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -36,18 +38,26 @@ class StepKey:
 
 
 class KeyMaker:
-    """Makes the keys of one graph; each function's code is digested once.
+    """Makes the keys of one graph; each function's code is digested once while no step runs.
 
     Args:
         store: Digests constants that are tables, arrays or models.
         graph: The traced graph.
         project: The folder that the user's code is in.
+        pipeline: The pipeline: what its module imports counts too.
     """
 
-    def __init__(self, store: Store, graph: Graph, project: Path) -> None:
+    def __init__(
+        self,
+        store: Store,
+        graph: Graph,
+        project: Path,
+        pipeline: Pipeline[..., Any] | None = None,
+    ) -> None:
         self._store, self._graph, self._project = store, graph, project
+        self._pipeline = pipeline
         self._code: dict[Any, CodeDigest] = {}
-        self._classes: dict[str, dict[str, str]] = {}
+        self._carried: dict[str, frozenset[str]] = {}
 
     def make(self, node: Node, inputs: Mapping[str, str], seed: int) -> StepKey:
         """Make the key of a step.
@@ -60,11 +70,11 @@ class KeyMaker:
         Raises:
             PenstockError: If a source in its arguments cannot tell its state (a missing file).
         """
-        code = self._code_of(node.step)
-        constants = _Constants(self, _global_sources(node.step))
+        code = self.code_of(node.step.function)
+        constants = _Constants(self)
         arguments = {name: constants.digest(value, name) for name, value in node.arguments.items()}
-        sources = {name: constants.digest(value, name) for name, value in constants.globals.items()}
-        inherited = self._inherited_classes(node)
+        sources = {name: constants.digest(value, name) for name, value in code.sources.items()}
+        carried = self._carried_into(node, code, constants.carried)
         parts: dict[str, Any] = {
             "code": code.digest,
             "arguments": arguments,
@@ -72,23 +82,39 @@ class KeyMaker:
             "seed": seed,
             "python": _PYTHON,
         }
+        if self._effects.parts:
+            parts["effects"] = self._effects.digest
         if sources:
             parts["sources"] = sources
-        if inherited:
-            parts["classes"] = digest_json(inherited)
+        if carried:
+            parts["classes"] = digest_json(sorted(carried))
         if node.is_expanded:  # the same step on the whole list is another thing
             parts["each"] = [node.each, node.by, node.at_most, [n.name for n in node.body]]
         declared = self._declared(node.step)
         if declared:
             parts["uses"] = declared
-        complete = code.complete and constants.complete and (not code.unfollowed or bool(declared))
+        unfollowed = {*code.unfollowed, *constants.unfollowed}
+        complete = code.complete and constants.complete and (not unfollowed or bool(declared))
         known_source = constants.has_fingerprint or not node.step.source
+        told = _told(parts, {**self._effects.parts, **constants.parts, **code.parts})
         return StepKey(
             digest_json(parts),
-            _told(parts, code) | ({} if complete else {"unfollowed": list(code.unfollowed)}),
+            told | ({} if complete else {"unfollowed": sorted(unfollowed)}),
             complete,
             complete and known_source and _may_be_reused(node),
         )
+
+    def forget(self) -> None:
+        """Digest every function's code anew: a step is about to run, and may change a value."""
+        self._code.clear()
+
+    @cached_property
+    def _effects(self) -> CodeDigest:
+        """What importing the pipeline's modules changed elsewhere."""
+        steps = [node.step.function for node in _all_nodes(self._graph.nodes)]
+        functions = steps if self._pipeline is None else [*steps, self._pipeline.function]
+        modules = {str(getattr(function, "__module__", None)) for function in functions}
+        return effects_digest({*modules, "__main__"}, self._project, self._store.digest)
 
     def _declared(self, step: Step[..., Any]) -> dict[str, str]:
         """Digest what a step says that it uses.
@@ -104,47 +130,52 @@ class KeyMaker:
                 files = _module_files(value)
                 found[value.__name__] = digest_json([_file_digest(path, step) for path in files])
             else:
-                found[getattr(value, "__qualname__", repr(value))] = self.code_of(value).digest
+                name = getattr(value, "__qualname__", type(value).__qualname__)
+                found[name] = self.value(value, name).digest
         return found
 
     def inherit(self, item: str, node: str) -> None:
-        """Note that an item's value may hold objects of the classes that a map's inputs hold."""
-        found = self._classes.get(node)
+        """Note that an item's value may hold the code that a map's inputs hold."""
+        found = self._carried.get(node)
         if found:
-            self._classes[item] = found
+            self._carried[item] = found
 
     def code_of(self, function: Any) -> CodeDigest:
-        """Digest a function's code, once."""
-        if function not in self._code:
-            self._code[function] = code_digest(function, self._project)
-        return self._code[function]
+        """Digest a function's code, once until a step runs."""
+        found = self._code.get(function)
+        if found is None:
+            found = code_digest(function, self._project, self._store.digest)
+            self._code[function] = found
+        return found
 
-    def digest_value(self, value: Any) -> str:
-        """Digest a constant by its type."""
-        return self._store.digest(value)
+    def value(self, value: Any, place: str) -> CodeDigest:
+        """Digest a constant with the code that it holds."""
+        return value_digest(value, place, self._project, self._store.digest)
 
-    def _code_of(self, step: Step[..., Any]) -> CodeDigest:
-        return self.code_of(step.function)
+    def _carried_into(self, node: Node, code: CodeDigest, own: Iterable[str]) -> frozenset[str]:
+        """Return the code that comes to a node inside of its inputs, and note what it passes on.
 
-    def _inherited_classes(self, node: Node) -> dict[str, str]:
-        """Give the user's classes that made the inputs: their methods travel inside the values."""
-        inherited: dict[str, str] = {}
-        for output in node.inputs.values():
-            inherited.update(self._classes.get(output.node, {}))
-        code = self._code_of(node.step)
-        own = {name: code.parts[name] for name in code.classes}
-        self._classes[node.name] = {**inherited, **own} if inherited or own else {}
-        return inherited
+        A value may hold objects of the user's classes and functions: they are stored by name, so
+        its digest says nothing about their code.
+        """
+        carried = frozenset[str]().union(
+            *(self._carried.get(output.node, ()) for output in node.inputs.values())
+        )
+        added = {digest for digest in (code.carried, *own) if digest is not None}
+        self._carried[node.name] = carried | added
+        return carried
 
 
 class _Constants:
     """Digests the constants in one call; outputs inside containers count by their place."""
 
-    def __init__(self, keys: KeyMaker, found: dict[str, Any]) -> None:
+    def __init__(self, keys: KeyMaker) -> None:
         self._keys = keys
-        self.globals = found
         self.complete = True
         self.has_fingerprint = False
+        self.parts: dict[str, str] = {}
+        self.carried: set[str] = set()
+        self.unfollowed: set[str] = set()
 
     def digest(self, value: Any, path: str) -> str:
         if isinstance(value, Output):
@@ -152,39 +183,39 @@ class _Constants:
         return digest_json(self._plain(value, path))
 
     def _plain(self, value: Any, path: str) -> Any:
+        if type(value) in _PLAIN:
+            return ["value", digest_json(value)]
         if isinstance(value, Output):
             return ["output", path]
-        if type(value) in {list, tuple}:
+        if type(value) in {list, tuple} and value:
             items = [self._plain(item, f"{path}[{i}]") for i, item in enumerate(value)]
             return [type(value).__name__, items]
-        if type(value) is dict:
+        if type(value) is dict and value:
             items = [
                 [self._plain(key, path), self._plain(item, f"{path}[{key}]")]
                 for key, item in value.items()
             ]
             return ["dict", items]
-        if isinstance(value, Path) and value.is_file():  # it stands for what is in it
-            with value.open("rb") as file:
-                return ["file", str(value), hashlib.file_digest(file, "sha256").hexdigest()]
-        try:
-            return ["value", digest_json(value)]
-        except TypeError:
-            return self._object(value, path)
+        if callable(getattr(type(value), "fingerprint", None)):
+            self.has_fingerprint = True
+            kind = f"{type(value).__module__}.{type(value).__qualname__}"
+            return ["fingerprint", kind, self._plain(value.fingerprint(), path)]
+        return self._object(value, path)
 
     def _object(self, value: Any, path: str) -> list[Any]:
-        kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        if callable(getattr(value, "fingerprint", None)) and not isinstance(value, type):
-            self.has_fingerprint = True
-            return ["fingerprint", kind, self._plain(value.fingerprint(), path)]
-        if isinstance(value, type | Step) or hasattr(value, "__code__"):
-            code = self._keys.code_of(value)
-            self.complete &= code.complete
-            return ["code", code.digest]
-        try:
-            return ["object", kind, self._keys.digest_value(value)]
-        except SerializationError:
-            self.complete = False
-            return ["object", kind, "has no digest"]
+        found = self._keys.value(value, path)
+        self.complete &= found.complete
+        self.parts |= found.parts
+        self.unfollowed |= set(found.unfollowed)
+        if found.carried is not None:
+            self.carried.add(found.carried)
+        return ["object", found.digest]
+
+
+def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
+    for node in nodes:
+        yield node
+        yield from _all_nodes(node.body)
 
 
 def _file_digest(path: Path, step: Step[..., Any]) -> str:
@@ -221,28 +252,13 @@ def _may_be_reused(node: Node) -> bool:
     return node.step.cache and not node.step.effect and inside
 
 
-def _global_sources(step: Step[..., Any]) -> dict[str, Any]:
-    """Find sources that a function reads as globals of its module instead of as arguments."""
-    code = getattr(step.function, "__code__", None)
-    if code is None:
-        return {}
-    scope = step.function.__globals__
-    return {
-        name: scope[name]
-        for name in code.co_names
-        if name in scope
-        and not isinstance(scope[name], type)
-        and callable(getattr(scope[name], "fingerprint", None))
-    }
-
-
-def _told(parts: Mapping[str, Any], code: CodeDigest) -> dict[str, Any]:
+def _told(parts: Mapping[str, Any], code_parts: Mapping[str, str]) -> dict[str, Any]:
     told = {name: value for name, value in parts.items() if name not in {"inputs", "seed"}}
     told["arguments"] = {
         name: short(value) for name, value in parts["arguments"].items() if value != _FROM_STEP
     }
     told["code_parts"] = {
         name: short(value) if value.startswith("sha256:") else value
-        for name, value in code.parts.items()
+        for name, value in sorted(code_parts.items())
     }
     return told

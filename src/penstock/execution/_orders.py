@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from penstock.core import ArtifactRecord, StepError, StepRunRecord, require
+from penstock.core import ArtifactRecord, StepError, StepRunRecord, require, short
 from penstock.execution._loading import load_pipeline
 from penstock.execution._manifest import read_manifest, read_source
 from penstock.execution._place import entry_of
@@ -25,8 +25,10 @@ from penstock.execution._session import Session
 from penstock.execution._values import Values
 from penstock.execution._work import Work
 from penstock.pipelines import Graph, Node
-from penstock.provenance import code_digest, restore_source
+from penstock.provenance import CodeDigest, code_digest, restore_source
 from penstock.stores import Store
+
+_SHOWN = 5  # names in an error
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Order:
         inputs: Records of what it takes, by path.
         pickled: The node itself, if the pipeline is in no file.
         code: Digest of the code that its key was made of.
+        parts: What that was made of, by place.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Order:
     inputs: Mapping[str, ArtifactRecord]
     pickled: bytes | None = None
     code: str | None = None
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_setup(session: Session, scratch: Path | None = None) -> Setup:
@@ -104,8 +108,9 @@ def make_order(setup: Setup, work: Work, values: Values) -> Order:
             purpose="sending a step to another process that is in no file (a notebook, a function)",
         )
         pickled = cloudpickle.dumps(work.node)
-    code = work.record.facts.get("key_parts", {}).get("code")
-    return Order(work.node.name, work.record, inputs, pickled, code)
+    key = work.record.facts.get("key_parts", {})
+    parts = key.get("code_parts", {})
+    return Order(work.node.name, work.record, inputs, pickled, key.get("code"), parts)
 
 
 class Workshop:
@@ -121,7 +126,7 @@ class Workshop:
         self._setup, self._store, self._arguments = setup, store, arguments
         self.project = Path(setup.project)
         """The folder that the code is in here."""
-        self._code: dict[Any, str] = {}
+        self._code: dict[Any, CodeDigest] = {}
 
     def node(self, order: Order) -> Node:
         """Find the step of an order.
@@ -147,7 +152,15 @@ class Workshop:
     @cached_property
     def _graph(self) -> Graph:
         pipeline = load_pipeline(self._target())
-        return pipeline.trace(**pipeline.bind(self._arguments))
+        graph = pipeline.trace(**pipeline.bind(self._arguments))
+        for node in graph.nodes:  # before any step runs here, and may change a value
+            self._code_of(node.step.function)
+        return graph
+
+    def _code_of(self, function: Any) -> CodeDigest:
+        if function not in self._code:
+            self._code[function] = code_digest(function, self.project, self._store.digest)
+        return self._code[function]
 
     def _target(self) -> str:
         """Say where the pipeline is here; where its file is not, the recorded source is laid out."""
@@ -164,15 +177,26 @@ class Workshop:
         return f"{folder / Path(file).relative_to(self._setup.project)}:{name}"
 
     def _require_same_code(self, node: Node, order: Order) -> None:
-        function = node.step.function
-        if function not in self._code:
-            self._code[function] = code_digest(function, self.project).digest
-        if order.code is not None and self._code[function] != order.code:
+        if order.code is None:
+            return
+        code = self._code_of(node.step.function)
+        if code.digest != order.code:
             raise StepError(
-                what=f"The code of step {order.name!r} is not what it was when the run began.",
+                what=f"The code of step {order.name!r}, or a value that it reads, is not what it was"
+                f" when the run began{_differing(code, order)}.",
                 why="Its result would be kept under the key of the code before.",
-                fix=f"Go on with the new code: penstock run --resume {self._setup.run_id}",
+                fix="If a file was edited, go on with the new code: penstock run --resume"
+                f" {self._setup.run_id}. If a module's value was changed after its import, pass it"
+                " to the step as an argument: workers import modules anew.",
             )
+
+
+def _differing(code: CodeDigest, order: Order) -> str:
+    """Name the parts that are others here than where the key was made."""
+    here = {name: short(text) for name, text in code.parts.items()}
+    there = {name: short(text) for name, text in order.parts.items() if name in here}
+    names = [name for name in here if here[name] != there.get(name)]
+    return f": {', '.join(names[:_SHOWN])}" if names else ""
 
 
 def _target(session: Session) -> str | None:

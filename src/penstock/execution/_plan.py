@@ -44,7 +44,9 @@ class Planner:
 
     def __init__(self, session: Session, values: Values) -> None:
         self._session, self._values = session, values
-        self._keys = KeyMaker(session.store, session.graph, session.project)
+        self._keys = KeyMaker(
+            session.store, session.graph, session.project, session.pipeline
+        )
         self._without_result: dict[str, str] = {}
         self._absent: dict[str, str] = {}
         self._outdated: list[str] = []  # why earlier results of the step at hand do not hold
@@ -95,6 +97,8 @@ class Planner:
                 raise _not_made(node, self._session)
         elif reused is None and node.name in self._session.graph.given:
             return _ended(node, started, StepState.FAILED, _unknown(node, key))
+        if reused is None:
+            self._keys.forget()
         return reused or Plan(node, started, executes=True)
 
     def without_result(self, node: Node, record: StepRunRecord) -> None:

@@ -303,6 +303,9 @@ def _definition(source: bytes, name: str) -> list[str]:
         body = ast.parse(text).body
     except (SyntaxError, ValueError):
         return lines
+    if name == "(whole file)":
+        return lines
+    name = name.partition(" ")[0]  # "scaled default factor" is told at `scaled`
     top = name.partition(".")[0]
     places = [(_first_line(node), node.end_lineno) for node in body if top in _names(node)]
     if not places:  # what stands at the top level of the file, outside of definitions

@@ -11,9 +11,12 @@ from penstock.pipelines._hints import output_names, resolve_hints
 from penstock.pipelines._position import function_position, told
 from penstock.pipelines._recorder import recorder
 from penstock.pipelines._resources import Resources, Retry, Tolerance
+from penstock.provenance import watch_imports
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+watch_imports()  # the code of modules that are imported from now on is kept: keys are made of it
 
 _KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 

@@ -7,6 +7,8 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.provenance._code import CodeDigest as CodeDigest
     from penstock.provenance._code import code_digest as code_digest
+    from penstock.provenance._code import effects_digest as effects_digest
+    from penstock.provenance._code import value_digest as value_digest
     from penstock.provenance._deterministic import deterministic as deterministic
     from penstock.provenance._deterministic import generator_states as generator_states
     from penstock.provenance._deterministic import keep_generators as keep_generators
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from penstock.provenance._lookups import recording as recording
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import manifest_difference as manifest_difference
-    from penstock.provenance._modules import is_own as is_own
+    from penstock.provenance._loaded import StepRunning as StepRunning
+    from penstock.provenance._loaded import watch_imports as watch_imports
+    from penstock.provenance._own import is_own as is_own
     from penstock.provenance._seeds import derive_seed as derive_seed
     from penstock.provenance._source import SourceTree as SourceTree
     from penstock.provenance._source import capture_source as capture_source
@@ -43,7 +47,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "derive_seed": "_seeds",
         "deterministic": "_deterministic",
         "find_change": "_trace",
-        "is_own": "_modules",
+        "effects_digest": "_code",
+        "is_own": "_own",
+        "StepRunning": "_loaded",
+        "value_digest": "_code",
+        "watch_imports": "_loaded",
         "generator_states": "_deterministic",
         "keep_generators": "_deterministic",
         "set_generator_states": "_deterministic",

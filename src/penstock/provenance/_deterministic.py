@@ -16,6 +16,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from penstock.provenance._loaded import StepRunning
+
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -50,7 +52,7 @@ def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
     watcher = _SeedingWatcher(seed)
     sys.meta_path.insert(0, watcher)
     try:
-        with _limited_threads(threads) as count:
+        with StepRunning(), _limited_threads(threads) as count:
             yield {"seed": seed, "threads": count, "hash_seed": os.environ.get("PYTHONHASHSEED")}
     finally:
         sys.meta_path.remove(watcher)

@@ -4,6 +4,9 @@ import re
 import sys
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
+
+from penstock.core import digest_bytes, digest_file
 
 _FOLDER = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*?)(?:-py3[^-]*)?\.(?:dist|egg)-info")
 # Import name and distribution name differ, and no file of the distribution says so cheaply.
@@ -50,6 +53,53 @@ def package_version(module: str) -> str | None:
         if any(mark in record for mark in marks):
             return version
     return None
+
+
+@lru_cache(maxsize=4096)
+def module_version(module: str) -> tuple[str, str]:
+    """Find the distribution of a loaded module, by its file where packages share a namespace.
+
+    >>> module_version("polars.dataframe")[0]
+    'polars'
+
+    Args:
+        module: Import name with dots.
+
+    Returns:
+        What the package is called, and its version; of a file that no distribution lists, its
+        digest.
+    """
+    top = module.partition(".")[0]
+    loaded = sys.modules.get(module)
+    file = getattr(loaded, "__file__", None)
+    version = None if _is_namespace(top) else package_version(top)
+    if version is not None or file is None:
+        return top, version or _unknown(loaded)
+    for version, folder in _found(_search_path()).values():
+        try:
+            inside = Path(file).relative_to(folder.parent).as_posix()
+            record = b"\n" + (folder / "RECORD").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if f"\n{inside},".encode() in record:
+            return f"{module} ({folder.name.partition('-')[0]})", version
+    return module, digest_file(Path(file)) if Path(file).is_file() else "unknown version"
+
+
+def _is_namespace(top: str) -> bool:
+    module = sys.modules.get(top)
+    return module is not None and getattr(module, "__file__", None) is None and hasattr(
+        module, "__path__"
+    )
+
+
+def _unknown(module: ModuleType | None) -> str:
+    """Digest the files of a namespace package, or say that there is nothing to go by."""
+    places = [Path(place) for place in getattr(module, "__path__", ())]
+    files = sorted(file for place in places for file in place.rglob("*.py"))
+    if not files:
+        return "unknown version"
+    return digest_bytes(*(file.read_bytes() for file in files))
 
 
 def library_files(package: str) -> list[str]:

@@ -1,0 +1,47 @@
+"""Calls that run or import what only the run knows: nothing can follow them."""
+
+import builtins
+import dis
+import importlib.util
+from importlib.machinery import SourceFileLoader
+from types import CodeType
+from typing import Any
+
+from penstock.provenance._bytecode import inner_codes
+
+_COMPUTING = (
+    builtins.eval,
+    builtins.exec,
+    importlib.util.spec_from_file_location,
+    SourceFileLoader,
+)
+_IMPORTING = (importlib.import_module, builtins.__import__)
+_BY_NAME = frozenset({"import_module", "__import__"})  # the code says which module, if it can
+
+
+def is_computing(name: str, value: Any) -> bool:
+    """Return whether a value runs or imports what is computed.
+
+    >>> is_computing("run", eval), is_computing("len", len)
+    (True, False)
+
+    Args:
+        name: The name that it is called by: `import_module` under its own name is followed.
+        value: What the name stands for.
+    """
+    if any(value is item for item in _COMPUTING):
+        return True
+    if getattr(value, "__module__", None) == "runpy" and callable(value):
+        return True
+    return name not in _BY_NAME and any(value is item for item in _IMPORTING)
+
+
+def lines_of(code: CodeType, name: str) -> list[int]:
+    """List the lines in which a code object, or code inside of it, reads a name."""
+    found = {
+        item.positions.lineno
+        for inner in inner_codes(code)
+        for item in dis.get_instructions(inner)
+        if item.argval == name and item.positions is not None and item.positions.lineno is not None
+    }
+    return sorted(found)

@@ -1,0 +1,293 @@
+"""What importing a module changes elsewhere: its top-level calls, patches and registrations.
+
+Names that a module binds are values, and count where they are read. What it does to other
+libraries is seen in no value: so the statements that do it count, with all that they reach.
+"""
+
+import ast
+import builtins
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import digest_bytes
+from penstock.provenance._bytecode import find_uses
+from penstock.provenance._imports import is_own_class
+from penstock.provenance._loaded import module_code, module_tree
+from penstock.provenance._own import is_own_code, is_own_module
+
+if TYPE_CHECKING:
+    from penstock.provenance._walk import Ref, Walk
+
+_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_BLOCKS = ast.If | ast.For | ast.While | ast.With | ast.Try | ast.TryStar | ast.Match
+# What a function that changes its library is called.
+_CHANGING = re.compile(
+    r"_*(add|configure|connect|custom|disable|enable|extend|hook|implement|init|install|listen|on_|"
+    r"overload|patch|plug|push|register|reset|seed|set|subscribe|use)",
+    re.IGNORECASE,
+)
+# Libraries whose decorators and base classes only make what they return.
+_QUIET = frozenset(
+    {"attr", "attrs", "beartype", "cachetools", "jax", "joblib", "msgspec", "numba", "numpy",
+     "pandas", "penstock", "polars", "pydantic", "pytest", "ray", "scipy", "sklearn", "tenacity",
+     "torch", "tqdm", "typeguard", "typing_extensions", "wrapt"}
+)  # fmt: skip
+_SILENT_MODULES = frozenset({"argparse", "logging", "penstock"})
+_MISSING: Any = object()
+
+
+def visit_effects(walk: "Walk", module: ModuleType) -> "Ref | None":
+    """Describe the statements of a module that change something outside of it.
+
+    Returns:
+        None if there are none.
+    """
+    file = getattr(module, "__file__", None)
+    if not file:
+        return None
+    place = f"{walk.place(file)}:(top level)"
+    tree = module_tree(file)
+    scope = vars(module)
+    if tree is not None:
+        chosen = list(_changing(tree.body, scope))
+        if not chosen:
+            return None
+        code: CodeType | None = compile(
+            ast.Module(chosen, []), file, "exec", dont_inherit=True
+        )
+    else:  # its text is no longer what was executed: all of it counts
+        code = module_code(file)
+    if code is None:
+        walk.part(place, _file_digest(file))
+        return ("file", _file_digest(file))
+    return ("effects", walk.code(code, place), walk.names(code, scope, {}))
+
+
+def _changing(body: list[ast.stmt], scope: Mapping[str, Any]) -> Iterator[ast.stmt]:
+    for node in body:
+        if not _never_runs(node) and _changes(node, scope):
+            yield node
+
+
+def _changes(node: ast.AST, scope: Mapping[str, Any]) -> bool:
+    """Return whether a statement changes something that is no value of its module."""
+    match node:
+        case ast.Expr(value=value):
+            return any(_is_loud(call, scope) for call in _calls(value))
+        case ast.Assign(targets=targets, value=value):
+            return _reaches_out(targets, scope) or _calls_change(value, scope)
+        case ast.AnnAssign(target=target, value=value) | ast.AugAssign(target=target, value=value):
+            return _reaches_out([target], scope) or _calls_change(value, scope)
+        case ast.Delete(targets=targets):
+            return _reaches_out(targets, scope)
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return any(_decorates_loudly(item, scope) for item in node.decorator_list)
+        case ast.ClassDef():
+            return (
+                any(_decorates_loudly(item, scope) for item in node.decorator_list)
+                or any(_changes(item, scope) for item in node.body)
+                or _is_registered(scope.get(node.name))
+            )
+    if not isinstance(node, _BLOCKS):
+        return False
+    inner = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
+    return any(
+        _changes(child, scope)
+        for item in inner
+        for child in ([item] if isinstance(item, ast.stmt) else ast.iter_child_nodes(item))
+        if isinstance(child, ast.stmt) and not _never_runs(child)
+    )
+
+
+def _calls(node: ast.AST | None) -> Iterator[ast.Call]:
+    """Yield the calls that an expression makes; those inside of a lambda are made later."""
+    stack: list[ast.AST] = [node] if node is not None else []
+    while stack:
+        item = stack.pop()
+        if isinstance(item, ast.Call):
+            yield item
+        if not isinstance(item, ast.Lambda):
+            stack.extend(ast.iter_child_nodes(item))
+
+
+def _is_loud(call: ast.Call, scope: Mapping[str, Any]) -> bool:
+    """Return whether a call for its own sake may change something."""
+    root = _root(call.func)
+    if root is None:
+        return True
+    base = scope.get(root, getattr(builtins, root, _MISSING))
+    chain = _chain(call.func)
+    if base is print or isinstance(base, logging.Logger) or chain[:2] == ["sys", "path"]:
+        return False
+    if isinstance(base, dict | list | set):  # a value of the module: it counts where it is read
+        return False
+    return _library(base) not in _SILENT_MODULES
+
+
+def _calls_change(value: ast.expr | None, scope: Mapping[str, Any]) -> bool:
+    return any(_is_changing(call.func, scope) for call in _calls(value))
+
+
+def _is_changing(function: ast.expr, scope: Mapping[str, Any]) -> bool:
+    """Return whether a called function changes its library, by its name or by its code."""
+    value = _resolve(function, scope)
+    if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+        return _touches_others(value, set())
+    chain = _chain(function)
+    if not chain or _library(value) in {"builtins", *_SILENT_MODULES}:
+        return False
+    return bool(_CHANGING.match(chain[-1])) and not isinstance(value, type)
+
+
+def _decorates_loudly(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
+    function = decorator.func if isinstance(decorator, ast.Call) else decorator
+    root = _root(function)
+    value = _resolve(function, scope)
+    if value is _MISSING and root is not None:
+        base = scope.get(root)
+        if isinstance(base, FunctionType) and is_own_code(base.__code__.co_filename):
+            return False  # `function.register`: what it keeps is a value of that function
+        return _library(base) not in {"builtins", *_SILENT_MODULES, *sys.stdlib_module_names}
+    inner = getattr(value, "__func__", value)
+    if isinstance(inner, FunctionType) and is_own_code(inner.__code__.co_filename):
+        return _touches_others(inner, set())
+    if isinstance(value, type) and is_own_class(value):
+        return False
+    library = _library(value)
+    if library in sys.stdlib_module_names or library in {"builtins", "penstock"}:
+        return False
+    return library not in _QUIET or any(_CHANGING.match(name) for name in _chain(function))
+
+
+def _touches_others(function: FunctionType, seen: set[int]) -> bool:
+    """Return whether a function of the user's writes to a library, or calls what does."""
+    if id(function) in seen:
+        return False
+    seen.add(id(function))
+    scope, uses = function.__globals__, find_uses(function.__code__)
+    for root, *rest in uses.writes:
+        if rest and _is_foreign(scope.get(root)):
+            return True
+    if "setattr" in uses.globals and any(_is_foreign(scope.get(name)) for name in uses.globals):
+        return True
+    for name, chains in uses.globals.items():
+        value = scope.get(name)
+        if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
+            if _touches_others(value, seen):
+                return True
+        elif _is_foreign(value):
+            ends = {chain[-1] if chain else name for chain in chains}
+            if any(_CHANGING.match(end) for end in ends):
+                return True
+    return False
+
+
+def _is_foreign(value: Any) -> bool:
+    """Return whether a value belongs to a library, Python's own modules included."""
+    if value is None or isinstance(value, str | int | float | dict | list | set | tuple):
+        return False
+    if isinstance(value, ModuleType):
+        return not is_own_module(value) and _library(value) not in _SILENT_MODULES
+    cls = value if isinstance(value, type) else type(value)
+    if isinstance(value, FunctionType):
+        return not is_own_code(value.__code__.co_filename)
+    return not is_own_class(cls) and _library(value) not in {"builtins", *_SILENT_MODULES}
+
+
+def _is_registered(value: Any) -> bool:
+    """Return whether a library is told of each class that is derived from one of its own."""
+    if not isinstance(value, type):
+        return False
+    for cls in (*value.__mro__[1:], type(value)):
+        own = vars(cls).get("__init_subclass__")
+        if is_own_class(cls):
+            function = getattr(own, "__func__", None)
+            if isinstance(function, FunctionType) and _touches_others(function, set()):
+                return True
+        elif own is not None or issubclass(cls, type):
+            library = _library(cls)
+            if library not in {*_QUIET, *sys.stdlib_module_names, "builtins"}:
+                return True
+    return False
+
+
+def _reaches_out(targets: list[ast.expr], scope: Mapping[str, Any]) -> bool:
+    """Return whether an assignment is to an attribute or item of something of a library."""
+    for target in targets:
+        if isinstance(target, ast.Tuple | ast.List):
+            if _reaches_out(target.elts, scope):
+                return True
+        elif isinstance(target, ast.Attribute | ast.Subscript):
+            root = _root(target.value)
+            held = _resolve(target.value, scope)
+            if root is None or _is_foreign(scope.get(root) if held is _MISSING else held):
+                return True
+    return False
+
+
+def _chain(node: ast.expr) -> list[str]:
+    names: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        if isinstance(node, ast.Attribute):
+            names.append(node.attr)
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if isinstance(node, ast.Name):
+        names.append(node.id)
+    return names[::-1]
+
+
+def _root(node: ast.expr) -> str | None:
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _resolve(node: ast.expr, scope: Mapping[str, Any]) -> Any:
+    """Return what a dotted name stands for; missing if that takes more than looking it up."""
+    if isinstance(node, ast.Name):
+        return scope.get(node.id, getattr(builtins, node.id, _MISSING))
+    if not isinstance(node, ast.Attribute):
+        return _MISSING
+    base = _resolve(node.value, scope)
+    if isinstance(base, ModuleType):
+        return vars(base).get(node.attr, _MISSING)
+    if isinstance(base, type):
+        return next((vars(c)[node.attr] for c in base.__mro__ if node.attr in vars(c)), _MISSING)
+    if base is not _MISSING and is_own_class(type(base)):
+        return next(
+            (vars(c)[node.attr] for c in type(base).__mro__ if node.attr in vars(c)), _MISSING
+        )
+    return _MISSING
+
+
+def _library(value: Any) -> str:
+    """Name the top-level package that a value comes from."""
+    if isinstance(value, ModuleType):
+        name = value.__name__
+    elif isinstance(value, type | FunctionType | BuiltinFunctionType | MethodType):
+        name = getattr(value, "__module__", None) or ""
+    else:
+        name = type(value).__module__
+    return name.partition(".")[0]
+
+
+def _never_runs(node: ast.AST) -> bool:
+    """``if __name__ == "__main__"`` and ``if TYPE_CHECKING`` run nothing when imported."""
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {
+        "__name__ == '__main__'",
+        "'__main__' == __name__",
+        "TYPE_CHECKING",
+        "typing.TYPE_CHECKING",
+    }
+
+
+def _file_digest(file: str) -> str:
+    try:
+        with open(file, "rb") as opened:
+            return digest_bytes(opened.read())
+    except OSError:
+        return "gone"

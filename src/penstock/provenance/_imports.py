@@ -1,0 +1,162 @@
+"""What the user's loaded modules import from each other, read from their code."""
+
+import importlib.util
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from penstock.provenance._bytecode import ImportUse, top_level_uses
+from penstock.provenance._loaded import file_code, is_late, module_code
+from penstock.provenance._own import is_own, is_own_code, is_own_module, looks_installed
+
+_DEEPEST = 20  # re-exports one behind the other
+_MISSING: Any = object()
+
+
+class Origins:
+    """Finds where a name was first defined: a change is told at that place."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, str], tuple[Mapping[str, Any], str]] = {}
+
+    def find(self, scope: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], str]:
+        """Return the module's names and the name there that a name was imported from."""
+        key = (id(scope), name)
+        if key not in self._found:
+            self._found[key] = self._search(scope, name)
+        return self._found[key]
+
+    @staticmethod
+    def _search(scope: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], str]:
+        value = scope.get(name, _MISSING)
+        for _ in range(_DEEPEST):
+            step = _imported_from(scope, name)
+            if step is None or vars(step[0]).get(step[1], _MISSING) is not value:
+                break
+            scope, name = vars(step[0]), step[1]
+        return scope, name
+
+
+def absolute_name(module: str, level: int, scope: Mapping[str, Any]) -> str:
+    """Resolve the module of an import statement.
+
+    >>> absolute_name("core", 1, {"__package__": "lib"})
+    'lib.core'
+    """
+    if not level:
+        return module
+    package = scope.get("__package__")
+    if package is None:
+        package = str(scope.get("__name__", "")).rpartition(".")[0]
+    try:
+        return importlib.util.resolve_name("." * level + module, package)
+    except ImportError:
+        return module
+
+
+def imports_of(module: ModuleType) -> list[ImportUse]:
+    """List a module's own import statements outside of functions."""
+    code = _top_level_of(module)
+    return top_level_uses(code).imports if code is not None else []
+
+
+def import_closure(roots: Iterable[str]) -> list[ModuleType]:
+    """List the user's loaded modules that some modules import when they are imported.
+
+    A module that imports what it computes may import any: then none of the loaded is left out.
+
+    Args:
+        roots: Names of the modules to begin with.
+    """
+    found: dict[str, ModuleType] = {}
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        module = sys.modules.get(name)
+        if module is None or name in found or not is_own_module(module):
+            continue
+        file = getattr(module, "__file__", None)
+        if file and is_late(file):
+            continue
+        found[name] = module
+        waiting += _next_modules(module)
+    return [found[name] for name in sorted(found, key=lambda n: (_file_of(found[n]), n))]
+
+
+def _next_modules(module: ModuleType) -> Iterator[str]:
+    code = _top_level_of(module)
+    parent = module.__name__.rpartition(".")[0]
+    if parent:
+        yield parent
+    if code is None:
+        return
+    uses = top_level_uses(code)
+    for use in uses.imports:
+        name = absolute_name(use.module, use.level, vars(module))
+        yield name
+        yield from (f"{name}.{taken}" for taken in use.names)
+    yield from uses.imported
+    if uses.computed or "exec_module" in uses.names:
+        yield from list(sys.modules)
+
+
+def _file_of(module: ModuleType) -> str:
+    return str(getattr(module, "__file__", ""))
+
+
+def _top_level_of(module: ModuleType) -> CodeType | None:
+    file = getattr(module, "__file__", None)
+    return (module_code(file) or file_code(file)) if file else None
+
+
+def is_own_class(cls: type) -> bool:
+    """Return whether a class was written by the user."""
+    name = cls.__module__ if isinstance(cls.__module__, str) else ""
+    top = name.partition(".")[0]
+    if top == "types" and "__dataclass_fields__" in vars(cls):  # by `make_dataclass`
+        return True
+    if top in {"builtins", "penstock"} or (top in sys.stdlib_module_names and top != "__main__"):
+        return False
+    module = sys.modules.get(name)
+    if module is not None and top != "__main__" and getattr(module, "__file__", None):
+        return is_own_module(module)
+    for member in vars(cls).values():  # a notebook's, or of a module that was made by hand
+        function = getattr(member, "__func__", member)
+        if isinstance(function, FunctionType):
+            return is_own_code(function.__code__.co_filename)
+    return module is None or top == "__main__" or is_own_module(module)
+
+
+def project_modules(project: Path) -> list[ModuleType]:
+    """List the project's loaded modules, but those that steps imported while they ran."""
+    found: dict[str, ModuleType] = {}
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or not file.endswith(".py") or looks_installed(file):
+            continue
+        path = Path(file)
+        if not is_late(file) and is_own(path) and path.resolve().is_relative_to(project.resolve()):
+            found.setdefault(name, module)
+    return [found[name] for name in sorted(found, key=lambda n: str(found[n].__file__))]
+
+
+def _imported_from(scope: Mapping[str, Any], name: str) -> tuple[ModuleType, str] | None:
+    """Find the module and the name there that a module imports a name from."""
+    module = sys.modules.get(str(scope.get("__name__")))
+    if module is None or vars(module) is not scope or not is_own_module(module):
+        return None
+    for use in _outermost(imports_of(module)):
+        source = sys.modules.get(absolute_name(use.module, use.level, scope))
+        if source is None:
+            continue
+        if name in use.bound and use.names and use.names != ("*",):
+            return source, use.names[use.bound.index(name)]
+        if use.names == ("*",) and name in vars(source):
+            return source, name
+    return None
+
+
+def _outermost(uses: list[ImportUse]) -> Iterator[ImportUse]:
+    yield from reversed(uses)

@@ -1,0 +1,199 @@
+"""The code of the user's modules as it was loaded, and the same code without its formatting.
+
+A module's top-level code is gone once it has run, and its file may be edited afterwards. So an
+audit hook keeps the code object that each import executes. Functions are their own code objects;
+a text is believed only where compiling it gives those very code objects.
+"""
+
+import ast
+import linecache
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from penstock.provenance._bytecode import code_facts
+from penstock.provenance._own import is_own, looks_installed
+
+_DOCUMENTED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What this process remembers of modules; one of it exists.
+
+    Args:
+        codes: Executed top-level code by file.
+        late: Files first executed while a step ran: other processes may not have them loaded.
+        texts: Text by file, as it was when penstock first looked.
+        plain: Code without formatting by file, then by qualified name and facts.
+        read: Texts that ``plain`` was made of already, by file.
+        running: How many steps run now.
+    """
+
+    codes: dict[str, CodeType] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)
+    texts: dict[str, str] = field(default_factory=dict)
+    plain: dict[str, dict[tuple[str, str], CodeType]] = field(default_factory=dict)
+    read: dict[str, str] = field(default_factory=dict)
+    running: int = 0
+    watches: bool = False
+
+
+_memory = _Memory()
+
+
+def watch_imports() -> None:
+    """Keep the code of every module of the user's that is executed from now on."""
+    if _memory.watches:
+        return
+    _memory.watches = True
+    sys.addaudithook(_on_event)
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.endswith(".py") and not looks_installed(file):
+            text = _read(file) if is_own(Path(file)) else None
+            if text is not None:
+                _memory.texts[file] = text
+
+
+class StepRunning:
+    """While it is entered, modules that are imported count as imported by a step."""
+
+    def __enter__(self) -> None:
+        _memory.running += 1
+
+    def __exit__(self, *_: object) -> None:
+        _memory.running -= 1
+
+
+def is_late(file: str) -> bool:
+    """Return whether a file was first executed by a step: then its live values are no steady state."""
+    return file in _memory.late
+
+
+def plain_code(code: CodeType) -> CodeType:
+    """Return a code object of the user's as it is without formatting and docstrings.
+
+    Where no text is found that compiles to it, it is returned as it is.
+    """
+    file = code.co_filename
+    key = (code.co_qualname, code_facts(code))
+    found = _memory.plain.get(file, {}).get(key)
+    if found is None and _learn(file):
+        found = _memory.plain[file].get(key)
+    return found or code
+
+
+def module_code(file: str) -> CodeType | None:
+    """Return the top-level code of a file as it was executed; None if that is not known."""
+    return _memory.codes.get(file)
+
+
+def module_tree(file: str) -> ast.Module | None:
+    """Return the syntax tree of what was executed of a file, without positions and docstrings.
+
+    Returns:
+        None if the text is gone, or no longer is what was executed.
+    """
+    executed = _memory.codes.get(file)
+    texts = [text for text in (_read(file), _memory.texts.get(file)) if text is not None]
+    for text in texts if executed is not None else texts[-1:]:
+        try:
+            raw = _compiled(text, file)
+            if executed is None or code_facts(raw) == code_facts(executed):
+                return _plain_tree(text)
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+    return None
+
+
+def file_code(file: str) -> CodeType | None:
+    """Return the plain top-level code of a file that is not loaded, or was loaded by a step."""
+    executed = _memory.codes.get(file)
+    if executed is not None:
+        return plain_code(executed)
+    text = _read(file)
+    try:
+        return None if text is None else _compiled(_plain_tree(text), file)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "exec":
+        return
+    code = arguments[0]
+    if not isinstance(code, CodeType) or code.co_name != "<module>":
+        return
+    file = code.co_filename
+    if file in _memory.codes or not looks_installed(file):
+        if _memory.running and file not in _memory.codes:
+            _memory.late.add(file)
+        _memory.codes[file] = code
+
+
+def _learn(file: str) -> bool:
+    """Compile a file's text twice, with and without formatting; return whether it was new."""
+    text = _text_of(file)
+    if text is None or _memory.read.get(file) == text:
+        return False
+    _memory.read[file] = text
+    table = _memory.plain.setdefault(file, {})
+    try:
+        _pair(_compiled(text, file), _compiled(_plain_tree(text), file), table)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _pair(raw: CodeType, plain: CodeType, table: dict[tuple[str, str], CodeType]) -> None:
+    table[raw.co_qualname, code_facts(raw)] = plain
+    inner = [item for item in raw.co_consts if isinstance(item, CodeType)]
+    other = [item for item in plain.co_consts if isinstance(item, CodeType)]
+    if [item.co_qualname for item in inner] == [item.co_qualname for item in other]:
+        for one, two in zip(inner, other, strict=True):
+            _pair(one, two, table)
+
+
+def _text_of(file: str) -> str | None:
+    text = _read(file)
+    if text is None:  # a notebook's cell stands in the line cache
+        lines = linecache.cache.get(file)
+        text = "".join(lines[2]) if lines is not None and len(lines) > 2 else None  # noqa: PLR2004 - (size, time, lines, name)
+    return text
+
+
+def _read(file: str) -> str | None:
+    try:
+        return Path(file).read_text("utf-8-sig")
+    except (OSError, ValueError):
+        return None
+
+
+def _compiled(source: Any, file: str) -> CodeType:
+    made: CodeType = compile(source, file, "exec", dont_inherit=True)
+    return made
+
+
+def _plain_tree(text: str) -> ast.Module:
+    """Parse a text and drop its positions and docstrings."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if hasattr(node, "lineno"):
+            node.lineno = node.end_lineno = 1  # type: ignore[attr-defined] # every statement has it
+            node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
+        if isinstance(node, _DOCUMENTED) and _is_text(node.body[:1]):
+            rest = node.body[1:]
+            node.body = rest or [ast.copy_location(ast.Pass(), node.body[0])]  # type: ignore[assignment]
+    return tree
+
+
+def _is_text(body: list[ast.stmt]) -> bool:
+    return (
+        bool(body)
+        and isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+        and isinstance(body[0].value.value, str)
+    )

@@ -1,0 +1,101 @@
+"""Which code is the user's own, and where a module that is not loaded would be found."""
+
+import site
+import sys
+import sysconfig
+from functools import cache
+from pathlib import Path
+from types import CodeType, ModuleType
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = ("site-packages", "dist-packages")
+
+
+@cache
+def is_own(path: Path) -> bool:
+    """Return whether a file is the user's: neither Python's, nor installed, nor penstock's."""
+    path = path.resolve()
+    if not path.is_file() or set(_INSTALLED) & set(path.parts):
+        return False
+    return not any(path.is_relative_to(place) for place in (_PACKAGE, *_system_places()))
+
+
+@cache
+def is_own_code(file: str) -> bool:
+    """Return whether code of this file is the user's; code that has no file is.
+
+    >>> is_own_code("<ipython-input-1>"), is_own_code("<frozen importlib._bootstrap>")
+    (True, False)
+    """
+    if file.startswith("<"):
+        return not file.startswith(("<frozen", "<__array_function__", "<attrs generated"))
+    path = Path(file)
+    return is_own(path) if path.is_file() else not looks_installed(file)
+
+
+def looks_installed(file: str) -> bool:
+    """Return whether a path is one of Python, a package or penstock, without asking the disk."""
+    return file.startswith(("<frozen", *_system_texts())) or any(part in file for part in _INSTALLED)
+
+
+def is_own_module(module: ModuleType) -> bool:
+    """Return whether a loaded module is the user's, or a namespace of the user's modules."""
+    name = getattr(module, "__name__", "")
+    top = name.partition(".")[0]
+    if top == "penstock" or (top in sys.stdlib_module_names and top != "__main__"):
+        return False
+    file = getattr(module, "__file__", None)
+    if file:
+        return file.endswith(".py") and is_own_code(file)
+    if name == "__main__":
+        return True
+    places = [str(place) for place in getattr(module, "__path__", ())]
+    if not places:  # made by hand, by `types.ModuleType`
+        return getattr(module, "__spec__", None) is None
+    return not any(looks_installed(f"{place}/") for place in places)
+
+
+def find_own_file(name: str) -> Path | None:
+    """Find the file of a module of the user's without importing it; None if it has none."""
+    top = name.partition(".")[0]
+    if top == "penstock" or top in sys.stdlib_module_names:
+        return None
+    file = getattr(sys.modules.get(name), "__file__", None)
+    path = Path(file) if file else _search(name)
+    return path if path and path.suffix == ".py" and is_own(path) else None
+
+
+def find_extension(name: str) -> Path | None:
+    """Find the file of a module of the user's that is compiled; None if there is none."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    path = Path(file) if file else None
+    compiled = path is not None and path.suffix in {".so", ".pyd"}
+    return path if path is not None and compiled and is_own(path) else None
+
+
+def file_of_code(code: CodeType) -> Path | None:
+    """Return the file of a code object; None if it has none, as in a notebook."""
+    path = Path(code.co_filename)
+    return path if not code.co_filename.startswith("<") and path.is_file() else None
+
+
+@cache
+def _system_places() -> tuple[Path, ...]:
+    return tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
+
+
+@cache
+def _system_texts() -> tuple[str, ...]:
+    places = {*map(str, _system_places()), str(_PACKAGE), site.getusersitepackages()}
+    places |= {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return tuple(sorted(f"{place}/" for place in places))
+
+
+def _search(name: str) -> Path | None:
+    parts = name.split(".")
+    for place in sys.path:
+        base = Path(place or ".").joinpath(*parts)
+        for path in (base / "__init__.py", base.with_suffix(".py")):
+            if path.is_file():
+                return path
+    return None

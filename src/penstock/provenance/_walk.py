@@ -1,0 +1,564 @@
+"""The walk over live objects that a key is made of: functions, classes, modules, values.
+
+Each object becomes a record: what it is, and references to what it reaches. References are
+positions in the order of the walk, so a record depends on no address, hash seed, file or process.
+What cannot be described is named, and the walk is then not complete.
+"""
+
+import builtins
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from penstock.core import digest_bytes
+from penstock.provenance._bytecode import (
+    Chain,
+    Uses,
+    code_facts,
+    find_uses,
+    has_docstring,
+    inner_codes,
+    plain_record,
+    text_digest,
+)
+from penstock.provenance._computed import is_computing, lines_of
+from penstock.provenance._describe import describe, is_data, is_loaded_under_its_name, shown
+from penstock.provenance._frames import READS_FRAMES, words_in, words_of
+from penstock.provenance._imports import Origins, absolute_name, is_own_class, project_modules
+from penstock.provenance._loaded import file_code, is_late, plain_code
+from penstock.provenance._own import find_extension, find_own_file, is_own_code, is_own_module
+from penstock.provenance._packages import module_version
+
+Record = tuple[Any, ...]
+Ref = tuple[Any, ...]
+
+_DOC_READERS = frozenset({"__doc__", "doctest", "getdoc", "help", "pydoc"})
+_TEXT_READERS = frozenset(
+    {"co_firstlineno", "co_lines", "extract_stack", "f_lineno", "getcomments", "getsource",
+     "getsourcelines", "linecache", "tb_lineno"}
+)  # fmt: skip
+_MISSING: Any = object()
+_HEX = 64
+_ARGUMENTS = ("sys", "argv")
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a walk has found, apart from its records.
+
+    Args:
+        parts: What changed is told by these: facts by ``file.py:name``, versions by ``package x``.
+        blind: Places of values that cannot be described.
+        unfollowed: Places where code is run that only the run knows.
+        classes: Own classes that were reached.
+        passed_on: Own functions that are used as values.
+        sources: Reached objects with a ``fingerprint``, by place.
+        makes_functions: True if reached code makes functions while it runs.
+        has_code: True if any code of the user's was reached.
+    """
+
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    blind: dict[str, str] = field(default_factory=dict)
+    unfollowed: set[str] = field(default_factory=set)
+    classes: list[type] = field(default_factory=list)
+    passed_on: list[Any] = field(default_factory=list)
+    sources: dict[str, Any] = field(default_factory=dict)
+    makes_functions: bool = False
+    has_code: bool = False
+
+
+class Walk:
+    """Walks from one or more roots; each object is described once.
+
+    Args:
+        project: The project's folder: files are named relative to it.
+        digest_value: Digests tables, arrays and models; raises where it cannot.
+        named: True to name functions and classes instead of entering them.
+    """
+
+    def __init__(
+        self,
+        project: Path,
+        digest_value: Callable[[Any], str] | None = None,
+        *,
+        named: bool = False,
+    ) -> None:
+        self.project, self.digest_value, self.named = project, digest_value, named
+        self.found = Findings()
+        self.records: list[Record | None] = []
+        self.lenient = 0
+        self._index: dict[int, int] = {}
+        self._alive: list[Any] = []  # an id is only unique while its object lives
+        self._docs: list[tuple[int, Any]] = []
+        self._texts: set[str] = set()
+        self._readers: set[str] = set()
+        self._origins = Origins()
+        self._data = [(f"{project}/", "<project>/"), (str(project), "<project>")]
+
+    # What comes out
+
+    def digest(self, *roots: Ref) -> str:
+        """Digest what was walked; the roots are references that `visit` returned."""
+        self._add_subclasses()
+        record: list[Any] = [roots, self.records]
+        if self._readers & _DOC_READERS:
+            record.append(self._docs)
+        if self._readers & _TEXT_READERS:
+            record.append([_file_digest(file) for file in sorted(self._texts)])
+        return f"sha256:{text_digest(record)}"
+
+    def blind(self, place: str, value: Any) -> Record:
+        """Note a value that cannot be described."""
+        kind = f"{type(value).__module__}.{type(value).__qualname__}"
+        if not self.lenient:
+            self.found.blind[place] = f"a {type(value).__qualname__}, which has no digest"
+        return ("blind", kind)
+
+    def part(self, place: str, facts: str) -> None:
+        """Note a part by which a change is told."""
+        if not self.named:
+            told = f"sha256:{facts}" if len(facts) == _HEX and facts.isalnum() else facts
+            self.found.parts.setdefault(place, []).append(told)
+
+    def value_part(self, place: str, value: Any) -> None:
+        """Note the value at a place as a part, without the code that it reaches."""
+        if self.named or not is_data(value):
+            return
+        record = plain_record(value)
+        if record is not None:
+            self.part(place, shown(value) or text_digest(self._relative(record)))
+            return
+        inner = Walk(self.project, self.digest_value, named=True)
+        self.part(place, inner.digest(inner.visit(value, place)))
+
+    def package(self, module: str) -> None:
+        """Note the version of the package that a module belongs to."""
+        compiled = find_extension(module)
+        if compiled is not None:  # the user's own extension: its bytes are its code
+            self.part(self.place(compiled), digest_bytes(compiled.read_bytes()))
+            return
+        top = module.partition(".")[0]
+        if top in sys.stdlib_module_names or top in {"__main__", "builtins"}:
+            return
+        name, version = module_version(module)
+        if self.named or f"package {name}" in self.found.parts:
+            return
+        self.found.parts[f"package {name}"] = [version]
+
+    def place(self, path: Path | str) -> str:
+        """Name a file relative to the project."""
+        path = Path(path)
+        for one, other in ((path, self.project), (path.resolve(), self.project.resolve())):
+            if one.is_relative_to(other):
+                return one.relative_to(other).as_posix()
+        return path.name
+
+    # Values
+
+    def visit(self, value: Any, place: str) -> Ref:
+        """Describe a value and return a reference to it, or its record if it is a constant."""
+        if type(value) is not tuple and type(value) is not frozenset:
+            record = plain_record(value)
+            if record is not None:
+                return self._relative(record)
+        if type(value) is tuple:
+            return ("tuple", *(self.visit(item, f"{place}[{i}]") for i, item in enumerate(value)))
+        known = self._index.get(id(value))
+        if known is not None:
+            return ("#", known)
+        number = len(self.records)
+        self._index[id(value)] = number
+        self._alive.append(value)
+        self.records.append(None)
+        try:
+            self.records[number] = describe(self, value, place)
+        except RecursionError:
+            self.records[number] = self.blind(place, value)
+        return ("#", number)
+
+    def alone(self, value: Any, place: str) -> str:
+        """Digest a member of a set: its record must not depend on when it is visited."""
+        inner = Walk(self.project, self.digest_value, named=self.named)
+        inner.lenient = self.lenient
+        digest = inner.digest(inner.visit(value, place))
+        self._merge(inner.found)
+        self._readers |= inner._readers  # noqa: SLF001 - same class
+        return digest
+
+    def _merge(self, other: Findings) -> None:
+        found = self.found
+        for name, facts in other.parts.items():
+            found.parts.setdefault(name, []).extend(facts)
+        found.blind.update(other.blind)
+        found.unfollowed |= other.unfollowed
+        found.classes += other.classes
+        found.passed_on += other.passed_on
+        found.sources.update(other.sources)
+        found.makes_functions |= other.makes_functions
+        found.has_code |= other.has_code
+
+    def _relative(self, record: Record) -> Record:
+        """Replace the project's folder in a text: another checkout is no other value."""
+        if record[0] != "str" or self._data[1][0] not in record[1]:
+            return record
+        text = record[1]
+        if text == self._data[1][0] or self._data[0][0] in text:
+            return ("place", text.replace(*self._data[0]).replace(*self._data[1]))
+        return record
+
+    # Code
+
+    def function(self, function: FunctionType) -> Record:
+        """Describe a function: its code, what it carries, and the names that it reads."""
+        code = function.__code__
+        if not is_own_code(code.co_filename):
+            return self._installed_function(function)
+        if self.named:
+            return ("function", self.code_place(function), function.__qualname__)
+        return (
+            "function",
+            self.code(code, self.code_place(function)),
+            *self._carried(function, f"{self._file(function)}:{function.__qualname__}"),
+            self.names(code, function.__globals__, self._cells(function)),
+            self._annotations(function),
+        )
+
+    def code(self, code: CodeType, place: str) -> str:
+        """Digest a code object without its formatting, and note it as a part."""
+        plain = plain_code(code)
+        facts = code_facts(plain)
+        self.part(place, facts)
+        self.found.has_code = True
+        inner = list(inner_codes(code))
+        names = {item.co_name for item in inner[1:]}
+        self.found.makes_functions |= any(n == "<lambda>" or n.isidentifier() for n in names)
+        docs = [item.co_consts[0] for item in inner if has_docstring(item)]
+        self._docs.append((len(self.records), docs))
+        self._texts.add(code.co_filename)
+        return facts
+
+    def names(self, code: CodeType, scope: Mapping[str, Any], cells: Mapping[str, Any]) -> Record:
+        """Describe what the names that a code object reads stand for now."""
+        uses = find_uses(code)
+        self._readers |= uses.names & (_DOC_READERS | _TEXT_READERS | {"__subclasses__"})
+        edges: list[Any] = []
+        for name in sorted(uses.globals):
+            if name in scope or hasattr(builtins, name):
+                value = scope[name] if name in scope else getattr(builtins, name)
+                if is_computing(name, value):
+                    self._note_computing(code, name)
+                    continue
+                edges += self._edges(scope, name, value, uses.globals[name])
+                self._note_passed_on(name, value, uses)
+        for name in sorted(uses.locals.keys() & cells.keys()):
+            if isinstance(cells[name], ModuleType):
+                for chain in sorted(uses.locals[name]):
+                    edges.append((name, chain, self.along(cells[name], chain, name)))
+        edges += self._imported(code, scope, uses)
+        if uses.names & READS_FRAMES:
+            edges += self._read_by_frames(code, scope)
+        if "globals" in uses.globals or uses.names & {"f_globals", "_getframe", "currentframe"}:
+            edges.append(("globals", self.whole(scope)))
+        for line, name in uses.computed:
+            self.found.unfollowed.add(f"{self.place(code.co_filename)}:{line}: {name}")
+        return tuple(edges)
+
+    def along(self, value: Any, chain: Chain, place: str) -> Ref:
+        """Describe what a chain of attributes of a value leads to."""
+        if not isinstance(value, ModuleType):
+            self.value_part(place, value)
+            return self.visit(value, place)
+        if not is_own_module(value):
+            return self._along_installed(value, chain, place)
+        file = getattr(value, "__file__", None)
+        if file and is_late(file):
+            return self.unloaded(value.__name__)
+        if not chain or chain[0] == "__dict__":
+            return self.whole(vars(value))
+        name, rest = chain[0], chain[1:]
+        submodule = f"{value.__name__}.{name}"
+        if name in vars(value):
+            return self.along(vars(value)[name], rest, self._value_place(vars(value), name))
+        if submodule in sys.modules:
+            return self.along(sys.modules[submodule], rest, submodule)
+        if find_own_file(submodule):
+            return self.unloaded(submodule)
+        return self.whole(vars(value)) if "__getattr__" in vars(value) else ("missing", name)
+
+    def whole(self, scope: Mapping[str, Any]) -> Ref:
+        """Describe everything that a module holds: which of it is used cannot be told."""
+        known = self._index.get(id(scope))
+        if known is not None:
+            return ("#", known)
+        number = len(self.records)
+        self._index[id(scope)] = number
+        self._alive.append(scope)
+        self.records.append(None)
+        names = sorted(n for n in scope if n == "__getattr__" or not n.startswith("__"))
+        edges = [(n, self.along(scope[n], (), self._value_place(scope, n))) for n in names]
+        self.records[number] = ("module", *edges)
+        return ("#", number)
+
+    def unloaded(self, name: str) -> Ref:
+        """Describe a module of the user's that steps import when they run: all of its file."""
+        key = -1 - hash(name)  # no id is negative
+        if key in self._index:
+            return ("#", self._index[key])
+        file = find_own_file(name)
+        code = file_code(str(file)) if file else None
+        if file is None:
+            self.package(name)
+            return ("module", name)
+        self._index[key] = len(self.records)
+        number = len(self.records)
+        self.records.append(None)
+        if code is None:
+            self.records[number] = ("file", _file_digest(str(file)))
+            self.part(self.place(file), _file_digest(str(file)))
+            return ("#", number)
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        scope = {"__name__": name, "__package__": package, "__file__": str(file)}
+        facts = self.code(code, f"{self.place(file)}:(whole file)")
+        self.records[number] = ("unloaded", facts, *self._imported(code, scope, find_uses(code)))
+        return ("#", number)
+
+    # Names
+
+    def code_place(self, function: FunctionType) -> str:
+        """Name a function's definition: ``file.py:name`` of what stands at the top level."""
+        return f"{self._file(function)}:{function.__qualname__.partition('.')[0]}"
+
+    def class_place(self, cls: type) -> str:
+        """Name the file and the class."""
+        file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+        return f"{self.place(file) if file else cls.__module__}:{cls.__qualname__}"
+
+    def _file(self, function: FunctionType) -> str:
+        file = function.__code__.co_filename
+        if file.startswith("<") or not Path(file).is_file():
+            file = function.__globals__.get("__file__") or ""
+        return self.place(file) if file else str(function.__module__)
+
+    def _value_place(self, scope: Mapping[str, Any], name: str) -> str:
+        scope, name = self._origins.find(scope, name)
+        file = scope.get("__file__")
+        return f"{self.place(file) if file else scope.get('__name__')}:{name}"
+
+    def _edges(
+        self, scope: Mapping[str, Any], name: str, value: Any, chains: set[Chain]
+    ) -> Iterator[Any]:
+        if value is sys.modules:
+            yield (name, self.all_modules())
+            return
+        if not isinstance(value, ModuleType):
+            chains = {()}
+        for chain in sorted(chains):
+            yield (name, chain, self.along(value, chain, self._value_place(scope, name)))
+
+    def all_modules(self) -> Ref:
+        """Describe all loaded modules of the project: a computed name may be any of them."""
+        return ("modules", *(self.whole(vars(module)) for module in project_modules(self.project)))
+
+    def _note_passed_on(self, name: str, value: Any, uses: Uses) -> None:
+        if name in uses.values and isinstance(value, FunctionType):
+            self.found.passed_on.append(value)
+
+    def _note_computing(self, code: CodeType, name: str) -> None:
+        for line in lines_of(code, name):
+            self.found.unfollowed.add(f"{self.place(code.co_filename)}:{line}: {name}")
+
+    def _along_installed(self, module: ModuleType, chain: Chain, place: str) -> Ref:
+        self.package(module.__name__)
+        if not chain:
+            return ("module", module.__name__)
+        value = vars(module).get(chain[0], _MISSING)
+        named = ("of", module.__name__, chain[0])
+        if value is _MISSING:
+            return named
+        if value is sys.modules:
+            return self.all_modules()
+        if isinstance(value, ModuleType):
+            return self.along(value, chain[1:], place)
+        if is_computing(chain[0], value):
+            self.found.unfollowed.add(f"{place}: {'.'.join((module.__name__, *chain))}")
+        if _is_own_value(value) or (module.__name__, chain[0]) == _ARGUMENTS:
+            return (*named, self.visit(value, f"{module.__name__}.{chain[0]}"))
+        record = plain_record(value)
+        if record is not None:
+            return (*named, self._relative(record))
+        origin = getattr(value, "__module__", None)
+        if isinstance(origin, str):
+            self.package(origin)
+        if isinstance(value, type) and len(chain) > 1:
+            patched = next((vars(c)[chain[1]] for c in value.__mro__ if chain[1] in vars(c)), None)
+            if _is_own_value(patched):
+                return (*named, chain[1], self.visit(patched, place))
+        return named
+
+    def _imported(self, code: CodeType, scope: Mapping[str, Any], uses: Uses) -> list[Any]:
+        """Describe what import statements inside of a function, and calls of import_module, take."""
+        edges: list[Any] = []
+        for use in uses.imports:
+            name = absolute_name(use.module, use.level, scope)
+            if use.names and use.names != ("*",):
+                pairs = zip(use.names, use.bound, strict=False)
+                edges += [(name, n, self._taken(name, n, uses.locals.get(b))) for n, b in pairs]
+            elif not use.names and len(use.bound) == 1:
+                is_top = use.bound[0] == name.partition(".")[0]
+                chains = uses.locals.get(use.bound[0]) or uses.globals.get(use.bound[0]) or {()}
+                chains = chains | ({tuple(name.split(".")[1:])} if is_top and "." in name else set())
+                base = name.partition(".")[0] if is_top else name
+                for chain in sorted(chains):
+                    edges.append((name, chain, self._of_module(base, chain, code)))
+            else:
+                edges.append((name, self._of_module(name, (), code)))
+        edges += [(name, self._of_module(name, (), code)) for name in sorted(uses.imported)]
+        return edges
+
+    def _of_module(self, name: str, chain: Chain, code: CodeType) -> Ref:
+        module = sys.modules.get(name)
+        if module is not None and chain and is_computing(chain[-1], _attribute(module, chain)):
+            self._note_computing(code, chain[-1])
+            return ("of", name, chain)
+        if module is not None:
+            return self.along(module, chain, name)
+        while chain and not find_own_file(name):
+            name, chain = f"{name}.{chain[0]}", chain[1:]
+        return self.unloaded(name)
+
+    def _taken(self, module: str, name: str, chains: set[Chain] | None) -> Ref:
+        loaded = sys.modules.get(module)
+        if loaded is None and find_own_file(module) is None:
+            submodule = f"{module}.{name}"
+            return self.unloaded(submodule if find_own_file(submodule) else module)
+        if loaded is None:
+            return self.unloaded(module)
+        refs = [self.along(loaded, (name, *chain), module) for chain in sorted(chains or {()})]
+        return ("taken", *refs)
+
+    def _read_by_frames(self, code: CodeType, scope: Mapping[str, Any]) -> list[Any]:
+        """Describe what a query's text may name: tables and constants of the module."""
+        words = words_of(code, scope)
+        edges: list[Any] = []
+        for name in sorted(scope):
+            is_named = name in words
+            if not is_named and (name.startswith("__") or not is_data(scope[name])):
+                continue
+            self.lenient += not is_named  # what no text names, and what has no digest, is let be
+            edges.append((name, self.along(scope[name], (), self._value_place(scope, name))))
+            self.lenient -= not is_named
+        return edges
+
+    def _carried(self, function: FunctionType, place: str) -> Record:
+        """Describe defaults, closure cells and attributes."""
+        code = function.__code__
+        positional = code.co_varnames[: code.co_argcount]
+        defaults = function.__defaults__ or ()
+        keyed = dict(zip(positional[len(positional) - len(defaults) :], defaults, strict=True))
+        keyed |= function.__kwdefaults__ or {}
+        for name, value in keyed.items():
+            self.value_part(f"{place} default {name}", value)
+        for name, value in self._cells(function).items():
+            self.value_part(f"{place} cell {name}", value)
+        uses = find_uses(code)
+        return (
+            [(n, self.visit(v, f"{place} default {n}")) for n, v in keyed.items()],
+            [
+                (n, self.visit(v, f"{place} cell {n}"))
+                for n, v in self._cells(function).items()
+                if not isinstance(v, ModuleType) or () in uses.locals.get(n, set())
+            ],
+            [(n, self.visit(v, f"{place}.{n}")) for n, v in function.__dict__.items()],
+        )
+
+    def _cells(self, function: FunctionType) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
+            try:
+                found[name] = cell.cell_contents
+            except ValueError:  # not yet filled
+                continue
+        return found
+
+    def _annotations(self, function: FunctionType) -> Record:
+        """Describe annotations: penstock, dataclasses and others read them while they run."""
+        scope = function.__globals__
+        self.lenient += 1
+        try:
+            return tuple(self._annotation(n, h, scope) for n, h in _hints(function).items())
+        finally:
+            self.lenient -= 1
+
+    def _annotation(self, name: str, hint: Any, scope: Mapping[str, Any]) -> Record:
+        if isinstance(hint, str):
+            named = [w for w in words_in(hint) if w in scope and isinstance(scope[w], type)]
+            return (name, hint, *(self.visit(scope[word], word) for word in named))
+        return (name, self.visit(hint, name))
+
+    def _installed_function(self, function: FunctionType) -> Record:
+        module = str(function.__globals__.get("__name__", ""))
+        self.package(module)
+        record = ("installed", module, function.__code__.co_qualname, function.__qualname__)
+        if self.named or (module == function.__module__ and is_loaded_under_its_name(function)):
+            return record
+        skipped = {"cache_token", "dispatch_cache"} if module == "functools" else set()
+        place = f"{module}:{function.__qualname__}"
+        return (
+            *record,
+            [self.visit(v, place) for v in function.__defaults__ or ()],
+            [(n, self.visit(v, place)) for n, v in (function.__kwdefaults__ or {}).items()],
+            [
+                (n, self.visit(v, f"{place} cell {n}"))
+                for n, v in self._cells(function).items()
+                if n not in skipped
+            ],
+            [(n, self.visit(v, f"{place}.{n}")) for n, v in function.__dict__.items()],
+        )
+
+    def _add_subclasses(self) -> None:
+        """Describe the subclasses of every class, if reached code asks for them."""
+        position = 0
+        while "__subclasses__" in self._readers and position < len(self.found.classes):
+            cls = self.found.classes[position]
+            below = [c for c in type.__subclasses__(cls) if is_loaded_under_its_name(c)]
+            for subclass in sorted(below, key=lambda c: (c.__module__, c.__qualname__)):
+                self.visit(subclass, subclass.__qualname__)
+            position += 1
+
+    def documented(self, text: str | None) -> None:
+        """Note a docstring; it counts if reached code can read it."""
+        self._docs.append((len(self.records), text))
+
+
+def _hints(function: FunctionType) -> dict[str, Any]:
+    try:
+        return dict(function.__annotations__)
+    except Exception:  # noqa: BLE001 - from Python 3.14 on they are evaluated here
+        return {}
+
+
+def _is_own_value(value: Any) -> bool:
+    function = getattr(value, "__func__", value)
+    if isinstance(function, FunctionType):
+        return is_own_code(function.__code__.co_filename)
+    if isinstance(value, type):
+        return is_own_class(value)
+    return value is not None and is_own_class(type(value))
+
+
+def _attribute(value: Any, chain: Chain) -> Any:
+    for name in chain:
+        value = vars(value).get(name) if isinstance(value, ModuleType) else None
+    return value
+
+
+def _file_digest(file: str) -> str:
+    try:
+        return digest_bytes(Path(file).read_bytes())
+    except OSError:
+        return "gone"
