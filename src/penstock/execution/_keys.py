@@ -114,7 +114,7 @@ class KeyMaker:
         steps = [node.step.function for node in _all_nodes(self._graph.nodes)]
         functions = steps if self._pipeline is None else [*steps, self._pipeline.function]
         modules = {str(getattr(function, "__module__", None)) for function in functions}
-        return effects_digest({*modules, "__main__"}, self._project, self._store.digest)
+        return effects_digest(modules, self._project, self._store.digest)
 
     def _declared(self, step: Step[..., Any]) -> dict[str, str]:
         """Digest what a step says that it uses.

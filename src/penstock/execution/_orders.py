@@ -182,8 +182,8 @@ class Workshop:
         code = self._code_of(node.step.function)
         if code.digest != order.code:
             raise StepError(
-                what=f"The code of step {order.name!r}, or a value that it reads, is not what it was"
-                f" when the run began{_differing(code, order)}.",
+                what=f"The code of step {order.name!r} is not what it was when the run began."
+                f"{_differing(code, order)}",
                 why="Its result would be kept under the key of the code before.",
                 fix="If a file was edited, go on with the new code: penstock run --resume"
                 f" {self._setup.run_id}. If a module's value was changed after its import, pass it"
@@ -196,7 +196,7 @@ def _differing(code: CodeDigest, order: Order) -> str:
     here = {name: short(text) for name, text in code.parts.items()}
     there = {name: short(text) for name, text in order.parts.items() if name in here}
     names = [name for name in here if here[name] != there.get(name)]
-    return f": {', '.join(names[:_SHOWN])}" if names else ""
+    return f" Other than then: {', '.join(names[:_SHOWN])}." if names else ""
 
 
 def _target(session: Session) -> str | None:

@@ -44,9 +44,7 @@ class Planner:
 
     def __init__(self, session: Session, values: Values) -> None:
         self._session, self._values = session, values
-        self._keys = KeyMaker(
-            session.store, session.graph, session.project, session.pipeline
-        )
+        self._keys = KeyMaker(session.store, session.graph, session.project, session.pipeline)
         self._without_result: dict[str, str] = {}
         self._absent: dict[str, str] = {}
         self._outdated: list[str] = []  # why earlier results of the step at hand do not hold

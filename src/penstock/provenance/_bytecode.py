@@ -14,7 +14,9 @@ Chain = tuple[str, ...]
 
 _HAS_DOCSTRING = 0x4000000  # a flag of code objects from Python 3.13 on
 _LONG = 64  # texts and bytes above this many characters stand in a record as their digest
-_SILENT = frozenset({"CACHE", "NOP", "EXTENDED_ARG", "PUSH_NULL", "PRECALL", "RESUME", "COPY_FREE_VARS"})
+_SILENT = frozenset(
+    {"CACHE", "NOP", "EXTENDED_ARG", "PUSH_NULL", "PRECALL", "RESUME", "COPY_FREE_VARS"}
+)
 _LOCAL_LOADS = ("LOAD_FAST", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR")
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"})
 _REMEMBERED = 20_000  # code objects whose facts are kept; more are only made by generated code
@@ -116,7 +118,8 @@ def plain_record(value: Any) -> tuple[Any, ...] | None:
     kind = type(value)
     make = _PLAIN.get(kind)
     if make is not None:
-        return make(value)
+        record: tuple[Any, ...] = make(value)
+        return record
     if kind is tuple:
         return _items_record("tuple", value)
     if kind is frozenset:
@@ -250,7 +253,7 @@ class _Reader:
             elif name.startswith(_LOCAL_LOADS):
                 position = self._read_local(position)
                 continue
-            elif name in {"LOAD_ATTR", "LOAD_METHOD"} and item.argval in {"import_module"}:
+            elif name in {"LOAD_ATTR", "LOAD_METHOD"} and item.argval == "import_module":
                 self._read_call(position, line, item.argval)
             position += 1
         return self.uses

@@ -89,13 +89,17 @@ def effects_digest(
     """Digest what importing modules has changed elsewhere: patches, registrations, settings.
 
     Args:
-        modules: Names of the modules of a pipeline and its steps; what they import counts too.
+        modules: Names of the modules of a pipeline and its steps; what they import counts too, and
+            what the script that started the process sets in other libraries.
         project: The project's folder.
         digest_value: Digests tables, arrays and models.
     """
     walk = Walk(project, digest_value)
     walk.lenient = 1  # what a call was given is done: it cannot make a result unrepeatable
-    refs = [visit_effects(walk, module) for module in import_closure(modules)]
+    main = import_closure(modules)
+    drivers = [module for module in import_closure(["__main__"]) if module not in main]
+    refs = [visit_effects(walk, module, is_driver=False) for module in main]
+    refs += [visit_effects(walk, module, is_driver=True) for module in drivers]
     digest = walk.digest(tuple(ref for ref in refs if ref is not None))
     walk.found.unfollowed.clear()
     return _result(digest, walk.found, None)

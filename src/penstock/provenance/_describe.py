@@ -4,7 +4,6 @@ A handler per type. An instance of the user's counts by its class and its real a
 installed one by what it would be pickled as; tables, arrays and models by their content digest.
 """
 
-import builtins
 import functools
 import logging
 import os
@@ -16,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from enum import Enum
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from penstock.provenance._bytecode import code_facts, plain_record, text_digest
@@ -50,7 +49,9 @@ _DERIVED = frozenset(
 )  # fmt: skip
 _OF_PYDANTIC = ("__pydantic_fields__", "__pydantic_decorators__")
 # Bases that never read the docstring of a class that is derived from them.
-_SILENT = frozenset({"lightgbm", "numpy", "pandas", "polars", "pydantic", "scipy", "sklearn", "torch"})
+_SILENT = frozenset(
+    {"lightgbm", "numpy", "pandas", "polars", "pydantic", "scipy", "sklearn", "torch"}
+)
 _BUILT_IN = (dict, list, tuple, set, frozenset, str, bytes, bytearray, int, float, complex, deque)
 _LOCKS = frozenset(
     {"Barrier", "BoundedSemaphore", "Condition", "Event", "RLock", "Semaphore", "lock"}
@@ -139,8 +140,6 @@ def _builtin(walk: "Walk", value: Any, place: str) -> "Record":
     if owner is None or isinstance(owner, types.ModuleType):
         module = value.__module__ or getattr(owner, "__name__", "")
         walk.package(module)
-        if module == "builtins" or not module:
-            walk.part(f"builtins:{value.__qualname__}", "installed")
         return ("built in", module, value.__qualname__)
     return ("method", value.__name__, walk.visit(owner, place))
 
@@ -183,7 +182,7 @@ def _descriptor(_: "Walk", value: Any, __: str) -> "Record":
     return ("descriptor", getattr(owner, "__qualname__", ""), value.__name__)
 
 
-def _class(walk: "Walk", cls: type, place: str) -> "Record":
+def _class(walk: "Walk", cls: type, _: str) -> "Record":
     if not is_own_class(cls):
         walk.package(cls.__module__)
         return ("class", cls.__module__, cls.__qualname__)
@@ -217,7 +216,8 @@ def _members(walk: "Walk", cls: type, name: str) -> "Record":
         extra = {k: v for k, v in vars(member).items() if k not in _OF_MEMBERS}
         found.append((key, walk.visit(member._value_, f"{name}.{key}"), walk.visit(extra, name)))
     walk.lenient += 1
-    hints = vars(cls).get("__annotations__", {})
+    hints = cls.__dict__.get("__annotations__", {})
+    hints = hints if isinstance(hints, dict) else {}
     found.append([(key, walk.visit(hint, f"{name}.{key}")) for key, hint in hints.items()])
     walk.lenient -= 1
     return tuple(found)
@@ -270,7 +270,7 @@ def _harmless(value: Any) -> "Record | None":
         return ("logger", value.name)
     if cls.__module__ in {"_thread", "threading"} and cls.__name__ in _LOCKS:
         return ("lock", cls.__name__)
-    if isinstance(value, os._Environ):
+    if value is os.environ:
         return ("environ",)
     for name in _STREAMS:
         if value is getattr(sys, name, None):
@@ -314,7 +314,7 @@ def _own_instance(walk: "Walk", value: Any, place: str) -> "Record":
 def _can_be_copied(value: Any) -> bool:
     """Return False for an object that refuses to be pickled: it holds something outside."""
     cls = type(value)
-    if cls.__reduce__ is object.__reduce__ and cls.__reduce_ex__ is object.__reduce_ex__:
+    if not any({"__reduce__", "__reduce_ex__"} & vars(c).keys() for c in cls.__mro__[:-1]):
         return True
     try:
         value.__reduce_ex__(4)
@@ -386,9 +386,10 @@ def _ours(walk: "Walk", value: Any, place: str) -> "Record":
 
 
 def _ufunc(walk: "Walk", value: Any, place: str) -> "Record":
+    name = str(value.__name__)
     for module in ("numpy", "scipy.special"):
-        if getattr(sys.modules.get(module), value.__name__, None) is value:
-            return ("ufunc", module, value.__name__)
+        if getattr(sys.modules.get(module), name, None) is value:
+            return ("ufunc", module, name)
     return walk.blind(place, value)  # made of a Python function that it does not show
 
 

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,14 @@ _SILENT_MODULES = frozenset({"argparse", "logging", "penstock"})
 _MISSING: Any = object()
 
 
-def visit_effects(walk: "Walk", module: ModuleType) -> "Ref | None":
+def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref | None":
     """Describe the statements of a module that change something outside of it.
+
+    Args:
+        walk: Where they are described.
+        module: A loaded module of the user's.
+        is_driver: True of a script that only starts the pipeline: of its calls those count that
+            change a library by their name, not whatever else it does.
 
     Returns:
         None if there are none.
@@ -53,12 +60,10 @@ def visit_effects(walk: "Walk", module: ModuleType) -> "Ref | None":
     tree = module_tree(file)
     scope = vars(module)
     if tree is not None:
-        chosen = list(_changing(tree.body, scope))
+        chosen = list(_changing(tree.body, scope, is_driver=is_driver))
         if not chosen:
             return None
-        code: CodeType | None = compile(
-            ast.Module(chosen, []), file, "exec", dont_inherit=True
-        )
+        code: CodeType | None = compile(ast.Module(chosen, []), file, "exec", dont_inherit=True)
     else:  # its text is no longer what was executed: all of it counts
         code = module_code(file)
     if code is None:
@@ -67,9 +72,15 @@ def visit_effects(walk: "Walk", module: ModuleType) -> "Ref | None":
     return ("effects", walk.code(code, place), walk.names(code, scope, {}))
 
 
-def _changing(body: list[ast.stmt], scope: Mapping[str, Any]) -> Iterator[ast.stmt]:
+def _changing(
+    body: list[ast.stmt], scope: Mapping[str, Any], *, is_driver: bool
+) -> Iterator[ast.stmt]:
     for node in body:
-        if not _never_runs(node) and _changes(node, scope):
+        if is_driver and isinstance(node, ast.Expr):
+            is_chosen = _calls_change(node.value, scope, own=False)
+        else:
+            is_chosen = not _never_runs(node) and _changes(node, scope)
+        if is_chosen:
             yield node
 
 
@@ -77,7 +88,8 @@ def _changes(node: ast.AST, scope: Mapping[str, Any]) -> bool:
     """Return whether a statement changes something that is no value of its module."""
     match node:
         case ast.Expr(value=value):
-            return any(_is_loud(call, scope) for call in _calls(value))
+            outer = value if isinstance(value, ast.Call) else None
+            return (outer is not None and _is_loud(outer, scope)) or _calls_change(value, scope)
         case ast.Assign(targets=targets, value=value):
             return _reaches_out(targets, scope) or _calls_change(value, scope)
         case ast.AnnAssign(target=target, value=value) | ast.AugAssign(target=target, value=value):
@@ -128,15 +140,15 @@ def _is_loud(call: ast.Call, scope: Mapping[str, Any]) -> bool:
     return _library(base) not in _SILENT_MODULES
 
 
-def _calls_change(value: ast.expr | None, scope: Mapping[str, Any]) -> bool:
-    return any(_is_changing(call.func, scope) for call in _calls(value))
+def _calls_change(value: ast.expr | None, scope: Mapping[str, Any], *, own: bool = True) -> bool:
+    return any(_is_changing(call.func, scope, own=own) for call in _calls(value))
 
 
-def _is_changing(function: ast.expr, scope: Mapping[str, Any]) -> bool:
+def _is_changing(function: ast.expr, scope: Mapping[str, Any], *, own: bool) -> bool:
     """Return whether a called function changes its library, by its name or by its code."""
     value = _resolve(function, scope)
     if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
-        return _touches_others(value, set())
+        return own and _touches_others(value, set())
     chain = _chain(function)
     if not chain or _library(value) in {"builtins", *_SILENT_MODULES}:
         return False
@@ -287,7 +299,6 @@ def _never_runs(node: ast.AST) -> bool:
 
 def _file_digest(file: str) -> str:
     try:
-        with open(file, "rb") as opened:
-            return digest_bytes(opened.read())
+        return digest_bytes(Path(file).read_bytes())
     except OSError:
         return "gone"

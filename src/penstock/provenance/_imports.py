@@ -113,7 +113,7 @@ def _top_level_of(module: ModuleType) -> CodeType | None:
 
 def is_own_class(cls: type) -> bool:
     """Return whether a class was written by the user."""
-    name = cls.__module__ if isinstance(cls.__module__, str) else ""
+    name = str(cls.__module__)
     top = name.partition(".")[0]
     if top == "types" and "__dataclass_fields__" in vars(cls):  # by `make_dataclass`
         return True
@@ -126,7 +126,9 @@ def is_own_class(cls: type) -> bool:
         function = getattr(member, "__func__", member)
         if isinstance(function, FunctionType):
             return is_own_code(function.__code__.co_filename)
-    return module is None or top == "__main__" or is_own_module(module)
+    if module is None:  # it was taken out of `sys.modules`; types of Cython never were in it
+        return "__weakref__" in vars(cls) and not top.startswith("_cython")
+    return top == "__main__" or is_own_module(module)
 
 
 def project_modules(project: Path) -> list[ModuleType]:

@@ -186,7 +186,7 @@ def _plain_tree(text: str) -> ast.Module:
             node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
         if isinstance(node, _DOCUMENTED) and _is_text(node.body[:1]):
             rest = node.body[1:]
-            node.body = rest or [ast.copy_location(ast.Pass(), node.body[0])]  # type: ignore[assignment]
+            node.body = rest or [ast.copy_location(ast.Pass(), node.body[0])]
     return tree
 
 

@@ -35,7 +35,9 @@ def is_own_code(file: str) -> bool:
 
 def looks_installed(file: str) -> bool:
     """Return whether a path is one of Python, a package or penstock, without asking the disk."""
-    return file.startswith(("<frozen", *_system_texts())) or any(part in file for part in _INSTALLED)
+    return file.startswith(("<frozen", *_system_texts())) or any(
+        part in file for part in _INSTALLED
+    )
 
 
 def is_own_module(module: ModuleType) -> bool:

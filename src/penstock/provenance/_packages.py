@@ -88,8 +88,10 @@ def module_version(module: str) -> tuple[str, str]:
 
 def _is_namespace(top: str) -> bool:
     module = sys.modules.get(top)
-    return module is not None and getattr(module, "__file__", None) is None and hasattr(
-        module, "__path__"
+    return (
+        module is not None
+        and getattr(module, "__file__", None) is None
+        and hasattr(module, "__path__")
     )
 
 

@@ -50,7 +50,9 @@ def file_digest(path: Path) -> str:
     facts = path.stat()
     if time.time() - max(facts.st_mtime, facts.st_ctime) < _UNSETTLED_S:
         return digest_file(path)  # clocks of file systems are coarse: it may change once more
-    return _digest(str(path.resolve()), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+    return _digest(
+        str(path.resolve()), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
+    )
 
 
 @lru_cache(maxsize=4096)

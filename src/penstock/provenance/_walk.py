@@ -141,7 +141,7 @@ class Walk:
             self.part(self.place(compiled), digest_bytes(compiled.read_bytes()))
             return
         top = module.partition(".")[0]
-        if top in sys.stdlib_module_names or top in {"__main__", "builtins"}:
+        if top in {"", "__main__"} or top in sys.stdlib_module_names or top.startswith("_cython"):
             return
         name, version = module_version(module)
         if self.named or f"package {name}" in self.found.parts:
@@ -175,7 +175,7 @@ class Walk:
         self.records.append(None)
         try:
             self.records[number] = describe(self, value, place)
-        except RecursionError:
+        except Exception:  # noqa: BLE001 - foreign code; what fails here has no digest
             self.records[number] = self.blind(place, value)
         return ("#", number)
 
@@ -185,7 +185,7 @@ class Walk:
         inner.lenient = self.lenient
         digest = inner.digest(inner.visit(value, place))
         self._merge(inner.found)
-        self._readers |= inner._readers  # noqa: SLF001 - same class
+        self._readers |= inner._readers
         return digest
 
     def _merge(self, other: Findings) -> None:
@@ -376,10 +376,8 @@ class Walk:
             return ("module", module.__name__)
         value = vars(module).get(chain[0], _MISSING)
         named = ("of", module.__name__, chain[0])
-        if value is _MISSING:
-            return named
-        if value is sys.modules:
-            return self.all_modules()
+        if value is _MISSING or value is sys.modules:
+            return named if value is _MISSING else self.all_modules()
         if isinstance(value, ModuleType):
             return self.along(value, chain[1:], place)
         if is_computing(chain[0], value):
@@ -392,10 +390,9 @@ class Walk:
         origin = getattr(value, "__module__", None)
         if isinstance(origin, str):
             self.package(origin)
-        if isinstance(value, type) and len(chain) > 1:
-            patched = next((vars(c)[chain[1]] for c in value.__mro__ if chain[1] in vars(c)), None)
-            if _is_own_value(patched):
-                return (*named, chain[1], self.visit(patched, place))
+        patched = _class_member(value, chain[1:])
+        if _is_own_value(patched):
+            return (*named, chain[1], self.visit(patched, place))
         return named
 
     def _imported(self, code: CodeType, scope: Mapping[str, Any], uses: Uses) -> list[Any]:
@@ -409,7 +406,9 @@ class Walk:
             elif not use.names and len(use.bound) == 1:
                 is_top = use.bound[0] == name.partition(".")[0]
                 chains = uses.locals.get(use.bound[0]) or uses.globals.get(use.bound[0]) or {()}
-                chains = chains | ({tuple(name.split(".")[1:])} if is_top and "." in name else set())
+                chains = chains | (
+                    {tuple(name.split(".")[1:])} if is_top and "." in name else set()
+                )
                 base = name.partition(".")[0] if is_top else name
                 for chain in sorted(chains):
                     edges.append((name, chain, self._of_module(base, chain, code)))
@@ -524,9 +523,9 @@ class Walk:
         """Describe the subclasses of every class, if reached code asks for them."""
         position = 0
         while "__subclasses__" in self._readers and position < len(self.found.classes):
-            cls = self.found.classes[position]
-            below = [c for c in type.__subclasses__(cls) if is_loaded_under_its_name(c)]
-            for subclass in sorted(below, key=lambda c: (c.__module__, c.__qualname__)):
+            every: list[type] = type.__subclasses__(self.found.classes[position])
+            below = [cls for cls in every if is_loaded_under_its_name(cls)]
+            for subclass in sorted(below, key=_name_of):
                 self.visit(subclass, subclass.__qualname__)
             position += 1
 
@@ -540,6 +539,17 @@ def _hints(function: FunctionType) -> dict[str, Any]:
         return dict(function.__annotations__)
     except Exception:  # noqa: BLE001 - from Python 3.14 on they are evaluated here
         return {}
+
+
+def _name_of(cls: type) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def _class_member(value: Any, chain: Chain) -> Any:
+    """Return what an installed class has under a name: a patch may be the user's."""
+    if not isinstance(value, type) or not chain:
+        return None
+    return next((vars(cls)[chain[0]] for cls in value.__mro__ if chain[0] in vars(cls)), None)
 
 
 def _is_own_value(value: Any) -> bool:
