@@ -126,8 +126,8 @@ def is_own_class(cls: type) -> bool:
         function = getattr(member, "__func__", member)
         if isinstance(function, FunctionType):
             return is_own_code(function.__code__.co_filename)
-    if module is None:  # it was taken out of `sys.modules`; types of Cython never were in it
-        return "__weakref__" in vars(cls) and not top.startswith("_cython")
+    if module is None:  # it was taken out of `sys.modules`
+        return "__weakref__" in vars(cls)
     return top == "__main__" or is_own_module(module)
 
 

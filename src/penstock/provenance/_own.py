@@ -46,6 +46,8 @@ def is_own_module(module: ModuleType) -> bool:
     top = name.partition(".")[0]
     if top == "penstock" or (top in sys.stdlib_module_names and top != "__main__"):
         return False
+    if top.startswith("_cython"):  # made by hand by every module that Cython compiled
+        return False
     file = getattr(module, "__file__", None)
     if file:
         return file.endswith(".py") and is_own_code(file)
