@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from penstock.provenance._environment import capture_hardware as capture_hardware
     from penstock.provenance._kept_state import StateChanges as StateChanges
     from penstock.provenance._kept_state import StateKeeper as StateKeeper
-    from penstock.provenance._lookups import recording as recording
     from penstock.provenance._loaded import StepRunning as StepRunning
     from penstock.provenance._loaded import watch_imports as watch_imports
+    from penstock.provenance._lookups import recording as recording
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import manifest_difference as manifest_difference
     from penstock.provenance._own import is_own as is_own

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from types import FrameType
 
-from penstock.provenance._modules import is_own
+from penstock.provenance._own import is_own
 
 frame_at = sys._getframe  # noqa: SLF001 - the stack is what this module is about
 
@@ -64,7 +64,7 @@ def reader_of_code(frame: FrameType | None) -> str:
             "importlib._bootstrap_external",
         }:
             return "import"
-        if name in {"warnings", "traceback", "logging", "penstock.provenance._modules"}:
+        if name in {"warnings", "traceback", "logging", "penstock.provenance._loaded"}:
             return "messages"
         frame = frame.f_back
     return "file"

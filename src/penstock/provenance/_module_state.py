@@ -25,7 +25,7 @@ from types import (
 )
 from typing import Any
 
-from penstock.provenance._modules import is_own
+from penstock.provenance._own import is_own
 
 _LEAVES = frozenset(
     {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), object}
