@@ -95,9 +95,11 @@ class Planner:
                 raise _not_made(node, self._session)
         elif reused is None and node.name in self._session.graph.given:
             return _ended(node, started, StepState.FAILED, _unknown(node, key))
-        if reused is None:
-            self._keys.forget()
-        return reused or Plan(node, started, executes=True)
+        return reused or self._executed(node, started)
+
+    def _executed(self, node: Node, started: StepRunRecord) -> Plan:
+        self._keys.forget()
+        return Plan(node, started, executes=True)
 
     def without_result(self, node: Node, record: StepRunRecord) -> None:
         """Note that a step gave nothing: what depends on it cannot run."""

@@ -5,6 +5,7 @@ installed one by what it would be pickled as; tables, arrays and models by their
 """
 
 import functools
+import inspect
 import logging
 import os
 import re
@@ -216,8 +217,7 @@ def _members(walk: "Walk", cls: type, name: str) -> "Record":
         extra = {k: v for k, v in vars(member).items() if k not in _OF_MEMBERS}
         found.append((key, walk.visit(member._value_, f"{name}.{key}"), walk.visit(extra, name)))
     walk.lenient += 1
-    hints = cls.__dict__.get("__annotations__", {})
-    hints = hints if isinstance(hints, dict) else {}
+    hints = inspect.get_annotations(cls)
     found.append([(key, walk.visit(hint, f"{name}.{key}")) for key, hint in hints.items()])
     walk.lenient -= 1
     return tuple(found)
