@@ -64,14 +64,14 @@ DAY = Field("day", "date", "Date", nullable=True)
         (NOTE, "", ""),
         (AT, "2016-06-30T12:00:00", datetime(2016, 6, 30, 12)),
         (AT, "2016-06-30", datetime(2016, 6, 30)),
-        (AT, "2016-06-30T12:00:00+02:00", datetime(2016, 6, 30, 10)),
-        (AT, 0, datetime(1970, 1, 1)),
-        (AT, 1467288000.5, datetime(2016, 6, 30, 12, 0, 0, 500000)),
-        (AT, datetime(2016, 6, 30, tzinfo=UTC), datetime(2016, 6, 30)),
+        (AT, datetime(2016, 6, 30), datetime(2016, 6, 30)),
+        (AT, 20160630, datetime(2016, 6, 30)),
         (DAY, "2016-06-30", date(2016, 6, 30)),
         (DAY, "2016-06-30T23:59:00", date(2016, 6, 30)),
         (DAY, date(2016, 6, 30), date(2016, 6, 30)),
-        (DAY, 86_400, date(1970, 1, 2)),
+        (DAY, 20160630, date(2016, 6, 30)),
+        (DAY, "20160630", date(2016, 6, 30)),
+        (DAY, 1467288000, date(2016, 6, 30)),
         (Field("t", "time", "Time"), "12:30:00", clock(12, 30)),
         (Field("t", "time", "Time"), clock(12, 30), clock(12, 30)),
         (Field("d", "duration", "Duration(time_unit='us')"), 90, timedelta(seconds=90)),
@@ -82,10 +82,46 @@ def test_a_value_becomes_what_training_saw(field, value, expected):
     assert one(field, value) == (expected, ())
 
 
-def test_times_get_the_zone_of_training():
-    value, _ = one(Field("at", "datetime", AWARE), "2016-06-30T12:00:00")
+def test_times_get_the_zone_of_training_with_a_word_where_they_have_none():
+    value, warnings = one(Field("at", "datetime", AWARE), "2016-06-30T12:00:00")
+    assert warnings == ("at: has no offset; it is read in UTC.",)
+    _, none = one(Field("at", "datetime", AWARE), "2016-06-30T12:00:00+02:00")
+    assert none == ()
     assert value == datetime(2016, 6, 30, 12, tzinfo=UTC)
     assert str(value.tzinfo) == "Europe/Berlin"
+
+
+def test_seconds_where_training_times_have_no_offset_are_a_warning():
+    value, warnings = one(AT, 1467288000.5)
+    assert value == datetime(2016, 6, 30, 12, 0, 0, 500000)
+    assert warnings == ("at: seconds since 1970 are read in UTC; training times have no offset.",)
+
+
+def test_times_far_from_training_are_a_warning_and_newer_ones_are_not():
+    field = Field("day", "date", "Date", minimum=1_672_531_200, maximum=1_704_067_200)  # 2023
+    assert one(field, "2024-06-30") == (date(2024, 6, 30), ())
+    _, (told,) = one(field, "1970-08-22")
+    assert told == ("day: 1970-08-22 is far outside the training range 2023-01-01 to 2024-01-01.")
+
+
+def test_codes_with_leading_zeros_are_refused_as_numbers():
+    field = Field("branch", "category", "String", levels=("007", "120"))
+    assert one(field, 120) == ("120", ())
+    assert "codes such as '007': send text in quotes" in str(refusal(field, 7))
+
+
+def test_known_fields_that_are_not_used_are_a_warning_and_unknown_ones_a_refusal():
+    age = Field("age", "integer", "Int64")
+    known = Signature((age,), target="default", ignored=("customer_id", "age"))
+    _, (told,) = known.check_rows([{"age": 3, "customer_id": "C1", "default": 0}])
+    assert told == ("customer_id, default: not used by this model.",)
+    with pytest.raises(DataError, match="'session' is not an input of this model"):
+        known.check_rows([{"age": 3, "session": "x"}])
+    lenient = Signature((age,), extra_fields="ignore")
+    _, (told,) = lenient.check_rows([{"age": 3, "session": "x"}])
+    assert told == ("session: not used by this model.",)
+    assert Signature.from_json(json.loads(json.dumps(lenient.to_json()))) == lenient
+    assert Signature.from_json(known.to_json()) == known
 
 
 @pytest.mark.parametrize(
@@ -115,7 +151,12 @@ def test_times_get_the_zone_of_training():
         (AT, 1e300, "No time lies that far away"),
         (AT, 10**400, "No time lies that far away"),
         (AT, math.nan, "No time lies that far away"),
-        (AT, "0001-01-01T00:00:00+14:00", "No time lies that far away"),
+        (AT, "2016-06-30T12:00:00+02:00", "no offset; send the time on their clock, for example"),
+        (AT, datetime(2016, 6, 30, tzinfo=UTC), "Training times have no offset"),
+        (AT, 0, "neither a day such as 20160630 nor seconds since 1970"),
+        (AT, 20161332, "there is no such day"),
+        (DAY, 240205, "neither a day such as 20160630"),
+        (DAY, 86_400, "neither a day such as 20160630"),
         (AT, True, "not an ISO time"),
         (DAY, "30.06.2016", "not an ISO date such as '2016-06-30'"),
         (Field("t", "time", "Time"), "noon", "not an ISO time of day"),
@@ -327,6 +368,6 @@ def test_one_row_of_twenty_fields_is_quick():
 
 
 def test_json_text_of_rows_is_enough():
-    rows = json.loads('[{"price": 1, "flag": true, "at": "2016-06-30T00:00:00Z"}]')
+    rows = json.loads('[{"price": 1, "flag": true, "at": "2016-06-30T00:00:00"}]')
     frame, _ = ALL.check_rows(rows)
     assert frame.row(0)[:3] == (1.0, None, True)

@@ -185,3 +185,19 @@ def test_a_truth_that_is_no_number_is_refused(value: Any) -> None:
 def test_a_unit_that_is_no_short_text_is_refused(value: Any) -> None:
     with pytest.raises(HttpError, match="no short text"):
         read_unit(value)
+
+
+def test_warnings_come_back_as_one_text(client: Any) -> None:
+    body = tensors()
+    body["inputs"][0]["data"] = [3.0, 1e9]
+    parameters = client.post(INFER, json=body).json()["parameters"]
+    assert parameters["warnings"].startswith("row 1: miles: ")
+    assert "outside the training range" in parameters["warnings"]
+    assert "warnings" not in client.post(INFER, json=tensors()).json()["parameters"]
+
+
+def test_an_input_that_the_model_ignores_is_no_error() -> None:
+    tensors = [Tensor("age", [1], "INT64", [20]), Tensor("id", [1], "BYTES", ["C1"])]
+    assert rows_of(tensors, ["age"], lambda name: name == "id") == [{"age": 20, "id": "C1"}]
+    with pytest.raises(HttpError, match="'id' is not an input"):
+        rows_of(tensors, ["age"])

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.reading import ReadingRule
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -17,9 +19,10 @@ class Field:
         kind: What it means: number, integer, boolean, category, text, datetime, date, constant, id.
         dtype: Exact polars type in training, as text.
         nullable: True if training rows had missing values.
-        minimum: Smallest training value, for numbers.
-        maximum: Largest training value, for numbers.
+        minimum: Smallest training value, for numbers; for dates and times in seconds since 1970.
+        maximum: Largest training value, likewise.
         levels: Every category seen in training; None if not a category, or too many to list.
+        reading: How the source read the column's texts; None if it held values, not texts.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     levels: tuple[str, ...] | None = None
+    reading: ReadingRule | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Give the field as plain JSON."""
@@ -40,12 +44,13 @@ class Field:
             "minimum": self.minimum,
             "maximum": self.maximum,
             "levels": None if self.levels is None else list(self.levels),
+            **({} if self.reading is None else {"reading": self.reading.to_json()}),
         }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Field":
         """Read a field that ``to_json`` wrote."""
-        levels = document.get("levels")
+        levels, reading = document.get("levels"), document.get("reading")
         return cls(
             name=document["name"],
             kind=document["kind"],
@@ -54,4 +59,5 @@ class Field:
             minimum=document.get("minimum"),
             maximum=document.get("maximum"),
             levels=None if levels is None else tuple(levels),
+            reading=None if reading is None else ReadingRule.from_json(reading),
         )

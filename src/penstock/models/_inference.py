@@ -1,21 +1,33 @@
 """infer_signature: what a model takes and gives, from the recorded schema, profile and a sample."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, did_you_mean
 from penstock.models._dtypes import family
 from penstock.models._fields import Field
 from penstock.models._frames import plain_values
+from penstock.models._rows import ExtraFields
 from penstock.models._servability import answers_missing, cast_sample, try_estimator
 from penstock.models._signature import Signature
 from penstock.models._values import plain_number
+from penstock.reading import ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl
 
 _KINDS = {"number": "number", "decimal": "number", "text": "text", "enum": "category"}
-_RANGED = frozenset({"number", "integer"})
+_RANGED = frozenset({"number", "integer", "date", "datetime"})
+_READS = {
+    "text": {"text", "enum"},
+    "integer": {"integer", "number", "decimal"},
+    "number": {"integer", "number", "decimal"},
+    "boolean": {"boolean"},
+    "date": {"date"},
+    "datetime": {"datetime"},
+}
 
 
 def infer_signature(
@@ -27,6 +39,9 @@ def infer_signature(
     *,
     target: str = "",
     positive: Any = None,
+    reading: Mapping[str, ReadingRule] | None = None,
+    ignored: Iterable[str] = (),
+    extra_fields: ExtraFields = "refuse",
 ) -> Signature:
     """Work out a model's signature, and try the model the way serving will.
 
@@ -45,6 +60,9 @@ def infer_signature(
         y: True values of some rows, to tell classes from numbers.
         target: Name of what is predicted.
         positive: The label that scores are about; by default the last of two classes.
+        reading: How the source read the texts of columns, by name.
+        ignored: Columns of the training rows that the model does not take.
+        extra_fields: What to do with request fields that nobody knows: ``refuse`` or ``ignore``.
 
     Raises:
         DataError: If the model cannot answer rows of the sample, answers labels that the target
@@ -52,7 +70,10 @@ def infer_signature(
     """
     columns, facts = _by_name(schema), _by_name(profile or {})
     fields = tuple(
-        _field(sample[name], columns.get(name, {}), facts.get(name)) for name in sample.columns
+        _with_reading(
+            _field(sample[name], columns.get(name, {}), facts.get(name)), (reading or {}).get(name)
+        )
+        for name in sample.columns
     )
     rows = cast_sample(sample, fields)
     trial = try_estimator(model, rows)
@@ -66,7 +87,20 @@ def infer_signature(
         frame=trial.frame,
         positive=_positive(classes, positive),
         accepts_missing=answers_missing(model, rows, fields, trial.frame),
+        ignored=tuple(dict.fromkeys(name for name in ignored if name not in sample.columns)),
+        extra_fields=extra_fields,
     )
+
+
+def _with_reading(field: Field, rule: ReadingRule | None) -> Field:
+    """Attach a rule where the column still has the type that the rule reads."""
+    if rule is None:
+        return field
+    group = family(field.dtype)
+    fits = group in _READS[rule.type]
+    if group == "datetime" and fits:
+        fits = bool(rule.zone) == ("time_zone='" in field.dtype)
+    return replace(field, reading=rule) if fits else field
 
 
 def _by_name(document: Any) -> dict[str, Mapping[str, Any]]:
@@ -103,7 +137,19 @@ def _span(
         return facts.get("min"), facts.get("max")
     low: Any = series.min()
     high: Any = series.max()
-    return low, high
+    return _as_number(low), _as_number(high)
+
+
+def _as_number(value: Any) -> float | None:
+    """Return a limit as a number; of dates and times the seconds since 1970."""
+    if isinstance(value, datetime):
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
+        since = value - datetime(1970, 1, 1, tzinfo=UTC)
+        return float(since / timedelta(seconds=1))
+    if isinstance(value, date):
+        return float((value - date(1970, 1, 1)).days * 86_400)
+    number: float | None = value
+    return number
 
 
 def _levels(

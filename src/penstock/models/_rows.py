@@ -6,18 +6,22 @@ common case of a column (every value has the plain type and is in range) is a fe
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from functools import cached_property
 from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.core import DataError, did_you_mean
 from penstock.models._dtypes import family, integer_limits, number_limits, parse_dtype
 from penstock.models._fields import Field
+from penstock.models._schema_forms import show_limit
+from penstock.models._texts import read_texts
 from penstock.models._values import (
     EXPECTED,
     MAX_TEXT,
     READERS,
     Refusal,
+    is_aware,
     is_missing_mark,
     plain_number,
 )
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
 MAX_ROWS = 100_000  # one request; more belongs in a batch run
 _MAX_TOLD = 5  # problems named in one message
 _MAX_FOUND = 100  # where the search for further problems ends
+_MAX_NAME = 60
+_SECONDS = 1e8  # smaller numbers are days such as 20160630
+_YEAR_S = 366 * 86_400.0
 _FEW_ROWS = 32  # below it polars is faster from rows than from columns
 
 _PLAIN: dict[str, frozenset[type]] = {
@@ -38,6 +45,7 @@ _PLAIN: dict[str, frozenset[type]] = {
 }
 
 Warnings = dict[int, list[str]]
+ExtraFields: TypeAlias = Literal["refuse", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,11 @@ class Column:
     levels: frozenset[str] | None
     read: Callable[[Any, Field], Any]
 
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds dates or times."""
+        return self.family in {"date", "datetime"}
+
 
 class RowChecker:
     """Turns rows into a frame and warnings, or says what is wrong with them.
@@ -72,9 +85,19 @@ class RowChecker:
         fields: The model's inputs, in the order of the frame.
         accepts_missing: True if the model answers rows with a missing value in a column that had
             none in training; then such a value is a warning, otherwise an error.
+        ignored: Fields that are known and not used; they are a warning.
+        extra_fields: What to do with fields that are not known.
     """
 
-    def __init__(self, fields: Sequence[Field], *, accepts_missing: bool) -> None:
+    def __init__(
+        self,
+        fields: Sequence[Field],
+        *,
+        accepts_missing: bool,
+        ignored: frozenset[str] = frozenset(),
+        extra_fields: ExtraFields = "refuse",
+    ) -> None:
+        self._ignored, self._extra_fields = ignored, extra_fields
         self._columns = [_column(field, accepts_missing=accepts_missing) for field in fields]
         self._names = [field.name for field in fields]
         self._known = frozenset(self._names)
@@ -85,9 +108,9 @@ class RowChecker:
     ) -> "tuple[pl.DataFrame, list[tuple[str, ...]]]":
         """Check rows; see Signature.check_rows."""
         _require_rows(rows)
-        problems = self._check_names(rows)
-        _raise_if_any(problems, len(rows))
         warnings: Warnings = {}
+        problems = self._check_names(rows, warnings)
+        _raise_if_any(problems, len(rows))
         columns: list[list[Any]] = []
         for column in self._columns:
             name = column.field.name
@@ -99,19 +122,27 @@ class RowChecker:
         told = [tuple(warnings[i]) if i in warnings else () for i in range(len(rows))]
         return self._build(columns, len(rows)), told
 
-    def _check_names(self, rows: Sequence[Mapping[str, Any]]) -> list[Problem]:
+    def _check_names(self, rows: Sequence[Mapping[str, Any]], warnings: Warnings) -> list[Problem]:
         problems: list[Problem] = []
         for index, row in enumerate(rows):
             keys = row.keys()
             if keys == self._known:
                 continue
             unknown = sorted(keys - self._known, key=str)
+            if unknown:
+                unused = [name for name in unknown if self._is_unused(name)]
+                if unused:
+                    warnings.setdefault(index, []).append(_unused(unused))
+                unknown = [name for name in unknown if not self._is_unused(name)]
             absent = [name for name in self._names if name in self._required - keys]
             problems += [self._unknown(index, name) for name in unknown]
             problems += [_absent(index, name) for name in absent]
             if len(problems) >= _MAX_FOUND:
                 break
         return problems
+
+    def _is_unused(self, name: object) -> bool:
+        return name in self._ignored or self._extra_fields == "ignore"
 
     def _unknown(self, row: int, name: object) -> Problem:
         text = str(name)
@@ -142,6 +173,12 @@ class RowChecker:
         )
 
 
+def _unused(names: Sequence[object]) -> str:
+    shown = ", ".join(str(name)[:_MAX_NAME] for name in names[:_MAX_TOLD])
+    more = f" and {len(names) - _MAX_TOLD} more" if len(names) > _MAX_TOLD else ""
+    return f"{shown}{more}: not used by this model."
+
+
 def _column(field: Field, *, accepts_missing: bool) -> Column:
     kind = family(field.dtype)
     low, high = _range(field, kind)
@@ -162,9 +199,13 @@ def _column(field: Field, *, accepts_missing: bool) -> Column:
 
 def _range(field: Field, kind: str) -> tuple[float, float]:
     low, high = integer_limits(field.dtype) if kind == "integer" else number_limits(field.dtype)
+    minimum, maximum = field.minimum, field.maximum
+    if kind in {"date", "datetime"} and minimum is not None and maximum is not None:
+        # New rows are newer than training ones by nature: only far ones deserve a word.
+        margin = max(maximum - minimum, _YEAR_S)
+        return minimum - margin, maximum + margin
     if field.kind == "id" or kind not in {"number", "integer"}:  # new ids are always out of range
         return low, high
-    minimum, maximum = field.minimum, field.maximum
     return (low if minimum is None else minimum), (high if maximum is None else maximum)
 
 
@@ -172,13 +213,19 @@ def _check_column(
     column: Column, values: list[Any], problems: list[Problem], warnings: Warnings
 ) -> list[Any]:
     types = set(map(type, values))
+    if column.field.reading is not None and (str in types or column.is_time):
+        values = read_texts(values, column.field, column.levels)
+        types = set(map(type, values))
     if NoneType in types:
         types.discard(NoneType)
         if column.required:
             _check_missing(column, values, problems, warnings)
     if not types <= column.plain or not _is_fine(column, values):
+        sent = values
         values = _read_column(column, values, problems)
         _warn_column(column, values, warnings)
+        if column.is_time:
+            _warn_times(column, sent, values, warnings)
     if column.family == "nothing" and types:
         _warn_unused(column, values, warnings)
         return [None] * len(values)
@@ -214,10 +261,17 @@ def _read_column(column: Column, values: list[Any], problems: list[Problem]) -> 
         except Refusal as refusal:
             found.append(None)
             message = f"is {_show(value)}, not {EXPECTED[column.family]}"
-            problems.append(Problem(index, field.name, message, str(refusal)))
+            problems.append(Problem(index, field.name, message, _remedy(value, field, refusal)))
             if len(problems) >= _MAX_FOUND:
                 break
     return found
+
+
+def _remedy(value: Any, field: Field, refusal: Refusal) -> str:
+    rule = field.reading
+    if isinstance(value, str) and rule is not None and rule.type != "text" and not rule.is_time:
+        return f"The source's texts are {rule.words}; send one like them, or null if it is missing."
+    return str(refusal)
 
 
 def _warn_column(column: Column, values: list[Any], warnings: Warnings) -> None:
@@ -234,6 +288,45 @@ def _warn_column(column: Column, values: list[Any], warnings: Warnings) -> None:
                 warnings.setdefault(index, []).append(_new_level(name, value))
                 if column.family == "enum":
                     values[index] = None
+
+
+def _warn_times(
+    column: Column, sent: Sequence[Any], values: Sequence[Any], warnings: Warnings
+) -> None:
+    """Warn of times far from those of training, and of clocks that had to be guessed."""
+    field, aware = column.field, is_aware(column.field)
+    for index, (came, value) in enumerate(zip(sent, values, strict=False)):
+        if value is None:
+            continue
+        told = []
+        if column.family == "datetime":
+            number = type(came) in {int, float} and came > _SECONDS
+            if number and not aware:
+                told.append("seconds since 1970 are read in UTC; training times have no offset.")
+            if aware and not number and _is_naive(came):
+                told.append("has no offset; it is read in UTC.")
+        if not column.low <= _seconds(value) <= column.high:
+            assert field.minimum is not None
+            assert field.maximum is not None
+            low, high = show_limit(field, field.minimum), show_limit(field, field.maximum)
+            told.append(f"{value.isoformat()} is far outside the training range {low} to {high}.")
+        if told:
+            warnings.setdefault(index, []).extend(f"{field.name}: {text}" for text in told)
+
+
+def _is_naive(value: Any) -> bool:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return False
+    return isinstance(value, date) and getattr(value, "tzinfo", None) is None
+
+
+def _seconds(value: date) -> float:
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    return float((value - date(1970, 1, 1)).days * 86_400)
 
 
 def _new_level(name: str, value: str) -> str:

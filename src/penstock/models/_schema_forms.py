@@ -1,6 +1,7 @@
 """A signature in other people's words: JSON Schema (draft 2020-12) and Open Inference Protocol v2."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.models._dtypes import family, tensor_type
@@ -22,16 +23,24 @@ _TYPES: dict[str, dict[str, Any]] = {
 _MAX_EXAMPLES = 10
 
 
-def json_schema_of(fields: Sequence[Field], *, accepts_missing: bool) -> dict[str, Any]:
+def json_schema_of(
+    fields: Sequence[Field],
+    *,
+    accepts_missing: bool,
+    ignored: Sequence[str] = (),
+    accepts_extra: bool = False,
+) -> dict[str, Any]:
     """Describe one row as a JSON Schema; training ranges are told, not enforced."""
+    unused = {"description": "Not used by the model; may be left out."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "properties": {
-            field.name: _property(field, accepts_missing=accepts_missing) for field in fields
+            **{name: dict(unused) for name in ignored},
+            **{field.name: _property(field, accepts_missing=accepts_missing) for field in fields},
         },
         "required": [field.name for field in fields if _is_required(field)],
-        "additionalProperties": False,
+        "additionalProperties": accepts_extra,
     }
 
 
@@ -57,10 +66,28 @@ def _property(field: Field, *, accepts_missing: bool) -> dict[str, Any]:
         types.append("null")
     found["type"] = types[0] if len(types) == 1 else types
     if field.minimum is not None and field.maximum is not None:
-        found["description"] = f"Training values: {field.minimum:g} to {field.maximum:g}."
+        low, high = show_limit(field, field.minimum), show_limit(field, field.maximum)
+        found["description"] = f"Training values: {low} to {high}."
+    if field.reading is not None and not field.reading.is_plain:
+        found["description"] = (
+            f"{found.get('description', '')} Read as {field.reading.words}.".strip()
+        )
     if field.levels:
         found["examples"] = list(field.levels[:_MAX_EXAMPLES])
     return found
+
+
+def show_limit(field: Field, value: float) -> str:
+    """Write a limit of the training values: dates and times as such, numbers shortly.
+
+    >>> show_limit(Field("day", "date", "Date"), 86_400.0)
+    '1970-01-02'
+    """
+    kind = family(field.dtype)
+    if kind not in {"date", "datetime"}:
+        return f"{value:g}"
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
+    return f"{moment:%Y-%m-%d}" if kind == "date" else f"{moment:%Y-%m-%dT%H:%M:%S}"
 
 
 def _is_required(field: Field) -> bool:

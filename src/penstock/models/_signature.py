@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
 from penstock.models._fields import Field
-from penstock.models._rows import RowChecker
+from penstock.models._rows import ExtraFields, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ class Signature:
         frame: The frame that the model takes: ``polars``, ``pandas`` or ``numpy``.
         positive: The label that scores are about; None unless binary.
         accepts_missing: True if the model answers a missing value in columns that never had one.
+        ignored: Columns of the training rows that the model does not take; requests may hold them.
+        extra_fields: What to do with fields that are neither: ``refuse`` the row, or ``ignore``
+            them with a warning.
     """
 
     inputs: tuple[Field, ...]
@@ -42,6 +45,8 @@ class Signature:
     frame: str = "polars"
     positive: Any = None
     accepts_missing: bool = False
+    ignored: tuple[str, ...] = ()
+    extra_fields: ExtraFields = "refuse"
 
     @property
     def names(self) -> list[str]:
@@ -50,7 +55,21 @@ class Signature:
 
     @cached_property
     def _checker(self) -> RowChecker:
-        return RowChecker(self.inputs, accepts_missing=self.accepts_missing)
+        return RowChecker(
+            self.inputs,
+            accepts_missing=self.accepts_missing,
+            ignored=self.ignored_fields,
+            extra_fields=self.extra_fields,
+        )
+
+    @property
+    def ignored_fields(self) -> frozenset[str]:
+        """Fields that a request may hold and the model does not use: left-out columns, the target."""
+        return frozenset((*self.ignored, *([self.target] if self.target else []))) - {*self.names}
+
+    def is_unused(self, name: str) -> bool:
+        """Say whether a request may hold a field that the model does not take."""
+        return name in self.ignored_fields or self.extra_fields == "ignore"
 
     def check_rows(
         self, rows: Sequence[Mapping[str, Any]]
@@ -59,11 +78,12 @@ class Signature:
 
         Args:
             rows: Values by column name, 1 to 100,000 rows. Missing values are None. Fields that
-                were never missing in training must be there.
+                were never missing in training must be there. Texts are read as the source read
+                them, where the signature knows how.
 
         Returns:
             The frame, columns in training order, and for each row what its sender should know:
-            numbers outside the training range, categories never seen.
+            numbers outside the training range, categories never seen, fields that are not used.
 
         Raises:
             DataError: If a field is unknown, missing or has a value that cannot be read; the
@@ -82,6 +102,8 @@ class Signature:
             "frame": self.frame,
             "positive": self.positive,
             "accepts_missing": self.accepts_missing,
+            "ignored": list(self.ignored),
+            "extra_fields": self.extra_fields,
         }
 
     @classmethod
@@ -100,6 +122,8 @@ class Signature:
                 frame=document.get("frame", "polars"),
                 positive=document.get("positive"),
                 accepts_missing=document.get("accepts_missing", False),
+                ignored=tuple(document.get("ignored", ())),
+                extra_fields=document.get("extra_fields", "refuse"),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise _damaged(f"{type(error).__name__}: {error}") from error
@@ -113,7 +137,12 @@ class Signature:
         >>> Signature((Field("age", "integer", "Int64"),)).to_json_schema()["required"]
         ['age']
         """
-        return json_schema_of(self.inputs, accepts_missing=self.accepts_missing)
+        return json_schema_of(
+            self.inputs,
+            accepts_missing=self.accepts_missing,
+            ignored=sorted(self.ignored_fields),
+            accepts_extra=self.extra_fields == "ignore",
+        )
 
     def to_oip(self) -> dict[str, Any]:
         """Describe inputs and outputs as Open Inference Protocol v2 tensors.

@@ -6,10 +6,11 @@
 | integer | int | float without a fraction | text, true/false, fractions, beyond the type |
 | boolean | true/false | 0 and 1 | the rest |
 | text, category | text | a number or true/false that is the text of a category | other numbers, objects |
-| datetime | | ISO text, seconds since 1970 | other text, milliseconds |
-| date | | ISO text, seconds since 1970 | other text |
+| datetime | | ISO text, 20160630, seconds since 1970 | other text, milliseconds, small numbers |
+| date | | ISO text, 20160630, seconds since 1970 | other text, small numbers |
 
-A missing value is null, nothing else.
+Texts of a column that a source has read by a rule are read by that rule first: see `_texts`. Without
+one a missing value is null, nothing else. An offset is refused where training times have none.
 """
 
 import math
@@ -23,6 +24,8 @@ from penstock.models._fields import Field
 
 MAX_TEXT = 100_000  # characters of one value; a request is no place for documents
 _MISSING_MARKS = frozenset({"", "na", "n/a", "?", "null", "none", "nan", "nat", "-"})
+FIRST_SECOND = 1e8  # before March 1973: rather a counter than a time
+_COMPACT = (19_000_101, 21_001_231)
 _LATEST = datetime(2500, 1, 1, tzinfo=UTC).timestamp()  # later "seconds" are milliseconds
 
 EXPECTED = {
@@ -115,16 +118,27 @@ def read_text(value: Any, field: Field) -> str:
 
 
 def read_datetime(value: Any, field: Field) -> datetime:
-    """Read an ISO time or seconds since 1970; times without a zone are UTC."""
+    """Read an ISO time or seconds since 1970.
+
+    Where training times have a zone, one without is in UTC. Where they have none, an offset is
+    refused: which of the two clocks training meant cannot be known.
+    """
     moment = _moment(value)
-    if "time_zone='" in field.dtype:
+    if is_aware(field):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if moment.tzinfo is None:
         return moment
-    try:
-        return moment.astimezone(UTC).replace(tzinfo=None)
-    except OverflowError:
-        raise Refusal("No time lies that far away.") from None
+    if type(value) not in {int, float}:
+        local = moment.replace(tzinfo=None).isoformat()
+        raise Refusal(
+            f"Training times have no offset; send the time on their clock, for example '{local}'."
+        )
+    return moment.replace(tzinfo=None)
+
+
+def is_aware(field: Field) -> bool:
+    """Say whether a column's times have a zone."""
+    return "time_zone='" in field.dtype
 
 
 def read_date(value: Any, _field: Field) -> date:
@@ -195,6 +209,8 @@ def _as_level(value: Any, field: Field) -> str:
     for text in _spellings(value):
         if text in levels:
             return text
+    if any(level[:1] == "0" and level[1:2].isdigit() for level in levels):
+        raise Refusal(f"The values are codes such as {levels[0]!r}: send text in quotes.")
     if type(value) in {int, float} and levels and all(_is_numeric(level) for level in levels):
         return _spellings(value)[0]
     raise Refusal("Send text in quotes, or null if it is missing.")
@@ -225,15 +241,33 @@ def _moment(value: Any) -> datetime:
     if type(value) in {int, float}:
         return _from_seconds(value)
     try:
-        return datetime.fromisoformat(value.strip())
+        text = value.strip()
+        return datetime.fromisoformat(f"{text[:-3].rstrip()}Z" if text.endswith("UTC") else text)
     except (AttributeError, TypeError, ValueError):
         raise Refusal("Write it so, or send null if it is missing.") from None
 
 
 def _from_seconds(value: float) -> datetime:
     seconds = _as_float(value)
+    day = _compact_day(seconds)
+    if day is not None:
+        return day
+    if abs(seconds) < FIRST_SECOND:
+        raise Refusal(
+            "It is neither a day such as 20160630 nor seconds since 1970 in this age; send ISO text."
+        )
     if abs(seconds) < _LATEST:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
     if abs(seconds) < _LATEST * 1_000_000:
         raise Refusal("These look like milliseconds or microseconds; send seconds since 1970.")
     raise Refusal("No time lies that far away.")
+
+
+def _compact_day(number: float) -> datetime | None:
+    """Read a number such as 20160630 as that day: as seconds it would lie in August 1970."""
+    if not _COMPACT[0] <= number <= _COMPACT[1] or number != int(number):
+        return None
+    try:
+        return datetime.strptime(str(int(number)), "%Y%m%d")  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise Refusal("It looks like a day such as 20160630, but there is no such day.") from None

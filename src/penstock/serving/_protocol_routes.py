@@ -18,6 +18,7 @@ from penstock.serving._tensors import (
     output_tensors,
     require_outputs,
     rows_of,
+    tell_warnings,
 )
 
 _EXAMPLE = '{"inputs": [{"name": "column", "shape": [1], "datatype": "FP64", "data": [1.5]}]}'
@@ -78,7 +79,8 @@ class ProtocolRoutes:
 
         def read(served: ServedVersion) -> list[dict[str, Any]]:
             require_outputs(body.outputs, [output["name"] for output in _outputs(served)])
-            rows = rows_of(body.inputs, served.signature.names)
+            signature = served.signature
+            rows = rows_of(body.inputs, signature.names, signature.is_unused)
             if not rows:
                 raise HttpError(400, "There is no row.", fix=f"Send for example {_EXAMPLE}")
             return rows
@@ -97,6 +99,9 @@ class ProtocolRoutes:
             # The protocol's parameters are single values, so the ids are one text.
             "parameters": {"prediction_ids": ",".join(answered.ids)},
         }
+        warnings = tell_warnings([answer.warnings for answer in answered.answers])
+        if warnings:
+            told["parameters"]["warnings"] = warnings
         if body.id is not None:
             told["id"] = body.id
         return reply_json(told, headers=answered.headers)

@@ -189,7 +189,8 @@ def _sample_value(field: Field) -> Any:
     if dtype in plain:
         return plain[dtype]
     if dtype.startswith("Datetime"):
-        return "2020-06-15T12:00:00"
+        # Where training times have a zone, a time without is only guessed to be in UTC.
+        return "2020-06-15T12:00:00" + ("Z" if "time_zone='" in dtype else "")
     return 0.0 if dtype.startswith("Duration") else "a"
 
 

@@ -15,6 +15,7 @@ from penstock.serving._messages import HttpError
 
 _MAX_VALUES = 10_000_000
 _MAX_DIMENSIONS = 2
+_MAX_WARNINGS = 100
 
 
 class Tensor(msgspec.Struct):
@@ -68,7 +69,11 @@ _ACCEPTS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def rows_of(inputs: Sequence[Tensor], names: Sequence[str]) -> list[dict[str, Any]]:
+def rows_of(
+    inputs: Sequence[Tensor],
+    names: Sequence[str],
+    unused: Callable[[str], bool] = lambda _: False,
+) -> list[dict[str, Any]]:
     """Turn input tensors into rows.
 
     Either one tensor per column, of shape [n] or [n, 1], or one tensor of shape [n, columns] with
@@ -80,6 +85,7 @@ def rows_of(inputs: Sequence[Tensor], names: Sequence[str]) -> list[dict[str, An
     Args:
         inputs: What came.
         names: The model's input columns in order.
+        unused: Says whether a further input may be there; the model does not take it.
 
     Raises:
         HttpError: 400 if shapes, names or values do not fit.
@@ -91,7 +97,7 @@ def rows_of(inputs: Sequence[Tensor], names: Sequence[str]) -> list[dict[str, An
         return _matrix_rows(single, names)
     columns: dict[str, list[Any]] = {}
     for tensor in inputs:
-        if tensor.name not in names:
+        if tensor.name not in names and not unused(tensor.name):
             raise _wrong(
                 f"{tensor.name[:60]!r} is not an input of this model.",
                 did_you_mean(tensor.name[:100], names),
@@ -219,6 +225,17 @@ def answer_tensors(
     by_name = {tensor["name"]: tensor for tensor in found}
     require_outputs(wanted, list(by_name))
     return [by_name[output.name] for output in wanted]
+
+
+def tell_warnings(warnings: Sequence[Sequence[str]]) -> str:
+    """Write the warnings of all rows as one text, as the protocol's parameters are single values.
+
+    >>> tell_warnings([(), ("age: 120 is outside the training range 17 to 90.",)])
+    'row 1: age: 120 is outside the training range 17 to 90.'
+    """
+    lines = [f"row {row}: {text}" for row, texts in enumerate(warnings) for text in texts]
+    more = len(lines) - _MAX_WARNINGS
+    return "\n".join(lines[:_MAX_WARNINGS] + ([f"and {more} more warnings"] if more > 0 else []))
 
 
 def require_outputs(wanted: Sequence[Wanted] | None, known: Sequence[str]) -> None:

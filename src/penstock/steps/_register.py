@@ -1,7 +1,8 @@
 """The register step: EvaluationReport -> ModelVersion, judged by its gates."""
 
+import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from penstock.core import require_name
 from penstock.evaluation import EvaluationReport, parse_gate
@@ -9,10 +10,12 @@ from penstock.models import infer_signature
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._listed import as_tuple
+from penstock.steps._sources import RunSources, find_sources
 from penstock.steps._trace import describe_run
 from penstock.stores import open_store
 from penstock.tracking import current_run
 
+_SHOWN = 5
 _SAMPLE = 200  # rows that the model is tried on the way serving will
 
 
@@ -24,6 +27,7 @@ def register(
     *,
     gates: str | Sequence[str] = (),
     note: str = "",
+    extra_fields: Literal["refuse", "ignore"] = "refuse",
 ) -> ModelVersion:
     """Register a model as the next version under a name, with each gate's answer and reason.
 
@@ -37,6 +41,9 @@ def register(
         report: What ``evaluate`` found.
         gates: Rules, for example ``"roc_auc >= champion.roc_auc - 0.005"``.
         note: Intended use and anything else worth knowing, Markdown.
+        extra_fields: What serving does with request fields that no source of the run had:
+            ``refuse`` the row, or ``ignore`` them with a warning. Columns that the model does not
+            take, and the target, are always ignored with a warning.
 
     Raises:
         ParameterError: If the name is not legal or a gate cannot be read.
@@ -52,6 +59,7 @@ def register(
     registry = Registry(store)
     results, comparison = judge_candidate(store, report, rules, champion=registry.champion(name))
     holdout = report.holdout
+    sources = find_sources(store, run.run_id) if run else RunSources()
     signature = infer_signature(
         report.schema.to_json(),
         report.profile.to_json(),
@@ -60,7 +68,11 @@ def register(
         holdout.y.head(_SAMPLE).to_list(),
         target=report.target,
         positive=report.positive,
+        reading=sources.rules,
+        ignored=sources.columns,
+        extra_fields=extra_fields,
     )
+    _warn_derived(sources.derived(signature.names))
     record = registry.register(
         name,
         model,
@@ -77,3 +89,16 @@ def register(
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")
     return ModelVersion.from_record(record)
+
+
+def _warn_derived(names: list[str]) -> None:
+    """Say which inputs callers of the server must compute, as they are made before the model."""
+    if names:
+        shown = ", ".join(names[:_SHOWN]) + (
+            f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        )
+        logging.getLogger(__name__).warning(
+            "Inputs that no source holds: %s. A step before the split has made them, so callers of "
+            "the server must send them. Make them inside the model to let it do that.",
+            shown,
+        )

@@ -1,0 +1,98 @@
+"""Texts of a request read by the rule that read the training file; apart because it is the file's code.
+
+A row of the file and the same row as a request give equal features. Texts that the rule cannot read
+stay as they are, and are refused with a message by the readers of values.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from penstock.models._fields import Field
+from penstock.models._values import FIRST_SECOND, MAX_TEXT
+from penstock.reading import ReadingRule, is_missing_text, missing_in, read_values
+
+# What Python's own reader of ISO times reads as the rule does: no need of a frame for one value.
+_ISO = {
+    ("date", ""): re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
+    ("datetime", ""): re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII),
+    ("datetime", "UTC"): re.compile(
+        r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)", re.ASCII
+    ),
+}
+
+
+def read_texts(values: Sequence[Any], field: Field, levels: frozenset[str] | None) -> list[Any]:
+    """Replace texts by the values that the source would have read; missing marks by None.
+
+    Args:
+        values: What came for one column.
+        field: The column.
+        levels: Its categories; a category is a value, even if it looks like a missing mark.
+    """
+    rule = field.reading
+    if rule is None:
+        return list(values)
+    if rule.type == "text":
+        return [_read_text(value, rule, levels or frozenset()) for value in values]
+    places = [place for place, value in enumerate(values) if _is_read(value, rule)]
+    found = list(values)
+    if not places:
+        return found
+    texts = _series([_as_text(values[place]) for place in places])
+    trimmed = texts.str.strip_chars()
+    missing, read = missing_in(trimmed, rule), read_values(texts, rule)
+    for place, gone, value in zip(places, missing, read, strict=True):
+        if gone or (value is not None and not _is_counter(value, rule, field)):
+            found[place] = value
+        elif not isinstance(values[place], str):
+            found[place] = str(values[place])  # a number that is no time must not become one
+    return found
+
+
+def _is_counter(value: Any, rule: ReadingRule, field: Field) -> bool:
+    """Tell a number that would be a time long before those of training: 20240205 is no second."""
+    if not rule.times.startswith("epoch_"):
+        return False
+    seconds = abs((value.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    return seconds < FIRST_SECOND and (field.minimum is None or field.minimum > FIRST_SECOND)
+
+
+def _read_text(value: Any, rule: ReadingRule, levels: frozenset[str]) -> Any:
+    if not isinstance(value, str) or value in levels or len(value) > MAX_TEXT:
+        return value
+    text = value
+    if not (value.isascii() and value.isprintable()) or value[:1] == " " or value[-1:] == " ":
+        try:
+            text = _series([value]).str.strip_chars()[0]
+        except UnicodeEncodeError:
+            return value  # half a character: refused by name later
+    if text in levels:
+        return text
+    return None if is_missing_text(text, rule) else text
+
+
+def _is_read(value: Any, rule: ReadingRule) -> bool:
+    if isinstance(value, str):
+        quick = _ISO.get((rule.type, rule.zone)) if rule.times == "iso" else None
+        return len(value) <= MAX_TEXT and not (quick is not None and quick.fullmatch(value))
+    # Numbers mean what they meant in the file: a compact day, or the file's unit since 1970.
+    return rule.times not in {"", "iso"} and type(value) in {int, float}
+
+
+def _as_text(value: Any) -> str:
+    if type(value) is float and value.is_integer() and abs(value) < 1e15:  # noqa: PLR2004 - exact
+        return str(int(value))
+    try:
+        text = str(value)
+        text.encode()
+    except (UnicodeEncodeError, ValueError):
+        return "\ufffd"  # half a character, or a number without end: nothing that can be read
+    return text
+
+
+def _series(texts: list[str]) -> Any:
+    import polars as pl
+
+    return pl.Series("texts", texts, dtype=pl.String)

@@ -1,0 +1,58 @@
+"""What a run's sources held: how their texts were read, and columns that a model may not take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from penstock.core import PenstockError
+from penstock.data import Snapshot
+from penstock.reading import ReadingRule
+from penstock.stores import Store
+
+_SNAPSHOT = "Snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSources:
+    """What the Snapshots of a run say of their columns.
+
+    Attributes:
+        rules: How texts were read, by column; columns that two sources read in two ways are left
+            out.
+        columns: All columns, in order.
+    """
+
+    rules: Mapping[str, ReadingRule] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+
+    def derived(self, inputs: "list[str]") -> list[str]:
+        """List the inputs that no source has: a step has made them, and callers would have to."""
+        return [name for name in inputs if self.columns and name not in self.columns]
+
+
+def find_sources(store: Store, run_id: str) -> RunSources:
+    """Collect what the Snapshots among a run's step outputs say, cached ones included."""
+    rules: dict[str, ReadingRule] = {}
+    columns: dict[str, None] = {}
+    doubtful: set[str] = set()
+    for snapshot in find_snapshots(store, run_id):
+        columns |= dict.fromkeys(snapshot.columns)
+        for name, rule in snapshot.reading.items():
+            if rules.setdefault(name, rule) != rule:
+                doubtful.add(name)
+    kept = {name: rule for name, rule in rules.items() if name not in doubtful}
+    return RunSources(kept, tuple(columns))
+
+
+def find_snapshots(store: Store, run_id: str) -> list[Snapshot]:
+    """Load the Snapshots that a run's steps returned, in order, without their rows."""
+    found = []
+    for step in store.metadata.list_steps(run_id):
+        for content in step.outputs.values():
+            address = step.addresses.get(content, content)
+            try:
+                record = store.metadata.get_artifact(address)
+                if record.type_name.rpartition(".")[2] == _SNAPSHOT:
+                    found.append(store.load(record))
+            except PenstockError:
+                continue  # its bytes are gone: nothing is known of it
+    return found

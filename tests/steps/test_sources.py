@@ -1,0 +1,92 @@
+"""A model that was registered in a run reads requests as the run's sources read their files."""
+
+import csv
+
+import polars as pl
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+
+import penstock as ps
+from penstock.core import DataError
+from penstock.models import Model
+
+
+@ps.step
+def clean(rows: ps.Snapshot) -> ps.Snapshot:
+    return rows.keep(rows.table.unique(maintain_order=True), "copies")
+
+
+@ps.step
+def more(rows: ps.Table) -> ps.Table:
+    return rows.with_columns(half=pl.col("amount") / 2)
+
+
+@ps.step
+def train(split: ps.Split) -> Pipeline:
+    model = make_pipeline(ps.table_transformer(split.schema), LogisticRegression())
+    return model.fit(split.train.X, split.train.y)
+
+
+def loans_of(path, extra_fields):
+    @ps.pipeline
+    def loans():
+        rows = clean(ps.steps.ingest(ps.FileSource(path)))
+        table = more(rows) if extra_fields == "derived" else rows
+        split = ps.steps.split(table, target="late", drop=["id"])
+        model = train(split)
+        policy = "ignore" if extra_fields == "ignore" else "refuse"
+        report = ps.steps.evaluate(model, split, resamples=10)
+        return ps.steps.register("loans", model, report, extra_fields=policy)
+
+    return loans
+
+
+@pytest.fixture
+def loans(tmp_path, store):
+    path = tmp_path / "loans.csv"
+    lines = [
+        f'L{n:03},"€{n * 37 % 5000:,.2f}",{"TRUE" if n % 2 else "FALSE"},{n % 5}%,{int(n * 37 % 5000 > 2500)}'
+        for n in range(120)
+    ]
+    path.write_text("\n".join(["id,amount,married,share,late", *lines]))
+
+    def register(extra_fields="refuse"):
+        result = ps.run(loans_of(path, extra_fields), store=store)
+        assert result.ok, result.error
+        model = Model.load(store, store.metadata.get_model_version("loans", 1))
+        with path.open(newline="") as file:
+            return model, list(csv.DictReader(file)), result
+
+    return register
+
+
+def test_a_row_of_the_csv_file_as_it_is_is_answered(loans):
+    model, rows, _ = loans()
+    answers = model.predict_rows(rows)
+    typed = [
+        {
+            "amount": float(row["amount"][1:].replace(",", "")),
+            "married": row["married"] == "TRUE",
+            "share": int(row["share"][:-1]),
+        }
+        for row in rows
+    ]
+    assert [a.score for a in answers] == [a.score for a in model.predict_rows(typed)]
+    assert set(answers[0].warnings) == {"id, late: not used by this model."}
+    with pytest.raises(DataError, match="'session' is not an input"):
+        model.predict_rows([{**rows[0], "session": "x"}])
+
+
+def test_fields_that_nobody_knows_are_ignored_where_that_was_declared(loans):
+    model, rows, _ = loans("ignore")
+    (answer,) = model.predict_rows([{**rows[0], "session": "x"}])
+    assert answer.warnings == ("id, late, session: not used by this model.",)
+
+
+def test_inputs_that_a_step_has_made_are_told_when_the_model_is_registered(loans, store):
+    model, _, result = loans("derived")
+    assert "half" in model.signature.names
+    (step,) = [s for s in store.metadata.list_steps(result.run_id) if s.step == "register"]
+    lines = [line.text for line in store.metadata.list_logs(step.step_run_id)]
+    assert any("Inputs that no source holds: half" in line for line in lines)
