@@ -28,13 +28,23 @@ def metadata(tmp_path_factory):
         a_run(
             name="second",
             experiment="churn",
-            params={"lr": "0.20", "learning rate": 3},
+            params={"lr": "0.20", "learning rate": 3, "rows": "all"},
             tags={"team": "Rides"},
             state=RunState.FAILED,
             created_at=at(86_400),
             started_at=at(86_400),
         ),
-        a_run(name="it's", pipeline="taxi", seed=7, created_at=at(2 * 86_400)),
+        a_run(
+            name="it's",
+            pipeline="taxi",
+            seed=7,
+            created_at=at(2 * 86_400),
+            params={
+                "rows": 1234567,
+                "id": 12345678901234567891,
+                "cfg": {"depth": 3, "tree": {"kind": "oak"}},
+            },
+        ),
     ]
     for run in runs:
         store.create_run(run)
@@ -42,6 +52,7 @@ def metadata(tmp_path_factory):
         points = [MetricPoint("auc", value, step, START) for step, value in enumerate(values)]
         store.log_metrics(run.run_id, points)
     store.log_metrics(runs[2].run_id, [MetricPoint("val/loss.x", 2.0, 0, START)])
+    store.log_metrics(runs[2].run_id, [MetricPoint("val.max", 4.0, 0, START)])
     return store
 
 
@@ -56,6 +67,31 @@ def metadata(tmp_path_factory):
         ("params.lr >= 0.2", "2"),
         ("params.lr = 2e-1", "2"),
         ("params.lr != 0.1", "2"),
+        ("metrics.auc = nan", "2"),
+        ("metrics.auc = 'NaN'", "2"),
+        ("metrics.auc != nan", "1"),
+        ("metrics.auc != 0.7", "2"),
+        ("metrics.auc in (nan, 0.7)", "12"),
+        ("metrics.auc not in (0.7)", "2"),
+        ("metrics.auc > nan", ""),
+        ("metrics.auc < inf", "1"),
+        ("params.deep = true", "1"),
+        ("params.deep = 'TRUE'", "1"),
+        ("params.deep in (false, True)", "1"),
+        ("params.deep != true", ""),
+        ("params.lr in (0.2, 'none')", "2"),
+        ("params.lr in ('0.20', 7)", "2"),
+        ("params.lr not in (0.1, 'none')", "2"),
+        ("params.rows in (1234567, 'all')", "23"),
+        ("params.rows between 1000000 and 'b'", "23"),
+        ("params.id = 12345678901234567891", "3"),
+        ("params.id = 12345678901234567890", ""),
+        ("params.cfg.depth > 2", "3"),
+        ("params.cfg.tree.kind = 'oak'", "3"),
+        ("params.cfg is not null", "3"),
+        ("metrics.val.max = 4", "3"),
+        ("metrics.`val.max` = 4", "3"),
+        ("metrics.val.max.min = 4", "3"),
         ("params.lr IS NULL", "3"),
         ("params.lr is not null", "12"),
         ("NOT params.lr = 0.1", "23"),
@@ -75,7 +111,7 @@ def metadata(tmp_path_factory):
         ("metrics.auc.max > 0.85", "1"),
         ("metrics.auc.min <= 0.5", "1"),
         ("metrics.auc.first = 0.8", "2"),
-        ("metrics.auc.last is null", "23"),
+        ("metrics.auc.last is null", "3"),
         ("metrics.`val/loss.x` > '1'", "3"),
         ("tags.team = 'risk'", "1"),
         ("tags.team like 'RI%'", "12"),
@@ -192,3 +228,24 @@ def test_runs_come_in_the_order_asked_for_with_missing_values_last(metadata, ord
 def test_an_order_that_cannot_be_read_is_refused(order):
     with pytest.raises(ParameterError):
         compile_order(order, RUNS)
+
+
+def test_an_order_by_a_name_that_nothing_has_is_refused(metadata):
+    with pytest.raises(ParameterError, match=r"No run has metrics.auk.*Did you mean 'auc'"):
+        metadata.search_runs(order_by="metrics.auk desc")
+    with pytest.raises(ParameterError, match=r"write params.auc or tags.auc or metrics.auc"):
+        metadata.search_runs(order_by="auc")
+    assert metadata.search_runs("name = 'nobody'", order_by="metrics.auk") == []
+
+
+def test_text_parameters_order_after_numbers(metadata):
+    found = metadata.search_runs("params.rows is not null", order_by="params.rows")
+    assert [run.params["rows"] for run in found] == [1234567, "all"]
+
+
+def test_a_parameter_of_a_leafs_name_is_itself(metadata):
+    run = metadata.search_runs("params.cfg.depth = 3")[0]
+    assert set(run.params) == {"rows", "id", "cfg"}
+    metadata.log_params(run.run_id, {"cfg.depth": 9})
+    assert metadata.get_run(run.run_id).params["cfg.depth"] == 9
+    assert metadata.search_runs("params.cfg.depth = 3") == []

@@ -43,13 +43,12 @@ def last(run: Seen, statistic: str) -> float | None:
         return None
     if statistic == "count":
         return len(run.points)
-    found = {
+    return {
         "last": run.points[-1],
         "first": run.points[0],
         "min": min(numbers, default=math.nan),
         "max": max(numbers, default=math.nan),
     }[statistic]
-    return None if math.isnan(found) else found
 
 
 def as_text(value: object) -> str | None:
@@ -212,10 +211,17 @@ def test_a_filter_finds_what_a_naive_reading_finds(searched, found):
     assert metadata.count_runs(text) == len(expected)
 
 
-def sort_key(run: Seen, name: str):
+def sort_keys(name: str):
+    """What a field orders by, first things first: a parameter's numbers stand before its texts."""
     if name == "created_at":
-        return run.place // 3
-    return {**TEXT_FIELDS, **NUMBER_FIELDS}[name](run)
+        return [lambda run: run.place // 3]
+    getters = [table[name] for table in (NUMBER_FIELDS, TEXT_FIELDS) if name in table]
+    return [lambda run, get=get: number_or_none(get(run)) for get in getters]
+
+
+def number_or_none(value):
+    """NaN is ordered with what is missing."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 @relaxed
@@ -225,10 +231,11 @@ def test_pages_in_any_order_are_the_whole_in_that_order(searched, found, order, 
     text, meets = found
     expected = [(run_id, run) for run_id, run in runs if meets(run)]
     expected.sort(key=lambda pair: pair[1].place, reverse=order[-1][1])
-    for name, descending in reversed(order):
-        there = [pair for pair in expected if sort_key(pair[1], name) is not None]
-        there.sort(key=lambda pair, n=name: sort_key(pair[1], n), reverse=descending)
-        expected = there + [pair for pair in expected if sort_key(pair[1], name) is None]
+    keys = [(key, descending) for name, descending in order for key in sort_keys(name)]
+    for key, descending in reversed(keys):
+        there = [pair for pair in expected if key(pair[1]) is not None]
+        there.sort(key=lambda pair, key=key: key(pair[1]), reverse=descending)
+        expected = there + [pair for pair in expected if key(pair[1]) is None]
     order_by = ", ".join(f"{name} {'desc' if down else 'asc'}" for name, down in order)
     ids = [run_id for run_id, _ in expected]
     whole = metadata.search_runs(text, order_by=order_by)

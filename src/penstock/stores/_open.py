@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from penstock.core import SettingsError, StoreError, did_you_mean, digest_bytes, new_id, settings
-from penstock.stores._store import IDENTITY, PLACE, Store
+from penstock.core import SettingsError, StoreError, did_you_mean, new_id, settings
+from penstock.stores._store import DATABASE, IDENTITY, PLACE, Store
 from penstock.stores.artifacts._local import LocalArtifacts
 from penstock.stores.artifacts._protocol import ArtifactStore
 from penstock.stores.artifacts._s3 import S3Artifacts
+from penstock.stores.journals._home import journals_home, user_path
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._migrations import prepare_postgres, prepare_sqlite
 from penstock.stores.metadata._postgres import PostgresUrl
@@ -68,12 +69,20 @@ def open_store(
     if found is not None and found[1] == _file_id(place) and not found[0].closed:
         return found[0].hold()
     keeper = _bytes(kept_at)
-    metadata = SQLMetadataStore(place.open(create))
+    database = place.open(create)
+    metadata = SQLMetadataStore(database)
     team = place.file is None
     address = chosen.store.value if team else place.url
-    store = Store(place.url, metadata, keeper, _journals_folder(place), team=team, address=address)
+    store = Store(
+        place.url,
+        metadata,
+        keeper,
+        journals_home(place.url, place.file),
+        team=team,
+        address=address,
+    )
     _bring_in(store)
-    _claim(store)
+    _claim(store, database)
     store.metadata.kill_dead_runs()
     _opened[key] = (store, _file_id(place))
     return store
@@ -87,13 +96,40 @@ def _bring_in(store: Store) -> None:
         _log.warning("Metrics of an earlier process are not in the store yet. %s", error)
 
 
-def _claim(store: Store) -> None:
-    """Say in the place of the bytes whose they are: gc removes none that several stores share."""
-    if store.metadata.get_setting(PLACE) == store.artifacts.url:
-        return
-    with suppress(StoreError):  # nothing is removed where nothing can be written
+def _claim(store: Store, database: Database) -> None:
+    """Say in the place of the bytes whose they are: gc removes none that several stores share.
+
+    A copy of a database has the id of the first one, and would take its bytes for its own: it gets
+    an id of its own.
+    """
+    with suppress(StoreError, OSError):  # nothing is removed where nothing can be written
+        copied = _is_copy(store, database)
+        if copied:
+            _log.warning(
+                "%s is a copy of another store, which keeps its bytes in %s as well: gc removes none"
+                " of them.",
+                store.url,
+                store.artifacts.url,
+            )
+            store.metadata.set_setting(IDENTITY, new_id())
+        elif store.metadata.get_setting(PLACE) == store.artifacts.url:
+            if store.metadata.get_setting(DATABASE) is None:
+                store.metadata.set_setting(DATABASE, database.identity())
+            return
         store.artifacts.claim(store.metadata.add_setting(IDENTITY, new_id()), store.url)
         store.metadata.set_setting(PLACE, store.artifacts.url)
+        store.metadata.set_setting(DATABASE, database.identity())
+
+
+def _is_copy(store: Store, database: Database) -> bool:
+    known = store.metadata.get_setting(DATABASE)
+    if known is not None:
+        return not database.is_same(known)
+    own = store.metadata.get_setting(IDENTITY)
+    if own is None or store.metadata.get_setting(PLACE) != store.artifacts.url:
+        return False
+    # Of a time when the database was not noted: the claim says which one made it.
+    return store.artifacts.claims().get(own, store.url) != store.url
 
 
 def _facts(url: str) -> _Place:
@@ -106,7 +142,7 @@ def _facts(url: str) -> _Place:
 
 def _sqlite_path(url: str) -> Path:
     if "://" not in url:
-        return Path(url).expanduser().absolute()
+        return user_path(url)
     if not url.startswith(_SQLITE):
         scheme = url.partition("://")[0]
         raise StoreError(
@@ -123,18 +159,7 @@ def _sqlite_path(url: str) -> Path:
             why="Runs are kept, and other processes read them.",
             fix="Write sqlite:///path/penstock.db",
         )
-    return Path(path).expanduser().absolute()
-
-
-def _journals_folder(place: _Place) -> Path:
-    """Choose where this machine's processes keep what the store has not taken yet."""
-    chosen = os.environ.get("PENSTOCK_JOURNALS")
-    if place.file is not None and not chosen:
-        return place.file.with_name(f"{place.file.name}-journals")
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    home = Path(chosen).expanduser().absolute() if chosen else state / "penstock" / "journals"
-    # Several stores may share the folder.
-    return home / digest_bytes(place.url.encode())[-16:]
+    return user_path(path)
 
 
 def _file_id(place: _Place) -> int | None:
@@ -162,7 +187,7 @@ def _bytes_url(chosen: str, place: _Place) -> str:
             why="It keeps bytes in a folder or in an S3 bucket.",
             fix="Set PENSTOCK_ARTIFACTS to a folder or to s3://bucket/prefix.",
         )
-    return str(Path(chosen.removeprefix("file://")).expanduser().absolute())
+    return str(user_path(chosen.removeprefix("file://")))
 
 
 def _bytes(url: str) -> ArtifactStore:

@@ -48,8 +48,8 @@ _INLINE_BYTES = 1024
 _PART = 1 << 20  # of what is given out a part at a time
 _FILE = "file"
 _SINGLE_USER = "single_user"
-# Settings: the store's id, and where its bytes are said to be its own.
-IDENTITY, PLACE = "store_id", "artifacts"
+# Settings: the store's id, where its bytes are said to be its own, and which database had that id.
+IDENTITY, PLACE, DATABASE = "store_id", "artifacts", "database"
 _CONTAINERS = frozenset({list, tuple, dict})
 # A list of tables is kept table by table; a list of thousands of objects is one value.
 _MOST_PARTS = 256

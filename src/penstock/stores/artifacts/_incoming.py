@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from penstock.core import new_id
+from penstock.stores._modes import make_shared
 from penstock.stores.artifacts._digests import folder_trouble
 
 _NAME = "incoming"
@@ -50,7 +51,7 @@ class Incoming:
         beside = self._folder / _NAME / new_id()
         with folder_trouble(self._folder, "written"):
             if not self._written:
-                beside.parent.mkdir(parents=True, exist_ok=True)
+                make_shared(beside.parent)
             file = beside.open("xb")
         self._written.append(beside)
         size = begun = 0
@@ -97,7 +98,7 @@ class Incoming:
         folders = {place.parent for _, place in self._named}
         for folder in folders:
             if not folder.exists():
-                folder.mkdir(exist_ok=True)
+                make_shared(folder)
                 _sync_folder(self._folder)
         for beside, place in self._named:
             beside.replace(place)

@@ -11,6 +11,7 @@ from typing import IO
 
 from penstock.core import StoreError, new_id
 from penstock.stores._locks import try_lock
+from penstock.stores._modes import make_shared, share
 from penstock.stores.journals._records import OWNER, POINTS, SERIES
 
 _UNFINISHED, _FINISHED, _DAMAGED = ".new-", ".done-", "damaged-"
@@ -34,9 +35,12 @@ def make_folder(home: Path) -> tuple[Path, IO[bytes]]:
     # Under another name until the lock is held: nobody may take it for a dead process's.
     begun = home / (_UNFINISHED + name)
     try:
-        begun.mkdir(parents=True)
+        make_shared(home)
+        begun.mkdir()
+        share(begun)
         (begun / SERIES).touch()
         owner = try_lock(begun / OWNER)
+        share(begun / OWNER)
         begun.rename(home / name)
     except OSError as error:
         shutil.rmtree(begun, ignore_errors=True)

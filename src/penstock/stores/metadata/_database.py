@@ -55,6 +55,14 @@ class Database(Protocol):
         """
         ...
 
+    def identity(self) -> str:
+        """Say which database this is: a copy of it says something else."""
+        ...
+
+    def is_same(self, known: str) -> bool:
+        """Say whether this is the database that had an identity, and no copy of it."""
+        ...
+
     def is_missing_parent(self, error: BaseException) -> bool:
         """Say whether an error means that a row points at a row that does not exist."""
         ...

@@ -82,6 +82,7 @@ class Field:
     name: str
     group: str | None = None
     statistic: str = "last"
+    whole: str | None = None  # of ``metrics.val.max``: a metric may have this very name, too
 
     @property
     def attribute(self) -> Attribute:
@@ -118,9 +119,31 @@ class Field:
         """Give the value in one thing, NULL if it has none."""
         if self.group is None:
             return self.attribute.sql, []
-        # A look-up by primary key: 1 to 2 µs in SQLite.
-        inner = f"SELECT f.{self.column(form)} FROM {self.table.table} f"
-        return f'({inner} WHERE {self.table.link} AND f."key" = ?)', [self.name]
+        sql, values = self._look_up(self.column(form), self.name)
+        if self.whole is None:
+            return sql, values
+        last, first = self._look_up(self.table.statistics["last"], self.whole)
+        return f"COALESCE({last}, {sql})", [*first, *values]
+
+    def exists(self) -> Sql:
+        """Give the condition that a thing has it, whatever its value; only of a field of a group."""
+        names = [self.name] if self.whole is None else [self.name, self.whole]
+        marks = " OR ".join(['f."key" = ?'] * len(names))
+        return (
+            f"EXISTS (SELECT 1 FROM {self.table.table} f WHERE {self.table.link} AND ({marks}))",
+            names,
+        )
+
+    def is_nan(self) -> Sql:
+        """Give the condition that it is there and no number: NaN is stored as NULL."""
+        there, names = self.exists()
+        sql, values = self.sql(NUMBER)
+        return f"({there} AND {sql} IS NULL)", [*names, *values]
+
+    def _look_up(self, column: str, name: str) -> Sql:
+        # By primary key: 1 to 2 µs in SQLite.
+        inner = f"SELECT f.{column} FROM {self.table.table} f"
+        return f'({inner} WHERE {self.table.link} AND f."key" = ?)', [name]
 
 
 def find_field(kind: Kind, parts: Sequence[str]) -> Field | str:
@@ -131,11 +154,15 @@ def find_field(kind: Kind, parts: Sequence[str]) -> Field | str:
     if head in kind.groups and rest:
         statistics = kind.groups[head].statistics
         if len(rest) > 1 and rest[-1] in statistics:
-            return Field(kind, ".".join(rest[:-1]), head, rest[-1])
+            return Field(kind, ".".join(rest[:-1]), head, rest[-1], ".".join(rest))
         return Field(kind, ".".join(rest), head)
     if head in kind.attributes and not rest:
         return Field(kind, head)
-    return did_you_mean(head, kind.groups if rest else kind.attributes)
+    if rest:
+        return did_you_mean(head, kind.groups)
+    guess = did_you_mean(head, kind.attributes)
+    groups = " or ".join(f"{group}.{head}" for group in kind.groups)
+    return f"{guess} If it was logged, write {groups}."
 
 
 def _columns(table: str, *names: str, **options: Any) -> dict[str, Attribute]:

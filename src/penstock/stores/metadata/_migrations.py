@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from penstock.core import StoreError
 from penstock.stores._locks import file_lock
+from penstock.stores._modes import make_shared, share
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._postgres import PostgresDatabase, PostgresUrl, connect
+from penstock.stores.metadata._postgres import explain as explain_postgres
 from penstock.stores.metadata._sqlite import SQLiteDatabase, explain
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
             fix="Name a file, for example sqlite:///.penstock/penstock.db.",
             path=path,
         )
+    if path.exists():
+        share(path)  # the files beside it, which SQLite makes, get its mode
     database = SQLiteDatabase(path)
     try:
         if _version(database) != VERSIONS[-1]:
@@ -61,7 +65,7 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_shared(path.parent)
     except OSError as error:
         raise explain(path, error) from error
 
@@ -78,7 +82,9 @@ def _version(database: SQLiteDatabase) -> str | None:
 
 
 def _bring_up(database: SQLiteDatabase) -> None:
-    with file_lock(database.path.with_name(database.path.name + ".lock")):
+    lock = database.path.with_name(database.path.name + ".lock")
+    with file_lock(lock):
+        share(lock)
         version = _version(database)  # another process may have been faster
         if version == VERSIONS[-1]:
             return
@@ -100,6 +106,7 @@ def _create(database: SQLiteDatabase) -> None:
                 fix="Set PENSTOCK_STORE to another file.",
                 path=database.path,
             )
+        share(database.path)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("BEGIN IMMEDIATE")
         for statement in _fresh_statements():
@@ -168,9 +175,10 @@ def prepare_postgres(url: PostgresUrl, *, create: bool) -> PostgresDatabase:
 
 def _postgres_version(database: PostgresDatabase) -> str | None:
     with database.read() as transaction:
+        # The catalog tells of tables that this role may not read, too.
         there = transaction.execute(
-            "SELECT 1 FROM information_schema.tables"
-            " WHERE table_schema = ? AND table_name = 'alembic_version'",
+            "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+            " ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = 'alembic_version'",
             (database.url.schema,),
         ).fetchone()
         if there is None:
@@ -197,7 +205,7 @@ def _bring_up_postgres(database: PostgresDatabase, *, create: bool) -> None:
 
 
 def _migrate_postgres(url: PostgresUrl) -> None:
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import create_engine, exc, text
     from sqlalchemy.pool import NullPool
 
     engine = create_engine(
@@ -205,8 +213,13 @@ def _migrate_postgres(url: PostgresUrl) -> None:
     )
     try:
         with engine.begin() as connection:
-            connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS "{url.schema}"'))
+            there = text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :name")
+            # Who may not make schemas may still use one that an administrator has made.
+            if connection.execute(there, {"name": url.schema}).first() is None:
+                connection.execute(text(f'CREATE SCHEMA "{url.schema}"'))
             migrate(connection)
+    except exc.DBAPIError as error:
+        raise explain_postgres(url, error.orig or error) from error
     finally:
         engine.dispose()
 

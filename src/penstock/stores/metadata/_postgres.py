@@ -2,8 +2,9 @@
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ _EXTRA = "postgres"
 _SCHEMA = "penstock"
 _MOST_CONNECTIONS = 16
 _WAIT_S = 10.0
+_FIRST_WAIT_S = 1.0  # then the server is asked by hand, which says what is wrong
+_DOWN_S = 5.0  # so long a server that does not answer is not asked again
 # From so many rows on COPY is several times faster than INSERT.
 _BULK = 64
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -31,6 +34,11 @@ _WRITE = "BEGIN"
 _WRITE_SOON = "BEGIN; SET LOCAL synchronous_commit TO OFF"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
 _DURABLE = "durable"
+# The cluster, the database in it whatever its name, and the schema.
+_IDENTITY = (
+    "SELECT (SELECT system_identifier FROM pg_control_system()),"
+    " (SELECT oid FROM pg_database WHERE datname = current_database()), current_schema()"
+)
 _CLOCK = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 _PLAIN_INSERT = re.compile(r"\s*INSERT INTO (\w+) (\([^()]*\))\s*VALUES \([?, ]*\)\s*")
 # A mark, or a list of many.
@@ -88,6 +96,7 @@ class PostgresDatabase:
         self.url = url
         self._psycopg = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)
         self._pid = os.getpid()
+        self._down: tuple[float, StoreError] | None = None
         self._pool = self._open()
 
     @contextmanager
@@ -107,6 +116,15 @@ class PostgresDatabase:
     def micros(self, transaction: Transaction, at: datetime) -> int:  # noqa: ARG002 - the protocol's form
         """Give the time that heartbeats are judged by: the server's, for all machines alike."""
         return int(transaction.execute(_CLOCK).fetchone()[0])
+
+    def identity(self) -> str:
+        """Say which database this is; see Database."""
+        with self.read() as transaction:
+            return "postgresql " + " ".join(map(str, transaction.execute(_IDENTITY).fetchone()))
+
+    def is_same(self, known: str) -> bool:
+        """Say whether it is the database that was known so, renamed perhaps, and no copy of it."""
+        return known == self.identity()
 
     def alone(self, transaction: Transaction, name: str) -> None:
         """Wait until no other transaction works on what the name means; see Database."""
@@ -130,7 +148,7 @@ class PostgresDatabase:
             raise explain(self.url, error) from error
         pool: ConnectionPool[psycopg.Connection[tuple[Any, ...]]] = kind(
             self.url.dsn,
-            kwargs={"autocommit": True, "options": _options(self.url)},
+            kwargs={"autocommit": True, **_how(self.url)},
             configure=_accept_any_text,
             check=kind.check_connection,  # the server may have been restarted
             min_size=0,
@@ -145,8 +163,10 @@ class PostgresDatabase:
         if self._pid != os.getpid():
             _inherited.append(self._pool)
             self._pid, self._pool = os.getpid(), self._open()
+        if self._down is not None and time.monotonic() < self._down[0]:
+            raise self._down[1]
         try:
-            with self._pool.connection() as connection:
+            with self._connection() as connection:
                 connection.execute(begin.encode())
                 try:
                     yield _Statements(connection)
@@ -164,6 +184,26 @@ class PostgresDatabase:
             ) from error
         except (self._psycopg.Error, TimeoutError) as error:
             raise explain(self.url, error) from error
+
+    @contextmanager
+    def _connection(self) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
+        """Take a connection; a server that is down is found out in a second, and then at once."""
+        try:
+            connection = self._pool.getconn(_FIRST_WAIT_S)
+        except self._psycopg.OperationalError:
+            try:
+                connect(self.url).close()
+            except self._psycopg.Error as error:
+                trouble = explain(self.url, error)
+                self._down = time.monotonic() + _DOWN_S, trouble
+                raise trouble from error
+            connection = self._pool.getconn(_WAIT_S)  # it is there: all connections are in use
+        self._down = None
+        pool = self._pool
+        try:
+            yield connection
+        finally:
+            pool.putconn(connection)
 
 
 class _Statements:
@@ -195,14 +235,19 @@ def connect(url: PostgresUrl, *, autocommit: bool = True) -> "psycopg.Connection
     """Open one connection, apart from the pool."""
     driver = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)
     connection: psycopg.Connection[tuple[Any, ...]] = driver.connect(
-        url.dsn, autocommit=autocommit, options=_options(url)
+        url.dsn, autocommit=autocommit, **_how(url)
     )
     return connection
 
 
-def _options(url: PostgresUrl) -> str:
-    """Give what each connection is set to; compiling our short statements costs more than they do."""
-    return f"-c search_path={url.schema} -c jit=off"
+def _how(url: PostgresUrl) -> dict[str, Any]:
+    """Give what each connection is set to; compiling our short statements costs more than they do.
+
+    A server that is cut off without a word is given up after ten seconds, not after minutes.
+    """
+    options = f"-c search_path={url.schema} -c jit=off"
+    limits = {"connect_timeout": 10, "tcp_user_timeout": 10_000}
+    return {"options": options, **{k: v for k, v in limits.items() if f"{k}=" not in url.dsn}}
 
 
 def explain(url: PostgresUrl, error: BaseException) -> StoreError:
@@ -212,7 +257,22 @@ def explain(url: PostgresUrl, error: BaseException) -> StoreError:
         (rest for words, *rest in _SENTENCES if any(word in text.lower() for word in words)),
         ("", "Run: penstock doctor"),
     )
+    if "{" in fix:
+        fix = fix.format(**_names(url))
     return StoreError(f"The store {url.shown} failed ({text[:300]}).", why, fix, url=url.shown)
+
+
+def _names(url: PostgresUrl) -> dict[str, str]:
+    """Name the database, its user and the owner of the schema, for a command to copy."""
+    names = {"database": "DATABASE", "user": "USER", "owner": "OWNER"}
+    with suppress(Exception), connect(url) as connection:
+        row = connection.execute(
+            "SELECT current_database(), current_user,"
+            " (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = %s)",
+            (url.schema,),
+        ).fetchone()
+        names = {name: f'"{text}"' for name, text in zip(names, row or (), strict=True) if text}
+    return {"database": "DATABASE", "user": "USER", "owner": "OWNER", **names}
 
 
 _SENTENCES: tuple[tuple[tuple[str, ...], str, str], ...] = (
@@ -227,9 +287,19 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str, str], ...] = (
         "Make it with: createdb NAME; or correct the name in the URL.",
     ),
     (
-        ("permission denied", "read-only"),
+        ("permission denied for database",),
+        "penstock makes a schema for its tables there.",
+        "Let the user create one: GRANT CREATE ON DATABASE {database} TO {user}",
+    ),
+    (
+        ("permission denied", "must be owner"),
+        "Its tables belong to another user.",
+        "Let the user work as their owner: GRANT {owner} TO {user}",
+    ),
+    (
+        ("read-only",),
         "penstock writes every run there.",
-        "Let the user create a schema: GRANT CREATE ON DATABASE name TO user",
+        "Name the server that takes writes, not its standby.",
     ),
     (
         (

@@ -13,10 +13,13 @@ Grammar::
 
 Which groups and attributes there are depends on what is searched, see _fields. A name with other
 characters than letters, digits, ``_``, ``-``, ``/`` stands in backticks or double quotes:
-``params."learning rate"``. A thing without the field meets no test on it but ``is null``.
+``params."learning rate"``. A thing without the field meets no test on it but ``is null``. Of a
+parameter that is a dict ``params.cfg.depth`` is the leaf. ``metrics.loss = nan`` finds what
+diverged; ``true`` and ``True`` are one.
 """
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
+import math
 import re
 import string
 from collections.abc import Callable
@@ -49,7 +52,9 @@ _OPERATORS = {
     ">=": ">=",
 }
 _WORDS = frozenset({"and", "or", "not", "like", "in", "is", "null", "between"})
+_FLAGS = frozenset({"true", "false"})
 _DEEPEST = 50
+_EXACT = 2**53  # whole numbers beyond it are compared as they are written
 # A backslash in a pattern is a backslash in every database.
 _NO_ESCAPE = "\x01"
 # What LOWER does in SQLite, and in PostgreSQL where text is ordered by bytes.
@@ -57,7 +62,8 @@ _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
-    | (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
+    | (?P<number>[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|(?i:inf|infinity|nan))(?![\w./-]))
+    | (?P<flag>(?i:true|false)(?![\w./-]))
     | (?P<name>[A-Za-z_][\w/-]*(?:\.(?:[\w/-]+|`[^`]+`|"[^"]+"))*)
     | (?P<sign><=|>=|!=|<>|==|=|<|>|\(|\)|,)
     )""",
@@ -130,11 +136,14 @@ def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
     terms = []
     while True:
         found = tokens.field("Expected a field, as in 'metrics.auc desc'.")
-        sql, values = found.sql(NUMBER if found.form in {NUMBER, "any"} else TEXT)
         descending = tokens.accept("desc")
         if not descending:
             tokens.accept("asc")
-        terms.append(Term(found, sql, tuple(values), descending))
+        # Numbers by size, then what is no number as text.
+        forms = (NUMBER, TEXT) if found.form == "any" else (found.form,)
+        for form in forms:
+            sql, values = found.sql(TEXT if form == TEXT else NUMBER)
+            terms.append(Term(found, sql, tuple(values), descending))
         if tokens.at_end:
             return tuple(terms)
         if not tokens.accept(","):
@@ -254,6 +263,9 @@ class _Parser(_Tokens):
         if self.accept("is"):
             inverse = self.accept("not")
             self.expect("null")
+            if found.group is not None:
+                sql, values = found.exists()
+                return sql if inverse else f"NOT {sql}", values
             sql, values = found.sql(TEXT)
             return f"{sql} IS {'NOT ' if inverse else ''}NULL", values
         inverse = self.accept("not")
@@ -263,15 +275,39 @@ class _Parser(_Tokens):
             return self._like(found, inverse=inverse)
         if self.accept("between"):
             return self._between(found, inverse=inverse)
-        sign = self.peek()
-        if inverse or sign.text not in _OPERATORS:
+        if inverse or self.peek().text not in _OPERATORS:
             self.fail("Expected =, !=, <, <=, >, >=, like, in, between or is.")
-        self.take()
-        value, form = self._value(found)
-        operator = _OPERATORS[sign.text]
+        return self._compare(found, _OPERATORS[self.take().text])
+
+    def _compare(self, found: Field, operator: str) -> Sql:
+        value, form = self._equal(found) if operator in {"=", "<>"} else self._value(found)
+        if form == NUMBER and found.group is not None and found.table.text is None:
+            if math.isnan(value):
+                return self._nan(found, operator)
+            if operator == "<>":  # NaN is unlike every number
+                sql, values = found.sql(form)
+                nan, names = found.is_nan()
+                return f"({sql} <> ? OR {nan})", [*values, value, *names]
+        if form == TEXT and operator in {"=", "<>"} and (same := _same_flag(value)):
+            return self._among(found, same, inverse=operator == "<>")
         self._note(found, operator, value, form)
         sql, values = found.sql(form)
         return f"{sql} {operator} ?", [*values, value]
+
+    def _nan(self, found: Field, operator: str) -> Sql:
+        """Compare with NaN: equal to it is a metric that is there and no number."""
+        sql, names = found.is_nan()
+        if operator == "=":
+            return sql, names
+        if operator == "<>":
+            there, key = found.exists()
+            return f"({there} AND NOT {sql})", [*key, *names]
+        return "0 = 1", []
+
+    def _among(self, found: Field, texts: list[str], *, inverse: bool = False) -> Sql:
+        sql, values = found.sql(TEXT)
+        marks = ", ".join("?" * len(texts))
+        return f"{sql} {'NOT ' if inverse else ''}IN ({marks})", [*values, *texts]
 
     def _note(self, found: Field, operator: str, value: Any, form: str) -> None:
         """Note a test that an index can answer."""
@@ -287,21 +323,51 @@ class _Parser(_Tokens):
 
     def _membership(self, found: Field, *, inverse: bool) -> Sql:
         self.expect("(")
-        values = [self._value(found)]
+        values = [self._equal(found)]
         while self.accept(","):
-            values.append(self._value(found))
+            values.append(self._equal(found))
         self.expect(")")
-        form, wanted = _alike(values)
+        # Each compares as it is written: numbers by size, texts as texts.
+        numbers = [value for value, form in values if form == NUMBER]
+        texts = [value for value, form in values if form != NUMBER]
+        parts = [self._one_of(found, NUMBER, [n for n in numbers if not math.isnan(n)])]
+        if found.group is not None and found.table.text is None:
+            parts += [found.is_nan()] if any(map(math.isnan, numbers)) else []
+        same = [other for text in texts for other in _same_flag(text) or [text]]
+        parts.append(self._one_of(found, TEXT, same))
+        found_parts = [part for part in parts if part is not None]
+        either = _joined("OR", found_parts)
+        if not inverse:
+            return either
+        if len(found_parts) == 1 and found.form == "any":
+            return f"NOT {either[0]}", either[1]  # of numbers alone, what is none meets no test
+        sql, bound = f"NOT COALESCE({either[0]}, 0 = 1)", either[1]
+        if found.group is None:
+            there, key = f"{found.attribute.sql} IS NOT NULL", list[Any]()
+        else:
+            there, key = found.exists()
+        return f"({there} AND {sql})", [*key, *bound]
+
+    def _one_of(self, found: Field, form: str, wanted: list[Any]) -> Sql | None:
+        if not wanted:
+            return None
         sql, bound = found.sql(form)
-        marks = ", ".join("?" * len(wanted))
-        return f"{sql} {'NOT ' if inverse else ''}IN ({marks})", [*bound, *wanted]
+        return f"{sql} IN ({', '.join('?' * len(wanted))})", [*bound, *wanted]
 
     def _between(self, found: Field, *, inverse: bool) -> Sql:
+        begin = self.peek().text
         low = self._value(found)
         self.expect("and")
-        form, wanted = _alike([low, self._value(found)])
+        end = self.peek().text
+        high = self._value(found)
+        form, wanted = NUMBER, [low[0], high[0]]
+        if {low[1], high[1]} != {NUMBER}:  # as texts if one of them is
+            form, wanted = TEXT, [_written(begin, *low), _written(end, *high)]
         sql, bound = found.sql(form)
-        return f"{sql} {'NOT ' if inverse else ''}BETWEEN ? AND ?", [*bound, *wanted]
+        test = f"{sql} {'NOT ' if inverse else ''}BETWEEN ? AND ?", [*bound, *wanted]
+        if inverse and found.group is not None and found.table.text is None:
+            return _joined("OR", [test, found.is_nan()])
+        return test
 
     def _like(self, found: Field, *, inverse: bool) -> Sql:
         token = self.peek()
@@ -314,8 +380,21 @@ class _Parser(_Tokens):
         test = f"LOWER({sql}) {'NOT ' if inverse else ''}LIKE ? ESCAPE '{_NO_ESCAPE}'"
         return test, [*values, _unquote(token.text).translate(_ASCII_LOWER)]
 
+    def _equal(self, found: Field) -> tuple[Any, str]:
+        """Read a value that something is to equal: what numbers cannot say is compared as text."""
+        written = self.peek().text
+        value, form = self._value(found)
+        if found.form == "any" and form == NUMBER and not _is_exact(written, value):
+            return (written.lstrip("+") if math.isfinite(value) else str(value)), TEXT
+        return value, form
+
     def _value(self, found: Field) -> tuple[Any, str]:
         token = self.peek()
+        if token.kind == "flag":
+            if found.form in {NUMBER, TIME}:
+                self.fail("This field is a number or a time.")
+            self.take()
+            return token.text, TEXT
         if token.kind not in {"text", "number"}:
             word = f" Write '{token.text}' in quotes." if token.kind == "name" else ""
             self.fail(f"Expected a number or a text in quotes.{word}")
@@ -359,11 +438,15 @@ def _joined(word: str, parts: list[Sql]) -> Sql:
     return f"({sql})", [value for _, values in parts for value in values]
 
 
-def _alike(values: list[tuple[Any, str]]) -> tuple[str, list[Any]]:
-    """Compare all as numbers, or all as text if one of them is."""
-    if all(form == NUMBER for _, form in values):
-        return NUMBER, [value for value, _ in values]
-    return TEXT, [_as_text(value) for value, _ in values]
+def _is_exact(written: str, number: float) -> bool:
+    """Say whether a number is stored as one: NaN and infinity are not, long ids lose digits."""
+    is_id = written.lstrip("+-").isdigit()
+    return math.isfinite(number) and not (is_id and abs(number) > _EXACT)
+
+
+def _same_flag(text: str) -> list[str]:
+    """Give how true and false are written: by Python, in JSON and YAML, in shells."""
+    return [text.lower(), text.capitalize(), text.upper()] if text.lower() in _FLAGS else []
 
 
 def _read_moment(value: str | float) -> datetime:
@@ -379,8 +462,8 @@ def _unquote(text: str) -> str:
     return text[1:-1].replace(text[0] * 2, text[0])
 
 
-def _as_text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _written(token: str, value: Any, form: str) -> str:
+    return token if form == NUMBER else str(value)
 
 
 def _fail(text: str, position: int, why: str, kind: Kind) -> NoReturn:

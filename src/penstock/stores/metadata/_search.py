@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import NotFoundError
+from penstock.core import NotFoundError, ParameterError, did_you_mean
 from penstock.stores.metadata._database import Transaction
 from penstock.stores.metadata._fields import Kind, Sql
 from penstock.stores.metadata._query import Filter, Term, compile_filter, compile_order
 
 _FEW = 200
+_MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,35 @@ def find(transaction: Transaction, columns: str, asked: Asked) -> list[Any]:
     narrow = _rarest(transaction, compiled, asked)
     if narrow is not None:
         where.append((f"{kind.table}.{kind.key} IN ({narrow[0]})", narrow[1]))
-    elif _can_walk(order[0]):
-        return _walk(transaction, columns, where, order, asked)
-    return _sorted(transaction, columns, where, order, asked)
+    walks = narrow is None and _can_walk(order[0])
+    page = _walk if walks else _sorted
+    rows = page(transaction, columns, where, order, asked)
+    if rows:
+        _require_known(transaction, order, asked)
+    return rows
+
+
+def _require_known(transaction: Transaction, order: Sequence[Term], asked: Asked) -> None:
+    """Refuse an order by a name that nothing has: it would be no order at all.
+
+    Raises:
+        ParameterError: If there is one.
+    """
+    for field in dict.fromkeys(term.field for term in order if term.field.group is not None):
+        table = field.table.table
+        names = (field.name, field.whole or field.name)
+        sql = f'SELECT 1 FROM {table} WHERE "key" IN (?, ?) LIMIT 1'
+        if transaction.execute(sql, names).fetchone() is not None:
+            continue
+        sql = f'SELECT DISTINCT "key" FROM {table} LIMIT {_MOST_NAMES}'
+        known = [row[0] for row in transaction.execute(sql).fetchall()]
+        guess = did_you_mean(field.name, known)
+        raise ParameterError(
+            what=f"No {asked.kind.name} has {field.group}.{field.name}, so nothing is ordered by it:"
+            f" {asked.order_by!r}.",
+            fix=guess or f"None has any {field.group} yet.",
+            name=field.name,
+        )
 
 
 def count(transaction: Transaction, asked: Asked) -> int:

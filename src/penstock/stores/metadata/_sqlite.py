@@ -171,6 +171,19 @@ class SQLiteDatabase:
         """Give the time that heartbeats are judged by: that of the machine."""
         return to_micros(at)
 
+    def identity(self) -> str:
+        """Say which database this is; see Database."""
+        return f"sqlite {self.path.stat().st_ino} {self.path}"
+
+    def is_same(self, known: str) -> bool:
+        """Say whether it is the database that was known so, moved perhaps, and no copy of it."""
+        kind, _, rest = known.partition(" ")
+        number, _, place = rest.partition(" ")
+        if kind != "sqlite" or number != str(self.path.stat().st_ino):
+            return False
+        old = Path(place)
+        return old == self.path or not old.exists() or old.samefile(self.path)
+
     def alone(self, transaction: Transaction, name: str) -> None:
         """See Database; a writer is always alone here."""
 
@@ -191,6 +204,9 @@ class SQLiteDatabase:
         Raises:
             StoreError: If the file is no database or cannot be opened.
         """
+        if self.path.exists() and not os.access(self.path, os.W_OK):
+            # As its reader: the files that SQLite makes beside it would lock its owner out.
+            return self._open_to_read()
         try:
             return self._open(self.path)
         except sqlite3.OperationalError as error:
@@ -201,13 +217,13 @@ class SQLiteDatabase:
         return self._open_to_read()
 
     def _open_to_read(self) -> sqlite3.Connection:
-        """Open a file in a folder that cannot be written: a mounted backup, a colleague's store.
+        """Open a file that cannot be written: a mounted backup, a colleague's store.
 
-        SQLite needs a file beside a database that others write, and finds it there while they do;
-        where there is none, nobody does, and the file is taken as it is.
+        SQLite needs files beside a database that others write, and finds them there while they do;
+        where there are none, nobody does, and the file is taken as it is.
         """
-        beside = self.path.with_name(f"{self.path.name}-wal")
-        how = "mode=ro" if beside.exists() else "immutable=1"
+        beside = (self.path.with_name(f"{self.path.name}{end}") for end in ("-wal", "-shm"))
+        how = "mode=ro&readonly_shm=1" if all(file.exists() for file in beside) else "immutable=1"
         try:
             connection = self._open(f"{self.path.as_uri()}?{how}", uri=True)
         except sqlite3.Error as error:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from penstock.core import ParameterError, StoreError
 from penstock.stores._open import open_store
-from penstock.stores._store import IDENTITY, PLACE
+from penstock.stores._store import DATABASE, IDENTITY, PLACE
 from penstock.stores.metadata._garbage import Garbage
 from penstock.stores.metadata._sqlite import SQLiteDatabase
 from penstock.stores.upkeep._check import Finding, check_store
@@ -81,7 +81,9 @@ def _copy_file(database: SQLiteDatabase, path: Path) -> None:
             # A journal's position is of use only beside the journal.
             target.execute("DELETE FROM journals")
             # It is another store, with bytes of its own: gc tells stores apart by this.
-            target.execute("DELETE FROM settings WHERE name IN (?, ?)", (IDENTITY, PLACE))
+            target.execute(
+                "DELETE FROM settings WHERE name IN (?, ?, ?)", (IDENTITY, PLACE, DATABASE)
+            )
             target.commit()
     except (OSError, sqlite3.Error) as error:
         raise StoreError(

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock.core import ArtifactRecord, ParameterError, StoreError, now
-from penstock.stores._store import IDENTITY
+from penstock.stores._store import DATABASE, IDENTITY
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._garbage import Garbage, OldRun
 from penstock.stores.upkeep._reach import reached
@@ -162,6 +162,9 @@ def _key(record: ArtifactRecord) -> tuple[str, str]:
 def shared_with(store: "Store") -> tuple[str, ...]:
     """Name the other stores that keep their bytes where this one does."""
     own = store.metadata.get_setting(IDENTITY)
+    known = store.metadata.get_setting(DATABASE)
+    if known is not None and not store.metadata.database.is_same(known):  # type: ignore[attr-defined] # every store is SQL so far
+        return (f"the store that {store.url} is a copy of",)
     return tuple(told for owner, told in store.artifacts.claims().items() if owner != own)
 
 
