@@ -26,7 +26,7 @@ from penstock.core import (
 )
 from penstock.stores import open_store
 from penstock.tracking import file_name, search_runs, start_run
-from penstock.tracking._download import _target
+from penstock.tracking._download import places_of
 
 
 @pytest.fixture
@@ -110,46 +110,67 @@ def test_an_ending_never_makes_two_artifacts_one_file(store, tmp_path):
         "\\\\host\\share", "a/./b", "\x00", "a\nb", "x" * 300, "a:b", "…/../…/..", "nul\u202etxt",
     ],
 )  # fmt: skip
-def test_a_name_that_leads_elsewhere_is_refused_before_anything_is_written(store, tmp_path, name):
+def test_an_odd_name_becomes_a_file_in_the_folder_and_hinders_no_other(
+    store, tmp_path, name, caplog
+):
     with start_run(store=store) as run:
         run.log_artifact(b"good", name="a good one")
-        run.log_artifact(b"bad", name=name.replace("\x00", "\x01"))
-    with pytest.raises(ParameterError, match="cannot become a file"):
+        run.log_artifact(b"odd", name=name.replace("\x00", "\x01"))
+    files = run.download(to=tmp_path / "out")
+    assert sorted(path.read_bytes() for path in files) == [b"good", b"odd"]
+    assert all(path.resolve().is_relative_to(tmp_path / "out") for path in files)
+    assert "were changed" in caplog.text
+    outside = [path for path in files_below(tmp_path) if "store/" not in path]
+    assert all(path.startswith("out/") for path in outside)
+
+
+def test_a_file_and_a_folder_of_one_name_are_both_written(store, tmp_path):
+    with start_run(store=store) as run:
+        run.log_artifact(b"1", name="plots")
+        run.log_artifact(b"2", name="plots/roc.txt")
+    run.download(to=tmp_path / "out")
+    assert files_below(tmp_path / "out") == ["plots/roc.txt", "plots~"]
+
+
+def test_one_that_cannot_be_written_is_named_and_the_others_are_there(run, tmp_path, store):
+    store.artifacts.path(run.artifact_record("plots/a.png").digest).write_bytes(b"other")
+    with pytest.raises(StoreError, match=r"1 of 8 artifacts could not be written: 'plots/a.png'"):
         run.download(to=tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    assert files_below(tmp_path) == [path for path in files_below(tmp_path) if "store/" in path]
+    assert len(files_below(tmp_path / "out")) == 7
 
 
 def test_a_part_of_a_value_cannot_lead_elsewhere_either(store, tmp_path):
     with start_run(store=store) as run:
         run.log_artifact({"../../x": pl.DataFrame({"a": [1]})}, name="both")
-    with pytest.raises(ParameterError, match="cannot become a file"):
-        run.download(to=tmp_path / "out")
+    run.download(to=tmp_path / "out")
+    assert files_below(tmp_path / "out") == ["both/%2E%2E/%2E%2E/x.parquet"]
 
 
 def test_a_link_in_the_folder_does_not_lead_out_of_it(run, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "plots").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(ParameterError, match="would be written outside"):
+    with pytest.raises(StoreError, match="would be written outside"):
         run.download(to=tmp_path / "out")
     assert files_below(tmp_path / "elsewhere") == []
     (tmp_path / "kept").write_text("kept")
+    (tmp_path / "out" / "settings.json").unlink()
     (tmp_path / "out" / "settings.json").symlink_to(tmp_path / "kept")
     run.download("settings", to=tmp_path / "out")
     assert (tmp_path / "kept").read_text() == "kept"
 
 
-@given(st.text(st.sampled_from("ab./\\: \x00\n…"), max_size=12))
-def test_a_target_is_always_in_the_folder_or_refused(name):
+@given(st.lists(st.text(st.sampled_from("ab./\\: \x00\n…%~"), max_size=12), unique=True))
+def test_every_name_has_a_place_of_its_own_in_the_folder(names):
     folder = Path("/srv/out")
-    try:
-        target = _target(folder, name)
-    except ParameterError:
-        return
-    assert target.resolve().is_relative_to(folder)
-    assert target.resolve() != folder
-    assert os.path.normpath(target) == str(target)
+    places = places_of({name: name for name in names})
+    targets = [folder / place for place in places.values()]
+    assert len(set(targets)) == len(names)
+    for target in targets:
+        assert target.resolve().is_relative_to(folder)
+        assert target.resolve() != folder
+        assert os.path.normpath(target) == str(target)
+        assert not set(target.parents) & set(targets)
 
 
 def test_damaged_bytes_become_no_file(run, tmp_path, store):

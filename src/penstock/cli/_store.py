@@ -208,6 +208,7 @@ def gc(
         say(
             "Bytes stay, since other stores keep theirs in the same place: "
             + plain(", ".join(report.shared_with))
+            + ". If one of these is gone, remove its file from the folder stores beside the bytes."
         )
     if report.unrecorded:
         say(f"  without a record, left by a process that was killed: {report.unrecorded} files")

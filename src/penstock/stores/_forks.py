@@ -2,14 +2,16 @@
 
 A child has the memory of its parent and one of its threads. A lock that another thread held at the
 moment of the fork is never released in the child, and what it protects is half done: SQLite's own
-mutexes, its record of which transactions are open, the journal's next place. So a fork waits for
-the locks of all guarded objects, a few microseconds each, and the child gets new ones.
+mutexes, its record of which transactions are open, the journal's next place, a module that is being
+imported. So a fork waits for the locks of all guarded objects, a few microseconds each, and the
+child gets new ones.
 """
 
 import os
 import threading
 import weakref
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Protocol
 
 # A write transaction that waits for another process can take so long; then the fork goes on.
@@ -37,6 +39,7 @@ class Guarded(Protocol):
 
 _objects: "weakref.WeakSet[Guarded]" = weakref.WeakSet()
 _changing = threading.Lock()
+_importing = threading.RLock()
 _held: list[Lock] = []
 
 
@@ -46,7 +49,14 @@ def guard(one: Guarded) -> None:
         _objects.add(one)
 
 
+def import_whole(module: str) -> None:
+    """Import a module that threads will need, while no fork takes place."""
+    with _importing:
+        import_module(module)
+
+
 def _hold() -> None:
+    _take(_importing)
     _take(_changing)
     for one in list(_objects):
         for lock in one.fork_locks():
@@ -64,9 +74,9 @@ def _release() -> None:
 
 
 def _renew() -> None:
-    global _changing  # noqa: PLW0603 - of the child, which must not wait for a thread that is gone
+    global _changing, _importing  # noqa: PLW0603 - a child must not wait for threads that are gone
     _held.clear()
-    _changing = threading.Lock()
+    _changing, _importing = threading.Lock(), threading.RLock()
     for one in list(_objects):
         one.renew()
 

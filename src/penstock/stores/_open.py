@@ -22,6 +22,10 @@ from penstock.stores.metadata._sql import SQLMetadataStore
 _log = logging.getLogger("penstock")
 _SQLITE, _S3 = "sqlite:///", "s3://"
 _POSTGRES = ("postgresql://", "postgres://")
+_SHARED = (
+    "%s is a copy of another store, whose bytes are in %s as well: gc removes none of them. If that"
+    " store is gone, remove its file from the folder stores there."
+)
 _opened: dict[tuple[int, str, str], tuple[Store, int | None]] = {}
 
 
@@ -82,7 +86,7 @@ def open_store(
         address=address,
     )
     _bring_in(store)
-    _claim(store, database)
+    _claim(store, place, database)
     store.metadata.kill_dead_runs()
     _opened[key] = (store, _file_id(place))
     return store
@@ -96,29 +100,32 @@ def _bring_in(store: Store) -> None:
         _log.warning("Metrics of an earlier process are not in the store yet. %s", error)
 
 
-def _claim(store: Store, database: Database) -> None:
+def _claim(store: Store, place: _Place, database: Database) -> None:
     """Say in the place of the bytes whose they are: gc removes none that several stores share.
 
     A copy of a database has the id of the first one, and would take its bytes for its own: it gets
     an id of its own.
     """
     with suppress(StoreError, OSError):  # nothing is removed where nothing can be written
-        copied = _is_copy(store, database)
-        if copied:
-            _log.warning(
-                "%s is a copy of another store, which keeps its bytes in %s as well: gc removes none"
-                " of them.",
-                store.url,
-                store.artifacts.url,
-            )
-            store.metadata.set_setting(IDENTITY, new_id())
-        elif store.metadata.get_setting(PLACE) == store.artifacts.url:
-            if store.metadata.get_setting(DATABASE) is None:
-                store.metadata.set_setting(DATABASE, database.identity())
+        metadata, is_here = store.metadata, store.metadata.get_setting(PLACE) == store.artifacts.url
+        if _is_copy(store, database):
+            old = str(metadata.get_setting(IDENTITY))
+            if is_here:
+                _log.warning(_SHARED, store.url, store.artifacts.url)
+            elif isinstance(store.artifacts, LocalArtifacts) and _is_beside(store, place):
+                store.artifacts.disclaim(old)  # the bytes were copied with the database
+            metadata.set_setting(IDENTITY, new_id())
+        elif is_here:
+            if metadata.get_setting(DATABASE) is None:
+                metadata.set_setting(DATABASE, database.identity())
             return
-        store.artifacts.claim(store.metadata.add_setting(IDENTITY, new_id()), store.url)
-        store.metadata.set_setting(PLACE, store.artifacts.url)
-        store.metadata.set_setting(DATABASE, database.identity())
+        store.artifacts.claim(metadata.add_setting(IDENTITY, new_id()), store.url)
+        metadata.set_setting(PLACE, store.artifacts.url)
+        metadata.set_setting(DATABASE, database.identity())
+
+
+def _is_beside(store: Store, place: _Place) -> bool:
+    return place.file is not None and store.artifacts.url == str(place.file.parent / "artifacts")
 
 
 def _is_copy(store: Store, database: Database) -> bool:

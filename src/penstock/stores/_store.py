@@ -249,7 +249,7 @@ class Store:
         Raises:
             StoreError: If the bytes are gone or damaged, or the file cannot be written.
         """
-        beside = path.with_name(f".{path.name[:64]}-{new_id()}")
+        beside = path.with_name(f".{path.name[:16]}-{new_id()}")
         try:
             with writable(path):
                 path.parent.mkdir(parents=True, exist_ok=True)

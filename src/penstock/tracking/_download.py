@@ -1,11 +1,15 @@
 """Artifacts of a run as files in a folder, and nowhere else, whatever they are called."""
 
+import logging
+import sys
+import unicodedata
+import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from penstock.core import ArtifactRecord, ParameterError
+from penstock.core import ArtifactRecord, ParameterError, PenstockError, StoreError
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -20,11 +24,16 @@ _ENDINGS = {
 _AS_NAMED = frozenset({"bytes", "file"})
 # Drives and streams of Windows, and what a terminal or a shell would take for something else.
 _REFUSED = frozenset('\\:*?"<>|')
-_LONGEST = 255
+_LONGEST, _ROOM, _CUT = 255, 16, 200  # bytes of a file's name; for an ending; of a long one
+_SHOWN = 3
+_log = logging.getLogger("penstock")
 
 
 def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) -> list[Path]:
     """Write artifacts to files below a folder, a part at a time and checked.
+
+    A name that cannot be a file's everywhere has what is in the way as escapes, ``12%3A30.txt``,
+    and is told by the logger ``penstock``. What cannot be written keeps nothing else from it.
 
     Args:
         store: Where the bytes are.
@@ -36,20 +45,55 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
         The files in the order of the names.
 
     Raises:
-        ParameterError: If a name leads out of the folder; nothing is written then.
-        StoreError: If bytes are gone or damaged, or a file cannot be written.
+        StoreError: If bytes are gone or damaged, or a file cannot be written; all others are.
+        ParameterError: If a link in the folder leads out of it; all others are written.
     """
     files = {name: record for place, found in named.items() for name, record in
              _files_of(store, place, found)}  # fmt: skip
     called = {name: file_name(name, record) for name, record in files.items()}
     # "rows" becomes rows.parquet, but not where another artifact has that name.
-    targets = [
-        _target(folder, name if file != name and file in files else file)
-        for name, file in called.items()
-    ]
+    wanted = {n: n if file != n and file in files else file for n, file in called.items()}
+    targets = {name: folder / place for name, place in places_of(wanted).items()}
+
+    def write(name: str) -> PenstockError | None:
+        try:
+            _require_inside(folder, targets[name], name)
+            store.fetch(files[name], targets[name])
+        except PenstockError as error:
+            return error
+        return None
+
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        list(threads.map(store.fetch, files.values(), targets))
-    return targets
+        answers = dict(zip(files, threads.map(write, files), strict=True))
+    _tell_renamed({n: targets[n].relative_to(folder).as_posix() for n in files}, wanted)
+    _raise_failed({name: error for name, error in answers.items() if error}, len(files), folder)
+    return list(targets.values())
+
+
+def _tell_renamed(places: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    renamed = [f"{name!r} is {places[name]!r}" for name in places if places[name] != wanted[name]]
+    if renamed:
+        more = f", and {len(renamed) - _SHOWN} more" if len(renamed) > _SHOWN else ""
+        _log.warning(
+            "Names that cannot be files' everywhere were changed: %s%s.",
+            ", ".join(renamed[:_SHOWN]),
+            more,
+        )
+
+
+def _raise_failed(failed: Mapping[str, PenstockError], count: int, folder: Path) -> None:
+    if not failed:
+        return
+    first = next(iter(failed.values()))
+    if len(failed) == count:
+        raise first
+    names = ", ".join(map(repr, list(failed)[:_SHOWN]))
+    raise StoreError(
+        what=f"{len(failed)} of {count} artifacts could not be written: {names}. {first.what}",
+        why=f"All others are in {folder}.",
+        fix=first.fix,
+        names=list(failed),
+    ) from first
 
 
 def file_name(name: str, record: ArtifactRecord) -> str:
@@ -69,17 +113,52 @@ def _files_of(
         yield name, record
 
 
-def _target(folder: Path, name: str) -> Path:
-    words = name.split("/")
-    if not all(map(_is_file_name, words)):
-        raise ParameterError(
-            what=f"The artifact {name[:200]!r} cannot become a file of its name.",
-            why="It would stand outside of the folder, or have a name that not every system allows.",
-            fix="Read it with run.artifact(name) and write it where you want it.",
-            name=name,
-        )
-    target = folder.joinpath(*words)
-    # A link that stands in the folder already must not lead out of it either.
+def places_of(names: Mapping[str, str]) -> dict[str, str]:
+    """Give each artifact a path of its own that is a file's on every system.
+
+    >>> places_of({"plots": "plots", "a": "plots/roc 12:30.txt", "b": "../x"})
+    {'plots': 'plots~', 'a': 'plots/roc 12%3A30.txt', 'b': '%2E%2E/x'}
+
+    Args:
+        names: What each would be called, by its name.
+    """
+    paths = {name: "/".join(map(_as_file_name, text.split("/"))) for name, text in names.items()}
+    folders = {_same(parent.as_posix()) for path in paths.values()
+               for parent in PurePosixPath(path).parents}  # fmt: skip
+    taken = set[str]()
+    # As they are first: what had to be changed must not take the name of what did not.
+    for name in sorted(paths, key=lambda name: paths[name] != names[name]):
+        while _same(paths[name]) in taken | folders:
+            paths[name] += "~"
+        taken.add(_same(paths[name]))
+    return paths
+
+
+def _same(path: str) -> str:
+    """Give what a path has in common with those that are the same file here."""
+    if sys.platform in {"win32", "darwin"}:
+        return unicodedata.normalize("NFC", path).casefold()
+    return path
+
+
+def _as_file_name(word: str) -> str:
+    if word in {"", ".", ".."}:
+        return "%2E" * len(word) or "%"
+    safe = "".join(c if c.isprintable() and c not in _REFUSED else _escaped(c) for c in word)
+    if len(safe.encode()) <= _LONGEST - _ROOM:
+        return safe
+    stem, dot, ending = safe.rpartition(".")
+    ending = dot + ending if stem and len(ending) <= _ROOM else ""
+    short = safe.encode()[:_CUT].decode("utf-8", "ignore")
+    return f"{short}~{zlib.crc32(word.encode('utf-8', 'surrogatepass')):08x}{ending}"
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def _require_inside(folder: Path, target: Path, name: str) -> None:
+    # A link that stands in the folder already must not lead out of it.
     if not target.parent.resolve().is_relative_to(folder.resolve()):
         raise ParameterError(
             what=f"The artifact {name[:200]!r} would be written outside of {folder}.",
@@ -87,13 +166,3 @@ def _target(folder: Path, name: str) -> Path:
             fix="Choose a new folder.",
             name=name,
         )
-    return target
-
-
-def _is_file_name(word: str) -> bool:
-    return (
-        word not in {"", ".", ".."}
-        and len(word.encode("utf-8", "replace")) <= _LONGEST
-        and word.isprintable()
-        and not _REFUSED & set(word)
-    )

@@ -267,7 +267,8 @@ class Run(RunLife, RunMedia):
     def download(self, name: str | None = None, *, to: str | Path) -> list[Path]:
         """Write artifacts to files, a part at a time, checked by their digests.
 
-        A value becomes a file of its format: a table Parquet, an array NPY, a figure JSON.
+        A value becomes a file of its format: a table Parquet, an array NPY, a figure JSON. A name
+        that cannot be a file's on every system has escapes, ``12%3A30.txt``, and is told.
 
         Args:
             name: An artifact, or a folder of them; by default all.
@@ -278,8 +279,8 @@ class Run(RunLife, RunMedia):
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
-            ParameterError: If a name would lead out of the folder; nothing is written then.
-            StoreError: If bytes are gone or damaged, or a file cannot be written.
+            ParameterError: If a link in the folder leads out of it; all others are written.
+            StoreError: If bytes are gone or damaged, or a file cannot be written; all others are.
         """
         found = self.artifacts()
         if name is not None:

@@ -127,6 +127,11 @@ class LocalArtifacts:
             place = self._folder / CLAIMS / owner
             incoming.name(incoming.write([told.encode()]), place)
 
+    def disclaim(self, owner: str) -> None:
+        """Remove what another store has said here, whose folder this is a copy of."""
+        with suppress(OSError):
+            (self._folder / CLAIMS / owner).unlink()
+
     def claims(self) -> dict[str, str]:
         """Say which stores keep their bytes here; see ArtifactStore."""
         with folder_trouble(self._folder, "read"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from penstock.core import MetricColumns, StoreError
-from penstock.stores._forks import Lock, guard
+from penstock.stores._forks import Lock, guard, import_whole
 from penstock.stores.journals._facts import Fact, apply, deliver, write_fact
 from penstock.stores.journals._folder import cannot_write, make_folder, remove_folder
 from penstock.stores.journals._records import (
@@ -118,9 +118,8 @@ class Journal:
             StoreError: If the journal cannot be written.
         """
         name = run_id, key
-        # Here, and not in our thread: a child forked while a thread imports never can.
-        import numpy  # noqa: F401, ICN001
-
+        if not self._names:
+            import_whole("numpy")  # our thread needs it, and must not import while others fork
         with self._lock:
             number = self._numbers.get(name)
             if number is None:

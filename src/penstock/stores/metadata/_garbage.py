@@ -60,6 +60,9 @@ class Garbage:
     def old_runs(self, deleted_before: int, *, keep_last: int | None) -> list[OldRun]:
         """Find runs that may go: deleted for long, or beyond the newest of their experiment.
 
+        Of nested runs the outermost counts, and all go with it: a child's data is its parent's.
+        If one of them has to stay, all stay.
+
         A run that made a registered version stays, whatever its age: the version's lineage ends in
         it; so do those that executed a step which it reused. A run that is going on stays as well.
         """
@@ -73,16 +76,7 @@ class Garbage:
             )
             found = {row[0]: OldRun(row[0], row[1], row[2], "deleted") for row in deleted}
             if keep_last is not None:
-                rows = _rows(
-                    transaction,
-                    "SELECT run_id, name, experiment FROM (SELECT runs.*, ROW_NUMBER() OVER"
-                    " (PARTITION BY experiment ORDER BY created_at DESC, id DESC) AS place"
-                    f" FROM runs WHERE deleted_at IS NULL) AS runs WHERE place > ? AND {_IDLE}"
-                    " ORDER BY id",
-                    (keep_last,),
-                )
-                why = f"beyond the newest {keep_last}"
-                late = {row[0]: OldRun(row[0], row[1], row[2], why) for row in rows}
+                late = _beyond(transaction, keep_last, reused)
                 found = late | found
         return [run for run_id, run in found.items() if run_id not in reused]
 
@@ -259,6 +253,39 @@ class Garbage:
 
 def _rows(transaction: Transaction, sql: str, values: Sequence[Any] = ()) -> list[Any]:
     return transaction.execute(sql, values).fetchall()
+
+
+def _beyond(transaction: Transaction, keep_last: int, reused: set[str]) -> dict[str, OldRun]:
+    """Find the runs beyond the newest of their experiment, each with all that are nested in it."""
+    rows = _rows(
+        transaction,
+        "SELECT run_id, name, experiment, parent_run_id,"
+        f" CASE WHEN {_IDLE} THEN 1 ELSE 0 END FROM runs WHERE deleted_at IS NULL"
+        " ORDER BY created_at DESC, id DESC",
+    )
+    parents = {run_id: parent for run_id, _, _, parent, _ in rows}
+    families: dict[str, list[Any]] = {}
+    for row in rows:
+        families.setdefault(_outermost(row[0], parents), []).append(row)
+    kept, late = dict[str, int](), dict[str, OldRun]()
+    why = f"beyond the newest {keep_last}"
+    for run_id, _, experiment, *_ in rows:
+        family = families.get(run_id)
+        if family is None:
+            continue  # nested in another
+        kept[experiment] = kept.get(experiment, 0) + 1
+        stays = any(not idle or member in reused for member, *_, idle in family)
+        if kept[experiment] > keep_last and not stays:
+            late |= {row[0]: OldRun(row[0], row[1], row[2], why) for row in family}
+    return late
+
+
+def _outermost(run_id: str, parents: dict[str, str | None]) -> str:
+    seen = {run_id}
+    while (parent := parents.get(run_id)) is not None and parent in parents and parent not in seen:
+        run_id = parent
+        seen.add(run_id)
+    return run_id
 
 
 def _large(transaction: Transaction) -> set[str]:

@@ -1,6 +1,7 @@
 """scikit-learn: it has no callbacks for a fit, so `fit` is wrapped and unwrapped again."""
 
 import time
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -10,6 +11,7 @@ from penstock.tracking.recorders._recording import log_params, quietly, recordin
 _wrapped: dict[type, Any] = {}
 _hook: list[Any] = []
 _OWN = "sklearn."
+_in_booster: ContextVar[bool] = ContextVar("penstock_booster", default=False)
 
 
 def start() -> None:
@@ -58,15 +60,31 @@ def _wrap(kind: type) -> None:
     fit = kind.__dict__.get("fit")
     # Boosters' estimators report by themselves, round by round.
     boosted = kind.__module__.partition(".")[0] in {"xgboost", "lightgbm"}
-    if callable(fit) and kind not in _wrapped and not boosted:
+    if callable(fit) and kind not in _wrapped:
         _wrapped[kind] = fit
-        kind.fit = _recording(fit)  # type: ignore[attr-defined] # a class of theirs
+        kind.fit = _alone(fit) if boosted else _recording(fit)  # type: ignore[attr-defined] # a class of theirs
+
+
+def _alone(fit: Any) -> Any:
+    """Wrap a booster's `fit`, so that the encoders that it fits for itself make no runs."""
+
+    @wraps(fit)
+    def alone(self: Any, *data: Any, **options: Any) -> Any:
+        token = _in_booster.set(True)
+        try:
+            return fit(self, *data, **options)
+        finally:
+            _in_booster.reset(token)
+
+    return alone
 
 
 def _recording(fit: Any) -> Any:
     @wraps(fit)
     def recorded(self: Any, *data: Any, **options: Any) -> Any:
         name = type(self).__name__
+        if _in_booster.get():
+            return fit(self, *data, **options)
         with recording(name) as run:
             if run is None:
                 return fit(self, *data, **options)
