@@ -224,6 +224,7 @@ def run_document(run: RunRecord) -> dict[str, Any]:
         "archived_at": run.archived_at,
         "deleted_at": run.deleted_at,
         "provenance": run.provenance,
+        "missed": list(run.missed),
     }
 
 
@@ -259,6 +260,8 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         say(f"  parameters  {plain(given)}")
     if run.error:
         say(f"  [red]{plain(run.error)}[/]")
+    for sentence in run.missed:
+        say(f"  [yellow]not recorded[/]  {plain(sentence)}")
     items = _items(steps)
     for step in steps:
         if "[" not in step.step:

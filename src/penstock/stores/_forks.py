@@ -74,7 +74,7 @@ def _release() -> None:
 
 
 def _renew() -> None:
-    global _changing, _importing  # noqa: PLW0603 - a child must not wait for threads that are gone
+    global _changing, _importing
     _held.clear()
     _changing, _importing = threading.Lock(), threading.RLock()
     for one in list(_objects):

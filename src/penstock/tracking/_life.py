@@ -72,6 +72,7 @@ class RunLife:
         Raises:
             ConflictError: If one of them is running, or made a version in production or staging.
         """
+        self._change({})  # others may have changed it since it was read
         family = [run for run in self._family() if run.deleted_at is None]
         for run in family:
             self._require_unneeded(run)
@@ -87,6 +88,7 @@ class RunLife:
         Returns:
             The ids of all that are back.
         """
+        self._change({})  # others may have changed it since it was read
         deleted_at = self.record.deleted_at
         if deleted_at is None:
             return []

@@ -158,6 +158,8 @@ def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
         column = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(_plain(given))
         if column.dtype.kind in "iuf":
             return _from_seconds(key, column.astype(np.float64))
+        if column.dtype.kind == "O" and any(isinstance(moment, int | float) for moment in column):
+            raise _no_time(key, 0, "is a number among others")
         moments = column.astype("datetime64[us]")
     except (TypeError, ValueError, OverflowError) as error:
         raise _not_a_column(key, "times", given) from error

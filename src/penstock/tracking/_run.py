@@ -321,7 +321,14 @@ class Run(RunLife, RunMedia):
 
         Raises:
             NotFoundError: If the run has no such metric.
+            ParameterError: If fewer than one point is asked for.
+            StoreError: If its points are damaged.
         """
+        if most is not None and most < 1:
+            raise ParameterError(
+                what=f"At most {most} points of metric {key!r} were asked for.",
+                fix="Ask for at least 1, or leave it out.",
+            )
         import polars as pl
 
         self.store.flush()

@@ -164,7 +164,7 @@ def thin(steps: "Floats", values: "Floats", most: int) -> "NDArray[np.intp]":
     Args:
         steps: In order, shape (n,).
         values: Shape (n,); NaN counts only where a stretch has nothing else.
-        most: 2 or more.
+        most: 1 or more; of one the last.
 
     Returns:
         Their places, in order.
@@ -173,6 +173,8 @@ def thin(steps: "Floats", values: "Floats", most: int) -> "NDArray[np.intp]":
 
     if len(steps) <= most:
         return np.arange(len(steps))
+    if most == 1:
+        return np.array([len(steps) - 1])
     places = _extremes(values, -(-len(values) // (most // 2)))
     return np.unique(places)
 

@@ -183,7 +183,9 @@ def _postgres_version(database: PostgresDatabase) -> str | None:
         ).fetchone()
         if there is None:
             return None
-        row = transaction.execute("SELECT version_num FROM alembic_version").fetchone()
+        # By its whole name: to who may not use the schema a short one would not exist.
+        table = f'"{database.url.schema}".alembic_version'
+        row = transaction.execute(f"SELECT version_num FROM {table}").fetchone()
     return None if row is None else str(row[0])
 
 
