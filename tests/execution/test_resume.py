@@ -1,9 +1,11 @@
 """resume_run: go on where a run stopped, also after a fix, and never twice."""
 
+import io
+
 import pytest
 
 from penstock.core import ConflictError, NotFoundError, RunState, StepState
-from penstock.execution import QuietReporter, resume_run
+from penstock.execution import LineReporter, QuietReporter, resume_run, why
 from penstock.tracking import start_run
 
 BODY = """
@@ -163,3 +165,35 @@ def test_a_pipeline_without_a_file_must_be_given(project):
 def test_an_unknown_run_is_told(project):
     with pytest.raises(NotFoundError, match="nothing"):
         go_on(project, "nothing")
+
+
+def test_a_kept_step_is_told_as_kept_and_why_knows(project):
+    failed = project.run(BODY, start=5, use_cache=False)
+    project.write(FIXED)
+    stream = io.StringIO()
+    result = resume_run(failed.run_id, store=project.store, reporter=LineReporter(stream))
+    told = [line.split()[:2] for line in stream.getvalue().splitlines()[1:5]]
+    assert told == [
+        ["load", "kept"],
+        ["send", "kept"],
+        ["broken", "finished"],
+        ["after", "finished"],
+    ]
+    assert [step.kept for step in result.steps] == [True, True, False, False]
+    assert result["load"].to_json()["kept"] is True
+    kept = why(failed.run_id, "load", store=project.store)
+    assert (kept.executed, "Kept when the run was resumed (attempt 2)" in kept.reason) == (
+        False,
+        True,
+    )
+    executed = why(failed.run_id, "broken", store=project.store)
+    assert executed.executed
+    assert "the run was resumed (attempt 2)" in executed.reason
+
+
+def test_the_last_run_to_resume_is_the_last_of_a_pipeline(project):
+    failed = project.run(BODY)
+    with start_run("by hand", store=project.store, console=False, system_metrics=False):
+        pass
+    project.write(FIXED)
+    assert go_on(project).run_id == failed.run_id

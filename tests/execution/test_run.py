@@ -208,3 +208,30 @@ def test_a_registered_version_is_told_with_its_gates(project):
     again = project.again(None, resume=result.run_id)
     assert (again.model_version, again["register"].state) == ("m@2", StepState.FINISHED)
     assert project.calls == [], "an effect that has happened is not repeated"
+
+
+def test_what_items_of_a_map_logged_is_there_when_the_map_is_reused(project):
+    body = """
+    @ps.step
+    def score(c: float) -> float:
+        ps.log_metric(f"score_{c}", c)
+        ps.log_metric("curve", c, step=int(c))
+        return c
+
+
+    @ps.pipeline
+    def inner(cs):
+        return ps.map(score, cs)
+
+
+    @ps.pipeline
+    def job():
+        ps.map(inner, {"low": [1.0, 2.0], "high": [3.0]})
+        return ps.map(score, [1.0, 2.0, 3.0], name="flat")
+    """
+    first = project.run(body)
+    again = project.run(body)
+    assert {step.state for step in again.steps} == {StepState.CACHED}
+    kept = [project.store.metadata.get_run(run.run_id).metrics for run in (first, again)]
+    assert sorted(kept[1]) == sorted(kept[0]) == ["curve", "score_1.0", "score_2.0", "score_3.0"]
+    assert [kept[1][key].last for key in sorted(kept[1])[1:]] == [1.0, 2.0, 3.0]

@@ -58,6 +58,8 @@ class Expansion:
     unmade: list[StepRunRecord] = field(default_factory=list)
     items: dict[str, Item] = field(default_factory=dict)
     traces: list[Mapping[str, Any]] = field(default_factory=list)
+    logged: dict[str, list[Any]] = field(default_factory=dict)
+    logged_in: dict[str, list[int]] = field(default_factory=dict)
     named: bool = False
     is_partial: bool = False
 
@@ -87,6 +89,7 @@ class Expansion:
         """Note that one of its nodes has ended; gives the next round of a loop, if there is one."""
         self.pending -= 1
         self.traces.append(record.facts.get("trace", {}))
+        self._note_metrics(record)
         if record.state is StepState.FAILED:
             self.failures.append((node.name, record.error or "it failed"))
         elif record.state not in GOOD_STATES and NOT_TAKEN not in record.facts:
@@ -104,6 +107,14 @@ class Expansion:
         if key >= self.node.at_most:
             raise too_many_rounds(self.node.name, self.node.at_most)
         return [self._item(key, *self._known(key, parts["value"], whole))]
+
+    def _note_metrics(self, record: StepRunRecord) -> None:
+        """Note what an item logged, and when: a map that is reused as a whole has it, too."""
+        self.logged.update({key: [key, *last] for key, *last in record.facts.get("metrics", ())})
+        own = [record.facts["logged_in"]] if "logged_in" in record.facts else []
+        for run_id, began, ended in record.facts.get("logged_in_all", own):
+            span = self.logged_in.setdefault(run_id, [began, ended])
+            span[:] = [min(span[0], began), max(span[1], ended)]
 
     def finish(self) -> tuple[StepRunRecord, list[ArtifactRecord], list[Edge]]:
         """Give the record of the whole, with the artifacts and arrows of what it gave."""
@@ -132,9 +143,16 @@ class Expansion:
             ),
             state=StepState.FINISHED,
             facts={**record.facts, "items": len(self.keys), "items_in": record.run_id}
-            | ({"stored": stored} if stored else {}),
+            | ({"stored": stored} if stored else {})
+            | self._metrics(),
         )
         return record, list(wholes.values()), edges
+
+    def _metrics(self) -> dict[str, Any]:
+        if not self.logged:
+            return {}
+        spans = [[run_id, *span] for run_id, span in self.logged_in.items()]
+        return {"metrics": list(self.logged.values()), "logged_in_all": spans}
 
     def _all(self, given: Any) -> Iterator[tuple[Any, ...]]:
         node = self.node

@@ -81,8 +81,9 @@ class LineReporter:
 
     def step_finished(self, result: StepResult) -> None:
         """See Reporter."""
-        took = f"  {_duration(result.seconds)}" if result.state is StepState.FINISHED else ""
-        self._say(f"  {result.name:<{self._width}}  {result.state.value}{took}")
+        executed = result.state is StepState.FINISHED and not result.kept
+        took = f"  {_duration(result.seconds)}" if executed else ""
+        self._say(f"  {result.name:<{self._width}}  {_state_of(result)}{took}")
         for line in _explanation(result):
             self._say(f"    {line}")
 
@@ -149,9 +150,10 @@ class RichReporter:
         task = self._tasks.pop(result.name, None)
         if self._progress and task is not None:
             self._progress.remove_task(task)
-        mark, look = _LOOKS.get(result.state, ("·", "dim"))
-        finished = result.state is StepState.FINISHED
-        told = _duration(result.seconds) if finished else result.state.value
+        state = StepState.CACHED if result.kept else result.state
+        mark, look = _LOOKS.get(state, ("·", "dim"))
+        executed = result.state is StepState.FINISHED and not result.kept
+        told = _duration(result.seconds) if executed else _state_of(result)
         self._console.print(
             f"[{look}]{mark}[/] {result.name:<{self._width}}  [dim]{told}[/]", highlight=False
         )
@@ -215,6 +217,10 @@ class _Items:
 def default_reporter() -> Reporter:
     """Choose by where standard error goes: a terminal gets movement, a file plain lines."""
     return RichReporter() if sys.stderr.isatty() else LineReporter()
+
+
+def _state_of(result: StepResult) -> str:
+    return "kept" if result.kept else result.state.value
 
 
 def _explanation(result: StepResult) -> list[str]:

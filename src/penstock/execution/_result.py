@@ -28,6 +28,7 @@ class StepResult:
         version: ``model@version`` if it registered one.
         refused: True if that version has a gate that failed.
         not_taken: True if it was skipped as the pipeline means it to be: a branch not taken.
+        kept: True if an earlier attempt of this run made it, and it was not executed again.
         unfollowed: Where its code does what only the run knows: its result is never reused.
     """
 
@@ -41,6 +42,7 @@ class StepResult:
     version: str | None = None
     refused: bool = False
     not_taken: bool = False
+    kept: bool = False
     unfollowed: tuple[str, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
 
@@ -52,6 +54,7 @@ class StepResult:
             "seconds": round(self.seconds, 6),
             "key": self.key,
             "outputs": dict(self.outputs),
+            "kept": self.kept,
         }
 
 

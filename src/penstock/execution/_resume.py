@@ -18,6 +18,9 @@ from penstock.pipelines import Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run
 
+RESUMED_AT = "resumed_at"
+"""When the last attempt of a run began, in its graph; steps that ended before were kept."""
+
 
 def resume_run(
     run_id: str,
@@ -35,7 +38,7 @@ def resume_run(
     Steps that finished and whose key still holds are not repeated.
 
     Args:
-        run_id: The run; a unique prefix, or ``"last"``.
+        run_id: The run; a unique prefix, or ``"last"`` for the newest run of a pipeline.
         target: The pipeline or ``file.py:name``; by default what the run was started from.
         runner: Where steps run, see `run`; it may be another one than before.
         workers: See `run`.
@@ -52,7 +55,7 @@ def resume_run(
     chosen, how = find_runner(runner), policy(workers, on_failure)
     opened = open_store(store) if store is None or isinstance(store, str) else store
     opened.metadata.kill_dead_runs()
-    record = opened.metadata.get_run(run_id)
+    record = opened.metadata.get_run(_last_of_pipelines(opened) if run_id == "last" else run_id)
     _require_resumable(record)
     pipeline = (
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
@@ -70,7 +73,7 @@ def resume_run(
         ended_at=None,
         error=None,
         provenance=provenance.digest,
-        graph=graph.to_spec(),
+        graph={**graph.to_spec(), RESUMED_AT: now().isoformat()},
         **process_facts(),
     )
     opened.metadata.add_edges(provenance.edges(record.run_id))
@@ -88,11 +91,17 @@ def resume_run(
     return perform(chosen, session)
 
 
+def _last_of_pipelines(store: Store) -> str:
+    """Return the newest run of a pipeline: a script that was tracked since has no steps."""
+    found = store.metadata.search_runs("pipeline != ''", order_by="created_at desc", limit=1)
+    return found[0].run_id if found else "last"
+
+
 def _require_resumable(record: RunRecord) -> None:
     if record.pipeline is None:
         raise ConflictError(
             what=f"Run {record.run_id} is a tracked script, not a pipeline.",
-            why="It has no steps that could be told apart.",
+            why="Only the steps of a pipeline can be continued one by one.",
             fix="Start the script again.",
             run_id=record.run_id,
         )

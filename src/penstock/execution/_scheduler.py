@@ -269,7 +269,7 @@ class Scheduler:
         self._known.discard(node.name)
         if not plan.recorded:
             self._keep(ending)
-        result = _result(ending)
+        result = replace(_result(ending), kept=plan.recorded)
         self._results.append((self._ranks[node.name], result))
         parent = self._parents.get(node.name)
         if parent is None:
@@ -445,16 +445,15 @@ class Scheduler:
             self._metadata.log_metrics(record.run_id, points)
 
     def _copy_curves(self, record: StepRunRecord, keys: Sequence[str]) -> int:
-        source = record.facts.get("logged_in")
-        if source is None:
-            return 0
-        run_id, *between = source
-        self._session.store.flush()
-        with suppress(NotFoundError):
-            return self._metadata.copy_metrics(
-                run_id, record.run_id, keys=keys, between=tuple(between)
-            )
-        return 0
+        own = [record.facts["logged_in"]] if "logged_in" in record.facts else []
+        copied = 0
+        for run_id, *between in record.facts.get("logged_in_all", own):
+            self._session.store.flush()
+            with suppress(NotFoundError):
+                copied += self._metadata.copy_metrics(
+                    run_id, record.run_id, keys=keys, between=tuple(between)
+                )
+        return copied
 
     def _abandon(self, error: BaseException) -> None:
         """Leave nothing running, and no step that looks as if it were."""

@@ -4,7 +4,7 @@ import ast
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from penstock.core import (
 from penstock.execution._manifest import read_manifest, read_source
 from penstock.execution._plan import NOT_REUSED
 from penstock.execution._result import GOOD_STATES
+from penstock.execution._resume import RESUMED_AT
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def why(
     other = _Side(opened, opened.metadata.get_run(against)) if against else _before(side, step)
     if against and other is not None:
         other.step(step)
+    if not against and (kept := _kept(side.run, record)):
+        return Why(side.run.run_id, step, False, None, kept)
     executed = record.state is not StepState.CACHED
     told = other.run.run_id if other else None
     if not executed and not against:
@@ -129,6 +132,19 @@ def why(
     changes = tuple(_changes(side, other, step)) if other else ()
     reason = _reason(side, other, record, changes)
     return Why(side.run.run_id, step, executed, told, reason, changes)
+
+
+def _kept(run: RunRecord, record: StepRunRecord) -> str:
+    """Tell of a step that an earlier attempt of its run executed; empty if it is not one."""
+    resumed = (run.graph or {}).get(RESUMED_AT)
+    if resumed is None or record.ended_at is None or record.state not in GOOD_STATES:
+        return ""
+    if record.ended_at >= datetime.fromisoformat(resumed):
+        return ""
+    return (
+        f"Kept when the run was resumed (attempt {run.attempt}): code, arguments, inputs and seed"
+        " are the same as in the attempt that executed it."
+    )
 
 
 class _Side:
@@ -355,7 +371,10 @@ def _reason(
     node = side.nodes.get(record.step, {})
     never = _never_reused(record, node)
     if other is None:
-        return never or f"No earlier run of {side.run.pipeline} has executed it."
+        again = (
+            f"; the run was resumed (attempt {side.run.attempt})" if side.run.attempt > 1 else ""
+        )
+        return never or f"No earlier run of {side.run.pipeline} has executed it{again}."
     if changes:
         own = [change for change in changes if change.step == record.step]
         names = ", ".join(f"{_CALLED.get(c.kind, c.kind)} {c.name}" for c in own)
