@@ -290,6 +290,41 @@ def test_a_canary_that_breaks_is_rolled_back_within_seconds(
         assert {client.post(PREDICT, json={"row": row}).status_code for _ in range(30)} == {200}
 
 
+def test_requests_that_only_the_canary_refuses_count_against_it(served: Any, row: dict) -> None:
+    first = served.registry.get(MODEL, 1)
+    fields = [{**field, "name": field["name"].upper()} for field in first.signature["inputs"]]
+    form, estimator = {**first.signature, "inputs": fields}, served.store.get(first.artifact)
+    served.registry.register(MODEL, estimator, signature=form, actor="ann")
+    deploy(served.store, MODEL, version=2, canary=(50, 100), accept_changes="They will move.")
+    infer, data = f"/v2/models/{MODEL}/infer", {"shape": [1], "datatype": "FP64", "data": [3.0]}
+    with TestClient(create_app(served.store, names=[MODEL], poll_s=60)) as client:
+        codes = [client.post(PREDICT, json={"row": row}).status_code for _ in range(40)]
+        old = [{"name": name, **data} for name in ("miles", "hour")]
+        codes += [client.post(infer, json={"inputs": old}).status_code for _ in range(40)]
+        assert set(codes) == {200, 400}
+        # What both refuse is the caller's doing.
+        assert client.post(PREDICT, json={"row": {"town": 1}}).status_code == 400
+    counts = served.store.metadata.count_predictions(MODEL)
+    refused = codes.count(400)
+    assert counts[2] == {"requests": refused, "rows": refused, "errors": refused, "truth": 0}
+    assert counts[1]["errors"] == 0
+    assert counts[1]["requests"] == codes.count(200)
+    record = next(one for one in served.store.metadata.list_predictions(MODEL, version=2))
+    assert "refused: " in record.error
+    assert "is not an input of this model" in record.error
+
+
+def test_batches_are_requests_and_one_bad_row_fails_its_batch(served: Any, row: dict) -> None:
+    with TestClient(create_app(served.store, names=[MODEL])) as client:
+        for _ in range(3):
+            assert client.post(PREDICT, json={"rows": [row] * 50}).status_code == 200
+        bad = client.post(PREDICT, json={"rows": [row] * 49 + [{"miles": "far", "hour": 1}]})
+        assert bad.status_code == 400
+    counts = served.store.metadata.count_predictions(MODEL)
+    # Nobody stands beside the version, so what it refuses is the caller's doing.
+    assert counts == {1: {"requests": 3, "rows": 150, "errors": 0, "truth": 0}}
+
+
 def test_a_canary_that_answers_with_no_number_is_rolled_back_at_once(
     served: Any, row: dict, failing: Any
 ) -> None:

@@ -81,8 +81,42 @@ def test_a_stopped_rollout_gives_all_traffic_back(served: Any) -> None:
 def test_canary_of_the_production_version_is_refused(served: Any) -> None:
     with pytest.raises(ConflictError, match="in production already"):
         deploy(served.store, MODEL, version=1, canary=(5, 100))
-    with pytest.raises(NotFoundError, match="no version that could replace"):
+    with pytest.raises(NotFoundError, match="no version that could still come into production"):
         deploy(served.store, MODEL, canary=(5, 100))
+
+
+def test_the_version_that_is_chosen_is_the_one_that_is_judged(served: Any) -> None:
+    served.register(0.5)
+    served.register(0.1)
+    failed = GateResult("roc_auc >= 0.99", GateState.FAILED, "It is 0.9.")
+    served.registry.record_gates(MODEL, 2, [failed])
+    served.promote(3)
+    # The newest that is not settled is version 2, whose gate failed.
+    with pytest.raises(GateError, match="big-tips@2 may not go to production"):
+        deploy(served.store, MODEL, canary=(5, 100))
+    assert served.store.metadata.list_deployments() == []
+
+
+def test_canary_of_an_archived_former_champion_is_refused(served: Any) -> None:
+    served.register(0.5)
+    served.promote(2)
+    with pytest.raises(ConflictError, match="penstock rollback big-tips --to 1"):
+        deploy(served.store, MODEL, version=1, canary=(30, 100))
+
+
+def test_a_version_that_breaks_callers_needs_a_reason(served: Any) -> None:
+    first = served.registry.get(MODEL, 1)
+    form = {**first.signature, "inputs": [{**first.signature["inputs"][0], "name": "km"}]}
+    estimator = served.store.get(first.artifact)
+    served.registry.register(MODEL, estimator, signature=form, actor="ann", run_id=None)
+    for canary in (None, (5, 100)):
+        with pytest.raises(GateError, match="'km' is new and required") as told:
+            deploy(served.store, MODEL, version=2, canary=canary)
+        assert "'hour' is gone" in str(told.value)
+    record = deploy(served.store, MODEL, version=2, canary=(5, 100), accept_changes="All moved.")
+    assert Rollout.from_json(record.rollout).rules.accepted_changes == "All moved."
+    started = served.store.metadata.list_deployment_events(MODEL)[-1]
+    assert "For callers: The column 'km' is new and required." in started.message
 
 
 def test_canary_of_a_rejected_version_is_refused(served: Any) -> None:

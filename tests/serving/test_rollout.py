@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from penstock.core import GateError, Stage, set_clock
+from penstock.core import GateError, GateResult, GateState, Stage, StoreError, set_clock
 from penstock.serving import RolloutController, RolloutRules, deploy, production_version
 
 MODEL = "big-tips"
@@ -112,24 +112,59 @@ def test_promotion_is_asked_of_the_callable(rolling: Any) -> None:
     assert asked == [(MODEL, 2)]
 
 
-def test_a_refused_promotion_waits_at_the_last_step_and_is_told_once(rolling: Any) -> None:
-    refusing = True
+def test_a_refused_promotion_gives_the_traffic_back(rolling: Any) -> None:
+    def promote(_model: str, _version: int, _reason: str) -> None:
+        raise GateError(what="Nobody approved it.", fix="Run: penstock approve")
+
+    controller = RolloutController(rolling.store, MODEL, on_promote=promote)
+    for _ in range(3):
+        rolling.add_predictions(2, 20)
+        record = controller.tick()
+    assert record.rollout["state"] == "rolled_back"
+    assert record.weights == {1: 1.0}
+    assert "Version 2 may not be promoted: Nobody approved it." in record.rollout["reason"]
+
+
+def test_a_store_that_is_busy_refuses_nothing(rolling: Any) -> None:
+    busy = True
 
     def promote(_model: str, version: int, _reason: str) -> None:
-        if refusing:
-            raise GateError(what="Nobody approved it.", fix="Run: penstock approve")
+        if busy:
+            raise StoreError(what="The database is locked.")
         rolling.promote(version)
 
     controller = RolloutController(rolling.store, MODEL, on_promote=promote)
-    for _ in range(6):
+    for _ in range(4):
         rolling.add_predictions(2, 20)
-        controller._next_try = 0.0
         record = controller.tick()
-    assert record.rollout["state"] == "paused"
-    assert "Nobody approved it" in record.rollout["reason"]
-    assert rolling.events().count("rollout_paused") == 1
-    refusing, controller._next_try = False, 0.0
+    assert (record.rollout["state"], record.weights[2]) == ("running", 1.0)
+    busy, controller._next_try = False, 0.0
     assert controller.tick().rollout["state"] == "promoted"
+
+
+@pytest.mark.parametrize("steps_passed", [0, 1])
+def test_a_version_whose_gate_fails_meanwhile_gets_no_more_traffic(
+    rolling: Any, steps_passed: int
+) -> None:
+    controller = RolloutController(rolling.store, MODEL)
+    for _ in range(steps_passed):
+        rolling.add_predictions(2, 20)
+        controller.tick()
+    failed = GateResult("roc_auc >= 0.99", GateState.FAILED, "It is 0.9.")
+    rolling.registry.record_gates(MODEL, 2, [failed])
+    rolling.add_predictions(2, 20)
+    record = controller.tick()
+    assert record.rollout["state"] == "rolled_back"
+    assert record.weights == {1: 1.0}
+    assert "gate 'roc_auc >= 0.99' failed" in record.rollout["reason"]
+
+
+@pytest.mark.parametrize("refuse", ["reject", "archive"])
+def test_a_version_that_is_taken_out_loses_its_traffic_at_once(rolling: Any, refuse: str) -> None:
+    getattr(rolling.registry, refuse)(MODEL, 2, reason="Unfair.", actor="ann")
+    assert record_of(rolling).weights == {1: 1.0}
+    assert record_of(rolling).rollout["state"] == "rolled_back"
+    assert RolloutController(rolling.store, MODEL).tick() == record_of(rolling)
 
 
 def test_a_promotion_by_hand_ends_the_rollout(rolling: Any) -> None:

@@ -1,6 +1,7 @@
 """``penstock deploy``, ``deployments``, ``serve`` and ``truth``: the way to users."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,7 @@ from penstock.core import (
 )
 from penstock.proofs import deploy as deploy_version
 from penstock.registry import Registry, parse_ref
-from penstock.serving import RolloutRules, stop_rollout
+from penstock.serving import RolloutRules, rollout_outlook, stop_rollout
 from penstock.serving import serve as serve_deployments
 
 if TYPE_CHECKING:
@@ -28,8 +29,15 @@ if TYPE_CHECKING:
 @click.option("--version", type=int, help="The version; default: the newest that may be served.")
 @click.option("--canary", metavar="5,25,100", help="Percent of traffic per step.")
 @click.option(
-    "--step-requests", type=click.IntRange(1), help="Canary requests before a step may move on."
+    "--step-requests", type=click.IntRange(1), help="Fewest canary requests of each step."
 )
+@click.option(
+    "--max-error-increase",
+    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    metavar="PERCENT",
+    help="How many percent points more requests may fail than with the control; default: 0.5.",
+)
+@click.option("--accept-changes", metavar="WHY", help="Deploy although callers would break.")
 @click.option("--stop", metavar="REASON", help="Stop the running rollout of the endpoint instead.")
 @click.option("--name", help="Name of the endpoint; default: the model's.")
 @click.option("--as", "actor", metavar="USER", help="Who deploys; default: you.")
@@ -41,6 +49,8 @@ def deploy(
     version: int | None,
     canary: str | None,
     step_requests: int | None,
+    max_error_increase: float | None,
+    accept_changes: str | None,
     stop: str | None,
     name: str | None,
     actor: str | None,
@@ -48,8 +58,9 @@ def deploy(
 ) -> None:
     """Send traffic to a version of MODEL: all at once, or in canary steps.
 
-    A canary moves on or goes back by itself, by error rate and by the metric on posted truth.
-    With --stop REASON it goes back now.
+    A canary moves on or goes back by itself, by error rate and by the metric on posted truth: a
+    step is passed when too many more errors are excluded with 95 % certainty. With --stop REASON
+    it goes back now.
     """
     store = current_store(ctx)
     model, number = _version(store, model, version)
@@ -62,13 +73,16 @@ def deploy(
             version=number,
             name=name,
             canary=_percents(canary),
-            rules=RolloutRules(step_requests=step_requests) if step_requests else RolloutRules(),
+            rules=_rules(step_requests, max_error_increase),
+            accept_changes=accept_changes,
             actor=actor,
         )
     if as_json:
         emit(deployment_document(record))
     else:
         say(f"[green]✓[/] {record.name}: {_traffic(record)}")
+        for line in rollout_outlook(store, record):
+            say(f"  {plain(line)}")
 
 
 @click.command()
@@ -108,6 +122,8 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
         )
         return
     say(f"[bold]{record.name}[/] {record.state.value}: {_traffic(record)}")
+    for line in rollout_outlook(store, record):
+        say(f"  {plain(line)}")
     show_table(["when", "what", ""], [[event.at, event.kind, event.message] for event in events])
 
 
@@ -195,6 +211,15 @@ def _true_value(version: ModelVersionRecord, text: str) -> Any:
         why="The truth is compared with what the model answers.",
         fix=did_you_mean(text.lower(), classes) if classes else "Give a number.",
     )
+
+
+def _rules(step_requests: int | None, max_error_increase: float | None) -> RolloutRules:
+    rules = RolloutRules()
+    if step_requests is not None:
+        rules = replace(rules, step_requests=step_requests)
+    if max_error_increase is not None:
+        rules = replace(rules, max_error_rate_increase=max_error_increase / 100)
+    return rules
 
 
 def _percents(text: str | None) -> tuple[int, ...] | None:

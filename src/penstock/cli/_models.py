@@ -89,6 +89,7 @@ def models(
 @click.argument("version", required=False)
 @click.option("--to", type=_STAGES, default="production", show_default=True)
 @click.option("--reason", default="", help="Why; kept in the history.")
+@click.option("--accept-changes", metavar="WHY", help="Promote although callers would break.")
 @click.option("--as", "actor", metavar="USER", help="Who promotes; default: you.")
 @json_option
 @click.pass_context
@@ -98,6 +99,7 @@ def promote(
     version: str | None,
     to: str,
     reason: str,
+    accept_changes: str | None,
     actor: str | None,
     as_json: bool,
 ) -> None:
@@ -106,9 +108,19 @@ def promote(
     Without VERSION the newest one that is not rejected. MODEL@VERSION works too.
     """
     name, number = _ref(model, version)
+    store = current_store(ctx)
+    changes = Registry(store).compare_signatures(name, number) if not as_json else None
     record = promote_version(
-        name, number, to=Stage(to), actor=actor, reason=reason, store=current_store(ctx)
+        name,
+        number,
+        to=Stage(to),
+        actor=actor,
+        reason=reason,
+        accept_changes=accept_changes,
+        store=store,
     )
+    for note in changes.notes if changes and record.stage is Stage.PRODUCTION else ():
+        say(f"  [yellow]![/] {plain(note)}")
     _tell(record, as_json, f"{record.ref} is in {record.stage.value}.")
 
 

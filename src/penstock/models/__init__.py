@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from penstock.models._model import Model as Model
     from penstock.models._safety import require_safe as require_safe
     from penstock.models._signature import Signature as Signature
+    from penstock.models._signature_changes import SignatureChanges as SignatureChanges
+    from penstock.models._signature_changes import compare_signatures as compare_signatures
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -20,6 +22,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Field": "_fields",
         "Model": "_model",
         "Signature": "_signature",
+        "SignatureChanges": "_signature_changes",
+        "compare_signatures": "_signature_changes",
         "infer_signature": "_inference",
         "model_card": "_card",
         "require_safe": "_safety",

@@ -42,6 +42,7 @@ def promote(
     to: Stage = Stage.PRODUCTION,
     actor: str | None = None,
     reason: str = "",
+    accept_changes: str | None = None,
     store: Store | None = None,
 ) -> ModelVersionRecord:
     """Move a version towards production, after proving what its gates ask for.
@@ -55,6 +56,7 @@ def promote(
         to: Stage to move to.
         actor: Who promotes; by default the user of this machine.
         reason: Why; kept in the history.
+        accept_changes: Why the version may refuse requests that the production version answers.
         store: Where the registry is; by default the project's store.
 
     Raises:
@@ -66,7 +68,14 @@ def promote(
     record = Registry(store).get(model, version)
     if to is Stage.PRODUCTION and record.stage not in _SETTLED:
         _run_proofs(store, record)
-    return Registry(store).promote(model, record.version, to=to, actor=actor, reason=reason)
+    return Registry(store).promote(
+        model,
+        record.version,
+        to=to,
+        actor=actor,
+        reason=reason,
+        accept_changes=accept_changes,
+    )
 
 
 def deploy(
@@ -77,6 +86,7 @@ def deploy(
     name: str | None = None,
     canary: Sequence[int] | None = None,
     rules: RolloutRules | None = None,
+    accept_changes: str | None = None,
     actor: str | None = None,
 ) -> DeploymentRecord:
     """Send a deployment's traffic to a version, after proving what its gates ask for.
@@ -92,6 +102,7 @@ def deploy(
         name: The deployment's name; by default the model's.
         canary: Percent of units per step, rising to 100; None for all at once.
         rules: When the rollout moves on and when it goes back.
+        accept_changes: Why the version may refuse requests that the production version answers.
         actor: Who does it.
 
     Raises:
@@ -107,9 +118,15 @@ def deploy(
         if record.stage not in _SETTLED:
             # A rollout ends in production: what could not get there gets no traffic at all.
             _run_proofs(store, record)
-            registry.require_promotable(model, version)
     return send_traffic(
-        store, model, version=version, name=name, canary=canary, rules=rules, actor=actor
+        store,
+        model,
+        version=version,
+        name=name,
+        canary=canary,
+        rules=rules,
+        accept_changes=accept_changes,
+        actor=actor,
     )
 
 

@@ -20,9 +20,10 @@ from penstock.core import (
     now,
     require_name,
 )
-from penstock.models import Signature, require_safe
+from penstock.models import Signature, SignatureChanges, require_safe
 from penstock.registry._audit import verify_events
 from penstock.registry._card import render_card
+from penstock.registry._compatibility import signature_changes
 from penstock.registry._effects import end_rollouts, require_unserved
 from penstock.registry._history import ProductionAt, production_at, read_time
 from penstock.registry._judgement import judge_gates, judge_version
@@ -213,7 +214,24 @@ class Registry:
         """
         return judge_version(self._store, self.get(model, version))
 
-    def require_promotable(self, model: str, version: int | None = None) -> ModelVersionRecord:
+    def compare_signatures(self, model: str, version: int | str | None = None) -> SignatureChanges:
+        """Compare what a version takes and answers with the production version.
+
+        Args:
+            model: The model's name.
+            version: As in ``get``.
+
+        Returns:
+            What callers would notice; empty if nothing is in production.
+
+        Raises:
+            NotFoundError: If there is no such version.
+        """
+        return signature_changes(self.champion(model), self.get(model, version))
+
+    def require_promotable(
+        self, model: str, version: int | None = None, *, accept_changes: bool = False
+    ) -> ModelVersionRecord:
         """Judge a version as of now, and make sure that it may go to production.
 
         Whoever sends traffic to a version that is to be promoted later asks this first, with the
@@ -222,12 +240,14 @@ class Registry:
         Args:
             model: The model's name.
             version: Its number; None for the newest that is neither in production nor was.
+            accept_changes: Whether it may refuse requests that the production version answers.
 
         Returns:
             The version, with its new answers.
 
         Raises:
-            GateError: If a gate did not pass or nobody else approved, with every reason.
+            GateError: If a gate did not pass, nobody else approved, or callers would break, with
+                every reason.
             ConflictError: If the version cannot move to production.
             NotFoundError: If there is none.
         """
@@ -235,7 +255,8 @@ class Registry:
         require_move(record, Stage.PRODUCTION, self.history(model))
         record = judge_version(self._store, record)
         approvals = self.approvals(model, record.version)
-        require_ready(record, approvals, single_user=self._store.single_user)
+        changes = () if accept_changes else signature_changes(self.champion(model), record).breaking
+        require_ready(record, approvals, single_user=self._store.single_user, changes=changes)
         return record
 
     def approve(
@@ -298,6 +319,7 @@ class Registry:
         actor: str | None = None,
         reason: str = "",
         force_reason: str | None = None,
+        accept_changes: str | None = None,
     ) -> ModelVersionRecord:
         """Move a version to production, or to staging.
 
@@ -312,9 +334,12 @@ class Registry:
             actor: Who promotes; by default the user of this process.
             reason: Why.
             force_reason: Why gates that did not pass are overruled; stays in the history.
+            accept_changes: Why the version may refuse requests that the production version
+                answers (see ``compare_signatures``); stays in the history.
 
         Raises:
-            GateError: If a gate did not pass or nobody else approved, with every reason.
+            GateError: If a gate did not pass, nobody else approved, or callers would break, with
+                every reason.
             ConflictError: If the move is not allowed, or someone else was first.
             NotFoundError: If there is no such version.
         """
@@ -339,8 +364,15 @@ class Registry:
             if against not in judged:
                 judged[against] = judge_gates(self._store, target, champion)
             target = replace(target, gates=judged[against])
-            approvals = self._require_ready(target, who, reason, force=bool(force_reason))
-            why = describe_force(target, reason, force_reason)
+            changes = signature_changes(champion, target).breaking
+            approvals = self._require_ready(
+                target,
+                who,
+                reason,
+                force=bool(force_reason),
+                changes=() if accept_changes else changes,
+            )
+            why = describe_force(target, reason, force_reason, (changes, accept_changes))
             events = plan_production(versions, target, actor=who, reason=why, at=now())
             return Moves(events, {target.version: target.gates}, approvals)
 
@@ -487,12 +519,18 @@ class Registry:
         raise AssertionError("unreachable")
 
     def _require_ready(
-        self, version: ModelVersionRecord, actor: str, reason: str, *, force: bool
+        self,
+        version: ModelVersionRecord,
+        actor: str,
+        reason: str,
+        *,
+        force: bool,
+        changes: Sequence[str],
     ) -> tuple[ApprovalRecord, ...]:
         """Make sure that a version may be promoted; give the promoter's own yes if it counts."""
         single, given = self._store.single_user, self.approvals(version.model, version.version)
         try:
-            require_ready(version, given, single_user=single, force=force)
+            require_ready(version, given, single_user=single, force=force, changes=changes)
         except GateError:
             self._change(version, actor=actor, gates=version.gates)  # why, for whoever looks later
             raise

@@ -21,6 +21,7 @@ def require_ready(
     *,
     single_user: bool,
     force: bool = False,
+    changes: Sequence[str] = (),
 ) -> None:
     """Make sure that a version may go to production.
 
@@ -29,12 +30,15 @@ def require_ready(
         approvals: Every yes and no given to it.
         single_user: True if the promoter's own yes is enough.
         force: Overrule gates that did not pass; a missing approval is never overruled.
+        changes: What would break for callers of the production version; empty if accepted.
 
     Raises:
         GateError: If it may not. Attributes: ``reasons``, and ``gates`` (those not passed).
     """
     gates = [] if force else open_gates(version)
     reasons = [_gate_reason(version, gate) for gate in gates]
+    if changes:
+        reasons.append(_changes_reason(changes))
     if not single_user and not has_approval(version, approvals):
         reasons.append(_approval_reason(version))
     if reasons:
@@ -67,13 +71,31 @@ def open_gates(version: ModelVersionRecord) -> list[GateResult]:
     return [gate for gate in version.gates if gate.state is not GateState.PASSED]
 
 
-def describe_force(version: ModelVersionRecord, reason: str, force_reason: str | None) -> str:
-    """Write the reason of a promotion, with the gates that it overruled."""
+def describe_force(
+    version: ModelVersionRecord,
+    reason: str,
+    force_reason: str | None,
+    accepted: tuple[Sequence[str], str | None] = ((), None),
+) -> str:
+    """Write the reason of a promotion, with the gates that it overruled and what callers notice.
+
+    Args:
+        version: What is promoted.
+        reason: Why.
+        force_reason: Why gates are overruled.
+        accepted: What breaks for callers of the production version, and why that is accepted.
+    """
     gates = open_gates(version) if force_reason else []
-    if not gates:
-        return reason or force_reason or ""
-    names = ", ".join(f"'{gate.gate}' ({gate.state.value})" for gate in gates)
-    return f"FORCED past {names}: {force_reason}" + (f" {reason}" if reason else "")
+    changes, why = accepted
+    parts = []
+    if gates:
+        names = ", ".join(f"'{gate.gate}' ({gate.state.value})" for gate in gates)
+        parts.append(f"FORCED past {names}: {force_reason}")
+    if changes and why:
+        parts.append(f"ACCEPTED changes for callers ({' '.join(changes)}): {why}")
+    if reason or not parts:
+        parts.append(reason or force_reason or why or "")
+    return " ".join(parts)
 
 
 def has_approval(version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]) -> bool:
@@ -91,6 +113,13 @@ def _gate_reason(version: ModelVersionRecord, gate: GateResult) -> str:
     if version.run_id is None:
         return f"{told} The version has no run to prove: register it from a pipeline."
     return f"{told} Run: penstock verify {version.run_id}"
+
+
+def _changes_reason(changes: Sequence[str]) -> str:
+    return (
+        f"requests that the production version answers would break: {' '.join(changes)} "
+        "If every caller is ready for it: --accept-changes WHY"
+    )
 
 
 def _approval_reason(version: ModelVersionRecord) -> str:

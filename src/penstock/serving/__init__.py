@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from penstock.serving._rules import RolloutRules as RolloutRules
     from penstock.serving._serve import serve as serve
     from penstock.serving._traffic import TrafficPolicy as TrafficPolicy
+    from penstock.serving._watch import rollout_outlook as rollout_outlook
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -31,6 +32,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "deploy": "_deploy",
         "ensure_deployment": "_deploy",
         "production_version": "_production",
+        "rollout_outlook": "_watch",
         "serve": "_serve",
         "stop_rollout": "_deploy",
     },

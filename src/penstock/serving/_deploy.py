@@ -9,7 +9,6 @@ from penstock.core import (
     DeploymentRecord,
     DeploymentState,
     NotFoundError,
-    Stage,
     did_you_mean,
     now,
     require_name,
@@ -31,6 +30,7 @@ def deploy(
     name: str | None = None,
     canary: Sequence[int] | None = None,
     rules: RolloutRules | None = None,
+    accept_changes: str | None = None,
     actor: str | None = None,
 ) -> DeploymentRecord:
     """Send a deployment's traffic to a model version: at once, or in canary steps.
@@ -39,6 +39,9 @@ def deploy(
     answers every request. With canary steps the production version stays in control and the new
     one gets a growing share until it is promoted or rolled back. A deployment without a running
     rollout follows the production version by itself.
+
+    A rollout ends in production, so what could not get there gets no traffic at all: the version
+    is judged here, again before each step that gives it more, and when it is promoted.
 
     ```python
     deploy(store, "big-tips")  # the production version
@@ -49,10 +52,12 @@ def deploy(
         store: Where the model is registered.
         model: The model's name.
         version: The version's number; None for the production version, or with ``canary`` for the
-            newest version that may still be promoted.
+            newest version that nobody has promoted, archived or rejected.
         name: The deployment's name; by default the model's.
         canary: Percent of units per step, rising to 100; None for all at once.
         rules: When the rollout moves on and when it goes back.
+        accept_changes: Why the version may refuse requests that the production version answers;
+            without a reason it is refused itself.
         actor: Who does it.
 
     Returns:
@@ -61,13 +66,17 @@ def deploy(
     Raises:
         NotFoundError: If the model or version does not exist, or nothing is in production.
         ConflictError: If a rollout is running, or the version was rejected.
-        GateError: If the version may not be promoted.
+        GateError: If the version may not be promoted, or callers would break.
     """
+    if accept_changes:
+        rules = replace(rules or RolloutRules(), accepted_changes=accept_changes)
     name = require_name(name or model, "deployment")
     require_model(store, model)
     found = _existing(store, name, model)
     if canary is None:
-        return _deploy_at_once(store, found, model, version, name=name, actor=actor)
+        return _deploy_at_once(
+            store, found, model, version, name=name, actor=actor, accept_changes=accept_changes
+        )
     return _deploy_canary(
         store, found, model, version, name=name, steps=canary, rules=rules, actor=actor
     )
@@ -130,12 +139,17 @@ def _deploy_at_once(
     *,
     name: str,
     actor: str | None,
+    accept_changes: str | None,
 ) -> DeploymentRecord:
     who = actor or "deploy"
     production = production_version(store, model)
     if version is not None and version != production:
         Registry(store).promote(
-            model, version, actor=who, reason=f"Deployed to {name} all at once."
+            model,
+            version,
+            actor=who,
+            reason=f"Deployed to {name} all at once.",
+            accept_changes=accept_changes,
         )
         production = version
     if production is None:
@@ -168,8 +182,13 @@ def _deploy_canary(
     control = production_version(store, model)
     if control is None:
         raise _nothing_in_production(model)
-    new = _candidate(store, model, version, control)
-    rollout = Rollout.start(new, control, tuple(steps), rules or RolloutRules())
+    rules, registry = rules or RolloutRules(), Registry(store)
+    # One choice: what is judged here is what is rolled out.
+    new = registry.newest_candidate(model).version if version is None else version
+    rollout = Rollout.start(new, control, tuple(steps), rules)
+    registry.require_promotable(model, new, accept_changes=bool(rules.accepted_changes))
+    changes = registry.compare_signatures(model, new)
+    notes = " ".join((*changes.breaking, *changes.notes))
     share = f"{rollout.percent} %"
     return _write(
         store,
@@ -178,38 +197,17 @@ def _deploy_canary(
         DeploymentEvent(
             name,
             "rollout_started",
-            f"Version {new} gets {share} of the units, version {control} the rest.",
+            f"Version {new} gets {share} of the units, version {control} the rest."
+            + (f" For callers: {notes}" if notes else ""),
             now(),
-            {"actor": actor or "deploy", "version": new, "steps": list(rollout.steps)},
+            {
+                "actor": actor or "deploy",
+                "version": new,
+                "steps": list(rollout.steps),
+                "changes": [*changes.breaking, *changes.notes],
+            },
         ),
     )
-
-
-def _candidate(store: Store, model: str, version: int | None, control: int) -> int:
-    if version is None:
-        newer = [
-            record.version
-            for record in store.metadata.list_model_versions(model)
-            if record.stage in {Stage.NONE, Stage.STAGING}
-        ]
-        if not newer:
-            raise NotFoundError(
-                what=f"Model {model!r} has no version that could replace version {control}.",
-                why="A canary needs a version that is not in production yet.",
-                fix="Run the pipeline to register one, or name it with --version.",
-                model=model,
-            )
-        return max(newer)
-    record = store.metadata.get_model_version(model, version)
-    if version == control or record.stage is Stage.REJECTED:
-        state = "in production already" if version == control else "rejected"
-        raise ConflictError(
-            what=f"{record.ref} is {state}.",
-            why="A canary tries a version that may still come into production.",
-            fix=f"Choose another version: penstock models {model}",
-            version=version,
-        )
-    return version
 
 
 def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:

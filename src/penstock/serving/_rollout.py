@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from penstock.core import (
@@ -14,20 +13,18 @@ from penstock.core import (
     DeploymentRecord,
     PenstockError,
     RolloutState,
+    Stage,
+    StoreError,
     now,
 )
 from penstock.registry import Registry
-from penstock.serving._evidence import Counts, Seen
 from penstock.serving._judge import Decision, Move, judge
-from penstock.serving._outcomes import Outcome, outcome
 from penstock.serving._production import production_version
 from penstock.serving._rules import Rollout
+from penstock.serving._watch import Watch
 from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
-_SETTLE_AFTER = timedelta(seconds=10)
-_LATEST = timedelta(seconds=5)  # a record may be written this much after its time
-_OUTCOME_ROWS = 20_000
 _RETRY_PROMOTION_S = 5.0
 
 OnPromote = Callable[[str, int, str], None]
@@ -52,8 +49,9 @@ class RolloutController:
         self._store, self._name = store, name
         self._promote = on_promote or self._promote_in_registry
         self._faults: dict[int, str] = {}
-        self._watch: _Watch | None = None
+        self._watch: Watch | None = None
         self._next_try = 0.0
+        self._accepted_changes: str | None = None
 
     def fault(self, version: int, reason: str) -> None:
         """Report a hard fault of a version; the next tick rolls back if it is the new one.
@@ -90,8 +88,12 @@ class RolloutController:
             return Decision(Move.PROMOTE, f"Version {rollout.version} is in production.")
         if production is not None and production != rollout.control:
             return Decision(Move.ROLL_BACK, f"Version {production} came into production meanwhile.")
+        # The registry ends a rollout with what refuses its version; an older one did not.
+        stage = self._store.metadata.get_model_version(record.model, rollout.version).stage
+        if stage in {Stage.REJECTED, Stage.ARCHIVED}:
+            return Decision(Move.ROLL_BACK, f"Version {rollout.version} was {stage}.")
         if self._watch is None or self._watch.started_at != rollout.started_at:
-            self._watch = _Watch(self._store, record, rollout)
+            self._watch = Watch(self._store, record, rollout)
         return judge(rollout, self._watch.look(rollout, self._faults.get(rollout.version, "")))
 
     def _move(
@@ -100,14 +102,38 @@ class RolloutController:
         match decision.move:
             case Move.STAY:
                 return record
-            case Move.ADVANCE:
-                return self._advance(record, rollout, decision.reason)
-            case Move.PROMOTE:
-                return self._finish(record, rollout, decision.reason)
+            case Move.ADVANCE | Move.PROMOTE:
+                return self._move_on(record, rollout, decision)
             case Move.ROLL_BACK:
                 return roll_back(self._store, record, rollout, decision.reason)
             case Move.PAUSE | Move.RESUME:
                 return self._pause(record, rollout, decision)
+
+    def _move_on(
+        self, record: DeploymentRecord, rollout: Rollout, decision: Decision
+    ) -> DeploymentRecord:
+        """Give the version more, or all; if it may no longer be promoted, give the traffic back."""
+        if time.monotonic() < self._next_try:
+            return record
+        try:
+            if decision.move is Move.PROMOTE:
+                return self._finish(record, rollout, decision.reason)
+            Registry(self._store).require_promotable(
+                record.model,
+                rollout.version,
+                accept_changes=bool(rollout.rules.accepted_changes),
+            )
+            return self._advance(record, rollout, decision.reason)
+        except ConflictError:
+            raise  # someone else was first
+        except StoreError as error:
+            # Neither a yes nor a no: the version keeps its share, and is asked for again.
+            self._next_try = time.monotonic() + _RETRY_PROMOTION_S
+            _log.warning("Deployment %s cannot move on now: %s", record.name, error.what)
+            return record
+        except PenstockError as error:
+            reason = f"Version {rollout.version} may not be promoted: {_one_line(error)}"
+            return roll_back(self._store, record, rollout, reason)
 
     def _advance(self, record: DeploymentRecord, rollout: Rollout, reason: str) -> DeploymentRecord:
         facts = self._watch.facts(rollout) if self._watch else {}
@@ -142,13 +168,8 @@ class RolloutController:
 
     def _finish(self, record: DeploymentRecord, rollout: Rollout, reason: str) -> DeploymentRecord:
         if production_version(self._store, record.model) != rollout.version:
-            if time.monotonic() < self._next_try:
-                return record
-            self._next_try = time.monotonic() + _RETRY_PROMOTION_S
-            try:
-                self._promote(record.model, rollout.version, reason)
-            except PenstockError as error:
-                return self._refused(record, rollout, str(error))
+            self._accepted_changes = rollout.rules.accepted_changes
+            self._promote(record.model, rollout.version, reason)
         return save(
             self._store,
             record,
@@ -160,22 +181,14 @@ class RolloutController:
             facts=self._watch.facts(rollout) if self._watch else {},
         )
 
-    def _refused(self, record: DeploymentRecord, rollout: Rollout, why: str) -> DeploymentRecord:
-        """Wait at the last step: what the registry misses can still be given."""
-        reason = f"All steps passed, but version {rollout.version} may not be promoted: {why}"
-        if rollout.state is RolloutState.PAUSED and rollout.reason == reason:
-            return record
-        return save(
-            self._store,
-            record,
-            replace(rollout, state=RolloutState.PAUSED, reason=reason),
-            weights=record.weights,
-            kind="rollout_paused",
-            message=reason,
-        )
-
     def _promote_in_registry(self, model: str, version: int, reason: str) -> None:
-        Registry(self._store).promote(model, version, actor="rollout", reason=reason)
+        Registry(self._store).promote(
+            model,
+            version,
+            actor="rollout",
+            reason=reason,
+            accept_changes=self._accepted_changes,
+        )
 
 
 def roll_back(
@@ -208,6 +221,10 @@ def roll_back(
     _log.warning("Deployment %s rolled back to version %d: %s", record.name, back_to, reason)
     _note(store, record, rollout.version, reason)
     return saved
+
+
+def _one_line(error: PenstockError) -> str:
+    return " ".join(str(error).split())[:500]
 
 
 def _note(store: Store, record: DeploymentRecord, version: int, reason: str) -> None:
@@ -251,121 +268,3 @@ def save(
         expected_generation=record.generation,
         event=DeploymentEvent(record.name, kind, message, time_now, facts or {}),
     )
-
-
-class _Watch:
-    """What one step of a rollout has seen, read from the prediction log."""
-
-    def __init__(self, store: Store, record: DeploymentRecord, rollout: Rollout) -> None:
-        self._store, self._record = store, record
-        self.started_at = rollout.started_at
-        self._whole = _Tally(store, record.name, rollout.started_at)
-        self._step = _Tally(store, record.name, rollout.step_started_at)
-        self._requests = -1
-        self._busy_at = now()
-        self._outcomes: dict[int, Outcome] = {}
-        self._next_read = 0.0
-        self._seen: Seen | None = None
-
-    def look(self, rollout: Rollout, fault: str) -> Seen:
-        whole, step = self._whole.read(), self._step.read()
-        new = whole.get(rollout.version, Counts())
-        control = whole.get(rollout.control, Counts())
-        if new.requests != self._requests:
-            if self._requests >= 0 or new.requests:
-                self._busy_at = now()
-            self._requests = new.requests
-        self._seen = Seen(
-            new=new,
-            control=control,
-            step_requests=step.get(rollout.version, Counts()).requests,
-            step_errors=step.get(rollout.version, Counts()).errors,
-            step_s=(now() - rollout.step_started_at).total_seconds(),
-            idle_s=(now() - self._busy_at).total_seconds(),
-            outcomes=self._read_outcomes(rollout),
-            fault=fault,
-        )
-        return self._seen
-
-    def facts(self, rollout: Rollout) -> dict[str, Any]:
-        seen = self._seen
-        if seen is None:
-            return {}
-        return {
-            "percent": rollout.percent,
-            "requests": seen.step_requests,
-            "errors": seen.step_errors,
-            "seconds": round(seen.step_s, 3),
-            "metric": {
-                str(version): round(result.value, 6) for version, result in seen.outcomes.items()
-            },
-        }
-
-    def _read_outcomes(self, rollout: Rollout) -> dict[int, Outcome]:
-        started = time.monotonic()
-        if rollout.rules.metric is None or started < self._next_read:
-            return self._outcomes
-        signature = self._store.metadata.get_model_version(
-            self._record.model, rollout.version
-        ).signature
-        for version in (rollout.version, rollout.control):
-            records = self._store.metadata.list_predictions(
-                self._record.name,
-                version=version,
-                since=rollout.started_at,
-                with_truth=True,
-                limit=_OUTCOME_ROWS,
-            )
-            self._outcomes[version] = outcome(
-                rollout.rules.metric[0], records, positive=signature.get("positive")
-            )
-        # Reading many labelled rows may cost a twentieth of the time at most.
-        self._next_read = time.monotonic() + 20 * (time.monotonic() - started)
-        return self._outcomes
-
-
-class _Tally:
-    """Counts by version since a time, without counting all rows at each look.
-
-    What is older than a few seconds can no longer change and is kept as a sum.
-    """
-
-    def __init__(self, store: Store, name: str, since: datetime) -> None:
-        self._store, self._name = store, name
-        self._mark, self._settled = since, dict[int, Counts]()
-
-    def read(self) -> dict[int, Counts]:
-        fresh = self._count(self._mark)
-        total = _add(self._settled, fresh)
-        if now() - self._mark > _SETTLE_AFTER:
-            self._settle(fresh)
-        return total
-
-    def _settle(self, fresh: dict[int, Counts]) -> None:
-        mark = now() - _LATEST
-        newer = self._count(mark)
-        # Only if nothing was written between the two counts is their difference what lies between.
-        if self._count(self._mark) == fresh:
-            self._settled = _add(self._settled, fresh, minus=newer)
-            self._mark = mark
-
-    def _count(self, since: datetime) -> dict[int, Counts]:
-        found = self._store.metadata.count_predictions(self._name, since=since)
-        return {
-            version: Counts(counts["requests"], counts["errors"])
-            for version, counts in found.items()
-        }
-
-
-def _add(
-    one: Mapping[int, Counts], two: Mapping[int, Counts], minus: Mapping[int, Counts] | None = None
-) -> dict[int, Counts]:
-    none, result = Counts(), {}
-    for version in {**one, **two}:
-        a, b = one.get(version, none), two.get(version, none)
-        c = (minus or {}).get(version, none)
-        result[version] = Counts(
-            a.requests + b.requests - c.requests,
-            a.errors + b.errors - c.errors,
-        )
-    return result

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from penstock.core import Stage
 from penstock.pipelines import step
-from penstock.registry import ModelVersion, Registry
+from penstock.registry import ModelVersion
 from penstock.serving import deploy as deploy_version
 from penstock.stores import open_store
 from penstock.tracking import current_run
@@ -30,10 +29,6 @@ def deploy(version: ModelVersion, *, canary: Sequence[int] | None = None) -> dic
     """
     run = current_run()
     store = run.store if run else open_store()
-    registered = Registry(store).get(version.model, version.version)
-    if registered.stage not in {Stage.PRODUCTION, Stage.REJECTED}:
-        # A rollout ends in production: what could not get there gets no traffic at all.
-        Registry(store).require_promotable(registered.model, registered.version)
     record = deploy_version(
         store,
         version.model,

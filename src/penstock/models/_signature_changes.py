@@ -1,0 +1,126 @@
+"""What changes for callers when one signature takes another's place; apart from both, and pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from penstock.models._dtypes import family
+from penstock.models._fields import Field
+from penstock.models._signature import Signature
+
+# What a family of values takes, as the checker of rows reads it: an integer is also a number.
+_TAKES = {
+    "number": frozenset({"number", "integer", "decimal"}),
+    "decimal": frozenset({"number", "integer", "decimal"}),
+    "integer": frozenset({"integer"}),
+    "text": frozenset({"text", "enum"}),
+    "datetime": frozenset({"datetime", "date"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureChanges:
+    """How a model's callers notice that another version answers.
+
+    Args:
+        breaking: Changes that make requests fail which the old version answers, or that give the
+            answers another meaning; one sentence each.
+        notes: Changes that callers can live with.
+    """
+
+    breaking: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def compare_signatures(old: Signature, new: Signature) -> SignatureChanges:
+    """Compare the signature of what answers now with that of what is to answer.
+
+    >>> old = Signature((Field("age", "integer", "Int64"),))
+    >>> new = Signature((Field("age", "integer", "Int64"), Field("city", "text", "String")))
+    >>> compare_signatures(old, new).breaking
+    ("The column 'city' is new and required.",)
+
+    Args:
+        old: What callers have written their requests for.
+        new: What is to read them.
+    """
+    found = [*_columns(old, new), *_answers(old, new)]
+    return SignatureChanges(
+        tuple(text for text, breaks in found if breaks),
+        tuple(text for text, breaks in found if not breaks),
+    )
+
+
+def _columns(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
+    before = {field.name: field for field in old.inputs}
+    after = {field.name: field for field in new.inputs}
+    for name, field in after.items():
+        if name in before:
+            yield from _column(before[name], field, old, new)
+        elif _is_required(field):
+            yield f"The column {name!r} is new and required.", True
+        else:
+            yield (
+                f"The column {name!r} is new; a request without it counts as missing there.",
+                False,
+            )
+    for name in before.keys() - after.keys():
+        if name in _ignored(new):
+            yield f"The column {name!r} is no longer used; requests may go on to send it.", False
+        else:
+            yield f"The column {name!r} is gone; requests that send it are refused.", True
+
+
+def _column(
+    before: Field, after: Field, old: Signature, new: Signature
+) -> Iterator[tuple[str, bool]]:
+    was, now = family(before.dtype), family(after.dtype)
+    if was not in {now, "nothing"} and was not in _TAKES.get(now, frozenset()):
+        yield f"The column {after.name!r} was {was} and is {now}.", True
+    elif was != now:
+        yield f"The column {after.name!r} was {was} and is {now}, which takes it too.", False
+    if now == "enum":
+        yield from _categories(before, after)
+    if (before.nullable or old.accepts_missing) and _is_required(after):
+        # Without a training row that misses it, the model may still answer such rows.
+        breaks = not new.accepts_missing
+        if breaks or before.nullable:
+            yield f"The column {after.name!r} could be missing and is required now.", breaks
+
+
+def _categories(before: Field, after: Field) -> Iterator[tuple[str, bool]]:
+    """A column of fixed categories refuses all others."""
+    known = frozenset(after.levels or ())
+    gone = sorted(frozenset(before.levels or ()) - known)
+    if gone:
+        yield f"The column {after.name!r} takes no {_some(gone)} any more.", True
+    elif before.levels is None:
+        yield f"The column {after.name!r} takes only {_some(sorted(known))} now.", True
+
+
+def _answers(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
+    if old.task != new.task and "regression" in {old.task, new.task}:
+        yield f"The answer was of a {old.task} model and is of a {new.task} one.", True
+        return
+    kinds = {type(label) for label in old.classes}, {type(label) for label in new.classes}
+    if all(kinds) and kinds[0] != kinds[1]:
+        names = [", ".join(sorted(kind.__name__ for kind in each)) for each in kinds]
+        yield f"The classes were {names[0]} and are {names[1]}.", True
+    elif set(old.classes) != set(new.classes):
+        gone = sorted(map(str, set(old.classes) - set(new.classes)))
+        come = sorted(map(str, set(new.classes) - set(old.classes)))
+        yield f"The classes change: new {_some(come)}, gone {_some(gone)}.", False
+    if None not in {old.positive, new.positive} and old.positive != new.positive:
+        yield f"The score was about {old.positive!r} and is about {new.positive!r}.", True
+
+
+def _is_required(field: Field) -> bool:
+    return not field.nullable and family(field.dtype) != "nothing"
+
+
+def _ignored(signature: Signature) -> frozenset[str]:
+    """Name the columns that a request may send although the model does not take them."""
+    return frozenset(getattr(signature, "ignored", ()))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "") if names else "none"  # noqa: PLR2004 - a short line

@@ -1,0 +1,22 @@
+"""What callers notice when a version takes the production version's place."""
+
+from penstock.core import DataError, ModelVersionRecord
+from penstock.models import Signature, SignatureChanges, compare_signatures
+
+
+def signature_changes(
+    champion: ModelVersionRecord | None, version: ModelVersionRecord
+) -> SignatureChanges:
+    """Compare a version's signature with the production version's.
+
+    Args:
+        champion: The version in production; None if there is none, and so no caller.
+        version: What is to take its place.
+    """
+    if champion is None or champion.version == version.version:
+        return SignatureChanges()
+    try:
+        old = Signature.from_json(champion.signature)
+    except DataError:
+        return SignatureChanges()  # nobody can call it
+    return compare_signatures(old, Signature.from_json(version.signature))

@@ -1,0 +1,174 @@
+"""Watch: what a step of a rollout has seen, read from the prediction log without reading it twice."""
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from penstock.core import DeploymentRecord, now
+from penstock.serving._evidence import Counts, Seen, lacking, requests_needed
+from penstock.serving._outcomes import Outcome, outcome
+from penstock.serving._rules import Rollout
+from penstock.stores import Store
+
+_SETTLE_AFTER = timedelta(seconds=10)
+_LATEST = timedelta(seconds=5)  # a record may be written this much after its time
+_OUTCOME_ROWS = 20_000
+
+
+def rollout_outlook(store: Store, record: DeploymentRecord) -> list[str]:
+    """Say what a running rollout waits for, and how long that takes; nothing without one.
+
+    Args:
+        store: Where the deployment and its predictions are.
+        record: The deployment.
+
+    Returns:
+        Sentences: what the present step still lacks, and what the whole rollout asks for.
+    """
+    rollout = Rollout.from_json(record.rollout)
+    if rollout is None or not rollout.is_open:
+        return []
+    seen = Watch(store, record, rollout).look(rollout)
+    missing = lacking(rollout, seen)
+    lines = [f"Step of {rollout.percent} %: " + (missing.reason if missing else "passed.")]
+    needed = requests_needed(rollout.rules)
+    if needed is not None and not seen.new.requests:
+        total = round(needed * 100 / rollout.percent)
+        lines.append(
+            f"Without an error it takes {needed:,} requests to version {rollout.version}, about "
+            f"{total:,} in all at {rollout.percent} %, and then {rollout.rules.step_requests:,} "
+            "in each further step; a batch is one request."
+        )
+    return lines
+
+
+class Watch:
+    """Reads what one step of a rollout has seen from the prediction log.
+
+    Args:
+        store: Where the predictions are.
+        record: The deployment.
+        rollout: Its open rollout, at the step to watch.
+    """
+
+    def __init__(self, store: Store, record: DeploymentRecord, rollout: Rollout) -> None:
+        self._store, self._record = store, record
+        self.started_at = rollout.started_at
+        self._whole = _Tally(store, record.name, rollout.started_at)
+        self._step = _Tally(store, record.name, rollout.step_started_at)
+        self._requests = -1
+        self._busy_at = now()
+        self._outcomes: dict[int, Outcome] = {}
+        self._next_read = 0.0
+        self._seen: Seen | None = None
+
+    def look(self, rollout: Rollout, fault: str = "") -> Seen:
+        """Read what was seen up to now.
+
+        Args:
+            rollout: The rollout, at the same step.
+            fault: A hard fault of the new version, or empty.
+        """
+        whole, step = self._whole.read(), self._step.read()
+        new = whole.get(rollout.version, Counts())
+        control = whole.get(rollout.control, Counts())
+        if new.requests != self._requests:
+            if self._requests >= 0 or new.requests:
+                self._busy_at = now()
+            self._requests = new.requests
+        self._seen = Seen(
+            new=new,
+            control=control,
+            step_requests=step.get(rollout.version, Counts()).requests,
+            step_errors=step.get(rollout.version, Counts()).errors,
+            step_s=(now() - rollout.step_started_at).total_seconds(),
+            idle_s=(now() - self._busy_at).total_seconds(),
+            outcomes=self._read_outcomes(rollout),
+            fault=fault,
+        )
+        return self._seen
+
+    def facts(self, rollout: Rollout) -> dict[str, Any]:
+        """Give what the last look saw in this step, for the record."""
+        seen = self._seen
+        if seen is None:
+            return {}
+        return {
+            "percent": rollout.percent,
+            "requests": seen.step_requests,
+            "errors": seen.step_errors,
+            "seconds": round(seen.step_s, 3),
+            "metric": {
+                str(version): round(result.value, 6) for version, result in seen.outcomes.items()
+            },
+        }
+
+    def _read_outcomes(self, rollout: Rollout) -> dict[int, Outcome]:
+        started = time.monotonic()
+        if rollout.rules.metric is None or started < self._next_read:
+            return self._outcomes
+        signature = self._store.metadata.get_model_version(
+            self._record.model, rollout.version
+        ).signature
+        for version in (rollout.version, rollout.control):
+            records = self._store.metadata.list_predictions(
+                self._record.name,
+                version=version,
+                since=rollout.started_at,
+                with_truth=True,
+                limit=_OUTCOME_ROWS,
+            )
+            self._outcomes[version] = outcome(
+                rollout.rules.metric[0], records, positive=signature.get("positive")
+            )
+        # Reading many labelled rows may cost a twentieth of the time at most.
+        self._next_read = time.monotonic() + 20 * (time.monotonic() - started)
+        return self._outcomes
+
+
+class _Tally:
+    """Counts by version since a time, without counting all rows at each look.
+
+    What is older than a few seconds can no longer change and is kept as a sum.
+    """
+
+    def __init__(self, store: Store, name: str, since: datetime) -> None:
+        self._store, self._name = store, name
+        self._mark, self._settled = since, dict[int, Counts]()
+
+    def read(self) -> dict[int, Counts]:
+        fresh = self._count(self._mark)
+        total = _add(self._settled, fresh)
+        if now() - self._mark > _SETTLE_AFTER:
+            self._settle(fresh)
+        return total
+
+    def _settle(self, fresh: dict[int, Counts]) -> None:
+        mark = now() - _LATEST
+        newer = self._count(mark)
+        # Only if nothing was written between the two counts is their difference what lies between.
+        if self._count(self._mark) == fresh:
+            self._settled = _add(self._settled, fresh, minus=newer)
+            self._mark = mark
+
+    def _count(self, since: datetime) -> dict[int, Counts]:
+        found = self._store.metadata.count_predictions(self._name, since=since)
+        return {
+            version: Counts(counts["requests"], counts["errors"])
+            for version, counts in found.items()
+        }
+
+
+def _add(
+    one: Mapping[int, Counts], two: Mapping[int, Counts], minus: Mapping[int, Counts] | None = None
+) -> dict[int, Counts]:
+    none, result = Counts(), {}
+    for version in {**one, **two}:
+        a, b = one.get(version, none), two.get(version, none)
+        c = (minus or {}).get(version, none)
+        result[version] = Counts(
+            a.requests + b.requests - c.requests,
+            a.errors + b.errors - c.errors,
+        )
+    return result
