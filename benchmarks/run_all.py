@@ -32,6 +32,7 @@ SCRIPTS = (
     "drift",
     "false_alarms",
     "coverage",
+    "rollouts",
     "serving",
 )
 # Pins that install and run here: newer prefect asks for packages that are not offered yet.

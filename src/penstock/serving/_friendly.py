@@ -1,19 +1,16 @@
 """The friendly routes: predict with rows by column name, post truth, ask for the form."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import anyio.to_thread
 import msgspec
 
-from penstock.core import DataError, did_you_mean, now
-from penstock.models import Signature
 from penstock.serving._answering import Answering
 from penstock.serving._messages import Call, HttpError, Reply, read_json, reply_json
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._router import Router
 from penstock.serving._served_version import sample_row
+from penstock.serving._truths import Truths
 from penstock.stores import Store
 
 _PREDICT_EXAMPLE = '{"rows": [{"column": value, …}], "unit": "customer-17"}'
@@ -45,7 +42,8 @@ class FriendlyRoutes:
     def __init__(
         self, store: Store, router: Router, answering: Answering, log: PredictionLog | None
     ) -> None:
-        self._store, self._router, self._answering, self._log = store, router, answering, log
+        self._router, self._answering = router, answering
+        self._truths = Truths(store, log)
         self._predict_form = msgspec.json.Decoder(_PredictBody)
         self._truth_form = msgspec.json.Decoder(_TruthBody)
 
@@ -89,10 +87,17 @@ class FriendlyRoutes:
                 f"One request takes 1 to {_MAX_TRUTH:,}.",
                 f"Send for example {_TRUTH_EXAMPLE}",
             )
-        signature = route.current.signature
-        truth = {key: read_label(value, signature, key) for key, value in body.truth.items()}
-        unknown = await anyio.to_thread.run_sync(self._keep, truth)
-        if len(unknown) == len(truth):
+        found = await anyio.to_thread.run_sync(self._truths.record, route.record.name, body.truth)
+        if not found.recorded and found.refused:
+            first = found.refused[0]
+            raise HttpError(
+                400,
+                f"The true value of {first['prediction_id'][:40]!r} is refused: {first['why']}",
+                "It could not be compared with what the model answered.",
+                "Send the values as the model answers: one of its classes, or a number.",
+            )
+        if not found.recorded:
+            unknown = found.unknown
             raise HttpError(
                 404,
                 f"No prediction has the id {unknown[0][:40]!r}"
@@ -100,7 +105,9 @@ class FriendlyRoutes:
                 "Truth is joined to predictions by the id that predict gave.",
                 "Send the prediction_id of an answer.",
             )
-        return reply_json({"recorded": len(truth) - len(unknown), "unknown": unknown})
+        return reply_json(
+            {"recorded": found.recorded, "unknown": found.unknown, "refused": found.refused}
+        )
 
     async def describe(self, call: Call) -> Reply:
         """Say what a deployment takes, with an example row."""
@@ -120,15 +127,6 @@ class FriendlyRoutes:
                 "example": {"rows": [sample_row(signature.inputs)]},
             }
         )
-
-    def _keep(self, truth: Mapping[str, Any]) -> list[str]:
-        unknown = self._store.metadata.add_truth(truth, now())
-        if unknown and self._log is not None and self._log.depth:
-            # The truth was quicker than the log.
-            self._log.flush(1.0)
-            again = {key: truth[key] for key in unknown}
-            unknown = self._store.metadata.add_truth(again, now())
-        return list(unknown)
 
 
 def read_unit(value: Any) -> str | None:
@@ -153,42 +151,4 @@ def read_unit(value: Any) -> str | None:
         "The unit is no short text.",
         "It is hashed to choose the version, and kept with the prediction.",
         'Send for example "unit": "customer-17".',
-    )
-
-
-def read_label(value: Any, signature: Signature, prediction_id: str) -> Any:
-    """Read a true value in the form that the model's answers have.
-
-    >>> read_label("1", Signature((), task="binary", classes=(0, 1)), "id")
-    1
-
-    Args:
-        value: What came.
-        signature: Knows the classes.
-        prediction_id: For the message.
-
-    Raises:
-        DataError: If it is none of the classes, or no number for a regression.
-    """
-    if signature.task == "regression":
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and math.isfinite(value):
-            return float(value)
-        raise _no_label(value, prediction_id, "It must be a number.")
-    for label in signature.classes:
-        if type(label) is type(value) and label == value:
-            return label
-    for label in signature.classes:
-        if str(label).lower() == str(value).lower():
-            return label
-    known = [str(label) for label in signature.classes]
-    raise _no_label(value, prediction_id, did_you_mean(str(value)[:100], known))
-
-
-def _no_label(value: Any, prediction_id: str, fix: str) -> DataError:
-    return DataError(
-        what=f"The true value of {prediction_id[:40]!r} is {str(value)[:60]!r}.",
-        why="It cannot be compared with what the model answers.",
-        fix=fix,
-        field=prediction_id[:40],
     )

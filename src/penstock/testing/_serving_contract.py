@@ -63,6 +63,8 @@ class ServingContract:
         metadata.add_predictions([first, second, first])
         assert metadata.list_predictions("big-tips") == [second, first]
         assert metadata.get_prediction("p1") == first
+        assert metadata.get_predictions(["p2", "p9", "p1"]) == {"p1": first, "p2": second}
+        assert metadata.get_predictions([]) == {}
         with pytest.raises(NotFoundError, match="no prediction 'p9'"):
             metadata.get_prediction("p9")
 

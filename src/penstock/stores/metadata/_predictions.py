@@ -33,6 +33,7 @@ _COUNT = (
     " FROM predictions WHERE deployment = ? AND at >= ? GROUP BY version ORDER BY version"
 )
 _BEFORE_ALL = -(2**62)
+_AT_ONCE = 500  # ids in one statement
 
 
 class Predictions:
@@ -61,6 +62,20 @@ class Predictions:
                 prediction_id=prediction_id,
             )
         return PREDICTIONS.read(row)
+
+    def get_predictions(self, prediction_ids: Sequence[str]) -> dict[str, PredictionRecord]:
+        """See MetadataStore."""
+        found: dict[str, PredictionRecord] = {}
+        with self._database.read() as transaction:
+            for start in range(0, len(prediction_ids), _AT_ONCE):
+                some = prediction_ids[start : start + _AT_ONCE]
+                places = ", ".join("?" * len(some))
+                rows = transaction.execute(
+                    f"{PREDICTIONS.select} WHERE prediction_id IN ({places})", tuple(some)
+                )
+                for record in map(PREDICTIONS.read, rows.fetchall()):
+                    found[record.prediction_id] = record
+        return found
 
     def add_truth(self, truth: Mapping[str, Any], at: datetime) -> list[str]:
         """See MetadataStore."""

@@ -1,0 +1,148 @@
+"""Ground truth for predictions: read by the signature of the version that answered, then stored."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.core import DataError, NotFoundError, PredictionRecord, did_you_mean, now
+from penstock.models import Signature
+from penstock.serving._prediction_log import PredictionLog
+from penstock.stores import Store
+
+_ZERO_AND_ONE = {0, 1}
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What became of the true values of one request.
+
+    Args:
+        recorded: How many are stored.
+        unknown: Ids of no prediction.
+        refused: Those that cannot be the truth of their prediction: ``prediction_id`` and ``why``.
+    """
+
+    recorded: int = 0
+    unknown: list[str] = field(default_factory=list)
+    refused: list[dict[str, str]] = field(default_factory=list)
+
+
+class Truths:
+    """Records true values; each is compared with what its own prediction could have been.
+
+    Args:
+        store: Where predictions are.
+        log: Is flushed when truth comes before its prediction was written; None if off.
+    """
+
+    def __init__(self, store: Store, log: PredictionLog | None) -> None:
+        self._store, self._log = store, log
+
+    def record(self, deployment: str, truth: Mapping[str, Any]) -> Recorded:
+        """Store what can be stored, and say what cannot.
+
+        Args:
+            deployment: The endpoint that the values were sent to.
+            truth: True values by prediction id.
+        """
+        predictions = self._find(list(truth))
+        result, values = Recorded(), dict[str, Any]()
+        signatures: dict[tuple[str, int], Signature] = {}
+        for prediction_id, value in truth.items():
+            prediction = predictions.get(prediction_id)
+            if prediction is None:
+                result.unknown.append(prediction_id)
+                continue
+            try:
+                values[prediction_id] = self._read(deployment, prediction, value, signatures)
+            except (DataError, NotFoundError) as error:
+                text = f"{error.what} {error.fix}".strip()
+                result.refused.append({"prediction_id": prediction_id, "why": text})
+        if values:
+            result.unknown += self._store.metadata.add_truth(values, now())
+        result.recorded = len(truth) - len(result.unknown) - len(result.refused)
+        return result
+
+    def _find(self, ids: list[str]) -> dict[str, PredictionRecord]:
+        found = self._store.metadata.get_predictions(ids)
+        if len(found) < len(ids) and self._log is not None and self._log.depth:
+            # The truth was quicker than the log.
+            self._log.flush(1.0)
+            missing = [prediction_id for prediction_id in ids if prediction_id not in found]
+            found |= self._store.metadata.get_predictions(missing)
+        return found
+
+    def _read(
+        self,
+        deployment: str,
+        prediction: PredictionRecord,
+        value: Any,
+        signatures: dict[tuple[str, int], Signature],
+    ) -> Any:
+        if prediction.deployment != deployment:
+            raise DataError(
+                what=f"The deployment {prediction.deployment!r} made this prediction.",
+                fix=f"Send it to /models/{prediction.deployment}/truth.",
+            )
+        key = prediction.model, prediction.version
+        if key not in signatures:
+            version = self._store.metadata.get_model_version(*key)
+            signatures[key] = Signature.from_json(version.signature)
+        return read_label(value, signatures[key], prediction.prediction_id)
+
+
+def read_label(value: Any, signature: Signature, prediction_id: str) -> Any:
+    """Read a true value in the form that the model's answers have.
+
+    >>> read_label("1", Signature((), task="binary", classes=(0, 1)), "id")
+    1
+
+    Args:
+        value: What came: a class, its text, or for numbers an equal number; true and false are
+            also 1 and 0 where the classes are just those.
+        signature: Knows the classes.
+        prediction_id: For the message.
+
+    Raises:
+        DataError: If it is none of the classes, or no number for a regression.
+    """
+    classes = signature.classes
+    if not classes:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if number and math.isfinite(value):
+            return float(value)
+        raise _no_label(value, prediction_id, "It must be a number.")
+    for label in classes:
+        if type(label) is type(value) and label == value:
+            return label
+    for label in classes:
+        if _is_same_number(value, label, classes) or _same_text(value) == _same_text(label):
+            return label
+    known = [str(label) for label in classes]
+    raise _no_label(value, prediction_id, did_you_mean(str(value)[:100], known))
+
+
+def _is_same_number(value: Any, label: Any, classes: tuple[Any, ...]) -> bool:
+    if not isinstance(value, int | float) or not isinstance(label, int | float):
+        return False
+    if isinstance(value, bool) != isinstance(label, bool):
+        return set(classes) <= _ZERO_AND_ONE and value == label
+    return value == label
+
+
+def _same_text(value: Any) -> str:
+    """Write a value so that 1, 1.0 and "1" are one text, and capitals do not count."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip().lower()
+    return text.removesuffix(".0") if text.removesuffix(".0").lstrip("-").isdigit() else text
+
+
+def _no_label(value: Any, prediction_id: str, fix: str) -> DataError:
+    return DataError(
+        what=f"The true value of {prediction_id[:40]!r} is {str(value)[:60]!r}.",
+        why="It cannot be compared with what the model answers.",
+        fix=fix,
+        field=prediction_id[:40],
+    )
