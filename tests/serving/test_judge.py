@@ -158,9 +158,9 @@ def test_a_metric_that_looks_bad_without_proof_holds_the_step() -> None:
 def simulate(
     new_rate: float, control_rate: float, seed: int, share: float = 0.05
 ) -> tuple[bool, int]:
-    """Look 80 times at 2,000 requests to the new version; rolled back, and after how many."""
+    """Look 40 times at 2,000 requests to the new version; rolled back, and after how many."""
     rng, start = np.random.default_rng(seed), rollout(step_requests=10**9)
-    looks = np.unique(np.geomspace(5, 2_000, 80).astype(int))
+    looks = np.unique(np.geomspace(5, 2_000, 40).astype(int))
     new = np.cumsum(rng.random(2_000) < new_rate)[looks - 1]
     per_look = rng.poisson(np.diff(looks, prepend=0) * (1 - share) / share)
     control = np.cumsum(rng.binomial(per_look, control_rate))
@@ -173,14 +173,14 @@ def simulate(
 
 @pytest.mark.parametrize("rate", [0.001, 0.05])
 def test_false_rollbacks_stay_below_one_percent_however_often_one_looks(rate: float) -> None:
-    # A simulation of 12,600 rollouts with 150 looks each gave 0; here at most 4 of 150 (99.9 % at 1 %).
-    ended = [simulate(rate, rate, seed)[0] for seed in range(150)]
-    assert sum(ended) <= 4
+    # A simulation of 12,600 rollouts with 150 looks each gave 0; here at most 3 of 60 (99.7 % at 1 %).
+    ended = [simulate(rate, rate, seed)[0] for seed in range(60)]
+    assert sum(ended) <= 3
 
 
 def test_a_fault_from_1_permille_to_2_percent_is_found_within_2000_requests() -> None:
-    found = [simulate(0.02, 0.001, seed)[0] for seed in range(100)]
-    assert sum(found) >= 90  # power 0.95 is the goal; 90 of 100 is its 99 % bound
+    found = [simulate(0.02, 0.001, seed)[0] for seed in range(60)]
+    assert sum(found) >= 53  # power 0.95 is the goal; 53 of 60 is its 99 % bound
 
 
 def test_a_fifth_of_requests_failing_is_found_within_300_requests() -> None:
@@ -229,3 +229,33 @@ def test_a_rollout_survives_its_json() -> None:
     one = rollout(metric=("accuracy", -0.02), step_time="1h").next_step({"requests": 120})
     assert Rollout.from_json(one.to_json()) == one
     assert Rollout.from_json(None) is None
+
+
+def carry_out(new_rate: float, control_rate: float, seed: int, most: int) -> tuple[Move, int]:
+    """One rollout from 5 % to the end by the default rules, with a look every 40 requests."""
+    rng, going = np.random.default_rng(seed), rollout()
+    n1 = k1 = n0 = k0 = begun = 0
+    while n1 < most:
+        share = going.percent / 100
+        more = int(rng.poisson(40 * (1 - share) / share))
+        n1, k1 = n1 + 40, k1 + int(rng.binomial(40, new_rate))
+        n0, k0 = n0 + more, k0 + int(rng.binomial(more, control_rate))
+        decision = judge(going, seen((n1, k1), (n0, k0), step_requests=n1 - begun))
+        if decision.move is Move.ADVANCE:
+            going, begun = going.next_step({}), n1
+        elif decision.move is not Move.STAY:
+            return decision.move, n1
+    return Move.STAY, n1
+
+
+@pytest.mark.parametrize(("control", "new"), [(0.0, 0.02), (0.01, 0.05), (0.05, 0.15)])
+def test_what_the_rules_forbid_is_not_promoted(control: float, new: float) -> None:
+    # benchmarks/rollouts.py: 0 of 1,000 each. Of 40, more than 6 would refute 5 % at 99 %.
+    ends = [carry_out(new, control, seed, 2_000)[0] for seed in range(40)]
+    assert ends.count(Move.PROMOTE) == 0
+    assert ends.count(Move.ROLL_BACK) >= 38
+
+
+def test_a_clean_rollout_is_promoted_after_a_thousand_requests() -> None:
+    # 807 for the evidence, 100 in each of the two other steps, rounded up to looks.
+    assert carry_out(0.0, 0.0, 1, 5_000) == (Move.PROMOTE, 1_080)

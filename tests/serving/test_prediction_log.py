@@ -75,6 +75,27 @@ def test_a_sink_that_fails_for_a_while_loses_nothing() -> None:
     assert log.dropped == 0
 
 
+def test_an_outage_drops_nothing_while_the_queue_has_room() -> None:
+    written: list[str] = []
+    calls = 0
+
+    def sink(batch: list[PredictionRecord]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls < 300:
+            raise OSError("disk full")
+        written.extend(each.prediction_id for each in batch)
+
+    log = PredictionLog(sink, interval_s=0.0001)
+    log._wake.wait = lambda _seconds=None: False  # type: ignore[method-assign] # ten minutes at once
+    names = [f"id-{place:04}" for place in range(1_000)]
+    log.add([record(name) for name in names])
+    assert wait_for(lambda: len(written) == 1_000, 10)
+    log.close()
+    assert sorted(written) == names
+    assert log.dropped == 0
+
+
 def test_a_dead_sink_is_warned_of_once_and_its_records_are_counted_as_dropped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -1,9 +1,14 @@
+import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -76,3 +81,90 @@ def test_a_real_server_answers_and_stops_in_order(served: Any, row: dict) -> Non
         process.stdout.close()
     # What was answered last is in the store, as closing writes the log.
     assert len(open_store(served.store.url).metadata.list_predictions(MODEL)) == 1
+
+
+@contextmanager
+def server(store: Any, files: int | None = None) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A server process, and its port; with so many open files at most."""
+    code = (
+        "import resource, sys\n"
+        "from penstock.serving import serve\n"
+        "from penstock.stores import open_store\n"
+        "files = int(sys.argv[2])\n"
+        "if files: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))\n"
+        "serve(open_store(sys.argv[1]), port=0, ready=lambda url: print(url, flush=True))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, store.url, str(files or 0)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        yield process, int(process.stdout.readline().strip().rsplit(":", 1)[1])
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def ask(port: int, row: dict, connection: http.client.HTTPConnection | None = None) -> Any:
+    one = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    one.request(
+        "POST",
+        f"/models/{MODEL}/predict",
+        json.dumps({"row": row}),
+        {"Content-Type": "application/json"},
+    )
+    reply = one.getresponse()
+    reply.read()
+    return reply
+
+
+def test_stopping_under_load_resets_nobody(served: Any, row: dict) -> None:
+    ends: list[str] = []
+    answered = [0] * 8
+
+    def client(place: int, port: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            while ask(port, row, connection).status == 200:
+                answered[place] += 1
+                if place % 2:
+                    connection.close()
+        except ConnectionRefusedError:
+            ends.append("refused")  # there is no server any more: what a client can retry
+        except Exception as error:  # noqa: BLE001 - whatever a client meets is what is tested
+            ends.append(repr(error))
+        finally:
+            connection.close()
+
+    with server(served.store) as (process, port):
+        threads = [Thread(target=client, args=(place, port)) for place in range(8)]
+        for thread in threads:
+            thread.start()
+        end = time.monotonic() + 10
+        while min(answered) < 3 and time.monotonic() < end:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=15)
+        for thread in threads:
+            thread.join()
+    assert ends == ["refused"] * 8
+    counts = open_store(served.store.url).metadata.count_predictions(MODEL)
+    assert counts[1]["requests"] == sum(answered)
+
+
+def test_half_sent_requests_hold_nobody_up(served: Any, row: dict) -> None:
+    with server(served.store, files=256) as (_process, port), ExitStack() as stack:
+        for _ in range(300):
+            half = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            half.sendall(b"POST /models/big-tips/predict HTTP/1.1\r\nhost: x\r\ncontent-le")
+        time.sleep(1.1)  # until they are old enough to be let go of
+        for _ in range(3):
+            started = time.perf_counter()
+            assert ask(port, row).status == 200
+            assert time.perf_counter() - started < 5

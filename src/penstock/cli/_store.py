@@ -12,6 +12,7 @@ import click
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
 from penstock.core import ParameterError, parse_duration, settings
 from penstock.stores import (
+    GarbageReport,
     backup_store,
     check_store,
     collect_garbage,
@@ -168,6 +169,10 @@ def copy(
 @click.option(
     "--outputs-older-than", metavar="TIME", help="Let go what steps of older runs gave, as 90d."
 )
+@click.option("--predictions-older-than", metavar="TIME", help="Logged predictions, as 180d.")
+@click.option(
+    "--keep-predictions", type=click.IntRange(1), metavar="N", help="The newest of each deployment."
+)
 @click.option("--delete", is_flag=True, help="Do it; without, only say what would go.")
 @json_option
 @click.pass_context
@@ -176,6 +181,8 @@ def gc(
     older_than: str,
     keep_last: int | None,
     outputs_older_than: str | None,
+    predictions_older_than: str | None,
+    keep_predictions: int | None,
     delete: bool,
     as_json: bool,
 ) -> None:
@@ -190,11 +197,19 @@ def gc(
         outputs_older_than=None
         if outputs_older_than is None
         else parse_duration(outputs_older_than),
+        predictions_older_than=None
+        if predictions_older_than is None
+        else parse_duration(predictions_older_than),
+        keep_predictions=keep_predictions,
         delete=delete,
     )
     if as_json:
         emit(asdict(report))
         return
+    _show_garbage(report, delete=delete)
+
+
+def _show_garbage(report: GarbageReport, *, delete: bool) -> None:
     if report.runs:
         show_table(
             ["run", "name", "experiment", "why"],
@@ -215,6 +230,8 @@ def gc(
     if report.let_go:
         verb = "stay" if delete else "would stay"
         say(f"  {len(report.let_go)} runs {verb} without the rows and models that their steps gave")
+    for name, count in report.predictions.items():
+        say(f"  {count:,} predictions of deployment {plain(name)}")
     if report.ticks:
         say(f"  {report.ticks} times that schedules were due, more than 90 days ago")
     verb = "Removed" if delete else "Would remove"
@@ -222,7 +239,9 @@ def gc(
         f"{verb} {len(report.runs)} runs and {report.artifacts} artifacts, {_size(report.bytes)};"
         f" {_size(report.kept_bytes)} stay."
     )
-    if not delete and (report.runs or report.artifacts or report.unrecorded or report.ticks):
+    if not delete and (
+        report.runs or report.artifacts or report.unrecorded or report.ticks or report.predictions
+    ):
         say("Do it with: penstock gc --delete")
 
 

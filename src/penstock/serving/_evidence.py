@@ -83,7 +83,9 @@ def increase_at_most(rollout: Rollout, new: Counts, control: Counts) -> float:
     return high - low
 
 
-def requests_needed(rules: RolloutRules, rate: float = 0.0) -> int | None:
+def requests_needed(
+    rules: RolloutRules, rate: float = 0.0, *, per_request: float = 19.0
+) -> int | None:
     """Work out how many requests of a new version, as good as the control, pass a rollout.
 
     >>> requests_needed(RolloutRules())
@@ -91,18 +93,19 @@ def requests_needed(rules: RolloutRules, rate: float = 0.0) -> int | None:
 
     Args:
         rules: Limit and certainty.
-        rate: The control's error rate, known exactly.
+        rate: The error rate of both.
+        per_request: Requests to the control for each to the new version; 19 at 5 %.
 
     Returns:
         The count over all steps; None if no realistic number is enough.
     """
     certain = -math.log(rules.pass_alpha * (1 - _CONTROL_SHARE))
-    limit = rate + rules.max_error_rate_increase
-    if limit >= 1:
-        return None
 
     def is_enough(count: int) -> bool:
-        return log_e_value_below(rate * count, count, limit) >= certain
+        beside = count * per_request
+        low = rate_at_least(rate * beside, beside, rules.pass_alpha * _CONTROL_SHARE)
+        limit = low + rules.max_error_rate_increase
+        return limit < 1 and log_e_value_below(rate * count, count, limit) >= certain
 
     high = rules.step_requests
     while not is_enough(high):
@@ -157,7 +160,13 @@ def _lacks_evidence(rollout: Rollout, seen: Seen, high: float) -> Lack:
         f"{rollout.control}; allowed are {rollout.rules.max_error_rate_increase:.2%}."
     )
     # What is asked is how long a version takes that is as good as the control.
-    needed = requests_needed(rollout.rules, max(control.rate, new.rate))
+    percent = rollout.percent
+    beside = control.requests / new.requests if rollout.at_last_step and new.requests else 0.0
+    needed = requests_needed(
+        rollout.rules,
+        max(control.rate, new.rate),
+        per_request=max((100 - percent) / percent, beside),
+    )
     if needed is None:
         return Lack(known[0].upper() + known[1:], math.inf)
     missing = max(needed - new.requests, 1)

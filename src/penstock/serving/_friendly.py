@@ -87,14 +87,16 @@ class FriendlyRoutes:
                 f"One request takes 1 to {_MAX_TRUTH:,}.",
                 f"Send for example {_TRUTH_EXAMPLE}",
             )
-        found = await anyio.to_thread.run_sync(self._truths.record, route.record.name, body.truth)
+        found = await anyio.to_thread.run_sync(
+            self._truths.record, route.record.name, body.truth, route.current.signature
+        )
         if not found.recorded and found.refused:
-            first = found.refused[0]
+            more = len(found.refused) - 1
             raise HttpError(
                 400,
-                f"The true value of {first['prediction_id'][:40]!r} is refused: {first['why']}",
-                "It could not be compared with what the model answered.",
-                "Send the values as the model answers: one of its classes, or a number.",
+                found.refused[0]["why"] + (f" And {more:,} more." if more else ""),
+                "Ground truth is compared with what the model answered.",
+                "Send it to the deployment that answered, as the model answers.",
             )
         if not found.recorded:
             unknown = found.unknown
@@ -105,9 +107,8 @@ class FriendlyRoutes:
                 "Truth is joined to predictions by the id that predict gave.",
                 "Send the prediction_id of an answer.",
             )
-        return reply_json(
-            {"recorded": found.recorded, "unknown": found.unknown, "refused": found.refused}
-        )
+        told: dict[str, Any] = {"recorded": found.recorded, "unknown": found.unknown}
+        return reply_json(told | ({"refused": found.refused} if found.refused else {}))
 
     async def describe(self, call: Call) -> Reply:
         """Say what a deployment takes, with an example row."""

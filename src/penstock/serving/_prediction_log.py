@@ -15,7 +15,7 @@ from penstock.core import PredictionRecord
 
 _log = logging.getLogger("penstock.serving")
 _BATCH = 2_000
-_TRIES_OF_ONE = 5
+_TRIES_OF_ONE = 8  # a record's failures, each beside another record that was stored
 _LONGEST_PAUSE_S = 5.0
 _WARN_EVERY_S = 60.0
 
@@ -24,7 +24,8 @@ class PredictionLog:
     """A bounded queue with a background writer.
 
     Adding never blocks and never raises: when the queue is full the newest records are dropped and
-    counted. While the sink fails, records wait in the queue and are tried again with pauses.
+    counted. While the sink fails, records wait in the queue and are tried again with pauses; one is
+    given up only if others can be stored and it cannot.
 
     >>> written = []
     >>> with PredictionLog(written.extend) as log:
@@ -131,7 +132,8 @@ class PredictionLog:
             try:
                 self._write(batch)
             except Exception as error:  # noqa: BLE001 - the log outlives any sink's failure
-                self._note_failure(error)
+                if self._note_failure(error):
+                    return self._interval_s
                 return min(max(2 * pause, self._interval_s), _LONGEST_PAUSE_S)
             self._drop_head(len(batch))
             self.written += len(batch)
@@ -140,7 +142,8 @@ class PredictionLog:
             self._idle.notify_all()
         return 0.0
 
-    def _note_failure(self, error: Exception) -> None:
+    def _note_failure(self, error: Exception) -> bool:
+        """Close in on a record that can never be stored; say whether others can be."""
         self.failures += 1
         if time.monotonic() - self._warned_at >= _WARN_EVERY_S:
             self._warned_at = time.monotonic()
@@ -150,13 +153,29 @@ class PredictionLog:
                 str(error)[:200],
                 self.depth,
             )
-        # Smaller batches close in on a record that can never be stored; only that one is given up.
-        self._tries = self._tries + 1 if self._batch == 1 else 0
-        self._batch = max(self._batch // 2, 1)
+        was_alone, self._batch = self._batch == 1, max(self._batch // 2, 1)
+        if not was_alone or not self._stores_the_next():
+            self._tries = 0
+            return False
+        self._tries += 1
         if self._tries >= _TRIES_OF_ONE:
             self._drop_head(1)
             self.dropped += 1
             self._tries = 0
+        return True
+
+    def _stores_the_next(self) -> bool:
+        """Try the record behind the one that failed alone: an outage fails both."""
+        if len(self._queue) == 1:
+            return False
+        try:
+            self._write([self._queue[1]])
+        except Exception:  # noqa: BLE001 - told already
+            self.failures += 1
+            return False
+        del self._queue[1]
+        self.written += 1
+        return True
 
     def _drop_head(self, count: int) -> None:
         for _ in range(count):

@@ -39,23 +39,25 @@ class Truths:
     def __init__(self, store: Store, log: PredictionLog | None) -> None:
         self._store, self._log = store, log
 
-    def record(self, deployment: str, truth: Mapping[str, Any]) -> Recorded:
+    def record(self, deployment: str, truth: Mapping[str, Any], served: Signature) -> Recorded:
         """Store what can be stored, and say what cannot.
 
         Args:
             deployment: The endpoint that the values were sent to.
             truth: True values by prediction id.
+            served: What the endpoint answers now; values of unknown predictions are read by it.
         """
         predictions = self._find(list(truth))
         result, values = Recorded(), dict[str, Any]()
         signatures: dict[tuple[str, int], Signature] = {}
         for prediction_id, value in truth.items():
             prediction = predictions.get(prediction_id)
-            if prediction is None:
-                result.unknown.append(prediction_id)
-                continue
             try:
-                values[prediction_id] = self._read(deployment, prediction, value, signatures)
+                if prediction is None:
+                    read_label(value, served, prediction_id)
+                    result.unknown.append(prediction_id)
+                else:
+                    values[prediction_id] = self._read(deployment, prediction, value, signatures)
             except (DataError, NotFoundError) as error:
                 text = f"{error.what} {error.fix}".strip()
                 result.refused.append({"prediction_id": prediction_id, "why": text})

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from penstock.stores.upkeep._backup import backup_store as backup_store
     from penstock.stores.upkeep._check import check_store as check_store
     from penstock.stores.upkeep._copy import copy_store as copy_store
+    from penstock.stores.upkeep._garbage import GarbageReport as GarbageReport
     from penstock.stores.upkeep._garbage import collect_garbage as collect_garbage
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -55,6 +56,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "damaged_journals": "penstock.stores.journals._folder",
         "end_fact": "penstock.stores.journals._facts",
         "media_type": "penstock.stores.artifacts._media_type",
+        "GarbageReport": "penstock.stores.upkeep._garbage",
         "open_store": "_open",
         "pack_columns": "penstock.stores.journals._records",
         "pack_points": "penstock.stores.journals._records",

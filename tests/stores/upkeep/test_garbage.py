@@ -356,3 +356,40 @@ def test_what_schedules_were_due_for_long_ago_goes(full):
     assert collect_garbage(full).ticks == 1
     assert collect_garbage(full, delete=True).ticks == 1
     assert {tick.key for tick in full.metadata.list_ticks()} == {"new", "waiting"}
+
+
+def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
+    from penstock.core import DeploymentRecord, DeploymentState, PredictionRecord
+
+    moment, day = now(), timedelta(days=1)
+    began = (moment - 5 * day).isoformat()
+    rollout = {"state": "running", "started_at": began}
+    full.metadata.save_deployment(
+        DeploymentRecord("b", "m", DeploymentState.LIVE, {1: 1.0}, 1, moment, rollout=rollout),
+        expected_generation=None,
+    )
+    full.metadata.add_predictions(
+        [
+            PredictionRecord(f"{name}{age}", name, "m", 1, moment - age * day, {"x": 1}, 1)
+            for name in ("a", "b")
+            for age in range(10)
+        ]
+    )
+
+    def left(name):
+        return [one.prediction_id for one in full.metadata.list_predictions(name)]
+
+    def gone(**choice):
+        found = collect_garbage(full, **choice).predictions
+        return {name: count for name, count in found.items() if name in {"a", "b"}}
+
+    assert gone(delete=True) == {}
+    aged = {"predictions_older_than": 3.5 * day}
+    assert gone(**aged) == {"a": 6, "b": 4}
+    assert len(left("a")) == 10
+    assert gone(delete=True, **aged) == {"a": 6, "b": 4}
+    assert (left("a"), len(left("b"))) == (["a3", "a2", "a1", "a0"], 6)
+    assert gone(delete=True, keep_predictions=2) == {"a": 2}
+    assert left("a") == ["a1", "a0"]
+    with pytest.raises(ParameterError, match="keep_predictions is 0"):
+        collect_garbage(full, keep_predictions=0)

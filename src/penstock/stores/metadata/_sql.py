@@ -116,6 +116,7 @@ class SQLMetadataStore:
         predictions = Predictions(database)
         self.add_predictions = predictions.add_predictions
         self.get_prediction = predictions.get_prediction
+        self.get_predictions = predictions.get_predictions
         self.add_truth = predictions.add_truth
         self.list_predictions = predictions.list_predictions
         self.count_predictions = predictions.count_predictions

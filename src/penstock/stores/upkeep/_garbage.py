@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from penstock.core import ArtifactRecord, ParameterError, StoreError, now
 from penstock.stores._store import DATABASE, IDENTITY
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._garbage import Garbage, OldRun
+from penstock.stores.metadata._old_predictions import old_predictions
 from penstock.stores.upkeep._reach import reached
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class GarbageReport:
             since only those stores know what they need.
         let_go: Runs that stay, without the large values that their steps gave.
         ticks: How many times schedules were due, more than 90 days ago.
+        predictions: How many logged predictions, by deployment.
     """
 
     deleted: bool
@@ -51,6 +53,7 @@ class GarbageReport:
     shared_with: tuple[str, ...] = ()
     let_go: tuple[str, ...] = ()
     ticks: int = 0
+    predictions: Mapping[str, int] = field(default_factory=dict)
 
 
 def collect_garbage(
@@ -59,6 +62,8 @@ def collect_garbage(
     older_than: timedelta = _MONTH,
     keep_last: int | None = None,
     outputs_older_than: timedelta | None = None,
+    predictions_older_than: timedelta | None = None,
+    keep_predictions: int | None = None,
     delete: bool = False,
     grace: timedelta = _GRACE,
 ) -> GarbageReport:
@@ -82,16 +87,23 @@ def collect_garbage(
         outputs_older_than: Let go of what the steps of runs that ended before gave: rows, models,
             snapshots. Small values, reports, metrics and what was logged stay; such a run can no
             longer be verified, and its steps are executed again where they would be reused.
+        predictions_older_than: Remove logged predictions, with their truth, that are older.
+        keep_predictions: Remove those beyond the newest so many of each deployment. What a running
+            rollout is judged by stays in both cases.
         delete: Do it.
         grace: How long ago bytes must have been written.
 
     Raises:
-        ParameterError: If ``keep_last`` is below 1.
+        ParameterError: If ``keep_last`` or ``keep_predictions`` is below 1.
         StoreError: If something cannot be read or removed; what is gone by then was not needed.
     """
     if keep_last is not None and keep_last < 1:
         raise ParameterError(
             what=f"keep_last is {keep_last}.", fix="Give 1 or more, or leave it out."
+        )
+    if keep_predictions is not None and keep_predictions < 1:
+        raise ParameterError(
+            what=f"keep_predictions is {keep_predictions}.", fix="Give 1 or more, or leave it out."
         )
     store.flush()
     garbage = Garbage(store.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
@@ -133,6 +145,12 @@ def collect_garbage(
         others,
         tuple(old),
         garbage.old_ticks(to_micros(moment - _QUARTER), delete=delete),
+        old_predictions(
+            store.metadata.database,  # type: ignore[attr-defined] # every store is SQL so far
+            None if predictions_older_than is None else to_micros(moment - predictions_older_than),
+            keep_predictions,
+            delete=delete,
+        ),
     )
 
 

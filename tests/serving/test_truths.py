@@ -1,0 +1,70 @@
+from typing import Any
+
+import pytest
+
+from penstock.core import DataError
+from penstock.models import Signature
+from penstock.serving import deploy
+from penstock.serving._truths import Truths, read_label
+
+MODEL = "big-tips"
+ANSWERS = Signature((), task="binary", classes=("no", "yes"))
+
+
+def label(value: Any, *classes: Any) -> Any:
+    task = "regression" if not classes else "binary" if len(classes) == 2 else "multiclass"
+    return read_label(value, Signature((), task=task, classes=classes), "id")
+
+
+@pytest.mark.parametrize(
+    ("value", "classes", "expected"),
+    [
+        (True, (0, 1), 1),
+        (False, (0, 1), 0),
+        (1.0, (0, 1), 1),
+        ("1", (0, 1), 1),
+        ("1.0", (0, 1), 1),
+        (2.0, (0, 1, 2), 2),
+        (1, (False, True), True),
+        ("TRUE", (False, True), True),
+        (1, (0.0, 1.0), 1.0),
+        (1, ("0", "1"), "1"),
+        (1.0, ("0", "1"), "1"),
+        ("Yes", ("no", "yes"), "yes"),
+        (3, (), 3.0),
+    ],
+)
+def test_a_label_is_read_as_the_model_answers(value: Any, classes: tuple, expected: Any) -> None:
+    found = label(value, *classes)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("value", "classes"),
+    [(True, (0, 1, 2)), (0.5, (0, 1)), ("maybe", ("no", "yes")), (None, (0, 1)), (2, (0, 1))],
+)
+def test_what_is_no_class_is_refused(value: Any, classes: tuple) -> None:
+    with pytest.raises(DataError, match="true value of 'id'"):
+        label(value, *classes)
+
+
+@pytest.mark.parametrize("value", [True, "1", float("nan"), float("inf"), None])
+def test_what_is_no_number_is_no_truth_of_a_regression(value: Any) -> None:
+    with pytest.raises(DataError, match="It must be a number"):
+        label(value)
+
+
+def test_one_wrong_value_does_not_refuse_the_others(served: Any) -> None:
+    deploy(served.store, MODEL)
+    served.add_predictions(1, 2)
+    served.add_predictions(1, 1, deployment="other")
+    one, two = served.store.metadata.list_predictions(MODEL)
+    [foreign] = served.store.metadata.list_predictions("other")
+    truth = {one.prediction_id: "YES", two.prediction_id: "maybe", foreign.prediction_id: "yes"}
+    found = Truths(served.store, None).record(MODEL, {**truth, "none": "yes"}, ANSWERS)
+    assert (found.recorded, found.unknown) == (1, ["none"])
+    why = {each["prediction_id"]: each["why"] for each in found.refused}
+    assert "is 'maybe'" in why[two.prediction_id]
+    assert "Send it to /models/other/truth." in why[foreign.prediction_id]
+    assert served.store.metadata.get_prediction(one.prediction_id).truth == "yes"
+    assert served.store.metadata.get_prediction(foreign.prediction_id).truth_at is None
