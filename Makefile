@@ -6,7 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEFAULT := $(VENV)/.default-$(shell cksum < requirements/default.txt | cut -d' ' -f1)
 DEV := $(VENV)/.dev-$(shell cksum < requirements/dev.txt | cut -d' ' -f1)
 
-.PHONY: help demo test coverage check fix bench docs lock clean
+MINUTES ?= 60
+
+.PHONY: help demo test hunt coverage check fix bench docs lock clean
 
 help:  ## what the commands do
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
@@ -14,9 +16,13 @@ help:  ## what the commands do
 demo: $(DEFAULT)  ## the whole loop on a simulated payments stream, then the UI
 	@$(BIN)/penstock demo
 
-test: $(DEV)  ## all tests
+test: $(DEV)  ## all tests, with the same draws each time
 	@$(BIN)/python -m compileall -q src  # the commands that tests start need not each compile it
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q
+
+hunt: $(DEV)  ## draw anew and look long, for MINUTES=60; prints how to repeat what it finds
+	@$(BIN)/python -m compileall -q src
+	@$(BIN)/python tests/hunt.py --minutes $(MINUTES)
 
 coverage: $(DEV)  ## all tests, with the lines that none reaches; takes twice as long
 	@$(BIN)/python -m compileall -q src

@@ -1,5 +1,8 @@
 """Run benchmarks and their peers, and write what they said into RESULTS.md.
 
+RESULTS.md is written here and nowhere else, from results.json and peers/last.json; NOTES.md, which
+it ends with, tells how figures came about and holds none.
+
 usage: python benchmarks/run_all.py [--only SCRIPT,...] [--peers FOLDER [--which PEER,...]]
 --only measures these again and keeps what is known of the others (results.json). FOLDER holds one
 virtual environment per peer (prefect, mlflow, …); they are made there with uv if they are missing.
@@ -80,8 +83,8 @@ PEER_HEAD = (
 )
 PEER_NOTE = (
     "Kedro runs in memory and records nothing; Dagster with its SQLite store; Prefect returns before"
-    " its server has recorded: its time for a step says little (13.4 ms on 2026-11-23, 0.3 on"
-    " 2026-11-27; 2.0 ms of processor both times), its fan-out is nearer to what one waits for."
+    " its server has recorded, so its time for a step says little; its fan-out is nearer to what one"
+    " waits for."
 )
 PEER_LINES = HERE / "peers" / "last.json"
 RESULTS = HERE / "results.json"
@@ -169,6 +172,10 @@ def render(known: dict, peers: dict) -> str:
     lines += table(
         "Peers of tracking, same machine", TRACKING_HEAD, peers, TRACKING_COLUMNS, TRACKING_NOTE
     )
+    lines += ["", "## Commands", "", "| script | command |", "|---|---|"]
+    lines += [
+        f"| {script} | `python benchmarks/{script}.py` |" for script in SCRIPTS if script in known
+    ]
     notes = HERE / "NOTES.md"
     if notes.exists():
         lines += ["", notes.read_text(encoding="utf-8").strip()]

@@ -16,17 +16,15 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+import hunting
 import services
 
 # Two test workers share two cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Examples are checked for what they say, not for how long a busy machine takes over one.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+hunting.load_profile()
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
@@ -103,6 +101,15 @@ class Shell:
                 pass
             time.sleep(0.1)
         pytest.fail("the server did not become ready: " + (self.folder / "serve.log").read_text())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI everything is there: a test that is skipped has not been run, and that is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    if os.environ.get("CI") and skipped and session.exitstatus == pytest.ExitCode.OK:
+        reporter.write_line(f"CI skips nothing, and {len(skipped)} were skipped", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,14 @@ from pathlib import Path
 import pytest
 
 import services
+from hunting import HUNTING
 from penstock.core import RunState, Stage
 from penstock.stores import check_store, open_store
 
 HERE = Path(__file__).parent
 EIO_ONCE, ENOSPC_FROM, KILL_BEFORE, KILL_AFTER = 1, 2, 3, 4
-STRIDE = 1 if os.environ.get("PENSTOCK_ALL_FAULTS") else 29
+STRIDE = 1 if HUNTING or os.environ.get("PENSTOCK_ALL_FAULTS") else 61
+pytestmark = pytest.mark.hunt
 
 
 @pytest.fixture(scope="module")

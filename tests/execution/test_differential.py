@@ -4,7 +4,6 @@ Few are tried in the suite; PENSTOCK_EXAMPLES=300 tries as many as one likes.
 """
 
 import itertools
-import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hunting import length
 from penstock.execution import load_pipeline, prepare_run, run_step
 from penstock.stores import open_store
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "6"))
+EXAMPLES = length(4, 300, name="PENSTOCK_EXAMPLES")
 HEAD = '''
 import random
 from collections.abc import Iterator

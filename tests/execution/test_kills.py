@@ -1,6 +1,6 @@
 """Killed at random points, a run that is resumed ends in the digests of an undisturbed one.
 
-Few points are tried in the suite; PENSTOCK_KILLS=200 tries as many as one likes.
+One point of each kind is tried in the suite; `make hunt` and PENSTOCK_KILLS=200 try as many as one likes.
 """
 
 import os
@@ -13,12 +13,14 @@ import time
 import psutil
 import pytest
 
+from hunting import SEED, length
 from penstock.core import RunState
 from penstock.execution import load_pipeline
 
-KILLS = int(os.environ.get("PENSTOCK_KILLS", "3"))
+KILLS = length(1, 200, name="PENSTOCK_KILLS")
 # A lost node takes Ray some twenty seconds.
-NODES = int(os.environ.get("PENSTOCK_KILLS", "1"))
+NODES = length(1, 25, name="PENSTOCK_KILLS")
+pytestmark = pytest.mark.hunt
 JOB = """
 import random, time
 
@@ -95,7 +97,7 @@ def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(project, comma
         number += 1
         seed = str(1000 + number)  # other keys: nothing is known from before
         process = start(str(path), "--seed", seed)
-        random_point = random.Random(number)
+        random_point = random.Random(SEED + number)
         kills += hit(process, victim, random_point)
         run = project.store.metadata.search_runs("", limit=1)[0]
         if run.seed != int(seed):
@@ -167,25 +169,27 @@ def total(found: list[int]) -> int:
 
 @ps.pipeline
 def job():
-    return total(ps.map(flaky, numbers(10_000)))
+    return total(ps.map(flaky, numbers(ITEMS)))
 """
+ITEMS = length(2_000, 10_000)
+FAILING = ITEMS // 100
 
 
 @pytest.mark.slow
-def test_of_ten_thousand_items_a_hundred_fail_and_resume_does_those_only(project):
-    bad = sorted(random.Random(4).sample(range(10_000), 100))
-    failed = project.run(f"BAD = frozenset({bad})\n{FLAKY}")
+def test_of_many_items_one_in_a_hundred_fails_and_resume_does_those_only(project):
+    bad = sorted(random.Random(4).sample(range(ITEMS), FAILING))
+    failed = project.run(f"ITEMS, BAD = {ITEMS}, frozenset({bad})\n{FLAKY}")
     assert failed["flaky"].error.startswith(
-        f"100 of 10,000 items of 'flaky' failed: flaky[{bad[0]}] (ValueError: bad luck"
+        f"{FAILING} of {ITEMS:,} items of 'flaky' failed: flaky[{bad[0]}] (ValueError: bad luck"
     )
     named = [step.name for step in failed.steps if step.state.value == "failed"]
     assert named == ["flaky", *(f"flaky[{number}]" for number in bad)]
-    assert len(project.calls) == 10_000
+    assert len(project.calls) == ITEMS
     (project.folder / "mended").touch()
     done = project.again(None, resume=failed.run_id)
     assert done.ok, done.error
     assert sorted(map(int, project.calls)) == bad
-    assert done.output() == sum(range(10_000))
+    assert done.output() == sum(range(ITEMS))
 
 
 LOSING_NODES = """

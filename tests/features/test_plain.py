@@ -21,6 +21,12 @@ def test_infinite_values_are_missing():
     assert np.isnan(ToNumber().fit_transform(table)[:2]).all()
 
 
+def test_numbers_whose_median_would_overflow_count_as_infinite():
+    table = pl.DataFrame({"x": [9e307, -9e307, 1e150]})
+    assert np.isnan(ToNumber().fit_transform(table)[:2]).all()
+    assert ToNumber().fit_transform(table)[2, 0] == 1e150
+
+
 @pytest.mark.parametrize(
     "column",
     [

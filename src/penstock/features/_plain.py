@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 MISSING = "(missing)"
 """What a text column says where it says nothing."""
 
+_LARGEST = float(np.sqrt(np.finfo(np.float64).max))
+
 
 class ToNumber(NamedColumns):
     """Turn columns of numbers and booleans into an array of floats; missing and infinite are NaN.
+
+    A number whose square is no float (above 1e154) counts as infinite: medians and variances would
+    overflow.
 
     >>> import polars as pl
     >>> ToNumber().fit_transform(pl.DataFrame({"a": [1, None], "b": [True, False]})).tolist()
@@ -65,4 +70,4 @@ def _numbers(column: pl.Series) -> "NDArray[np.float64]":
             fix="Send a number, or null.",
             column=column.name,
         ) from error
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.where(np.abs(values) < _LARGEST, values, np.nan)
