@@ -16,7 +16,7 @@ import penstock as ps
 
 
 def note(word):
-    with open("calls.txt", "a") as file:
+    with open(__file__.rpartition("/")[0] + "/calls.txt", "a") as file:
         file.write(word + "\\n")
 
 """
