@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hunting import length
+from hunting import HUNTING, length
 
 ROWS = length(5_000, 1_000_000)
 
@@ -63,7 +63,7 @@ def thinned(path: Path, folder: Path, *, header: bool) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.hunt
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", TABLES if HUNTING else ["taxi", "bikes"])
 def test_the_whole_loop_on_a_real_table(shell, real_table, name):
     file, target, options = TABLES[name]
     path = thinned(real_table(file), shell.folder, header=name != "income")
