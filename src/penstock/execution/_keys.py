@@ -57,6 +57,7 @@ class KeyMaker:
         self._store, self._graph, self._project = store, graph, project
         self._pipeline = pipeline
         self._code: dict[Any, CodeDigest] = {}
+        self._checked: set[Any] = set()  # functions whose digest holds until a step runs
         self._carried: dict[str, frozenset[str]] = {}
 
     def make(self, node: Node, inputs: Mapping[str, str], seed: int) -> StepKey:
@@ -105,8 +106,8 @@ class KeyMaker:
         )
 
     def forget(self) -> None:
-        """Digest every function's code anew: a step is about to run, and may change a value."""
-        self._code.clear()
+        """Look again whether a function's digest holds: a step is about to run here."""
+        self._checked.clear()
 
     @cached_property
     def _effects(self) -> CodeDigest:
@@ -143,9 +144,10 @@ class KeyMaker:
     def code_of(self, function: Any) -> CodeDigest:
         """Digest a function's code, once until a step runs."""
         found = self._code.get(function)
-        if found is None:
+        if found is None or (function not in self._checked and not found.holds()):
             found = code_digest(function, self._project, self._store.digest)
             self._code[function] = found
+        self._checked.add(function)
         return found
 
     def value(self, value: Any, place: str) -> CodeDigest:

@@ -5,13 +5,14 @@ names that it reads stand for now. What cannot be followed or digested is said.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from penstock.provenance._bytecode import text_digest
 from penstock.provenance._effects import visit_effects
 from penstock.provenance._imports import import_closure
+from penstock.provenance._steady import Steady
 from penstock.provenance._walk import Findings, Walk
 
 DigestValue = Callable[[Any], str]
@@ -32,6 +33,7 @@ class CodeDigest:
             reaches is not among the parts, so nothing may be cached either unless the user says
             what it is.
         sources: Objects with a ``fingerprint`` that were reached, by place.
+        steady: What tells whether it still holds.
     """
 
     digest: str
@@ -40,6 +42,11 @@ class CodeDigest:
     complete: bool = True
     unfollowed: tuple[str, ...] = ()
     sources: Mapping[str, Any] = field(default_factory=dict)
+    steady: Steady = field(default_factory=lambda: Steady(is_possible=False))
+
+    def holds(self) -> bool:
+        """Return whether it certainly is what would be digested now."""
+        return self.steady.holds()
 
 
 def code_digest(
@@ -60,7 +67,7 @@ def code_digest(
     digest = walk.digest(walk.visit(function, place))
     found = walk.found
     carried = digest if found.makes_functions else _joint(found, project, digest_value)
-    return _result(digest, found, carried)
+    return replace(_result(digest, found, carried), steady=walk.steady)
 
 
 def value_digest(

@@ -441,6 +441,7 @@ _HANDLERS: dict[type, Callable[["Walk", Any, str], "Record"]] = {
     types.BuiltinFunctionType: _builtin,
     types.MethodType: _method,
     types.ModuleType: _module,
+    types.UnionType: lambda walk, value, place: ("union", walk.visit(value.__args__, place)),
     types.CodeType: lambda _, value, __: ("code", code_facts(value)),
     types.MethodDescriptorType: _descriptor,
     types.WrapperDescriptorType: _descriptor,

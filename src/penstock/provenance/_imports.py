@@ -122,10 +122,11 @@ def is_own_class(cls: type) -> bool:
     module = sys.modules.get(name)
     if module is not None and top != "__main__" and getattr(module, "__file__", None):
         return is_own_module(module)
-    for member in vars(cls).values():  # a notebook's, or of a module that was made by hand
-        function = getattr(member, "__func__", member)
-        if isinstance(function, FunctionType):
-            return is_own_code(function.__code__.co_filename)
+    # A notebook's, or of a module that was made by hand.
+    functions = (getattr(member, "__func__", member) for member in vars(cls).values())
+    files = [f.__code__.co_filename for f in functions if isinstance(f, FunctionType)]
+    if any(is_own_code(file) for file in files):
+        return True
     if module is None:  # it was taken out of `sys.modules`
         return "__weakref__" in vars(cls)
     return top == "__main__" or is_own_module(module)

@@ -19,6 +19,16 @@ from penstock.provenance._own import is_own, looks_installed
 _DOCUMENTED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
 
 
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A text with its plain tree, and its code with and without formatting."""
+
+    text: str
+    tree: ast.Module
+    raw: CodeType
+    plain: CodeType
+
+
 @dataclass(slots=True)
 class _Memory:
     """What this process remembers of modules; one of it exists.
@@ -29,6 +39,7 @@ class _Memory:
         texts: Text by file, as it was when penstock first looked.
         plain: Code without formatting by file, then by qualified name and facts.
         read: Texts that ``plain`` was made of already, by file.
+        parsed: The last text of each file that was compiled.
         running: How many steps run now.
     """
 
@@ -37,6 +48,7 @@ class _Memory:
     texts: dict[str, str] = field(default_factory=dict)
     plain: dict[str, dict[tuple[str, str], CodeType]] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
+    parsed: dict[str, _Parsed] = field(default_factory=dict)
     running: int = 0
     watches: bool = False
 
@@ -100,12 +112,9 @@ def module_tree(file: str) -> ast.Module | None:
     executed = _memory.codes.get(file)
     texts = [text for text in (_read(file), _memory.texts.get(file)) if text is not None]
     for text in texts if executed is not None else texts[-1:]:
-        try:
-            raw = _compiled(text, file)
-            if executed is None or code_facts(raw) == code_facts(executed):
-                return _plain_tree(text)
-        except (SyntaxError, ValueError, RecursionError):
-            continue
+        parsed = _parse(file, text)
+        if parsed and (executed is None or code_facts(parsed.raw) == code_facts(executed)):
+            return parsed.tree
     return None
 
 
@@ -115,10 +124,8 @@ def file_code(file: str) -> CodeType | None:
     if executed is not None:
         return plain_code(executed)
     text = _read(file)
-    try:
-        return None if text is None else _compiled(_plain_tree(text), file)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+    parsed = None if text is None else _parse(file, text)
+    return parsed.plain if parsed else None
 
 
 def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
@@ -135,17 +142,33 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _learn(file: str) -> bool:
-    """Compile a file's text twice, with and without formatting; return whether it was new."""
+    """Learn the code of a file's text, with and without formatting; return whether it was new."""
     text = _text_of(file)
     if text is None or _memory.read.get(file) == text:
         return False
     _memory.read[file] = text
     table = _memory.plain.setdefault(file, {})
-    try:
-        _pair(_compiled(text, file), _compiled(_plain_tree(text), file), table)
-    except (SyntaxError, ValueError, RecursionError):
+    parsed = _parse(file, text)
+    if parsed is None:
         return False
+    _pair(parsed.raw, parsed.plain, table)
     return True
+
+
+def _parse(file: str, text: str) -> _Parsed | None:
+    """Compile a text twice, with and without formatting; None if it is no Python."""
+    known = _memory.parsed.get(file)
+    if known is not None and known.text == text:
+        return known
+    try:
+        tree = ast.parse(text)
+        raw = _compiled(tree, file)
+        _make_plain(tree)
+        parsed = _Parsed(text, tree, raw, _compiled(tree, file))
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    _memory.parsed[file] = parsed
+    return parsed
 
 
 def _pair(raw: CodeType, plain: CodeType, table: dict[tuple[str, str], CodeType]) -> None:
@@ -177,9 +200,8 @@ def _compiled(source: Any, file: str) -> CodeType:
     return made
 
 
-def _plain_tree(text: str) -> ast.Module:
-    """Parse a text and drop its positions and docstrings."""
-    tree = ast.parse(text)
+def _make_plain(tree: ast.Module) -> None:
+    """Drop positions and docstrings of a tree."""
     for node in ast.walk(tree):
         if hasattr(node, "lineno"):
             node.lineno = node.end_lineno = 1  # type: ignore[attr-defined] # every statement has it
@@ -187,7 +209,6 @@ def _plain_tree(text: str) -> ast.Module:
         if isinstance(node, _DOCUMENTED) and _is_text(node.body[:1]):
             rest = node.body[1:]
             node.body = rest or [ast.copy_location(ast.Pass(), node.body[0])]
-    return tree
 
 
 def _is_text(body: list[ast.stmt]) -> bool:

@@ -3,9 +3,9 @@
 import site
 import sys
 import sysconfig
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")
@@ -77,10 +77,10 @@ def find_extension(name: str) -> Path | None:
     return path if path is not None and compiled and is_own(path) else None
 
 
-def file_of_code(code: CodeType) -> Path | None:
-    """Return the file of a code object; None if it has none, as in a notebook."""
-    path = Path(code.co_filename)
-    return path if not code.co_filename.startswith("<") and path.is_file() else None
+@lru_cache(maxsize=4096)
+def has_file(file: str) -> bool:
+    """Return whether code of this name is in a file, not in a notebook or made while running."""
+    return not file.startswith("<") and Path(file).is_file()
 
 
 @cache

@@ -9,8 +9,9 @@ import builtins
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from penstock.core import digest_bytes
@@ -29,8 +30,15 @@ from penstock.provenance._describe import describe, is_data, is_loaded_under_its
 from penstock.provenance._frames import READS_FRAMES, words_in, words_of
 from penstock.provenance._imports import Origins, absolute_name, is_own_class, project_modules
 from penstock.provenance._loaded import file_code, is_late, plain_code
-from penstock.provenance._own import find_extension, find_own_file, is_own_code, is_own_module
+from penstock.provenance._own import (
+    find_extension,
+    find_own_file,
+    has_file,
+    is_own_code,
+    is_own_module,
+)
 from penstock.provenance._packages import module_version
+from penstock.provenance._steady import Steady
 
 Record = tuple[Any, ...]
 Ref = tuple[Any, ...]
@@ -43,6 +51,7 @@ _TEXT_READERS = frozenset(
 _MISSING: Any = object()
 _HEX = 64
 _ARGUMENTS = ("sys", "argv")
+_STEADY = frozenset({FunctionType, BuiltinFunctionType})  # and classes of packages
 
 
 @dataclass(slots=True)
@@ -88,15 +97,16 @@ class Walk:
     ) -> None:
         self.project, self.digest_value, self.named = project, digest_value, named
         self.found = Findings()
+        self.steady = Steady()
         self.records: list[Record | None] = []
         self.lenient = 0
-        self._index: dict[int, int] = {}
+        self._index: dict[int | str, int] = {}  # by id, or by name
         self._alive: list[Any] = []  # an id is only unique while its object lives
         self._docs: list[tuple[int, Any]] = []
         self._texts: set[str] = set()
         self._readers: set[str] = set()
         self._origins = Origins()
-        self._data = [(f"{project}/", "<project>/"), (str(project), "<project>")]
+        self._folder = str(project)
 
     # What comes out
 
@@ -127,9 +137,8 @@ class Walk:
         """Note the value at a place as a part, without the code that it reaches."""
         if self.named or not is_data(value):
             return
-        record = plain_record(value)
-        if record is not None:
-            self.part(place, shown(value) or text_digest(self._relative(record)))
+        if plain_record(value) is not None:
+            self.part(place, shown(value) or text_digest(self.visit(value, place)))
             return
         inner = Walk(self.project, self.digest_value, named=True)
         self.part(place, inner.digest(inner.visit(value, place)))
@@ -150,25 +159,25 @@ class Walk:
 
     def place(self, path: Path | str) -> str:
         """Name a file relative to the project."""
-        path = Path(path)
-        for one, other in ((path, self.project), (path.resolve(), self.project.resolve())):
-            if one.is_relative_to(other):
-                return one.relative_to(other).as_posix()
-        return path.name
+        return _place(str(path), self._folder)
 
     # Values
 
     def visit(self, value: Any, place: str) -> Ref:
         """Describe a value and return a reference to it, or its record if it is a constant."""
+        if type(value) is str:
+            return self._text(value)
         if type(value) is not tuple and type(value) is not frozenset:
             record = plain_record(value)
             if record is not None:
-                return self._relative(record)
+                return record
         if type(value) is tuple:
             return ("tuple", *(self.visit(item, f"{place}[{i}]") for i, item in enumerate(value)))
         known = self._index.get(id(value))
         if known is not None:
             return ("#", known)
+        if type(value) not in _STEADY and (not isinstance(value, type) or is_own_class(value)):
+            self.steady.is_possible = False
         number = len(self.records)
         self._index[id(value)] = number
         self._alive.append(value)
@@ -185,6 +194,7 @@ class Walk:
         inner.lenient = self.lenient
         digest = inner.digest(inner.visit(value, place))
         self._merge(inner.found)
+        self.steady.is_possible = False
         self._readers |= inner._readers
         return digest
 
@@ -200,14 +210,15 @@ class Walk:
         found.makes_functions |= other.makes_functions
         found.has_code |= other.has_code
 
-    def _relative(self, record: Record) -> Record:
-        """Replace the project's folder in a text: another checkout is no other value."""
-        if record[0] != "str" or self._data[1][0] not in record[1]:
-            return record
-        text = record[1]
-        if text == self._data[1][0] or self._data[0][0] in text:
-            return ("place", text.replace(*self._data[0]).replace(*self._data[1]))
-        return record
+    def _text(self, text: str) -> Record:
+        """Describe a text; the project's folder in it is replaced: another checkout is no other."""
+        folder = self._folder
+        if folder in text:
+            plain = text.replace(f"{folder}/", "<project>/")
+            plain = "<project>" if plain == folder else plain
+            if plain != text:
+                return ("place", *(plain_record(plain) or ()))
+        return plain_record(text) or ()
 
     # Code
 
@@ -218,6 +229,7 @@ class Walk:
             return self._installed_function(function)
         if self.named:
             return ("function", self.code_place(function), function.__qualname__)
+        self.steady.note_function(function)
         return (
             "function",
             self.code(code, self.code_place(function)),
@@ -246,6 +258,7 @@ class Walk:
         self._readers |= uses.names & (_DOC_READERS | _TEXT_READERS | {"__subclasses__"})
         edges: list[Any] = []
         for name in sorted(uses.globals):
+            self.steady.note_name(scope, name)
             if name in scope or hasattr(builtins, name):
                 value = scope[name] if name in scope else getattr(builtins, name)
                 if is_computing(name, value):
@@ -280,6 +293,7 @@ class Walk:
             return self.whole(vars(value))
         name, rest = chain[0], chain[1:]
         submodule = f"{value.__name__}.{name}"
+        self.steady.note_name(vars(value), name)
         if name in vars(value):
             return self.along(vars(value)[name], rest, self._value_place(vars(value), name))
         if submodule in sys.modules:
@@ -290,6 +304,7 @@ class Walk:
 
     def whole(self, scope: Mapping[str, Any]) -> Ref:
         """Describe everything that a module holds: which of it is used cannot be told."""
+        self.steady.is_possible = False
         known = self._index.get(id(scope))
         if known is not None:
             return ("#", known)
@@ -304,7 +319,8 @@ class Walk:
 
     def unloaded(self, name: str) -> Ref:
         """Describe a module of the user's that steps import when they run: all of its file."""
-        key = -1 - hash(name)  # no id is negative
+        self.steady.is_possible = False
+        key = f"unloaded {name}"
         if key in self._index:
             return ("#", self._index[key])
         file = find_own_file(name)
@@ -338,7 +354,7 @@ class Walk:
 
     def _file(self, function: FunctionType) -> str:
         file = function.__code__.co_filename
-        if file.startswith("<") or not Path(file).is_file():
+        if not has_file(file):
             file = function.__globals__.get("__file__") or ""
         return self.place(file) if file else str(function.__module__)
 
@@ -375,6 +391,7 @@ class Walk:
         if not chain:
             return ("module", module.__name__)
         value = vars(module).get(chain[0], _MISSING)
+        self.steady.note_name(vars(module), chain[0])
         named = ("of", module.__name__, chain[0])
         if value is _MISSING or value is sys.modules:
             return named if value is _MISSING else self.all_modules()
@@ -384,14 +401,14 @@ class Walk:
             self.found.unfollowed.add(f"{place}: {'.'.join((module.__name__, *chain))}")
         if _is_own_value(value) or (module.__name__, chain[0]) == _ARGUMENTS:
             return (*named, self.visit(value, f"{module.__name__}.{chain[0]}"))
-        record = plain_record(value)
-        if record is not None:
-            return (*named, self._relative(record))
+        if plain_record(value) is not None:
+            return (*named, self.visit(value, place))
         origin = getattr(value, "__module__", None)
         if isinstance(origin, str):
             self.package(origin)
         patched = _class_member(value, chain[1:])
         if _is_own_value(patched):
+            self.steady.is_possible = False
             return (*named, chain[1], self.visit(patched, place))
         return named
 
@@ -505,6 +522,7 @@ class Walk:
         record = ("installed", module, function.__code__.co_qualname, function.__qualname__)
         if self.named or (module == function.__module__ and is_loaded_under_its_name(function)):
             return record
+        self.steady.is_possible = False
         skipped = {"cache_token", "dispatch_cache"} if module == "functools" else set()
         place = f"{module}:{function.__qualname__}"
         return (
@@ -532,6 +550,17 @@ class Walk:
     def documented(self, text: str | None) -> None:
         """Note a docstring; it counts if reached code can read it."""
         self._docs.append((len(self.records), text))
+
+
+@lru_cache(maxsize=4096)
+def _place(file: str, project: str) -> str:
+    for path, folder in (
+        (Path(file), Path(project)),
+        (Path(file).resolve(), Path(project).resolve()),
+    ):
+        if path.is_relative_to(folder):
+            return path.relative_to(folder).as_posix()
+    return Path(file).name
 
 
 def _hints(function: FunctionType) -> dict[str, Any]:

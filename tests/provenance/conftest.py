@@ -1,0 +1,42 @@
+"""Small projects in two versions, loaded in this process; what a step's key is made of in each."""
+
+import importlib
+import sys
+import textwrap
+
+import pytest
+
+from penstock.core import digest_json
+from penstock.provenance import code_digest, effects_digest, watch_imports
+from penstock.stores import content_digest
+
+
+@pytest.fixture
+def versions(tmp_path, monkeypatch):
+    """Load versions of a project and return the digest of ``step`` in its module ``job``."""
+    watch_imports()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.chdir(tmp_path)
+
+    def forget():
+        for name, module in list(sys.modules.items()):
+            if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
+    def load(files, name="step"):
+        forget()
+        for file, text in files.items():
+            path = tmp_path / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text))
+        module = importlib.import_module("job")
+        function = getattr(module, name)
+        code = code_digest(function, tmp_path, content_digest)
+        effects = effects_digest(["job"], tmp_path, content_digest)
+        load.code, load.effects, load.module = code, effects, module
+        return digest_json([code.digest, effects.digest if effects.parts else ""])
+
+    yield load
+    forget()
