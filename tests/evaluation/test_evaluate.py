@@ -107,6 +107,21 @@ def test_a_positive_class_may_be_given_as_text():
     assert evaluate(model, split, resamples=0).positive == 1
 
 
+def test_two_arbitrary_labels_have_every_metric_that_needs_no_positive_class():
+    model, split = fitted(table_of(["cat", "dog"] * 100))
+    report = evaluate(model, split, resamples=0)
+    assert report.positive is None
+    assert set(report.metrics) == {
+        "roc_auc", "log_loss", "brier", "accuracy", "balanced_accuracy", "mcc"
+    }  # fmt: skip
+    assert "declare it with positive='cat' or positive='dog'" in report.absent["recall"]
+    told = evaluate(model, split, positive="cat", resamples=0)
+    assert told.positive == "cat"
+    for name, estimate in report.metrics.items():
+        assert told.metrics[name].value == pytest.approx(estimate.value, abs=1e-12)
+    assert {"recall", "precision", "f1", "average_precision"} <= set(told.metrics)
+
+
 def test_two_evaluations_are_equal_and_another_order_of_rows_too(model, split, report):
     again = evaluate(model, split, slices=["company", "age"], resamples=200)
     assert again == report
@@ -114,7 +129,7 @@ def test_two_evaluations_are_equal_and_another_order_of_rows_too(model, split, r
 
 
 @pytest.mark.parametrize(
-    ("labels", "positive"), [([False, True], True), ([1, 2], 2), (["a b", "<c>"], "a b")]
+    ("labels", "positive"), [([False, True], True), ([1, 2], None), (["a b", "<c>"], None)]
 )
 def test_labels_of_every_type_work(labels, positive):
     model, split = fitted(table_of(labels * 100))

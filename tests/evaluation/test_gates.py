@@ -45,7 +45,8 @@ def comparison():
 def one(gate, report, **rest):
     (result,) = judge([gate], report, **rest)
     assert result.gate == gate
-    return result.state, result.reason
+    # Which class the figures are about stands in every reason; the tests look at the rest.
+    return result.state, result.reason.removesuffix("; positive class 'yes'")
 
 
 def test_a_metric_against_a_number_shows_its_interval(made):
@@ -184,3 +185,27 @@ def test_a_column_without_slices_is_refused_with_the_remedy(made):
 def test_results_come_in_the_order_of_the_gates(made):
     gates = ["verified", "roc_auc > 0.7", "leakage == none"]
     assert [result.gate for result in judge(gates, made)] == gates
+
+
+@pytest.mark.parametrize(
+    "rule", ["recall >= 0.1", "roc_auc >= champion.roc_auc", "gap(recall, company) <= 1"]
+)
+def test_the_positive_class_stands_in_every_reason(made, rule):
+    (result,) = judge([rule], made)
+    assert result.reason.endswith("; positive class 'yes'")
+
+
+@pytest.mark.parametrize(
+    "rule", ["recall >= 0.1", "0.1 <= f1", "lower(precision) > 0", "gap(recall, company) <= 1"]
+)
+def test_a_gate_that_needs_a_positive_class_asks_for_it(made, rule):
+    unknown = replace(made, positive=None, classes=("cat", "dog"))
+    with pytest.raises(ParameterError, match=r"'cat' and 'dog'.*positive='dog'"):
+        judge([rule], unknown)
+    assert judge(["roc_auc >= 0.5", "accuracy >= 0"], unknown)[0].state is PASSED
+
+
+def test_a_figure_that_is_no_number_fails_every_comparison(made):
+    lost = replace(made, metrics={"roc_auc": Estimate(float("nan"), 0, 1)})
+    for relation in (">=", "<=", ">", "<", "==", "!="):
+        assert one(f"roc_auc {relation} 0.5", lost)[0] is FAILED

@@ -5,8 +5,8 @@ import pytest
 
 from penstock.core import DataError
 from penstock.scaffolding._target import (
+    choose_positive,
     count_classes,
-    find_positive,
     find_rare,
     require_target,
     tell_target,
@@ -79,8 +79,10 @@ def test_no_class_is_rare_where_hardly_one_would_be_left():
         ([("yes", 9), ("no", 1)], "yes"),
         ([("stays", 9), ("leaves", 1)], "leaves"),
         ([(0, 9), (1, 1)], None),
+        ([(1, 9), (2, 1)], 2),
+        ([("fraud", 9), ("legit", 1)], "fraud"),
         ([(False, 9), (True, 1)], None),
     ],
 )
 def test_the_class_that_counts_as_yes_is_chosen(classes, positive):
-    assert find_positive(classes) == positive
+    assert choose_positive(classes) == positive

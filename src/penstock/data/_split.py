@@ -69,6 +69,7 @@ class Split:
         findings: What was left out, and overlaps of rows, groups and times.
         leakage: Leaks found by experiment: duplicates, columns that give the target away.
         table_digest: Ordered digest of the table that was cut.
+        positive: The class that counts as yes, as it was declared; None if nobody did.
     """
 
     bundle_type: ClassVar[str] = "penstock.data:Split"
@@ -87,6 +88,7 @@ class Split:
     leakage: tuple[Finding, ...]
     table_digest: str
     _load_table: "Callable[[], pl.DataFrame]"
+    positive: Any = None
 
     @cached_property
     def table(self) -> "pl.DataFrame":
@@ -130,6 +132,8 @@ class Split:
             "findings": findings_to_json(self.findings),
             "leakage": findings_to_json(self.leakage),
             "table_digest": self.table_digest,
+            # Splits of old have none, and keep their digest.
+            **({} if self.positive is None else {"positive": self.positive}),
         }
         return {
             "facts": facts,

@@ -11,6 +11,7 @@ from penstock.data._finding import Finding
 from penstock.data._leakage import check_leakage, note_alike, note_groups, note_times
 from penstock.data._moments import TimeColumn, moments_of, time_columns
 from penstock.data._overlap import check_overlap, require_no_overlap
+from penstock.data._positive import match_class
 from penstock.data._schema import check_columns, infer_schema
 from penstock.data._split import Split
 from penstock.data._split_rules import (
@@ -46,6 +47,7 @@ def split_table(
     seed: int = 0,
     stratify: str | None = None,
     task: Task | None = None,
+    positive: Any = None,
 ) -> Split:
     """Cut a table into train, validation and test rows, and look for leaks between them.
 
@@ -72,6 +74,7 @@ def split_table(
         seed: Same seed, same parts.
         stratify: Column to share out evenly in a random split; by default the target's classes.
         task: What to predict, where the values do not say it (see ``guess_task``).
+        positive: The class of a binary target that counts as yes, where the labels do not say it.
 
     Raises:
         NotFoundError: If a column does not exist.
@@ -84,7 +87,7 @@ def split_table(
     require_shares(validation, test)
     _require_sense(gap, by_time, stratify, by_group)
     frame, digest = frame_of(table)
-    plan = _Plan(target, by_time, by_group, tuple(drop), seed, task)
+    plan = _Plan(target, by_time, by_group, tuple(drop), seed, task, positive)
     check_columns(frame, plan.columns + ([stratify] if stratify else []))
     usable, findings = usable_rows(frame, target, by_time)
     kept = frame[usable]
@@ -113,6 +116,7 @@ def split_rows(
     drop: Sequence[str] = (),
     task: Task | None = None,
     allow_overlap: str | None = None,
+    positive: Any = None,
 ) -> Split:
     """Make a Split of parts that someone else has chosen, with the same checks.
 
@@ -132,6 +136,7 @@ def split_rows(
         drop: Columns that are no features.
         task: What to predict, where the values do not say it.
         allow_overlap: Why an overlap of rows, groups or times is right here; it is kept on record.
+        positive: The class of a binary target that counts as yes, where the labels do not say it.
 
     Raises:
         NotFoundError: If a column does not exist.
@@ -141,7 +146,7 @@ def split_rows(
     import numpy as np
 
     frame, digest = frame_of(table)
-    plan = _Plan(target, by_time, by_group, tuple(drop), 0, task)
+    plan = _Plan(target, by_time, by_group, tuple(drop), 0, task, positive)
     check_columns(frame, plan.columns)
     usable, findings = usable_rows(frame, target, by_time)
     given = {"train": train, "validation": validation, "test": test}
@@ -164,6 +169,7 @@ class _Plan:
     drop: tuple[str, ...]
     seed: int
     task: Task | None
+    positive: Any
 
     @property
     def columns(self) -> list[str]:
@@ -187,6 +193,7 @@ def _build(
     require_variety(target, target.n_unique() if len(target) else 0)
     task = choose_task(target, plan.task)
     require_parts(rows, frame[plan.target], task)
+    classes = classes_of(target, task)
     features = [n for n in frame.columns if n != plan.target and n not in plan.drop]
     split = Split(
         train_rows=rows["train"],
@@ -195,7 +202,7 @@ def _build(
         schema=infer_schema(frame[rows["train"]].select(features)),
         target=plan.target,
         task=task,
-        classes=classes_of(target, task),
+        classes=classes,
         by_time=plan.by_time,
         by_group=plan.by_group,
         seed=plan.seed,
@@ -203,6 +210,7 @@ def _build(
         leakage=(),
         table_digest=digest,
         _load_table=lambda: frame,
+        positive=_declared(plan, task, classes),
     )
     overlaps = check_overlap(split)
     if allow_overlap:
@@ -210,6 +218,18 @@ def _build(
     require_no_overlap(overlaps)
     noted = [*overlaps, *note_groups(split), *note_times(split), *note_alike(split)]
     return split.with_findings([*findings, *noted], leakage=check_leakage(split))
+
+
+def _declared(plan: _Plan, task: Task, classes: Sequence[Any]) -> Any:
+    if plan.positive is None:
+        return None
+    if task != "binary":
+        raise ParameterError(
+            what=f"positive={plan.positive!r} is declared, but {plan.target!r} is {task}.",
+            why="Only a target of two classes has a positive one.",
+            fix="Leave positive= out.",
+        )
+    return match_class(classes, plan.positive)
 
 
 def _assign(

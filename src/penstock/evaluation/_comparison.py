@@ -1,7 +1,7 @@
 """``compare``: challenger and champion on the same rows, each difference with a paired interval."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,13 +108,15 @@ def compare(
         DataError: If the holdout lacks columns that the champion needs, or its labels are others.
     """
     holdout = report.holdout
+    ours = report.outcomes()
     theirs = align(
         predict_with(champion, holdout.X),
         holdout.y.to_list(),
         task=report.task,
         classes=report.outcome_classes,
     )
-    return compare_outcomes(report.outcomes(), theirs, resamples=resamples, seed=seed)
+    theirs = replace(theirs, oriented=ours.oriented)
+    return compare_outcomes(ours, theirs, resamples=resamples, seed=seed)
 
 
 def compare_outcomes(

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from penstock.core import DataError, NotFoundError, ParameterError, did_you_mean
-from penstock.data import Part, Split, profile_table
+from penstock.data import Part, Split, find_positive, match_class, profile_table
 from penstock.evaluation._calibration import calibrate
 from penstock.evaluation._fairness import count_groups, parity
 from penstock.evaluation._measuring import Measured, measure
@@ -49,8 +49,9 @@ def evaluate(
         slices: Columns by whose values the metrics are given too; any column of the split's table.
         sensitive: Columns for fairness; by default the slices.
         part: ``test`` or ``validation``.
-        positive: The positive class of a binary target; by default the second of the sorted
-            classes (1, True, "yes").
+        positive: The positive class of a binary target; by default what the split declares, else
+            what the labels mean (see ``penstock.data.find_positive``). Where neither says it,
+            metrics that need one are absent with the reason.
         resamples: Bootstrap resamples behind the metrics' intervals (slices use at most 200).
         seed: Seed of the resamples.
 
@@ -61,9 +62,10 @@ def evaluate(
     """
     chosen = _choose_part(split, part)
     columns = _choose_columns(chosen, slices, sensitive)
-    classes = _order_classes(split, positive)
+    classes, named = _order_classes(split, positive)
     answer = predict_with(model, chosen.X)
     outcomes = align(answer, chosen.y.to_list(), task=split.task, classes=classes)
+    outcomes = replace(outcomes, oriented=named)
     known, notes = _drop_unknown_truth(outcomes)
     whole = outcomes.take(known)
     measured = measure(whole, resamples=resamples, seed=seed)
@@ -75,7 +77,7 @@ def evaluate(
         task=split.task,
         target=split.target,
         part=part,
-        positive=classes[1] if split.task == "binary" else None,
+        positive=classes[1] if split.task == "binary" and named else None,
         classes=sort_labels(split.classes or ()),
         metrics=measured.metrics,
         absent=measured.absent,
@@ -137,25 +139,21 @@ def _unique(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([names] if isinstance(names, str) else names))
 
 
-def _order_classes(split: Split, positive: Any) -> tuple[Any, ...]:
+def _order_classes(split: Split, positive: Any) -> tuple[tuple[Any, ...], bool]:
+    """Give the labels by code, and whether the last of two is known to be the positive one."""
     classes = sort_labels(split.classes or ())
     if split.task != "binary":
-        return classes
+        return classes, True
     if len(classes) != 2:  # noqa: PLR2004 - binary
         raise DataError(
             what=f"The target {split.target!r} has {len(classes)} class(es), not two.",
             fix="Split a table in which both classes occur.",
         )
-    if positive is None:
-        return classes
-    for label in classes:
-        if label == positive or str(label) == str(positive):
-            return (next(other for other in classes if other != label), label)
-    raise ParameterError(
-        what=f"The positive class {positive!r} is none of the target's classes.",
-        fix=did_you_mean(str(positive), [str(label) for label in classes]),
-        positive=positive,
-    )
+    declared = split.positive if positive is None else positive
+    label = find_positive(classes) if declared is None else match_class(classes, declared)
+    if label is None:
+        return classes, False
+    return (next(other for other in classes if other != label), label), True
 
 
 # What came out
@@ -200,7 +198,10 @@ def _fairness(
         large = [group for group in groups if group.rows >= SMALL_ROWS]
         values = sum(result.value != MISSING for result in results)
         if len(large) > 1 and values > 1:  # else there is nothing to compare
-            figures.update(parity(large))
+            found = parity(large)
+            # A ratio of selection rates is another one where the other class is selected.
+            keep = found if outcomes.oriented else [n for n in found if n.endswith("difference")]
+            figures.update({name: found[name] for name in keep})
     for name in TASK_METRICS[outcomes.task]:
         apart = spread(name, results)
         if apart is None:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import GateResult, GateState, NotFoundError, Verdict, did_you_mean
+from penstock.core import (
+    GateResult,
+    GateState,
+    NotFoundError,
+    ParameterError,
+    Verdict,
+    did_you_mean,
+)
+from penstock.data import why_unknown
 from penstock.evaluation._gate_grammar import (
     Across,
     Arithmetic,
@@ -20,7 +28,7 @@ from penstock.evaluation._gate_grammar import (
     Term,
     parse_gate,
 )
-from penstock.evaluation._metrics import format_figure, get_metric
+from penstock.evaluation._metrics import NEED_POSITIVE, format_figure, get_metric
 from penstock.evaluation._slices import SMALL_ROWS, SliceResult, spread
 
 if TYPE_CHECKING:
@@ -137,12 +145,12 @@ def _judge_compared(
     terms = (*rule.left.walk(), *rule.right.walk())
     _require_names(terms, report)
     if comparison is None and any(term.needs_champion for term in terms):
-        return GateState.PASSED, _NO_CHAMPION
+        return GateState.PASSED, _NO_CHAMPION + _name_positive(report, terms)
     scope = _Scope(report, comparison)
     try:
         left, right = scope.value(rule.left), scope.value(rule.right)
     except _Undefined as undefined:
-        return GateState.FAILED, f"cannot be told: {undefined}"
+        return GateState.FAILED, f"cannot be told: {undefined}{_name_positive(report, terms)}"
     if math.isnan(left.value) or math.isnan(right.value):
         # Also for !=, which is true of a figure that is no number.
         return GateState.FAILED, f"cannot be told: {left.total} {rule.relation} {right.total}"
@@ -151,13 +159,21 @@ def _judge_compared(
     reason = f"{left.total} {said} {right.total}"
     if format_figure(left.value) == format_figure(right.value):
         reason += f" (exactly {left.value:.6g} and {right.value:.6g})"
-    return _state(passed), reason + scope.paired(terms)
+    return _state(passed), reason + scope.paired(terms) + _name_positive(report, terms)
 
 
 def _require_names(terms: Sequence[Term], report: "EvaluationReport") -> None:
     for term in terms:
         if term.named_metric is not None:
             get_metric(term.named_metric, report.task)
+        if report.task == "binary" and report.positive is None and _needs_positive(term):
+            raise ParameterError(
+                what=f"Gate term {term} needs a positive class, and {why_unknown(report.classes)}.",
+                why="The figure of the other class is another one, and a gate would pass on it.",
+                fix=f"Write ps.steps.evaluate(model, split, positive={report.classes[1]!r}), or the "
+                "same in split; or take a metric that needs none (roc_auc, accuracy, mcc).",
+                classes=list(report.classes),
+            )
         if isinstance(term, Across) and term.column not in report.slices:
             raise NotFoundError(
                 what=f"Gate term {term} needs slices by {term.column!r}, which the report has not.",
@@ -166,6 +182,20 @@ def _require_names(terms: Sequence[Term], report: "EvaluationReport") -> None:
                 + did_you_mean(term.column, report.slices),
                 column=term.column,
             )
+
+
+def _needs_positive(term: Term) -> bool:
+    if isinstance(term, Across) and term.kind not in {"gap", "ratio"}:
+        return term.kind.endswith("ratio")
+    return term.named_metric in NEED_POSITIVE
+
+
+def _name_positive(report: "EvaluationReport", terms: Sequence[Term]) -> str:
+    """Say which class the figures are about, where there are two."""
+    figures = any(term.named_metric or isinstance(term, Across) for term in terms)
+    if report.task != "binary" or report.positive is None or not figures:
+        return ""
+    return f"; positive class {report.positive!r}"
 
 
 @dataclass(frozen=True, slots=True)

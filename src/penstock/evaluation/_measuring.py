@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from penstock.data import why_unknown
 from penstock.evaluation._bootstrap import EXACT_ROWS, draw_weights, representative_rows
 from penstock.evaluation._formulas import FORMULAS, Floats, WeightedRows
 from penstock.evaluation._intervals import (
@@ -16,7 +17,7 @@ from penstock.evaluation._intervals import (
     ranked_interval,
     why_too_few,
 )
-from penstock.evaluation._metrics import METRICS, TASK_METRICS, Estimate
+from penstock.evaluation._metrics import METRICS, NEED_POSITIVE, TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes
 
 _MANY_CLASSES = 10  # one-against-rest AUC costs one pass per class and resample
@@ -151,6 +152,8 @@ def why_absent(name: str, outcomes: Outcomes) -> str:
         return "there are no rows"
     if outcomes.task == "regression":
         return _why_no_number(name, outcomes)
+    if not outcomes.oriented and name in NEED_POSITIVE:
+        return why_unknown(outcomes.classes)
     if name in {"roc_auc", "average_precision", "log_loss", "brier"}:
         reason = _why_no_score(name, outcomes)
         if reason:

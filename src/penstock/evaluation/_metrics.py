@@ -99,6 +99,10 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
 }
 
 
+NEED_POSITIVE = frozenset({"average_precision", "precision", "recall", "f1"})
+"""Metrics of a binary target that are others if the other class is the positive one."""
+
+
 def get_metric(name: str, task: str | None = None) -> Metric:
     """Find a metric by name.
 

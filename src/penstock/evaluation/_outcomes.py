@@ -32,6 +32,7 @@ class Outcomes:
         scores: Shape (n,) or (n, K); None if the model gives none.
         probability: Whether the scores are probabilities.
         epsilon: Resolution of the scores as the model gave them: log loss clips there.
+        oriented: Whether the second of two classes is known to be the positive one.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Outcomes:
     scores: "NDArray[np.float64] | None" = None
     probability: bool = False
     epsilon: float = sys.float_info.epsilon
+    oriented: bool = True
 
     def __len__(self) -> int:
         return len(self.truth)

@@ -1,7 +1,7 @@
 """EvaluationReport: what is known about a model on rows it has not seen; stored whole, read in parts."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from penstock.core import NotFoundError, did_you_mean
@@ -92,7 +92,8 @@ class EvaluationReport:
         task: ``binary``, ``multiclass`` or ``regression``.
         target: The target column.
         part: Which part of the split was used: ``test`` or ``validation``.
-        positive: The positive class of a binary target; else None.
+        positive: The positive class of a binary target; None for other targets, and where nobody
+            declared it and the labels do not say it.
         classes: All labels, sorted; empty for regression.
         metrics: By name.
         absent: Why each other metric of the task is absent.
@@ -155,7 +156,7 @@ class EvaluationReport:
     @property
     def outcome_classes(self) -> tuple[Any, ...]:
         """Labels by code: (negative, positive) for a binary target."""
-        if self.task != "binary":
+        if self.task != "binary" or self.positive is None:
             return self.classes
         negative = next(label for label in self.classes if label != self.positive)
         return (negative, self.positive)
@@ -178,7 +179,8 @@ class EvaluationReport:
 
     def outcomes(self) -> Outcomes:
         """Give truth, predictions and scores of the holdout as arrays."""
-        return self.holdout.outcomes(self.task, self.outcome_classes)
+        outcomes = self.holdout.outcomes(self.task, self.outcome_classes)
+        return replace(outcomes, oriented=self.task != "binary" or self.positive is not None)
 
     def figures(self) -> dict[str, "go.Figure"]:
         """Draw the report.

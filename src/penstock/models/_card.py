@@ -68,7 +68,7 @@ def _head(version: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         ("Task", signature.get("task") or report.get("task")),
         ("Target", signature.get("target") or report.get("target")),
         ("Classes", ", ".join(str(label) for label in classes[:10]) if classes else None),
-        ("Positive class", _first(signature.get("positive"), report.get("positive"))),
+        ("Positive class", _first((report or signature).get("positive"))),
         ("Registered", _time(version.get("created_at"))),
         ("Trained by", version.get("trained_by")),
     ]

@@ -14,8 +14,8 @@ from penstock.scaffolding._novelty import note_new_in_test
 from penstock.scaffolding._slices import choose_slices
 from penstock.scaffolding._splits import Chosen, SplitChoice, Task, choose_split
 from penstock.scaffolding._target import (
+    choose_positive,
     count_classes,
-    find_positive,
     find_rare,
     require_target,
     tell_target,
@@ -104,7 +104,7 @@ def describe_table(
         slices=settled.slices,
         sensitive=tuple(name for name in settled.slices if is_sensitive(name)),
         rare=rare,
-        positive=find_positive(classes) if question.task == "binary" else None,
+        positive=choose_positive(classes) if question.task == "binary" else None,
         warnings=(*settled.chosen.warnings, *_warn(snapshot, settled)),
     )
 

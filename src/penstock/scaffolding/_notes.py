@@ -68,7 +68,7 @@ class TableNotes:
         slices: Columns to judge per value.
         sensitive: Those slices that describe people in a way that fairness is about.
         rare: Classes with too few rows to be learned and tested.
-        positive: The class that counts as yes; None where the second in order is meant.
+        positive: The class that counts as yes; None where evaluation finds it by itself (1, True).
         split: How to split so that it works.
         warnings: Sentences about the whole table.
     """

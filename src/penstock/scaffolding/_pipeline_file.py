@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.data import find_positive
 from penstock.scaffolding._layout import LINE, Bracketed, Item, lay_out
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import ColumnNote, TableNotes
@@ -163,7 +164,13 @@ def _body(notes: TableNotes, names: ProjectNames, recipe: Recipe) -> dict[str, A
     if notes.slices:
         evaluate.append(Item("slices=", write_list(notes.slices)))
     if notes.positive is not None:
-        evaluate.append(Item(f"positive={quote(notes.positive)}"))
+        labels = [label for label, _ in notes.classes]
+        why = (
+            ""
+            if find_positive(labels) is not None
+            else "the rarer class: change it if the other one counts"
+        )
+        evaluate.append(Item(f"positive={quote(notes.positive)}", comment=why))
     gates = Bracketed("[", [Item(quote(g.text), comment=g.reason) for g in write_gates(notes)], "]")
     register = [Item(quote(names.model)), Item("model"), Item("report"), Item("gates=", gates)]
     return {

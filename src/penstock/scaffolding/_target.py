@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from penstock.core import DataError
-from penstock.data import guess_task
+from penstock.data import find_positive, guess_task
 from penstock.scaffolding._notes import Label
 from penstock.scaffolding._splits import Task
 
@@ -17,8 +17,6 @@ MIN_CLASS = 10
 _MAX_CLASSES = 200
 _MEAN_ROWS = 5
 _SHOWN = 4
-_YES = {"yes", "y", "true", "t", "1", "positive", "pos"}
-_NO = {"no", "n", "false", "f", "0", "negative", "neg"}
 
 
 def require_target(target: "pl.Series") -> Task:
@@ -65,22 +63,23 @@ def find_rare(classes: Sequence[tuple[Label, int]]) -> tuple[Label, ...]:
     return rare if len(classes) - len(rare) > 1 else ()
 
 
-def find_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
-    """Choose which of two texts counts as yes; None where the second in order is plainly right.
+def choose_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
+    """Choose which of two classes counts as yes; None where evaluation finds it by itself.
 
-    >>> find_positive([("stays", 700), ("churns", 300)])
-    'churns'
-    >>> find_positive([(0, 700), (1, 300)]) is None
+    Where the labels do not say it, it is the rarer one, which is then declared in the file.
+
+    >>> choose_positive([("stays", 700), ("moves", 300)])
+    'moves'
+    >>> choose_positive([(0, 700), (1, 300)]) is None
     True
     """
     labels = [label for label, _ in classes]
-    texts = [label for label in labels if isinstance(label, str)]
-    if len(texts) != 2:  # noqa: PLR2004 - two classes
+    if len(labels) != 2:  # noqa: PLR2004 - two classes
         return None
-    for text, other in (texts, texts[::-1]):
-        if text.strip().lower() in _YES and other.strip().lower() in _NO:
-            return text
-    return texts[1]
+    found = find_positive(labels)
+    if found is None:
+        return labels[1]
+    return found if isinstance(found, str) else None
 
 
 def tell_target(

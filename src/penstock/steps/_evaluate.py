@@ -29,7 +29,9 @@ def evaluate(
         split: Where the rows come from.
         slices: Columns to judge per value.
         sensitive: Columns for fairness gaps; by default the slices.
-        positive: The class that counts as yes; by default the second in order.
+        positive: The class that counts as yes; by default what the split declares, else what the
+            labels say (``"yes"``, ``1``, ``"fraud"`` beside ``"legit"``). Where they do not say it,
+            precision, recall, F1 and average precision are left out with the reason.
         part: ``"test"`` or ``"validation"``.
         resamples: Bootstrap resamples behind each interval.
 

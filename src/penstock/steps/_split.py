@@ -25,6 +25,7 @@ def split(
     stratify: str | None = None,
     task: Literal["binary", "multiclass", "regression"] | None = None,
     seed: int = 0,
+    positive: str | bool | float | None = None,
 ) -> Split:
     """Split rows into train, validation and test, and check at once that they are apart.
 
@@ -41,6 +42,8 @@ def split(
         stratify: Column whose shares are kept in a random split; by default the target.
         task: What to predict, where the values do not say it.
         seed: Seed of a random split.
+        positive: The class of a binary target that counts as yes, where the labels do not say it
+            (``"yes"``, ``1``, ``"fraud"`` beside ``"legit"`` do).
 
     Raises:
         LeakageError: If rows, groups or times stand on both sides.
@@ -58,4 +61,5 @@ def split(
         stratify=stratify,
         task=task,
         seed=seed,
+        positive=positive,
     )
