@@ -124,7 +124,7 @@ def test_a_champion_that_cannot_score_the_rows_fails_the_gates_that_name_it(
     results, comparison = judge_candidate(store, report, GATES, champion=registry.champion("tips"))
     assert comparison is None
     assert [result.state.value for result in results] == ["passed", "failed", "pending"]
-    assert "tips@1 cannot score the candidate's rows" in results[1].reason
+    assert "tips@1 cannot be scored on the candidate's rows" in results[1].reason
     assert "second" in results[1].reason
 
 

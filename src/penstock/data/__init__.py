@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from penstock.data._split import Split as Split
     from penstock.data._splitting import split_rows as split_rows
     from penstock.data._splitting import split_table as split_table
+    from penstock.data._table_digest import column_hashes as column_hashes
+    from penstock.data._table_digest import combine_hashes as combine_hashes
     from penstock.data._table_digest import digest_rows as digest_rows
     from penstock.data._table_digest import digest_table as digest_table
     from penstock.data._target import guess_task as guess_task
@@ -67,6 +69,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "count_bins": "_profile",
         "dependence_within": "_dependence",
         "digest_rows": "_table_digest",
+        "column_hashes": "_table_digest",
+        "combine_hashes": "_table_digest",
         "digest_table": "_table_digest",
         "estimate_dependence": "_dependence",
         "guess_task": "_target",

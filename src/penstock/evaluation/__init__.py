@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from penstock.evaluation._slices import Slicing as Slicing
     from penstock.evaluation._slices import cut_column as cut_column
     from penstock.evaluation._slices import spread as spread
+    from penstock.evaluation._trained_on import TrainedOn as TrainedOn
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -53,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Prediction": "_prediction",
         "SliceResult": "_slices",
         "Slicing": "_slices",
+        "TrainedOn": "_trained_on",
         "align": "_prediction",
         "compare": "_comparison",
         "count_groups": "_fairness",

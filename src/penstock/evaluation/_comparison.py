@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from penstock.core import DataError
 from penstock.evaluation._intervals import combine, why_too_few
 from penstock.evaluation._measuring import interval, point_values, resampled, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
 from penstock.evaluation._prediction import align, predict_with
 from penstock.evaluation._report import EvaluationReport
+from penstock.evaluation._trained_on import TrainedOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,15 @@ class Comparison(Mapping[str, Difference]):
         differences: By metric, as far as both models have it.
         absent: Why the other metrics are not compared.
         rows: How many rows both were scored on.
+        left_out: How many rows of the holdout were left out, because the champion has seen them.
+        note: What a reader of the figures must know; empty if nothing.
     """
 
     differences: Mapping[str, Difference]
     absent: Mapping[str, str]
     rows: int
+    left_out: int = 0
+    note: str = ""
 
     def __getitem__(self, metric: str) -> Difference:
         return self.differences[metric]
@@ -82,41 +88,87 @@ class Comparison(Mapping[str, Difference]):
     def to_json(self) -> dict[str, Any]:
         """Give it as plain JSON."""
         figures = {name: asdict(difference) for name, difference in self.differences.items()}
-        return {"differences": figures, "absent": dict(self.absent), "rows": self.rows}
+        known = {"differences": figures, "absent": dict(self.absent), "rows": self.rows}
+        return {**known, "left_out": self.left_out, "note": self.note}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Comparison":
         """Read what ``to_json`` wrote."""
         figures = {name: Difference(**each) for name, each in document["differences"].items()}
-        return cls(figures, dict(document["absent"]), document["rows"])
+        return cls(
+            figures,
+            dict(document["absent"]),
+            document["rows"],
+            document.get("left_out", 0),
+            document.get("note", ""),
+        )
+
+
+FEWEST_UNSEEN = 30
+"""Rows that must be left once those are gone which the champion was trained on."""
 
 
 def compare(
-    report: EvaluationReport, champion: Any, *, resamples: int = 500, seed: int = 0
+    report: EvaluationReport,
+    champion: Any,
+    *,
+    trained_on: TrainedOn | None = None,
+    resamples: int = 500,
+    seed: int = 0,
 ) -> Comparison:
-    """Score the champion on the very rows of a report and compare it with the challenger.
+    """Score the champion on rows of a report that it has not seen, and compare it with the challenger.
 
     Both models are resampled together, so what makes a row easy or hard for both cancels out.
 
     Args:
         report: The challenger's report; its holdout rows are used.
         champion: The production model, scikit-learn-like.
+        trained_on: The rows that the champion has seen: they are left out.
         resamples: Bootstrap resamples.
         seed: Seed of the resamples.
 
     Raises:
-        DataError: If the holdout lacks columns that the champion needs, or its labels are others.
+        DataError: If the holdout lacks columns that the champion needs, its labels are others, or
+            the champion has seen nearly all of the rows.
     """
+    unseen, note = _unseen(report, trained_on)
     holdout = report.holdout
-    ours = report.outcomes()
+    # Columns that the challenger dropped are offered to a model that names what it takes.
+    named = getattr(champion, "feature_names_in_", None) is not None
+    rows = (holdout.table if named else holdout.X)[unseen]
+    ours = report.outcomes().take(unseen)
     theirs = align(
-        predict_with(champion, holdout.X),
-        holdout.y.to_list(),
+        predict_with(champion, rows),
+        holdout.y[unseen].to_list(),
         task=report.task,
         classes=report.outcome_classes,
     )
     theirs = replace(theirs, oriented=ours.oriented)
-    return compare_outcomes(ours, theirs, resamples=resamples, seed=seed)
+    found = compare_outcomes(ours, theirs, resamples=resamples, seed=seed)
+    return replace(found, left_out=len(holdout.y) - len(unseen), note=note)
+
+
+def _unseen(report: EvaluationReport, trained_on: TrainedOn | None) -> tuple[NDArray[np.intp], str]:
+    """Give the places of the rows that the champion has not seen, and what to say of it."""
+    holdout, own = report.holdout, report.trained_on
+    every = np.arange(len(holdout.y))
+    if trained_on is None or own is None:
+        return every, "whether the champion was trained on some of these rows is not recorded"
+    table = holdout.table.with_columns(holdout.y.alias(report.target))
+    seen = trained_on.find(table, holdout.rows.to_numpy(), own.table_digest)
+    if isinstance(seen, str):
+        return every, f"whether the champion was trained on some of these rows is not known: {seen}"
+    unseen = np.flatnonzero(~seen)
+    if len(unseen) < len(every) and len(unseen) < FEWEST_UNSEEN:
+        raise DataError(
+            what=f"The champion was trained on {len(every) - len(unseen):,} of the {len(every):,} "
+            f"rows, and {len(unseen)} are too few to compare on.",
+            why="A model is better on rows that it has seen, and would win by that.",
+            fix="Split by time (by_time=), so that the test rows are newer than all training, or "
+            f"test on more rows: {FEWEST_UNSEEN} unseen ones are needed.",
+        )
+    note = f"{len(every) - len(unseen):,} rows that the champion was trained on were left out"
+    return unseen, note if len(unseen) < len(every) else ""
 
 
 def compare_outcomes(

@@ -24,6 +24,7 @@ from penstock.evaluation._slices import (
     cut_column,
     spread,
 )
+from penstock.evaluation._trained_on import TrainedOn
 
 # There are many slices: their intervals cost less than those of all rows.
 SLICE_RESAMPLES = 200
@@ -97,6 +98,7 @@ def evaluate(
         seed=seed,
         parts={
             "holdout": holdout,
+            "trained_on": TrainedOn.of(split, part),
             "profile": profile_table(split.train.X).to_json(),
             "prediction_profile": profile_table(holdout.answers.drop("row", "truth")).to_json(),
         },
@@ -238,8 +240,13 @@ def _hold(part: Part, outcomes: Outcomes, known: Any) -> Holdout:
             pl.Series(name, column) for name, column in zip(names, columns, strict=True)
         )
     keep = pl.Series(known)
+    rest = part.table.drop([part.target, *part.X.columns]).filter(keep)
     return Holdout(
-        part.X.filter(keep), answers.filter(keep), outcomes.probability, outcomes.epsilon
+        part.X.filter(keep),
+        answers.filter(keep),
+        outcomes.probability,
+        outcomes.epsilon,
+        rest if rest.width else None,
     )
 
 

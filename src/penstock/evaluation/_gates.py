@@ -146,7 +146,7 @@ def _judge_compared(
     _require_names(terms, report)
     if comparison is None and any(term.needs_champion for term in terms):
         return GateState.PASSED, _NO_CHAMPION + _name_positive(report, terms)
-    scope = _Scope(report, comparison)
+    scope = _Scope(report, comparison, beside=any(term.needs_champion for term in terms))
     try:
         left, right = scope.value(rule.left), scope.value(rule.right)
     except _Undefined as undefined:
@@ -204,6 +204,7 @@ class _Scope:
 
     report: "EvaluationReport"
     comparison: "Comparison | None"
+    beside: bool = False  # whether the gate sets a figure beside the champion's
 
     def value(self, term: Term) -> _Valued:
         match term:
@@ -235,6 +236,9 @@ class _Scope:
             if term.metric not in self.report.baseline:
                 raise _Undefined(f"the baseline has no {term.metric}")
             value = self.report.baseline[term.metric]
+        elif self.beside and self.comparison is not None and self.comparison.left_out:
+            # Beside the champion's figure stands the one of the same rows.
+            value = self._difference(term.metric).challenger
         else:
             self._require(term.metric)
             estimate = self.report.metrics[term.metric]
@@ -288,10 +292,13 @@ class _Scope:
     def paired(self, terms: Sequence[Term]) -> str:
         """Tell the paired difference where a gate names a metric of both models."""
         names = {term.named_metric for term in terms if term.needs_champion}
-        if self.comparison is None or len(names) != 1:
+        if self.comparison is None or not names:
             return ""
+        note = f"; {self.comparison.note}" if self.comparison.note else ""
+        if len(names) != 1:
+            return note
         figure = self._difference(str(names.pop()))
-        return f"; difference {figure.text} on the same {self.comparison.rows:,} rows"
+        return f"; difference {figure.text} on the same {self.comparison.rows:,} rows{note}"
 
 
 def _grouped(valued: _Valued) -> str:

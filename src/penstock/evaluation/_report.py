@@ -11,10 +11,14 @@ from penstock.evaluation._figures import draw_figures
 from penstock.evaluation._metrics import TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes, encode_labels
 from penstock.evaluation._slices import SliceResult
+from penstock.evaluation._trained_on import TrainedOn
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
     import polars as pl
+
+
+_LARGE = ("profile", "prediction_profile", "holdout", "trained_on")
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Holdout:
             ``score`` (positive class) or ``score_0``, ``score_1``, … (by class).
         probability: Whether the scores are probabilities.
         epsilon: Resolution of the scores.
+        rest: The table's other columns but the target, n rows: the model never sees them, but an
+            older one may have been trained on them. Empty if nothing was left out.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:Holdout"
@@ -35,6 +41,12 @@ class Holdout:
     answers: "pl.DataFrame"
     probability: bool
     epsilon: float
+    rest: "pl.DataFrame | None" = None
+
+    @property
+    def table(self) -> "pl.DataFrame":
+        """All columns of the rows but the target."""
+        return self.X if self.rest is None else self.X.hstack(self.rest)
 
     @property
     def y(self) -> "pl.Series":
@@ -76,12 +88,14 @@ class Holdout:
     def to_bundle(self) -> dict[str, Any]:
         """Give the storable parts."""
         facts = {"probability": self.probability, "epsilon": self.epsilon}
-        return {"X": self.X, "answers": self.answers, "facts": facts}
+        parts = {"X": self.X, "answers": self.answers, "facts": facts}
+        return parts if self.rest is None else {**parts, "rest": self.rest}
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
         """Read what ``to_bundle`` gave."""
-        return cls(X=parts["X"], answers=parts["answers"], **parts["facts"])
+        rest = parts.get("rest")
+        return cls(X=parts["X"], answers=parts["answers"], **parts["facts"], rest=rest)
 
 
 @dataclass(frozen=True)
@@ -108,7 +122,8 @@ class EvaluationReport:
         notes: What a reader must know, as sentences.
         resamples: Bootstrap resamples behind the intervals.
         seed: Seed of the resamples.
-        parts: The large parts, read on use: ``holdout``, ``profile``, ``prediction_profile``.
+        parts: The large parts, read on use: ``holdout``, ``profile``, ``prediction_profile``,
+            ``trained_on``.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:EvaluationReport"
@@ -168,6 +183,12 @@ class EvaluationReport:
         return holdout
 
     @property
+    def trained_on(self) -> TrainedOn | None:
+        """The rows that the model has seen; None in reports of versions that did not record them."""
+        found: TrainedOn | None = self.parts.get("trained_on")
+        return found
+
+    @property
     def profile(self) -> TableProfile:
         """Profile of the training features: the reference for drift."""
         return TableProfile.from_json(self.parts["profile"])
@@ -218,7 +239,7 @@ class EvaluationReport:
 
     def to_bundle(self) -> dict[str, Any]:
         """Give the storable parts."""
-        large = {name: self.parts[name] for name in ("profile", "prediction_profile", "holdout")}
+        large = {name: self.parts[name] for name in _LARGE if name in self.parts}
         return {"facts": self.to_json(), **large}
 
     @classmethod

@@ -47,15 +47,28 @@ def judge_candidate(
     comparison, trouble = None, ""
     if champion is not None:
         try:
-            comparison = compare(report, Model.load(store, champion).estimator)
+            estimator = Model.load(store, champion).estimator
+            comparison = compare(report, estimator, trained_on=_trained_on(store, champion))
         except (DataError, SerializationError, StoreError) as error:
             # A champion that cannot score these rows (columns changed) is no reason to crash, and
             # none to let a gate pass as if there were no champion.
-            trouble = f"cannot be told: {champion.ref} cannot score the candidate's rows: {error}"
+            trouble = (
+                f"cannot be told: {champion.ref} cannot be scored on the candidate's rows: {error}"
+            )
     results = judge(gates, report, comparison=comparison, facts=facts)
     if trouble:
         results = tuple(_fail_if_compared(result, trouble) for result in results)
     return results, comparison
+
+
+def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
+    """Give the rows that the champion has seen, as its report recorded them; None if it did not."""
+    if champion.report is None:
+        return None
+    try:
+        return getattr(store.get(champion.report), "trained_on", None)
+    except (NotFoundError, SerializationError, StoreError):
+        return None
 
 
 def needs_proof(record: ModelVersionRecord) -> bool:
