@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from penstock.provenance import _code as code
+from penstock.provenance import _packages as packages
+from penstock.provenance import _walk as walk
 from penstock.provenance import code_digest, is_own
 
 HELPERS = """
@@ -389,3 +391,38 @@ def test_a_class_given_as_a_value_counts_by_its_code(project, tmp_path):
     before = digest(project(text), "use", tmp_path)
     assert "mysteps.py:Model" in before.parts
     assert digest(project(text.replace("x = 1", "x = 2")), "use", tmp_path).digest != before.digest
+
+
+def test_another_version_of_a_package_is_another_digest(project, tmp_path, monkeypatch):
+    module = project()
+    before = digest(module, "train", tmp_path)
+    assert "package numpy" in before.parts
+    monkeypatch.setattr(walk, "module_version", lambda name: (name.partition(".")[0], "9.9"))
+    after = digest(module, "train", tmp_path)
+    assert after.parts["package numpy"] == "9.9"
+    assert after.digest != before.digest
+
+
+def test_a_package_in_a_shared_namespace_counts_by_the_distribution_of_its_file(
+    project, tmp_path, monkeypatch
+):
+    site = tmp_path / "site-packages"
+    found = []
+    for version in ("1.0", "1.1"):
+        (site / "shared_space" / "inner").mkdir(parents=True, exist_ok=True)
+        (site / "shared_space" / "inner" / "__init__.py").write_text("def f():\n    return 1\n")
+        info = site / f"shared.space_inner-{version}.dist-info"
+        info.mkdir()
+        (info / "RECORD").write_text("shared_space/inner/__init__.py,,\n")
+        monkeypatch.syspath_prepend(str(site))
+        packages._found.cache_clear()
+        packages.module_version.cache_clear()
+        module = project("import shared_space.inner\ndef use():\n    return shared_space.inner.f()\n")
+        found.append(digest(module, "use", tmp_path))
+        for path in info.iterdir():
+            path.unlink()
+        info.rmdir()
+    assert found[0].digest != found[1].digest
+    assert [[v for n, v in f.parts.items() if n[:7] == "package"] for f in found] == [["1.0"], ["1.1"]]
+    sys.modules.pop("shared_space.inner")
+    sys.modules.pop("shared_space")

@@ -127,7 +127,7 @@ def _result(digest: str, found: Findings, carried: str | None) -> CodeDigest:
     }
     return CodeDigest(
         digest,
-        dict(sorted({**parts, **found.blind}.items())),
+        dict(sorted({**parts, **found.versions, **found.blind}.items())),
         carried,
         not found.blind,
         tuple(sorted(found.unfollowed)),

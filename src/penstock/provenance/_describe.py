@@ -54,6 +54,10 @@ _SILENT = frozenset(
     {"lightgbm", "numpy", "pandas", "polars", "pydantic", "scipy", "sklearn", "torch"}
 )
 _BUILT_IN = (dict, list, tuple, set, frozenset, str, bytes, bytearray, int, float, complex, deque)
+# Libraries whose objects only tell or count what happens.
+_TELLING = frozenset(
+    {"loguru", "opentelemetry", "prometheus_client", "rich", "sentry_sdk", "structlog", "tqdm"}
+)
 _LOCKS = frozenset(
     {"Barrier", "BoundedSemaphore", "Condition", "Event", "RLock", "Semaphore", "lock"}
 )
@@ -268,6 +272,8 @@ def _harmless(value: Any) -> "Record | None":
     cls = type(value)
     if isinstance(value, logging.Logger):
         return ("logger", value.name)
+    if cls.__module__.partition(".")[0] in _TELLING:
+        return ("tells", f"{cls.__module__}.{cls.__qualname__}")
     if cls.__module__ in {"_thread", "threading"} and cls.__name__ in _LOCKS:
         return ("lock", cls.__name__)
     if value is os.environ:

@@ -59,7 +59,8 @@ class Findings:
     """What a walk has found, apart from its records.
 
     Args:
-        parts: What changed is told by these: facts by ``file.py:name``, versions by ``package x``.
+        parts: What changed is told by these: facts by ``file.py:name``.
+        versions: Versions by ``package x``, and digests of the user's compiled modules.
         blind: Places of values that cannot be described.
         unfollowed: Places where code is run that only the run knows.
         classes: Own classes that were reached.
@@ -70,6 +71,7 @@ class Findings:
     """
 
     parts: dict[str, list[str]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     blind: dict[str, str] = field(default_factory=dict)
     unfollowed: set[str] = field(default_factory=set)
     classes: list[type] = field(default_factory=list)
@@ -100,6 +102,7 @@ class Walk:
         self.steady = Steady()
         self.records: list[Record | None] = []
         self.lenient = 0
+        self._packages: set[str] = set()
         self._index: dict[int | str, int] = {}  # by id, or by name
         self._alive: list[Any] = []  # an id is only unique while its object lives
         self._docs: list[tuple[int, Any]] = []
@@ -113,7 +116,7 @@ class Walk:
     def digest(self, *roots: Ref) -> str:
         """Digest what was walked; the roots are references that `visit` returned."""
         self._add_subclasses()
-        record: list[Any] = [roots, self.records]
+        record: list[Any] = [roots, self.records, sorted(self.found.versions.items())]
         if self._readers & _DOC_READERS:
             record.append(self._docs)
         if self._readers & _TEXT_READERS:
@@ -145,17 +148,18 @@ class Walk:
 
     def package(self, module: str) -> None:
         """Note the version of the package that a module belongs to."""
+        if module in self._packages:
+            return
+        self._packages.add(module)
         compiled = find_extension(module)
         if compiled is not None:  # the user's own extension: its bytes are its code
-            self.part(self.place(compiled), digest_bytes(compiled.read_bytes()))
+            self.found.versions[self.place(compiled)] = digest_bytes(compiled.read_bytes())
             return
         top = module.partition(".")[0]
         if top in {"", "__main__"} or top in sys.stdlib_module_names or top.startswith("_cython"):
             return
         name, version = module_version(module)
-        if self.named or f"package {name}" in self.found.parts:
-            return
-        self.found.parts[f"package {name}"] = [version]
+        self.found.versions[f"package {name}"] = version
 
     def place(self, path: Path | str) -> str:
         """Name a file relative to the project."""
@@ -202,6 +206,7 @@ class Walk:
         found = self.found
         for name, facts in other.parts.items():
             found.parts.setdefault(name, []).extend(facts)
+        found.versions.update(other.versions)
         found.blind.update(other.blind)
         found.unfollowed |= other.unfollowed
         found.classes += other.classes
@@ -387,7 +392,8 @@ class Walk:
             self.found.unfollowed.add(f"{self.place(code.co_filename)}:{line}: {name}")
 
     def _along_installed(self, module: ModuleType, chain: Chain, place: str) -> Ref:
-        self.package(module.__name__)
+        if not chain or getattr(module, "__file__", None):
+            self.package(module.__name__)  # of a namespace only what is taken from it counts
         if not chain:
             return ("module", module.__name__)
         value = vars(module).get(chain[0], _MISSING)
