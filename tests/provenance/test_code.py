@@ -417,12 +417,17 @@ def test_a_package_in_a_shared_namespace_counts_by_the_distribution_of_its_file(
         monkeypatch.syspath_prepend(str(site))
         packages._found.cache_clear()
         packages.module_version.cache_clear()
-        module = project("import shared_space.inner\ndef use():\n    return shared_space.inner.f()\n")
+        module = project(
+            "import shared_space.inner\ndef use():\n    return shared_space.inner.f()\n"
+        )
         found.append(digest(module, "use", tmp_path))
         for path in info.iterdir():
             path.unlink()
         info.rmdir()
     assert found[0].digest != found[1].digest
-    assert [[v for n, v in f.parts.items() if n[:7] == "package"] for f in found] == [["1.0"], ["1.1"]]
+    assert [[v for n, v in f.parts.items() if n[:7] == "package"] for f in found] == [
+        ["1.0"],
+        ["1.1"],
+    ]
     sys.modules.pop("shared_space.inner")
     sys.modules.pop("shared_space")
