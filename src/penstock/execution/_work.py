@@ -76,7 +76,7 @@ def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> 
     """
     node, record = work.node, work.record
     key = record.key or record.facts.get("key")
-    context = StepContext(node.name, record.step_run_id, record.seed, key=key)
+    context = StepContext(node.name, record.step_run_id, record.seed, key=key, run_id=record.run_id)
     began = now_micros()
     streamed = _Streamed(store)
     with use_step(context):

@@ -103,9 +103,14 @@ def outer_run(*, nested: bool) -> tuple[Run | None, bool]:
     return None, True
 
 
-def enter_run(run: Run) -> None:
-    """Make a run the current one from here on, until `leave_run`."""
-    run.before = own_run()
+def enter_run(run: Run, outer: Run | None) -> None:
+    """Make a run the current one from here on, until `leave_run`.
+
+    Args:
+        run: The run.
+        outer: What was found to be around it; another cell of a notebook may have started that.
+    """
+    run.before = outer or own_run()
     with _lock:
         _active[run] = _Origin(threading.get_ident(), _cell(), run.before)
     _run.set(run)

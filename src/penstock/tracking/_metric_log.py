@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import ParameterError, StoreError, now_micros, require_label
 from penstock.stores import Line, pack_columns, pack_points
-from penstock.tracking._step import current_step
+from penstock.tracking._step import step_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ class MetricLog:
         except (struct.error, TypeError) as error:
             raise _no_number(key, value, step) from error
         line.following = step + 1
-        inside = current_step()
+        inside = step_of(self._run_id)
         if inside is not None:
             inside.logged[key] = float(value), step
 
@@ -72,7 +72,7 @@ class MetricLog:
         self._journal.append_records(data)
         for line, at in zip(lines, steps, strict=True):
             line.following = at + 1
-        inside = current_step()
+        inside = step_of(self._run_id)
         if inside is not None:
             inside.logged.update(
                 zip(keys, zip(map(float, values), steps, strict=True), strict=True)
@@ -102,7 +102,7 @@ class MetricLog:
             return
         self._journal.append_records(pack_columns(line.series, x, y, t))
         line.following = float(x[-1]) + 1
-        inside = current_step()
+        inside = step_of(self._run_id)
         if inside is not None:
             inside.logged[key] = float(y[-1]), float(x[-1])
 

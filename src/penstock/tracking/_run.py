@@ -25,7 +25,7 @@ from penstock.tracking._life import RunLife, children
 from penstock.tracking._media import RunMedia
 from penstock.tracking._metric_log import MetricLog
 from penstock.tracking._series import last_of
-from penstock.tracking._step import current_step
+from penstock.tracking._step import step_of
 from penstock.tracking._values import as_path, file_records, json_like, value_records
 
 if TYPE_CHECKING:
@@ -409,7 +409,7 @@ class Run(RunLife, RunMedia):
         return list(first.values())[-1].content_digest if self.trouble.record(fact) else ""
 
     def _edges(self, digest: str) -> list[Edge]:
-        artifact, step = f"artifact:{digest}", current_step()
+        artifact, step = f"artifact:{digest}", step_of(self.run_id)
         edges = [Edge(f"run:{self.run_id}", artifact, "logged")]
         if step is not None:
             edges.append(Edge(f"step:{step.step_run_id}", artifact, "logged"))

@@ -48,6 +48,7 @@ class ActiveRun(Run):
         strict: bool = False,
         console: bool | None = None,
         system_metrics: bool | None = None,
+        outer: Run | None = None,
     ) -> None:
         super().__init__(record, store, strict=strict)
         self._attempt, self._finished = record.attempt, False
@@ -57,7 +58,7 @@ class ActiveRun(Run):
             self._helpers.append(SystemMetrics(self).start())
         if wanted(console, "PENSTOCK_CONSOLE"):
             self._helpers.append(Console(self.run_id, store).start())
-        enter_run(self)
+        enter_run(self, outer)
 
     def finish(
         self, state: RunState | str = RunState.FINISHED, *, error: str | None = None
@@ -167,6 +168,7 @@ def start_run(
         "strict": strict,
         "console": console,
         "system_metrics": system_metrics,
+        "outer": outer,
     }
     if resume is not None:
         return ActiveRun(_resume(opened, resume), opened, **options)
