@@ -1,4 +1,4 @@
-"""F5, F7 and F18: what logging costs its caller, what the store takes, and reading a history back."""
+"""F5, F7, F18 and F24: what logging costs its caller, what the store takes, and reading a history back."""
 
 import subprocess
 import sys
@@ -21,6 +21,7 @@ def main() -> None:
         rates(store)
         histories(store)
         growth(store)
+        names(store)
     killed()
 
 
@@ -95,6 +96,22 @@ def growth(store) -> None:
             run.log_metrics(names, step)
     rate = 1_000_000 / (time.perf_counter() - started)
     tell("F18", "log_metrics of 1,000, until all are in the store", rate, "points/s")
+
+
+def names(store) -> None:
+    """F24: metrics that are logged once each; the cost of one must not grow with their number."""
+    for count, goal in ((10_000, 20.0), (100_000, None)):
+        with ps.start_run(store=store) as run:
+            run.log_metric("first", 0.0)
+            began = time.perf_counter()
+            for place in range(count):
+                run.log_metric(f"layer/{place}", 1.0)
+            cost = (time.perf_counter() - began) / count * 1e6
+            began = time.perf_counter()
+        tell("F24", f"log_metric of {count:,} distinct names, each", cost, "us", goal)
+        seconds = time.perf_counter() - began
+        tell("F24", f"the end of that run, until all {count:,} are in the store", seconds, "s")
+        assert len(store.metadata.get_run(run.run_id).metrics) == count + 1
 
 
 def killed() -> None:

@@ -173,7 +173,7 @@ class Store:
         self.metadata.add_artifacts(records)
         return records[0]
 
-    def get(self, digest: str, content_digest: str | None = None, *, check: bool = False) -> Any:
+    def get(self, digest: str, content_digest: str | None = None, *, check: bool = True) -> Any:
         """Load a value by its stored or its content digest.
 
         Args:
@@ -187,9 +187,9 @@ class Store:
         """
         return self.load(self.metadata.get_artifact(digest, content_digest), check=check)
 
-    def load(self, record: ArtifactRecord, *, check: bool = False) -> Any:
+    def load(self, record: ArtifactRecord, *, check: bool = True) -> Any:
         """Load a value by its record; see `get`."""
-        if self.unpacked is not None and record.inline is None and not check:
+        if self.unpacked is not None and record.inline is None:
             found = self.unpacked(record)
             if found is not None:
                 return found
@@ -209,7 +209,7 @@ class Store:
         """Give how a composite value is put together, and its parts; of one piece ``""``."""
         return _read_manifest(self.read_bytes(record)) if record.format == FORMAT else ("", {})
 
-    def read_bytes(self, record: ArtifactRecord, *, check: bool = False) -> bytes:
+    def read_bytes(self, record: ArtifactRecord, *, check: bool = True) -> bytes:
         """Give a stored value's bytes, wherever they live; see `get`."""
         if record.inline is None:
             return self.artifacts.read(record.digest, check=check)
