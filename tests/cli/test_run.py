@@ -1,8 +1,18 @@
 """penstock run: words become parameters, states become exit codes."""
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
-from penstock.core import RunState
+import penstock as ps
+from penstock.cli._run import run as run_command
+from penstock.core import DefinitionError, RunState
+from penstock.execution import read_manifest
+from penstock.pipelines._parameters import COMMAND_OPTIONS, RUN_OPTIONS
+from penstock.stores import open_store
 
 
 def test_a_run_prints_the_promised_document_and_leaves_with_zero(world):
@@ -12,7 +22,7 @@ def test_a_run_prints_the_promised_document_and_leaves_with_zero(world):
     assert answer.json["model_version"] == "fraud@4"
     steps = {step["name"]: step for step in answer.json["steps"]}
     assert list(steps) == ["ingest", "split", "train", "evaluate", "register"]
-    assert {"name", "state", "seconds", "key", "outputs"} == set(steps["train"])
+    assert {"name", "state", "seconds", "key", "outputs", "kept"} == set(steps["train"])
     assert steps["train"]["state"] == "cached"
     assert steps["train"]["outputs"]["result"].startswith("sha256:")
 
@@ -158,3 +168,66 @@ def test_a_part_of_a_pipeline_is_run(shell):
         "--until does not go with --resume"
         in shell("run", "--resume", "last", "--until", "one", code=2).err
     )
+
+
+NOISY = """
+import os
+
+import helper
+import penstock as ps
+
+print("imported")
+os.system("echo from a child")
+
+
+@ps.step
+def shout(text: str) -> str:
+    print("working")
+    return helper.twice(text)
+
+
+@ps.pipeline
+def noisy(text: str = "a") -> str:
+    return shout(text)
+"""
+
+
+def test_a_pipeline_of_another_folder_is_recorded_in_its_project_and_json_is_one_document(tmp_path):
+    """One process for many assertions: only a real one has children that print."""
+    project, elsewhere, library = (tmp_path / name for name in ("project", "else", "library"))
+    for folder in (project, elsewhere, library):
+        folder.mkdir()
+    (project / "noisy.py").write_text(NOISY)
+    (project / "large.py").write_text("#" * (2 << 20))
+    (library / "helper.py").write_text("def twice(text):\n    return 2 * text\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PENSTOCK_STORE"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "penstock.cli", "run", str(project / "noisy.py"), "--text", "-q1",
+         "--json"],
+        cwd=elsewhere, env={**environment, "PYTHONPATH": str(library)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told = json.loads(answer.stdout)
+    with open_store(f"sqlite:///{project}/.penstock/penstock.db") as store:
+        run = store.metadata.get_run(told["run_id"])
+        assert run.params == {"text": "-q1"}
+        manifest = read_manifest(store, run)
+    assert manifest["code"]["outside"] == [str(library / "helper.py")]
+    assert manifest["code"]["left_out"] == ["large.py"]
+    for text in ("imported", "from a child", "working", "helper.py", "large.py", f"{project}"):
+        assert text in answer.stderr
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["json", "quiet", "on", "help", "no_cache", "seed", "resume"])
+def test_a_parameter_called_as_an_option_is_refused_where_it_is_defined(name):
+    space = {"ps": ps}
+    with pytest.raises(DefinitionError, match=f"has a parameter '{name}'"):
+        exec(f"@ps.pipeline\ndef job({name}=1):\n    pass", space)
+
+
+def test_every_option_of_run_is_known_to_pipelines():
+    options = {option.removeprefix("--").replace("-", "_") for parameter in run_command.params
+               for option in parameter.opts if option.startswith("--")}  # fmt: skip
+    renamed = {"from": "from_step"}
+    assert {renamed.get(option, option) for option in options} <= {*RUN_OPTIONS, *COMMAND_OPTIONS}

@@ -1,8 +1,11 @@
 """A manifest tells code, environment and hardware, and what differs from another."""
 
+from dataclasses import replace
+
 import pytest
 
-from penstock.provenance import SourceTree, build_manifest, manifest_difference
+from penstock.provenance import SourceTree, build_manifest, manifest_difference, unrecorded
+from penstock.provenance._manifest import hide_secrets
 
 TREE = SourceTree({"a.py": b"1"}, commit="c" * 40, branch="main", dirty=True, diff="+1")
 
@@ -17,6 +20,8 @@ def test_a_manifest_has_code_environment_and_hardware(monkeypatch):
         "diff": "+1",
         "files": {"a.py": "sha256:1"},
         "left_out": [],
+        "outside": [],
+        "folders": [],
     }
     assert manifest["hash_seed"] == "0"
     assert manifest["warnings"] == []
@@ -47,3 +52,27 @@ def test_differences_are_named_one_by_one():
 def test_long_values_are_shortened():
     [line] = manifest_difference({"diff": "x" * 500}, {"diff": ""})
     assert len(line) < 120
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["--lr", "0.1", "data.csv"], ["--lr", "0.1", "data.csv"]),
+        (["--password", "hush", "-v"], ["--password", "…", "-v"]),
+        (["--hf-token=abc"], ["--hf-token=…"]),
+        (["api_key=abc"], ["api_key=…"]),
+        (["--set", "db=postgresql://me:hush@host/db"], ["--set", "db=postgresql://me:…@host/db"]),
+        (["AKIAABCDEFGHIJKLMNOP"], ["…"]),
+        (["--tokenizer", "--fast"], ["--tokenizer", "--fast"]),
+    ],
+)
+def test_secrets_of_a_command_line_are_not_recorded(words, shown):
+    assert hide_secrets(words) == shown
+
+
+def test_sources_that_are_not_recorded_are_named():
+    tree = replace(TREE, left_out=("big.py",))
+    large, outside = unrecorded(tree, ["/lib/helper.py"])
+    assert "big.py" in large
+    assert "/lib/helper.py" in outside
+    assert unrecorded(TREE, []) == []

@@ -1,9 +1,11 @@
 """What commands print: tables for people, one JSON document for programs, errors as sentences."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
@@ -27,7 +29,9 @@ _EXIT_CODES: tuple[tuple[type[PenstockError], int], ...] = (
 )
 
 
-_WANTS_JSON = "penstock.json"  # in click's meta, which all contexts of one call share
+# In click's meta, which all contexts of one call share.
+_WANTS_JSON = "penstock.json"
+_DOCUMENT = "penstock.document"
 
 
 def json_option(command: Command) -> Command:
@@ -44,12 +48,61 @@ def json_option(command: Command) -> Command:
 
 def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
     ctx.meta[_WANTS_JSON] = as_json
+    if as_json and not ctx.resilient_parsing:
+        stdout = _Stdout()
+        ctx.meta[_DOCUMENT] = stdout
+        ctx.find_root().call_on_close(stdout.restore)
     return as_json
 
 
-def current_store(ctx: click.Context) -> "Store":
-    """Open the store that the user chose, or the project's; closed when the command ends."""
-    store = open_store(ctx.find_root().obj)
+class _Stdout:
+    """Standard output, kept for one document: what anything else prints goes to standard error.
+
+    Also what child processes print: their file descriptor 1 is that of standard error.
+    """
+
+    def __init__(self) -> None:
+        self._stream = sys.stdout
+        self._number: int | None = None
+        sys.stdout.flush()
+        if _has_number(sys.stdout, 1) and _has_number(sys.stderr, 2):
+            self._number = os.dup(1)
+            os.dup2(2, 1)
+        sys.stdout = sys.stderr
+
+    def write(self, text: str) -> None:
+        """Print on what standard output was."""
+        if self._number is None:
+            click.echo(text, file=self._stream)
+            return
+        with os.fdopen(os.dup(self._number), "w", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+
+    def restore(self) -> None:
+        """Make standard output what it was."""
+        sys.stdout = self._stream
+        if self._number is not None:
+            self._stream.flush()
+            os.dup2(self._number, 1)
+            os.close(self._number)
+            self._number = None
+
+
+def _has_number(stream: Any, number: int) -> bool:
+    try:
+        return bool(stream.fileno() == number)
+    except (OSError, ValueError, AttributeError):  # a stream in memory, as in tests
+        return False
+
+
+def current_store(ctx: click.Context, *, project: Path | None = None) -> "Store":
+    """Open the store that the user chose, or the project's; closed when the command ends.
+
+    Args:
+        ctx: The command's context.
+        project: The project's folder; by default where the current folder is in.
+    """
+    store = open_store(ctx.find_root().obj, project=project)
     ctx.find_root().call_on_close(store.close)
     return store
 
@@ -57,7 +110,12 @@ def current_store(ctx: click.Context) -> "Store":
 def emit(document: Any) -> None:
     """Print one JSON document on standard output."""
     text = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2)
-    click.echo(text.decode())
+    ctx = click.get_current_context(silent=True)
+    stdout = None if ctx is None else ctx.meta.get(_DOCUMENT)
+    if stdout is None:
+        click.echo(text.decode())
+    else:
+        stdout.write(text.decode())
 
 
 def say(text: str = "", *, stderr: bool = False) -> None:

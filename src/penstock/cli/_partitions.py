@@ -16,7 +16,7 @@ from penstock.cli._output import (
 )
 from penstock.cli._run import pairs
 from penstock.core import now
-from penstock.execution import PartitionState, list_partitions, load_pipeline
+from penstock.execution import PartitionState, list_partitions, load_pipeline, project_of
 from penstock.scheduling import backfill as run_backfill
 from penstock.scheduling import choose
 
@@ -46,8 +46,8 @@ def partitions(
     as_json: bool,
 ) -> None:
     """List the partitions of the pipeline in TARGET, each with its run or without."""
-    store = current_store(ctx)
     pipeline = load_pipeline(target)
+    store = current_store(ctx, project=project_of(pipeline.file))
     parts = choose(pipeline, list_partitions(pipeline, store=store), since, until)
     listed = [part for part in parts if not (missing and part.is_done)]
     if as_json:
@@ -103,7 +103,8 @@ def backfill(
 
     What has ended is recorded: an interrupted backfill goes on when it is asked for again.
     """
-    store, pipeline = current_store(ctx), load_pipeline(target)
+    pipeline = load_pipeline(target)
+    store = current_store(ctx, project=project_of(pipeline.file))
     if dry_run:
         parts = choose(pipeline, list_partitions(pipeline, store=store), since, until, keys)
         wanted = [p.key for p in parts if again or not (p.is_done or p.is_going_on)]

@@ -1,12 +1,15 @@
 """``penstock run``: run a pipeline, or resume a run."""
 
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import ParameterError, RunState
+from penstock.core import settings as settings_of
 from penstock.execution import (
     LineReporter,
     PipelineResult,
@@ -15,6 +18,7 @@ from penstock.execution import (
     RichReporter,
     load_pipeline,
     prepare_run,
+    project_of,
     resume_run,
     run_pipeline,
 )
@@ -28,7 +32,52 @@ _SETTLED = (
 )  # fmt: skip
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+class _Run(click.Command):
+    """A command whose words are parameters, too: a value arrives as it is written."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _joined(args, self._own_options()))
+
+    def _own_options(self) -> dict[str, bool]:
+        """Name the command's own options, and whether each takes a value."""
+        return {
+            name: not getattr(option, "is_flag", False) and not option.count
+            for option in self.params
+            if isinstance(option, click.Option)
+            for name in option.opts
+        } | {"--help": False, "-h": False}
+
+
+def _joined(args: Sequence[str], own: Mapping[str, bool]) -> list[str]:
+    """Write ``--parameter value`` as one word, so that a value such as ``-q1`` is no option.
+
+    >>> _joined(["a.py", "--text", "-q1", "--seed", "3", "-q"], {"--seed": True, "-q": False})
+    ['a.py', '--text=-q1', '--seed', '3', '-q']
+    """
+    found: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        takes = own.get(word)
+        if takes and rest:
+            found += [word, rest.pop(0)]
+        elif (
+            takes is None
+            and word.startswith("--")
+            and len(word) > len("--")
+            and "=" not in word
+            and rest
+            and not rest[0].startswith("--")
+        ):
+            found.append(f"{word}={rest.pop(0)}")
+        else:
+            found.append(word)
+    return found
+
+
+@click.command(
+    cls=_Run, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True}
+)
 @click.argument(
     "words", nargs=-1, type=click.UNPROCESSED, metavar="[TARGET] [--PARAMETER VALUE]..."
 )
@@ -87,11 +136,11 @@ def run(
     `--set learning_rate=0.05`.
     """
     reporter = _reporter(quiet=quiet or as_json)
-    store = current_store(ctx)
     target, given = _options(words)
     given.update(pairs(settings, "--set"))
     if resume:
         _refuse_settled(ctx)
+        store = current_store(ctx)
         result = resume_run(
             resume,
             target=target,
@@ -110,6 +159,9 @@ def run(
         )
     else:
         pipeline = load_pipeline(target)
+        project = project_of(pipeline.file)
+        store = current_store(ctx, project=project)
+        _tell_place(project, store, chosen=ctx.find_root().obj)
         recorded: dict[str, Any] = {
             "store": store,
             "seed": seed,
@@ -142,6 +194,15 @@ def run(
         say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
         say(f"  Go on with:  {result.resume_command}", stderr=True)
     sys.exit(_exit_code(result))
+
+
+def _tell_place(project: Path, store: "Store", *, chosen: str | None) -> None:
+    """Tell where the run is recorded, if commands in this folder would look elsewhere."""
+    if chosen is None and settings_of().store.value != settings_of(project=project).store.value:
+        say(
+            f"[dim]The project is {plain(project)}; its store is {plain(store.url)}.[/]",
+            stderr=True,
+        )
 
 
 def _prepared(store: "Store", run_id: str, *, as_json: bool) -> None:

@@ -62,6 +62,7 @@ from penstock.core._settings import (
     find_project,
     limit_of,
     settings,
+    shared_folders,
 )
 from penstock.core._sizes import parse_bytes
 from penstock.core._states import (
@@ -156,5 +157,6 @@ __all__ = [
     "require_name",
     "set_clock",
     "settings",
+    "shared_folders",
     "short",
 ]

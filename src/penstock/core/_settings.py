@@ -1,13 +1,18 @@
 """Settings: arguments > environment > pyproject.toml > defaults, each with where it came from."""
 
 import os
+import sys
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from penstock.core._errors import SettingsError
 
+# Where programs are: penstock, Python's own library.
+_PROGRAMS = (Path(__file__).resolve().parents[1], Path(os.__file__).resolve().parent)
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - they are only compared
 _MARKS = ("pyproject.toml", ".git", ".penstock")
 
 
@@ -31,26 +36,60 @@ class Settings:
 def find_project(start: Path | None = None) -> Path:
     """Find the project folder: the nearest one upwards with pyproject.toml, .git or .penstock.
 
-    Falls back to the starting folder, so that a script in a bare folder is its own project.
+    Falls back to the starting folder, so that a script in a bare folder is its own project. Marks
+    in the home folder, the root and the folder for temporary files count for files directly in it
+    only: what lies below has nothing in common.
+
+    Args:
+        start: Where to begin; by default the folder of the script that is run, else the current
+            folder.
     """
-    here = (start or Path.cwd()).resolve()
+    here = (start or _script_folder() or Path.cwd()).resolve()
+    shared = shared_folders()
     for folder in (here, *here.parents):
+        if folder in shared and folder != here:
+            break
         if any((folder / mark).exists() for mark in _MARKS):
             return folder
     return here
 
 
-def settings(store: str | None = None, artifacts: str | None = None) -> Settings:
+def shared_folders() -> frozenset[Path]:
+    """Return the folders that hold many unrelated things: root, home, temporary files."""
+    named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
+    found = {Path(folder).resolve() for folder in (os.sep, *_TEMPORARY, *filter(None, named))}
+    with suppress(RuntimeError, OSError):  # a user without a home
+        found.add(Path.home().resolve())
+    return frozenset(found)
+
+
+def _script_folder() -> Path | None:
+    """Return the folder of the user's script that this process runs; None for a program."""
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not file or not file.endswith(".py"):
+        return None
+    path = Path(file).resolve()
+    installed = {"site-packages", "dist-packages"} & set(path.parts)
+    places = (*_PROGRAMS, Path(sys.prefix) / "bin")
+    if installed or any(path.is_relative_to(place) for place in places) or not path.is_file():
+        return None
+    return path.parent
+
+
+def settings(
+    store: str | None = None, artifacts: str | None = None, *, project: Path | None = None
+) -> Settings:
     """Resolve where the store is.
 
     Args:
         store: Metadata URL given by the caller, or None.
         artifacts: Artifacts folder or s3:// URL given by the caller, or None.
+        project: The project's folder; by default where `find_project` finds it.
 
     Raises:
         SettingsError: If pyproject.toml cannot be read.
     """
-    project = find_project()
+    project = project or find_project()
     table = _tool_table(project / "pyproject.toml", _stamp(project / "pyproject.toml"))
     chosen = (
         _given(store)

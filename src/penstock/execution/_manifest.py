@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import ArtifactRecord, Edge, NotFoundError, RunRecord, digest_json, now
-from penstock.provenance import SourceTree, build_manifest, capture_source
+from penstock.provenance import (
+    SourceTree,
+    build_manifest,
+    capture_source,
+    import_folders,
+    list_outside,
+    unrecorded,
+)
 from penstock.stores import Store
 
 _last: dict[tuple[str, Path], "tuple[SourceTree, Mapping[str, Any], Provenance]"] = {}
@@ -20,11 +27,13 @@ class Provenance:
         digest: Stored digest of the manifest.
         code: Digest of the source files: the ``code:`` node of the lineage graph.
         environment: Digest of the environment: the ``environment:`` node.
+        unrecorded: Sentences on sources that are not recorded.
     """
 
     digest: str
     code: str
     environment: str
+    unrecorded: tuple[str, ...] = ()
 
     def edges(self, run_id: str) -> list[Edge]:
         """Give the arrows from code and environment to a run."""
@@ -48,8 +57,12 @@ def record_provenance(store: Store, project: Path) -> Provenance:
     known = _last.get((store.url, project))
     files = known[1]["code"]["files"] if known and known[0] is tree else None
     records = [] if files is not None else _write_files(store, tree)
+    outside = list_outside(project)
     manifest = build_manifest(
-        tree, files or dict(zip(tree.files, (r.digest for r in records), strict=True))
+        tree,
+        files or dict(zip(tree.files, (r.digest for r in records), strict=True)),
+        outside,
+        import_folders(project),
     )
     if known and known[1] == manifest and store.metadata.renew_artifacts([known[2].digest]):
         return known[2]
@@ -61,6 +74,7 @@ def record_provenance(store: Store, project: Path) -> Provenance:
         packed[0].digest,
         digest_json(manifest["code"]["files"]),
         digest_json(manifest["environment"]),
+        tuple(unrecorded(tree, outside)),
     )
     _last[store.url, project] = (tree, manifest, found)
     return found

@@ -1,6 +1,7 @@
 """A new run: checked, traced and recorded, ready to be executed or to wait for others."""
 
 import getpass
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from penstock.execution._session import Session
 from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, current_run
+
+_log = logging.getLogger("penstock")
 
 
 def new_session(
@@ -56,9 +59,11 @@ def new_session(
     again = frozenset(graph[step].name for step in refresh)
     _require_executed(graph, again)
     how = policy(workers, on_failure)
-    opened = open_store(store) if store is None or isinstance(store, str) else store
     project = project_of(pipeline.file)
+    opened = open_store(store, project=project) if not isinstance(store, Store) else store
     provenance = record_provenance(opened, project)
+    for sentence in provenance.unrecorded:
+        _log.warning("%s", sentence)
     outer, moment = current_run(), now()
     life = (
         {"state": RunState.QUEUED}

@@ -32,6 +32,8 @@ RUN_OPTIONS = (
     "use_cache",
     "workers",
 )
+# Options of `penstock run` that have another name than those of `run`.
+COMMAND_OPTIONS = ("help", "json", "no_cache", "on", "prepare", "quiet", "set", "tag")
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -79,6 +81,13 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
             raise DefinitionError(
                 what=f"{place}: pipeline {function.__name__!r} has a parameter {name!r}.",
                 why=f"run() has an option of that name ({', '.join(RUN_OPTIONS)} are taken).",
+                fix=f"Call it for example {function.__name__}_{name}.",
+                name=name,
+            )
+        if name.lower() in COMMAND_OPTIONS:
+            raise DefinitionError(
+                what=f"{place}: pipeline {function.__name__!r} has a parameter {name!r}.",
+                why=f"`penstock run` has an option --{name.replace('_', '-')} of its own.",
                 fix=f"Call it for example {function.__name__}_{name}.",
                 name=name,
             )

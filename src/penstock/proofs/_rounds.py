@@ -230,6 +230,10 @@ class Rounds:
             "PENSTOCK_PROJECT": os.environ.get("PENSTOCK_PROJECT", data),
         }
         environment.pop("PENSTOCK_ARTIFACTS", None)
+        code = self._manifest.get("code", {})
+        given = environment.get("PYTHONPATH")
+        folders = [str(folder / name) for name in code.get("folders", ())]
+        environment["PYTHONPATH"] = os.pathsep.join([*folders, *([given] if given else [])])
         return self._run_process(path, folder, environment)
 
     def _run_process(
@@ -266,7 +270,8 @@ class Rounds:
 
     def _left_out(self) -> str:
         """Name the source files that were not recorded, as they may be what is missing."""
-        names = self._manifest.get("code", {}).get("left_out") or ()
+        code = self._manifest.get("code", {})
+        names = [*code.get("left_out", ()), *code.get("outside", ())]
         return f" Not recorded with the run: {', '.join(names)}." if names else ""
 
     def _cannot(self, note: str) -> Verification:

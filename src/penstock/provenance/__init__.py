@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from penstock.provenance._lookups import recording as recording
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import manifest_difference as manifest_difference
+    from penstock.provenance._manifest import unrecorded as unrecorded
     from penstock.provenance._own import is_own as is_own
     from penstock.provenance._seeds import derive_seed as derive_seed
     from penstock.provenance._source import SourceTree as SourceTree
     from penstock.provenance._source import capture_source as capture_source
+    from penstock.provenance._source import import_folders as import_folders
+    from penstock.provenance._source import list_outside as list_outside
     from penstock.provenance._source import restore_source as restore_source
     from penstock.provenance._trace import find_change as find_change
     from penstock.provenance._trace import merge_traces as merge_traces
@@ -52,6 +55,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "StepRunning": "_loaded",
         "value_digest": "_code",
         "watch_imports": "_loaded",
+        "import_folders": "_source",
+        "list_outside": "_source",
+        "unrecorded": "_manifest",
         "generator_states": "_deterministic",
         "keep_generators": "_deterministic",
         "set_generator_states": "_deterministic",

@@ -1,29 +1,47 @@
 """The manifest of a run: code, environment and hardware in one JSON, and how two differ."""
 
 import os
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from penstock.core import short
 from penstock.provenance._environment import capture_environment, capture_hardware
 from penstock.provenance._source import SourceTree
 
+_SECRET_NAME = re.compile(
+    r"secret|passw|pwd|token(?!iz|s)|credential|auth(?!or)|(api|access|private)[-_]?key",
+    re.IGNORECASE,
+)
+_PASSWORD_IN_URL = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
+# What is known by its look: keys of clouds and of code hosts, tokens of three parts.
+_SECRET_TEXT = re.compile(
+    r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsu]_\w{20,}|sk-[\w-]{20,}|hf_\w{20,}|xox[abp]-[\w-]{10,}"
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})"
+)
 _HASH_WARNING = (
     "PYTHONHASHSEED is not set: the order of sets of text differs from process to process. "
     "Start with `penstock run`, or set PYTHONHASHSEED=0 before Python starts."
 )
 
 
-def build_manifest(tree: SourceTree, digests: Mapping[str, str]) -> dict[str, Any]:
+def build_manifest(
+    tree: SourceTree,
+    digests: Mapping[str, str],
+    outside: Sequence[str] = (),
+    folders: Sequence[str] = (),
+) -> dict[str, Any]:
     """Put together what a run is made from, as plain JSON.
 
     Args:
         tree: The captured source.
         digests: Stored digest of each of its files.
+        outside: Files that are imported and lie outside of the project.
+        folders: Folders of the project that modules are imported from.
 
     Returns:
-        ``code`` (commit, branch, dirty, diff, files, left_out), ``environment``, ``hardware``,
+        ``code`` (commit, branch, dirty, diff, files, left_out, outside, folders), ``environment``, ``hardware``,
         ``hash_seed`` (text, or None if it was random), ``argv``, ``warnings``.
     """
     hash_seed = os.environ.get("PYTHONHASHSEED")
@@ -36,13 +54,54 @@ def build_manifest(tree: SourceTree, digests: Mapping[str, str]) -> dict[str, An
             "diff": tree.diff,
             "files": dict(digests),
             "left_out": list(tree.left_out),
+            "outside": list(outside),
+            "folders": list(folders),
         },
         "environment": capture_environment(),
         "hardware": capture_hardware(),
         "hash_seed": hash_seed if fixed else None,
-        "argv": list(sys.argv),
-        "warnings": [] if fixed else [_HASH_WARNING],
+        "argv": hide_secrets(sys.argv),
+        "warnings": [*unrecorded(tree, outside), *([] if fixed else [_HASH_WARNING])],
     }
+
+
+def unrecorded(tree: SourceTree, outside: Sequence[str]) -> list[str]:
+    """Name the sources that are not recorded, one sentence each."""
+    told = []
+    if tree.left_out:
+        names = ", ".join(tree.left_out)
+        told.append(
+            f"Not recorded, as they are larger than 1 MiB or too many: {names}. A step that needs"
+            " them cannot be verified."
+        )
+    if outside:
+        names = ", ".join(outside)
+        told.append(
+            f"Not recorded, as they lie outside of the project: {names}. The run cannot be"
+            " verified without them; install them as a package, or move them into the project."
+        )
+    return told
+
+
+def hide_secrets(words: Sequence[str]) -> list[str]:
+    """Write a command line without passwords, tokens and the like.
+
+    >>> hide_secrets(["train.py", "--api-key", "abc", "--url=postgresql://me:pw@host/db"])
+    ['train.py', '--api-key', '…', '--url=postgresql://me:…@host/db']
+    """
+    shown: list[str] = []
+    hide_next = False
+    for word in words:
+        name, equals, value = word.partition("=")
+        is_secret = bool(_SECRET_NAME.search(name)) and (name.startswith("-") or bool(equals))
+        if hide_next and not word.startswith("-"):
+            shown.append("…")
+        elif is_secret and equals and value:
+            shown.append(f"{name}=…")
+        else:
+            shown.append(_SECRET_TEXT.sub("…", _PASSWORD_IN_URL.sub(r"\1…@", word)))
+        hide_next = is_secret and not equals
+    return shown
 
 
 def manifest_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:

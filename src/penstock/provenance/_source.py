@@ -6,10 +6,13 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from types import ModuleType
 
-from penstock.core import DataError
+from penstock.core import DataError, shared_folders
+from penstock.provenance._own import is_own
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_TOTAL_BYTES = 32 << 20
@@ -24,6 +27,7 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 _SKIPPED_OUTSIDE_GIT = _SKIPPED | {"build", "dist"}
 # Git ignores what its user keeps secret; where nobody says so, names do.
 _SECRET = re.compile(r"secret|credential|password|token|apikey|api_key", re.IGNORECASE)
+_LIBRARY = f"{Path(os.__file__).parent}{os.sep}"
 _cache: dict[Path, tuple[object, "SourceTree"]] = {}
 
 
@@ -92,7 +96,60 @@ def restore_source(files: Mapping[str, bytes], folder: Path) -> None:
         target.write_bytes(data)
 
 
+def list_outside(project: Path) -> tuple[str, ...]:
+    """List the user's files outside of the project that its imported code uses, sorted.
+
+    Args:
+        project: The project's folder.
+    """
+    inside = f"{project.resolve()}{os.sep}"
+    own, others = [], {}
+    for name, module in list(sys.modules.items()):
+        place = getattr(module, "__file__", None) or ""
+        if place.startswith(inside):
+            own.append(module)
+        elif place.endswith(".py") and not place.startswith(_LIBRARY) and "-packages" not in place:
+            others[name] = place
+    others = {
+        name: place
+        for name, place in others.items()
+        if name != "__main__"
+        and is_own(Path(place))
+        and not str(Path(place).resolve()).startswith(inside)
+    }
+    found: set[str] = set()
+    while own and others:
+        for name in _modules_used(own.pop()) & others.keys() - found:
+            found.add(name)
+            own.append(sys.modules[name])
+    return tuple(sorted({others[name] for name in found}))
+
+
+def import_folders(project: Path) -> list[str]:
+    """List the folders of the project that modules are imported from, relative to it, in order."""
+    project = project.resolve()
+    found = []
+    for place in sys.path:
+        path = Path(place or ".").resolve()
+        if path != project and path.is_relative_to(project) and "site-packages" not in path.parts:
+            found.append(path.relative_to(project).as_posix())
+    return list(dict.fromkeys(found))
+
+
+def _modules_used(module: ModuleType) -> set[str]:
+    """Name the modules that a module's names come from."""
+    found: set[str] = set()
+    for value in list(vars(module).values()):
+        with suppress(Exception):  # a value of the user's may refuse to be looked at
+            name = value.__name__ if isinstance(value, ModuleType) else value.__module__
+            found |= {name} if isinstance(name, str) else set()
+    return found
+
+
 def _capture(project: Path) -> SourceTree:
+    if project in shared_folders():  # what lies there has nothing in common with what is run
+        files, left_out = _read(project, _loaded(project))
+        return SourceTree(files, left_out=left_out)
     status = _git(project, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no")
     listed = status and _git(
         project, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"

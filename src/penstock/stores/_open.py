@@ -45,7 +45,11 @@ class _Place:
 
 
 def open_store(
-    url: str | None = None, *, artifacts: str | None = None, create: bool = True
+    url: str | None = None,
+    *,
+    artifacts: str | None = None,
+    create: bool = True,
+    project: Path | None = None,
 ) -> Store:
     """Open the store of the project, or another one.
 
@@ -60,11 +64,13 @@ def open_store(
         artifacts: Folder or ``s3://bucket/prefix`` for bytes; by default PENSTOCK_ARTIFACTS, else
             the project's setting, else ``artifacts`` beside the database's file.
         create: Make the store if it does not exist.
+        project: Whose store to open if no URL is given; by default that of the script that is run,
+            else of the current folder.
 
     Raises:
         StoreError: If it cannot be opened; the message says why and what to do.
     """
-    chosen = settings(url, artifacts)
+    chosen = settings(url, artifacts, project=project)
     place = _facts(chosen.store.value)
     kept_at = _bytes_url(chosen.artifacts.value, place)
     key = (os.getpid(), place.url, kept_at)

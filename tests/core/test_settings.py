@@ -1,0 +1,49 @@
+"""The project is found from the file that is run, and never in a folder that many share."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from penstock.core import find_project, settings, shared_folders
+
+
+def test_the_nearest_mark_counts(tmp_path):
+    (tmp_path / "pyproject.toml").touch()
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert find_project(inner) == tmp_path
+    (tmp_path / "a" / ".git").mkdir()
+    assert find_project(inner) == tmp_path / "a"
+
+
+@pytest.mark.parametrize("variable", ["HOME", "TMPDIR"])
+def test_marks_of_shared_folders_count_for_what_is_directly_in_them(
+    tmp_path, monkeypatch, variable
+):
+    monkeypatch.setenv(variable, str(tmp_path))
+    (tmp_path / ".penstock").mkdir()
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    assert tmp_path in shared_folders()
+    assert find_project(inner) == inner
+    assert find_project(tmp_path) == tmp_path
+
+
+def test_the_project_of_a_store_can_be_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("PENSTOCK_STORE", raising=False)
+    found = settings(project=tmp_path)
+    assert found.store.value == f"sqlite:///{tmp_path}/.penstock/penstock.db"
+
+
+def test_a_script_is_in_the_project_of_its_file(tmp_path):
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    script = project / "script.py"
+    script.write_text("from penstock.core import find_project; print(find_project())")
+    told = subprocess.run(
+        [sys.executable, str(script)], cwd=elsewhere, capture_output=True, text=True, check=True
+    ).stdout
+    assert Path(told.strip()) == project
