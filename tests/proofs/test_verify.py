@@ -95,8 +95,8 @@ PLANTED = {
     "generator": ("return float(np.random.default_rng().random())", "generator without a seed"),
     "clock": ("return time.time()", "reads the clock"),
     "fresh": ("return uuid.uuid4().hex", "fresh randomness"),
-    "leaking": ("STATE['n'] += 1; return mean.function(numbers.function(3))", ""),
-    "counting": ("return STATE['n']", ""),
+    "leaking": ("sys.leak = 1; return mean.function(numbers.function(3))", ""),
+    "counting": ("return getattr(sys, 'leak', 0)", ""),
     "writing": ("open('left.txt', 'w').write('1'); return 1", ""),
     "reading": ("return open('left.txt').read()", "FileNotFoundError"),
     "unstorable": ("return {'number': 1, 'text': bytearray(b'x')}", ""),
@@ -119,7 +119,7 @@ def {name}(after=None):
         for name, (body, _) in PLANTED.items()
     )
     result = project(
-        "import pandas as pd\nSTATE = {'n': 0}\n"
+        "import sys\nimport pandas as pd\n"
         + steps
         + """
 @ps.step(effect=True)

@@ -10,6 +10,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from penstock.core import DefinitionError, NotFoundError, PenstockError, did_you_mean, find_project
+from penstock.execution._homes import enter_home
 from penstock.pipelines import Pipeline
 
 _loading: ContextVar[bool] = ContextVar("penstock_loading", default=False)
@@ -90,21 +91,12 @@ def _load_file(path: Path) -> ModuleType:
     facts = path.stat()
     stamp = (facts.st_mtime_ns, facts.st_size)
     known = _loaded.get(path)
+    enter_home(path)
     if known and known[0] == stamp:
         return known[1]
-    _make_importable(path)
     module = _execute(path)
     _loaded[path] = (stamp, module)
     return module
-
-
-def _make_importable(path: Path) -> None:
-    project = find_project(path.parent)
-    for folder in (project, project / "src", path.parent):  # the file's own folder comes first
-        text = str(folder)
-        if folder.is_dir() and text not in sys.path:
-            sys.path.insert(0, text)
-    importlib.invalidate_caches()
 
 
 def _execute(path: Path) -> ModuleType:

@@ -7,18 +7,40 @@ process: two steps at once would make results depend on timing.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
+from penstock.core import ParameterError
 from penstock.execution._processes import process_pool
 from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler, Workers
 from penstock.execution._session import Session
+from penstock.execution._time_limit import can_limit_time
 from penstock.execution._values import Values
 from penstock.execution._work import Done, Work
 from penstock.execution._workplace import Workplace
-from penstock.pipelines import Node
+from penstock.pipelines import Graph, Node
 
 
 class LocalRunner:
     """Executes steps in the calling thread."""
+
+    def check(self, graph: Graph) -> None:
+        """Refuse timeouts that cannot be kept here.
+
+        Raises:
+            ParameterError: If a step has one, and this is not the main thread.
+        """
+        if can_limit_time():
+            return
+        for node in graph.nodes:
+            if node.step.timeout is not None and not node.step.isolate:
+                raise ParameterError(
+                    what=f"Step {node.name!r} has a timeout of {node.step.timeout}, which cannot be"
+                    " enforced here.",
+                    why="A step that runs in this process is interrupted by an alarm, which only the"
+                    " main thread gets.",
+                    fix="Give it a process of its own: @step(isolate=True), or run all steps in"
+                    " processes: runner='processes' (--on processes).",
+                    step=node.name,
+                )
 
     def run(self, session: Session) -> list[StepResult]:
         """See Runner."""

@@ -2,7 +2,7 @@
 
 import getpass
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from penstock.core import ParameterError, RunRecord, RunState, new_id, now, require_name
@@ -42,10 +42,12 @@ def new_session(
     partition: str | None = None,
     run_id: str | None = None,
     reporter: Reporter | None = None,
+    check: Callable[[Graph], None] | None = None,
 ) -> Session:
     """Record a new run and give what executing it needs.
 
     The arguments are those of `run`; with ``waiting`` the run is queued: nobody executes it yet.
+    ``check`` raises if the graph cannot be executed as it is asked for.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
@@ -56,6 +58,8 @@ def new_session(
     bound = pipeline.bind(params) if partition is None else pipeline.bind_part(partition, params)
     graph = pipeline.trace(**bound)
     graph = part_of(graph, only=only, from_step=from_step, until=until)
+    if check is not None:
+        check(graph)
     again = frozenset(graph[step].name for step in refresh)
     _require_executed(graph, again)
     how = policy(workers, on_failure)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from penstock.core import PenstockError, RunState, StepState
+from penstock.execution._homes import use_home
 from penstock.execution._result import PipelineResult, StepResult
 from penstock.execution._session import Runner, Session
 from penstock.hooks import Courier
@@ -20,6 +22,8 @@ def perform(runner: Runner, session: Session) -> PipelineResult:
         KeyboardInterrupt: If it is interrupted; the run is marked as killed.
         StoreError: If it cannot be recorded; the run is marked as failed where that is possible.
     """
+    if session.pipeline is not None:
+        use_home(Path(session.pipeline.file))
     with Courier(session.store):
         return _perform(runner, session)
 

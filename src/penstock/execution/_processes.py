@@ -16,14 +16,17 @@ from pathlib import Path
 
 import psutil
 
-from penstock.core import ParameterError, parse_bytes
+from penstock.core import ParameterError, new_id, parse_bytes
+from penstock.execution import _watcher
 from penstock.execution._cards import Cards, card_environment
 from penstock.execution._orders import Setup, make_order, make_setup
 from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler
 from penstock.execution._session import Session
 from penstock.execution._values import Values
+from penstock.execution._watcher import FAREWELL, MARK, end_all
 from penstock.execution._work import Done, Work, failed, lost
+from penstock.execution._worker import OWN_PATH
 from penstock.pipelines import Node
 
 _GRACE_S = 2.0  # a step that is over its time ends by itself, unless it is stuck below Python
@@ -71,6 +74,7 @@ class _Process:
 
     popen: subprocess.Popen[bytes]
     connection: Connection
+    mark: str
     work: Work | None = None
     began: float = 0.0
     ready: bool = False
@@ -88,6 +92,8 @@ class ProcessPool:
 
     def __init__(self, setup: Setup, size: int) -> None:
         self._setup, self._size = setup, size
+        self._mark, self._started = new_id(), 0
+        self._watcher: subprocess.Popen[str] | None = None
         self._idle: list[_Process] = []
         self._busy: list[_Process] = []
         self._ended: list[tuple[Work, Done]] = []
@@ -140,8 +146,8 @@ class ProcessPool:
     def cancel(self) -> None:
         """See Workers."""
         busy, self._busy = self._busy, []
+        _kill(busy)
         for process in busy:
-            _kill(process)
             self._cards.give_back(process.cards)
         self._ended.clear()
 
@@ -154,8 +160,13 @@ class ProcessPool:
             try:
                 process.popen.wait(timeout=_GRACE_S)
             except subprocess.TimeoutExpired:
-                _kill(process)
+                _kill([process])
         self._idle.clear()
+        if self._watcher is not None:
+            with suppress(OSError):
+                self._tell_watcher(FAREWELL)
+                self._watcher.communicate()
+            self._watcher = None
 
     def _process_with(self, cards: tuple[str, ...]) -> _Process:
         """Take an idle process that sees these cards, as CUDA asks once only; else start one."""
@@ -167,6 +178,8 @@ class ProcessPool:
 
     def _start(self, cards: tuple[str, ...]) -> _Process:
         ours, theirs = socket.socketpair()
+        self._started += 1
+        mark = f"{self._mark}.{self._started}."
         command = [sys.executable, "-m", "penstock.execution._worker"]
         popen = subprocess.Popen(  # noqa: S603 - this interpreter on our own module
             [*command, str(theirs.fileno()), str(os.getpid())],
@@ -174,16 +187,29 @@ class ProcessPool:
             stdin=subprocess.DEVNULL,
             stdout=2,
             start_new_session=True,  # its children end with it
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                **card_environment(cards),
-            },
+            env={**_environment(mark), **card_environment(cards)},
         )
         theirs.close()
-        process = _Process(popen, Connection(ours.detach()), cards=cards)
+        self._tell_watcher(str(popen.pid))
+        process = _Process(popen, Connection(ours.detach()), mark, cards=cards)
         process.connection.send(self._setup)
         return process
+
+    def _tell_watcher(self, line: str) -> None:
+        """Write a line to the process that ends the workers' children if this one is killed."""
+        if self._watcher is None:
+            self._watcher = subprocess.Popen(  # noqa: S603 - this interpreter on our own file
+                [sys.executable, "-I", "-S", _watcher.__file__, f"{self._mark}."],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # a signal to the run's group is not for it
+                text=True,
+            )
+        if self._watcher.stdin is not None:
+            with suppress(OSError):
+                self._watcher.stdin.write(f"{line}\n")
+                self._watcher.stdin.flush()
 
     def _receive(self, process: _Process) -> None:
         try:
@@ -226,7 +252,7 @@ class ProcessPool:
                 )
 
     def _end(self, process: _Process, why: str) -> None:
-        _kill(process)
+        _kill([process])
         self._busy.remove(process)
         self._cards.give_back(process.cards)
         if process.work is not None:
@@ -249,14 +275,25 @@ def _threads(work: Work | None, size: int) -> int:
     return min(asked or 1, size)
 
 
-def _kill(process: _Process) -> None:
-    """End a process and all that it has started."""
-    with suppress(OSError):
-        os.killpg(process.popen.pid, signal.SIGKILL)
-    with suppress(OSError):
-        process.popen.kill()
-    process.popen.wait()
-    process.connection.close()
+def _environment(mark: str) -> dict[str, str]:
+    """Make the environment of a worker, which it sets back to ours for its steps."""
+    told = {
+        MARK: mark,
+        OWN_PATH: os.environ.get("PYTHONPATH", ""),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    return {**os.environ, **told}
+
+
+def _kill(processes: Sequence[_Process]) -> None:
+    """End processes and all that they have started."""
+    if processes:
+        end_all([p.mark for p in processes], {p.popen.pid for p in processes})
+    for process in processes:
+        with suppress(OSError):
+            process.popen.kill()
+        process.popen.wait()
+        process.connection.close()
 
 
 def _memory_of(pid: int) -> int:

@@ -63,6 +63,9 @@ def resume_run(
     _require_same(pipeline, record, params or {})
     graph = pipeline.trace(**pipeline.bind(record.arguments))
     graph = part_of(graph, **(record.graph or {}).get("asked", {}))
+    check = getattr(chosen, "check", None)
+    if check is not None:
+        check(graph)
     project = project_of(pipeline.file)
     provenance = record_provenance(opened, project)
     record = opened.metadata.update_run(

@@ -4,12 +4,17 @@ It knows nothing of runs and stores: it gets values and gives values.
 """
 
 import inspect
+import os
+import sys
 import time
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core import LogLine, StepError
+from penstock.execution._constants import copy_constants
 from penstock.execution._conversion import convert_argument
 from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._logs import captured_output
@@ -64,7 +69,8 @@ def execute_step(
         arguments: Values by argument name; tables are converted to what the hints ask for.
         seed: Seed for the global generators (see ``provenance.derive_seed``).
         threads: Threads for numerical libraries; None for their own choice.
-        timeout_s: Longest time in seconds; enforced in the main thread only.
+        timeout_s: Longest time in seconds; a step is interrupted in the main thread only, elsewhere
+            it fails when it ends too late.
         echo: False to keep the step's output off the terminal.
         stream: Takes what a generator yields, while it is yielded; by default it is kept in memory.
 
@@ -84,11 +90,13 @@ def execute_step(
                     name: convert_argument(value, step.hints.get(name))
                     for name, value in arguments.items()
                 }
-                given = step.call(values)
-                outputs = split_outputs(
-                    node_name, step, stream(given) if inspect.isgenerator(given) else given
-                )
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
+                with _only_this_process():
+                    given = step.call(values)
+                    whole = stream(given) if inspect.isgenerator(given) else given
+                outputs = split_outputs(node_name, step, whole)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - user code may raise anything (CancelledError)
             failure = error
         seconds = time.perf_counter() - started
     if failure is None:
@@ -104,11 +112,35 @@ def execute_step(
     )
 
 
+@contextmanager
+def _only_this_process() -> Iterator[None]:
+    """End a process that the step has forked and that comes back: the run is not its own."""
+    own = os.getpid()
+    code = 1
+    try:
+        yield
+        code = 0
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        raise
+    except BaseException:
+        if os.getpid() != own:
+            traceback.print_exc()
+        raise
+    finally:
+        if os.getpid() != own:
+            with suppress(Exception):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(code)
+
+
 def bind_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Put values in place of the outputs that a node takes.
 
     Args:
-        node: The node of a traced graph; its constants are used as they are, containers are new.
+        node: The node of a traced graph; a constant that can change is a fresh copy, so that no
+            step and no item of a map sees what another one did to it.
         inputs: Value by path, named as in ``node.inputs`` and ``StepRunRecord.inputs``:
             ``split``, ``models[0]``.
 
@@ -124,7 +156,8 @@ def bind_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
             why="The pipeline is not the one that was run.",
             fix="Restore the recorded source, or run the pipeline anew.",
         )
-    return {name: replace_outputs(value, name, inputs) for name, value in node.arguments.items()}
+    constants = copy_constants(node.arguments)
+    return {name: replace_outputs(value, name, inputs) for name, value in constants.items()}
 
 
 def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """A worker process: takes one order after the other, executes it and answers; started by us only.
 
-It dies with the process that started it: the kernel sees to that on Linux, elsewhere it notices
-that nobody sends orders any more.
+It dies with the process that started it: a watcher sees to that (see ``_watcher``), and it notices
+by itself that nobody sends orders any more.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -22,7 +21,8 @@ from penstock.pipelines import Node
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, use_run
 
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+OWN_PATH = "PENSTOCK_OWN_PYTHONPATH"
+"""Variable in which a worker gets the PYTHONPATH of the run's process: its own finds penstock."""
 
 
 class Worker:
@@ -113,18 +113,21 @@ def serve(connection: Connection) -> None:
     store.close()
 
 
-def _die_with_parent(parent: int) -> None:
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before
-        sys.exit(1)
+def _restore_path() -> None:
+    """Give steps, and the programs that they start, the environment that the run has."""
+    own = os.environ.pop(OWN_PATH, "")
+    if own:
+        os.environ["PYTHONPATH"] = own
+    else:
+        os.environ.pop("PYTHONPATH", None)
 
 
 def main() -> None:
     """Serve on the connection that was inherited: its number and the parent's are arguments."""
     number, parent = map(int, sys.argv[1:3])
-    _die_with_parent(parent)
+    _restore_path()
+    if os.getppid() != parent:  # it died before
+        sys.exit(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's process decides what is ended
     serve(Connection(number))
 

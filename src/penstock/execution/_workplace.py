@@ -6,13 +6,15 @@ A step leaves a trace of what it looked up, and the process as it found it.
 import itertools
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from penstock.core import LogLine, now
+from penstock.execution._homes import use_home
 from penstock.execution._work import Done, Work, do_work
 from penstock.pipelines import Node
 from penstock.provenance import StateChanges, StateKeeper, recording
@@ -30,10 +32,11 @@ class Workplace:
     Args:
         store: Where values are kept; nothing is recorded there.
         project: The folder that the user's code is in.
+        file: The file of the pipeline, if it is known: its modules are used.
     """
 
-    def __init__(self, store: Store, project: Path) -> None:
-        self._store, self.project = store, project
+    def __init__(self, store: Store, project: Path, file: str | None = None) -> None:
+        self._store, self.project, self._file = store, project, file
         self._keeper = StateKeeper()
         self._told: set[str] = set()
 
@@ -45,7 +48,9 @@ class Workplace:
             inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
         """
         step = work.node.step
-        with _turn, self._keeper.kept(step.function) as changes:
+        given = work.node.arguments.values()
+        callables = [each for each in given if isinstance(each, FunctionType)]
+        with _turn, self._in_home(), self._keeper.kept(step.function, *callables) as changes:
             with recording(self.project, _places_of(self._store)) as recorder:
                 recorder.names(_named_values(work.node, inputs))
                 done = do_work(self._store, work, inputs)
@@ -56,6 +61,11 @@ class Workplace:
             trace.setdefault("never", []).append(reason)
         logs = [*done.logs, *self._tell(step.name, changes)]
         return replace(done, logs=logs, facts={**done.facts, "trace": trace})
+
+    def _in_home(self) -> AbstractContextManager[None]:
+        if self._file is not None:
+            use_home(Path(self._file))
+        return nullcontext()
 
     def _tell(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
         """Say once for each step what it changed, and whether others see it."""

@@ -31,11 +31,11 @@ class StateKeeper:
         self._modules: ModuleState | None = None
 
     @contextmanager
-    def kept(self, function: Any) -> Iterator[StateChanges]:
+    def kept(self, *functions: Any) -> Iterator[StateChanges]:
         """Set the process back after the block.
 
         Args:
-            function: What is called in it: its closure and defaults are set back too.
+            functions: What is called in it: their closures and defaults are set back too.
 
         Yields:
             The changes; complete after the block.
@@ -44,7 +44,8 @@ class StateKeeper:
             self._modules = ModuleState()
         modules = self._modules
         modules.note_modules()
-        modules.note(getattr(function, "__name__", "the step"), function)
+        for function in functions:
+            modules.note(getattr(function, "__name__", "the step"), function)
         options = sys.modules.get("pandas._config.config")
         if options is not None:
             modules.note("options of pandas", options.__dict__.get("_global_config"))

@@ -33,7 +33,7 @@ _SIGNALS = tuple(
     if hasattr(signal, name)
 )
 _HOOKS = ("stdin", "stdout", "stderr", "excepthook", "displayhook")
-_LISTS = ("path", "argv", "meta_path", "path_hooks")
+_LISTS = ("path", "argv")  # finders stay: a library that adds one needs it
 
 
 class ProcessState:
@@ -66,7 +66,7 @@ class ProcessState:
                 os.environ[text] = os.fsdecode(saved[name])
             else:
                 del os.environ[text]
-            if text not in _OURS:
+            if not text.startswith(_SET_BY_LIBRARIES):
                 changed.append(f"the environment variable {text}")
             if text == "TZ" and hasattr(time, "tzset"):
                 time.tzset()
@@ -74,7 +74,7 @@ class ProcessState:
 
 
 _Part = tuple[str, Callable[[], Any], Callable[[Any], object]]
-_OURS = frozenset({"CUBLAS_WORKSPACE_CONFIG", "KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"})
+_SET_BY_LIBRARIES = ("CUBLAS_", "CUDA_", "KMP_", "OMP_", "TORCH", "PYTORCH_", "RAY_", "TF_", "QT_")
 
 
 def _parts() -> list[_Part]:
@@ -116,14 +116,39 @@ def _set_collector(saved: tuple[bool, Any]) -> None:
     gc.set_threshold(*saved[1])
 
 
-def _warnings_state() -> tuple[Any, ...]:
-    return (warnings.filters, tuple(warnings.filters), warnings.showwarning)
+class _Warnings:
+    """The filters of warnings. What libraries add for themselves when they are loaded stays."""
+
+    def __init__(self) -> None:
+        self.held, self.items = warnings.filters, tuple(warnings.filters)
+        self.show, self.loaded = warnings.showwarning, len(sys.modules)
+
+    def __eq__(self, saved: object) -> bool:
+        if not isinstance(saved, _Warnings) or self.show is not saved.show:
+            return False
+        if self.items == saved.items:
+            return True
+        if self.loaded > saved.loaded:
+            saved.take_in(self.items)
+        return self.items == saved.items
+
+    __hash__ = None  # type: ignore[assignment] # compared only
+
+    def take_in(self, items: tuple[Any, ...]) -> None:
+        """Add filters for one message, one module or a warning of its own, as a library has them."""
+        known = set(map(id, self.items))
+        own = [
+            each
+            for each in items
+            if id(each) not in known and (each[1] or each[3] or each[2].__module__ != "builtins")
+        ]
+        kept = {*known, *map(id, own)}
+        self.items = tuple(each for each in items if id(each) in kept) if own else self.items
 
 
-def _set_warnings_state(saved: tuple[Any, ...]) -> None:
-    held, items, show = saved
-    held[:] = items
-    warnings.filters, warnings.showwarning = held, show
+def _set_warnings(saved: _Warnings) -> None:
+    saved.held[:] = saved.items  # type: ignore[index] # it is a list
+    warnings.filters, warnings.showwarning = saved.held, saved.show
     warnings._filters_mutated()  # type: ignore[attr-defined] # noqa: SLF001 - as catch_warnings does
 
 
@@ -212,7 +237,7 @@ _ALWAYS: list[_Part] = [
     ),
     ("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     ("the switch interval", sys.getswitchinterval, sys.setswitchinterval),
-    ("the filters of warnings", _warnings_state, _set_warnings_state),
+    ("the filters of warnings", _Warnings, _set_warnings),
     ("the root logger", _logging_state, _set_logging_state),
     ("the umask", _umask_now, os.umask),
     ("signal handlers", _signals, _set_signals),

@@ -288,6 +288,6 @@ def _stamp_text(stamp: Sequence[int]) -> str:
 
 
 UNSTEADY = frozenset(
-    "_ SHLVL COLUMNS LINES OLDPWD PYTEST_CURRENT_TEST CUBLAS_WORKSPACE_CONFIG".split()  # noqa: SIM905 - read as one line
+    "_ SHLVL COLUMNS LINES OLDPWD PYTEST_CURRENT_TEST CUBLAS_WORKSPACE_CONFIG PENSTOCK_WORKERS".split()  # noqa: SIM905 - read as one line
 )
 """Variables that a shell, a terminal or we change, left out where all are looked at."""

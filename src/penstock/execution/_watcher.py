@@ -1,0 +1,100 @@
+"""A process that outlives a killed run for a moment and ends what its workers have started.
+
+Started by file name in an interpreter without packages, so that it costs little: only the standard
+library is imported here. It reads the workers' process ids from its standard input; if that ends
+without a farewell, the run is gone, however it was ended.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+FAREWELL = "done"
+MARK = "PENSTOCK_WORKERS"
+"""Variable in the environment of a run's workers and of all that they start."""
+
+_ROUNDS, _PAUSE_S = 40, 0.05
+_STAT_SESSION, _STAT_PARENT = 3, 1  # after the name of the program in /proc/PID/stat
+
+
+def main() -> None:
+    """Wait for the end of the run whose mark is the argument."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    workers: set[int] = set()
+    for line in sys.stdin:
+        if line.strip() == FAREWELL:
+            return
+        workers.add(int(line))
+    end_all([sys.argv[1]], workers)
+
+
+def end_all(marks: Sequence[str], workers: set[int]) -> None:
+    """Kill workers and whatever descends from them: by mark, session, group and parent.
+
+    Args:
+        marks: Beginnings of the value of the variable MARK.
+        workers: Process ids of workers; each leads a session.
+    """
+    marked = tuple(f"{MARK}={mark}".encode() for mark in marks)
+    known, quiet = set(workers), 0
+    for _ in range(_ROUNDS):  # what is killed may have started something just before
+        found = _descendants(marked, known)  # first of all, while each still has its parent
+        for process in found:
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+        for worker in workers:
+            with contextlib.suppress(OSError):
+                os.killpg(worker, signal.SIGKILL)
+        quiet = 0 if found else quiet + 1
+        if quiet > 1:
+            return
+        time.sleep(_PAUSE_S)
+
+
+def _descendants(marked: tuple[bytes, ...], known: set[int]) -> list[int]:
+    """List what lives of them; ``known`` grows by what is found."""
+    alive = [each for each in _processes() if each[0] != os.getpid() and each[3] != "Z"]
+    found: dict[int, None] = {}
+    grown = True
+    while grown:
+        grown = False
+        for process, session, parent, _ in alive:
+            if process in found:
+                continue
+            related = not known.isdisjoint((process, session, parent))
+            if related or _is_marked(process, marked):
+                found[process] = None
+                known.add(process)
+                grown = True
+    return list(found)
+
+
+def _processes() -> Iterator[tuple[int, int, int, str]]:
+    try:
+        names = os.listdir("/proc")  # noqa: PTH208 - numbers are all that is needed
+    except OSError:  # not on macOS: there the groups are all that is known
+        return
+    for name in names:
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            stat = Path(f"/proc/{name}/stat").read_text(encoding="utf-8", errors="replace")
+            rest = stat.rpartition(")")[2].split()
+            yield int(name), int(rest[_STAT_SESSION]), int(rest[_STAT_PARENT]), rest[0]
+
+
+def _is_marked(process: int, marked: tuple[bytes, ...]) -> bool:
+    try:
+        entries = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        return any(entry.startswith(marked) for entry in entries)
+    except OSError:
+        return False
+
+
+if __name__ == "__main__":
+    main()
