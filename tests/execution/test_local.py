@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -129,24 +128,6 @@ def test_a_step_that_runs_too_long_is_stopped(project):
     assert "TimeoutError: it ran longer than its timeout of 0.05 s" in result.error
     assert result["slow"].seconds < 5
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
-
-
-def test_outside_the_main_thread_a_time_limit_is_not_enforced_and_that_is_recorded(project):
-    pipeline = project.load("""
-    @ps.step(timeout="10m")
-    def quick() -> int:
-        return 1
-
-    @ps.pipeline
-    def job():
-        return quick()
-    """)
-    results = []
-    thread = threading.Thread(target=lambda: results.append(project.again(pipeline)))
-    thread.start()
-    thread.join()
-    assert results[0].ok
-    assert "not enforced" in project.steps(results[0].run_id)["quick"].facts["timeout"]
 
 
 def test_a_step_that_changes_what_it_was_given_changes_nothing_for_others(project):
