@@ -42,7 +42,9 @@ class CodeDigest:
     complete: bool = True
     unfollowed: tuple[str, ...] = ()
     sources: Mapping[str, Any] = field(default_factory=dict)
-    steady: Steady = field(default_factory=lambda: Steady(is_possible=False))
+    steady: Steady = field(
+        default_factory=lambda: Steady(is_possible=False), repr=False, compare=False
+    )
 
     def holds(self) -> bool:
         """Return whether it certainly is what would be digested now."""

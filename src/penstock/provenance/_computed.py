@@ -4,7 +4,7 @@ import builtins
 import dis
 import importlib.util
 from importlib.machinery import SourceFileLoader
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from penstock.provenance._bytecode import inner_codes
@@ -31,7 +31,7 @@ def is_computing(name: str, value: Any) -> bool:
     """
     if any(value is item for item in _COMPUTING):
         return True
-    if getattr(value, "__module__", None) == "runpy" and callable(value):
+    if isinstance(value, FunctionType) and value.__module__ == "runpy":
         return True
     return name not in _BY_NAME and any(value is item for item in _IMPORTING)
 

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import types
 import weakref
 from collections import deque
@@ -19,6 +20,7 @@ from enum import Enum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from penstock.core import digest_bytes
 from penstock.provenance._bytecode import code_facts, plain_record, text_digest
 from penstock.provenance._computed import is_computing
 from penstock.provenance._imports import is_own_class
@@ -113,7 +115,11 @@ def _dict(walk: "Walk", value: Any, place: str) -> "Record":
         return ("environ",)
     if value is sys.modules:
         return ("modules", walk.all_modules())
-    pairs = [(walk.visit(k, place), walk.visit(v, f"{place}[{k!r:.40}]")) for k, v in value.items()]
+    pairs = [
+        (walk.visit(k, place), walk.visit(v, f"{place}[{k!r:.40}]"))
+        for k, v in value.items()
+        if k != "__builtins__"  # of the names that `runpy` and `exec` return
+    ]
     return ("dict", *pairs)
 
 
@@ -307,7 +313,10 @@ def _own_instance(walk: "Walk", value: Any, place: str) -> "Record":
     cls = type(value)
     if walk.lenient == 0 and not _can_be_copied(value):
         return walk.blind(place, value)
-    attributes = getattr(value, "__dict__", {})
+    try:
+        attributes = object.__getattribute__(value, "__dict__")
+    except AttributeError:  # it has slots only
+        attributes = {}
     kept = [
         (name, walk.visit(item, f"{place}.{name}"))
         for name, item in list(attributes.items())
@@ -370,6 +379,8 @@ def _digested(walk: "Walk", value: Any, place: str) -> "Record":
     dtype = getattr(value, "dtype", None)
     if getattr(dtype, "hasobject", False) and type(value).__name__ == "ndarray":
         return ("objects", value.shape, str(dtype), walk.visit(value.tolist(), place))
+    if kind == "torch.Tensor":
+        return _tensor(walk, value, place)
     try:
         if walk.digest_value is None:
             return walk.blind(place, value)
@@ -433,7 +444,25 @@ def _weak_items(walk: "Walk", value: Any, place: str) -> "Record":
 
 
 def _variable(walk: "Walk", value: ContextVar[Any], place: str) -> "Record":
-    return ("context", value.name, walk.visit(value.get(None), place))
+    try:
+        return ("context", value.name, walk.visit(value.get(), place))
+    except LookupError:  # not set, and no default
+        return ("context", value.name)
+
+
+def _thread_local(walk: "Walk", value: threading.local, place: str) -> "Record":
+    return ("thread local", walk.visit(dict(vars(value)), place))
+
+
+def _tensor(walk: "Walk", value: Any, place: str) -> "Record":
+    """Describe a tensor by its bytes: what it is stored as holds more than its values."""
+    torch = sys.modules["torch"]
+    try:
+        data = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+        facts = (str(value.dtype), tuple(value.shape), bool(value.requires_grad))
+        return ("tensor", *facts, digest_bytes(memoryview(data)))
+    except (RuntimeError, TypeError):  # sparse, quantised or on no device
+        return walk.blind(place, value)
 
 
 _HANDLERS: dict[type, Callable[["Walk", Any, str], "Record"]] = {
@@ -463,6 +492,7 @@ _HANDLERS: dict[type, Callable[["Walk", Any, str], "Record"]] = {
     staticmethod: _bound_later,
     weakref.ref: _weak,
     ContextVar: _variable,
+    threading.local: _thread_local,
     re.Pattern: lambda _, value, __: ("pattern", plain_record(value.pattern), value.flags),
 }
 _KINDS: tuple[tuple[Any, Callable[["Walk", Any, str], "Record"]], ...] = (

@@ -141,7 +141,19 @@ def _is_loud(call: ast.Call, scope: Mapping[str, Any]) -> bool:
 
 
 def _calls_change(value: ast.expr | None, scope: Mapping[str, Any], *, own: bool = True) -> bool:
-    return any(_is_changing(call.func, scope, own=own) for call in _calls(value))
+    return any(
+        _is_changing(call.func, scope, own=own) or (own and _is_given_foreign(call, scope))
+        for call in _calls(value)
+    )
+
+
+def _is_given_foreign(call: ast.Call, scope: Mapping[str, Any]) -> bool:
+    """Return whether the user's own function is given a class or module of a library."""
+    value = _resolve(call.func, scope)
+    if not isinstance(value, FunctionType) or not is_own_code(value.__code__.co_filename):
+        return False
+    given = [_resolve(item, scope) for item in (*call.args, *(k.value for k in call.keywords))]
+    return any(isinstance(item, type | ModuleType) and _is_foreign(item) for item in given)
 
 
 def _is_changing(function: ast.expr, scope: Mapping[str, Any], *, own: bool) -> bool:
@@ -156,6 +168,8 @@ def _is_changing(function: ast.expr, scope: Mapping[str, Any], *, own: bool) -> 
 
 
 def _decorates_loudly(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
+    if isinstance(decorator, ast.Call) and _is_given_foreign(decorator, scope):
+        return True
     function = decorator.func if isinstance(decorator, ast.Call) else decorator
     root = _root(function)
     value = _resolve(function, scope)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from penstock.core import digest_bytes
@@ -341,9 +341,12 @@ class Walk:
             self.part(self.place(file), _file_digest(str(file)))
             return ("#", number)
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        parent = name.rpartition(".")[0]
+        above = (self.unloaded(parent),) if parent and parent not in sys.modules else ()
         scope = {"__name__": name, "__package__": package, "__file__": str(file)}
         facts = self.code(code, f"{self.place(file)}:(whole file)")
-        self.records[number] = ("unloaded", facts, *self._imported(code, scope, find_uses(code)))
+        inside = self._imported(code, scope, find_uses(code))
+        self.records[number] = ("unloaded", facts, above, *inside)
         return ("#", number)
 
     # Names
@@ -409,9 +412,8 @@ class Walk:
             return (*named, self.visit(value, f"{module.__name__}.{chain[0]}"))
         if plain_record(value) is not None:
             return (*named, self.visit(value, place))
-        origin = getattr(value, "__module__", None)
-        if isinstance(origin, str):
-            self.package(origin)
+        origin = value if isinstance(value, type | FunctionType) else type(value)
+        self.package(str(origin.__module__))
         patched = _class_member(value, chain[1:])
         if _is_own_value(patched):
             self.steady.is_possible = False
@@ -447,17 +449,19 @@ class Walk:
             return ("of", name, chain)
         if module is not None:
             return self.along(module, chain, name)
-        while chain and not find_own_file(name):
-            name, chain = f"{name}.{chain[0]}", chain[1:]
-        return self.unloaded(name)
+        refs = [self.unloaded(name)]
+        for part in chain:
+            name = f"{name}.{part}"
+            if find_own_file(name):
+                refs.append(self.unloaded(name))
+        return ("parts", *refs)
 
     def _taken(self, module: str, name: str, chains: set[Chain] | None) -> Ref:
         loaded = sys.modules.get(module)
-        if loaded is None and find_own_file(module) is None:
-            submodule = f"{module}.{name}"
-            return self.unloaded(submodule if find_own_file(submodule) else module)
+        submodule = f"{module}.{name}"
         if loaded is None:
-            return self.unloaded(module)
+            inner = (self.unloaded(submodule),) if find_own_file(submodule) else ()
+            return ("parts", self.unloaded(module), *inner)
         refs = [self.along(loaded, (name, *chain), module) for chain in sorted(chains or {()})]
         return ("taken", *refs)
 
@@ -588,7 +592,8 @@ def _class_member(value: Any, chain: Chain) -> Any:
 
 
 def _is_own_value(value: Any) -> bool:
-    function = getattr(value, "__func__", value)
+    bound = isinstance(value, MethodType | classmethod | staticmethod)
+    function = value.__func__ if bound else value
     if isinstance(function, FunctionType):
         return is_own_code(function.__code__.co_filename)
     if isinstance(value, type):
