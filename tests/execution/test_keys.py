@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from penstock.core import StepState
+from penstock.execution import why
 
 BODY = """
 import polars as pl
@@ -239,3 +240,174 @@ def make():
         sys.modules.pop("helpers", None)
         project.run(body.replace("from helpers", f"{answer}\n    from helpers"))
         assert project.calls == called
+
+
+CHOSEN = """
+import functools
+from enum import Enum
+from dataclasses import dataclass
+
+class Size(Enum):
+    SMALL = {k}
+
+@dataclass(frozen=True)
+class Plan:
+    depth: int = 3
+    @property
+    def leaves(self):
+        return self.depth * {k}
+
+class Scale:
+    def __init__(self, by):
+        self.by = by
+    def apply(self, x):
+        return x * self.by
+    def __call__(self, x):
+        return x * {k}
+    @staticmethod
+    def low(x):
+        return {k}
+
+def loss(x, by):
+    return x * by
+
+def nested():
+    def inner(x):
+        return x * {k}
+    return inner
+
+TABLE = {{"a": lambda x: x * {k}}}
+
+@ps.step
+def use(value) -> int:
+    note("use")
+    return 1
+
+@ps.pipeline
+def job():
+    return use({value})
+"""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "TABLE['a']", "lambda x: x * {k}", "nested()", "Scale({k}).apply", "Scale(1)", "Scale.low",
+        "Scale", "Plan()", "Size.SMALL", "functools.partial(loss, by={k})", "[Plan(), Size.SMALL]",
+        "{{'f': TABLE['a']}}", "functools.lru_cache(TABLE['a'])",
+    ],
+)  # fmt: skip
+def test_what_a_constant_is_and_can_do_counts(project, value):
+    body = CHOSEN.replace("{value}", value)
+    for k, called in ((2, ["use"]), (2, []), (3, ["use"])):
+        result = project.run(body.format(k=k))
+        assert result.ok, result.error
+        assert project.calls == called, value
+
+
+POISONED = """
+    import time
+    from pathlib import Path
+    import helper
+
+    @ps.step
+    def wait() -> int:
+        Path("helper.py").write_text("RATE = 2\\ndef rate():\\n    return RATE * 10\\n")
+        return 1
+
+    @ps.step
+    def use(x: int) -> int:
+        return helper.rate()
+
+    @ps.pipeline
+    def job():
+        return use(wait())
+    """
+
+
+def test_a_helper_that_is_edited_while_the_run_goes_on_spoils_no_key(project):
+    (project.folder / "helper.py").write_text("RATE = 1\ndef rate():\n    return RATE\n")
+    assert project.run(POISONED).output() == 1
+    assert project.run(POISONED).output() == 1, "this process runs what it has loaded"
+    sys.modules.pop("helper")
+    assert project.run(POISONED.replace("import time", "import time as t")).output() == 20
+
+
+def test_code_that_an_objects_method_reaches_counts_for_who_gets_the_object(project):
+    helpers = """
+class Model:
+    def predict(self):
+        return rate()
+
+def rate():
+    return {answer}
+"""
+    body = """
+    from helpers import Model
+
+    @ps.step
+    def build():
+        note("build")
+        return Model()
+
+    @ps.step
+    def use(model) -> int:
+        note("use")
+        return model.predict()
+
+    @ps.pipeline
+    def job():
+        return use(build())
+    """
+    for answer, called in ((1, ["build", "use"]), (1, []), (2, ["build", "use"])):
+        (project.folder / "helpers.py").write_text(helpers.format(answer=answer))
+        sys.modules.pop("helpers", None)
+        assert (
+            project.run(body.replace("from helpers", f"{answer}\n    from helpers")).output()
+            == answer
+        )
+        assert project.calls == called
+
+
+def test_a_constant_of_a_script_and_one_of_another_module_count_by_what_they_are(project):
+    (project.folder / "settings.py").write_text("class Config:\n    rate = 1\n")
+    body = """
+    import settings
+
+    @ps.step
+    def use() -> int:
+        note("use")
+        return settings.Config.rate
+
+    @ps.pipeline
+    def job():
+        return use()
+    """
+    pipeline = project.load(body)
+    for rate, called in ((1, ["use"]), (2, ["use"]), (1, [])):
+        sys.modules["settings"].Config.rate = rate
+        assert project.again(pipeline).output() == rate
+        assert project.calls == called
+    told = why("last", "use", store=project.store, against=None)
+    assert not told.executed
+
+
+def test_why_names_a_value_that_was_set_elsewhere(project):
+    (project.folder / "settings.py").write_text("RATE = 1\n")
+    body = """
+    import settings
+
+    @ps.step
+    def use() -> int:
+        return settings.RATE
+
+    @ps.pipeline
+    def job():
+        return use()
+    """
+    pipeline = project.load(body)
+    project.again(pipeline)
+    sys.modules["settings"].RATE = 2
+    project.again(pipeline)
+    [change] = why("last", "use", store=project.store).changes
+    assert (change.name, change.before, change.after) == ("settings.py:RATE", "1", "2")

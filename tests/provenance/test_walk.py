@@ -2,7 +2,9 @@
 
 import pytest
 
-pytestmark = pytest.mark.filterwarnings("ignore:registration of accessor")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:registration of accessor", "ignore:overriding existing custom namespace"
+)
 
 SETTINGS = "DEBUG = False\nRATE = 1\n\n\ndef rate():\n    return RATE\n"
 REGISTRY = """
