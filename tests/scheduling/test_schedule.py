@@ -118,3 +118,22 @@ def test_a_removed_schedule_is_gone_with_its_ticks(project):
     project.schedules.trigger("job")
     project.schedules.remove("job")
     assert (project.schedules.all(), project.schedules.ticks()) == ([], [])
+
+
+def test_sources_that_a_run_would_not_find_are_refused_when_the_schedule_is_added(project):
+    project.write(
+        """
+        import penstock as ps
+
+        rides = ps.FileSource("../nowhere/rides.csv")
+
+        @ps.pipeline
+        def job():
+            return ps.steps.ingest(rides)
+        """
+    )
+    with pytest.raises(NotFoundError, match=r"would not find its source 'rides'.*no file"):
+        project.schedules.add(Schedule(pipeline=project.file, cron="0 3 * * *"))
+    assert project.schedules.all() == []
+    # What a schedule waits for may come later.
+    project.schedules.add(Schedule(pipeline=project.file, new_data="rides.csv"))

@@ -90,3 +90,21 @@ def test_inputs_that_a_step_has_made_are_told_when_the_model_is_registered(loans
     (step,) = [s for s in store.metadata.list_steps(result.run_id) if s.step == "register"]
     lines = [line.text for line in store.metadata.list_logs(step.step_run_id)]
     assert any("Inputs that no source holds: half" in line for line in lines)
+
+
+def test_findings_of_a_run_come_the_worst_first_and_each_once(tmp_path, store):
+    path = tmp_path / "loans.csv"
+    lines = [f"{n},{'N.N.' if n == 7 else n / 4},{n % 2}" for n in range(100)]
+    path.write_text("\n".join(["id,amount,late", *lines, lines[3]]))
+
+    @ps.pipeline
+    def loans():
+        return ps.steps.split(clean(ps.steps.ingest(ps.FileSource(path))), target="late")
+
+    for _ in range(2):  # cached, too
+        run = ps.run(loans, store=store)
+        found = ps.steps.list_findings(store, run.run_id)
+        told = [(step, finding.level, finding.rule) for step, finding in found]
+        assert told[:2] == [("ingest", "warn", "unreadable"), ("clean", "warn", "removed")]
+        assert len(set(found)) == len(found)
+        assert "1 of 101 rows were removed: copies." in [finding.message for _, finding in found]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli._findings import say_findings
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import ParameterError, RunState
 from penstock.core import settings as settings_of
@@ -26,6 +27,7 @@ from penstock.execution import (
 if TYPE_CHECKING:
     from penstock.stores import Store
 
+_FINDINGS = 8  # those that matter most; `show` prints more
 _SETTLED = (
     "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
     "partition", "run_id",
@@ -190,6 +192,8 @@ def run(
         )
     if as_json:
         emit(result.to_json())
+    elif not quiet:
+        say_findings(store, result.run_id, limit=_FINDINGS, stderr=True)
     if (quiet or as_json) and not result.ok:
         say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
         say(f"  Go on with:  {result.resume_command}", stderr=True)

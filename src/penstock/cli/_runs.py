@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli._findings import say_findings
 from penstock.cli._output import (
     ago,
     current_store,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 _FEW_ITEMS = 12
+_FINDINGS = 50
 _MARKS = {
     "finished": "[green]✓[/]",
     "cached": "[cyan]≡[/]",
@@ -267,6 +269,7 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         if "[" not in step.step:
             _show_step(step)
             _show_items(items.get(step.step, ()))
+    say_findings(store, run.run_id, limit=_FINDINGS)
     if run.metrics:
         show_table(
             ["metric", "last", "min", "max", "points"],

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from penstock.data._dependence import estimate_dependence as estimate_dependence
     from penstock.data._finding import LEVELS as LEVELS
     from penstock.data._finding import Finding as Finding
+    from penstock.data._finding import Level as Level
     from penstock.data._ingest import ingest as ingest
     from penstock.data._leakage import check_leakage as check_leakage
     from penstock.data._moments import as_moments as as_moments
@@ -54,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FileSource": "penstock.data.sources",
         "Finding": "_finding",
         "LEVELS": "_finding",
+        "Level": "_finding",
         "Part": "_split",
         "Reading": "penstock.data.sources",
         "Schema": "_schema",

@@ -297,4 +297,4 @@ def _data_folders(run: RunRecord) -> str:
     """Where the run's sources looked for relative paths: the project, and beside the pipeline."""
     project, here = find_project(), Path.cwd()
     beside = project / (run.entry or "").rpartition(":")[0]
-    return os.pathsep.join(map(str, dict.fromkeys((here, beside.parent, project))))
+    return os.pathsep.join(map(str, dict.fromkeys((beside.parent, project, here))))

@@ -107,9 +107,10 @@ def _find_data(path: Path) -> Path:
     if path.exists() or any(mark in str(path) for mark in "*?["):
         return path
     near = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    hint = did_you_mean(path.name, near)
     raise NotFoundError(
         what=f"There is no file {path}.",
-        fix=did_you_mean(path.name, near) or "Check the path.",
+        fix=hint if hint.startswith("Did") else "Check the path.",
         path=str(path),
     )
 

@@ -23,6 +23,7 @@ from penstock.data import FileSource
 from penstock.data.sources import DataSource
 from penstock.execution import entry_of, load_pipeline, project_of
 from penstock.pipelines import Pipeline, dump_value
+from penstock.scheduling._sources import require_sources
 from penstock.scheduling._triggers import Due, begin_of_window, is_sensor, require_cron
 
 Missed = Literal["last", "all", "skip"]
@@ -151,7 +152,7 @@ class Schedule:
         Raises:
             DefinitionError: If the pipeline is in no file, or nothing says when to run it.
             ParameterError: If a parameter is missing or cannot be used.
-            NotFoundError: If there is no such pipeline.
+            NotFoundError: If there is no such pipeline, or a file source that a run would not find.
         """
         found = load_pipeline(self.pipeline) if isinstance(self.pipeline, str) else self.pipeline
         project, moment = project_of(found.file), now()
@@ -186,7 +187,9 @@ class Schedule:
             options=options,
             created_by=current_actor(),
         )
-        _require_bindable(found, record, moment)
+        values = _require_bindable(found, record, moment)
+        if values is not None and "new_data" not in trigger:
+            require_sources(found, values, project)
         return record
 
 
@@ -232,8 +235,12 @@ def _as_form(value: Any, form: str) -> Any:
 
 def _require_bindable(
     pipeline: Pipeline[..., Any], schedule: ScheduleRecord, moment: datetime
-) -> None:
-    """Try the parameters of a run, so that a mistake is told now and not at night."""
+) -> dict[str, Any] | None:
+    """Try the parameters of a run, so that a mistake is told now and not at night.
+
+    Returns:
+        The values that a run would get; None if there is no partition yet to try.
+    """
     facts: dict[str, Any] = {"model": "model", "version": 1, "deployment": "deployment"}
     of_kind = {
         "new_version": {name: facts[name] for name in ("model", "version")},
@@ -243,10 +250,8 @@ def _require_bindable(
     try:
         if "partitions" in schedule.trigger and pipeline.partitions is not None:
             first = next(iter(pipeline.partitions.keys(moment)), None)
-            if first is not None:
-                pipeline.bind_part(first, schedule.params)
-            return
-        pipeline.bind({**schedule.params, **parameters_of(schedule, due)})
+            return None if first is None else pipeline.bind_part(first, schedule.params)
+        return pipeline.bind({**schedule.params, **parameters_of(schedule, due)})
     except ParameterError as error:
         missing = error.values.get("missing", ())
         if "since" not in missing:

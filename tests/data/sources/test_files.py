@@ -1,4 +1,5 @@
 import os
+import re
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from penstock.core import DataError, NotFoundError, SchemaError
 from penstock.data import DataSource, FileSource
+from penstock.data.sources import resolving_in
 
 ROWS = pl.DataFrame(
     {
@@ -275,8 +277,7 @@ def test_a_relative_path_is_found_beside_the_file_that_made_the_source(here, mon
     exec(compile(code, str(script), "exec"), space)
     assert space["source"].read().height == 7
     monkeypatch.setenv("PENSTOCK_PROJECT", os.fspath(here))
-    with pytest.raises(NotFoundError):
-        space["source"].read()
+    assert space["source"].read().height == 7
 
 
 def test_a_relative_path_is_found_in_the_project_folder(here, monkeypatch):
@@ -291,3 +292,50 @@ def test_equal_sources_are_equal(here):
     assert FileSource("a.csv", time="t") == FileSource("a.csv", time="t")
     assert FileSource("a.csv") != FileSource("b.csv")
     assert hash(FileSource("a.csv", columns=["a"])) == hash(FileSource("a.csv", columns=["a"]))
+
+
+def _made_by(script, path):
+    script.parent.mkdir(parents=True, exist_ok=True)
+    code = f"from penstock.data import FileSource\nsource = FileSource({path!r})\n"
+    script.write_text(code)
+    space = {"__name__": "pipeline"}
+    exec(compile(code, str(script), "exec"), space)
+    return space["source"]
+
+
+def test_one_file_is_found_however_the_run_is_started(here, monkeypatch):
+    project = here / "project"
+    write(project / "rides.csv")
+    write(here / "rides.csv", ROWS[:2])  # another file, where `../` leads from the project
+    (project / "pyproject.toml").write_text("")
+    source = _made_by(project / "rides" / "pipeline.py", "../rides.csv")
+    for folder in (project, project / "rides", here):
+        monkeypatch.chdir(folder)
+        monkeypatch.delenv("PENSTOCK_PROJECT", raising=False)
+        assert source.read().height == 7
+        monkeypatch.setenv("PENSTOCK_PROJECT", str(project))  # as the scheduler does
+        assert source.read().height == 7
+    with resolving_in(project):
+        assert source.read().height == 7
+
+
+def test_a_restored_copy_of_the_pipeline_reads_the_projects_files(here, monkeypatch):
+    write(here / "project" / "rides.csv")
+    (here / "project" / "rides").mkdir()
+    write(here / "copy" / "rides.csv", ROWS[:2])
+    source = _made_by(here / "copy" / "rides" / "pipeline.py", "../rides.csv")
+    monkeypatch.setenv("PENSTOCK_PROJECT", os.fspath(here / "project" / "rides"))
+    assert source.read().height == 7
+
+
+def test_a_missing_file_lists_nothing_of_foreign_folders(here, monkeypatch):
+    project = here / "project"
+    project.mkdir()
+    monkeypatch.chdir(project)
+    for name in ("secret.csv", "rids.csv"):
+        write(here / name)
+    write(project / "other.csv")
+    for path in ("../rides.csv", "rides.csv", "../secre.csv"):
+        with pytest.raises(NotFoundError) as caught:
+            FileSource(path).read()
+        assert not {"secret", "rids", "other", "Known"} & set(re.findall(r"\w+", str(caught.value)))

@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.data.sources._files import FileSource as FileSource
+    from penstock.data.sources._paths import resolving_in as resolving_in
     from penstock.data.sources._protocol import DataSource as DataSource
     from penstock.data.sources._protocol import NotingSource as NotingSource
     from penstock.data.sources._protocol import Reading as Reading
@@ -21,5 +22,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Reading": "_protocol",
         "RememberingSource": "_protocol",
         "Window": "_window",
+        "resolving_in": "_paths",
     },
 )

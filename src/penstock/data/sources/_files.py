@@ -38,8 +38,9 @@ class FileSource:
     >>> source.name, source.time
     ('trips', 'started_at')
 
-    A relative path is looked for in the folders of PENSTOCK_PROJECT if that is set, else in the
-    working folder, beside the file that made the source, and in the project's folder.
+    A relative path is looked for beside the file that made the source, in the project's folder and
+    in the working folder, however the run is started; PENSTOCK_PROJECT names other folders than
+    the last two.
 
     Args:
         path: File, folder or glob. ``.gz`` may follow the format's ending.

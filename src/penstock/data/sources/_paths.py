@@ -3,6 +3,9 @@
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -24,6 +27,7 @@ FORMATS: dict[str, Format] = {
 
 
 _MARKS = "*?["
+_PROJECT: ContextVar[Path | None] = ContextVar("project", default=None)
 
 
 def name_from(path: str) -> str:
@@ -82,11 +86,34 @@ def format_of(path: str, files: list[Path]) -> Format:
     )
 
 
+@contextmanager
+def resolving_in(project: Path) -> Iterator[None]:
+    """Look relative paths up as a run in a project's folder does, whatever the working folder is."""
+    before = _PROJECT.set(project)
+    try:
+        yield
+    finally:
+        _PROJECT.reset(before)
+
+
 def _bases(home: Path | None) -> list[Path]:
-    folders = os.environ.get("PENSTOCK_PROJECT")
-    if folders:
-        return [Path(folder) for folder in folders.split(os.pathsep)]
-    return list(dict.fromkeys([Path.cwd(), *([home] if home else []), find_project()]))
+    """List the folders that a relative path is looked for in, the same however a run is started.
+
+    Beside the file that made the source comes first: it does not depend on who runs it from where.
+    A restored copy of that file, which `verify` executes, lies in none of the folders named by
+    PENSTOCK_PROJECT; those come first then.
+    """
+    named, project = os.environ.get("PENSTOCK_PROJECT"), _PROJECT.get()
+    folders = [Path(folder) for folder in named.split(os.pathsep)] if named else []
+    if project is not None:
+        folders = [project]
+    if not folders:
+        folders, named = [find_project(), Path.cwd()], None
+    if home is None:
+        return list(dict.fromkeys(folders))
+    inside = any(home.is_relative_to(folder.resolve()) for folder in folders)
+    first, last = ([home], []) if inside or not named else ([], [home])
+    return list(dict.fromkeys([*first, *folders, *last]))
 
 
 def _expand(base: Path, path: str) -> list[Path]:
@@ -116,10 +143,17 @@ def _by_ending(file: Path) -> Format | None:
 
 def _no_file(path: str, bases: list[Path]) -> NotFoundError:
     places = list(dict.fromkeys((base / path).parent for base in bases))
-    near = {f.name for place in places if place.is_dir() for f in place.iterdir() if _by_ending(f)}
+    inner = [place for place in places if _is_inside(place, bases)]
+    near = {f.name for place in inner if place.is_dir() for f in place.iterdir() if _by_ending(f)}
+    hint = did_you_mean(Path(path).name, near)
     return NotFoundError(
         what=f"There is no file {path}.",
-        why=f"Looked in {', '.join(str(place) for place in places)}.",
-        fix=did_you_mean(Path(path).name, near) or "Check the path.",
+        why=f"Looked in {', '.join(os.path.normpath(place) for place in places)}.",
+        # A list of what else lies there would carry foreign names into logs and hooks.
+        fix=hint if hint.startswith("Did") else "Check the path.",
         path=path,
     )
+
+
+def _is_inside(place: Path, bases: list[Path]) -> bool:
+    return any(place.resolve().is_relative_to(base.resolve()) for base in bases)

@@ -1,0 +1,40 @@
+"""Sources tried when a schedule is added: what is not found then is told now and not at night."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from penstock.core import NotFoundError
+from penstock.data.sources import FileSource, resolving_in
+from penstock.pipelines import Pipeline
+
+
+def require_sources(pipeline: Pipeline[..., Any], params: Mapping[str, Any], project: Path) -> None:
+    """Look every file source of a pipeline up as a scheduled run will.
+
+    Args:
+        pipeline: The pipeline.
+        params: Its parameters, typed.
+        project: The folder that the scheduler runs it in.
+
+    Raises:
+        NotFoundError: If a source has no files.
+    """
+    with resolving_in(project):
+        for source in _sources_of(pipeline, params):
+            try:
+                source.stamp()
+            except NotFoundError as error:
+                raise NotFoundError(
+                    what=f"The schedule's run would not find its source '{source.name}': {error.what}",
+                    why=error.why,
+                    fix=f"{error.fix} If the file comes later, use new_data=.",
+                    path=str(source.path),
+                ) from error
+
+
+def _sources_of(pipeline: Pipeline[..., Any], params: Mapping[str, Any]) -> Iterator[FileSource]:
+    for node in pipeline.trace(**params).order():
+        for value in node.arguments.values():
+            if isinstance(value, FileSource):
+                yield value
