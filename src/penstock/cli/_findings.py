@@ -10,6 +10,7 @@ from penstock.steps import list_findings
 if TYPE_CHECKING:
     from penstock.stores import Store
 
+_ORDINARY = {"identifier", "constant"}
 _MARKS: dict[Level, str] = {"fail": "[bold red]✗[/]", "warn": "[yellow]![/]", "info": "·"}
 _NOUNS: dict[Level, tuple[str, str]] = {
     "fail": ("failure", "failures"),
@@ -18,7 +19,9 @@ _NOUNS: dict[Level, tuple[str, str]] = {
 }
 
 
-def say_findings(store: "Store", run_id: str, *, limit: int, stderr: bool = False) -> None:
+def say_findings(
+    store: "Store", run_id: str, *, limit: int, stderr: bool = False, brief: bool = False
+) -> None:
     """Print what a run's steps found about its data, with counts.
 
     Args:
@@ -26,8 +29,11 @@ def say_findings(store: "Store", run_id: str, *, limit: int, stderr: bool = Fals
         run_id: The run.
         limit: Most findings printed.
         stderr: Whether they go to standard error.
+        brief: Whether to leave out what is ordinary: identifiers and constants.
     """
     found = list_findings(store, run_id)
+    if brief:
+        found = [(step, finding) for step, finding in found if finding.rule not in _ORDINARY]
     if not found:
         return
     counts = Counter(finding.level for _, finding in found)

@@ -193,7 +193,7 @@ def run(
     if as_json:
         emit(result.to_json())
     elif not quiet:
-        say_findings(store, result.run_id, limit=_FINDINGS, stderr=True)
+        say_findings(store, result.run_id, limit=_FINDINGS, stderr=True, brief=True)
     if (quiet or as_json) and not result.ok:
         say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
         say(f"  Go on with:  {result.resume_command}", stderr=True)
