@@ -10,7 +10,7 @@ from penstock.execution._result import GOOD_STATES
 from penstock.execution._values import Values
 from penstock.pipelines import ITEM, Again, Node, Output, groups, too_many_rounds
 from penstock.provenance import merge_traces
-from penstock.stores import NamedParts, Parts
+from penstock.stores import NamedParts, Parts, part_key, part_name
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -25,13 +25,13 @@ class Item:
     """One item of a map, or one round of a loop.
 
     Args:
-        key: Its place, or its name.
+        key: Its place, or its key in a dict.
         nodes: What is to be done for it.
         edges: The arrow from the whole to the item.
         artifacts: The item's record and those of its parts, if it is no constant.
     """
 
-    key: int | str
+    key: Any
     nodes: tuple[Node, ...]
     edges: Sequence[Edge] = ()
     artifacts: Sequence[ArtifactRecord] = ()
@@ -52,8 +52,8 @@ class Expansion:
     store: "Store"
     values: Values
     pending: int = 0
-    keys: list[int | str] = field(default_factory=list)
-    gives: dict[int | str, dict[str, Output]] = field(default_factory=dict)
+    keys: list[Any] = field(default_factory=list)
+    gives: dict[Any, dict[str, Output]] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
     unmade: list[StepRunRecord] = field(default_factory=list)
     items: dict[str, Item] = field(default_factory=dict)
@@ -173,7 +173,7 @@ class Expansion:
         if kind in _LISTS or kind in _DICTS:
             self.named = kind in _DICTS
             for name, part in parts.items():
-                key = name if self.named else int(name)
+                key = _key_of(kind, name) if self.named else int(name)
                 yield key, *self._known(key, part, whole)
             return
         value = self.values.get(given)
@@ -181,14 +181,14 @@ class Expansion:
         for key, item in _items(value, self.node, given):
             yield key, *self._packed(key, item, given)
 
-    def _packed(self, key: int | str, item: Any, given: Any) -> tuple[Any, ...]:
+    def _packed(self, key: Any, item: Any, given: Any) -> tuple[Any, ...]:
         records = self.store.pack(item)
         whole = self.values.record(given) if isinstance(given, Output) else None
         output, edges, _ = self._known(key, records[0], whole)
         return output, edges, records
 
     def _known(
-        self, key: int | str, part: ArtifactRecord, whole: ArtifactRecord | None
+        self, key: Any, part: ArtifactRecord, whole: ArtifactRecord | None
     ) -> tuple[Output, list[Edge], list[ArtifactRecord]]:
         """Make what is stored already an item: the output that stands for it, its arrow."""
         name = self.node.item_name(key)
@@ -199,12 +199,19 @@ class Expansion:
 
     def _item(
         self,
-        key: int | str,
+        key: Any,
         value: Any,
         edges: Sequence[Edge] = (),
         artifacts: Sequence[ArtifactRecord] = (),
     ) -> Item:
         nodes = self.node.item(key, value)
+        if any(node.name in self.items for node in nodes):
+            raise DefinitionError(
+                what=f"{self.node.position}: {self.node.name!r} has two items of key {key!r}.",
+                why="Each item is found by its key, also in another process.",
+                fix="Give each item a key of its own.",
+                key=key,
+            )
         item = Item(key, nodes, edges, artifacts)
         self.keys.append(key)
         self.gives[key] = self._gives(key, value)
@@ -214,7 +221,7 @@ class Expansion:
             self.items[node.name] = item
         return item
 
-    def _gives(self, key: int | str, value: Any) -> dict[str, Output]:
+    def _gives(self, key: Any, value: Any) -> dict[str, Output]:
         """Say which outputs are an item's results."""
         node, name = self.node, self.node.item_name(key)
         if not node.body:
@@ -230,7 +237,7 @@ class Expansion:
         for key in self.keys:
             for name, output in self.gives[key].items():
                 if self.values.has(output):  # an item may give nothing
-                    place = str(key) if self.named else str(len(parts[name]))
+                    place = part_name(key) if self.named else str(len(parts[name]))
                     parts[name][place] = self.values.record(output)
         return {
             name: (self.store.pack_parts(kind.bundle_type, kind.__name__, found), found)
@@ -267,9 +274,13 @@ class Expansion:
         return head + ", ".join(told) + (f" and {more:,} more" if more else "")
 
 
-def _items(value: Any, node: Node, given: Output) -> Iterator[tuple[int | str, Any]]:
+def _key_of(kind: str, name: str) -> Any:
+    return part_key(name) if kind == NamedParts.bundle_type else name
+
+
+def _items(value: Any, node: Node, given: Output) -> Iterator[tuple[Any, Any]]:
     if isinstance(value, Mapping):
-        yield from ((str(key), item) for key, item in value.items())
+        yield from value.items()
         return
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
         raise DefinitionError(

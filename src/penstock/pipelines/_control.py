@@ -374,7 +374,7 @@ def _collected(items: Any, by: str | None) -> Callable[[Any], Any]:
     hint = items.hint if isinstance(items, Output) else type(items)
     origin = get_origin(hint) or hint
     if by is not None or (inspect.isclass(origin) and issubclass(origin, Mapping)):
-        return lambda one: dict[str, one] if one is not Any else dict  # type: ignore[valid-type]
+        return lambda one: dict[Any, one] if one is not Any else dict  # type: ignore[valid-type]
     if inspect.isclass(origin) and issubclass(origin, Sequence):
         return lambda one: list[one] if one is not Any else list  # type: ignore[valid-type]
     return lambda _: Any

@@ -13,9 +13,11 @@ from penstock.core import DefinitionError, NotFoundError, did_you_mean, find_pro
 from penstock.pipelines._output import Output, find_outputs, rewrite_outputs
 from penstock.pipelines._position import told
 from penstock.pipelines._step import Step
+from penstock.stores import part_key, part_name
 
 ITEM = "[]"  # the output of ``train[3]`` that stands for what the step is done for
 _MAX_TEXT = 200
+_TYPED = "%:"  # before the key of an item that is neither text nor a place in a list
 _RESERVED = {ord(sign): f"%{ord(sign):02X}" for sign in "%[]/"}
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from run to run
 
@@ -90,19 +92,19 @@ class Node:
         """Names of what it gives."""
         return ("result",) if self.body else self.step.outputs
 
-    def item_name(self, key: int | str) -> str:
-        """Name an item: ``train[3]``."""
+    def item_name(self, key: Any) -> str:
+        """Name an item: ``train[3]``, ``train[Paris]``, ``train[%:null]`` of None."""
         return f"{self.name}[{_quoted(key)}]"
 
-    def item(self, key: int | str, value: Any) -> "tuple[Node, ...]":
+    def item(self, key: Any, value: Any) -> "tuple[Node, ...]":
         """Give what is to be done for one item, or for one round of a loop.
 
         Args:
-            key: Its place in a list, or its name.
+            key: Its place in a list, or its key in a dict.
             value: The item: an Output, or a constant.
         """
         name = self.item_name(key)
-        index = key if isinstance(key, int) else None
+        index = key if type(key) is int and key >= 0 else None
         if not self.body:
             arguments = {**self.arguments, str(self.each): value}
             step = self.step
@@ -306,14 +308,14 @@ def _inside(nodes: Sequence[Node], name: str) -> Node | None:
         if not node.is_expanded or not name.startswith(start):
             continue
         told, _, _ = name.removeprefix(start).partition("]")
-        key = int(told) if told.isdecimal() else unquote(told)
+        key = _key_of(told)
         item = _constant_item(node, key, Output(f"{start}{told}]", ITEM))
         inner = node.item(key, item)
         return next((n for n in inner if n.name == name), None) or _inside(inner, name)
     return None
 
 
-def _constant_item(node: Node, key: int | str, unknown: Output) -> Any:
+def _constant_item(node: Node, key: Any, unknown: Output) -> Any:
     """Give an item that stands in the pipeline's body itself; else what stands for it."""
     items = node.arguments[str(node.each)]
     if node.at_most:
@@ -323,12 +325,22 @@ def _constant_item(node: Node, key: int | str, unknown: Output) -> Any:
     return items.get(key, unknown) if isinstance(items, Mapping) else unknown
 
 
-def _quoted(key: int | str) -> str:
+def _quoted(key: Any) -> str:
     """Write a key so that names can be taken apart again."""
-    text = str(key)
-    if isinstance(key, str) and text.isdecimal():
-        return f"%{ord(text[0]):X}{text[1:]}"  # "3" is another key than the third
-    return text.translate(_RESERVED)
+    if type(key) is int and key >= 0:
+        return str(key)
+    if type(key) is not str:  # None is another key than "None"
+        return _TYPED + part_name(key)[1:].translate(_RESERVED)
+    if key.isdecimal():
+        return f"%{ord(key[0]):X}{key[1:]}"  # "3" is another key than the third
+    return key.translate(_RESERVED)
+
+
+def _key_of(told: str) -> Any:
+    """Read a key that `_quoted` wrote."""
+    if told.startswith(_TYPED):
+        return part_key("%" + unquote(told.removeprefix(_TYPED)))
+    return int(told) if told.isdecimal() else unquote(told)
 
 
 def _shown(value: Any) -> str:

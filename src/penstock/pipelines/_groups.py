@@ -4,20 +4,19 @@ from typing import Any
 
 from penstock.core import DefinitionError
 
-_NONE = "null"
 _SHOWN = 10
 
 
-def groups(table: Any, by: str) -> dict[str, Any]:
+def groups(table: Any, by: str) -> dict[Any, Any]:
     """Split a table into the rows of each value of a column, in the order of the values.
 
     >>> import polars as pl
     >>> list(groups(pl.DataFrame({"x": [2, 1, 2]}), "x"))
-    ['1', '2']
+    [1, 2]
 
     Args:
         table: A polars or pandas frame, or something with a polars ``table`` (a Snapshot).
-        by: The column. Rows without a value there come last, as ``null``.
+        by: The column. Rows without a value there come last, as None.
 
     Raises:
         DefinitionError: If it is no table, or has no such column.
@@ -40,12 +39,20 @@ def groups(table: Any, by: str) -> dict[str, Any]:
         )
     if hasattr(frame, "partition_by"):
         found = {key[0]: rows for key, rows in frame.partition_by(by, as_dict=True).items()}
-        ordered = sorted(key for key in found if key is not None)
-    else:
-        found = {
-            None if key != key else key: rows  # noqa: PLR0124 - pandas has NaN for no value
-            for key, rows in frame.groupby(by, dropna=False)
-        }
-        ordered = [key for key in found if key is not None]
-    last = [None] if None in found else []
-    return {_NONE if key is None else str(key): found[key] for key in [*ordered, *last]}
+        return _ordered(found)
+    return {
+        None if key != key else _plain(key): rows  # noqa: PLR0124 - pandas has NaN for no value
+        for key, rows in frame.groupby(by, dropna=False)
+    }
+
+
+def _ordered(found: dict[Any, Any]) -> dict[Any, Any]:
+    """Put groups in the order of their keys: NaN after numbers, and rows without a value last."""
+    last = [key for key in found if key is None or key != key]  # noqa: PLR0124 - NaN
+    keys = sorted(key for key in found if key is not None and key == key)  # noqa: PLR0124 - NaN
+    return {key: found[key] for key in [*keys, *sorted(last, key=lambda key: key is None)]}
+
+
+def _plain(key: Any) -> Any:
+    """Return Python's number for NumPy's: what people write to find it again."""
+    return key.item() if type(key).__module__ == "numpy" and hasattr(key, "item") else key

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._media_type import media_type as media_type
     from penstock.stores.artifacts._parts import NamedParts as NamedParts
     from penstock.stores.artifacts._parts import Parts as Parts
+    from penstock.stores.artifacts._parts import part_key as part_key
+    from penstock.stores.artifacts._parts import part_name as part_name
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
     from penstock.stores.journals._facts import Fact as Fact
     from penstock.stores.journals._facts import artifacts_fact as artifacts_fact
@@ -61,6 +63,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "pack_columns": "penstock.stores.journals._records",
         "pack_points": "penstock.stores.journals._records",
         "STORE_HISTORY": "penstock.stores.metadata._stage_events",
+        "part_key": "penstock.stores.artifacts._parts",
+        "part_name": "penstock.stores.artifacts._parts",
         "stage_event_hash": "penstock.stores.metadata._stage_events",
         "this_process": "_processes",
     },

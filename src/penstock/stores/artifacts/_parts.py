@@ -3,7 +3,42 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self, overload
 
+from penstock.core import DefinitionError
+from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._bundles import LazyParts
+
+
+def part_name(key: Any) -> str:
+    """Name the part of a key: text as it is, another key by its type and value.
+
+    >>> [part_name(key) for key in ("a", 1, "1", None, "null", "%")]
+    ['a', '%1', '1', '%null', 'null', '%%']
+
+    Raises:
+        DefinitionError: If nothing tells the key from others of its type.
+    """
+    if type(key) is str:
+        return f"%{key}" if key.startswith("%") else key
+    try:
+        return f"%{dump_json(key, exact=True)}"
+    except TypeError:
+        raise DefinitionError(
+            what=f"{key!r} is the key of an item, and a {type(key).__qualname__}.",
+            why="Items are found by their keys, also in another process.",
+            fix="Use text, numbers, dates, enums or tuples of them as keys.",
+            key=key,
+        ) from None
+
+
+def part_key(name: str) -> Any:
+    """Return the key that a part is named by; see `part_name`.
+
+    >>> [part_key(name) for name in ("a", "%1", "1", "%null", "%%")]
+    ['a', 1, '1', None, '%']
+    """
+    if not name.startswith("%"):
+        return name
+    return name[1:] if name.startswith("%%") else load_json(name[1:], strict=True)
 
 
 class Parts(Sequence[Any]):
@@ -59,20 +94,22 @@ class Parts(Sequence[Any]):
         return f"<{len(self)} parts>"
 
 
-class NamedParts(Mapping[str, Any]):
+class NamedParts(Mapping[Any, Any]):
     """A mapping whose values are loaded one by one, and not kept.
 
-    >>> dict(NamedParts({"a": 1}))
-    {'a': 1}
+    >>> dict(NamedParts({"a": 1, 2016: 3}))
+    {'a': 1, 2016: 3}
 
     Args:
-        values: The values by name.
+        values: The values by key: text, or any other key that `part_name` can name.
     """
 
     bundle_type: ClassVar[str] = "penstock.stores:NamedParts"
 
-    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
-        self._parts: Mapping[str, Any] = values if values is not None else {}
+    def __init__(self, values: Mapping[Any, Any] | None = None) -> None:
+        self._parts: Mapping[str, Any] = {
+            part_name(key): value for key, value in (values or {}).items()
+        }
 
     def to_bundle(self) -> dict[str, Any]:
         """See Bundle."""
@@ -81,13 +118,18 @@ class NamedParts(Mapping[str, Any]):
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
         """See Bundle."""
-        return cls(parts)
+        made = cls()
+        made._parts = parts
+        return made
 
-    def __getitem__(self, name: str) -> Any:
-        return _load(self._parts, name)
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            return _load(self._parts, part_name(key))
+        except DefinitionError:
+            raise KeyError(key) from None
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parts)
+    def __iter__(self) -> Iterator[Any]:
+        return map(part_key, self._parts)
 
     def __len__(self) -> int:
         return len(self._parts)
