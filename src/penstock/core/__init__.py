@@ -48,6 +48,7 @@ from penstock.core._records import (
     SnapshotRecord,
     StageEvent,
     StepRunRecord,
+    StoredArgument,
 )
 from penstock.core._schedule_records import (
     EventRecord,
@@ -134,6 +135,7 @@ __all__ = [
     "StepRunRecord",
     "StepState",
     "StoreError",
+    "StoredArgument",
     "TickRecord",
     "TickState",
     "Verdict",

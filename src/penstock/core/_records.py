@@ -171,9 +171,33 @@ class RunRecord:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What its pipeline was given: its parameters without those that steps have logged."""
-        own = (self.graph or {}).get("parameters", self.params)
-        return {name: value for name, value in self.params.items() if name in own}
+        """What its pipeline was given: its parameters without those that steps have logged.
+
+        One whose plain value says too little (a Timestamp, a dict by numbers) is a StoredArgument.
+        """
+        graph = self.graph or {}
+        own, exact = graph.get("parameters", self.params), graph.get("arguments", {})
+        return {
+            name: StoredArgument(exact[name]) if name in exact else value
+            for name, value in self.params.items()
+            if name in own
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StoredArgument:
+    """An argument of a pipeline as its exact text; without one it was what has no text.
+
+    Args:
+        text: The text; ``""`` if the argument was the parameter's default.
+    """
+
+    text: str | None
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the parameter's default says what it was."""
+        return self.text == ""
 
 
 @dataclass(frozen=True, slots=True)

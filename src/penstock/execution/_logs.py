@@ -2,29 +2,39 @@
 
 import logging
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, TextIO
 
-from penstock.core import LogLine, now
+from penstock.core import LogLine, now_micros
 
 _KEPT_FIRST, _KEPT_LAST = 2_000, 3_000
 _MAX_LINE = 4_000
+_MAX_PIECES = 1_000  # of a line that does not end
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_Line = tuple[int, str, str]
 
 
 class LineLog:
     """Lines in the order they came; of very many the first and the last are kept."""
 
     def __init__(self) -> None:
-        self._first: list[LogLine] = []
-        self._last: deque[LogLine] = deque(maxlen=_KEPT_LAST)
-        self._dropped = 0
+        # As microseconds, stream and text: of a million lines few become records.
+        self._first: list[_Line] = []
+        self._last: deque[_Line] = deque(maxlen=_KEPT_LAST)
+        self._count = 0
         self._open: dict[str, str] = {}
 
     def feed(self, stream: str, text: str) -> None:
         """Add text as written; a line counts when it ends."""
-        *whole, rest = (self._open.pop(stream, "") + text).split("\n")
+        if not self._open and text.find("\n") == len(text) - 1 >= 0:  # one whole line
+            self.add(stream, text[:-1])
+            return
+        before = self._open.pop(stream, "") if self._open else ""
+        *whole, rest = (before + text).split("\n")
         for line in whole:
             self.add(stream, line)
         if rest:
@@ -32,23 +42,23 @@ class LineLog:
 
     def add(self, stream: str, line: str) -> None:
         """Add one line; of a progress bar's overwritten states only the last counts."""
-        shown = next((part for part in reversed(line.split("\r")) if part), "")
-        entry = LogLine(now(), stream, shown[:_MAX_LINE])
-        if len(self._first) < _KEPT_FIRST:
-            self._first.append(entry)
-            return
-        self._dropped += len(self._last) == _KEPT_LAST
-        self._last.append(entry)
+        if "\r" in line:
+            line = next((part for part in reversed(line.split("\r")) if part), "")
+        kept = self._first if self._count < _KEPT_FIRST else self._last
+        kept.append((now_micros(), stream, line[:_MAX_LINE]))
+        self._count += 1
 
     def lines(self) -> list[LogLine]:
         """Give all lines, unfinished ones too, with a note where some were left out."""
         for stream, rest in sorted(self._open.items()):
             self.add(stream, rest)
         self._open.clear()
-        note = []
-        if self._dropped:
-            note = [LogLine(self._last[0].time, "penstock", f"[{self._dropped:,} lines left out]")]
-        return [*self._first, *note, *self._last]
+        dropped = self._count - len(self._first) - len(self._last)
+        note = [(self._last[0][0], "penstock", f"[{dropped:,} lines left out]")] if dropped else []
+        return [
+            LogLine(_EPOCH + timedelta(microseconds=moment), stream, text)
+            for moment, stream, text in [*self._first, *note, *self._last]
+        ]
 
 
 @contextmanager
@@ -79,28 +89,46 @@ def captured_output(*, echo: bool = True) -> Iterator[LineLog]:
 
 
 class _Tee:
-    """A text stream that keeps lines and passes them on; afterwards it only passes them on."""
+    """A text stream that keeps lines and passes them on; afterwards it only passes them on.
+
+    `print` writes a line in four pieces; they are put together here, once for the log and the
+    terminal. As on a terminal, the beginning of a line is seen when it ends or is flushed.
+    """
 
     def __init__(self, log: LineLog, stream: str, target: TextIO | None) -> None:
         self._log: LineLog | None = log
         self._stream, self._target = stream, target
+        self._pieces: list[str] = []
+        self._turn = threading.RLock()
 
     def write(self, text: str) -> int:
-        if self._log is not None:
-            self._log.feed(self._stream, text)
-        if self._target is not None:
-            self._target.write(text)
+        pieces = self._pieces
+        pieces.append(text)
+        if "\n" in text or "\r" in text or len(pieces) > _MAX_PIECES:
+            self._pass_on()
         return len(text)
+
+    def _pass_on(self) -> None:
+        with self._turn:
+            count = len(self._pieces)  # another thread may write more meanwhile
+            text = "".join(self._pieces[:count])
+            del self._pieces[:count]
+            if self._log is not None:
+                self._log.feed(self._stream, text)
+            if self._target is not None and text:
+                self._target.write(text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
+        self._pass_on()
         if self._target is not None:
             self._target.flush()
 
     def close_log(self) -> None:
+        self._pass_on()
         self._log = None
 
     def __getattr__(self, name: str) -> Any:

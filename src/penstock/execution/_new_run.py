@@ -92,7 +92,7 @@ def new_session(
         params=pipeline.dump(graph.parameters),
         tags=_tags(tags, partition),
         provenance=provenance.digest,
-        graph=graph.to_spec(),
+        graph=graph.to_spec() | _exact(pipeline, graph),
         **life,
     )
     with begin_part(opened, pipeline, partition):
@@ -125,6 +125,11 @@ def _require_executed(graph: Graph, again: frozenset[str]) -> None:
 def _tags(tags: Mapping[str, Any] | None, partition: str | None) -> dict[str, str]:
     given = {key: str(value) for key, value in (tags or {}).items()}
     return given if partition is None else {**given, PARTITION: partition}
+
+
+def _exact(pipeline: Pipeline[..., Any], graph: Graph) -> dict[str, Any]:
+    exact = pipeline.dump_exact(graph.parameters)
+    return {"arguments": exact} if exact else {}
 
 
 def _seed(seed: Any) -> int:

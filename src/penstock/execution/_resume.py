@@ -123,7 +123,7 @@ def _require_same(
     if not params:
         return
     given = pipeline.dump(pipeline.bind({**record.arguments, **params}))
-    other = sorted(name for name in given if given[name] != record.arguments.get(name))
+    other = sorted(name for name in given if given[name] != record.params.get(name))
     if other:
         raise ConflictError(
             what=f"Run {record.run_id} was made with another {', '.join(other)}.",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import DefinitionError, ParameterError, did_you_mean
+from penstock.core import DefinitionError, ParameterError, StoredArgument, did_you_mean
 from penstock.pipelines._hints import resolve_hints
 from penstock.pipelines._position import function_position, told
 from penstock.pipelines._values import describe, example, parse_value
@@ -113,6 +113,8 @@ def bind(
     """
     values = {}
     for written, value in given.items():
+        if isinstance(value, StoredArgument) and value.is_default:
+            continue
         name = written.replace("-", "_")
         if name not in parameters:
             raise ParameterError(

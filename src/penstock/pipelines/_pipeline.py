@@ -12,7 +12,7 @@ from penstock.pipelines._parameters import Parameter, bind, read_parameters
 from penstock.pipelines._partitions import Partitions
 from penstock.pipelines._position import error_position, function_position, told
 from penstock.pipelines._trace import current_tracer, tracing
-from penstock.pipelines._values import dump_value
+from penstock.pipelines._values import dump_exact, dump_value
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,6 +88,24 @@ class Pipeline(Generic[P, R]):
     def dump(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Turn typed parameter values into plain JSON that ``bind`` reads back."""
         return {name: dump_value(value) for name, value in values.items()}
+
+    def dump_exact(self, values: Mapping[str, Any]) -> dict[str, str | None]:
+        """Write the parameter values that ``bind`` would read back from `dump` as others.
+
+        Returns:
+            Their exact text by name; see `StoredArgument`.
+        """
+        found: dict[str, str | None] = {}
+        for name, value in values.items():
+            parameter = self.parameters[name]
+            try:
+                text = dump_exact(value, parameter.hint)
+            except TypeError:
+                found[name] = "" if value is parameter.default else None
+                continue
+            if text is not None:
+                found[name] = text
+        return found
 
     def bind_part(self, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Turn texts or values into typed parameter values, those of a partition among them.

@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import operator
 import types
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -10,9 +11,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from penstock.core import ParameterError, did_you_mean, parse_duration
+from penstock.core import ParameterError, StoredArgument, did_you_mean, parse_duration
 from penstock.pipelines._hints import hint_name
+from penstock.stores import dump_json, load_json
 
+_PLAIN = frozenset({type(None), bool, int, str})
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 _NONE = frozenset({"none", "null", ""})
 _EXAMPLES: dict[Any, str] = {
@@ -59,6 +62,8 @@ def parse_value(value: Any, hint: Any, *, name: str) -> Any:
     Raises:
         ParameterError: If it cannot be used, saying what can.
     """
+    if isinstance(value, StoredArgument):
+        return _stored(value, name)
     try:
         return _parse(value, hint)
     except _Unfit as unfit:
@@ -72,19 +77,28 @@ def parse_value(value: Any, hint: Any, *, name: str) -> Any:
         ) from unfit.__cause__
 
 
-def dump_value(value: Any) -> Any:
+def dump_value(value: Any) -> Any:  # noqa: C901, PLR0912 - a table of cases by type
     """Turn a typed value into plain JSON that ``parse_value`` reads back.
 
     >>> dump_value([date(2016, 6, 30), timedelta(minutes=90)])
     ['2016-06-30', '5400s']
     """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is list and set(map(type, value)) <= _PLAIN:  # a long one is not looked at twice
+        return list(value)
+    if kind.__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return str(value) if value.dtype.kind in "mMV" else dump_value(value.item())
     match value:
         case Enum():
             return value.name
-        case float() if not math.isfinite(value):
-            return str(value)
-        case None | bool() | int() | float() | str():
-            return value
+        case float():
+            return float.__pos__(value) if math.isfinite(value) else str(value)
+        case int():
+            return operator.index(value)
+        case str():
+            return str.__str__(value)
         case datetime() | date() | time():
             return value.isoformat()
         case timedelta():
@@ -99,6 +113,42 @@ def dump_value(value: Any) -> Any:
             return [dump_value(item) for item in value]
         case _:
             return str(value)
+
+
+def dump_exact(value: Any, hint: Any) -> str | None:
+    """Write a value that `parse_value` would not read back from its plain JSON.
+
+    Returns:
+        Its exact text; None if its plain JSON is enough.
+
+    Raises:
+        TypeError: If it has no text.
+    """
+    if type(value) in _PLAIN:
+        return None
+    try:
+        text = dump_json(value, exact=True)
+    except (ValueError, RecursionError) as error:
+        raise TypeError(str(error)) from error
+    return None if _is_read_back(value, hint, text) else text
+
+
+def _is_read_back(value: Any, hint: Any, text: str) -> bool:
+    try:
+        return dump_json(_parse(dump_value(value), hint), exact=True) == text
+    except (_Unfit, TypeError, ValueError):
+        return False
+
+
+def _stored(argument: StoredArgument, name: str) -> Any:
+    if argument.text is not None:
+        return load_json(argument.text, strict=True)
+    raise ParameterError(
+        what=f"Parameter {name!r} was given from Python, and the run keeps only its text.",
+        why="A parameter of another process, a resumed or a verified run is read from the run.",
+        fix="Give text, numbers, dates or containers of them, and load the rest in a step.",
+        name=name,
+    )
 
 
 def describe(hint: Any) -> str:

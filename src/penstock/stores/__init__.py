@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.stores._json import dump_json as dump_json
+    from penstock.stores._json import load_json as load_json
     from penstock.stores._open import open_store as open_store
     from penstock.stores._processes import this_process as this_process
     from penstock.stores._store import Store as Store
@@ -53,7 +55,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "check_store": "penstock.stores.upkeep._check",
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_store",
+        "dump_json": "_json",
         "is_plain_frame": "_store",
+        "load_json": "_json",
         "copy_store": "penstock.stores.upkeep._copy",
         "damaged_journals": "penstock.stores.journals._folder",
         "end_fact": "penstock.stores.journals._facts",

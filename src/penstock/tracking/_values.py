@@ -1,31 +1,78 @@
 """What may be logged: values made JSON-like, files and values made artifact records."""
 
+import operator
+from collections.abc import Callable, Mapping
+from enum import Enum
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ArtifactRecord, NotFoundError, ParameterError, digest_json, require_label
+from penstock.core import ArtifactRecord, NotFoundError, ParameterError, require_label
+from penstock.stores import dump_json
 from penstock.tracking._folder import files_of, readable_name
 
 if TYPE_CHECKING:
     from penstock.stores import Store
 
 _LONGEST = 2000
+_MOST_BITS = 8192
 
 
 def json_like(value: Any) -> Any:
-    """Give the value if the store can keep it as it is, else its text.
+    """Return the value if the store can keep it, made of plain types; else its text.
 
     >>> json_like([1, "a"]), json_like(int)
     ([1, 'a'], "<class 'int'>")
+    >>> from collections import Counter
+    >>> json_like({"counts": Counter("aab")})
+    {'counts': {'a': 2, 'b': 1}}
+
+    Subclasses become what they derive from, a named tuple a dict by its fields, NumPy's numbers
+    Python's.
     """
-    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
-        value = value.item()
     try:
-        digest_json(value)
-    except (TypeError, RecursionError):
+        return _plain(value)
+    except (TypeError, RecursionError):  # a set of what becomes a dict; something in itself
         return str(value)[:_LONGEST]
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return hex(value)[:_LONGEST]  # Python refuses to write so many digits
+    if kind in _SCALARS or isinstance(value, Enum):
+        return value
+    if kind.__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return _text(value) if value.dtype.kind in "mMV" else _plain(value.item())
+    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+        return {name: _plain(item) for name, item in zip(kind._fields, value, strict=True)}
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    for base, made in _BASES.items():
+        if isinstance(value, base):
+            return made(value)
+    try:
+        dump_json(value)
+    except TypeError:
+        return _text(value)
     return value
+
+
+def _text(value: Any) -> str:
+    return str(value)[:_LONGEST]
+
+
+_SCALARS = frozenset({type(None), bool, int, float, str})
+# In this order: each with how it becomes exactly that type.
+_BASES: dict[type, Callable[[Any], Any]] = {
+    int: operator.index,
+    float: float.__pos__,
+    str: str.__str__,
+    list: lambda value: [_plain(item) for item in value],
+    tuple: lambda value: tuple(_plain(item) for item in value),
+    set: lambda value: {_plain(item) for item in value},
+    frozenset: lambda value: frozenset(_plain(item) for item in value),
+}
 
 
 def value_records(store: "Store", value: Any, name: str) -> dict[str, list[ArtifactRecord]]:
