@@ -33,6 +33,7 @@ from penstock.tracking import SYSTEM, compare_runs, search_experiments, search_r
 if TYPE_CHECKING:
     from penstock.stores import Store
 
+_MOST_SHOWN = 200  # characters of one parameter
 _FEW_ITEMS = 12
 _FINDINGS = 50
 _MARKS = {
@@ -251,6 +252,15 @@ def _common_metrics(found: list[RunRecord]) -> list[str]:
     return [name for name, _ in counts.most_common(3)]
 
 
+def _short(value: Any) -> str:
+    """Write a parameter for people; a long one is whole in the JSON form."""
+    text = str(value)
+    if len(text) <= _MOST_SHOWN:
+        return text
+    items = f" ({len(value):,} items)" if isinstance(value, list | tuple | dict) else ""
+    return f"{text[:_MOST_SHOWN]}…{items}"
+
+
 def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> None:
     say(
         f"{_MARKS[run.state.value]} [bold]{run.run_id}[/] {plain(run.pipeline or run.name)}  "
@@ -258,7 +268,7 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
     )
     _show_life(run)
     if run.params:
-        given = ", ".join(f"{name}={value}" for name, value in run.params.items())
+        given = ", ".join(f"{name}={_short(value)}" for name, value in run.params.items())
         say(f"  parameters  {plain(given)}")
     if run.error:
         say(f"  [red]{plain(run.error)}[/]")

@@ -9,13 +9,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from penstock.core import NotFoundError, digest_json, short
+from penstock.core import NotFoundError, digest_bytes, digest_json, short
 from penstock.pipelines import Graph, Node, Output, Pipeline, Step
 from penstock.provenance import CodeDigest, code_digest, effects_digest, value_digest
-from penstock.stores import Store
+from penstock.stores import Store, dump_json
 
 _FROM_STEP = "output"
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+# A long list of nothing but plain values is digested as one text.
+_LONG = 1_000
+_FLAT = frozenset({type(None), bool, int, float, str})
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -190,6 +193,9 @@ class _Constants:
         if isinstance(value, Output):
             return ["output", path]
         if type(value) in {list, tuple} and value:
+            if len(value) > _LONG and set(map(type, value)) <= _FLAT:
+                text = dump_json(value, exact=True)
+                return ["long", digest_bytes(text.encode())]
             items = [self._plain(item, f"{path}[{i}]") for i, item in enumerate(value)]
             return [type(value).__name__, items]
         if type(value) is dict and value:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -347,11 +348,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, Output):
         return value.text
     if isinstance(value, list):
-        text = f"[{', '.join(_shown(item) for item in value)}]"
+        text = f"[{', '.join(_shown(item) for item in value[:_MAX_TEXT])}]"
     elif isinstance(value, tuple):
-        text = f"({', '.join(_shown(item) for item in value)})"
+        text = f"({', '.join(_shown(item) for item in value[:_MAX_TEXT])})"
     elif isinstance(value, Mapping):
-        text = "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in value.items()) + "}"
+        shown = islice(value.items(), _MAX_TEXT)  # more is cut off anyway
+        text = "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in shown) + "}"
     else:
         text = _ADDRESS.sub("", repr(value))
     return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"

@@ -1,9 +1,12 @@
 """Output: what a step will give, standing for it while a pipeline body is traced."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from penstock.core import DefinitionError
+
+_FLAT = frozenset({type(None), bool, int, float, str, bytes})
+_WORDS = frozenset({"None", "True", "False", "nan", "inf"})
 
 
 class Output:
@@ -105,13 +108,26 @@ def find_outputs(value: Any, path: str) -> Iterator[tuple[str, Output]]:
     if isinstance(value, Output):
         yield path, value
     elif isinstance(value, list | tuple):
+        if _is_flat(value):
+            return
         for index, item in enumerate(value):
             yield from find_outputs(item, f"{path}[{index}]")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from find_outputs(item, f"{path}[{key}]")
+            yield from find_outputs(item, _inner(path, key))
     elif isinstance(value, set | frozenset):
         _require_no_outputs(value, path)
+
+
+def _is_flat(items: Sequence[Any]) -> bool:
+    """Return whether items are nothing but plain values; told by C, a list may be long."""
+    return set(map(type, items)) <= _FLAT
+
+
+def _inner(path: str, key: Any) -> str:
+    """Write the place of an item in a dict; "1" and "None" are other keys than 1 and None."""
+    plain = type(key) is str and key.isidentifier() and key not in _WORDS
+    return f"{path}[{key}]" if plain else f"{path}[{key!r}]"
 
 
 def _require_no_outputs(value: set[Any] | frozenset[Any], path: str) -> None:
@@ -137,6 +153,8 @@ def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
     if isinstance(value, Output):
         return values[path]
     if type(value) is list or type(value) is tuple:
+        if _is_flat(value):
+            return type(value)(value)
         items = (replace_outputs(item, f"{path}[{i}]", values) for i, item in enumerate(value))
         return type(value)(items)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -144,7 +162,9 @@ def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
             *(replace_outputs(item, f"{path}[{i}]", values) for i, item in enumerate(value))
         )
     if type(value) is dict:
-        return {key: replace_outputs(item, f"{path}[{key}]", values) for key, item in value.items()}
+        return {
+            key: replace_outputs(item, _inner(path, key), values) for key, item in value.items()
+        }
     return value
 
 

@@ -126,6 +126,8 @@ def dump_exact(value: Any, hint: Any) -> str | None:
     """
     if type(value) in _PLAIN:
         return None
+    if type(value) is list and hint in (list, Any) and set(map(type, value)) <= _PLAIN:
+        return None  # a long one is not read back to see that
     try:
         text = dump_json(value, exact=True)
     except (ValueError, RecursionError) as error:
@@ -258,6 +260,8 @@ def _parse_list(value: Any, hint: Any) -> Any:
             _unfit(f"{describe(hint)}: {len(items)} values, not {len(value)}")
         return tuple(_parse(item, kind) for item, kind in zip(value, items, strict=True))
     kind = items[0] if items else Any
+    if kind is Any:
+        return _LISTS[origin](value)
     return _LISTS[origin](_parse(item, kind) for item in value)
 
 
