@@ -23,6 +23,8 @@ import services
 
 # Two test workers share two cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Hundreds of tests start a run; those about its provenance ask for it.
+os.environ.setdefault("PENSTOCK_PROVENANCE", "off")
 
 hunting.load_profile()
 

@@ -361,7 +361,7 @@ def test_a_tracked_script_has_no_sources_to_execute(project):
         run.log_metric("a", 1)
     answer = ps.verify(run.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.CANNOT_VERIFY
-    assert any("no recorded sources" in note for note in answer.notes)
+    assert any("only a pipeline has steps" in note for note in answer.notes)
 
 
 def test_executing_again_can_be_given_up_on(project):

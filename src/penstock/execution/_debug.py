@@ -49,7 +49,14 @@ class StepCall:
         with (
             TemporaryDirectory(prefix="penstock-debug-", ignore_cleanup_errors=True) as folder,
             open_store(f"sqlite:///{folder}/scratch.db") as scratch,
-            start_run("debug", store=scratch, nested=True, console=False, system_metrics=False),
+            start_run(
+                "debug",
+                store=scratch,
+                nested=True,
+                console=False,
+                system_metrics=False,
+                provenance=False,
+            ),
             use_step(context),
         ):
             return self._call()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from penstock.core import ArtifactRecord, Edge, NotFoundError, RunRecord, digest_json, now
+from penstock.core import Edge, NotFoundError, RunRecord, digest_json
 from penstock.provenance import (
     SourceTree,
     build_manifest,
@@ -15,6 +15,7 @@ from penstock.provenance import (
     unrecorded,
 )
 from penstock.stores import Store
+from penstock.tracking import write_source_files
 
 _last: dict[tuple[str, Path], "tuple[SourceTree, Mapping[str, Any], Provenance]"] = {}
 
@@ -56,7 +57,7 @@ def record_provenance(store: Store, project: Path) -> Provenance:
     tree = capture_source(project)
     known = _last.get((store.url, project))
     files = known[1]["code"]["files"] if known and known[0] is tree else None
-    records = [] if files is not None else _write_files(store, tree)
+    records = [] if files is not None else write_source_files(store, tree.files)
     outside = list_outside(project)
     manifest = build_manifest(
         tree,
@@ -67,7 +68,7 @@ def record_provenance(store: Store, project: Path) -> Provenance:
     if known and known[1] == manifest and store.metadata.renew_artifacts([known[2].digest]):
         return known[2]
     if files is not None:  # recorded in another store object, or the store was made anew
-        records = _write_files(store, tree)
+        records = write_source_files(store, tree.files)
     packed = store.pack(manifest)
     store.metadata.add_artifacts([*records, *packed])
     found = Provenance(
@@ -106,19 +107,3 @@ def read_source(store: Store, manifest: Mapping[str, Any]) -> dict[str, bytes]:
         path: store.artifacts.read(digest, check=True)
         for path, digest in manifest["code"]["files"].items()
     }
-
-
-def _write_files(store: Store, tree: SourceTree) -> list[ArtifactRecord]:
-    moment = now()
-    return [
-        ArtifactRecord(
-            digest=store.artifacts.write(data),
-            content_digest=store.digest(data),
-            format="bytes",
-            type_name="source file",
-            size_bytes=len(data),
-            created_at=moment,
-            metadata={"path": path},
-        )
-        for path, data in tree.files.items()
-    ]

@@ -96,7 +96,11 @@ def _preconditions(store: Store, run: RunRecord) -> tuple[list[str], Mapping[str
     missing = []
     if run.state is not RunState.FINISHED:
         missing.append(f"The run is {run.state.value}: only a finished run can be verified.")
-    if not run.entry:
+    if run.pipeline is None:
+        missing.append(
+            "The run is a tracked script: only a pipeline has steps that can be executed again."
+        )
+    elif not run.entry:
         missing.append(
             "The run does not say which file its pipeline is in (it was made in a notebook or an "
             "interpreter): put the pipeline into a file and run it with `penstock run FILE`."

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.provenance._loaded import watch_imports as watch_imports
     from penstock.provenance._lookups import recording as recording
     from penstock.provenance._manifest import build_manifest as build_manifest
+    from penstock.provenance._manifest import hide_secrets as hide_secrets
     from penstock.provenance._manifest import manifest_difference as manifest_difference
     from penstock.provenance._manifest import unrecorded as unrecorded
     from penstock.provenance._own import is_own as is_own
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from penstock.provenance._source import capture_source as capture_source
     from penstock.provenance._source import import_folders as import_folders
     from penstock.provenance._source import list_outside as list_outside
+    from penstock.provenance._source import loaded_source as loaded_source
     from penstock.provenance._source import restore_source as restore_source
     from penstock.provenance._trace import find_change as find_change
     from penstock.provenance._trace import merge_traces as merge_traces
@@ -55,8 +57,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "StepRunning": "_loaded",
         "value_digest": "_code",
         "watch_imports": "_loaded",
+        "hide_secrets": "_manifest",
         "import_folders": "_source",
         "list_outside": "_source",
+        "loaded_source": "_source",
         "unrecorded": "_manifest",
         "generator_states": "_deterministic",
         "keep_generators": "_deterministic",

@@ -71,6 +71,21 @@ def capture_source(project: Path) -> SourceTree:
     return tree
 
 
+def loaded_source(project: Path, script: Path | None = None) -> SourceTree:
+    """Read the files of a project that are imported now, and the script that is run.
+
+    Args:
+        project: The project's folder.
+        script: A file that counts, too, if it is in the project.
+    """
+    project = project.resolve()
+    names = _loaded(project)
+    if script is not None and script.is_relative_to(project):
+        names.add(script.relative_to(project).as_posix())
+    files, left_out = _read(project, names)
+    return SourceTree(files, left_out=left_out)
+
+
 def restore_source(files: Mapping[str, bytes], folder: Path) -> None:
     """Write recorded source files into a folder.
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from penstock.tracking._log import log_table as log_table
     from penstock.tracking._log import log_text as log_text
     from penstock.tracking._log import set_tags as set_tags
+    from penstock.tracking._provenance import write_source_files as write_source_files
     from penstock.tracking._run import Run as Run
     from penstock.tracking._search import get_run as get_run
     from penstock.tracking._search import runs_frame as runs_frame
@@ -79,6 +80,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "set_tags": "_log",
         "start_run": "_start",
         "step_of": "_series",
+        "write_source_files": "_provenance",
         "use_run": "_active",
         "use_step": "_step",
     },

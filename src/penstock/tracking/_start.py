@@ -27,6 +27,7 @@ from penstock.stores import end_fact, open_store, this_process
 from penstock.tracking._active import enter_run, leave_run, outer_run
 from penstock.tracking._console import Console, wanted
 from penstock.tracking._heartbeat import Heartbeat
+from penstock.tracking._provenance import ProvenanceRecorder
 from penstock.tracking._run import Run
 from penstock.tracking._system import SystemMetrics
 
@@ -48,12 +49,17 @@ class ActiveRun(Run):
         strict: bool = False,
         console: bool | None = None,
         system_metrics: bool | None = None,
+        provenance: bool | None = None,
         outer: Run | None = None,
     ) -> None:
         super().__init__(record, store, strict=strict)
         self._attempt, self._finished = record.attempt, False
         self._courier = Courier(store).start()
-        self._helpers: list[Heartbeat | Console | SystemMetrics] = [Heartbeat(self, store).start()]
+        self._helpers: list[Heartbeat | Console | SystemMetrics | ProvenanceRecorder] = [
+            Heartbeat(self, store).start()
+        ]
+        if wanted(provenance, "PENSTOCK_PROVENANCE"):
+            self._helpers.append(ProvenanceRecorder(self, store).start())
         if wanted(system_metrics, "PENSTOCK_SYSTEM_METRICS"):
             self._helpers.append(SystemMetrics(self).start())
         if wanted(console, "PENSTOCK_CONSOLE"):
@@ -119,6 +125,7 @@ def start_run(
     strict: bool = False,
     console: bool | None = None,
     system_metrics: bool | None = None,
+    provenance: bool | None = None,
 ) -> ActiveRun:
     """Start a run, or go on with one; use it as a with-block.
 
@@ -148,6 +155,9 @@ def start_run(
         console: Keep what is printed with the run; by default unless PENSTOCK_CONSOLE is ``off``.
         system_metrics: Log the machine's state every ten seconds; by default unless
             PENSTOCK_SYSTEM_METRICS is ``off``.
+        provenance: Record what the script was made from (git commit and changes, source files,
+            packages, command line, hardware), in the background; by default unless
+            PENSTOCK_PROVENANCE is ``off``.
 
     Raises:
         ConflictError: If another run is active and ``nested`` is not set, or the run to resume
@@ -168,6 +178,7 @@ def start_run(
         "strict": strict,
         "console": console,
         "system_metrics": system_metrics,
+        "provenance": provenance,
         "outer": outer,
     }
     if resume is not None:

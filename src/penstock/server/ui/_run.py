@@ -107,7 +107,7 @@ def _commands(run: RunRecord, steps: Sequence[StepRunRecord]) -> dict[str, str]:
         commands["resume"] = f"penstock run --resume {run.run_id}"
     if run.state is RunState.FINISHED and run.pipeline:
         commands["verify"] = f"penstock verify {run.run_id}"
-    if run.entry:
+    if run.entry and run.pipeline:
         given = [(name, run.params[name]) for name in run.arguments]
         words = [word for name, value in given for word in (f"--{name}", str(value))]
         commands["again"] = shlex.join(["penstock", "run", run.entry, *words])
