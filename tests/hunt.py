@@ -41,7 +41,6 @@ def main() -> int:
 def one_round(seed: int, words: list[str], ends: float | None) -> bool:
     """Run what draws, with one seed; True if nothing was found until the time was over."""
     environment = {**os.environ, "PENSTOCK_HUNT": "1", "PENSTOCK_SEED": str(seed)}
-    environment |= {"PENSTOCK_FORKS": "1000", "PENSTOCK_FLIPS": "1000"}
     command = [
         sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *DRAWS,
         f"--hypothesis-seed={seed}", *words,

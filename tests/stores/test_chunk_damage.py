@@ -1,19 +1,19 @@
 """Every bit of a chunk that is not what was written is found, and nobody is given its points."""
 
-import os
 import sqlite3
 from contextlib import closing
 
 import numpy as np
 import pytest
 
+from hunting import SEED, length
 from penstock.core import StoreError
 from penstock.stores import check_store, open_store
 from penstock.stores.metadata._soundness import metric_damage
 from penstock.testing._records import a_run
 from penstock.tracking import get_run
 
-FLIPS = int(os.environ.get("PENSTOCK_FLIPS", "60"))
+FLIPS = length(60, 1000, name="PENSTOCK_FLIPS")
 
 
 @pytest.fixture
@@ -45,8 +45,9 @@ def put(store, key: str, chunk_id: int, **columns: bytes) -> None:
         raw.commit()
 
 
+@pytest.mark.hunt
 def test_every_flipped_bit_is_found_and_reading_raises(store):
-    random = np.random.default_rng(2)
+    random = np.random.default_rng(SEED)
     rows = chunks(store)
     for _ in range(FLIPS):
         key, chunk_id, points, outline = rows[random.integers(len(rows))]

@@ -10,10 +10,11 @@ import time
 
 import pytest
 
+from hunting import SEED, length
 from penstock.stores import open_store
 from penstock.testing._records import a_run
 
-FORKS = int(os.environ.get("PENSTOCK_FORKS", "25"))
+FORKS = length(25, 1000, name="PENSTOCK_FORKS")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.services)])
@@ -52,8 +53,9 @@ def work(store, number: int, ended: threading.Event) -> None:
             store.flush()
 
 
+@pytest.mark.hunt
 def test_children_forked_at_random_moments_work_and_lose_nothing(store):
-    rng, ended = random.Random(3), threading.Event()
+    rng, ended = random.Random(SEED), threading.Event()
     threads = [threading.Thread(target=work, args=(store, n, ended)) for n in range(3)]
     for thread in threads:
         thread.start()

@@ -145,7 +145,7 @@ def _as_file_name(word: str) -> str:
     if word in {"", ".", ".."}:
         return "%2E" * len(word) or "%"
     safe = "".join(c if c.isprintable() and c not in _REFUSED else _escaped(c) for c in word)
-    if len(safe.encode()) <= _LONGEST - _ROOM:
+    if len(safe.encode()) <= _LONGEST:
         return safe
     stem, dot, ending = safe.rpartition(".")
     ending = dot + ending if stem and len(ending) <= _ROOM else ""

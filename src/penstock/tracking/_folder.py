@@ -82,8 +82,9 @@ def _walk(
 ) -> Iterator[tuple[str, str]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            label, place = within + entry.name, os.path.realpath(entry.path)
+            label = within + entry.name
             if entry.is_dir():
+                place = os.path.realpath(entry.path)
                 if why := _why_not(entry, place, root, above):
                     left_out.append(f"{label!r} ({why})")
                 else:

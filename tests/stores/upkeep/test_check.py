@@ -87,3 +87,10 @@ def test_source_files_that_are_gone_are_found(full):
     full.metadata.update_run("last", provenance=manifest.digest)
     [finding] = check_store(full)
     assert (finding.kind, finding.subject) == ("reference", "sha256:" + "0" * 64)
+
+
+@pytest.mark.parametrize("column", ["min", "max", "last"])
+def test_a_summary_that_says_something_else_than_its_points_is_found(full, column):
+    with full.metadata.database.write() as transaction:
+        transaction.execute(f'UPDATE metric_summaries SET "{column}" = 7.25')
+    assert {finding.kind for finding in check_store(full)} == {"metrics"}

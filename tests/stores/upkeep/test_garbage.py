@@ -393,3 +393,18 @@ def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
     assert left("a") == ["a1", "a0"]
     with pytest.raises(ParameterError, match="keep_predictions is 0"):
         collect_garbage(full, keep_predictions=0)
+
+
+def test_nested_runs_stay_or_go_with_the_outermost(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        for study in range(3):
+            with start_run(f"study {study}", store=store) as parent:
+                for trial in range(4):
+                    with start_run(f"{study}.{trial}", nested=True, store=store):
+                        pass
+                parent.log_text("x" * 5000, "best")
+        report = collect_garbage(store, delete=True, keep_last=2, **AT_ONCE)
+        assert len(report.runs) == 5
+        left = search_runs(store=store)
+        assert {run.name.split()[-1][0] for run in left} == {"1", "2"}
+        assert all(run.artifact("best") for run in left if run.name.startswith("study"))

@@ -58,11 +58,7 @@ def artifacts_fact(
     edges: Sequence[Edge],
 ) -> Fact:
     """Give the fact that a run has these artifacts, whose bytes are stored."""
-    value = {
-        "artifacts": [[name, _plain(record)] for name, record in artifacts.items()],
-        "parts": [_plain(record) for record in parts],
-        "edges": [[edge.source, edge.target, edge.role] for edge in edges],
-    }
+    value = (artifacts, parts, edges)
     return Fact(run_id, "artifacts", value, f"artifacts {', '.join(list(artifacts)[:3])}")
 
 
@@ -76,7 +72,8 @@ def end_fact(
 
 def write_fact(fact: Fact) -> bytes:
     """Write a fact as its line."""
-    return write_line([fact.run_id, fact.kind, dump_json(fact.value), fact.about])
+    value = _plain_artifacts(*fact.value) if fact.kind == "artifacts" else fact.value
+    return write_line([fact.run_id, fact.kind, dump_json(value), fact.about])
 
 
 def read_facts(text: bytes) -> tuple[list[Fact], int]:
@@ -85,7 +82,9 @@ def read_facts(text: bytes) -> tuple[list[Fact], int]:
     for line in read_lines(text):
         match line:
             case [str(run_id), str(kind), str(value), str(about)]:
-                facts.append(Fact(run_id, kind, load_json(value), about))
+                plain = load_json(value)
+                known = _read_artifacts(plain) if kind == "artifacts" else plain
+                facts.append(Fact(run_id, kind, known, about))
             case _:
                 damaged += 1
     return facts, damaged
@@ -117,12 +116,8 @@ def deliver(metadata: MetadataStore, fact: Fact) -> None:
 
 
 def _artifacts(metadata: MetadataStore, run_id: str, value: Any) -> None:
-    metadata.log_artifacts(
-        run_id,
-        {name: _record(plain) for name, plain in value["artifacts"]},
-        parts=[_record(plain) for plain in value["parts"]],
-        edges=[Edge(*edge) for edge in value["edges"]],
-    )
+    artifacts, parts, edges = value
+    metadata.log_artifacts(run_id, artifacts, parts=parts, edges=edges)
 
 
 def _end(metadata: MetadataStore, run_id: str, value: Any) -> None:
@@ -139,6 +134,25 @@ def _end(metadata: MetadataStore, run_id: str, value: Any) -> None:
         metadata.update_run(run_id, **changes)
     except ConflictError:
         return  # someone has ended it by hand
+
+
+def _plain_artifacts(
+    artifacts: Mapping[str, ArtifactRecord], parts: Sequence[ArtifactRecord], edges: Sequence[Edge]
+) -> dict[str, Any]:
+    return {
+        "artifacts": [[name, _plain(record)] for name, record in artifacts.items()],
+        "parts": [_plain(record) for record in parts],
+        "edges": [[edge.source, edge.target, edge.role] for edge in edges],
+    }
+
+
+def _read_artifacts(plain: Mapping[str, Any]) -> tuple[Any, ...]:
+    artifacts = {name: _record(record) for name, record in plain["artifacts"]}
+    return (
+        artifacts,
+        [_record(record) for record in plain["parts"]],
+        [Edge(*edge) for edge in plain["edges"]],
+    )
 
 
 def _plain(record: ArtifactRecord) -> list[Any]:

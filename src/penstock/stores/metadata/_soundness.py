@@ -34,7 +34,8 @@ def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
     """Decode every chunk, and compare its points with the summary."""
     with database.read() as transaction:
         series = transaction.execute(
-            'SELECT run_id, "key", "count" FROM metric_summaries ORDER BY run_id, "key"'
+            'SELECT run_id, "key", "count", "min", "max", "last" FROM metric_summaries'
+            ' ORDER BY run_id, "key"'
         ).fetchall()
         chunked = dict.fromkeys(
             (run_id, key)
@@ -42,32 +43,53 @@ def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
                 'SELECT DISTINCT run_id, "key" FROM metric_chunks'
             ).fetchall()
         )
-    for run_id, key, count in series:
+    for run_id, key, *summary in series:
         if (run_id, key) not in chunked:
             continue  # known by its summary only, as the runs of an import
         del chunked[run_id, key]
         with database.read() as transaction:
             rows = transaction.execute(
-                'SELECT "count", points, outline FROM metric_chunks WHERE run_id = ? AND "key" = ?',
+                'SELECT "count", points, outline FROM metric_chunks WHERE run_id = ? AND "key" = ?'
+                " ORDER BY chunk_id",
                 (run_id, key),
             ).fetchall()
-        text = _damage(rows, count)
+        text = _damage(rows, *summary)
         if text:
             yield run_id, f"Metric {key!r}: {text}"
     for run_id, key in chunked:
         yield run_id, f"Metric {key!r} has points and no summary."
 
 
-def _damage(rows: list[tuple[int, bytes, bytes]], count: int) -> str:
+def _damage(
+    rows: list[tuple[int, bytes, bytes]],
+    count: int,
+    low: float | None,
+    high: float | None,
+    last: float | None,
+) -> str:
+    import numpy as np
+
     try:
-        sizes = [len(decode(points)[0]) for _, points, _ in rows]
+        columns = [decode(points) for _, points, _ in rows]
         for _, _, outline in rows:
             read_outline(outline)
     except ValueError as error:
         return f"{error}."
-    if sizes != [size for size, _, _ in rows]:
+    if [len(steps) for steps, _, _ in columns] != [size for size, _, _ in rows]:
         return "a chunk has another number of points than it says."
-    return "" if sum(sizes) == count else f"{sum(sizes)} points, and its summary says {count}."
+    steps, values, times = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+    if len(steps) != count:
+        return f"{len(steps)} points, and its summary says {count}."
+    numbers = values[~np.isnan(values)]
+    found = {
+        "lowest": (numbers.min() if len(numbers) else np.nan, low),
+        "highest": (numbers.max() if len(numbers) else np.nan, high),
+        "last": (values[np.lexsort((times, steps))[-1]], last),
+    }
+    for word, (value, told) in found.items():
+        if not np.array_equal(value, np.nan if told is None else told, equal_nan=True):
+            return f"the {word} of its points is {value}, and its summary says {told}."
+    return ""
 
 
 def broken_chains(metadata: MetadataStore) -> Iterator[tuple[str, str]]:

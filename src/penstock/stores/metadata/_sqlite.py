@@ -84,6 +84,11 @@ class _Connection:
     def __init__(self, raw: sqlite3.Connection) -> None:
         self.raw, self.lock = raw, threading.Lock()
 
+    def do(self, sql: str) -> None:
+        """Run a statement of our own that has no values and no answer."""
+        with self.lock:
+            self.raw.execute(sql)
+
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> _Rows:
         values = clean_values(values)
         with self.lock:
@@ -140,9 +145,9 @@ class SQLiteDatabase:
         """Open a transaction that sees one state of the database and changes nothing."""
         connection = self._take()
         try:
-            connection.execute("BEGIN")
+            connection.do("BEGIN")
             yield connection
-            connection.execute("COMMIT")
+            connection.do("COMMIT")
         except BaseException as error:
             self._undo(connection, error)
             raise
@@ -156,12 +161,12 @@ class SQLiteDatabase:
         with self._turn:
             try:
                 if durable:
-                    connection.execute("PRAGMA synchronous=FULL")
-                connection.execute("BEGIN IMMEDIATE")
+                    connection.do("PRAGMA synchronous=FULL")
+                connection.do("BEGIN IMMEDIATE")
                 yield connection
-                connection.execute("COMMIT")
+                connection.do("COMMIT")
                 if durable:
-                    connection.execute("PRAGMA synchronous=NORMAL")
+                    connection.do("PRAGMA synchronous=NORMAL")
             except BaseException as error:
                 self._undo(connection, error, durable=durable)
                 raise
@@ -264,9 +269,9 @@ class SQLiteDatabase:
         sound = not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError)
         with suppress(sqlite3.Error):
             if connection.raw.in_transaction:
-                connection.execute("ROLLBACK")
+                connection.do("ROLLBACK")
             if durable:
-                connection.execute("PRAGMA synchronous=NORMAL")
+                connection.do("PRAGMA synchronous=NORMAL")
             if sound:
                 self._give_back(connection)
                 return
