@@ -180,3 +180,9 @@ def test_what_is_not_there_is_explained(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(MissingPackageError, match="xgboost is not installed"):
         autolog("xgboost")
+
+
+def test_the_encoders_that_a_booster_fits_for_itself_make_no_runs():
+    labels = np.array(["a", "b"])[Y]
+    lightgbm.LGBMClassifier(n_estimators=2, verbose=-1).fit(X, labels)
+    assert not any("Encoder" in run.name for run in search_runs())
