@@ -1,6 +1,7 @@
 """The code digest moves when code that a step reaches changes, and only then."""
 
 import importlib
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -431,3 +432,26 @@ def test_a_package_in_a_shared_namespace_counts_by_the_distribution_of_its_file(
     ]
     sys.modules.pop("shared_space.inner")
     sys.modules.pop("shared_space")
+
+
+def test_a_package_that_a_step_loads_counts_alike_before_and_after_it_is_loaded(tmp_path):
+    (tmp_path / "lazy_job.py").write_text(
+        "def step():\n"
+        "    import json.tool, colorsys, xmlrpc.client as client\n"
+        "    from sklearn.dummy import DummyClassifier\n"
+        "    import sklearn.tree\n"
+        "    return colorsys.rgb_to_hsv, client.dumps, sklearn.tree.DecisionTreeClassifier\n"
+    )
+    script = (
+        "import sys; sys.path.insert(0, '.')\n"
+        "from pathlib import Path\n"
+        "from lazy_job import step\n"
+        "from penstock.provenance import code_digest\n"
+        "first = code_digest(step, Path.cwd())\n"
+        "step()\n"
+        "print(first == code_digest(step, Path.cwd()) and first.digest)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("sha256:"), done.stderr

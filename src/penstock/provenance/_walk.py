@@ -447,6 +447,8 @@ class Walk:
         if module is not None and chain and is_computing(chain[-1], _attribute(module, chain)):
             self._note_computing(code, chain[-1])
             return ("of", name, chain)
+        if _is_installed(name) and not _is_patched(module, chain):
+            return self._installed(name, chain)
         if module is not None:
             return self.along(module, chain, name)
         refs = [self.unloaded(name)]
@@ -459,11 +461,23 @@ class Walk:
     def _taken(self, module: str, name: str, chains: set[Chain] | None) -> Ref:
         loaded = sys.modules.get(module)
         submodule = f"{module}.{name}"
+        paths = [(name, *chain) for chain in sorted(chains or {()})]
+        if _is_installed(module) and not any(_is_patched(loaded, path) for path in paths):
+            return self._installed(module, (name,))
         if loaded is None:
             inner = (self.unloaded(submodule),) if find_own_file(submodule) else ()
             return ("parts", self.unloaded(module), *inner)
-        refs = [self.along(loaded, (name, *chain), module) for chain in sorted(chains or {()})]
-        return ("taken", *refs)
+        return ("taken", *(self.along(loaded, path, module) for path in paths))
+
+    def _installed(self, name: str, chain: Chain) -> Ref:
+        """Describe what a step takes from an installed package when it runs: by name and version.
+
+        The same whether the package is loaded or not: a step before it may have loaded it, and a
+        worker has loaded other packages than the process of the run.
+        """
+        self.package(name)
+        self.steady.is_possible = False
+        return ("installed", name, chain)
 
     def _read_by_frames(self, code: CodeType, scope: Mapping[str, Any]) -> list[Any]:
         """Describe what a query's text may name: tables and constants of the module."""
@@ -599,6 +613,23 @@ def _is_own_value(value: Any) -> bool:
     if isinstance(value, type):
         return is_own_class(value)
     return value is not None and is_own_class(type(value))
+
+
+def _is_installed(name: str) -> bool:
+    """Return whether a module is not the user's; those of Python that a run sets up are not asked."""
+    top = name.partition(".")[0]
+    if top in {"__main__", "sys", "os", "builtins"}:
+        return False
+    return find_own_file(name) is None and find_extension(name) is None
+
+
+def _is_patched(module: ModuleType | None, chain: Chain) -> bool:
+    """Return whether something of the user's stands in an installed module."""
+    if module is None:
+        return False
+    found = [_attribute(module, chain[:end]) for end in range(1, len(chain) + 1)]
+    members = [_class_member(value, chain[end:]) for end, value in enumerate(found, 1)]
+    return any(_is_own_value(value) for value in (*found, *members))
 
 
 def _attribute(value: Any, chain: Chain) -> Any:
