@@ -334,3 +334,19 @@ def test_common_values_at_module_level_do_not_keep_a_step_from_the_cache(version
     first = versions({"job.py": f"VALUE = {value}\ndef step():\n    return VALUE\n"})
     assert versions.code.complete, versions.code.parts
     assert versions({"job.py": f"VALUE = {value}\ndef step():\n    return VALUE\n"}) == first
+
+
+def test_a_chain_of_a_thousand_functions_is_followed_to_its_end(versions):
+    functions = "".join(f"def f{i}():\n    return f{i + 1}()\n" for i in range(1000))
+    text = f"{functions}def f1000():\n    return 1\ndef step():\n    return f0()\n"
+    first = versions({"job.py": text})
+    assert versions.code.complete
+    assert versions({"job.py": text.replace("return 1\n", "return 2\n")}) != first
+
+
+def test_a_value_that_an_annotation_may_ignore_counts_where_the_code_reads_it(versions):
+    text = "class Plan:\n    held = (x for x in [1])\ndef step(plan: Plan):\n    return plan\n"
+    versions({"job.py": text})
+    assert versions.code.complete
+    versions({"job.py": text.replace("return plan", "return Plan.held")})
+    assert not versions.code.complete

@@ -60,7 +60,10 @@ def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref 
     tree = module_tree(file)
     scope = vars(module)
     if tree is not None:
-        chosen = list(_changing(tree.body, scope, is_driver=is_driver))
+        try:
+            chosen = list(_changing(tree.body, scope, is_driver=is_driver))
+        except Exception:  # noqa: BLE001 - looking a name up may run foreign code
+            chosen = tree.body
         if not chosen:
             return None
         code: CodeType | None = compile(ast.Module(chosen, []), file, "exec", dont_inherit=True)

@@ -7,6 +7,7 @@ What cannot be described is named, and the walk is then not complete.
 
 import builtins
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -103,6 +104,9 @@ class Walk:
         self.records: list[Record | None] = []
         self.lenient = 0
         self._packages: set[str] = set()
+        self._waiting: deque[tuple[int, Any, str, int]] = deque()
+        self._loosely: set[int] = set()  # numbers of what was visited leniently,
+        self._forgiven: dict[str, str] = {}  # and what had no digest there
         self._index: dict[int | str, int] = {}  # by id, or by name
         self._alive: list[Any] = []  # an id is only unique while its object lives
         self._docs: list[tuple[int, Any]] = []
@@ -115,7 +119,9 @@ class Walk:
 
     def digest(self, *roots: Ref) -> str:
         """Digest what was walked; the roots are references that `visit` returned."""
-        self._add_subclasses()
+        self._work_off()
+        while self._add_subclasses():
+            self._work_off()
         record: list[Any] = [roots, self.records, sorted(self.found.versions.items())]
         if self._readers & _DOC_READERS:
             record.append(self._docs)
@@ -126,7 +132,9 @@ class Walk:
     def blind(self, place: str, value: Any) -> Record:
         """Note a value that cannot be described."""
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        if not self.lenient:
+        if self.lenient:
+            self._forgiven[place] = f"a {type(value).__qualname__}, which has no digest"
+        else:
             self.found.blind[place] = f"a {type(value).__qualname__}, which has no digest"
         return ("blind", kind)
 
@@ -179,6 +187,8 @@ class Walk:
             return ("tuple", *(self.visit(item, f"{place}[{i}]") for i, item in enumerate(value)))
         known = self._index.get(id(value))
         if known is not None:
+            if not self.lenient and known in self._loosely:
+                self.found.blind.update(self._forgiven)
             return ("#", known)
         if type(value) not in _STEADY and (not isinstance(value, type) or is_own_class(value)):
             self.steady.is_possible = False
@@ -186,11 +196,27 @@ class Walk:
         self._index[id(value)] = number
         self._alive.append(value)
         self.records.append(None)
+        if self.lenient:
+            self._loosely.add(number)
+        if isinstance(value, FunctionType | type):  # long chains of calls must not be recursion
+            self._waiting.append((number, value, place, self.lenient))
+        else:
+            self._describe(number, value, place)
+        return ("#", number)
+
+    def _describe(self, number: int, value: Any, place: str) -> None:
         try:
             self.records[number] = describe(self, value, place)
         except Exception:  # noqa: BLE001 - foreign code; what fails here has no digest
             self.records[number] = self.blind(place, value)
-        return ("#", number)
+
+    def _work_off(self) -> None:
+        """Describe the functions and classes that were met, in the order in which they were."""
+        before = self.lenient
+        while self._waiting:
+            number, value, place, self.lenient = self._waiting.popleft()
+            self._describe(number, value, place)
+        self.lenient = before
 
     def alone(self, value: Any, place: str) -> str:
         """Digest a member of a set: its record must not depend on when it is visited."""
@@ -561,15 +587,16 @@ class Walk:
             [(n, self.visit(v, f"{place}.{n}")) for n, v in function.__dict__.items()],
         )
 
-    def _add_subclasses(self) -> None:
-        """Describe the subclasses of every class, if reached code asks for them."""
-        position = 0
-        while "__subclasses__" in self._readers and position < len(self.found.classes):
-            every: list[type] = type.__subclasses__(self.found.classes[position])
-            below = [cls for cls in every if is_loaded_under_its_name(cls)]
+    def _add_subclasses(self) -> bool:
+        """Visit the subclasses of every class, if reached code asks for them; were there any?"""
+        if "__subclasses__" not in self._readers:
+            return False
+        for cls in list(self.found.classes):
+            every: list[type] = type.__subclasses__(cls)
+            below = [each for each in every if is_loaded_under_its_name(each)]
             for subclass in sorted(below, key=_name_of):
                 self.visit(subclass, subclass.__qualname__)
-            position += 1
+        return bool(self._waiting)
 
     def documented(self, text: str | None) -> None:
         """Note a docstring; it counts if reached code can read it."""
