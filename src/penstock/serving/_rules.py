@@ -83,7 +83,7 @@ class RolloutRules:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "RolloutRules":
         """Read what ``to_json`` gave, also before evidence was asked for."""
-        metric, limit = value["metric"], value["max_error_rate_increase"]
+        metric, limit = value.get("metric"), value.get("max_error_rate_increase")
         return cls(
             **{
                 **value,

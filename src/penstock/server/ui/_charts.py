@@ -9,7 +9,7 @@ from penstock.server.ui._site import Site
 
 _DRAWN_POINTS = 1000
 _SPARK_POINTS = 60
-_CHARTS = 30
+CHARTS = 30  # drawn at once; a page shows more when it is asked to
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,35 @@ class MetricView:
     chart: Mapping[str, Any] | None
 
 
-def metric_views(site: Site, run_id: str, metrics: Mapping[str, MetricSummary]) -> list[MetricView]:
-    """Read the histories worth drawing: those with at least two points."""
+def metric_views(
+    site: Site, run_id: str, metrics: Mapping[str, MetricSummary], *, most: int | None = CHARTS
+) -> list[MetricView]:
+    """Read the histories worth drawing: those with at least two points.
+
+    Args:
+        site: Where they are.
+        run_id: The run.
+        metrics: Its metrics.
+        most: How many charts to draw; the others keep their small line. None for all.
+    """
     views: list[MetricView] = []
+    drawn = 0
     for key in sorted(metrics):
-        summary, line = metrics[key], list[tuple[float, float]]()
-        if summary.count > 1 and len([view for view in views if view.chart]) < _CHARTS:
-            line = metric_line(site, run_id, key)
-        chart = line_chart({"": line}) if len(line) > 1 else None
+        summary, line, chart = metrics[key], list[tuple[float, float]](), None
+        if summary.count > 1:
+            is_drawn = most is None or drawn < most
+            line = metric_line(site, run_id, key, _DRAWN_POINTS if is_drawn else _SPARK_POINTS)
+            if is_drawn and len(line) > 1:
+                chart, drawn = line_chart({"": line}), drawn + 1
         views.append(MetricView(key, summary, spark([value for _, value in line]), chart))
     return views
 
 
-def metric_line(site: Site, run_id: str, key: str) -> list[tuple[float, float]]:
+def metric_line(
+    site: Site, run_id: str, key: str, most: int = _DRAWN_POINTS
+) -> list[tuple[float, float]]:
     """Read as much of a metric's history as can be seen, as (step, value) pairs."""
-    history = site.metadata.metric_history(run_id, key, most=_DRAWN_POINTS)
+    history = site.metadata.metric_history(run_id, key, most=most)
     return list(zip(history.steps.tolist(), history.values.tolist(), strict=True))
 
 

@@ -1,5 +1,6 @@
 """Two runs side by side: what was given, what came out, and what they were made from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from penstock.core import ParameterError, RunRecord
@@ -30,7 +31,8 @@ def compare_page(site: Site, query: Query) -> Page:
         )
     found = compare_runs(named[0], named[1], store=site.store)
     a, b = found.a, found.b
-    charts = _charts(site, a, b)
+    keys = _lines(a, b)
+    charts = _charts(site, a, b, keys if query.text("charts") == "all" else keys[:_CHARTS])
     view = {
         "a": a,
         "b": b,
@@ -40,6 +42,8 @@ def compare_page(site: Site, query: Query) -> Page:
         "sentences": found.provenance[:_SENTENCES],
         "more": max(0, len(found.provenance) - _SENTENCES),
         "charts": charts,
+        "lines": len(keys),
+        "every": f"/compare?a={a.run_id}&b={b.run_id}&charts=all#charts",
         "swapped": f"/compare?a={b.run_id}&b={a.run_id}",
     }
     data = {"comparison": found.to_json()}
@@ -68,14 +72,23 @@ def _step_rows(site: Site, found: RunComparison) -> list[dict[str, Any]]:
     return rows
 
 
-def _charts(site: Site, a: RunRecord, b: RunRecord) -> dict[str, Any]:
-    """Draw the metrics that have a line on either side, both in one chart."""
+def _lines(a: RunRecord, b: RunRecord) -> list[str]:
+    """Name the metrics that have a line on either side."""
+    names = sorted(a.metrics.keys() | b.metrics.keys())
+    return [
+        name
+        for name in names
+        if any(name in run.metrics and run.metrics[name].count > 1 for run in (a, b))
+    ]
+
+
+def _charts(site: Site, a: RunRecord, b: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
+    """Draw metrics, both sides in one chart."""
     charts: dict[str, Any] = {}
-    for key in sorted(a.metrics.keys() | b.metrics.keys()):
+    for key in keys:
         lines = {}
         for side, run in (("a · " + a.name, a), ("b · " + b.name, b)):
             if key in run.metrics and run.metrics[key].count > 1:
                 lines[side] = metric_line(site, run.run_id, key)
-        if lines and len(charts) < _CHARTS:
-            charts[key] = line_chart(lines)
+        charts[key] = line_chart(lines)
     return charts

@@ -4,10 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from penstock.core import DeploymentRecord, PredictionRecord, RolloutState, now
+from penstock.core import (
+    AlertRecord,
+    DeploymentRecord,
+    PredictionRecord,
+    ReportRecord,
+    RolloutState,
+    now,
+)
 from penstock.server.ui._figures import is_report
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
+from penstock.serving import rollout_outlook
 
 _SAMPLE = 20
 _LATEST = 2000
@@ -68,6 +76,11 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
         "drift_digest": record.digest if record and is_report(record) else "",
         "drift_columns": drift_columns(drift),
         "performance": performance_rows((drift or {}).get("performance") or {}),
+        "performance_verdict": performance_verdict((drift or {}).get("performance") or {}),
+        "verdict": verdict,
+        "alert_versions": _alert_versions(alerts, reports),
+        "served": [number for number, share in deployment.weights.items() if share],
+        "outlook": rollout_outlook(site.store, deployment),
     }
     live = rollout.get("state") == RolloutState.RUNNING.value or _recent(latest)
     return Page(
@@ -159,6 +172,41 @@ def performance_rows(performance: Mapping[str, Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: not row["watched"])
 
 
+def verdict(report: ReportRecord) -> str:
+    """Name a check's answer: ``drifted``, ``steady`` or ``cannot_tell``."""
+    said = str(report.summary.get("verdict") or ("drifted" if report.drifted else "steady"))
+    return said.replace(" ", "_")
+
+
+def performance_verdict(performance: Mapping[str, Any]) -> str:
+    """Name the answer about the watched metric; too few labelled rows are no good news.
+
+    >>> performance_verdict({"dropped": False, "metrics": {}})
+    'cannot_tell'
+    """
+    if performance.get("dropped"):
+        return "drifted"
+    known = (performance.get("metrics") or {}).get(performance.get("watched"))
+    value = (known or {}).get("value")
+    is_judged = performance.get("judged", value is not None)
+    return "steady" if is_judged and value is not None else "cannot_tell"
+
+
+def _alert_versions(
+    alerts: Sequence[AlertRecord], reports: Sequence[ReportRecord]
+) -> dict[str, int]:
+    """Name the version that each alert is about, by alert id."""
+    of_report = {report.artifact: report.version for report in reports}
+    found = {}
+    for alert in alerts:
+        _, mark, number = alert.subject.partition("version ")
+        if mark and number.isdigit():
+            found[alert.alert_id] = int(number)
+        elif alert.report in of_report:
+            found[alert.alert_id] = of_report[alert.report]
+    return found
+
+
 def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
     """Take what a row shows: the check of the distribution, or the one that drifted."""
     checks = sorted(
@@ -173,6 +221,7 @@ def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
         "compared": bool(checks),
         "kind": column.get("kind", ""),
         "drifted": bool(column.get("drifted")),
+        "verdict": _column_verdict(column),
         "reason": column.get("reason") or column.get("note", ""),
         "measure": _MEASURES.get(check.get("statistic", ""), check.get("statistic", "")),
         "effect": effect.get("value"),
@@ -183,10 +232,17 @@ def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _column_verdict(column: Mapping[str, Any]) -> str:
+    if column.get("drifted"):
+        return "drifted"
+    said = column.get("verdict") or ("unclear" if "too few" in column.get("reason", "") else "")
+    return "cannot_tell" if said in {"unclear", "cannot tell"} else "steady"
+
+
 def _sum(counts: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
     return {
         key: sum(of.get(key, 0) for of in counts.values())
-        for key in ("requests", "errors", "truth")
+        for key in ("requests", "rows", "errors", "truth")
     }
 
 

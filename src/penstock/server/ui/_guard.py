@@ -25,6 +25,7 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
+_LAST_PORT = 65_535
 CHART_MARK = "x-penstock-charts"
 
 
@@ -67,9 +68,12 @@ class Guard:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+    """Give the host's name; nothing for a port that none can have."""
+    end = host.rfind("]") + 1  # of an IPv6 address, which has colons itself
+    name, mark, port = host[end:].partition(":")
+    if mark and not (port.isascii() and port.isdigit() and int(port[:6]) <= _LAST_PORT):
+        return ""
+    return host[:end] + name
 
 
 def _marked(send: "Send") -> "Send":

@@ -1,16 +1,17 @@
 """Items of maps and rounds of loops: counted beside their step, and listed on a page of their own."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from penstock.core import NotFoundError, RunState, StepRunRecord, StepState, did_you_mean
+from penstock.core import LogLine, NotFoundError, RunState, StepRunRecord, StepState, did_you_mean
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
 
 _PER_PAGE = 200
 _NAMED = 10
 _CELLS = 240
+_LOGS = 500  # items whose lines one page shows
 _OPEN = {RunState.RUNNING, RunState.QUEUED}
 # Of several items in one cell, the state that people look for first.
 _WORST = (
@@ -96,6 +97,25 @@ def items_page(site: Site, query: Query, run_id: str) -> Page:
     }
     title = f"Items of {name}"
     return Page("items.html", title, data, view, section="runs", live=run.state in _OPEN)
+
+
+def item_logs(
+    site: Site, steps: Iterable[StepRunRecord], name: str, most: int = _LOGS
+) -> tuple[dict[str, list[LogLine]], int]:
+    """Read what the items of a map or loop wrote, by item, in the order of the items.
+
+    Args:
+        site: Where the lines are.
+        steps: The run's steps.
+        name: The map or loop.
+        most: Items to look at.
+
+    Returns:
+        The lines of the items that wrote any, and how many items were not looked at.
+    """
+    items = [step for step in steps if whole_of(step.step) == name]
+    found = {item.step: site.metadata.list_logs(item.step_run_id) for item in items[:most]}
+    return {item: lines for item, lines in found.items() if lines}, max(0, len(items) - most)
 
 
 def _view(items: Sequence[StepRunRecord]) -> ItemsView:

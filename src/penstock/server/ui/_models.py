@@ -15,6 +15,7 @@ from penstock.core import (
 from penstock.server.ui._charts import spark
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._reports import evaluation_view, headline, is_loss
+from penstock.server.ui._setbacks import setbacks, with_setbacks
 from penstock.server.ui._site import Site
 
 _PER_PAGE = 200
@@ -27,7 +28,7 @@ def models_page(site: Site, query: Query) -> Page:
     if asked:
         return _versions_page(site, asked, order if order in _ORDERS else next(iter(_ORDERS)))
     serving = site.metadata.list_deployments()
-    models = []
+    models: list[dict[str, Any]] = []
     for name in site.metadata.list_models():
         versions = site.metadata.list_model_versions(name)
         models.append(
@@ -40,7 +41,13 @@ def models_page(site: Site, query: Query) -> Page:
                 "deployments": [d.name for d in serving if d.model == name],
             }
         )
-    view = {"headline": headline, "tally": tally, "asked": ""}
+    latest = [model["latest"] for model in models if model["latest"]]
+    view = {
+        "headline": headline,
+        "tally": tally,
+        "asked": "",
+        "setbacks": setbacks(site, latest),
+    }
     return Page("models.html", "Models", {"models": models}, view, section="models")
 
 
@@ -60,6 +67,7 @@ def _versions_page(site: Site, asked: str, order: str) -> Page:
             "orders": _ORDERS,
             "headline": headline,
             "tally": tally,
+            "setbacks": setbacks(site, found),
             "most": _PER_PAGE,
         },
         section="models",
@@ -82,18 +90,22 @@ def model_page(site: Site, query: Query, name: str) -> Page:
     champion = _in_stage(versions, Stage.PRODUCTION)
     shown = _shown(versions, champion, query)
     approvals = {v.version: site.metadata.list_approvals(name, v.version) for v in versions}
+    history = site.metadata.list_stage_events(name)[::-1]
     data = {
         "name": name,
         "champion": champion and champion.version,
         "challenger": (staged := _in_stage(versions, Stage.STAGING)) and staged.version,
         "versions": versions,
         "approvals": approvals,
-        "history": site.metadata.list_stage_events(name)[::-1],
+        "history": history,
         "deployments": [d for d in site.metadata.list_deployments() if d.model == name],
     }
     record = site.artifact(shown.report)
     evaluation = evaluation_view(site, record) if record else None
+    back = setbacks(site, versions)
     view = {
+        "setbacks": back,
+        "timeline": with_setbacks(history, back),
         "shown": shown,
         "metric_names": _metric_names(versions),
         "sparks": _sparks(versions),
@@ -101,7 +113,7 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "tally": tally,
         "card": _card(site, shown),
         "evaluation": evaluation,
-        "commands": _commands(shown, champion, versions),
+        "commands": _commands(shown, champion, versions, is_back=shown.ref in back),
         "fields": (shown.signature or {}).get("inputs") or [],
     }
     return Page("model.html", name, data, view, section="models", charts=bool(evaluation))
@@ -174,10 +186,15 @@ def _commands(
     shown: ModelVersionRecord,
     champion: ModelVersionRecord | None,
     versions: Sequence[ModelVersionRecord],
+    *,
+    is_back: bool,
 ) -> Mapping[str, str]:
     commands: dict[str, Any] = {}
     ref = f"{shown.model}@{shown.version}"
-    if shown.stage in {Stage.NONE, Stage.STAGING}:
+    if is_back and shown.stage in {Stage.NONE, Stage.STAGING, Stage.ARCHIVED}:
+        # It failed its callers once: whoever wants it all the same knows how.
+        commands["reject"] = f'penstock reject {ref} --reason "…"'
+    elif shown.stage in {Stage.NONE, Stage.STAGING}:
         commands["promote"] = f'penstock promote {ref} --reason "…"'
         commands["approve"] = f'penstock approve {ref} --reason "…"'
     if champion and any(v.stage is Stage.ARCHIVED for v in versions):

@@ -1,7 +1,9 @@
 """The page of one run: everything that was recorded about it."""
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from penstock.core import (
     ArtifactRecord,
@@ -12,8 +14,9 @@ from penstock.core import (
     StepState,
     did_you_mean,
 )
-from penstock.server.ui._charts import metric_views
+from penstock.server.ui._charts import CHARTS, metric_views
 from penstock.server.ui._figures import is_report
+from penstock.server.ui._items import item_logs
 from penstock.server.ui._media import media_series
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._provenance import provenance_view
@@ -29,7 +32,7 @@ _BROKEN = {StepState.FAILED, StepState.KILLED}
 _RESUMABLE = {RunState.FAILED, RunState.KILLED}
 
 
-def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a page's form
+def run_page(site: Site, query: Query, run_id: str) -> Page:
     """Show one run.
 
     Raises:
@@ -41,7 +44,11 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
     views = step_views(site, steps)
     artifacts = site.metadata.list_artifacts(run.run_id)
     reports = _reports(views, artifacts)
-    metrics = metric_views(site, run.run_id, run.metrics)
+    every = query.text("charts") == "all"
+    logged = {name: of for name, of in run.metrics.items() if not name.startswith(SYSTEM)}
+    machine = {name: of for name, of in run.metrics.items() if name.startswith(SYSTEM)}
+    metrics = metric_views(site, run.run_id, logged, most=None if every else CHARTS)
+    system = metric_views(site, run.run_id, machine, most=None)
     evaluations = [view for view in (evaluation_view(site, r) for r in reports) if view]
     manifest = site.facts(run.provenance)
     data = {
@@ -57,9 +64,10 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
         "seconds": run_seconds(run),
         "step_views": views,
         "drawing": run_drawing(run, steps),
-        "commands": _commands(run, steps),
-        "metric_views": [view for view in metrics if not view.key.startswith(SYSTEM)],
-        "system_views": [view for view in metrics if view.key.startswith(SYSTEM)],
+        "commands": _commands(run, steps, manifest or {}),
+        "metric_views": metrics,
+        "lines": sum(view.summary.count > 1 for view in metrics),
+        "system_views": system,
         "console": site.metadata.list_logs(run.run_id)[-_CONSOLE_LINES:],
         "children": site.metadata.search_runs(
             f"parent_run_id = '{run.run_id}'", order_by="created_at", limit=_CHILDREN
@@ -70,10 +78,9 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:  # noqa: ARG001 - a
         "failed": next((v.record for v in views if v.record.state in _BROKEN), None),
         "waiting": next((v.record for v in views if v.record.state is StepState.QUEUED), None),
     }
-    charts = bool(evaluations or view["media"] or any(m.chart for m in metrics))
-    return Page(
-        "run.html", run.name, data, view, section="runs", charts=charts, live=run.state in _OPEN
-    )
+    live = run.state in _OPEN  # what is not drawn yet may be soon
+    charts = bool(live or evaluations or view["media"] or any(m.chart for m in (*metrics, *system)))
+    return Page("run.html", run.name, data, view, section="runs", charts=charts, live=live)
 
 
 def log_page(site: Site, query: Query, run_id: str) -> Page:
@@ -90,11 +97,16 @@ def log_page(site: Site, query: Query, run_id: str) -> Page:
             what=f"Run {run.run_id} has no step {name!r}.", fix=did_you_mean(name, steps)
         )
     step = steps[name]
-    data = {"run": run, "step": step, "lines": site.metadata.list_logs(step.step_run_id)}
-    return Page("log.html", f"Log of {name}", data, section="runs", live=run.state in _OPEN)
+    logs, more = item_logs(site, steps.values(), name)
+    lines = site.metadata.list_logs(step.step_run_id)
+    data = {"run": run, "step": step, "lines": lines, "items": logs}
+    view = {"more_items": more}
+    return Page("log.html", f"Log of {name}", data, view, section="runs", live=run.state in _OPEN)
 
 
-def _commands(run: RunRecord, steps: Sequence[StepRunRecord]) -> dict[str, str]:
+def _commands(
+    run: RunRecord, steps: Sequence[StepRunRecord], manifest: Mapping[str, Any]
+) -> dict[str, str]:
     commands = {}
     for step in steps:
         if step.state is StepState.QUEUED and run.state is RunState.QUEUED:
@@ -107,12 +119,35 @@ def _commands(run: RunRecord, steps: Sequence[StepRunRecord]) -> dict[str, str]:
         commands["resume"] = f"penstock run --resume {run.run_id}"
     if run.state is RunState.FINISHED and run.pipeline:
         commands["verify"] = f"penstock verify {run.run_id}"
-    if run.entry and run.pipeline:
-        given = [(name, run.params[name]) for name in run.arguments]
-        words = [word for name, value in given for word in (f"--{name}", str(value))]
-        commands["again"] = shlex.join(["penstock", "run", run.entry, *words])
-    commands["show"] = f"penstock show {run.run_id}"
+    if again := again_command(run, manifest.get("argv") or ()):
+        commands["run again"] = again
     return commands
+
+
+def again_command(run: RunRecord, argv: Sequence[str]) -> str:
+    """Write the command that starts such a run once more; empty where none is known.
+
+    Args:
+        run: The run.
+        argv: What its process was started with, as recorded.
+    """
+    if run.pipeline and run.entry:
+        # A parameter that is None had no value, and no text on the command line says None.
+        plain = [(name, run.params[name]) for name in run.arguments]
+        given = [(name, value) for name, value in plain if value is not None]
+        words = [word for name, value in given for word in _option(name, value)]
+        return shlex.join(["penstock", "run", run.entry, *words])
+    if not run.pipeline and argv and argv[0].endswith(".py"):
+        return shlex.join(["python", *argv])
+    return ""
+
+
+def _option(name: str, value: Any) -> list[str]:
+    """Write a parameter as the command line reads it."""
+    text = json.dumps(value) if isinstance(value, list | dict | bool) else str(value)
+    option = f"--{name.replace('_', '-')}"
+    # A value that looks like an option would be taken for one.
+    return [f"{option}={text}"] if text.startswith("-") else [option, text]
 
 
 def _reports(

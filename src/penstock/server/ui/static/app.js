@@ -134,20 +134,67 @@ async function refresh() {
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (!answer.ok) return true;
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const id of ["head", "error", "graph-card", "steps-card", "metrics-card", "runs", "tabs", "total", "traffic", "counts", "events", "predictions", "log"]) {
+  for (const id of ["head", "error", "graph-card", "steps-card", "metrics-card", "more-charts", "runs", "tabs", "total", "traffic", "counts", "alerts", "events", "predictions", "log"]) {
     const now = document.getElementById(id);
     const next = fresh.getElementById(id);
     if (!now || !next || isTyping(now)) continue;
-    keepChoices(now, next);
-    const focused = focusedIn(now);
-    const atEnd = [...now.querySelectorAll("[data-tail]")].every(isAtEnd);
-    now.replaceWith(document.adoptNode(next));
-    enhance(next);
-    if (focused) next.querySelector(focused)?.focus({ preventScroll: true });
-    if (!atEnd) continue;
-    for (const log of next.querySelectorAll("[data-tail]")) log.scrollTop = log.scrollHeight;
+    replace(now, next);
   }
+  refreshCharts(document.getElementById("metric-charts"), fresh.getElementById("metric-charts"));
+  refreshFolds(document.getElementById("more"), fresh.getElementById("more"));
   return fresh.body.hasAttribute("data-live");
+}
+
+function replace(now, next) {
+  keepChoices(now, next);
+  const focused = focusedIn(now);
+  const logs = [...now.querySelectorAll("[data-tail]")];
+  const atEnd = logs.every(isAtEnd);
+  const places = logs.map((log) => log.scrollTop);
+  now.replaceWith(document.adoptNode(next));
+  enhance(next);
+  if (focused) next.querySelector(focused)?.focus({ preventScroll: true });
+  for (const [index, log] of [...next.querySelectorAll("[data-tail]")].entries()) {
+    log.scrollTop = atEnd ? log.scrollHeight : (places[index] ?? 0);
+  }
+}
+
+/** Give charts their new points where they stand, so that they do not flicker; add new ones. */
+function refreshCharts(now, next) {
+  if (!now || !next) return;
+  for (const figure of [...next.querySelectorAll("[data-chart]")]) {
+    const old = now.querySelector(`[data-chart="${CSS.escape(figure.dataset.chart)}"]`);
+    if (!old) {
+      now.append(document.adoptNode(figure));
+      figure.dispatchEvent(new CustomEvent("chart:new", { bubbles: true }));
+      continue;
+    }
+    old.querySelector("figcaption").replaceWith(document.adoptNode(figure.querySelector("figcaption")));
+    const points = figure.querySelector("script").textContent;
+    if (points === old.querySelector("script").textContent) continue;
+    old.querySelector("script").textContent = points;
+    old.dispatchEvent(new CustomEvent("chart:changed", { bubbles: true }));
+  }
+}
+
+/** The console, nested runs and the machine: each fold by itself, new ones are added. */
+function refreshFolds(now, next) {
+  if (!now || !next) return;
+  for (const fold of [...next.children]) {
+    const old = document.getElementById(fold.id);
+    if (!old) {
+      now.append(document.adoptNode(fold));
+      enhance(fold);
+      for (const figure of fold.querySelectorAll("[data-chart]")) {
+        figure.dispatchEvent(new CustomEvent("chart:new", { bubbles: true }));
+      }
+    } else if (fold.querySelector("[data-chart]")) {
+      refreshCharts(old.querySelector(".charts"), fold.querySelector(".charts"));
+    } else if (old.textContent !== fold.textContent) {
+      fold.open = old.open;
+      replace(old, fold);
+    }
+  }
 }
 
 const isAtEnd = (log) => log.scrollTop + log.clientHeight >= log.scrollHeight - 8;

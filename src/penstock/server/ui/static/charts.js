@@ -54,6 +54,7 @@ function layoutOf(figure, look) {
   const layout = {
     ...given,
     title: undefined, width: undefined, height: undefined, autosize: true,
+    uirevision: "same", // a zoom stays when points are added
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: look.font, size: 11, color: look.text },
     colorway: look.colours,
@@ -145,6 +146,12 @@ const groups = new IntersectionObserver((entries) => {
 
 for (const figure of document.querySelectorAll("[data-chart], [data-chart-src]")) seen.observe(figure);
 for (const group of document.querySelectorAll("[data-figures]")) groups.observe(group);
+// A live page brings charts and points later.
+document.addEventListener("chart:new", (event) => seen.observe(event.target));
+document.addEventListener("chart:changed", (event) => {
+  event.target.figureData = null;
+  if (event.target.dataset.drawn) draw(event.target);
+});
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   for (const figure of document.querySelectorAll("[data-drawn]")) draw(figure);
 });

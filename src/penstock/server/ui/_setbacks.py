@@ -1,0 +1,42 @@
+"""Versions that a rollout sent back: said wherever they are listed, so that none looks ready."""
+
+from collections.abc import Mapping, Sequence
+
+from penstock.core import DeploymentEvent, ModelVersionRecord, Stage, StageEvent
+from penstock.server.ui._site import Site
+
+_ALL = 1_000_000
+
+
+def setbacks(site: Site, versions: Sequence[ModelVersionRecord]) -> dict[str, DeploymentEvent]:
+    """Find the versions whose last rollout went back, by ``model@version``, with the event.
+
+    A version that is in production by now got over it.
+    """
+    refs = {version.ref for version in versions if version.stage is not Stage.PRODUCTION}
+    models = {version.model for version in versions}
+    found: dict[str, DeploymentEvent] = {}
+    for deployment in site.metadata.list_deployments():
+        if deployment.model not in models:
+            continue
+        for event in site.metadata.list_deployment_events(deployment.name, limit=_ALL):
+            ref = f"{deployment.model}@{event.facts.get('version')}"
+            if event.kind == "rolled_back" and ref in refs:
+                found[ref] = event
+            elif event.kind in {"promoted", "rollout_started"}:
+                found.pop(ref, None)
+    return found
+
+
+def with_setbacks(
+    history: Sequence[StageEvent], found: Mapping[str, DeploymentEvent]
+) -> list[StageEvent]:
+    """Put rollouts that went back into a model's history, newest first."""
+    told = list(history)
+    for ref, event in found.items():
+        model, _, number = ref.rpartition("@")
+        reason = f"Rolled back from deployment {event.name}: {event.message}"
+        told.append(
+            StageEvent(model, int(number), Stage.NONE, Stage.NONE, "rollout", reason, event.at)
+        )
+    return sorted(told, key=lambda event: event.at, reverse=True)

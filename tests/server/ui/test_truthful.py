@@ -1,0 +1,130 @@
+"""Pages say nothing false: what failed is marked, what is not known is not called good."""
+
+import time
+from dataclasses import replace
+
+import pytest
+from litestar.testing import TestClient
+
+from penstock.core import (
+    DeploymentEvent,
+    DeploymentRecord,
+    DeploymentState,
+    ReportRecord,
+    RunRecord,
+    RunState,
+    Stage,
+    now,
+)
+from penstock.server.ui import create_ui
+from penstock.server.ui._deployments import performance_verdict, verdict
+from penstock.server.ui._run import again_command
+from penstock.tracking import start_run
+
+
+def run_record(**more) -> RunRecord:
+    plain = {"run_id": "r1", "name": "r", "experiment": "e", "pipeline": None, "entry": None}
+    plain |= {"state": RunState.FINISHED, "seed": 0, "attempt": 1, "parent_run_id": None}
+    return RunRecord(**{**plain, "created_at": now(), **more})
+
+
+@pytest.mark.parametrize(
+    ("run", "argv", "command"),
+    [
+        (
+            {"pipeline": "p", "entry": "a b.py:p", "params": {"cutoff": None, "step_size": 2}},
+            (),
+            "penstock run 'a b.py:p' --step-size 2",
+        ),
+        (
+            {"pipeline": "p", "entry": "f.py", "params": {"x": -1, "on": True, "k": ["a b"]}},
+            (),
+            """penstock run f.py --x=-1 --on true --k '["a b"]'""",
+        ),
+        ({"entry": "t.py"}, ("t.py", "--lr", "0.1 0.2"), "python t.py --lr '0.1 0.2'"),
+        ({"entry": "t.py"}, (), ""),
+        ({}, ("-c",), ""),
+    ],
+)
+def test_the_command_that_runs_it_again_works(run, argv, command):
+    assert again_command(run_record(**run), argv) == command
+
+
+def test_too_few_labelled_rows_are_not_steady():
+    assert performance_verdict({"watched": "auc", "metrics": {}}) == "cannot_tell"
+    assert performance_verdict({"watched": "auc", "metrics": {"auc": {"value": 0.9}}}) == "steady"
+    assert performance_verdict({"dropped": True}) == "drifted"
+
+
+def test_a_check_that_cannot_tell_says_so():
+    report = ReportRecord("r", "d", "m", 1, now(), False, "a", {"verdict": "cannot tell"})
+    assert verdict(report) == "cannot_tell"
+    assert verdict(replace(report, summary={})) == "steady"
+
+
+def test_a_version_that_failed_its_canary_is_marked_and_not_offered(filled):
+    metadata = filled.store.metadata
+    [model, *_] = metadata.list_models()
+    version = metadata.list_model_versions(model)[0]
+    last = replace(version, version=0, stage=Stage.NONE)
+    made = metadata.create_model_version(replace(last, run_id=None, tags={}), actor="ann")
+    deployment = DeploymentRecord("canary", model, DeploymentState.LIVE, {1: 1.0}, 1, now())
+    message = "Version failed 30 of 100 requests. Version 1 answers all requests."
+    event = DeploymentEvent("canary", "rolled_back", message, now(), {"version": made.version})
+    metadata.save_deployment(deployment, expected_generation=None, event=event)
+    with TestClient(create_ui(filled.store), base_url="http://127.0.0.1") as client:
+        page = client.get(f"/models/{model}?version={made.version}").text
+        assert f"penstock promote {model}@{made.version}" not in page
+        assert f"Version {made.version} was rolled back from" in page
+        assert "failed 30 of 100 requests" in page
+        assert page.count("is-rolled_back") >= 3  # in the list, on the version, in the history
+        assert "is-rolled_back" in client.get("/models").text
+        assert "is-rolled_back" in client.get(f"/models?filter=model = '{model}'").text
+
+
+def test_charts_beyond_those_drawn_are_counted_and_can_be_shown(tmp_path):
+    from penstock.stores import open_store
+
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        with start_run("many", store=store) as run:
+            for step in range(3):
+                run.log_metrics({f"m{n:02}": step * n for n in range(40)}, step=step)
+        with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
+            page = client.get(f"/runs/{run.run_id}").text
+            assert page.count('<figure class="chart') == 30
+            assert "30 of 40 charts" in page
+            assert page.count('class="spark"') == 40
+            every = client.get(f"/runs/{run.run_id}?charts=all").text
+            assert every.count('<figure class="chart') == 40
+            assert "charts are drawn" not in every
+            both = f"/compare?a={run.run_id}&b={run.run_id}"
+            assert "12 of 40 charts" in client.get(both).text
+            assert client.get(f"{both}&charts=all").text.count('<figure class="chart') == 40
+
+
+def test_a_running_run_says_so_and_has_places_for_what_comes(tmp_path):
+    from penstock.stores import open_store
+
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        run = start_run("live", store=store)
+        with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
+            page = client.get(f"/runs/{run.run_id}").text
+            for wanted in ("running for", 'id="metric-charts"', 'id="more"', "charts.js"):
+                assert wanted in page
+            run.finish()
+            time.sleep(0)
+            assert ">took<" in client.get(f"/runs/{run.run_id}").text
+
+
+@pytest.mark.parametrize("host", ["localhost:99999", "localhost:x", "localhost:", "localhost:-1"])
+def test_a_port_that_none_can_have_is_refused(site, host):
+    assert site.get("/runs", headers={"host": host}).status_code == 421
+
+
+def test_no_page_has_a_style_of_its_own():
+    from pathlib import Path
+
+    from penstock.server import ui
+
+    for template in Path(ui.__file__).parent.glob("templates/*.html"):
+        assert " style=" not in template.read_text(), template.name
