@@ -200,3 +200,29 @@ def test_pages_can_be_read_without_scripts(browser, address, filled):
     page.click("button:has-text('Apply')")
     assert page.locator("#runs tbody tr").count() == 3
     context.close()
+
+
+def test_charts_and_console_of_a_live_run_move_with_its_table(page, address, filled):
+    with start_run("moving", experiment="live", store=filled.store) as run:
+        for step in range(5):
+            run.log_metric("loss", 1.0 / (step + 1), step=step)
+        print("first line of the console")
+        filled.store.flush()
+        page.goto(f"{address}/runs/{run.run_id}")
+        drawn = "() => document.querySelector('[data-key=loss] .plot')?.data?.[0].x.length"
+        page.locator("#metric-charts").scroll_into_view_if_needed()
+        page.wait_for_function(f"{drawn} === 5", timeout=30_000)
+        for step in range(5, 9):
+            run.log_metric("loss", 1.0 / (step + 1), step=step)
+            run.log_metric("later", step, step=step)
+        print("second line of the console")
+        filled.store.flush()
+        page.wait_for_function(f"{drawn} === 9", timeout=30_000)
+        page.wait_for_selector("[data-key=later] .plot svg", timeout=30_000)
+        assert "last 0.111" in page.text_content("[data-key=loss] figcaption")
+        page.wait_for_function(
+            "() => document.getElementById('console')?.textContent.includes('second line')",
+            timeout=30_000,
+        )
+        if folder := os.environ.get("PENSTOCK_PICTURES"):
+            page.screenshot(path=f"{folder}/live.png", full_page=True)

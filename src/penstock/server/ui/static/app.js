@@ -162,8 +162,8 @@ function replace(now, next) {
 /** Give charts their new points where they stand, so that they do not flicker; add new ones. */
 function refreshCharts(now, next) {
   if (!now || !next) return;
-  for (const figure of [...next.querySelectorAll("[data-chart]")]) {
-    const old = now.querySelector(`[data-chart="${CSS.escape(figure.dataset.chart)}"]`);
+  for (const figure of [...next.querySelectorAll("[data-key]")]) {
+    const old = now.querySelector(`[data-key="${CSS.escape(figure.dataset.key)}"]`);
     if (!old) {
       now.append(document.adoptNode(figure));
       figure.dispatchEvent(new CustomEvent("chart:new", { bubbles: true }));
