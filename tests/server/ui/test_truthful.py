@@ -10,6 +10,7 @@ from penstock.core import (
     DeploymentEvent,
     DeploymentRecord,
     DeploymentState,
+    ModelVersionRecord,
     ReportRecord,
     RunRecord,
     RunState,
@@ -19,6 +20,7 @@ from penstock.core import (
 from penstock.server.ui import create_ui
 from penstock.server.ui._deployments import performance_verdict, verdict
 from penstock.server.ui._run import again_command
+from penstock.stores import open_store
 from penstock.tracking import start_run
 
 
@@ -62,29 +64,29 @@ def test_a_check_that_cannot_tell_says_so():
     assert verdict(replace(report, summary={})) == "steady"
 
 
-def test_a_version_that_failed_its_canary_is_marked_and_not_offered(filled):
-    metadata = filled.store.metadata
-    [model, *_] = metadata.list_models()
-    version = metadata.list_model_versions(model)[0]
-    last = replace(version, version=0, stage=Stage.NONE)
-    made = metadata.create_model_version(replace(last, run_id=None, tags={}), actor="ann")
-    deployment = DeploymentRecord("canary", model, DeploymentState.LIVE, {1: 1.0}, 1, now())
-    message = "Version failed 30 of 100 requests. Version 1 answers all requests."
-    event = DeploymentEvent("canary", "rolled_back", message, now(), {"version": made.version})
-    metadata.save_deployment(deployment, expected_generation=None, event=event)
-    with TestClient(create_ui(filled.store), base_url="http://127.0.0.1") as client:
-        page = client.get(f"/models/{model}?version={made.version}").text
-        assert f"penstock promote {model}@{made.version}" not in page
-        assert f"Version {made.version} was rolled back from" in page
-        assert "failed 30 of 100 requests" in page
-        assert page.count("is-rolled_back") >= 3  # in the list, on the version, in the history
-        assert "is-rolled_back" in client.get("/models").text
-        assert "is-rolled_back" in client.get(f"/models?filter=model = '{model}'").text
+def test_a_version_that_failed_its_canary_is_marked_and_not_offered(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        for _ in range(2):
+            form = ModelVersionRecord("m", 0, Stage.NONE, None, "ann", "sha256:a", "b", now())
+            store.metadata.create_model_version(form, actor="ann")
+        message = "Version 2 failed 30 of 100 requests. Version 1 answers all requests."
+        store.metadata.save_deployment(
+            DeploymentRecord("canary", "m", DeploymentState.LIVE, {1: 1.0}, 1, now()),
+            expected_generation=None,
+            event=DeploymentEvent("canary", "rolled_back", message, now(), {"version": 2}),
+        )
+        with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
+            assert "penstock promote m@1" in client.get("/models/m?version=1").text
+            page = client.get("/models/m?version=2").text
+            assert "penstock promote m@2" not in page
+            assert "Version 2 was rolled back from" in page
+            assert "failed 30 of 100 requests" in page
+            assert page.count("is-rolled_back") >= 3  # in the list, on the version, in the history
+            assert "is-rolled_back" in client.get("/models").text
+            assert client.get("/models?filter=version > 0").text.count("is-rolled_back") == 1
 
 
 def test_charts_beyond_those_drawn_are_counted_and_can_be_shown(tmp_path):
-    from penstock.stores import open_store
-
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         with start_run("many", store=store) as run:
             for step in range(3):
@@ -103,8 +105,6 @@ def test_charts_beyond_those_drawn_are_counted_and_can_be_shown(tmp_path):
 
 
 def test_a_running_run_says_so_and_has_places_for_what_comes(tmp_path):
-    from penstock.stores import open_store
-
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         run = start_run("live", store=store)
         with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
