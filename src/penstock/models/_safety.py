@@ -26,8 +26,7 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
             what=f"The model ({record.type_name}) can only be stored as a pickle"
             + (f": {reason.rstrip('.')}." if reason else "."),
             why="Loading a pickle can run any code, so it may not be registered or served.",
-            fix="Build it from scikit-learn, xgboost or lightgbm estimators, and do your own "
-            "calculations in a step before the split.",
+            fix=_advice(record.type_name),
             format=record.format,
         )
     raise SerializationError(
@@ -35,4 +34,13 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
         why="A model is a fitted scikit-learn, xgboost or lightgbm estimator.",
         fix="Return the fitted estimator from the training step and register that.",
         format=record.format,
+    )
+
+
+def _advice(type_name: str) -> str:
+    if type_name.endswith("SearchCV"):
+        return "Register what the search found: search.best_estimator_."
+    return (
+        "Build it from scikit-learn, xgboost and lightgbm; calculations inside the model, as "
+        "FunctionTransformer(np.log1p): before the split, callers of the server must make them."
     )

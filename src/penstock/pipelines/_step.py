@@ -44,6 +44,8 @@ class Step(Generic[P, R]):
             step that runs code made while it runs (``exec``) is cached only if it says this.
         limit: Name of something that only so many steps may use at once, in all runs on the store
             together: one, unless ``[tool.penstock.limits]`` in pyproject.toml says how many.
+        models: Names of its arguments that must be models in a safe format: a step that returns
+            another value for one of them fails at once, not when this step is reached.
     """
 
     joins = False  # True of a step that takes what is there of several inputs, as `when` does
@@ -66,6 +68,7 @@ class Step(Generic[P, R]):
         isolate: bool = False,
         uses: Sequence[Any] = (),
         limit: str | None = None,
+        models: Sequence[str] = (),
     ) -> None:
         _require_function(function)
         update_wrapper(self, function)
@@ -82,11 +85,13 @@ class Step(Generic[P, R]):
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
         self.priority, self.isolate, self.limit = priority, isolate, limit
+        self.models = tuple(models)
         self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
             "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
             "priority": priority, "isolate": isolate, "uses": uses, "limit": limit,
+            "models": models,
         }  # fmt: skip
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
@@ -195,6 +200,7 @@ def step(
     isolate: bool = False,
     uses: Sequence[Any] = (),
     limit: str | None = None,
+    models: Sequence[str] = (),
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a step.
@@ -209,7 +215,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
             ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``isolate``,
-            ``uses``, ``limit``.
+            ``uses``, ``limit``, ``models``.
 
     Raises:
         DefinitionError: If it is no plain function, or an option cannot be used.

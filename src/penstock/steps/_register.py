@@ -19,7 +19,7 @@ _SHOWN = 5
 _SAMPLE = 200  # rows that the model is tried on the way serving will
 
 
-@step(effect=True)
+@step(effect=True, models=("model",))
 def register(
     name: str,
     model: Any,
