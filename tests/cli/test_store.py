@@ -12,7 +12,7 @@ from penstock.tracking import start_run
 def make(shell, name="base"):
     with start_run(name, store=str(shell.folder / ".penstock/penstock.db")) as run:
         run.log_metric("auc", 0.9)
-        run.log_text("x" * 5000, "text")
+        run.log_text("text", "x" * 5000)
     return run
 
 

@@ -51,7 +51,7 @@ def test_a_full_disk_does_not_stop_a_training_and_room_brings_it_back(disk, capl
             for step in range(1, 10_000):  # more than one page of the journal
                 run.log_metric("loss", float(step), step)
             run.log_params({f"p{number}": "x" * 5000 for number in range(20)})
-            run.log_text("x" * 500_000, "large")
+            run.log_text("large", "x" * 500_000)
             (disk / "filler").unlink()
             run.log_metric("after", 1.0)
         points = store.metadata.metric_history(run.run_id, "loss").values.tolist()
@@ -71,7 +71,7 @@ def test_a_strict_run_stops_at_a_full_disk_and_leaves_nothing_half_written(disk)
         with pytest.raises(
             StoreError, match=r"No space left.*Check its permissions and free space"
         ):
-            run.log_text("x" * 500_000, "large")
+            run.log_text("large", "x" * 500_000)
         (disk / "filler").unlink()
         run.finish("failed")
         assert store.metadata.list_artifacts(run.run_id) == {}
@@ -84,7 +84,7 @@ def test_a_strict_run_stops_at_a_full_disk_and_leaves_nothing_half_written(disk)
 def read_only(disk):
     with open_store(url_of(disk)) as store, start_run("kept", store=store, **QUIET) as run:
         run.log_metric("loss", 0.5)
-        run.log_text("x" * 5000, "text")
+        run.log_text("text", "x" * 5000)
     store.close()
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     return disk

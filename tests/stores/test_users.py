@@ -23,7 +23,7 @@ QUIET = {"console": False, "system_metrics": False}
 
 def a_run_with_bytes(store) -> str:
     with start_run(store=store, **QUIET) as run:
-        run.log_text("x" * 5000, "text")
+        run.log_text("text", "x" * 5000)
     return run.run_id
 
 

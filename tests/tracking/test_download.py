@@ -286,3 +286,17 @@ def test_artifacts_in_a_bucket_are_downloaded_and_linked(bucket, tmp_path):
         )
         with pytest.raises(ParameterError, match="seven days"):
             run.artifact_url("rows", expires=timedelta(days=30))
+
+
+def test_a_file_keeps_its_ending_and_a_picture_gets_one(store, tmp_path):
+    (tmp_path / "weights.onnx").write_bytes(b"o" * 50)
+    picture = b"\x89PNG\r\n\x1a\n" + b"0" * 60
+    (tmp_path / "roc.jpeg").write_bytes(b"\xff\xd8\xff" + b"0" * 60)
+    with start_run(store=store) as run:
+        run.log_artifact(tmp_path / "weights.onnx", name="model")
+        run.log_artifact(tmp_path / "weights.onnx", name="v1.2")
+        run.log_artifact(tmp_path / "roc.jpeg", name="curve.jpg")
+        (tmp_path / "plain").write_bytes(picture)
+        run.log_artifact(tmp_path / "plain", name="roc")
+    files = {path.name for path in run.download(to=tmp_path / "out")}
+    assert files == {"model.onnx", "v1.2.onnx", "curve.jpg", "roc.png"}

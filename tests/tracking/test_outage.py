@@ -122,7 +122,7 @@ def test_a_name_that_cannot_be_stored_is_refused_when_it_is_logged(store, name):
             lambda: run.log_param(name, 1),
             lambda: run.set_tag(name, 1),
             lambda: run.log_artifact(1, name=name if name is not None else " "),
-            lambda: run.log_text("x", name),
+            lambda: run.log_text(name, "x"),
         ):
             with pytest.raises(ParameterError):
                 log()

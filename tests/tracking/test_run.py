@@ -144,7 +144,7 @@ def test_artifacts_are_values_files_and_folders(store, tmp_path):
         digest = run.log_artifact(frame, name="rows")
         run.log_artifact(str(tmp_path / "plots" / "a.png"))
         run.log_artifact(tmp_path / "plots")
-        run.log_text("just text", "note")
+        run.log_text("note", "just text")
         run.log_artifact([frame, frame], name="both")
     assert run.artifact("rows").equals(frame)
     assert run.artifact("a.png") == b"png" * 1000

@@ -1,6 +1,7 @@
 """Artifacts of a run as files in a folder, and nowhere else, whatever they are called."""
 
 import logging
+import mimetypes
 import sys
 import unicodedata
 import zlib
@@ -20,6 +21,16 @@ _ENDINGS = {
     "figure": ".plotly.json",
     "lightgbm": ".txt",
     "xgboost": ".json",
+}
+_MEDIA_ENDINGS = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "audio/flac": ".flac",
+    "audio/ogg": ".ogg",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
 }
 _AS_NAMED = frozenset({"bytes", "file"})
 # Drives and streams of Windows, and what a terminal or a shell would take for something else.
@@ -98,9 +109,20 @@ def _raise_failed(failed: Mapping[str, PenstockError], count: int, folder: Path)
 
 def file_name(name: str, record: ArtifactRecord) -> str:
     """Give a value's file its format's ending, so that other programs know it."""
-    ending = _ENDINGS.get(record.format, f".{record.format}")
-    as_named = record.format in _AS_NAMED or name.endswith(ending)
-    return name if as_named else name + ending
+    if record.format in _AS_NAMED:
+        ending = _own_ending(record)
+        known = mimetypes.guess_type(name)[0]
+        if known is not None and known == mimetypes.guess_type(f"x{ending}")[0]:
+            return name  # roc.jpeg is a .jpg by another name
+    else:
+        ending = _ENDINGS.get(record.format, f".{record.format}")
+    return name if name.lower().endswith(ending.lower()) else name + ending
+
+
+def _own_ending(record: ArtifactRecord) -> str:
+    """Give the ending that a logged file had, or that its picture or sound has."""
+    own = PurePosixPath(str(record.metadata.get("file") or "")).suffix
+    return own or _MEDIA_ENDINGS.get(str(record.metadata.get("media")), "")
 
 
 def _files_of(

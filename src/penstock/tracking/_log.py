@@ -61,8 +61,8 @@ def log_artifact(value: Any, name: str | None = None) -> str:
 
 
 def log_image(
-    image: Any,
     name: str,
+    image: Any,
     *,
     step: float | None = None,
     caption: str = "",
@@ -73,21 +73,21 @@ def log_image(
     Raises:
         NotFoundError: If no run is active.
     """
-    return require_run().log_image(image, name, step=step, caption=caption, layout=layout)
+    return require_run().log_image(name, image, step=step, caption=caption, layout=layout)
 
 
-def log_figure(figure: Any, name: str, *, step: float | None = None, caption: str = "") -> str:
+def log_figure(name: str, figure: Any, *, step: float | None = None, caption: str = "") -> str:
     """Keep a figure with the current run; see Run.log_figure.
 
     Raises:
         NotFoundError: If no run is active.
     """
-    return require_run().log_figure(figure, name, step=step, caption=caption)
+    return require_run().log_figure(name, figure, step=step, caption=caption)
 
 
 def log_audio(
-    sound_or_path: Any,
     name: str,
+    sound_or_path: Any,
     *,
     rate: int = 0,
     step: float | None = None,
@@ -98,31 +98,31 @@ def log_audio(
     Raises:
         NotFoundError: If no run is active.
     """
-    return require_run().log_audio(sound_or_path, name, rate=rate, step=step, caption=caption)
+    return require_run().log_audio(name, sound_or_path, rate=rate, step=step, caption=caption)
 
 
-def log_histogram(values: Any, name: str, *, step: float | None = None, bins: int = 64) -> str:
+def log_histogram(name: str, values: Any, *, step: float | None = None, bins: int = 64) -> str:
     """Keep how values are spread with the current run; see Run.log_histogram.
 
     Raises:
         NotFoundError: If no run is active.
     """
-    return require_run().log_histogram(values, name, step=step, bins=bins)
+    return require_run().log_histogram(name, values, step=step, bins=bins)
 
 
-def log_table(rows: Any, name: str, *, step: float | None = None) -> str:
+def log_table(name: str, rows: Any, *, step: float | None = None) -> str:
     """Keep a table with the current run; see Run.log_table.
 
     Raises:
         NotFoundError: If no run is active.
     """
-    return require_run().log_table(rows, name, step=step)
+    return require_run().log_table(name, rows, step=step)
 
 
-def log_text(text: str, name: str, *, step: float | None = None, markup: str = "plain") -> str:
+def log_text(name: str, text: str, *, step: float | None = None, markup: str = "plain") -> str:
     """Keep a text with the current run; see Run.log_text.
 
     Raises:
         NotFoundError: If no run is active.
     """
-    return require_run().log_text(text, name, step=step, markup=markup)
+    return require_run().log_text(name, text, step=step, markup=markup)

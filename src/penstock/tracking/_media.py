@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import (
@@ -25,6 +26,29 @@ if TYPE_CHECKING:
 _TEXTS = {"plain": "text/plain", "markdown": "text/markdown", "html": "text/html"}
 
 
+def in_order(name: Any, value: Any) -> tuple[str, Any]:
+    """Read a name and what is logged under it, also in the order of before: the value first.
+
+    The name stands first, as in ``log_metric``. The two are exchanged only where they cannot have
+    been meant otherwise: the name is no text, or a file's path.
+
+    >>> in_order("roc", [1]), in_order([1], "roc"), in_order("notes", "a text")
+    (('roc', [1]), ('roc', [1]), ('notes', 'a text'))
+    """
+    if not isinstance(value, str) or name is None:
+        return name, value
+    if isinstance(name, str) and not (_is_file(name) and not _is_file(value)):
+        return name, value
+    return value, name
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 class RunMedia:
     """The part of Run that logs what people look at; Run gives the store.
 
@@ -37,8 +61,8 @@ class RunMedia:
 
     def log_image(
         self,
-        image: Any,
         name: str,
+        image: Any,
         *,
         step: float | None = None,
         caption: str = "",
@@ -47,10 +71,10 @@ class RunMedia:
         """Keep a picture, which the UI shows.
 
         Args:
+            name: What it is called; with a step ``name@step``, so that several make a series.
             image: A PNG, JPEG, GIF or WebP file's path or bytes, a PIL image, a matplotlib figure,
                 or an array of shape (height, width) or (height, width, 1, 3 or 4): bytes, or floats
                 from 0 to 1. A torch tensor may have its channels first.
-            name: What it is called; with a step ``name@step``, so that several make a series.
             step: The moment of the training.
             caption: A line below it.
             layout: ``HWC`` or ``CHW``, where an array's channels are; by default last, and of a
@@ -63,25 +87,27 @@ class RunMedia:
             ParameterError: If it is no picture.
             MissingPackageError: If an array is given and Pillow is not installed.
         """
+        name, image = in_order(name, image)
         data = picture(image, layout)
         return self._log_media(data, "image", name_at(name, step), caption, picture_size(data))
 
     def log_figure(
-        self, figure: Any, name: str, *, step: float | None = None, caption: str = ""
+        self, name: str, figure: Any, *, step: float | None = None, caption: str = ""
     ) -> str:
         """Keep a figure: matplotlib's or seaborn's as a PNG picture, plotly's as it is.
 
         Args:
-            figure: The figure, or matplotlib axes of it.
             name: See `log_image`.
+            figure: The figure, or matplotlib axes of it.
             step: See `log_image`.
             caption: A line below it.
 
         Raises:
             ParameterError: If it is no figure.
         """
+        name, figure = in_order(name, figure)
         if is_drawing(figure):
-            return self.log_image(figure, name, step=step, caption=caption)
+            return self.log_image(name, figure, step=step, caption=caption)
         if not type(figure).__module__.startswith("plotly."):
             raise ParameterError(
                 what=f"A {type(figure).__name__} is no figure.",
@@ -91,8 +117,8 @@ class RunMedia:
 
     def log_audio(
         self,
-        sound_or_path: Any,
         name: str,
+        sound_or_path: Any,
         *,
         rate: int = 0,
         step: float | None = None,
@@ -101,9 +127,9 @@ class RunMedia:
         """Keep a sound, which the UI plays.
 
         Args:
+            name: See `log_image`.
             sound_or_path: A WAV, MP3, Ogg or FLAC file's path or bytes, or samples of shape (n,) or
                 (n, channels): floats from -1 to 1 or 16-bit numbers, kept as WAV.
-            name: See `log_image`.
             rate: Samples a second, for samples.
             step: See `log_image`.
             caption: A line below it.
@@ -111,49 +137,52 @@ class RunMedia:
         Raises:
             ParameterError: If it is no sound.
         """
+        name, sound_or_path = in_order(name, sound_or_path)
         data = sound(sound_or_path, rate)
         return self._log_media(data, "audio", name_at(name, step), caption, sound_facts(data))
 
     def log_histogram(
-        self, values: Any, name: str, *, step: float | None = None, bins: int = 64
+        self, name: str, values: Any, *, step: float | None = None, bins: int = 64
     ) -> str:
         """Keep how values are spread: counts between edges, which the UI draws, over its steps.
 
         Args:
+            name: See `log_image`.
             values: Numbers of any shape, of which those that are not finite are counted apart; or
                 the pair ``(counts, edges)`` that `numpy.histogram` gives.
-            name: See `log_image`.
             step: See `log_image`.
             bins: How many, 1 to 10,000, equally wide.
 
         Raises:
             ParameterError: If there are no numbers.
         """
+        name, values = in_order(name, values)
         return self._log_told(
             histogram(values, bins), name_at(name, step), {"media": "histogram"}, "histogram"
         )
 
-    def log_table(self, rows: Any, name: str, *, step: float | None = None) -> str:
+    def log_table(self, name: str, rows: Any, *, step: float | None = None) -> str:
         """Keep a table, of which the UI shows the first rows.
 
         Args:
-            rows: A polars or pandas frame, a list of dicts with a row each, or a dict of columns.
             name: See `log_image`.
+            rows: A polars or pandas frame, a list of dicts with a row each, or a dict of columns.
             step: See `log_image`.
 
         Raises:
             ParameterError: If it is no table.
         """
+        name, rows = in_order(name, rows)
         return self._log_value(_table(rows), name_at(name, step))
 
     def log_text(
-        self, text: str, name: str, *, step: float | None = None, markup: str = "plain"
+        self, name: str, text: str, *, step: float | None = None, markup: str = "plain"
     ) -> str:
         """Keep a text, which the UI shows: Markdown set, HTML as its source.
 
         Args:
-            text: The text.
             name: See `log_image`.
+            text: The text.
             step: See `log_image`.
             markup: ``plain``, ``markdown`` or ``html``.
 

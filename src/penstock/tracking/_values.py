@@ -95,7 +95,7 @@ def file_records(store: "Store", path: Path, name: str | None) -> dict[str, list
         raise NotFoundError(
             what=f"There is no file or folder {str(path)[:200]!r} to log.",
             why="A text is taken as a path.",
-            fix="Check the path; log a text itself with log_text(text, name).",
+            fix="Check the path; log a text itself with log_text(name, text).",
             path=path,
         )
     top = name or readable_name(path.resolve().name)
@@ -118,7 +118,7 @@ def as_path(value: Any) -> Path | None:
         raise ParameterError(
             what=f"{value!r} names no file to log.",
             why="A text is taken as a path.",
-            fix="Give the path; log a text itself with log_text(text, name).",
+            fix="Give the path; log a text itself with log_text(name, text).",
         )
     return Path(value)
 

@@ -164,8 +164,8 @@ def test_a_live_page_follows_the_run(page, address, filled):
 def test_a_slider_leads_through_a_series(page, address, filled):
     with start_run("series", store=filled.store) as run:
         for step in range(4):
-            run.log_image(np.full((8, 8), step / 4), "sample", step=step)
-            run.log_histogram(np.arange(20) * (step + 1), "weights", step=step)
+            run.log_image("sample", np.full((8, 8), step / 4), step=step)
+            run.log_histogram("weights", np.arange(20) * (step + 1), step=step)
     page.goto(f"{address}/runs/{run.run_id}#media")
     sample = page.locator("figure", has_text="sample").first
     assert sample.locator("img:visible").get_attribute("alt") == "sample@3"

@@ -20,9 +20,9 @@ def shown(store, client):
 
 def test_pictures_sounds_and_histograms_are_shown(shown, client):
     def work(run):
-        run.log_image(np.zeros((40, 50)), "picture", caption=EVIL)
-        run.log_audio(np.zeros(4000), EVIL, rate=8000)
-        run.log_histogram(np.arange(100), "weights", step=3)
+        run.log_image("picture", np.zeros((40, 50)), caption=EVIL)
+        run.log_audio(EVIL, np.zeros(4000), rate=8000)
+        run.log_histogram("weights", np.arange(100), step=3)
 
     run, page = shown(work)
     kept = run.store.metadata.list_artifacts(run.run_id)
@@ -36,7 +36,7 @@ def test_pictures_sounds_and_histograms_are_shown(shown, client):
 
 
 def test_a_sound_is_served_only_if_its_bytes_are_one(shown, client):
-    run, _ = shown(lambda run: run.log_text(f"{EVIL}" * 200, "page.wav"))
+    run, _ = shown(lambda run: run.log_text("page.wav", f"{EVIL}" * 200))
     [record] = run.store.metadata.list_artifacts(run.run_id).values()
     assert client.get(f"/artifacts/{record.digest}/audio").status_code == 404
     assert client.get(f"/artifacts/{record.digest}/image").status_code == 404
@@ -92,8 +92,8 @@ def test_very_many_runs_are_counted_up_to_a_bound(store, client, fill_runs, monk
 def test_a_name_over_several_steps_is_one_series_with_a_slider(shown):
     def work(run):
         for step in (20, 0.5, 3):
-            run.log_image(np.full((4, 4), step / 20), "sample", step=step)
-            run.log_histogram(np.arange(10) * step, "weights", step=step)
+            run.log_image("sample", np.full((4, 4), step / 20), step=step)
+            run.log_histogram("weights", np.arange(10) * step, step=step)
 
     _, page = shown(work)
     media = page[page.index('id="media"') :]
@@ -107,9 +107,9 @@ def test_a_name_over_several_steps_is_one_series_with_a_slider(shown):
 
 def test_tables_and_texts_are_shown_inert(shown, client):
     def work(run):
-        run.log_table([{"a": EVIL, "b": number} for number in range(50)], "rows")
-        run.log_text(f"# Title\n\n{EVIL}", "notes", markup="markdown")
-        run.log_text(EVIL, "source", markup="html")
+        run.log_table("rows", [{"a": EVIL, "b": number} for number in range(50)])
+        run.log_text("notes", f"# Title\n\n{EVIL}", markup="markdown")
+        run.log_text("source", EVIL, markup="html")
 
     run, page = shown(work)
     assert "8 of 50 rows" in page

@@ -31,7 +31,7 @@ def full(store):
         run.log_params({"lr": 0.1})
         run.log_history("loss", np.random.default_rng(0).random(20_000))
         run.log_artifact(pl.DataFrame({"a": range(5000)}), name="rows")
-        run.log_text("x" * 5000, "text")
+        run.log_text("text", "x" * 5000)
     add_pipeline_run(store)
     rows = np.arange(20.0).reshape(-1, 1)
     for content in range(2):

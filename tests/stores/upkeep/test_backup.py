@@ -29,7 +29,7 @@ def test_a_backup_taken_while_others_write_is_whole(full, tmp_path):
         while not stop.is_set():
             with start_run(f"w{place}", store=full, nested=True) as run:
                 run.log_metric("loss", place)
-                run.log_text(str(place) * 3000, "text")
+                run.log_text("text", str(place) * 3000)
             place += 1
 
     writer = threading.Thread(target=write)

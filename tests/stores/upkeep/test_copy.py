@@ -168,10 +168,10 @@ def test_a_deployment_of_the_same_name_with_another_history_is_refused(full, oth
 
 def test_tags_and_files_of_a_run_that_goes_on_are_those_of_its_source(store, other):
     with start_run("long", store=store, tags={"phase": "first"}) as run:
-        run.log_text("x" * 5000, "text")
+        run.log_text("text", "x" * 5000)
         copy_store(store, other)
         run.set_tag("phase", "second")
-        run.log_text("y" * 5000, "text")
+        run.log_text("text", "y" * 5000)
     copy_store(store, other)
     assert shape(other) == shape(store)
 

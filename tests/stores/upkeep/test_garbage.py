@@ -276,8 +276,8 @@ def test_stores_that_share_a_place_do_not_remove_each_others_bytes(tmp_path):
     ):
         for store in (one, other):
             with start_run("same", store=store) as run:
-                run.log_text("x" * 5000, "text")
-                run.log_text(f"{store.url}" * 500, "own")
+                run.log_text("text", "x" * 5000)
+                run.log_text("own", f"{store.url}" * 500)
         get_run("last", one).delete()
         make_old(one)
         report = collect_garbage(one, delete=True, **AT_ONCE)
