@@ -118,10 +118,13 @@ def promote(
         reason=reason,
         accept_changes=accept_changes,
         store=store,
+        tell=None if as_json else lambda text: click.echo(text, err=True),
     )
     for note in changes.notes if changes and record.stage is Stage.PRODUCTION else ():
         say(f"  [yellow]![/] {plain(note)}")
     _tell(record, as_json, f"{record.ref} is in {record.stage.value}.")
+    if not as_json and record.stage is Stage.PRODUCTION:
+        say(f"Next:  penstock serve {plain(record.model)}")
 
 
 @click.command()

@@ -251,6 +251,8 @@ def _ending(result: PipelineResult) -> list[str]:
     if result.model_version:
         told = "registered, but a gate says no" if result.refused else "registered"
         lines.append(f"{told}: {result.model_version}")
+        following = "models" if result.refused else "promote"
+        lines.append(f"Next:  penstock {following} {result.model_version}")
     return lines
 
 

@@ -1,6 +1,6 @@
 """prove_version, promote, deploy: run what a version's gates leave open, judge them, then act."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from penstock.core import DeploymentRecord, ModelVersionRecord, Stage
 from penstock.proofs._verify import verify
@@ -44,6 +44,7 @@ def promote(
     reason: str = "",
     accept_changes: str | None = None,
     store: Store | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> ModelVersionRecord:
     """Move a version towards production, after proving what its gates ask for.
 
@@ -58,6 +59,7 @@ def promote(
         reason: Why; kept in the history.
         accept_changes: Why the version may refuse requests that the production version answers.
         store: Where the registry is; by default the project's store.
+        tell: Called with a sentence when something begins that takes long.
 
     Raises:
         GateError: If a gate does not pass, with every reason.
@@ -67,7 +69,7 @@ def promote(
     store = store or open_store()
     record = Registry(store).get(model, version)
     if to is Stage.PRODUCTION and record.stage not in _SETTLED:
-        _run_proofs(store, record)
+        _run_proofs(store, record, tell)
     return Registry(store).promote(
         model,
         record.version,
@@ -130,9 +132,13 @@ def deploy(
     )
 
 
-def _run_proofs(store: Store, record: ModelVersionRecord) -> None:
+def _run_proofs(
+    store: Store, record: ModelVersionRecord, tell: Callable[[str], None] | None = None
+) -> None:
     """Execute a version's run again if a gate asks for it and nobody has yet."""
     if needs_proof(record) and record.run_id and not _is_proved(store, record.run_id):
+        if tell is not None:
+            tell("Executing the recorded run again …")
         verify(record.run_id, store=store)
 
 

@@ -162,7 +162,9 @@ def find_field(kind: Kind, parts: Sequence[str]) -> Field | str:
         return did_you_mean(head, kind.groups)
     guess = did_you_mean(head, kind.attributes)
     groups = " or ".join(f"{group}.{head}" for group in kind.groups)
-    return f"{guess} If it was logged, write {groups}."
+    if guess.startswith("Did"):
+        return f"{guess} If it was logged, write {groups}."
+    return f"Did you mean {groups}? {guess}"
 
 
 def _columns(table: str, *names: str, **options: Any) -> dict[str, Attribute]:
