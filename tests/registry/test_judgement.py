@@ -161,3 +161,18 @@ def test_the_card_of_a_real_report_holds_its_metrics(candidate, registry):
     assert "| roc_auc | 0.9" in card
     assert "| Pipeline | p |" in card
     assert "## Leakage\n\nChecked; nothing found." in card or "| warn |" in card
+
+
+def test_the_card_says_what_is_true_now(candidate, registry, store):
+    candidate(["first"])
+    assert "| verified | pending |" in registry.card("tips", 1)
+    store.metadata.add_proof(ProofRecord("run7", "verified", Verdict.BITWISE, now()))
+    registry.promote("tips", 1, actor="mara", reason="Looked at it.")
+    card = registry.card("tips", 1)
+    assert "| verified | passed | the run was executed again: bitwise |" in card
+    assert "pending" not in card
+    assert "## Stage\n\nproduction, as the registry has it now." in card
+    assert "| mara | approved | Looked at it. |" in card
+    assert card.count("## Gates") == 1
+    assert card.endswith("\n")
+    assert "## Provenance" in card

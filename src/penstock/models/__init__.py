@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.models._card import model_card as model_card
+    from penstock.models._card import refresh_card as refresh_card
     from penstock.models._fields import Field as Field
     from penstock.models._inference import infer_signature as infer_signature
     from penstock.models._model import Answer as Answer
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "compare_signatures": "_signature_changes",
         "infer_signature": "_inference",
         "model_card": "_card",
+        "refresh_card": "_card",
         "require_safe": "_safety",
     },
 )

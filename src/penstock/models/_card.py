@@ -53,6 +53,41 @@ def model_card(
     return "\n".join(line for section in sections for line in section).rstrip() + "\n"
 
 
+def refresh_card(
+    card: str, version: Mapping[str, Any], approvals: Sequence[Mapping[str, Any]]
+) -> str:
+    """Put what is true now into a card that was written at registration: stage, gates, approvals.
+
+    A card of the user's own is left as it is.
+
+    Args:
+        card: The card as it is stored.
+        version: ``model``, ``version``, ``stage`` and ``gates`` (``gate``, ``state``, ``reason``).
+        approvals: Each with ``approver``, ``approved`` and ``reason``, oldest first.
+    """
+    start, end = card.rfind("\n## Gates\n"), card.rfind("\n## Provenance\n")
+    if not card.startswith(_title(version) + "\n") or not 0 <= start < end:
+        return card
+    said = table(
+        ("Who", "Answer", "Reason"),
+        (
+            (each["approver"], "approved" if each["approved"] else "refused", each["reason"])
+            for each in approvals
+        ),
+    )
+    sections = (
+        _section("Stage", [f"{version['stage']}, as the registry has it now."]),
+        _section("Gates", _gates(version)),
+        _section("Approvals", said),
+    )
+    now = "\n".join(line for section in sections for line in section)
+    return f"{card[:start]}\n{now}{card[end + 1 :]}"
+
+
+def _title(version: Mapping[str, Any]) -> str:
+    return f"# Model card: {cell(version.get('model'))}, version {cell(version.get('version'))}"
+
+
 def _section(title: str, lines: Iterable[str]) -> list[str]:
     return [f"## {title}", "", *lines, ""]
 
@@ -68,14 +103,13 @@ def _head(version: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         ("Task", signature.get("task") or report.get("task")),
         ("Target", signature.get("target") or report.get("target")),
         ("Classes", ", ".join(str(label) for label in classes[:10]) if classes else None),
-        ("Positive class", _first((report or signature).get("positive"))),
+        ("Positive class", _first(report.get("positive", signature.get("positive")))),
         ("Registered", _time(version.get("created_at"))),
         ("Trained by", version.get("trained_by")),
     ]
     if (signature.get("task") or report.get("task")) == "regression":
         facts = [fact for fact in facts if fact[0] not in {"Classes", "Positive class"}]
-    title = f"# Model card: {cell(version.get('model'))}, version {cell(version.get('version'))}"
-    return [title, "", *table(("", ""), facts), ""]
+    return [_title(version), "", *table(("", ""), facts), ""]
 
 
 def _data(report: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:

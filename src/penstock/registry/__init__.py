@@ -6,6 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.registry._audit import verify_events as verify_events
+    from penstock.registry._card import current_card as current_card
     from penstock.registry._history import ProductionAt as ProductionAt
     from penstock.registry._judgement import judge_candidate as judge_candidate
     from penstock.registry._judgement import judge_version as judge_version
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ModelVersion": "_model_version",
         "ProductionAt": "_history",
         "Registry": "_registry",
+        "current_card": "_card",
         "judge_candidate": "_judgement",
         "judge_version": "_judgement",
         "needs_proof": "_judgement",

@@ -1,10 +1,10 @@
 """Writing a version's model card from what the store recorded: its run, code, data and report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ModelVersionRecord, NotFoundError, StoreError
-from penstock.models import model_card
+from penstock.core import ApprovalRecord, ModelVersionRecord, NotFoundError, Stage, StoreError
+from penstock.models import model_card, refresh_card
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -45,6 +45,26 @@ def render_card(
         "note": version.note,
     }
     return model_card(facts, judged, {**_recorded(store, version), **(provenance or {})})
+
+
+def current_card(
+    text: str, version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]
+) -> str:
+    """Give a version's card with its stage, gates and approvals of now."""
+    facts = {
+        "model": version.model,
+        "version": version.version,
+        "stage": version.stage.value if version.stage is not Stage.NONE else "no stage",
+        "gates": [
+            {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
+            for gate in version.gates
+        ],
+    }
+    given = [
+        {"approver": each.approver, "approved": each.approved, "reason": each.reason}
+        for each in approvals
+    ]
+    return refresh_card(text, facts, given)
 
 
 def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from penstock.core import (
 )
 from penstock.models import Signature, SignatureChanges, require_safe
 from penstock.registry._audit import verify_events
-from penstock.registry._card import render_card
+from penstock.registry._card import current_card, render_card
 from penstock.registry._compatibility import signature_changes
 from penstock.registry._effects import end_rollouts, require_unserved
 from penstock.registry._history import ProductionAt, production_at, read_time
@@ -178,13 +178,16 @@ class Registry:
         return newest_candidate(self._metadata.list_model_versions(model))
 
     def card(self, model: str, version: int | str | None = None) -> str:
-        """Read a version's model card, Markdown.
+        """Read a version's model card, Markdown; its stage, gates and approvals are those of now.
 
         Raises:
             NotFoundError: If there is no such version.
         """
         record = self.get(model, version)
-        return str(self._store.get(record.card)) if record.card else ""
+        if not record.card:
+            return ""
+        approvals = self._metadata.list_approvals(model, record.version)
+        return current_card(str(self._store.get(record.card)), record, approvals)
 
     def record_gates(
         self, model: str, version: int, gates: Sequence[GateResult], *, actor: str | None = None

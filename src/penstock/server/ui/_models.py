@@ -12,6 +12,7 @@ from penstock.core import (
     Stage,
     did_you_mean,
 )
+from penstock.registry import current_card
 from penstock.server.ui._charts import spark
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._reports import evaluation_view, headline, is_loss
@@ -179,7 +180,10 @@ def _card(site: Site, version: ModelVersionRecord) -> str:
     if not version.card or not site.artifact(version.card):
         return ""
     card = site.load(version.card)
-    return card if isinstance(card, str) else ""
+    if not isinstance(card, str):
+        return ""
+    approvals = site.metadata.list_approvals(version.model, version.version)
+    return current_card(card, version, approvals)
 
 
 def _commands(
