@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -297,17 +298,13 @@ def known_affixes(texts: "pl.Series") -> list[str]:
     import polars as pl
 
     parts = pl.select(texts.str.extract_groups(_WRITTEN).alias("parts")).unnest("parts")
-    affix = pl.coalesce(pl.col("prefix"), pl.col("suffix")).alias("affix")
-    counts = parts.select(affix).drop_nulls().group_by("affix").len("rows")
-    counts = counts.sort(["rows", "affix"], descending=[True, False])
-    known = [
-        (text, rows)
-        for text, rows in counts.head(_MANY).iter_rows()
-        if _is_currency(text) or text.lower() in _UNITS
-    ]
-    if 2 * sum(rows for _, rows in known) <= len(texts):
+    known: Counter[str] = Counter()
+    for column, is_known in (("prefix", _is_currency), ("suffix", _is_known_suffix)):
+        counts = parts[column].drop_nulls().value_counts(name="rows")
+        known.update({text: rows for text, rows in counts.iter_rows() if is_known(text)})
+    if 2 * known.total() <= len(texts):
         return []
-    return [text for text, _ in known]
+    return sorted(known, key=lambda text: (-known[text], text))[:_MANY]
 
 
 def _guess_dialect(
@@ -387,11 +384,15 @@ def _is_currency(text: str) -> bool:
     return text.lower() in _CODES or any(unicodedata.category(c) == "Sc" for c in text)
 
 
+def _is_known_suffix(text: str) -> bool:
+    return _is_currency(text) or text.lower() in _UNITS
+
+
 def _is_unit(text: str, parts: "pl.DataFrame") -> bool:
     """Tell a unit from the letter of a code: it is known, or every value has it."""
     import polars as pl
 
-    if _is_currency(text) or text.lower() in _UNITS:
+    if _is_known_suffix(text):
         return True
     everywhere = bool((parts["suffix"] == text).fill_null(value=False).all())
     letters = re.fullmatch(r"[^\W\d_]{2,10}", text) is not None

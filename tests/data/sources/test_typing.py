@@ -80,6 +80,7 @@ def test_the_other_columns_tell_the_decimal_mark(tmp_path):
         ["12345678901234567890", "1"],
         ["#12", "#13"],
         ["P7", "P8"],
+        ["C85", "D12", "A6", "B22", "C1"],
     ],
 )
 def test_codes_are_no_numbers(read, texts):
