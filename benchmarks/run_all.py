@@ -27,6 +27,7 @@ SCRIPTS = (
     "tracking",
     "search",
     "artifacts",
+    "values",
     "many_writers",
     "durability",
     "big_store",
