@@ -246,6 +246,24 @@ def test_a_reused_result_is_traced_to_the_run_that_made_it(project):
     assert answer.steps[0].made_in == first.run_id
 
 
+def test_files_that_are_not_recorded_are_named(project, tmp_path):
+    (tmp_path / "rates.dat").write_text("3")
+    (tmp_path / "rates.json").write_text("3")
+    result = project(f"""
+    @ps.step
+    def rate() -> str:
+        return open({str(tmp_path / "rates.dat")!r}).read() + open("rates.json").read()
+
+
+    @ps.pipeline
+    def job():
+        return rate()
+    """)
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
+    assert answer.verdict is Verdict.BITWISE
+    assert "'rate' read files that are not recorded with the run: rates.dat." in answer.notes[0]
+
+
 def test_a_number_of_hash_seeds_that_cannot_be_is_refused(project):
     with pytest.raises(ParameterError, match="hash_seeds is 0"):
         ps.verify("last", store=project.store, hash_seeds=0)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from penstock.core import RunRecord, StoreError, Verdict, find_project
+from penstock.core import RunRecord, StepRunRecord, StoreError, Verdict, find_project
 from penstock.execution import read_manifest, read_source
 from penstock.proofs._hash_seeds import choose_seeds, places_of_sets, strings_of
 from penstock.proofs._records import StepVerdict, Verification, worst
@@ -23,6 +23,7 @@ from penstock.provenance import restore_source
 from penstock.stores import Store, open_store
 
 _WORKERS = 4
+_NAMED = 5
 _NOTHING_EXECUTED = (
     "No step was executed: the run has sources, which are replayed, and steps with side effects,"
     " which are not repeated."
@@ -133,9 +134,10 @@ class Rounds:
                 answers.add(_verdicts(answer))
 
     def _verdict(self, answers: _Answers) -> Verification:
+        recorded = self._store.metadata.list_steps(self._run.run_id)
         cached = {
             step.step: str(step.facts.get("made_in", ""))
-            for step in self._store.metadata.list_steps(self._run.run_id)
+            for step in recorded
             if step.cached_from is not None
         }
         causes = self._set_order(answers)
@@ -146,13 +148,34 @@ class Rounds:
             cause = "; ".join(filter(None, (causes.get(step.step), stale, step.cause)))
             steps.append(replace(step, cause=cause, made_in=made_in))
         judged = [step.verdict for step in steps if step.verdict is not Verdict.NOT_EXECUTED]
-        notes = list(answers.notes)
+        executed = {step.step for step in steps if step.how == "executed"}
+        looked_up = (self._looked_up(step) for step in recorded if step.step in executed)
+        notes = [*answers.notes, *filter(None, looked_up)]
         verdict = worst(judged)
         if not judged:
             notes.append(_NOTHING_EXECUTED)
         elif answers.notes and verdict is not Verdict.DIFFERS:
             verdict = Verdict.CANNOT_VERIFY
+        first = next((step for step in steps if step.verdict is verdict), None)
+        if verdict is Verdict.CANNOT_VERIFY and first is not None:
+            notes.insert(0, f"Step {first.step!r}: {first.reason}")
         return Verification(self._run.run_id, verdict, tuple(steps), tuple(notes))
+
+    def _looked_up(self, step: StepRunRecord) -> str:
+        """Tell which files a step read by itself that are not recorded; empty if there are none."""
+        trace, known = step.facts.get("trace", {}), self._manifest.get("code", {}).get("files", {})
+        files = [
+            name
+            for name in (*trace.get("files", ()), *trace.get("folders", ()))
+            if name not in known and name not in trace.get("written", ())
+        ]
+        if not files:
+            return ""
+        more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+        return (
+            f"Step {step.step!r} read files that are not recorded with the run:"
+            f" {', '.join(files[:_NAMED])}{more}. Its verdict holds for them as they are now."
+        )
 
     def _set_order(self, answers: _Answers) -> dict[str, str]:
         """Try the steps that differ again under the recorded hash seed, to name set order as cause."""
