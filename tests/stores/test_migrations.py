@@ -229,3 +229,24 @@ def test_opening_a_store_loads_neither_sqlalchemy_nor_alembic_nor_polars(tmp_pat
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_nested_parameters_and_chunks_of_an_older_store_are_found_and_sealed(tmp_path):
+    path = tmp_path / "penstock.db"
+    old_store(path, next(one for one in RELEASED if one.stem == "0004"))
+    with sqlite3.connect(path) as raw:
+        raw.execute(
+            "INSERT INTO run_params VALUES ('r1', 'cfg', '{\"depth\":3}', '{''depth'': 3}', NULL, '')"
+        )
+        chunks = raw.execute("SELECT chunk_id, points FROM metric_chunks").fetchall()
+        for chunk_id, points in chunks:  # as they were before: without a checksum
+            bare = b"\x01" + points[1:5] + points[9:]
+            raw.execute("UPDATE metric_chunks SET points = ? WHERE chunk_id = ?", (bare, chunk_id))
+    raw.close()
+    with open_store(f"sqlite:///{path}") as store:
+        assert store.metadata.count_runs("params.cfg.depth > 2") == 1
+        assert store.metadata.get_run("r1").params == {"cfg": {"depth": 3}}
+        assert len(store.metadata.metric_history("r1", "loss")) == 9000
+    with sqlite3.connect(path) as raw:
+        assert {row[0][:1] for row in raw.execute("SELECT points FROM metric_chunks")} == {b"\x02"}
+    raw.close()
