@@ -1,5 +1,8 @@
 """Every way in which Python lets a step reach code or values: an edit there moves its key."""
 
+import importlib
+import sys
+
 import pytest
 
 pytestmark = pytest.mark.filterwarnings(
@@ -350,3 +353,27 @@ def test_a_value_that_an_annotation_may_ignore_counts_where_the_code_reads_it(ve
     assert versions.code.complete
     versions({"job.py": text.replace("return plan", "return Plan.held")})
     assert not versions.code.complete
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def step():\n    import colorsys\n    return colorsys.rgb_to_hsv(1, 1, 1)\n",
+        "def step():\n    from xml.dom import minidom\n    return minidom.parseString('<a/>')\n",
+        "def step():\n    import sklearn.isotonic\n    return sklearn.isotonic.IsotonicRegression()\n",
+        "def step():\n    from sklearn.isotonic import IsotonicRegression\n    return IsotonicRegression()\n",
+        "import sklearn\ndef step():\n    return sklearn.isotonic.IsotonicRegression()\n",
+        "def step():\n    import sklearn.isotonic as i\n    return i.IsotonicRegression()\n",
+    ],
+)
+def test_a_key_does_not_depend_on_whether_a_package_is_loaded_by_now(versions, monkeypatch, text):
+    names = ("colorsys", "xml.dom.minidom", "sklearn.isotonic")
+    for name in names:
+        importlib.import_module(name)
+    first = versions({"job.py": text})
+    for name in names:
+        monkeypatch.delitem(sys.modules, name)
+        parent, _, last = name.rpartition(".")
+        if parent:
+            monkeypatch.delattr(sys.modules[parent], last)
+    assert versions({"job.py": text}) == first

@@ -421,30 +421,39 @@ class Walk:
             self.found.unfollowed.add(f"{self.place(code.co_filename)}:{line}: {name}")
 
     def _along_installed(self, module: ModuleType, chain: Chain, place: str) -> Ref:
-        if not chain or getattr(module, "__file__", None):
-            self.package(module.__name__)  # of a namespace only what is taken from it counts
-        if not chain:
-            return ("module", module.__name__)
-        value = vars(module).get(chain[0], _MISSING)
-        self.steady.note_name(vars(module), chain[0])
-        named = ("of", module.__name__, chain[0])
-        if value is _MISSING or value is sys.modules:
-            return named if value is _MISSING else self.all_modules()
+        """Describe what is read of a package: its name, and what the user has put there.
+
+        The name is the same whether a submodule is loaded by now or not.
+        """
+        named = ("of", module.__name__, *chain)
+        value: Any = module
+        while chain and isinstance(value, ModuleType) and not is_own_module(value):
+            module, name, chain = value, chain[0], chain[1:]
+            self.steady.note_name(vars(module), name)
+            value = vars(module).get(name, _MISSING)
+            if is_computing(name, value):
+                self.found.unfollowed.add(f"{place}: {module.__name__}.{name}")
+        self.package(module.__name__)
         if isinstance(value, ModuleType):
-            return self.along(value, chain[1:], place)
-        if is_computing(chain[0], value):
-            self.found.unfollowed.add(f"{place}: {'.'.join((module.__name__, *chain))}")
-        if _is_own_value(value) or (module.__name__, chain[0]) == _ARGUMENTS:
-            return (*named, self.visit(value, f"{module.__name__}.{chain[0]}"))
-        if plain_record(value) is not None:
-            return (*named, self.visit(value, place))
-        origin = value if isinstance(value, type | FunctionType) else type(value)
-        self.package(str(origin.__module__))
-        patched = _class_member(value, chain[1:])
+            return (*named, self.along(value, chain, place)) if is_own_module(value) else named
+        if value is _MISSING:
+            return named
+        if value is sys.modules:
+            return (*named, self.all_modules())
+        is_told = plain_record(value) is not None or named[1:] == _ARGUMENTS
+        if is_told or _is_own_value(value):
+            return (*named, self.visit(value, ".".join(named[1:])))
+        return (*named, *self._replaced(value, named[-1 - len(chain)], chain, place))
+
+    def _replaced(self, value: Any, name: str, chain: Chain, place: str) -> Record:
+        """Describe what stands in a package under another name than its own, or in its class."""
+        patched = _class_member(value, chain)
         if _is_own_value(patched):
             self.steady.is_possible = False
-            return (*named, chain[1], self.visit(patched, place))
-        return named
+            return (chain[0], self.visit(patched, place))
+        if isinstance(value, FunctionType | type) and value.__name__ != name:
+            return (value.__module__, value.__qualname__)
+        return ()
 
     def _imported(self, code: CodeType, scope: Mapping[str, Any], uses: Uses) -> list[Any]:
         """Describe what import statements inside of a function, and calls of import_module, take."""
@@ -472,38 +481,33 @@ class Walk:
         module = sys.modules.get(name)
         if module is not None and chain and is_computing(chain[-1], _attribute(module, chain)):
             self._note_computing(code, chain[-1])
-            return ("of", name, chain)
-        if _is_installed(name) and not _is_patched(module, chain):
-            return self._installed(name, chain)
-        if module is not None:
+            return ("of", name, *chain)
+        files = [name, *(".".join((name, *chain[: i + 1])) for i in range(len(chain)))]
+        if module is not None and is_own_module(module):
             return self.along(module, chain, name)
-        refs = [self.unloaded(name)]
-        for part in chain:
-            name = f"{name}.{part}"
-            if find_own_file(name):
-                refs.append(self.unloaded(name))
-        return ("parts", *refs)
+        own = [] if module is not None else [each for each in files if find_own_file(each)]
+        if own:
+            return ("parts", *(self.unloaded(each) for each in own))
+        return self._of_package(name, chain)
+
+    def _of_package(self, name: str, chain: Chain) -> Ref:
+        """Describe what a function imports of a package: the same whether that is loaded or not."""
+        self.package(name)
+        value = _attribute(sys.modules.get(name), chain)
+        patch = (self.visit(value, name),) if _is_own_value(value) else ()
+        return ("of", name, *chain, *patch)
 
     def _taken(self, module: str, name: str, chains: set[Chain] | None) -> Ref:
         loaded = sys.modules.get(module)
         submodule = f"{module}.{name}"
-        paths = [(name, *chain) for chain in sorted(chains or {()})]
-        if _is_installed(module) and not any(_is_patched(loaded, path) for path in paths):
-            return self._installed(module, (name,))
         if loaded is None:
-            inner = (self.unloaded(submodule),) if find_own_file(submodule) else ()
-            return ("parts", self.unloaded(module), *inner)
-        return ("taken", *(self.along(loaded, path, module) for path in paths))
-
-    def _installed(self, name: str, chain: Chain) -> Ref:
-        """Describe what a step takes from an installed package when it runs: by name and version.
-
-        The same whether the package is loaded or not: a step before it may have loaded it, and a
-        worker has loaded other packages than the process of the run.
-        """
-        self.package(name)
-        self.steady.is_possible = False
-        return ("installed", name, chain)
+            own = [each for each in (module, submodule) if find_own_file(each)]
+            if own:
+                return ("parts", *(self.unloaded(each) for each in own))
+        if loaded is None or not is_own_module(loaded):
+            return self._of_package(module, (name,))
+        refs = [self.along(loaded, (name, *chain), module) for chain in sorted(chains or {()})]
+        return ("taken", *refs)
 
     def _read_by_frames(self, code: CodeType, scope: Mapping[str, Any]) -> list[Any]:
         """Describe what a query's text may name: tables and constants of the module."""
