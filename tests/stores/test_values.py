@@ -168,6 +168,8 @@ def test_a_value_without_a_state_is_stored_but_never_called_equal_to_another(sto
 
     record = store.pack(Opaque())[0]
     assert "does not tell its state" in record.metadata["not_comparable"]
+    whole = store.pack([Opaque(), np.array([1])])[0]
+    assert "not_comparable" in whole.metadata
     with pytest.raises(SerializationError, match="does not tell its state"):
         content_digest(threading.Lock())
 

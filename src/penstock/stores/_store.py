@@ -392,10 +392,11 @@ def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
     facts: dict[str, Any] = {"items": len(parts)}
     if len(parts) <= _MOST_PARTS:  # those of more are in the manifest only
         facts = {"parts": {name: part.content_digest for name, part in parts.items()}}
-    reasons = [
-        part.metadata["why_unsafe"] for part in parts.values() if "why_unsafe" in part.metadata
-    ]
-    return facts | ({"why_unsafe": reasons[0]} if reasons else {})
+    for mark in ("why_unsafe", "not_comparable"):  # of one part is of the whole
+        reason = next((p.metadata[mark] for p in parts.values() if mark in p.metadata), None)
+        if reason is not None:
+            facts[mark] = reason
+    return facts
 
 
 def _start(path: Path) -> bytes:
