@@ -42,6 +42,8 @@ def test_what_breaks_callers_is_said(new: Signature, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("new", "sentence"),
     [
+        (inputs(AGE, ignored=("city",)), "'city' is no longer used"),
+        (inputs(AGE, extra_fields="ignore"), "'city' is no longer used"),
         (inputs(AGE, CITY, Field("km", "number", "Float64", nullable=True)), "'km' is new"),
         (inputs(replace(AGE, dtype="Float64"), CITY), "was integer and is number, which takes it"),
         (replace(OLD, task="multiclass", classes=(0, 1, 2), positive=None), "new 2, gone none"),

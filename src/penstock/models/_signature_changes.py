@@ -64,7 +64,7 @@ def _columns(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
                 False,
             )
     for name in before.keys() - after.keys():
-        if name in _ignored(new):
+        if new.is_unused(name):
             yield f"The column {name!r} is no longer used; requests may go on to send it.", False
         else:
             yield f"The column {name!r} is gone; requests that send it are refused.", True
@@ -115,11 +115,6 @@ def _answers(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
 
 def _is_required(field: Field) -> bool:
     return not field.nullable and family(field.dtype) != "nothing"
-
-
-def _ignored(signature: Signature) -> frozenset[str]:
-    """Name the columns that a request may send although the model does not take them."""
-    return frozenset(getattr(signature, "ignored", ()))
 
 
 def _some(names: list[str]) -> str:

@@ -45,6 +45,7 @@ def run_record(**more) -> RunRecord:
         ),
         ({"entry": "t.py"}, ("t.py", "--lr", "0.1 0.2"), "python t.py --lr '0.1 0.2'"),
         ({"entry": "t.py"}, (), ""),
+        ({"entry": "t.py"}, ("t.py", "--token", "…"), ""),
         ({}, ("-c",), ""),
     ],
 )

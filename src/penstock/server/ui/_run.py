@@ -137,7 +137,8 @@ def again_command(run: RunRecord, argv: Sequence[str]) -> str:
         given = [(name, value) for name, value in plain if value is not None]
         words = [word for name, value in given for word in _option(name, value)]
         return shlex.join(["penstock", "run", run.entry, *words])
-    if not run.pipeline and argv and argv[0].endswith(".py"):
+    is_whole = not any("…" in word for word in argv)  # no secret was left out
+    if not run.pipeline and argv and argv[0].endswith(".py") and is_whole:
         return shlex.join(["python", *argv])
     return ""
 
