@@ -155,9 +155,13 @@ def duration_text(seconds: float) -> str:
 def _lacks_evidence(rollout: Rollout, seen: Seen, high: float) -> Lack:
     new, control = seen.new, seen.control
     known = (
-        f"after {new.requests:,} requests with {new.errors:,} errors the error rate of version "
-        f"{rollout.version} may still be {high:.2%} higher than that of version "
-        f"{rollout.control}; allowed are {rollout.rules.max_error_rate_increase:.2%}."
+        f"no request to version {rollout.version} yet."
+        if not new.requests
+        else (
+            f"after {new.requests:,} requests with {new.errors:,} errors the error rate of version "
+            f"{rollout.version} may still be {high:.2%} higher than that of version "
+            f"{rollout.control}; allowed are {rollout.rules.max_error_rate_increase:.2%}."
+        )
     )
     # What is asked is how long a version takes that is as good as the control.
     percent = rollout.percent
