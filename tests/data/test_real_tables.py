@@ -74,3 +74,20 @@ def test_elec2_is_all_numbers_with_two_classes(real_table, name):
     assert split.task == "binary"
     assert split.classes == (0, 1)
     assert split.leakage == ()
+
+
+def test_titanic_holds_no_copies_and_keeps_its_passengers(real_table):
+    snapshot = ingest(FileSource(real_table("titanic.csv")))
+    split = split_table(
+        snapshot, target="Survived", drop=["PassengerId", "Name", "Ticket", "Cabin"]
+    )
+    assert [finding.rule for finding in split.leakage] == []
+    assert len(split.train) + len(split.test) == 891
+    assert round(snapshot.table["Survived"].mean(), 3) == 0.384
+
+
+def test_memory_with_units_is_a_number_on_a_real_table(real_table):
+    snapshot = ingest(FileSource(real_table("laptop_price.csv")))
+    assert snapshot.schema["RAM"].kind == "integer"
+    assert snapshot.reading["RAM"].suffix == "GB"
+    assert snapshot.table["RAM"].min() == 2
