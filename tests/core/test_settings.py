@@ -47,3 +47,8 @@ def test_a_script_is_in_the_project_of_its_file(tmp_path):
         [sys.executable, str(script)], cwd=elsewhere, capture_output=True, text=True, check=True
     ).stdout
     assert Path(told.strip()) == project
+    (elsewhere / ".penstock").mkdir()
+    told = subprocess.run(
+        [sys.executable, str(script)], cwd=elsewhere, capture_output=True, text=True, check=True
+    ).stdout
+    assert Path(told.strip()) == elsewhere, "the current folder is a project of its own"

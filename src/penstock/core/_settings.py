@@ -41,17 +41,28 @@ def find_project(start: Path | None = None) -> Path:
     only: what lies below has nothing in common.
 
     Args:
-        start: Where to begin; by default the folder of the script that is run, else the current
-            folder.
+        start: Where to begin; by default the current folder, and where that is in no project, the
+            folder of the script that is run.
     """
-    here = (start or _script_folder() or Path.cwd()).resolve()
-    shared = shared_folders()
+    if start is not None:
+        return _marked(start) or start.resolve()
+    here = Path.cwd()
+    found = _marked(here)
+    if found is not None:
+        return found
+    script = _script_folder()
+    return here.resolve() if script is None else _marked(script) or script
+
+
+def _marked(start: Path) -> Path | None:
+    """Return the nearest folder upwards with a mark; None if there is none."""
+    here, shared = start.resolve(), shared_folders()
     for folder in (here, *here.parents):
         if folder in shared and folder != here:
-            break
+            return None
         if any((folder / mark).exists() for mark in _MARKS):
             return folder
-    return here
+    return None
 
 
 def shared_folders() -> frozenset[Path]:

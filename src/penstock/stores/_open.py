@@ -64,8 +64,8 @@ def open_store(
         artifacts: Folder or ``s3://bucket/prefix`` for bytes; by default PENSTOCK_ARTIFACTS, else
             the project's setting, else ``artifacts`` beside the database's file.
         create: Make the store if it does not exist.
-        project: Whose store to open if no URL is given; by default that of the script that is run,
-            else of the current folder.
+        project: Whose store to open if no URL is given; by default that of the current folder,
+            else of the script that is run.
 
     Raises:
         StoreError: If it cannot be opened; the message says why and what to do.
