@@ -436,7 +436,9 @@ def test_a_package_in_a_shared_namespace_counts_by_the_distribution_of_its_file(
 
 def test_a_package_that_a_step_loads_counts_alike_before_and_after_it_is_loaded(tmp_path):
     (tmp_path / "lazy_job.py").write_text(
+        "import numpy as np\n"
         "def step():\n"
+        "    np.random.normal(size=2), np.linalg.norm([1.0])\n"
         "    import json.tool, colorsys, xmlrpc.client as client\n"
         "    from sklearn.dummy import DummyClassifier\n"
         "    import sklearn.tree\n"
