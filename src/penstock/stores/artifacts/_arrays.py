@@ -74,7 +74,7 @@ def masked_parts(value: Any) -> dict[str, Any]:
     return {
         "data": np.asarray(value.data),
         "mask": None if value.mask is np.ma.nomask else np.asarray(value.mask),
-        "fill_value": None if value._fill_value is None else np.asarray(value._fill_value),  # noqa: SLF001 - None says that it is the default
+        "fill_value": np.asarray(value.fill_value),  # the default one is set when it is asked for
         "hard_mask": bool(value.hardmask),
     }
 
