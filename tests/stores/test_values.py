@@ -215,29 +215,32 @@ def test_equal_bytes_of_other_values_are_each_read_as_what_they_are(store):
 
 
 PROGRAM = """
+import importlib
+import sys
 import penstock as ps
-from tests.stores.samples import ALONE, SAMPLES
-from tests.stores.test_values import seen_by_step
+
+def there(name):
+    return getattr(sys.modules.get(name) or importlib.import_module(name), "__dict__")  # in no key
 
 @ps.step
 def give_all() -> list:
-    return SAMPLES
+    return there("tests.stores.samples")["SAMPLES"]
 
 @ps.step
 def look_at_all(values: list) -> list:
-    return [seen_by_step(value) for value in values]
+    return [there("tests.stores.test_values")["seen_by_step"](value) for value in values]
 
 @ps.step
 def give(place: int):
-    return ALONE[place]
+    return there("tests.stores.samples")["ALONE"][place]
 
 @ps.step
 def look(value) -> str:
-    return seen_by_step(value)
+    return there("tests.stores.test_values")["seen_by_step"](value)
 
 @ps.pipeline
 def hand():
-    return [look_at_all(give_all()), *[look(give(place)) for place in range(len(ALONE))]]
+    return [look_at_all(give_all()), *[look(give(place)) for place in range(5)]]
 """
 
 
