@@ -10,6 +10,7 @@ import textwrap
 import types
 
 import numpy as np
+import pytest
 import threadpoolctl
 
 from penstock.provenance import deterministic, keep_generators
@@ -79,7 +80,7 @@ def test_torch_is_seeded_and_made_deterministic_if_it_is_there(monkeypatch):
     calls = []
     torch = types.ModuleType("torch")
     torch.manual_seed = lambda seed: calls.append(("seed", seed))
-    torch.use_deterministic_algorithms = lambda on, warn_only: calls.append((on, warn_only))
+    torch.set_deterministic_debug_mode = calls.append
     torch.backends = types.SimpleNamespace(cudnn=types.SimpleNamespace(benchmark=True))
     torch.get_num_threads = lambda: 4
     torch.set_num_threads = lambda number: calls.append(("threads", number))
@@ -88,6 +89,29 @@ def test_torch_is_seeded_and_made_deterministic_if_it_is_there(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     with deterministic(3, 1):
         pass
-    assert calls == [("seed", 3), (True, True), ("threads", 1), ("threads", 4)]
+    assert calls == [("seed", 3), "warn", ("threads", 1), ("threads", 4)]
     assert torch.backends.cudnn.benchmark is False
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
+
+
+def test_torch_is_deterministic_without_loading_its_compiler():
+    pytest.importorskip("torch", reason="torch is not installed: pip install torch")
+    script = """
+import sys
+
+import torch
+
+from penstock.provenance import deterministic
+
+with deterministic(7, None):
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert "torch._inductor" not in sys.modules
+    import torch._inductor.config as config
+
+    assert config.deterministic
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

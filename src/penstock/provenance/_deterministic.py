@@ -12,6 +12,7 @@ import random
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -147,9 +148,26 @@ def _seed_torch(seed: int) -> None:
     # cuBLAS reads this once, when its first handle is made.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.manual_seed(seed)
-    # warn_only: an operation without a deterministic kernel must not stop the user's work.
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # "warn": an operation without a deterministic kernel must not stop the user's work.
+    torch.set_deterministic_debug_mode("warn")
+    _set_compiler_deterministic()
     torch.backends.cudnn.benchmark = False
+
+
+@cache
+def _set_compiler_deterministic() -> None:
+    """Make torch's compiler deterministic when it is loaded.
+
+    `use_deterministic_algorithms` loads it to tell it, which takes seconds that most steps, and every
+    process of a proof, would spend for nothing.
+    """
+    from wrapt import register_post_import_hook
+
+    def tell(config: Any) -> None:
+        if hasattr(config, "deterministic"):
+            config.deterministic = True
+
+    register_post_import_hook(tell, "torch._inductor.config")
 
 
 @contextmanager
