@@ -29,7 +29,7 @@ from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._leases import Leases
 from penstock.execution._lineage import reuse_edges
 from penstock.execution._plan import NOT_TAKEN, Plan, Planner, is_part
-from penstock.execution._required_models import require_models
+from penstock.execution._required_models import outputs_to_register, require_models
 from penstock.execution._result import GOOD_STATES, StepResult
 from penstock.execution._session import Session
 from penstock.execution._values import Values
@@ -102,6 +102,7 @@ class Scheduler:
         self._unrecorded: _Ending | None = None
         self._results: list[tuple[_Rank, StepResult]] = []
         self._leases = Leases(session.store, session.project)
+        self._registered = outputs_to_register(session.graph)
 
     def run(self) -> list[StepResult]:
         """Execute every step that can run, and give their results in the pipeline's order."""
@@ -408,7 +409,7 @@ class Scheduler:
 
     def _ending(self, plan: Plan, done: Done) -> _Ending:
         """Make the record of a step that was executed."""
-        done = require_models(self._session.graph, plan.node.name, done)
+        done = require_models(self._registered, plan.node.name, done)
         item = self._item_of(plan.node)
         extra = list(item.artifacts) if item else []
         record = replace(

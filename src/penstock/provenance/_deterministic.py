@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from penstock.provenance._loaded import StepRunning
+from penstock.provenance._variables import own_variable
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -54,7 +55,7 @@ def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
     sys.meta_path.insert(0, watcher)
     try:
         with StepRunning(), _limited_threads(threads) as count:
-            yield {"seed": seed, "threads": count, "hash_seed": os.environ.get("PYTHONHASHSEED")}
+            yield {"seed": seed, "threads": count, "hash_seed": own_variable("PYTHONHASHSEED")}
     finally:
         sys.meta_path.remove(watcher)
 
@@ -124,7 +125,7 @@ def set_generator_states(states: Mapping[str, Any]) -> None:
 
 def available_threads() -> int:
     """Count the threads that libraries use when nobody limits them."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    wanted = own_variable("OMP_NUM_THREADS") or ""
     return int(wanted) if wanted.isdigit() and int(wanted) else _processors()
 
 
@@ -172,8 +173,9 @@ def _set_compiler_deterministic() -> None:
 
 @contextmanager
 def _limited_threads(threads: int | None) -> Iterator[int]:
-    if threads is None or threads == available_threads():
-        yield available_threads()
+    available = available_threads()
+    if threads is None or threads == available:
+        yield available
         return
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     # The variables reach libraries that are loaded from here on, threadpoolctl those already in.

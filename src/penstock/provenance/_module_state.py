@@ -13,7 +13,7 @@ import zlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import _lru_cache_wrapper
+from functools import _lru_cache_wrapper, cache
 from pathlib import Path
 from types import (
     BuiltinFunctionType,
@@ -25,7 +25,7 @@ from types import (
 )
 from typing import Any
 
-from penstock.provenance._own import is_own
+from penstock.provenance._own import is_own, is_pythons_own
 
 _LEAVES = frozenset(
     {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), object}
@@ -106,6 +106,8 @@ class ModuleState:
         """Set everything back, and name what had changed."""
         changed: list[str] = []
         for held, saved, place in self._dicts:
+            if len(held) == len(saved) == 0:
+                continue
             if len(held) != len(saved) or not (
                 all(map(_is, held.values(), saved.values())) and all(map(_is, held, saved))
             ):
@@ -239,9 +241,12 @@ def is_own_module(name: str, module: ModuleType | None) -> bool:
     return file.endswith(".py") and _is_own_file(file)
 
 
+@cache
 def _is_own_file(file: str) -> bool:
     if file.startswith("<"):
         return not file.startswith(("<frozen", "<attrs", "<__array_function__"))
+    if is_pythons_own(file):
+        return False
     path = Path(file)
     return is_own(path) or (not path.is_file() and "site-packages" not in file)
 

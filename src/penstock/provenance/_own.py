@@ -33,6 +33,11 @@ def is_own_code(file: str) -> bool:
     return is_own(path) if path.is_file() else not looks_installed(file)
 
 
+def is_pythons_own(file: str) -> bool:
+    """Return whether a path is in Python's library, without asking the disk."""
+    return file.startswith(_library_texts()) and "-packages" not in file
+
+
 def looks_installed(file: str) -> bool:
     """Return whether a path is one of Python, a package or penstock, without asking the disk."""
     return file.startswith(("<frozen", *_system_texts())) or any(
@@ -86,6 +91,12 @@ def has_file(file: str) -> bool:
 @cache
 def _system_places() -> tuple[Path, ...]:
     return tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib"))
+
+
+@cache
+def _library_texts() -> tuple[str, ...]:
+    places = {*map(str, _system_places()), sysconfig.get_path("stdlib")}
+    return tuple(f"{place}/" for place in places)
 
 
 @cache

@@ -20,12 +20,12 @@ from penstock.provenance._stamps import MISSING, Stamp, kind_of, stamp_of
 from penstock.provenance._trace import (
     UNSTEADY,
     Trace,
-    all_variables,
     list_digest,
     size_and_time,
     state_of,
     variable_digest,
 )
+from penstock.provenance._variables import all_variables
 
 _PACKAGE = str(Path(__file__).resolve().parents[1])
 _DRAIN_EVERY = 1_000
@@ -309,8 +309,9 @@ class Recorder:
         self._take_written()
         # A folder that was made because it was missing, a file that a library looked for before
         # writing it: the step makes both whether they are there or not.
-        for path in (self._made | (self._written - self._asked)) & self.trace.exists.keys():
-            del self.trace.exists[path]
+        if self.trace.exists:
+            for path in (self._made | (self._written - self._asked)) & self.trace.exists.keys():
+                del self.trace.exists[path]
         return self._relative().compress().to_json()
 
     def _takes_whole_env(self) -> None:
@@ -345,7 +346,7 @@ class Recorder:
             self.trace.limits.append("too many folders to watch: native reads are not all seen")
         elif self._watch.is_partial:
             self.trace.limits.append("this system does not tell which files native code opens")
-        sent = _bytes_written() - self._sent
+        sent = _bytes_written() - self._sent if written else 0
         for path in sorted(written):
             known = path in self._written or path in self._appended or path in self._read
             stamp = stamp_of(path)
@@ -364,9 +365,10 @@ class Recorder:
         return not self._children and os.path.splitext(path)[1] in _TEXTS  # noqa: PTH122 - hot
 
     def _take_read(self) -> None:
-        for path in _late.keys() - self._read.keys():
-            self._read[path] = _late[path]
-            self._code.add(path)
+        if _late:
+            for path in _late.keys() - self._read.keys():
+                self._read[path] = _late[path]
+                self._code.add(path)
         for path, before in self._read.items():
             code = path in self._code
             after = stamp_of(path)

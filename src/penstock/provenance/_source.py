@@ -27,7 +27,7 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 _SKIPPED_OUTSIDE_GIT = _SKIPPED | {"build", "dist"}
 # Git ignores what its user keeps secret; where nobody says so, names do.
 _SECRET = re.compile(r"secret|credential|password|token|apikey|api_key", re.IGNORECASE)
-_LIBRARY = f"{Path(os.__file__).parent}{os.sep}"
+_NEVER_OUTSIDE = (f"{Path(os.__file__).parent}{os.sep}", f"{Path(__file__).parents[1]}{os.sep}")
 _cache: dict[Path, tuple[object, "SourceTree"]] = {}
 
 
@@ -123,7 +123,11 @@ def list_outside(project: Path) -> tuple[str, ...]:
         place = getattr(module, "__file__", None) or ""
         if place.startswith(inside):
             own.append(module)
-        elif place.endswith(".py") and not place.startswith(_LIBRARY) and "-packages" not in place:
+        elif (
+            place.endswith(".py")
+            and not place.startswith(_NEVER_OUTSIDE)
+            and "-packages" not in place
+        ):
             others[name] = place
     others = {
         name: place

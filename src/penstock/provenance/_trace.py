@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.provenance._stamps import MISSING, file_digest, is_settled, kind_of, stamp_of
+from penstock.provenance._variables import all_variables
 
 _MANY = 50  # files of one folder; more are recorded as one entry
 _VANISHING = frozenset({"__pycache__", ".penstock", ".git", ".pytest_cache", ".ipynb_checkpoints"})
@@ -137,12 +138,6 @@ def state_of(path: str, *, as_code: bool = False) -> FileState:
     at = time.time_ns()
     stamp = stamp_of(path) or (0, 0, 0, 0)
     return [file_digest(path, as_code=as_code), *stamp, at]
-
-
-def all_variables() -> dict[str, str]:
-    """Return the whole environment, without anybody noting that it is read."""
-    known = os.environ._data  # type: ignore[attr-defined] # noqa: SLF001 - its look-ups are watched
-    return {os.fsdecode(name): os.fsdecode(value) for name, value in known.items()}
 
 
 def variable_digest(name: str, value: str | None) -> str | None:
