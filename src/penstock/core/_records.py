@@ -298,19 +298,29 @@ class StepRunRecord:
         """Return the stored digest of an output."""
         return _address(self.addresses, f"output:{name}", self.outputs[name])
 
-    def with_inputs(self, inputs: Mapping[str, tuple[str, str]]) -> "StepRunRecord":
-        """Return the record with its inputs: content digest and stored digest by path."""
-        contents = {path: content for path, (content, _) in inputs.items()}
-        return replace(
-            self, inputs=contents, addresses=_addresses(self.addresses, "input:", inputs)
-        )
+    def with_inputs(self, inputs: Mapping[str, tuple[str, str]], **changes: Any) -> "StepRunRecord":
+        """Return the record with its inputs: content digest and stored digest by path.
 
-    def with_outputs(self, outputs: Mapping[str, tuple[str, str]]) -> "StepRunRecord":
-        """Return the record with its outputs: content digest and stored digest by name."""
+        Args:
+            inputs: By path.
+            changes: Other fields to replace at once.
+        """
+        contents = {path: content for path, (content, _) in inputs.items()}
+        addresses = _addresses(self.addresses, "input:", inputs)
+        return replace(self, inputs=contents, addresses=addresses, **changes)
+
+    def with_outputs(
+        self, outputs: Mapping[str, tuple[str, str]], **changes: Any
+    ) -> "StepRunRecord":
+        """Return the record with its outputs: content digest and stored digest by name.
+
+        Args:
+            outputs: By name.
+            changes: Other fields to replace at once.
+        """
         contents = {name: content for name, (content, _) in outputs.items()}
-        return replace(
-            self, outputs=contents, addresses=_addresses(self.addresses, "output:", outputs)
-        )
+        addresses = _addresses(self.addresses, "output:", outputs)
+        return replace(self, outputs=contents, addresses=addresses, **changes)
 
 
 def _address(addresses: Mapping[str, str], place: str, content: str) -> str:

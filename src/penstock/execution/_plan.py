@@ -73,13 +73,15 @@ class Planner:
         lacking = self._lacking(node)
         if lacking:
             return _ended(node, started, StepState.SKIPPED, f"it needs {lacking}", not_taken=True)
-        started = started.with_inputs(self._values.digests(node))
+        inputs = self._values.digests(node)
+        contents = {path: content for path, (content, _) in inputs.items()}
         try:
-            key = self._keys.make(node, started.inputs, started.seed)
+            key = self._keys.make(node, contents, started.seed)
         except Exception as error:  # noqa: BLE001 - a source's own code may raise anything
+            started = started.with_inputs(inputs)
             return _ended(node, started, StepState.FAILED, failure_text(node.name, error))
-        started = replace(
-            started,
+        started = started.with_inputs(
+            inputs,
             key=key.digest if key.cacheable else None,
             # A step that no other run may reuse still tells its key, for a resume of this one.
             facts={"key_parts": key.parts} | ({} if key.cacheable else {"key": key.digest}),
@@ -160,14 +162,14 @@ class Planner:
         found = session.store.metadata.find_cached_step(key.digest, self._trace_holds)
         if found is None or _too_old(node, found) or not self._has_bytes(found):
             return None
-        cached = replace(
-            started,
+        cached = started.with_outputs(
+            _outputs_of(found),
             state=StepState.CACHED,
             ended_at=now(),
             cached_from=found.step_run_id,
             facts={**_without_reason(found.facts), **started.facts, "made_in": found.run_id},
         )
-        return Plan(node, cached.with_outputs(_outputs_of(found)))
+        return Plan(node, cached)
 
     def _is_refreshed(self, node: Node) -> bool:
         refresh = self._session.refresh

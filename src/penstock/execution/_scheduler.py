@@ -271,7 +271,7 @@ class Scheduler:
         self._known.discard(node.name)
         if not plan.recorded:
             self._keep(ending)
-        result = replace(_result(ending), kept=plan.recorded)
+        result = _result(ending, kept=plan.recorded)
         self._results.append((self._ranks[node.name], result))
         parent = self._parents.get(node.name)
         if parent is None:
@@ -412,15 +412,16 @@ class Scheduler:
         done = require_models(self._registered, plan.node.name, done)
         item = self._item_of(plan.node)
         extra = list(item.artifacts) if item else []
-        record = replace(
-            plan.record,
-            state=StepState.FINISHED if done.error is None else StepState.FAILED,
-            ended_at=now(),
-            error=done.error,
-            traceback=done.traceback,
-            facts={**plan.record.facts, **done.facts},
-        )
+        ended, facts = now(), {**plan.record.facts, **done.facts}
         if done.error is not None:
+            record = replace(
+                plan.record,
+                state=StepState.FAILED,
+                ended_at=ended,
+                error=done.error,
+                traceback=done.traceback,
+                facts=facts,
+            )
             return _Ending(record, extra, logs=done.logs, done=done)
         for name, records in done.outputs.items():
             self.values.add(plan.node.name, name, records[0], **_known_value(done, name))
@@ -428,13 +429,15 @@ class Scheduler:
         every = [artifact for records in done.outputs.values() for artifact in records]
         # What lies in the artifact store can be gone later, while its record is still there.
         stored = [artifact.digest for artifact in every if artifact.inline is None]
-        facts = dict(record.facts)
         if stored:
             facts["stored"] = stored
         if done.nothing:
             facts["nothing"] = list(done.nothing)
-        record = replace(record, facts=facts).with_outputs(
-            {name: (whole.content_digest, whole.digest) for name, whole in wholes.items()}
+        record = plan.record.with_outputs(
+            {name: (whole.content_digest, whole.digest) for name, whole in wholes.items()},
+            state=StepState.FINISHED,
+            ended_at=ended,
+            facts=facts,
         )
         edges = [*done.edges, *(item.edges if item else ())]
         return _Ending(record, [*every, *extra], edges, done.logs, done)
@@ -482,7 +485,7 @@ def _is_refused(version: Any) -> bool:
     return any(gate.state.value == "failed" for gate in getattr(version, "gates", ()))
 
 
-def _result(ending: _Ending) -> StepResult:
+def _result(ending: _Ending, *, kept: bool = False) -> StepResult:
     record, done = ending.record, ending.done
     seconds = done.seconds
     if not seconds and record.state is StepState.FINISHED and record.started_at and record.ended_at:
@@ -500,4 +503,5 @@ def _result(ending: _Ending) -> StepResult:
         refused=done.refused,
         not_taken=NOT_TAKEN in record.facts,
         unfollowed=tuple(record.facts.get("key_parts", {}).get("unfollowed", ())),
+        kept=kept,
     )

@@ -22,6 +22,7 @@ from penstock.stores import Store
 
 _TOLD_CHANGES = 8
 _LOOKED_INTO = 100  # items of one container, for paths in it
+_PATHS, _CONTAINERS = (str, Path), (list, tuple, dict)
 # The state of the process is one for all: two runs in threads take turns at their steps.
 _turn = threading.RLock()
 
@@ -90,9 +91,9 @@ def _places_of(store: Store) -> tuple[str, ...]:
 
 def _named_values(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
     """Give the texts and paths that may name files: arguments, constants of the function."""
-    yield from _texts(list(node.arguments.values()))
+    yield from _texts(node.arguments)
     if not isinstance(inputs, Exception):
-        yield from _texts(list(inputs.values()))
+        yield from _texts(inputs)
     code = getattr(node.step.function, "__code__", None)
     scope = getattr(node.step.function, "__globals__", {})
     if code is not None:
@@ -100,12 +101,12 @@ def _named_values(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator
         yield from _texts([scope.get(name) for name in code.co_names])
 
 
-def _texts(value: Any, depth: int = 3) -> Iterator[Any]:
-    if isinstance(value, str | Path):
-        yield value
-    elif depth and isinstance(value, list | tuple | dict):
-        items = value.values() if isinstance(value, dict) else value
-        for item in itertools.islice(items, _LOOKED_INTO):
+def _texts(values: Any, depth: int = 3) -> Iterator[Any]:
+    items = values.values() if isinstance(values, Mapping) else values
+    for item in itertools.islice(items, _LOOKED_INTO):
+        if isinstance(item, _PATHS):
+            yield item
+        elif depth > 1 and isinstance(item, _CONTAINERS):
             yield from _texts(item, depth - 1)
 
 

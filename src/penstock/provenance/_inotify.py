@@ -74,14 +74,17 @@ class FolderWatch:
     def start(self) -> None:
         """Forget what has happened until now."""
         self._read()
-        self._opened.clear()
-        self._closed.clear()
-        self._moved.clear()
+        if self._opened or self._closed or self._moved:
+            self._opened.clear()
+            self._closed.clear()
+            self._moved.clear()
         self.overflowed = False
 
     def collect(self) -> tuple[set[str], set[str]]:
         """Return the files that were read, and those that were written, since the start."""
         self._read()
+        if not (self._moved or self._closed or self._opened):
+            return set(), set()
         written = self._moved | self._closed.keys()
         # Who writes opens too: what was opened more often than that was read.
         read = {path for path, times in self._opened.items() if times > self._closed[path]}

@@ -54,7 +54,8 @@ class ModuleState:
 
     def __init__(self) -> None:
         self._lists: list[tuple[Any, list[Any], str]] = []
-        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any], str]] = []
+        # With whether all keys are names: those are compared by their text.
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any], str, bool]] = []
         self._notes: list[_Note] = []
         self._seen: dict[int, Any] = {}  # holds them, so that no id comes again
         self._modules: set[str] = set()
@@ -105,11 +106,12 @@ class ModuleState:
     def set_back(self) -> list[str]:
         """Set everything back, and name what had changed."""
         changed: list[str] = []
-        for held, saved, place in self._dicts:
-            if len(held) == len(saved) == 0:
+        for held, saved, place, is_named in self._dicts:
+            if not held and not saved:
                 continue
             if len(held) != len(saved) or not (
-                all(map(_is, held.values(), saved.values())) and all(map(_is, held, saved))
+                all(map(_is, held.values(), saved.values()))
+                and (list(held) == list(saved) if is_named else all(map(_is, held, saved)))
             ):
                 changed += _set_back_dict(held, saved, place)
         for items, before, place in self._lists:
@@ -139,7 +141,7 @@ class ModuleState:
 
     def _note_dict(self, place: str, value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
         saved = dict(value.items())
-        self._dicts.append((value, saved, place))
+        self._dicts.append((value, saved, place, set(map(type, saved)) == {str}))
         if len(value) > _MAX_ITEMS:
             return
         for key, item in list(value.items()):
@@ -170,7 +172,7 @@ class ModuleState:
             return
         inside = getattr(value, "__dict__", None)
         if type(inside) is dict:
-            self._dicts.append((inside, dict(inside), place))
+            self._dicts.append((inside, dict(inside), place, False))
             yield from ((f"{place}.{name}", item) for name, item in inside.items())
         for name in _slots_of(cls):
             if hasattr(value, name):

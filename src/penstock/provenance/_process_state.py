@@ -194,17 +194,10 @@ def _module(name: str) -> Any:
     return sys.modules[name]
 
 
-class _Decimal:
-    """Decimal's context, which is compared by what it is set to."""
-
-    def __init__(self) -> None:
-        context = _module("decimal").getcontext()
-        self.context, self._text = context.copy(), repr(context)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Decimal) and self._text == other._text
-
-    __hash__ = None  # type: ignore[assignment] # compared only
+def _decimal_context() -> tuple[Any, ...]:
+    """Give what makes decimal's context anew, its flags and traps as lists."""
+    made: tuple[Any, ...] = _module("decimal").getcontext().__reduce__()
+    return made
 
 
 def _torch_state() -> tuple[Any, ...]:
@@ -252,15 +245,15 @@ _LOADED: dict[str, list[_Part]] = {
     "locale": [
         (
             "the locale",
-            lambda: _module("locale").setlocale(_module("locale").LC_ALL),
+            lambda: _module("_locale").setlocale(_module("locale").LC_ALL, None),
             lambda saved: _module("locale").setlocale(_module("locale").LC_ALL, saved),
         )
     ],
     "decimal": [
         (
             "the context of decimal",
-            _Decimal,
-            lambda saved: _module("decimal").setcontext(saved.context.copy()),
+            _decimal_context,
+            lambda saved: _module("decimal").setcontext(saved[0](*saved[1])),
         )
     ],
     "numpy": [

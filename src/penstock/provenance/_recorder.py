@@ -31,6 +31,7 @@ _PACKAGE = str(Path(__file__).resolve().parents[1])
 _DRAIN_EVERY = 1_000
 _WATCHES = 8
 _MAX_PATH = 4_096
+_NO_PATHS = frozenset({type(None), bool, int, float, bytes})
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/usr/lib", "/lib/", "/lib64/", "/usr/share/", "/etc/ld.so")
 # Read by native code from a file only by programs of their own, or by editors and searches.
 _TEXTS = frozenset(
@@ -279,6 +280,8 @@ class Recorder:
 
     def returns(self, value: Any, depth: int = 3) -> None:
         """Note the files that a step returns by their paths."""
+        if type(value) in _NO_PATHS:
+            return
         if isinstance(value, str | os.PathLike):
             path = self._path(value) if len(str(value)) < _MAX_PATH else None
             is_path = isinstance(value, os.PathLike) or path in self._written
@@ -303,7 +306,8 @@ class Recorder:
         """
         if declared:
             self.trace.never.clear()
-        self._take_children()
+        if self._spill is not None:
+            self._take_children(self._spill)
         self._take_native()
         self._take_read()
         self._take_written()
@@ -321,12 +325,10 @@ class Recorder:
             if name not in UNSTEADY and name not in self._set
         }
 
-    def _take_children(self) -> None:
-        if self._spill is None:
-            return
-        size = os.lseek(self._spill, 0, os.SEEK_CUR)
-        lines = os.pread(self._spill, size, 0).decode().splitlines()
-        os.close(self._spill)
+    def _take_children(self, spill: int) -> None:
+        size = os.lseek(spill, 0, os.SEEK_CUR)
+        lines = os.pread(spill, size, 0).decode().splitlines()
+        os.close(spill)
         self._spill = None
         for line in lines:
             kind, name, value = json.loads(line)

@@ -12,5 +12,5 @@ def all_variables() -> dict[str, str]:
 
 def own_variable(name: str) -> str | None:
     """Return a variable that penstock itself asks for; None if it is not set."""
-    value = _held.get(os.environ.encodekey(name))  # type: ignore[attr-defined] # what os.environ does
+    value = _held.get(os.environ.encodekey(name))
     return None if value is None else os.fsdecode(value)
