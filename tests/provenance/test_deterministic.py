@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import threading
 import types
 
 import numpy as np
@@ -115,3 +116,31 @@ with deterministic(7, None):
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_block_that_ends_in_another_thread_leaves_the_generators_to_who_still_draws():
+    random.seed(1)
+    before, opened, closed = random.getstate(), threading.Event(), threading.Event()
+
+    def other():
+        with keep_generators():
+            opened.set()
+            closed.wait()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    opened.wait()
+    with keep_generators():
+        random.seed(2)
+        drawn = random.random()
+        random.seed(2)
+        closed.set()
+        thread.join()
+        assert random.random() == drawn
+        with keep_generators():  # a run inside of a step
+            random.seed(3)
+        random.seed(2)
+        with keep_generators():
+            random.seed(3)
+        assert random.random() == drawn
+    assert random.getstate() == before

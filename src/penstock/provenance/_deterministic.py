@@ -10,6 +10,7 @@ import importlib.util
 import os
 import random
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -64,6 +65,9 @@ def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
 def keep_generators() -> Iterator[None]:
     """Give the caller's global random generators back as they were after the block.
 
+    They are one for all threads: of blocks in several threads the last one to end gives back what
+    was there before the first. Earlier another thread's step may be drawing.
+
     >>> random.seed(1)
     >>> with keep_generators():
     ...     random.seed(2)
@@ -72,15 +76,52 @@ def keep_generators() -> Iterator[None]:
     >>> after == random.random()
     True
     """
-    python_state = random.getstate()
-    numpy_random = sys.modules.get("numpy.random")
-    numpy_state = numpy_random.get_state() if numpy_random else None
+    states = _caller_states()
+    with _kept.lock:
+        if not _kept.blocks:
+            _kept.states = states
+        _kept.blocks += 1
+    depth = getattr(_inside, "depth", 0)
+    _inside.depth = depth + 1
     try:
         yield
     finally:
-        random.setstate(python_state)
-        if numpy_random and numpy_state is not None:
-            numpy_random.set_state(numpy_state)
+        _inside.depth = depth
+        with _kept.lock:
+            _kept.blocks -= 1
+            if not _kept.blocks:
+                _set_caller_states(_kept.states)
+            elif depth:  # a run inside of a step: the step goes on
+                _set_caller_states(states)
+
+
+class _Kept:
+    """What the generators were before the first of the blocks that are open now."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self.states: tuple[Any, Any] = (None, None)
+        self.renew()
+
+    def renew(self) -> None:
+        """Make the lock anew: in a forked child nobody would open it."""
+        self.lock = threading.Lock()
+
+
+_kept, _inside = _Kept(), threading.local()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_kept.renew)
+
+
+def _caller_states() -> tuple[Any, Any]:
+    numpy_random = sys.modules.get("numpy.random")
+    return random.getstate(), numpy_random.get_state() if numpy_random else None
+
+
+def _set_caller_states(states: tuple[Any, Any]) -> None:
+    random.setstate(states[0])
+    if states[1] is not None:
+        sys.modules["numpy.random"].set_state(states[1])
 
 
 def generator_states() -> dict[str, Any]:
