@@ -21,7 +21,7 @@ _DEPTH = 8
 def copy_constants(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Copy the arguments of a step that are no outputs; what two of them share stays shared.
 
-    >>> kept = {"model": [0], "same": None}
+    >>> kept = {"model": [{"depth": 3}], "same": None}
     >>> copied = copy_constants(kept)
     >>> copied == kept, copied["model"] is kept["model"]
     (True, False)

@@ -53,11 +53,10 @@ def find_snapshots(store: Store, run_id: str) -> list[Snapshot]:
 def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
     """List what a run's steps found about its data, the worst first, each with its step.
 
-    >>> import tempfile
-    >>> from penstock.stores import open_store
-    >>> with open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db") as store:
-    ...     list_findings(store, "no-run")
-    []
+    ```python
+    for step, finding in list_findings(store, result.run_id):
+        print(step, finding.level, finding.message)
+    ```
 
     Args:
         store: Where the run is recorded.
