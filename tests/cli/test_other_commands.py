@@ -7,7 +7,8 @@ def test_new_writes_a_pipeline_that_runs(world):
     answer = world("new", "frauds", "--data", "payments", "--target", "fraud", "--time", "time",
                    "--json")  # fmt: skip
     assert set(answer.json) == {"folder", "file"}
-    ran = world("run", answer.json["file"], "--json")
+    # Of some eight frauds in the test rows nobody can be sure: the gate on the area says no.
+    ran = world("run", answer.json["file"], "--json", code=1)
     assert ran.json["model_version"] == "frauds@1"
 
 

@@ -200,11 +200,19 @@ def judge_columns(
     judged = [
         replace(
             drift,
-            checks=tuple(_judged(drift, check, next(adjusted), limits) for check in drift.checks),
+            checks=_told_once(
+                [_judged(drift, check, next(adjusted), limits) for check in drift.checks]
+            ),
         )
         for drift in every
     ]
     return tuple(judged[: len(features)]), tuple(judged[len(features) :])
+
+
+def _told_once(checks: list[Check]) -> tuple[Check, ...]:
+    """Leave out the rare category where the shares as a whole have drifted."""
+    moved = any(check.drifted and check.aspect == "distribution" for check in checks)
+    return tuple(check for check in checks if not (moved and check.aspect == "level"))
 
 
 def _judged(drift: ColumnDrift, check: Check, p: float, limits: Limits) -> Check:
