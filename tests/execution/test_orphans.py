@@ -61,6 +61,7 @@ def test_a_run_that_is_ended_leaves_no_program_of_its_steps(project, ending):
         run.send_signal(ending)
         run.wait(timeout=60)
         wait_until(lambda: not marked(mark))
+        assert run.returncode != 0
     finally:
         run.kill()
         for process in marked(mark):

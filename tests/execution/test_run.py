@@ -57,7 +57,7 @@ def test_the_json_form_is_the_one_that_was_promised(project):
     assert set(document) == {"run_id", "state", "steps", "model_version"}
     assert (document["state"], document["model_version"]) == ("finished", None)
     for step in document["steps"]:
-        assert set(step) == {"name", "state", "seconds", "key", "outputs"}
+        assert set(step) == {"name", "state", "seconds", "key", "outputs", "kept"}
         assert step["key"].startswith("sha256:")
         assert all(digest.startswith("sha256:") for digest in step["outputs"].values())
     assert list(document["steps"][1]["outputs"]) == ["0", "1"]

@@ -402,7 +402,7 @@ def test_nested_runs_stay_or_go_with_the_outermost(tmp_path):
                 for trial in range(4):
                     with start_run(f"{study}.{trial}", nested=True, store=store):
                         pass
-                parent.log_text("x" * 5000, "best")
+                parent.log_text("best", "x" * 5000)
         report = collect_garbage(store, delete=True, keep_last=2, **AT_ONCE)
         assert len(report.runs) == 5
         left = search_runs(store=store)

@@ -164,7 +164,7 @@ class PostgresDatabase:
             _inherited.append(self._pool)
             self._pid, self._pool = os.getpid(), self._open()
         if self._down is not None and time.monotonic() < self._down[0]:
-            raise self._down[1]
+            self._ask_again(self._down[1])
         try:
             with self._connection() as connection:
                 connection.execute(begin.encode())
@@ -184,6 +184,14 @@ class PostgresDatabase:
             ) from error
         except (self._psycopg.Error, TimeoutError) as error:
             raise explain(self.url, error) from error
+
+    def _ask_again(self, trouble: StoreError) -> None:
+        """Raise what was wrong, unless the server is there again: one that is not refuses at once."""
+        try:
+            connect(self.url, connect_timeout=2).close()
+        except self._psycopg.Error:
+            raise trouble from None
+        self._down = None
 
     @contextmanager
     def _connection(self) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
@@ -231,11 +239,13 @@ class _Statements:
         return cursor
 
 
-def connect(url: PostgresUrl, *, autocommit: bool = True) -> "psycopg.Connection[tuple[Any, ...]]":
+def connect(
+    url: PostgresUrl, *, autocommit: bool = True, **options: Any
+) -> "psycopg.Connection[tuple[Any, ...]]":
     """Open one connection, apart from the pool."""
     driver = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)
     connection: psycopg.Connection[tuple[Any, ...]] = driver.connect(
-        url.dsn, autocommit=autocommit, **_how(url)
+        url.dsn, autocommit=autocommit, **{**_how(url), **options}
     )
     return connection
 
