@@ -40,7 +40,7 @@ def script(tmp_path):
         environment.pop("PENSTOCK_STORE", None)
         done = subprocess.run(
             [sys.executable, str(tmp_path / "train.py"), *words],
-            env=environment, capture_output=True, text=True, check=True,
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
         )  # fmt: skip
         run_id, seconds = done.stdout.split()
         with open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db") as store:

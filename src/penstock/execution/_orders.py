@@ -194,8 +194,8 @@ class Workshop:
 def _differing(code: CodeDigest, order: Order) -> str:
     """Name the parts that are others here than where the key was made."""
     here = {name: short(text) for name, text in code.parts.items()}
-    there = {name: short(text) for name, text in order.parts.items() if name in here}
-    names = [name for name in here if here[name] != there.get(name)]
+    there = {name: short(text) for name, text in order.parts.items()}
+    names = [name for name in sorted(here | there) if here.get(name) != there.get(name)]
     return f" Other than then: {', '.join(names[:_SHOWN])}." if names else ""
 
 

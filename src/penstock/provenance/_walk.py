@@ -51,6 +51,7 @@ _TEXT_READERS = frozenset(
 )  # fmt: skip
 _MISSING: Any = object()
 _HEX = 64
+_STREAMS = frozenset(("sys", name) for name in ("stdin", "stdout", "stderr"))
 _ARGUMENTS = ("sys", "argv")
 _STEADY = frozenset({FunctionType, BuiltinFunctionType})  # and classes of packages
 
@@ -436,7 +437,7 @@ class Walk:
         self.package(module.__name__)
         if isinstance(value, ModuleType):
             return (*named, self.along(value, chain, place)) if is_own_module(value) else named
-        if value is _MISSING:
+        if value is _MISSING or named[1:3] in _STREAMS:  # each runner has its own
             return named
         if value is sys.modules:
             return (*named, self.all_modules())
