@@ -296,6 +296,9 @@ class Walk:
                 if is_computing(name, value):
                     self._note_computing(code, name)
                     continue
+                if name not in scope and not _is_own_value(value):
+                    edges.append((name, "of", "builtins"))  # Ray puts its own print there
+                    continue
                 edges += self._edges(scope, name, value, uses.globals[name])
                 self._note_passed_on(name, value, uses)
         for name in sorted(uses.locals.keys() & cells.keys()):
