@@ -290,17 +290,7 @@ class Walk:
         self._readers |= uses.names & (_DOC_READERS | _TEXT_READERS | {"__subclasses__"})
         edges: list[Any] = []
         for name in sorted(uses.globals):
-            self.steady.note_name(scope, name)
-            if name in scope or hasattr(builtins, name):
-                value = scope[name] if name in scope else getattr(builtins, name)
-                if is_computing(name, value):
-                    self._note_computing(code, name)
-                    continue
-                if name not in scope and not _is_own_value(value):
-                    edges.append((name, "of", "builtins"))  # Ray puts its own print there
-                    continue
-                edges += self._edges(scope, name, value, uses.globals[name])
-                self._note_passed_on(name, value, uses)
+            edges += self._of_global(name, code, scope, uses)
         for name in sorted(uses.locals.keys() & cells.keys()):
             if isinstance(cells[name], ModuleType):
                 for chain in sorted(uses.locals[name]):
@@ -313,6 +303,22 @@ class Walk:
         for line, name in uses.computed:
             self.found.unfollowed.add(f"{self.place(code.co_filename)}:{line}: {name}")
         return tuple(edges)
+
+    def _of_global(
+        self, name: str, code: CodeType, scope: Mapping[str, Any], uses: Uses
+    ) -> list[Any]:
+        self.steady.note_name(scope, name)
+        value = scope.get(name, getattr(builtins, name, _MISSING))
+        if value is _MISSING:
+            return []
+        if is_computing(name, value):
+            self._note_computing(code, name)
+            return []
+        if name not in scope and not _is_own_value(value):
+            return [(name, "of", "builtins")]  # Ray puts its own print there
+        edges = self._edges(scope, name, value, uses.globals[name])
+        self._note_passed_on(name, value, uses)
+        return list(edges)
 
     def along(self, value: Any, chain: Chain, place: str) -> Ref:
         """Describe what a chain of attributes of a value leads to."""
