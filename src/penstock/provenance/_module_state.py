@@ -107,7 +107,7 @@ class ModuleState:
         """Set everything back, and name what had changed."""
         changed: list[str] = []
         for held, saved, place, is_named in self._dicts:
-            if not held and not saved:
+            if not len(held) and not len(saved):
                 continue
             if len(held) != len(saved) or not (
                 all(map(_is, held.values(), saved.values()))
@@ -131,6 +131,8 @@ class ModuleState:
 
     def _note_one(self, place: str, value: Any, cls: type) -> Iterable[tuple[str, Any]]:
         """Note one value; gives what it reaches."""
+        if isinstance(value, dict) and not _is_sized_as_dict(cls):  # a sparse matrix by keys
+            return self._note_object(place, value, cls)
         for kind, note in self._table:
             if isinstance(value, kind):
                 return note(place, value)
@@ -226,6 +228,10 @@ class ModuleState:
 
         self._notes.append(_Note(place, has_changed, set_back))
         yield from ((f"{place}.{name}", item) for name, item in held.items())
+
+
+def _is_sized_as_dict(cls: type) -> bool:
+    return cls.__len__ is dict.__len__ and not hasattr(cls, "__bool__")  # type: ignore[attr-defined] # a dict's class
 
 
 def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
