@@ -1,13 +1,18 @@
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
-from penstock.core import DataError, NotFoundError, ParameterError
-from penstock.data import profile_table
+from penstock.core import DataError, NotFoundError, ParameterError, PredictionRecord
+from penstock.data import profile_table, split_table
+from penstock.features import table_transformer
+from penstock.models import Model, infer_signature
 from penstock.monitoring import (
     EVERYTHING,
     DriftReport,
@@ -16,7 +21,10 @@ from penstock.monitoring import (
     compare_table,
     judge_columns,
 )
+from penstock.reading import ReadingRule
 from penstock.registry import Registry
+from penstock.serving import deploy
+from penstock.stores import open_store
 
 MODEL = "fraud"
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -103,6 +111,62 @@ def test_values_that_callers_mixed_are_compared(watched: Any) -> None:
     watched.answer(watched.table(300, 4), change={"age": whole})
     age = next(one for one in check_drift(watched.store, MODEL).columns if one.column == "age")
     assert age.main is not None
+
+
+def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    table = pl.DataFrame(
+        {
+            "price": rng.uniform(1_000, 2_000, 600).round(2),
+            "member": rng.random(600) < 0.5,
+            "plan": pl.Series(rng.choice(["007", "120"], 600)),
+            "bad": rng.choice(["yes", "no"], 600),
+        }
+    )
+    split = split_table(table, target="bad")
+    model = make_pipeline(table_transformer(split.schema), LogisticRegression())
+    model.fit(split.train.X, split.train.y)
+    profile = profile_table(split.train.X)
+    signature = infer_signature(
+        split.schema.to_json(),
+        profile.to_json(),
+        model,
+        split.test.X,
+        split.test.y.to_list(),
+        reading={
+            "price": ReadingRule("number", thousands=",", prefix="$"),
+            "plan": ReadingRule("text"),
+        },
+    )
+    rows = [
+        {"price": f"${row['price']:,.2f}", "member": int(row["member"]), "plan": f" {row['plan']} "}
+        for row in table.to_dicts()
+    ]
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        registry = Registry(store)
+        registry.register("offers", model, signature=signature, profile=profile)
+        registry.promote("offers", 1)
+        deploy(store, "offers")
+        answers = Model(model, signature).predict_rows(rows)
+        store.metadata.add_predictions(
+            [
+                PredictionRecord(
+                    prediction_id=f"{place:04}",
+                    deployment="offers",
+                    model="offers",
+                    version=1,
+                    at=START,
+                    inputs=row,
+                    prediction=answer.prediction,
+                    score=answer.score,
+                )
+                for place, (row, answer) in enumerate(zip(rows, answers, strict=True))
+            ]
+        )
+        report = check_drift(store, "offers", since=EVERYTHING)
+    assert {each.column: each.verdict for each in report.columns} == dict.fromkeys(
+        ["price", "member", "plan"], "steady"
+    )
 
 
 # Performance
