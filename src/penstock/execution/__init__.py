@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from penstock.execution._step_runner import bind_arguments as bind_arguments
     from penstock.execution._step_runner import execute_step as execute_step
     from penstock.execution._values import load_inputs as load_inputs
+    from penstock.execution._watch import Watch as Watch
     from penstock.execution._why import KeyChange as KeyChange
     from penstock.execution._why import Why as Why
     from penstock.execution._why import why as why
@@ -66,6 +67,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "StepCall": "_debug",
         "StepOutcome": "_step_runner",
         "StepResult": "_result",
+        "Watch": "_watch",
         "Why": "_why",
         "bind_arguments": "_step_runner",
         "convert_argument": "_conversion",

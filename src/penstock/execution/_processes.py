@@ -16,15 +16,15 @@ from pathlib import Path
 
 import psutil
 
-from penstock.core import ParameterError, new_id, parse_bytes
-from penstock.execution import _watcher
+from penstock.core import ParameterError, parse_bytes
 from penstock.execution._cards import Cards, card_environment
 from penstock.execution._orders import Setup, make_order, make_setup
 from penstock.execution._result import StepResult
 from penstock.execution._scheduler import Scheduler
 from penstock.execution._session import Session
 from penstock.execution._values import Values
-from penstock.execution._watcher import FAREWELL, MARK, end_all
+from penstock.execution._watch import Watch
+from penstock.execution._watcher import MARK, end_all
 from penstock.execution._work import Done, Work, failed, lost
 from penstock.execution._worker import OWN_PATH
 from penstock.pipelines import Node
@@ -92,8 +92,7 @@ class ProcessPool:
 
     def __init__(self, setup: Setup, size: int) -> None:
         self._setup, self._size = setup, size
-        self._mark, self._started = new_id(), 0
-        self._watcher: subprocess.Popen[str] | None = None
+        self._guard, self._started = Watch(), 0
         self._idle: list[_Process] = []
         self._busy: list[_Process] = []
         self._ended: list[tuple[Work, Done]] = []
@@ -162,11 +161,7 @@ class ProcessPool:
             except subprocess.TimeoutExpired:
                 _kill([process])
         self._idle.clear()
-        if self._watcher is not None:
-            with suppress(OSError):
-                self._tell_watcher(FAREWELL)
-                self._watcher.communicate()
-            self._watcher = None
+        self._guard.close()
 
     def _process_with(self, cards: tuple[str, ...]) -> _Process:
         """Take an idle process that sees these cards, as CUDA asks once only; else start one."""
@@ -179,7 +174,7 @@ class ProcessPool:
     def _start(self, cards: tuple[str, ...]) -> _Process:
         ours, theirs = socket.socketpair()
         self._started += 1
-        mark = f"{self._mark}.{self._started}."
+        mark = f"{self._guard.mark}.{self._started}."
         command = [sys.executable, "-m", "penstock.execution._worker"]
         popen = subprocess.Popen(  # noqa: S603 - this interpreter on our own module
             [*command, str(theirs.fileno()), str(os.getpid())],
@@ -190,26 +185,10 @@ class ProcessPool:
             env={**_environment(mark), **card_environment(cards)},
         )
         theirs.close()
-        self._tell_watcher(str(popen.pid))
+        self._guard.add(popen.pid)
         process = _Process(popen, Connection(ours.detach()), mark, cards=cards)
         process.connection.send(self._setup)
         return process
-
-    def _tell_watcher(self, line: str) -> None:
-        """Write a line to the process that ends the workers' children if this one is killed."""
-        if self._watcher is None:
-            self._watcher = subprocess.Popen(  # noqa: S603 - this interpreter on our own file
-                [sys.executable, "-I", "-S", _watcher.__file__, f"{self._mark}."],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,  # a signal to the run's group is not for it
-                text=True,
-            )
-        if self._watcher.stdin is not None:
-            with suppress(OSError):
-                self._watcher.stdin.write(f"{line}\n")
-                self._watcher.stdin.flush()
 
     def _receive(self, process: _Process) -> None:
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import RunRecord, StepRunRecord, StoreError, Verdict, find_project
-from penstock.execution import read_manifest, read_source
+from penstock.execution import Watch, read_manifest, read_source
 from penstock.proofs._hash_seeds import choose_seeds, places_of_sets, strings_of
 from penstock.proofs._records import StepVerdict, Verification, worst
 from penstock.provenance import restore_source
@@ -89,10 +89,13 @@ class Rounds:
         self._until = None if timeout_s is None else time.monotonic() + timeout_s
         self._recorded_seed = str(manifest.get("hash_seed") or "random")
         self._room = Path()
+        self._watch = Watch()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._is_interrupted = False
 
     def answer(self) -> Verification:
         """Execute the steps and give the verdict."""
-        with tempfile.TemporaryDirectory(prefix="penstock-verify-") as room:
+        with tempfile.TemporaryDirectory(prefix="penstock-verify-") as room, self._watch:
             self._room = Path(room)
             try:
                 files = read_source(self._store, self._manifest)
@@ -220,7 +223,14 @@ class Rounds:
                 pool.submit(self._ask, seed, first + place, shared)
                 for place, seed in enumerate(seeds)
             ]
-            return [each.result() for each in started]
+            try:
+                return [each.result() for each in started]
+            except BaseException:  # Ctrl-C: the threads of the pool wait for what they started
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._is_interrupted = True
+                for process in list(self._processes):
+                    self._watch.end(process.pid)
+                raise
 
     def _ask(self, seed: int, rank: int, shared: Mapping[str, Any]) -> dict[str, Any] | str:
         """Run the process of a hash seed; its answer, or a sentence that says why there is none."""
@@ -273,11 +283,17 @@ class Rounds:
                 stderr=errors,
                 start_new_session=True,  # what it forks ends with it
             )
+            self._watch.add(process.pid)
+            self._processes.add(process)
+            if self._is_interrupted:  # it was started while the others were ended
+                self._watch.end(process.pid)
             try:
                 process.wait(timeout=left)
             except subprocess.TimeoutExpired:
+                self._watch.end(process.pid)
                 return f"Executing it again took longer than {self._timeout_s:g} s."
             finally:
+                self._processes.discard(process)
                 with suppress(OSError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()

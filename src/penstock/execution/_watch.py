@@ -1,0 +1,73 @@
+"""Watch: the processes that this one has started end with it, also when it is killed."""
+
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from penstock.core import new_id
+from penstock.execution import _watcher
+from penstock.execution._watcher import FAREWELL, end_all
+
+
+class Watch:
+    """Names processes to a program that ends them, and what they started, if this one is gone.
+
+    The program is started with the first of them. It is said farewell to by `close`, which ends
+    nothing: that is for whoever has started the processes.
+    """
+
+    def __init__(self) -> None:
+        self.mark = new_id()
+        """Beginning of what stands in the variable MARK of processes that are ended, too."""
+        self._lock = threading.Lock()
+        self._program: subprocess.Popen[str] | None = None
+
+    def add(self, process: int) -> None:
+        """End a process, the leader of a session, when this one is gone."""
+        with self._lock:
+            self._program = self._program or self._start()
+            _say(self._program, str(process))
+
+    def end(self, process: int) -> None:
+        """Kill a process that was added, and what it has started."""
+        end_all([], {process})
+
+    def close(self) -> None:
+        """Let the program end."""
+        with self._lock:
+            program, self._program = self._program, None
+        if program is not None:
+            _say(program, FAREWELL)
+            with suppress(OSError):
+                program.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _start(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - this interpreter on our own file
+            [sys.executable, "-I", "-S", _watcher.__file__, f"{self.mark}."],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # a signal to the group of this process is not for it
+            text=True,
+        )
+
+
+def _say(program: subprocess.Popen[str], line: str) -> None:
+    if program.stdin is not None:
+        with suppress(OSError):
+            program.stdin.write(f"{line}\n")
+            program.stdin.flush()
