@@ -114,6 +114,35 @@ def test_what_is_set_back_is_said_once_in_the_log_of_the_step(project):
     assert told[1] == []
 
 
+TABLES = """
+TABLES = [
+    pd.DataFrame({"a": pd.Series([], dtype="int64")}), pd.DataFrame(index=[1, 2]),
+    pd.DataFrame({"c": [1 + 2j], "h": np.array([1], "float16")}),
+    pd.DataFrame({"t": np.array(["1600-01-01", "9999-12-31"], "M8[us]"), "u": ["a", "b"]}),
+    pd.Series([1, 2], dtype="m8[ns]"),
+]
+TIMES = np.zeros(1_100_000, "M8[ns]")  # too large to be copied
+
+@ps.step
+def dirty(i: int) -> int:
+    seen = sum(int(table.size) for table in TABLES)
+    TABLES[3].loc[9] = TABLES[3].iloc[0]
+    return seen
+
+@ps.step
+def whole(found: list) -> list:
+    return found
+
+@ps.pipeline
+def job():
+    return whole(ps.map(dirty, [0, 1]))
+"""
+
+
+def test_a_module_may_hold_tables_without_rows_and_of_any_type(project):
+    assert outputs(project, TABLES, runners=("local",)) == [[8, 8]]
+
+
 CONSTANTS = """
 from sklearn.linear_model import SGDClassifier
 
