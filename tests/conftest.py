@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -103,6 +104,20 @@ class Shell:
                 pass
             time.sleep(0.1)
         pytest.fail("the server did not become ready: " + (self.folder / "serve.log").read_text())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In a hunt the order is drawn too: a round that the clock ends has looked somewhere else."""
+    if hunting.HUNTING:
+        random.Random(hunting.SEED).shuffle(items)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Write down what a hunt finds as it is found, for the case that the clock ends the round."""
+    found = os.environ.get("PENSTOCK_FOUND")
+    if found and report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
+        with Path(found).open("a", encoding="utf-8") as file:
+            file.write(f"{report.nodeid}\n")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

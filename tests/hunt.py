@@ -7,8 +7,10 @@ usage: python tests/hunt.py [--minutes 60] [--seed N] [-- words for pytest]
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,42 +22,50 @@ DRAWS = ("-m", "hypothesis or hunt")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--seed", type=int, help="one round with this seed")
+    parser.add_argument("--seed", type=int, help="one whole round with this seed")
     parser.add_argument("words", nargs="*", help="for pytest, as tests/stores")
     asked = parser.parse_args()
     ends = time.monotonic() + 60 * asked.minutes
-    number, failed = 0, []
-    while not number or (asked.seed is None and time.monotonic() < ends):
+    rounds, found = 0, 0
+    while not rounds or (asked.seed is None and time.monotonic() < ends):
         seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**32)
-        number += 1
+        rounds += 1
         left = max((ends - time.monotonic()) / 60, 0)
-        print(f"== round {number}, seed {seed}, {left:.0f} min left", flush=True)
-        if not one_round(seed, asked.words, None if asked.seed is not None else ends):
-            failed.append(seed)
-            again = f"{sys.executable} tests/hunt.py --seed {seed} -- TEST"
-            print(f"== found something. Again, with the test's name: {again}", flush=True)
-    print(f"== {number} rounds, {len(failed)} of them found something", flush=True)
-    return 1 if failed else 0
+        print(f"== round {rounds}, seed {seed}, {left:.0f} min left", flush=True)
+        failures = one_round(seed, asked.words, None if asked.seed is not None else ends)
+        for test in failures:
+            print(f"== again: {sys.executable} tests/hunt.py --seed {seed} -- '{test}'", flush=True)
+        found += len(failures)
+    print(f"== {rounds} rounds, {found} failures", flush=True)
+    return 1 if found else 0
 
 
-def one_round(seed: int, words: list[str], ends: float | None) -> bool:
-    """Run what draws, with one seed; True if nothing was found until the time was over."""
-    environment = {**os.environ, "PENSTOCK_HUNT": "1", "PENSTOCK_SEED": str(seed)}
-    command = [
-        sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *DRAWS,
-        f"--hypothesis-seed={seed}", *words,
-    ]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
-    try:
-        code = process.wait(timeout=None if ends is None else max(ends - time.monotonic(), 1))
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        process.wait()
-        print(
-            "== the time is over in the middle of a round; what had run found nothing", flush=True
-        )
-        return True
-    return code in {0, 5}  # 5: none of the words' tests draws
+def one_round(seed: int, words: list[str], ends: float | None) -> list[str]:
+    """Run what draws, with one seed, until the time is over; give the tests that failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "found"
+        environment = {
+            **os.environ,
+            "PENSTOCK_HUNT": "1",
+            "PENSTOCK_SEED": str(seed),
+            "PENSTOCK_FOUND": str(found),
+        }
+        command = [
+            sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", *DRAWS,
+            f"--hypothesis-seed={seed}", *words,
+        ]  # fmt: skip
+        process = subprocess.Popen(command, cwd=ROOT, env=environment)
+        code = None
+        try:
+            code = process.wait(None if ends is None else max(ends - time.monotonic(), 1))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)  # the workers end in order, and so do their services
+            process.wait()
+            print("== the time is over in the middle of a round", flush=True)
+        failed = found.read_text(encoding="utf-8").split("\n")[:-1] if found.exists() else []
+    if not failed and code not in {None, 0, 5}:  # 5: none of the words' tests draws
+        failed = [f"the whole round: pytest ended with {code}"]
+    return failed
 
 
 if __name__ == "__main__":
