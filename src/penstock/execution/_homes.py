@@ -42,7 +42,7 @@ def use_home(path: Path) -> None:
     sys.path[:] = [*folders, *(place for place in sys.path if place not in folders)]
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and file.endswith(".py") and _is_of_another(name, file, folders):
+        if isinstance(file, str) and file.endswith(".py") and _is_of_another(name, file, folders):
             _aside[file] = (name, module)
             del sys.modules[name]
     for file, (name, module) in list(_aside.items()):

@@ -175,7 +175,8 @@ def _pipelines_of(module: ModuleType) -> dict[str, Pipeline[..., Any]]:
     """Pipelines defined in the module; imported ones only if it defines none."""
     every: dict[str, Pipeline[..., Any]] = {}
     for name, value in vars(module).items():
-        if isinstance(value, Pipeline) and value not in every.values():
+        # By its type: a proxy may refuse to say its class.
+        if issubclass(type(value), Pipeline) and value not in every.values():
             every[name] = value
     own = {name: item for name, item in every.items() if item.__module__ == module.__name__}
     return own or every

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import _lru_cache_wrapper, cache
 from pathlib import Path
@@ -101,7 +102,9 @@ class ModuleState:
             if cls in _LEAVES or id(each) in self._seen or len(self._seen) > _MAX_NOTES:
                 continue
             self._seen[id(each)] = each
-            waiting += self._note_one(where, each, cls)
+            # Stand-ins and proxies may claim to be a dict, or refuse to be looked at.
+            with suppress(Exception):
+                waiting += self._note_one(where, each, cls)
 
     def set_back(self) -> list[str]:
         """Set everything back, and name what had changed."""
@@ -110,7 +113,7 @@ class ModuleState:
             if not len(held) and not len(saved):
                 continue
             if len(held) != len(saved) or not (
-                all(map(_is, held.values(), saved.values()))
+                all(map(_is, dict.values(held), saved.values()))
                 and (list(held) == list(saved) if is_named else all(map(_is, held, saved)))
             ):
                 changed += _set_back_dict(held, saved, place)
@@ -118,16 +121,20 @@ class ModuleState:
             if len(items) != len(before) or not all(map(_is, items, before)):
                 items[:] = before
                 changed.append(place)
-        for note in self._notes:
+        return changed + [place for note in self._notes if (place := self._set_back_note(note))]
+
+    def _set_back_note(self, note: _Note) -> str:
+        """Set one thing back and return its place; nothing if it is as it was, or is lost."""
+        try:
             if not note.has_changed():
-                continue
-            if note.set_back is None:
-                self.lost.append(note.place)
-            else:
+                return ""
+            if note.set_back is not None:
                 note.set_back()
-                if note.place:
-                    changed.append(note.place)
-        return changed
+                return note.place
+        except Exception:  # noqa: BLE001, S110 - foreign code: it cannot be asked, or not be set
+            pass
+        self.lost.append(note.place)
+        return ""
 
     def _note_one(self, place: str, value: Any, cls: type) -> Iterable[tuple[str, Any]]:
         """Note one value; gives what it reaches."""
@@ -142,20 +149,21 @@ class ModuleState:
         return self._note_object(place, value, cls)
 
     def _note_dict(self, place: str, value: dict[Any, Any]) -> Iterator[tuple[str, Any]]:
-        saved = dict(value.items())
+        saved = dict(dict.items(value))
         self._dicts.append((value, saved, place, set(map(type, saved)) == {str}))
-        if len(value) > _MAX_ITEMS:
+        if len(saved) > _MAX_ITEMS:
             return
-        for key, item in list(value.items()):
+        for key, item in saved.items():
             if type(item) is itertools.count:
                 self._notes.append(_note_of_count(_joined(place, key), (value, saved), key))
             else:
                 yield _joined(place, key), item
 
     def _note_list(self, place: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
-        self._lists.append((value, list(value), place))
-        if len(value) <= _MAX_ITEMS:
-            yield from ((f"{place}[{i}]", item) for i, item in enumerate(value))
+        saved = list.copy(value)
+        self._lists.append((value, saved, place))
+        if len(saved) <= _MAX_ITEMS:
+            yield from ((f"{place}[{i}]", item) for i, item in enumerate(saved))
 
     def _note_cached(self, place: str, value: Any) -> Iterator[tuple[str, Any]]:
         # What one step has put into a cache another one would get without looking it up.
@@ -244,7 +252,7 @@ def is_own_module(name: str, module: ModuleType | None) -> bool:
     if name.partition(".")[0] == "penstock":
         return False
     file = getattr(module, "__file__", None)
-    if file is None:
+    if not isinstance(file, str):  # a stand-in for a module may return anything
         return name == "__main__"
     return file.endswith(".py") and _is_own_file(file)
 
@@ -262,7 +270,7 @@ def _is_own_file(file: str) -> bool:
 def _set_back_dict(held: dict[Any, Any], saved: dict[Any, Any], place: str) -> list[str]:
     changed = []
     for key in {**held, **saved}:
-        if key in held and key in saved and held[key] is saved[key]:
+        if key in held and key in saved and dict.__getitem__(held, key) is saved[key]:
             continue
         if _is_submodule(held, key):  # importing it again would not add it
             saved[key] = held[key]
@@ -290,7 +298,12 @@ def _is_submodule(held: Mapping[Any, Any], key: Any) -> bool:
 
 
 def _joined(place: str, key: Any) -> str:
-    return f"{place}.{key}" if isinstance(key, str) and key.isidentifier() else f"{place}[{key!r}]"
+    if isinstance(key, str) and key.isidentifier():
+        return f"{place}.{key}"
+    try:
+        return f"{place}[{key!r}]"
+    except Exception:  # noqa: BLE001 - a key of the user's may refuse to be shown
+        return f"{place}[{type(key).__name__}]"
 
 
 def _is_plain(cls: type) -> bool:
@@ -373,7 +386,7 @@ def _array_notes(place: str, value: Any) -> Iterator[_Note]:
 
 def _checksum(array: Any) -> int:
     if array.dtype.hasobject:
-        return id(array)
+        return zlib.crc32(array.tobytes())  # of their addresses
     # As bytes by NumPy: a memoryview knows no times, no complex numbers and nothing empty.
     return zlib.crc32(array.ravel("K").view("u1")) if array.nbytes else 0
 
@@ -413,6 +426,10 @@ def _polars_notes(place: str, value: Any) -> Iterator[_Note]:
 
 
 def _tensor_notes(place: str, value: Any) -> Iterator[_Note]:
+    if value.is_inference():  # it counts no changes, and refuses them outside of that mode
+        before = value.clone()
+        yield _Note(place, lambda: not value.equal(before), None)
+        return
     version = value._version  # noqa: SLF001 - counts changes in place
     small = value.numel() * value.element_size() <= _MAX_COPIED
     saved = value.detach().clone() if small else None

@@ -120,7 +120,9 @@ def list_outside(project: Path) -> tuple[str, ...]:
     inside = f"{project.resolve()}{os.sep}"
     own, others = [], {}
     for name, module in list(sys.modules.items()):
-        place = getattr(module, "__file__", None) or ""
+        place = getattr(module, "__file__", None)
+        if not isinstance(place, str):  # a stand-in for a module may return anything
+            continue
         if place.startswith(inside):
             own.append(module)
         elif (
@@ -200,9 +202,11 @@ def _capture(project: Path) -> SourceTree:
 def _loaded(project: Path) -> set[str]:
     """Name the project's files that are imported now: what runs counts, also where git ignores it."""
     folder = f"{project}{os.sep}"
-    places = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+    places = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     return {
-        Path(place).relative_to(project).as_posix() for place in places if place.startswith(folder)
+        Path(place).relative_to(project).as_posix()
+        for place in places
+        if isinstance(place, str) and place.startswith(folder)
     }
 
 
