@@ -10,6 +10,7 @@ import pytest
 import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -265,3 +266,17 @@ def test_adult_incomes_are_predicted(real_table, scale):
     model.fit(split.train.X[:6_000], split.train.y[:6_000])
     # The data set's own description gives errors of 14 to 16 % for good methods of its day.
     assert model.score(split.test.X, split.test.y) > 0.83
+
+
+@pytest.mark.parametrize("frame", ["pandas", "polars"])
+def test_a_frame_that_scikit_learn_is_asked_for_has_the_same_numbers_and_their_names(frame):
+    columns = table_transformer(infer_schema(TABLE))
+    fitted, later = columns.fit_transform(TABLE, Y), columns.transform(TABLE)
+    framed = table_transformer(infer_schema(TABLE)).set_output(transform=frame)
+    found = framed.fit_transform(TABLE, Y)
+    assert list(found.columns) == columns.get_feature_names_out().tolist()
+    assert np.array_equal(found.to_numpy(), fitted)
+    assert np.array_equal(framed.transform(TABLE).to_numpy(), later)
+    with config_context(transform_output=frame):
+        again = table_transformer(infer_schema(TABLE)).fit_transform(TABLE, Y)
+    assert np.array_equal(again.to_numpy(), fitted)

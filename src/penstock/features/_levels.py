@@ -47,9 +47,10 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         encoded = self.encoder_.transform(X)
         if folds is None:
             return encoded  # type: ignore[no-any-return]
-        for others, rows in folds.split(X, target):
-            fold = clone(self.encoder_).fit(X[others], target[others])
-            encoded[rows] = fold.transform(X[rows])
+        levels = np.asarray(X)  # a frame, after set_output
+        for others, rows in folds.split(levels, target):
+            fold = clone(self.encoder_).fit(levels[others], target[others])
+            encoded[rows] = fold.transform(levels[rows])
         return encoded  # type: ignore[no-any-return]
 
     def transform(self, X: Any) -> "NDArray[Any]":  # noqa: N803
@@ -74,7 +75,8 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         task = self.target_type or guess_task(series)
         target = series.to_numpy()
         target = target.astype(np.float64) if task == "regression" else target
-        self.encoder_ = TargetEncoder(target_type=_TYPES[task]).fit(X, target)
+        encoder = TargetEncoder(target_type=_TYPES[task]).set_output(transform="default")
+        self.encoder_ = encoder.fit(X, target)
         return target, _folds(target, task, self.random_state)
 
 
