@@ -235,8 +235,10 @@ def test_nested_parameters_and_chunks_of_an_older_store_are_found_and_sealed(tmp
     path = tmp_path / "penstock.db"
     old_store(path, next(one for one in RELEASED if one.stem == "0004"))
     with sqlite3.connect(path) as raw:
+        # A name that is no UTF-8 is in the JSON as an escape, and was never a text of its own.
         raw.execute(
-            "INSERT INTO run_params VALUES ('r1', 'cfg', '{\"depth\":3}', '{''depth'': 3}', NULL, '')"
+            "INSERT INTO run_params VALUES ('r1', 'cfg', ?, '{''depth'': 3}', NULL, '')",
+            (r'{"depth":3,"file":"caf\udce9"}',),
         )
         chunks = raw.execute("SELECT chunk_id, points FROM metric_chunks").fetchall()
         for chunk_id, points in chunks:  # as they were before: without a checksum
@@ -245,7 +247,7 @@ def test_nested_parameters_and_chunks_of_an_older_store_are_found_and_sealed(tmp
     raw.close()
     with open_store(f"sqlite:///{path}") as store:
         assert store.metadata.count_runs("params.cfg.depth > 2") == 1
-        assert store.metadata.get_run("r1").params == {"cfg": {"depth": 3}}
+        assert store.metadata.get_run("r1").params == {"cfg": {"depth": 3, "file": "caf\udce9"}}
         assert len(store.metadata.metric_history("r1", "loss")) == 9000
     with sqlite3.connect(path) as raw:
         assert {row[0][:1] for row in raw.execute("SELECT points FROM metric_chunks")} == {b"\x02"}

@@ -10,6 +10,7 @@ from alembic import op
 
 from penstock.stores._json import load_json
 from penstock.stores.metadata._chunks import seal_outline, seal_points
+from penstock.stores.metadata._codec import clean_values
 from penstock.stores.metadata._params import leaf_rows
 
 revision = "0005"
@@ -57,4 +58,4 @@ def _find_leaves(connection: sa.Connection) -> None:
     names = ("run_id", "key", "value", "text", "number", "start")
     for run_id, key, value in nested:
         for row in leaf_rows(run_id, key, load_json(value)):
-            connection.execute(insert, dict(zip(names, row, strict=True)))
+            connection.execute(insert, dict(zip(names, clean_values(row), strict=True)))
