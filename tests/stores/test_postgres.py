@@ -6,10 +6,13 @@ import sys
 import threading
 
 import pytest
+import sqlalchemy
 
 from penstock.core import ParameterError, SettingsError, StoreError
 from penstock.stores import open_store
-from penstock.stores.metadata._postgres import PostgresUrl, _grouped, _translate
+from penstock.stores.metadata._chunks import encode_chunks
+from penstock.stores.metadata._migrations import migrate
+from penstock.stores.metadata._postgres import PostgresUrl, _grouped, _translate, connect
 from penstock.testing import MetadataStoreContract
 from penstock.testing._records import a_prediction, a_run
 
@@ -137,6 +140,37 @@ def test_the_tables_are_those_of_the_schema(postgres_server):
         indexes = {index["name"] for index in found.get_indexes(table.name, schema="penstock")}
         assert {index.name for index in table.indexes} <= indexes
     engine.dispose()
+
+
+def test_an_older_store_is_migrated_with_what_is_in_it(postgres_server, tmp_path):
+    postgres_server.sql("CREATE DATABASE older")
+    url = PostgresUrl(postgres_server.url("older"))
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(url, autocommit=False)
+    )
+    [chunk] = encode_chunks(range(3000), [n**0.5 for n in range(3000)], range(3000))
+    bare = b"\x01" + chunk.points[1:5] + chunk.points[9:]  # as it was: without a checksum
+    with engine.begin() as connection:
+        connection.exec_driver_sql('CREATE SCHEMA "penstock"')
+        migrate(connection, to="0004")
+        run = sqlalchemy.text(
+            "INSERT INTO runs (run_id, name, experiment, state, seed, created_at, attempt, host,"
+            ' pid, pid_started, "user", note) VALUES'
+            " ('r1', 'base', 'churn', 'finished', '0', 5, 1, 'h', 1, 1.0, 'ada', '')"
+        )
+        connection.execute(run)
+        params = sqlalchemy.text(
+            "INSERT INTO run_params VALUES ('r1', 'cfg', :value, '', NULL, '')"
+        )
+        connection.execute(params, {"value": r'{"depth":3,"odd":"a\u0000"}'})
+        points = "INSERT INTO metric_chunks VALUES ('r1', 'loss', 1, 3000, %s, %s)"
+        connection.exec_driver_sql(points, (bare, chunk.outline[4:]))
+    engine.dispose()
+    with open_store(postgres_server.url("older"), artifacts=str(tmp_path)) as store:
+        assert store.metadata.count_runs("params.cfg.depth > 2") == 1
+        assert store.metadata.get_run("r1").params == {"cfg": {"depth": 3, "odd": "a\0"}}
+        history = store.metadata.metric_history("r1", "loss")
+        assert history.values.tolist() == [n**0.5 for n in range(3000)]
 
 
 def test_a_restarted_server_is_found_again(store, postgres_server):

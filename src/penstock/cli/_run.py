@@ -1,5 +1,6 @@
 """``penstock run``: run a pipeline, or resume a run."""
 
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -204,7 +205,8 @@ def _tell_place(project: Path, store: "Store", *, chosen: str | None) -> None:
     """Tell where the run is recorded, if commands in this folder would look elsewhere."""
     if chosen is None and settings_of().store.value != settings_of(project=project).store.value:
         say(
-            f"[dim]The project is {plain(project)}; its store is {plain(store.url)}.[/]",
+            f"[dim]The project is {plain(project)}; its store is {plain(store.url)}.[/]\n"
+            f"[dim]The commands that follow find it there:[/]  cd {plain(shlex.quote(str(project)))}",
             stderr=True,
         )
 

@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -500,11 +501,22 @@ class Filler:
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Filler:
-    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('ui')}/penstock.db")
-    filler = Filler(store)
-    filler.fill()
-    return filler
+def fill_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Filler]:
+    """Fill a new store each time; for tests that write into theirs."""
+
+    def fill() -> Filler:
+        folder = tmp_path_factory.mktemp("ui")
+        filler = Filler(open_store(f"sqlite:///{folder}/penstock.db"))
+        filler.fill()
+        return filler
+
+    return fill
+
+
+@pytest.fixture(scope="session")
+def filled(fill_store: Callable[[], Filler]) -> Filler:
+    """Give a filled store, the same one to every test: they read it only."""
+    return fill_store()
 
 
 @pytest.fixture
