@@ -232,3 +232,17 @@ def test_boosters_inside_a_pipeline_come_back_the_same():
         back = read_estimator(written.data)
         assert content_digest(back) == written.content_digest
         assert np.array_equal(back.predict_proba(rows), model.predict_proba(rows))
+
+
+def test_storing_a_model_loads_no_library_of_tensors(tmp_path):
+    (tmp_path / "cupy.py").write_text("raise SystemExit('CuPy was imported')")
+    program = """
+from sklearn.linear_model import Ridge
+from penstock.stores.artifacts._estimators import read_estimator, write_estimator
+print(read_estimator(write_estimator(Ridge().fit([[0], [1]], [0, 1]), "").data).coef_)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, check=False, capture_output=True
+    )
+    assert done.stdout == b"[0.33333333]\n", done.stderr

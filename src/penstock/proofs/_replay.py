@@ -7,7 +7,6 @@ imported, each step gets an interpreter of its own. Each step gets the inputs th
 so that a step that differs is named alone; if every step comes out equal, the whole chain does.
 """
 
-import importlib
 import json
 import os
 import select
@@ -38,19 +37,13 @@ from penstock.pipelines import Graph, Node, part_of
 from penstock.proofs._judging import GOOD, Job, Room, judge
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._tries import Sets, is_tried
-from penstock.stores import Store, open_store
+from penstock.stores import Store, load_libraries, open_store
 
 Recorded = Mapping[str, StepRunRecord]
 _IDLE_S = 20.0
 # Threads that importing polars and pyarrow starts: an allocator that prepares for forks by itself,
 # and one that only removes files of queries larger than memory.
 _HARMLESS = {"jemalloc_bg_thd", "polars-ooc-clea"}
-_LIBRARIES = {
-    "parquet": ("polars",),
-    "skops": ("numpy", "sklearn", "skops.io"),
-    "npy": ("numpy",),
-    "npz": ("numpy", "scipy.sparse"),
-}
 
 
 def replay(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +70,7 @@ def replay(request: Mapping[str, Any]) -> dict[str, Any]:
     jobs = [job for node in graph.order() for job in _jobs(graph, node, recorded, others)]
     if request["steps"] is not None:
         jobs = [job for job in jobs if job.name in request["steps"]]
-    _import_libraries(formats)
+    load_libraries(formats)
     room = Room(
         request["store"],
         request["artifacts"],
@@ -375,13 +368,6 @@ def _formats(store: Store, recorded: Recorded) -> set[str]:
             with suppress(PenstockError):
                 found.add(store.metadata.get_artifact(address, digest).format)
     return found
-
-
-def _import_libraries(formats: set[str]) -> None:
-    """Import what recorded values are read with, once for all steps."""
-    for module in dict.fromkeys(name for each in formats for name in _LIBRARIES.get(each, ())):
-        with suppress(ImportError):
-            importlib.import_module(module)
 
 
 def _move_addresses(rank: int) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from penstock.stores.artifacts._parts import part_key as part_key
     from penstock.stores.artifacts._parts import part_name as part_name
     from penstock.stores.artifacts._protocol import ArtifactStore as ArtifactStore
+    from penstock.stores.artifacts._serializers import load_libraries as load_libraries
     from penstock.stores.journals._facts import Fact as Fact
     from penstock.stores.journals._facts import artifacts_fact as artifacts_fact
     from penstock.stores.journals._facts import end_fact as end_fact
@@ -58,6 +59,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "dump_json": "_json",
         "is_plain_frame": "_store",
         "load_json": "_json",
+        "load_libraries": "penstock.stores.artifacts._serializers",
         "copy_store": "penstock.stores.upkeep._copy",
         "damaged_journals": "penstock.stores.journals._folder",
         "end_fact": "penstock.stores.journals._facts",

@@ -8,7 +8,10 @@ import importlib
 import io
 import json
 import re
+import sys
 import zipfile
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 from penstock.core import SerializationError
@@ -53,6 +56,9 @@ _TRUSTED = re.compile(
 _OURS = "penstock.features."
 _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
 _SCHEMA = "schema.json"
+# scikit-learn's own copies of the wrappers for other libraries' arrays: loading one loads its library.
+_WRAPPERS = "sklearn.externals.array_api_compat"
+_WRAPPED = ("torch", "cupy", "dask")
 
 
 def write_estimator(value: Any, content_digest: str) -> Serialized:
@@ -61,10 +67,8 @@ def write_estimator(value: Any, content_digest: str) -> Serialized:
     Raises:
         SerializationError: If a part of it has a type that is not on the closed list.
     """
-    import skops.io
-
     try:
-        data = stable_archive(skops.io.dumps(value))
+        data = stable_archive(import_skops().dumps(value))
         strangers = _strangers(data)
     except SerializationError:
         raise
@@ -89,11 +93,9 @@ def read_estimator(data: bytes) -> Any:
     Raises:
         SerializationError: If the bytes are no such archive, or name a type that is not allowed.
     """
-    import skops.io
-
     try:
         strangers = _strangers(data)
-        trusted = [] if strangers else skops.io.get_untrusted_types(data=data)
+        trusted = [] if strangers else import_skops().get_untrusted_types(data=data)
     except Exception as error:
         raise SerializationError(
             what=f"The bytes are no skops archive that can be read ({error}).",
@@ -107,7 +109,7 @@ def read_estimator(data: bytes) -> Any:
             fix="Do not use this file.",
             types=strangers,
         )
-    return skops.io.loads(data, trusted=trusted)
+    return import_skops().loads(data, trusted=trusted)
 
 
 def stable_archive(data: bytes) -> bytes:
@@ -170,10 +172,25 @@ def _stable_file(name: str, content: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _strangers(data: bytes) -> list[str]:
-    import skops.io
+@cache
+def import_skops() -> ModuleType:
+    """Import skops without the tensor libraries that it has no use for.
 
-    return [name for name in skops.io.get_untrusted_types(data=data) if not _is_allowed(name)]
+    skops lists scikit-learn's estimators by importing all of its modules. That would load torch
+    wherever it is installed: two seconds in every process that stores a model.
+    """
+    wrappers = [f"{_WRAPPERS}.{name}" for name in _WRAPPED if name not in sys.modules]
+    stops = {name: None for name in wrappers if name not in sys.modules}
+    sys.modules.update(stops)  # type: ignore[arg-type]  # None stops the import of a name
+    try:
+        return importlib.import_module("skops.io")
+    finally:
+        for name in stops:
+            sys.modules.pop(name, None)
+
+
+def _strangers(data: bytes) -> list[str]:
+    return [name for name in import_skops().get_untrusted_types(data=data) if not _is_allowed(name)]
 
 
 def _is_allowed(name: str) -> bool:

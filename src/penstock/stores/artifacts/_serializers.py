@@ -1,14 +1,21 @@
 """Values to bytes and back by their type; which format a value has is decided here and only here."""
 
+import importlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from penstock.core import ArtifactRecord, SerializationError, digest_bytes, require
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._arrays import array_kind, read_array, write_array
-from penstock.stores.artifacts._estimators import read_estimator, write_estimator
+from penstock.stores.artifacts._estimators import (
+    import_skops,
+    read_estimator,
+    write_estimator,
+)
 from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._pandas import read_pandas, write_pandas
 from penstock.stores.artifacts._pickles import read_pickle, write_pickle
@@ -33,6 +40,16 @@ def serialize(value: Any) -> Serialized:
         return write_json(value) if write is None else write(value, digest_object(value))
     except (SerializationError, TypeError, ValueError, RecursionError) as error:
         return write_pickle(value, error)
+
+
+def load_libraries(formats: Iterable[str]) -> None:
+    """Import what values of these formats are read and written with, where it is installed.
+
+    For a process that forks: what it has imported, its children need not import each.
+    """
+    for each in sorted(set(formats) & set(_LIBRARIES)):
+        with suppress(ImportError):
+            _LIBRARIES[each]()
 
 
 def deserialize(data: bytes, record: ArtifactRecord) -> Any:
@@ -231,4 +248,11 @@ _READERS: dict[str, Callable[[bytes, Any], Any]] = {
     "lightgbm": _read_lightgbm,
     "npz": read_sparse,
     "cloudpickle": read_pickle,
+}
+# What reading and writing a format imports. Nothing for the boosters: their users import them.
+_LIBRARIES: dict[str, Callable[[], Any]] = {
+    "parquet": partial(importlib.import_module, "polars"),
+    "skops": import_skops,
+    "npy": partial(importlib.import_module, "numpy"),
+    "npz": partial(importlib.import_module, "scipy.sparse"),
 }
