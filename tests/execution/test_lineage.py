@@ -61,6 +61,9 @@ def test_values_that_know_their_sources_and_targets_say_so():
             return ["version:m@1"]
 
     record = StepRunRecord("s", "r", "read", 0, StepState.FINISHED, outputs={"result": "sha256:1"})
-    edges = {(e.source, e.target, e.role) for e in step_edges(record, {"result": Value()})}
+    edges = {
+        (e.source, e.target, e.role)
+        for e in step_edges(record, record.outputs, {"result": Value()})
+    }
     assert ("source:rides", "artifact:sha256:1", "source") in edges
     assert ("artifact:sha256:1", "version:m@1", "version") in edges

@@ -5,10 +5,12 @@ import math
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 _PREFIX = "sha256:"
+_LONG_NAME = 100
 
 
 def digest_bytes(*chunks: bytes | memoryview) -> str:
@@ -57,6 +59,13 @@ def short(digest: str) -> str:
 
 
 def _feed(state: Any, value: Any) -> None:  # noqa: C901, PLR0912 - a table of cases by type
+    kind = type(value)
+    if kind is str:  # most are
+        _tag(state, b"s", value.encode("utf-8", "surrogatepass"))
+        return
+    if kind is dict:
+        _feed_mapping(state, value)
+        return
     match value:
         case None | bool():
             _tag(state, b"c", repr(value).encode())
@@ -77,11 +86,7 @@ def _feed(state: Any, value: Any) -> None:  # noqa: C901, PLR0912 - a table of c
         case Path():
             _tag(state, b"p", value.as_posix().encode())
         case Mapping():
-            items = sorted((digest_json(key), item) for key, item in value.items())
-            _tag(state, b"m", b"%d" % len(items))
-            for key, item in items:
-                state.update(key.encode())
-                _feed(state, item)
+            _feed_mapping(state, value)
         case set() | frozenset():
             parts = sorted(digest_json(item) for item in value)
             _tag(state, b"S", "".join(parts).encode())
@@ -91,6 +96,24 @@ def _feed(state: Any, value: Any) -> None:  # noqa: C901, PLR0912 - a table of c
                 _feed(state, item)
         case _:
             raise TypeError(f"{type(value).__name__} has no JSON-like digest.")
+
+
+def _feed_mapping(state: Any, value: Mapping[Any, Any]) -> None:
+    items = sorted([(_key_digest(key), item) for key, item in value.items()])
+    _tag(state, b"m", b"%d" % len(items))
+    for key, item in items:
+        state.update(key.encode())
+        _feed(state, item)
+
+
+def _key_digest(key: Any) -> str:
+    """Digest the key of a mapping; the names that come again and again are remembered."""
+    return _name_digest(key) if type(key) is str and len(key) < _LONG_NAME else digest_json(key)
+
+
+@lru_cache(maxsize=4096)
+def _name_digest(name: str) -> str:
+    return digest_json(name)
 
 
 def _tag(state: Any, kind: bytes, payload: bytes) -> None:

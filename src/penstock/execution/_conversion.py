@@ -29,6 +29,8 @@ def convert_argument(value: Any, hint: Any) -> Any:
     Raises:
         MissingPackageError: If pandas is asked for and not installed.
     """
+    if type(value) is hint:  # as most are
+        return value
     if isinstance(value, Parts | NamedParts):
         return _from_parts(value, hint)
     if type(value) in {list, tuple} and len(get_args(hint)) == 1 and not _is_union(hint):

@@ -62,6 +62,7 @@ class KeyMaker:
         self._code: dict[Any, CodeDigest] = {}
         self._checked: set[Any] = set()  # functions whose digest holds until a step runs
         self._carried: dict[str, frozenset[str]] = {}
+        self._shown_parts: dict[str, tuple[CodeDigest, dict[str, str]]] = {}
 
     def make(self, node: Node, inputs: Mapping[str, str], seed: int) -> StepKey:
         """Make the key of a step.
@@ -100,13 +101,23 @@ class KeyMaker:
         unfollowed = {*code.unfollowed, *constants.unfollowed}
         complete = code.complete and constants.complete and (not unfollowed or bool(declared))
         known_source = constants.has_fingerprint or not node.step.source
-        told = _told(parts, {**self._effects.parts, **constants.parts, **code.parts})
+        told = _told(parts, self._shown(code, constants.parts))
         return StepKey(
             digest_json(parts),
             told | ({} if complete else {"unfollowed": sorted(unfollowed)}),
             complete,
             complete and known_source and _may_be_reused(node),
         )
+
+    def _shown(self, code: CodeDigest, constants: Mapping[str, str]) -> Mapping[str, str]:
+        """Write what the code's digest was made of for people; made once for each digest."""
+        if constants:
+            return _shortened({**self._effects.parts, **constants, **code.parts})
+        found = self._shown_parts.get(code.digest)
+        if found is None or found[0] is not code:
+            found = code, _shortened({**self._effects.parts, **code.parts})
+            self._shown_parts[code.digest] = found
+        return found[1]
 
     def forget(self) -> None:
         """Look again whether a function's digest holds: a step is about to run here."""
@@ -260,13 +271,17 @@ def _may_be_reused(node: Node) -> bool:
     return node.step.cache and not node.step.effect and inside
 
 
-def _told(parts: Mapping[str, Any], code_parts: Mapping[str, str]) -> dict[str, Any]:
+def _told(parts: Mapping[str, Any], shown: Mapping[str, str]) -> dict[str, Any]:
     told = {name: value for name, value in parts.items() if name not in {"inputs", "seed"}}
     told["arguments"] = {
         name: short(value) for name, value in parts["arguments"].items() if value != _FROM_STEP
     }
-    told["code_parts"] = {
-        name: short(value) if value.startswith("sha256:") else value
-        for name, value in sorted(code_parts.items())
-    }
+    told["code_parts"] = shown
     return told
+
+
+def _shortened(parts: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: short(value) if value.startswith("sha256:") else value
+        for name, value in sorted(parts.items())
+    }

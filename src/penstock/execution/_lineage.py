@@ -6,11 +6,14 @@ from typing import Any
 from penstock.core import Edge, StepRunRecord
 
 
-def step_edges(record: StepRunRecord, values: Mapping[str, Any]) -> list[Edge]:
+def step_edges(
+    record: StepRunRecord, outputs: Mapping[str, str], values: Mapping[str, Any]
+) -> list[Edge]:
     """Give the arrows of a step that was executed.
 
     Args:
-        record: The finished step run.
+        record: The step run.
+        outputs: Content digest of what it gave, by output name.
         values: What it gave, by output name. One with ``lineage_sources()`` names where it was
             read from (``source:rides``), one with ``lineage_targets()`` what it became
             (``version:big-tips@1``).
@@ -18,7 +21,7 @@ def step_edges(record: StepRunRecord, values: Mapping[str, Any]) -> list[Edge]:
     step = f"step:{record.step_run_id}"
     edges = [Edge(f"run:{record.run_id}", step, "step")]
     edges += [Edge(f"artifact:{digest}", step, path) for path, digest in record.inputs.items()]
-    for name, digest in record.outputs.items():
+    for name, digest in outputs.items():
         artifact = f"artifact:{digest}"
         edges.append(Edge(step, artifact, name))
         value: Any = values[name]

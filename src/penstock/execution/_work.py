@@ -168,9 +168,7 @@ def _finished(
     record: StepRunRecord, outcome: StepOutcome, packed: Mapping[str, Sequence[ArtifactRecord]]
 ) -> Done:
     values = {name: value for name, value in outcome.outputs.items() if name in packed}
-    made = replace(
-        record, outputs={name: records[0].content_digest for name, records in packed.items()}
-    )
+    digests = {name: records[0].content_digest for name, records in packed.items()}
     version = next((v for v in values.values() if hasattr(v, "lineage_targets")), None)
     gates = getattr(version, "gates", ())
     return Done(
@@ -178,7 +176,7 @@ def _finished(
         logs=outcome.logs,
         seconds=outcome.seconds,
         facts=outcome.facts,
-        edges=step_edges(made, values),
+        edges=step_edges(record, digests, values),
         nothing=tuple(name for name in outcome.outputs if name not in packed),
         version=getattr(version, "ref", None),
         refused=any(gate.state is GateState.FAILED for gate in gates),

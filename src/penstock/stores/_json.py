@@ -17,7 +17,6 @@ from penstock.stores._classes import class_name, find_loaded, is_findable
 from penstock.stores._json_types import EXACT_WRITERS, READERS, WRITERS, write_scalar
 
 _TAG = "$"
-_encode = json.JSONEncoder(separators=(",", ":"), check_circular=True).encode
 # An int of more digits than this is refused by int(text) and str(int); see sys.int_info.
 _WIDE = 1 << 4096
 _AS_IS = frozenset({str, bool, type(None)})
@@ -43,6 +42,8 @@ def dump_json(value: Any, *, exact: bool = False) -> str:
     Raises:
         TypeError: If a part of it has a type that is not JSON-like.
     """
+    if type(value) is dict and not value:
+        return "{}"
     return _encode(_to_plain(value, exact))
 
 
@@ -111,7 +112,10 @@ def _plain_dict(value: dict[Any, Any], exact: bool) -> dict[str, Any]:
     if _TAG not in value and set(map(type, value)) <= {str}:
         if value and _is_plain(value.values()):
             return value
-        return {key: _to_plain(item, exact) for key, item in value.items()}
+        return {
+            key: item if type(item) in _AS_IS else _to_plain(item, exact)
+            for key, item in value.items()
+        }
     return {_TAG: "dict", "v": _pairs(value, exact)}
 
 
@@ -202,3 +206,21 @@ def _class_of(value: dict[str, Any], base: type, strict: bool) -> Any:
         why="penstock does not import modules that a stored value names.",
         fix=f"Import {module} before reading the value.",
     )
+
+
+def _encoder() -> Callable[[Any], str]:
+    """Make what writes plain values: Python's encoder in C, made once and not for each value.
+
+    What `_to_plain` gives holds no circles and nothing that JSON has no word for.
+    """
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    slow = json.JSONEncoder(separators=(",", ":"))
+    if make is None:
+        return slow.encode
+    write = make(
+        None, slow.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, True
+    )
+    return lambda value: "".join(write(value, 0))
+
+
+_encode = _encoder()
