@@ -1,8 +1,9 @@
 """One frozen record per stored noun: what the metadata store keeps and gives back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from penstock.core._states import (
@@ -307,7 +308,7 @@ class StepRunRecord:
         """
         contents = {path: content for path, (content, _) in inputs.items()}
         addresses = _addresses(self.addresses, "input:", inputs)
-        return replace(self, inputs=contents, addresses=addresses, **changes)
+        return self._with({"inputs": contents, "addresses": addresses, **changes})
 
     def with_outputs(
         self, outputs: Mapping[str, tuple[str, str]], **changes: Any
@@ -320,7 +321,16 @@ class StepRunRecord:
         """
         contents = {name: content for name, (content, _) in outputs.items()}
         addresses = _addresses(self.addresses, "output:", outputs)
-        return replace(self, outputs=contents, addresses=addresses, **changes)
+        return self._with({"outputs": contents, "addresses": addresses, **changes})
+
+    def _with(self, changes: Mapping[str, Any]) -> "StepRunRecord":
+        """Do as `dataclasses.replace`, in less time: it is done twice for each step."""
+        values = dict(zip(_STEP_FIELDS, _step_values(self), strict=True))
+        return StepRunRecord(**{**values, **changes})
+
+
+_STEP_FIELDS = tuple(each.name for each in fields(StepRunRecord))
+_step_values = attrgetter(*_STEP_FIELDS)
 
 
 def _address(addresses: Mapping[str, str], place: str, content: str) -> str:

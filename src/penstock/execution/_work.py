@@ -57,7 +57,7 @@ class Done:
     traceback: str | None = None
     logs: Sequence[LogLine] = ()
     seconds: float = 0.0
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
     edges: Sequence[Edge] = ()
     nothing: Sequence[str] = ()
     version: str | None = None

@@ -6,7 +6,7 @@ A step leaves a trace of what it looked up, and the process as it found it.
 import itertools
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -37,7 +37,9 @@ class Workplace:
     """
 
     def __init__(self, store: Store, project: Path, file: str | None = None) -> None:
-        self._store, self.project, self._file = store, project, file
+        self._store, self.project = store, project
+        self._file = None if file is None else Path(file)
+        self._places = _places_of(store)
         self._keeper = StateKeeper()
         self._told: set[str] = set()
 
@@ -51,8 +53,8 @@ class Workplace:
         step = work.node.step
         given = work.node.arguments.values()
         callables = [each for each in given if isinstance(each, FunctionType)]
-        with _turn, self._in_home(), self._keeper.kept(step.function, *callables) as changes:
-            with recording(self.project, _places_of(self._store)) as recorder:
+        with _turn, self._kept(step.function, *callables) as changes:
+            with recording(self.project, self._places) as recorder:
                 recorder.names(_named_values(work.node, inputs))
                 done = do_work(self._store, work, inputs)
                 recorder.returns(done.values)
@@ -60,13 +62,14 @@ class Workplace:
         if changes.lost:
             reason = f"it changed {', '.join(changes.lost)}, which cannot be set back"
             trace.setdefault("never", []).append(reason)
-        logs = [*done.logs, *self._tell(step.name, changes)]
-        return replace(done, logs=logs, facts={**done.facts, "trace": trace})
+        done.facts["trace"] = trace
+        told = list(self._tell(step.name, changes))
+        return replace(done, logs=[*done.logs, *told]) if told else done
 
-    def _in_home(self) -> AbstractContextManager[None]:
+    def _kept(self, *functions: Any) -> AbstractContextManager[StateChanges]:
         if self._file is not None:
-            use_home(Path(self._file))
-        return nullcontext()
+            use_home(self._file)
+        return self._keeper.kept(*functions)
 
     def _tell(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
         """Say once for each step what it changed, and whether others see it."""
@@ -102,7 +105,8 @@ def _named_values(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator
 
 
 def _texts(values: Any, depth: int = 3) -> Iterator[Any]:
-    items = values.values() if isinstance(values, Mapping) else values
+    is_mapping = type(values) is dict or isinstance(values, Mapping)
+    items = values.values() if is_mapping else values
     for item in itertools.islice(items, _LOOKED_INTO):
         if isinstance(item, _PATHS):
             yield item

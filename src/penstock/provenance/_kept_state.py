@@ -1,8 +1,7 @@
 """StateKeeper: steps of one run in one process, each of which finds the process as the first did."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -28,37 +27,46 @@ class StateKeeper:
     """
 
     def __init__(self) -> None:
-        self._modules: ModuleState | None = None
+        self._modules = ModuleState()
+        self._watcher = _OwnImports(self._modules)
 
-    @contextmanager
-    def kept(self, *functions: Any) -> Iterator[StateChanges]:
-        """Set the process back after the block.
+    def kept(self, *functions: Any) -> "_Kept":
+        """Set the process back after the block; gives the changes, complete after the block.
 
         Args:
             functions: What is called in it: their closures and defaults are set back too.
-
-        Yields:
-            The changes; complete after the block.
         """
-        if self._modules is None:
-            self._modules = ModuleState()
+        return _Kept(self._modules, self._watcher, functions)
+
+
+class _Kept:
+    """A block after which the process is set back."""
+
+    def __init__(
+        self, modules: ModuleState, watcher: "_OwnImports", functions: tuple[Any, ...]
+    ) -> None:
+        self._modules, self._watcher, self._functions = modules, watcher, functions
+        self._changes = StateChanges()
+
+    def __enter__(self) -> StateChanges:
         modules = self._modules
         modules.note_modules()
-        for function in functions:
-            modules.note(getattr(function, "__name__", "the step"), function)
+        for function in self._functions:
+            if not modules.has_noted(function):
+                modules.note(getattr(function, "__name__", "the step"), function)
         options = sys.modules.get("pandas._config.config")
         if options is not None:
             modules.note("options of pandas", options.__dict__.get("_global_config"))
-        process, changes = ProcessState(), StateChanges()
-        watcher = _OwnImports(modules)
-        sys.meta_path.insert(0, watcher)
-        try:
-            yield changes
-        finally:
-            if watcher in sys.meta_path:
-                sys.meta_path.remove(watcher)
-            changes.undone = [*process.set_back(), *modules.set_back()]
-            changes.lost, modules.lost = modules.lost, []
+        self._process = ProcessState()
+        sys.meta_path.insert(0, self._watcher)
+        return self._changes
+
+    def __exit__(self, *_error: object) -> None:
+        if self._watcher in sys.meta_path:
+            sys.meta_path.remove(self._watcher)
+        modules, changes = self._modules, self._changes
+        changes.undone = [*self._process.set_back(), *modules.set_back()]
+        changes.lost, modules.lost = modules.lost, []
 
 
 class _OwnImports(ImportWatcher):

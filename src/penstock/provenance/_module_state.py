@@ -86,6 +86,10 @@ class ModuleState:
                 if is_own_module(name, module):
                     self.note(module.__name__, vars(module))
 
+    def has_noted(self, value: Any) -> bool:
+        """Return whether a value was noted already."""
+        return id(value) in self._seen
+
     def note_module(self, name: str) -> None:
         """Note one module of the user's that was loaded just now."""
         module = sys.modules.get(name)
@@ -110,7 +114,7 @@ class ModuleState:
         """Set everything back, and name what had changed."""
         changed: list[str] = []
         for held, saved, place, is_named in self._dicts:
-            if not len(held) and not len(saved):
+            if not saved and not len(held):  # as most functions' attributes
                 continue
             if len(held) != len(saved) or not (
                 all(map(_is, dict.values(held), saved.values()))

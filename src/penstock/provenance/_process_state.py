@@ -15,7 +15,9 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from operator import attrgetter
 from typing import Any
 
 _SIGNALS = tuple(
@@ -33,20 +35,21 @@ _SIGNALS = tuple(
     if hasattr(signal, name)
 )
 _HOOKS = ("stdin", "stdout", "stderr", "excepthook", "displayhook")
-_LISTS = ("path", "argv")  # finders stay: a library that adds one needs it
 
 
 class ProcessState:
     """The state of the process when it was noted."""
 
     def __init__(self) -> None:
-        self._parts = _parts()
-        self._noted = [get() for _, get, _ in self._parts]
+        self._parts, self._readers = _parts_of(tuple(map(sys.modules.__contains__, _LOADED)))
+        self._noted = [read() for read in self._readers]
         self._environment = dict(os.environ._data)  # type: ignore[attr-defined] # noqa: SLF001 - a copy at the speed of a dict
 
     def set_back(self) -> list[str]:
         """Set everything back, and name what had changed."""
         changed = self._set_back_environment()
+        if [read() for read in self._readers] == self._noted:
+            return changed
         for (name, get, put), saved in zip(self._parts, self._noted, strict=True):
             if get() != saved:
                 put(saved)
@@ -77,10 +80,16 @@ _Part = tuple[str, Callable[[], Any], Callable[[Any], object]]
 _SET_BY_LIBRARIES = ("CUBLAS_", "CUDA_", "KMP_", "OMP_", "TORCH", "PYTORCH_", "RAY_", "TF_", "QT_")
 
 
-def _parts() -> list[_Part]:
-    """List what is looked at: its name, how it is read, how it is set."""
-    loaded = [parts for module, parts in _LOADED.items() if module in sys.modules]
-    return [*_ALWAYS, *itertools.chain.from_iterable(loaded)]
+@cache
+def _parts_of(loaded: tuple[bool, ...]) -> tuple[Sequence[_Part], Sequence[Callable[[], Any]]]:
+    """List what is looked at (its name, how it is read, how it is set), and how all are read.
+
+    Args:
+        loaded: For each library of `_LOADED` whether it is loaded.
+    """
+    chosen = itertools.compress(_LOADED.values(), loaded)
+    parts = (*_ALWAYS, *itertools.chain.from_iterable(chosen))
+    return parts, [get for _, get, _ in parts]
 
 
 def _working_folder() -> str:
@@ -96,17 +105,17 @@ def _go_back(folder: str) -> None:
 
 
 def _lists_of_sys() -> list[Any]:
-    return [(held := getattr(sys, name), tuple(held)) for name in _LISTS]
+    return [(sys.path, tuple(sys.path)), (sys.argv, tuple(sys.argv))]
 
 
 def _set_lists_of_sys(saved: list[Any]) -> None:
-    for name, (held, items) in zip(_LISTS, saved, strict=True):
+    for name, (held, items) in zip(("path", "argv"), saved, strict=True):
         if tuple(held) != items:
             held[:] = items
         setattr(sys, name, held)
 
 
-def _set_hooks(saved: list[Any]) -> None:
+def _set_hooks(saved: tuple[Any, ...]) -> None:
     for name, held in zip(_HOOKS, saved, strict=True):
         setattr(sys, name, held)
 
@@ -222,10 +231,11 @@ def _pictures_state() -> dict[str, Any]:
 
 _ALWAYS: list[_Part] = [
     ("the working folder (os.chdir)", _working_folder, _go_back),
+    # Finders stay: a library that adds one needs it.
     ("sys.path or its kin", _lists_of_sys, _set_lists_of_sys),
     (
         "streams or hooks of sys",
-        lambda: [getattr(sys, name) for name in _HOOKS],
+        partial(attrgetter(*_HOOKS), sys),
         _set_hooks,
     ),
     ("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),

@@ -81,7 +81,7 @@ class Recorder:
         self._asked: set[str] = set()  # what own code looked for
         self.busy: set[int] = set()
         self._began = time.time_ns()
-        self._sent = _bytes_written()
+        self._counted = _counts_of(self._pid)
         self._watch = _watch_of(self.project, self._skipped)
         self._watch.start()
 
@@ -316,6 +316,8 @@ class Recorder:
         if self.trace.exists:
             for path in (self._made | (self._written - self._asked)) & self.trace.exists.keys():
                 del self.trace.exists[path]
+        if not any(map(self.trace.__getattribute__, Trace.__slots__)):  # as most
+            return {}
         return self._relative().compress().to_json()
 
     def _takes_whole_env(self) -> None:
@@ -348,7 +350,7 @@ class Recorder:
             self.trace.limits.append("too many folders to watch: native reads are not all seen")
         elif self._watch.is_partial:
             self.trace.limits.append("this system does not tell which files native code opens")
-        sent = _bytes_written() - self._sent if written else 0
+        sent = _written_since(self._counted) if written else 0
         for path in sorted(written):
             known = path in self._written or path in self._appended or path in self._read
             stamp = stamp_of(path)
@@ -442,13 +444,24 @@ def _passing_places() -> tuple[str, ...]:
     return tuple(f"{place}/" for place in (temporary, os.path.realpath(temporary), *caches))
 
 
-def _bytes_written() -> int:
-    """Return how many bytes this process has written until now."""
+def _written_since(before: bytes) -> int:
+    """Return how many bytes this process has written since its counters were read."""
+    return _wchar(_counts_of(os.getpid())) - _wchar(before)
+
+
+def _wchar(counts: bytes) -> int:
     try:
-        text = os.pread(_counters(os.getpid()), 256, 0)
-        return int(text.split(b"wchar: ")[1].split(b"\n")[0])
-    except (OSError, IndexError):
+        return int(counts.split(b"wchar: ")[1].split(b"\n")[0])
+    except IndexError:
         return 0
+
+
+def _counts_of(pid: int) -> bytes:
+    """Read the counters of this process as text, which is read as numbers only if that is needed."""
+    try:
+        return os.pread(_counters(pid), 256, 0)
+    except OSError:
+        return b""
 
 
 @cache
