@@ -94,10 +94,22 @@ def test_a_rollback_puts_the_previous_version_back_and_twice_returns(world):
     assert "nothing to go back to" in world("rollback", "fraud", code=1).err
     world("promote", "fraud@2")
     assert "fraud@1 is in production again." in world("rollback", "fraud").out
-    assert world("rollback", "fraud", "--json").json["version"] == 2
+    assert world("rollback", "fraud", "--expected", "1", "--json").json["version"] == 2
     assert world("rollback", "fraud@1", "--json").json["version"] == 1
     assert world("rollback", "fraud", "--to", "2", "--json").json["version"] == 2
     assert "was never in production" in world("rollback", "fraud", "--to", "3", code=2).err
+
+
+def test_a_second_rollback_within_a_minute_does_not_undo_the_first(world):
+    world("promote", "fraud@2")
+    world("rollback", "fraud", "--as", "ana", "--reason", "complaints")
+    told = world("rollback", "fraud", "--as", "ben", "--reason", "complaints", code=1).err
+    assert "fraud@1 was brought back a moment ago by ana: complaints" in told
+    assert "penstock rollback fraud --expected 1" in told
+    moves = [
+        event for event in world("history", "fraud", "--json").json if event["from"] != event["to"]
+    ]
+    assert [event["version"] for event in moves if event["to"] == "production"][-2:] == [2, 1]
 
 
 def test_history_tells_who_when_and_why(world):

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from penstock.core import DataError
-from penstock.data import guess_task
+from penstock.data import FileSource, guess_task, ingest, split_table
 from penstock.data._target import choose_task, classes_of
 
 
@@ -71,3 +71,27 @@ def test_classes_are_sorted_whatever_the_rows_say():
     assert classes_of(pl.Series([10, 9, None]), "binary") == (9, 10)
     assert classes_of(pl.Series([True, False]), "binary") == (False, True)
     assert classes_of(pl.Series([1.5, 2.5]), "regression") == ()
+
+
+@pytest.mark.parametrize(
+    ("write", "value"),
+    [
+        (lambda n: f"{n}.{n + 100},5{n % 10} €", lambda n: 1000 * n + n + 100.5 + n % 10 / 100),
+        (lambda n: f"${n},{n + 100}.50", lambda n: 1000 * n + n + 100.5),
+        (lambda n: f"CHF {n}'{n + 100}.50", lambda n: 1000 * n + n + 100.5),
+        (lambda n: f"{n},5 %", lambda n: n + 0.5),
+        (lambda n: f"{n}%", float),
+        (lambda n: f"{n}GB", float),
+    ],
+)
+def test_a_target_of_money_percent_or_units_is_numbers_to_predict(tmp_path, write, value):
+    path = tmp_path / "offers.csv"
+    path.write_text("size;price\n" + "".join(f"{n % 7};{write(n)}\n" for n in range(1, 61)))
+    snapshot = ingest(FileSource(path))
+    assert snapshot.table["price"].to_list() == pytest.approx([value(n) for n in range(1, 61)])
+    assert any(found.column == "price" for found in snapshot.findings)
+    split = split_table(snapshot.table, target="price")
+    assert split.task == "regression"
+    assert sorted([*split.train.y, *split.test.y]) == pytest.approx(
+        [value(n) for n in range(1, 61)]
+    )

@@ -63,6 +63,18 @@ def test_a_model_that_only_guesses_is_refused(write_table, chance, tmp_path):
     assert _gates(_run(project, tmp_path))["lower(roc_auc) > 0.5"] == "failed"
 
 
+def test_with_few_positives_the_gate_can_be_passed_and_says_what_is_needed(
+    write_table, chance, tmp_path
+):
+    rows = [(chance.gauss(4 * (i % 16 == 0), 1), int(i % 16 == 0)) for i in range(280)]
+    table = write_table(["x", "fraud"], rows)
+    project = new_project("rare", data=table, target="fraud", folder=tmp_path / "rare")
+    assert any("test rows of class 1" in line for line in project.notes.lines())
+    assert "lower(roc_auc) needs 10" in project.file.read_text()
+    gates = _gates(_run(project, tmp_path))
+    assert {text.split()[0]: state for text, state in gates.items()}["roc_auc"] == "passed"
+
+
 def test_the_tests_it_writes_pass(visits, tmp_path):
     project = new_project("visits", data=visits, target="came", folder=tmp_path / "visits")
     done = subprocess.run(

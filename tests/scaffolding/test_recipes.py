@@ -1,10 +1,14 @@
 """Recipes: the model and the gates fit the task and the size of the table."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from penstock.evaluation import parse_gate
-from penstock.scaffolding._notes import TableNotes
+from penstock.scaffolding._notes import RowsTested, TableNotes
 from penstock.scaffolding._recipes import choose_recipe, write_gates
+from penstock.scaffolding._scarce import beat_guessing
 from penstock.scaffolding._splits import SplitChoice
 
 
@@ -36,3 +40,35 @@ def test_every_gate_can_be_read(task):
     assert [parse_gate(gate.text).text for gate in gates] == [gate.text for gate in gates]
     assert {"leakage == none", "verified"} <= {gate.text for gate in gates}
     assert any("champion." in gate.text for gate in gates)
+
+
+@pytest.mark.parametrize(
+    ("task", "tested", "gate"),
+    [
+        ("binary", RowsTested(400, 1, 10), "lower(roc_auc) > 0.5"),
+        # 0.5 + 1.96 deviations of Mann and Whitney's statistic: sqrt(401 / (12 * 4 * 396)) each.
+        ("binary", RowsTested(400, 1, 4), "roc_auc > 0.79"),
+        ("binary", RowsTested(400, 1, 1), "roc_auc > 0.98"),
+        (
+            "multiclass",
+            RowsTested(400, "c", 3),
+            "lower(balanced_accuracy) > baseline.balanced_accuracy",
+        ),
+        ("multiclass", RowsTested(400, "c", 0), "lower(accuracy) > baseline.accuracy"),
+        ("regression", RowsTested(9), "r2 > 0"),
+        ("regression", RowsTested(10), "lower(r2) > 0"),
+    ],
+)
+def test_the_first_gate_can_be_judged_on_the_test_rows(task, tested, gate):
+    first, *_ = write_gates(replace(_notes(task), tested=tested))
+    assert first.text == gate
+    assert parse_gate(gate).text == gate
+
+
+@pytest.mark.parametrize("few", [2, 4, 9])
+def test_a_guess_passes_the_gate_of_few_rows_once_in_forty(few):
+    draw = np.random.default_rng(few)
+    bar = beat_guessing(RowsTested(200, 1, few))
+    ranks = np.argsort(draw.random((20_000, 200)), axis=1)[:, :few]  # of the positive rows
+    areas = (ranks.sum(axis=1) - few * (few - 1) / 2) / (few * (200 - few))
+    assert 0.01 < (areas > bar).mean() < 0.03

@@ -43,12 +43,14 @@ def new(
         folder=folder,
     )
     if as_json:
-        emit({"folder": str(project.folder), "file": str(project.file)})
+        files = [str(path) for path in project.files]
+        emit({"folder": str(project.folder), "file": str(project.file), "files": files})
         return
     say(f"[bold]{plain(_near(project.file))}[/]  ({project.task})")
     for note in project.notes.lines():
         say(f"  • {plain(note)}")
-    say(f"\nNext:  penstock run {plain(_near(project.file))}")
+    say(f"\nalso written: {plain(', '.join(path.name for path in project.files[1:]))}")
+    say(f"Next:  penstock run {plain(_near(project.file))}")
 
 
 def _near(path: Path) -> Path:

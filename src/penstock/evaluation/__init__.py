@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from penstock.evaluation._gate_grammar import Gate as Gate
     from penstock.evaluation._gate_grammar import parse_gate as parse_gate
     from penstock.evaluation._gates import judge as judge
+    from penstock.evaluation._intervals import FEWEST_EVENTS as FEWEST_EVENTS
+    from penstock.evaluation._intervals import FEWEST_NUMBERS as FEWEST_NUMBERS
     from penstock.evaluation._measuring import Measured as Measured
     from penstock.evaluation._measuring import measure as measure
     from penstock.evaluation._metrics import METRICS as METRICS
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "FEWEST_EVENTS": "_intervals",
+        "FEWEST_NUMBERS": "_intervals",
         "METRICS": "_metrics",
         "TASK_METRICS": "_metrics",
         "Calibration": "_calibration",

@@ -11,6 +11,7 @@ from penstock.scaffolding._columns import is_sensitive, note_group, note_left_ou
 from penstock.scaffolding._formulas import find_formula
 from penstock.scaffolding._notes import ColumnNote, Label, TableNotes, TimeNote
 from penstock.scaffolding._novelty import note_new_in_test
+from penstock.scaffolding._scarce import count_tested, warn_scarce
 from penstock.scaffolding._slices import choose_slices
 from penstock.scaffolding._splits import Chosen, SplitChoice, Task, choose_split
 from penstock.scaffolding._target import (
@@ -87,6 +88,7 @@ def describe_table(
     rare = find_rare(classes)
     rows = without_classes(question.table, target, rare)
     settled = _settle(question, rows, snapshot.time)
+    tested = count_tested(settled.chosen.split, [label for label, _ in classes], rare)
     missing = snapshot.rows - question.table.height
     return TableNotes(
         rows=snapshot.rows,
@@ -105,7 +107,8 @@ def describe_table(
         sensitive=tuple(name for name in settled.slices if is_sensitive(name)),
         rare=rare,
         positive=choose_positive(classes) if question.task == "binary" else None,
-        warnings=(*settled.chosen.warnings, *_warn(snapshot, settled)),
+        tested=tested,
+        warnings=(*settled.chosen.warnings, *_warn(snapshot, settled), *warn_scarce(tested)),
     )
 
 

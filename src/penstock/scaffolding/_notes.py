@@ -50,6 +50,21 @@ class TimeNote:
 
 
 @dataclass(frozen=True, slots=True)
+class RowsTested:
+    """What the test rows of the split can show.
+
+    Attributes:
+        rows: Number of test rows.
+        scarce: The class with the fewest of them; None for regression.
+        scarce_rows: How many it has.
+    """
+
+    rows: int
+    scarce: Label | None = None
+    scarce_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class TableNotes:
     """What was noticed about a table.
 
@@ -70,6 +85,7 @@ class TableNotes:
         rare: Classes with too few rows to be learned and tested.
         positive: The class that counts as yes; None where evaluation finds it by itself (1, True).
         split: How to split so that it works.
+        tested: The test rows that the gates will be judged on; None if nothing was split.
         warnings: Sentences about the whole table.
     """
 
@@ -89,6 +105,7 @@ class TableNotes:
     sensitive: tuple[str, ...] = ()
     rare: tuple[Label, ...] = ()
     positive: Label | None = None
+    tested: RowsTested | None = None
     warnings: tuple[str, ...] = ()
 
     @property

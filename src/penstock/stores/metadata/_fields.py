@@ -146,8 +146,14 @@ class Field:
         return f'({inner} WHERE {self.table.link} AND f."key" = ?)', [name]
 
 
-def find_field(kind: Kind, parts: Sequence[str]) -> Field | str:
-    """Find the field that dotted parts name; else a sentence with what was meant."""
+def find_field(kind: Kind, parts: Sequence[str], *, ordering: bool = False) -> Field | str:
+    """Find the field that dotted parts name; else a sentence with what was meant.
+
+    Args:
+        kind: What is searched.
+        parts: The name, cut at its dots.
+        ordering: Whether rows are ordered by it: runs then by a metric before anything else.
+    """
     head, rest = parts[0], list(parts[1:])
     if head in {kind.name, f"{kind.name}s", "attributes", "attribute"} and rest:
         head, rest = rest[0], rest[1:]
@@ -161,7 +167,8 @@ def find_field(kind: Kind, parts: Sequence[str]) -> Field | str:
     if rest:
         return did_you_mean(head, kind.groups)
     guess = did_you_mean(head, kind.attributes)
-    groups = " or ".join(f"{group}.{head}" for group in kind.groups)
+    likely = ["metrics"] if ordering and "metrics" in kind.groups else kind.groups
+    groups = " or ".join(f"{group}.{head}" for group in likely)
     if guess.startswith("Did"):
         return f"{guess} If it was logged, write {groups}."
     return f"Did you mean {groups}? {guess}"

@@ -135,7 +135,7 @@ def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
     tokens = _Tokens(text, kind)
     terms = []
     while True:
-        found = tokens.field("Expected a field, as in 'metrics.auc desc'.")
+        found = tokens.field("Expected a field, as in 'metrics.auc desc'.", ordering=True)
         descending = tokens.accept("desc")
         if not descending:
             tokens.accept("asc")
@@ -195,12 +195,12 @@ class _Tokens:
         if not self.accept(word):
             self.fail(f"Expected {word!r}.")
 
-    def field(self, expected: str) -> Field:
+    def field(self, expected: str, *, ordering: bool = False) -> Field:
         token = self.peek()
         if token.kind != "name" or token.text.lower() in _WORDS:
             self.fail(expected)
         parts = ["".join(groups) for groups in _PART.findall(token.text)]
-        found = find_field(self.kind, parts)
+        found = find_field(self.kind, parts, ordering=ordering)
         if isinstance(found, str):
             self.fail(f"There is no field {token.text!r}. {found}")
         self._next += 1

@@ -1,0 +1,72 @@
+"""What the test rows can show, and the gate where they are too few for an interval; apart for its rule.
+
+With fewer than ten test rows of a class no interval of the area holds, so ``lower(roc_auc)`` could
+never pass. What those rows do allow is a test against guessing: the area of a model that guesses is
+Mann and Whitney's statistic, whose spread is known.
+"""
+
+from collections.abc import Collection, Sequence
+from math import ceil, sqrt
+
+from penstock.data import Split
+from penstock.evaluation import FEWEST_EVENTS, FEWEST_NUMBERS
+from penstock.scaffolding._notes import Label, RowsTested
+
+_Z = 1.96  # a guess reaches what lies so many deviations above its mean once in 40 tries
+_ONE_ROW = 0.98  # the area of one positive row is evenly spread, not normal
+
+
+def count_tested(
+    split: Split, classes: Sequence[Label], rare: Collection[Label] = ()
+) -> RowsTested:
+    """Count the test rows, and those of the class with the fewest.
+
+    Args:
+        split: The split.
+        classes: All classes of the table; empty for regression.
+        rare: Classes whose rows are left out before the split.
+    """
+    target = split.test.y
+    learned = [label for label in classes if label not in rare]
+    if not learned:
+        return RowsTested(len(target))
+    found = [str(label) for label in target]
+    counts = {label: found.count(str(label)) for label in learned}
+    scarce = min(learned, key=lambda label: counts[label])
+    return RowsTested(len(target), scarce, counts[scarce])
+
+
+def beat_guessing(tested: RowsTested) -> float:
+    """Find the area that a guess reaches in 1 of 40 samples of these rows.
+
+    >>> beat_guessing(RowsTested(400, 1, 4))
+    0.79
+
+    Source:
+        Mann and Whitney (1947), Annals of Mathematical Statistics 18, 50-60.
+    """
+    few, many = tested.scarce_rows, tested.rows - tested.scarce_rows
+    if few <= 1:
+        return _ONE_ROW
+    return ceil(100 * (0.5 + _Z * sqrt((few + many + 1) / (12 * few * many)))) / 100
+
+
+def is_scarce(tested: RowsTested | None) -> bool:
+    """Tell whether an interval of the area, or for regression of the errors, would be refused."""
+    if tested is None:
+        return False
+    if tested.scarce is None:
+        return tested.rows < FEWEST_NUMBERS
+    return tested.scarce_rows < FEWEST_EVENTS
+
+
+def warn_scarce(tested: RowsTested) -> list[str]:
+    """Say what the test rows lack."""
+    if not is_scarce(tested):
+        return []
+    if tested.scarce is None:
+        return [f"Only {tested.rows} test rows: an interval needs {FEWEST_NUMBERS}."]
+    text = (
+        f"Only {tested.scarce_rows} test rows of class {tested.scarce!r}: an interval of roc_auc "
+    )
+    return [f"{text}needs {FEWEST_EVENTS}, and what so few show is rough."]
