@@ -110,7 +110,10 @@ class Rounds:
         code = {path: data for path, data in files.items() if _is_code(path)}
         strings = strings_of(code)
         shared: dict[str, Any] = {"sets": places_of_sets(code), "skipped": []}
-        seeds = choose_seeds(strings, recorded=self._recorded_seed, count=min(2, self._most or 2))
+        # Without sets one seed is often enough, as loading the pipeline alone may say; then a
+        # second process would have been started only to find that out.
+        count = min(2, self._most or (2 if shared["sets"] else 1))
+        seeds = choose_seeds(strings, recorded=self._recorded_seed, count=count)
         answers = _Answers()
         first, *others = self._ask_all(seeds, 0, shared)
         if isinstance(first, str):
