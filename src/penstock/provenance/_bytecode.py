@@ -295,18 +295,30 @@ class _Reader:
 
     def _read_call(self, position: int, line: int, name: str) -> None:
         """Note which module a call imports, or that only the run knows."""
-        following = [item for item, _ in self._steps[position + 1 : position + 3]]
-        is_written = (
-            len(following) > 1
-            and following[0].opname.startswith("LOAD_CONST")
-            and isinstance(following[0].argval, str)
-            and not following[0].argval.startswith(".")
-            and following[1].opname.startswith(("CALL", "KW_NAMES", "LOAD_"))
-        )
-        if is_written:
-            self.uses.imported.add(following[0].argval)
-        else:
+        module = self._written_argument(position + 1)
+        if module is None or module.startswith("."):
             self.uses.computed.append((line, name))
+        else:
+            self.uses.imported.add(module)
+
+    def _written_argument(self, position: int) -> str | None:
+        """Return the text that a call is given first; None if that is worked out."""
+        following = [item for item, _ in self._steps[position:]]
+        if not following or not following[0].opname.startswith("LOAD_CONST"):
+            return None
+        text, depth = following[0].argval, 1  # values on the stack, from the text on
+        for item in following[1:]:
+            if depth == 1 and item.opname in _ATTRIBUTES:
+                return None  # a method of the text
+            if item.opname.startswith("LOAD_"):
+                depth += dis.stack_effect(item.opcode, item.arg)
+            elif item.opname in {"CALL", "CALL_KW"}:
+                depth -= (item.arg or 0) + 1 + (item.opname == "CALL_KW")
+                if depth < 1:
+                    return text if isinstance(text, str) else None
+            elif item.opname != "KW_NAMES":
+                return None
+        return None
 
     def _read_import(self, position: int) -> None:
         item, _ = self._steps[position]
