@@ -19,6 +19,17 @@ import pyarrow.parquet as pq
 import penstock as ps
 
 HERE = Path(__file__).parent
+
+def in_child(function):
+    reads, writes = os.pipe()
+    if not os.fork():
+        try:
+            os.write(writes, str(function()).encode())
+        finally:
+            os._exit(0)
+    os.close(writes)
+    os.wait()
+    return os.read(reads, 100).decode()
 """
 
 JOB = """
@@ -59,6 +70,11 @@ FORMS = {
     "a bound name": "read = pathlib.Path.read_bytes\nreturn read(HERE / 'rates.csv')",
     "a size": 'return os.path.getsize("rates.csv")',
     "a time": 'return os.stat("rates.csv").st_mtime_ns',
+    "an open folder": 'd = os.open(".", os.O_RDONLY)\n'
+    'return os.read(os.open("rates.csv", os.O_RDONLY, dir_fd=d), 100)',
+    "a forked process": "r, w = os.pipe()\nif not os.fork():\n"
+    '    os.write(w, open("rates.csv", "rb").read())\n    os._exit(0)\n'
+    "os.wait()\nreturn os.read(r, 100)",
 }
 
 
@@ -108,7 +124,49 @@ def test_a_native_reader_outside_of_the_project_is_seen(project, tmp_path_factor
 @pytest.mark.parametrize(
     "body",
     [
+        "return pl.scan_csv('../elsewhere/*.csv').collect().height",
+        "return pl.read_csv(HERE.parent / 'elsewhere' / 'a.csv').height",
+    ],
+)
+def test_a_native_reader_of_a_relative_or_computed_place_is_seen(project, body):
+    other = project.folder.parent / f"{project.folder.name}-data"
+    other.mkdir()
+    body = body.replace("elsewhere", other.name)
+    (other / "a.csv").write_text("n\n1\n")
+    assert run_of(project, body).output() == 1
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    settle()
+    (other / ("b.csv" if "*" in body else "a.csv")).write_text("n\n1\n2\n")
+    edited = run_of(project, body).output()
+    assert edited == run_of(project, body, use_cache=False).output() > 1
+
+
+def test_the_size_of_an_entry_counts(project):
+    body = "return [entry.stat().st_size for entry in os.scandir('sub')]"
+    (project.folder / "sub").mkdir()
+    (project.folder / "sub/a.txt").write_text("a")
+    assert run_of(project, body).output() == [1]
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    (project.folder / "sub/a.txt").write_text("aa")
+    assert run_of(project, body).output() == [2]
+
+
+def test_where_a_symbolic_link_leads_counts(project):
+    body = "return Path('latest').resolve().name"
+    (project.folder / "latest").symlink_to("v1")
+    assert run_of(project, body).output() == "v1"
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    (project.folder / "latest").unlink()
+    (project.folder / "latest").symlink_to("v2")
+    assert run_of(project, body).output() == "v2"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
         'return os.environ["RATE"]',
+        "return in_child(lambda: os.environ.get('RATE'))",
+        "return in_child(lambda: [v for k, v in os.environ.items() if k == 'RATE'])",
         'return os.environ.get("RATE", "9")',
         'return os.getenv("RATE")',
         'return str("RATE" in os.environ) + os.environ.get("RATE", "")',
@@ -172,16 +230,23 @@ def test_why_names_what_changed(project, monkeypatch):
         "return os.path.exists('sub/b.json')",
         "return Path('sub/b.json').exists()",
         "return Path('sub/b.json').is_file()",
+        "return os.access('sub/b.json', os.R_OK)",
+        "return len(os.listdir(os.open('sub', os.O_RDONLY)))",
+        "with os.scandir('sub') as found:\n    return sorted(e.name for e in found)",
+        "return pl.scan_ndjson('sub/*.json').collect().height",
+        "return in_child(lambda: len(os.listdir('sub')))",
+        "return in_child(lambda: os.path.exists('sub/b.json'))",
+        "return in_child(lambda: len(glob.glob('sub/*.json')))",
         "try:\n    return open('sub/b.json').read()\nexcept FileNotFoundError:\n    return 'none'",
     ],
 )
 def test_a_folder_that_is_listed_and_a_file_that_is_not_there_count(project, body):
     (project.folder / "sub").mkdir()
-    (project.folder / "sub/a.json").write_text("{}")
+    (project.folder / "sub/a.json").write_text('{"n": 1}')
     first = run_of(project, body)
     assert first.error is None
     assert state_of(run_of(project, body)) is StepState.CACHED
-    (project.folder / "sub/b.json").write_text("{}")
+    (project.folder / "sub/b.json").write_text('{"n": 2}')
     assert run_of(project, body).output() != first.output()
     assert state_of(run_of(project, body)) is StepState.CACHED
 
@@ -302,6 +367,46 @@ def test_a_program_that_own_code_starts_is_never_cached_unless_it_is_declared(pr
     settle()
     (project.folder / "a.txt").write_text("b")
     assert project.again(job).output() == "b"
+
+
+def test_what_a_forked_process_writes_is_the_steps_work(project):
+    body = "in_child(lambda: Path('made.txt').write_text('made'))\nreturn 1"
+    run_of(project, body)
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    (project.folder / "made.txt").unlink()
+    assert state_of(run_of(project, body)) is StepState.FINISHED
+    assert (project.folder / "made.txt").read_text() == "made"
+
+
+def test_a_forked_process_that_starts_a_program_makes_the_result_unfit(project):
+    body = "return in_child(lambda: subprocess.check_output(['cat', 'a.txt'], text=True))"
+    (project.folder / "a.txt").write_text("a")
+    run_of(project, body)
+    second = run_of(project, body)
+    assert state_of(second) is StepState.FINISHED
+    assert "it starts a program (cat)" in why(second.run_id, "look", store=project.store).reason
+
+
+def test_processes_that_share_no_memory_make_the_result_unfit(project):
+    body = """
+    import multiprocessing
+    process = multiprocessing.get_context('spawn').Process(target=print)
+    process.start()
+    process.kill()
+    process.join()
+    return 1
+    """
+    run_of(project, textwrap.dedent(body).strip())
+    second = run_of(project, textwrap.dedent(body).strip())
+    assert state_of(second) is StepState.FINISHED
+    assert "spawn or forkserver" in why(second.run_id, "look", store=project.store).reason
+
+
+def test_a_folder_that_a_step_empties_does_not_count(project):
+    body = "shutil.rmtree('out', ignore_errors=True)\nos.mkdir('out')\nPath('out/a').write_text('')\nreturn 1"
+    run_of(project, f"import shutil\n{body}")
+    run_of(project, f"import shutil\n{body}")
+    assert state_of(run_of(project, f"import shutil\n{body}")) is StepState.CACHED
 
 
 def test_a_file_that_changes_while_a_step_reads_it_makes_the_result_unfit(project):

@@ -10,14 +10,14 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from penstock.core import LogLine, now
 from penstock.execution._homes import use_home
 from penstock.execution._work import Done, Work, do_work
 from penstock.pipelines import Node
-from penstock.provenance import StateChanges, StateKeeper, recording
+from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_module, recording
 from penstock.stores import Store
 
 _TOLD_CHANGES = 8
@@ -42,6 +42,7 @@ class Workplace:
         self._places = _places_of(store)
         self._keeper = StateKeeper()
         self._told: set[str] = set()
+        self._named: dict[FunctionType, list[Any]] = {}  # the same each time: state is set back
 
     def do(self, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
         """Execute a step on its inputs and store what it gives, with a trace of what it looked up.
@@ -55,7 +56,7 @@ class Workplace:
         callables = [each for each in given if isinstance(each, FunctionType)]
         with _turn, self._kept(step.function, *callables) as changes:
             with recording(self.project, self._places) as recorder:
-                recorder.names(_named_values(work.node, inputs))
+                recorder.names(self._named_values(work.node, inputs))
                 done = do_work(self._store, work, inputs)
                 recorder.returns(done.values)
             trace = recorder.finish(declared=bool(step.uses))
@@ -70,6 +71,17 @@ class Workplace:
         if self._file is not None:
             use_home(self._file)
         return self._keeper.kept(*functions)
+
+    def _named_values(self, node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
+        """Give the texts and paths that may name files: arguments, what the function reads."""
+        yield from _texts(node.arguments)
+        if not isinstance(inputs, Exception):
+            yield from _texts(inputs)
+        function = node.step.function
+        if isinstance(function, FunctionType):
+            if function not in self._named:
+                self._named[function] = list(_texts_of_function(function, set()))
+            yield from self._named[function]
 
     def _tell(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
         """Say once for each step what it changed, and whether others see it."""
@@ -92,18 +104,6 @@ def _places_of(store: Store) -> tuple[str, ...]:
     return tuple(place for place in places if place.startswith("/"))
 
 
-def _named_values(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
-    """Give the texts and paths that may name files: arguments, constants of the function."""
-    yield from _texts(node.arguments)
-    if not isinstance(inputs, Exception):
-        yield from _texts(inputs)
-    code = getattr(node.step.function, "__code__", None)
-    scope = getattr(node.step.function, "__globals__", {})
-    if code is not None:
-        yield from _texts_of_code(code)
-        yield from _texts([scope.get(name) for name in code.co_names])
-
-
 def _texts(values: Any, depth: int = 3) -> Iterator[Any]:
     is_mapping = type(values) is dict or isinstance(values, Mapping)
     items = values.values() if is_mapping else values
@@ -114,8 +114,40 @@ def _texts(values: Any, depth: int = 3) -> Iterator[Any]:
             yield from _texts(item, depth - 1)
 
 
+def _texts_of_function(function: FunctionType, seen: set[int]) -> Iterator[Any]:
+    """Give the texts and paths that a function reads, and those of own functions that it calls."""
+    code, scope = function.__code__, function.__globals__
+    if id(code) in seen or len(seen) > _LOOKED_INTO or not is_own_code(code.co_filename):
+        return
+    seen.add(id(code))
+    yield from _texts_of_code(code)
+    names = _names_of_code(code)
+    found = [scope[name] for name in names if name in scope]
+    modules = [vars(each) for each in found if isinstance(each, ModuleType) and is_own_module(each)]
+    found += [held[name] for held in modules for name in names if name in held]
+    found += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    yield from _texts([*found, *(function.__defaults__ or ())])
+    for each in found:
+        if isinstance(each, FunctionType):
+            yield from _texts_of_function(each, seen)
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1_000)
+def _names_of_code(code: CodeType) -> tuple[str, ...]:
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return code.co_names + tuple(itertools.chain.from_iterable(map(_names_of_code, inner)))
+
+
 @lru_cache(maxsize=1_000)
 def _texts_of_code(code: CodeType) -> tuple[str, ...]:
     inner = (each for each in code.co_consts if isinstance(each, CodeType))
-    own = tuple(each for each in code.co_consts if isinstance(each, str) and each.startswith("/"))
+    texts = (each for each in code.co_consts if isinstance(each, str))
+    own = tuple(each for each in texts if each.startswith(("/", "..", "~", "file://")))
     return own + tuple(itertools.chain.from_iterable(map(_texts_of_code, inner)))

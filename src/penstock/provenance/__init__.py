@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from penstock.provenance._manifest import manifest_difference as manifest_difference
     from penstock.provenance._manifest import unrecorded as unrecorded
     from penstock.provenance._own import is_own as is_own
+    from penstock.provenance._own import is_own_code as is_own_code
+    from penstock.provenance._own import is_own_module as is_own_module
     from penstock.provenance._seeds import derive_seed as derive_seed
     from penstock.provenance._source import SourceTree as SourceTree
     from penstock.provenance._source import capture_source as capture_source
@@ -54,6 +56,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "find_change": "_trace",
         "effects_digest": "_code",
         "is_own": "_own",
+        "is_own_code": "_own",
+        "is_own_module": "_own",
         "StepRunning": "_loaded",
         "value_digest": "_code",
         "watch_imports": "_loaded",

@@ -19,6 +19,7 @@ _PASSED_BY = frozenset(  # modules that look up for whoever calls them
     "os posixpath genericpath pathlib glob shutil fnmatch tempfile collections.abc _collections_abc"  # noqa: SIM905 - read as one line
     " subprocess contextlib io codecs tokenize functools".split()
 )
+_STARTERS = ("multiprocessing", "concurrent", "joblib", "loky")  # they start whatever they get
 
 
 def caller_of(frame: FrameType | None) -> str:
@@ -34,6 +35,32 @@ def caller_of(frame: FrameType | None) -> str:
             return "own" if _is_own_code(file) else "other"
         frame = frame.f_back
     return "other"
+
+
+def is_called_by_own_code(frame: FrameType | None) -> bool:
+    """Say whether own code itself makes a call, not something that it calls."""
+    while frame is not None and frame.f_code.co_filename in _OURS:
+        frame = frame.f_back
+    return frame is not None and _is_own_code(frame.f_code.co_filename)
+
+
+def is_removing(frame: FrameType | None) -> bool:
+    """Say whether a folder is listed to remove it, so that nothing depends on what was in it."""
+    while frame is not None and frame.f_code.co_filename in _OURS:
+        frame = frame.f_back
+    if frame is None or frame.f_globals.get("__name__") != "shutil":
+        return False
+    return "rmtree" in frame.f_code.co_name
+
+
+def starter_of(frame: FrameType | None) -> str:
+    """Say who has worker processes started, past the pools that do it."""
+    while frame is not None and (
+        frame.f_code.co_filename in _OURS
+        or frame.f_globals.get("__name__", "").partition(".")[0] in _STARTERS
+    ):
+        frame = frame.f_back
+    return caller_of(frame)
 
 
 @cache

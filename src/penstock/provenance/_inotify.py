@@ -51,10 +51,11 @@ class FolderWatch:
         self._opened: Counter[str] = Counter()
         self._closed: Counter[str] = Counter()  # after writing
         self._moved: set[str] = set()
+        self._listed: Counter[str] = Counter()
 
     def add(self, folder: str, *, deep: bool = True) -> None:
         """Watch a folder, and with ``deep`` all below it."""
-        waiting = [folder]
+        waiting, before = [folder], len(self._watched)
         while waiting and self._file >= 0 and os.getpid() == self.pid:
             place = waiting.pop()
             if place in self._watched:
@@ -70,14 +71,14 @@ class FolderWatch:
             self._watched.add(place)
             if deep:
                 waiting += self._below(place)
+        if len(self._watched) > before:
+            self._read()  # the kernel joins equal events: ours would hide who lists it next
 
     def start(self) -> None:
         """Forget what has happened until now."""
         self._read()
-        if self._opened or self._closed or self._moved:
-            self._opened.clear()
-            self._closed.clear()
-            self._moved.clear()
+        for known in (self._opened, self._closed, self._moved, self._listed):
+            known.clear()
         self.overflowed = False
 
     def collect(self) -> tuple[set[str], set[str]]:
@@ -89,6 +90,10 @@ class FolderWatch:
         # Who writes opens too: what was opened more often than that was read.
         read = {path for path, times in self._opened.items() if times > self._closed[path]}
         return read - self._moved, written
+
+    def folder_opens(self) -> Counter[str]:
+        """Return how often each folder was opened, as who lists it does, since the start."""
+        return self._listed
 
     def drain(self) -> None:
         """Take in what has happened, so that the kernel's queue does not overflow."""
@@ -144,8 +149,12 @@ class FolderWatch:
             del self._folders[number]
             self._watched.discard(folder)
             return
-        if not name or name.startswith("."):
-            return
+        if not name and mask & _OPEN:
+            self._listed[folder] += 1
+        if name and not name.startswith("."):
+            self._take_inside(folder, mask, name)
+
+    def _take_inside(self, folder: str, mask: int, name: str) -> None:
         path = f"{folder}/{name}"
         if mask & _IS_FOLDER:
             if mask & (_CREATE | _MOVED_TO) and name not in _SKIPPED and not self._skipped(path):

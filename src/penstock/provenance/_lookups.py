@@ -4,11 +4,13 @@ One recorder at a time in a process. The audit hook is added with the first one 
 do; it does nothing while no recorder is active.
 """
 
+import multiprocessing.process
 import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from contextlib import suppress
+from pathlib import Path, PurePath
 from types import FrameType
 from typing import Any
 
@@ -17,7 +19,10 @@ from penstock.provenance._recorder import Recorder
 
 _active: Recorder | None = None
 _is_hooked = False
-_stat, _lstat = os.stat, os.lstat
+_stat, _lstat, _access, _readlink, _open = os.stat, os.lstat, os.access, os.readlink, os.open
+_REAL = (_stat, _lstat, _access, _readlink, _open)
+_text_of_path = PurePath.__str__
+_start_process = multiprocessing.process.BaseProcess.start
 _Environ: Any = type(os.environ)
 
 
@@ -37,7 +42,7 @@ class recording:  # noqa: N801 - a context manager, used as a function
         global _active
         _hook()
         self._outer, _active = _active, self._recorder
-        os.stat, os.lstat = _watched_stat, _watched_lstat
+        _put_in_place(*_WATCHED, _watched_text)
         for environment in _environments():
             environment.__class__ = _WatchedEnviron
         return self._recorder
@@ -46,7 +51,7 @@ class recording:  # noqa: N801 - a context manager, used as a function
         global _active  # noqa: PLW0603 - see above
         _active = self._outer
         if self._outer is None:
-            os.stat, os.lstat = _stat, _lstat
+            _put_in_place(*_REAL, _text_of_path)
             for environment in _environments():
                 environment.__class__ = _Environ
 
@@ -55,17 +60,48 @@ def _environments() -> tuple[Any, ...]:
     return (os.environ, os.environb) if os.supports_bytes_environ else (os.environ,)
 
 
+def _put_in_place(*functions: Any) -> None:
+    os.stat, os.lstat, os.access, os.readlink, os.open, text = functions
+    PurePath.__str__ = text  # type: ignore[method-assign] # what native code reads is told nowhere
+
+
 def _hook() -> None:
     global _is_hooked  # noqa: PLW0603 - see above
     if not _is_hooked:
         _is_hooked = True
         sys.addaudithook(_take_event)
+        _show_as_capable()
+        process: Any = multiprocessing.process.BaseProcess
+        process.start = _watched_start  # no event tells of it
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_forget_threads)
+
+
+def _show_as_capable() -> None:
+    """Tell who asks what functions of os can do the same of those in their place."""
+    groups: list[set[Any]] = [os.supports_dir_fd, os.supports_effective_ids, os.supports_fd]
+    for group in [*groups, os.supports_follow_symlinks]:
+        for real, watched in zip(_REAL, _WATCHED, strict=True):
+            if real in group:
+                group.add(watched)
+
+
+def _forget_threads() -> None:
+    """In a forked child its threads may get the numbers of those that it has not."""
+    if _active is not None:
+        _active.busy.clear()
 
 
 def _take_event(event: str, arguments: tuple[Any, ...]) -> None:
     recorder = _active
     if recorder is not None and (handler := _HANDLERS.get(event)) is not None:
+        if event in _OPENING_FOLDERS or (event == "open" and _opens_folder(arguments[2])):
+            recorder.opened_folder(arguments[0])
         _note(recorder, handler, *arguments)
+
+
+def _opens_folder(flags: Any) -> bool:
+    return isinstance(flags, int) and bool(flags & getattr(os, "O_DIRECTORY", 0))
 
 
 def _note(recorder: Recorder, handler: Callable[..., None], *arguments: Any, **named: Any) -> None:
@@ -82,10 +118,11 @@ def _note(recorder: Recorder, handler: Callable[..., None], *arguments: Any, **n
         recorder.busy.discard(thread)
 
 
+_OPENING_FOLDERS = frozenset({"os.listdir", "os.scandir"})
 _HANDLERS: dict[str, Callable[..., None]] = {
     "open": lambda recorder, path, _mode, flags: recorder.opened(path, flags),
     "os.listdir": lambda recorder, path: recorder.listed(path),
-    "os.scandir": lambda recorder, path: recorder.listed(path),
+    "os.scandir": lambda recorder, path: recorder.listed(path, entries=True),
     "os.rename": lambda recorder, source, target, *_: recorder.moved(source, target),
     "os.link": lambda recorder, _source, target, *_: recorder.moved(None, target),
     "os.symlink": lambda recorder, _source, target, *_: recorder.moved(None, target),
@@ -155,20 +192,63 @@ class _WatchedEnviron(_Environ):  # type: ignore[misc] # the class of os.environ
 
 
 def _watched_stat(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
-    return _look(_stat, path, arguments, named)
+    return _look(_stat, path, arguments, named)  # type: ignore[no-any-return] # what stat returns
 
 
 def _watched_lstat(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
-    return _look(_lstat, path, arguments, named)
+    return _look(_lstat, path, arguments, named)  # type: ignore[no-any-return] # what lstat returns
 
 
-def _look(real: Any, path: Any, arguments: Any, named: Any) -> os.stat_result:
+def _watched_access(path: Any, *arguments: Any, **named: Any) -> bool:
+    return bool(_look(_access, path, arguments, named))
+
+
+def _watched_readlink(path: Any, *arguments: Any, **named: Any) -> Any:
+    target = _look(_readlink, path, arguments, named)
+    if _active is not None:
+        _note(_active, Recorder.followed, _full(path, named), os.fsdecode(target), frame_at(1))
+    return target
+
+
+def _watched_open(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
+    if _active is not None and named.get("dir_fd") is not None:  # the audit event does not have it
+        _note(_active, Recorder.opened, _full(path, named), flags)
+    return _open(path, flags, *arguments, **named)
+
+
+_WATCHED = (_watched_stat, _watched_lstat, _watched_access, _watched_readlink, _watched_open)
+
+
+def _look(real: Any, path: Any, arguments: Any, named: Any) -> Any:
     recorder = _active
     found = False
     try:
-        facts: os.stat_result = real(path, *arguments, **named)
-        found = True
+        facts = real(path, *arguments, **named)
+        found = facts is not False
     finally:
-        if recorder is not None and not isinstance(path, int) and not named.get("dir_fd"):
-            _note(recorder, Recorder.looked, path, frame_at(2), found=found)
+        if recorder is not None and not isinstance(path, int):
+            _note(recorder, Recorder.looked, _full(path, named), frame_at(2), found=found)
     return facts
+
+
+def _full(path: Any, named: Any) -> Any:
+    """Give a path that is relative to an open folder from the root on."""
+    folder = named.get("dir_fd")
+    if folder is None:
+        return path
+    with suppress(OSError):
+        return os.path.join(_readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))  # noqa: PTH118 - hot
+    return None
+
+
+def _watched_text(path: PurePath) -> str:
+    text = _text_of_path(path)
+    if _active is not None and text.startswith(("/", "..")):
+        _note(_active, Recorder.named, text)
+    return text
+
+
+def _watched_start(process: Any) -> None:
+    _start_process(process)
+    if _active is not None and getattr(process._popen, "method", "fork") != "fork":  # noqa: SLF001 - who was started how is told nowhere else
+        _note(_active, Recorder.started_worker, frame_at(1))

@@ -1,21 +1,36 @@
 """Recorder: collects what one step looks up and writes, and makes the trace of it."""
 
-import importlib.util
-import json
 import os
 import sys
-import sysconfig
-import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from penstock.provenance._callers import asks_for_state, caller_of, frame_at, reader_of_code
+from penstock.provenance._callers import (
+    asks_for_state,
+    caller_of,
+    frame_at,
+    is_called_by_own_code,
+    is_removing,
+    reader_of_code,
+    starter_of,
+)
+from penstock.provenance._children import Children
 from penstock.provenance._inotify import FolderWatch
+from penstock.provenance._places import (
+    files_in,
+    folder_at,
+    named_place,
+    parents,
+    passing_places,
+    skipped_places,
+    source_of,
+)
 from penstock.provenance._stamps import MISSING, Stamp, kind_of, stamp_of
 from penstock.provenance._trace import (
     UNSTEADY,
@@ -27,7 +42,6 @@ from penstock.provenance._trace import (
 )
 from penstock.provenance._variables import all_variables
 
-_PACKAGE = str(Path(__file__).resolve().parents[1])
 _DRAIN_EVERY = 1_000
 _WATCHES = 8
 _MAX_PATH = 4_096
@@ -66,7 +80,7 @@ class Recorder:
         self.project = str(project)
         self.trace = Trace()
         self._returned: set[str] = set()
-        self._skipped = _skipped_places(self.project, tuple(skipped))
+        self._skipped = skipped_places(self.project, tuple(skipped))
         self._read: dict[str, Stamp | None] = {}
         self._code: set[str] = set()
         self._native: set[str] = set()
@@ -75,13 +89,13 @@ class Recorder:
         self._made: set[str] = set()
         self._set: set[str] = set()
         self._opens = 0
-        self._children = False
-        self._pid = os.getpid()
-        self._spill: int | None = None
+        self._children = Children()
+        self._folder_opens: Counter[str] = Counter()  # as far as Python tells of them
+        self._named: set[str] = set()
         self._asked: set[str] = set()  # what own code looked for
         self.busy: set[int] = set()
         self._began = time.time_ns()
-        self._counted = _counts_of(self._pid)
+        self._counted = _counts_of(os.getpid())
         self._watch = _watch_of(self.project, self._skipped)
         self._watch.start()
 
@@ -104,6 +118,7 @@ class Recorder:
             return
         if not self._counts(path):
             return
+        self._children.tell("written", path, None)
         if flags & os.O_APPEND:
             self._appended.add(path)
         elif flags & os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL):
@@ -116,6 +131,7 @@ class Recorder:
         if source is not None:
             self._written.discard(source)
         if target is not None and self._counts(target):
+            self._children.tell("written", target, None)
             self._written.add(target)
 
     def made_folder(self, name: Any) -> None:
@@ -123,15 +139,40 @@ class Recorder:
         if path is not None and self._counts(path) and kind_of(path) == MISSING:
             self._made.add(path)
 
-    def listed(self, name: Any) -> None:
+    def listed(self, name: Any, *, entries: bool = False) -> None:
+        """Note that a folder was listed; entries tell their size and time without a look-up."""
         path = self._path(name if name not in {None, ""} else ".")
-        if path is None or path in self.trace.lists or not self._counts(path):
+        if path is None or not self._counts(path) or self._is_made(path):
+            return
+        if is_removing(frame_at(2)):
+            return
+        if entries and is_called_by_own_code(frame_at(2)):
+            for each in filter(self._counts, files_in(path)):
+                self._note("stats", each, size_and_time(each))
+        if path in self.trace.lists:
             return
         caller = caller_of(frame_at(2))
         if caller == "import" or (caller != "own" and self._is_passing(path)):
             return
-        self.trace.lists[path] = list_digest(path)
+        self._note("lists", path, list_digest(path))
         self._watch_below(path)
+
+    def opened_folder(self, name: Any) -> None:
+        """Count that Python opened a folder: what the kernel tells beyond that, native code did."""
+        path = self._path(name if name not in {None, ""} else ".")
+        if path is not None:
+            self._folder_opens[path] += 1
+
+    def followed(self, path: Any, target: str, frame: FrameType) -> None:
+        """Note where a symbolic link leads, whose target somebody asked for."""
+        place = self._path(path)
+        if place is None or not self._counts(place) or place in self.trace.links:
+            return
+        caller = caller_of(frame)
+        if caller == "import" or (caller != "own" and not self._in_project(place)):
+            return
+        if not f"{self.project}/".startswith(f"{place}/"):  # where the project lies is no result
+            self._note("links", place, target)
 
     def connected(self, name: Any) -> None:
         path = self._path(str(name).removeprefix("file:").partition("?")[0])
@@ -150,12 +191,12 @@ class Recorder:
             return
         if caller == "own" and found and asks_for_state(frame):
             if kind_of(place) == "file":
-                self.trace.stats.setdefault(place, size_and_time(place))
+                self._note("stats", place, size_and_time(place))
             return
         if caller == "own":
             self._asked.add(place)
         if place not in self._read:
-            self.trace.exists[place] = kind_of(place)
+            self._note("exists", place, kind_of(place))
             self._watch_below(place)
 
     def variable(self, name: str, value: str | None, frame: FrameType) -> None:
@@ -165,10 +206,7 @@ class Recorder:
             return
         if value is not None and value.startswith("/"):
             self._watch_below(os.path.normpath(value))
-        digest = variable_digest(name, value)
-        if os.getpid() != self._pid:
-            self._pass_on("env", name, digest)
-        self.trace.env[name] = digest
+        self._note("env", name, variable_digest(name, value))
 
     def all_variables(self, frame: FrameType) -> None:
         if caller_of(frame) != "own" or self.trace.whole_env:
@@ -181,7 +219,7 @@ class Recorder:
             self._set.add(text)
 
     def started_program(self, program: Any, arguments: Any) -> None:
-        self._children = True
+        self._children.are_there = True
         if caller_of(frame_at(2)) != "own":
             return
         words = [program, *arguments] if isinstance(arguments, list | tuple) else [program]
@@ -193,12 +231,15 @@ class Recorder:
                 if kind_of(text) == "file":
                     self.opened(text, os.O_RDONLY)
 
+    def started_worker(self, frame: FrameType) -> None:
+        """Note a process that shares no memory with this one: it cannot tell what it looks up."""
+        self._children.are_there = True
+        if starter_of(frame) == "own":
+            self.never("it starts processes by spawn or forkserver, and what they read is not seen")
+
     def forks(self) -> None:
         """Make ready for what a forked process looks up: it tells us through a file."""
-        self._children = True
-        if self._spill is None and hasattr(os, "memfd_create"):
-            with suppress(OSError):
-                self._spill = os.memfd_create("penstock-trace")
+        self._children.expect()
 
     def imported(self, file: Any) -> None:
         if file:
@@ -211,12 +252,22 @@ class Recorder:
     def never(self, reason: str) -> None:
         """Note why the result cannot be reused."""
         if reason not in self.trace.never:
+            self._children.tell("never", reason, None)
             self.trace.never.append(reason)
+
+    def _note(self, kind: str, name: str, value: str | None) -> None:
+        """Note the first state that was seen, in the parent process too."""
+        known: dict[str, str | None] = getattr(self.trace, kind)
+        if name not in known:
+            self._children.tell(kind, name, value)
+            known[name] = value
 
     # Places
 
     def _path(self, name: Any) -> str | None:
-        if isinstance(name, int) or name is None:
+        if isinstance(name, int):
+            name = folder_at(name)
+        if name is None:
             return None
         try:
             text = os.fsdecode(name)
@@ -232,20 +283,24 @@ class Recorder:
     def _in_project(self, path: str) -> bool:
         return path.startswith(f"{self.project}/")
 
+    def _is_made(self, path: str) -> bool:
+        """Say whether a place is in a folder that the step has made itself."""
+        return bool(self._made) and (path in self._made or not self._made.isdisjoint(parents(path)))
+
     def _is_passing(self, path: str) -> bool:
         """Say whether a place is for what comes and goes, so that only own code means it."""
-        return not self._in_project(path) and f"{path}/".startswith(_passing_places())
+        return not self._in_project(path) and f"{path}/".startswith(passing_places())
 
     def _reads_compiled(self, path: str) -> None:
-        source = _source_of(path) if path.endswith(".pyc") else None
+        source = source_of(path) if path.endswith(".pyc") else None
         if source is not None:
             self._reads(source, code=True)
 
     def _reads(self, path: str | None, *, code: bool = False) -> None:
         if path is None or path in self._read or path in self._written or not self._counts(path):
             return
-        if self._made and not self._made.isdisjoint(_parents(path)):
-            return  # in a folder that the step has made itself
+        if self._is_made(path):
+            return
         if self._is_passing(path) and caller_of(frame_at(1)) != "own":
             return
         if kind_of(path) == "folder":
@@ -255,9 +310,8 @@ class Recorder:
             if how == "messages":
                 return
             code = code or how == "import"
-        if os.getpid() != self._pid:
-            self._pass_on("code" if code else "read", path, None)
         self._read[path] = stamp_of(path)
+        self._children.tell("code" if code else "read", path, self._read[path])
         if code:
             self._code.add(path)
             _late[path] = self._read[path]
@@ -265,18 +319,26 @@ class Recorder:
     def _watch_below(self, path: str) -> None:
         if not self._in_project(path) and path != "/" and self._counts(path):
             kind = kind_of(path)
-            if kind == "folder" and path.count("/") > 1:
-                self._watch.add(path)
+            if kind == "folder":  # not the whole disk or home for the sake of a folder in it
+                is_above = f"{self.project}/".startswith(f"{path}/")
+                self._watch.add(path, deep=path.count("/") > 1 and not is_above)
             elif kind == "file":
                 self._watch.add(os.path.dirname(path), deep=False)  # noqa: PTH120 - hot
+
+    def named(self, text: str) -> None:
+        """Watch a place outside of the project whose path was made: native code may read it."""
+        if text not in self._named:
+            self._named.add(text)
+            self._watch_below(os.path.abspath(text))  # noqa: PTH100 - symbolic links stay as they are
 
     def names(self, values: Iterable[Any]) -> None:
         """Watch the places that a step's arguments and constants name outside of the project."""
         for value in values:
             text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
-            if isinstance(text, str) and text.startswith("/") and len(text) < _MAX_PATH:
+            place = named_place(text) if isinstance(text, str) and len(text) < _MAX_PATH else None
+            if place is not None:
                 with suppress(ValueError):
-                    self._watch_below(os.path.normpath(text))
+                    self._watch_below(place)
 
     def returns(self, value: Any, depth: int = 3) -> None:
         """Note the files that a step returns by their paths."""
@@ -291,10 +353,6 @@ class Recorder:
             for item in value.values() if isinstance(value, dict) else value:
                 self.returns(item, depth - 1)
 
-    def _pass_on(self, kind: str, name: str, value: Any) -> None:
-        if self._spill is not None:
-            os.write(self._spill, json.dumps([kind, name, value]).encode() + b"\n")
-
     # The end
 
     def finish(self, *, declared: bool) -> dict[str, Any]:
@@ -306,8 +364,7 @@ class Recorder:
         """
         if declared:
             self.trace.never.clear()
-        if self._spill is not None:
-            self._take_children(self._spill)
+        self._take_children(declared=declared)
         self._take_native()
         self._take_read()
         self._take_written()
@@ -321,23 +378,22 @@ class Recorder:
         return self._relative().compress().to_json()
 
     def _takes_whole_env(self) -> None:
-        self.trace.whole_env = {
-            name: str(variable_digest(name, value))
-            for name, value in all_variables().items()
-            if name not in UNSTEADY and name not in self._set
-        }
+        for name, value in all_variables().items():
+            if name not in UNSTEADY and name not in self._set:
+                self._note("whole_env", name, str(variable_digest(name, value)))
 
-    def _take_children(self, spill: int) -> None:
-        size = os.lseek(spill, 0, os.SEEK_CUR)
-        lines = os.pread(spill, size, 0).decode().splitlines()
-        os.close(spill)
-        self._spill = None
-        for line in lines:
-            kind, name, value = json.loads(line)
-            if kind == "env":
-                self.trace.env.setdefault(name, value)
+    def _take_children(self, *, declared: bool) -> None:
+        """Take in what forked processes told."""
+        for kind, name, value in self._children.take():
+            if kind == "never":
+                if not declared:
+                    self.never(name)
+            elif kind == "written":
+                self._written.add(name)
+            elif kind not in {"read", "code"}:
+                getattr(self.trace, kind).setdefault(name, value)
             elif name not in self._written:
-                self._read.setdefault(name, stamp_of(name))
+                self._read.setdefault(name, tuple(value) if value else None)
                 if kind == "code":
                     self._code.add(name)
 
@@ -364,9 +420,18 @@ class Recorder:
             if self._counts(path) and not self._is_text(path):
                 self._read[path] = stamp_of(path)
                 self._native.add(path)
+        self._take_native_lists()
+
+    def _take_native_lists(self) -> None:
+        """Add the folders that native code listed, to find the files that it read in them."""
+        for folder, opens in self._watch.folder_opens().items():
+            if opens > self._folder_opens[folder] and any(
+                path.startswith(f"{folder}/") for path in self._native
+            ):
+                self._note("lists", folder, list_digest(folder))
 
     def _is_text(self, path: str) -> bool:
-        return not self._children and os.path.splitext(path)[1] in _TEXTS  # noqa: PTH122 - hot
+        return not self._children.are_there and os.path.splitext(path)[1] in _TEXTS  # noqa: PTH122 - hot
 
     def _take_read(self) -> None:
         if _late:
@@ -401,7 +466,7 @@ class Recorder:
 
     def _relative(self) -> Trace:
         trace = self.trace
-        for name in ("files", "code", "lists", "exists", "stats", "written"):
+        for name in ("files", "code", "lists", "exists", "stats", "links", "written"):
             found = getattr(trace, name)
             if not found:
                 continue
@@ -409,39 +474,6 @@ class Recorder:
         if self.project in trace.lists:
             trace.lists[""] = trace.lists.pop(self.project)
         return trace
-
-
-def _source_of(path: str) -> str | None:
-    try:
-        source = importlib.util.source_from_cache(path)
-    except (ValueError, NotImplementedError):
-        return None
-    return source if kind_of(source) == "file" else None
-
-
-def _parents(path: str) -> Iterator[str]:
-    while (path := os.path.dirname(path)) != "/" and path:  # noqa: PTH120 - hot
-        yield path
-
-
-@cache
-def _installed() -> tuple[str, ...]:
-    names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts", "include")
-    places = {sysconfig.get_path(name) for name in names} | {sys.prefix}
-    places |= {place for place in sys.path if "site-packages" in place or "dist-packages" in place}
-    return tuple(place for place in places if place not in {"/", "/usr", "/usr/local"})
-
-
-@cache
-def _skipped_places(project: str, skipped: tuple[str, ...]) -> tuple[str, ...]:
-    return (_PACKAGE, f"{project}/.penstock", *skipped, *_installed())
-
-
-@cache
-def _passing_places() -> tuple[str, ...]:
-    temporary = tempfile.gettempdir()
-    caches = [Path.home() / ".cache" / name for name in ("matplotlib", "fontconfig", "pip", "uv")]
-    return tuple(f"{place}/" for place in (temporary, os.path.realpath(temporary), *caches))
 
 
 def _written_since(before: bytes) -> int:

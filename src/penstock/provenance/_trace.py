@@ -47,6 +47,7 @@ class Trace:
         lists: Digest of the names in a folder that was listed.
         exists: ``file``, ``folder`` or ``missing`` of what was only looked for.
         stats: Size and time of files whose size or time was asked for.
+        links: Targets of symbolic links that were followed by their name.
         env: Digest of variables of the environment; None for one that was not set.
         whole_env: Digests of all variables, where code went through all of them.
         written: State by path of files and folders that the step made.
@@ -60,6 +61,7 @@ class Trace:
     lists: dict[str, str] = field(default_factory=dict)
     exists: dict[str, str] = field(default_factory=dict)
     stats: dict[str, str] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
     env: dict[str, str | None] = field(default_factory=dict)
     whole_env: dict[str, str] = field(default_factory=dict)
     written: dict[str, FileState] = field(default_factory=dict)
@@ -190,6 +192,13 @@ def _changed_stats(known: Mapping[str, str], project: Path) -> Iterator[str]:
             yield f"size or time of {path} changed"
 
 
+def _changed_links(known: Mapping[str, str], project: Path) -> Iterator[str]:
+    for path, target in known.items():
+        full = Path(_full(path, project))
+        if not full.is_symlink() or str(full.readlink()) != target:
+            yield f"{path} leads elsewhere"
+
+
 def _changed_files(known: Mapping[str, FileState], project: Path) -> Iterator[str]:
     for path, state in known.items():
         if not _holds(_full(path, project), state):
@@ -226,6 +235,7 @@ _CHECKS: dict[str, Callable[[Any, Path], Iterator[str]]] = {
     "whole_env": _changed_whole_env,
     "exists": _changed_existence,
     "stats": _changed_stats,
+    "links": _changed_links,
     "files": _changed_files,
     "code": _changed_code,
     "folders": _changed_folders,
