@@ -1,6 +1,9 @@
 """Every item of a map is kept under its own key, of whatever type, and found again by it."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -113,3 +116,48 @@ def test_outputs_in_a_dict_of_like_keys_are_not_swapped(project):
         return look({1: one(), "1": two()})
     """)
     assert result.output() == ["number", "text"]
+
+
+ORDERED = """
+WORDS = {{"ant", "bee", "cow", "dog", "eel", "fox"}}
+PAIRS = {{(1, "a"), (2, "b"), (3, "c"), (None, "d")}}
+
+@ps.step
+def items() -> set:
+    return {source}
+
+@ps.step
+def same(item):
+    return item
+
+@ps.step
+def as_list(found: list) -> list:
+    return [item for item in found]
+
+@ps.pipeline
+def job():
+    return as_list(ps.map(same, items()))
+"""
+PROGRAM = "import sys, penstock as ps; print(ps.run(ps.load_pipeline(sys.argv[1])).output())"
+
+
+@pytest.mark.parametrize("source", ["WORDS", "PAIRS"])
+def test_a_map_over_a_set_has_one_order_in_every_process(project, source):
+    file = project.write(ORDERED.format(source=source))
+    found = {
+        seed: subprocess.run(
+            [sys.executable, "-c", PROGRAM, str(file)],
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": seed,
+                "PENSTOCK_STORE": f"sqlite:///{file.parent}/{seed}.db",
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()[-1]
+        for seed in ("1", "2")
+    }
+    assert found["1"] == found["2"]
+    if source == "WORDS":
+        assert found["1"] == "['ant', 'bee', 'cow', 'dog', 'eel', 'fox']"

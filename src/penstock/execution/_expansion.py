@@ -178,8 +178,23 @@ class Expansion:
             return
         value = self.values.get(given)
         self.named = isinstance(value, Mapping)
-        for key, item in _items(value, self.node, given):
+        for key, item in _items(self._in_order(value), self.node, given):
             yield key, *self._packed(key, item, given)
+
+    def _in_order(self, value: Any) -> Any:
+        """Return items in the same order in every process: a set has another one in each."""
+        if not isinstance(value, set | frozenset):
+            return value
+        is_plain = len(kinds := set(map(type, value))) == 1 and kinds <= {int, str}
+        try:
+            return sorted(value, key=None if is_plain else self.store.digest)
+        except Exception as error:
+            raise DefinitionError(
+                what=f"{self.node.position}: {self.node.name!r} is mapped over a set with an item "
+                f"that has no digest ({type(error).__name__}: {error}).",
+                why="A set has another order in each process, and its items cannot be sorted.",
+                fix="Map over a list.",
+            ) from error
 
     def _packed(self, key: Any, item: Any, given: Any) -> tuple[Any, ...]:
         records = self.store.pack(item)
