@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import time
 
 import pytest
 
@@ -98,3 +99,87 @@ def test_what_changes_in_place_is_set_back_or_named_as_lost(
         names["change"]()
 
     assert repr(eval(look, names)) == before or changes.lost == ["kept_values.X"]
+
+
+# How a step's code gets at a module of which nothing stands in its own.
+REACHED = {
+    "an import of it": ("import far_away", "far_away.change()"),
+    "a name of it": ("from far_away import change", "change()"),
+    "an object of it": ("from far_away import KEPT", "KEPT.change()"),
+    "a bound method": ("from far_away import KEPT; call = KEPT.change", "call()"),
+    "a part of a call": ("import functools, far_away; call = functools.partial(far_away.change)", "call()"),
+    "an import in the function": ("", "import far_away; far_away.change()"),
+    "an import in a helper": ("def helper():\n    from far_away import X; X.append(1)", "helper()"),
+    "its name": ("import importlib", "importlib.import_module('far_away').change()"),
+    "a name that is computed": (
+        "import importlib",
+        "importlib.import_module('far_' + 'yawa'[::-1]).change()",
+    ),
+    "sys.modules": ("import sys", "sys.modules['far_' + 'yawa'[::-1]].change()"),
+}  # fmt: skip
+
+
+def take_in(monkeypatch, folder, head, body, *, crowd):
+    """Load a module with so many objects, one without a tie to it, and one whose code reaches that."""
+    (folder / "crowded.py").write_text("")
+    (folder / "far_away.py").write_text(
+        "X = []\ndef change(): X.append(1)\nclass Kept:\n    def change(self): X.append(1)\n"
+        "KEPT = Kept()\n"
+    )
+    (folder / "near_by.py").write_text(f"{head}\ndef step():\n    {body}\n")
+    monkeypatch.syspath_prepend(str(folder))
+    names = ("crowded", "far_away", "near_by")
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    crowded, far, near = map(importlib.import_module, names)
+    crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(crowd // 9_000)]
+    return far, near
+
+
+@pytest.mark.parametrize(("head", "body"), REACHED.values(), ids=REACHED.keys())
+def test_what_a_step_reaches_is_set_back_among_many_modules(tmp_path, monkeypatch, head, body):
+    far, near = take_in(monkeypatch, tmp_path, head, body, crowd=18_000)
+
+    with StateKeeper().kept(near.step) as changes:
+        near.step()
+        assert far.X == [1]
+
+    assert (far.X, changes.undone) == ([], ["far_away.X"])
+
+
+def test_modules_left_out_are_noted_once_a_step_may_look_for_any(tmp_path, monkeypatch):
+    body = "sys.modules['far_away'].change()"
+    far, near = take_in(monkeypatch, tmp_path, "import sys", body, crowd=18_000)
+    (tmp_path / "first.py").write_text("def step(): pass\n")
+    monkeypatch.delitem(sys.modules, "first", raising=False)
+    keeper = StateKeeper()
+    with keeper.kept(importlib.import_module("first").step):
+        pass
+
+    with keeper.kept(near.step):
+        near.step()
+
+    assert far.X == []
+
+
+def test_however_much_other_modules_hold_those_of_the_step_are_set_back(tmp_path, monkeypatch):
+    far, near = take_in(monkeypatch, tmp_path, "import far_away", "far_away.change()", crowd=63_000)
+
+    with StateKeeper().kept(near.step):
+        near.step()
+
+    assert far.X == []
+
+
+def test_modules_without_a_tie_to_a_step_cost_little(tmp_path, monkeypatch):
+    _, near = take_in(monkeypatch, tmp_path, "", "pass", crowd=45_000)
+    keeper = StateKeeper()
+
+    def cost():
+        began = time.process_time()
+        with keeper.kept(near.step):
+            pass
+        return time.process_time() - began
+
+    cost()
+    assert min(cost() for _ in range(5)) < 0.015

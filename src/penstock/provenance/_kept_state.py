@@ -50,10 +50,9 @@ class _Kept:
 
     def __enter__(self) -> StateChanges:
         modules = self._modules
-        modules.note_modules()
         for function in self._functions:
-            if not modules.has_noted(function):
-                modules.note(getattr(function, "__name__", "the step"), function)
+            modules.note_function(function)
+        modules.note_modules()
         options = sys.modules.get("pandas._config.config")
         if options is not None:
             modules.note("options of pandas", options.__dict__.get("_global_config"))

@@ -3,9 +3,14 @@
 Every container that is reached from a module's names is noted with a shallow copy of what it holds.
 Set back in place, so that all who refer to a container see it as it was. What cannot be copied, or
 is too large for it, is watched and named.
+
+A process may hold hundreds of modules that have nothing to do with a pipeline. What the step's own
+code reaches, by a value or by an import statement, is noted first and whole; of the rest a limited
+number of objects, so that a step costs the same in a small process and in a large one.
 """
 
 import copy
+import dis
 import itertools
 import operator
 import sys
@@ -14,29 +19,41 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import _lru_cache_wrapper, cache
+from functools import _lru_cache_wrapper, cache, partial
 from pathlib import Path
 from types import (
     BuiltinFunctionType,
     CellType,
     FunctionType,
     GeneratorType,
+    MethodType,
     ModuleType,
     SimpleNamespace,
 )
 from typing import Any
 
+from penstock.provenance._bytecode import find_uses, inner_codes
+from penstock.provenance._computed import is_computing
+from penstock.provenance._imports import absolute_name
+from penstock.provenance._loaded import is_late
 from penstock.provenance._own import is_own, is_pythons_own
 
 _LEAVES = frozenset(
     {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), object}
-    | {BuiltinFunctionType, ModuleType, type(NotImplemented), Path}
+    | {BuiltinFunctionType, type(NotImplemented), Path}
 )
 _MAX_COPIED = 1 << 20  # bytes of an array; larger ones are watched by a checksum
 _MAX_ITEMS = 10_000  # of one container that are looked into
 _MAX_NOTES = 50_000
+_MAX_FAR = 5_000  # of them, in modules that nothing says a step could reach
 # Of these packages objects are set back attribute by attribute, as those of own classes are.
 _PLAIN = ("sklearn.", "xgboost.", "lightgbm.", "catboost.", "torch.nn.", "torch.optim.")
+# Names by which code gets at modules, or at what is in them, without naming these.
+_OPEN = frozenset(
+    "modules exec eval __import__ runpy get_objects __subclasses__ iter_modules walk_packages"  # noqa: SIM905 - read as one line
+    " entry_points resolve_name locate instantiate import_string import_from_string".split()
+)
+_IMPORT = dis.opmap["IMPORT_NAME"]
 _SILENT = frozenset({"__warningregistry__", "__annotations__"})
 _is = operator.is_
 
@@ -50,6 +67,9 @@ class _Note:
     set_back: Callable[[], None] | None
 
 
+_Noted = Callable[[str, Any], Iterator[_Note]]
+
+
 class ModuleState:
     """What the user's modules held when they were noted."""
 
@@ -61,6 +81,10 @@ class ModuleState:
         self._seen: dict[int, Any] = {}  # holds them, so that no id comes again
         self._modules: set[str] = set()
         self._loaded = 0
+        self._left: list[tuple[str, Any]] = []  # to be noted as far as the limit allows
+        self._limit = _MAX_NOTES
+        self._is_open = False  # a step's code runs or imports what it computes
+        self._classes: dict[int, tuple[type, _Noted | None, bool]] = {}
         self.lost: list[str] = []
         """What changed and could not be set back."""
         self._table: tuple[tuple[Any, Callable[[str, Any], Iterable[tuple[str, Any]]]], ...] = (
@@ -68,6 +92,14 @@ class ModuleState:
             (list, self._note_list),
             (tuple | frozenset, _items_of),
             (FunctionType, self._note_function),
+            (ModuleType, _names_of),
+            (MethodType, lambda place, value: [(place, value.__self__), (place, value.__func__)]),
+            (
+                partial,
+                lambda place, value: [
+                    (place, each) for each in (value.func, value.args, value.keywords)
+                ],
+            ),
             (type, self._note_class),
             (staticmethod | classmethod, lambda place, value: [(place, value.__func__)]),
             (property, lambda place, value: [(place, value.fget), (place, value.fset)]),
@@ -75,20 +107,40 @@ class ModuleState:
             (_lru_cache_wrapper, self._note_cached),
         )
 
+    def note_function(self, function: Any) -> None:
+        """Note what a step's function reaches."""
+        if id(function) not in self._seen:
+            for place, names in _scope_of(function):
+                self.note(place, names)
+            self.note(getattr(function, "__name__", "the step"), function)
+
     def note_modules(self) -> None:
-        """Note the user's modules that are loaded and not noted yet."""
-        if len(sys.modules) == self._loaded:
+        """Note the user's modules that are loaded and that no step's function has led to."""
+        if len(sys.modules) != self._loaded:
+            self._take_in_modules()
+        elif not self._is_open or not self._left or len(self._seen) > _MAX_NOTES:
             return
+        if not self._is_open:
+            self._limit = min(_MAX_NOTES, len(self._seen) + _MAX_FAR)
+        is_open, left, self._left = self._is_open, self._left, []
+        for place, value in left:
+            self.note(place, value)
+        # What code of these modules would look up tells nothing of the step.
+        self._limit, self._is_open = _MAX_NOTES, is_open
+
+    def _take_in_modules(self) -> None:
+        """Find the user's modules that are new: those that steps have loaded are noted whole."""
         self._loaded = len(sys.modules)
         for name, module in list(sys.modules.items()):
-            if name not in self._modules:
-                self._modules.add(name)
-                if is_own_module(name, module):
-                    self.note(module.__name__, vars(module))
-
-    def has_noted(self, value: Any) -> bool:
-        """Return whether a value was noted already."""
-        return id(value) in self._seen
+            if name in self._modules:
+                continue
+            self._modules.add(name)
+            if not is_own_module(name, module):
+                continue
+            if is_late(str(getattr(module, "__file__", ""))):  # a step may look for it by its name
+                self.note(module.__name__, vars(module))
+            else:
+                self._left.append((module.__name__, vars(module)))
 
     def note_module(self, name: str) -> None:
         """Note one module of the user's that was loaded just now."""
@@ -101,9 +153,12 @@ class ModuleState:
         """Note a value and all that it reaches."""
         waiting = [(place, value)]
         while waiting:
+            if len(self._seen) > self._limit:
+                self._left += waiting
+                return
             where, each = waiting.pop()
             cls = type(each)
-            if cls in _LEAVES or id(each) in self._seen or len(self._seen) > _MAX_NOTES:
+            if cls in _LEAVES or id(each) in self._seen:
                 continue
             self._seen[id(each)] = each
             # Stand-ins and proxies may claim to be a dict, or refuse to be looked at.
@@ -178,12 +233,13 @@ class ModuleState:
         yield place, value.__wrapped__
 
     def _note_object(self, place: str, value: Any, cls: type) -> Iterator[tuple[str, Any]]:
-        noted = next((make for name, make in _KINDS.items() if _is_kind(cls, name)), None)
+        _, noted, is_plain = self._about(cls)
         if noted is not None:
             self._notes += noted(place, value)
             return
-        if not _is_plain(cls):
+        if not is_plain:
             return
+        yield f"{cls.__module__}.{cls.__qualname__}", cls
         inside = getattr(value, "__dict__", None)
         if type(inside) is dict:
             self._dicts.append((inside, dict(inside), place, False))
@@ -193,6 +249,15 @@ class ModuleState:
                 item = getattr(value, name)
                 self._notes.append(_note_of_slot(f"{place}.{name}", value, name, item))
                 yield f"{place}.{name}", item
+
+    def _about(self, cls: type) -> "tuple[type, _Noted | None, bool]":
+        """Return a class with how its objects are noted, and whether they are only attributes."""
+        found = self._classes.get(id(cls))
+        if found is None:
+            bases = {f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__}
+            noted = next((make for name, make in _KINDS.items() if name in bases), None)
+            found = self._classes[id(cls)] = cls, noted, noted is None and _is_plain(cls)
+        return found
 
     def _note_function(self, place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
         if not _is_own_file(function.__code__.co_filename):
@@ -206,6 +271,30 @@ class ModuleState:
             yield f"default of {name}", function.__kwdefaults__
         yield from ((place, cell) for cell in function.__closure__ or ())
         yield place, function.__dict__
+        yield from _scope_of(function)
+        yield from self._imported_by(function)
+
+    def _imported_by(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
+        """Give the modules that a function's code imports when it runs."""
+        scope, codes = function.__globals__, list(inner_codes(function.__code__))
+        words = {name for code in codes for name in code.co_names}
+        self._is_open = (
+            self._is_open
+            or not words.isdisjoint(_OPEN)
+            or any(is_computing(word, scope[word]) for word in words & scope.keys())
+        )
+        if "import_module" not in words and all(_IMPORT not in c.co_code[::2] for c in codes):
+            return
+        uses = find_uses(function.__code__)
+        self._is_open = self._is_open or bool(uses.computed)
+        names = set(uses.imported)
+        for use in uses.imports:
+            module = absolute_name(use.module, use.level, scope)
+            names |= {module, *(f"{module}.{name}" for name in use.names)}
+        for name in names:
+            parts = name.split(".")
+            places = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
+            yield from ((place, sys.modules.get(place)) for place in places)
 
     def _note_cell(self, place: str, cell: CellType) -> Iterator[tuple[str, Any]]:
         try:
@@ -246,6 +335,22 @@ def _is_sized_as_dict(cls: type) -> bool:
     return cls.__len__ is dict.__len__ and not hasattr(cls, "__bool__")  # type: ignore[attr-defined] # a dict's class
 
 
+def _names_of(_place: str, module: ModuleType) -> Iterator[tuple[str, Any]]:
+    name = str(vars(module).get("__name__"))
+    if is_own_module(name, module):
+        yield name, vars(module)
+
+
+def _scope_of(function: Any) -> Iterator[tuple[str, Any]]:
+    """Give the names of the module of a function, if it is one of the user's."""
+    names = getattr(function, "__globals__", None)
+    if type(names) is not dict:
+        return
+    name = names.get("__name__")
+    if isinstance(name, str) and _is_own_name(name, names.get("__file__")):
+        yield name, names
+
+
 def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     if len(value) <= _MAX_ITEMS:
         yield from ((place, item) for item in value)
@@ -253,9 +358,12 @@ def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def is_own_module(name: str, module: ModuleType | None) -> bool:
     """Say whether a module is the user's: its file is, or it is what a notebook runs in."""
+    return _is_own_name(name, getattr(module, "__file__", None))
+
+
+def _is_own_name(name: str, file: Any) -> bool:
     if name.partition(".")[0] == "penstock":
         return False
-    file = getattr(module, "__file__", None)
     if not isinstance(file, str):  # a stand-in for a module may return anything
         return name == "__main__"
     return file.endswith(".py") and _is_own_file(file)
@@ -339,10 +447,6 @@ def _note_of_slot(place: str, holder: Any, name: str, item: Any) -> _Note:
     )
 
 
-def _is_kind(cls: type, name: str) -> bool:
-    return any(f"{base.__module__}.{base.__qualname__}" == name for base in cls.__mro__)
-
-
 def _set_notes(place: str, value: set[Any]) -> Iterator[_Note]:
     saved = set(value)
 
@@ -397,8 +501,8 @@ def _checksum(array: Any) -> int:
 
 def _frame_notes(place: str, value: Any) -> Iterator[_Note]:
     """Note a pandas table or column: its blocks, and the bytes of those that are small."""
-    saved = value.copy(deep=int(value.memory_usage(index=False, deep=False).sum()) < _MAX_COPIED
-                       if value.ndim > 1 else value.nbytes < _MAX_COPIED)  # fmt: skip
+    size = sum(getattr(block, "nbytes", 0) for block in value._mgr.arrays)  # noqa: SLF001 - as below
+    saved = value.copy(deep=size < _MAX_COPIED)
     before = _frame_state(value)
 
     def set_back() -> None:
@@ -498,7 +602,7 @@ def _running_notes(place: str, value: "GeneratorType[Any, Any, Any]") -> Iterato
     )
 
 
-_KINDS: dict[str, Callable[[str, Any], Iterator[_Note]]] = {
+_KINDS: dict[str, "_Noted"] = {
     "builtins.set": _set_notes,
     "builtins.bytearray": _bytes_notes,
     "builtins.generator": _running_notes,
