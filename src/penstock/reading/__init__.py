@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.reading._rule import ValueType as ValueType
     from penstock.reading._rule import rules_from_json as rules_from_json
     from penstock.reading._rule import rules_to_json as rules_to_json
+    from penstock.reading._times import fitting_formats as fitting_formats
     from penstock.reading._times import guess_time_format as guess_time_format
     from penstock.reading._times import read_iso as read_iso
     from penstock.reading._times import read_times as read_times
@@ -32,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ReadingRule": "_rule",
         "ValueType": "_rule",
         "guess_rule": "_infer",
+        "fitting_formats": "_times",
         "guess_time_format": "_times",
         "is_few": "_infer",
         "is_missing_text": "_read",

@@ -25,6 +25,7 @@ MOST_ODD = 0.05
 _FEW = 10
 _SAMPLE = 1_000
 _HALF = 0.5
+_DIGITS = 16  # as many a float holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,10 @@ def _guess_number(given: "pl.Series", decimal: str | None) -> Guess | None:
     digits = int(given.str.contains(r"^[+-]?\d+([.]\d+)?$").sum())
     if codes and digits > _HALF * len(given):
         return Guess(ReadingRule("text"), codes=codes)
-    if given.str.contains(HUGE).any():
+    huge = given.str.contains(HUGE)
+    others = given.filter(~huge)
+    # Long numbers are identifiers, of which no digit may go; one among short ones is odd.
+    if huge.any() and not (is_few(int(huge.sum()), len(given)) and _are_short(others)):
         return None
     written = guess_numbers(given, decimal) or Written(plain, 0)
     guess = _judge(given, written.rule)
@@ -114,6 +118,10 @@ def _guess_number(given: "pl.Series", decimal: str | None) -> Guess | None:
         if written.readable <= _HALF * len(given):
             return None
     return replace(guess, ambiguous=written.ambiguous)
+
+
+def _are_short(numbers: "pl.Series") -> bool:
+    return bool((numbers.str.len_chars() < _DIGITS).all())
 
 
 def _guess_time(given: "pl.Series") -> Guess | None:

@@ -26,6 +26,7 @@ LEADING_ZERO = r"^[+-]?0\d"
 HUGE = r"^[+-]?\d{19,}$"
 GROUPS_ONLY = r"^[1-9]\d{0,2}(?:[.,]\d{3})+$"
 
+_ACCOUNTING = r"^\(.*\)$|\d-$"  # (12.50) and 12.50- are negative
 _MANY = 20
 _BEYOND = 1e18
 _MINUS = "\u2212"
@@ -242,7 +243,7 @@ def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     """
     import polars as pl
 
-    if not rule.is_plain:
+    if not rule.is_plain or texts.str.contains(_ACCOUNTING).any():
         texts = _plain(texts, rule)
     elif texts.str.contains(_MINUS, literal=True).any():
         texts = texts.str.replace(_MINUS, "-", literal=True)
@@ -277,10 +278,9 @@ def guess_numbers(texts: "pl.Series", decimal: str | None) -> Written | None:
         return None
     prefix = _commonest(parts, "prefix")
     suffix = _commonest(parts, "suffix")
-    if prefix and not _is_currency(prefix):
-        return None
-    if suffix and not _is_unit(suffix, parts):
-        return None
+    # What only a few values have is no unit, but makes them odd: "12abc" among 100 numbers.
+    prefix = prefix if not prefix or _is_currency(prefix) else ""
+    suffix = suffix if not suffix or _is_unit(suffix, parts) else ""
     parts = parts.filter(
         pl.col("prefix").is_null() | (pl.col("prefix") == prefix),
         pl.col("suffix").is_null() | (pl.col("suffix") == suffix),
@@ -393,7 +393,9 @@ def _is_unit(text: str, parts: "pl.DataFrame") -> bool:
     import polars as pl
 
     if _is_known_suffix(text):
-        return True
+        # "12a" among house numbers is no ampere: a letter is a unit where most values have it.
+        having = int(parts["rows"].filter((parts["suffix"] == text).fill_null(value=False)).sum())
+        return not re.fullmatch("[A-Za-z]", text) or 2 * having > int(parts["rows"].sum())
     everywhere = bool((parts["suffix"] == text).fill_null(value=False).all())
     letters = re.fullmatch(r"[^\W\d_]{2,10}", text) is not None
     return everywhere and letters and parts.select(pl.col("body").n_unique()).item() > 1

@@ -33,6 +33,14 @@ _GUESSES = (
     "%m/%d/%Y %I:%M:%S %p",
     "%d-%m-%Y",
     "%m-%d-%Y",
+    "%d.%m.%y",
+    "%d.%m.%y %H:%M",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y %H:%M",
+    "%d-%m-%y",
+    "%m-%d-%y",
     "%d %b %Y",
     "%b %d, %Y",
     "%Y%m%dT%H%M%S",
@@ -214,13 +222,23 @@ def guess_time_format(texts: "pl.Series") -> str | None:
     >>> guess_time_format(pl.Series(["01/02/2015"])) is None
     True
     """
+    fits = fitting_formats(texts)
+    return fits[0] if len(fits) == 1 else None
+
+
+def fitting_formats(texts: "pl.Series") -> list[str]:
+    """List the strftime codes by which all texts can be read; several where 01/02 may be both.
+
+    >>> import polars as pl
+    >>> fitting_formats(pl.Series(["01/02/2015", "03/04/2015"]))
+    ['%m/%d/%Y', '%d/%m/%Y']
+    """
     import polars as pl
 
     given = texts.drop_nulls()
     if given.dtype != pl.String or not len(given):
-        return None
-    fits = [form for form in _GUESSES if _fits(given.head(1), form) and _fits(given, form)]
-    return fits[0] if len(fits) == 1 else None
+        return []
+    return [form for form in _GUESSES if _fits(given.head(1), form) and _fits(given, form)]
 
 
 def _read_epoch(series: "pl.Series") -> "pl.Series":
@@ -274,6 +292,8 @@ def _parse(texts: "pl.Series", form: str) -> "pl.Series | None":
     import polars as pl
 
     clock = any(code in form for code in ("%H", "%I", "%M", "%S", "%T", "%R", "%s"))
+    if "%Y" in form:  # "24" would be read as the year 24
+        texts = _where(texts.str.contains(r"\d{4}"), texts)
     try:
         if not clock:
             return texts.str.to_date(form, strict=False)

@@ -40,6 +40,7 @@ def quoted(*texts):
         (["1'234.50", "12"], [1234.5, 12.0]),
         (quoted("(1,234.50)", "(3)", "4"), [-1234.5, -3.0, 4.0]),
         (["\u22123", "4"], [-3, 4]),
+        (["(1.50)", "2.25", "3-"], [-1.5, 2.25, -3.0]),
     ],
 )
 def test_numbers_as_people_write_them_are_numbers(read, texts, values):
@@ -81,6 +82,8 @@ def test_the_other_columns_tell_the_decimal_mark(tmp_path):
         ["#12", "#13"],
         ["P7", "P8"],
         ["C85", "D12", "A6", "B22", "C1"],
+        ["12", "12a", "14", "14a", "16"],
+        ["100000000000000001", "99999999999999999999"],
     ],
 )
 def test_codes_are_no_numbers(read, texts):
@@ -98,6 +101,41 @@ def test_a_share_of_values_that_are_no_numbers_keeps_text_with_a_count(read):
     series, findings = read(["1", "2.5", "soon"] * 10)
     assert series.dtype == pl.String
     assert "10 of 30 values are not numbers ('soon')" in findings["number_text"].message
+
+
+@pytest.mark.parametrize(("odd", "count"), [("12abc", 6), ("#7", 6), ("soon", 6)])
+def test_a_column_of_numbers_becomes_no_category_in_silence(read, odd, count):
+    series, findings = read([*map(str, range(94)), *[odd] * count])
+    assert series.dtype == pl.String
+    assert f"{count} of 100 values are not numbers ('{odd}')" in findings["number_text"].message
+
+
+@pytest.mark.parametrize("odd", ["99999999999999999999", "12abc", "#7", "soon"])
+def test_one_odd_value_leaves_the_others_numbers(read, odd):
+    series, findings = read([*map(str, range(40)), odd])
+    assert series.to_list() == [*range(40), None]
+    assert "they are missing now" in findings["unreadable"].message
+
+
+def test_groups_of_three_behind_a_point_are_doubtful_where_a_semicolon_separates(read):
+    series, findings = read(["1.101", "2.102"], separator=";")
+    assert series.to_list() == [1.101, 2.102]
+    assert "1.101 is read as 1.101; decimal=','" in findings["ambiguous_number"].message
+    assert "ambiguous_number" not in read(["1.101", "2.102"])[1]
+    assert "ambiguous_number" not in read(["1.101", "2.10"], separator=";")[1]
+
+
+def test_years_of_two_digits_are_told_as_such_and_never_the_year_24(read):
+    dates = ["31.12.24", "01.02.25"]
+    assert "types={'value': '%d.%m.%y'} reads them" in read(dates)[1]["date_text"].message
+    assert [day.year for day in read(dates, types={"value": "%d.%m.%y"})[0]] == [2024, 2025]
+    with pytest.raises(DataError, match=r"'31\.12\.24'"):
+        read(dates, types={"value": "%d.%m.%Y"})
+
+
+def test_dates_that_can_be_read_in_two_ways_are_told_with_both(read):
+    told = read(["01/02/2024", "03/04/2024"])[1]["date_text"].message
+    assert "types={'value': '%m/%d/%Y'} or types={'value': '%d/%m/%Y'}" in told
 
 
 def test_words_for_missing_are_missing_where_the_others_are_numbers(read):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from penstock.data._finding import Finding
-from penstock.reading import Guess, ReadingRule, guess_time_format, missing_in, read_values
+from penstock.reading import Guess, ReadingRule, fitting_formats, missing_in, read_values
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,13 +63,15 @@ def remark_times(texts: "pl.Series") -> Iterator[Finding]:
     sample = texts.drop_nulls().head(1)
     if not len(sample) or not bool(sample.str.contains(r"^\d{1,4}\D\S").all()):
         return
-    form = guess_time_format(texts)
-    if form is not None:
-        text = (
-            f"Column '{texts.name}' is text, though it holds dates written {form}; "
-            f"types={{{texts.name!r}: {form!r}}} reads them."
-        )
-        yield Finding("warn", "date_text", texts.name, text)
+    forms = fitting_formats(texts)
+    if not forms:
+        return
+    ways = " or ".join(f"types={{{texts.name!r}: {form!r}}}" for form in forms)
+    text = (
+        f"Column '{texts.name}' is text, though it holds dates written {' or '.join(forms)}; "
+        f"{ways} reads them."
+    )
+    yield Finding("warn", "date_text", texts.name, text)
 
 
 def _ambiguous(texts: "pl.Series", rule: ReadingRule) -> Finding:

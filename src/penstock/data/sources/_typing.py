@@ -113,20 +113,29 @@ def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[s
         return guesses
     numbers = [guess for guess in guesses.values() if guess.rule.is_number]
     comma = any(guess.rule.decimal == "," and not guess.ambiguous for guess in numbers)
+    dotted = {name for name, guess in guesses.items() if _is_dotted(plain[name], guess)}
     point = any(
         guess.rule.decimal == "." and guess.rule.type == "number" and not guess.ambiguous
-        for guess in numbers
+        for name, guess in guesses.items()
+        if name not in dotted
     )
     if not comma and (options.separator != ";" or point):
         return guesses
     for name, guess in guesses.items():
-        dotted = comma and guess.rule.is_plain and guess.rule.type == "number"
-        dotted = dotted and bool(plain[name].drop_nulls().str.contains(_GROUPS_ONLY).all())
-        if guess.ambiguous or dotted:
+        if name in dotted and not comma:  # nothing tells, so it is read as written, and said
+            guesses[name] = replace(guess, ambiguous=True)
+        elif guess.ambiguous or name in dotted:
             again = guess_rule(plain[name], options.missing, decimal=",")
             if again.rule.is_number:
                 guesses[name] = replace(again, ambiguous=True)
     return guesses
+
+
+def _is_dotted(texts: "pl.Series", guess: Guess) -> bool:
+    """Tell numbers such as 1.234, whose mark may stand between thousands."""
+    if not (guess.rule.is_plain and guess.rule.type == "number"):
+        return False
+    return bool(texts.drop_nulls().str.contains(_GROUPS_ONLY).all())
 
 
 def _type_column(
