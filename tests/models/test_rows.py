@@ -371,3 +371,21 @@ def test_json_text_of_rows_is_enough():
     rows = json.loads('[{"price": 1, "flag": true, "at": "2016-06-30T00:00:00"}]')
     frame, _ = ALL.check_rows(rows)
     assert frame.row(0)[:3] == (1.0, None, True)
+
+
+@pytest.mark.parametrize(
+    ("sent", "day"),
+    [
+        ("2024-03-20", date(2024, 3, 20)),
+        ("2024-03-20T15:00:00", date(2024, 3, 20)),
+        ("2024-03-20T00:00:00Z", date(2024, 3, 20)),
+        # What JavaScript sends for midnight in Berlin: which day is meant cannot be known.
+        ("2024-03-19T23:00:00.000Z", None),
+        ("2024-03-20T23:00:00-05:00", None),
+    ],
+)
+def test_a_time_with_an_offset_is_no_day_unless_it_is_midnight(sent, day):
+    if day is not None:
+        assert one(DAY, sent)[0] == day
+    else:
+        assert "send the day that is meant" in str(refusal(DAY, sent))

@@ -119,9 +119,16 @@ def test_slow_models_go_to_a_thread() -> None:
     ],
 )
 def test_a_sample_row_suits_each_type(dtype: str, expected: Any) -> None:
-    field = Field("a", "number", dtype, minimum=0, maximum=10, nullable=True)
+    limits = {} if dtype.startswith("Date") else {"minimum": 0.0, "maximum": 10.0}
+    field = Field("a", "number", dtype, nullable=True, **limits)
     assert sample_row([field]) == {"a": expected}
     Signature((field,)).check_rows([sample_row([field])])
+
+
+def test_a_sample_row_has_a_time_that_training_saw() -> None:
+    limits = {"minimum": 1_709_251_200.0, "maximum": 1_711_929_600.0}  # March 2024
+    day, moment = Field("a", "date", "Date", **limits), Field("b", "datetime", "Datetime", **limits)
+    assert sample_row([day, moment]) == {"a": "2024-03-16", "b": "2024-03-16T12:00:00"}
 
 
 def test_a_sample_row_has_a_known_category() -> None:

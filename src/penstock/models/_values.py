@@ -142,10 +142,20 @@ def is_aware(field: Field) -> bool:
 
 
 def read_date(value: Any, _field: Field) -> date:
-    """Read an ISO date; of a time, its day."""
+    """Read an ISO date; of a time, its day.
+
+    With an offset that is the day at midnight alone: 23:00 in one zone is the next day in another,
+    and training days have no zone.
+    """
     if type(value) is date:
         return value
-    return _moment(value).date()
+    moment = _moment(value)
+    if isinstance(value, str) and moment.tzinfo is not None and moment.time() != time():
+        raise Refusal(
+            "Training holds days without a zone; send the day that is meant, for example "
+            f"'{moment.date()}'."
+        )
+    return moment.date()
 
 
 def read_time(value: Any, _field: Field) -> time:
