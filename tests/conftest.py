@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,10 @@ import services
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Hundreds of tests start a run; those about its provenance ask for it.
 os.environ.setdefault("PENSTOCK_PROVENANCE", "off")
+
+# A shell's background commands ignore Ctrl-C, and what they start does, too: some tests press it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hunting.load_profile()
 
