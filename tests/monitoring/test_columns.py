@@ -170,6 +170,13 @@ def test_a_tiny_chunk_has_wide_intervals_and_no_alarm(rows: int) -> None:
     assert not compared(letters([0.5, 0.5], 500), ["a"] * rows).drifted
 
 
+def test_a_steady_column_does_not_say_that_rows_are_too_few() -> None:
+    drift = compared(["a", "b"] * 2_500, ["a"] * 170 + ["b"] * 130)
+    assert drift.verdict == "steady"
+    assert "may be chance; a larger one than" in drift.reason
+    assert "too few rows" not in drift.reason
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

@@ -235,8 +235,10 @@ def _reason(drift: ColumnDrift, check: Check, *, evident: bool, large: bool) -> 
         return f"A change of {figures} is significant, but may be too small to matter: {_limit(check)}."
     if evident:
         return f"A change of {figures} is significant, but negligible: {_limit(check)}."
-    if effect.value > check.minimum:
+    if effect.value > check.minimum and check.is_unclear:
         return f"A change of {figures} may be chance: too few rows ({drift.rows:,})."
+    if effect.value > check.minimum:  # steady, so the reason must not say that nothing is known
+        return f"A change of {figures} may be chance; a larger one than {effect.high:.3f} is ruled out."
     return "As in training."
 
 

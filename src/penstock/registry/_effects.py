@@ -41,7 +41,7 @@ def end_rollouts(
         assert back_to is not None
         rollout = {**(record.rollout or {}), "state": str(RolloutState.ROLLED_BACK)}
         rollout["reason"] = reason
-        message = f"{reason} Version {back_to} answers all requests."
+        message = f"{reason.rstrip('. ')}. Version {back_to} answers all requests."
         facts = {"version": version.version, "percent": rollout.get("percent")}
         ended.append(
             (

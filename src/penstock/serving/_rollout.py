@@ -215,7 +215,7 @@ def roll_back(
         weights={back_to: 1.0},
         control=back_to,
         kind="rolled_back",
-        message=f"{reason} Version {back_to} answers all requests.",
+        message=f"{reason.rstrip('. ')}. Version {back_to} answers all requests.",
         facts={"version": rollout.version, "percent": rollout.percent},
     )
     _log.warning("Deployment %s rolled back to version %d: %s", record.name, back_to, reason)
