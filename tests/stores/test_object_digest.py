@@ -90,3 +90,23 @@ def test_sparse_matrices_count_by_their_entries():
     assert digest_object(matrix) == digest_object(sp.csr_matrix(np.eye(3)))
     assert digest_object(matrix) != digest_object(sp.csr_matrix(2 * np.eye(3)))
     assert digest_object(matrix) != digest_object(matrix.tocsc())
+
+
+def test_tensors_and_models_of_torch_count_by_their_numbers_and_form():
+    import pickle
+
+    import torch
+
+    grid = torch.arange(6.0).reshape(2, 3)
+    values = [
+        grid, grid.T, grid.T.contiguous(), grid + 1, grid.double(), grid.bfloat16(), grid > 2,
+        grid.clone().requires_grad_(), torch.nn.Parameter(grid.clone()), torch.tensor(0.0),
+        torch.tensor(-0.0), torch.zeros(0, 3), torch.zeros(3, 0), torch.complex(grid, grid),
+        torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), torch.nn.Dropout(0.1), torch.nn.Dropout(0.2),
+    ]  # fmt: skip
+    found = [digest_object(value) for value in values]
+    assert len(set(found)) == len(values)
+    # As read in another process: its storage lies elsewhere.
+    assert [digest_object(pickle.loads(pickle.dumps(value))) for value in values] == found
+    with pytest.raises(SerializationError):
+        digest_object(grid.to_sparse())

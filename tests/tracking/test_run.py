@@ -1,5 +1,6 @@
 """Runs of scripts and notebooks: logging, ending, nesting, resuming."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -162,6 +163,9 @@ def test_what_is_no_file_or_has_no_name_is_said(store, tmp_path):
             run.log_artifact("plot.png")
         with pytest.raises(NotFoundError, match="no file"):
             run.log_artifact(tmp_path / "nothing", name="x")
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(ParameterError, match="neither a file nor a folder"):
+            run.log_artifact(tmp_path / "pipe")  # whose reader would wait for ever
         with pytest.raises(ParameterError, match="has no name"):
             run.log_artifact(pl.DataFrame())
         with pytest.raises(NotFoundError, match="It has none at all"):

@@ -89,7 +89,7 @@ def file_records(store: "Store", path: Path, name: str | None) -> dict[str, list
 
     Raises:
         NotFoundError: If there is no such file or folder.
-        ParameterError: If a name cannot be stored, or a folder is empty.
+        ParameterError: If a name cannot be stored, a folder is empty, or it is a pipe or device.
     """
     if not _exists(path):
         raise NotFoundError(
@@ -99,6 +99,12 @@ def file_records(store: "Store", path: Path, name: str | None) -> dict[str, list
             path=path,
         )
     top = name or readable_name(path.resolve().name)
+    if not path.is_dir() and not path.is_file():
+        raise ParameterError(
+            what=f"{str(path)[:200]!r} is neither a file nor a folder.",
+            why="A pipe or a device has no bytes of its own: reading it may never end.",
+            fix="Log the file that what comes out of it was written to.",
+        )
     if not path.is_dir():
         return {require_label(top, "artifact"): [store.pack_file(path)]}
     named = files_of(path, require_label(top, "artifact"))
