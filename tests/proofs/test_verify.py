@@ -102,9 +102,11 @@ PLANTED = {
     "unstorable": ("return {'number': 1, 'text': bytearray(b'x')}", ""),
     "shuffled": ("return pd.DataFrame({'a': [1.0, 2.0]}, index=[uuid.uuid4().hex, 'b'])", ""),
     "deep": ("return [[[[[[[[[[[[[[uuid.uuid4().hex]]]]]]]]]]]]]]", ""),
+    "filed": ("p = Path('n.txt'); p.write_text(uuid.uuid4().hex); return [p]", ""),
+    "same_file": ("p = Path('m.txt'); p.write_text('m'); return [p]", ""),
     "close": ("return {'loss': 1 + time.time() * 1e-12, 'rows': np.arange(3)}", ""),
 }
-DIFFER = {"generator", "clock", "fresh", "counting", "shuffled", "deep"}
+DIFFER = {"generator", "clock", "fresh", "counting", "shuffled", "deep", "filed"}
 
 
 def test_each_step_is_judged_by_itself_and_named_with_its_cause(project):
@@ -119,7 +121,7 @@ def {name}(after=None):
         for name, (body, _) in PLANTED.items()
     )
     result = project(
-        "import sys\nimport pandas as pd\n"
+        "import sys\nfrom pathlib import Path\nimport pandas as pd\n"
         + steps
         + """
 @ps.step(effect=True)
@@ -141,7 +143,7 @@ def child(value) -> str:
 def job():
     counting(leaking())
     reading(writing())
-    generator(), fresh(), unstorable(), shuffled(), deep(), close()
+    generator(), fresh(), unstorable(), shuffled(), deep(), close(), filed(), same_file()
     read()
     notify(mean(numbers(10)))
     return child(clock())
@@ -155,6 +157,8 @@ def job():
     for name, (_, cause) in PLANTED.items():
         assert cause in found[name].cause + found[name].reason
     assert found["child"].verdict is Verdict.BITWISE, "children of the culprit are not accused"
+    assert found["same_file"].verdict is Verdict.BITWISE
+    assert "the file n.txt has other bytes" in found["filed"].differences[0]
     assert found["close"].verdict is Verdict.WITHIN_TOLERANCE
     assert found["reading"].verdict is Verdict.CANNOT_VERIFY
     assert "return it instead" in found["reading"].reason

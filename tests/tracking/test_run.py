@@ -280,6 +280,8 @@ def test_a_run_that_goes_on_elsewhere_or_is_a_pipelines_is_not_resumed(store):
 def test_an_experiment_needs_a_legal_name(store):
     with pytest.raises(ParameterError, match="Use for example 'my-tests'"):
         start_run(store=store, experiment="my tests")
+    with pytest.raises(ParameterError, match="3 is no legal name"):
+        start_run(store=store, experiment=3)  # type: ignore[arg-type]
     assert current_run() is None
 
 

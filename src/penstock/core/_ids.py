@@ -26,7 +26,7 @@ def new_id() -> str:
     return "".join([_PAIRS[number >> place & 1023] for place in range(90, -10, -10)])
 
 
-def require_name(name: str, kind: str) -> str:
+def require_name(name: Any, kind: str) -> str:
     """Return the name if it is legal for a model, an experiment, ….
 
     >>> require_name("big-tips", "model")
@@ -39,9 +39,9 @@ def require_name(name: str, kind: str) -> str:
     Raises:
         ParameterError: If the name has characters that do not survive a URL or a file name.
     """
-    if _LEGAL_NAME.fullmatch(name):
+    if isinstance(name, str) and _LEGAL_NAME.fullmatch(name):
         return name
-    proposal = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:100] or "my-" + kind
+    proposal = re.sub(r"[^A-Za-z0-9._-]+", "-", str(name)).strip("-.")[:100] or "my-" + kind
     raise ParameterError(
         what=f"{name!r} is no legal name for {'an' if kind[0] in 'aeiou' else 'a'} {kind}.",
         why="Names appear in URLs, files and commands: letters, digits, '.', '_' and '-' only.",

@@ -24,6 +24,7 @@ from penstock.proofs._closeness import Closeness, is_within
 from penstock.proofs._difference import Difference, find_differences
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
+from penstock.provenance import changed_products
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, StepContext, use_run, use_step
 
@@ -228,9 +229,10 @@ class _Execution:
             seconds=seconds,
             hash_seeds=1,
         )
-        if not unequal and not extra:
+        other_files = self._other_files(found)
+        if not unequal and not extra and not other_files:
             return verdict
-        if not extra and self._is_tolerated(found, unequal):
+        if not extra and not other_files and self._is_tolerated(found, unequal):
             reason = "Equal within the tolerance that the step declares."
             return replace(
                 verdict,
@@ -238,7 +240,11 @@ class _Execution:
                 reason=reason,
                 differences=self._places(found, unequal),
             )
-        places = (*self._places(found, unequal), *(f"{name}: now an output" for name in extra))
+        places = (
+            *self._places(found, unequal),
+            *(f"{name}: now an output" for name in extra),
+            *other_files,
+        )
         return replace(
             verdict,
             verdict=Verdict.DIFFERS,
@@ -246,6 +252,15 @@ class _Execution:
             differences=places[:_SHOWN],
             cause=self._suspects(),
         )
+
+    def _other_files(self, found: Mapping[str, Any]) -> list[str]:
+        """Tell of files that an output names by its path: what counts is what is in them."""
+        trace = self._record.facts.get("trace") or {}
+        return [
+            f"{name}: the file {path} has other bytes"
+            for name, value in found.items()
+            for path in changed_products(trace, value, Path.cwd())
+        ]
 
     def _digest(self, recorded: str, found: Mapping[str, Any], name: str) -> str:
         """Digest an output as recording it does: stored, if that is what its digest depends on."""

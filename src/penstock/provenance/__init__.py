@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from penstock.provenance._source import list_outside as list_outside
     from penstock.provenance._source import loaded_source as loaded_source
     from penstock.provenance._source import restore_source as restore_source
+    from penstock.provenance._trace import changed_products as changed_products
     from penstock.provenance._trace import find_change as find_change
     from penstock.provenance._trace import merge_traces as merge_traces
 
@@ -53,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "code_digest": "_code",
         "derive_seed": "_seeds",
         "deterministic": "_deterministic",
+        "changed_products": "_trace",
         "find_change": "_trace",
         "effects_digest": "_code",
         "is_own": "_own",

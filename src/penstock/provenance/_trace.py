@@ -135,6 +135,32 @@ def find_change(trace: Mapping[str, Any], project: Path, *, products: bool = Tru
     return next(found, None)
 
 
+def changed_products(trace: Mapping[str, Any], value: Any, folder: Path) -> list[str]:
+    """Name the files that a value names by their paths and that have other bytes than recorded.
+
+    Args:
+        trace: What was recorded when the step returned the value.
+        value: A path, or a container of paths, that it returned now.
+        folder: The folder that stands for the project now.
+    """
+    written = trace.get("written") or {}
+    changed = []
+    for path in _paths_in(value) if written else ():
+        full = os.path.abspath(folder / path)  # noqa: PTH100 - symbolic links stay as they are
+        state = written.get(full.removeprefix(f"{folder}/"))
+        if state is not None and kind_of(full) != MISSING and file_digest(full) != state[0]:
+            changed.append(full.removeprefix(f"{folder}/"))
+    return changed
+
+
+def _paths_in(value: Any, depth: int = 3) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    elif depth and isinstance(value, list | tuple | set | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _paths_in(item, depth - 1)
+
+
 def state_of(path: str, *, as_code: bool = False) -> FileState:
     """Return a file's digest with its stamp and the time."""
     at = time.time_ns()
