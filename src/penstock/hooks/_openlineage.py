@@ -5,7 +5,7 @@ Source: OpenLineage 2-0-2, https://openlineage.io/spec/2-0-2/OpenLineage.json, a
 
 import uuid
 from collections.abc import Mapping
-from importlib.metadata import version
+from functools import cache
 from typing import Any
 
 from penstock.core import (
@@ -18,7 +18,6 @@ from penstock.core import (
 from penstock.hooks._messages import told_of
 from penstock.stores import Store
 
-_PRODUCER = f"urn:penstock:{version('penstock')}"
 _SPEC = "https://openlineage.io/spec"
 _EVENT = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = {
@@ -63,7 +62,7 @@ def run_event(store: Store, event: EventRecord) -> dict[str, Any]:
         "job": _job(run, event.step),
         "inputs": inputs,
         "outputs": outputs,
-        "producer": _PRODUCER,
+        "producer": _producer(),
         "schemaURL": _EVENT,
     }
 
@@ -89,7 +88,7 @@ def _job_name(run: RunRecord, step: str | None = None) -> dict[str, str]:
 
 
 def _run_facets(run: RunRecord, event: EventRecord, step: StepRunRecord | None) -> dict[str, Any]:
-    own = version("penstock")
+    own = _version()
     engine = {"version": own, "name": "penstock", "openlineageAdapterVersion": own}
     tags = [{"key": key, "value": value, "source": "penstock"} for key, value in run.tags.items()]
     facets = {"processing_engine": _facet("processing_engine", engine)}
@@ -170,7 +169,7 @@ def _facet(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     number, name = _FACETS[kind]
     url = f"{_SPEC}/facets/{number}/{name}.json#/$defs/{name}"
     given = {key: value for key, value in facts.items() if value is not None}
-    return {"_producer": _PRODUCER, "_schemaURL": url, **given}
+    return {"_producer": _producer(), "_schemaURL": url, **given}
 
 
 def gone_event(event: EventRecord) -> dict[str, Any]:
@@ -182,6 +181,17 @@ def gone_event(event: EventRecord) -> dict[str, Any]:
         "job": {"namespace": "penstock", "name": event.step or event.run_id, "facets": {}},
         "inputs": [],
         "outputs": [],
-        "producer": _PRODUCER,
+        "producer": _producer(),
         "schemaURL": _EVENT,
     }
+
+
+@cache
+def _version() -> str:
+    from importlib.metadata import version  # 15 ms, and only who has hooks needs it
+
+    return version("penstock")
+
+
+def _producer() -> str:
+    return f"urn:penstock:{_version()}"

@@ -346,8 +346,8 @@ def _scope_of(function: Any) -> Iterator[tuple[str, Any]]:
     names = getattr(function, "__globals__", None)
     if type(names) is not dict:
         return
-    name = names.get("__name__")
-    if isinstance(name, str) and _is_own_name(name, names.get("__file__")):
+    name, file = names.get("__name__"), names.get("__file__")
+    if isinstance(name, str) and _is_own_name(name, file if isinstance(file, str) else None):
         yield name, names
 
 
@@ -358,13 +358,15 @@ def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def is_own_module(name: str, module: ModuleType | None) -> bool:
     """Say whether a module is the user's: its file is, or it is what a notebook runs in."""
-    return _is_own_name(name, getattr(module, "__file__", None))
+    file = getattr(module, "__file__", None)  # a stand-in for a module may return anything
+    return _is_own_name(name, file if isinstance(file, str) else None)
 
 
-def _is_own_name(name: str, file: Any) -> bool:
+@cache
+def _is_own_name(name: str, file: str | None) -> bool:
     if name.partition(".")[0] == "penstock":
         return False
-    if not isinstance(file, str):  # a stand-in for a module may return anything
+    if file is None:
         return name == "__main__"
     return file.endswith(".py") and _is_own_file(file)
 

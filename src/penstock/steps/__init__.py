@@ -7,9 +7,9 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.steps._deploy import deploy as deploy
     from penstock.steps._evaluate import evaluate as evaluate
+    from penstock.steps._findings import list_findings as list_findings
     from penstock.steps._ingest import ingest as ingest
     from penstock.steps._register import register as register
-    from penstock.steps._sources import list_findings as list_findings
     from penstock.steps._split import split as split
     from penstock.steps._trace import Trace as Trace
     from penstock.steps._trace import trace as trace
@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "deploy": "_deploy",
         "evaluate": "_evaluate",
         "ingest": "_ingest",
-        "list_findings": "_sources",
+        "list_findings": "_findings",
         "register": "_register",
         "split": "_split",
         "Trace": "_trace",

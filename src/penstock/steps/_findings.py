@@ -1,0 +1,44 @@
+"""What a run's steps found about its data; apart, so that telling it loads nothing that reads tables."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from penstock.core import PenstockError
+from penstock.data import LEVELS, Finding
+from penstock.stores import Store
+
+SNAPSHOT = "Snapshot"
+_SPLIT = "Split"
+
+
+def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
+    """List what a run's steps found about its data, the worst first, each with its step.
+
+    ```python
+    for step, finding in list_findings(store, result.run_id):
+        print(step, finding.level, finding.message)
+    ```
+
+    Args:
+        store: Where the run is recorded.
+        run_id: The run.
+    """
+    found: dict[Finding, str] = {}
+    for step, value in outputs_of(store, run_id, SNAPSHOT, _SPLIT):
+        leakage = getattr(value, "leakage", ())
+        for finding in (*leakage, *value.findings):
+            found.setdefault(finding, step)
+    pairs = [(step, finding) for finding, step in found.items()]
+    return sorted(pairs, key=lambda pair: LEVELS.index(pair[1].level))
+
+
+def outputs_of(store: Store, run_id: str, *types: str) -> Iterator[tuple[str, Any]]:
+    """Load the step outputs of some types; one whose bytes are gone says nothing."""
+    for step in store.metadata.list_steps(run_id):
+        for content in step.outputs.values():
+            address = step.addresses.get(content, content)
+            with suppress(PenstockError):
+                record = store.metadata.get_artifact(address)
+                if record.type_name.rpartition(".")[2] in types:
+                    yield step.step, store.load(record)
