@@ -162,3 +162,12 @@ def test_a_wide_table_is_checked_in_seconds():
     split = split_table(wide, target="y")
     assert time.perf_counter() - start < 20
     assert split.leakage == ()
+
+
+@pytest.mark.parametrize(
+    "values", [["same"] * 120, [f"words of review number {n}" for n in range(120)]]
+)
+def test_a_table_of_texts_or_of_one_value_alone_can_be_split(values):
+    split = split_table(pl.DataFrame({"said": values, "y": [0, 1] * 60}), target="y")
+    assert len(split.train) + len(split.test) == 120
+    assert [finding.rule for finding in split.leakage if finding.rule == "L5"] == []

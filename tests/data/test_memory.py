@@ -83,3 +83,19 @@ def test_a_reading_with_other_options_is_not_compared(read):
     read(["1", "2"] * 10)
     other = read(["1", "2"] * 10, has_header=False)
     assert other.columns == ["column_1", "column_2"]
+
+
+def test_a_remembered_decimal_mark_that_changes_the_numbers_is_told(read):
+    read(['"1.350,25"', '"2,5"'] * 10)
+    doubtful = read(['"1,350"', '"2,400"'] * 10)
+    assert doubtful.table["value"].to_list()[:2] == [1.35, 2.4]
+    (told,) = [f for f in doubtful.findings if f.rule == "ambiguous_number"]
+    assert (told.level, told.column) == ("warn", "value")
+    assert "1,350 is read as 1.35, as at the last reading; these rows alone would give 1350" in (
+        told.message
+    )
+    assert read(['"1,350"', '"2,400"'] * 10, decimal=".").table["value"].to_list()[:2] == [
+        1350,
+        2400,
+    ]
+    assert "ambiguous_number" not in rules(read(['"7.350,25"', '"2,5"'] * 10))

@@ -38,6 +38,8 @@ def find_proxies(split: Split) -> list[Finding]:
     from sklearn import config_context
 
     usable = [c.name for c in split.schema if c.kind not in ("constant", "text", "other")]
+    if not usable:
+        return []
     chosen = _sample(split, max(_MIN_ROWS * 10, _BUDGET // max(1, len(usable))))
     if chosen is None:
         return []

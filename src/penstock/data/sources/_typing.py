@@ -224,7 +224,7 @@ def _remembered_rule(
     if rule.is_number and not len(odd) and read_values(bare, rule).dtype.is_float():
         rule = replace(rule, type="number")
     if not len(odd):
-        return rule, []
+        return rule, list(_remark_two_ways(bare, rule, guess.rule))
     if guess.rule.is_number and rule.is_number:
         text = (
             f"Column '{name}': {len(odd):,} values are written otherwise than at the last reading "
@@ -242,6 +242,25 @@ def _remembered_rule(
     text = f"{len(odd):,} of {given:,} values cannot be read as {rule.words} ({_examples(odd)})."
     changed = Finding("warn", "number_text", name, f"Column '{name}': {text}")
     return ReadingRule("text", missing=options.missing), [changed]
+
+
+def _remark_two_ways(bare: "pl.Series", rule: ReadingRule, alone: ReadingRule) -> Iterator[Finding]:
+    """Warn of numbers that these rows alone would read otherwise: 1,350 by a comma of April."""
+    import polars as pl
+
+    if not (rule.is_number and alone.is_number):
+        return
+    ours, theirs = (read_values(bare, each).cast(pl.Float64) for each in (rule, alone))
+    other = (ours != theirs).fill_null(value=False)
+    if not other.any():
+        return
+    example = bare.filter(other)[0]
+    text = (
+        f"Column '{bare.name}' can be read in two ways: {example} is read as {ours.filter(other)[0]}, "
+        f"as at the last reading; these rows alone would give {theirs.filter(other)[0]}, and "
+        f"decimal={alone.decimal!r} does."
+    )
+    yield Finding("warn", "ambiguous_number", bare.name, text)
 
 
 def _given(bare: "pl.Series", rule: ReadingRule) -> int:
