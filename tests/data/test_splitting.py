@@ -302,3 +302,20 @@ def test_many_rows_without_a_target_are_a_warning():
     (note,) = [f for f in split_table(table, target="y").findings if f.rule == "no_target"]
     assert note.level == "warn"
     assert "10 of 100 rows" in note.message
+
+
+def test_groups_of_lists_stay_whole():
+    table = pl.DataFrame(
+        {
+            "x": [float(n) for n in range(60)],
+            "tags": [None if n < 5 else [n % 7, n % 2] for n in range(60)],
+            "y": [n % 2 for n in range(60)],
+        }
+    )
+    split = split_table(table, target="y", by_group="tags", test=0.3)
+    train, test = (
+        set(map(str, part.table["tags"].drop_nulls())) for part in (split.train, split.test)
+    )
+    assert train
+    assert test
+    assert not train & test

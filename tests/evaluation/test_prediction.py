@@ -166,3 +166,15 @@ def test_labels_in_another_type_than_the_target_are_refused():
     model = DummyClassifier().fit(NUMBERS, ["0", "0", "1", "1"])
     with pytest.raises(DataError, match="none of the target's classes"):
         aligned(model, truth=[0, 0, 1, 1], classes=(0, 1))
+
+
+@pytest.mark.parametrize("factor", [1.2, -1.0])
+def test_scores_that_are_no_probabilities_have_no_log_loss(factor):
+    class Loud(LogisticRegression):
+        def predict_proba(self, rows):
+            return factor * super().predict_proba(rows)
+
+    model = Loud().fit(NUMBERS.to_numpy(), LABELS)
+    made = predict_with(model, NUMBERS)
+    assert made.probability is False
+    assert predict_with(LogisticRegression().fit(NUMBERS.to_numpy(), LABELS), NUMBERS).probability

@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 
+from penstock.data import split_table
 from penstock.evaluation import parse_gate
 from penstock.scaffolding._notes import RowsTested, TableNotes
 from penstock.scaffolding._recipes import choose_recipe, write_gates
-from penstock.scaffolding._scarce import beat_guessing
+from penstock.scaffolding._scarce import beat_guessing, count_tested, warn_scarce
 from penstock.scaffolding._splits import SplitChoice
 
 
@@ -72,3 +74,12 @@ def test_a_guess_passes_the_gate_of_few_rows_once_in_forty(few):
     ranks = np.argsort(draw.random((20_000, 200)), axis=1)[:, :few]  # of the positive rows
     areas = (ranks.sum(axis=1) - few * (few - 1) / 2) / (few * (200 - few))
     assert 0.01 < (areas > bar).mean() < 0.03
+
+
+def test_a_target_whose_spread_hangs_on_few_rows_is_told():
+    values = [1.0 + n % 5 for n in range(300)]
+    values[::100] = [4e4, 9e5, 7e6]
+    split = split_table(pl.DataFrame({"x": range(300), "y": values}), target="y", test=0.5)
+    assert "lower(r2) may not be told" in " ".join(warn_scarce(count_tested(split, ())))
+    plain = split_table(pl.DataFrame({"x": range(300), "y": range(300)}), target="y", test=0.5)
+    assert warn_scarce(count_tested(plain, ())) == []

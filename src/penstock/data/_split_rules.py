@@ -98,7 +98,10 @@ def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
     import numpy as np
     import polars as pl
 
-    texts = series.dtype in (pl.Categorical, pl.Enum, pl.Boolean) or series.dtype.is_nested()
+    if series.dtype.is_nested():
+        told = [None if value is None else repr(value) for value in series.to_list()]
+        series = pl.Series(series.name, told, dtype=pl.String)
+    texts = series.dtype in (pl.Categorical, pl.Enum, pl.Boolean)
     ranks = (series.cast(pl.String) if texts else series).rank("dense")
     codes: np.ndarray[Any, np.dtype[np.int64]] = (
         ranks.fill_null(series.n_unique()).to_numpy().astype(np.int64) - 1

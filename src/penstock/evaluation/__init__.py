@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from penstock.evaluation._gates import judge as judge
     from penstock.evaluation._intervals import FEWEST_EVENTS as FEWEST_EVENTS
     from penstock.evaluation._intervals import FEWEST_NUMBERS as FEWEST_NUMBERS
+    from penstock.evaluation._intervals import FEWEST_WEIGHTY as FEWEST_WEIGHTY
     from penstock.evaluation._measuring import Measured as Measured
     from penstock.evaluation._measuring import measure as measure
     from penstock.evaluation._metrics import METRICS as METRICS
@@ -42,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "FEWEST_EVENTS": "_intervals",
         "FEWEST_NUMBERS": "_intervals",
+        "FEWEST_WEIGHTY": "_intervals",
         "METRICS": "_metrics",
         "TASK_METRICS": "_metrics",
         "Calibration": "_calibration",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+_ROUNDING = 1e-3  # a half-precision softmax sums to 1 within this
+
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
@@ -207,8 +209,20 @@ def _scores(model: Any, table: Any) -> tuple[Floats | None, bool, float]:
         if raw.dtype.kind not in "fiu":
             continue
         epsilon = float(np.finfo(raw.dtype if raw.dtype.kind == "f" else np.float64).eps)
-        return raw.astype(np.float64), probability, epsilon
+        scores = raw.astype(np.float64)
+        return scores, probability and _are_probabilities(scores), epsilon
     return None, False, float(np.finfo(np.float64).eps)
+
+
+def _are_probabilities(scores: Floats) -> bool:
+    """Tell probabilities from other scores that ``predict_proba`` of one's own may give.
+
+    Of those the log loss would be computed from clipped values, and mean nothing.
+    """
+    known = scores[np.isfinite(scores).all(axis=tuple(range(1, scores.ndim)))]
+    inside = bool(((known >= -_ROUNDING) & (known <= 1 + _ROUNDING)).all())
+    whole = scores.ndim == 1 or bool((np.abs(known.sum(axis=1) - 1) <= _ROUNDING).all())
+    return inside and whole
 
 
 def _one_line(error: Exception) -> str:

@@ -57,11 +57,14 @@ class RowsTested:
         rows: Number of test rows.
         scarce: The class with the fewest of them; None for regression.
         scarce_rows: How many it has.
+        weighty: For regression, how many rows carry the target's spread, as (sum)² / (sum of
+            squares) of its squared deviations; with few of them errors hang on those too.
     """
 
     rows: int
     scarce: Label | None = None
     scarce_rows: int = 0
+    weighty: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

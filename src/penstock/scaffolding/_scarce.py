@@ -8,8 +8,10 @@ Mann and Whitney's statistic, whose spread is known.
 from collections.abc import Collection, Sequence
 from math import ceil, sqrt
 
+import numpy as np
+
 from penstock.data import Split
-from penstock.evaluation import FEWEST_EVENTS, FEWEST_NUMBERS
+from penstock.evaluation import FEWEST_EVENTS, FEWEST_NUMBERS, FEWEST_WEIGHTY
 from penstock.scaffolding._notes import Label, RowsTested
 
 _Z = 1.96  # a guess reaches what lies so many deviations above its mean once in 40 tries
@@ -29,7 +31,10 @@ def count_tested(
     target = split.test.y
     learned = [label for label in classes if label not in rare]
     if not learned:
-        return RowsTested(len(target))
+        numbers = np.asarray(target, dtype=float)
+        spread = (numbers - numbers.mean()) ** 2
+        weight = float(spread @ spread)
+        return RowsTested(len(target), weighty=spread.sum() ** 2 / weight if weight > 0 else None)
     found = [str(label) for label in target]
     counts = {label: found.count(str(label)) for label in learned}
     scarce = min(learned, key=lambda label: counts[label])
@@ -62,6 +67,10 @@ def is_scarce(tested: RowsTested | None) -> bool:
 
 def warn_scarce(tested: RowsTested) -> list[str]:
     """Say what the test rows lack."""
+    if tested.weighty is not None and tested.weighty < FEWEST_WEIGHTY:
+        few = f"{max(round(tested.weighty), 1)} of {tested.rows:,} test rows"
+        told = f"{few} carry most of the target's spread: lower(r2) may not be told."
+        return [f"{told} Predict its logarithm, or judge by upper(mae)."]
     if not is_scarce(tested):
         return []
     if tested.scarce is None:
