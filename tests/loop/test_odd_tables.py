@@ -1,4 +1,4 @@
-"""Tables a newcomer may bring: odd names, empty columns, few rows, many columns."""
+"""Tables a newcomer may bring: odd names, empty columns, few rows; many are in tests/scaffolding."""
 
 import random
 
@@ -26,11 +26,6 @@ def odd_names(generator, _):
     return [f"{a:.4f}", generator.choice("xyz"), "", f"{3 * a + generator.gauss(0, 1):.4f}"]
 
 
-def many_columns(generator, _):
-    values = [generator.gauss(0, 1) for _ in range(500)]
-    return [f"{value:.3f}" for value in values] + [int(values[0] + values[1] > 0)]
-
-
 CASES = {
     "duplicated-names": (["a", "a", "y"], rows_of(300, two_names), "y"),
     "spaces-and-empty": (
@@ -38,7 +33,6 @@ CASES = {
         rows_of(300, odd_names),
         "y out",
     ),
-    "wide": ([f"c{i}" for i in range(500)] + ["y"], rows_of(400, many_columns), "y"),
 }
 
 

@@ -74,6 +74,10 @@ def test_the_whole_loop_on_a_real_table(shell, real_table, name):
     assert run["state"] == "finished"
     assert run["model_version"] == f"{name}@1"
 
+    proof = shell("verify", run["run_id"], "--json").json
+    assert proof["verdict"] == "bitwise"
+    assert proof["first_difference"] is None
+
     promoted = shell("promote", name, "--json").json
     assert promoted["stage"] == "production"
     assert {gate["state"] for gate in promoted["gates"]} == {"passed"}
@@ -90,7 +94,3 @@ def test_the_whole_loop_on_a_real_table(shell, real_table, name):
     traced = shell("lineage", answer["prediction_id"], "--json").json
     assert traced["run_id"] == run["run_id"]
     assert traced["sources"][0]["rows"] > 1000
-
-    proof = shell("verify", run["run_id"], "--json").json
-    assert proof["verdict"] == "bitwise"
-    assert proof["first_difference"] is None

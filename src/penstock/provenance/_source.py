@@ -123,13 +123,11 @@ def list_outside(project: Path) -> tuple[str, ...]:
         place = getattr(module, "__file__", None)
         if not isinstance(place, str):  # a stand-in for a module may return anything
             continue
+        if "-packages" in place or place.startswith(_NEVER_OUTSIDE):  # .venv is often inside
+            continue
         if place.startswith(inside):
             own.append(module)
-        elif (
-            place.endswith(".py")
-            and not place.startswith(_NEVER_OUTSIDE)
-            and "-packages" not in place
-        ):
+        elif place.endswith(".py"):
             others[name] = place
     others = {
         name: place
