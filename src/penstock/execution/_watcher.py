@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 FAREWELL = "done"
 MARK = "PENSTOCK_WORKERS"
@@ -83,17 +82,21 @@ def _processes() -> Iterator[tuple[int, int, int, str]]:
         if not name.isdigit():
             continue
         with contextlib.suppress(OSError, ValueError, IndexError):
-            stat = Path(f"/proc/{name}/stat").read_text(encoding="utf-8", errors="replace")
-            rest = stat.rpartition(")")[2].split()
+            rest = _read(f"/proc/{name}/stat").rpartition(b")")[2].decode().split()
             yield int(name), int(rest[_STAT_SESSION]), int(rest[_STAT_PARENT]), rest[0]
 
 
 def _is_marked(process: int, marked: tuple[bytes, ...]) -> bool:
     try:
-        entries = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+        entries = _read(f"/proc/{process}/environ").split(b"\0")
         return any(entry.startswith(marked) for entry in entries)
     except OSError:
         return False
+
+
+def _read(file: str) -> bytes:
+    with open(file, "rb") as opened:  # noqa: PTH123 - pathlib takes as long to load as Python to start
+        return opened.read()
 
 
 if __name__ == "__main__":
