@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ from penstock.execution._time_limit import time_limit
 from penstock.pipelines import NOTHING, Node, Step, replace_outputs
 from penstock.provenance import deterministic
 from penstock.stores import Parts
+
+_NO_LIMIT = nullcontext(True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def execute_step(
     with captured_output(echo=echo) as log, deterministic(seed, threads) as facts:
         started = time.perf_counter()
         try:
-            with time_limit(timeout_s) as enforced:
+            with _NO_LIMIT if timeout_s is None else time_limit(timeout_s) as enforced:
                 if not enforced:
                     facts["timeout"] = "not enforced outside the main thread"
                 values = {

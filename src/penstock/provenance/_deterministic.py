@@ -12,7 +12,7 @@ import random
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -55,7 +55,8 @@ def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
     watcher = _SeedingWatcher(seed)
     sys.meta_path.insert(0, watcher)
     try:
-        with StepRunning(), _limited_threads(threads) as count:
+        limits = nullcontext(available_threads()) if threads is None else _limited_threads(threads)
+        with StepRunning(), limits as count:
             yield {"seed": seed, "threads": count, "hash_seed": own_variable("PYTHONHASHSEED")}
     finally:
         sys.meta_path.remove(watcher)
@@ -213,10 +214,9 @@ def _set_compiler_deterministic() -> None:
 
 
 @contextmanager
-def _limited_threads(threads: int | None) -> Iterator[int]:
-    available = available_threads()
-    if threads is None or threads == available:
-        yield available
+def _limited_threads(threads: int) -> Iterator[int]:
+    if threads == available_threads():
+        yield threads
         return
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     # The variables reach libraries that are loaded from here on, threadpoolctl those already in.

@@ -4,22 +4,15 @@ Python's own audit events do not see what native code opens (polars, pyarrow, du
 nothing of what a child process does; the kernel does. Elsewhere than on Linux there is no watch.
 """
 
-import array
 import ctypes
 import os
+import select
 import struct
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import cache
 from typing import Any
-
-try:
-    import fcntl
-    import termios
-except ImportError:  # Windows, where there is no watch
-    pass
 
 _OPEN, _CLOSE_WRITE = 0x20, 0x08
 _MOVED_TO, _CREATE = 0x80, 0x100
@@ -45,7 +38,7 @@ class FolderWatch:
         self._folders: dict[int, str] = {}
         self._watched: set[str] = set()
         self.pid = os.getpid()
-        self._count = array.array("i", [0])
+        self._poll = _poll_of(self._file) if self._file >= 0 else None
         self.is_partial = self._file < 0
         self.overflowed = False
         self._opened: Counter[str] = Counter()
@@ -103,7 +96,7 @@ class FolderWatch:
         """End the watch."""
         if self._file >= 0 and os.getpid() == self.pid:
             os.close(self._file)
-        self._file = -1
+        self._file, self._poll = -1, None
 
     def _below(self, folder: str) -> Iterable[str]:
         try:
@@ -120,23 +113,20 @@ class FolderWatch:
         return [path for path in found if not self._skipped(path)]
 
     def _read(self) -> None:
-        if self._file < 0 or os.getpid() != self.pid:
+        if self._poll is None or os.getpid() != self.pid:
             return
-        with suppress(BlockingIOError):
-            while self._waiting():
+        while self._poll.poll(0):  # cheaper than an exception if there is nothing to read
+            try:
                 data = os.read(self._file, 1 << 20)
-                place = 0
-                while place < len(data):
-                    number, mask, _, length = _HEAD.unpack_from(data, place)
-                    place += _HEAD.size
-                    name = data[place : place + length].rstrip(b"\0")
-                    place += length
-                    self._take(number, mask, os.fsdecode(name))
-
-    def _waiting(self) -> bool:
-        """Say whether there is something to read: cheaper than an exception if there is not."""
-        fcntl.ioctl(self._file, termios.FIONREAD, self._count)
-        return bool(self._count[0])
+            except BlockingIOError:  # another thread was there first
+                return
+            place = 0
+            while place < len(data):
+                number, mask, _, length = _HEAD.unpack_from(data, place)
+                place += _HEAD.size
+                name = data[place : place + length].rstrip(b"\0")
+                place += length
+                self._take(number, mask, os.fsdecode(name))
 
     def _take(self, number: int, mask: int, name: str) -> None:
         if mask & _OVERFLOW:
@@ -166,6 +156,12 @@ class FolderWatch:
             self._closed[path] += 1
         elif mask & _OPEN:
             self._opened[path] += 1
+
+
+def _poll_of(file: int) -> Any:
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return poll
 
 
 @cache

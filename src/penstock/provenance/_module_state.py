@@ -79,6 +79,7 @@ class ModuleState:
         self._dicts: list[tuple[dict[Any, Any], dict[Any, Any], str, bool]] = []
         self._notes: list[_Note] = []
         self._seen: dict[int, Any] = {}  # holds them, so that no id comes again
+        self._functions: set[FunctionType] = set()  # of steps
         self._modules: set[str] = set()
         self._loaded = 0
         self._left: list[tuple[str, Any]] = []  # to be noted as far as the limit allows
@@ -109,10 +110,13 @@ class ModuleState:
 
     def note_function(self, function: Any) -> None:
         """Note what a step's function reaches."""
-        if id(function) not in self._seen:
-            for place, names in _scope_of(function):
-                self.note(place, names)
-            self.note(getattr(function, "__name__", "the step"), function)
+        if type(function) is FunctionType:
+            if function in self._functions:
+                return
+            self._functions.add(function)
+        for place, names in _scope_of(function):
+            self.note(place, names)
+        self.note(getattr(function, "__name__", "the step"), function)
 
     def note_modules(self) -> None:
         """Note the user's modules that are loaded and that no step's function has led to."""
