@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from math import inf, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penstock.core import DataError
-from penstock.evaluation._intervals import combine, why_too_few
+from penstock.evaluation._intervals import Ends, why_too_few
 from penstock.evaluation._measuring import interval, point_values, resampled, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
@@ -190,7 +191,7 @@ def compare_outcomes(
         )
         value = ours[name] - theirs[name]
         tie = _correlation(figures[0][name], figures[1][name])
-        low, high = (value, value) if tie is None else combine(value, first, second, tie)
+        low, high = (value, value) if tie is None else _combine(value, first, second, tie)
         needs = why_too_few(name, sides[0])
         differences[name] = Difference(ours[name], theirs[name], value, low, high, needs)
     return Comparison(differences, absent, len(challenger))
@@ -225,3 +226,28 @@ def _joint_order(first: Outcomes, second: Outcomes) -> NDArray[np.intp]:
 
 def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + format_figure(value)
+
+
+def _combine(
+    difference: float, ours: tuple[float, Ends], theirs: tuple[float, Ends], tie: float
+) -> Ends:
+    """Find the interval of a paired difference from the two intervals and their correlation (MOVER).
+
+    Source: Zou (2007), Psychological Methods 12, 399-413.
+
+    Args:
+        difference: The first value minus the second.
+        ours: The first value and its ends.
+        theirs: The second value and its ends.
+        tie: Correlation of the two figures, -1 to 1.
+    """
+    (one, (one_low, one_high)), (two, (two_low, two_high)) = ours, theirs
+    low = _apart(one - one_low, two_high - two, tie)
+    high = _apart(one_high - one, two - two_low, tie)
+    return difference - low, difference + high
+
+
+def _apart(first: float, second: float, tie: float) -> float:
+    if inf in (first, second):
+        return inf
+    return sqrt(max(first**2 - 2 * tie * first * second + second**2, 0.0))

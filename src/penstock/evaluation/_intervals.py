@@ -17,7 +17,7 @@ The percentile bootstrap is not among them: in 40 rows, or where classes are nea
 """
 
 from collections.abc import Callable
-from math import inf, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ _HANDFUL = 5  # rows below which Wilson's interval holds in 79 to 89 of 100 samp
 _NEAR = 3  # so many counts from an end are Poisson's
 _TRUST = 2.0  # rows ranked wrongly at which a smaller variance than Hanley's is half believed
 _TRUST_RANKED = 10.0  # the same for average precision, whose few wrong rows weigh more
+_UNSEEN = 3.0  # share by which a log loss's ends move, per row that carries it
 _HALVINGS = 40
 _MANY = 5_000  # above so many rows a mean is normal, and resamples would only add noise
 _DRAWS = 2_000
@@ -397,7 +398,13 @@ def number_interval(name: str, outcomes: Outcomes, *, seed: int, resamples: int)
 def probability_interval(name: str, outcomes: Outcomes, *, seed: int, resamples: int) -> Ends:
     """Find the interval of log_loss or brier: means of one value per row."""
     values = _losses(name, outcomes)
-    return mean_interval(values, seed=seed, resamples=resamples, positive=True)
+    low, high = mean_interval(values, seed=seed, resamples=resamples, positive=True)
+    mean = float(values.mean())
+    if name == "brier" or not mean > 0:
+        return low, high
+    # Where few rows carry the loss, larger ones are unseen: the ends go outward, on the logarithm.
+    wider = 1 + _UNSEEN / _weighty(values)
+    return mean * (low / mean) ** wider, mean * (high / mean) ** wider
 
 
 def _losses(name: str, outcomes: Outcomes) -> Floats:
@@ -462,34 +469,14 @@ _FEWEST = {
 }
 
 
-def _why_too_light(values: Floats) -> str:
+def _weighty(values: Floats) -> float:
+    """Count the rows that carry a sum: all of them if they are equal, one if it is alone."""
     square = float(values @ values)
-    weighty = float(values.sum()) ** 2 / square if square > 0 else 0.0
+    return float(values.sum()) ** 2 / square if square > 0 else 0.0
+
+
+def _why_too_light(values: Floats) -> str:
+    weighty = _weighty(values)
     if weighty >= FEWEST_WEIGHTY:
         return ""
     return f"it hangs on {round(weighty)} rows with large errors, {FEWEST_WEIGHTY} are needed"
-
-
-def combine(
-    difference: float, ours: tuple[float, Ends], theirs: tuple[float, Ends], tie: float
-) -> Ends:
-    """Find the interval of a paired difference from the two intervals and their correlation (MOVER).
-
-    Source: Zou (2007), Psychological Methods 12, 399-413.
-
-    Args:
-        difference: The first value minus the second.
-        ours: The first value and its ends.
-        theirs: The second value and its ends.
-        tie: Correlation of the two figures, -1 to 1.
-    """
-    (one, (one_low, one_high)), (two, (two_low, two_high)) = ours, theirs
-    low = _apart(one - one_low, two_high - two, tie)
-    high = _apart(one_high - one, two - two_low, tie)
-    return difference - low, difference + high
-
-
-def _apart(first: float, second: float, tie: float) -> float:
-    if inf in (first, second):
-        return inf
-    return sqrt(max(first**2 - 2 * tie * first * second + second**2, 0.0))

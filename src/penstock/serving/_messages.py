@@ -125,7 +125,7 @@ def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) ->
             f"The body has {number}, which is not JSON."
             if number
             else f"The body cannot be read: {text or type(error).__name__}.",
-            "JSON has no such number." if number else "A prediction needs its rows.",
+            "JSON has no such number." if number else "The server reads one form of JSON here.",
             "Send null for a missing value." if number else f"Send for example {example}",
         ) from error
 
