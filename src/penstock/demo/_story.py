@@ -103,11 +103,11 @@ def _tell(store: ps.Store, say: Narrator) -> None:
         client = stack.enter_context(httpx.Client(base_url=url, timeout=10))
         loop = _Loop(store, client, say)
         alarm_day = _live_until_alarm(loop)
-        second, day = _retrain(loop, alarm_day)
+        day = _retrain(loop, alarm_day)
         day = _canary(loop, day)
         _broken_version(loop, day)
-    with say.chapter("Version 2 is proved, and one prediction traced to its rows"):
-        _prove_and_trace(loop, second)
+    with say.chapter("One prediction is traced to its rows"):
+        _trace(loop)
 
 
 def _train(
@@ -154,7 +154,8 @@ def _live_until_alarm(loop: _Loop) -> int:
                 alerts = loop.store.metadata.list_alerts(MODEL, open_only=True)
                 for alert in alerts[:4]:
                     say.fact(f"ALERT day {number - TRAINING_DAYS}: {alert.message}")
-                chapter.done(f"alarm {number - SHIFT_DAY} days after the change")
+                days = number - SHIFT_DAY
+                chapter.done(f"alarm {days} day{'s' * (days != 1)} after the change")
                 return number
         chapter.done("no alarm")
     return TRAINING_DAYS + LIVE_DAYS - 1
@@ -189,10 +190,10 @@ def _ask(loop: _Loop, row: dict[str, Any]) -> str | None:
     return loop.sent
 
 
-def _retrain(loop: _Loop, alarm_day: int) -> tuple[PipelineResult, int]:
-    """Let labels of the alarming days come in, then train on newer data; gives the next day."""
+def _retrain(loop: _Loop, alarm_day: int) -> int:
+    """Let labels of the alarming days come in, train on newer data and prove it; gives the next day."""
     say = loop.say
-    with say.chapter("The trigger starts a run on newer rows: version 2"):
+    with say.chapter("The trigger starts a run on newer rows: version 2, and it is proved"):
         last = alarm_day + _COLLECT_DAYS
         for number in range(alarm_day + 1, last + 1):
             _live_day(loop, number)
@@ -213,7 +214,9 @@ def _retrain(loop: _Loop, alarm_day: int) -> tuple[PipelineResult, int]:
         for gate in version.gates:
             if "champion" in gate.gate:
                 say.fact(f"on the same rows: {gate.reason}")
-        return results[-1], last + 1
+        answer = ps.verify(results[-1].run_id, store=loop.store)
+        say.fact(f"verify {answer.run_id}: {answer.verdict.value} ({answer.seconds:.1f} s)")
+        return last + 1
 
 
 def _canary(loop: _Loop, day: int) -> int:
@@ -278,13 +281,11 @@ def _live_until_settled(loop: _Loop, day: int) -> tuple[int, str]:
     return day + LIVE_DAYS, "still running"
 
 
-def _prove_and_trace(loop: _Loop, second: PipelineResult) -> None:
-    say = loop.say
-    answer = ps.verify(second.run_id, store=loop.store)
-    say.fact(f"verify {second.run_id}: {answer.verdict.value} ({answer.seconds:.1f} s)")
+def _trace(loop: _Loop) -> None:
     for line in ps.steps.trace(loop.sent, store=loop.store).lines():
-        say.fact(line)
-    say.fact(f"model digest {short(ps.Registry(loop.store).get(MODEL, 2).content_digest)}")
+        loop.say.fact(line)
+    digest = ps.Registry(loop.store).get(MODEL, 2).content_digest
+    loop.say.fact(f"model digest {short(digest)}")
 
 
 def _prepare(folder: Path) -> None:
