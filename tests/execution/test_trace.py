@@ -402,6 +402,44 @@ def test_processes_that_share_no_memory_make_the_result_unfit(project):
     assert "spawn or forkserver" in why(second.run_id, "look", store=project.store).reason
 
 
+@pytest.mark.parametrize(
+    ("body", "counts"),
+    [
+        ("import pydoc\nreturn pydoc.locate('dyn.f')()", True),
+        ("import pkgutil\nreturn pkgutil.resolve_name('dyn:f')()", True),
+        ("import pickle\nreturn pickle.loads(b'cdyn\\nf\\n.')()", True),
+        ("import dyn\nreturn dyn.f()", False),  # in the key, without the functions beside it
+    ],
+)
+def test_a_loaded_module_that_is_looked_up_by_its_name_counts(project, body, counts, monkeypatch):
+    (project.folder / "dyn.py").write_text("import other\n\ndef f():\n    return 1\n")
+    (project.folder / "other.py").write_text("")
+    text = JOB.format(body=body.replace("\n", "\n    "))
+    project.write(text, head=HEAD + "\nimport dyn\n")
+    for name in ("dyn", "other"):
+        monkeypatch.delitem("sys.modules", name, raising=False)
+    result = project.again(str(project.folder / "job.py"))
+    assert result.output() == 1, result.error
+    code = project.steps(result.run_id)["look"].facts["trace"].get("code", {})
+    assert ({"dyn.py", "other.py"} <= code.keys()) is counts
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")
+def test_the_time_zone_counts_for_code_that_reads_local_times(project, monkeypatch):
+    local = "import datetime as dt\nreturn str(dt.datetime.fromtimestamp(0))"
+    other = "import datetime as dt\nreturn str(dt.datetime(1970, 1, 1))"
+    try:
+        for zone in ("UTC", "Asia/Tokyo"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            found = [run_of(project, body) for body in (local, other)]
+            assert found[0].output() == f"1970-01-01 0{'0' if zone == 'UTC' else '9'}:00:00"
+        assert [state_of(result).value for result in found] == ["finished", "cached"]
+    finally:
+        monkeypatch.delenv("TZ")
+        time.tzset()
+
+
 def test_a_folder_that_a_step_empties_does_not_count(project):
     body = "shutil.rmtree('out', ignore_errors=True)\nos.mkdir('out')\nPath('out/a').write_text('')\nreturn 1"
     run_of(project, f"import shutil\n{body}")

@@ -1,5 +1,6 @@
 """Who looks something up: own code, a library or Python's import system, told from the stack."""
 
+import dis
 import sys
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from penstock.provenance._own import is_own
 frame_at = sys._getframe  # noqa: SLF001 - the stack is what this module is about
 
 _HERE = str(Path(__file__).parent)
+_PACKAGE = str(Path(__file__).parents[1])
 _OURS = frozenset({f"{_HERE}/{name}.py" for name in ("_recorder", "_lookups", "_callers")})
 _EXISTENCE = frozenset(
     "exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount realpath"  # noqa: SIM905 - read as one line
@@ -19,6 +21,7 @@ _PASSED_BY = frozenset(  # modules that look up for whoever calls them
     "os posixpath genericpath pathlib glob shutil fnmatch tempfile collections.abc _collections_abc"  # noqa: SIM905 - read as one line
     " subprocess contextlib io codecs tokenize functools".split()
 )
+_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _STARTERS = ("multiprocessing", "concurrent", "joblib", "loky")  # they start whatever they get
 
 
@@ -51,6 +54,21 @@ def is_removing(frame: FrameType | None) -> bool:
     if frame is None or frame.f_globals.get("__name__") != "shutil":
         return False
     return "rmtree" in frame.f_code.co_name
+
+
+def is_import_statement(frame: FrameType) -> bool:
+    """Say whether a frame imports by a statement: of own code the key knows those."""
+    at = frame.f_code.co_code[frame.f_lasti] if frame.f_lasti >= 0 else 0
+    return at == _IMPORT_NAME and _is_own_code(frame.f_code.co_filename)
+
+
+def is_asked_by_own_code(frame: FrameType | None) -> bool:
+    """Say whether own code has something loaded, not penstock that stores a value."""
+    while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
+        if _is_own_code(frame.f_code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def starter_of(frame: FrameType | None) -> str:

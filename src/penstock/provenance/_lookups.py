@@ -4,6 +4,8 @@ One recorder at a time in a process. The audit hook is added with the first one 
 do; it does nothing while no recorder is active.
 """
 
+import builtins
+import importlib._bootstrap
 import multiprocessing.process
 import os
 import sys
@@ -14,7 +16,8 @@ from pathlib import Path, PurePath
 from types import FrameType
 from typing import Any
 
-from penstock.provenance._callers import frame_at
+from penstock.provenance._callers import frame_at, is_import_statement
+from penstock.provenance._own import is_own_code
 from penstock.provenance._recorder import Recorder
 
 _active: Recorder | None = None
@@ -22,6 +25,7 @@ _is_hooked = False
 _stat, _lstat, _access, _readlink, _open = os.stat, os.lstat, os.access, os.readlink, os.open
 _REAL = (_stat, _lstat, _access, _readlink, _open)
 _text_of_path = PurePath.__str__
+_import, _import_by_name = builtins.__import__, importlib._bootstrap._gcd_import  # type: ignore[attr-defined] # noqa: SLF001 - no event tells of a module that is loaded
 _start_process = multiprocessing.process.BaseProcess.start
 _Environ: Any = type(os.environ)
 
@@ -42,7 +46,7 @@ class recording:  # noqa: N801 - a context manager, used as a function
         global _active
         _hook()
         self._outer, _active = _active, self._recorder
-        _put_in_place(*_WATCHED, _watched_text)
+        _put_in_place(*_WATCHED, _watched_text, _watched_import, _watched_import_by_name)
         for environment in _environments():
             environment.__class__ = _WatchedEnviron
         return self._recorder
@@ -51,7 +55,7 @@ class recording:  # noqa: N801 - a context manager, used as a function
         global _active  # noqa: PLW0603 - see above
         _active = self._outer
         if self._outer is None:
-            _put_in_place(*_REAL, _text_of_path)
+            _put_in_place(*_REAL, _text_of_path, _import, _import_by_name)
             for environment in _environments():
                 environment.__class__ = _Environ
 
@@ -61,7 +65,8 @@ def _environments() -> tuple[Any, ...]:
 
 
 def _put_in_place(*functions: Any) -> None:
-    os.stat, os.lstat, os.access, os.readlink, os.open, text = functions
+    os.stat, os.lstat, os.access, os.readlink, os.open, text, *imports = functions
+    builtins.__import__, importlib._bootstrap._gcd_import = imports  # type: ignore[attr-defined] # noqa: SLF001 - see above
     PurePath.__str__ = text  # type: ignore[method-assign] # what native code reads is told nowhere
 
 
@@ -246,6 +251,25 @@ def _watched_text(path: PurePath) -> str:
     if _active is not None and text.startswith(("/", "..")):
         _note(_active, Recorder.named, text)
     return text
+
+
+def _watched_import(name: str, *arguments: Any, **named: Any) -> Any:
+    if _active is not None and _is_own_and_loaded(name) and not is_import_statement(frame_at(1)):
+        _note(_active, Recorder.found_module, frame_at(1))
+    return _import(name, *arguments, **named)
+
+
+def _watched_import_by_name(name: str, *arguments: Any, **named: Any) -> Any:
+    if _active is not None and _is_own_and_loaded(name):
+        caller = frame_at(2)  # of import_module: what own code gives it, the key knows
+        if not is_own_code(caller.f_code.co_filename):
+            _note(_active, Recorder.found_module, caller)
+    return _import_by_name(name, *arguments, **named)
+
+
+def _is_own_and_loaded(name: str) -> bool:
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return isinstance(file, str) and is_own_code(file)
 
 
 def _watched_start(process: Any) -> None:

@@ -15,6 +15,7 @@ from penstock.provenance._callers import (
     asks_for_state,
     caller_of,
     frame_at,
+    is_asked_by_own_code,
     is_called_by_own_code,
     is_removing,
     reader_of_code,
@@ -22,6 +23,7 @@ from penstock.provenance._callers import (
 )
 from penstock.provenance._children import Children
 from penstock.provenance._inotify import FolderWatch
+from penstock.provenance._own import is_own_code
 from penstock.provenance._places import (
     files_in,
     folder_at,
@@ -244,6 +246,21 @@ class Recorder:
     def imported(self, file: Any) -> None:
         if file:
             self._reads(self._path(file), code=True)
+
+    def found_module(self, frame: FrameType) -> None:
+        """Note that a library looked up a loaded module of the user's by its name.
+
+        Which of its code runs then is known to nobody: all that is loaded counts.
+        """
+        if not is_asked_by_own_code(frame):
+            return
+        for module in list(sys.modules.values()):
+            path = getattr(module, "__file__", None)
+            if isinstance(path, str) and path.endswith(".py") and is_own_code(path):
+                if path not in self._read:
+                    self._read[path] = stamp_of(path)
+                    self._children.tell("code", path, self._read[path])
+                self._code.add(path)
 
     def loaded(self, name: Any) -> None:
         if isinstance(name, str | bytes) and kind_of(os.fsdecode(name)) == "file":

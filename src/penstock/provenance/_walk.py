@@ -7,6 +7,7 @@ What cannot be described is named, and the walk is then not complete.
 
 import builtins
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -48,6 +49,10 @@ _DOC_READERS = frozenset({"__doc__", "doctest", "getdoc", "help", "pydoc"})
 _TEXT_READERS = frozenset(
     {"co_firstlineno", "co_lines", "extract_stack", "f_lineno", "getcomments", "getsource",
      "getsourcelines", "linecache", "tb_lineno"}
+)  # fmt: skip
+_LOCAL_TIME = frozenset(
+    {"astimezone", "ctime", "fromtimestamp", "get_localzone", "localtime", "mktime", "now",
+     "timestamp", "today", "tzlocal", "tzname"}
 )  # fmt: skip
 _MISSING: Any = object()
 _HEX = 64
@@ -288,6 +293,8 @@ class Walk:
         """Describe what the names that a code object reads stand for now."""
         uses = find_uses(code)
         self._readers |= uses.names & (_DOC_READERS | _TEXT_READERS | {"__subclasses__"})
+        if uses.names & _LOCAL_TIME:  # read by the system's library, where nobody sees it
+            self.found.versions["time zone"] = f"{'/'.join(time.tzname)} {-time.timezone:+d} s"
         edges: list[Any] = []
         for name in sorted(uses.globals):
             edges += self._of_global(name, code, scope, uses)
