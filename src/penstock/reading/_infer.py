@@ -115,7 +115,7 @@ def _guess_number(given: "pl.Series", decimal: str | None) -> Guess | None:
         units = tuple(known_affixes(given))
         if len(units) > 1:
             return replace(guess, units=units)
-        if written.readable <= _HALF * len(given):
+        if written.readable < _HALF * len(given):
             return None
     return replace(guess, ambiguous=written.ambiguous)
 

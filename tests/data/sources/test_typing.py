@@ -125,6 +125,20 @@ def test_groups_of_three_behind_a_point_are_doubtful_where_a_semicolon_separates
     assert "ambiguous_number" not in read(["1.101", "2.10"], separator=";")[1]
 
 
+def test_values_without_the_percent_mark_of_the_others_are_told(read):
+    series, findings = read(["5 %", "7 %", "0.05", "0", "9%"])
+    assert series.to_list() == [5, 7, 0.05, 0, 9]
+    assert "1 of 5 values stand without '%' ('0.05')" in findings["without_unit"].message
+    assert "without_unit" not in read(["5 kg", "7"])[1]
+    assert "without_unit" not in read(["5 %", "7%"])[1]
+
+
+def test_half_of_the_values_with_a_factor_are_told(read):
+    series, findings = read(["1K", "2000"] * 10)
+    assert series.dtype == pl.String
+    assert "10 of 20 values are not numbers ('1K')" in findings["number_text"].message
+
+
 def test_years_of_two_digits_are_told_as_such_and_never_the_year_24(read):
     dates = ["31.12.24", "01.02.25"]
     assert "types={'value': '%d.%m.%y'} reads them" in read(dates)[1]["date_text"].message

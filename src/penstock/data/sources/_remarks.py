@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _SHOWN = 3
 _HALF = 0.5
 _MANY = 0.01
+_FACTORS = {"%", "‰", "pct", "percent", "bp", "bps", "k", "K", "M", "B", "mn", "bn", "Mio", "Mrd"}
 
 
 def remark_guess(texts: "pl.Series", guess: Guess) -> Iterator[Finding]:
@@ -34,6 +35,23 @@ def remark_guess(texts: "pl.Series", guess: Guess) -> Iterator[Finding]:
             "codes do and amounts do not."
         )
         yield Finding("info", "codes", name, text)
+
+
+def remark_bare(texts: "pl.Series", rule: ReadingRule) -> Iterator[Finding]:
+    """Warn of values without the unit of the others, where that unit is a factor: 0.05 among 5 %."""
+    if not (rule.is_number and rule.suffix in _FACTORS):
+        return
+    values = read_values(texts, rule)
+    bare = ~texts.str.contains(rule.suffix, literal=True) & (values != 0)
+    bare = texts.filter(bare.fill_null(value=False))
+    if not len(bare):
+        return
+    examples = ", ".join(repr(text[:20]) for text in bare.unique(maintain_order=True).head(_SHOWN))
+    text = (
+        f"Column '{texts.name}': {len(bare):,} of {len(values) - values.null_count():,} values stand "
+        f"without '{rule.suffix}' ({examples}) and are read as if it stood there: is that meant?"
+    )
+    yield Finding("warn", "without_unit", texts.name, text)
 
 
 def remark_marks(

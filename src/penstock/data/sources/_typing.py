@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 from penstock.core import DataError, NotFoundError, did_you_mean
 from penstock.data._finding import Finding
-from penstock.data.sources._remarks import remark_guess, remark_marks, remark_times
+from penstock.data.sources._remarks import (
+    remark_bare,
+    remark_guess,
+    remark_marks,
+    remark_times,
+)
 from penstock.reading import (
     MARKS,
     Guess,
@@ -158,7 +163,7 @@ def _type_column(
         return values.rename(name), None if empty else rule, findings
     bare = _unquoted(series)
     values = read_values(bare, rule)
-    findings += remark_marks(bare, rule, None)
+    findings += [*remark_marks(bare, rule, None), *remark_bare(bare, rule)]
     return values.rename(name), rule, findings
 
 
