@@ -51,8 +51,10 @@ def _keep(value: Any, memo: dict[int, Any], depth: int = _DEPTH) -> None:
     if _stays(value):
         memo[id(value)] = value
     elif depth and isinstance(value, _CONTAINERS):
-        for item in value.values() if isinstance(value, dict) else value:
-            _keep(item, memo, depth - 1)
+        items = value.values() if isinstance(value, dict) else value
+        if not set(map(type, items)) <= _PLAIN:  # asked by C: there may be millions
+            for item in items:
+                _keep(item, memo, depth - 1)
 
 
 def _stays(value: Any) -> bool:

@@ -110,9 +110,9 @@ class _Tee:
 
     def _pass_on(self) -> None:
         with self._turn:
-            count = len(self._pieces)  # another thread may write more meanwhile
-            text = "".join(self._pieces[:count])
-            del self._pieces[:count]
+            pieces = self._pieces[:]  # another thread may write more meanwhile
+            text = "".join(pieces)
+            del self._pieces[: len(pieces)]
             if self._log is not None:
                 self._log.feed(self._stream, text)
             if self._target is not None and text:
