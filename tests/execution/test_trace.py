@@ -1,5 +1,6 @@
 """What a step looks up by itself: edited, it is executed again; as it was, it is cached."""
 
+import io
 import os
 import shutil
 import textwrap
@@ -422,6 +423,25 @@ def test_a_loaded_module_that_is_looked_up_by_its_name_counts(project, body, cou
     assert result.output() == 1, result.error
     code = project.steps(result.run_id)["look"].facts["trace"].get("code", {})
     assert ({"dyn.py", "other.py"} <= code.keys()) is counts
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("return sys.stdin.read()", "sys.stdin"),
+        ("return ''.join(sys.stdin)", "sys.stdin"),
+        ("return input()", "it asks for input"),
+    ],
+)
+def test_what_is_read_from_standard_input_is_never_reused(project, body, reason, monkeypatch):
+    found = []
+    for text in ("a", "b"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        found.append(run_of(project, body))
+    assert [result.output() for result in found] == ["a", "b"]
+    assert reason in why(found[1].run_id, "look", store=project.store).reason
+    tty = "return sys.stdin.isatty()"
+    assert [state_of(run_of(project, tty)).value for _ in range(2)] == ["finished", "cached"]
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be set here")

@@ -148,6 +148,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
         program, arguments
     ),
     "os.fork": lambda recorder: recorder.forks(),
+    "builtins.input": lambda recorder, *_: recorder.never("it asks for input, which is not kept"),
 }  # fmt: skip
 
 

@@ -57,7 +57,8 @@ _LOCAL_TIME = frozenset(
 _MISSING: Any = object()
 _HEX = 64
 _STREAMS = frozenset(("sys", name) for name in ("stdin", "stdout", "stderr"))
-_ARGUMENTS = ("sys", "argv")
+_INPUT, _ARGUMENTS = ("sys", "stdin"), ("sys", "argv")
+_ABOUT_INPUT = frozenset({"closed", "encoding", "isatty"})
 _STEADY = frozenset({FunctionType, BuiltinFunctionType})  # and classes of packages
 
 
@@ -453,6 +454,8 @@ class Walk:
         self.package(module.__name__)
         if isinstance(value, ModuleType):
             return (*named, self.along(value, chain, place)) if is_own_module(value) else named
+        if named[1:3] == _INPUT and (len(named) == len(_INPUT) + 1 or named[3] not in _ABOUT_INPUT):
+            self.blind("sys.stdin", value)  # what comes from there is seen by nobody
         if value is _MISSING or named[1:3] in _STREAMS:  # each runner has its own
             return named
         if value is sys.modules:
