@@ -1,5 +1,6 @@
 """The files beside the pipeline: the test imports what it uses, the README names the commands."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -50,6 +51,19 @@ def test_the_readme_asks_for_a_prediction_with_typical_values():
     row = '{"rows": [{"day": "2020-01-03", "city": "Bonn\'\\\'\'s", "gone": null}]}'
     assert row in text
     assert "penstock serve shop " in text
+
+
+def test_the_request_of_the_readme_is_json_that_the_model_takes():
+    table = pl.DataFrame(
+        {
+            "day": pl.Series([Decimal("4.69")] * 3, dtype=pl.Decimal(10, 2)),
+            "city": [float("nan"), float("nan"), 2.5],
+            "gone": ["x"] * 3,
+            "y": [1.0, 2.0, 3.0],
+        }
+    )
+    text = render_readme(_notes(), NAMES, "shop.parquet", table)
+    assert '{"rows": [{"day": 4.69, "city": 2.5, "gone": "x"}]}' in text
 
 
 def test_the_readme_tells_of_the_cutoff_where_there_is_time():

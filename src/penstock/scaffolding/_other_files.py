@@ -86,6 +86,10 @@ def _plain_value(value: Any) -> str:
 
 
 def _typical(series: "pl.Series") -> Any:
+    import polars as pl
+
+    if series.dtype.is_numeric() and not series.dtype.is_integer():
+        series = series.cast(pl.Float64).fill_nan(None)  # JSON has neither decimals nor NaN
     given = series.drop_nulls()
     if not len(given):
         return None
