@@ -191,12 +191,15 @@ def interrupted(project, pipeline, seed, after):
 
 
 @pytest.fixture(scope="module")
-def ray_here():
+def ray_here(tmp_path_factory):
     ray = pytest.importorskip("ray", reason="needs ray; get it with: pip install 'penstock[ray]'")
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
-        configure_logging=False, _node_ip_address="127.0.0.1",
-    )  # fmt: skip
+    # Its workers stay in the folder where it was started, and what steps write falls there.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("ray"))
+        ray.init(
+            address="local", num_cpus=2, include_dashboard=False, log_to_driver=False,
+            configure_logging=False, _node_ip_address="127.0.0.1",
+        )  # fmt: skip
     yield
     ray.shutdown()
 
