@@ -317,6 +317,31 @@ def test_two_projects_in_one_process_have_their_own_modules(project, tmp_path):
     assert found == ["Aa", "Bb", "Aa", "Bb"]
 
 
+def test_a_run_of_another_project_between_two_steps_leaves_them_their_modules(project, tmp_path):
+    for name in "AB":
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pyproject.toml").write_text("")
+        text = "import penstock as ps\n@ps.step\ndef first() -> int:\n    return 1\n"
+        (folder / "pipe.py").write_text(
+            text
+            + TWO.replace("import helper", "")
+            .replace("helper.NAME +", "")
+            .replace("def value()", "def value(x)")
+            .replace("value()\n", "value(first())\n")
+        )
+        (folder / "lazy.py").write_text(f"NAME = {name!r}")
+    options = {"store": project.store, "use_cache": False}
+
+    class Between(QuietReporter):
+        def step_finished(self, result):
+            if result.name == "first":
+                run(str(tmp_path / "B" / "pipe.py"), reporter=QuietReporter(), **options)
+
+    run(str(tmp_path / "B" / "pipe.py"), reporter=QuietReporter(), **options)
+    assert run(str(tmp_path / "A" / "pipe.py"), reporter=Between(), **options).output() == "A"
+
+
 THREADS = """
 @ps.step
 def draw(n: int) -> list:

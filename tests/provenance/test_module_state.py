@@ -147,6 +147,23 @@ def test_what_a_step_reaches_is_set_back_among_many_modules(tmp_path, monkeypatc
     assert (far.X, changes.undone) == ([], ["far_away.X"])
 
 
+def test_the_class_of_what_a_step_is_given_leads_to_its_module(tmp_path, monkeypatch):
+    far, _ = take_in(monkeypatch, tmp_path, "", "pass", crowd=18_000)
+    (tmp_path / "steps_only.py").write_text(
+        "import penstock as ps\n@ps.step\ndef change(kept) -> int:\n    return kept[0].change() or 1\n"
+    )
+    (tmp_path / "pipe.py").write_text(
+        "import penstock as ps\nimport far_away, steps_only\n"
+        "@ps.pipeline\ndef p():\n    return steps_only.change([far_away.KEPT])\n"
+    )
+
+    result = run(
+        str(tmp_path / "pipe.py"), store=f"sqlite:///{tmp_path}/s.db", reporter=QuietReporter()
+    )
+
+    assert (result.output(), far.X) == (1, [])
+
+
 def test_modules_left_out_are_noted_once_a_step_may_look_for_any(tmp_path, monkeypatch):
     body = "sys.modules['far_away'].change()"
     far, near = take_in(monkeypatch, tmp_path, "import sys", body, crowd=18_000)

@@ -46,7 +46,7 @@ class LocalRunner:
         """See Runner."""
         with ExitStack() as pools:
             here = _Here(
-                Workplace(session.store, session.project),
+                Workplace(session.store, session.project, session.pipeline),
                 lambda: pools.enter_context(process_pool(session, size=1)),
             )
             return Scheduler(session, here).run()

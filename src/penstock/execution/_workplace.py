@@ -16,7 +16,7 @@ from typing import Any
 from penstock.core import LogLine, now
 from penstock.execution._homes import use_home
 from penstock.execution._work import Done, Work, do_work
-from penstock.pipelines import Node
+from penstock.pipelines import Node, Pipeline
 from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_module, recording
 from penstock.stores import Store
 
@@ -33,12 +33,16 @@ class Workplace:
     Args:
         store: Where values are kept; nothing is recorded there.
         project: The folder that the user's code is in.
-        file: The file of the pipeline, if it is known: its modules are used.
+        pipeline: What is run, if it is known: the modules of its project are used, and what its
+            code reaches is set back whole.
     """
 
-    def __init__(self, store: Store, project: Path, file: str | None = None) -> None:
+    def __init__(
+        self, store: Store, project: Path, pipeline: Pipeline[..., Any] | None = None
+    ) -> None:
         self._store, self.project = store, project
-        self._file = None if file is None else Path(file)
+        self._home = None if pipeline is None else Path(pipeline.file)
+        self._functions = () if pipeline is None else (pipeline.function,)
         self._places = _places_of(store)
         self._keeper = StateKeeper()
         self._told: set[str] = set()
@@ -52,9 +56,7 @@ class Workplace:
             inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
         """
         step = work.node.step
-        given = work.node.arguments.values()
-        callables = [each for each in given if isinstance(each, FunctionType)]
-        with _turn, self._kept(step.function, *callables) as changes:
+        with _turn, self._kept(step.function, *_run_by(work.node, inputs)) as changes:
             with recording(self.project, self._places) as recorder:
                 recorder.names(self._named_values(work.node, inputs))
                 done = do_work(self._store, work, inputs)
@@ -68,9 +70,9 @@ class Workplace:
         return replace(done, logs=[*done.logs, *told]) if told else done
 
     def _kept(self, *functions: Any) -> AbstractContextManager[StateChanges]:
-        if self._file is not None:
-            use_home(self._file)
-        return self._keeper.kept(*functions)
+        if self._home is not None:
+            use_home(self._home)
+        return self._keeper.kept(*self._functions, *functions)
 
     def _named_values(self, node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
         """Give the texts and paths that may name files: arguments, what the function reads."""
@@ -102,6 +104,15 @@ def _places_of(store: Store) -> tuple[str, ...]:
     """Name where the store's own files are: what happens there is no step's doing."""
     places = (store.url.removeprefix("sqlite://"), store.artifacts.url)
     return tuple(place for place in places if place.startswith("/"))
+
+
+def _run_by(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
+    """Give the functions that a step is given, and the classes of the other values."""
+    given = () if isinstance(inputs, Exception) else inputs.values()
+    for value in itertools.chain(node.arguments.values(), given):
+        inside = value.values() if type(value) is dict else value
+        held = next(iter(inside), None) if type(value) in {list, tuple, dict} else value
+        yield held if type(held) is FunctionType else type(held)
 
 
 def _texts(values: Any, depth: int = 3) -> Iterator[Any]:

@@ -34,7 +34,8 @@ class StateKeeper:
         """Set the process back after the block; gives the changes, complete after the block.
 
         Args:
-            functions: What is called in it: their closures and defaults are set back too.
+            functions: What is called in it, and classes of what that is given: all that they reach
+                is set back.
         """
         return _Kept(self._modules, self._watcher, functions)
 

@@ -109,7 +109,7 @@ class ModuleState:
         )
 
     def note_function(self, function: Any) -> None:
-        """Note what a step's function reaches."""
+        """Note what a step's function reaches, or the class of something that it is given."""
         if type(function) is FunctionType:
             if function in self._functions:
                 return
@@ -332,6 +332,7 @@ class ModuleState:
                     type.__setattr__(cls, name, value)
 
         self._notes.append(_Note(place, has_changed, set_back))
+        yield from ((f"{base.__module__}.{base.__qualname__}", base) for base in cls.__bases__)
         yield from ((f"{place}.{name}", item) for name, item in held.items())
 
 
