@@ -170,6 +170,19 @@ def test_a_tiny_chunk_has_wide_intervals_and_no_alarm(rows: int) -> None:
     assert not compared(letters([0.5, 0.5], 500), ["a"] * rows).drifted
 
 
+def test_new_values_are_expected_where_many_training_values_came_once() -> None:
+    # 20 of 900 training rows have a value of their own, so 2 % of clean rows bring a new one.
+    then = [*letters([0.6, 0.4], 880), *[f"once {n}" for n in range(20)]]
+    usual = letters([0.6, 0.4], 374, seed=1)
+    clean = [*usual, *[f"new {n}" for n in range(9)]]
+    mixed = np.random.default_rng(0).permutation(clean).tolist()
+    assert not compared(then, mixed).drifted
+    broken = np.random.default_rng(0).permutation([*usual, *["new"] * 60]).tolist()
+    assert compared(then, broken).drifted
+    # Without values that came once, the same nine rows are an alarm.
+    assert compared(letters([0.6, 0.4], 900), mixed).drifted
+
+
 def test_a_steady_column_does_not_say_that_rows_are_too_few() -> None:
     then, now = letters([0.5, 0.5], 5_000), ["a"] * 170 + ["b"] * 130
     drift = compared(then, np.random.default_rng(0).permutation(now).tolist())

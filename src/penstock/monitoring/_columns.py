@@ -332,7 +332,10 @@ def _compare_categories(
     checks += _rare_level(list(levels), before, after, limits, tau)
     fresh: tuple[str, ...] = ()
     if complete and counts[-1]:
-        change = rate_change(0, known, counts[-1], len(texts), tau)
+        # A training row whose value no other one has was new to the rest: so many new values are
+        # to be expected where nothing has changed (Good 1953, Biometrika 40).
+        once = sum(count == 1 for count in levels.values())
+        change = rate_change(once, known, counts[-1], len(texts), tau)
         checks.append(_rate_check("new", change, limits.new))
         fresh = _commonest(texts.filter(pl.Series(codes) == len(levels)))
     labels = (*levels, _NEW if complete else _OTHER)
