@@ -251,6 +251,15 @@ def test_a_carried_value_without_a_digest_makes_the_code_incomplete(tmp_path):
     assert any("which has no digest" in value for value in found.parts.values())
 
 
+def test_an_expression_of_polars_that_calls_python_makes_the_code_incomplete(tmp_path):
+    import polars as pl
+
+    plain = pl.col("a") + 1
+    assert code_digest(make(1, extra=plain), tmp_path).complete
+    calling = plain.map_elements(lambda value: value, return_dtype=pl.Int64)
+    assert not code_digest(make(1, extra=calling), tmp_path).complete
+
+
 def test_carried_functions_classes_and_modules_are_followed(tmp_path):
     def inner():
         return 1

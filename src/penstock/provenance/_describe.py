@@ -99,7 +99,14 @@ def describe(walk: "Walk", value: Any, place: str) -> "Record":
         return ("step", walk.visit(value.function, place))
     if callable(getattr(type(value), "fingerprint", None)):
         return _source(walk, value, place)
+    if type(value).__module__.startswith("polars.expr") and _calls_python(value):
+        return walk.blind(place, value)
     return _harmless(value) or _instance(walk, value, place)
+
+
+def _calls_python(expression: Any) -> bool:
+    """Return whether an expression of polars calls a function: its state has only the name."""
+    return b"PLPY" in expression.__getstate__()
 
 
 # Containers
