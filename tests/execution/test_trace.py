@@ -460,6 +460,19 @@ def test_the_time_zone_counts_for_code_that_reads_local_times(project, monkeypat
         time.tzset()
 
 
+def test_what_a_module_has_put_in_the_place_of_a_function_stays_there(project, monkeypatch):
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda *a, **k: "mine")  # as the user's code may do
+    mine = os.access
+    body = "return os.access('a.txt', os.R_OK)"
+    result = run_of(project, body)
+    assert result.output() == "mine", result.error
+    assert os.access is mine
+    monkeypatch.setattr(os, "access", real)
+    assert run_of(project, body, use_cache=False).output() is False
+    assert os.access is real
+
+
 def test_a_folder_that_a_step_empties_does_not_count(project):
     body = "shutil.rmtree('out', ignore_errors=True)\nos.mkdir('out')\nPath('out/a').write_text('')\nreturn 1"
     run_of(project, f"import shutil\n{body}")

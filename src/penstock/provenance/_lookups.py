@@ -22,10 +22,14 @@ from penstock.provenance._recorder import Recorder
 
 _active: Recorder | None = None
 _is_hooked = False
-_stat, _lstat, _access, _readlink, _open = os.stat, os.lstat, os.access, os.readlink, os.open
-_REAL = (_stat, _lstat, _access, _readlink, _open)
-_text_of_path = PurePath.__str__
-_import, _import_by_name = builtins.__import__, importlib._bootstrap._gcd_import  # type: ignore[attr-defined] # noqa: SLF001 - no event tells of a module that is loaded
+# What no event tells of is watched by a function in the place of the real one.
+_PLACES: tuple[tuple[Any, str], ...] = (
+    *((os, name) for name in ("stat", "lstat", "access", "readlink", "open")),
+    (PurePath, "__str__"),  # the paths that native code is given
+    (builtins, "__import__"),  # of modules that are loaded already
+    (importlib._bootstrap, "_gcd_import"),  # noqa: SLF001 - the same, by `import_module`
+)
+_real: dict[str, Any] = {name: getattr(owner, name) for owner, name in _PLACES}
 _start_process = multiprocessing.process.BaseProcess.start
 _Environ: Any = type(os.environ)
 
@@ -46,7 +50,7 @@ class recording:  # noqa: N801 - a context manager, used as a function
         global _active
         _hook()
         self._outer, _active = _active, self._recorder
-        _put_in_place(*_WATCHED, _watched_text, _watched_import, _watched_import_by_name)
+        _put_in_place()
         for environment in _environments():
             environment.__class__ = _WatchedEnviron
         return self._recorder
@@ -55,7 +59,8 @@ class recording:  # noqa: N801 - a context manager, used as a function
         global _active  # noqa: PLW0603 - see above
         _active = self._outer
         if self._outer is None:
-            _put_in_place(*_REAL, _text_of_path, _import, _import_by_name)
+            for owner, name in _PLACES:
+                setattr(owner, name, _real[name])
             for environment in _environments():
                 environment.__class__ = _Environ
 
@@ -64,10 +69,12 @@ def _environments() -> tuple[Any, ...]:
     return (os.environ, os.environb) if os.supports_bytes_environ else (os.environ,)
 
 
-def _put_in_place(*functions: Any) -> None:
-    os.stat, os.lstat, os.access, os.readlink, os.open, text, *imports = functions
-    builtins.__import__, importlib._bootstrap._gcd_import = imports  # type: ignore[attr-defined] # noqa: SLF001 - see above
-    PurePath.__str__ = text  # type: ignore[method-assign] # what native code reads is told nowhere
+def _put_in_place() -> None:
+    for owner, name in _PLACES:
+        found = getattr(owner, name)
+        if found is not _WATCHED[name]:  # the user's code may have put its own there
+            _real[name] = found
+            setattr(owner, name, _WATCHED[name])
 
 
 def _hook() -> None:
@@ -86,9 +93,7 @@ def _show_as_capable() -> None:
     """Tell who asks what functions of os can do the same of those in their place."""
     groups: list[set[Any]] = [os.supports_dir_fd, os.supports_effective_ids, os.supports_fd]
     for group in [*groups, os.supports_follow_symlinks]:
-        for real, watched in zip(_REAL, _WATCHED, strict=True):
-            if real in group:
-                group.add(watched)
+        group.update(_WATCHED[name] for name in _WATCHED if _real[name] in group)
 
 
 def _forget_threads() -> None:
@@ -198,19 +203,19 @@ class _WatchedEnviron(_Environ):  # type: ignore[misc] # the class of os.environ
 
 
 def _watched_stat(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
-    return _look(_stat, path, arguments, named)  # type: ignore[no-any-return] # what stat returns
+    return _look(_real["stat"], path, arguments, named)  # type: ignore[no-any-return] # what stat returns
 
 
 def _watched_lstat(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
-    return _look(_lstat, path, arguments, named)  # type: ignore[no-any-return] # what lstat returns
+    return _look(_real["lstat"], path, arguments, named)  # type: ignore[no-any-return] # what lstat returns
 
 
 def _watched_access(path: Any, *arguments: Any, **named: Any) -> bool:
-    return bool(_look(_access, path, arguments, named))
+    return _look(_real["access"], path, arguments, named)  # type: ignore[no-any-return] # what access returns
 
 
 def _watched_readlink(path: Any, *arguments: Any, **named: Any) -> Any:
-    target = _look(_readlink, path, arguments, named)
+    target = _look(_real["readlink"], path, arguments, named)
     if _active is not None:
         _note(_active, Recorder.followed, _full(path, named), os.fsdecode(target), frame_at(1))
     return target
@@ -219,10 +224,7 @@ def _watched_readlink(path: Any, *arguments: Any, **named: Any) -> Any:
 def _watched_open(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
     if _active is not None and named.get("dir_fd") is not None:  # the audit event does not have it
         _note(_active, Recorder.opened, _full(path, named), flags)
-    return _open(path, flags, *arguments, **named)
-
-
-_WATCHED = (_watched_stat, _watched_lstat, _watched_access, _watched_readlink, _watched_open)
+    return int(_real["open"](path, flags, *arguments, **named))
 
 
 def _look(real: Any, path: Any, arguments: Any, named: Any) -> Any:
@@ -243,12 +245,12 @@ def _full(path: Any, named: Any) -> Any:
     if folder is None:
         return path
     with suppress(OSError):
-        return os.path.join(_readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))  # noqa: PTH118 - hot
+        return os.path.join(_real["readlink"](f"/proc/self/fd/{folder}"), os.fsdecode(path))  # noqa: PTH118 - hot
     return None
 
 
 def _watched_text(path: PurePath) -> str:
-    text = _text_of_path(path)
+    text = str(_real["__str__"](path))
     if _active is not None and text.startswith(("/", "..")):
         _note(_active, Recorder.named, text)
     return text
@@ -257,7 +259,7 @@ def _watched_text(path: PurePath) -> str:
 def _watched_import(name: str, *arguments: Any, **named: Any) -> Any:
     if _active is not None and _is_own_and_loaded(name) and not is_import_statement(frame_at(1)):
         _note(_active, Recorder.found_module, frame_at(1))
-    return _import(name, *arguments, **named)
+    return _real["__import__"](name, *arguments, **named)
 
 
 def _watched_import_by_name(name: str, *arguments: Any, **named: Any) -> Any:
@@ -265,7 +267,7 @@ def _watched_import_by_name(name: str, *arguments: Any, **named: Any) -> Any:
         caller = frame_at(2)  # of import_module: what own code gives it, the key knows
         if not is_own_code(caller.f_code.co_filename):
             _note(_active, Recorder.found_module, caller)
-    return _import_by_name(name, *arguments, **named)
+    return _real["_gcd_import"](name, *arguments, **named)
 
 
 def _is_own_and_loaded(name: str) -> bool:
@@ -277,3 +279,15 @@ def _watched_start(process: Any) -> None:
     _start_process(process)
     if _active is not None and getattr(process._popen, "method", "fork") != "fork":  # noqa: SLF001 - who was started how is told nowhere else
         _note(_active, Recorder.started_worker, frame_at(1))
+
+
+_WATCHED: dict[str, Any] = {
+    "stat": _watched_stat,
+    "lstat": _watched_lstat,
+    "access": _watched_access,
+    "readlink": _watched_readlink,
+    "open": _watched_open,
+    "__str__": _watched_text,
+    "__import__": _watched_import,
+    "_gcd_import": _watched_import_by_name,
+}
