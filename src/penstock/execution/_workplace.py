@@ -16,7 +16,7 @@ from typing import Any
 from penstock.core import LogLine, now
 from penstock.execution._homes import use_home
 from penstock.execution._work import Done, Work, do_work
-from penstock.pipelines import Node, Pipeline
+from penstock.pipelines import Node, Output, Pipeline
 from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_module, recording
 from penstock.stores import Store
 
@@ -110,9 +110,16 @@ def _run_by(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
     """Give the functions that a step is given, and the classes of the other values."""
     given = () if isinstance(inputs, Exception) else inputs.values()
     for value in itertools.chain(node.arguments.values(), given):
-        inside = value.values() if type(value) is dict else value
-        held = next(iter(inside), None) if type(value) in {list, tuple, dict} else value
-        yield held if type(held) is FunctionType else type(held)
+        held: Any = value
+        if type(value) is dict:
+            held = next(iter(value.values()), None)
+        elif type(value) is list or type(value) is tuple:
+            held = next(iter(value), None)
+        kind: Any = type(held)
+        if kind is FunctionType:
+            yield held
+        elif kind is not Output and getattr(kind, "__module__", None) != "builtins":
+            yield kind
 
 
 def _texts(values: Any, depth: int = 3) -> Iterator[Any]:
