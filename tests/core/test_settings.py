@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.core import find_project, settings, shared_folders
+from penstock.core import NotFoundError, find_project, settings, shared_folders
 
 
 def test_the_nearest_mark_counts(tmp_path):
@@ -52,3 +52,13 @@ def test_a_script_is_in_the_project_of_its_file(tmp_path):
         [sys.executable, str(script)], cwd=elsewhere, capture_output=True, text=True, check=True
     ).stdout
     assert Path(told.strip()) == elsewhere, "the current folder is a project of its own"
+
+
+def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(NotFoundError, match="current folder is not there"):
+        find_project()
+    monkeypatch.chdir(tmp_path)

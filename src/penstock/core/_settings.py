@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from penstock.core._errors import SettingsError
+from penstock.core._errors import NotFoundError, SettingsError
 
 # Where programs are: penstock, Python's own library.
 _PROGRAMS = (Path(__file__).resolve().parents[1], Path(os.__file__).resolve().parent)
@@ -43,10 +43,20 @@ def find_project(start: Path | None = None) -> Path:
     Args:
         start: Where to begin; by default the current folder, and where that is in no project, the
             folder of the script that is run.
+
+    Raises:
+        NotFoundError: If the current folder has been removed.
     """
     if start is not None:
         return _marked(start) or start.resolve()
-    here = Path.cwd()
+    try:
+        here = Path.cwd()
+    except FileNotFoundError as error:
+        raise NotFoundError(
+            what="The current folder is not there any more.",
+            why="The project is looked for from there.",
+            fix="Change into a folder that exists.",
+        ) from error
     found = _marked(here)
     if found is not None:
         return found
