@@ -189,14 +189,18 @@ def test_however_much_other_modules_hold_those_of_the_step_are_set_back(tmp_path
 
 
 def test_modules_without_a_tie_to_a_step_cost_little(tmp_path, monkeypatch):
-    _, near = take_in(monkeypatch, tmp_path, "", "pass", crowd=45_000)
-    keeper = StateKeeper()
+    _, near = take_in(monkeypatch, tmp_path, "", "pass", crowd=9_000)
+    crowded = sys.modules["crowded"]
 
     def cost():
-        began = time.process_time()
-        with keeper.kept(near.step):
-            pass
-        return time.process_time() - began
+        keeper, times = StateKeeper(), []
+        for _ in range(6):
+            began = time.process_time()
+            with keeper.kept(near.step):
+                pass
+            times.append(time.process_time() - began)
+        return min(times)
 
-    cost()
-    assert min(cost() for _ in range(5)) < 0.015
+    small = min(cost() for _ in range(3))
+    crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(5)]
+    assert min(cost() for _ in range(3)) < 2.5 * small
