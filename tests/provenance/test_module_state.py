@@ -95,7 +95,7 @@ def test_what_changes_in_place_is_set_back_or_named_as_lost(
     names = vars(importlib.import_module("kept_values"))
     before = repr(eval(look, names))
 
-    with StateKeeper().kept() as changes:
+    with StateKeeper().kept(names["change"]) as changes:
         names["change"]()
 
     assert repr(eval(look, names)) == before or changes.lost == ["kept_values.X"]
