@@ -37,6 +37,7 @@ class FolderWatch:
         self._file = self._libc.inotify_init1(_NONBLOCK | _CLOEXEC) if self._libc else -1
         self._folders: dict[int, str] = {}
         self._watched: set[str] = set()
+        self._alone: set[str] = set()  # watched without what is below them
         self.pid = os.getpid()
         self._poll = _poll_of(self._file) if self._file >= 0 else None
         self.is_partial = self._file < 0
@@ -51,7 +52,7 @@ class FolderWatch:
         waiting, before = [folder], len(self._watched)
         while waiting and self._file >= 0 and os.getpid() == self.pid:
             place = waiting.pop()
-            if place in self._watched:
+            if place in self._watched and not (deep and place in self._alone):
                 continue
             if len(self._watched) >= _MAX_FOLDERS:
                 self.is_partial = True
@@ -63,7 +64,10 @@ class FolderWatch:
             self._folders[number] = place
             self._watched.add(place)
             if deep:
+                self._alone.discard(place)
                 waiting += self._below(place)
+            else:
+                self._alone.add(place)
         if len(self._watched) > before:
             self._read()  # the kernel joins equal events: ours would hide who lists it next
 
@@ -138,6 +142,7 @@ class FolderWatch:
         if mask & _IGNORED:
             del self._folders[number]
             self._watched.discard(folder)
+            self._alone.discard(folder)
             return
         if not name and mask & _OPEN:
             self._listed[folder] += 1
@@ -147,7 +152,8 @@ class FolderWatch:
     def _take_inside(self, folder: str, mask: int, name: str) -> None:
         path = f"{folder}/{name}"
         if mask & _IS_FOLDER:
-            if mask & (_CREATE | _MOVED_TO) and name not in _SKIPPED and not self._skipped(path):
+            is_new = mask & (_CREATE | _MOVED_TO) and folder not in self._alone
+            if is_new and name not in _SKIPPED and not self._skipped(path):
                 self.add(path)
             return
         if mask & _MOVED_TO:
