@@ -66,3 +66,12 @@ def test_a_function_of_numpy_inside_the_model_is_registered(run):
 
 def test_a_model_that_nobody_registers_may_be_of_any_class(run):
     assert run(evaluated, own=True).ok
+
+
+def test_a_reused_model_that_cannot_be_registered_fails_before_it_is_evaluated(run):
+    run(evaluated, own=True)
+    result = run(registered, own=True)
+    states = {step.name: step.state for step in result.steps}
+    assert states["train"] is StepState.FAILED
+    assert states["register"] is StepState.SKIPPED
+    assert "can only be stored as a pickle" in result.error

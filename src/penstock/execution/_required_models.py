@@ -1,8 +1,8 @@
 """What the registry would refuse is refused where it was made, before anything is computed from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from penstock.core import SerializationError
+from penstock.core import ArtifactRecord, SerializationError
 from penstock.execution._work import Done, failed
 from penstock.models import require_safe
 from penstock.pipelines import Graph
@@ -32,19 +32,26 @@ def require_models(registered: Mapping[str, Sequence[str]], node: str, done: Don
     """
     if done.error is not None:
         return done
-    for name in registered.get(node, ()):
-        if not done.outputs.get(name):
-            continue
+    made = [done.outputs[name][0] for name in registered.get(node, ()) if done.outputs.get(name)]
+    error = find_refusal(made)
+    if error is None:
+        return done
+    refused = failed(node, error)
+    return Done(
+        error=refused.error,
+        traceback=refused.traceback,
+        raised=refused.raised,
+        logs=done.logs,
+        seconds=done.seconds,
+        facts=done.facts,
+    )
+
+
+def find_refusal(models: Iterable[ArtifactRecord]) -> SerializationError | None:
+    """Return why the registry would refuse one of some models; None if it takes them all."""
+    for record in models:
         try:
-            require_safe(done.outputs[name][0])
+            require_safe(record)
         except SerializationError as error:
-            refused = failed(node, error)
-            return Done(
-                error=refused.error,
-                traceback=refused.traceback,
-                raised=refused.raised,
-                logs=done.logs,
-                seconds=done.seconds,
-                facts=done.facts,
-            )
-    return done
+            return error
+    return None

@@ -18,6 +18,7 @@ from penstock.core import (
     LogLine,
     MetricPoint,
     NotFoundError,
+    SerializationError,
     SettingsError,
     StepRunRecord,
     StepState,
@@ -29,7 +30,7 @@ from penstock.execution._failures import failure_text, failure_traceback
 from penstock.execution._leases import Leases
 from penstock.execution._lineage import reuse_edges
 from penstock.execution._plan import NOT_TAKEN, Plan, Planner, is_part
-from penstock.execution._required_models import outputs_to_register, require_models
+from penstock.execution._required_models import find_refusal, outputs_to_register, require_models
 from penstock.execution._result import GOOD_STATES, StepResult
 from penstock.execution._session import Session
 from penstock.execution._values import Values
@@ -386,6 +387,11 @@ class Scheduler:
     def _without_running(self, plan: Plan) -> _Ending:
         """Take in a step that was reused, skipped, or could not begin."""
         record = plan.record
+        if record.state is StepState.CACHED and (error := self._refusal(plan)) is not None:
+            text = failure_text(plan.node.name, error)
+            return _Ending(
+                replace(record, state=StepState.FAILED, error=text, outputs={}, cached_from=None)
+            )
         if record.state in GOOD_STATES:
             self.values.add_recorded(plan.node.name, record)
         edges: Sequence[Edge] = ()
@@ -402,6 +408,16 @@ class Scheduler:
             done = Done(version=getattr(version, "ref", None), refused=_is_refused(version))
         item = self._item_of(plan.node)
         return _Ending(record, item.artifacts if item else (), edges, done=done)
+
+    def _refusal(self, plan: Plan) -> SerializationError | None:
+        """Return why a reused model that this run is to register would be refused."""
+        names = self._registered.get(plan.node.name, ())
+        outputs = {name: plan.record.outputs.get(name) for name in names}
+        return find_refusal(
+            self._metadata.get_artifact(plan.record.output_address(name), digest)
+            for name, digest in outputs.items()
+            if digest is not None
+        )
 
     def _item_of(self, node: Node) -> Item | None:
         parent = self._parents.get(node.name)
