@@ -15,6 +15,7 @@ from penstock.provenance import is_own
 
 _seen: set[tuple[str, ...]] = set()
 _aside: dict[str, tuple[str, ModuleType]] = {}  # by file
+_in_use: Path | None = None  # whose modules are in place
 
 
 def enter_home(path: Path) -> None:
@@ -32,8 +33,16 @@ def enter_home(path: Path) -> None:
     use_home(path)
 
 
+def keep_home(path: Path) -> None:
+    """Use a pipeline's home, unless nobody has used another one since: before each step."""
+    if path != _in_use:
+        use_home(path)
+
+
 def use_home(path: Path) -> None:
     """Put the modules of a pipeline's project in the place of those of others."""
+    global _in_use  # noqa: PLW0603 - there is one `sys.modules`
+    _in_use = path
     if len(_seen) < 2:  # noqa: PLR2004 - with one project nothing can be mixed up
         return
     folders = _folders_of(path)

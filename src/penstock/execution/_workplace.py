@@ -14,7 +14,7 @@ from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from penstock.core import LogLine, now
-from penstock.execution._homes import use_home
+from penstock.execution._homes import keep_home
 from penstock.execution._work import Done, Work, do_work
 from penstock.pipelines import Node, Output, Pipeline
 from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_module, recording
@@ -71,7 +71,7 @@ class Workplace:
 
     def _kept(self, *functions: Any) -> AbstractContextManager[StateChanges]:
         if self._home is not None:
-            use_home(self._home)
+            keep_home(self._home)
         return self._keeper.kept(*self._functions, *functions)
 
     def _named_values(self, node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:

@@ -190,11 +190,24 @@ def _seed_torch(seed: int) -> None:
         return
     # cuBLAS reads this once, when its first handle is made.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.manual_seed(seed)
+    if _has_devices(torch):
+        torch.manual_seed(seed)
+    else:  # for devices that are not there it would note each seed with the calls that led here
+        torch.default_generator.manual_seed(seed)
     # "warn": an operation without a deterministic kernel must not stop the user's work.
     torch.set_deterministic_debug_mode("warn")
     _set_compiler_deterministic()
     torch.backends.cudnn.benchmark = False
+
+
+def _has_devices(torch: Any) -> bool:
+    """Return whether this torch may have other devices; they are not asked, as that breaks forks."""
+    version = getattr(torch, "version", None)
+    if version is None:  # it is being imported
+        return True
+    built = (getattr(version, name, None) for name in ("cuda", "hip", "xpu", "mtia"))
+    added = torch._C._get_privateuse1_backend_name()  # noqa: SLF001 - as torch.manual_seed asks
+    return any(built) or torch.backends.mps.is_built() or hasattr(torch, added)
 
 
 @cache
