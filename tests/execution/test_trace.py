@@ -3,13 +3,15 @@
 import io
 import os
 import shutil
+import sys
 import textwrap
 import time
 
 import pytest
 
 from penstock.core import StepState
-from penstock.execution import why
+from penstock.execution import QuietReporter, run, why
+from penstock.provenance import _recorder
 
 HEAD = """
 import glob, importlib.util, json, os, pathlib, runpy, subprocess, sys
@@ -548,3 +550,21 @@ def test_a_usual_pipeline_stays_cached(project):
     second = project.again(job)
     told = why(second.run_id, "train", store=project.store).reason
     assert states(second) == ["cached"], told
+
+
+def test_what_lies_beside_the_store_is_not_watched(tmp_path):
+    """The store may be in a folder that many use: none of them makes a result unfit for reuse."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    (folder / "job.py").write_text(
+        "import penstock as ps\n\n\n@ps.step\ndef one() -> bytes:\n    return bytes(5000)\n\n\n"
+        "@ps.pipeline\ndef job():\n    return one()\n"
+    )
+    (tmp_path / "shared" / "others").mkdir(parents=True)
+    store = f"sqlite:///{tmp_path}/shared/store/penstock.db"
+    result = run(str(folder / "job.py"), store=store, reporter=QuietReporter())
+    assert result.ok
+    watched = _recorder._watches[str(folder)]._watched
+    assert str(folder) in watched or sys.platform != "linux"
+    assert not [place for place in watched if place.startswith(f"{tmp_path}/shared")]

@@ -63,7 +63,7 @@ def is_import_statement(frame: FrameType) -> bool:
 
 
 def is_asked_by_own_code(frame: FrameType | None) -> bool:
-    """Say whether own code has something loaded, not penstock that stores a value."""
+    """Say whether own code has something looked up, not penstock that stores a value."""
     while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
         if _is_own_code(frame.f_code.co_filename):
             return True

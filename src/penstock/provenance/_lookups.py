@@ -252,7 +252,7 @@ def _full(path: Any, named: Any) -> Any:
 def _watched_text(path: PurePath) -> str:
     text = str(_real["__str__"](path))
     if _active is not None and text.startswith(("/", "..")):
-        _note(_active, Recorder.named, text)
+        _note(_active, Recorder.named, text, frame_at(1))
     return text
 
 

@@ -342,9 +342,9 @@ class Recorder:
             elif kind == "file":
                 self._watch.add(os.path.dirname(path), deep=False)  # noqa: PTH120 - hot
 
-    def named(self, text: str) -> None:
+    def named(self, text: str, frame: FrameType) -> None:
         """Watch a place outside of the project whose path was made: native code may read it."""
-        if text not in self._named:
+        if text not in self._named and is_asked_by_own_code(frame):
             self._named.add(text)
             self._watch_below(os.path.abspath(text))  # noqa: PTH100 - symbolic links stay as they are
 
