@@ -7,6 +7,7 @@ are put aside meanwhile.
 
 import importlib
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,7 @@ from penstock.provenance import is_own
 _seen: set[tuple[str, ...]] = set()
 _aside: dict[str, tuple[str, ModuleType]] = {}  # by file
 _in_use: Path | None = None  # whose modules are in place
+_turn = threading.RLock()  # runs in threads begin at any time: each move is whole
 
 
 def enter_home(path: Path) -> None:
@@ -35,17 +37,21 @@ def enter_home(path: Path) -> None:
 
 def keep_home(path: Path) -> None:
     """Use a pipeline's home, unless nobody has used another one since: before each step."""
-    if path != _in_use:
-        use_home(path)
+    with _turn:
+        if path != _in_use:
+            use_home(path)
 
 
 def use_home(path: Path) -> None:
     """Put the modules of a pipeline's project in the place of those of others."""
     global _in_use  # noqa: PLW0603 - there is one `sys.modules`
-    _in_use = path
-    if len(_seen) < 2:  # noqa: PLR2004 - with one project nothing can be mixed up
-        return
-    folders = _folders_of(path)
+    with _turn:
+        if len(_seen) > 1:  # with one project nothing can be mixed up
+            _swap(_folders_of(path))
+        _in_use = path
+
+
+def _swap(folders: tuple[str, ...]) -> None:
     if folders not in _seen:
         return
     sys.path[:] = [*folders, *(place for place in sys.path if place not in folders)]
