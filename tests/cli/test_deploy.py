@@ -61,8 +61,11 @@ def test_a_deployment_tells_what_happened_and_how_much_it_answered(live):
     live.answer_rows(rows=40)
     out = live("deployments", "fraud").out
     assert "Version 1 answers all requests." in out
+    assert "server: none is up, last answer" in out
     document = live("deployments", "fraud", "--json").json
     assert document["counts"]["1"]["requests"] == 40
+    assert document["servers"] == []
+    assert document["last_answer_at"]
     assert document["events"][0]["kind"] == "deployed"
 
 

@@ -140,7 +140,8 @@ class Life(RuleBasedStateMachine):
     def roll_back(self, data, chosen):
         to = self.pick(data) if chosen else None
         try:
-            version = self.registry.rollback(self.model, to=to).version
+            going = None if chosen else self.champion
+            version = self.registry.rollback(self.model, to=to, expected=going).version
         except ConflictError:
             rejected = chosen and self.stages[to - 1] is Stage.REJECTED
             assert rejected or (to == self.champion if chosen else not self.earlier)
@@ -155,7 +156,7 @@ class Life(RuleBasedStateMachine):
     def roll_back_twice(self):
         before = self.champion
         for _ in range(2):
-            self.enter(self.registry.rollback(self.model).version)
+            self.enter(self.registry.rollback(self.model, expected=self.champion).version)
         assert self.champion == before
 
     @precondition(lambda self: self.stages)

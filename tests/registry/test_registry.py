@@ -1,6 +1,7 @@
 """The doors of the registry, one behaviour each."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 import pytest
@@ -20,6 +21,7 @@ from penstock.core import (
     SerializationError,
     Stage,
     now,
+    set_clock,
 )
 
 PASSED = GateResult("roc_auc >= 0.7", GateState.PASSED, "roc_auc is 0.81")
@@ -345,9 +347,26 @@ def test_rollback_twice_returns_to_the_start(registry, add):
     before = stages(registry)
     back = registry.rollback("tips", actor="ada", reason="Errors.")
     assert (back.version, back.stage) == (2, Stage.PRODUCTION)
-    assert registry.rollback("tips").version == 3
+    assert registry.rollback("tips", expected=2).version == 3
     assert stages(registry) == before
     assert registry.history("tips")[-3].reason == "Errors."
+
+
+def test_a_second_rollback_within_a_minute_names_what_is_to_go(clock, registry, add):
+    for number in (1, 2):
+        add()
+        registry.promote("tips", number)
+    registry.rollback("tips", actor="ana", reason="complaints")
+    at = registry.history("tips")[-1].at
+    set_clock(lambda: at + timedelta(seconds=59))
+    told = r"tips@1 was brought back a moment ago by ana: complaints.*--expected 1"
+    with pytest.raises(ConflictError, match=told):
+        registry.rollback("tips", actor="ben", reason="complaints")
+    assert registry.champion("tips").version == 1
+    set_clock(lambda: at + timedelta(minutes=1))
+    assert registry.rollback("tips").version == 2
+    assert registry.rollback("tips", to=1).version == 1
+    assert registry.rollback("tips", expected=1).version == 2
 
 
 def test_rollback_to_a_version_of_choice(registry, add):
@@ -370,11 +389,12 @@ def test_a_version_archived_and_brought_back_is_not_rolled_back_to_itself(regist
     registry.archive("tips", 1)
     registry.rollback("tips")
     with pytest.raises(ConflictError, match=r"tips@1 is the first version"):
-        registry.rollback("tips")
+        registry.rollback("tips", expected=1)
     add()
     registry.promote("tips", 2)
     registry.archive("tips", 2)
-    assert [registry.rollback("tips").version for _ in range(3)] == [2, 1, 2]
+    back = [registry.rollback("tips", expected=expected).version for expected in (None, 2, 1)]
+    assert back == [2, 1, 2]
 
 
 def test_there_is_nothing_to_roll_back_to(registry, add):
@@ -513,7 +533,7 @@ def test_a_bad_former_champion_is_rejected_and_no_rollback_brings_it_back(regist
         registry.rollback("tips", to=3)
     registry.reject("tips", 2, reason="Worse.")
     with pytest.raises(ConflictError, match=r"Every other version .* is rejected: 2, 3"):
-        registry.rollback("tips")
+        registry.rollback("tips", expected=1)
 
 
 def a_rollout(store, version, control, state="running"):

@@ -6,6 +6,7 @@ import pytest
 from penstock.core import DeploymentState, NotFoundError, ServingError, Stage, StageEvent, now
 from penstock.serving import RolloutRules, deploy
 from penstock.serving._messages import HttpError
+from penstock.serving._presence import Presence
 from penstock.serving._router import Reloader, Router
 from penstock.serving._served_version import ServedVersion
 
@@ -189,7 +190,7 @@ def test_the_reloader_outlives_a_store_that_fails(served: Any, caplog: Any) -> N
         poll()
 
     router.poll = flaky  # type: ignore[method-assign]  # the failing part, swapped
-    reloader = Reloader(router, 0.01)
+    reloader = Reloader(router, 0.01, Presence(served.store, None))
     reloader.start()
     served.register(0.5)
     served.promote(2)

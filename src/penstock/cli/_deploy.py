@@ -17,7 +17,13 @@ from penstock.core import (
 )
 from penstock.proofs import deploy as deploy_version
 from penstock.registry import Registry, parse_ref
-from penstock.serving import RolloutRules, rollout_outlook, stop_rollout
+from penstock.serving import (
+    Availability,
+    RolloutRules,
+    availability,
+    rollout_outlook,
+    stop_rollout,
+)
 from penstock.serving import serve as serve_deployments
 
 if TYPE_CHECKING:
@@ -95,13 +101,23 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
     if name is None:
         records = store.metadata.list_deployments()
         if as_json:
-            emit([deployment_document(record) for record in records])
+            emit([_listed(store, record) for record in records])
         elif not records:
             say("Nothing is deployed. Use: penstock deploy MODEL, or penstock serve MODEL.")
         else:
             show_table(
-                ["name", "model", "state", "traffic", "changed"],
-                [[r.name, r.model, r.state, _traffic(r), ago(r.updated_at)] for r in records],
+                ["name", "model", "state", "traffic", "server", "changed"],
+                [
+                    [
+                        record.name,
+                        record.model,
+                        record.state,
+                        _traffic(record),
+                        _server(availability(store, record.name)),
+                        ago(record.updated_at),
+                    ]
+                    for record in records
+                ],
             )
         return
     record = store.metadata.get_deployment(name)
@@ -109,7 +125,7 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
     if as_json:
         emit(
             {
-                **deployment_document(record),
+                **_listed(store, record),
                 "events": [
                     {"at": event.at, "kind": event.kind, "message": event.message}
                     for event in events
@@ -122,6 +138,7 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
         )
         return
     say(f"[bold]{record.name}[/] {record.state.value}: {_traffic(record)}")
+    say(f"  server: {plain(_server(availability(store, name)))}")
     for line in rollout_outlook(store, record):
         say(f"  {plain(line)}")
     show_table(["when", "what", ""], [[event.at, event.kind, event.message] for event in events])
@@ -180,6 +197,24 @@ def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
         "rollout": record.rollout,
         "updated_at": record.updated_at,
     }
+
+
+def _listed(store: "Store", record: DeploymentRecord) -> dict[str, Any]:
+    found = availability(store, record.name)
+    return {
+        **deployment_document(record),
+        "servers": list(found.servers),
+        "last_answer_at": found.last_at,
+    }
+
+
+def _server(found: Availability) -> str:
+    """Say who answers now; where nobody does, since when."""
+    if found.servers:
+        return ", ".join(found.servers)
+    return "none is up, " + (
+        f"last answer {ago(found.last_at)}" if found.last_at else "no answer is kept"
+    )
 
 
 def _version(store: "Store", model: str, version: int | None) -> tuple[str, int | None]:

@@ -1,7 +1,6 @@
 """The registry's commands: models, promote, approve, reject, archive, rollback, history."""
 
 import sys
-from datetime import timedelta
 from typing import Any
 
 import click
@@ -9,13 +8,11 @@ import click
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import (
     ApprovalRecord,
-    ConflictError,
     GateState,
     ModelVersionRecord,
     ParameterError,
     Stage,
     StageEvent,
-    now,
     short,
 )
 from penstock.proofs import promote as promote_version
@@ -27,7 +24,6 @@ _MARKS = {
     GateState.FAILED: "[red]✗[/]",
     GateState.PENDING: "[yellow]…[/]",
 }
-_AT_ONCE = timedelta(minutes=1)  # two people on call who see the same alert
 _STAGES = click.Choice([Stage.STAGING.value, Stage.PRODUCTION.value])
 
 
@@ -246,30 +242,8 @@ def rollback(
     registry = Registry(current_store(ctx))
     name, number = _ref(model, str(to) if to else None)
     target = None if number is None else registry.get(name, number).version
-    if target is None and expected is None:
-        expected = _require_alone(registry, name)
     record = registry.rollback(name, to=target, actor=actor, reason=reason, expected=expected)
     _tell(record, as_json, f"{record.ref} is in production again.")
-
-
-def _require_alone(registry: Registry, model: str) -> int | None:
-    """Name the version that is to go, unless another rollback has just brought it back.
-
-    Raises:
-        ConflictError: If it has: a second one would put the bad version back.
-    """
-    champion = registry.champion(model)
-    moves = [event for event in registry.history(model) if event.from_stage is not event.to_stage]
-    entries = [event for event in moves if event.to_stage is Stage.PRODUCTION]
-    back = [event for event in entries[-1:] if event.from_stage is Stage.ARCHIVED]
-    if champion and back and now() - back[0].at < _AT_ONCE:
-        raise ConflictError(
-            what=f"{champion.ref} was brought back a moment ago by {back[0].actor}: {back[0].reason}",
-            why="A second rollback would put the version back that was just taken out.",
-            fix=f"If that is meant: penstock rollback {model} --expected {champion.version}",
-            model=model,
-        )
-    return champion.version if champion else None
 
 
 @click.command()

@@ -1,7 +1,7 @@
 """Planning moves between stages: which versions move, and why a move is refused; pure functions."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from penstock.core import (
@@ -15,6 +15,7 @@ from penstock.core import (
 )
 from penstock.registry._references import in_stage
 
+_AT_ONCE = timedelta(minutes=1)  # two people on call who see the same alert
 _DEAD_ENDS = {
     Stage.REJECTED: "Rejected is final.",
     Stage.PRODUCTION: "It answers requests.",
@@ -156,6 +157,32 @@ def require_expected(model: str, champion: ModelVersionRecord | None, expected: 
         fix=f"See: penstock history {model}",
         model=model,
     )
+
+
+def require_alone(
+    champion: ModelVersionRecord | None, events: Sequence[StageEvent], at: datetime
+) -> None:
+    """Make sure that no other rollback has brought the production version back a moment ago.
+
+    Args:
+        champion: What is in production.
+        events: The model's history, oldest first.
+        at: The time now.
+
+    Raises:
+        ConflictError: If one has: a second rollback would put the bad version back.
+    """
+    back = last_production(events, champion.version) if champion is not None else None
+    if champion is None or back is None or back.from_stage is not Stage.ARCHIVED:
+        return
+    if at - back.at < _AT_ONCE:
+        raise ConflictError(
+            what=f"{champion.ref} was brought back a moment ago by {back.actor}: {back.reason}",
+            why="A second rollback would put the version back that was just taken out.",
+            fix=f"If that is meant: penstock rollback {champion.model} --expected"
+            f" {champion.version}, or expected={champion.version} in Python.",
+            model=champion.model,
+        )
 
 
 def last_production(events: Sequence[StageEvent], version: int) -> StageEvent | None:

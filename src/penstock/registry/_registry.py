@@ -30,6 +30,7 @@ from penstock.registry._judgement import judge_gates, judge_version
 from penstock.registry._moves import (
     move,
     plan_production,
+    require_alone,
     require_expected,
     require_move,
     rollback_target,
@@ -406,6 +407,8 @@ class Registry:
 
         It was judged and approved when it was promoted, so nothing is asked again: a gate against
         the champion would compare it with what is failing. Rejected versions are passed over.
+        Two people who see the same alert do not roll back twice: within a minute of another
+        rollback, ``expected`` or ``to`` must be given.
 
         Args:
             model: The model's name.
@@ -416,8 +419,8 @@ class Registry:
                 once do not roll back twice.
 
         Raises:
-            ConflictError: If there is nothing to go back to, or another version than
-                ``expected`` is in production.
+            ConflictError: If there is nothing to go back to, another version than ``expected``
+                is in production, or another rollback was made a moment ago.
             ParameterError: If ``to`` was never in production.
             NotFoundError: If there is no such model or version.
         """
@@ -425,9 +428,12 @@ class Registry:
 
         def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
             champion = in_stage(versions, Stage.PRODUCTION)
+            events, at = self.history(model), now()
             require_expected(model, champion, expected)
-            target = rollback_target(versions, self.history(model), to)
-            return Moves(plan_production(versions, target, actor=who, reason=why, at=now()))
+            if expected is None and to is None:
+                require_alone(champion, events, at)
+            target = rollback_target(versions, events, to)
+            return Moves(plan_production(versions, target, actor=who, reason=why, at=at))
 
         return make_moves(self._metadata, model, plan)
 

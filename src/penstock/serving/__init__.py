@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from penstock.serving._deploy import stop_rollout as stop_rollout
     from penstock.serving._outcomes import METRICS as METRICS
     from penstock.serving._prediction_log import PredictionLog as PredictionLog
+    from penstock.serving._presence import Availability as Availability
+    from penstock.serving._presence import availability as availability
     from penstock.serving._production import production_version as production_version
     from penstock.serving._rollout import RolloutController as RolloutController
     from penstock.serving._rules import Rollout as Rollout
@@ -23,11 +25,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "METRICS": "_outcomes",
+        "Availability": "_presence",
         "PredictionLog": "_prediction_log",
         "Rollout": "_rules",
         "RolloutController": "_rollout",
         "RolloutRules": "_rules",
         "TrafficPolicy": "_traffic",
+        "availability": "_presence",
         "create_app": "_app",
         "deploy": "_deploy",
         "ensure_deployment": "_deploy",

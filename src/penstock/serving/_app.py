@@ -24,6 +24,7 @@ from penstock.serving._messages import (
     render_protocol_error,
 )
 from penstock.serving._prediction_log import PredictionLog
+from penstock.serving._presence import Presence
 from penstock.serving._prometheus import ServingMetrics
 from penstock.serving._protocol_routes import ProtocolRoutes
 from penstock.serving._rollout import OnPromote
@@ -65,7 +66,7 @@ def create_app(
     router = Router(store, names, on_promote=on_promote)
     router.refresh()
     journal = PredictionLog(store.metadata.add_predictions) if log else None
-    reloader = Reloader(router, poll_s)
+    reloader = Reloader(router, poll_s, Presence(store, names))
     metrics = ServingMetrics(router, journal)
 
     def stop() -> None:

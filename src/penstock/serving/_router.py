@@ -20,6 +20,7 @@ from penstock.core import (
 )
 from penstock.serving._deploy import ensure_deployment
 from penstock.serving._messages import HttpError
+from penstock.serving._presence import Presence
 from penstock.serving._production import production_version
 from penstock.serving._rollout import OnPromote, RolloutController, save
 from penstock.serving._rules import Rollout
@@ -355,15 +356,16 @@ def _alert_id(record: DeploymentRecord, version: int) -> str:
 
 
 class Reloader:
-    """A thread that polls a router until it is stopped.
+    """A thread that polls a router until it is stopped, and says in the store that it is there.
 
     Args:
         router: What to poll.
         poll_s: Seconds between polls.
+        presence: Says it.
     """
 
-    def __init__(self, router: Router, poll_s: float) -> None:
-        self._router, self._poll_s = router, poll_s
+    def __init__(self, router: Router, poll_s: float, presence: Presence) -> None:
+        self._router, self._poll_s, self._presence = router, poll_s, presence
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -377,12 +379,14 @@ class Reloader:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        self._presence.end()
 
     def _run(self) -> None:
         failing = False
         while not self._stop.wait(self._poll_s):
             try:
                 self._router.poll()
+                self._presence.renew()
             except Exception as error:  # noqa: BLE001 - the old routes serve on; a later poll may work
                 if not failing:
                     _log.warning("The store cannot be polled (%s); serving goes on.", error)

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from penstock.core import RunState
+from penstock.serving._presence import Presence
 
 VOID = {"meta", "link", "input", "img", "br", "hr", "rect", "line", "circle", "path", "use"}
 
@@ -191,6 +192,18 @@ def test_a_deployment_shows_weights_rollout_drift_and_alerts(site):
     assert "Performance on rows whose truth is known" in page
     assert ">resolved</span>" in page
     assert "/predictions/" in page
+
+
+def test_a_deployment_without_a_server_is_not_called_live(site, filled):
+    for url in ("/deployments", "/deployments/big-tips"):
+        page = site.get(url).text
+        assert "no server is up</span>" in page
+        assert "last answer <time" in page
+        assert "chip is-live" not in page
+    presence = Presence(filled.store, ["big-tips"])
+    presence.renew()
+    assert "no server is up" not in site.get("/deployments/big-tips").text
+    presence.end()
 
 
 def test_deployments_are_listed_with_what_is_wrong(site):

@@ -15,7 +15,7 @@ from penstock.core import (
 from penstock.server.ui._figures import is_report
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
-from penstock.serving import rollout_outlook
+from penstock.serving import availability, rollout_outlook
 
 _SAMPLE = 20
 _LATEST = 2000
@@ -34,6 +34,7 @@ def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page
             {
                 "deployment": deployment,
                 "weights": weights(deployment),
+                "available": availability(site.store, name),
                 "day": _sum(site.metadata.count_predictions(name, since=day)),
                 "all": _sum(site.metadata.count_predictions(name)),
                 "open_alerts": len(site.metadata.list_alerts(name, open_only=True)),
@@ -71,6 +72,7 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
     rollout = deployment.rollout or {}
     view = {
         "weights": weights(deployment),
+        "available": availability(site.store, name),
         "rollout_steps": rollout_steps(rollout),
         "traffic": traffic(latest),
         "drift_digest": record.digest if record and is_report(record) else "",
