@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
+import pytest
+
 from penstock.core import RunState
+from penstock.stores import open_store
 
 
 def test_runs_are_listed_newest_first_with_their_metrics(world):
@@ -32,8 +35,19 @@ def test_a_filter_that_cannot_be_read_is_pointed_at(world):
     assert world("runs", "--order-by", "colour", code=2).err.startswith("✗")
 
 
+@pytest.mark.parametrize(
+    "command", ["runs", "models", "deployments", "show last", "schedule list", "store info"]
+)
+def test_a_command_that_reads_makes_no_store(shell, command):
+    told = shell(*command.split(), code=2).err
+    assert f"There is no store at {shell.folder}/.penstock/penstock.db" in told
+    assert "penstock run FILE.py" in told
+    assert not (shell.folder / ".penstock").exists()
+
+
 def test_an_empty_store_says_that_there_is_nothing(world, tmp_path):
     url = f"sqlite:///{tmp_path}/empty.db"
+    open_store(url).close()
     assert world("--store", url, "runs").out == "No runs.\n"
     assert world("--store", url, "models").out.startswith("No models are registered.")
     assert world("--store", url, "deployments").out.startswith("Nothing is deployed.")

@@ -3,9 +3,11 @@
 import io
 import os
 import shutil
+import sqlite3
 import sys
 import textwrap
 import time
+from contextlib import closing
 
 import pytest
 
@@ -15,6 +17,7 @@ from penstock.provenance import _recorder
 
 HEAD = """
 import glob, importlib.util, json, os, pathlib, runpy, subprocess, sys
+from contextlib import closing
 from pathlib import Path
 import numpy as np
 import polars as pl
@@ -112,6 +115,47 @@ def test_a_native_reader_is_seen(project):
     assert run_of(project, body).output() == 6
 
 
+def test_data_of_a_package_that_is_not_loaded_yet_is_found(project):
+    body = "import pkgutil\nreturn pkgutil.get_data('pack', 'd.txt')"
+    (project.folder / "pack").mkdir()
+    (project.folder / "pack/__init__.py").touch()
+    (project.folder / "pack/d.txt").write_text("one")
+    assert run_of(project, body).output() == b"one"
+    (project.folder / "pack/d.txt").write_text("two")
+    assert run_of(project, body).output() == b"two"
+
+
+def test_a_database_that_another_one_attaches_counts(project):
+    body = """import sqlite3
+with closing(sqlite3.connect(":memory:")) as c:
+    c.execute("ATTACH 'rows.db' AS d")
+    return c.execute("SELECT x FROM d.t").fetchall()"""
+    database = project.folder / "rows.db"
+    with closing(sqlite3.connect(database)) as rows, rows:
+        rows.execute("CREATE TABLE t AS SELECT 1 AS x")
+    settle()
+    assert run_of(project, body).output() == [(1,)]
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    with closing(sqlite3.connect(database)) as rows, rows:
+        rows.execute("UPDATE t SET x = 2")
+    assert run_of(project, body).output() == [(2,)]
+
+
+def test_rows_that_sqlite_keeps_in_its_log_count(project):
+    body = "import sqlite3\nc = sqlite3.connect('rows.db')\nfound = c.execute('SELECT x FROM t').fetchall()\nc.close()\nreturn found"
+    with closing(sqlite3.connect(project.folder / "rows.db")) as rows, rows:
+        rows.execute("PRAGMA journal_mode=wal")
+        rows.execute("CREATE TABLE t AS SELECT 1 AS x")
+    before = (project.folder / "rows.db").read_bytes()
+    assert run_of(project, body).output() == [(1,)]
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    with closing(sqlite3.connect(project.folder / "rows.db")) as rows, rows:
+        rows.execute("UPDATE t SET x = 2")
+        rows.commit()
+        assert (project.folder / "rows.db").read_bytes() == before
+        assert run_of(project, body).output() == [(2,)]
+
+
 def test_a_native_reader_outside_of_the_project_is_seen(project, tmp_path_factory):
     import polars as pl
 
@@ -194,6 +238,14 @@ def test_a_variable_of_the_environment_counts(project, body, monkeypatch):
     assert run_of(project, body).output() == first.output()
     monkeypatch.delenv("RATE")
     assert state_of(run_of(project, body)) is not StepState.CACHED
+
+
+def test_who_the_user_is_counts_where_a_step_asks(project, monkeypatch):
+    monkeypatch.setenv("LOGNAME", "ada")
+    body = "import getpass\nreturn getpass.getuser()"
+    assert run_of(project, body).output() == "ada"
+    monkeypatch.setenv("LOGNAME", "bob")
+    assert run_of(project, body).output() == "bob"
 
 
 def test_another_variable_does_not_count(project, monkeypatch):

@@ -43,6 +43,15 @@ def test_an_output_in_a_set_is_refused():
     assert list(find_outputs({1, 2}, "x")) == []
 
 
+def test_an_argument_that_contains_itself_is_refused():
+    rows = [1]
+    rows.append({"all": rows})
+    with pytest.raises(DefinitionError, match=r"Argument x contains itself, at \[1\]\['all'\]"):
+        list(find_outputs(rows, "x"))
+    same = [1]
+    assert list(find_outputs([same, same], "x")) == []
+
+
 nested = st.recursive(
     st.integers() | st.builds(Output, st.sampled_from("abc")),
     lambda inner: (

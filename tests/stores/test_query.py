@@ -226,7 +226,7 @@ def test_runs_come_in_the_order_asked_for_with_missing_values_last(metadata, ord
 
 @pytest.mark.parametrize("order", ["nonsense", "name sideways", "", "name,", "metrics.auc desc x"])
 def test_an_order_that_cannot_be_read_is_refused(order):
-    with pytest.raises(ParameterError):
+    with pytest.raises(ParameterError, match=r"(?s)The order cannot be read.*created_at desc"):
         compile_order(order, RUNS)
 
 

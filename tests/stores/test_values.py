@@ -185,6 +185,24 @@ def test_what_cannot_be_read_back_is_refused_when_it_is_stored(store):
         store.pack(pl.DataFrame({"a": [object()]}, schema={"a": pl.Object}))
 
 
+def test_a_value_without_an_end_is_refused_with_a_sentence(store):
+    rows, facts, either, deep = [1], {}, (object, []), []
+    rows.append(rows)
+    facts["all"] = facts
+    either[1].append(either)
+    for _ in range(2000):
+        deep = [deep]
+    for value, told in (
+        (rows, r"A list .* contains itself, at \[1\]"),
+        (facts, r"A dict .* contains itself, at \['all'\]"),
+        (either, r"A tuple .* contains itself, at \[1\]\[0\]"),
+        (deep, "A list .* is nested too deeply"),
+    ):
+        for keep in (store.pack, content_digest):
+            with pytest.raises(SerializationError, match=told):
+                keep(value)
+
+
 def test_a_member_that_was_renamed_is_found_by_its_value(store, monkeypatch):
     import enum
 

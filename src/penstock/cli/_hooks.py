@@ -36,7 +36,9 @@ def add(
 
     A webhook is told of runs, OpenLineage also of steps, unless --event says otherwise.
     """
-    hook = Hooks(current_store(ctx)).add(url, name=name, form=form, events=events, secret=secret)
+    hook = Hooks(current_store(ctx, create=True)).add(
+        url, name=name, form=form, events=events, secret=secret
+    )
     if as_json:
         emit({**_json(hook), "secret": hook.secret})
         return

@@ -95,14 +95,20 @@ def _has_number(stream: Any, number: int) -> bool:
         return False
 
 
-def current_store(ctx: click.Context, *, project: Path | None = None) -> "Store":
+def current_store(
+    ctx: click.Context, *, project: Path | None = None, create: bool = False
+) -> "Store":
     """Open the store that the user chose, or the project's; closed when the command ends.
 
     Args:
         ctx: The command's context.
         project: The project's folder; by default where the current folder is in.
+        create: Make it if it does not exist: for commands that write the first thing into one.
+
+    Raises:
+        StoreError: If it does not exist and is not made.
     """
-    store = open_store(ctx.find_root().obj, project=project)
+    store = open_store(ctx.find_root().obj, project=project, create=create)
     ctx.find_root().call_on_close(store.close)
     return store
 

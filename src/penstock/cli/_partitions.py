@@ -47,7 +47,7 @@ def partitions(
 ) -> None:
     """List the partitions of the pipeline in TARGET, each with its run or without."""
     pipeline = load_pipeline(target)
-    store = current_store(ctx, project=project_of(pipeline.file))
+    store = current_store(ctx, project=project_of(pipeline.file), create=True)
     parts = choose(pipeline, list_partitions(pipeline, store=store), since, until)
     listed = [part for part in parts if not (missing and part.is_done)]
     if as_json:
@@ -104,7 +104,7 @@ def backfill(
     What has ended is recorded: an interrupted backfill goes on when it is asked for again.
     """
     pipeline = load_pipeline(target)
-    store = current_store(ctx, project=project_of(pipeline.file))
+    store = current_store(ctx, project=project_of(pipeline.file), create=True)
     if dry_run:
         parts = choose(pipeline, list_partitions(pipeline, store=store), since, until, keys)
         wanted = [p.key for p in parts if again or not (p.is_done or p.is_going_on)]

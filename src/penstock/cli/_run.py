@@ -163,7 +163,7 @@ def run(
     else:
         pipeline = load_pipeline(target)
         project = project_of(pipeline.file)
-        store = current_store(ctx, project=project)
+        store = current_store(ctx, project=project, create=True)
         _tell_place(project, store, chosen=ctx.find_root().obj)
         recorded: dict[str, Any] = {
             "store": store,

@@ -82,7 +82,7 @@ def add(
     Without --cron, --every, --new-data, --new-version or --alert every Schedule that FILE.py
     defines is added; if it defines none, the pipeline's partitions are what it is due for.
     """
-    schedules = Schedules(current_store(ctx))
+    schedules = Schedules(current_store(ctx, create=True))
     asked = any(
         ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in options
     )
@@ -233,7 +233,7 @@ def scheduler(ctx: click.Context, once: bool, at_once: int | None, quiet: bool) 
         if not quiet:
             say(f"[dim]{now():%Y-%m-%d %H:%M:%S}[/] {plain(line)}")
 
-    worker = Scheduler(current_store(ctx), at_once=at_once, tell=told)
+    worker = Scheduler(current_store(ctx, create=True), at_once=at_once, tell=told)
 
     def stop(number: int, _: object) -> None:
         again = number == signal.SIGTERM or stopping

@@ -63,7 +63,7 @@ def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> No
     the audited history: `penstock history MODEL` shows it.
     """
     setting = "true" if kind == "single" else "false"
-    current_store(ctx).metadata.set_setting("single_user", setting, actor=actor)
+    current_store(ctx, create=True).metadata.set_setting("single_user", setting, actor=actor)
     if as_json:
         emit({"single_user": kind == "single"})
         return

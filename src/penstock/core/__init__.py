@@ -24,6 +24,7 @@ from penstock.core._errors import (
 )
 from penstock.core._ids import LABEL_BYTES, new_id, require_label, require_name
 from penstock.core._lazy import lazy_exports
+from penstock.core._nesting import describe_nesting, find_circle
 from penstock.core._optional import require
 from penstock.core._records import (
     AlertRecord,
@@ -141,10 +142,12 @@ __all__ = [
     "Verdict",
     "allowed_hosts",
     "current_actor",
+    "describe_nesting",
     "did_you_mean",
     "digest_bytes",
     "digest_file",
     "digest_json",
+    "find_circle",
     "find_project",
     "is_same_person",
     "lazy_exports",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from penstock.core import DefinitionError
+from penstock.core import DefinitionError, describe_nesting
 
 _FLAT = frozenset({type(None), bool, int, float, str, bytes})
 _WORDS = frozenset({"None", "True", "False", "nan", "inf"})
@@ -103,20 +103,36 @@ def find_outputs(value: Any, path: str) -> Iterator[tuple[str, Output]]:
     ['models[0]', 'models[1][x]']
 
     Raises:
-        DefinitionError: If an output stands in a set, which has no order.
+        DefinitionError: If an output stands in a set, which has no order, or the argument contains
+            itself.
     """
+    try:
+        yield from _found_in(value, path)
+    except RecursionError:
+        raise _endless(value, path) from None
+
+
+def _found_in(value: Any, path: str) -> Iterator[tuple[str, Output]]:
     if isinstance(value, Output):
         yield path, value
     elif isinstance(value, list | tuple):
         if _is_flat(value):
             return
         for index, item in enumerate(value):
-            yield from find_outputs(item, f"{path}[{index}]")
+            yield from _found_in(item, f"{path}[{index}]")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            yield from find_outputs(item, _inner(path, key))
+            yield from _found_in(item, _inner(path, key))
     elif isinstance(value, set | frozenset):
         _require_no_outputs(value, path)
+
+
+def _endless(value: Any, path: str) -> DefinitionError:
+    return DefinitionError(
+        what=f"Argument {path} {describe_nesting(value)}.",
+        why="It is recorded from its beginning to its end.",
+        fix="Pass the name or place of what it refers to, or build the value inside the step.",
+    )
 
 
 def _is_flat(items: Sequence[Any]) -> bool:

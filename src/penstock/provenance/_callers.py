@@ -19,7 +19,7 @@ _EXISTENCE = frozenset(
 )
 _PASSED_BY = frozenset(  # modules that look up for whoever calls them
     "os posixpath genericpath pathlib glob shutil fnmatch tempfile collections.abc _collections_abc"  # noqa: SIM905 - read as one line
-    " subprocess contextlib io codecs tokenize functools".split()
+    " subprocess contextlib io codecs tokenize functools getpass locale gettext".split()
 )
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
 _STARTERS = ("multiprocessing", "concurrent", "joblib", "loky")  # they start whatever they get

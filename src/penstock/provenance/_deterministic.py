@@ -314,6 +314,10 @@ class SeedingLoader(importlib.abc.Loader):
     def __init__(self, inner: Any, seeder: Any, seed: Any) -> None:
         self._inner, self._seeder, self._seed = inner, seeder, seed
 
+    def __getattr__(self, name: str) -> Any:
+        """Be able to do what the loader can: read data files and sources, tell of packages."""
+        return getattr(self._inner, name)
+
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """See Loader."""
         module: ModuleType | None = self._inner.create_module(spec)

@@ -178,8 +178,14 @@ class Recorder:
 
     def connected(self, name: Any) -> None:
         path = self._path(str(name).removeprefix("file:").partition("?")[0])
-        if path is not None and not path.endswith(":memory:"):
-            self._reads(path)
+        if path is None or path.endswith(":memory:"):
+            return
+        self._reads(path)
+        log = f"{path}-wal"  # SQLite's: rows that are not in the database's file yet
+        if kind_of(log) == "file":
+            self._reads(log)
+        elif self._counts(log):
+            self._note("exists", log, MISSING)
 
     def looked(self, path: Any, frame: FrameType, *, found: bool) -> None:
         """Note that somebody asked whether something is there."""
@@ -423,6 +429,9 @@ class Recorder:
             self.trace.limits.append("too many folders to watch: native reads are not all seen")
         elif self._watch.is_partial:
             self.trace.limits.append("this system does not tell which files native code opens")
+        # Opened in a way that allows writing, as SQLite does, and only read.
+        untouched = {path for path in written if self._is_older(path)}
+        read, written = read | untouched, written - untouched
         sent = _written_since(self._counted) if written else 0
         for path in sorted(written):
             known = path in self._written or path in self._appended or path in self._read
@@ -438,6 +447,10 @@ class Recorder:
                 self._read[path] = stamp_of(path)
                 self._native.add(path)
         self._take_native_lists()
+
+    def _is_older(self, path: str) -> bool:
+        stamp = stamp_of(path)
+        return stamp is not None and stamp[3] <= self._began
 
     def _take_native_lists(self) -> None:
         """Add the folders that native code listed, to find the files that it read in them."""

@@ -11,8 +11,10 @@ from penstock.core import (
     ArtifactRecord,
     SerializationError,
     StoreError,
+    describe_nesting,
     digest_bytes,
     digest_json,
+    find_circle,
     new_id,
     now,
 )
@@ -98,13 +100,19 @@ class Store:
             The value's record, then those of its parts.
 
         Raises:
-            SerializationError: If the value cannot be stored.
+            SerializationError: If the value cannot be stored, or contains itself.
         """
+        try:
+            return self._pack(value)
+        except (RecursionError, SerializationError) as error:
+            raise _endless(value, error) from error.__cause__
+
+    def _pack(self, value: Any) -> list[ArtifactRecord]:
         found = _take_apart(value)
         if isinstance(found, Serialized):
             return [self._keep(found)]
         bundle_type, named = found
-        packed = {name: self.pack(part) for name, part in named.items()}
+        packed = {name: self._pack(part) for name, part in named.items()}
         first = {name: records[0] for name, records in packed.items()}
         rest = [record for records in packed.values() for record in records]
         return [self.pack_parts(bundle_type, type_name(value), first), *rest]
@@ -350,8 +358,15 @@ def content_digest(value: Any) -> str:
     False
 
     Raises:
-        SerializationError: If the value does not tell its state.
+        SerializationError: If the value does not tell its state, or contains itself.
     """
+    try:
+        return _content_digest(value)
+    except (RecursionError, SerializationError) as error:
+        raise _endless(value, error) from error.__cause__
+
+
+def _content_digest(value: Any) -> str:
     found = None
     if is_own(value) or is_masked(value):
         found = parts_of(value)
@@ -363,7 +378,19 @@ def content_digest(value: Any) -> str:
     if found is None:
         return simple_digest(value)
     bundle_type, named = found
-    return _bundle_digest(bundle_type, {name: content_digest(part) for name, part in named.items()})
+    contents = {name: _content_digest(part) for name, part in named.items()}
+    return _bundle_digest(bundle_type, contents)
+
+
+def _endless(value: Any, error: Exception) -> Exception:
+    """Tell of a value without an end, where the limit of recursion was met inside a part of it."""
+    if isinstance(error, SerializationError) and find_circle(value) is None:
+        return error
+    return SerializationError(
+        what=f"A {type_name(value)} cannot be stored: it {describe_nesting(value)}.",
+        why="A stored value is written from its beginning to its end.",
+        fix="Keep the name or place of what it refers to inside it, not the value itself.",
+    )
 
 
 def is_plain_frame(value: Any) -> bool:

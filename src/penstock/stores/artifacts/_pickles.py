@@ -31,6 +31,7 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
 
     Raises:
         SerializationError: If cloudpickle is not installed, or the value cannot be read back.
+        RecursionError: If it is nested too deeply.
     """
     try:
         import cloudpickle
@@ -46,6 +47,8 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
     try:
         data = _dumps(value, cloudpickle)
         back = pickle.loads(data) if len(data) <= _MOST_READ_BACK else value  # noqa: S301 - our own
+    except RecursionError:  # told of the whole value, of which this may be the innermost part
+        raise
     except Exception as error:
         raise SerializationError(
             what=f"A {type_name(value)} cannot be stored: {error}",

@@ -62,6 +62,7 @@ class Kind:
         groups: By name.
         hidden: Attributes; a thing that has one is found only by a filter that names it.
         example: A filter, for messages.
+        order: An order, for messages.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Kind:
     groups: Mapping[str, Group]
     hidden: tuple[str, ...] = ()
     example: str = "tags.team = 'risk' and created_at > '2026-01-31'"
+    order: str = "created_at desc"
 
 
 @dataclass(frozen=True, slots=True)

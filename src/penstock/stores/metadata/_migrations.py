@@ -42,7 +42,9 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
         if not create:
             raise StoreError(
                 what=f"There is no store at {path}.",
-                fix="Run a pipeline first, or set PENSTOCK_STORE to the store you mean.",
+                why="Nothing has been recorded here yet.",
+                fix="Go to the project's folder, name its store with --store or PENSTOCK_STORE, or run "
+                "a pipeline first: penstock run FILE.py",
                 path=path,
             )
         _make_folder(path)
@@ -196,7 +198,9 @@ def _bring_up_postgres(database: PostgresDatabase, *, create: bool) -> None:
         if version is None and not create:
             raise StoreError(
                 what=f"There is no store in {database.url.shown}.",
-                fix="Run a pipeline first, or set PENSTOCK_STORE to the store you mean.",
+                why="Nothing has been recorded here yet.",
+                fix="Go to the project's folder, name its store with --store or PENSTOCK_STORE, or run "
+                "a pipeline first: penstock run FILE.py",
                 url=database.url.shown,
             )
         if version is not None and version not in VERSIONS:

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from penstock.core import ParameterError, did_you_mean
 from penstock.stores.metadata._codec import to_micros
@@ -132,7 +132,7 @@ def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
     Raises:
         ParameterError: If it names no field or no direction.
     """
-    tokens = _Tokens(text, kind)
+    tokens = _Tokens(text, kind, of="order")
     terms = []
     while True:
         found = tokens.field("Expected a field, as in 'metrics.auc desc'.", ordering=True)
@@ -150,7 +150,7 @@ def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
             tokens.fail("Expected asc, desc, a comma or the end, as in 'metrics.auc desc'.")
 
 
-def _tokens(text: str, kind: Kind) -> list[_Token]:
+def _tokens(text: str, fail: Callable[[int, str], NoReturn]) -> list[_Token]:
     tokens, position, end = [], 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)
@@ -158,7 +158,7 @@ def _tokens(text: str, kind: Kind) -> list[_Token]:
             start = position + len(text[position:]) - len(text[position:].lstrip())
             quote = text[start] in "'\""
             why = "This quote is never closed." if quote else "Unexpected character."
-            _fail(text, start, why, kind)
+            fail(start, why)
         form = str(match.lastgroup)
         tokens.append(_Token(form, match[form], match.start(form)))
         position = match.end()
@@ -166,11 +166,11 @@ def _tokens(text: str, kind: Kind) -> list[_Token]:
 
 
 class _Tokens:
-    """The words of a text, read one after the other."""
+    """The words of a filter or an order, read one after the other."""
 
-    def __init__(self, text: str, kind: Kind) -> None:
-        self.text, self.kind = text, kind
-        self._tokens, self._next = _tokens(text, kind), 0
+    def __init__(self, text: str, kind: Kind, *, of: Literal["filter", "order"] = "filter") -> None:
+        self.text, self.kind, self._of = text, kind, of
+        self._tokens, self._next = _tokens(text, self._fail_at), 0
         self.names: set[str] = set()
 
     @property
@@ -209,7 +209,17 @@ class _Tokens:
         return found
 
     def fail(self, why: str) -> NoReturn:
-        _fail(self.text, self.peek().start, why, self.kind)
+        self._fail_at(self.peek().start, why)
+
+    def _fail_at(self, position: int, why: str) -> NoReturn:
+        line = self.text.replace("\n", " ")
+        example = self.kind.example if self._of == "filter" else self.kind.order
+        raise ParameterError(
+            what=f"The {self._of} cannot be read at character {position + 1}:\n  {line}\n"
+            f"  {' ' * position}^\n{why}",
+            fix=f"Example: {example}",
+            position=position,
+        )
 
 
 class _Parser(_Tokens):
@@ -464,13 +474,3 @@ def _unquote(text: str) -> str:
 
 def _written(token: str, value: Any, form: str) -> str:
     return token if form == NUMBER else str(value)
-
-
-def _fail(text: str, position: int, why: str, kind: Kind) -> NoReturn:
-    line = text.replace("\n", " ")
-    raise ParameterError(
-        what=f"The filter cannot be read at character {position + 1}:\n  {line}\n  {' ' * position}^\n"
-        + why,
-        fix=f"Example: {kind.example}",
-        position=position,
-    )
