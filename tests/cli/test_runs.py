@@ -36,7 +36,7 @@ def test_a_filter_that_cannot_be_read_is_pointed_at(world):
 
 
 @pytest.mark.parametrize(
-    "command", ["runs", "models", "deployments", "show last", "schedule list", "store info"]
+    "command", ["runs", "models", "deployments", "show last", "schedule list", "store check"]
 )
 def test_a_command_that_reads_makes_no_store(shell, command):
     told = shell(*command.split(), code=2).err

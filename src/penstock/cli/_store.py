@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
-from penstock.core import ParameterError, parse_duration, settings
+from penstock.core import NoStoreError, ParameterError, parse_duration, settings
 from penstock.stores import (
     GarbageReport,
     backup_store,
@@ -33,17 +33,22 @@ def store() -> None:
 @click.pass_context
 def info(ctx: click.Context, as_json: bool) -> None:
     """Say where the store is, who chose that, and what is in it."""
-    opened = current_store(ctx)
     chosen = settings(ctx.find_root().obj)
-    document = {
-        "store": opened.url,
-        "origin": chosen.store.origin,
-        "artifacts": opened.artifacts.url,
-        "single_user": opened.single_user,
-        "runs": opened.metadata.count_runs(),
-        "models": len(opened.metadata.list_models()),
-        "deployments": len(opened.metadata.list_deployments()),
-    }
+    try:
+        opened = current_store(ctx)
+    except NoStoreError as error:
+        document = {"store": error.values["url"], "origin": chosen.store.origin, "made": False}
+    else:
+        document = {
+            "store": opened.url,
+            "origin": chosen.store.origin,
+            "made": True,
+            "artifacts": opened.artifacts.url,
+            "single_user": opened.single_user,
+            "runs": opened.metadata.count_runs(),
+            "models": len(opened.metadata.list_models()),
+            "deployments": len(opened.metadata.list_deployments()),
+        }
     if as_json:
         emit(document)
         return

@@ -84,6 +84,10 @@ class StoreError(PenstockError):
     """The store cannot be opened, read or written."""
 
 
+class NoStoreError(StoreError):
+    """Nothing has been recorded here yet, and whoever asks makes no store."""
+
+
 class SerializationError(PenstockError, TypeError):
     """A value cannot be stored or read back safely."""
 

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from penstock.core import StoreError
+from penstock.core import NoStoreError, StoreError
 from penstock.stores._locks import file_lock
 from penstock.stores._modes import make_shared, share
 from penstock.stores.metadata._database import Database
@@ -36,16 +36,17 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
         create: Make it if it does not exist.
 
     Raises:
-        StoreError: If it does not exist, cannot be written, is another program's or is newer.
+        NoStoreError: If it does not exist and is not made.
+        StoreError: If it cannot be written, is another program's or is newer.
     """
     if not path.exists():
         if not create:
-            raise StoreError(
+            raise NoStoreError(
                 what=f"There is no store at {path}.",
                 why="Nothing has been recorded here yet.",
                 fix="Go to the project's folder, name its store with --store or PENSTOCK_STORE, or run "
                 "a pipeline first: penstock run FILE.py",
-                path=path,
+                url=f"sqlite:///{path}",
             )
         _make_folder(path)
     elif not path.is_file():
@@ -196,7 +197,7 @@ def _bring_up_postgres(database: PostgresDatabase, *, create: bool) -> None:
         database.alone(transaction, "migrations")
         version = _postgres_version(database)  # another process may have been faster
         if version is None and not create:
-            raise StoreError(
+            raise NoStoreError(
                 what=f"There is no store in {database.url.shown}.",
                 why="Nothing has been recorded here yet.",
                 fix="Go to the project's folder, name its store with --store or PENSTOCK_STORE, or run "
