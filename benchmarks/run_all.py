@@ -36,6 +36,7 @@ SCRIPTS = (
     "drift",
     "false_alarms",
     "coverage",
+    "differences",
     "rollouts",
     "serving",
 )

@@ -101,7 +101,7 @@ def test_order_changes_nothing_and_exchanging_the_models_turns_the_sign(triples,
         assert turned[name].difference == pytest.approx(-difference.difference, abs=1e-12)
 
 
-def test_many_rows_are_compared_from_a_representative_part():
+def test_many_rows_are_compared():
     draw = np.random.default_rng(0)
     n = 50_000
     truth = draw.normal(size=n)

@@ -6,18 +6,18 @@ import pytest
 from scipy.special import expit
 from scipy.stats import binom, binomtest
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from penstock.core import GateState
 from penstock.data import split_table
 from penstock.evaluation import Outcomes, evaluate, judge, measure
 from penstock.evaluation._intervals import (
-    _ranked_variance,
     area_interval,
     mean_interval,
     probability_interval,
     ranked_interval,
     share_interval,
+    student,
     why_too_few,
 )
 
@@ -143,24 +143,6 @@ def test_too_few_events_are_named_and_refuse_the_ends_but_not_the_value():
     assert accuracy.state is GateState.PASSED
 
 
-@pytest.mark.parametrize("digits", [9, 1])
-def test_average_precision_has_the_variance_of_its_influences(digits):
-    # By scikit-learn, with each row weighed a little more in turn; also where scores are tied.
-    draw = np.random.default_rng(1)
-    truth = (draw.random(80) < 0.4).astype(np.int64)
-    scores = np.round(draw.normal(size=80) + truth, digits)
-    value, little = average_precision_score(truth, scores), 1e-6
-    moves = [
-        average_precision_score(truth, scores, sample_weight=1 + little * (np.arange(80) == row))
-        - value
-        for row in range(80)
-    ]
-    theirs = (np.array(moves) / little) @ (np.array(moves) / little)
-    positives = truth.sum()
-    variance, _ = _ranked_variance(truth == 1, scores)
-    assert variance == pytest.approx(theirs * positives / (positives - 1), rel=1e-3)
-
-
 def test_average_precision_covers_neither_too_little_nor_too_much():
     # Boyd's interval alone held the truth in 98.5 of 100 samples here.
     draw = np.random.default_rng(0)
@@ -174,6 +156,55 @@ def test_average_precision_covers_neither_too_little_nor_too_much():
     assert 0.93 <= held / 200 <= 0.975
 
 
+def test_the_ends_lie_further_out_where_few_rows_carry_the_variance():
+    # Student's t with twice as many degrees of freedom as rows: 4.30 with 2, 2.31 with 8.
+    assert student(np.array([0.0, 0.0, 1.0])) == pytest.approx(4.303, abs=0.001)
+    assert student(np.tile([1.0, -1.0, 0.0, 0.0], 2)) == pytest.approx(2.306, abs=0.001)
+    assert student(np.ones(10_000)) == pytest.approx(1.960, abs=0.001)
+
+
+def test_average_precision_near_one_is_not_covered_far_too_often():
+    # Separated classes: Boyd's variance held the truth in 99 to 100 of 100 samples here.
+    draw = np.random.default_rng(1)
+    whole = a_sample(draw, 1_000_000, 0.2, 3.0)
+    true = average_precision_score(whole.truth, whole.scores)
+    held = 0
+    for _ in range(300):
+        made = a_sample(draw, 400, 0.2, 3.0)
+        low, high = ranked_interval(made, average_precision_score(made.truth, made.scores))
+        held += low <= true <= high
+    assert 0.925 <= held / 300 <= 0.975
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_an_area_with_wrong_labels_is_covered(rate):
+    # One label in ten is wrong: of 15 positive rows these may all be right, and DeLong's variance
+    # alone held the truth in 81 of 100 samples.
+    draw = np.random.default_rng(2)
+
+    def sample(rows):
+        made = a_sample(draw, rows, rate, 3.0)
+        wrong = draw.random(rows) < 0.1
+        return Outcomes("binary", (0, 1), made.truth ^ wrong, made.truth, made.scores, True)
+
+    whole = sample(400_000)
+    true, held, seen = roc_auc_score(whole.truth, whole.scores), 0, 0
+    for _ in range(200):
+        made = sample(300)
+        low, high = area_interval(made, roc_auc_score(made.truth, made.scores))
+        held, seen = held + (low <= true <= high), seen + 1
+    assert held / seen >= 0.915
+
+
+def test_a_log_loss_of_three_classes_that_one_row_carries_has_no_interval():
+    # In 85 of 100 such samples it would hold the truth.
+    scores = np.full((40, 3), [0.998, 0.001, 0.001])
+    truth = np.zeros(40, np.int64)
+    truth[0] = 1
+    made = Outcomes("multiclass", (0, 1, 2), truth, truth, scores, True)
+    assert "it hangs on 1 rows with large errors" in why_too_few("log_loss", made)
+
+
 def test_average_precision_of_perfect_ranks_is_not_certain():
     truth = np.repeat([0, 1], 20)
     made = Outcomes("binary", (0, 1), truth, truth, np.linspace(0.1, 0.9, 40), True)
@@ -185,7 +216,7 @@ def test_average_precision_of_perfect_ranks_is_not_certain():
 def test_a_log_loss_that_few_rows_carry_is_covered():
     # Separated classes: of the intervals that are stated, 92 of 100 held the truth before.
     draw = np.random.default_rng(4)
-    whole = a_sample(draw, 300_000, 0.2, 4.0)
+    whole = a_sample(draw, 500_000, 0.2, 4.0)
     true = -np.log(np.where(whole.truth == 1, whole.scores, 1 - whole.scores)).mean()
     stated = held = 0
     for _ in range(300):
@@ -194,4 +225,4 @@ def test_a_log_loss_that_few_rows_carry_is_covered():
             low, high = probability_interval("log_loss", made, seed=0, resamples=200)
             stated, held = stated + 1, held + (low <= true <= high)
     assert stated > 200
-    assert held / stated >= 0.94
+    assert 0.94 <= held / stated <= 0.98

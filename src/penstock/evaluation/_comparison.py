@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from math import inf, sqrt
 from typing import Any
 
 import numpy as np
@@ -10,9 +9,10 @@ from numpy.typing import NDArray
 
 from penstock.core import DataError
 from penstock.evaluation._intervals import Ends, why_too_few
-from penstock.evaluation._measuring import interval, point_values, resampled, why_absent
+from penstock.evaluation._measuring import interval, point_values, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
+from penstock.evaluation._paired import MEANS, paired_ends
 from penstock.evaluation._prediction import align, predict_with
 from penstock.evaluation._report import EvaluationReport
 from penstock.evaluation._trained_on import TrainedOn
@@ -29,7 +29,7 @@ class Difference:
         challenger: The new model's figure.
         champion: The production model's figure.
         difference: Challenger minus champion.
-        low: Lower end of the difference's 95 % interval (both intervals and their correlation).
+        low: Lower end of the difference's 95 % interval, paired row by row.
         high: Upper end.
         needs: What the rows lack for an interval that holds; empty if nothing.
     """
@@ -119,13 +119,13 @@ def compare(
 ) -> Comparison:
     """Score the champion on rows of a report that it has not seen, and compare it with the challenger.
 
-    Both models are resampled together, so what makes a row easy or hard for both cancels out.
+    Row by row it is asked how both figures move, so what makes a row easy or hard for both cancels out.
 
     Args:
         report: The challenger's report; its holdout rows are used.
         champion: The production model, scikit-learn-like.
         trained_on: The rows that the champion has seen: they are left out.
-        resamples: Bootstrap resamples.
+        resamples: Bootstrap resamples, where a model's own interval needs any.
         seed: Seed of the resamples.
 
     Raises:
@@ -178,34 +178,30 @@ def compare_outcomes(
     """Compare two models' outcomes of the same rows in the same order."""
     order = _joint_order(challenger, champion)
     sides = (challenger.take(order), champion.take(order))
-    own = [side.take(side.canonical_order()) for side in sides]
     absent = _why_not_compared(*sides)
     names = [name for name in TASK_METRICS[challenger.task] if name not in absent]
     ours, theirs = (point_values(names, side) for side in sides)
-    figures, _ = resampled(names, sides, resamples=resamples, seed=seed)
+
+    def ends(name: str, side: Outcomes, value: float) -> Ends:
+        if name in MEANS:
+            return value, value
+        return interval(name, value, side, resamples=resamples, seed=seed)
+
     differences = {}
     for name in names:
-        first, second = (
-            (values[name], interval(name, values[name], side, resamples=resamples, seed=seed))
-            for values, side in zip((ours, theirs), own, strict=True)
-        )
-        value = ours[name] - theirs[name]
-        tie = _correlation(figures[0][name], figures[1][name])
-        low, high = (value, value) if tie is None else _combine(value, first, second, tie)
-        needs = why_too_few(name, sides[0])
-        differences[name] = Difference(ours[name], theirs[name], value, low, high, needs)
+        values = ours[name], theirs[name]
+        alone = ends(name, sides[0], values[0]), ends(name, sides[1], values[1])
+        low, high = paired_ends(name, sides, values, alone)
+        needs = _what_is_needed(name, *sides)
+        differences[name] = Difference(*values, values[0] - values[1], low, high, needs)
     return Comparison(differences, absent, len(challenger))
 
 
-def _correlation(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float | None:
-    """Give how the two models' figures move together over the resamples; None if they are one."""
-    known = np.isfinite(ours) & np.isfinite(theirs)
-    ours, theirs = ours[known], theirs[known]
-    if len(ours) and np.array_equal(ours, theirs):
-        return None
-    if not len(ours) or ours.std() == 0 or theirs.std() == 0:
-        return 0.0
-    return float(np.corrcoef(ours, theirs)[0, 1])
+def _what_is_needed(name: str, challenger: Outcomes, champion: Outcomes) -> str:
+    if needs := why_too_few(name, challenger):
+        return needs
+    needs = why_too_few(name, champion)
+    return f"for the champion, {needs}" if needs else ""
 
 
 def _why_not_compared(challenger: Outcomes, champion: Outcomes) -> dict[str, str]:
@@ -226,28 +222,3 @@ def _joint_order(first: Outcomes, second: Outcomes) -> NDArray[np.intp]:
 
 def _signed(value: float) -> str:
     return ("+" if value > 0 else "") + format_figure(value)
-
-
-def _combine(
-    difference: float, ours: tuple[float, Ends], theirs: tuple[float, Ends], tie: float
-) -> Ends:
-    """Find the interval of a paired difference from the two intervals and their correlation (MOVER).
-
-    Source: Zou (2007), Psychological Methods 12, 399-413.
-
-    Args:
-        difference: The first value minus the second.
-        ours: The first value and its ends.
-        theirs: The second value and its ends.
-        tie: Correlation of the two figures, -1 to 1.
-    """
-    (one, (one_low, one_high)), (two, (two_low, two_high)) = ours, theirs
-    low = _apart(one - one_low, two_high - two, tie)
-    high = _apart(one_high - one, two - two_low, tie)
-    return difference - low, difference + high
-
-
-def _apart(first: float, second: float, tie: float) -> float:
-    if inf in (first, second):
-        return inf
-    return sqrt(max(first**2 - 2 * tie * first * second + second**2, 0.0))

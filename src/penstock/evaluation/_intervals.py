@@ -4,35 +4,37 @@ shares           Wilson's score interval on the figure's own denominator, with P
                  and 1 (Brown, Cai and DasGupta 2001); of a handful of rows exact ones (mid-P,
                  Agresti and Gottard 2007); F1 by way of Jaccard's share, of which it is
                  a rising function; sums of independent shares by MOVER (Zou and Donner 2008)
-areas            score interval with Hanley and McNeil's variance as a function of the area
-                 (Newcombe 2006), scaled to DeLong's (1988) as far as rows are ranked wrongly
-average precision  normal interval of the logit (Boyd, Eng and Page 2013), with the variance of its
-                 influence function as far as rows are ranked wrongly
+areas            normal interval of the logit with DeLong's (1988) variance, by Student's t; where few rows
+                 are ranked wrongly score interval with Hanley and McNeil's variance as a function
+                 of the area (Newcombe 2006)
+average precision  normal interval of the logit (Boyd, Eng and Page 2013) with the variance of its
+                 influence function, by Student's t
 correlation      Jeffreys' posterior of the four counts
-means of errors  bootstrap-t on the logarithm (Efron and Tibshirani 1993, chapter 12)
+means of errors  bootstrap-t on the logarithm (Efron and Tibshirani 1993, chapter 12), by Student's t
 median           order statistics (exact)
+
+By Student's t: a variance that few rows carry is itself uncertain. Its degrees of freedom are twice
+the number of rows that carry it (Pan 2002, Computational Statistics and Data Analysis 40, 143).
 
 The percentile bootstrap is not among them: in 40 rows, or where classes are nearly separated, its
 "95 %" held the truth in 36 to 88 of 100 samples.
 """
 
 from collections.abc import Callable
-from math import sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penstock.evaluation._bootstrap import LEVEL, draw_weights
-from penstock.evaluation._outcomes import Outcomes, order_scores
+from penstock.evaluation._moves import errors, find_moves, losses
+from penstock.evaluation._outcomes import Outcomes
 
 Floats = NDArray[np.float64]
 Ends = tuple[float, float]
 
 FEWEST_EVENTS = 10
 """Rows of the rarer class below which no method holds for figures of scores."""
-
-FEWEST_RANKED = 20
-"""The same for average precision, which only sees the positive rows."""
 
 FEWEST_NUMBERS = 10
 """Rows below which no method holds for figures of numbers."""
@@ -44,13 +46,12 @@ fewer says nothing about the large errors which these rows happen not to show.""
 Z = 1.959963984540054
 _HANDFUL = 5  # rows below which Wilson's interval holds in 79 to 89 of 100 samples at the worst
 _NEAR = 3  # so many counts from an end are Poisson's
-_TRUST = 2.0  # rows ranked wrongly at which a smaller variance than Hanley's is half believed
-_TRUST_RANKED = 10.0  # the same for average precision, whose few wrong rows weigh more
-_UNSEEN = 3.0  # share by which a log loss's ends move, per row that carries it
+_SHOWING = 30  # rows that show, in 95 of 100 samples, what one row in ten is like
 _HALVINGS = 40
 _MANY = 5_000  # above so many rows a mean is normal, and resamples would only add noise
 _DRAWS = 2_000
 _HIGHEST = 300.0  # logarithm of an end that means "no idea"
+_LEAST = 1e-300  # and the share of a mean that does
 
 
 def share_interval(hits: float, rows: float) -> Ends:
@@ -154,14 +155,8 @@ def _balanced_accuracy(counts: _Counts, value: float) -> Ends:
 
 
 def _macro_f1(counts: _Counts, value: float) -> Ends:
-    """Treat the mean as a share of as many rows as give it the variance of its influences."""
-    both = counts.actual + counts.predicted
-    known = both > 0
-    score = np.divide(2 * counts.hits, both, out=np.zeros_like(both), where=known)
-    scale = np.divide(1.0, both, out=np.zeros_like(both), where=known) / known.sum()
-    truth, said = counts.outcomes.truth, counts.outcomes.prediction
-    moves = np.where(truth == said, 2.0, 0.0) * scale[truth]
-    moves -= score[truth] * scale[truth] + score[said] * scale[said]
+    """Treat the mean as a share of as many rows as give it the variance of its moves."""
+    moves = find_moves("macro_f1", counts.outcomes)
     return _share_of_variance(value, float(moves @ moves), counts.rows)
 
 
@@ -198,39 +193,20 @@ def _share_of_variance(value: float, variance: float, rows: float) -> Ends:
 
 def area_interval(outcomes: Outcomes, value: float) -> Ends:
     """Find the interval of the area under the ROC curve (for several classes of their mean)."""
-    scores = outcomes.scores
-    assert scores is not None
-    if scores.ndim == 1:
-        positive = outcomes.truth == 1
-        moves = _area_moves(positive, scores)
-        return _score_interval(value, _variance(moves, positive), positive)
-    moves, classes = np.zeros(len(outcomes)), scores.shape[1]
-    for code in range(classes):
-        moves += _area_moves(outcomes.truth == code, scores[:, code]) / classes
-    return _share_of_variance(value, float(moves @ moves), float(len(outcomes)))
+    assert outcomes.scores is not None
+    moves = find_moves("roc_auc", outcomes)
+    binary = outcomes.scores.ndim == 1
+    positive = outcomes.truth == 1
+    variance = _two_sided_variance(moves, positive) if binary else float(moves @ moves)
+    rarest = int(np.bincount(outcomes.truth).min())
+    if 0 < value < 1 and rarest >= _SHOWING and count_carrying(moves) >= FEWEST_WEIGHTY:
+        return logit_ends(value, sqrt(variance) * student(moves))
+    if binary:
+        return _score_interval(value, variance, positive)
+    return _share_of_variance(value, variance, float(len(outcomes)))
 
 
-def _area_moves(positive: NDArray[np.bool_], scores: Floats) -> Floats:
-    """Give how much each row moves the area: DeLong's components over their numbers."""
-    order, starts, ends = order_scores(scores)
-    ranked = positive if order is None else positive[order]
-    positives, negatives = int(ranked.sum()), int((~ranked).sum())
-    if not positives or not negatives:
-        return np.zeros(len(scores))
-    below = np.concatenate([[0], np.cumsum(~ranked)])
-    found = np.concatenate([[0], np.cumsum(ranked)])
-    beaten = (below[starts] + below[ends + 1]) / (2 * negatives)
-    beating = 1 - (found[starts] + found[ends + 1]) / (2 * positives)
-    area = beaten[ranked].mean()
-    moves: Floats = np.where(ranked, (beaten - area) / positives, (beating - area) / negatives)
-    if order is None:
-        return moves
-    placed: Floats = np.empty_like(moves)
-    placed[order] = moves
-    return placed
-
-
-def _variance(moves: Floats, positive: NDArray[np.bool_]) -> float:
+def _two_sided_variance(moves: Floats, positive: NDArray[np.bool_]) -> float:
     total = 0.0
     for side in (moves[positive], moves[~positive]):
         if len(side) > 1:
@@ -249,10 +225,8 @@ def _score_interval(value: float, variance: float, positive: NDArray[np.bool_]) 
         return area * (1 - area) * (1 + spread) / (positives * negatives)
 
     expected = model(value)
-    ratio = variance / expected if expected > 0 and variance > 0 else 1.0
-    wrong = min(value, 1 - value) * min(positives, negatives)
-    if ratio < 1:  # a small variance seen in few wrong pairs is luck
-        ratio **= wrong / (wrong + _TRUST)
+    # A smaller variance, seen in so few rows that are ranked wrongly, is luck.
+    ratio = max(variance / expected, 1.0) if expected > 0 else 1.0
 
     def holds(area: float) -> bool:
         return abs(value - area) <= Z * sqrt(model(area) * ratio)
@@ -269,48 +243,54 @@ def _bisect(goes_on: Callable[[float], bool], first: float, last: float) -> floa
     return (first + last) / 2
 
 
+def logit_ends(value: float, half: float) -> Ends:
+    odds, half = log(value / (1 - value)), half / (value * (1 - value))
+    low, high = (1 / (1 + exp(min(side - odds, _HIGHEST))) for side in (half, -half))
+    return low, high
+
+
 def ranked_interval(outcomes: Outcomes, value: float) -> Ends:
-    """Find the interval of average precision: of its logit, with the variance of its influences."""
-    scores = outcomes.scores
-    assert scores is not None
-    positive = outcomes.truth == 1
-    positives = float(positive.sum())
+    """Find the interval of average precision: of its logit, with the variance of its moves."""
+    positives = float((outcomes.truth == 1).sum())
+    if positives < 2:  # noqa: PLR2004 - one row has no variance
+        return 0.0, 1.0
+    moves = find_moves("average_precision", outcomes)
+    variance = float(moves @ moves) * positives / (positives - 1)
     near = 1 / (2 * positives)
-    inside = min(max(value, near), 1 - near) if positives > 1 else 0.5
-    expected = inside * (1 - inside) / positives
-    variance, wrong = _ranked_variance(positive, scores)
-    ratio = variance / expected if variance > 0 else 1.0
-    if ratio < 1:  # as with the area
-        ratio **= wrong / (wrong + _TRUST_RANKED)
-    width = Z * sqrt(expected * ratio) / (inside * (1 - inside))
-    odds = np.log(inside / (1 - inside))
-    low, high = (float(1 / (1 + np.exp(-odds + side))) for side in (width, -width))
+    inside = min(max(value, near), 1 - near) if variance == 0 else value
+    far = student(moves)
+    if count_carrying(moves) < FEWEST_WEIGHTY:
+        # A smaller variance than a share's, seen in so few rows, is luck.
+        variance, far = max(variance * (far / Z) ** 2, inside * (1 - inside) / positives), Z
+    low, high = logit_ends(inside, sqrt(variance) * far)
     return min(low, value), (1.0 if value >= 1 else max(high, value))
 
 
-def _ranked_variance(positive: NDArray[np.bool_], scores: Floats) -> tuple[float, int]:
-    """Measure the variance of average precision, and in how many rows wrong ranks were seen.
+# Student
 
-    A row moves the precision at its own rank and, by being counted, at all ranks below it; the
-    variance is the sum of the squares of these moves.
+
+def count_carrying(moves: Floats) -> float:
+    """Count the rows that carry the variance of a figure: all if they move it alike.
+
+    Args:
+        moves: How much each row moves the figure, shape (n,).
     """
-    order, starts, ends = order_scores(scores)
-    ranked = positive if order is None else positive[order]
-    positives = int(ranked.sum())
-    if positives < 2:  # noqa: PLR2004 - one row has no variance
-        return 0.0, 0
-    found = positives - np.concatenate([[0], np.cumsum(ranked)])[starts]  # as high or higher
-    passed = (~ranked).sum() - np.concatenate([[0], np.cumsum(~ranked)])[starts]
-    above = (found + passed).astype(float)
-    precision = found / above
-    # By how much one more positive (negative) row above moves the precision at each positive row.
-    helped = np.cumsum(np.where(ranked, passed / above**2, 0.0))[ends]
-    harmed = np.cumsum(np.where(ranked, found / above**2, 0.0))[ends]
-    own = precision - precision[ranked].mean()
-    moves = np.where(ranked, own + helped, -harmed) / positives
-    lowest = int(np.argmax(ranked))
-    wrong = min(int((ranked & (passed > 0)).sum()), int((~ranked[lowest:]).sum()))
-    return float(moves @ moves) * positives / (positives - 1), wrong
+    return _weighty(moves**2)
+
+
+def student(moves: Floats) -> float:
+    """Find how many standard errors the ends lie away, as the variance itself is uncertain.
+
+    >>> round(student(np.ones(1000)), 2), round(student(np.array([0.0, 1.0, -1.0])), 2)
+    (1.96, 2.78)
+
+    Args:
+        moves: How much each row moves the figure, shape (n,).
+    """
+    from scipy.special import stdtrit
+
+    carrying = count_carrying(moves)
+    return float(stdtrit(2 * carrying, (1 + LEVEL) / 2)) if carrying > 0 else Z
 
 
 # Means
@@ -328,7 +308,6 @@ def mean_interval(
         positive: Whether the values are 0 or more.
         wide: Divide the mean by the mean of these (shape (n,)); None for the mean itself.
     """
-    one = np.ones(len(values))
     weights = np.ones((1, len(values)))
     centre, error = (float(each[0]) for each in _student(weights, values, wide, positive=positive))
     if not np.isfinite(centre) or not error > 0:
@@ -337,7 +316,7 @@ def mean_interval(
     low, high = -Z, Z
     if len(values) <= _MANY:
         found = []
-        for drawn in draw_weights(one, resamples=max(resamples, 200), seed=seed):
+        for drawn in draw_weights(len(values), resamples=max(resamples, 200), seed=seed):
             centres, errors = _student(drawn, values, wide, positive=positive)
             with np.errstate(divide="ignore", invalid="ignore"):
                 found.append((centres - centre) / errors)
@@ -379,52 +358,38 @@ def number_interval(name: str, outcomes: Outcomes, *, seed: int, resamples: int)
         seed: Equal seeds give equal ends.
         resamples: Bootstrap resamples.
     """
-    errors: Floats = outcomes.prediction - outcomes.truth
+    off: Floats = outcomes.prediction - outcomes.truth
     if name == "medae":
-        return _median_interval(np.sort(np.abs(errors)))
+        return _median_interval(np.sort(np.abs(off)))
+    wider = student(find_moves(name, outcomes)) / Z
     if name == "bias":
-        return mean_interval(errors, seed=seed, resamples=resamples, positive=False)
+        low, high = mean_interval(off, seed=seed, resamples=resamples, positive=False)
+        mean = float(off.mean())
+        return mean - (mean - low) * wider, mean + (high - mean) * wider
+    spread = (outcomes.truth - outcomes.truth.mean()) ** 2 if name == "r2" else None
+    values = errors(name, outcomes)
+    ends = mean_interval(values, seed=seed, resamples=resamples, positive=True, wide=spread)
+    mean = float(values.mean()) if spread is None else float(values.mean() / spread.mean())
+    low, high = _widen(mean, ends, wider)
     if name == "r2":
-        spread = (outcomes.truth - outcomes.truth.mean()) ** 2
-        low, high = mean_interval(
-            errors**2, seed=seed, resamples=resamples, positive=True, wide=spread
-        )
         return 1 - high, 1 - low
-    values = _errors(name, outcomes)
-    low, high = mean_interval(values, seed=seed, resamples=resamples, positive=True)
     return (sqrt(low), sqrt(high)) if name == "rmse" else (low, high)
 
 
 def probability_interval(name: str, outcomes: Outcomes, *, seed: int, resamples: int) -> Ends:
     """Find the interval of log_loss or brier: means of one value per row."""
-    values = _losses(name, outcomes)
-    low, high = mean_interval(values, seed=seed, resamples=resamples, positive=True)
-    mean = float(values.mean())
-    if name == "brier" or not mean > 0:
-        return low, high
-    # Where few rows carry the loss, larger ones are unseen: the ends go outward, on the logarithm.
-    wider = 1 + _UNSEEN / _weighty(values)
-    return mean * (low / mean) ** wider, mean * (high / mean) ** wider
+    values = losses(name, outcomes)
+    ends = mean_interval(values, seed=seed, resamples=resamples, positive=True)
+    return _widen(float(values.mean()), ends, student(find_moves(name, outcomes)) / Z)
 
 
-def _losses(name: str, outcomes: Outcomes) -> Floats:
-    scores = outcomes.scores
-    assert scores is not None
-    if name == "brier":
-        return np.asarray((scores - outcomes.truth) ** 2)
-    if scores.ndim == 1:
-        chance = np.where(outcomes.truth == 1, scores, 1 - scores)
-    else:
-        chance = scores[np.arange(len(outcomes)), outcomes.truth]
-    return np.asarray(-np.log(np.clip(chance, outcomes.epsilon, 1 - outcomes.epsilon)))
-
-
-def _errors(name: str, outcomes: Outcomes) -> Floats:
-    """Give the errors whose mean a metric is; for rmse the root of it."""
-    errors = np.abs(outcomes.prediction - outcomes.truth)
-    if name == "mape":
-        errors = errors / np.abs(outcomes.truth)
-    return np.asarray(errors**2 if name in {"rmse", "r2"} else errors)
+def _widen(mean: float, ends: Ends, wider: float) -> Ends:
+    """Move the ends of a positive mean outward, on the logarithm."""
+    if not mean > 0:
+        return ends
+    sides = (log(max(end / mean, _LEAST)) * wider for end in ends)
+    low, high = (mean * exp(min(side, _HIGHEST)) for side in sides)
+    return low, high
 
 
 def _median_interval(ordered: Floats) -> Ends:
@@ -446,17 +411,18 @@ def why_too_few(name: str, outcomes: Outcomes) -> str:
     if outcomes.task == "regression":
         if rows < FEWEST_NUMBERS:
             return f"{rows} rows, {FEWEST_NUMBERS} are needed"
-        return "" if name in {"bias", "medae"} else _why_too_light(_errors(name, outcomes))
+        return "" if name in {"bias", "medae"} else _why_too_light(errors(name, outcomes))
     needed = _FEWEST.get(name, 0)
     if not needed:
         return ""
     if name == "log_loss" and outcomes.task == "multiclass":
-        return f"{rows} rows, {needed} are needed" if rows < needed else ""
+        few = f"{rows} rows, {needed} are needed" if rows < needed else ""
+        return few or _why_too_light(losses(name, outcomes))
     counts = np.bincount(outcomes.truth, minlength=len(outcomes.classes))
     rarest = 1 if name == "average_precision" else int(counts.argmin())
     if counts[rarest] < needed:
         return f"{counts[rarest]} rows of class {outcomes.classes[rarest]!r}, {needed} are needed"
-    return _why_too_light(_losses(name, outcomes)) if name in {"log_loss", "brier"} else ""
+    return _why_too_light(losses(name, outcomes)) if name in {"log_loss", "brier"} else ""
 
 
 _FEWEST = {
@@ -465,7 +431,7 @@ _FEWEST = {
     "roc_auc": FEWEST_EVENTS,
     "log_loss": FEWEST_EVENTS,
     "brier": FEWEST_EVENTS,
-    "average_precision": FEWEST_RANKED,
+    "average_precision": FEWEST_EVENTS,
 }
 
 

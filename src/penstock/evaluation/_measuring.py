@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from penstock.data import why_unknown
-from penstock.evaluation._bootstrap import EXACT_ROWS, draw_weights, representative_rows
-from penstock.evaluation._formulas import FORMULAS, Floats, WeightedRows
+from penstock.evaluation._formulas import FORMULAS, WeightedRows
 from penstock.evaluation._intervals import (
     area_interval,
     class_interval,
@@ -19,9 +18,6 @@ from penstock.evaluation._intervals import (
 )
 from penstock.evaluation._metrics import METRICS, NEED_POSITIVE, TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes
-
-_MANY_CLASSES = 10  # one-against-rest AUC costs one pass per class and resample
-_FEWEST_RESAMPLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,57 +60,6 @@ def point_values(names: Sequence[str], outcomes: Outcomes) -> dict[str, float]:
     """Compute metrics on all rows once; the names must be defined there."""
     rows = WeightedRows(outcomes, np.ones((1, len(outcomes))))
     return {name: float(FORMULAS[outcomes.task][name](rows)[0]) for name in names}
-
-
-def resampled(
-    names: Sequence[str],
-    sides: Sequence[Outcomes],
-    *,
-    resamples: int,
-    seed: int,
-    most_rows: int = EXACT_ROWS,
-) -> tuple[list[dict[str, Floats]], list[dict[str, float]]]:
-    """Compute metrics in every resample, the same rows for every side.
-
-    Args:
-        names: Metrics that are defined for every side.
-        sides: Outcomes of the same rows in the same order, canonical for the first.
-        resamples: How many.
-        seed: Equal seeds give equal resamples.
-        most_rows: Above this many, resamples are drawn from a representative part.
-
-    Returns:
-        Per side, the metric's figures, shape (resamples,); and per side, the metric's value on
-        the rows that were drawn from.
-    """
-    if not names:
-        return [{} for _ in sides], [{} for _ in sides]
-    positions, multiplicity = representative_rows(sides[0], most_rows)
-    whole = len(positions) == len(sides[0])
-    drawn = list(sides) if whole else [side.take(positions) for side in sides]
-    centres = [_values_of(names, WeightedRows(side, multiplicity[None, :])) for side in drawn]
-    chunks: list[dict[str, list[Floats]]] = [{name: [] for name in names} for _ in drawn]
-    done = 0
-    for weights in draw_weights(multiplicity, resamples=resamples, seed=seed):
-        for side, parts in zip(drawn, chunks, strict=True):
-            rows = WeightedRows(side, weights)
-            for name in names:
-                if done < _most_resamples(name, side, resamples):
-                    parts[name].append(FORMULAS[side.task][name](rows))
-        done += len(weights)
-    figures = [{name: np.concatenate(parts[name]) for name in names} for parts in chunks]
-    return figures, [{name: float(value[0]) for name, value in side.items()} for side in centres]
-
-
-def _values_of(names: Sequence[str], rows: WeightedRows) -> dict[str, Floats]:
-    return {name: FORMULAS[rows.outcomes.task][name](rows) for name in names}
-
-
-def _most_resamples(name: str, outcomes: Outcomes, resamples: int) -> int:
-    classes = len(outcomes.classes)
-    if name != "roc_auc" or classes <= _MANY_CLASSES:
-        return resamples
-    return max(_FEWEST_RESAMPLES, resamples * _MANY_CLASSES // classes)
 
 
 def interval(
