@@ -134,14 +134,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+_staying: dict[str, Any] = {}  # modules of no test's project
+
+
 @pytest.fixture(autouse=True)
 def _forget_projects():
     """Modules of a test's own project must not be found by the next test."""
     yield
     rooms = str(Path(tempfile.gettempdir()) / "pytest-of-")
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.items() - _staying.items():  # thousands: not one by one
         if str(getattr(module, "__file__", None) or "").startswith(rooms):
             del sys.modules[name]
+        else:
+            _staying[name] = module
     sys.path[:] = [folder for folder in sys.path if not folder.startswith(rooms)]
 
 

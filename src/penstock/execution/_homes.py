@@ -6,13 +6,14 @@ are put aside meanwhile.
 """
 
 import importlib
+import os
 import sys
 import threading
 from pathlib import Path
 from types import ModuleType
 
 from penstock.core import find_project
-from penstock.provenance import is_own
+from penstock.provenance import loaded_modules
 
 _seen: set[tuple[str, ...]] = set()
 _aside: dict[str, tuple[str, ModuleType]] = {}  # by file
@@ -55,13 +56,15 @@ def _swap(folders: tuple[str, ...]) -> None:
     if folders not in _seen:
         return
     sys.path[:] = [*folders, *(place for place in sys.path if place not in folders)]
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if isinstance(file, str) and file.endswith(".py") and _is_of_another(name, file, folders):
+    found: dict[
+        str, str | None
+    ] = {}  # by top-level name; once for all modules, for it asks the disk
+    for name, module, file in loaded_modules():
+        if _is_of_another(name, file, folders, found):
             _aside[file] = (name, module)
             del sys.modules[name]
     for file, (name, module) in list(_aside.items()):
-        if name not in sys.modules and not _is_of_another(name, file, folders):
+        if name not in sys.modules and not _is_of_another(name, file, folders, found):
             sys.modules[name] = module
             del _aside[file]
 
@@ -72,14 +75,22 @@ def _folders_of(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(folder) for folder in found if folder.is_dir()))
 
 
-def _is_of_another(name: str, file: str, folders: tuple[str, ...]) -> bool:
-    """Say whether the name of a loaded module means another file in these folders."""
-    if not is_own(Path(file)):
-        return False
+def _is_of_another(
+    name: str, file: str, folders: tuple[str, ...], found: dict[str, str | None]
+) -> bool:
+    """Return whether the name of a user's loaded module means another file in these folders."""
     top = name.partition(".")[0]
+    if top not in found:
+        found[top] = _find(top, folders)
+    inside = found[top]
+    return inside is not None and file != inside and not file.startswith(f"{inside}{os.sep}")
+
+
+def _find(top: str, folders: tuple[str, ...]) -> str | None:
+    """Find the file or the package's folder that a top-level name means in these folders."""
     for folder in folders:
-        for place in (Path(folder, top, "__init__.py"), Path(folder, f"{top}.py")):
-            if place.is_file():
-                inside = place.parent if place.name == "__init__.py" else place
-                return not Path(file).is_relative_to(inside)
-    return False
+        if Path(folder, top, "__init__.py").is_file():
+            return str(Path(folder, top))
+        if Path(folder, f"{top}.py").is_file():
+            return str(Path(folder, f"{top}.py"))
+    return None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from penstock.provenance._own import is_own as is_own
     from penstock.provenance._own import is_own_code as is_own_code
     from penstock.provenance._own import is_own_module as is_own_module
+    from penstock.provenance._own import loaded_modules as loaded_modules
     from penstock.provenance._seeds import derive_seed as derive_seed
     from penstock.provenance._source import SourceTree as SourceTree
     from penstock.provenance._source import capture_source as capture_source
@@ -60,6 +61,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "is_own": "_own",
         "is_own_code": "_own",
         "is_own_module": "_own",
+        "loaded_modules": "_own",
         "StepRunning": "_loaded",
         "value_digest": "_code",
         "watch_imports": "_loaded",

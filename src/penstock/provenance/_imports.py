@@ -1,6 +1,7 @@
 """What the user's loaded modules import from each other, read from their code."""
 
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,7 +10,13 @@ from typing import Any
 
 from penstock.provenance._bytecode import ImportUse, top_level_uses
 from penstock.provenance._loaded import file_code, is_late, module_code
-from penstock.provenance._own import is_own, is_own_code, is_own_module, looks_installed
+from penstock.provenance._own import (
+    is_own_code,
+    is_own_module,
+    loaded_modules,
+    looks_installed,
+    own_place,
+)
 
 _DEEPEST = 20  # re-exports one behind the other
 _MISSING: Any = object()
@@ -134,14 +141,12 @@ def is_own_class(cls: type) -> bool:
 
 def project_modules(project: Path) -> list[ModuleType]:
     """List the project's loaded modules, but those that steps imported while they ran."""
-    found: dict[str, ModuleType] = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not file.endswith(".py") or looks_installed(file):
-            continue
-        path = Path(file)
-        if not is_late(file) and is_own(path) and path.resolve().is_relative_to(project.resolve()):
-            found.setdefault(name, module)
+    inside = f"{project.resolve()}{os.sep}"
+    found = {
+        name: module
+        for name, module, file in loaded_modules()
+        if own_place(file).startswith(inside) and not looks_installed(file) and not is_late(file)
+    }
     return [found[name] for name in sorted(found, key=lambda n: str(found[n].__file__))]
 
 

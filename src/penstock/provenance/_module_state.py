@@ -19,11 +19,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import _lru_cache_wrapper, cache, partial
+from functools import _lru_cache_wrapper, cache, lru_cache, partial
 from pathlib import Path
 from types import (
     BuiltinFunctionType,
     CellType,
+    CodeType,
     FunctionType,
     GeneratorType,
     MethodType,
@@ -36,7 +37,7 @@ from penstock.provenance._bytecode import find_uses, inner_codes
 from penstock.provenance._computed import is_computing
 from penstock.provenance._imports import absolute_name
 from penstock.provenance._loaded import is_late
-from penstock.provenance._own import is_own, is_pythons_own
+from penstock.provenance._own import is_own, is_pythons_own, loaded_modules
 
 _LEAVES = frozenset(
     {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), object}
@@ -135,13 +136,12 @@ class ModuleState:
     def _take_in_modules(self) -> None:
         """Find the user's modules that are new: those that steps have loaded are noted whole."""
         self._loaded = len(sys.modules)
-        for name, module in list(sys.modules.items()):
-            if name in self._modules:
+        main = ("__main__", sys.modules["__main__"], "")  # a notebook's has no file
+        for name, module, file in (*loaded_modules(), main):
+            if name in self._modules or not is_own_module(name, module):
                 continue
             self._modules.add(name)
-            if not is_own_module(name, module):
-                continue
-            if is_late(str(getattr(module, "__file__", ""))):  # a step may look for it by its name
+            if is_late(file):  # a step may look for it by its name
                 self.note(module.__name__, vars(module))
             else:
                 self._left.append((module.__name__, vars(module)))
@@ -217,9 +217,10 @@ class ModuleState:
         if len(saved) > _MAX_ITEMS:
             return
         for key, item in saved.items():
-            if type(item) is itertools.count:
+            cls = type(item)
+            if cls is itertools.count:
                 self._notes.append(_note_of_count(_joined(place, key), (value, saved), key))
-            else:
+            elif cls not in _LEAVES and id(item) not in self._seen:
                 yield _joined(place, key), item
 
     def _note_list(self, place: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
@@ -280,14 +281,14 @@ class ModuleState:
 
     def _imported_by(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
         """Give the modules that a function's code imports when it runs."""
-        scope, codes = function.__globals__, list(inner_codes(function.__code__))
-        words = {name for code in codes for name in code.co_names}
+        scope = function.__globals__
+        words, is_open, may_import = _words_of(function.__code__)
         self._is_open = (
             self._is_open
-            or not words.isdisjoint(_OPEN)
-            or any(is_computing(word, scope[word]) for word in words & scope.keys())
+            or is_open
+            or any(is_computing(word, scope[word]) for word in words if word in scope)
         )
-        if "import_module" not in words and all(_IMPORT not in c.co_code[::2] for c in codes):
+        if not may_import:
             return
         uses = find_uses(function.__code__)
         self._is_open = self._is_open or bool(uses.computed)
@@ -334,6 +335,15 @@ class ModuleState:
         self._notes.append(_Note(place, has_changed, set_back))
         yield from ((f"{base.__module__}.{base.__qualname__}", base) for base in cls.__bases__)
         yield from ((f"{place}.{name}", item) for name, item in held.items())
+
+
+@lru_cache(maxsize=1 << 14)
+def _words_of(code: CodeType) -> tuple[frozenset[str], bool, bool]:
+    """Return the names in a function's code, whether one opens all modules, and if it may import."""
+    codes = list(inner_codes(code))
+    words = frozenset(name for each in codes for name in each.co_names)
+    may_import = "import_module" in words or any(_IMPORT in each.co_code[::2] for each in codes)
+    return words, not words.isdisjoint(_OPEN), may_import
 
 
 def _is_sized_as_dict(cls: type) -> bool:

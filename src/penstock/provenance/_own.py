@@ -3,12 +3,14 @@
 import site
 import sys
 import sysconfig
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from types import ModuleType
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = ("site-packages", "dist-packages")
+_others: dict[str, ModuleType] = {}  # loaded modules that are not the user's
 
 
 @cache
@@ -31,6 +33,34 @@ def is_own_code(file: str) -> bool:
         return not file.startswith(("<frozen", "<__array_function__", "<attrs generated"))
     path = Path(file)
     return is_own(path) if path.is_file() else not looks_installed(file)
+
+
+@cache
+def own_place(file: str) -> str:
+    """Return where a file of the user's really is; nothing if it is not the user's.
+
+    >>> own_place("/no/such/file.py")
+    ''
+    """
+    path = Path(file)
+    return str(path.resolve()) if is_own(path) else ""
+
+
+def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
+    """Yield name, module and file of the user's loaded modules.
+
+    A process holds thousands of others: those are looked at once.
+    """
+    for name, module in list(sys.modules.items()):
+        if _others.get(name) is module:
+            continue
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str):  # a stand-in for a module may return anything
+            continue
+        if file.endswith(".py") and is_own_code(file):
+            yield name, module, file
+        else:
+            _others[name] = module
 
 
 def is_pythons_own(file: str) -> bool:

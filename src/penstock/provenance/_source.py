@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 from penstock.core import DataError, shared_folders
-from penstock.provenance._own import is_own
+from penstock.provenance._own import loaded_modules, own_place
 
 _MAX_FILE_BYTES = 1 << 20
 _MAX_TOTAL_BYTES = 32 << 20
@@ -27,7 +27,6 @@ _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 _SKIPPED_OUTSIDE_GIT = _SKIPPED | {"build", "dist"}
 # Git ignores what its user keeps secret; where nobody says so, names do.
 _SECRET = re.compile(r"secret|credential|password|token|apikey|api_key", re.IGNORECASE)
-_NEVER_OUTSIDE = (f"{Path(os.__file__).parent}{os.sep}", f"{Path(__file__).parents[1]}{os.sep}")
 _cache: dict[Path, tuple[object, "SourceTree"]] = {}
 
 
@@ -119,23 +118,11 @@ def list_outside(project: Path) -> tuple[str, ...]:
     """
     inside = f"{project.resolve()}{os.sep}"
     own, others = [], {}
-    for name, module in list(sys.modules.items()):
-        place = getattr(module, "__file__", None)
-        if not isinstance(place, str):  # a stand-in for a module may return anything
-            continue
-        if "-packages" in place or place.startswith(_NEVER_OUTSIDE):  # .venv is often inside
-            continue
-        if place.startswith(inside):
+    for name, module, file in loaded_modules():
+        if file.startswith(inside):
             own.append(module)
-        elif place.endswith(".py"):
-            others[name] = place
-    others = {
-        name: place
-        for name, place in others.items()
-        if name != "__main__"
-        and is_own(Path(place))
-        and not str(Path(place).resolve()).startswith(inside)
-    }
+        elif name != "__main__" and own_place(file) and not own_place(file).startswith(inside):
+            others[name] = file
     found: set[str] = set()
     while own and others:
         for name in _modules_used(own.pop()) & others.keys() - found:
