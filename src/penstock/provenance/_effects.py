@@ -33,9 +33,9 @@ _CHANGING = re.compile(
 )
 # Libraries whose decorators and base classes only make what they return.
 _QUIET = frozenset(
-    {"attr", "attrs", "beartype", "cachetools", "jax", "joblib", "msgspec", "numba", "numpy",
-     "pandas", "penstock", "polars", "pydantic", "pytest", "ray", "scipy", "sklearn", "tenacity",
-     "torch", "tqdm", "typeguard", "typing_extensions", "wrapt"}
+    {"_pytest", "attr", "attrs", "beartype", "cachetools", "jax", "joblib", "msgspec", "numba",
+     "numpy", "pandas", "penstock", "polars", "pydantic", "pytest", "ray", "scipy", "sklearn",
+     "tenacity", "torch", "tqdm", "typeguard", "typing_extensions", "wrapt"}
 )  # fmt: skip
 _SILENT_MODULES = frozenset({"argparse", "logging", "penstock"})
 _MISSING: Any = object()
@@ -180,14 +180,18 @@ def _decorates_loudly(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
         base = scope.get(root)
         if isinstance(base, FunctionType) and is_own_code(base.__code__.co_filename):
             return False  # `function.register`: what it keeps is a value of that function
-        return _library(base) not in {"builtins", *_SILENT_MODULES, *sys.stdlib_module_names}
+        return _is_loud_library(_library(base), function)
     inner = getattr(value, "__func__", value)
     if isinstance(inner, FunctionType) and is_own_code(inner.__code__.co_filename):
         return _touches_others(inner, set())
     if isinstance(value, type) and is_own_class(value):
         return False
-    library = _library(value)
-    if library in sys.stdlib_module_names or library in {"builtins", "penstock"}:
+    return _is_loud_library(_library(value), function)
+
+
+def _is_loud_library(library: str, function: ast.expr) -> bool:
+    """Return whether a decorator of a library may change more than what it returns."""
+    if library in sys.stdlib_module_names or library in {"builtins", *_SILENT_MODULES}:
         return False
     return library not in _QUIET or any(_CHANGING.match(name) for name in _chain(function))
 

@@ -30,6 +30,15 @@ class ArtifactStoreContract:
         assert artifacts.write(b"rows") == first
         assert artifacts.list() == [first]
 
+    def test_many_byte_strings_are_stored_in_their_order(self, artifacts: ArtifactStore) -> None:
+        given = [b"%d" % (number % 30) * 700 for number in range(60)]
+        expected = [digest_bytes(data) for data in given]
+        assert artifacts.write_many(given) == expected
+        assert artifacts.write_many(given[:10]) == expected[:10]
+        assert artifacts.write_many([]) == []
+        assert artifacts.list() == sorted(set(expected))
+        assert [artifacts.read(digest, check=True) for digest in expected] == given
+
     def test_a_file_is_stored_like_its_bytes(
         self, artifacts: ArtifactStore, tmp_path: Path
     ) -> None:

@@ -80,9 +80,10 @@ class ProvenanceRecorder:
 def write_source_files(store: "Store", files: Mapping[str, bytes]) -> list[ArtifactRecord]:
     """Store source files; their records are not recorded yet."""
     moment = now()
+    digests = store.artifacts.write_many(list(files.values()))
     return [
         ArtifactRecord(
-            digest=store.artifacts.write(data),
+            digest=digest,
             content_digest=store.digest(data),
             format="bytes",
             type_name="source file",
@@ -90,7 +91,7 @@ def write_source_files(store: "Store", files: Mapping[str, bytes]) -> list[Artif
             created_at=moment,
             metadata={"path": path},
         )
-        for path, data in files.items()
+        for digest, (path, data) in zip(digests, files.items(), strict=True)
     ]
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -94,16 +94,16 @@ class Incoming:
                     beside.unlink()
 
     def _settle(self) -> None:
-        _sync_all([beside for beside, _ in self._named])
-        folders = {place.parent for _, place in self._named}
-        for folder in folders:
-            if not folder.exists():
-                make_shared(folder)
-                _sync_folder(self._folder)
+        _for_each(_sync, [beside for beside, _ in self._named])
+        folders = list({place.parent for _, place in self._named})
+        missing = [folder for folder in folders if not folder.exists()]
+        for folder in missing:
+            make_shared(folder)
+        if missing:
+            _sync_folder(self._folder)
         for beside, place in self._named:
             beside.replace(place)
-        for folder in folders:
-            _sync_folder(folder)
+        _for_each(_sync_folder, folders)
         self._written.clear()
 
 
@@ -119,14 +119,14 @@ def sweep(folder: Path) -> None:
                 Path(entry).unlink()
 
 
-def _sync_all(files: Sequence[Path]) -> None:
+def _for_each(sync: Callable[[Path], None], paths: Sequence[Path]) -> None:
     # Waiting side by side: the disk and the file system's journal serve many at once.
-    if len(files) > 1:
+    if len(paths) > 1:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            list(threads.map(_sync, files))
+            list(threads.map(sync, paths))
     else:
-        for file in files:
-            _sync(file)
+        for path in paths:
+            sync(path)
 
 
 def _sync(path: Path) -> None:

@@ -51,10 +51,15 @@ class LocalArtifacts:
 
     def write(self, data: bytes) -> str:
         """Store bytes and return their digest, ``sha256:…``."""
-        digest = digest_bytes(data)
+        return self.write_many([data])[0]
+
+    def write_many(self, values: Sequence[bytes]) -> list[str]:
+        """Store byte strings; see ArtifactStore."""
+        digests = [digest_bytes(data) for data in values]
         with self._incoming() as incoming:
-            self._write_new(digest, data, incoming)
-        return digest
+            for digest, data in zip(digests, values, strict=True):
+                self._write_new(digest, data, incoming)
+        return digests
 
     def write_file(self, path: Path) -> str:
         """Store a file's bytes without reading it whole into memory."""
