@@ -3,7 +3,7 @@
 shares           Wilson's score interval on the figure's own denominator, with Poisson ends near 0
                  and 1 (Brown, Cai and DasGupta 2001); of a handful of rows exact ones (mid-P,
                  Agresti and Gottard 2007); F1 by way of Jaccard's share, of which it is
-                 a rising function; sums of independent shares by MOVER (Zou and Donner 2008)
+                 a rising function; sums of shares by MOVER (Zou and Donner 2008)
 areas            normal interval of the logit with DeLong's (1988) variance, by Student's t; where few rows
                  are ranked wrongly score interval with Hanley and McNeil's variance as a function
                  of the area (Newcombe 2006)
@@ -139,8 +139,11 @@ def _recall(counts: _Counts, _: float) -> Ends:
 
 
 def _f1(counts: _Counts, _: float) -> Ends:
-    either = counts.actual[1] + counts.predicted[1] - counts.hits[1]
-    low, high = share_interval(counts.hits[1], either)
+    return _f1_ends(counts.hits[1], counts.actual[1] + counts.predicted[1] - counts.hits[1])
+
+
+def _f1_ends(hits: float, either: float) -> Ends:
+    low, high = share_interval(hits, either)
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
@@ -155,9 +158,25 @@ def _balanced_accuracy(counts: _Counts, value: float) -> Ends:
 
 
 def _macro_f1(counts: _Counts, value: float) -> Ends:
-    """Treat the mean as a share of as many rows as give it the variance of its moves."""
-    moves = find_moves("macro_f1", counts.outcomes)
-    return _share_of_variance(value, float(moves @ moves), counts.rows)
+    """Join the classes' own ends; a row that is taken for another class tells against both (MOVER)."""
+    both = counts.actual + counts.predicted
+    known = np.flatnonzero(both > 0)
+    score = np.zeros(len(both))
+    score[known] = 2 * counts.hits[known] / both[known]
+    sides = np.zeros((2, len(both)))  # how far each class's ends lie below and above
+    for code in known:
+        low, high = _f1_ends(counts.hits[code], both[code] - counts.hits[code])
+        sides[:, code] = max(score[code] - low, 0.0), max(high - score[code], 0.0)
+    squares = counts.hits * (2 - 2 * score) ** 2 + (both - 2 * counts.hits) * score**2
+    own = np.divide(score, np.sqrt(squares), out=np.zeros(len(both)), where=squares > 0)
+    truth, said = counts.outcomes.truth, counts.outcomes.prediction
+    wrong = truth != said
+    shared = own[truth[wrong]] * own[said[wrong]]
+    below, above = (
+        sqrt(float(side @ side) + 2 * float(shared @ (side[truth[wrong]] * side[said[wrong]])))
+        for side in sides
+    )
+    return value - below / len(known), value + above / len(known)
 
 
 def _mcc(counts: _Counts, value: float) -> Ends:
