@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression
 
 from penstock.proofs import find_differences
@@ -90,6 +91,14 @@ def test_estimators_are_walked_by_fitted_attribute():
     one = LinearRegression().fit(x, [1.0, 2.0, 3.0])
     two = LinearRegression().fit(x, [2.0, 4.0, 6.0])
     assert "value.coef_[0] (1 of 1)" in {d.path for d in find_differences(one, two, path="value")}
+
+
+def test_an_estimator_that_holds_a_class_is_told_by_what_differs():
+    one, two = (CountVectorizer(vocabulary=words).fit(["a"]) for words in (["a", "b"], ["b", "a"]))
+    told = [str(each) for each in find_differences(one, two)]
+    assert any("vocabulary[0]: recorded 'a', now 'b'" in each for each in told)
+    [told] = find_differences({"type": np.int64}, {"type": np.float64})
+    assert "int64" in str(told)
 
 
 def test_added_and_missing_keys_and_lengths_are_told():

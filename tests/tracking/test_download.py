@@ -76,6 +76,18 @@ def test_all_artifacts_become_files_that_other_programs_know(run, tmp_path):
     assert (tmp_path / "out" / "plots" / "empty").read_bytes() == b""
 
 
+def test_a_logged_text_becomes_a_file_of_that_text(store, tmp_path):
+    with start_run(store=store) as run:
+        run.log_text("notes.log.txt", 'as "written"\nžluť')
+        run.log_text("summary", "# Good", markup="markdown")
+        run.log_text("long", "x" * 5000)
+    run.download(to=tmp_path / "out")
+    assert files_below(tmp_path / "out") == ["long.txt", "notes.log.txt", "summary.md"]
+    text = (tmp_path / "out/notes.log.txt").read_text(encoding="utf-8")
+    assert text == 'as "written"\nžluť'
+    assert (tmp_path / "out/long.txt").stat().st_size == 5000
+
+
 def test_one_artifact_or_a_folder_of_them_is_downloaded(run, tmp_path):
     assert run.download("rows", to=tmp_path / "one") == [tmp_path / "one" / "rows.parquet"]
     run.download("plots/deep", to=str(tmp_path / "deep"))

@@ -88,6 +88,8 @@ def _kind(value: Any) -> str:
         return "mapping"
     if isinstance(value, list | tuple):
         return "sequence"
+    if isinstance(value, type):  # it has the attributes of its objects, but not their state
+        return "plain"
     if hasattr(value, "to_bundle"):
         return "bundle"
     if hasattr(value, "get_params") or hasattr(value, "__dict__"):
@@ -278,7 +280,8 @@ def _walk_plain(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
 
 
 def _short(value: Any) -> str:
-    text = repr(value.item() if hasattr(value, "item") else value)
+    is_scalar = hasattr(value, "item") and not isinstance(value, type)
+    text = repr(value.item() if is_scalar else value)
     return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.tracking._compare import RunComparison as RunComparison
     from penstock.tracking._compare import compare_runs as compare_runs
     from penstock.tracking._download import file_name as file_name
+    from penstock.tracking._download import logged_text as logged_text
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
     from penstock.tracking._lineage import Lineage as Lineage
     from penstock.tracking._lineage import find_node as find_node
@@ -60,6 +61,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "current_run": "_active",
         "current_step": "_step",
         "file_name": "_download",
+        "logged_text": "_download",
         "find_node": "_lineage",
         "get_run": "_search",
         "lineage": "_lineage",

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from penstock.core import ArtifactRecord, ParameterError, PenstockError, StoreError
+from penstock.core import ArtifactRecord, ParameterError, PenstockError, StoreError, new_id
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -32,6 +32,7 @@ _MEDIA_ENDINGS = {
     "audio/mpeg": ".mp3",
     "audio/wav": ".wav",
 }
+_TEXT_ENDINGS = {"text/plain": ".txt", "text/markdown": ".md", "text/html": ".html"}
 _AS_NAMED = frozenset({"bytes", "file"})
 # Drives and streams of Windows, and what a terminal or a shell would take for something else.
 _REFUSED = frozenset('\\:*?"<>|')
@@ -69,7 +70,7 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
     def write(name: str) -> PenstockError | None:
         try:
             _require_inside(folder, targets[name], name)
-            store.fetch(files[name], targets[name])
+            _write(store, files[name], targets[name])
         except PenstockError as error:
             return error
         return None
@@ -79,6 +80,46 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
     _tell_renamed({n: targets[n].relative_to(folder).as_posix() for n in files}, wanted)
     _raise_failed({name: error for name, error in answers.items() if error}, len(files), folder)
     return list(targets.values())
+
+
+def _write(store: "Store", record: ArtifactRecord, path: Path) -> None:
+    text = logged_text(store, record)
+    if text is None:
+        store.fetch(record, path)
+        return
+    beside = path.with_name(f".{path.name[:16]}-{new_id()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(text)
+        beside.replace(path)  # also of a link: what it leads to stays as it is
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(
+            what=f"{path} cannot be written ({error.strerror or error}).",
+            fix="Choose another folder.",
+            path=path,
+        ) from error
+
+
+def logged_text(store: "Store", record: ArtifactRecord) -> bytes | None:
+    """Return a text that `log_text` kept as a file of it is: without JSON's quotes around it.
+
+    Args:
+        store: Where its bytes are.
+        record: Any artifact; None is returned for one that is no such text.
+
+    Raises:
+        StoreError: If its bytes are gone or damaged.
+    """
+    if _text_ending(record) is None:
+        return None
+    return str(store.load(record)).encode("utf-8", "surrogatepass")
+
+
+def _text_ending(record: ArtifactRecord) -> str | None:
+    if record.type_name != "text" or record.format != "json":
+        return None
+    return _TEXT_ENDINGS.get(str(record.metadata.get("media")))
 
 
 def _tell_renamed(places: Mapping[str, str], wanted: Mapping[str, str]) -> None:
@@ -109,6 +150,9 @@ def _raise_failed(failed: Mapping[str, PenstockError], count: int, folder: Path)
 
 def file_name(name: str, record: ArtifactRecord) -> str:
     """Give a value's file its format's ending, so that other programs know it."""
+    text_ending = _text_ending(record)
+    if text_ending is not None:
+        return name if mimetypes.guess_type(name)[0] else name + text_ending
     if record.format in _AS_NAMED:
         ending = _own_ending(record)
         known = mimetypes.guess_type(name)[0]

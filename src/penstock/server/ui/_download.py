@@ -6,7 +6,7 @@ from itertools import chain
 from urllib.parse import quote
 
 from penstock.server.ui._site import Site
-from penstock.tracking import Run, file_name
+from penstock.tracking import Run, file_name, logged_text
 
 _LONGEST = 120
 
@@ -34,6 +34,9 @@ def artifact_download(site: Site, run_id: str, name: str) -> Download:
         StoreError: If its bytes are gone.
     """
     record = Run(site.metadata.get_run(run_id), site.store).artifact_record(name)
+    text = logged_text(site.store, record)
+    if text is not None:
+        return Download(iter((text,)), len(text), _disposition(file_name(name, record)))
     parts = site.store.stream(record)
     first = next(parts)
     return Download(
