@@ -240,6 +240,47 @@ def test_a_variable_of_the_environment_counts(project, body, monkeypatch):
     assert state_of(run_of(project, body)) is not StepState.CACHED
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return open('d.csv').read()",
+        "return pl.read_csv('d.csv').height",
+        "return Path('d.csv').exists() and Path('d.csv').stat().st_size",
+        "return sorted(glob.glob('*.csv'))",
+        "return Path.cwd().name",
+        "return os.path.basename(os.path.abspath('.'))",
+    ],
+)
+def test_where_relative_paths_begin_counts(project, body, monkeypatch):
+    (project.folder / "d.csv").write_text("a\n1\n")
+    (project.folder / "sub").mkdir()
+    (project.folder / "sub/d.csv").write_text("a\n1\n2\n")
+    (project.folder / "sub/e.csv").write_text("a\n")
+    monkeypatch.chdir(project.folder)
+    first = run_of(project, body)
+    assert state_of(run_of(project, body)) is StepState.CACHED
+    monkeypatch.chdir("sub")
+    second = run_of(project, body)
+    assert second.output() == run_of(project, body, use_cache=False).output() != first.output()
+
+
+def test_the_current_folder_does_not_count_for_whole_paths(project, monkeypatch):
+    (project.folder / "d.csv").write_text("a\n1\n")
+    (project.folder / "sub").mkdir()
+    body = "return (HERE / 'd.csv').read_text()"
+    run_of(project, body)
+    monkeypatch.chdir(project.folder / "sub")
+    assert state_of(run_of(project, body)) is StepState.CACHED
+
+
+def test_the_command_line_counts_where_a_step_reads_it(project, monkeypatch):
+    body = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--rate')\nreturn p.parse_args().rate"
+    monkeypatch.setattr(sys, "argv", ["job.py", "--rate", "1"])
+    assert run_of(project, body).output() == "1"
+    monkeypatch.setattr(sys, "argv", ["job.py", "--rate", "2"])
+    assert run_of(project, body).output() == "2"
+
+
 def test_who_the_user_is_counts_where_a_step_asks(project, monkeypatch):
     monkeypatch.setenv("LOGNAME", "ada")
     body = "import getpass\nreturn getpass.getuser()"

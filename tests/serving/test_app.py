@@ -93,7 +93,7 @@ def test_a_full_disk_costs_no_prediction(served: Any, row: dict, monkeypatch: An
         ({"row": {"miles": 1, "hour": 7, "hours": 8}}, "'hours' is not an input"),
         ({"row": {"miles": 1, "hour": 7.5}}, "'hour' is 7.5"),
         ({"row": {"miles": None, "hour": 7}}, "'miles' is null"),
-        ({"rows": []}, "There is no row"),
+        ({"rows": []}, "There is no row."),
         ({"rows": [3]}, "Expected `object`"),
         ({"rows": [{}], "row": {}}, "both 'rows' and 'row'"),
         ({}, "The body has no rows"),
@@ -109,6 +109,7 @@ def test_a_body_that_cannot_be_used_is_a_400_that_names_the_fault(
     assert reply.status_code == 400
     assert told in reply.json()["error"]["what"]
     assert set(reply.json()["error"]) >= {"what", "why", "fix"}
+    assert "100,000" not in reply.text  # of another limit than the server's
 
 
 def test_the_faulty_field_is_there_for_programs(client: Any) -> None:

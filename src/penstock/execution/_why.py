@@ -274,8 +274,8 @@ def _trace_changes(
     step: str, then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[KeyChange]:
     """Compare what a step looked up both times; what only one looked up follows from the rest."""
-    for part in ("env", "whole_env", "files", "code", "folders", "lists", "exists", "stats"):
-        kind = "environment" if part in {"env", "whole_env"} else "file"
+    for part in ("cwd", "env", "whole_env", "files", "code", "folders", "lists", "exists", "stats"):
+        kind = "environment" if part in {"cwd", "env", "whole_env"} else "file"
         was, given = then.get(part, {}), now.get(part, {})
         for name in sorted(was.keys() & given.keys()):
             before, after = (_looked_up(found[name]) for found in (was, given))

@@ -368,7 +368,8 @@ def _require_rows(rows: Any) -> None:
     if not 0 < len(rows) <= MAX_ROWS:
         raise DataError(
             what="There is no row." if not rows else f"There are {len(rows):,} rows.",
-            why=f"One call takes 1 to {MAX_ROWS:,} rows.",
+            # How many are too many, a server may say otherwise.
+            why=f"One call takes up to {MAX_ROWS:,} rows." if rows else "",
             fix="Send at least one row." if not rows else "Send them in parts.",
         )
     for index, row in enumerate(rows):

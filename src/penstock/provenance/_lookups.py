@@ -24,7 +24,7 @@ _active: Recorder | None = None
 _is_hooked = False
 # What no event tells of is watched by a function in the place of the real one.
 _PLACES: tuple[tuple[Any, str], ...] = (
-    *((os, name) for name in ("stat", "lstat", "access", "readlink", "open")),
+    *((os, name) for name in ("stat", "lstat", "access", "readlink", "open", "getcwd")),
     (PurePath, "__str__"),  # the paths that native code is given
     (builtins, "__import__"),  # of modules that are loaded already
     (importlib._bootstrap, "_gcd_import"),  # noqa: SLF001 - the same, by `import_module`
@@ -227,6 +227,12 @@ def _watched_open(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
     return int(_real["open"](path, flags, *arguments, **named))
 
 
+def _watched_getcwd() -> str:
+    if _active is not None:
+        _note(_active, Recorder.asked_for_folder, frame_at(1))
+    return str(_real["getcwd"]())
+
+
 def _look(real: Any, path: Any, arguments: Any, named: Any) -> Any:
     recorder = _active
     found = False
@@ -287,6 +293,7 @@ _WATCHED: dict[str, Any] = {
     "access": _watched_access,
     "readlink": _watched_readlink,
     "open": _watched_open,
+    "getcwd": _watched_getcwd,
     "__str__": _watched_text,
     "__import__": _watched_import,
     "_gcd_import": _watched_import_by_name,

@@ -35,9 +35,12 @@ from penstock.provenance._places import (
 )
 from penstock.provenance._stamps import MISSING, Stamp, kind_of, stamp_of
 from penstock.provenance._trace import (
+    CWD,
     UNSTEADY,
     Trace,
+    current_folder,
     list_digest,
+    real_getcwd,
     size_and_time,
     state_of,
     variable_digest,
@@ -96,6 +99,7 @@ class Recorder:
         self._named: set[str] = set()
         self._asked: set[str] = set()  # what own code looked for
         self.busy: set[int] = set()
+        self._folder = current_folder(self.project)
         self._began = time.time_ns()
         self._counted = _counts_of(os.getpid())
         self._watch = _watch_of(self.project, self._skipped)
@@ -288,17 +292,28 @@ class Recorder:
     # Places
 
     def _path(self, name: Any) -> str | None:
+        """Return the whole path of what was looked up; a relative one begins in the folder."""
         if isinstance(name, int):
             name = folder_at(name)
-        if name is None:
-            return None
+        path = None if name is None else self._whole(name)
+        if path is not None and self._counts(path) and not os.fsdecode(name).startswith("/"):
+            self.asked_for_folder()
+        return path
+
+    def _whole(self, name: Any) -> str | None:
         try:
             text = os.fsdecode(name)
         except TypeError:
             return None
         if not text or "\0" in text:
             return None
-        return os.path.abspath(text)  # noqa: PTH100 - symbolic links stay as they are
+        # Symbolic links stay as they are.
+        return os.path.normpath(text if text.startswith("/") else f"{real_getcwd()}/{text}")
+
+    def asked_for_folder(self, frame: FrameType | None = None) -> None:
+        """Note that what is found depends on the current folder."""
+        if frame is None or caller_of(frame) == "own":
+            self._note("cwd", CWD, self._folder)
 
     def _counts(self, path: str) -> bool:
         return not path.startswith(self._skipped) and not path.startswith(_SYSTEM)
@@ -368,7 +383,7 @@ class Recorder:
         if type(value) in _NO_PATHS:
             return
         if isinstance(value, str | os.PathLike):
-            path = self._path(value) if len(str(value)) < _MAX_PATH else None
+            path = self._whole(value) if len(str(value)) < _MAX_PATH else None
             is_path = isinstance(value, os.PathLike) or path in self._written
             if path is not None and is_path and path not in self._read and self._counts(path):
                 self._returned.add(path)
@@ -454,6 +469,8 @@ class Recorder:
 
     def _take_native_lists(self) -> None:
         """Add the folders that native code listed, to find the files that it read in them."""
+        if self._native:  # whether by relative paths is not known
+            self.asked_for_folder()
         for folder, opens in self._watch.folder_opens().items():
             if opens > self._folder_opens[folder] and any(
                 path.startswith(f"{folder}/") for path in self._native

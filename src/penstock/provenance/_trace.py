@@ -29,6 +29,9 @@ _BESIDE = (
     ".pyc",
 )  # what SQLite and Python put beside their files
 
+CWD = "the current folder"
+real_getcwd = os.getcwd  # what a trace puts in its place must not see us
+
 FileState = list[Any]  # digest, inode, size, time of writing, time of change, time it was looked at
 
 
@@ -48,6 +51,7 @@ class Trace:
         exists: ``file``, ``folder`` or ``missing`` of what was only looked for.
         stats: Size and time of files whose size or time was asked for.
         links: Targets of symbolic links that were followed by their name.
+        cwd: The current folder, where relative paths begin, of who looked up one.
         env: Digest of variables of the environment; None for one that was not set.
         whole_env: Digests of all variables, where code went through all of them.
         written: State by path of files and folders that the step made.
@@ -62,6 +66,7 @@ class Trace:
     exists: dict[str, str] = field(default_factory=dict)
     stats: dict[str, str] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
+    cwd: dict[str, str] = field(default_factory=dict)
     env: dict[str, str | None] = field(default_factory=dict)
     whole_env: dict[str, str] = field(default_factory=dict)
     written: dict[str, FileState] = field(default_factory=dict)
@@ -192,6 +197,22 @@ def size_and_time(path: str) -> str:
     return MISSING if stamp is None else f"{stamp[1]} {stamp[2]}"
 
 
+def current_folder(project: str) -> str:
+    """Return the current folder, relative to the project where it is in it."""
+    try:
+        folder = real_getcwd()
+    except OSError:  # it has been removed
+        return MISSING
+    if folder == project:
+        return "."
+    return folder.removeprefix(f"{project}/")
+
+
+def _changed_cwd(known: Mapping[str, str], project: Path) -> Iterator[str]:
+    if known.get(CWD) != current_folder(str(project)):
+        yield "the current folder is another one, and the step looks up paths from it"
+
+
 def _changed_env(known: Mapping[str, str | None], _project: Path) -> Iterator[str]:
     now = all_variables()
     for name, digest in known.items():
@@ -257,6 +278,7 @@ def _changed_products(known: Mapping[str, FileState], project: Path) -> Iterator
 
 
 _CHECKS: dict[str, Callable[[Any, Path], Iterator[str]]] = {
+    "cwd": _changed_cwd,
     "env": _changed_env,
     "whole_env": _changed_whole_env,
     "exists": _changed_existence,

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from penstock.core import digest_bytes
+from penstock.core import digest_bytes, digest_json
 from penstock.provenance._bytecode import (
     Chain,
     Uses,
@@ -54,6 +54,7 @@ _LOCAL_TIME = frozenset(
     {"astimezone", "ctime", "fromtimestamp", "get_localzone", "localtime", "mktime", "now",
      "timestamp", "today", "tzlocal", "tzname"}
 )  # fmt: skip
+_COMMAND_LINE = frozenset({"parse_args", "parse_known_args", "parse_intermixed_args"})
 _MISSING: Any = object()
 _HEX = 64
 _STREAMS = frozenset(("sys", name) for name in ("stdin", "stdout", "stderr"))
@@ -296,6 +297,8 @@ class Walk:
         self._readers |= uses.names & (_DOC_READERS | _TEXT_READERS | {"__subclasses__"})
         if uses.names & _LOCAL_TIME:  # read by the system's library, where nobody sees it
             self.found.versions["time zone"] = f"{'/'.join(time.tzname)} {-time.timezone:+d} s"
+        if uses.names & _COMMAND_LINE:  # read by argparse
+            self.found.versions["command line"] = digest_json(list(sys.argv[1:]))[-12:]
         edges: list[Any] = []
         for name in sorted(uses.globals):
             edges += self._of_global(name, code, scope, uses)

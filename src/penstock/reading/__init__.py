@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from penstock.reading._times import read_iso as read_iso
     from penstock.reading._times import read_times as read_times
     from penstock.reading._times import time_rule as time_rule
+    from penstock.reading._times import usual_formats as usual_formats
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ValueType": "_rule",
         "guess_rule": "_infer",
         "fitting_formats": "_times",
+        "usual_formats": "_times",
         "guess_time_format": "_times",
         "is_few": "_infer",
         "is_missing_text": "_read",

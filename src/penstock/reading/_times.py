@@ -17,6 +17,9 @@ _ISO_TIME = (
     r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?$"
 )
 _OFFSET = r"(Z|UTC|[+-]\d{2}:?\d{2})$"
+_ISO_FORM = "%Y-%m-%d"
+_SAMPLE, _ENOUGH = 1_000, 10  # different texts
+_FEW = 0.1  # of them may be no times
 _GUESSES = (
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
@@ -239,6 +242,33 @@ def fitting_formats(texts: "pl.Series") -> list[str]:
     if given.dtype != pl.String or not len(given):
         return []
     return [form for form in _GUESSES if _fits(given.head(1), form) and _fits(given, form)]
+
+
+def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
+    """List the strftime codes by which nearly all texts can be read, each some of them.
+
+    >>> import polars as pl
+    >>> usual_formats(
+    ...     pl.Series(["01.02.2015"] * 3 + [f"{day}.02.2015" for day in range(10, 28)] + ["soon"])
+    ... )
+    (['%d.%m.%Y'], ['soon'])
+
+    Returns:
+        The codes, the one of most texts first, and the texts that none reads; no code if these are
+        more than a few, or the texts are too few to tell.
+    """
+    given = texts.drop_nulls().unique(maintain_order=True).head(_SAMPLE)
+    rest, forms = given, list[str]()
+    while len(rest) > _FEW * len(given):
+        found = ((form, _parse(rest, form)) for form in (_ISO_FORM, *_GUESSES))
+        read = {form: times for form, times in found if times is not None}
+        best = min(read, key=lambda form: read[form].null_count())
+        if len(rest) - read[best].null_count() <= _FEW * len(given):
+            break
+        forms.append(best)
+        rest = rest.filter(read[best].is_null())
+    is_told = len(given) >= _ENOUGH and len(rest) <= _FEW * len(given)
+    return (forms, rest.to_list()) if is_told else ([], [])
 
 
 def _read_epoch(series: "pl.Series") -> "pl.Series":

@@ -147,6 +147,23 @@ def test_years_of_two_digits_are_told_as_such_and_never_the_year_24(read):
         read(dates, types={"value": "%d.%m.%Y"})
 
 
+def test_dates_that_a_few_values_keep_text_are_told(read):
+    dates = [f"{day:02}.0{month}.2024" for day in range(1, 29) for month in (1, 2)]
+    series, findings = read([*dates, "soon"])
+    assert series.dtype == pl.String
+    told = findings["date_text"].message
+    assert "nearly all of it are dates written %d.%m.%Y: 'soon' are none" in told
+    assert "date_text" not in read([*dates[:20], *(f"{n}.{n}.x" for n in range(20))])[1]
+
+
+def test_dates_in_several_forms_are_told(read):
+    dates = [text for day in range(10, 29) for text in (f"{day}.02.2024", f"2024-03-{day}")]
+    series, findings = read(dates)
+    assert series.dtype == pl.String
+    assert "in several ways (" in findings["date_text"].message
+    assert "%d.%m.%Y" in findings["date_text"].message
+
+
 def test_dates_that_can_be_read_in_two_ways_are_told_with_both(read):
     told = read(["01/02/2024", "03/04/2024"])[1]["date_text"].message
     assert "types={'value': '%m/%d/%Y'} or types={'value': '%d/%m/%Y'}" in told

@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from penstock.data._finding import Finding
-from penstock.reading import Guess, ReadingRule, fitting_formats, missing_in, read_values
+from penstock.reading import (
+    Guess,
+    ReadingRule,
+    fitting_formats,
+    missing_in,
+    read_values,
+    usual_formats,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
 _SHOWN = 3
+_LOOKED_AT = 20
 _HALF = 0.5
 _MANY = 0.01
 _FACTORS = {"%", "‰", "pct", "percent", "bp", "bps", "k", "K", "M", "B", "mn", "bn", "Mio", "Mrd"}
@@ -78,17 +86,39 @@ def remark_marks(
 
 def remark_times(texts: "pl.Series") -> Iterator[Finding]:
     """Notice texts that are dates in a form of their own."""
-    sample = texts.drop_nulls().head(1)
-    if not len(sample) or not bool(sample.str.contains(r"^\d{1,4}\D\S").all()):
+    sample = texts.drop_nulls().head(_LOOKED_AT)
+    like = sample.str.contains(r"^\d{1,4}\D\S")
+    if not len(sample) or like.sum() <= _HALF * len(sample):
         return
     forms = fitting_formats(texts)
     if not forms:
+        yield from _remark_usual_times(texts)
         return
     ways = " or ".join(f"types={{{texts.name!r}: {form!r}}}" for form in forms)
     text = (
         f"Column '{texts.name}' is text, though it holds dates written {' or '.join(forms)}; "
         f"{ways} reads them."
     )
+    yield Finding("warn", "date_text", texts.name, text)
+
+
+def _remark_usual_times(texts: "pl.Series") -> Iterator[Finding]:
+    """Notice dates that are text because of a few values, or because of several forms."""
+    forms, odd = usual_formats(texts)
+    if not forms:
+        return
+    shown = ", ".join(repr(text[:20]) for text in odd[:_SHOWN])
+    if len(forms) > 1:
+        text = (
+            f"Column '{texts.name}' is text: its dates are written in several ways "
+            f"({', '.join(forms)}). Write them in one."
+        )
+    else:
+        text = (
+            f"Column '{texts.name}' is text, though nearly all of it are dates written {forms[0]}: "
+            f"{shown} are none. types={{{texts.name!r}: {forms[0]!r}}} reads the dates once these are "
+            "mended, or named in missing=."
+        )
     yield Finding("warn", "date_text", texts.name, text)
 
 
