@@ -8,17 +8,21 @@ DEV := $(VENV)/.dev-$(shell cksum < requirements/dev.txt | cut -d' ' -f1)
 
 MINUTES ?= 60
 
-.PHONY: help demo test hunt coverage check fix bench docs lock clean
+.PHONY: help demo test test-slow hunt coverage check fix bench docs lock clean
 
 help:  ## what the commands do
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
 
 demo: $(DEFAULT)  ## the whole loop on a simulated payments stream, then the UI
 	@$(BIN)/penstock demo
 
-test: $(DEV)  ## all tests, with the same draws each time
+test: $(DEV)  ## the tests, with the same draws each time; in minutes
 	@$(BIN)/python -m compileall -q src  # the commands that tests start need not each compile it
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -q
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow"
+
+test-slow: $(DEV)  ## whole pages, stories and tables, kills and clusters: what CI runs besides
+	@$(BIN)/python -m compileall -q src
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow
 
 hunt: $(DEV)  ## draw anew and look long, for MINUTES=60; prints how to repeat what it finds
 	@$(BIN)/python -m compileall -q src

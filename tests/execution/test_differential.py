@@ -241,6 +241,7 @@ COMMON = settings(
 DRAWN = {"body": bodies(), "seed": st.integers(0, 3), "after": st.integers(2, 9)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["processes", "steps", "interrupted"])
 @COMMON
 @given(**DRAWN)
@@ -249,6 +250,7 @@ def test_whoever_runs_it_the_keys_and_digests_are_the_same(project, how, body, s
     assert project.store is not None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 @COMMON
 @given(**DRAWN)

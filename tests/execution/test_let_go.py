@@ -66,6 +66,7 @@ def test_a_step_whose_value_went_is_executed_again(project):
     assert check_store(project.store) == []
 
 
+@pytest.mark.slow
 def test_such_a_run_says_that_it_cannot_be_proved(project):
     result = project.run(BODY)
     assert verify(result.run_id, store=project.store).verdict is Verdict.BITWISE

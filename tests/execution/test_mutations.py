@@ -239,6 +239,7 @@ def workplace(tmp_path, monkeypatch, request):
         sys.modules.pop(name.removesuffix(".py"), None)
 
 
+@pytest.mark.slow
 def test_each_edit_executes_exactly_what_it_can_change_and_why_names_it(workplace):
     execute, store = workplace
     first = execute(FILES)
@@ -271,6 +272,7 @@ def test_each_edit_executes_exactly_what_it_can_change_and_why_names_it(workplac
     assert needless == []
 
 
+@pytest.mark.slow
 @pytest.mark.hunt
 def test_many_edits_at_once_and_one_after_the_other(workplace):
     """Random sets of edits, each on top of the last: results are those of a run without a cache."""

@@ -32,7 +32,7 @@ def outcome(project, result):
         (WHEN, {"count": 30}),
         (LOOP, {}),
         (STREAM, {}),
-        (
+        pytest.param(
             """
     import numpy as np
     import polars as pl
@@ -53,6 +53,7 @@ def outcome(project, result):
         return ps.map(fit, [0.1, 1.0, 10.0], over="c", table=table)
     """,
             {},
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["map", "nested", "when", "loop", "stream", "models"],

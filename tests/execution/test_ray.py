@@ -140,6 +140,7 @@ print("RESULT", result.run_id, result.ok, result.error, flush=True)
 """
 
 
+@pytest.mark.slow
 def test_a_step_on_a_node_that_is_lost_is_executed_elsewhere(project):
     project.write("""
     import pathlib, time

@@ -37,6 +37,7 @@ def s3_shell(shell, bucket, monkeypatch):
     return shell
 
 
+@pytest.mark.slow
 def test_a_run_is_cached_verified_shown_and_downloaded(s3_shell, bucket):
     run = s3_shell("run", "job.py", "--json").json
     assert not (s3_shell.folder / ".penstock" / "artifacts").exists()

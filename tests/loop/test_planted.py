@@ -39,6 +39,7 @@ def job() -> str:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_planted_step_is_named_with_its_cause(shell, kind):
     body, cause = BODIES[kind]

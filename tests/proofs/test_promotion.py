@@ -94,6 +94,7 @@ def gate(store, version, name):
     return next(each for each in record.gates if each.gate == name)
 
 
+@pytest.mark.slow
 def test_a_pending_proof_is_run_for_real_and_the_version_is_promoted(train):
     version = train("roc_auc >= 0.5", "verified")
     assert gate(train.store, 1, "verified").state is GateState.PENDING

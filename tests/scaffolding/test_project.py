@@ -130,6 +130,7 @@ def test_an_unseen_table_runs_as_written(name, write_table, tmp_path):
     assert result.state is RunState.FINISHED, [str(step.error) for step in result.steps]
 
 
+@pytest.mark.slow
 def test_five_hundred_columns_run_as_written(write_table, chance, tmp_path):
     names = [f"column {n}" for n in range(500)]
     rows = [[chance.random() if n % 2 else 7 for n in range(500)] + [n % 2] for n in range(120)]

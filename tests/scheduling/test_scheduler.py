@@ -321,6 +321,7 @@ Scheduler(poll_s=0.05, tell=print).run()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.hunt
 def test_two_schedulers_killed_again_and_again_run_each_tick_once(any_project):
     """kill -9 at random moments of either one; PENSTOCK_SCHEDULER_KILLS=200 for as many."""

@@ -53,6 +53,7 @@ def work(store, number: int, ended: threading.Event) -> None:
             store.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.hunt
 def test_children_forked_at_random_moments_work_and_lose_nothing(store):
     rng, ended = random.Random(SEED), threading.Event()

@@ -263,6 +263,7 @@ def test_in_a_team_store_nobody_approves_their_own_model(store):
     assert store.single_user is True
 
 
+@pytest.mark.slow
 def test_the_loop_runs_on_postgresql_and_s3(shell, postgres_url, bucket):
     (shell.folder / "job.py").write_text(
         "import penstock as ps, polars as pl\n"

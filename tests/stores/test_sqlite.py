@@ -53,6 +53,7 @@ def write_much(url: str, run_id: str, worker: int) -> None:
         metadata.finish_step(step, outputs=[an_artifact(f"{worker}-{index}")])
 
 
+@pytest.mark.slow
 def test_32_processes_write_at_once_and_nobody_finds_the_database_locked(tmp_path):
     url = f"sqlite:///{tmp_path}/penstock.db"
     run = a_run()

@@ -267,7 +267,7 @@ def seen_by_step(value):
     return f"{type(value).__module__}.{type(value).__qualname__} {content_digest(value)}"
 
 
-@pytest.mark.parametrize("runner", ["local", "processes"])
+@pytest.mark.parametrize("runner", ["local", pytest.param("processes", marks=pytest.mark.slow)])
 def test_steps_of_every_runner_are_given_what_was_returned(runner, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     (tmp_path / "job.py").write_text(PROGRAM)

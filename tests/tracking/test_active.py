@@ -126,17 +126,29 @@ def test_tasks_of_one_loop_have_runs_of_their_own(store):
     assert [run.metrics["loss"].last for run in found] == [1.0, 2.0]
 
 
-def test_threads_inside_of_a_step_log_to_its_run_and_to_the_step(store):
-    @ps.step
-    def validate() -> int:
-        return sum(ThreadPoolExecutor(4).map(fold, range(4)))
+THREADED = """
+from concurrent.futures import ThreadPoolExecutor
+import penstock as ps
 
-    @ps.pipeline
-    def job():
-        return validate()
+def fold(number: int) -> int:
+    ps.log_metric("score", number / 10, step=number)
+    return number
 
-    first = ps.run(job, store=store)
-    again = ps.run(job, store=store)  # the step is cached, and its metrics are there
+@ps.step
+def validate() -> int:
+    return sum(ThreadPoolExecutor(4).map(fold, range(4)))
+
+@ps.pipeline
+def job():
+    return validate()
+"""
+
+
+def test_threads_inside_of_a_step_log_to_its_run_and_to_the_step(store, tmp_path):
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "job.py").write_text(THREADED)
+    first = ps.run(f"{tmp_path}/job.py", store=store)
+    again = ps.run(f"{tmp_path}/job.py", store=store)  # cached, and its metrics are there
     for result in (first, again):
         assert "score" in get_run(result.run_id, store).metrics
 

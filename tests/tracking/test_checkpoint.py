@@ -85,7 +85,7 @@ def output(folder, url=None):
         return steps[-1].outputs["result"]
 
 
-@pytest.mark.parametrize("runner", ["local", "processes"])
+@pytest.mark.parametrize("runner", ["local", pytest.param("processes", marks=pytest.mark.slow)])
 def test_a_killed_training_goes_on_with_its_numbers_to_the_same_result(folder, runner):
     elsewhere = f"sqlite:///{folder}/other/penstock.db"  # or its result would be reused
     penstock(folder, "run", "job.py", "-q", PENSTOCK_STORE=elsewhere)

@@ -165,6 +165,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_two_processes_log_once(tmp_path):
     source = open(__file__).read()  # noqa: SIM115, PTH123 - the module as the children import it
     (tmp_path / "tests_line.py").write_text(source)
