@@ -358,7 +358,8 @@ def test_no_request_fails_during_20_promotions(served: Any, row: dict) -> None:
             if place == 0:
                 served.promote(2)
             else:
-                served.registry.rollback(MODEL, actor="ann", reason="Back and forth.")
+                going = served.registry.champion(MODEL).version
+                served.registry.rollback(MODEL, actor="ann", reason="It is meant.", expected=going)
             assert wait_for(
                 lambda seen=generation: (
                     client.get(f"/models/{MODEL}").json()["generation"] > seen
