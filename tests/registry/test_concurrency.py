@@ -156,7 +156,9 @@ for _ in range(25):
         if chance.random() < 0.5:
             registry.promote("tips", chance.randrange(1, 41), actor=f"p{seed}")
         else:
-            registry.rollback("tips", actor=f"p{seed}")
+            champion = registry.champion("tips")
+            going = champion.version if champion else None
+            registry.rollback("tips", actor=f"p{seed}", expected=going)
         won += 1
     except ConflictError:
         pass
