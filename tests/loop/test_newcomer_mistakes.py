@@ -6,6 +6,8 @@ import stat
 
 import pytest
 
+from penstock.stores import open_store
+
 HEAD = """import penstock as ps
 from sklearn.dummy import DummyClassifier
 
@@ -168,12 +170,26 @@ def test_a_command_that_does_not_exist(shell):
     assert "Did you mean 'promote'?" in answer.err
 
 
+def make_store(shell):
+    open_store(f"sqlite:///{shell.folder}/.penstock/penstock.db").close()
+
+
+@pytest.mark.parametrize("words", [("promote", "nothing"), ("show", "abc123"), ("models",)])
+def test_a_folder_without_a_store(shell, words):
+    answer = shell(*words, code=2)
+    assert "There is no store at" in answer.err
+    assert "penstock run" in answer.err
+    assert not (shell.folder / ".penstock").exists()
+
+
 def test_a_model_that_does_not_exist(shell):
+    make_store(shell)
     answer = shell("promote", "nothing", code=2)
     assert "'nothing'" in answer.err
 
 
 def test_a_run_that_does_not_exist(shell):
+    make_store(shell)
     answer = shell("show", "abc123", code=2)
     assert "abc123" in answer.err
 
