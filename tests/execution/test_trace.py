@@ -661,3 +661,17 @@ def test_what_lies_beside_the_store_is_not_watched(tmp_path):
     watched = _recorder._watches[str(folder)]._watched
     assert str(folder) in watched or sys.platform != "linux"
     assert not [place for place in watched if place.startswith(f"{tmp_path}/shared")]
+
+
+def test_the_encoding_by_which_texts_are_read_counts(shell):
+    (shell.folder / "name.txt").write_bytes("caf\u00e9".encode())
+    (shell.folder / "job.py").write_text(
+        "import penstock as ps\n\n"
+        "@ps.step\ndef read() -> int:\n    return len(open('name.txt', errors='replace').read())\n\n"
+        "@ps.pipeline\ndef job():\n    return read()\n"
+    )
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    shell("run", "job.py", "--quiet", env={"PYTHONUTF8": "1"})
+    other = shell("run", "job.py", "--json", env=ascii_only).json
+    assert [step["state"] for step in other["steps"]] == ["finished"]
+    assert "text encoding" in shell("why", "last", "read").out

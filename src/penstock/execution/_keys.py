@@ -1,6 +1,7 @@
 """The step key: equal keys give equal results, and its parts explain a hit or a miss."""
 
 import hashlib
+import locale
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -87,6 +88,9 @@ class KeyMaker:
             "seed": seed,
             "python": _PYTHON,
         }
+        encoding = locale.getpreferredencoding(do_setlocale=False).lower()
+        if encoding != "utf-8":  # what `open` reads and writes texts by
+            parts["encoding"] = encoding
         if self._effects.parts:
             parts["effects"] = self._effects.digest
         if sources:

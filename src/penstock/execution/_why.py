@@ -237,6 +237,7 @@ def _changes(
     for kind, name, before, after in (
         ("class", "classes of the inputs", earlier.get("classes"), parts.get("classes")),
         ("python", "python", earlier.get("python"), parts.get("python")),
+        ("encoding", "text encoding", earlier.get("encoding"), parts.get("encoding")),
         ("seed", "run seed", str(other.run.seed), str(side.run.seed)),
     ):
         if before != after:
