@@ -32,10 +32,10 @@ def main() -> None:
             "store", f"{runs:,} runs and {points:,} points on disk", size_of(folder) / 2**20, "MiB"
         )
         found = median_s(
-            lambda: store.metadata.search_runs("params.p1 = '3'", order_by="metrics.m0 desc")
+            lambda: store.metadata.runs.search("params.p1 = '3'", order_by="metrics.m0 desc")
         )
         tell("store", "search, by a param and a metric", found * 1e3, "ms")
-        read = median_s(lambda: store.metadata.metric_history(long, "loss"))
+        read = median_s(lambda: store.metadata.metrics.history(long, "loss"))
         tell("store", f"history of {EACH:,} points", read * 1e3, "ms")
         for name, work in (
             ("check, every chunk and reference", lambda: check_store(store)),
@@ -62,7 +62,7 @@ def fill(store, points: int) -> tuple[float, str]:
             times = 1_700_000_000_000_000 + np.cumsum(random.integers(1, 2000, EACH))
             columns.append(MetricColumns(run_id, "loss", steps, values, times))
         started = time.perf_counter()
-        store.metadata.append_metrics(columns)
+        store.metadata.metrics.append(columns)
         spent += time.perf_counter() - started
     return spent, run_id
 

@@ -75,15 +75,15 @@ def judge(url: str, run_id: str, counts: list[int]) -> tuple[float, int]:
         seconds = time.perf_counter() - started
         points = 0
         for place in range(THREADS):
-            found = store.metadata.metric_history(run_id, f"m{place}").values
+            found = store.metadata.metrics.history(run_id, f"m{place}").values
             points += len(found)
             told = (run_id, place, len(found), counts)
             assert len(found) in (counts[place], counts[place] + 1), told
             assert (found == range(len(found))).all(), told
-        kept = store.metadata.list_artifacts(run_id)
+        kept = store.metadata.artifacts.list(run_id)
         assert len(kept) in (counts[THREADS], counts[THREADS] + 1), (run_id, len(kept), counts)
-        store.metadata.kill_dead_runs()
-        assert store.metadata.get_run(run_id).state == "killed"
+        store.metadata.runs.kill_dead()
+        assert store.metadata.runs.get(run_id).state == "killed"
     return seconds, points
 
 

@@ -59,19 +59,19 @@ def measure(metadata, what: str, goal: float | None) -> None:
     for name, (text, by) in CASES.items():
 
         def search(text=text, by=by) -> None:
-            metadata.search_runs(text, order_by=by, limit=100)
+            metadata.runs.search(text, order_by=by, limit=100)
 
         search()
         most = goal if name.startswith("a param of one run in ten,") else None
         tell("F6", f"{what}: {name}", median_s(search) * 1e3, "ms", most)
     order = "metrics.m0 desc"
-    last = metadata.search_runs(order_by=order, limit=100)[-1].run_id
+    last = metadata.runs.search(order_by=order, limit=100)[-1].run_id
 
     def next_page() -> None:
-        metadata.search_runs(order_by=order, limit=100, after=last)
+        metadata.runs.search(order_by=order, limit=100, after=last)
 
     tell("F6", f"{what}: the next page, by a metric", median_s(next_page) * 1e3, "ms")
-    counted = median_s(lambda: metadata.count_runs("params.p1 = '3'"))
+    counted = median_s(lambda: metadata.runs.count("params.p1 = '3'"))
     tell("F6", f"{what}: counting one in ten", counted * 1e3, "ms")
 
 

@@ -16,17 +16,17 @@ def main() -> None:
     with quiet_store() as folder:
         metadata = ps.open_store(f"sqlite:///{folder}/penstock.db").metadata
         run = a_run()
-        metadata.create_run(run)
+        metadata.runs.create(run)
 
         def finish() -> None:
             for place in range(CALLS):
                 done = a_step(run.run_id, f"s{place}", state=StepState.FINISHED, key=f"k{place}")
                 following = a_step(run.run_id, f"s{place + 1}", position=place + 1)
-                metadata.finish_step(done, outputs=[an_artifact(str(place))], next_step=following)
+                metadata.steps.finish(done, outputs=[an_artifact(str(place))], next_step=following)
 
         def look_up() -> None:
             for place in range(CALLS):
-                metadata.find_cached_step(f"k{place}")
+                metadata.steps.find_cached(f"k{place}")
 
         tell("store", "finish a step and start the next", median_s(finish, 3) / CALLS * 1e6, "us")
         tell("store", "find a step by its key", median_s(look_up, 3) / CALLS * 1e6, "us")

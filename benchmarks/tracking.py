@@ -111,7 +111,7 @@ def names(store) -> None:
         tell("F24", f"log_metric of {count:,} distinct names, each", cost, "us", goal)
         seconds = time.perf_counter() - began
         tell("F24", f"the end of that run, until all {count:,} are in the store", seconds, "s")
-        assert len(store.metadata.get_run(run.run_id).metrics) == count + 1
+        assert len(store.metadata.runs.get(run.run_id).metrics) == count + 1
 
 
 def killed() -> None:
@@ -127,7 +127,7 @@ def killed() -> None:
         started = time.perf_counter()
         store = ps.open_store("sqlite:///penstock.db")
         seconds = time.perf_counter() - started
-        assert store.metadata.get_run("last").metrics["loss"].count == 1_000_001
+        assert store.metadata.runs.get("last").metrics["loss"].count == 1_000_001
         tell("F5", "recovery of 1,000,000 points of a killed process", seconds, "s", 2.0)
 
 

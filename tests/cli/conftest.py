@@ -97,7 +97,7 @@ class World:
             )
             for index, row in enumerate(payments.iter_rows(named=True))
         ]
-        self.store.metadata.add_predictions(records)
+        self.store.metadata.predictions.add(records)
         return records
 
     def fail_once(self) -> str:

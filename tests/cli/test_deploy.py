@@ -79,7 +79,7 @@ def test_truth_is_read_as_one_of_the_classes(live, text, value):
         return
     assert f"was {value}" in live("truth", "p0-0001", text).out
     assert live("truth", "p0-0001", text, "--json").json["truth"] is value
-    assert live.store.metadata.get_prediction("p0-0001").truth is value
+    assert live.store.metadata.predictions.get("p0-0001").truth is value
 
 
 def test_truth_of_an_unknown_prediction_or_class_is_refused(live):
@@ -88,7 +88,7 @@ def test_truth_of_an_unknown_prediction_or_class_is_refused(live):
     answer = live("truth", "p0-0001", "treu", code=2)
     assert "'treu' cannot be the truth of fraud@1." in answer.err
     assert "Did you mean 'true'?" in answer.err
-    assert live.store.metadata.get_prediction("p0-0001").truth is None
+    assert live.store.metadata.predictions.get("p0-0001").truth is None
 
 
 def test_truth_of_a_regression_is_a_number():

@@ -37,7 +37,7 @@ def test_run_starts_the_interpreter_anew_with_a_fixed_hash_seed(tmp_path):
     from penstock.stores import open_store
 
     store = open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db")
-    [step] = store.metadata.list_steps("last")
+    [step] = store.metadata.steps.list("last")
     assert store.get(step.outputs["result"]) == "0"
     store.close()
 

@@ -30,7 +30,7 @@ def test_a_version_has_one_trace_however_it_is_named(live, subject):
 
 
 def test_a_run_has_one_trace_however_it_is_named(world):
-    run_id = world.store.metadata.get_run("last").run_id
+    run_id = world.store.metadata.runs.get("last").run_id
     for subject in ("last", "run:last", run_id, run_id[:-1], f"run:{run_id}"):
         document = world("lineage", subject, "--json").json
         assert document["subject"] == f"run:{run_id}"

@@ -33,7 +33,7 @@ def test_an_alert_that_is_seen_again_is_counted_and_one_that_is_gone_is_resolved
     [alert] = [a for a in drifted("alerts", "--json").json if a["subject"] == "amount"]
     assert alert["count"] == 2
     drifted.answer_rows(1, rows=1500)
-    since = drifted.store.metadata.list_predictions("fraud", limit=1000)[0].at.isoformat()
+    since = drifted.store.metadata.predictions.list("fraud", limit=1000)[0].at.isoformat()
     drifted("monitor", "fraud", "--since", since)
     assert drifted("alerts").out == "No open alerts.\n"
     assert drifted("alerts", "--all", "--json").json[0]["resolved_at"]

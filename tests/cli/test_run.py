@@ -30,7 +30,7 @@ def test_a_run_prints_the_promised_document_and_leaves_with_zero(world):
 def test_a_version_with_a_failed_gate_is_registered_and_the_run_leaves_with_one(world):
     answer = world("run", "job.py", "--bar", "0.999", code=1)
     assert "registered, but a gate says no: fraud@4" in answer.err
-    assert world.store.metadata.get_run("last").state is RunState.FINISHED
+    assert world.store.metadata.runs.get("last").state is RunState.FINISHED
 
 
 def test_a_failed_step_leaves_with_three_and_says_why_even_when_quiet(world):
@@ -40,7 +40,7 @@ def test_a_failed_step_leaves_with_three_and_says_why_even_when_quiet(world):
     assert answer.json["state"] == "failed"
     assert "[b]column[/x]" in answer.err
     assert "penstock run --resume" in answer.err
-    assert world.store.metadata.get_run(run_id).state is RunState.FAILED
+    assert world.store.metadata.runs.get(run_id).state is RunState.FAILED
 
 
 def test_a_failed_run_is_resumed_by_its_command(world):
@@ -77,7 +77,7 @@ def test_a_resumed_run_keeps_its_parameters_and_its_seed(world):
 def test_a_parameter_is_given_in_any_of_four_ways_before_or_behind_the_file(world, words):
     for order in (["job.py", *words], [*words, "job.py"]):
         run_id = world("run", *order, "--json").json["run_id"]
-        assert world.store.metadata.get_run(run_id).params["strength"] == 0.25
+        assert world.store.metadata.runs.get(run_id).params["strength"] == 0.25
 
 
 def test_a_name_with_a_dash_means_the_underscore(world):
@@ -86,7 +86,7 @@ def test_a_name_with_a_dash_means_the_underscore(world):
         "@ps.pipeline\ndef p(my_number: int) -> int:\n    return one(my_number)\n"
     )
     world("run", "dash.py", "--my-number", "-5", "-q")
-    assert world.store.metadata.get_run("last").params == {"my_number": -5}
+    assert world.store.metadata.runs.get("last").params == {"my_number": -5}
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_a_name_with_a_dash_means_the_underscore(world):
     ],
 )
 def test_a_mistake_is_answered_with_a_sentence_and_two(world, words, sentence):
-    before = world.store.metadata.count_runs()
+    before = world.store.metadata.runs.count()
     answer = world("run", *words, code=2)
     assert sentence in answer.err
     assert answer.out == ""
-    assert world.store.metadata.count_runs() == before
+    assert world.store.metadata.runs.count() == before
 
 
 def test_name_experiment_tags_seed_and_cache_reach_the_run(world):
     words = ("--name", "tried", "--experiment", "weekend", "--tag", "a=b=c", "--seed", "7")
     answer = world("run", "job.py", *words, "--no-cache", "--json")
     assert {step["state"] for step in answer.json["steps"]} == {"finished"}
-    record = world.store.metadata.get_run("last")
+    record = world.store.metadata.runs.get("last")
     assert (record.name, record.experiment, record.seed) == ("tried", "weekend", 7)
     assert record.tags == {"a": "b=c"}
 
@@ -137,7 +137,7 @@ def test_an_interrupted_run_leaves_with_130(world):
         "@ps.pipeline\ndef p() -> int:\n    return one()\n"
     )
     world("run", "stop.py", "-q", code=130)
-    assert world.store.metadata.get_run("last").state is RunState.KILLED
+    assert world.store.metadata.runs.get("last").state is RunState.KILLED
 
 
 def test_a_run_of_cached_steps_has_its_metrics_too(world):
@@ -209,7 +209,7 @@ def test_a_pipeline_of_another_folder_is_recorded_in_its_project_and_json_is_one
     )  # fmt: skip
     told = json.loads(answer.stdout)
     with open_store(f"sqlite:///{project}/.penstock/penstock.db") as store:
-        run = store.metadata.get_run(told["run_id"])
+        run = store.metadata.runs.get(told["run_id"])
         assert run.params == {"text": "-q1"}
         manifest = read_manifest(store, run)
     assert manifest["code"]["outside"] == [str(library / "helper.py")]

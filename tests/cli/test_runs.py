@@ -105,17 +105,17 @@ def test_compare_shows_only_what_differs(world):
 
 
 def test_a_run_that_still_runs_shows_no_time_and_one_that_was_killed_how_to_go_on(world):
-    first = world.store.metadata.get_run("last")
-    world.store.metadata.create_run(replace(first, run_id="r1", state=RunState.RUNNING,
+    first = world.store.metadata.runs.get("last")
+    world.store.metadata.runs.create(replace(first, run_id="r1", state=RunState.RUNNING,
                                             ended_at=None))  # fmt: skip
     assert "took" in world("show", "r1").out
-    world.store.metadata.update_run("r1", state=RunState.KILLED)
+    world.store.metadata.runs.update("r1", state=RunState.KILLED)
     assert "Go on with:  penstock run --resume r1" in world("show", "r1").out
 
 
 def test_runs_on_other_machines_differ_by_a_sentence(world):
-    first = world.store.metadata.get_run("last")
-    world.store.metadata.create_run(replace(first, run_id="r1", provenance=None))
+    first = world.store.metadata.runs.get("last")
+    world.store.metadata.runs.create(replace(first, run_id="r1", provenance=None))
     assert (
         "provenance: recorded for one of the runs only" in world("compare", "r1", first.run_id).out
     )

@@ -43,7 +43,7 @@ def test_a_store_is_copied_and_merged(shell):
     assert shell(*words, "--json").json["changed"] == 1
     assert "0 of 1 runs were new" in shell(*words).out
     with open_store(str(shell.folder / "team/penstock.db")) as team:
-        assert team.metadata.count_runs() == 1
+        assert team.metadata.runs.count() == 1
         assert Path(team.artifacts.url) == shell.folder / "team" / "artifacts"
     assert "no day" in shell(*words, "--since", "yesterday", code=2).err
     assert "There is no store" in shell("store", "copy", "none.db", "x.db", code=2).err
@@ -63,9 +63,9 @@ def test_garbage_is_told_and_removed(shell):
 
 
 def test_what_production_stands_on_survives_any_gc(world):
-    runs = [run.run_id for run in world.store.metadata.search_runs()]
+    runs = [run.run_id for run in world.store.metadata.runs.search()]
     for run_id in runs:  # whatever their owners thought
-        world.store.metadata.update_run(run_id, deleted_at=now())
+        world.store.metadata.runs.update(run_id, deleted_at=now())
     with world.store.metadata.database.write() as rows:
         rows.execute("UPDATE artifacts SET created_at = created_at - 7200000000")
     for path in (world.folder / ".penstock" / "artifacts").glob("??/*"):
@@ -74,8 +74,8 @@ def test_what_production_stands_on_survives_any_gc(world):
     world("gc", "--older-than", "0s", "--keep-last", "1", "--delete")
     assert world("store", "check", "--json").json == {"sound": True, "findings": []}
     assert world("lineage", "fraud@1", "--json").json == before
-    made_by = world.store.metadata.get_model_version("fraud", 1).run_id
+    made_by = world.store.metadata.models.get_version("fraud", 1).run_id
     assert world("verify", made_by, "--json").json["verdict"] == "bitwise"
     world("promote", "fraud@2", "--reason", "better")
     world("rollback", "fraud")
-    assert world.store.metadata.get_model_version("fraud", 1).stage == "production"
+    assert world.store.metadata.models.get_version("fraud", 1).stage == "production"

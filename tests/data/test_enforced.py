@@ -45,7 +45,7 @@ def test_rows_outside_stop_a_users_source_and_nothing_is_kept(tmp_path, limits, 
     with open_store(f"sqlite:///{tmp_path / 'penstock.db'}") as store:
         with pytest.raises(DataError, match=words):
             ingest(Orders(), store=store, **limits)
-        assert store.metadata.last_snapshot("orders") is None
+        assert store.metadata.artifacts.last_snapshot("orders") is None
 
 
 def test_rows_without_a_time_count_as_outside():

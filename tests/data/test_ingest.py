@@ -26,7 +26,7 @@ def write(tmp_path):
 def test_a_reading_is_recorded_and_the_next_one_checked(store, write):
     source = write("t,a\n2016-01-01,1\n2016-01-02,2\n")
     first = ingest(source, store=store, run_id="r1")
-    record = store.metadata.last_snapshot("rides")
+    record = store.metadata.artifacts.last_snapshot("rides")
     assert (record.run_id, record.rows, record.ordered_digest) == ("r1", 2, first.ordered_digest)
     again = ingest(source, store=store)
     assert again.ordered_digest == first.ordered_digest
@@ -37,7 +37,7 @@ def test_an_added_column_is_a_finding(store, write):
     ingest(write("t,a\n2016-01-01,1\n"), store=store)
     snapshot = ingest(write("t,a,b\n2016-01-01,1,2\n"), store=store)
     assert ("warn", "added", "b") in {(f.level, f.rule, f.column) for f in snapshot.findings}
-    assert "b" in store.metadata.last_snapshot("rides").schema["columns"][2].values()
+    assert "b" in store.metadata.artifacts.last_snapshot("rides").schema["columns"][2].values()
 
 
 def test_missing_and_retyped_columns_are_refused_and_not_recorded(store, write):
@@ -47,7 +47,7 @@ def test_missing_and_retyped_columns_are_refused_and_not_recorded(store, write):
     ) as caught:
         ingest(write("t,a\n2016-01-01,soon\n"), store=store)
     assert caught.value.columns == ["a", "b"]
-    assert len(store.metadata.last_snapshot("rides").schema["columns"]) == 3
+    assert len(store.metadata.artifacts.last_snapshot("rides").schema["columns"]) == 3
 
 
 def test_a_stored_snapshot_is_read_back(store, write):

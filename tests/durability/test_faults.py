@@ -60,21 +60,21 @@ def require_whole(folder: Path, said: dict) -> None:
         assert [finding for finding in check_store(store) if not finding.harmless] == []
         if "run" not in said:
             return
-        run = store.metadata.get_run(said["run"])
+        run = store.metadata.runs.get(said["run"])
         assert run.state is not RunState.RUNNING or "error" in said
         assert run.params == ({"lr": 0.1} if "params" in said else run.params)
-        points = store.metadata.metric_history(run.run_id, "loss").values.tolist()
+        points = store.metadata.metrics.history(run.run_id, "loss").values.tolist()
         assert points == [float(step) for step in range(len(points))]
         assert len(points) >= said.get("points", 0)
-        kept = store.metadata.list_artifacts(run.run_id)
+        kept = store.metadata.artifacts.list(run.run_id)
         for name in ("small", "rows"):
             if name in said:
                 assert store.load(kept[name], check=True) is not None
         if "finished" in said:
             assert run.state is RunState.FINISHED
-        models = store.metadata.list_models()
+        models = store.metadata.models.list()
         assert models or "registered" not in said
-        for version in [v for model in models for v in store.metadata.list_model_versions(model)]:
+        for version in [v for model in models for v in store.metadata.models.list_versions(model)]:
             store.get(version.artifact, check=True)
             assert version.stage is Stage.PRODUCTION or "promoted" not in said
 

@@ -53,7 +53,7 @@ class Project:
         return words
 
     def steps(self, run_id: str) -> dict[str, Any]:
-        return {step.step: step for step in self.store.metadata.list_steps(run_id)}
+        return {step.step: step for step in self.store.metadata.steps.list(run_id)}
 
 
 @pytest.fixture

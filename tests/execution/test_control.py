@@ -432,7 +432,7 @@ def test_the_whole_is_traced_from_an_item_back_to_what_it_was_made_of(project):
     result = project.run(body())
     steps = project.steps(result.run_id)
     whole = f"step:{steps['total'].step_run_id}"
-    edges = project.store.metadata.list_edges(whole, direction="up")
+    edges = project.store.metadata.artifacts.list_edges(whole, direction="up")
     reached = {edge.source for edge in edges} | {edge.target for edge in edges}
     for name in ("numbers", "squared", "squared[0]", "squared[3]"):
         assert f"step:{steps[name].step_run_id}" in reached, name

@@ -54,7 +54,7 @@ def test_the_inputs_seed_and_result_are_those_of_the_run(project):
     assert call.same_as_recorded(value, project.store)
     assert not call.same_as_recorded(value + 1, project.store)
     assert current_run() is None
-    assert len(project.store.metadata.search_runs()) == 1  # nothing is recorded
+    assert len(project.store.metadata.runs.search()) == 1  # nothing is recorded
 
 
 def test_a_failed_step_raises_as_in_the_run_until_it_is_mended(project):

@@ -37,7 +37,7 @@ def test_a_run_waits_and_goes_on_once_somebody_has_said_yes(project):
     assert waiting.waits_for == "approval"
     assert waiting["approval"].error == "it waits for an approval: Is the report right?"
     assert waiting["publish"].error == "it needs 'approval', which is queued"
-    assert project.store.metadata.get_run(waiting.run_id).state is RunState.QUEUED
+    assert project.store.metadata.runs.get(waiting.run_id).state is RunState.QUEUED
     still = project.again(None, resume=waiting.run_id)
     assert still.state is RunState.QUEUED
     decide(waiting.run_id, "approval", approved=True, reason="looks right", by="ada",
@@ -71,8 +71,8 @@ def test_another_run_waits_again(project):
 
 def test_in_a_teams_store_somebody_else_must_say_yes(project):
     waiting = project.run(JOB)
-    project.store.metadata.set_setting("single_user", "false")
-    user = project.store.metadata.get_run(waiting.run_id).user
+    project.store.metadata.settings.set("single_user", "false")
+    user = project.store.metadata.runs.get(waiting.run_id).user
     with pytest.raises(GateError, match="cannot approve it"):
         decide(waiting.run_id, "approval", approved=True, reason="ok", by=f" {user.upper()} ",
                store=project.store)  # fmt: skip
@@ -98,7 +98,7 @@ def test_a_step_at_a_time_waits_too(project):
     decide(run_id, "approval", approved=True, reason="ok", store=project.store)
     for name in ("approval", "publish"):
         assert run_step(run_id, name, store=project.store).state.value == "finished"
-    assert project.store.metadata.get_run(run_id).state is RunState.FINISHED
+    assert project.store.metadata.runs.get(run_id).state is RunState.FINISHED
 
 
 def test_the_commands_do_the_same(project):

@@ -169,7 +169,7 @@ def outcome(project, run_id):
 
 def one_by_one(project, pipeline, seed):
     run_id = prepare_run(pipeline, store=project.store, seed=seed)
-    graph = project.store.metadata.get_run(run_id).graph
+    graph = project.store.metadata.runs.get(run_id).graph
     for node in graph["nodes"]:
         run_step(run_id, node["name"], store=project.store)
     return run_id

@@ -107,7 +107,7 @@ def test_what_is_set_back_is_said_once_in_the_log_of_the_step(project):
     result = project.again(str(project.folder / "job.py"))
     steps = project.steps(result.run_id)
     told = [
-        [line.text for line in project.store.metadata.list_logs(steps[name].step_run_id)]
+        [line.text for line in project.store.metadata.steps.list_logs(steps[name].step_run_id)]
         for name in ("dirty[0]", "dirty[1]")
     ]
     assert "set back, so that no other step sees it" in told[0][-1]
@@ -221,7 +221,7 @@ def test_a_timeout_that_cannot_be_enforced_is_refused_before_the_run(project):
     thread.start()
     thread.join()
     assert "isolate=True" in caught[0]
-    assert project.store.metadata.search_runs("", limit=5) == []
+    assert project.store.metadata.runs.search("", limit=5) == []
 
 
 def test_any_exception_fails_the_step_and_no_other(project):
@@ -376,7 +376,7 @@ def test_two_runs_in_threads_do_not_mix(project):
     assert sys.stdout is out
     for n in range(2):
         step = project.steps(results[n].run_id)["draw"]
-        lines = {line.text for line in project.store.metadata.list_logs(step.step_run_id)}
+        lines = {line.text for line in project.store.metadata.steps.list_logs(step.step_run_id)}
         assert lines == {str(n)}
 
 

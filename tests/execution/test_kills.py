@@ -91,7 +91,7 @@ def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(project, comma
     path, start = command
     undisturbed = project.again(load_pipeline(str(path)), use_cache=False)
     wanted = digests(project, undisturbed.run_id)
-    project.store.metadata.update_run(undisturbed.run_id)  # its steps stay out of the cache below
+    project.store.metadata.runs.update(undisturbed.run_id)  # its steps stay out of the cache below
     kills, number = 0, 0
     while kills < KILLS:
         number += 1
@@ -99,12 +99,12 @@ def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(project, comma
         process = start(str(path), "--seed", seed)
         random_point = random.Random(SEED + number)
         kills += hit(process, victim, random_point)
-        run = project.store.metadata.search_runs("", limit=1)[0]
+        run = project.store.metadata.runs.search("", limit=1)[0]
         if run.seed != int(seed):
             continue  # it was killed before there was a run
         for attempt in range(20):
-            project.store.metadata.kill_dead_runs()
-            run = project.store.metadata.get_run(run.run_id)
+            project.store.metadata.runs.kill_dead()
+            run = project.store.metadata.runs.get(run.run_id)
             if run.state is RunState.FINISHED:
                 break
             process = start("--resume", run.run_id)
@@ -118,7 +118,7 @@ def test_a_run_killed_at_random_points_ends_as_an_undisturbed_one(project, comma
         fresh = project.again(load_pipeline(str(path)), use_cache=False, seed=int(seed))
         assert digests(project, run.run_id) == digests(project, fresh.run_id)
         assert digests(project, run.run_id).keys() == wanted.keys()
-        points = project.store.metadata.metric_history(run.run_id, "seen").steps.tolist()
+        points = project.store.metadata.metrics.history(run.run_id, "seen").steps.tolist()
         assert set(points) == set(map(float, range(12)))
 
 
@@ -244,6 +244,6 @@ def test_a_run_whose_ray_nodes_are_killed_ends_as_an_undisturbed_one(project):
     told = [line.split() for line in done.stdout.splitlines() if line.startswith("RUN ")]
     assert [ok for _, _, ok, _ in told] == ["True"] * NODES, done.stdout + done.stderr[-3000:]
     for _, run_id, _, _ in told:
-        run = project.store.metadata.get_run(run_id)
+        run = project.store.metadata.runs.get(run_id)
         fresh = project.again(load_pipeline(str(path)), use_cache=False, seed=run.seed)
         assert digests(project, run_id) == digests(project, fresh.run_id)

@@ -78,7 +78,7 @@ def test_such_a_run_says_that_it_cannot_be_proved(project):
 
 def test_what_a_younger_run_used_stays(project, monkeypatch):
     old = project.run(BODY)
-    project.store.metadata.update_run(old.run_id, ended_at=old_time())
+    project.store.metadata.runs.update(old.run_id, ended_at=old_time())
     young = project.run(BODY)
     month = {**AT_ONCE, "outputs_older_than": timedelta(days=30)}
     assert collect_garbage(project.store, delete=True, **month).let_go == (old.run_id,)

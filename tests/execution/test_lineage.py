@@ -26,7 +26,7 @@ def test_a_result_leads_up_to_step_run_code_and_environment(project):
     run = f"run:{result.run_id}"
     edges = {
         (edge.source, edge.target, edge.role)
-        for edge in project.store.metadata.list_edges(model, direction="up")
+        for edge in project.store.metadata.artifacts.list_edges(model, direction="up")
     }
     train, read = (f"step:{steps[name].step_run_id}" for name in ("train", "read"))
     assert {
@@ -41,10 +41,12 @@ def test_a_result_leads_up_to_step_run_code_and_environment(project):
 def test_a_reused_result_was_made_by_the_first_run_and_used_by_the_second(project):
     first, second = project.run(BODY), project.run(BODY)
     model = f"artifact:{first['train'].outputs['result']}"
-    up = {edge.source for edge in project.store.metadata.list_edges(model, direction="up")}
+    up = {
+        edge.source for edge in project.store.metadata.artifacts.list_edges(model, direction="up")
+    }
     assert f"run:{first.run_id}" in up
     assert f"run:{second.run_id}" not in up
-    down = project.store.metadata.list_edges(model, direction="down")
+    down = project.store.metadata.artifacts.list_edges(model, direction="down")
     assert [edge.role for edge in down] == ["reused"]
     assert down[0].target == f"step:{project.steps(second.run_id)['train'].step_run_id}"
 

@@ -112,4 +112,4 @@ def test_a_file_named_like_another_module_does_not_hide_it(project):
 def test_a_run_at_the_end_of_a_file_does_not_start_while_it_is_loaded(project):
     text = ONE + "\nresult = ps.run(job)\nraise SystemExit('never reached')\n"
     assert load_pipeline(str(project.write(text))).name == "job"
-    assert project.store.metadata.count_runs() == 0
+    assert project.store.metadata.runs.count() == 0

@@ -51,7 +51,7 @@ def test_a_failure_stops_what_depends_on_it_and_finishes_the_rest(project):
         f"step 'bad' failed: IndexError: list index out of range (job.py:{line})"
     )
     assert result.resume_command == f"penstock run --resume {result.run_id}"
-    record = project.store.metadata.get_run(result.run_id)
+    record = project.store.metadata.runs.get(result.run_id)
     assert (record.state, record.error) == (RunState.FAILED, result.error)
 
 
@@ -278,10 +278,10 @@ def test_a_store_that_cannot_be_written_ends_the_run_with_its_error(project, mon
         raise StoreError(what="The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(project.store.metadata, "finish_step", full)
+        patch.setattr(project.store.metadata.steps, "finish", full)
         with pytest.raises(StoreError, match="disk is full"):
             project.run(GONE)
-    record = project.store.metadata.get_run("last")
+    record = project.store.metadata.runs.get("last")
     assert (record.state, record.error) == (RunState.FAILED, "StoreError: The disk is full.")
     assert project.again(None, resume="last").ok
 
@@ -341,7 +341,7 @@ def test_an_interrupted_run_is_marked_as_killed_and_can_be_resumed(project):
     pipeline = project.load(INTERRUPTED.format(signal="SIGINT"))
     with pytest.raises(KeyboardInterrupt):
         project.again(pipeline)
-    record = project.store.metadata.get_run("last")
+    record = project.store.metadata.runs.get("last")
     assert (record.state, record.error) == (RunState.KILLED, "it was interrupted")
     assert project.steps("last")["stopped"].state is StepState.KILLED
     (project.folder / "go").touch()
@@ -376,10 +376,10 @@ def test_a_run_killed_in_the_middle_shows_as_killed_and_resumes_without_repeatin
     process = python(project)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert project.store.metadata.kill_dead_runs() == [
-        project.store.metadata.get_run("last").run_id
+    assert project.store.metadata.runs.kill_dead() == [
+        project.store.metadata.runs.get("last").run_id
     ]
-    assert project.store.metadata.get_run("last").state is RunState.KILLED
+    assert project.store.metadata.runs.get("last").state is RunState.KILLED
     assert {n: s.state.value for n, s in project.steps("last").items()} == {
         "before": "finished", "stopped": "killed",
     }  # fmt: skip
@@ -389,7 +389,7 @@ def test_a_run_killed_in_the_middle_shows_as_killed_and_resumes_without_repeatin
     assert result.ok
     assert result.output() == 2
     assert project.calls == ["stopped"]
-    assert project.store.metadata.get_run(result.run_id).attempt == 2
+    assert project.store.metadata.runs.get(result.run_id).attempt == 2
 
 
 def test_two_processes_run_in_one_store_at_once_and_both_are_right(project):
@@ -413,7 +413,7 @@ def test_two_processes_run_in_one_store_at_once_and_both_are_right(project):
     for process in processes:
         _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
-    runs = project.store.metadata.search_runs()
+    runs = project.store.metadata.runs.search()
     totals = []
     for record in runs:
         assert record.state is RunState.FINISHED
@@ -442,7 +442,7 @@ def test_a_run_that_reuses_a_step_has_the_metrics_that_it_logged(project):
     pipeline = project.load(LOGGING)
     first, second, third = (project.again(pipeline) for _ in range(3))
     assert [again["fit"].state for again in (second, third)] == [StepState.CACHED] * 2
-    history = project.store.metadata.metric_history
+    history = project.store.metadata.metrics.history
     expected = history(first.run_id, "loss")
     assert expected.values.tolist() == [1, 1 / 2, 1 / 3]
     for again in (second, third):
@@ -454,7 +454,7 @@ def test_of_a_long_training_a_reusing_run_has_the_whole_curve(project):
     pipeline = project.load(LOGGING)
     project.again(pipeline, rounds=1500)
     second = project.again(pipeline, rounds=1500)
-    points = project.store.metadata.metric_history(second.run_id, "loss")
+    points = project.store.metadata.metrics.history(second.run_id, "loss")
     assert points.steps.tolist() == list(range(1500))
     assert points.values[-1] == 1 / 1500
 
@@ -467,5 +467,5 @@ def test_a_step_reused_from_a_run_that_is_gone_has_its_last_value(project):
         for table in ("metric_chunks", "metric_summaries"):
             transaction.execute(f"DELETE FROM {table} WHERE run_id = ?", (first.run_id,))
     second = project.again(pipeline)
-    points = project.store.metadata.metric_history(second.run_id, "loss")
+    points = project.store.metadata.metrics.history(second.run_id, "loss")
     assert (points.steps.tolist(), points.values.tolist()) == ([2], [1 / 3])

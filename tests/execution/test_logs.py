@@ -138,7 +138,7 @@ def test_lines_of_a_step_are_kept_with_its_run(project):
         talk()
     """)
     step = project.steps(result.run_id)["talk"]
-    lines = project.store.metadata.list_logs(step.step_run_id)
+    lines = project.store.metadata.steps.list_logs(step.step_run_id)
     assert [(line.stream, line.text) for line in lines] == [
         ("stdout", "hello"), ("log", "WARNING job: hm"),
     ]  # fmt: skip

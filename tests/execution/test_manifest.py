@@ -17,7 +17,7 @@ BODY = "@ps.step\ndef one() -> int:\n    return 1\n\n@ps.pipeline\ndef job():\n 
 def test_the_source_as_run_can_be_read_back(project):
     (project.folder / "helpers.py").write_text("A = 1\n")
     result = project.run(BODY)
-    run = project.store.metadata.get_run(result.run_id)
+    run = project.store.metadata.runs.get(result.run_id)
     manifest = read_manifest(project.store, run)
     files = read_source(project.store, manifest)
     assert list(files) == ["helpers.py", "job.py", "pyproject.toml"]
@@ -28,7 +28,7 @@ def test_the_source_as_run_can_be_read_back(project):
 
 def test_the_same_source_is_stored_once(project):
     first, second = project.run(BODY), project.run(BODY)
-    get = project.store.metadata.get_run
+    get = project.store.metadata.runs.get
     assert get(first.run_id).provenance == get(second.run_id).provenance
     third = project.run(BODY.replace("return 1", "return 2"))
     assert get(third.run_id).provenance != get(first.run_id).provenance
@@ -47,7 +47,7 @@ def test_another_environment_is_another_manifest(project, monkeypatch):
 def test_a_store_made_anew_gets_the_files_again(project, monkeypatch):
     project.write(BODY)
     first = record_provenance(project.store, project.folder)
-    monkeypatch.setattr(project.store.metadata, "renew_artifacts", lambda *_: False)
+    monkeypatch.setattr(project.store.metadata.artifacts, "renew", lambda *_: False)
     for digest in project.store.get(first.digest)["code"]["files"].values():
         project.store.artifacts.delete(digest)
     again = record_provenance(project.store, project.folder)

@@ -249,8 +249,8 @@ def test_each_edit_executes_exactly_what_it_can_change_and_why_names_it(workplac
         result = execute(edited(file, before, after))
         assert result.ok, (file, after, result.error)
         known = {step.name: step.key for step in first.steps}
-        inputs = {s.step: s for s in store.metadata.list_steps(result.run_id)}
-        base = {s.step: s for s in store.metadata.list_steps(first.run_id)}
+        inputs = {s.step: s for s in store.metadata.steps.list(result.run_id)}
+        base = {s.step: s for s in store.metadata.steps.list(first.run_id)}
         moved = {
             step.name
             for step in result.steps

@@ -15,7 +15,7 @@ from penstock.execution import prepare_run, run_step
 
 
 def all_steps(project, run_id):
-    graph = project.store.metadata.get_run(run_id).graph
+    graph = project.store.metadata.runs.get(run_id).graph
     return [node["name"] for node in graph["nodes"]]
 
 
@@ -27,11 +27,11 @@ def all_steps(project, run_id):
 def test_steps_one_by_one_give_the_keys_and_digests_of_a_run(project, source, params):
     pipeline = project.load(source)
     run_id = prepare_run(pipeline, store=project.store, **params)
-    assert project.store.metadata.get_run(run_id).state is RunState.QUEUED
+    assert project.store.metadata.runs.get(run_id).state is RunState.QUEUED
     for name in all_steps(project, run_id):
-        assert project.store.metadata.get_run(run_id).state is RunState.QUEUED
+        assert project.store.metadata.runs.get(run_id).state is RunState.QUEUED
         run_step(run_id, name, store=project.store)
-    run = project.store.metadata.get_run(run_id)
+    run = project.store.metadata.runs.get(run_id)
     assert run.state is RunState.FINISHED
     assert run.ended_at is not None
     alone = project.steps(run_id)
@@ -59,7 +59,7 @@ def test_items_are_executed_alone_too_and_their_map_collects_them(project):
     assert run_step(run_id, "fold_sum[0]/add", store=project.store).state is StepState.FINISHED
     assert run_step(run_id, "fold_sum", store=project.store).state is StepState.FINISHED
     assert project.calls == []
-    assert project.store.metadata.get_run(run_id).state is RunState.FINISHED
+    assert project.store.metadata.runs.get(run_id).state is RunState.FINISHED
 
 
 def test_a_step_whose_inputs_are_not_there_says_what_to_do(project):
@@ -95,7 +95,7 @@ def test_a_failed_step_is_executed_again_and_the_run_ends_well(project):
     project.calls  # noqa: B018 - forgets them
     for name in ("squared", "total"):
         run_step(result.run_id, name, store=project.store)
-    assert project.store.metadata.get_run(result.run_id).state is RunState.FINISHED
+    assert project.store.metadata.runs.get(result.run_id).state is RunState.FINISHED
 
 
 def test_the_commands_do_the_same(project):

@@ -98,7 +98,7 @@ def test_a_part_is_resumed_and_proved_as_that_part(project):
     answer = verify(result.run_id, store=project.store)
     assert answer.verdict is Verdict.BITWISE
     assert [step.step for step in answer.steps] == ["load", "scale", "move", "send"]
-    spec = project.store.metadata.get_run(result.run_id).graph
+    spec = project.store.metadata.runs.get(result.run_id).graph
     assert (spec["asked"], spec["given"]) == ({"from_step": "move"}, ["load", "scale"])
 
 
@@ -116,4 +116,4 @@ def test_a_part_is_resumed_and_proved_as_that_part(project):
 def test_mistakes_are_told_before_anything_is_recorded(project, options, error, told):
     with pytest.raises(error, match=told):
         project.run(BODY, **options)
-    assert project.store.metadata.search_runs() == []
+    assert project.store.metadata.runs.search() == []

@@ -109,10 +109,10 @@ def test_what_a_step_prints_and_logs_is_kept(project, capsys):
         runner="processes",
     )
     step = project.steps(result.run_id)["talk"]
-    lines = [line.text for line in project.store.metadata.list_logs(step.step_run_id)]
+    lines = [line.text for line in project.store.metadata.steps.list_logs(step.step_run_id)]
     assert lines == ["hello from a worker", "WARNING mine: careful"]
     assert "hello from a worker" in capsys.readouterr().err
-    assert project.store.metadata.metric_history(result.run_id, "loss").values.tolist() == [0.5]
+    assert project.store.metadata.metrics.history(result.run_id, "loss").values.tolist() == [0.5]
 
 
 @pytest.mark.parametrize("runner", ["processes", "local"])
@@ -341,7 +341,7 @@ def test_no_worker_outlives_the_run(project, how):
         assert time.monotonic() < until
         time.sleep(0.05)
     if how == signal.SIGINT:
-        run = project.store.metadata.search_runs("", limit=1)[0]
+        run = project.store.metadata.runs.search("", limit=1)[0]
         assert {step.state.value for step in project.steps(run.run_id).values()} == {"killed"}
 
 

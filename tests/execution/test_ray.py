@@ -106,7 +106,7 @@ def test_what_a_step_prints_is_shown_and_kept(project, capfd):
     )
     assert "heard from afar" in capfd.readouterr().err
     step = project.steps(result.run_id)["loud"]
-    assert [line.text for line in project.store.metadata.list_logs(step.step_run_id)] == [
+    assert [line.text for line in project.store.metadata.steps.list_logs(step.step_run_id)] == [
         "heard from afar"
     ]
 

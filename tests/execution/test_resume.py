@@ -53,7 +53,7 @@ def test_after_a_fix_only_what_failed_and_what_follows_runs(project):
     assert result.run_id == failed.run_id
     assert result.output() == 6
     assert [s.state for s in result.steps] == [StepState.FINISHED] * 4
-    record = project.store.metadata.get_run(result.run_id)
+    record = project.store.metadata.runs.get(result.run_id)
     assert (record.state, record.attempt, record.error) == (RunState.FINISHED, 2, None)
     assert (record.params, record.seed) == ({"start": 5}, 4)
 
@@ -62,17 +62,17 @@ def test_what_a_step_has_logged_is_no_parameter_of_the_pipeline(project):
     project.run(BODY.replace('note("load")', 'note("load"); ps.log_param("depth", 3)'), start=5)
     project.write(FIXED)
     assert go_on(project, params={"start": 5}).output() == 6
-    record = project.store.metadata.get_run("last")
+    record = project.store.metadata.runs.get("last")
     assert record.params == {"start": 5, "depth": 3}
     assert record.arguments == {"start": 5}
 
 
 def test_the_source_of_the_last_attempt_is_kept(project):
     failed = project.run(BODY)
-    before = project.store.metadata.get_run(failed.run_id).provenance
+    before = project.store.metadata.runs.get(failed.run_id).provenance
     project.write(FIXED)
     go_on(project)
-    after = project.store.metadata.get_run(failed.run_id).provenance
+    after = project.store.metadata.runs.get(failed.run_id).provenance
     assert before != after
     files = project.store.get(after)["code"]["files"]
     assert b"x + 1" in project.store.artifacts.read(files["job.py"])
@@ -92,7 +92,7 @@ def test_resuming_twice_fails_twice_and_then_works(project):
     project.write(FIXED)
     assert go_on(project).ok
     assert project.calls == ["load", "send", "broken", "broken", "broken", "after"]
-    assert project.store.metadata.get_run(failed.run_id).attempt == 3
+    assert project.store.metadata.runs.get(failed.run_id).attempt == 3
 
 
 def test_a_result_that_is_gone_is_made_again(project, monkeypatch):
@@ -102,7 +102,7 @@ def test_a_result_that_is_gone_is_made_again(project, monkeypatch):
     def gone(digest, content_digest=None):
         raise NotFoundError(what=f"{digest} was collected.")
 
-    monkeypatch.setattr(project.store.metadata, "get_artifact", gone)
+    monkeypatch.setattr(project.store.metadata.artifacts, "get", gone)
     assert go_on(project, failed.run_id).ok
     assert project.calls == ["load", "send", "broken", "load", "send", "broken", "after"]
 
@@ -121,7 +121,7 @@ def test_a_finished_or_running_run_is_not_resumed(project):
     with pytest.raises(ConflictError, match="is finished"):
         go_on(project, done.run_id)
     project.run(BODY, start=9)
-    project.store.metadata.update_run("last", state=RunState.RUNNING)
+    project.store.metadata.runs.update("last", state=RunState.RUNNING)
     with pytest.raises(ConflictError, match="is running"):
         go_on(project)
 
@@ -155,7 +155,7 @@ def test_a_pipeline_without_a_file_must_be_given(project):
         return fine()
 
     failed = project.again(inside)
-    assert project.store.metadata.get_run(failed.run_id).entry is None
+    assert project.store.metadata.runs.get(failed.run_id).entry is None
     with pytest.raises(NotFoundError, match="notebook or an interpreter"):
         go_on(project)
     (project.folder / "go").touch()

@@ -42,7 +42,7 @@ def test_a_run_gives_its_result_and_is_recorded(project):
     assert result.output("first") == result.step_output("first") == 5
     assert result.step_output("second") == (10, "two")
     assert result.step_output("second", "1") == "two"
-    record = project.store.metadata.get_run(result.run_id)
+    record = project.store.metadata.runs.get(result.run_id)
     assert (record.state, record.params, record.seed) == (RunState.FINISHED, {"start": 4}, 3)
     assert (record.name, record.experiment, record.tags) == ("try", "e", {"team": "7"})
     assert (record.pipeline, record.entry, record.attempt) == ("job", "job.py:job", 1)
@@ -64,7 +64,7 @@ def test_the_json_form_is_the_one_that_was_promised(project):
 
 
 def test_defaults_name_run_and_experiment_after_the_pipeline(project):
-    record = project.store.metadata.get_run(project.run(CHAIN).run_id)
+    record = project.store.metadata.runs.get(project.run(CHAIN).run_id)
     assert (record.name, record.experiment, record.seed) == ("job", "job", 0)
 
 
@@ -83,14 +83,14 @@ def test_defaults_name_run_and_experiment_after_the_pipeline(project):
 def test_a_wrong_option_is_refused_before_anything_is_recorded(project, options, error, words):
     with pytest.raises(error, match=words):
         project.run(CHAIN, **options)
-    assert project.store.metadata.count_runs() == 0
+    assert project.store.metadata.runs.count() == 0
     assert project.calls == []
 
 
 def test_a_wrong_body_is_refused_before_anything_is_recorded(project):
     with pytest.raises(DefinitionError):
         project.run("@ps.pipeline\ndef job():\n    return 3\n")
-    assert project.store.metadata.count_runs() == 0
+    assert project.store.metadata.runs.count() == 0
 
 
 def test_a_pipeline_can_be_named_by_its_file_and_a_store_by_its_url(project):
@@ -140,7 +140,7 @@ def test_a_run_inside_another_is_its_child(project):
     with start_run("outer", store=project.store) as outer:
         result = project.run(CHAIN)
         assert current_run() is outer
-    assert project.store.metadata.get_run(result.run_id).parent_run_id == outer.run_id
+    assert project.store.metadata.runs.get(result.run_id).parent_run_id == outer.run_id
 
 
 def test_steps_can_log_to_their_run(project):
@@ -157,7 +157,7 @@ def test_steps_can_log_to_their_run(project):
     def job():
         return train()
     """)
-    record = project.store.metadata.get_run(result.run_id)
+    record = project.store.metadata.runs.get(result.run_id)
     assert record.metrics["auc"].last == 0.9
     assert record.params == {"depth": 3}
     assert project.steps(result.run_id)["train"].seed == result.output()
@@ -203,7 +203,7 @@ def test_a_registered_version_is_told_with_its_gates(project):
     assert (result.model_version, result.refused) == ("m@2", True)
     assert result.state is RunState.FAILED
     assert project.calls == ["register"]
-    edges = project.store.metadata.list_edges("version:m@2", direction="up")
+    edges = project.store.metadata.artifacts.list_edges("version:m@2", direction="up")
     assert any(edge.source == f"run:{result.run_id}" for edge in edges)
     again = project.again(None, resume=result.run_id)
     assert (again.model_version, again["register"].state) == ("m@2", StepState.FINISHED)
@@ -232,6 +232,6 @@ def test_what_items_of_a_map_logged_is_there_when_the_map_is_reused(project):
     first = project.run(body)
     again = project.run(body)
     assert {step.state for step in again.steps} == {StepState.CACHED}
-    kept = [project.store.metadata.get_run(run.run_id).metrics for run in (first, again)]
+    kept = [project.store.metadata.runs.get(run.run_id).metrics for run in (first, again)]
     assert sorted(kept[1]) == sorted(kept[0]) == ["curve", "score_1.0", "score_2.0", "score_3.0"]
     assert [kept[1][key].last for key in sorted(kept[1])[1:]] == [1.0, 2.0, 3.0]

@@ -138,6 +138,6 @@ def test_parameters_reach_the_steps_of_every_runner_as_they_were_passed(project,
     result = project.again(pipeline, **values, **options)
     assert result.ok, result.error
     assert result.output() == [f"{type(v).__name__} {v!r}" for v in values.values()]
-    kept = project.store.metadata.get_run(result.run_id).params
+    kept = project.store.metadata.runs.get(result.run_id).params
     assert kept["moment"] == "2026-01-01T00:00:00"
     assert kept["counts"] == {"a": 2, "b": 1}

@@ -178,7 +178,7 @@ def test_a_removed_hook_is_told_nothing(hooks, receiver, store):
     hooks.pause("webhook")
     go(store)
     hooks.remove("webhook")
-    assert store.metadata.count_events() == {}
+    assert store.metadata.hooks.count_events() == {}
     go(store)
     assert (hooks.all(), receiver.got) == ([], [])
 
@@ -218,7 +218,7 @@ def test_what_a_killed_process_could_not_tell_is_told_by_the_next(tmp_path, rece
             check=False,
         )
         assert done.returncode == -signal.SIGKILL
-        store.metadata.kill_dead_runs()
+        store.metadata.runs.kill_dead()
         hooks.deliver()
     assert receiver.types == ["run.started", "step.started", "step.killed", "run.killed"]
 

@@ -62,8 +62,8 @@ def test_bytes_that_someone_changed_in_the_bucket_do_not_verify(s3_shell, bucket
     with open_store(
         f"sqlite:///{s3_shell.folder}/.penstock/penstock.db", artifacts=f"s3://{bucket}/team"
     ) as store:
-        outputs = store.metadata.list_steps(run["run_id"])[0].outputs
-        record = store.metadata.get_artifact(next(iter(outputs.values())))
+        outputs = store.metadata.steps.list(run["run_id"])[0].outputs
+        record = store.metadata.artifacts.get(next(iter(outputs.values())))
         place = f"{record.digest[7:9]}/{record.digest[9:]}"
         store.artifacts._s3.put(store.artifacts._bucket, place, b"other")
         with pytest.raises(StoreError, match="damaged"):

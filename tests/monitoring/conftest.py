@@ -78,7 +78,7 @@ class Watched:
             )
             for place, (row, answer) in enumerate(zip(inputs.to_dicts(), answers, strict=True))
         ]
-        self.store.metadata.add_predictions(records)
+        self.store.metadata.predictions.add(records)
 
 
 @pytest.fixture(scope="session")

@@ -52,12 +52,12 @@ def test_a_shifted_feature_and_the_predictions_that_follow_it_drift(watched: Any
 def test_the_same_rows_give_the_same_bytes_in_any_order(watched: Any, tmp_path: Any) -> None:
     watched.answer(watched.table(400, 3, shift=0.5), truth=True)
     one = check_drift(watched.store, MODEL)
-    listed = watched.store.metadata.list_predictions
+    listed = watched.store.metadata.predictions.list
     metadata = watched.store.metadata
     shuffled = sorted(listed(MODEL), key=lambda record: hash(record.prediction_id))
-    metadata.list_predictions = lambda *_args, **_more: shuffled
+    metadata.predictions.list = lambda *_args, **_more: shuffled
     two = check_drift(watched.store, MODEL)
-    del metadata.list_predictions
+    del metadata.predictions.list
     assert json.dumps(one.to_json()) == json.dumps(two.to_json())
     assert watched.store.digest(one) == watched.store.digest(two)
 
@@ -148,7 +148,7 @@ def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
         registry.promote("offers", 1)
         deploy(store, "offers")
         answers = Model(model, signature).predict_rows(rows)
-        store.metadata.add_predictions(
+        store.metadata.predictions.add(
             [
                 PredictionRecord(
                     prediction_id=f"{place:04}",
@@ -226,7 +226,7 @@ def test_a_version_without_a_profile_says_how_to_get_one(watched: Any, trained: 
     model, signature, _, _ = trained
     registry = Registry(watched.store)
     registry.register(MODEL, model, signature=signature, actor="ann", run_id=None, metrics={"a": 1})
-    versions = watched.store.metadata.list_model_versions(MODEL)
+    versions = watched.store.metadata.models.list_versions(MODEL)
     bare = next(one for one in versions if one.profile is None)
     with pytest.raises(DataError, match="has no training profile"):
         check_drift(watched.store, MODEL, version=bare.version)

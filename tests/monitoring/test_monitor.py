@@ -19,7 +19,7 @@ def check(watched: Any, number: int) -> DriftReport:
 
 
 def open_alerts(watched: Any) -> dict[tuple[str, str], AlertRecord]:
-    found = watched.store.metadata.list_alerts(MODEL, open_only=True)
+    found = watched.store.metadata.deployments.list_alerts(MODEL, open_only=True)
     return {(alert.kind, alert.subject): alert for alert in found}
 
 
@@ -33,11 +33,11 @@ def days(watched: Any) -> Any:
 
 def test_a_report_is_kept_with_its_summary_and_lineage(days: Any) -> None:
     report = check(days, 1)
-    (record,) = days.store.metadata.list_reports(MODEL)
+    (record,) = days.store.metadata.deployments.list_reports(MODEL)
     assert record.drifted
     assert record.summary["headline"] == report.headline
     assert days.store.get(record.artifact).to_json() == report.to_json()
-    edges = days.store.metadata.list_edges(f"deployment:{MODEL}", direction="down")
+    edges = days.store.metadata.artifacts.list_edges(f"deployment:{MODEL}", direction="down")
     assert any(edge.role == "watched" for edge in edges)
 
 
@@ -54,7 +54,9 @@ def test_an_alert_is_raised_seen_again_and_resolved(days: Any) -> None:
     assert again.report != raised.report
     check(days, 3)
     assert open_alerts(days) == {}
-    resolved = [one for one in days.store.metadata.list_alerts(MODEL) if one.resolved_at]
+    resolved = [
+        one for one in days.store.metadata.deployments.list_alerts(MODEL) if one.resolved_at
+    ]
     assert ("feature_drift", "amount") in {(one.kind, one.subject) for one in resolved}
 
 
@@ -80,7 +82,7 @@ def test_a_performance_alert_waits_for_truth_before_it_is_resolved(watched: Any)
 
 def test_alerts_of_others_are_left_alone(days: Any) -> None:
     other = AlertRecord("a", MODEL, MODEL, "errors", "version 2", "Not loaded.", START, START)
-    days.store.metadata.save_alert(other)
+    days.store.metadata.deployments.save_alert(other)
     check(days, 0)
     assert open_alerts(days)["errors", "version 2"] == other
 
@@ -105,7 +107,7 @@ def test_a_drift_starts_a_run_with_the_windows_end_as_cutoff(days: Any, clock: A
     assert (decision.started, decision.run_id) == (True, "run-1")
     assert cutoffs == [day(1) + timedelta(seconds=599)]
     assert "feature_drift of amount" in decision.reason
-    assert "retrain" in {event.kind for event in days.store.metadata.list_deployment_events(MODEL)}
+    assert "retrain" in {event.kind for event in days.store.metadata.deployments.list_events(MODEL)}
 
 
 def test_a_calm_report_starts_nothing(days: Any, clock: Any) -> None:

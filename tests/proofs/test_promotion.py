@@ -65,7 +65,7 @@ def train(tmp_path, monkeypatch):
             pipeline, gates=list(gates), store=store, reporter=QuietReporter(), **params
         )
         assert result.ok, result.error
-        return store.metadata.list_model_versions("fraud")[-1]
+        return store.metadata.models.list_versions("fraud")[-1]
 
     call.store = store
     yield call
@@ -79,7 +79,9 @@ def proofs(train, monkeypatch):
 
     def verify(run_id, *, store):
         asked.append(run_id)
-        store.metadata.add_proof(ProofRecord(run_id, "verified", asked.verdict, now(), {}))
+        store.metadata.artifacts.add_proof(
+            ProofRecord(run_id, "verified", asked.verdict, now(), {})
+        )
 
     class Asked(list):
         verdict = Verdict.BITWISE
@@ -101,7 +103,7 @@ def test_a_pending_proof_is_run_for_real_and_the_version_is_promoted(train):
     promoted = ps.promote("fraud", reason="good", store=train.store)
     assert promoted.stage is Stage.PRODUCTION
     assert gate(train.store, 1, "verified").state is GateState.PASSED
-    [proof] = train.store.metadata.list_proofs(version.run_id)
+    [proof] = train.store.metadata.artifacts.list_proofs(version.run_id)
     assert proof.verdict is Verdict.BITWISE
 
 
@@ -174,7 +176,7 @@ def test_the_actor_and_the_reason_are_in_the_history(train, proofs):
 
 def test_in_a_team_the_trainers_yes_is_not_enough(train, proofs):
     train()
-    train.store.metadata.set_setting("single_user", "false")
+    train.store.metadata.settings.set("single_user", "false")
     with pytest.raises(GateError, match=f"nobody other than {getpass.getuser()}"):
         ps.promote("fraud", store=train.store)
     ps.Registry(train.store).approve("fraud", 1, approver="ada", reason="looked at it")
@@ -225,7 +227,7 @@ def test_a_version_whose_gates_fail_gets_no_traffic(train, proofs, canary):
     with pytest.raises(GateError) as refused:
         ps.deploy(train.store, "fraud", version=2, canary=canary)
     assert "roc_auc >= 0.999" in str(refused.value)
-    deployed = train.store.metadata.get_deployment("fraud")
+    deployed = train.store.metadata.deployments.get("fraud")
     assert (dict(deployed.weights), deployed.rollout) == ({1: 1.0}, None)
 
 
@@ -233,7 +235,7 @@ def test_in_a_team_an_unapproved_canary_gets_no_traffic(train, proofs):
     train()
     ps.promote("fraud", store=train.store)
     train(strength=0.5)
-    train.store.metadata.set_setting("single_user", "false")
+    train.store.metadata.settings.set("single_user", "false")
     with pytest.raises(GateError, match="nobody other than"):
         ps.deploy(train.store, "fraud", canary=(10, 100))
     ps.Registry(train.store).approve("fraud", 2, approver="ada", reason="looked at it")

@@ -72,7 +72,9 @@ def test_a_clean_run_is_bitwise_equal_and_the_proof_is_kept(project):
     answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.BITWISE, answer
     assert [step.how for step in answer.steps] == ["executed"] * 3
-    assert project.store.metadata.list_proofs(result.run_id)[-1].verdict is Verdict.BITWISE
+    assert (
+        project.store.metadata.artifacts.list_proofs(result.run_id)[-1].verdict is Verdict.BITWISE
+    )
 
 
 def test_a_run_whose_steps_log_parameters_can_be_proved(project):
@@ -80,7 +82,7 @@ def test_a_run_whose_steps_log_parameters_can_be_proved(project):
         "    return random", '    ps.log_param("ccp_alpha", 0.0)\n    return random'
     )
     result = project(body, count=60)
-    assert project.store.metadata.get_run(result.run_id).params == {"count": 60, "ccp_alpha": 0.0}
+    assert project.store.metadata.runs.get(result.run_id).params == {"count": 60, "ccp_alpha": 0.0}
     assert ps.verify(result.run_id, store=project.store, hash_seeds=1).verdict is Verdict.BITWISE
 
 
@@ -313,7 +315,7 @@ def test_a_changed_working_tree_does_not_matter(project, tmp_path):
 
 def test_damaged_stored_rows_are_found(project, tmp_path):
     result = project(PLAIN, count=5000)
-    steps = {step.step: step for step in project.store.metadata.list_steps(result.run_id)}
+    steps = {step.step: step for step in project.store.metadata.steps.list(result.run_id)}
     [digest] = steps["numbers"].outputs.values()
     path = project.store.artifacts.path(steps["numbers"].addresses[digest])
     path.chmod(0o644)
@@ -368,7 +370,7 @@ def test_a_step_is_judged_in_this_process_too(project, tmp_path):
     """The work of the forked process, seen from inside."""
     result = project(PLAIN)
     graph = ps.load_pipeline(str(tmp_path / "job.py")).trace(count=50)
-    records = {s.step: s for s in project.store.metadata.list_steps(result.run_id)}
+    records = {s.step: s for s in project.store.metadata.steps.list(result.run_id)}
     scratch = f"sqlite:///{tmp_path}/scratch.db"
     room = Room(project.store.address, None, scratch, _scratch_run(scratch))
     verdict = judge(Job(graph["mean"], records["mean"]), room)

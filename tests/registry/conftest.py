@@ -47,7 +47,7 @@ def registry(store):
 
 @pytest.fixture
 def team(store):
-    store.metadata.set_setting("single_user", "false")
+    store.metadata.settings.set("single_user", "false")
     return Registry(store)
 
 

@@ -114,14 +114,14 @@ def test_a_promotion_decided_on_an_older_champion_is_refused(store, registry, ad
         add()
     registry.promote("tips", 1)
     meanwhile = Registry(store)
-    original = store.metadata.move_stages
+    original = store.metadata.models.move_stages
 
     def late(moves, **options):
-        store.metadata.move_stages = original
+        store.metadata.models.move_stages = original
         meanwhile.promote("tips", 3, actor="bob")
         original(moves, **options)
 
-    store.metadata.move_stages = late
+    store.metadata.models.move_stages = late
     with pytest.raises(ConflictError, match=r"Someone else moved.*tips@3 is in production now"):
         registry.promote("tips", 2, actor="ada")
     assert registry.champion("tips").version == 3
@@ -130,14 +130,14 @@ def test_a_promotion_decided_on_an_older_champion_is_refused(store, registry, ad
 
 def test_the_first_promotion_decided_on_an_empty_stage_is_refused_too(store, registry, add):
     add(), add()
-    original = store.metadata.move_stages
+    original = store.metadata.models.move_stages
 
     def late(moves, **options):
-        store.metadata.move_stages = original
+        store.metadata.models.move_stages = original
         registry.promote("tips", 2, actor="bob")
         original(moves, **options)
 
-    store.metadata.move_stages = late
+    store.metadata.models.move_stages = late
     with pytest.raises(ConflictError, match=r"tips@2 is in production now"):
         registry.promote("tips", 1, actor="ada")
     assert registry.champion("tips").version == 2

@@ -188,7 +188,7 @@ class Life(RuleBasedStateMachine):
 @pytest.fixture
 def life(tmp_path, estimator, signature):
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
-        store.metadata.set_setting("single_user", "false")
+        store.metadata.settings.set("single_user", "false")
         Life.store, Life.estimator, Life.signature = store, estimator, signature
         yield Life
 
@@ -196,7 +196,7 @@ def life(tmp_path, estimator, signature):
 def test_any_sequence_of_operations_keeps_the_laws(life):
     life.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
     life.TestCase().runTest()
-    assert len(life.store.metadata.list_models()) > 1, "the machine registered nothing"
+    assert len(life.store.metadata.models.list()) > 1, "the machine registered nothing"
 
 
 OUTCOMES = {

@@ -41,7 +41,7 @@ def split():
 @pytest.fixture
 def candidate(store, registry, split):
     """Train on some columns and register: ``candidate(["first"])``."""
-    store.metadata.create_run(
+    store.metadata.runs.create(
         RunRecord("run7", "r", "default", "p", None, RunState.FINISHED, 0, now(), user="ada")
     )
 
@@ -101,7 +101,7 @@ def test_promoting_judges_now_whatever_was_written_before(candidate, registry):
 
 def test_a_report_that_is_lost_lets_no_gate_pass(candidate, registry, store):
     record = candidate(["first"], gates=GATES[:1])
-    lost = store.metadata.update_model_version(
+    lost = store.metadata.models.update_version(
         "tips", 1, expected_revision=record.revision, report="sha256:" + "0" * 64
     )
     assert states(judge_version(store, lost)) == ["failed"]
@@ -141,8 +141,8 @@ def test_the_newest_proof_of_the_run_answers_verified(candidate, store, verdict,
     record = candidate(["first"])
     first = {"step": "train"} if verdict is Verdict.DIFFERS else None
     old = ProofRecord("run7", "verified", Verdict.DIFFERS, now() - timedelta(days=1))
-    store.metadata.add_proof(old)
-    store.metadata.add_proof(
+    store.metadata.artifacts.add_proof(old)
+    store.metadata.artifacts.add_proof(
         ProofRecord("run7", "verified", verdict, now(), {"first_difference": first})
     )
     assert judge_version(store, record).gates[2].state is state
@@ -166,7 +166,7 @@ def test_the_card_of_a_real_report_holds_its_metrics(candidate, registry):
 def test_the_card_says_what_is_true_now(candidate, registry, store):
     candidate(["first"])
     assert "| verified | pending |" in registry.card("tips", 1)
-    store.metadata.add_proof(ProofRecord("run7", "verified", Verdict.BITWISE, now()))
+    store.metadata.artifacts.add_proof(ProofRecord("run7", "verified", Verdict.BITWISE, now()))
     registry.promote("tips", 1, actor="mara", reason="Looked at it.")
     card = registry.card("tips", 1)
     assert "| verified | passed | the run was executed again: bitwise |" in card

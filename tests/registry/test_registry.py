@@ -34,7 +34,7 @@ def make_run(store, run_id="run7", **options):
         run_id, "first", "default", "big_tips", "tips.py:big_tips", RunState.RUNNING, 0, now(),
         user="ada", **options,
     )  # fmt: skip
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     return run_id
 
 
@@ -75,7 +75,7 @@ class Homemade:
 def test_what_is_no_safe_model_is_refused_and_takes_no_number(store, registry, signature, value):
     with pytest.raises(SerializationError, match=r"pickle|is no model"):
         registry.register("tips", value, signature=signature)
-    assert store.metadata.list_models() == []
+    assert store.metadata.models.list() == []
 
 
 def test_an_illegal_name_is_refused_with_a_proposal(add):
@@ -129,7 +129,7 @@ def test_the_card_names_the_data_by_lineage(store, registry, add, estimator):
     run_id = make_run(store, provenance=store.put(manifest).digest)
     data = store.put("snapshot")
     model = store.put(estimator).content_digest
-    store.metadata.add_edges(
+    store.metadata.artifacts.add_edges(
         [
             Edge("source:rides", f"artifact:{data.content_digest}", "read"),
             Edge("source:gone", "artifact:sha256:00", "read"),
@@ -153,7 +153,7 @@ def test_a_card_of_ones_own_is_kept(registry, add):
 
 def test_registering_draws_lineage(store, add):
     version = add(report=Report())
-    edges = store.metadata.list_edges("version:tips@1", direction="up")
+    edges = store.metadata.artifacts.list_edges("version:tips@1", direction="up")
     assert {edge.role for edge in edges} == {"model", "report"}
     assert f"artifact:{version.content_digest}" in {edge.source for edge in edges}
 
@@ -264,7 +264,7 @@ def test_a_yes_counts_for_its_version_only(team, add):
 def test_a_trainers_yes_from_single_user_days_does_not_count_in_a_team(store, registry, add):
     add()
     registry.approve("tips", 1, approver="ada", reason="Mine.")
-    store.metadata.set_setting("single_user", "false")
+    store.metadata.settings.set("single_user", "false")
     with pytest.raises(GateError, match="nobody other than ada"):
         registry.promote("tips", 1, actor="ada")
 
@@ -460,7 +460,7 @@ def test_history_at_agrees_with_the_store(clock, store, registry, add):
     registry.rollback("tips")
     registry.archive("tips", 1)
     for event in registry.history("tips"):
-        expected = store.metadata.version_at("tips", Stage.PRODUCTION, event.at)
+        expected = store.metadata.models.version_at("tips", Stage.PRODUCTION, event.at)
         assert registry.production_at("tips", event.at).version == expected
 
 
@@ -495,7 +495,7 @@ def test_gates_cannot_be_erased_and_every_answer_stays_in_the_history(registry, 
 def test_gates_are_not_erased_below_the_registry_either(store, registry, add):
     made = add(gates=[FAILED])
     with pytest.raises(ParameterError, match="would be erased"):
-        store.metadata.update_model_version("tips", 1, expected_revision=made.revision, gates=())
+        store.metadata.models.update_version("tips", 1, expected_revision=made.revision, gates=())
 
 
 def test_approvals_and_the_stores_users_stand_in_the_audited_history(store, team, add):
@@ -504,8 +504,8 @@ def test_approvals_and_the_stores_users_stand_in_the_audited_history(store, team
     assert [(e.actor, e.reason) for e in team.history("tips")][1:] == [
         ("bob", "Approved: Looked at it.")
     ]
-    store.metadata.set_setting("single_user", "true", actor="eve")
-    store.metadata.set_setting("single_user", "true", actor="eve")
+    store.metadata.settings.set("single_user", "true", actor="eve")
+    store.metadata.settings.set("single_user", "true", actor="eve")
     assert [(e.actor, e.reason) for e in team.store_history()][1:] == [
         ("eve", "Setting single_user: false -> true")
     ]
@@ -519,7 +519,7 @@ def test_remarks_do_not_change_who_put_a_version_into_production(clock, store, r
     registry.approve("tips", 1, approver="bob", reason="Late.")
     found = registry.production_at("tips", clock())
     assert (found.version, found.actor, found.since) == (promoted.version, "ada", at)
-    assert store.metadata.version_at("tips", Stage.PRODUCTION, clock()) == 1
+    assert store.metadata.models.version_at("tips", Stage.PRODUCTION, clock()) == 1
 
 
 def test_a_bad_former_champion_is_rejected_and_no_rollback_brings_it_back(registry, add):
@@ -542,7 +542,7 @@ def a_rollout(store, version, control, state="running"):
     record = DeploymentRecord(
         "tips", "tips", DeploymentState.LIVE, weights, control, now(), rollout=rollout
     )
-    return store.metadata.save_deployment(record, expected_generation=None)
+    return store.metadata.deployments.save(record, expected_generation=None)
 
 
 @pytest.mark.parametrize("way", ["reject", "archive"])
@@ -553,13 +553,13 @@ def test_a_version_taken_out_loses_its_traffic_in_the_same_transaction(
     add(), add()
     registry.promote("tips", 1)
     before = a_rollout(store, 2, 1, state)
-    seen = store.metadata.change_counter()
+    seen = store.metadata.settings.change_counter()
     getattr(registry, way)("tips", 2, reason="Bad.", actor="ana")
-    after = store.metadata.get_deployment("tips")
+    after = store.metadata.deployments.get("tips")
     assert dict(after.weights) == {1: 1.0}
     assert (after.rollout["state"], after.generation) == ("rolled_back", before.generation + 1)
-    assert store.metadata.change_counter() > seen
-    (event,) = store.metadata.list_deployment_events("tips")
+    assert store.metadata.settings.change_counter() > seen
+    (event,) = store.metadata.deployments.list_events("tips")
     assert event.kind == "rolled_back"
     assert "by ana: Bad." in event.message
 
@@ -570,7 +570,7 @@ def test_another_versions_rollout_is_left_alone(store, registry, add):
     registry.promote("tips", 1)
     before = a_rollout(store, 2, 1)
     registry.reject("tips", 3, reason="Bad.")
-    assert store.metadata.get_deployment("tips") == before
+    assert store.metadata.deployments.get("tips") == before
 
 
 def test_a_production_version_that_answers_requests_is_not_archived(store, registry, add):

@@ -72,7 +72,7 @@ def test_what_is_done_can_be_done_again(project):
             project.file + ":regions", partitions=["eu"], again=again, store=project.store
         )
     assert len(done.parts) == 1
-    assert len(project.store.metadata.search_runs("tags.`penstock.partition` = 'eu'")) == 2
+    assert len(project.store.metadata.runs.search("tags.`penstock.partition` = 'eu'")) == 2
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_is_done_can_be_done_again(project):
 def test_a_mistake_is_told_before_anything_runs(project, options, error, told):
     with pytest.raises(error, match=told):
         backfill(project.file + ":regions", store=project.store, **options)
-    assert project.store.metadata.search_runs() == []
+    assert project.store.metadata.runs.search() == []
 
 
 def test_a_pipeline_without_partitions_is_refused(project):
@@ -100,14 +100,14 @@ def test_a_pipeline_without_partitions_is_refused(project):
 def test_a_partition_that_is_not_over_is_refused(project, clock):
     with pytest.raises(ParameterError, match="is over at 2026-01-06 00:00 UTC only"):
         run(project.file + ":daily", partition="2026-01-05", store=project.store)
-    assert project.store.metadata.search_runs() == []
+    assert project.store.metadata.runs.search() == []
 
 
 def test_a_partition_that_is_being_run_is_not_run_beside(project):
     pipeline = load_pipeline(project.file + ":regions")
     first = run(pipeline, partition="eu", store=project.store, reporter=QuietReporter())
     # The run goes on, as far as the store knows.
-    project.store.metadata.update_run(first.run_id, state=RunState.RUNNING)
+    project.store.metadata.runs.update(first.run_id, state=RunState.RUNNING)
     with pytest.raises(ConflictError, match="Partition 'eu' of 'regions' is running"):
         run(pipeline, partition="eu", store=project.store, reporter=QuietReporter())
     done = backfill(pipeline, again=True, store=project.store)

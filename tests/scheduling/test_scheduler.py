@@ -32,7 +32,7 @@ def test_what_is_due_runs_with_the_day_it_was_due_for(project, clock):
     assert project.calls == ["2025-10-08 2026-01-06 -"]
     (tick,) = ticks(project)
     assert tick.state is TickState.FINISHED
-    run = project.store.metadata.get_run(tick.run_id)
+    run = project.store.metadata.runs.get(tick.run_id)
     assert run.state is RunState.FINISHED
     assert run.tags["penstock.schedule"] == "job"
     assert run.tags["penstock.tick"] == "2026-01-06T03:00:00Z"
@@ -203,7 +203,7 @@ def test_a_run_that_waits_for_a_decision_goes_on_after_it(project, clock):
     clock.go_on(minutes=1)
     scheduler.once()
     assert ticks(project)[0].state is TickState.FINISHED
-    assert project.store.metadata.get_run(tick.run_id).attempt == 2
+    assert project.store.metadata.runs.get(tick.run_id).attempt == 2
 
 
 def test_who_asks_gets_a_run_even_of_a_paused_schedule(project, clock):
@@ -219,7 +219,7 @@ def test_who_asks_gets_a_run_even_of_a_paused_schedule(project, clock):
 def test_a_schedule_of_another_project_is_left_to_its_schedulers(project, clock):
     record = project.schedules.add(Schedule(pipeline=project.file + ":job", every="1h"))
     other = {**record.options, "project": "elsewhere"}
-    project.store.metadata.save_schedule(replace(record, name="theirs", options=other))
+    project.store.metadata.schedules.save(replace(record, name="theirs", options=other))
     project.scheduler().once()
     clock.go_on(hours=1)
     project.scheduler().once()
@@ -231,7 +231,7 @@ def test_a_run_of_a_scheduler_that_is_gone_is_taken_over_not_started_again(proje
     project.schedules.add(Schedule(pipeline=project.file + ":job", every="1h"))
     project.schedules.trigger("job")
     (tick,) = ticks(project)
-    claimed = project.store.metadata.claim_tick(
+    claimed = project.store.metadata.schedules.claim_tick(
         tick, holder="gone", until=now(), run_id="0therun", at_most=1
     )
     command = ["run", project.file + ":job", "--run-id", str(claimed.run_id), "-q"]
@@ -246,7 +246,7 @@ def test_a_run_of_a_scheduler_that_is_gone_is_taken_over_not_started_again(proje
 def test_a_store_that_is_away_for_a_while_is_waited_for(project, monkeypatch):
     project.schedules.add(Schedule(pipeline=project.file + ":job", every="1h"))
     scheduler = project.scheduler(poll_s=0.01)
-    listed, tries = project.store.metadata.list_schedules, []
+    listed, tries = project.store.metadata.schedules.list, []
 
     def away():
         tries.append(1)
@@ -255,7 +255,7 @@ def test_a_store_that_is_away_for_a_while_is_waited_for(project, monkeypatch):
         scheduler.stop()
         return listed()
 
-    monkeypatch.setattr(project.store.metadata, "list_schedules", away)
+    monkeypatch.setattr(project.store.metadata.schedules, "list", away)
     scheduler.run()
     assert [line for line in project.said if "away" in line] == [
         "Something is away, trying again: The store is away."
@@ -346,7 +346,7 @@ def test_two_schedulers_killed_again_and_again_run_each_tick_once(any_project):
             process.wait()
     found = ticks(project, "often")
     with open_store() as store:
-        runs = store.metadata.search_runs(limit=10_000)
+        runs = store.metadata.runs.search(limit=10_000)
     moments = [tick.due_at for tick in found]
     assert {(after - before).total_seconds() for before, after in pairwise(moments)} <= {1.0}
     assert sorted(run.tags["penstock.tick"] for run in runs) == sorted(tick.key for tick in found)
@@ -374,7 +374,7 @@ def test_a_scheduler_that_is_asked_to_end_leaves_its_run_to_the_next(project):
     project.scheduler().once()
     (tick,) = ticks(project, "often")
     assert tick.state is TickState.FINISHED
-    assert project.store.metadata.get_run(tick.run_id).attempt == 1
+    assert project.store.metadata.runs.get(tick.run_id).attempt == 1
     assert (project.folder / "began.txt").read_text() == "-\n"
 
 

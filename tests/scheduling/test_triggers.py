@@ -192,11 +192,11 @@ def test_unchanged_files_are_not_read_again(tmp_path, monkeypatch):
 def test_a_version_is_due_when_it_is_made_and_when_it_comes_into_a_stage(project):
     store = project.store
     run = a_run()
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     new, moved = {"new_version": "fraud"}, {"new_version": "fraud@staging"}
     first = look(new, None, sight(START, store=store)).cursor
     staged = look(moved, None, sight(START, store=store)).cursor
-    version = store.metadata.create_model_version(
+    version = store.metadata.models.create_version(
         a_version(model="fraud", run_id=run.run_id), actor="ada"
     )
     due = look(new, first, sight(START, store=store)).due
@@ -205,7 +205,7 @@ def test_a_version_is_due_when_it_is_made_and_when_it_comes_into_a_stage(project
     ]
     assert look(moved, staged, sight(START, store=store)).due == ()
     event = StageEvent("fraud", 1, Stage.NONE, Stage.STAGING, "ada", "try", START, "")
-    store.metadata.move_stages([event], expected={1: version.revision})
+    store.metadata.models.move_stages([event], expected={1: version.revision})
     seen = look(moved, staged, sight(START, store=store))
     assert [each.reason for each in seen.due] == ["Version 1 of fraud came into staging."]
     assert look(moved, seen.cursor, sight(START, store=store)).due == ()
@@ -215,15 +215,15 @@ def test_alerts_of_one_moment_are_each_due_even_if_saved_one_by_one(project):
     store = project.store
     alert = AlertRecord("a0", "fraud", "fraud", "feature_drift", "amount", "moved", START, START, 1)
     trigger = {"alert": "fraud"}
-    store.metadata.save_alert(alert)
+    store.metadata.deployments.save_alert(alert)
     cursor = look(trigger, None, sight(START, store=store)).cursor
     keys = []
     for name in ("a1", "a2"):
-        store.metadata.save_alert(replace(alert, alert_id=name))
+        store.metadata.deployments.save_alert(replace(alert, alert_id=name))
         seen = look(trigger, cursor, sight(START, store=store))
         cursor, keys = seen.cursor, [*keys, *(due.key for due in seen.due)]
     assert keys == ["a1", "a2"]
-    store.metadata.save_alert(replace(alert, alert_id="a3", kind="performance"))
+    store.metadata.deployments.save_alert(replace(alert, alert_id="a3", kind="performance"))
     assert look({"alert": "fraud/feature_drift"}, cursor, sight(START, store=store)).due == ()
 
 

@@ -79,10 +79,10 @@ class World:
                     error="ValueError: broken" if place < errors else None,
                 )
             )
-        self.store.metadata.add_predictions(records)
+        self.store.metadata.predictions.add(records)
 
     def events(self, name: str = MODEL) -> list[str]:
-        return [event.kind for event in self.store.metadata.list_deployment_events(name)]
+        return [event.kind for event in self.store.metadata.deployments.list_events(name)]
 
 
 @pytest.fixture

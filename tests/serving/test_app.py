@@ -58,8 +58,8 @@ def test_answers_are_the_models_own(client: Any, served: Any) -> None:
 def test_predictions_are_logged_with_their_inputs(client: Any, served: Any, row: dict) -> None:
     reply = client.post(PREDICT, json={"row": row, "unit": 17}).json()
     prediction_id = reply["predictions"][0]["prediction_id"]
-    assert wait_for(lambda: served.store.metadata.list_predictions(MODEL))
-    record = served.store.metadata.get_prediction(prediction_id)
+    assert wait_for(lambda: served.store.metadata.predictions.list(MODEL))
+    record = served.store.metadata.predictions.get(prediction_id)
     assert (record.inputs, record.unit, record.version) == (row, "17", 1)
     assert record.prediction == reply["predictions"][0]["prediction"]
     assert 0 < record.latency_s < 5
@@ -69,14 +69,14 @@ def test_logging_can_be_off(served: Any, row: dict) -> None:
     with TestClient(create_app(served.store, names=[MODEL], log=False)) as quiet:
         assert quiet.post(PREDICT, json={"row": row}).status_code == 200
         assert "penstock_log" not in quiet.get("/metrics").text
-    assert served.store.metadata.list_predictions(MODEL) == []
+    assert served.store.metadata.predictions.list(MODEL) == []
 
 
 def test_a_full_disk_costs_no_prediction(served: Any, row: dict, monkeypatch: Any) -> None:
     def full(_records: Any) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(served.store.metadata, "add_predictions", full)
+    monkeypatch.setattr(served.store.metadata.predictions, "add", full)
     with TestClient(create_app(served.store, names=[MODEL])) as client:
         codes = {client.post(PREDICT, json={"row": row}).status_code for _ in range(50)}
         assert wait_for(
@@ -156,7 +156,7 @@ def test_truth_joins_its_prediction_even_before_it_was_written(
     ]
     reply = client.post(f"/models/{MODEL}/truth", json={"truth": {ids[0]: "yes", "zzz": "no"}})
     assert reply.json() == {"recorded": 1, "unknown": ["zzz"]}
-    assert served.store.metadata.get_prediction(ids[0]).truth == "yes"
+    assert served.store.metadata.predictions.get(ids[0]).truth == "yes"
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_a_model_that_raises_is_a_500_and_is_recorded(
     failing[1] = model_error()
     reply = client.post(PREDICT, json={"row": row})
     assert reply.status_code == 500
-    assert wait_for(lambda: served.store.metadata.list_predictions(MODEL))
-    (record,) = served.store.metadata.list_predictions(MODEL)
+    assert wait_for(lambda: served.store.metadata.predictions.list(MODEL))
+    (record,) = served.store.metadata.predictions.list(MODEL)
     assert (record.error, record.prediction, record.inputs) == ("ValueError: no", None, row)
 
 
@@ -284,7 +284,7 @@ def test_a_canary_that_breaks_is_rolled_back_within_seconds(
 
         def is_back() -> bool:
             client.post(PREDICT, json={"row": row})
-            return served.store.metadata.get_deployment(MODEL).weights == {1: 1.0}
+            return served.store.metadata.deployments.get(MODEL).weights == {1: 1.0}
 
         assert wait_for(is_back, 10)
         assert wait_for(lambda: client.get(f"/models/{MODEL}").json()["weights"] == {"1": 1.0})
@@ -305,12 +305,12 @@ def test_requests_that_only_the_canary_refuses_count_against_it(served: Any, row
         assert set(codes) == {200, 400}
         # What both refuse is the caller's doing.
         assert client.post(PREDICT, json={"row": {"town": 1}}).status_code == 400
-    counts = served.store.metadata.count_predictions(MODEL)
+    counts = served.store.metadata.predictions.count(MODEL)
     refused = codes.count(400)
     assert counts[2] == {"requests": refused, "rows": refused, "errors": refused, "truth": 0}
     assert counts[1]["errors"] == 0
     assert counts[1]["requests"] == codes.count(200)
-    record = next(one for one in served.store.metadata.list_predictions(MODEL, version=2))
+    record = next(one for one in served.store.metadata.predictions.list(MODEL, version=2))
     assert "refused: " in record.error
     assert "is not an input of this model" in record.error
 
@@ -321,7 +321,7 @@ def test_batches_are_requests_and_one_bad_row_fails_its_batch(served: Any, row: 
             assert client.post(PREDICT, json={"rows": [row] * 50}).status_code == 200
         bad = client.post(PREDICT, json={"rows": [row] * 49 + [{"miles": "far", "hour": 1}]})
         assert bad.status_code == 400
-    counts = served.store.metadata.count_predictions(MODEL)
+    counts = served.store.metadata.predictions.count(MODEL)
     # Nobody stands beside the version, so what it refuses is the caller's doing.
     assert counts == {1: {"requests": 3, "rows": 150, "errors": 0, "truth": 0}}
 
@@ -337,7 +337,7 @@ def test_a_canary_that_answers_with_no_number_is_rolled_back_at_once(
         codes = {client.post(PREDICT, json={"row": row}).status_code for _ in range(8)}
         assert 500 in codes
         back = {1: 1.0}
-        assert wait_for(lambda: served.store.metadata.get_deployment(MODEL).weights == back)
+        assert wait_for(lambda: served.store.metadata.deployments.get(MODEL).weights == back)
 
 
 def test_no_request_fails_during_20_promotions(served: Any, row: dict) -> None:

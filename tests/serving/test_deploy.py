@@ -46,7 +46,7 @@ def test_deploying_a_version_whose_gate_failed_is_refused(served: Any) -> None:
     served.registry.record_gates(MODEL, 2, [failed])
     with pytest.raises(GateError):
         deploy(served.store, MODEL, version=2)
-    assert served.store.metadata.list_deployments() == []
+    assert served.store.metadata.deployments.list() == []
 
 
 def test_canary_gives_the_newest_version_the_first_share(served: Any) -> None:
@@ -94,7 +94,7 @@ def test_the_version_that_is_chosen_is_the_one_that_is_judged(served: Any) -> No
     # The newest that is not settled is version 2, whose gate failed.
     with pytest.raises(GateError, match="big-tips@2 may not go to production"):
         deploy(served.store, MODEL, canary=(5, 100))
-    assert served.store.metadata.list_deployments() == []
+    assert served.store.metadata.deployments.list() == []
 
 
 def test_canary_of_an_archived_former_champion_is_refused(served: Any) -> None:
@@ -115,7 +115,7 @@ def test_a_version_that_breaks_callers_needs_a_reason(served: Any) -> None:
         assert "'hour' is gone" in str(told.value)
     record = deploy(served.store, MODEL, version=2, canary=(5, 100), accept_changes="All moved.")
     assert Rollout.from_json(record.rollout).rules.accepted_changes == "All moved."
-    started = served.store.metadata.list_deployment_events(MODEL)[-1]
+    started = served.store.metadata.deployments.list_events(MODEL)[-1]
     assert "For callers: The column 'km' is new and required." in started.message
 
 
@@ -130,7 +130,7 @@ def test_steps_are_checked_before_anything_is_written(served: Any) -> None:
     served.register(0.5)
     with pytest.raises(ParameterError):
         deploy(served.store, MODEL, canary=(5, 25))
-    assert served.store.metadata.list_deployments() == []
+    assert served.store.metadata.deployments.list() == []
 
 
 @pytest.mark.parametrize("canary", [None, (5, 100)])
@@ -149,7 +149,7 @@ def test_an_unknown_model_is_guessed(served: Any) -> None:
 
 def test_a_deployment_keeps_its_model(served: Any) -> None:
     deploy(served.store, MODEL, name="tips")
-    served.store.metadata.get_deployment("tips")
+    served.store.metadata.deployments.get("tips")
     frame_model = served.registry.get(MODEL, 1)
     estimator = served.store.get(frame_model.artifact)
     served.registry.register("other", estimator, signature=frame_model.signature, actor="ann")

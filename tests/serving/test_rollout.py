@@ -22,7 +22,7 @@ def rolling(served: Any) -> Any:
 
 
 def record_of(world: Any) -> Any:
-    return world.store.metadata.get_deployment(MODEL)
+    return world.store.metadata.deployments.get(MODEL)
 
 
 def test_a_good_version_passes_all_steps_and_is_promoted(rolling: Any) -> None:

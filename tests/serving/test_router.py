@@ -38,7 +38,7 @@ def test_a_model_in_production_gets_its_deployment_and_is_live(served: Any) -> N
     router = loaded(served)
     assert router.ready
     assert router.route(MODEL).current.version == 1
-    assert served.store.metadata.get_deployment(MODEL).state is DeploymentState.LIVE
+    assert served.store.metadata.deployments.get(MODEL).state is DeploymentState.LIVE
 
 
 def test_a_deployment_follows_the_production_version(served: Any) -> None:
@@ -78,7 +78,7 @@ def test_a_version_that_cannot_be_loaded_leaves_the_old_one_serving(
     assert router.route(MODEL).current.version == 1
     assert router.failed == ["big-tips@2"]
     assert served.events().count("load_failed") == 1
-    (alert,) = served.store.metadata.list_alerts(MODEL, open_only=True)
+    (alert,) = served.store.metadata.deployments.list_alerts(MODEL, open_only=True)
     assert (alert.kind, alert.subject) == ("errors", "version 2")
     assert "The file is damaged" in alert.message
 
@@ -96,7 +96,7 @@ def test_a_version_that_loads_later_is_taken_up_and_its_alert_resolved(
     router.poll()
     assert router.route(MODEL).current.version == 2
     assert router.failed == []
-    assert served.store.metadata.list_alerts(MODEL, open_only=True) == []
+    assert served.store.metadata.deployments.list_alerts(MODEL, open_only=True) == []
 
 
 def test_a_canary_that_cannot_be_loaded_is_rolled_back(served: Any, broken: set[int]) -> None:
@@ -105,7 +105,7 @@ def test_a_canary_that_cannot_be_loaded_is_rolled_back(served: Any, broken: set[
     broken.add(2)
     deploy(served.store, MODEL, canary=(50, 100))
     router.poll()
-    record = served.store.metadata.get_deployment(MODEL)
+    record = served.store.metadata.deployments.get(MODEL)
     assert record.rollout is not None
     assert record.rollout["state"] == "rolled_back"
     assert "cannot be loaded" in record.rollout["reason"]
@@ -138,7 +138,7 @@ def test_a_deployment_whose_version_was_taken_out_of_use_answers_no_more(served:
     metadata, record = served.store.metadata, served.registry.get(MODEL, 1)
     # The registry refuses this while a deployment answers; an older store may have it.
     move = StageEvent(MODEL, 1, Stage.PRODUCTION, Stage.ARCHIVED, "ann", "Old.", now())
-    metadata.move_stages([move], expected={1: record.revision})
+    metadata.models.move_stages([move], expected={1: record.revision})
     router.poll()
     with pytest.raises(HttpError, match="version 1 is archived, and no version is in production"):
         router.route(MODEL)

@@ -80,7 +80,7 @@ def test_a_real_server_answers_and_stops_in_order(served: Any, row: dict) -> Non
         process.wait()
         process.stdout.close()
     # What was answered last is in the store, as closing writes the log.
-    assert len(open_store(served.store.url).metadata.list_predictions(MODEL)) == 1
+    assert len(open_store(served.store.url).metadata.predictions.list(MODEL)) == 1
 
 
 @contextmanager
@@ -154,7 +154,7 @@ def test_stopping_under_load_resets_nobody(served: Any, row: dict) -> None:
         for thread in threads:
             thread.join()
     assert ends == ["refused"] * 8
-    counts = open_store(served.store.url).metadata.count_predictions(MODEL)
+    counts = open_store(served.store.url).metadata.predictions.count(MODEL)
     assert counts[1]["requests"] == sum(answered)
 
 

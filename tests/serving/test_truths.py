@@ -58,13 +58,13 @@ def test_one_wrong_value_does_not_refuse_the_others(served: Any) -> None:
     deploy(served.store, MODEL)
     served.add_predictions(1, 2)
     served.add_predictions(1, 1, deployment="other")
-    one, two = served.store.metadata.list_predictions(MODEL)
-    [foreign] = served.store.metadata.list_predictions("other")
+    one, two = served.store.metadata.predictions.list(MODEL)
+    [foreign] = served.store.metadata.predictions.list("other")
     truth = {one.prediction_id: "YES", two.prediction_id: "maybe", foreign.prediction_id: "yes"}
     found = Truths(served.store, None).record(MODEL, {**truth, "none": "yes"}, ANSWERS)
     assert (found.recorded, found.unknown) == (1, ["none"])
     why = {each["prediction_id"]: each["why"] for each in found.refused}
     assert "is 'maybe'" in why[two.prediction_id]
     assert "Send it to /models/other/truth." in why[foreign.prediction_id]
-    assert served.store.metadata.get_prediction(one.prediction_id).truth == "yes"
-    assert served.store.metadata.get_prediction(foreign.prediction_id).truth_at is None
+    assert served.store.metadata.predictions.get(one.prediction_id).truth == "yes"
+    assert served.store.metadata.predictions.get(foreign.prediction_id).truth_at is None

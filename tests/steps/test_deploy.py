@@ -35,12 +35,12 @@ def test_a_version_with_a_failed_gate_gets_no_traffic(store, model, report):
         ps.steps.deploy(bad)
     with pytest.raises(GateError, match=r"is not >= 0\.999"):
         ps.steps.deploy(bad, canary=[10, 100])
-    assert store.metadata.get_deployment("fraud").rollout is None
+    assert store.metadata.deployments.get("fraud").rollout is None
 
 
 def test_in_a_team_an_unapproved_version_gets_no_traffic(store, model, report):
     ps.steps.deploy(ps.steps.register("fraud", model, report))
-    store.metadata.set_setting("single_user", "false")
+    store.metadata.settings.set("single_user", "false")
     with ps.start_run(store=store):
         second = ps.steps.register("fraud", model, report)
         with pytest.raises(GateError, match="nobody other than"):

@@ -19,7 +19,7 @@ def test_outside_a_run_it_reads_the_rows_and_records_nothing(source, store):
     snapshot = ps.steps.ingest(source)
     assert snapshot.rows == 2000
     assert snapshot.source["name"] == "payments"
-    assert store.metadata.last_snapshot("payments") is None
+    assert store.metadata.artifacts.last_snapshot("payments") is None
 
 
 def test_the_cutoff_is_the_end_that_no_row_passes(source):
@@ -33,7 +33,7 @@ def test_the_cutoff_is_the_end_that_no_row_passes(source):
 def test_inside_a_run_the_schema_of_the_last_reading_is_kept_and_checked(source, store, tmp_path):
     with ps.start_run(store=store) as run:
         ps.steps.ingest(source)
-    kept = store.metadata.last_snapshot("payments")
+    kept = store.metadata.artifacts.last_snapshot("payments")
     assert (kept.run_id, kept.rows) == (run.run_id, 2000)
     for path in (tmp_path / "payments").iterdir():
         path.write_text(path.read_text().replace("card_age_days", "age", 1))

@@ -63,7 +63,7 @@ def test_a_champion_is_scored_on_the_same_rows_and_the_comparison_is_kept(store,
         )
     [gate] = version.gates
     assert gate.state is GateState.PASSED
-    comparison = store.metadata.list_artifacts(run.run_id)["champion_comparison"]
+    comparison = store.metadata.artifacts.list(run.run_id)["champion_comparison"]
     assert store.load(comparison)["differences"]["roc_auc"]["difference"] == 0
 
 
@@ -72,7 +72,7 @@ def test_a_gate_that_cannot_be_read_stops_before_anything_is_stored(store, model
         ps.steps.register("fraud", model, report, gates=["roc_aux >= 0.5"])
     with pytest.raises(ParameterError, match="big tips"):
         ps.steps.register("big tips", model, report)
-    assert store.metadata.list_models() == []
+    assert store.metadata.models.list() == []
 
 
 def test_one_gate_need_not_be_a_list(store, model, report):
@@ -87,7 +87,7 @@ def test_a_model_that_only_pickle_could_store_is_refused_with_a_sentence(store, 
         ps.steps.register("fraud", model, report)
     assert "Homemade" in str(refused.value)
     assert refused.value.fix
-    assert store.metadata.list_models() == []
+    assert store.metadata.models.list() == []
 
 
 def test_the_card_tells_where_the_model_comes_from(store, model, report):

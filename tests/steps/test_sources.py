@@ -54,7 +54,7 @@ def loans(tmp_path, store):
     def register(extra_fields="refuse"):
         result = ps.run(loans_of(path, extra_fields), store=store)
         assert result.ok, result.error
-        model = Model.load(store, store.metadata.get_model_version("loans", 1))
+        model = Model.load(store, store.metadata.models.get_version("loans", 1))
         with path.open(newline="") as file:
             return model, list(csv.DictReader(file)), result
 
@@ -87,8 +87,8 @@ def test_fields_that_nobody_knows_are_ignored_where_that_was_declared(loans):
 def test_inputs_that_a_step_has_made_are_told_when_the_model_is_registered(loans, store):
     model, _, result = loans("derived")
     assert "half" in model.signature.names
-    (step,) = [s for s in store.metadata.list_steps(result.run_id) if s.step == "register"]
-    lines = [line.text for line in store.metadata.list_logs(step.step_run_id)]
+    (step,) = [s for s in store.metadata.steps.list(result.run_id) if s.step == "register"]
+    lines = [line.text for line in store.metadata.steps.list_logs(step.step_run_id)]
     assert any("Inputs that no source holds: half" in line for line in lines)
 
 

@@ -41,7 +41,7 @@ def ran(store, tmp_path):
     result = ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
     assert result.ok, result.error
     ps.deploy(store, "fraud", version=1)
-    store.metadata.add_predictions(
+    store.metadata.predictions.add(
         [
             PredictionRecord("p1", "fraud", "fraud", 1, now(), {"amount": 1.0}, True, score=0.9),
             PredictionRecord("p2", "fraud", "fraud", 1, now(), {}, None, error="no [country]"),
@@ -71,7 +71,7 @@ def _digest(ran, step):
 
 def test_the_trace_of_a_prediction_is_told_with_its_truth(ran, store):
     assert "  truth     not known yet" in list(ps.steps.trace("p1", store=store).lines())
-    store.metadata.add_truth({"p1": False}, now())
+    store.metadata.predictions.add_truth({"p1": False}, now())
     assert "  truth     False" in list(ps.steps.trace("p1", store=store).lines())
     told = next(ps.steps.trace("p2", store=store).lines())
     assert told.startswith("prediction  p2: failed (no [country]) at ")
@@ -153,13 +153,13 @@ def test_a_run_without_recorded_sources_has_a_trace_too(store):
     found = ps.steps.trace(run.run_id, store=store)
     assert found.sources == ()
     assert next(found.lines()).startswith(f"  run       {run.run_id} of notebook, seed ")
-    described = describe_run(store, store.metadata.get_run(run.run_id))
+    described = describe_run(store, store.metadata.runs.get(run.run_id))
     assert described["pipeline"] is None
     assert described["data"] == []
 
 
 def test_a_run_is_described_for_its_card(ran, store):
-    described = describe_run(store, store.metadata.get_run(ran.run_id))
+    described = describe_run(store, store.metadata.runs.get(ran.run_id))
     assert described["pipeline"] == "fraud"
     assert described["entry"] == "job.py:fraud"
     assert described["data"][0]["rows"] == 1000
@@ -168,7 +168,7 @@ def test_a_run_is_described_for_its_card(ran, store):
 
 
 def test_values_of_a_run_that_cannot_be_read_any_more_are_passed_by(ran, store):
-    kept = store.metadata.get_run(ran.run_id).provenance
+    kept = store.metadata.runs.get(ran.run_id).provenance
     for path in (store.artifacts.path(digest) for digest in store.artifacts.list()):
         if path is not None and path != store.artifacts.path(kept):
             path.unlink()

@@ -20,7 +20,7 @@ FLIPS = length(60, 1000, name="PENSTOCK_FLIPS")
 def store(tmp_path):
     random = np.random.default_rng(1)
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as opened:
-        opened.metadata.create_run(a_run(run_id="r"))
+        opened.metadata.runs.create(a_run(run_id="r"))
         run = get_run("r", opened)
         run.log_history("loss", np.cumsum(random.normal(size=8000)))
         run.log_history("few", [0.5, 0.25])

@@ -24,7 +24,7 @@ def store(request, tmp_path, monkeypatch):
     if request.param == "postgres":
         url = request.getfixturevalue("postgres_server").database()
     with open_store(url, artifacts=str(tmp_path / "artifacts")) as opened:
-        opened.metadata.create_run(a_run(run_id="r"))
+        opened.metadata.runs.create(a_run(run_id="r"))
         yield opened
 
 
@@ -46,8 +46,8 @@ def work(store, number: int, ended: threading.Event) -> None:
     place = 0
     while not ended.is_set():
         place += 1
-        store.metadata.set_tags("r", {f"tag {number}": str(place)})
-        store.metadata.search_runs("tags.a = 'b'")
+        store.metadata.runs.set_tags("r", {f"tag {number}": str(place)})
+        store.metadata.runs.search("tags.a = 'b'")
         store.journal.append(store.journal.series("r", f"m{number}"), place, place, 0)
         if number == 0:
             store.flush()
@@ -67,7 +67,7 @@ def test_children_forked_at_random_moments_work_and_lose_nothing(store):
             if not child:
                 code = 1
                 try:
-                    store.metadata.set_tags("r", {"child": str(fork)})
+                    store.metadata.runs.set_tags("r", {"child": str(fork)})
                     store.journal.append(store.journal.series("r", "of children"), fork, fork, 0)
                     code = 0
                 finally:
@@ -78,7 +78,7 @@ def test_children_forked_at_random_moments_work_and_lose_nothing(store):
         for thread in threads:
             thread.join()
     store.flush()
-    found = store.metadata.metric_history("r", "of children")
+    found = store.metadata.metrics.history("r", "of children")
     assert found.values.tolist() == list(range(FORKS))
 
 
@@ -120,4 +120,4 @@ def test_a_fork_inside_of_a_write_of_its_own_leaves_the_parents_write_whole(stor
         if not child:
             os._exit(0)
         assert wait_for(child, 60) == 0
-    assert store.metadata.get_setting("half") == "1"
+    assert store.metadata.settings.get("half") == "1"

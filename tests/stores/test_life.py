@@ -28,24 +28,24 @@ def store(request, tmp_path):
 def presumed(store, run_id: str) -> None:
     """Presume a run killed, as a machine does that sees no sign of life."""
     long_ago = now() - timedelta(hours=1)
-    store.metadata.update_run(run_id, host="elsewhere", process="", heartbeat_at=long_ago)
-    assert store.metadata.kill_dead_runs() == [run_id]
+    store.metadata.runs.update(run_id, host="elsewhere", process="", heartbeat_at=long_ago)
+    assert store.metadata.runs.kill_dead() == [run_id]
 
 
 def test_a_heartbeat_revives_a_run_with_its_steps(store):
     run = a_run(started_at=now() - timedelta(hours=2))
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     step = a_step(run.run_id, started_at=run.started_at)
-    store.metadata.start_step(step)
+    store.metadata.steps.start(step)
     presumed(store, run.run_id)
-    killed = store.metadata.get_run(run.run_id)
+    killed = store.metadata.runs.get(run.run_id)
     assert (killed.state, killed.ended_at) == (RunState.KILLED, killed.heartbeat_at)
     assert killed.presumed_at is not None
-    assert store.metadata.beat(run.run_id, now())
-    alive = store.metadata.get_run(run.run_id)
+    assert store.metadata.runs.beat(run.run_id, now())
+    alive = store.metadata.runs.get(run.run_id)
     assert (alive.state, alive.ended_at, alive.error) == (RunState.RUNNING, None, None)
-    assert store.metadata.list_steps(run.run_id)[0].state is StepState.RUNNING
-    assert store.metadata.kill_dead_runs() == []
+    assert store.metadata.steps.list(run.run_id)[0].state is StepState.RUNNING
+    assert store.metadata.runs.kill_dead() == []
 
 
 def test_the_end_of_a_run_wins_over_the_presumption(store):
@@ -55,27 +55,27 @@ def test_the_end_of_a_run_wins_over_the_presumption(store):
     found = get_run(run.run_id, store).record
     assert (found.state, found.error, found.presumed_at) == (RunState.FINISHED, None, None)
     with pytest.raises(ConflictError, match="cannot become killed"):
-        store.metadata.update_run(run.run_id, state=RunState.KILLED)
+        store.metadata.runs.update(run.run_id, state=RunState.KILLED)
 
 
 def test_a_run_that_was_resumed_elsewhere_is_that_processs(store, caplog):
     with start_run(store=store, console=False, system_metrics=False) as run:
         presumed(store, run.run_id)
         other = start_run(resume=run.run_id, nested=True, store=store, console=False)
-        assert not store.metadata.beat(run.run_id, now(), attempt=1)
+        assert not store.metadata.runs.beat(run.run_id, now(), attempt=1)
     assert "was resumed elsewhere" in caplog.text
-    assert store.metadata.get_run(run.run_id).state is RunState.RUNNING
+    assert store.metadata.runs.get(run.run_id).state is RunState.RUNNING
     other.finish()
-    assert store.metadata.get_run(run.run_id).state is RunState.FINISHED
+    assert store.metadata.runs.get(run.run_id).state is RunState.FINISHED
 
 
 def test_of_two_that_resume_a_run_at_once_one_wins(store):
     run = a_run(state=RunState.FAILED)
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     changes = {"state": RunState.RUNNING, "attempt": run.attempt + 1}
-    store.metadata.update_run(run.run_id, **changes)
+    store.metadata.runs.update(run.run_id, **changes)
     with pytest.raises(ConflictError, match="just been resumed by another"):
-        store.metadata.update_run(run.run_id, **changes)
+        store.metadata.runs.update(run.run_id, **changes)
 
 
 def test_a_reader_whose_clock_is_ahead_kills_nobody(store, monkeypatch):
@@ -83,30 +83,30 @@ def test_a_reader_whose_clock_is_ahead_kills_nobody(store, monkeypatch):
     run = a_run(state=RunState.RUNNING, heartbeat_at=now())
     own = processes.read_trace(processes.trace_here())
     other_space = replace(own, space=own.space + 1)
-    store.metadata.create_run(replace(run, process=str(other_space), host=processes.host_name()))
+    store.metadata.runs.create(replace(run, process=str(other_space), host=processes.host_name()))
     ahead = now() + timedelta(seconds=75)
     monkeypatch.setattr("penstock.stores.metadata._life.now", lambda: ahead)
-    assert store.metadata.kill_dead_runs() == []
+    assert store.metadata.runs.kill_dead() == []
     silent = replace(other_space, beat=time.monotonic() - 61)
-    store.metadata.update_run(run.run_id, process=str(silent))
-    assert store.metadata.kill_dead_runs() == [run.run_id]
+    store.metadata.runs.update(run.run_id, process=str(silent))
+    assert store.metadata.runs.kill_dead() == [run.run_id]
 
 
 def test_a_machine_whose_clock_is_wrong_beats_by_the_servers(store):
     run = a_run(heartbeat_at=None, host="elsewhere")
-    store.metadata.create_run(run)
-    store.metadata.beat(run.run_id, now() - timedelta(seconds=75))
+    store.metadata.runs.create(run)
+    store.metadata.runs.beat(run.run_id, now() - timedelta(seconds=75))
     is_server = store.url.startswith("postgres")
-    assert (store.metadata.kill_dead_runs() == []) == is_server
+    assert (store.metadata.runs.kill_dead() == []) == is_server
 
 
 def test_no_run_ends_before_it_began(store):
     run = a_run(started_at=now())
-    store.metadata.create_run(run)
-    store.metadata.update_run(
+    store.metadata.runs.create(run)
+    store.metadata.runs.update(
         run.run_id, state=RunState.FINISHED, ended_at=now() - timedelta(hours=1)
     )
-    found = store.metadata.get_run(run.run_id)
+    found = store.metadata.runs.get(run.run_id)
     assert found.ended_at == found.started_at
 
 

@@ -113,13 +113,13 @@ def test_an_older_store_is_migrated_when_it_is_opened(tmp_path, version):
     path = tmp_path / "penstock.db"
     old_store(path, version)
     with open_store(f"sqlite:///{path}") as store:
-        history = store.metadata.metric_history("r1", "loss")
+        history = store.metadata.metrics.history("r1", "loss")
         assert history.steps.tolist() == list(range(9000))
         assert [i for i, value in enumerate(history.values) if np.isnan(value)] == [7]
         assert history.values[8999] == 1 / 9000
         assert history.times[8999] == 9009
-        assert store.metadata.get_run("r1").metrics["loss"].count == 9000
-        assert store.metadata.get_run("r1").group == ""
+        assert store.metadata.runs.get("r1").metrics["loss"].count == 9000
+        assert store.metadata.runs.get("r1").group == ""
     with open_store(f"sqlite:///{tmp_path}/fresh.db"):
         pass
     assert tables(path) == tables(tmp_path / "fresh.db")
@@ -136,7 +136,7 @@ def test_many_processes_migrate_one_store_once(tmp_path):
     code = (
         "from penstock.stores import open_store\n"
         f"with open_store('sqlite:///{path}') as store:\n"
-        "    print(len(store.metadata.metric_history('r1', 'loss')))"
+        "    print(len(store.metadata.metrics.history('r1', 'loss')))"
     )
     workers = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -160,8 +160,8 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path, monkeypatch
 def test_a_newer_store_is_refused_with_the_version_needed(tmp_path):
     path = tmp_path / "penstock.db"
     with open_store(f"sqlite:///{path}") as store:
-        assert store.metadata.get_setting("penstock_version") == __version__
-        store.metadata.set_setting("penstock_version", "9.1.0")
+        assert store.metadata.settings.get("penstock_version") == __version__
+        store.metadata.settings.set("penstock_version", "9.1.0")
     with sqlite3.connect(path) as raw:
         raw.execute("UPDATE alembic_version SET version_num = '0999'")
     raw.close()
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path):
 def test_an_empty_file_becomes_a_store(tmp_path):
     (tmp_path / "penstock.db").touch()
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
-        assert store.metadata.list_experiments() == []
+        assert store.metadata.runs.list_experiments() == []
 
 
 def test_a_folder_is_no_store(tmp_path):
@@ -246,9 +246,9 @@ def test_nested_parameters_and_chunks_of_an_older_store_are_found_and_sealed(tmp
             raw.execute("UPDATE metric_chunks SET points = ? WHERE chunk_id = ?", (bare, chunk_id))
     raw.close()
     with open_store(f"sqlite:///{path}") as store:
-        assert store.metadata.count_runs("params.cfg.depth > 2") == 1
-        assert store.metadata.get_run("r1").params == {"cfg": {"depth": 3, "file": "caf\udce9"}}
-        assert len(store.metadata.metric_history("r1", "loss")) == 9000
+        assert store.metadata.runs.count("params.cfg.depth > 2") == 1
+        assert store.metadata.runs.get("r1").params == {"cfg": {"depth": 3, "file": "caf\udce9"}}
+        assert len(store.metadata.metrics.history("r1", "loss")) == 9000
     with sqlite3.connect(path) as raw:
         assert {row[0][:1] for row in raw.execute("SELECT points FROM metric_chunks")} == {b"\x02"}
     raw.close()

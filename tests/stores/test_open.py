@@ -72,33 +72,33 @@ def test_one_process_opens_a_store_once_and_closes_it_with_the_last(project):
     first, second = open_store("a.db"), open_store("a.db")
     assert first is second
     first.close()
-    assert second.metadata.list_models() == []
+    assert second.metadata.models.list() == []
     second.close()
     assert first.closed
     with open_store("a.db") as third:
         assert third is not first
-        assert third.metadata.list_models() == []
+        assert third.metadata.models.list() == []
 
 
 def test_a_store_that_was_replaced_is_opened_again(project):
     first = open_store(f"{project}/x/a.db")
-    first.metadata.set_setting("a", "1")
+    first.metadata.settings.set("a", "1")
     shutil.rmtree(project / "x")
-    assert open_store(f"{project}/x/a.db").metadata.get_setting("a") is None
+    assert open_store(f"{project}/x/a.db").metadata.settings.get("a") is None
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_has_a_store_of_its_own(project):
     parent = open_store("a.db")
-    parent.metadata.set_setting("a", "1")
+    parent.metadata.settings.set("a", "1")
     child = os.fork()
     if child == 0:
         code = 1
         try:
             mine = open_store("a.db")
-            mine.metadata.set_setting("b", mine.metadata.get_setting("a"))
-            code = 0 if mine is not parent and parent.metadata.get_setting("b") == "1" else 2
+            mine.metadata.settings.set("b", mine.metadata.settings.get("a"))
+            code = 0 if mine is not parent and parent.metadata.settings.get("b") == "1" else 2
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert parent.metadata.get_setting("b") == "1"
+    assert parent.metadata.settings.get("b") == "1"

@@ -95,12 +95,12 @@ def test_many_processes_make_one_store(postgres_server, tmp_path):
     code = (
         "from penstock.stores import open_store; from penstock.testing._records import a_run;"
         f"open_store({postgres_server.url('bare')!r}, artifacts={str(tmp_path)!r})"
-        ".metadata.create_run(a_run())"
+        ".metadata.runs.create(a_run())"
     )
     workers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
     assert [worker.wait() for worker in workers] == [0] * 4
     with open_store(postgres_server.url("bare"), artifacts=str(tmp_path)) as store:
-        assert store.metadata.count_runs() == 4
+        assert store.metadata.runs.count() == 4
     with pytest.raises(StoreError, match="There is no store in"):
         open_store(postgres_server.url("postgres"), artifacts=str(tmp_path), create=False)
 
@@ -110,8 +110,8 @@ def test_tables_of_another_program_are_left_alone(postgres_server, tmp_path):
     database = url.rpartition("/")[2]
     postgres_server.sql("CREATE TABLE public.runs (theirs TEXT)", database)
     with open_store(url, artifacts=str(tmp_path)) as store:
-        store.metadata.create_run(a_run())
-        assert store.metadata.count_runs() == 1
+        store.metadata.runs.create(a_run())
+        assert store.metadata.runs.count() == 1
 
 
 def test_a_newer_store_is_refused(postgres_server, tmp_path):
@@ -167,20 +167,20 @@ def test_an_older_store_is_migrated_with_what_is_in_it(postgres_server, tmp_path
         connection.exec_driver_sql(points, (bare, chunk.outline[4:]))
     engine.dispose()
     with open_store(postgres_server.url("older"), artifacts=str(tmp_path)) as store:
-        assert store.metadata.count_runs("params.cfg.depth > 2") == 1
-        assert store.metadata.get_run("r1").params == {"cfg": {"depth": 3, "odd": "a\0"}}
-        history = store.metadata.metric_history("r1", "loss")
+        assert store.metadata.runs.count("params.cfg.depth > 2") == 1
+        assert store.metadata.runs.get("r1").params == {"cfg": {"depth": 3, "odd": "a\0"}}
+        history = store.metadata.metrics.history("r1", "loss")
         assert history.values.tolist() == [n**0.5 for n in range(3000)]
 
 
 def test_a_restarted_server_is_found_again(store, postgres_server):
     run = a_run()
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     postgres_server.stop()
     with pytest.raises(StoreError):
-        store.metadata.get_run(run.run_id)
+        store.metadata.runs.get(run.run_id)
     postgres_server.start()
-    assert store.metadata.get_run(run.run_id) == run
+    assert store.metadata.runs.get(run.run_id) == run
 
 
 def test_a_lost_connection_undoes_what_was_not_finished(store, postgres_server):
@@ -196,19 +196,19 @@ def test_a_lost_connection_undoes_what_was_not_finished(store, postgres_server):
 
     with pytest.raises(StoreError, match="what was not finished is undone"):
         interrupted()
-    assert store.metadata.get_setting("half") is None
+    assert store.metadata.settings.get("half") is None
 
 
 def test_text_that_the_database_has_no_word_for_is_kept_as_well_as_can_be(store):
     run = a_run(name="a\0b", note="half \udcff", tags={"snow": "\N{SNOWMAN}"})
-    store.metadata.create_run(run)
-    found = store.metadata.get_run(run.run_id)
+    store.metadata.runs.create(run)
+    found = store.metadata.runs.get(run.run_id)
     assert (found.name, found.note) == (r"a\x00b", r"half \udcff")
     assert found.tags == {"snow": "\N{SNOWMAN}"}
 
 
 def test_many_rows_are_copied_in(store):
-    store.metadata.add_predictions([a_prediction(f"p{i}") for i in range(300)])
+    store.metadata.predictions.add([a_prediction(f"p{i}") for i in range(300)])
     database = store.metadata.database
     with database.write() as transaction:
         rows = [(f"n{i}", None if i % 2 else 'tab\t"quote" \\') for i in range(100)]
@@ -229,8 +229,8 @@ def test_writers_of_the_same_rows_in_any_order_never_deadlock(store):
     def work(step: int) -> None:
         try:
             for _ in range(5):
-                store.metadata.add_artifacts(artifacts[::step])
-                store.metadata.add_edges(edges[::step])
+                store.metadata.artifacts.add(artifacts[::step])
+                store.metadata.artifacts.add_edges(edges[::step])
         except StoreError as error:
             failed.append(error)
 
@@ -244,22 +244,22 @@ def test_writers_of_the_same_rows_in_any_order_never_deadlock(store):
 
 def test_a_forked_child_has_connections_of_its_own(store):
     run = a_run()
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     child = os.fork()
     if not child:
         code = 1
         try:
-            store.metadata.set_tags(run.run_id, {"by": "child"})
+            store.metadata.runs.set_tags(run.run_id, {"by": "child"})
             code = 0
         finally:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
-    assert store.metadata.get_run(run.run_id).tags == {"by": "child"}
+    assert store.metadata.runs.get(run.run_id).tags == {"by": "child"}
 
 
 def test_in_a_team_store_nobody_approves_their_own_model(store):
     assert store.single_user is False
-    store.metadata.set_setting("single_user", "true")
+    store.metadata.settings.set("single_user", "true")
     assert store.single_user is True
 
 

@@ -137,9 +137,9 @@ def metadata(tmp_path_factory):
 )
 def test_a_filter_finds_the_runs_that_it_says(metadata, text, expected):
     names = {"base line": "1", "second": "2", "it's": "3"}
-    found = metadata.search_runs(text)
+    found = metadata.runs.search(text)
     assert "".join(sorted(names[run.name] for run in found)) == expected
-    assert metadata.count_runs(text) == len(expected)
+    assert metadata.runs.count(text) == len(expected)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def read(text):
     ],
 )
 def test_runs_come_in_the_order_asked_for_with_missing_values_last(metadata, order, expected):
-    assert [run.name for run in metadata.search_runs(order_by=order)] == expected
+    assert [run.name for run in metadata.runs.search(order_by=order)] == expected
 
 
 @pytest.mark.parametrize("order", ["nonsense", "name sideways", "", "name,", "metrics.auc desc x"])
@@ -232,20 +232,20 @@ def test_an_order_that_cannot_be_read_is_refused(order):
 
 def test_an_order_by_a_name_that_nothing_has_is_refused(metadata):
     with pytest.raises(ParameterError, match=r"No run has metrics.auk.*Did you mean 'auc'"):
-        metadata.search_runs(order_by="metrics.auk desc")
+        metadata.runs.search(order_by="metrics.auk desc")
     with pytest.raises(ParameterError, match=r"Did you mean metrics\.auc\?"):
-        metadata.search_runs(order_by="auc")
-    assert metadata.search_runs("name = 'nobody'", order_by="metrics.auk") == []
+        metadata.runs.search(order_by="auc")
+    assert metadata.runs.search("name = 'nobody'", order_by="metrics.auk") == []
 
 
 def test_text_parameters_order_after_numbers(metadata):
-    found = metadata.search_runs("params.rows is not null", order_by="params.rows")
+    found = metadata.runs.search("params.rows is not null", order_by="params.rows")
     assert [run.params["rows"] for run in found] == [1234567, "all"]
 
 
 def test_a_parameter_of_a_leafs_name_is_itself(metadata):
-    run = metadata.search_runs("params.cfg.depth = 3")[0]
+    run = metadata.runs.search("params.cfg.depth = 3")[0]
     assert set(run.params) == {"rows", "id", "cfg"}
-    metadata.log_params(run.run_id, {"cfg.depth": 9})
-    assert metadata.get_run(run.run_id).params["cfg.depth"] == 9
-    assert metadata.search_runs("params.cfg.depth = 3") == []
+    metadata.runs.log_params(run.run_id, {"cfg.depth": 9})
+    assert metadata.runs.get(run.run_id).params["cfg.depth"] == 9
+    assert metadata.runs.search("params.cfg.depth = 3") == []

@@ -174,10 +174,10 @@ def fill(metadata) -> list[Seen]:
         record = a_run(
             name=run.name, params=run.params, tags=run.tags, created_at=at(place // 3), attempt=1
         )
-        metadata.create_run(record)
+        metadata.runs.create(record)
         steps = np.arange(len(points), dtype=np.float64)
         columns = MetricColumns(record.run_id, "m", steps, np.array(points), steps.astype(np.int64))
-        metadata.append_metrics([columns])
+        metadata.metrics.append([columns])
         seen.append((record.run_id, run))
     return seen
 
@@ -205,10 +205,10 @@ def test_a_filter_finds_what_a_naive_reading_finds(searched, found):
     metadata, runs = searched
     text, meets = found
     expected = {run_id for run_id, run in runs if meets(run)}
-    assert {run.run_id for run in metadata.search_runs(text)} == expected
-    by_metric = metadata.search_runs(text, order_by="metrics.m desc")
+    assert {run.run_id for run in metadata.runs.search(text)} == expected
+    by_metric = metadata.runs.search(text, order_by="metrics.m desc")
     assert {run.run_id for run in by_metric} == expected
-    assert metadata.count_runs(text) == len(expected)
+    assert metadata.runs.count(text) == len(expected)
 
 
 def sort_keys(name: str):
@@ -238,12 +238,12 @@ def test_pages_in_any_order_are_the_whole_in_that_order(searched, found, order, 
         expected = there + [pair for pair in expected if key(pair[1]) is None]
     order_by = ", ".join(f"{name} {'desc' if down else 'asc'}" for name, down in order)
     ids = [run_id for run_id, _ in expected]
-    whole = metadata.search_runs(text, order_by=order_by)
+    whole = metadata.runs.search(text, order_by=order_by)
     assert [run.run_id for run in whole] == ids
-    by_offset = metadata.search_runs(text, order_by=order_by, limit=size, offset=size)
+    by_offset = metadata.runs.search(text, order_by=order_by, limit=size, offset=size)
     assert [run.run_id for run in by_offset] == ids[size : 2 * size]
     pages, after = [], None
-    while page := metadata.search_runs(text, order_by=order_by, limit=size, after=after):
+    while page := metadata.runs.search(text, order_by=order_by, limit=size, after=after):
         pages += [run.run_id for run in page]
         after = page[-1].run_id
     assert pages == ids
@@ -257,12 +257,12 @@ def test_no_text_gives_anything_but_runs_or_a_sentence(searched, some, soup):
     metadata, _ = searched
     for text in (some, soup, f"name = '{some}'", f"metrics.`{soup}` > 1"):
         for call in (
-            lambda text=text: metadata.search_runs(text, limit=1),
-            lambda text=text: metadata.search_runs(order_by=text, limit=1),
+            lambda text=text: metadata.runs.search(text, limit=1),
+            lambda text=text: metadata.runs.search(order_by=text, limit=1),
         ):
             with suppress(ParameterError):
                 call()
-    assert metadata.count_runs() == 60  # and no text has done anything
+    assert metadata.runs.count() == 60  # and no text has done anything
 
 
 def test_a_page_after_a_run_that_is_not_there_is_refused(searched):

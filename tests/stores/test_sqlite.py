@@ -48,9 +48,9 @@ def in_children(count, work) -> list[int]:
 def write_much(url: str, run_id: str, worker: int) -> None:
     metadata = open_store(url).metadata
     for index in range(5):
-        metadata.log_metrics(run_id, [MetricPoint(f"m{worker}", 1.0, index, START)])
+        metadata.metrics.log(run_id, [MetricPoint(f"m{worker}", 1.0, index, START)])
         step = a_step(run_id, f"{worker}-{index}", state=StepState.FINISHED)
-        metadata.finish_step(step, outputs=[an_artifact(f"{worker}-{index}")])
+        metadata.steps.finish(step, outputs=[an_artifact(f"{worker}-{index}")])
 
 
 @pytest.mark.slow
@@ -58,21 +58,21 @@ def test_32_processes_write_at_once_and_nobody_finds_the_database_locked(tmp_pat
     url = f"sqlite:///{tmp_path}/penstock.db"
     run = a_run()
     store = open_store(url)
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     # Forked from a process that has the store open: the children must not use its connections.
     codes = in_children(32, lambda index: write_much(url, run.run_id, index))
     assert codes == [0] * 32
-    metrics = store.metadata.get_run(run.run_id).metrics
+    metrics = store.metadata.runs.get(run.run_id).metrics
     assert {key: summary.count for key, summary in metrics.items()} == {
         f"m{index}": 5 for index in range(32)
     }
-    assert len(store.metadata.list_steps(run.run_id)) == 160
+    assert len(store.metadata.steps.list(run.run_id)) == 160
 
 
 def test_processes_that_make_one_store_at_once_make_it_once(tmp_path):
     url = f"sqlite:///{tmp_path}/new/penstock.db"
     assert in_children(8, lambda _: open_store(url)) == [0] * 8
-    assert open_store(url).metadata.list_models() == []
+    assert open_store(url).metadata.models.list() == []
 
 
 WRITER = """
@@ -84,12 +84,12 @@ from penstock.stores import this_process
 store = open_store(sys.argv[1])
 host, pid, started = this_process()
 run = a_run(run_id="run", host=host, pid=pid, pid_started=started)
-store.metadata.create_run(run)
+store.metadata.runs.create(run)
 position = 0
 while True:
     step = a_step("run", f"step{position}", position=position, state=StepState.FINISHED)
     artifact = store.pack("x" * 3000 + str(position))[0]
-    store.metadata.finish_step(step, outputs=[artifact],
+    store.metadata.steps.finish(step, outputs=[artifact],
                                next_step=a_step("run", f"step{position + 1}", position=position + 1))
     position += 1
     print(position, flush=True)
@@ -111,8 +111,8 @@ def test_kill_9_in_the_middle_of_writes_leaves_the_store_whole(tmp_path):
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     raw.close()
     store = open_store(url)  # opening turns the dead run into a killed one
-    assert store.metadata.get_run("run").state is RunState.KILLED
-    steps = store.metadata.list_steps("run")
+    assert store.metadata.runs.get("run").state is RunState.KILLED
+    steps = store.metadata.steps.list("run")
     done = [step for step in steps if step.state is StepState.FINISHED]
     assert len(done) >= max([6, *reported])
     assert [step.state for step in steps[len(done) :]] == [StepState.KILLED]
@@ -122,16 +122,16 @@ def test_kill_9_in_the_middle_of_writes_leaves_the_store_whole(tmp_path):
 
 def test_a_reader_does_not_wait_for_a_writer(tmp_path):
     metadata = open_store(f"sqlite:///{tmp_path}/penstock.db").metadata
-    metadata.create_run(a_run(run_id="r" * 20))
+    metadata.runs.create(a_run(run_id="r" * 20))
     with metadata.database.write() as transaction:
         transaction.execute("UPDATE runs SET note = 'changed'")
-        assert metadata.get_run("r" * 20).note == ""
-    assert metadata.get_run("r" * 20).note == "changed"
+        assert metadata.runs.get("r" * 20).note == ""
+    assert metadata.runs.get("r" * 20).note == "changed"
 
 
 def test_a_transaction_that_fails_changes_nothing_and_the_store_goes_on(tmp_path):
     metadata = open_store(f"sqlite:///{tmp_path}/penstock.db").metadata
-    metadata.create_run(a_run(run_id="r" * 20))
+    metadata.runs.create(a_run(run_id="r" * 20))
 
     def be_interrupted() -> None:
         with metadata.database.write(durable=True) as transaction:
@@ -140,17 +140,17 @@ def test_a_transaction_that_fails_changes_nothing_and_the_store_goes_on(tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         be_interrupted()
-    assert metadata.get_run("r" * 20).note == ""
+    assert metadata.runs.get("r" * 20).note == ""
     with pytest.raises(StoreError, match="failed"), metadata.database.write() as transaction:
         transaction.execute("SELECT nonsense FROM nowhere")
-    metadata.update_run("r" * 20, note="fine")
-    assert metadata.get_run("r" * 20).note == "fine"
+    metadata.runs.update("r" * 20, note="fine")
+    assert metadata.runs.get("r" * 20).note == "fine"
 
 
 def test_many_short_threads_do_not_pile_up_connections(tmp_path):
     metadata = open_store(f"sqlite:///{tmp_path}/penstock.db").metadata
     for _ in range(20):
-        thread = threading.Thread(target=metadata.change_counter)
+        thread = threading.Thread(target=metadata.settings.change_counter)
         thread.start()
         thread.join()
     assert len(metadata.database._free) <= 2
@@ -168,7 +168,7 @@ def test_a_closed_store_says_so(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         pass
     with pytest.raises(StoreError, match="has been closed"):
-        store.metadata.list_models()
+        store.metadata.models.list()
 
 
 @pytest.mark.parametrize(
@@ -194,13 +194,13 @@ def test_errors_of_the_database_are_explained_with_a_remedy(error, expected):
 def test_finishing_a_step_takes_well_under_a_millisecond(tmp_path):
     metadata = open_store(f"sqlite:///{tmp_path}/penstock.db").metadata
     run = a_run()
-    metadata.create_run(run)
+    metadata.runs.create(run)
     seconds = []
     for index in range(200):
         step = a_step(run.run_id, f"s{index}", position=index, state=StepState.FINISHED)
         after = a_step(run.run_id, f"s{index + 1}", position=index + 1)
         begun = time.perf_counter()
-        metadata.finish_step(step, outputs=[an_artifact(str(index))], next_step=after)
+        metadata.steps.finish(step, outputs=[an_artifact(str(index))], next_step=after)
         seconds.append(time.perf_counter() - begun)
     # The goal is 250 µs on a quiet machine; the test machine may be busy.
     assert sorted(seconds)[20] < 0.002

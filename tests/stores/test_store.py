@@ -92,7 +92,7 @@ def test_the_same_bytes_of_two_types_stay_two_values(store):
 def test_a_list_of_tables_is_kept_table_by_table(store):
     parts = (pl.DataFrame({"a": [1]}), {"b": np.arange(300)}, [LogisticRegression()], "text")
     records = store.pack(parts)
-    store.metadata.add_artifacts(records)
+    store.metadata.artifacts.add(records)
     assert [record.format for record in records].count("bundle") == 3
     assert not records[0].unsafe
     back = store.get(records[0].content_digest, check=True)
@@ -276,11 +276,11 @@ def test_a_pickle_of_cloudpickle_is_plain_pickle():
 def test_packing_records_nothing(store):
     record = store.pack({"a": 1})[0]
     with pytest.raises(NotFoundError):
-        store.metadata.get_artifact(record.digest)
+        store.metadata.artifacts.get(record.digest)
     assert store.load(record) == {"a": 1}
 
 
 def test_a_store_is_for_one_user_unless_it_says_otherwise(store):
     assert store.single_user
-    store.metadata.set_setting("single_user", "false")
+    store.metadata.settings.set("single_user", "false")
     assert not store.single_user

@@ -6,7 +6,7 @@ from penstock.testing import FakeClock, temporary_store, tiny_dataset
 
 def test_a_temporary_store_is_empty_and_in_its_folder(tmp_path):
     with temporary_store(tmp_path) as store:
-        assert store.metadata.list_experiments() == []
+        assert store.metadata.runs.list_experiments() == []
         store.put(1)
     assert (tmp_path / "penstock.db").exists()
 

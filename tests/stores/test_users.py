@@ -126,7 +126,7 @@ def test_a_role_that_may_not_make_schemas_uses_one_that_is_there(postgres_server
         open_store(url, artifacts=str(tmp_path / "bytes"))
     postgres_server.sql("CREATE SCHEMA penstock AUTHORIZATION eve", "empty")
     with open_store(url, artifacts=str(tmp_path / "bytes")) as store:
-        assert store.metadata.list_experiments() == []
+        assert store.metadata.runs.list_experiments() == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files")

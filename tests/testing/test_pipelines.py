@@ -66,7 +66,7 @@ def test_it_takes_milliseconds():
 def test_the_fixtures_store_is_the_default(penstock_store):
     with ps.start_run("mine", console=False, system_metrics=False) as run:
         run.log_metric("a", 1)
-    assert [found.run_id for found in penstock_store.metadata.search_runs()] == [run.run_id]
+    assert [found.run_id for found in penstock_store.metadata.runs.search()] == [run.run_id]
 
 
 def test_users_tests_run_as_the_documentation_says(tmp_path):

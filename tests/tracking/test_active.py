@@ -60,7 +60,7 @@ def test_a_thread_never_logs_to_one_of_several_runs(store):
     ids = list(ThreadPoolExecutor(8).map(trial, range(8)))
     assert [get_run(run_id, store).params["number"] for run_id in ids] == list(range(8))
     assert {get_run(run_id, store).record.parent_run_id for run_id in ids} == {None}
-    assert not store.metadata.search_runs("metrics.score is not null")
+    assert not store.metadata.runs.search("metrics.score is not null")
 
 
 def test_runs_of_threads_are_nested_in_the_run_around_them(store):
@@ -122,7 +122,7 @@ def test_tasks_of_one_loop_have_runs_of_their_own(store):
         await asyncio.gather(one(1), one(2))
 
     asyncio.run(both())
-    found = store.metadata.search_runs("name like 'task %'", order_by="name")
+    found = store.metadata.runs.search("name like 'task %'", order_by="name")
     assert [run.metrics["loss"].last for run in found] == [1.0, 2.0]
 
 

@@ -81,7 +81,7 @@ def epochs(folder):
 
 def output(folder, url=None):
     with open_store(url or f"sqlite:///{folder}/.penstock/penstock.db") as store:
-        steps = store.metadata.list_steps(store.metadata.get_run("last").run_id)
+        steps = store.metadata.steps.list(store.metadata.runs.get("last").run_id)
         return steps[-1].outputs["result"]
 
 
@@ -139,7 +139,7 @@ def test_outside_of_a_run_nothing_is_kept():
 def test_a_finished_step_lets_go_of_its_states(folder):
     penstock(folder, "run", "job.py", "-q")
     with open_store(f"sqlite:///{folder}/.penstock/penstock.db") as store:
-        assert store.metadata.list_artifacts("last") == {}
+        assert store.metadata.artifacts.list("last") == {}
 
 
 def test_states_that_come_too_soon_are_left_out(tmp_path):

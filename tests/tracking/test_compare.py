@@ -19,7 +19,7 @@ def a_run_of(store, lr, steps, manifest=None):
         run.log_params({"lr": lr, "depth": 3})
         run.log_metric("auc", lr)
         for position, (name, key, output) in enumerate(steps):
-            store.metadata.finish_step(
+            store.metadata.steps.finish(
                 a_step(
                     run.run_id,
                     name,
@@ -31,7 +31,7 @@ def a_run_of(store, lr, steps, manifest=None):
             )
         if manifest is not None:
             record = store.put(manifest)
-            store.metadata.update_run(run.run_id, provenance=record.digest)
+            store.metadata.runs.update(run.run_id, provenance=record.digest)
     return run.run_id
 
 

@@ -17,7 +17,7 @@ def store(tmp_path):
 
 
 def lines(store, run):
-    return [(line.stream, line.text) for line in store.metadata.list_logs(run.run_id)]
+    return [(line.stream, line.text) for line in store.metadata.steps.list_logs(run.run_id)]
 
 
 def test_lines_are_kept_and_still_printed(store, capsys):

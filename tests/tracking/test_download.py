@@ -239,12 +239,14 @@ def test_a_folder_is_logged_whole_or_not_at_all(store, tmp_path):
     os.mkfifo(tmp_path / "many" / "pipe")
     (tmp_path / "many" / "broken").symlink_to(tmp_path / "nothing")
     with start_run(store=store, strict=True) as run:
-        write = store.metadata.log_artifacts
-        store.metadata.log_artifacts = lambda *_, **__: (_ for _ in ()).throw(StoreError("full"))
+        write = store.metadata.artifacts.log_many
+        store.metadata.artifacts.log_many = lambda *_, **__: (_ for _ in ()).throw(
+            StoreError("full")
+        )
         with pytest.raises(StoreError, match="full"):
             run.log_artifact(tmp_path / "many")
         assert run.artifacts() == {}
-        store.metadata.log_artifacts = write
+        store.metadata.artifacts.log_many = write
         run.log_artifact(tmp_path / "many")
     assert len(run.artifacts()) == 50
     assert all(name.startswith("many/") for name in run.artifacts())

@@ -27,19 +27,19 @@ def wait_for(condition) -> bool:
 
 def test_it_beats_until_it_is_stopped(store):
     run = a_run()
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     with Heartbeat(run.run_id, store, every_s=0.01) as heart:
-        assert wait_for(lambda: store.metadata.get_run(run.run_id).heartbeat_at is not None)
+        assert wait_for(lambda: store.metadata.runs.get(run.run_id).heartbeat_at is not None)
         heart.start()  # a second start is none
-    last = store.metadata.get_run(run.run_id).heartbeat_at
+    last = store.metadata.runs.get(run.run_id).heartbeat_at
     time.sleep(0.05)
-    assert store.metadata.get_run(run.run_id).heartbeat_at == last
+    assert store.metadata.runs.get(run.run_id).heartbeat_at == last
 
 
 def test_a_beat_that_cannot_be_written_is_made_up_for(store, monkeypatch):
     run = a_run()
-    store.metadata.create_run(run)
-    beat, calls = store.metadata.beat, []
+    store.metadata.runs.create(run)
+    beat, calls = store.metadata.runs.beat, []
 
     def stumble(*arguments, **options):
         calls.append(arguments)
@@ -47,9 +47,9 @@ def test_a_beat_that_cannot_be_written_is_made_up_for(store, monkeypatch):
             raise StoreError(what="Disk is full.")
         return beat(*arguments, **options)
 
-    monkeypatch.setattr(store.metadata, "beat", stumble)
+    monkeypatch.setattr(store.metadata.runs, "beat", stumble)
     with Heartbeat(run.run_id, store, every_s=0.01):
-        assert wait_for(lambda: store.metadata.get_run(run.run_id).heartbeat_at is not None)
+        assert wait_for(lambda: store.metadata.runs.get(run.run_id).heartbeat_at is not None)
 
 
 def test_an_active_run_has_one_heartbeat_and_ends_it(store):

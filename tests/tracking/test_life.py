@@ -63,13 +63,13 @@ def test_a_deleted_run_takes_its_nested_runs_along_and_brings_them_back(store):
 def test_a_running_run_and_one_that_serves_are_not_deleted(store):
     with start_run(store=store) as run, pytest.raises(ConflictError, match="is running"):
         run.delete()
-    store.metadata.create_model_version(a_version("m", run_id=run.run_id), actor="ada")
+    store.metadata.models.create_version(a_version("m", run_id=run.run_id), actor="ada")
     Registry(store)
-    versions = store.metadata.list_model_versions("m")
+    versions = store.metadata.models.list_versions("m")
     from penstock.core import Stage, StageEvent, now
 
     move = StageEvent("m", 1, Stage.NONE, Stage.STAGING, "ada", "", now())
-    store.metadata.move_stages([move], expected={1: versions[0].revision})
+    store.metadata.models.move_stages([move], expected={1: versions[0].revision})
     with pytest.raises(ConflictError, match="m@1, which is in staging"):
         run.delete()
 
@@ -88,7 +88,7 @@ def test_a_fork_begins_with_what_the_other_had_at_a_step(store):
     assert history["value"].to_list()[-2:] == [1 / 5, 0.05]
     assert (fork.record.forked_from, fork.record.forked_at) == (base.run_id, 4)
     edge = Edge(f"run:{base.run_id}", f"run:{fork.run_id}", "forked")
-    assert edge in store.metadata.list_edges(f"run:{fork.run_id}", direction="up")
+    assert edge in store.metadata.artifacts.list_edges(f"run:{fork.run_id}", direction="up")
     assert len(base.metric_history("loss")) == 10
 
 
@@ -108,7 +108,7 @@ def test_experiments_are_found_by_what_they_hold(store):
     for name in ("a", "b", "b"):
         with start_run(experiment=name, store=store):
             pass
-    store.metadata.set_experiment_tags("b", {"team": "risk"})
+    store.metadata.runs.set_experiment_tags("b", {"team": "risk"})
     [found] = search_experiments("runs = 2 and tags.team = 'risk'", store=store)
     assert (found.name, found.runs) == ("b", 2)
     assert [e.name for e in search_experiments(order_by="runs desc", limit=1, store=store)] == ["b"]

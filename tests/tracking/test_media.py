@@ -48,7 +48,7 @@ def test_an_array_is_the_picture_that_it_says(run, array):
     expected = array.squeeze(-1) if array.shape[-1:] == (1,) else array
     scale = 255 if array.dtype.kind in "fb" else 1
     assert found.tolist() == (expected * scale).round().astype(int).tolist()
-    record = run.store.metadata.list_artifacts(run.run_id)["picture"]
+    record = run.store.metadata.artifacts.list(run.run_id)["picture"]
     assert (record.type_name, record.metadata["media"]) == ("image", "image/png")
 
 
@@ -59,7 +59,7 @@ def test_files_pil_images_and_figures_are_pictures_too(run, tmp_path):
     run.log_image("file", tmp_path / "a.jpg", caption="black")
     run.log_image("pil", Image.new("L", (4, 3)))
     run.log_image("figure", Figure(figsize=(1, 1)))
-    kept = run.store.metadata.list_artifacts(run.run_id)
+    kept = run.store.metadata.artifacts.list(run.run_id)
     media = {name: record.metadata["media"] for name, record in kept.items()}
     assert media == {"file": "image/jpeg", "pil": "image/png", "figure": "image/png"}
     assert kept["file"].metadata["caption"] == "black"

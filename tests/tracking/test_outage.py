@@ -60,7 +60,7 @@ def test_a_metric_that_begins_while_the_store_is_silent_is_kept(store, monkeypat
         raise StoreError("No answer.")
 
     with start_run(store=store, **QUIET) as run:
-        monkeypatch.setattr(store.metadata, "get_run", silent)
+        monkeypatch.setattr(store.metadata.runs, "get", silent)
         run.log_metric("val_loss", 1.0)
         monkeypatch.undo()
     assert run.metrics == {"val_loss": 1.0}
@@ -76,7 +76,7 @@ def left_behind(tmp_path, facts: list[Fact]) -> None:
 
 def test_what_a_dead_process_could_not_record_is_recorded_by_the_next(store, tmp_path):
     run = a_run(run_id="r")
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     moment = now()
     left_behind(
         tmp_path,
@@ -88,7 +88,7 @@ def test_what_a_dead_process_could_not_record_is_recorded_by_the_next(store, tmp
         ],
     )
     store.flush()
-    found = store.metadata.get_run("r")
+    found = store.metadata.runs.get("r")
     assert (found.params, found.tags) == ({"a": (1, 2)}, {"t": "x"})
     assert (found.state, found.ended_at, found.error) == (
         RunState.FAILED, moment, "ValueError: no",
@@ -96,17 +96,17 @@ def test_what_a_dead_process_could_not_record_is_recorded_by_the_next(store, tmp
 
 
 def test_the_end_of_an_earlier_attempt_does_not_end_a_resumed_run(store, tmp_path):
-    store.metadata.create_run(a_run(run_id="r", attempt=2))
+    store.metadata.runs.create(a_run(run_id="r", attempt=2))
     left_behind(tmp_path, [end_fact("r", 1, RunState.FINISHED, now(), None)])
     store.flush()
-    assert store.metadata.get_run("r").state is RunState.RUNNING
+    assert store.metadata.runs.get("r").state is RunState.RUNNING
 
 
 def test_what_is_refused_when_it_is_delivered_is_noted_with_the_run(store, tmp_path):
-    store.metadata.create_run(a_run(run_id="r", params={"a": 1}))
+    store.metadata.runs.create(a_run(run_id="r", params={"a": 1}))
     left_behind(tmp_path, [Fact("r", "params", {"a": 2}, "parameters a")])
     store.flush()
-    [sentence] = store.metadata.get_run("r").missed
+    [sentence] = store.metadata.runs.get("r").missed
     assert sentence.startswith("parameters a: Parameter 'a' of this run is already 1")
 
 
@@ -138,15 +138,15 @@ def test_text_that_no_database_can_store_is_escaped_in_values(store):
     assert found.params == {"p": "caf\udce9 \0"}  # as JSON it is stored whole
     assert (found.name, found.note) == (r"na\udce9me", r"n\udce9")
     assert found.tags == {"t": r"caf\udce9 \x00"}
-    assert store.metadata.count_runs("tags.t = 'caf\udce9 \0'") == 1
+    assert store.metadata.runs.count("tags.t = 'caf\udce9 \0'") == 1
 
 
 def test_a_run_that_someone_ended_does_not_stop_what_comes_after_its_block(store, caplog):
     with start_run(store=store, **QUIET) as run:
-        store.metadata.update_run(run.run_id, state=RunState.FAILED, ended_at=now())
+        store.metadata.runs.update(run.run_id, state=RunState.FAILED, ended_at=now())
     assert "was not recorded" in caplog.text
     with start_run(store=store, **QUIET) as run:
-        store.metadata.update_run(run.run_id, state=RunState.FAILED)
+        store.metadata.runs.update(run.run_id, state=RunState.FAILED)
         with pytest.raises(ConflictError):
             run.finish()
 
@@ -173,7 +173,7 @@ def test_a_finished_run_is_read_again(store, monkeypatch):
 def test_times_are_moments_or_seconds(store, times, micros):
     with start_run(store=store, **QUIET) as run:
         run.log_history("m", [1.0], times=times)
-    assert store.metadata.metric_history(run.run_id, "m").times.tolist() == [micros]
+    assert store.metadata.metrics.history(run.run_id, "m").times.tolist() == [micros]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_history_of_one_point_is_the_last(store):
 
 def test_durations_are_never_negative(store, monkeypatch):
     run = a_run(started_at=now() + timedelta(hours=1))
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     get_run(run.run_id, store).finish()
-    found = store.metadata.get_run(run.run_id)
+    found = store.metadata.runs.get(run.run_id)
     assert found.ended_at == found.started_at

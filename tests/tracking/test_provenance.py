@@ -44,7 +44,7 @@ def script(tmp_path):
         )  # fmt: skip
         run_id, seconds = done.stdout.split()
         with open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db") as store:
-            run = store.metadata.get_run(run_id)
+            run = store.metadata.runs.get(run_id)
             return store.get(run.provenance), float(seconds)
 
     call.folder = tmp_path
@@ -83,7 +83,7 @@ def test_it_can_be_turned_off(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         with ps.start_run("off", store=store, provenance=False) as run:
             pass
-        assert store.metadata.get_run(run.run_id).provenance is None
+        assert store.metadata.runs.get(run.run_id).provenance is None
 
 
 def test_trouble_with_it_does_not_reach_the_script(tmp_path, monkeypatch, caplog):
@@ -94,7 +94,7 @@ def test_trouble_with_it_does_not_reach_the_script(tmp_path, monkeypatch, caplog
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         with ps.start_run("whole", store=store, provenance=True) as run:
             run.log_metric("loss", 1.0)
-        assert store.metadata.get_run(run.run_id).state.value == "finished"
+        assert store.metadata.runs.get(run.run_id).state.value == "finished"
     assert "the disk is full" in caplog.text
 
 
@@ -104,9 +104,9 @@ def test_runs_are_compared_by_it(tmp_path):
         for argv in (["a"], ["b"]):
             with ps.start_run("x", store=store, provenance=True) as run:
                 runs.append(run.run_id)
-            record = store.metadata.get_run(run.run_id)
+            record = store.metadata.runs.get(run.run_id)
             manifest = {**store.get(record.provenance), "argv": argv}
             artifact = store.put(manifest)
-            store.metadata.update_run(run.run_id, provenance=artifact.digest)
+            store.metadata.runs.update(run.run_id, provenance=artifact.digest)
         told = ps.compare(*runs, store=store).provenance
     assert any("argv" in sentence for sentence in told), json.dumps(list(told))

@@ -177,7 +177,7 @@ def test_what_a_step_logs_hangs_on_the_step_too(store):
         assert current_step() is step
         digest = run.log_artifact({"a": 1}, name="a")
     assert current_step() is None
-    found = store.metadata.list_edges(f"artifact:{digest}", direction="up")
+    found = store.metadata.artifacts.list_edges(f"artifact:{digest}", direction="up")
     assert found == [
         Edge(f"run:{run.run_id}", f"artifact:{digest}", "logged"),
         Edge("step:s1", f"artifact:{digest}", "logged"),
@@ -272,7 +272,7 @@ def test_a_run_that_goes_on_elsewhere_or_is_a_pipelines_is_not_resumed(store):
     ):
         start_run(store=store, resume=busy.run_id, nested=True)
     record = a_run(run_id="p1", pipeline="fraud", state=RunState.FAILED)
-    store.metadata.create_run(record)
+    store.metadata.runs.create(record)
     with pytest.raises(ConflictError, match="penstock run --resume p1"):
         start_run(store=store, resume="p1")
 
@@ -385,7 +385,7 @@ def test_a_store_that_cannot_be_written_does_not_stop_the_work(store, monkeypatc
         raise StoreError("The disk is full.", fix="Free some space.")
 
     with start_run(store=store) as run:
-        monkeypatch.setattr(store.metadata, "log_params", full)
+        monkeypatch.setattr(store.metadata.runs, "log_params", full)
         monkeypatch.setattr(store.journal, "append", full)
         monkeypatch.setattr(store.artifacts, "write", full)
         for _ in range(3):

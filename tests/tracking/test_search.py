@@ -33,7 +33,7 @@ def test_searching_and_getting_notice_dead_runs(store):
     host, pid, started = this_process()
     for _ in range(2):
         run = a_run(host=host, pid=pid, pid_started=started - 500)
-        store.metadata.create_run(run)
+        store.metadata.runs.create(run)
         state = get_run(run.run_id, store).state if _ else search_runs(store=store)[0].state
         assert state is RunState.KILLED
 
@@ -53,8 +53,8 @@ def made(store):
     """One run that made a table, a model version and a prediction."""
     with start_run(store=store) as run:
         table = store.put({"rows": 3}).content_digest
-        version = store.metadata.create_model_version(a_version(), actor="ada")
-        store.metadata.add_predictions([a_prediction("p1")])
+        version = store.metadata.models.create_version(a_version(), actor="ada")
+        store.metadata.predictions.add([a_prediction("p1")])
         edges = [
             ("source:rides", f"artifact:{table}", "read"),
             ("step:t", f"artifact:{table}", "output"),
@@ -62,7 +62,7 @@ def made(store):
             (f"artifact:{table}", f"version:{version.ref}", "registered"),
             (f"version:{version.ref}", "prediction:p1", "answered"),
         ]
-        store.metadata.add_edges(Edge(*edge) for edge in edges)
+        store.metadata.artifacts.add_edges(Edge(*edge) for edge in edges)
     return run.run_id, table
 
 
@@ -85,7 +85,7 @@ def test_short_names_mean_runs_and_artifacts(store, made):
     run_id, table = made
     assert lineage(run_id, "down", store).node == f"run:{run_id}"
     assert lineage("last", "down", store).node == f"run:{run_id}"
-    record = store.metadata.get_artifact(table)
+    record = store.metadata.artifacts.get(table)
     assert lineage(record.digest, "down", store).node == f"artifact:{table}"
 
 

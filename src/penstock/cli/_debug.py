@@ -37,7 +37,7 @@ def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: b
         sys.exit(3)  # as a run whose step failed
     say(f"  gave {plain(_shown(value))}")
     if not call.recorded:
-        run_id = store.metadata.get_run(run).run_id
+        run_id = store.metadata.runs.get(run).run_id
         say("[green]✓[/] It failed in the run, and does not now.")
         say(f"  Continue with:  penstock run --resume {run_id}")
     elif call.same_as_recorded(value, store):

@@ -99,7 +99,7 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """List deployments; with NAME what happened to it."""
     store = current_store(ctx)
     if name is None:
-        records = store.metadata.list_deployments()
+        records = store.metadata.deployments.list()
         if as_json:
             emit([_listed(store, record) for record in records])
         elif not records:
@@ -120,8 +120,8 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
                 ],
             )
         return
-    record = store.metadata.get_deployment(name)
-    events = store.metadata.list_deployment_events(name)
+    record = store.metadata.deployments.get(name)
+    events = store.metadata.deployments.list_events(name)
     if as_json:
         emit(
             {
@@ -132,7 +132,7 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
                 ],
                 "counts": {
                     str(version): counts
-                    for version, counts in store.metadata.count_predictions(name).items()
+                    for version, counts in store.metadata.predictions.count(name).items()
                 },
             }
         )
@@ -174,10 +174,10 @@ def serve(
 def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> None:
     """Post the true VALUE of the prediction with PREDICTION_ID."""
     store = current_store(ctx)
-    record = store.metadata.get_prediction(prediction_id)
-    version = store.metadata.get_model_version(record.model, record.version)
+    record = store.metadata.predictions.get(prediction_id)
+    version = store.metadata.models.get_version(record.model, record.version)
     found = _true_value(version, value)
-    store.metadata.add_truth({record.prediction_id: found}, now())
+    store.metadata.predictions.add_truth({record.prediction_id: found}, now())
     if as_json:
         emit({"prediction_id": record.prediction_id, "truth": found})
     else:

@@ -55,7 +55,7 @@ def add(
 def list_hooks(ctx: click.Context, as_json: bool) -> None:
     """List hooks: what was delivered, what waits, what was given up."""
     store = current_store(ctx)
-    found, counts = Hooks(store).all(), store.metadata.count_events()
+    found, counts = Hooks(store).all(), store.metadata.hooks.count_events()
     if as_json:
         emit([{**_json(hook), **_counts(counts, hook)} for hook in found])
         return

@@ -41,7 +41,7 @@ def models(
     registry = Registry(store)
     if search is not None:
         also = f" and model = '{model}'" if model else ""
-        versions = store.metadata.search_versions(f"({search}){also}", limit=1000)
+        versions = store.metadata.models.search_versions(f"({search}){also}", limit=1000)
     else:
         versions = _chosen(registry, model)
     if card and versions:

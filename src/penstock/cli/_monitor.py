@@ -75,8 +75,8 @@ def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: b
     """List open alerts, of the deployment NAME or of all."""
     metadata = current_store(ctx).metadata
     if name is not None:
-        metadata.get_deployment(name)  # a misspelt name must not look like good news
-    found = metadata.list_alerts(name, open_only=not with_resolved)
+        metadata.deployments.get(name)  # a misspelt name must not look like good news
+    found = metadata.deployments.list_alerts(name, open_only=not with_resolved)
     if as_json:
         emit(
             [

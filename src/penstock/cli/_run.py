@@ -213,7 +213,7 @@ def _tell_place(project: Path, store: "Store", *, chosen: str | None) -> None:
 
 def _prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
     """Tell the run and its steps in the order in which they can be executed."""
-    run = store.metadata.get_run(run_id)
+    run = store.metadata.runs.get(run_id)
     steps = [node["name"] for node in (run.graph or {}).get("nodes", ())]
     if as_json:
         emit({"run_id": run_id, "state": run.state.value, "steps": steps})

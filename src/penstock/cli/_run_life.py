@@ -40,7 +40,7 @@ def edit(
         found.set_tags(pairs)
     if gone:
         found.delete_tags(gone)
-    record = found.store.metadata.get_run(found.run_id)
+    record = found.store.metadata.runs.get(found.run_id)
     if as_json:
         emit(
             {

@@ -67,7 +67,7 @@ def runs(
 ) -> None:
     """Search runs, for example: penstock runs "metrics.roc_auc > 0.7 and state = 'finished'"."""
     store = current_store(ctx)
-    store.metadata.kill_dead_runs()
+    store.metadata.runs.kill_dead()
     found = [
         run.record
         for run in search_runs(
@@ -147,25 +147,27 @@ def experiments(
 def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json: bool) -> None:
     """Show one RUN (id, unique beginning, or `last`): steps, metrics, what it was made from."""
     store = current_store(ctx)
-    store.metadata.kill_dead_runs()
-    record = store.metadata.get_run(run)
-    steps = store.metadata.list_steps(record.run_id)
+    store.metadata.runs.kill_dead()
+    record = store.metadata.runs.get(run)
+    steps = store.metadata.steps.list(record.run_id)
     if console:
-        _show_lines(store.metadata.list_logs(record.run_id), f"Run {record.name}", as_json=as_json)
+        _show_lines(
+            store.metadata.steps.list_logs(record.run_id), f"Run {record.name}", as_json=as_json
+        )
     elif logs:
         step = _step(steps, logs)
         # Of a cached step what it wrote when it was executed.
-        lines = store.metadata.list_logs(step.cached_from or step.step_run_id)
+        lines = store.metadata.steps.list_logs(step.cached_from or step.step_run_id)
         _show_lines(lines, f"Step {step.step}", as_json=as_json)
     elif as_json:
-        proofs = store.metadata.list_proofs(record.run_id)
+        proofs = store.metadata.artifacts.list_proofs(record.run_id)
         emit(
             {
                 **run_document(record),
                 "steps": [_step_document(step) for step in steps],
                 "artifacts": {
                     name: item.digest
-                    for name, item in store.metadata.list_artifacts(record.run_id).items()
+                    for name, item in store.metadata.artifacts.list(record.run_id).items()
                 },
                 "proofs": [
                     {"kind": proof.kind, "verdict": proof.verdict.value, "at": proof.at}
@@ -288,7 +290,7 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         )
     for word, sentence in made_from(store, run):
         say(f"  {word:<10}  {plain(sentence)}")
-    for proof in store.metadata.list_proofs(run.run_id)[-1:]:
+    for proof in store.metadata.artifacts.list_proofs(run.run_id)[-1:]:
         say(f"  {proof.kind}: [bold]{proof.verdict.value}[/] ({ago(proof.at)})")
     if run.state in {RunState.FAILED, RunState.KILLED} and run.pipeline:
         say(f"  Go on with:  penstock run --resume {run.run_id}")

@@ -45,9 +45,9 @@ def info(ctx: click.Context, as_json: bool) -> None:
             "made": True,
             "artifacts": opened.artifacts.url,
             "single_user": opened.single_user,
-            "runs": opened.metadata.count_runs(),
-            "models": len(opened.metadata.list_models()),
-            "deployments": len(opened.metadata.list_deployments()),
+            "runs": opened.metadata.runs.count(),
+            "models": len(opened.metadata.models.list()),
+            "deployments": len(opened.metadata.deployments.list()),
         }
     if as_json:
         emit(document)
@@ -68,7 +68,7 @@ def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> No
     the audited history: `penstock history MODEL` shows it.
     """
     setting = "true" if kind == "single" else "false"
-    current_store(ctx, create=True).metadata.set_setting("single_user", setting, actor=actor)
+    current_store(ctx, create=True).metadata.settings.set("single_user", setting, actor=actor)
     if as_json:
         emit({"single_user": kind == "single"})
         return

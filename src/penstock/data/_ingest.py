@@ -117,7 +117,7 @@ def _record(
     failures = [finding for finding in changes if finding.level == "fail"]
     if failures:
         raise _changed(name, failures, snapshot)
-    store.metadata.add_snapshot(
+    store.metadata.artifacts.add_snapshot(
         SnapshotRecord(
             source=name,
             run_id=run_id,

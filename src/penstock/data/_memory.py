@@ -50,7 +50,7 @@ def memory_of(source: DataSource, store: "Store") -> Memory:
     """Look up the last reading of a source that was made with equal options."""
     options = {name: value for name, value in source.describe().items() if name not in _PLACE}
     key = digest_json(options)[:23]
-    last = store.metadata.last_snapshot(source.name)
+    last = store.metadata.artifacts.last_snapshot(source.name)
     if last is None:
         return Memory(key, None, {}, {})
     # Recorded before options were: it was read with those of that time.

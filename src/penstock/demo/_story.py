@@ -151,7 +151,7 @@ def _live_until_alarm(loop: _Loop) -> int:
                 continue
             report = monitor.check(since=loop.marks[number - _WINDOW_DAYS + 1])
             if report.drifted:
-                alerts = loop.store.metadata.list_alerts(MODEL, open_only=True)
+                alerts = loop.store.metadata.deployments.list_alerts(MODEL, open_only=True)
                 for alert in alerts[:4]:
                     say.fact(f"ALERT day {number - TRAINING_DAYS}: {alert.message}")
                 days = number - SHIFT_DAY
@@ -235,7 +235,7 @@ def _canary(loop: _Loop, day: int) -> int:
         began = day
         day, outcome = _live_until_settled(loop, day)
         report = ps.Monitor(loop.store, MODEL).check(since=loop.marks[began])
-        still = len(loop.store.metadata.list_alerts(MODEL, open_only=True))
+        still = len(loop.store.metadata.deployments.list_alerts(MODEL, open_only=True))
         say.fact(f"monitoring looks again: {report.headline} Open alerts: {still}.")
         chapter.done(
             f"{outcome}; production is v{ps.Registry(loop.store).get(MODEL, 'champion').version}"
@@ -261,7 +261,7 @@ def _broken_version(loop: _Loop, day: int) -> None:
             actor="demo",
         )
         _, outcome = _live_until_settled(loop, day)
-        events = loop.store.metadata.list_deployment_events(MODEL)
+        events = loop.store.metadata.deployments.list_events(MODEL)
         for event in events:
             if "back" in event.kind:
                 say.fact(event.message)
@@ -274,7 +274,7 @@ def _live_until_settled(loop: _Loop, day: int) -> tuple[int, str]:
     """Live days go by until the running rollout is promoted or rolled back."""
     for number in range(day, day + LIVE_DAYS):
         _live_day(loop, number)
-        rollout = loop.store.metadata.get_deployment(MODEL).rollout
+        rollout = loop.store.metadata.deployments.get(MODEL).rollout
         state = rollout["state"] if rollout else "promoted"
         if state != "running":
             return number + 1, state.replace("_", " ")

@@ -97,8 +97,8 @@ def step_call(
         StepError: If the step takes other inputs now.
     """
     opened = open_store(store) if store is None or isinstance(store, str) else store
-    record = opened.metadata.get_run(run)
-    steps = {found.step: found for found in opened.metadata.list_steps(record.run_id)}
+    record = opened.metadata.runs.get(run)
+    steps = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
     if step not in steps:
         raise NotFoundError(
             what=f"Run {record.run_id} has no step {step!r}.", fix=did_you_mean(step, steps)

@@ -48,15 +48,15 @@ def decide(
             why="Whoever reads the run later wants to know.",
             fix="Say why.",
         )
-    record = opened.metadata.get_run(run)
-    steps = {found.step: found for found in opened.metadata.list_steps(record.run_id)}
+    record = opened.metadata.runs.get(run)
+    steps = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
     if step not in steps:
         waiting = [name for name, found in steps.items() if found.state is StepState.QUEUED]
         raise NotFoundError(
             what=f"Run {record.run_id} has no step {step!r} that waits.",
             fix=did_you_mean(step, waiting),
         )
-    decided = any(d.step == step for d in opened.metadata.list_decisions(record.run_id))
+    decided = any(d.step == step for d in opened.metadata.steps.list_decisions(record.run_id))
     if steps[step].state is not StepState.QUEUED and not (decided and _is_open(steps[step])):
         raise ConflictError(
             what=f"Step {step!r} of run {record.run_id} is {steps[step].state.value}.",
@@ -71,7 +71,7 @@ def decide(
             fix="Ask a colleague to run this command.",
         )
     decision = DecisionRecord(record.run_id, step, approved, who, reason.strip(), now())
-    opened.metadata.add_decision(decision)
+    opened.metadata.steps.add_decision(decision)
     return decision
 
 

@@ -33,7 +33,7 @@ class Leases:
             SettingsError: If the limit cannot be read.
         """
         most = limit_of(name, self._project)
-        if not self._metadata.take_lease(f"limit:{name}", holder, now() + _LASTS, most=most):
+        if not self._metadata.steps.take_lease(f"limit:{name}", holder, now() + _LASTS, most=most):
             return False
         self._held[holder] = f"limit:{name}"
         if self._thread is None:
@@ -47,7 +47,7 @@ class Leases:
         """Give back what a step run holds, if it holds something."""
         name = self._held.pop(holder, None)
         if name is not None:
-            self._metadata.drop_lease(name, holder)
+            self._metadata.steps.drop_lease(name, holder)
 
     def close(self) -> None:
         """Give everything back."""
@@ -62,4 +62,4 @@ class Leases:
         while not self._ended.wait(_EVERY_S):
             for holder, name in list(self._held.items()):
                 with suppress(PenstockError):  # it is tried again before the lease has run out
-                    self._metadata.take_lease(name, holder, now() + _LASTS, most=0)
+                    self._metadata.steps.take_lease(name, holder, now() + _LASTS, most=0)

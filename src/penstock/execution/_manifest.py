@@ -65,12 +65,12 @@ def record_provenance(store: Store, project: Path) -> Provenance:
         outside,
         import_folders(project),
     )
-    if known and known[1] == manifest and store.metadata.renew_artifacts([known[2].digest]):
+    if known and known[1] == manifest and store.metadata.artifacts.renew([known[2].digest]):
         return known[2]
     if files is not None:  # recorded in another store object, or the store was made anew
         records = write_source_files(store, tree.files)
     packed = store.pack(manifest)
-    store.metadata.add_artifacts([*records, *packed])
+    store.metadata.artifacts.add([*records, *packed])
     found = Provenance(
         packed[0].digest,
         digest_json(manifest["code"]["files"]),

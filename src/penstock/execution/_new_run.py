@@ -96,8 +96,8 @@ def new_session(
         **life,
     )
     with begin_part(opened, pipeline, partition):
-        opened.metadata.create_run(record)
-    opened.metadata.add_edges(provenance.edges(record.run_id))
+        opened.metadata.runs.create(record)
+    opened.metadata.artifacts.add_edges(provenance.edges(record.run_id))
     return Session(
         Run(record, opened),
         graph,

@@ -58,8 +58,8 @@ def run_step(
     """
     stop_while_loading()
     opened = open_store(store) if store is None or isinstance(store, str) else store
-    opened.metadata.kill_dead_runs()
-    record = opened.metadata.get_run(run)
+    opened.metadata.runs.kill_dead()
+    record = opened.metadata.runs.get(run)
     _require_open(record)
     pipeline = (
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
@@ -68,7 +68,7 @@ def run_step(
     whole = part_of(whole, **(record.graph or {}).get("asked", {}))
     node = whole[step]
     own = step.partition("[")[0]
-    earlier = {found.step: found for found in opened.metadata.list_steps(record.run_id)}
+    earlier = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
     _require_ended(whole, own, earlier, record)
     session = Session(
         Run(record, opened),
@@ -129,12 +129,12 @@ def _is_settled(step: StepRunRecord | None) -> bool:
 
 def _mark(store: Store, record: RunRecord, **changes: Any) -> None:
     begun: dict[str, Any] = {} if record.started_at else {"started_at": now()}
-    store.metadata.update_run(record.run_id, **begun, **changes)
+    store.metadata.runs.update(record.run_id, **begun, **changes)
 
 
 def _close(store: Store, record: RunRecord, graph: Graph) -> None:
     """End the run if all of its steps have ended, or one badly; else let it wait for the next."""
-    steps = {step.step: step for step in store.metadata.list_steps(record.run_id)}
+    steps = {step.step: step for step in store.metadata.steps.list(record.run_id)}
     own = [steps.get(node.name) for node in graph.order()]
     failed = next((step for step in own if step and step.state in _BAD_STATES), None)
     if not all(_is_settled(step) for step in own) and not failed:

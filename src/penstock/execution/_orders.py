@@ -168,7 +168,7 @@ class Workshop:
         file, _, name = target.rpartition(":")
         if not file.endswith(".py") or Path(file).is_file():
             return target
-        record = self._store.metadata.get_run(self._setup.run_id)
+        record = self._store.metadata.runs.get(self._setup.run_id)
         folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         restore_source(read_source(self._store, read_manifest(self._store, record)), folder)

@@ -74,7 +74,7 @@ def states_of(
     store: Store, pipeline: str, partitions: Partitions, *, at: datetime | None = None
 ) -> list[PartitionState]:
     """List partitions of a pipeline that is known by its name."""
-    store.metadata.kill_dead_runs()
+    store.metadata.runs.kill_dead()
     found = runs_by_partition(store, pipeline)
     return [PartitionState(key, found.get(key)) for key in partitions.keys(at or now())]
 
@@ -84,7 +84,7 @@ def runs_by_partition(store: Store, pipeline: str, key: str | None = None) -> di
     wanted = f"tags.`{PARTITION}` " + ("!= ''" if key is None else f"= {_quoted(key)}")
     asked = f"pipeline = {_quoted(pipeline)} and {wanted}"
     runs: dict[str, RunRecord] = {}
-    for run in store.metadata.search_runs(asked, limit=_MANY):  # newest first
+    for run in store.metadata.runs.search(asked, limit=_MANY):  # newest first
         known = runs.get(run.tags[PARTITION])
         if known is None or (run.state is RunState.FINISHED and known.state in _IN_VAIN):
             runs[run.tags[PARTITION]] = run
@@ -93,7 +93,7 @@ def runs_by_partition(store: Store, pipeline: str, key: str | None = None) -> di
 
 def known_partitions(store: Store, pipeline: str) -> Partitions | None:
     """Give the partitions that a pipeline had when it was last run for one; None if it never was."""
-    spec = store.metadata.get_setting(_setting(pipeline))
+    spec = store.metadata.settings.get(_setting(pipeline))
     return None if spec is None else Partitions.from_spec(json.loads(spec))
 
 
@@ -125,19 +125,19 @@ def begin_part(store: Store, pipeline: Pipeline[..., Any], partition: str | None
         return
     _require_over(pipeline.partitions, partition)
     name, holder = f"partition:{pipeline.name}:{partition}", new_id()
-    if not store.metadata.take_lease(name, holder, now() + _BEGINNING):
+    if not store.metadata.steps.take_lease(name, holder, now() + _BEGINNING):
         raise _taken(pipeline.name, partition, "is being begun by another process")
     try:
-        store.metadata.kill_dead_runs()
+        store.metadata.runs.kill_dead()
         run = runs_by_partition(store, pipeline.name, partition).get(partition)
         if run is not None and run.state in _GOING_ON:
             raise _taken(pipeline.name, partition, f"is {run.state.value} in run {run.run_id}")
-        store.metadata.set_setting(
+        store.metadata.settings.set(
             _setting(pipeline.name), json.dumps(pipeline.partitions.to_spec())
         )
         yield
     finally:
-        store.metadata.drop_lease(name, holder)
+        store.metadata.steps.drop_lease(name, holder)
 
 
 def _require_over(partitions: Partitions, key: str) -> None:

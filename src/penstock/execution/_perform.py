@@ -62,7 +62,7 @@ def _finish(
 ) -> PipelineResult:
     if state is RunState.QUEUED:
         session.store.flush()
-        session.store.metadata.update_run(session.run.run_id, state=state, error=error)
+        session.store.metadata.runs.update(session.run.run_id, state=state, error=error)
     else:
         session.run.finish(state, error=error)
     version = next((step.version for step in reversed(steps) if step.version), None)

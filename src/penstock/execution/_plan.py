@@ -159,7 +159,7 @@ class Planner:
         wanted = wanted and (session.alone is None or is_part(session.alone, node.name))
         if not wanted or not key.cacheable:
             return None
-        found = session.store.metadata.find_cached_step(key.digest, self._trace_holds)
+        found = session.store.metadata.steps.find_cached(key.digest, self._trace_holds)
         if found is None or _too_old(node, found) or not self._has_bytes(found):
             return None
         cached = started.with_outputs(
@@ -196,7 +196,7 @@ class Planner:
             return False
         try:
             for content, stored in _outputs_of(earlier).values():
-                self._session.store.metadata.get_artifact(stored, content)
+                self._session.store.metadata.artifacts.get(stored, content)
         except NotFoundError:
             return False
         return self._has_bytes(earlier)

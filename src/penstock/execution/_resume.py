@@ -54,8 +54,8 @@ def resume_run(
     stop_while_loading()
     chosen, how = find_runner(runner), policy(workers, on_failure)
     opened = open_store(store) if store is None or isinstance(store, str) else store
-    opened.metadata.kill_dead_runs()
-    record = opened.metadata.get_run(_last_of_pipelines(opened) if run_id == "last" else run_id)
+    opened.metadata.runs.kill_dead()
+    record = opened.metadata.runs.get(_last_of_pipelines(opened) if run_id == "last" else run_id)
     _require_resumable(record)
     pipeline = (
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
@@ -68,7 +68,7 @@ def resume_run(
         check(graph)
     project = project_of(pipeline.file)
     provenance = record_provenance(opened, project)
-    record = opened.metadata.update_run(
+    record = opened.metadata.runs.update(
         record.run_id,
         state=RunState.RUNNING,
         attempt=record.attempt + 1,
@@ -79,7 +79,7 @@ def resume_run(
         graph={**graph.to_spec(), RESUMED_AT: now().isoformat()},
         **process_facts(),
     )
-    opened.metadata.add_edges(provenance.edges(record.run_id))
+    opened.metadata.artifacts.add_edges(provenance.edges(record.run_id))
     session = Session(
         Run(record, opened),
         graph,
@@ -87,7 +87,7 @@ def resume_run(
         project,
         record.seed,
         reporter or default_reporter(),
-        earlier={step.step: step for step in opened.metadata.list_steps(record.run_id)},
+        earlier={step.step: step for step in opened.metadata.steps.list(record.run_id)},
         pipeline=pipeline,
         **how,
     )
@@ -96,7 +96,7 @@ def resume_run(
 
 def _last_of_pipelines(store: Store) -> str:
     """Return the newest run of a pipeline: a script that was tracked since has no steps."""
-    found = store.metadata.search_runs("pipeline != ''", order_by="created_at desc", limit=1)
+    found = store.metadata.runs.search("pipeline != ''", order_by="created_at desc", limit=1)
     return found[0].run_id if found else "last"
 
 

@@ -189,7 +189,7 @@ class Scheduler:
 
     def _ask(self, plan: Plan) -> None:
         """Go on if somebody has said yes, fail if somebody has said no, else let the run wait."""
-        decisions = self._metadata.list_decisions(plan.record.run_id)
+        decisions = self._metadata.steps.list_decisions(plan.record.run_id)
         latest = next((d for d in reversed(decisions) if d.step == plan.node.name), None)
         if latest is not None and latest.approved:
             told = {"approved_by": latest.decided_by, "approved_for": latest.reason}
@@ -215,7 +215,7 @@ class Scheduler:
     def _flush(self, begun: StepRunRecord | None = None) -> None:
         ending, self._unrecorded = self._unrecorded, None
         if ending is not None:
-            self._metadata.finish_step(
+            self._metadata.steps.finish(
                 ending.record,
                 outputs=ending.outputs,
                 edges=ending.edges,
@@ -223,7 +223,7 @@ class Scheduler:
                 next_step=begun,
             )
         elif begun is not None:
-            self._metadata.start_step(begun)
+            self._metadata.steps.start(begun)
 
     def _collect(self) -> None:
         if not self._running and not self._later:
@@ -414,7 +414,7 @@ class Scheduler:
         names = self._registered.get(plan.node.name, ())
         outputs = {name: plan.record.outputs.get(name) for name in names}
         return find_refusal(
-            self._metadata.get_artifact(plan.record.output_address(name), digest)
+            self._metadata.artifacts.get(plan.record.output_address(name), digest)
             for name, digest in outputs.items()
             if digest is not None
         )
@@ -464,7 +464,7 @@ class Scheduler:
         if last and not self._copy_curves(record, [key for key, *_ in last]):
             # The run that executed it is gone: where its curves ended is in the step's own record.
             points = [MetricPoint(key, value, step, now()) for key, value, step in last]
-            self._metadata.log_metrics(record.run_id, points)
+            self._metadata.metrics.log(record.run_id, points)
 
     def _copy_curves(self, record: StepRunRecord, keys: Sequence[str]) -> int:
         own = [record.facts["logged_in"]] if "logged_in" in record.facts else []
@@ -472,7 +472,7 @@ class Scheduler:
         for run_id, *between in record.facts.get("logged_in_all", own):
             self._session.store.flush()
             with suppress(NotFoundError):
-                copied += self._metadata.copy_metrics(
+                copied += self._metadata.metrics.copy(
                     run_id, record.run_id, keys=keys, between=tuple(between)
                 )
         return copied
@@ -488,7 +488,7 @@ class Scheduler:
         unfinished = [*self._running.values(), *whole]
         for plan in unfinished:
             with suppress(Exception):
-                self._metadata.finish_step(
+                self._metadata.steps.finish(
                     replace(plan.record, state=StepState.KILLED, ended_at=now(), error=why)
                 )
 

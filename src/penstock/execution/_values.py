@@ -73,7 +73,7 @@ class Values:
         place = (output.node, output.name)
         if place not in self._records:
             content, stored = self._digests[place]
-            self._records[place] = self._store.metadata.get_artifact(stored, content)
+            self._records[place] = self._store.metadata.artifacts.get(stored, content)
         return self._records[place]
 
     def inputs(self, node: Node) -> dict[str, Any]:

@@ -114,9 +114,9 @@ def why(
         NotFoundError: If there is no such run or step.
     """
     opened = open_store(store) if store is None or isinstance(store, str) else store
-    side = _Side(opened, opened.metadata.get_run(run))
+    side = _Side(opened, opened.metadata.runs.get(run))
     record = side.step(step)
-    other = _Side(opened, opened.metadata.get_run(against)) if against else _before(side, step)
+    other = _Side(opened, opened.metadata.runs.get(against)) if against else _before(side, step)
     if against and other is not None:
         other.step(step)
     if not against and (kept := _kept(side.run, record)):
@@ -155,7 +155,7 @@ class _Side:
 
     @cached_property
     def steps(self) -> Mapping[str, StepRunRecord]:
-        return {step.step: step for step in self.store.metadata.list_steps(self.run.run_id)}
+        return {step.step: step for step in self.store.metadata.steps.list(self.run.run_id)}
 
     def step(self, name: str) -> StepRunRecord:
         if name not in self.steps:
@@ -190,7 +190,7 @@ def _earlier(side: _Side) -> Iterator[_Side]:
     name = str(side.run.pipeline).replace("'", "''")
     after = side.run.run_id
     for _ in range(_LOOKED_AT // _PAGE):
-        page = side.store.metadata.search_runs(
+        page = side.store.metadata.runs.search(
             f"pipeline = '{name}'", order_by="created_at desc", limit=_PAGE, after=after
         )
         yield from (_Side(side.store, run) for run in page)

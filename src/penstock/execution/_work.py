@@ -109,7 +109,7 @@ def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> 
     except Exception as error:  # noqa: BLE001 - a value that cannot be stored fails its step
         return replace(failed(node.name, error), logs=outcome.logs, facts=outcome.facts)
     if context.checkpoints:  # what it gave takes their place
-        store.metadata.drop_artifacts(record.run_id, context.checkpoints)
+        store.metadata.artifacts.drop(record.run_id, context.checkpoints)
     return _finished(record, outcome, packed)
 
 

@@ -35,7 +35,7 @@ class Worker:
 
     def __init__(self, setup: Setup, store: Store) -> None:
         self._store = store
-        record = store.metadata.get_run(setup.run_id)
+        record = store.metadata.runs.get(setup.run_id)
         self._run = Run(record, store)
         self._workshop = Workshop(setup, store, record.arguments)
         self._workplace = Workplace(store, self._workshop.project)

@@ -98,7 +98,7 @@ def _store(chosen: Settings) -> Check:
     where = f"{chosen.store.value} (from {chosen.store.origin})"
     try:
         store = open_store(chosen.store.value, artifacts=chosen.artifacts.value or None)
-        runs = store.metadata.count_runs()
+        runs = store.metadata.runs.count()
         digest = store.artifacts.write(b"penstock doctor")
         store.artifacts.read(digest, check=True)
     except PenstockError as error:

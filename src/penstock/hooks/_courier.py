@@ -80,7 +80,7 @@ class Courier:
 
     def start(self) -> Self:
         """Begin to bring events in the background, if there is somebody to bring them to."""
-        if self._always or self._metadata.list_hooks():
+        if self._always or self._metadata.hooks.list():
             self._thread = threading.Thread(target=self._work, name="penstock-hooks", daemon=True)
             self._thread.start()
         return self
@@ -103,7 +103,7 @@ class Courier:
         Trouble with a receiver is recorded at its hook and raised by nobody.
         """
         arrived = 0
-        for hook in self._metadata.list_hooks():
+        for hook in self._metadata.hooks.list():
             if hook.paused_at is None:
                 arrived += self._deliver_to(hook)
         return arrived
@@ -117,17 +117,17 @@ class Courier:
                 return
 
     def _deliver_to(self, hook: HookRecord) -> int:
-        events = self._metadata.list_events(hook.name, limit=_BATCH)
+        events = self._metadata.hooks.list_events(hook.name, limit=_BATCH)
         if not events or events[0].due_at > now():
             return 0
         lease = f"hook:{hook.name}"
-        if not self._metadata.take_lease(lease, self._holder, now() + _LEASE):
+        if not self._metadata.steps.take_lease(lease, self._holder, now() + _LEASE):
             return 0
         try:
             # Read again: who had the lease before has brought some of them.
-            return self._bring(hook, self._metadata.list_events(hook.name, limit=_BATCH))
+            return self._bring(hook, self._metadata.hooks.list_events(hook.name, limit=_BATCH))
         finally:
-            self._metadata.drop_lease(lease, self._holder)
+            self._metadata.steps.drop_lease(lease, self._holder)
 
     def _bring(self, hook: HookRecord, events: list[EventRecord]) -> int:
         began, arrived = now(), 0
@@ -137,7 +137,7 @@ class Courier:
                     break
                 attempt = post(client, self._store, hook, event)
                 if attempt.ok:
-                    self._metadata.drop_events(hook.name, [event.event_id], delivered=True)
+                    self._metadata.hooks.drop_events(hook.name, [event.event_id], delivered=True)
                     arrived += 1
                     continue
                 self._postpone(event, attempt)
@@ -149,7 +149,7 @@ class Courier:
         attempts = event.attempts + 1
         dead = attempt.refused or attempts > len(_DELAYS_S)
         delay = 0.0 if dead else max(_DELAYS_S[attempts - 1], attempt.wait_s)
-        self._metadata.update_event(
+        self._metadata.hooks.update_event(
             event.event_id,
             attempts=attempts,
             due_at=now() + timedelta(seconds=delay),

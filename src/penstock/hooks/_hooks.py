@@ -75,7 +75,7 @@ class Hooks:
         _require_form(form)
         require_destination(url)
         name = require_name(name or form, "hook")
-        if any(hook.name == name for hook in self._metadata.list_hooks()):
+        if any(hook.name == name for hook in self._metadata.hooks.list()):
             raise ConflictError(
                 what=f"There is a hook {name!r} already.",
                 fix=f"Give another name, or remove it: penstock hooks remove {name}",
@@ -88,12 +88,12 @@ class Hooks:
             secret = secret or new_secret()
             read_secret(secret)
         hook = HookRecord(name, url, form, secret, wanted, now())
-        self._metadata.save_hook(hook)
+        self._metadata.hooks.save(hook)
         return hook
 
     def all(self) -> list[HookRecord]:
         """List them by name."""
-        return self._metadata.list_hooks()
+        return self._metadata.hooks.list()
 
     def get(self, name: str) -> HookRecord:
         """Give one.
@@ -101,12 +101,12 @@ class Hooks:
         Raises:
             NotFoundError: If there is none of that name.
         """
-        return self._metadata.get_hook(name)
+        return self._metadata.hooks.get(name)
 
     def events(self, name: str, *, dead: bool = False, limit: int = 100) -> list[EventRecord]:
         """List what a hook has not been told yet, or what was given up."""
         state = EventState.DEAD if dead else EventState.PENDING
-        return self._metadata.list_events(self.get(name).name, state=state, limit=limit)
+        return self._metadata.hooks.list_events(self.get(name).name, state=state, limit=limit)
 
     def try_out(self, name: str) -> Attempt:
         """Post an event of the newest run, whatever it is, and say what came of it.
@@ -114,7 +114,7 @@ class Hooks:
         Raises:
             NotFoundError: If there is no such hook, or no run yet.
         """
-        hook, run = self.get(name), self._metadata.get_run("last")
+        hook, run = self.get(name), self._metadata.runs.get("last")
         moment = now()
         event = EventRecord(new_id(), name, "run.finished", run.run_id, moment, moment)
         with open_client() as client:
@@ -130,24 +130,24 @@ class Hooks:
             event for dead in (True, False) for event in self.events(name, dead=dead, limit=100_000)
         ]
         for event in events:
-            self._metadata.update_event(
+            self._metadata.hooks.update_event(
                 event.event_id, state=EventState.PENDING, attempts=0, due_at=now()
             )
         return len(events)
 
     def pause(self, name: str) -> HookRecord:
         """Post nothing until it is resumed; what happens meanwhile waits."""
-        self._metadata.save_hook(replace(self.get(name), paused_at=now()))
+        self._metadata.hooks.save(replace(self.get(name), paused_at=now()))
         return self.get(name)
 
     def resume(self, name: str) -> HookRecord:
         """Post again, what waits first."""
-        self._metadata.save_hook(replace(self.get(name), paused_at=None))
+        self._metadata.hooks.save(replace(self.get(name), paused_at=None))
         return self.get(name)
 
     def remove(self, name: str) -> None:
         """Remove it with what it has not been told."""
-        self._metadata.delete_hook(name)
+        self._metadata.hooks.delete(name)
 
 
 def _require_form(form: str) -> None:

@@ -14,10 +14,10 @@ def told_of(store: Store, event: EventRecord) -> tuple[RunRecord, StepRunRecord 
     Raises:
         NotFoundError: If the run is gone.
     """
-    run = store.metadata.get_run(event.run_id)
+    run = store.metadata.runs.get(event.run_id)
     if event.step is None:
         return run, None
-    for step in store.metadata.list_steps(run.run_id):
+    for step in store.metadata.steps.list(run.run_id):
         if step.step_run_id == event.step_run_id:
             return run, step
     # A later attempt stands in its place; the event says what matters.
@@ -69,7 +69,7 @@ def gone_message(event: EventRecord) -> dict[str, Any]:
 def is_gone(store: Store, event: EventRecord) -> bool:
     """Say whether the run of an event is gone."""
     try:
-        store.metadata.get_run(event.run_id)
+        store.metadata.runs.get(event.run_id)
     except NotFoundError:
         return True
     return False

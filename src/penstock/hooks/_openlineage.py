@@ -111,7 +111,7 @@ def _datasets(
     """Give what a step reads and writes: what other steps made, and the sources of rows."""
     made_by = {
         digest: f"{other.step}.{name}"
-        for other in store.metadata.list_steps(run.run_id)
+        for other in store.metadata.steps.list(run.run_id)
         for name, digest in other.outputs.items()
         if other.step_run_id != step.step_run_id
     }
@@ -148,7 +148,9 @@ def _dataset(
 def _sources(store: Store, step: StepRunRecord) -> list[str]:
     found = []
     for digest in step.outputs.values():
-        for edge in store.metadata.list_edges(f"artifact:{digest}", direction="up", depth=1):
+        for edge in store.metadata.artifacts.list_edges(
+            f"artifact:{digest}", direction="up", depth=1
+        ):
             if edge.source.startswith(_SOURCE) and edge.source not in found:
                 found.append(edge.source)
     return found
@@ -160,7 +162,7 @@ def _source(node: str) -> dict[str, Any]:
 
 def _artifact(store: Store, digest: str) -> ArtifactRecord | None:
     try:
-        return store.metadata.get_artifact(digest)
+        return store.metadata.artifacts.get(digest)
     except NotFoundError:
         return None
 

@@ -57,7 +57,7 @@ class Model:
             StoreError: If the bytes are damaged or gone.
             DataError: If its signature is damaged.
         """
-        record = require_safe(store.metadata.get_artifact(version.artifact))
+        record = require_safe(store.metadata.artifacts.get(version.artifact))
         estimator = store.load(record, check=True)
         return cls(estimator, Signature.from_json(version.signature))
 

@@ -26,14 +26,14 @@ def update_alerts(store: Store, report: DriftReport, artifact: str) -> list[Aler
     """
     at = now()
     findings = _by_subject(report)
-    for alert in store.metadata.list_alerts(report.deployment, open_only=True):
+    for alert in store.metadata.deployments.list_alerts(report.deployment, open_only=True):
         told = findings.pop((alert.kind, alert.subject), None)
         if told is not None:
-            store.metadata.save_alert(_seen_again(alert, told, at, artifact))
+            store.metadata.deployments.save_alert(_seen_again(alert, told, at, artifact))
         elif _is_judged(report, alert):
-            store.metadata.save_alert(replace(alert, resolved_at=at))
+            store.metadata.deployments.save_alert(replace(alert, resolved_at=at))
     for (kind, subject), message in findings.items():
-        store.metadata.save_alert(
+        store.metadata.deployments.save_alert(
             AlertRecord(
                 alert_id=new_id(),
                 deployment=report.deployment,
@@ -46,7 +46,7 @@ def update_alerts(store: Store, report: DriftReport, artifact: str) -> list[Aler
                 report=artifact,
             )
         )
-    still_open = store.metadata.list_alerts(report.deployment, open_only=True)
+    still_open = store.metadata.deployments.list_alerts(report.deployment, open_only=True)
     return sorted(still_open, key=lambda alert: (alert.raised_at, alert.alert_id))
 
 

@@ -63,8 +63,8 @@ def check_drift(
         DataError: If the version was registered without a training profile.
     """
     limits = limits or Limits()
-    found = store.metadata.get_deployment(deployment)
-    record = store.metadata.get_model_version(found.model, version or found.control)
+    found = store.metadata.deployments.get(deployment)
+    record = store.metadata.models.get_version(found.model, version or found.control)
     answered = _answered(store, deployment, record.version, since, until, limits.max_rows)
     rows = [one for one in answered if one.error is None]
     errors = len(answered) - len(rows)
@@ -106,7 +106,7 @@ def _answered(
     """Read the window's rows, oldest first."""
 
     def read(start: datetime | None, limit: int) -> list[PredictionRecord]:
-        return store.metadata.list_predictions(
+        return store.metadata.predictions.list(
             deployment, version=version, since=start, until=until, limit=limit
         )
 
@@ -128,7 +128,7 @@ def _with_truth(
     """Add the newest rows whose truth is known: it comes later than a day."""
     if since is not None:
         return rows
-    older = store.metadata.list_predictions(
+    older = store.metadata.predictions.list(
         deployment, version=version, until=until, with_truth=True, limit=_RECENT_TRUTHS
     )
     window = {row.prediction_id for row in rows}

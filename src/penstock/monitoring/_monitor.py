@@ -57,7 +57,7 @@ class Monitor:
             limits=self._limits,
         )
         artifact = self._store.put(report)
-        self._store.metadata.add_report(
+        self._store.metadata.deployments.add_report(
             ReportRecord(
                 report_id=new_id(),
                 deployment=report.deployment,
@@ -70,7 +70,7 @@ class Monitor:
             )
         )
         node = f"artifact:{artifact.content_digest}"
-        self._store.metadata.add_edges(
+        self._store.metadata.artifacts.add_edges(
             [
                 Edge(f"version:{report.model}@{report.version}", node, "watched"),
                 Edge(f"deployment:{report.deployment}", node, "watched"),

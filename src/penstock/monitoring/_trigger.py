@@ -76,17 +76,17 @@ class Trigger:
         if not causes:
             return Decision(None, "Nothing in the report calls for a run.")
         setting = f"trigger:{report.deployment}:{self._name}"
-        last = self._store.metadata.get_setting(setting)
+        last = self._store.metadata.settings.get(setting)
         if last is not None and now() - datetime.fromisoformat(last) < self._cool_down:
             over = datetime.fromisoformat(last) + self._cool_down
             return Decision(None, f"Cooling down until {over:%Y-%m-%d %H:%M} UTC.")
-        self._store.metadata.set_setting(setting, now().isoformat())
+        self._store.metadata.settings.set(setting, now().isoformat())
         cutoff = datetime.fromisoformat(report.until) if report.until else now()
         run_id = self._start(cutoff)
         told = ", ".join(f"{kind} of {subject}" for kind, subject in causes[:3])
         reason = f"Started run {run_id} because of {told}."
         _log.info("Deployment %s: %s", report.deployment, reason)
-        self._store.metadata.add_deployment_event(
+        self._store.metadata.deployments.add_event(
             DeploymentEvent(report.deployment, "retrain", reason, now(), {"run_id": run_id})
         )
         return Decision(run_id, reason)

@@ -151,7 +151,7 @@ def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
     verdict = replace(_check_stored(store, node, record), how="joined")
     foreign = 0
     for name, digest in record.outputs.items():
-        whole = store.metadata.get_artifact(record.output_address(name), digest)
+        whole = store.metadata.artifacts.get(record.output_address(name), digest)
         parts = [whole] if node.at_most else store.parts(whole).values()
         given = set(record.inputs.values())
         foreign += sum(

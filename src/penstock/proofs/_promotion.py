@@ -143,4 +143,4 @@ def _run_proofs(
 
 
 def _is_proved(store: Store, run_id: str) -> bool:
-    return any(proof.kind == "verified" for proof in store.metadata.list_proofs(run_id))
+    return any(proof.kind == "verified" for proof in store.metadata.artifacts.list_proofs(run_id))

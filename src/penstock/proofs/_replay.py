@@ -60,8 +60,8 @@ def replay(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     _move_addresses(request["rank"])
     with open_store(request["store"], artifacts=request["artifacts"] or None) as store:
-        run = store.metadata.get_run(request["run_id"])
-        recorded = {step.step: step for step in store.metadata.list_steps(run.run_id)}
+        run = store.metadata.runs.get(request["run_id"])
+        recorded = {step.step: step for step in store.metadata.steps.list(run.run_id)}
         others = _read_others(store, run, recorded)
         formats = _formats(store, recorded)
     pipeline = load_pipeline(request["target"])
@@ -239,7 +239,7 @@ def _read_others(store: Store, run: RunRecord, recorded: Recorded) -> dict[str, 
             if made_in in {run.run_id, *found}:
                 continue
             try:
-                steps = {each.step: each for each in store.metadata.list_steps(made_in)}
+                steps = {each.step: each for each in store.metadata.steps.list(made_in)}
             except NotFoundError:
                 steps = {}
             found[made_in] = steps
@@ -284,7 +284,7 @@ def _scratch_run(scratch: str) -> RunRecord:
         heartbeat_at=moment,
     )
     with open_store(scratch) as store:
-        store.metadata.create_run(record)
+        store.metadata.runs.create(record)
     return record
 
 
@@ -366,7 +366,7 @@ def _formats(store: Store, recorded: Recorded) -> set[str]:
         places += [(step.output_address(name), digest) for name, digest in step.outputs.items()]
         for address, digest in places:
             with suppress(PenstockError):
-                found.add(store.metadata.get_artifact(address, digest).format)
+                found.add(store.metadata.artifacts.get(address, digest).format)
     return found
 
 

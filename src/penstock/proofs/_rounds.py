@@ -140,7 +140,7 @@ class Rounds:
                 answers.add(_verdicts(answer))
 
     def _verdict(self, answers: _Answers) -> Verification:
-        recorded = self._store.metadata.list_steps(self._run.run_id)
+        recorded = self._store.metadata.steps.list(self._run.run_id)
         cached = {
             step.step: str(step.facts.get("made_in", ""))
             for step in recorded
@@ -202,7 +202,7 @@ class Rounds:
         if not made_in or step.verdict is not Verdict.DIFFERS:
             return ""
         try:
-            other = self._store.metadata.get_run(made_in)
+            other = self._store.metadata.runs.get(made_in)
             manifest = read_manifest(self._store, other)
         except StoreError:
             return f"its result was reused from run {made_in}, which is gone"

@@ -57,7 +57,7 @@ def verify(
     _require_seeds(hash_seeds)
     store = store or open_store()
     started = time.perf_counter()
-    run = store.metadata.get_run(run_id)
+    run = store.metadata.runs.get(run_id)
     missing, manifest = _preconditions(store, run)
     if missing:
         answer = Verification(run.run_id, Verdict.CANNOT_VERIFY, notes=tuple(missing))
@@ -67,7 +67,7 @@ def verify(
         )
         answer = _with_environment(rounds.answer(), manifest)
     answer = replace(answer, seconds=time.perf_counter() - started)
-    store.metadata.add_proof(
+    store.metadata.artifacts.add_proof(
         ProofRecord(run.run_id, "verified", answer.verdict, now(), answer.to_json())
     )
     return answer

@@ -70,7 +70,7 @@ def current_card(
 def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
     if version.run_id is None:
         return {}
-    run = store.metadata.get_run(version.run_id)
+    run = store.metadata.runs.get(version.run_id)
     manifest = store.get(run.provenance) if run.provenance else {}
     code = manifest.get("code") or {}
     return {
@@ -85,7 +85,9 @@ def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
 
 def _data(store: "Store", version: ModelVersionRecord) -> list[dict[str, Any]]:
     """Find the sources that the model came from, by lineage."""
-    edges = store.metadata.list_edges(f"{_ARTIFACT}{version.content_digest}", direction="up")
+    edges = store.metadata.artifacts.list_edges(
+        f"{_ARTIFACT}{version.content_digest}", direction="up"
+    )
     found = [
         {
             "source": edge.source.removeprefix(_SOURCE),

@@ -112,11 +112,11 @@ def judge_version(
     """
     if record.stage is Stage.PRODUCTION:
         return record
-    champion = in_stage(store.metadata.list_model_versions(record.model), Stage.PRODUCTION)
+    champion = in_stage(store.metadata.models.list_versions(record.model), Stage.PRODUCTION)
     results = judge_gates(store, record, champion)
     if results == record.gates:
         return record
-    return store.metadata.update_model_version(
+    return store.metadata.models.update_version(
         record.model, record.version, expected_revision=record.revision, actor=actor, gates=results
     )
 
@@ -128,7 +128,7 @@ def _fail_if_compared(result: GateResult, reason: str) -> GateResult:
 
 
 def _facts(store: "Store", record: ModelVersionRecord) -> dict[str, Any]:
-    proofs = store.metadata.list_proofs(record.run_id) if record.run_id else []
+    proofs = store.metadata.artifacts.list_proofs(record.run_id) if record.run_id else []
     verified = [proof for proof in proofs if proof.kind == "verified"]
     if not verified:
         return {}

@@ -56,7 +56,7 @@ def make_moves(
     """
     decided: tuple[int | None, dict[int, Stage]] | None = None
     for _ in range(_ATTEMPTS):
-        versions = metadata.list_model_versions(model)
+        versions = metadata.models.list_versions(model)
         if decided is not None and decided != _facts(versions, decided[1]):
             raise _someone_else(model, versions)
         moves = plan(versions)
@@ -64,7 +64,7 @@ def make_moves(
         moved = {event.version for event in moves.events}
         decided = _facts(versions, moved)
         try:
-            metadata.move_stages(
+            metadata.models.move_stages(
                 moves.events,
                 expected={number: revisions[number] for number in moved},
                 gates=moves.gates,
@@ -73,8 +73,8 @@ def make_moves(
             )
         except ConflictError:
             continue
-        return metadata.get_model_version(model, moves.events[-1].version)
-    raise _someone_else(model, metadata.list_model_versions(model))
+        return metadata.models.get_version(model, moves.events[-1].version)
+    raise _someone_else(model, metadata.models.list_versions(model))
 
 
 def _facts(

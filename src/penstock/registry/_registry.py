@@ -115,7 +115,7 @@ class Registry:
         who = actor or current_actor()
         artifacts = self._store.pack(estimator)
         model = require_safe(artifacts[0])
-        self._metadata.add_artifacts(artifacts)
+        self._metadata.artifacts.add(artifacts)
         form = signature if isinstance(signature, Mapping) else signature.to_json()
         version = ModelVersionRecord(
             model=model_name,
@@ -133,7 +133,7 @@ class Registry:
             gates=tuple(gates),
             note=note,
         )
-        made = self._metadata.create_model_version(version, actor=who)
+        made = self._metadata.models.create_version(version, actor=who)
         if made.card is not None:
             return made
         self._add_lineage(made)
@@ -146,8 +146,8 @@ class Registry:
         Raises:
             NotFoundError: If there is no such model.
         """
-        models = self._metadata.list_models() if model is None else [model]
-        return [version for name in models for version in self._metadata.list_model_versions(name)]
+        models = self._metadata.models.list() if model is None else [model]
+        return [version for name in models for version in self._metadata.models.list_versions(name)]
 
     def get(self, model: str, version: int | str | None = None) -> ModelVersionRecord:
         """Get a version.
@@ -160,7 +160,7 @@ class Registry:
         Raises:
             NotFoundError: If there is none.
         """
-        return find_version(self._metadata.list_model_versions(model), version)
+        return find_version(self._metadata.models.list_versions(model), version)
 
     def champion(self, model: str) -> ModelVersionRecord | None:
         """Get the production version; None if there is none or no such model yet."""
@@ -176,7 +176,7 @@ class Registry:
         Raises:
             NotFoundError: If there is none.
         """
-        return newest_candidate(self._metadata.list_model_versions(model))
+        return newest_candidate(self._metadata.models.list_versions(model))
 
     def card(self, model: str, version: int | str | None = None) -> str:
         """Read a version's model card, Markdown; its stage, gates and approvals are those of now.
@@ -187,7 +187,7 @@ class Registry:
         record = self.get(model, version)
         if not record.card:
             return ""
-        approvals = self._metadata.list_approvals(model, record.version)
+        approvals = self._metadata.models.list_approvals(model, record.version)
         return current_card(str(self._store.get(record.card)), record, approvals)
 
     def record_gates(
@@ -287,7 +287,7 @@ class Registry:
             require_move(record, Stage.PRODUCTION)
         text = _given(reason, "An approval")
         yes = ApprovalRecord(record.model, record.version, who, True, text, now())
-        self._metadata.add_approval(yes)
+        self._metadata.models.add_approval(yes)
         return yes
 
     def reject(
@@ -312,7 +312,7 @@ class Registry:
         Raises:
             NotFoundError: If there is no such version.
         """
-        return self._metadata.list_approvals(model, self.get(model, version).version)
+        return self._metadata.models.list_approvals(model, self.get(model, version).version)
 
     def promote(
         self,
@@ -447,9 +447,9 @@ class Registry:
             NotFoundError: If there is no such model.
             ParameterError: If ``at`` is no time.
         """
-        events = self._metadata.list_stage_events(model)
+        events = self._metadata.models.list_stage_events(model)
         if not events:
-            self._metadata.list_model_versions(model)
+            self._metadata.models.list_versions(model)
         return events if at is None else [event for event in events if event.at <= read_time(at)]
 
     def production_at(self, model: str, at: str | datetime) -> ProductionAt:
@@ -467,12 +467,12 @@ class Registry:
         found = production_at(model, moment, events, ())
         if found.version is None:
             return found
-        approvals = self._metadata.list_approvals(model, found.version)
+        approvals = self._metadata.models.list_approvals(model, found.version)
         return production_at(model, moment, events, approvals)
 
     def store_history(self) -> Events:
         """List who changed the store's settings on which promotions depend, oldest first."""
-        return self._metadata.list_stage_events(STORE_HISTORY)
+        return self._metadata.models.list_stage_events(STORE_HISTORY)
 
     def verify_history(self, model: str) -> int | None:
         """Check the hash chain of a model's history.
@@ -486,12 +486,12 @@ class Registry:
         return verify_events(self.history(model))
 
     def _in_stage(self, model: str, stage: Stage) -> ModelVersionRecord | None:
-        if model not in self._metadata.list_models():
+        if model not in self._metadata.models.list():
             return None
-        return in_stage(self._metadata.list_model_versions(model), stage)
+        return in_stage(self._metadata.models.list_versions(model), stage)
 
     def _trainer(self, run_id: str | None) -> str:
-        return self._metadata.get_run(run_id).user if run_id else ""
+        return self._metadata.runs.get(run_id).user if run_id else ""
 
     def _put(self, value: Any) -> str | None:
         if value is None:
@@ -504,9 +504,9 @@ class Registry:
         node = f"version:{version.ref}"
         edges = [Edge(f"artifact:{version.content_digest}", node, "model")]
         if version.report is not None:
-            report = self._metadata.get_artifact(version.report)
+            report = self._metadata.artifacts.get(version.report)
             edges.append(Edge(f"artifact:{report.content_digest}", node, "report"))
-        self._metadata.add_edges(edges)
+        self._metadata.artifacts.add_edges(edges)
 
     def _change(
         self, version: ModelVersionRecord, *, actor: str | None = None, **changes: Any
@@ -514,7 +514,7 @@ class Registry:
         """Change what is not part of a version's identity; whoever else changed it, too."""
         for attempt in range(_ATTEMPTS):
             try:
-                return self._metadata.update_model_version(
+                return self._metadata.models.update_version(
                     version.model,
                     version.version,
                     expected_revision=version.revision,
@@ -524,7 +524,7 @@ class Registry:
             except ConflictError:
                 if attempt == _ATTEMPTS - 1:
                     raise
-                version = self._metadata.get_model_version(version.model, version.version)
+                version = self._metadata.models.get_version(version.model, version.version)
         raise AssertionError("unreachable")
 
     def _require_ready(
@@ -561,7 +561,7 @@ class Registry:
         def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
             target, at = find_version(versions, version), now()
             require_move(target, to)
-            deployments = self._metadata.list_deployments()
+            deployments = self._metadata.deployments.list()
             require_unserved(target, deployments)
             champion = in_stage(versions, Stage.PRODUCTION)
             ended = end_rollouts(

@@ -246,7 +246,7 @@ class _Work:
         return run.state in (taken if self.again else taken | {RunState.FINISHED})
 
     def _note(self, key: str, run_id: str) -> None:
-        part = PartitionState(key, self.store.metadata.get_run(run_id))
+        part = PartitionState(key, self.store.metadata.runs.get(run_id))
         self.ended.append(part)
         if self.progress is not None:
             self.progress(part, len(self.ended), self.total)

@@ -135,8 +135,8 @@ class Scheduler:
 
     def _present_itself(self) -> None:
         if now() - self._present >= RENEW:
-            self._metadata.take_lease(SCHEDULERS, self.holder, now() + CLAIM, most=MANY)
-            self._metadata.kill_dead_runs()
+            self._metadata.steps.take_lease(SCHEDULERS, self.holder, now() + CLAIM, most=MANY)
+            self._metadata.runs.kill_dead()
             self._present = now()
 
     # What is due
@@ -150,7 +150,7 @@ class Scheduler:
         """Give those of this project: only their files are here."""
         return [
             schedule
-            for schedule in self._metadata.list_schedules()
+            for schedule in self._metadata.schedules.list()
             if schedule.options["project"] == self.project.name
         ]
 
@@ -180,7 +180,7 @@ class Scheduler:
         idle = not ticks and schedule.cursor is not None and changes["error"] == schedule.error
         if idle and not is_sensor(schedule.trigger):
             return
-        if self._metadata.advance_schedule(
+        if self._metadata.schedules.advance(
             schedule.name, expected_revision=schedule.revision, ticks=ticks, **changes
         ):
             for tick in ticks:
@@ -191,7 +191,7 @@ class Scheduler:
         cool_down = schedule.options.get("cool_down")
         if cool_down is None:
             return False
-        last = self._metadata.list_ticks(schedule.name, limit=1)
+        last = self._metadata.schedules.list_ticks(schedule.name, limit=1)
         return bool(last) and moment - last[0].due_at < parse_duration(cool_down)
 
     def _sight(self, schedule: ScheduleRecord, moment: datetime) -> Sight:
@@ -206,7 +206,7 @@ class Scheduler:
     def _start_due(self) -> None:
         self._watch.ask_for_waiting()
         schedules = {schedule.name: schedule for schedule in self.schedules()}
-        going_on = self._metadata.list_ticks(
+        going_on = self._metadata.schedules.list_ticks(
             states=[TickState.QUEUED, TickState.RUNNING], limit=MANY
         )
         for name, schedule in schedules.items():
@@ -238,7 +238,7 @@ class Scheduler:
             lost = [tick for tick in fresh if busy and now() - tick.due_at > _LATE]
             why = "It could not start when it was due: another run went on."
         for tick in lost:
-            self._metadata.update_tick(
+            self._metadata.schedules.update_tick(
                 tick, held_by=None, state=TickState.MISSED, error=why, ended_at=now()
             )
         gone = {tick.key for tick in lost}
@@ -257,7 +257,7 @@ class Scheduler:
         if run is None or run.state in {RunState.FAILED, RunState.KILLED}:
             return False
         if run.state is RunState.FINISHED:
-            self._metadata.update_tick(
+            self._metadata.schedules.update_tick(
                 tick,
                 held_by=tick.holder,
                 state=TickState.FINISHED,
@@ -269,7 +269,7 @@ class Scheduler:
     def _leave(self) -> None:
         self._watch.leave()
         with suppress(PenstockError):
-            self._metadata.drop_lease(SCHEDULERS, self.holder)
+            self._metadata.steps.drop_lease(SCHEDULERS, self.holder)
 
 
 def _is_free(tick: TickRecord) -> bool:

@@ -56,7 +56,7 @@ class Schedules:
             ConflictError: If the name is taken by a schedule of another project.
         """
         record = schedule.to_record()
-        known = {other.name: other for other in self._metadata.list_schedules()}
+        known = {other.name: other for other in self._metadata.schedules.list()}
         before = known.get(record.name)
         if before is not None:
             if before.options["project"] != record.options["project"]:
@@ -67,7 +67,7 @@ class Schedules:
                     name=record.name,
                 )
             record = _go_on_from(before, record)
-        self._metadata.save_schedule(record)
+        self._metadata.schedules.save(record)
         return record
 
     def add_all(self, file: str) -> list[ScheduleRecord]:
@@ -94,7 +94,7 @@ class Schedules:
 
     def all(self) -> list[ScheduleRecord]:
         """List them by name."""
-        return self._metadata.list_schedules()
+        return self._metadata.schedules.list()
 
     def get(self, name: str) -> ScheduleRecord:
         """Give one.
@@ -102,11 +102,11 @@ class Schedules:
         Raises:
             NotFoundError: If there is none of that name.
         """
-        return self._metadata.get_schedule(name)
+        return self._metadata.schedules.get(name)
 
     def ticks(self, name: str | None = None, *, limit: int = 100) -> list[TickRecord]:
         """List what was due, latest first."""
-        return self._metadata.list_ticks(name, limit=limit)
+        return self._metadata.schedules.list_ticks(name, limit=limit)
 
     def next_due(self, name: str) -> datetime | None:
         """Tell when one is due next; None if it is paused or nobody can know."""
@@ -122,7 +122,7 @@ class Schedules:
 
     def remove(self, name: str) -> None:
         """Remove it with its ticks; its runs stay."""
-        self._metadata.delete_schedule(name)
+        self._metadata.schedules.delete(name)
 
     def trigger(self, name: str) -> TickRecord:
         """Make it due now, paused or not; a scheduler runs it."""
@@ -136,17 +136,19 @@ class Schedules:
                 f" penstock backfill {schedule.entry}",
             )
         tick = tick_of(schedule, due, parameters_of(schedule, due))
-        self._metadata.add_tick(tick)
+        self._metadata.schedules.add_tick(tick)
         return tick
 
     def schedulers(self) -> list[str]:
         """Name the schedulers that are up, ``host:pid``."""
-        return [holder.rpartition(":")[0] for holder in self._metadata.list_holders(SCHEDULERS)]
+        return [
+            holder.rpartition(":")[0] for holder in self._metadata.steps.list_holders(SCHEDULERS)
+        ]
 
     def _change(self, name: str, **changes: Any) -> ScheduleRecord:
         while True:
             schedule = self.get(name)
-            if self._metadata.advance_schedule(
+            if self._metadata.schedules.advance(
                 name, expected_revision=schedule.revision, **changes
             ):
                 return self.get(name)
@@ -158,10 +160,10 @@ def check_watched(schedule: ScheduleRecord, store: Store, project: Path) -> list
     told = str(next(iter(trigger.values())))
     if "new_version" in trigger:
         model = told.partition("@")[0]
-        known, noun, name = metadata.list_models(), "model", model
+        known, noun, name = metadata.models.list(), "model", model
     elif "alert" in trigger:
         name = told.partition("/")[0]
-        known, noun = [deployment.name for deployment in metadata.list_deployments()], "deployment"
+        known, noun = [deployment.name for deployment in metadata.deployments.list()], "deployment"
     elif "new_data" in trigger and not told.startswith(":"):
         path = Path(told) if Path(told).is_absolute() else project / told
         there = any(path.parent.glob(path.name)) if path.parent.is_dir() else False

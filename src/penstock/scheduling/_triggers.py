@@ -283,8 +283,8 @@ def _look_new_version(trigger: Mapping[str, Any], cursor: Cursor | None, sight: 
     model, _, stage = trigger["new_version"].partition("@")
     if stage:
         return _look_stage(model, stage, cursor, sight)
-    known = sight.store.metadata.list_models()
-    versions = sight.store.metadata.list_model_versions(model) if model in known else []
+    known = sight.store.metadata.models.list()
+    versions = sight.store.metadata.models.list_versions(model) if model in known else []
     newest = {"version": max((version.version for version in versions), default=0)}
     if cursor is None:
         return Look(newest)
@@ -300,10 +300,12 @@ def _look_new_version(trigger: Mapping[str, Any], cursor: Cursor | None, sight: 
 
 
 def _look_stage(model: str, stage: str, cursor: Cursor | None, sight: Sight) -> Look:
-    known = sight.store.metadata.list_models()
+    known = sight.store.metadata.models.list()
     events = [
         event
-        for event in (sight.store.metadata.list_stage_events(model) if model in known else [])
+        for event in (
+            sight.store.metadata.models.list_stage_events(model) if model in known else []
+        )
         if event.to_stage == stage and event.from_stage != event.to_stage
     ]
     seen = {"moves": len(events)}
@@ -331,7 +333,7 @@ def _look_alert(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight)
     deployment, _, kind = trigger["alert"].partition("/")
     alerts = [
         alert
-        for alert in sight.store.metadata.list_alerts(deployment)
+        for alert in sight.store.metadata.deployments.list_alerts(deployment)
         if not kind or alert.kind == kind
     ]
     last = max((alert.raised_at for alert in alerts), default=sight.moment)

@@ -75,7 +75,7 @@ class Watch:
 
     def claim(self, schedule: ScheduleRecord, tick: TickRecord) -> None:
         """Claim a tick and begin to work on it, unless somebody else does or too many go on."""
-        claimed = self._metadata.claim_tick(
+        claimed = self._metadata.schedules.claim_tick(
             tick,
             holder=self._holder,
             until=now() + CLAIM,
@@ -97,13 +97,15 @@ class Watch:
                 if run is None or run.state is not RunState.RUNNING:
                     self._settle(watched)
             if now() - watched.renewed >= RENEW:
-                self._metadata.update_tick(watched.tick, held_by=self._holder, until=now() + CLAIM)
+                self._metadata.schedules.update_tick(
+                    watched.tick, held_by=self._holder, until=now() + CLAIM
+                )
                 watched.renewed = now()
 
     def _settle(self, watched: _Watched) -> None:
         """Record what became of a tick."""
         tick, process = watched.tick, watched.process
-        self._metadata.kill_dead_runs()
+        self._metadata.runs.kill_dead()
         run = self._run_of(tick)
         error: str | None
         if run is None:
@@ -119,7 +121,7 @@ class Watch:
             state, error = (TickState.QUEUED if again else TickState.FAILED), run.error
         else:
             state, error = _ENDS[run.state], run.error
-        self._metadata.update_tick(
+        self._metadata.schedules.update_tick(
             tick, held_by=self._holder, state=state, error=error, ended_at=now(), holder=None
         )
         if process is not None:
@@ -133,22 +135,26 @@ class Watch:
         if now() - self._asked < ASK:
             return
         self._asked = now()
-        for tick in self._metadata.list_ticks(states=[TickState.WAITING], limit=MANY):
+        for tick in self._metadata.schedules.list_ticks(states=[TickState.WAITING], limit=MANY):
             run = self._run_of(tick)
             state = _ENDS.get(run.state) if run is not None else TickState.FAILED
             if run is not None and run.state is RunState.QUEUED:
-                decisions = self._metadata.list_decisions(run.run_id)
+                decisions = self._metadata.steps.list_decisions(run.run_id)
                 since = tick.ended_at or tick.due_at
                 if any(decision.at >= since for decision in decisions):
                     state = TickState.QUEUED
             if state is not None:
-                self._metadata.update_tick(tick, held_by=tick.holder, state=state, attempt=0)
+                self._metadata.schedules.update_tick(
+                    tick, held_by=tick.holder, state=state, attempt=0
+                )
 
     def leave(self) -> None:
         """Give the claims back, so that another scheduler takes over at once; runs go on."""
         with suppress(PenstockError):
             for watched in self._watched.values():
-                self._metadata.update_tick(watched.tick, held_by=self._holder, until=now())
+                self._metadata.schedules.update_tick(
+                    watched.tick, held_by=self._holder, until=now()
+                )
                 if watched.process is not None:
                     watched.process.close()
 
@@ -174,6 +180,6 @@ class Watch:
 
     def _run_of(self, tick: TickRecord) -> RunRecord | None:
         try:
-            return self._metadata.get_run(str(tick.run_id))
+            return self._metadata.runs.get(str(tick.run_id))
         except NotFoundError:
             return None

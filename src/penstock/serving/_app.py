@@ -65,7 +65,7 @@ def create_app(
     """
     router = Router(store, names, on_promote=on_promote)
     router.refresh()
-    journal = PredictionLog(store.metadata.add_predictions) if log else None
+    journal = PredictionLog(store.metadata.predictions.add) if log else None
     reloader = Reloader(router, poll_s, Presence(store, names))
     metrics = ServingMetrics(router, journal)
 

@@ -95,7 +95,7 @@ def stop_rollout(store: Store, name: str, *, reason: str, actor: str) -> Deploym
         NotFoundError: If the deployment does not exist.
         ConflictError: If no rollout is running.
     """
-    record = store.metadata.get_deployment(name)
+    record = store.metadata.deployments.get(name)
     rollout = Rollout.from_json(record.rollout)
     if rollout is None or not rollout.is_open:
         raise ConflictError(
@@ -116,10 +116,10 @@ def ensure_deployment(store: Store, name: str) -> DeploymentRecord:
     Raises:
         NotFoundError: If there is neither.
     """
-    deployments = {record.name: record for record in store.metadata.list_deployments()}
+    deployments = {record.name: record for record in store.metadata.deployments.list()}
     if name in deployments:
         return deployments[name]
-    models = store.metadata.list_models()
+    models = store.metadata.models.list()
     if name not in models:
         raise NotFoundError(
             what=f"There is no deployment or model {name!r} in {store.url}.",
@@ -211,7 +211,7 @@ def _deploy_canary(
 
 
 def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
-    found = next((one for one in store.metadata.list_deployments() if one.name == name), None)
+    found = next((one for one in store.metadata.deployments.list() if one.name == name), None)
     if found is None:
         return None
     if found.model != model:
@@ -253,7 +253,7 @@ def _write(
 ) -> DeploymentRecord:
     if found is not None:
         record = replace(record, state=found.state, generation=found.generation)
-    return store.metadata.save_deployment(
+    return store.metadata.deployments.save(
         record, expected_generation=found.generation if found else None, event=event
     )
 

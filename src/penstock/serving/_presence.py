@@ -39,13 +39,13 @@ class Presence:
             return
         self._due = time.monotonic() + _RENEW_S
         for lease in self._leases:
-            self._metadata.take_lease(lease, self._holder, now() + _CLAIM, most=_MANY)
+            self._metadata.steps.take_lease(lease, self._holder, now() + _CLAIM, most=_MANY)
 
     def end(self) -> None:
         """Say that the server is gone; a store that is away learns it from the silence."""
         try:
             for lease in self._leases:
-                self._metadata.drop_lease(lease, self._holder)
+                self._metadata.steps.drop_lease(lease, self._holder)
         except StoreError as error:
             _log.warning("The store was not told that this server stopped. %s", error)
 
@@ -71,9 +71,11 @@ def availability(store: Store, name: str) -> Availability:
         name: Its name.
     """
     holders = [
-        holder for each in (_ALL, name) for holder in store.metadata.list_holders(_lease(each))
+        holder
+        for each in (_ALL, name)
+        for holder in store.metadata.steps.list_holders(_lease(each))
     ]
-    newest = store.metadata.list_predictions(name, limit=1)
+    newest = store.metadata.predictions.list(name, limit=1)
     servers = tuple(sorted({holder.rpartition(":")[0] for holder in holders}))
     return Availability(servers, newest[-1].at if newest else None)
 

@@ -11,7 +11,7 @@ def production_version(store: Store, model: str) -> int | None:
         store: Where the registry is.
         model: The model's name.
     """
-    for record in store.metadata.list_model_versions(model):
+    for record in store.metadata.models.list_versions(model):
         if record.stage is Stage.PRODUCTION:
             return record.version
     return None
@@ -23,7 +23,7 @@ def require_model(store: Store, model: str) -> None:
     Raises:
         NotFoundError: If it has none.
     """
-    known = store.metadata.list_models()
+    known = store.metadata.models.list()
     if model not in known:
         raise NotFoundError(
             what=f"There is no model {model!r} in {store.url}.",

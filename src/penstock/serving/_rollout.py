@@ -71,7 +71,7 @@ class RolloutController:
         Raises:
             NotFoundError: If the deployment does not exist.
         """
-        record = self._store.metadata.get_deployment(self._name)
+        record = self._store.metadata.deployments.get(self._name)
         rollout = Rollout.from_json(record.rollout)
         if rollout is None or not rollout.is_open:
             self._watch = None
@@ -80,7 +80,7 @@ class RolloutController:
             return self._move(record, rollout, self._decide(record, rollout))
         except ConflictError:
             # Another process was first; what it did is read at the next tick.
-            return self._store.metadata.get_deployment(self._name)
+            return self._store.metadata.deployments.get(self._name)
 
     def _decide(self, record: DeploymentRecord, rollout: Rollout) -> Decision:
         production = production_version(self._store, record.model)
@@ -89,7 +89,7 @@ class RolloutController:
         if production is not None and production != rollout.control:
             return Decision(Move.ROLL_BACK, f"Version {production} came into production meanwhile.")
         # The registry ends a rollout with what refuses its version; an older one did not.
-        stage = self._store.metadata.get_model_version(record.model, rollout.version).stage
+        stage = self._store.metadata.models.get_version(record.model, rollout.version).stage
         if stage in {Stage.REJECTED, Stage.ARCHIVED}:
             return Decision(Move.ROLL_BACK, f"Version {rollout.version} was {stage}.")
         if self._watch is None or self._watch.started_at != rollout.started_at:
@@ -229,10 +229,10 @@ def _one_line(error: PenstockError) -> str:
 
 def _note(store: Store, record: DeploymentRecord, version: int, reason: str) -> None:
     """Leave the reason on the version, where the one who tries it next will look."""
-    found = store.metadata.get_model_version(record.model, version)
+    found = store.metadata.models.get_version(record.model, version)
     told = f"Rolled back from deployment {record.name} at {now():%Y-%m-%d %H:%M} UTC: {reason}"
     with contextlib.suppress(ConflictError):
-        store.metadata.update_model_version(
+        store.metadata.models.update_version(
             record.model,
             version,
             expected_revision=found.revision,
@@ -257,7 +257,7 @@ def save(
         ConflictError: If the deployment changed since it was read.
     """
     time_now = now()
-    return store.metadata.save_deployment(
+    return store.metadata.deployments.save(
         replace(
             record,
             weights=dict(weights),

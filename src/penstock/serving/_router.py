@@ -166,14 +166,14 @@ class Router:
             if rollout is not None and rollout["state"] in {"running", "paused"}:
                 self.controller(name).tick()
         due = any(time.monotonic() >= again for again in self._failed.values())
-        if due or self._store.metadata.change_counter() != self._counter:
+        if due or self._store.metadata.settings.change_counter() != self._counter:
             self.refresh()
 
     def refresh(self) -> None:
         """Load what the store says and swap; what cannot be loaded keeps its old route."""
         with self._lock:
             # Read before the work, so that a change made meanwhile is taken up by the next poll.
-            self._counter = self._store.metadata.change_counter()
+            self._counter = self._store.metadata.settings.change_counter()
             self._wanted.clear()
             table: dict[str, Route] = {}
             unserved: dict[str, str] = {}
@@ -196,7 +196,7 @@ class Router:
     def _records(self) -> list[DeploymentRecord]:
         if self._names is None:
             self._deploy_undeployed()
-        found = self._store.metadata.list_deployments()
+        found = self._store.metadata.deployments.list()
         return [
             record
             for record in found
@@ -206,8 +206,8 @@ class Router:
 
     def _deploy_undeployed(self) -> None:
         """Serve every model that is in production, also before anyone said deploy."""
-        served = {record.model for record in self._store.metadata.list_deployments()}
-        for model in self._store.metadata.list_models():
+        served = {record.model for record in self._store.metadata.deployments.list()}
+        for model in self._store.metadata.models.list():
             if model not in served and production_version(self._store, model) is not None:
                 ensure_deployment(self._store, model)
 
@@ -228,7 +228,7 @@ class Router:
         """Make sure that what answers was not taken out of use: the history says so then."""
         if production_version(self._store, record.model) is not None:
             return
-        control = self._store.metadata.get_model_version(record.model, record.control)
+        control = self._store.metadata.models.get_version(record.model, record.control)
         if control.stage in {Stage.ARCHIVED, Stage.REJECTED}:
             raise _CannotServe(
                 f"version {control.version} is {control.stage}, and no version is in production."
@@ -282,7 +282,7 @@ class Router:
         if time.monotonic() < self._failed.get(key, 0.0):
             raise _LoadFailed(version, self._errors[key])
         try:
-            found = self._store.metadata.get_model_version(record.model, version)
+            found = self._store.metadata.models.get_version(record.model, version)
             served = ServedVersion.load(self._store, found)
         except Exception as error:
             again = key in self._failed
@@ -318,10 +318,10 @@ class Router:
         message = f"Version {version} cannot be loaded: {error}"[:500]
         _log.error("Deployment %s: %s", record.name, message)
         at = now()
-        self._store.metadata.add_deployment_event(
+        self._store.metadata.deployments.add_event(
             DeploymentEvent(record.name, "load_failed", message, at, {"version": version})
         )
-        self._store.metadata.save_alert(
+        self._store.metadata.deployments.save_alert(
             AlertRecord(
                 alert_id=_alert_id(record, version),
                 deployment=record.name,
@@ -335,9 +335,9 @@ class Router:
         )
 
     def _tell_recovery(self, record: DeploymentRecord, version: int) -> None:
-        for alert in self._store.metadata.list_alerts(record.name, open_only=True):
+        for alert in self._store.metadata.deployments.list_alerts(record.name, open_only=True):
             if alert.alert_id == _alert_id(record, version):
-                self._store.metadata.save_alert(replace(alert, resolved_at=now()))
+                self._store.metadata.deployments.save_alert(replace(alert, resolved_at=now()))
 
 
 def _kept(old: Route | None, why: str) -> Route:

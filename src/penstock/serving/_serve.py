@@ -110,7 +110,7 @@ def _require_loopback(host: str, *, allow_remote: bool) -> None:
 
 
 def _require_something(store: Store) -> None:
-    if not store.metadata.list_deployments():
+    if not store.metadata.deployments.list():
         raise NotFoundError(
             what=f"There is nothing to serve in {store.url}.",
             why="No model has a version in production.",

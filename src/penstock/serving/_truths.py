@@ -62,17 +62,17 @@ class Truths:
                 text = f"{error.what} {error.fix}".strip()
                 result.refused.append({"prediction_id": prediction_id, "why": text})
         if values:
-            result.unknown += self._store.metadata.add_truth(values, now())
+            result.unknown += self._store.metadata.predictions.add_truth(values, now())
         result.recorded = len(truth) - len(result.unknown) - len(result.refused)
         return result
 
     def _find(self, ids: list[str]) -> dict[str, PredictionRecord]:
-        found = self._store.metadata.get_predictions(ids)
+        found = self._store.metadata.predictions.get_many(ids)
         if len(found) < len(ids) and self._log is not None and self._log.depth:
             # The truth was quicker than the log.
             self._log.flush(1.0)
             missing = [prediction_id for prediction_id in ids if prediction_id not in found]
-            found |= self._store.metadata.get_predictions(missing)
+            found |= self._store.metadata.predictions.get_many(missing)
         return found
 
     def _read(
@@ -89,7 +89,7 @@ class Truths:
             )
         key = prediction.model, prediction.version
         if key not in signatures:
-            version = self._store.metadata.get_model_version(*key)
+            version = self._store.metadata.models.get_version(*key)
             signatures[key] = Signature.from_json(version.signature)
         return read_label(value, signatures[key], prediction.prediction_id)
 

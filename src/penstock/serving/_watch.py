@@ -108,11 +108,11 @@ class Watch:
         started = time.monotonic()
         if rollout.rules.metric is None or started < self._next_read:
             return self._outcomes
-        signature = self._store.metadata.get_model_version(
+        signature = self._store.metadata.models.get_version(
             self._record.model, rollout.version
         ).signature
         for version in (rollout.version, rollout.control):
-            records = self._store.metadata.list_predictions(
+            records = self._store.metadata.predictions.list(
                 self._record.name,
                 version=version,
                 since=rollout.started_at,
@@ -153,7 +153,7 @@ class _Tally:
             self._mark = mark
 
     def _count(self, since: datetime) -> dict[int, Counts]:
-        found = self._store.metadata.count_predictions(self._name, since=since)
+        found = self._store.metadata.predictions.count(self._name, since=since)
         return {
             version: Counts(counts["requests"], counts["errors"])
             for version, counts in found.items()

@@ -35,10 +35,10 @@ def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
 
 def outputs_of(store: Store, run_id: str, *types: str) -> Iterator[tuple[str, Any]]:
     """Load the step outputs of some types; one whose bytes are gone says nothing."""
-    for step in store.metadata.list_steps(run_id):
+    for step in store.metadata.steps.list(run_id):
         for content in step.outputs.values():
             address = step.addresses.get(content, content)
             with suppress(PenstockError):
-                record = store.metadata.get_artifact(address)
+                record = store.metadata.artifacts.get(address)
                 if record.type_name.rpartition(".")[2] in types:
                     yield step.step, store.load(record)

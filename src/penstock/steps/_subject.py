@@ -29,31 +29,33 @@ def find_subject(store: Store, subject: str) -> Subject:
         _require_arrows(store, subject)
         return None, None, None, subject
     if kind == "deployment" and rest:
-        deployed = store.metadata.get_deployment(rest)
+        deployed = store.metadata.deployments.get(rest)
         return _of_version(store, f"{deployed.model}@{deployed.control}")
     if kind in {"version", "artifact", "prediction", "run"} and rest:
         subject = rest
     if kind == "version" or "@" in subject:
         return _of_version(store, subject)
     if kind == "artifact" or subject.startswith("sha256:"):
-        artifact = store.metadata.get_artifact(subject)
+        artifact = store.metadata.artifacts.get(subject)
         return None, None, None, f"artifact:{artifact.content_digest}"
     try:
-        prediction = store.metadata.get_prediction(subject)
+        prediction = store.metadata.predictions.get(subject)
     except NotFoundError:
         return None, None, *_run(store, subject)
-    version = store.metadata.get_model_version(prediction.model, prediction.version)
+    version = store.metadata.models.get_version(prediction.model, prediction.version)
     return prediction, version, None, f"version:{version.ref}"
 
 
 def _require_arrows(store: Store, node: str) -> None:
-    if not any(store.metadata.list_edges(node, direction=way, depth=1) for way in ("up", "down")):
+    if not any(
+        store.metadata.artifacts.list_edges(node, direction=way, depth=1) for way in ("up", "down")
+    ):
         raise _nothing(node)
 
 
 def _run(store: Store, subject: str) -> tuple[RunRecord, str]:
     try:
-        run = store.metadata.get_run(subject)
+        run = store.metadata.runs.get(subject)
     except NotFoundError as error:
         raise _nothing(subject, error.what) from error
     return run, f"run:{run.run_id}"

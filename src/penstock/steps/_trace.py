@@ -123,8 +123,8 @@ def trace(subject: str, *, store: Store | None = None, direction: str = "up") ->
     store = store or open_store()
     prediction, version, run, node = find_subject(store, subject)
     if run is None and version is not None and version.run_id:
-        run = store.metadata.get_run(version.run_id)
-    edges = tuple(store.metadata.list_edges(node, direction=direction))
+        run = store.metadata.runs.get(version.run_id)
+    edges = tuple(store.metadata.artifacts.list_edges(node, direction=direction))
     if direction == "down":
         if prediction:  # a single answer: all that can come of it is its truth
             return Trace(prediction.prediction_id, prediction)
@@ -177,8 +177,8 @@ def _answered(store: Store, node: str, edges: Iterable[Edge]) -> tuple[Mapping[s
             "predictions": counts["rows"],
             "truth": counts["truth"],
         }
-        for deployment in store.metadata.list_deployments()
-        for number, counts in sorted(store.metadata.count_predictions(deployment.name).items())
+        for deployment in store.metadata.deployments.list()
+        for number, counts in sorted(store.metadata.predictions.count(deployment.name).items())
         if (ref := f"{deployment.model}@{number}") in refs
     )
 
@@ -196,9 +196,9 @@ def _brief(node: str) -> str:
 def _data(store: Store, run: RunRecord) -> tuple[tuple[Mapping[str, Any], ...], Mapping[str, Any]]:
     """Read what the run's snapshots and split say of the rows; values of other types are passed by."""
     sources, split = [], {}
-    for step in store.metadata.list_steps(run.run_id):
+    for step in store.metadata.steps.list(run.run_id):
         for name, digest in step.outputs.items():
-            record = store.metadata.get_artifact(step.output_address(name), digest)
+            record = store.metadata.artifacts.get(step.output_address(name), digest)
             if record.format != "bundle":
                 continue
             try:

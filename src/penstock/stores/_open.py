@@ -55,7 +55,7 @@ def open_store(
 
     >>> import tempfile
     >>> store = open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db")
-    >>> store.metadata.list_models()
+    >>> store.metadata.models.list()
     []
 
     Args:
@@ -93,7 +93,7 @@ def open_store(
     )
     _bring_in(store)
     _claim(store, place, database)
-    store.metadata.kill_dead_runs()
+    store.metadata.runs.kill_dead()
     _opened[key] = (store, _file_id(place))
     return store
 
@@ -113,21 +113,24 @@ def _claim(store: Store, place: _Place, database: Database) -> None:
     an id of its own.
     """
     with suppress(StoreError, OSError):  # nothing is removed where nothing can be written
-        metadata, is_here = store.metadata, store.metadata.get_setting(PLACE) == store.artifacts.url
+        metadata, is_here = (
+            store.metadata,
+            store.metadata.settings.get(PLACE) == store.artifacts.url,
+        )
         if _is_copy(store, database):
-            old = str(metadata.get_setting(IDENTITY))
+            old = str(metadata.settings.get(IDENTITY))
             if is_here:
                 _log.warning(_SHARED, store.url, store.artifacts.url)
             elif isinstance(store.artifacts, LocalArtifacts) and _is_beside(store, place):
                 store.artifacts.disclaim(old)  # the bytes were copied with the database
-            metadata.set_setting(IDENTITY, new_id())
+            metadata.settings.set(IDENTITY, new_id())
         elif is_here:
-            if metadata.get_setting(DATABASE) is None:
-                metadata.set_setting(DATABASE, database.identity())
+            if metadata.settings.get(DATABASE) is None:
+                metadata.settings.set(DATABASE, database.identity())
             return
-        store.artifacts.claim(metadata.add_setting(IDENTITY, new_id()), store.url)
-        metadata.set_setting(PLACE, store.artifacts.url)
-        metadata.set_setting(DATABASE, database.identity())
+        store.artifacts.claim(metadata.settings.add(IDENTITY, new_id()), store.url)
+        metadata.settings.set(PLACE, store.artifacts.url)
+        metadata.settings.set(DATABASE, database.identity())
 
 
 def _is_beside(store: Store, place: _Place) -> bool:
@@ -135,11 +138,11 @@ def _is_beside(store: Store, place: _Place) -> bool:
 
 
 def _is_copy(store: Store, database: Database) -> bool:
-    known = store.metadata.get_setting(DATABASE)
+    known = store.metadata.settings.get(DATABASE)
     if known is not None:
         return not database.is_same(known)
-    own = store.metadata.get_setting(IDENTITY)
-    if own is None or store.metadata.get_setting(PLACE) != store.artifacts.url:
+    own = store.metadata.settings.get(IDENTITY)
+    if own is None or store.metadata.settings.get(PLACE) != store.artifacts.url:
         return False
     # Of a time when the database was not noted: the claim says which one made it.
     return store.artifacts.claims().get(own, store.url) != store.url

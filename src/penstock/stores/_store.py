@@ -178,7 +178,7 @@ class Store:
             SerializationError: If the value cannot be stored.
         """
         records = self.pack(value)
-        self.metadata.add_artifacts(records)
+        self.metadata.artifacts.add(records)
         return records[0]
 
     def get(self, digest: str, content_digest: str | None = None, *, check: bool = True) -> Any:
@@ -193,7 +193,7 @@ class Store:
             NotFoundError: If nothing with this digest is recorded.
             StoreError: If the bytes are gone, or damaged and ``check`` is set.
         """
-        return self.load(self.metadata.get_artifact(digest, content_digest), check=check)
+        return self.load(self.metadata.artifacts.get(digest, content_digest), check=check)
 
     def load(self, record: ArtifactRecord, *, check: bool = True) -> Any:
         """Load a value by its record; see `get`."""
@@ -292,7 +292,7 @@ class Store:
         The setting of this name says so; without it an embedded store has one user, and a store on
         a server several.
         """
-        setting = self.metadata.get_setting(_SINGLE_USER)
+        setting = self.metadata.settings.get(_SINGLE_USER)
         return setting == "true" if self._team else setting != "false"
 
     def close(self) -> None:

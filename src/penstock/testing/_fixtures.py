@@ -19,7 +19,7 @@ def temporary_store(folder: Path) -> Iterator[Store]:
 
     >>> import tempfile
     >>> with temporary_store(Path(tempfile.mkdtemp())) as store:
-    ...     store.metadata.list_experiments()
+    ...     store.metadata.runs.list_experiments()
     []
     """
     with open_store(f"sqlite:///{folder / 'penstock.db'}") as store:

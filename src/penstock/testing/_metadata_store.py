@@ -43,32 +43,32 @@ class MetadataStoreContract(
 
     def test_threads_write_at_once_and_nothing_is_lost(self, metadata: MetadataStore) -> None:
         run = a_run()
-        metadata.create_run(run)
+        metadata.runs.create(run)
         start = threading.Barrier(8)
 
         def work(thread: int) -> None:
             start.wait()
             for index in range(10):
                 point = MetricPoint(f"m{thread}", float(index), index, START)
-                metadata.log_metrics(run.run_id, [point])
-                metadata.finish_step(
+                metadata.metrics.log(run.run_id, [point])
+                metadata.steps.finish(
                     a_step(run.run_id, f"{thread}-{index}", state=StepState.FINISHED)
                 )
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(work, range(8)))
-        found = metadata.get_run(run.run_id).metrics
+        found = metadata.runs.get(run.run_id).metrics
         assert {key: summary.count for key, summary in found.items()} == {
             f"m{thread}": 10 for thread in range(8)
         }
-        assert len(metadata.list_steps(run.run_id)) == 80
+        assert len(metadata.steps.list(run.run_id)) == 80
 
     def test_versions_registered_at_once_get_different_numbers(
         self, metadata: MetadataStore
     ) -> None:
         def register(index: int) -> int:
             version = a_version(content=str(index))
-            return metadata.create_model_version(version, actor="ada").version
+            return metadata.models.create_version(version, actor="ada").version
 
         with ThreadPoolExecutor(8) as pool:
             numbers = list(pool.map(register, range(20)))

@@ -23,89 +23,89 @@ class RegistryContract:
 
     def test_versions_are_numbered_densely_by_model(self, metadata: MetadataStore) -> None:
         gates = (GateResult("auc >= 0.7", GateState.PASSED, "0.8 is more"),)
-        first = metadata.create_model_version(
+        first = metadata.models.create_version(
             a_version(signature={"inputs": ["fare"]}, metrics={"auc": 0.8}, gates=gates),
             actor="ada",
         )
-        second = metadata.create_model_version(a_version(content="w"), actor="ada")
-        other = metadata.create_model_version(a_version("churn"), actor="ada")
+        second = metadata.models.create_version(a_version(content="w"), actor="ada")
+        other = metadata.models.create_version(a_version("churn"), actor="ada")
         assert [first.ref, second.ref, other.ref] == ["big-tips@1", "big-tips@2", "churn@1"]
-        assert metadata.get_model_version("big-tips", 1) == first
-        assert metadata.list_model_versions("big-tips") == [first, second]
-        assert metadata.list_models() == ["big-tips", "churn"]
+        assert metadata.models.get_version("big-tips", 1) == first
+        assert metadata.models.list_versions("big-tips") == [first, second]
+        assert metadata.models.list() == ["big-tips", "churn"]
 
     def test_the_same_model_of_the_same_run_is_one_version(self, metadata: MetadataStore) -> None:
         version = a_version(run_id="r1")
-        first = metadata.create_model_version(version, actor="ada")
-        again = metadata.create_model_version(version, actor="ada")
-        of_another_run = metadata.create_model_version(replace(version, run_id="r2"), actor="ada")
+        first = metadata.models.create_version(version, actor="ada")
+        again = metadata.models.create_version(version, actor="ada")
+        of_another_run = metadata.models.create_version(replace(version, run_id="r2"), actor="ada")
         assert again == first
         assert of_another_run.version == 2
 
     def test_unknown_models_and_versions_are_named(self, metadata: MetadataStore) -> None:
-        metadata.create_model_version(a_version(), actor="ada")
+        metadata.models.create_version(a_version(), actor="ada")
         with pytest.raises(NotFoundError, match="Did you mean 'big-tips'"):
-            metadata.get_model_version("big-tip", 1)
+            metadata.models.get_version("big-tip", 1)
         with pytest.raises(NotFoundError, match="no version 7"):
-            metadata.get_model_version("big-tips", 7)
+            metadata.models.get_version("big-tips", 7)
         with pytest.raises(NotFoundError, match="no model 'churn'"):
-            metadata.list_model_versions("churn")
+            metadata.models.list_versions("churn")
 
     def test_gates_card_and_note_change_with_the_revision(self, metadata: MetadataStore) -> None:
-        metadata.create_model_version(a_version(), actor="ada")
+        metadata.models.create_version(a_version(), actor="ada")
         gate = GateResult("verified", GateState.PENDING, "not run yet")
-        changed = metadata.update_model_version(
+        changed = metadata.models.update_version(
             "big-tips", 1, expected_revision=1, gates=(gate,), note="hi"
         )
         assert (changed.revision, changed.gates, changed.note) == (2, (gate,), "hi")
-        assert metadata.get_model_version("big-tips", 1) == changed
+        assert metadata.models.get_version("big-tips", 1) == changed
         with pytest.raises(ConflictError, match="revision 2, not 1"):
-            metadata.update_model_version("big-tips", 1, expected_revision=1, note="late")
+            metadata.models.update_version("big-tips", 1, expected_revision=1, note="late")
         with pytest.raises(ParameterError, match="stage"):
-            metadata.update_model_version("big-tips", 1, expected_revision=2, stage="production")
+            metadata.models.update_version("big-tips", 1, expected_revision=2, stage="production")
 
     def test_production_changes_hands_in_one_step(self, metadata: MetadataStore) -> None:
         for content in "vw":
-            metadata.create_model_version(a_version(content=content), actor="ada")
-        metadata.move_stages([a_move(1, Stage.NONE, Stage.PRODUCTION)], expected={1: 1})
+            metadata.models.create_version(a_version(content=content), actor="ada")
+        metadata.models.move_stages([a_move(1, Stage.NONE, Stage.PRODUCTION)], expected={1: 1})
         moves = [
             a_move(2, Stage.NONE, Stage.PRODUCTION, at=at(5)),
             a_move(1, Stage.PRODUCTION, Stage.ARCHIVED, at=at(5)),
         ]
-        metadata.move_stages(moves, expected={1: 2, 2: 1})
-        stages = [version.stage for version in metadata.list_model_versions("big-tips")]
+        metadata.models.move_stages(moves, expected={1: 2, 2: 1})
+        stages = [version.stage for version in metadata.models.list_versions("big-tips")]
         assert stages == [Stage.ARCHIVED, Stage.PRODUCTION]
-        assert metadata.version_at("big-tips", Stage.PRODUCTION, at(4)) == 1
-        assert metadata.version_at("big-tips", Stage.PRODUCTION, at(5)) == 2
-        assert metadata.version_at("big-tips", Stage.PRODUCTION, at(-1)) is None
+        assert metadata.models.version_at("big-tips", Stage.PRODUCTION, at(4)) == 1
+        assert metadata.models.version_at("big-tips", Stage.PRODUCTION, at(5)) == 2
+        assert metadata.models.version_at("big-tips", Stage.PRODUCTION, at(-1)) is None
 
     def test_a_second_production_version_is_refused_whole(self, metadata: MetadataStore) -> None:
         for content in "vw":
-            metadata.create_model_version(a_version(content=content), actor="ada")
-        metadata.move_stages([a_move(1, Stage.NONE, Stage.PRODUCTION)], expected={1: 1})
+            metadata.models.create_version(a_version(content=content), actor="ada")
+        metadata.models.move_stages([a_move(1, Stage.NONE, Stage.PRODUCTION)], expected={1: 1})
         with pytest.raises(ConflictError, match="big-tips@1 is in production already"):
-            metadata.move_stages([a_move(2, Stage.NONE, Stage.PRODUCTION)], expected={2: 1})
-        assert metadata.get_model_version("big-tips", 2).stage is Stage.NONE
-        assert len(metadata.list_stage_events("big-tips")) == 3
+            metadata.models.move_stages([a_move(2, Stage.NONE, Stage.PRODUCTION)], expected={2: 1})
+        assert metadata.models.get_version("big-tips", 2).stage is Stage.NONE
+        assert len(metadata.models.list_stage_events("big-tips")) == 3
 
     def test_moves_that_are_not_allowed_or_stale_change_nothing(
         self, metadata: MetadataStore
     ) -> None:
-        metadata.create_model_version(a_version(), actor="ada")
+        metadata.models.create_version(a_version(), actor="ada")
         with pytest.raises(ConflictError, match="revision 1, not 9"):
-            metadata.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 9})
+            metadata.models.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 9})
         with pytest.raises(ConflictError, match="Someone else moved it"):
-            metadata.move_stages([a_move(1, Stage.STAGING, Stage.ARCHIVED)], expected={1: 1})
-        metadata.move_stages([a_move(1, Stage.NONE, Stage.REJECTED)], expected={1: 1})
+            metadata.models.move_stages([a_move(1, Stage.STAGING, Stage.ARCHIVED)], expected={1: 1})
+        metadata.models.move_stages([a_move(1, Stage.NONE, Stage.REJECTED)], expected={1: 1})
         with pytest.raises(ConflictError, match="Rejected is final"):
-            metadata.move_stages([a_move(1, Stage.REJECTED, Stage.STAGING)], expected={1: 2})
-        assert metadata.get_model_version("big-tips", 1).stage is Stage.REJECTED
+            metadata.models.move_stages([a_move(1, Stage.REJECTED, Stage.STAGING)], expected={1: 2})
+        assert metadata.models.get_version("big-tips", 1).stage is Stage.REJECTED
 
     def test_the_log_of_moves_is_a_chain_of_hashes(self, metadata: MetadataStore) -> None:
-        metadata.create_model_version(a_version(), actor="ada")
-        metadata.create_model_version(a_version("churn"), actor="ada")
-        metadata.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 1})
-        events = metadata.list_stage_events("big-tips")
+        metadata.models.create_version(a_version(), actor="ada")
+        metadata.models.create_version(a_version("churn"), actor="ada")
+        metadata.models.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 1})
+        events = metadata.models.list_stage_events("big-tips")
         registered = StageEvent(
             "big-tips", 1, Stage.NONE, Stage.NONE, "ada", "registered", START, events[0].hash
         )
@@ -117,22 +117,22 @@ class RegistryContract:
         assert stage_event_hash("", replace(events[0], actor="eve")) != events[0].hash
 
     def test_approvals_are_kept_in_order(self, metadata: MetadataStore) -> None:
-        metadata.create_model_version(a_version(), actor="ada")
+        metadata.models.create_version(a_version(), actor="ada")
         no = ApprovalRecord("big-tips", 1, "bob", False, "too slow", at(1))
         yes = replace(no, approved=True, reason="fine now", at=at(2))
-        metadata.add_approval(no)
-        metadata.add_approval(yes)
-        assert metadata.list_approvals("big-tips", 1) == [no, yes]
+        metadata.models.add_approval(no)
+        metadata.models.add_approval(yes)
+        assert metadata.models.list_approvals("big-tips", 1) == [no, yes]
         with pytest.raises(NotFoundError):
-            metadata.add_approval(replace(no, version=9))
+            metadata.models.add_approval(replace(no, version=9))
 
     def test_the_change_counter_moves_with_models(self, metadata: MetadataStore) -> None:
-        seen = [metadata.change_counter()]
-        metadata.create_model_version(a_version(), actor="ada")
-        seen.append(metadata.change_counter())
-        metadata.update_model_version("big-tips", 1, expected_revision=1, note="n")
-        seen.append(metadata.change_counter())
-        metadata.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 2})
-        seen.append(metadata.change_counter())
+        seen = [metadata.settings.change_counter()]
+        metadata.models.create_version(a_version(), actor="ada")
+        seen.append(metadata.settings.change_counter())
+        metadata.models.update_version("big-tips", 1, expected_revision=1, note="n")
+        seen.append(metadata.settings.change_counter())
+        metadata.models.move_stages([a_move(1, Stage.NONE, Stage.STAGING)], expected={1: 2})
+        seen.append(metadata.settings.change_counter())
         assert len(set(seen)) == 4
-        assert metadata.change_counter() == seen[-1]
+        assert metadata.settings.change_counter() == seen[-1]

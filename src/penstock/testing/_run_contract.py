@@ -40,115 +40,114 @@ class RunContract:
             graph={"nodes": ["ä"]},
             note="# note",
         )
-        metadata.create_run(run)
-        assert metadata.get_run(run.run_id) == run
+        metadata.runs.create(run)
+        assert metadata.runs.get(run.run_id) == run
 
     def test_a_run_is_made_once(self, metadata: MetadataStore) -> None:
         run = a_run(params={"lr": 1})
-        metadata.create_run(run)
+        metadata.runs.create(run)
         with pytest.raises(ConflictError, match="already"):
-            metadata.create_run(replace(run, params={"lr": 2}))
-        assert metadata.get_run(run.run_id).params == {"lr": 1}
+            metadata.runs.create(replace(run, params={"lr": 2}))
+        assert metadata.runs.get(run.run_id).params == {"lr": 1}
 
     def test_a_run_is_found_by_a_unique_beginning_and_as_last(
         self, metadata: MetadataStore
     ) -> None:
         first, second = a_run(run_id="0" * 20), a_run(run_id="0a" + "0" * 18)
-        metadata.create_run(first)
-        metadata.create_run(second)
-        assert metadata.get_run("0a") == second
-        assert metadata.get_run("last") == second
+        metadata.runs.create(first)
+        metadata.runs.create(second)
+        assert metadata.runs.get("0a") == second
+        assert metadata.runs.get("last") == second
         with pytest.raises(NotFoundError, match="Several runs begin with '0'"):
-            metadata.get_run("0")
+            metadata.runs.get("0")
 
     def test_an_unknown_run_is_named_with_what_was_meant(self, metadata: MetadataStore) -> None:
         with pytest.raises(NotFoundError, match="no runs yet"):
-            metadata.get_run("last")
-        metadata.create_run(a_run(run_id="06h0h2qwn395efw9wq3v"))
+            metadata.runs.get("last")
+        metadata.runs.create(a_run(run_id="06h0h2qwn395efw9wq3v"))
         with pytest.raises(NotFoundError, match="Did you mean '06h0h2qwn395efw9wq3v'"):
-            metadata.get_run("06h0h2qwn395efw9wq3x")
+            metadata.runs.get("06h0h2qwn395efw9wq3x")
 
     def test_fields_of_a_run_change_by_name(self, metadata: MetadataStore) -> None:
         run = a_run()
-        metadata.create_run(run)
-        changed = metadata.update_run(run.run_id, error="boom", graph={"a": 1}, ended_at=at(3))
+        metadata.runs.create(run)
+        changed = metadata.runs.update(run.run_id, error="boom", graph={"a": 1}, ended_at=at(3))
         assert changed == replace(run, error="boom", graph={"a": 1}, ended_at=at(3))
-        assert metadata.get_run(run.run_id) == changed
+        assert metadata.runs.get(run.run_id) == changed
 
     def test_a_field_that_does_not_exist_or_is_fixed_is_refused(
         self, metadata: MetadataStore
     ) -> None:
         run = a_run()
-        metadata.create_run(run)
+        metadata.runs.create(run)
         with pytest.raises(ParameterError, match="Did you mean 'error'"):
-            metadata.update_run(run.run_id, eror="boom")
+            metadata.runs.update(run.run_id, eror="boom")
         with pytest.raises(ParameterError, match="params"):
-            metadata.update_run(run.run_id, params={})
+            metadata.runs.update(run.run_id, params={})
 
     def test_a_state_that_cannot_follow_is_refused(self, metadata: MetadataStore) -> None:
         run = a_run()
-        metadata.create_run(run)
-        metadata.update_run(run.run_id, state=RunState.FINISHED)
+        metadata.runs.create(run)
+        metadata.runs.update(run.run_id, state=RunState.FINISHED)
         with pytest.raises(ConflictError, match="is finished and cannot become killed"):
-            metadata.update_run(run.run_id, state=RunState.KILLED)
-        assert metadata.get_run(run.run_id).state is RunState.FINISHED
+            metadata.runs.update(run.run_id, state=RunState.KILLED)
+        assert metadata.runs.get(run.run_id).state is RunState.FINISHED
 
     def test_a_failed_run_can_run_again(self, metadata: MetadataStore) -> None:
         run = a_run(state=RunState.FAILED)
-        metadata.create_run(run)
-        changed = metadata.update_run(run.run_id, state="running", attempt=2)
+        metadata.runs.create(run)
+        changed = metadata.runs.update(run.run_id, state="running", attempt=2)
         assert (changed.state, changed.attempt) == (RunState.RUNNING, 2)
 
     def test_params_are_added_but_never_changed(self, metadata: MetadataStore) -> None:
         run = a_run(params={"lr": 0.1})
-        metadata.create_run(run)
-        metadata.log_params(run.run_id, {"lr": 0.1, "depth": 3})
+        metadata.runs.create(run)
+        metadata.runs.log_params(run.run_id, {"lr": 0.1, "depth": 3})
         with pytest.raises(ConflictError, match="already 3 and cannot become 4"):
-            metadata.log_params(run.run_id, {"new": 1, "depth": 4})
-        assert metadata.get_run(run.run_id).params == {"lr": 0.1, "depth": 3}
+            metadata.runs.log_params(run.run_id, {"new": 1, "depth": 4})
+        assert metadata.runs.get(run.run_id).params == {"lr": 0.1, "depth": 3}
 
     def test_tags_are_replaced(self, metadata: MetadataStore) -> None:
         run = a_run(tags={"a": "1", "b": "2"})
-        metadata.create_run(run)
-        metadata.set_tags("last", {"b": "3"})
-        assert metadata.get_run(run.run_id).tags == {"a": "1", "b": "3"}
-        metadata.delete_tags(run.run_id, ["a", "never there"])
-        assert metadata.get_run(run.run_id).tags == {"b": "3"}
+        metadata.runs.create(run)
+        metadata.runs.set_tags("last", {"b": "3"})
+        assert metadata.runs.get(run.run_id).tags == {"a": "1", "b": "3"}
+        metadata.runs.delete_tags(run.run_id, ["a", "never there"])
+        assert metadata.runs.get(run.run_id).tags == {"b": "3"}
 
-    @pytest.mark.parametrize("method", ["log_params", "set_tags", "log_metrics"])
-    def test_logging_to_an_unknown_run_is_refused(
-        self, metadata: MetadataStore, method: str
-    ) -> None:
-        payload = [MetricPoint("a", 1.0, 0, START)] if method == "log_metrics" else {"a": "1"}
+    def test_logging_to_an_unknown_run_is_refused(self, metadata: MetadataStore) -> None:
+        for log in (metadata.runs.log_params, metadata.runs.set_tags):
+            with pytest.raises(NotFoundError, match="no run 'nobody'"):
+                log("nobody", {"a": "1"})
         with pytest.raises(NotFoundError, match="no run 'nobody'"):
-            getattr(metadata, method)("nobody", payload)
+            metadata.metrics.log("nobody", [MetricPoint("a", 1.0, 0, START)])
 
     def test_metrics_are_summed_up_and_kept_in_order_of_step(self, metadata: MetadataStore) -> None:
         run = a_run()
-        metadata.create_run(run)
+        metadata.runs.create(run)
         points = [
             MetricPoint("loss", value, step, at(step))
             for step, value in ((0, 0.9), (2, 0.4), (1, 0.95))
         ]
-        metadata.log_metrics(run.run_id, points[:2])
-        metadata.log_metrics(run.run_id, points[2:])
-        summary = metadata.get_run(run.run_id).metrics["loss"]
+        metadata.metrics.log(run.run_id, points[:2])
+        metadata.metrics.log(run.run_id, points[2:])
+        summary = metadata.runs.get(run.run_id).metrics["loss"]
         assert summary == MetricSummary(0.9, 0.4, 0.4, 0.95, 3, 2)
-        history = metadata.metric_history(run.run_id, "loss")
+        history = metadata.metrics.history(run.run_id, "loss")
         assert history.steps.tolist() == [0, 1, 2]
         assert history.values.tolist() == [0.9, 0.95, 0.4]
         assert history.times.tolist() == [_micros(at(step)) for step in range(3)]
 
     def test_nan_and_infinity_are_metrics(self, metadata: MetadataStore) -> None:
         run = a_run()
-        metadata.create_run(run)
+        metadata.runs.create(run)
         values = [math.nan, 1.0, -math.inf, math.nan]
-        metadata.log_metrics(
+        metadata.metrics.log(
             run.run_id, [MetricPoint("loss", value, i, START) for i, value in enumerate(values)]
         )
-        history = metadata.metric_history(run.run_id, "loss").values.tolist()
+        history = metadata.metrics.history(run.run_id, "loss").values.tolist()
         assert [str(value) for value in history] == ["nan", "1.0", "-inf", "nan"]
-        summary = metadata.get_run(run.run_id).metrics["loss"]
+        summary = metadata.runs.get(run.run_id).metrics["loss"]
         assert math.isnan(summary.first)
         assert math.isnan(summary.last)
         assert (summary.min, summary.max, summary.count) == (-math.inf, 1.0, 4)
@@ -156,25 +155,25 @@ class RunContract:
     def test_runs_are_found_by_what_was_logged(self, metadata: MetadataStore) -> None:
         for index, name in enumerate(["a", "b", "c"]):
             run = a_run(name=name, params={"lr": index / 10}, created_at=at(index))
-            metadata.create_run(run)
+            metadata.runs.create(run)
             if name != "c":
-                metadata.log_metrics(run.run_id, [MetricPoint("auc", 0.5 + index, 0, START)])
-        found = metadata.search_runs("metrics.auc > 0.5 or params.lr = 0.2")
+                metadata.metrics.log(run.run_id, [MetricPoint("auc", 0.5 + index, 0, START)])
+        found = metadata.runs.search("metrics.auc > 0.5 or params.lr = 0.2")
         assert [run.name for run in found] == ["c", "b"]
-        by_auc = metadata.search_runs(order_by="metrics.auc desc")
+        by_auc = metadata.runs.search(order_by="metrics.auc desc")
         assert [run.name for run in by_auc] == ["b", "a", "c"]
-        assert metadata.count_runs("metrics.auc IS NULL") == 1
+        assert metadata.runs.count("metrics.auc IS NULL") == 1
 
     def test_pages_of_a_search_do_not_overlap(self, metadata: MetadataStore) -> None:
         runs = [a_run(experiment="even" if i % 2 == 0 else "odd") for i in range(7)]
         for run in runs:
-            metadata.create_run(run)
-        pages = [metadata.search_runs(limit=3, offset=start) for start in (0, 3, 6)]
+            metadata.runs.create(run)
+        pages = [metadata.runs.search(limit=3, offset=start) for start in (0, 3, 6)]
         seen = [run.run_id for page in pages for run in page]
         assert seen == [run.run_id for run in reversed(runs)]
-        assert metadata.count_runs(experiment="even") == 4
-        assert metadata.count_runs(most=3) == 3
-        assert metadata.list_experiments() == ["even", "odd"]
+        assert metadata.runs.count(experiment="even") == 4
+        assert metadata.runs.count(most=3) == 3
+        assert metadata.runs.list_experiments() == ["even", "odd"]
 
     def test_a_run_whose_process_is_gone_becomes_killed_with_its_steps(
         self, metadata: MetadataStore
@@ -183,23 +182,23 @@ class RunContract:
         alive = a_run(host=host, pid=pid, pid_started=started)
         dead = a_run(host=host, pid=pid, pid_started=started - 1000, heartbeat_at=at(9))
         for run in (alive, dead):
-            metadata.create_run(run)
+            metadata.runs.create(run)
         step = a_step(dead.run_id)
-        metadata.start_step(step)
-        assert metadata.kill_dead_runs() == [dead.run_id]
-        killed = metadata.get_run(dead.run_id)
+        metadata.steps.start(step)
+        assert metadata.runs.kill_dead() == [dead.run_id]
+        killed = metadata.runs.get(dead.run_id)
         assert (killed.state, killed.ended_at) == (RunState.KILLED, at(9))
-        assert metadata.list_steps(dead.run_id)[0].state is StepState.KILLED
-        assert metadata.get_run(alive.run_id).state is RunState.RUNNING
-        assert metadata.kill_dead_runs() == []
+        assert metadata.steps.list(dead.run_id)[0].state is StepState.KILLED
+        assert metadata.runs.get(alive.run_id).state is RunState.RUNNING
+        assert metadata.runs.kill_dead() == []
 
     def test_a_silent_run_of_another_host_becomes_killed(self, metadata: MetadataStore) -> None:
         silent = a_run(host="elsewhere", pid=1, heartbeat_at=at(0))
         beating = a_run(host="elsewhere", pid=1, heartbeat_at=at(0))
-        metadata.create_run(silent)
-        metadata.create_run(beating)
-        metadata.beat(beating.run_id, now())
-        assert metadata.kill_dead_runs() == [silent.run_id]
+        metadata.runs.create(silent)
+        metadata.runs.create(beating)
+        metadata.runs.beat(beating.run_id, now())
+        assert metadata.runs.kill_dead() == [silent.run_id]
 
 
 def _micros(moment: datetime) -> int:

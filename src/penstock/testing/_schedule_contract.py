@@ -40,36 +40,36 @@ class ScheduleContract:
 
     def test_a_schedule_comes_back_as_it_was_given(self, metadata: MetadataStore) -> None:
         paused = replace(NIGHTLY, paused_at=at(1), cursor={"at": "x"}, error="b\xf6se")
-        metadata.save_schedule(paused)
-        assert metadata.get_schedule("nightly") == paused
-        assert metadata.list_schedules() == [paused]
+        metadata.schedules.save(paused)
+        assert metadata.schedules.get("nightly") == paused
+        assert metadata.schedules.list() == [paused]
         with pytest.raises(NotFoundError, match="Did you mean 'nightly'"):
-            metadata.get_schedule("nightli")
+            metadata.schedules.get("nightli")
 
     def test_a_schedule_advances_once_for_what_was_seen_once(self, metadata: MetadataStore) -> None:
-        metadata.save_schedule(NIGHTLY)
-        assert metadata.advance_schedule(
+        metadata.schedules.save(NIGHTLY)
+        assert metadata.schedules.advance(
             "nightly", expected_revision=1, ticks=[TICK], cursor={"at": 1}
         )
         late = replace(TICK, key="other")
-        assert not metadata.advance_schedule("nightly", expected_revision=1, ticks=[late])
-        assert metadata.list_ticks("nightly") == [TICK]
-        assert metadata.get_schedule("nightly").cursor == {"at": 1}
+        assert not metadata.schedules.advance("nightly", expected_revision=1, ticks=[late])
+        assert metadata.schedules.list_ticks("nightly") == [TICK]
+        assert metadata.schedules.get("nightly").cursor == {"at": 1}
 
     def test_a_tick_whose_key_is_there_is_left_as_it_is(self, metadata: MetadataStore) -> None:
-        metadata.save_schedule(NIGHTLY)
-        assert metadata.add_tick(TICK)
-        assert not metadata.add_tick(replace(TICK, reason="again"))
-        assert metadata.list_ticks() == [TICK]
+        metadata.schedules.save(NIGHTLY)
+        assert metadata.schedules.add_tick(TICK)
+        assert not metadata.schedules.add_tick(replace(TICK, reason="again"))
+        assert metadata.schedules.list_ticks() == [TICK]
 
     def test_one_of_many_gets_a_tick(self, metadata: MetadataStore) -> None:
-        metadata.save_schedule(NIGHTLY)
-        metadata.add_tick(TICK)
+        metadata.schedules.save(NIGHTLY)
+        metadata.schedules.add_tick(TICK)
         start = threading.Barrier(6)
 
         def claim(worker: int) -> TickRecord | None:
             start.wait()
-            return metadata.claim_tick(
+            return metadata.schedules.claim_tick(
                 TICK,
                 holder=f"w{worker}",
                 until=now() + timedelta(minutes=1),
@@ -86,102 +86,104 @@ class ScheduleContract:
     def test_a_silent_holders_tick_is_taken_over_with_its_run(
         self, metadata: MetadataStore
     ) -> None:
-        metadata.save_schedule(NIGHTLY)
-        metadata.add_tick(TICK)
+        metadata.schedules.save(NIGHTLY)
+        metadata.schedules.add_tick(TICK)
         past, soon = now() - timedelta(seconds=1), now() + timedelta(minutes=1)
-        assert metadata.claim_tick(TICK, holder="a", until=past, run_id="r1", at_most=1)
-        taken = metadata.claim_tick(TICK, holder="b", until=soon, run_id="r2", at_most=1)
+        assert metadata.schedules.claim_tick(TICK, holder="a", until=past, run_id="r1", at_most=1)
+        taken = metadata.schedules.claim_tick(TICK, holder="b", until=soon, run_id="r2", at_most=1)
         assert taken is not None
         assert (taken.holder, taken.run_id, taken.attempt) == ("b", "r1", 2)
-        assert not metadata.update_tick(TICK, held_by="a", state=TickState.FINISHED)
-        assert metadata.update_tick(TICK, held_by="b", state=TickState.FINISHED)
-        assert metadata.list_ticks(states=[TickState.FINISHED])[0].run_id == "r1"
+        assert not metadata.schedules.update_tick(TICK, held_by="a", state=TickState.FINISHED)
+        assert metadata.schedules.update_tick(TICK, held_by="b", state=TickState.FINISHED)
+        assert metadata.schedules.list_ticks(states=[TickState.FINISHED])[0].run_id == "r1"
 
     def test_no_more_ticks_are_given_than_may_go_on_at_once(self, metadata: MetadataStore) -> None:
-        metadata.save_schedule(NIGHTLY)
+        metadata.schedules.save(NIGHTLY)
         soon = now() + timedelta(minutes=1)
         ticks = [replace(TICK, key=str(number)) for number in range(3)]
         for tick in ticks:
-            metadata.add_tick(tick)
+            metadata.schedules.add_tick(tick)
         got = [
-            metadata.claim_tick(tick, holder="a", until=soon, run_id=f"r{tick.key}", at_most=2)
+            metadata.schedules.claim_tick(
+                tick, holder="a", until=soon, run_id=f"r{tick.key}", at_most=2
+            )
             for tick in ticks
         ]
         assert [tick is not None for tick in got] == [True, True, False]
 
     def test_a_deleted_schedule_takes_its_ticks_along(self, metadata: MetadataStore) -> None:
-        metadata.save_schedule(NIGHTLY)
-        metadata.add_tick(TICK)
-        metadata.delete_schedule("nightly")
-        assert metadata.list_schedules() == []
-        assert metadata.list_ticks() == []
+        metadata.schedules.save(NIGHTLY)
+        metadata.schedules.add_tick(TICK)
+        metadata.schedules.delete("nightly")
+        assert metadata.schedules.list() == []
+        assert metadata.schedules.list_ticks() == []
         with pytest.raises(NotFoundError):
-            metadata.delete_schedule("nightly")
+            metadata.schedules.delete("nightly")
 
     def test_who_holds_a_lease_is_listed_until_it_runs_out(self, metadata: MetadataStore) -> None:
-        metadata.take_lease("up", "a", now() + timedelta(minutes=1), most=5)
-        metadata.take_lease("up", "b", now() - timedelta(seconds=1), most=5)
-        assert metadata.list_holders("up") == ["a"]
+        metadata.steps.take_lease("up", "a", now() + timedelta(minutes=1), most=5)
+        metadata.steps.take_lease("up", "b", now() - timedelta(seconds=1), most=5)
+        assert metadata.steps.list_holders("up") == ["a"]
 
     def test_what_happens_is_noted_for_who_wants_to_know(self, metadata: MetadataStore) -> None:
-        metadata.save_hook(HOOK)
-        metadata.save_hook(replace(HOOK, name="alarm", events=("run.failed", "step.failed")))
+        metadata.hooks.save(HOOK)
+        metadata.hooks.save(replace(HOOK, name="alarm", events=("run.failed", "step.failed")))
         run = a_run()
-        metadata.create_run(run)
+        metadata.runs.create(run)
         step = a_step(run.run_id)
-        metadata.start_step(step)
-        metadata.finish_step(replace(step, state=StepState.FAILED, error="boom"))
-        metadata.update_run(run.run_id, note="unlike a state, this is no event")
-        metadata.update_run(run.run_id, state=RunState.FAILED, error="train: boom")
-        kinds = [event.kind for event in metadata.list_events("team")]
+        metadata.steps.start(step)
+        metadata.steps.finish(replace(step, state=StepState.FAILED, error="boom"))
+        metadata.runs.update(run.run_id, note="unlike a state, this is no event")
+        metadata.runs.update(run.run_id, state=RunState.FAILED, error="train: boom")
+        kinds = [event.kind for event in metadata.hooks.list_events("team")]
         assert kinds == ["run.started", "step.started", "step.failed", "run.failed"]
-        alarms = metadata.list_events("alarm")
+        alarms = metadata.hooks.list_events("alarm")
         assert [(event.kind, event.step) for event in alarms] == [
             ("step.failed", "train"),
             ("run.failed", None),
         ]
         assert alarms[0].facts["error"] == "boom"
-        assert metadata.count_events() == {"alarm": {"pending": 2}, "team": {"pending": 4}}
+        assert metadata.hooks.count_events() == {"alarm": {"pending": 2}, "team": {"pending": 4}}
 
     def test_what_is_undone_is_no_event(self, metadata: MetadataStore) -> None:
-        metadata.save_hook(HOOK)
+        metadata.hooks.save(HOOK)
         with pytest.raises(NotFoundError):
-            metadata.start_step(a_step("no-such-run"))
-        assert metadata.list_events("team") == []
+            metadata.steps.start(a_step("no-such-run"))
+        assert metadata.hooks.list_events("team") == []
 
     def test_a_dead_process_is_told_of_with_its_steps(self, metadata: MetadataStore) -> None:
-        metadata.save_hook(HOOK)
+        metadata.hooks.save(HOOK)
         run = a_run(pid=2**22 + 1, pid_started=1.0, heartbeat_at=START)
-        metadata.create_run(run)
-        metadata.start_step(a_step(run.run_id))
-        assert metadata.kill_dead_runs() == [run.run_id]
-        assert [event.kind for event in metadata.list_events("team")][2:] == [
+        metadata.runs.create(run)
+        metadata.steps.start(a_step(run.run_id))
+        assert metadata.runs.kill_dead() == [run.run_id]
+        assert [event.kind for event in metadata.hooks.list_events("team")][2:] == [
             "step.killed",
             "run.killed",
         ]
 
     def test_events_are_tried_again_given_up_or_removed(self, metadata: MetadataStore) -> None:
-        metadata.save_hook(HOOK)
-        metadata.create_run(a_run())
-        metadata.create_run(a_run())
-        first, second = metadata.list_events("team")
+        metadata.hooks.save(HOOK)
+        metadata.runs.create(a_run())
+        metadata.runs.create(a_run())
+        first, second = metadata.hooks.list_events("team")
         later = now() + timedelta(hours=1)
-        metadata.update_event(first.event_id, due_at=later, attempts=1, error="refused")
-        assert metadata.list_events("team", due=now()) == [second]
-        assert metadata.get_hook("team").error == "refused"
-        metadata.drop_events("team", [second.event_id], delivered=True)
-        hook = metadata.get_hook("team")
+        metadata.hooks.update_event(first.event_id, due_at=later, attempts=1, error="refused")
+        assert metadata.hooks.list_events("team", due=now()) == [second]
+        assert metadata.hooks.get("team").error == "refused"
+        metadata.hooks.drop_events("team", [second.event_id], delivered=True)
+        hook = metadata.hooks.get("team")
         assert (hook.delivered, hook.error) == (1, None)
-        metadata.update_event(first.event_id, state=EventState.DEAD)
-        assert metadata.list_events("team") == []
-        assert metadata.list_events("team", state=EventState.DEAD)[0].attempts == 1
+        metadata.hooks.update_event(first.event_id, state=EventState.DEAD)
+        assert metadata.hooks.list_events("team") == []
+        assert metadata.hooks.list_events("team", state=EventState.DEAD)[0].attempts == 1
 
     def test_a_hook_comes_back_as_it_was_given(self, metadata: MetadataStore) -> None:
-        metadata.save_hook(HOOK)
-        assert metadata.list_hooks() == [HOOK]
-        metadata.drop_events("team", ["e"], delivered=True)
-        metadata.save_hook(replace(HOOK, url="https://example.org/other"))
-        assert metadata.get_hook("team").delivered == 1
-        metadata.delete_hook("team")
+        metadata.hooks.save(HOOK)
+        assert metadata.hooks.list() == [HOOK]
+        metadata.hooks.drop_events("team", ["e"], delivered=True)
+        metadata.hooks.save(replace(HOOK, url="https://example.org/other"))
+        assert metadata.hooks.get("team").delivered == 1
+        metadata.hooks.delete("team")
         with pytest.raises(NotFoundError, match="no hook 'team'"):
-            metadata.get_hook("team")
+            metadata.hooks.get("team")

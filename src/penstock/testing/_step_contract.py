@@ -30,13 +30,13 @@ class StepContract:
     @pytest.fixture
     def run_id(self, metadata: MetadataStore) -> str:
         run = a_run()
-        metadata.create_run(run)
+        metadata.runs.create(run)
         return run.run_id
 
     def test_a_step_ends_with_all_that_it_gave(self, metadata: MetadataStore, run_id: str) -> None:
         artifact = an_artifact()
         step = a_step(run_id, key="k", seed=2**63, inputs={"rows": digest_of("rows")})
-        metadata.start_step(step)
+        metadata.steps.start(step)
         ended = replace(
             step,
             state=StepState.FINISHED,
@@ -48,37 +48,37 @@ class StepContract:
         edge = Edge(f"step:{step.step_run_id}", f"artifact:{artifact.content_digest}", "output")
         lines = [LogLine(at(0), "stdout", "début"), LogLine(at(0.5), "stderr", "end")]
         after = a_step(run_id, "evaluate", position=1)
-        metadata.finish_step(ended, outputs=[artifact], edges=[edge], logs=lines, next_step=after)
-        assert metadata.list_steps(run_id) == [ended, after]
-        assert metadata.list_logs(step.step_run_id) == lines
-        assert metadata.get_artifact(artifact.digest) == artifact
-        assert metadata.list_edges(edge.source, direction="down") == [edge]
+        metadata.steps.finish(ended, outputs=[artifact], edges=[edge], logs=lines, next_step=after)
+        assert metadata.steps.list(run_id) == [ended, after]
+        assert metadata.steps.list_logs(step.step_run_id) == lines
+        assert metadata.artifacts.get(artifact.digest) == artifact
+        assert metadata.artifacts.list_edges(edge.source, direction="down") == [edge]
 
     def test_output_that_is_no_text_is_kept_as_far_as_it_is(
         self, metadata: MetadataStore, run_id: str
     ) -> None:
         step = a_step(run_id, state=StepState.FAILED, error="bad \udcff", traceback="\ud800 ü")
-        metadata.finish_step(step, logs=[LogLine(at(0), "stdout", "caf\xe9 \udcff\x00")])
+        metadata.steps.finish(step, logs=[LogLine(at(0), "stdout", "caf\xe9 \udcff\x00")])
         # Not every database can keep a NUL or half a character: they are escaped.
-        assert metadata.list_logs(step.step_run_id)[0].text == r"café \udcff\x00"
-        found = metadata.list_steps(run_id)[0]
+        assert metadata.steps.list_logs(step.step_run_id)[0].text == r"café \udcff\x00"
+        found = metadata.steps.list(run_id)[0]
         assert (found.error, found.traceback) == (r"bad \udcff", r"\ud800 ü")
 
     def test_a_step_that_was_never_started_is_inserted(
         self, metadata: MetadataStore, run_id: str
     ) -> None:
         step = a_step(run_id, state=StepState.SKIPPED, error="train failed", traceback="…")
-        metadata.finish_step(step)
-        assert metadata.list_steps(run_id) == [step]
+        metadata.steps.finish(step)
+        assert metadata.steps.list(run_id) == [step]
 
     def test_a_step_of_an_unknown_run_is_refused_whole(self, metadata: MetadataStore) -> None:
         artifact = an_artifact()
         with pytest.raises(NotFoundError, match="run 'nobody', which does not exist"):
-            metadata.finish_step(a_step("nobody"), outputs=[artifact])
+            metadata.steps.finish(a_step("nobody"), outputs=[artifact])
         with pytest.raises(NotFoundError, match="nobody"):
-            metadata.start_step(a_step("nobody"))
+            metadata.steps.start(a_step("nobody"))
         with pytest.raises(NotFoundError):
-            metadata.get_artifact(artifact.digest)
+            metadata.artifacts.get(artifact.digest)
 
     def test_the_latest_attempt_of_a_step_is_listed(
         self, metadata: MetadataStore, run_id: str
@@ -87,8 +87,8 @@ class StepContract:
         again = a_step(run_id, "train", position=1, attempt=2)
         ingest = a_step(run_id, "ingest", position=0)
         for step in (first, ingest, again):
-            metadata.start_step(step)
-        assert metadata.list_steps(run_id) == [ingest, again]
+            metadata.steps.start(step)
+        assert metadata.steps.list(run_id) == [ingest, again]
 
     def test_a_cached_step_is_found_only_while_finished_with_outputs_recorded(
         self, metadata: MetadataStore, run_id: str
@@ -97,97 +97,97 @@ class StepContract:
         outputs = {"result": artifact.content_digest}
         addresses = {artifact.content_digest: artifact.digest}
         step = a_step(run_id, key="k", outputs=outputs, addresses=addresses)
-        metadata.start_step(step)
-        assert metadata.find_cached_step("k") is None
+        metadata.steps.start(step)
+        assert metadata.steps.find_cached("k") is None
         done = replace(step, state=StepState.FINISHED)
-        metadata.finish_step(done)
-        assert metadata.find_cached_step("k") is None
-        metadata.add_artifacts([artifact])
-        assert metadata.find_cached_step("k") == done
+        metadata.steps.finish(done)
+        assert metadata.steps.find_cached("k") is None
+        metadata.artifacts.add([artifact])
+        assert metadata.steps.find_cached("k") == done
         newer = replace(done, step_run_id="newer")
-        metadata.finish_step(newer)
-        assert metadata.find_cached_step("k") == newer
-        assert metadata.find_cached_step("other") is None
+        metadata.steps.finish(newer)
+        assert metadata.steps.find_cached("k") == newer
+        assert metadata.steps.find_cached("other") is None
 
     def test_an_artifact_is_found_by_either_digest(self, metadata: MetadataStore) -> None:
         artifact = an_artifact(metadata={"rows": 3}, unsafe=True, inline=None)
-        metadata.add_artifacts([artifact, artifact])
-        assert metadata.get_artifact(artifact.digest) == artifact
-        assert metadata.get_artifact(artifact.content_digest) == artifact
+        metadata.artifacts.add([artifact, artifact])
+        assert metadata.artifacts.get(artifact.digest) == artifact
+        assert metadata.artifacts.get(artifact.content_digest) == artifact
         with pytest.raises(NotFoundError, match="has no artifact"):
-            metadata.get_artifact(digest_of("other"))
+            metadata.artifacts.get(digest_of("other"))
 
     def test_two_values_with_the_same_bytes_stay_two(self, metadata: MetadataStore) -> None:
         number = an_artifact("1")
         raw = replace(number, content_digest=digest_of("raw"), format="bytes")
-        metadata.add_artifacts([number, raw])
-        assert metadata.get_artifact(number.content_digest) == number
-        assert metadata.get_artifact(raw.content_digest) == raw
+        metadata.artifacts.add([number, raw])
+        assert metadata.artifacts.get(number.content_digest) == number
+        assert metadata.artifacts.get(raw.content_digest) == raw
 
     def test_what_a_run_kept_can_be_dropped(self, metadata: MetadataStore, run_id: str) -> None:
-        metadata.log_artifact(run_id, "plot", an_artifact("plot"))
-        metadata.log_artifact(run_id, "state", an_artifact("state"))
-        metadata.drop_artifacts(run_id, {"state", "other"})
-        assert set(metadata.list_artifacts(run_id)) == {"plot"}
-        assert metadata.get_artifact(an_artifact("state").digest).type_name
+        metadata.artifacts.log(run_id, "plot", an_artifact("plot"))
+        metadata.artifacts.log(run_id, "state", an_artifact("state"))
+        metadata.artifacts.drop(run_id, {"state", "other"})
+        assert set(metadata.artifacts.list(run_id)) == {"plot"}
+        assert metadata.artifacts.get(an_artifact("state").digest).type_name
 
     def test_artifacts_of_a_run_have_names(self, metadata: MetadataStore, run_id: str) -> None:
         old, new = an_artifact("old"), an_artifact("new")
-        metadata.log_artifact(run_id, "plot", old)
-        metadata.log_artifact(run_id, "plot", new)
-        assert metadata.list_artifacts(run_id) == {"plot": new}
+        metadata.artifacts.log(run_id, "plot", old)
+        metadata.artifacts.log(run_id, "plot", new)
+        assert metadata.artifacts.list(run_id) == {"plot": new}
         with pytest.raises(NotFoundError):
-            metadata.log_artifact("nobody", "plot", old)
+            metadata.artifacts.log("nobody", "plot", old)
 
     def test_lineage_is_walked_up_and_down_to_a_depth(self, metadata: MetadataStore) -> None:
         chain = [Edge("source:s", "artifact:a", "r"), Edge("artifact:a", "step:t", "i")]
         chain += [Edge("step:t", "artifact:m", "o"), Edge("artifact:m", "version:m@1", "v")]
         aside = Edge("code:c", "step:t", "code")
-        metadata.add_edges([*chain, aside, aside])
-        up = metadata.list_edges("version:m@1", direction="up")
+        metadata.artifacts.add_edges([*chain, aside, aside])
+        up = metadata.artifacts.list_edges("version:m@1", direction="up")
         assert sorted(map(repr, up)) == sorted(map(repr, [*chain, aside]))
-        down = metadata.list_edges("artifact:a", direction="down")
+        down = metadata.artifacts.list_edges("artifact:a", direction="down")
         assert sorted(map(repr, down)) == sorted(map(repr, chain[1:]))
-        near = metadata.list_edges("version:m@1", direction="up", depth=2)
+        near = metadata.artifacts.list_edges("version:m@1", direction="up", depth=2)
         assert sorted(map(repr, near)) == sorted(map(repr, chain[2:]))
-        assert metadata.list_edges("artifact:nothing", direction="up") == []
+        assert metadata.artifacts.list_edges("artifact:nothing", direction="up") == []
         with pytest.raises(ParameterError, match="'up' or 'down'"):
-            metadata.list_edges("a", direction="sideways")
+            metadata.artifacts.list_edges("a", direction="sideways")
 
     def test_a_circle_in_the_lineage_does_not_hang(self, metadata: MetadataStore) -> None:
         circle = [Edge("a:1", "a:2", "r"), Edge("a:2", "a:1", "r")]
-        metadata.add_edges(circle)
-        assert metadata.list_edges("a:1", direction="up") == circle
+        metadata.artifacts.add_edges(circle)
+        assert metadata.artifacts.list_edges("a:1", direction="up") == circle
 
     def test_the_last_snapshot_of_a_source_is_remembered(self, metadata: MetadataStore) -> None:
-        assert metadata.last_snapshot("rides") is None
+        assert metadata.artifacts.last_snapshot("rides") is None
         for rows in (10, 20):
             snapshot = SnapshotRecord("rides", None, START, {"columns": ["a"]}, "o", "f", rows)
-            metadata.add_snapshot(snapshot)
-        metadata.add_snapshot(replace(snapshot, source="other", rows=5))
-        assert metadata.last_snapshot("rides") == snapshot
+            metadata.artifacts.add_snapshot(snapshot)
+        metadata.artifacts.add_snapshot(replace(snapshot, source="other", rows=5))
+        assert metadata.artifacts.last_snapshot("rides") == snapshot
 
     def test_proofs_of_a_run_are_kept_in_order(self, metadata: MetadataStore, run_id: str) -> None:
         first = ProofRecord(run_id, "verified", Verdict.DIFFERS, at(1), {"steps": [1]})
         second = replace(first, verdict=Verdict.BITWISE, at=at(2))
-        metadata.add_proof(first)
-        metadata.add_proof(second)
-        assert metadata.list_proofs(run_id) == [first, second]
-        assert metadata.get_run(run_id).state is RunState.RUNNING
+        metadata.artifacts.add_proof(first)
+        metadata.artifacts.add_proof(second)
+        assert metadata.artifacts.list_proofs(run_id) == [first, second]
+        assert metadata.runs.get(run_id).state is RunState.RUNNING
 
     def test_settings_of_the_store_are_kept(self, metadata: MetadataStore) -> None:
-        assert metadata.get_setting("single_user") is None
-        metadata.set_setting("single_user", "true")
-        metadata.set_setting("single_user", "false")
-        assert metadata.get_setting("single_user") == "false"
+        assert metadata.settings.get("single_user") is None
+        metadata.settings.set("single_user", "true")
+        metadata.settings.set("single_user", "false")
+        assert metadata.settings.get("single_user") == "false"
 
     def test_what_a_run_printed_is_listed_by_its_id(
         self, metadata: MetadataStore, run_id: str
     ) -> None:
         lines = [LogLine(at(place), "stdout", f"line {place}") for place in range(3)]
-        metadata.add_logs(run_id, lines[:2])
-        metadata.add_logs(run_id, lines[2:])
-        assert metadata.list_logs(run_id) == lines
+        metadata.steps.add_logs(run_id, lines[:2])
+        metadata.steps.add_logs(run_id, lines[2:])
+        assert metadata.steps.list_logs(run_id) == lines
 
     def test_decisions_about_steps_are_kept_in_order(
         self, metadata: MetadataStore, run_id: str
@@ -197,29 +197,31 @@ class StepContract:
             for index, approved in enumerate((False, True))
         ]
         for decision in decisions:
-            metadata.add_decision(decision)
-        assert metadata.list_decisions(run_id) == decisions
+            metadata.steps.add_decision(decision)
+        assert metadata.steps.list_decisions(run_id) == decisions
         with pytest.raises(NotFoundError):
-            metadata.add_decision(replace(decisions[0], run_id="no-such-run"))
+            metadata.steps.add_decision(replace(decisions[0], run_id="no-such-run"))
 
     def test_only_so_many_hold_a_lease_at_once(self, metadata: MetadataStore) -> None:
         later, earlier = now() + timedelta(minutes=1), now() - timedelta(minutes=1)
-        assert metadata.take_lease("warehouse", "a", later, most=2)
-        assert metadata.take_lease("warehouse", "b", later, most=2)
-        assert not metadata.take_lease("warehouse", "c", later, most=2)
-        assert metadata.take_lease("warehouse", "a", later, most=2)  # prolonged
-        assert metadata.take_lease("other", "c", later)
-        metadata.drop_lease("warehouse", "b")
-        metadata.drop_lease("warehouse", "nobody")
-        assert metadata.take_lease("warehouse", "c", earlier, most=2)
-        assert metadata.take_lease("warehouse", "d", later, most=2)  # the lease of c has run out
+        assert metadata.steps.take_lease("warehouse", "a", later, most=2)
+        assert metadata.steps.take_lease("warehouse", "b", later, most=2)
+        assert not metadata.steps.take_lease("warehouse", "c", later, most=2)
+        assert metadata.steps.take_lease("warehouse", "a", later, most=2)  # prolonged
+        assert metadata.steps.take_lease("other", "c", later)
+        metadata.steps.drop_lease("warehouse", "b")
+        metadata.steps.drop_lease("warehouse", "nobody")
+        assert metadata.steps.take_lease("warehouse", "c", earlier, most=2)
+        assert metadata.steps.take_lease(
+            "warehouse", "d", later, most=2
+        )  # the lease of c has run out
 
     def test_of_many_that_ask_at_once_one_gets_the_lease(self, metadata: MetadataStore) -> None:
         start, until = threading.Barrier(8), now() + timedelta(minutes=1)
 
         def ask(holder: int) -> bool:
             start.wait()
-            return metadata.take_lease("one", str(holder), until)
+            return metadata.steps.take_lease("one", str(holder), until)
 
         with ThreadPoolExecutor(8) as pool:
             assert sum(pool.map(ask, range(8))) == 1

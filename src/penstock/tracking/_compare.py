@@ -76,7 +76,7 @@ class RunComparison:
             )
         lines = []
         for run in (self.a, self.b):
-            points = self.store.metadata.metric_history(run.run_id, metric, most=_DRAWN)
+            points = self.store.metadata.metrics.history(run.run_id, metric, most=_DRAWN)
             mode = "lines" if len(points) > 1 else "markers"
             name = f"{run.name} ({run.run_id[-6:]})"
             lines.append(go.Scatter(x=points.steps, y=points.values, name=name, mode=mode))
@@ -142,8 +142,8 @@ def _last(record: RunRecord) -> dict[str, float]:
 
 
 def _compare_steps(store: "Store", left: str, right: str) -> dict[str, str]:
-    first = {step.step: step for step in store.metadata.list_steps(left)}
-    second = {step.step: step for step in store.metadata.list_steps(right)}
+    first = {step.step: step for step in store.metadata.steps.list(left)}
+    second = {step.step: step for step in store.metadata.steps.list(right)}
     found = {}
     for name in dict.fromkeys([*first, *second]):
         if name not in second or name not in first:

@@ -100,7 +100,7 @@ class Console:
         if not lines:
             return
         try:
-            self._store.metadata.add_logs(self._run_id, lines)
+            self._store.metadata.steps.add_logs(self._run_id, lines)
         except StoreError:
             with self._lock:
                 self._lines = lines + self._lines  # the next try has them again

@@ -76,5 +76,5 @@ class Heartbeat:
             wait = self._every_s
             # A beat that cannot be written is made up for by the next one.
             with suppress(StoreError):
-                if not self._store.metadata.beat(self._run_id, now(), attempt=self._attempt):
+                if not self._store.metadata.runs.beat(self._run_id, now(), attempt=self._attempt):
                     return  # the run is another process's now, or gone

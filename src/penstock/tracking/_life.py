@@ -60,7 +60,7 @@ class RunLife:
 
     def delete_tags(self, names: Iterable[str]) -> None:
         """Remove tags; what it does not have is passed over."""
-        self.store.metadata.delete_tags(self.record.run_id, list(names))
+        self.store.metadata.runs.delete_tags(self.record.run_id, list(names))
         self._change({})
 
     def delete(self) -> list[str]:
@@ -78,7 +78,7 @@ class RunLife:
             self._require_unneeded(run)
         moment = now()
         for run in family:
-            self.store.metadata.update_run(run.run_id, deleted_at=moment)
+            self.store.metadata.runs.update(run.run_id, deleted_at=moment)
         self._change({})
         return [run.run_id for run in family]
 
@@ -94,7 +94,7 @@ class RunLife:
             return []
         back = [run for run in self._family() if run.deleted_at == deleted_at]
         for run in back:
-            self.store.metadata.update_run(run.run_id, deleted_at=None)
+            self.store.metadata.runs.update(run.run_id, deleted_at=None)
         self._change({})
         return [run.run_id for run in back]
 
@@ -115,7 +115,7 @@ class RunLife:
                 fix="Stop it first.",
                 run_id=run.run_id,
             )
-        needed = self.store.metadata.search_versions(
+        needed = self.store.metadata.models.search_versions(
             f"run_id = '{run.run_id}' and stage in ('production', 'staging')"
         )
         if needed:
@@ -130,6 +130,6 @@ class RunLife:
 def children(store: "Store", run_id: str) -> list[RunRecord]:
     """Find the runs that are nested in one, archived and deleted ones too."""
     any_life = "(deleted_at is null or deleted_at is not null or archived_at is null)"
-    return store.metadata.search_runs(
+    return store.metadata.runs.search(
         f"parent_run_id = '{run_id}' and {any_life}", order_by="created_at", limit=_SEARCHED
     )

@@ -54,7 +54,7 @@ def lineage(node: str, direction: str = "up", store: "Store | str | None" = None
     """
     opened = as_store(store)
     start = find_node(opened, node)
-    edges = tuple(opened.metadata.list_edges(start, direction=direction))
+    edges = tuple(opened.metadata.artifacts.list_edges(start, direction=direction))
     return Lineage(start, direction, edges, _by_distance(start, edges, direction))
 
 
@@ -65,19 +65,19 @@ def find_node(store: "Store", text: str) -> str:
         NotFoundError: If it means nothing.
     """
     if text.startswith("sha256:"):
-        return f"artifact:{store.metadata.get_artifact(text).content_digest}"
+        return f"artifact:{store.metadata.artifacts.get(text).content_digest}"
     if ":" in text:
         return text
     model, at, version = text.partition("@")
     if at and version.isdigit():
-        store.metadata.get_model_version(model, int(version))
+        store.metadata.models.get_version(model, int(version))
         return f"version:{text}"
     try:
-        return f"run:{store.metadata.get_run(text).run_id}"
+        return f"run:{store.metadata.runs.get(text).run_id}"
     except NotFoundError:
         pass
     try:
-        return f"prediction:{store.metadata.get_prediction(text).prediction_id}"
+        return f"prediction:{store.metadata.predictions.get(text).prediction_id}"
     except NotFoundError:
         raise NotFoundError(
             what=f"{text!r} is no run, no model version, no prediction and no digest.",

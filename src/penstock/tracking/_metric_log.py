@@ -128,7 +128,7 @@ class MetricLog:
         moment = time.monotonic()
         if moment >= self._look_again and not self._journal.behind:
             try:
-                metrics = self._store.metadata.get_run(self._run_id).metrics
+                metrics = self._store.metadata.runs.get(self._run_id).metrics
                 self._last_steps = {key: summary.last_step for key, summary in metrics.items()}
                 self._look_again = time.monotonic() + _FRESH_S
             except StoreError:

@@ -72,9 +72,9 @@ class ProvenanceRecorder:
         manifest["argv"] = provenance.hide_secrets(self._argv)
         manifest["warnings"] = []  # they are about verifying, which scripts cannot be
         packed = self._store.pack(manifest)
-        self._store.metadata.add_artifacts([*records, *packed])
-        self._store.metadata.update_run(self._run_id, provenance=packed[0].digest)
-        self._store.metadata.add_edges(provenance_edges(self._run_id, manifest))
+        self._store.metadata.artifacts.add([*records, *packed])
+        self._store.metadata.runs.update(self._run_id, provenance=packed[0].digest)
+        self._store.metadata.artifacts.add_edges(provenance_edges(self._run_id, manifest))
 
 
 def write_source_files(store: "Store", files: Mapping[str, bytes]) -> list[ArtifactRecord]:

@@ -110,7 +110,7 @@ class Run(RunLife, RunMedia):
         old = time.monotonic() - self._read_at > _FRESH_S
         if self._stale or old or self._record.state not in _ENDED:
             self.store.flush()
-            self._set(self.store.metadata.get_run(self.run_id))
+            self._set(self.store.metadata.runs.get(self.run_id))
         return self._record
 
     @property
@@ -245,7 +245,7 @@ class Run(RunLife, RunMedia):
 
     def artifacts(self) -> dict[str, ArtifactRecord]:
         """Give the records of all that `log_artifact` kept, by name: type, size and digest."""
-        return self.store.metadata.list_artifacts(self.run_id)
+        return self.store.metadata.artifacts.list(self.run_id)
 
     def artifact_record(self, name: str) -> ArtifactRecord:
         """Give the record of what was kept under a name; see `artifact`.
@@ -332,7 +332,7 @@ class Run(RunLife, RunMedia):
         import polars as pl
 
         self.store.flush()
-        history = self.store.metadata.metric_history(self.run_id, key, most=most)
+        history = self.store.metadata.metrics.history(self.run_id, key, most=most)
         if not len(history) and key not in self.metrics:
             raise NotFoundError(
                 what=f"Run {self.run_id} has no metric {key!r}.",
@@ -362,11 +362,13 @@ class Run(RunLife, RunMedia):
         record = self.record
         if record.state == state and state in _ENDED and record.presumed_at is None:
             return
-        self.store.metadata.merge_metrics(self.run_id)
+        self.store.metadata.metrics.merge(self.run_id)
         changes: dict[str, Any] = {"state": state, "ended_at": now()}
         if error is not None:
             changes["error"] = error
-        self._set(self.store.metadata.update_run(self.run_id, only_attempt=only_attempt, **changes))
+        self._set(
+            self.store.metadata.runs.update(self.run_id, only_attempt=only_attempt, **changes)
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Go to another process as the run's id and its store; there it logs by the id."""
@@ -378,7 +380,7 @@ class Run(RunLife, RunMedia):
         return f"Run({record.run_id}, {record.name!r}, {record.state})"
 
     def _change(self, changes: dict[str, Any]) -> None:
-        self._set(self.store.metadata.update_run(self.run_id, **changes))
+        self._set(self.store.metadata.runs.update(self.run_id, **changes))
 
     def _set(self, record: RunRecord) -> None:
         self._record, self._stale, self._read_at = record, False, time.monotonic()
@@ -419,7 +421,7 @@ class Run(RunLife, RunMedia):
 def _reopen(run_id: str, url: str, artifacts: str, strict: bool) -> Run:
     """Open a run in another process, to log to it by its id."""
     store = open_store(url, artifacts=artifacts)
-    return Run(store.metadata.get_run(run_id), store, strict=strict)
+    return Run(store.metadata.runs.get(run_id), store, strict=strict)
 
 
 def _few(names: Mapping[str, Any]) -> str:

@@ -28,8 +28,8 @@ def get_run(run_id: str, store: "Store | str | None" = None) -> Run:
     """
     opened = as_store(store)
     opened.flush()
-    opened.metadata.kill_dead_runs()
-    return Run(opened.metadata.get_run(run_id), opened)
+    opened.metadata.runs.kill_dead()
+    return Run(opened.metadata.runs.get(run_id), opened)
 
 
 def search_runs(
@@ -66,8 +66,8 @@ def search_runs(
     """
     opened = as_store(store)
     opened.flush()
-    opened.metadata.kill_dead_runs()
-    found = opened.metadata.search_runs(
+    opened.metadata.runs.kill_dead()
+    found = opened.metadata.runs.search(
         filter,
         order_by=order_by,
         limit=limit,
@@ -98,7 +98,9 @@ def search_experiments(
         ParameterError: If the filter or the order cannot be read; points at the place.
     """
     opened = as_store(store)
-    return opened.metadata.search_experiments(filter, order_by=order_by, limit=limit, after=after)
+    return opened.metadata.runs.search_experiments(
+        filter, order_by=order_by, limit=limit, after=after
+    )
 
 
 def runs_frame(runs: Sequence[Run]) -> "pl.DataFrame":

@@ -185,12 +185,14 @@ def start_run(
         return ActiveRun(_resume(opened, resume), opened, **options)
     above = None if outer is None else outer.run_id
     if parent is not None:
-        above = parent.run_id if isinstance(parent, Run) else opened.metadata.get_run(parent).run_id
+        above = (
+            parent.run_id if isinstance(parent, Run) else opened.metadata.runs.get(parent).run_id
+        )
     record = _new_record(name, experiment, tags or {}, above)
     record = replace(record, group=require_name(group, "group") if group else "", note=note)
     if fork is not None:
         return ActiveRun(_fork(opened, record, fork, at_step), opened, **options)
-    opened.metadata.create_run(record)
+    opened.metadata.runs.create(record)
     return ActiveRun(record, opened, **options)
 
 
@@ -221,8 +223,8 @@ def _new_record(
 
 
 def _resume(store: "Store", run_id: str) -> RunRecord:
-    store.metadata.kill_dead_runs()
-    found = store.metadata.get_run(run_id)
+    store.metadata.runs.kill_dead()
+    found = store.metadata.runs.get(run_id)
     if found.state is RunState.RUNNING:
         raise ConflictError(
             what=f"Run {found.run_id} is running and cannot be resumed.",
@@ -238,7 +240,7 @@ def _resume(store: "Store", run_id: str) -> RunRecord:
             run_id=found.run_id,
         )
     host, pid, pid_started = this_process()
-    return store.metadata.update_run(
+    return store.metadata.runs.update(
         found.run_id,
         state=RunState.RUNNING,
         attempt=found.attempt + 1,
@@ -254,7 +256,7 @@ def _resume(store: "Store", run_id: str) -> RunRecord:
 def _fork(store: "Store", record: RunRecord, run_id: str, at_step: float | None) -> RunRecord:
     """Make the run with what another had at a step."""
     store.flush()
-    source = store.metadata.get_run(run_id)
+    source = store.metadata.runs.get(run_id)
     record = replace(
         record,
         experiment=source.experiment if record.experiment == _EXPERIMENT else record.experiment,
@@ -264,10 +266,12 @@ def _fork(store: "Store", record: RunRecord, run_id: str, at_step: float | None)
         forked_from=source.run_id,
         forked_at=at_step,
     )
-    store.metadata.create_run(record)
+    store.metadata.runs.create(record)
     until = math.inf if at_step is None else at_step
-    store.metadata.copy_metrics(source.run_id, record.run_id, until_step=until)
-    store.metadata.add_edges([Edge(f"run:{source.run_id}", f"run:{record.run_id}", "forked")])
+    store.metadata.metrics.copy(source.run_id, record.run_id, until_step=until)
+    store.metadata.artifacts.add_edges(
+        [Edge(f"run:{source.run_id}", f"run:{record.run_id}", "forked")]
+    )
     return record
 
 

@@ -183,7 +183,7 @@ class Filler:
         error = (
             "step train: ValueError: learning_rate is -0.1: it must be above 0" if failed else None
         )
-        self.metadata.update_run(run_id, state=state, ended_at=end, error=error)
+        self.metadata.runs.update(run_id, state=state, ended_at=end, error=error)
         self.last = run_id if state is RunState.FINISHED else self.__dict__.get("last", run_id)
         if failed:
             self.failed = run_id
@@ -198,15 +198,15 @@ class Filler:
             pid=os.getpid(), user=("mara", "jonas")[index % 2], params=params,
             tags={"team": "pricing"} if index % 2 else {}, provenance=self.manifest.digest, graph=SPEC,
         )  # fmt: skip
-        self.metadata.create_run(replace(run, **more))
+        self.metadata.runs.create(replace(run, **more))
         if more.get("state", run.state) is RunState.RUNNING:
-            self.metadata.beat(run.run_id, self.now)
+            self.metadata.runs.beat(run.run_id, self.now)
         return run.run_id
 
     def _steps(self, run_id: str, start: datetime, states: list[StepState]) -> datetime:
         at, source = start, None
         inputs = {"label": ("ingest",), "split": ("label",), "train": ("split",), "evaluate": ("train", "split"), "register": ("train", "evaluate")}  # fmt: skip
-        self.metadata.add_edges(
+        self.metadata.artifacts.add_edges(
             [Edge("source:rides", f"artifact:{self.records['ingest'].content_digest}", "read")]
         )
         for position, (name, state) in enumerate(zip(STEPS, states, strict=True)):
@@ -236,7 +236,7 @@ class Filler:
             edges += [Edge(node, f"artifact:{d}", n) for n, d in out.items()]
             edges.append(Edge(f"run:{run_id}", node, "step"))
             if ran and state is not StepState.RUNNING:
-                self.metadata.start_step(
+                self.metadata.steps.start(
                     replace(record, state=StepState.RUNNING, ended_at=None, outputs={})
                 )
             lines = (
@@ -249,9 +249,9 @@ class Filler:
                 for i, t in enumerate(lines)
             ]
             if state is StepState.RUNNING:
-                self.metadata.start_step(record)
+                self.metadata.steps.start(record)
             elif state is not StepState.QUEUED:
-                self.metadata.finish_step(
+                self.metadata.steps.finish(
                     record,
                     outputs=[self.records[name]] if made else [],
                     edges=edges,
@@ -281,7 +281,7 @@ class Filler:
                     "validation_loss", 0.41 + 0.33 * fall + 0.02 * self.random.random(), step, at
                 )
             )
-        self.metadata.log_metrics(run_id, points)
+        self.metadata.metrics.log(run_id, points)
 
     def _live_runs(self) -> None:
         start = self.now - timedelta(seconds=6)
@@ -290,7 +290,7 @@ class Filler:
         states = [StepState.FINISHED] * 3 + [StepState.RUNNING] + [StepState.QUEUED] * 2
         self._steps(self.running, start, states)
         self._metrics(self.running, start, 0.7, epochs=14)
-        self.metadata.add_proof(ProofRecord(self.last, "verified", Verdict.BITWISE, self.now - timedelta(hours=1), {
+        self.metadata.artifacts.add_proof(ProofRecord(self.last, "verified", Verdict.BITWISE, self.now - timedelta(hours=1), {
             "verdict": "bitwise", "first_difference": None,
             "steps": [{"step": n, "verdict": "bitwise", "how": "replayed" if n == "ingest" else "executed", "reason": "Every output has the recorded digest.", "cause": ""} for n in STEPS],
         }))  # fmt: skip
@@ -339,7 +339,7 @@ class Filler:
         )
         for position, name in enumerate(names):
             at = start + timedelta(seconds=position * 1.5)
-            self.metadata.finish_step(
+            self.metadata.steps.finish(
                 StepRunRecord(
                     new_id(),
                     self.wide,
@@ -350,7 +350,7 @@ class Filler:
                     ended_at=at + timedelta(seconds=1.2),
                 )
             )
-        self.metadata.update_run(
+        self.metadata.runs.update(
             self.wide, state=RunState.FINISHED, ended_at=start + timedelta(seconds=60)
         )
 
@@ -362,7 +362,7 @@ class Filler:
             split.schema.to_json(), None, model, split.train.X, split.train.y, target="big_tip"
         )
         registry = Registry(self.store)
-        finished = list(self.metadata.search_runs("state = 'finished' and pipeline = 'big_tips'"))[
+        finished = list(self.metadata.runs.search("state = 'finished' and pipeline = 'big_tips'"))[
             :3
         ][::-1]
         passed = tuple(
@@ -403,7 +403,7 @@ class Filler:
 
     def _put_into_production(self, version: int, actor: str, reason: str) -> None:
         """Write the moves of a promotion, whose gates a story like this cannot really pass."""
-        versions = self.metadata.list_model_versions("big-tips")
+        versions = self.metadata.models.list_versions("big-tips")
         moves = [
             StageEvent("big-tips", old.version, old.stage, Stage.ARCHIVED, actor, f"Replaced by big-tips@{version}.", now())
             for old in versions if old.stage is Stage.PRODUCTION
@@ -411,9 +411,9 @@ class Filler:
         moves.append(
             StageEvent("big-tips", version, Stage.NONE, Stage.PRODUCTION, actor, reason, now())
         )
-        approved = self.metadata.list_approvals("big-tips", version)
+        approved = self.metadata.models.list_approvals("big-tips", version)
         yes = ApprovalRecord("big-tips", version, actor, approved=True, reason=reason, at=now())
-        self.metadata.move_stages(
+        self.metadata.models.move_stages(
             moves,
             expected={v.version: v.revision for v in versions},
             approvals=[] if approved else [yes],
@@ -435,7 +435,7 @@ class Filler:
             "passed": [],
         }
         first = DeploymentRecord("big-tips", "big-tips", DeploymentState.LIVE, {2: 1.0}, 2, began)
-        saved = self.metadata.save_deployment(
+        saved = self.metadata.deployments.save(
             first,
             expected_generation=None,
             event=DeploymentEvent(
@@ -445,14 +445,14 @@ class Filler:
                 began - timedelta(hours=1),
             ),
         )
-        self.metadata.save_deployment(
+        self.metadata.deployments.save(
             replace(first, weights={2: 0.75, 3: 0.25}, rollout=rollout, updated_at=self.now),
             expected_generation=saved.generation,
             event=DeploymentEvent(
                 "big-tips", "rollout_started", "Version 3 gets 5 % beside version 2.", began
             ),
         )
-        self.metadata.add_deployment_event(
+        self.metadata.deployments.add_event(
             DeploymentEvent(
                 "big-tips",
                 "rollout_step",
@@ -474,8 +474,8 @@ class Filler:
             rows.append(PredictionRecord(new_id(), "big-tips", "big-tips", 3 if index % 4 == 0 else 2, at, {**inputs, "miles": round(self.random.lognormvariate(1.4, 0.7), 1)},
                                          answer and not bad, f"rider-{index}", None if bad else round(self.random.random(), 4), 0.002 + 0.004 * self.random.random(),
                                          ("payment_type: 'Mobile' was not seen in training",) if index % 60 == 0 else (), error="ValueError: miles is text" if bad else None))  # fmt: skip
-        self.metadata.add_predictions(rows)
-        self.metadata.add_truth(
+        self.metadata.predictions.add(rows)
+        self.metadata.predictions.add_truth(
             {r.prediction_id: self.random.random() < 0.3 for r in rows[:500]}, self.now
         )
         self.prediction = rows[-1].prediction_id
@@ -497,7 +497,7 @@ class Filler:
             3,
             self.now - timedelta(days=1),
         )
-        self.metadata.save_alert(resolved)
+        self.metadata.deployments.save_alert(resolved)
 
 
 @pytest.fixture(scope="session")
@@ -547,8 +547,8 @@ def fill_runs():
                 created_at=at, started_at=at, ended_at=at + timedelta(seconds=3), params={"lr": index / 10, "kind": "a"}, user="mara",
                 host=platform.node() if host_here else "",
             )  # fmt: skip
-            store.metadata.create_run(replace(run, **fields))
-            store.metadata.log_metrics(
+            store.metadata.runs.create(replace(run, **fields))
+            store.metadata.metrics.log(
                 run.run_id,
                 [MetricPoint(name, index / (index + 2), 0, at) for name in ("auc", "f1", "loss")],
             )

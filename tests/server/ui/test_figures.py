@@ -24,8 +24,8 @@ def test_what_has_no_figures_is_a_404(site, filled):
 def test_logged_figures_and_pictures_are_shown(store, client, fill_runs):
     run_id = fill_runs(store, 1)[0]
     figure, picture = store.put(go.Figure(go.Bar(y=[1, 2]))), store.put(PIXEL)
-    store.metadata.log_artifact(run_id, "bars", figure)
-    store.metadata.log_artifact(run_id, "dot.png", picture)
+    store.metadata.artifacts.log(run_id, "bars", figure)
+    store.metadata.artifacts.log(run_id, "dot.png", picture)
     page = client.get(f"/runs/{run_id}").text.replace("%3A", ":")
     assert f'data-chart-src="/artifacts/{figure.digest}/figure"' in page
     assert f'src="/artifacts/{picture.digest}/image"' in page
@@ -53,7 +53,7 @@ def test_what_could_run_code_is_never_loaded(store, client, monkeypatch):
     from dataclasses import replace
 
     record = replace(store.put({"a": 1}), unsafe=True)
-    monkeypatch.setattr(store.metadata, "get_artifact", lambda _digest: record)
+    monkeypatch.setattr(store.metadata.artifacts, "get", lambda _digest: record)
     answer = client.get(f"/reports/{record.digest}/figures")
     assert answer.status_code == 400
     assert "can run code" in answer.text

@@ -76,15 +76,15 @@ def attacked(store, fill_runs):
         provenance=store.put({"code": {"diff": attack, "files": {p: p for p in clean}}, "environment": {"python": attack, "packages": {p: p for p in clean}}, "hardware": {p: p for p in clean}, "argv": clean, "warnings": clean}).digest,
     )[0]  # fmt: skip
     at = now()
-    store.metadata.log_metrics(
+    store.metadata.metrics.log(
         run_id, [MetricPoint(p, float(i), i, at) for p in clean for i in range(3)]
     )
     for position, payload in enumerate(clean):
         value = store.put({"text": payload})
         step = StepRunRecord(new_id(), run_id, payload, position, StepState.FAILED, started_at=at, ended_at=at + timedelta(seconds=1),
                              error=payload, traceback=payload, inputs={payload: value.content_digest}, facts={payload: payload}, key=payload)  # fmt: skip
-        store.metadata.finish_step(step, outputs=[value], logs=[LogLine(at, "stdout", payload)])
-        store.metadata.log_artifact(run_id, payload, value)
+        store.metadata.steps.finish(step, outputs=[value], logs=[LogLine(at, "stdout", payload)])
+        store.metadata.artifacts.log(run_id, payload, value)
     return run_id
 
 
@@ -110,14 +110,14 @@ def test_every_payload_is_inert_on_pages_about_models_and_deployments(store, cli
     version = ModelVersionRecord("m", 0, Stage.NONE, None, attack, model.digest, model.content_digest, at, metrics=dict.fromkeys(clean, 1.0),
                                  signature={"target": attack, "inputs": [{"name": p, "kind": p, "levels": [p]} for p in clean]},
                                  gates=gates, card=store.put(attack).digest, note=attack)  # fmt: skip
-    metadata.create_model_version(version, actor=attack)
-    metadata.add_approval(ApprovalRecord("m", 1, attack, True, attack, at))
-    metadata.save_deployment(
+    metadata.models.create_version(version, actor=attack)
+    metadata.models.add_approval(ApprovalRecord("m", 1, attack, True, attack, at))
+    metadata.deployments.save(
         DeploymentRecord("d", "m", DeploymentState.LIVE, {1: 1.0}, 1, at),
         expected_generation=None,
         event=DeploymentEvent("d", attack, attack, at),
     )
-    metadata.save_alert(AlertRecord(new_id(), "d", "m", attack, attack, attack, at, at))
+    metadata.deployments.save_alert(AlertRecord(new_id(), "d", "m", attack, attack, attack, at, at))
     prediction = PredictionRecord(
         new_id(),
         "d",
@@ -129,7 +129,7 @@ def test_every_payload_is_inert_on_pages_about_models_and_deployments(store, cli
         warnings=tuple(clean),
         error=attack,
     )
-    metadata.add_predictions([prediction])
+    metadata.predictions.add([prediction])
     for path in (
         "/models",
         "/models/m",

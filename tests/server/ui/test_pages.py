@@ -262,7 +262,7 @@ def test_a_page_that_fails_says_so_readably(site, monkeypatch, filled):
     def broken(*_args, **_more):
         raise RuntimeError("disk <gone>")
 
-    monkeypatch.setattr(filled.metadata, "list_models", broken)
+    monkeypatch.setattr(filled.metadata.models, "list", broken)
     answer = site.get("/models")
     assert answer.status_code == 500
     assert "RuntimeError: disk &lt;gone&gt;" in answer.text
@@ -270,7 +270,7 @@ def test_a_page_that_fails_says_so_readably(site, monkeypatch, filled):
 
 def test_health_answers_with_the_change_counter(site, filled):
     answer = site.get("/health").json()
-    assert answer == {"status": "ok", "changes": filled.metadata.change_counter()}
+    assert answer == {"status": "ok", "changes": filled.metadata.settings.change_counter()}
 
 
 def test_a_killed_process_shows_as_a_killed_run(store, client, fill_runs):

@@ -29,12 +29,12 @@ def regions(region: str):
 def scheduled(store):
     from dataclasses import replace
 
-    store.metadata.save_schedule(replace(NIGHTLY, options=OPTIONS, params={"word": "<b>x</b>"}))
+    store.metadata.schedules.save(replace(NIGHTLY, options=OPTIONS, params={"word": "<b>x</b>"}))
     for number, state in enumerate((TickState.FINISHED, TickState.MISSED, TickState.FAILED)):
-        store.metadata.add_tick(
+        store.metadata.schedules.add_tick(
             TickRecord("nightly", f"k{number}", now(), state, reason="It was three.", error="<i>e")
         )
-    store.metadata.save_hook(
+    store.metadata.hooks.save(
         HookRecord("team", "https://e.org/?<x>", "webhook", "whsec_hush", ("run.*",), now())
     )
 
@@ -69,7 +69,7 @@ def test_partitions_are_a_map_with_what_is_missing(client, store):
     assert "penstock backfill" in page
     assert client.get("/partitions/regions?format=json").json()["missing"] == ["bad", "us"]
     assert client.get("/partitions/other").status_code == 404
-    run = store.metadata.search_runs("tags.`penstock.partition` = 'eu'")[0]
+    run = store.metadata.runs.search("tags.`penstock.partition` = 'eu'")[0]
     assert 'href="/partitions/regions"' in client.get(f"/runs/{run.run_id}").text
 
 

@@ -25,7 +25,7 @@ def test_pictures_sounds_and_histograms_are_shown(shown, client):
         run.log_histogram("weights", np.arange(100), step=3)
 
     run, page = shown(work)
-    kept = run.store.metadata.list_artifacts(run.run_id)
+    kept = run.store.metadata.artifacts.list(run.run_id)
     for name, kind, media in (("picture", "image", "image/png"), (EVIL, "audio", "audio/wav")):
         answer = client.get(f"/artifacts/{kept[name].digest}/{kind}")
         assert answer.headers["content-type"] == media
@@ -37,7 +37,7 @@ def test_pictures_sounds_and_histograms_are_shown(shown, client):
 
 def test_a_sound_is_served_only_if_its_bytes_are_one(shown, client):
     run, _ = shown(lambda run: run.log_text("page.wav", f"{EVIL}" * 200))
-    [record] = run.store.metadata.list_artifacts(run.run_id).values()
+    [record] = run.store.metadata.artifacts.list(run.run_id).values()
     assert client.get(f"/artifacts/{record.digest}/audio").status_code == 404
     assert client.get(f"/artifacts/{record.digest}/image").status_code == 404
 
@@ -115,7 +115,7 @@ def test_tables_and_texts_are_shown_inert(shown, client):
     assert "8 of 50 rows" in page
     assert "<h1>Title</h1>" in page
     assert EVIL not in page
-    kept = run.store.metadata.list_artifacts(run.run_id)
+    kept = run.store.metadata.artifacts.list(run.run_id)
     whole = client.get(f"/artifacts/{kept['rows'].digest}?name=rows&run={run.run_id}").text
     assert whole.count("<tr>") > 50
     assert "50 rows" in whole
@@ -137,7 +137,7 @@ def test_frames_of_all_kinds_are_shown(shown, frame):
 
 def test_what_cannot_be_shown_says_why(shown, client, monkeypatch):
     run, _ = shown(lambda run: run.log_artifact({"a": [1, 2]}, name="settings"))
-    [record] = run.store.metadata.list_artifacts(run.run_id).values()
+    [record] = run.store.metadata.artifacts.list(run.run_id).values()
     assert "&#34;a&#34;: [" in client.get(f"/artifacts/{record.digest}").text
     monkeypatch.setattr("penstock.server.ui._content.MOST_BYTES", 1)
     assert client.get(f"/artifacts/{record.digest}").status_code == 200
@@ -152,7 +152,7 @@ def test_experiments_are_listed_filtered_and_ordered(store, client, fill_runs):
         for _ in range(runs):
             with start_run("r", store=store, experiment=name):
                 pass
-    store.metadata.update_experiment("large", note=f"the second {EVIL}")
+    store.metadata.runs.update_experiment("large", note=f"the second {EVIL}")
     page = client.get("/experiments?sort=runs+desc").text
     assert page.index(">large<") < page.index(">small<")
     assert "the second &lt;script&gt;" in page

@@ -69,9 +69,9 @@ def test_a_version_that_failed_its_canary_is_marked_and_not_offered(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         for _ in range(2):
             form = ModelVersionRecord("m", 0, Stage.NONE, None, "ann", "sha256:a", "b", now())
-            store.metadata.create_model_version(form, actor="ann")
+            store.metadata.models.create_version(form, actor="ann")
         message = "Version 2 failed 30 of 100 requests. Version 1 answers all requests."
-        store.metadata.save_deployment(
+        store.metadata.deployments.save(
             DeploymentRecord("canary", "m", DeploymentState.LIVE, {1: 1.0}, 1, now()),
             expected_generation=None,
             event=DeploymentEvent("canary", "rolled_back", message, now(), {"version": 2}),

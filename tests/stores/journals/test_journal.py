@@ -24,7 +24,7 @@ from penstock.testing._records import a_run
 @pytest.fixture
 def store(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as opened:
-        opened.metadata.create_run(a_run(run_id="r"))
+        opened.metadata.runs.create(a_run(run_id="r"))
         yield opened
 
 
@@ -34,7 +34,7 @@ def home(tmp_path) -> Path:
 
 
 def values(store, key="loss") -> list[float]:
-    return store.metadata.metric_history("r", key).values.tolist()
+    return store.metadata.metrics.history("r", key).values.tolist()
 
 
 def test_a_point_is_in_the_store_after_a_flush(store):
@@ -42,7 +42,7 @@ def test_a_point_is_in_the_store_after_a_flush(store):
     store.journal.append(number, math.nan, 0.5, 7)
     store.journal.append(number, -math.inf, -1, 8)
     store.flush()
-    history = store.metadata.metric_history("r", "loss")
+    history = store.metadata.metrics.history("r", "loss")
     assert history.steps.tolist() == [-1, 0.5]
     assert [str(value) for value in history.values] == ["-inf", "nan"]
     assert history.times.tolist() == [8, 7]
@@ -119,15 +119,26 @@ class FailingStore:
 
     def __init__(self, metadata, *, after: bool) -> None:
         self._metadata, self._after, self.failing = metadata, after, True
-
-    def append_metrics(self, columns, **options) -> None:
-        if not self.failing or self._after:
-            self._metadata.append_metrics(columns, **options)
-        if self.failing:
-            raise StoreError("The connection is lost.")
+        self.metrics = FailingMetrics(self)
 
     def __getattr__(self, name):
         return getattr(self._metadata, name)
+
+
+class FailingMetrics:
+    """Its metrics."""
+
+    def __init__(self, of: FailingStore) -> None:
+        self._of = of
+
+    def append(self, columns, **options) -> None:
+        if not self._of.failing or self._of._after:
+            self._of._metadata.metrics.append(columns, **options)
+        if self._of.failing:
+            raise StoreError("The connection is lost.")
+
+    def __getattr__(self, name):
+        return getattr(self._of._metadata.metrics, name)
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before the commit", "after the commit"])
@@ -234,9 +245,9 @@ def test_what_can_be_read_of_a_damaged_journal_is_recovered(store, home):
         file.write_bytes(data)
         store.flush()  # raises nothing, whatever is damaged
         assert not folder.exists()
-    assert set(store.metadata.get_run("r").metrics) == {"loss", "acc"}
-    assert store.metadata.get_run("r").missed
-    series = store.metadata.metric_history("r", "acc")
+    assert set(store.metadata.runs.get("r").metrics) == {"loss", "acc"}
+    assert store.metadata.runs.get("r").missed
+    series = store.metadata.metrics.history("r", "acc")
     assert np.isfinite(series.steps).all()
 
 
@@ -245,7 +256,7 @@ def test_a_journal_of_an_older_penstock_with_a_name_that_cannot_be_stored_is_rec
     lines = [["r", "acc/caf\udce9"], ["r", "\N{CJK UNIFIED IDEOGRAPH-8CA8}" * 1000]]
     (folder / "series").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     store.flush()
-    names = set(store.metadata.get_run("r").metrics)
+    names = set(store.metadata.runs.get("r").metrics)
     assert r"acc/caf\udce9" in names
     assert len(names) == 2
     assert damaged_journals(home) == []
@@ -314,7 +325,7 @@ def test_every_acknowledged_point_survives_kill_9(tmp_path, wait_ms):
     with open_store(url) as store:
         assert time.monotonic() - started < 2
         for thread, acknowledged in enumerate(last):
-            points = store.metadata.metric_history(run_id, f"m{thread}").values.tolist()
+            points = store.metadata.metrics.history(run_id, f"m{thread}").values.tolist()
             assert points == list(range(len(points)))  # each once, in order, none left out
             assert len(points) >= acknowledged
     assert list((tmp_path / "penstock.db-journals").iterdir()) == []
@@ -322,12 +333,12 @@ def test_every_acknowledged_point_survives_kill_9(tmp_path, wait_ms):
 
 RECOVERER = """
 import os, sys, penstock.stores.metadata._metrics as metrics
-append = metrics.Metrics.append_metrics
+append = metrics.Metrics.append
 def die(self, *args, **options):
     if sys.argv[2] == "after":
         append(self, *args, **options)
     os.kill(os.getpid(), 9)
-metrics.Metrics.append_metrics = die
+metrics.Metrics.append = die
 import penstock as ps
 ps.open_store(sys.argv[1])
 """
@@ -350,7 +361,7 @@ def test_a_recovery_that_is_killed_is_made_up_for_without_doubling(tmp_path, whe
     killed = subprocess.run([sys.executable, "-c", RECOVERER, url, when], check=False)
     assert killed.returncode == -signal.SIGKILL
     with open_store(url) as store:
-        points = store.metadata.metric_history(left.stdout.strip(), "loss")
+        points = store.metadata.metrics.history(left.stdout.strip(), "loss")
         assert points.values.tolist() == list(range(30_000))
 
 
@@ -363,7 +374,7 @@ def test_several_recover_at_once_and_nothing_doubles(tmp_path):
     openers = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
     assert [opener.wait() for opener in openers] == [0] * 4
     with open_store(url) as store:
-        assert len(store.metadata.metric_history(left.stdout.strip(), "loss")) == 30_000
+        assert len(store.metadata.metrics.history(left.stdout.strip(), "loss")) == 30_000
 
 
 def test_a_forked_child_logs_to_a_journal_of_its_own(store):

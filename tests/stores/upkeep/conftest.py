@@ -41,6 +41,6 @@ def full(store):
             run_id=run.run_id, note="n" * 3000,
         )  # fmt: skip
     Registry(store).promote("m", 1, to=Stage.STAGING)
-    store.metadata.add_predictions([a_prediction(f"p{i}") for i in range(3)])
-    store.metadata.set_model_tags("m", {"for": "eu"})
+    store.metadata.predictions.add([a_prediction(f"p{i}") for i in range(3)])
+    store.metadata.models.set_tags("m", {"for": "eu"})
     return store

@@ -84,7 +84,7 @@ def test_a_row_that_cannot_be_read_is_a_finding_and_the_rest_is_still_looked_at(
 
 def test_source_files_that_are_gone_are_found(full):
     manifest = full.put({"code": {"files": {"job.py": "sha256:" + "0" * 64}}})
-    full.metadata.update_run("last", provenance=manifest.digest)
+    full.metadata.runs.update("last", provenance=manifest.digest)
     [finding] = check_store(full)
     assert (finding.kind, finding.subject) == ("reference", "sha256:" + "0" * 64)
 

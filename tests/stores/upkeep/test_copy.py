@@ -52,8 +52,8 @@ def test_two_stores_are_merged_into_their_union(full, other, tmp_path):
     with start_run("there", store=other) as there:
         there.log_history("loss", np.arange(100.0))
     copy_store(full, other)
-    assert other.metadata.count_runs() == 4
-    assert other.metadata.get_run(run.run_id).name == "elsewhere"
+    assert other.metadata.runs.count() == 4
+    assert other.metadata.runs.get(run.run_id).name == "elsewhere"
     assert len(get_run(there.run_id, other).metric_history("loss")) == 100
     assert check_store(other) == []
 
@@ -85,8 +85,8 @@ def test_a_number_that_means_another_version_is_refused_before_anything_is_writt
     assert shape(other) == before
     report = copy_store(full, other, skip_conflicts=True)
     assert (report.models, report.skipped) == ((), ("m",))
-    assert other.metadata.count_runs() == 2
-    assert len(other.metadata.list_model_versions("m")) == 1
+    assert other.metadata.runs.count() == 2
+    assert len(other.metadata.models.list_versions("m")) == 1
     assert check_store(other) == []
 
 
@@ -96,7 +96,7 @@ def test_moves_that_came_later_follow_and_the_chain_stays_whole(full, other):
     copy_store(full, other)
     Registry(full).promote("m", 2, to=Stage.STAGING)
     copy_store(full, other)
-    assert other.metadata.get_model_version("m", 2).stage == Stage.STAGING
+    assert other.metadata.models.get_version("m", 2).stage == Stage.STAGING
     assert shape(other)["stage_events"] == shape(full)["stage_events"]
     assert check_store(other) == []
 
@@ -125,7 +125,7 @@ def test_a_model_that_moved_differently_in_both_is_refused(full, other):
         copy_store(full, other)
     assert shape(other) == before
     assert copy_store(full, other, skip_conflicts=True).skipped == ("m",)
-    assert len(other.metadata.list_model_versions("m")) == 2
+    assert len(other.metadata.models.list_versions("m")) == 2
     assert check_store(other) == []
 
 
@@ -143,27 +143,29 @@ def event(kind):
 
 def test_what_serving_and_monitoring_add_later_follows(full, other):
     deployment, alert = a_deployment(), an_alert("a1")
-    first = full.metadata.save_deployment(deployment, expected_generation=None, event=event("made"))
-    full.metadata.save_alert(alert)
+    first = full.metadata.deployments.save(
+        deployment, expected_generation=None, event=event("made")
+    )
+    full.metadata.deployments.save_alert(alert)
     copy_store(full, other)
     more = replace(first, weights={1: 0.5, 2: 0.5})
-    full.metadata.save_deployment(more, expected_generation=1, event=event("moved"))
-    full.metadata.save_alert(replace(alert, resolved_at=now()))
-    full.metadata.add_truth({"p1": True}, now())
-    changes = other.metadata.change_counter()
+    full.metadata.deployments.save(more, expected_generation=1, event=event("moved"))
+    full.metadata.deployments.save_alert(replace(alert, resolved_at=now()))
+    full.metadata.predictions.add_truth({"p1": True}, now())
+    changes = other.metadata.settings.change_counter()
     copy_store(full, other)
     assert shape(other) == shape(full)
-    assert other.metadata.change_counter() > changes  # a server that polls it looks again
+    assert other.metadata.settings.change_counter() > changes  # a server that polls it looks again
 
 
 def test_a_deployment_of_the_same_name_with_another_history_is_refused(full, other):
     for store, kind in ((full, "here"), (other, "there")):
         deployment = a_deployment()
-        store.metadata.save_deployment(deployment, expected_generation=None, event=event(kind))
+        store.metadata.deployments.save(deployment, expected_generation=None, event=event(kind))
     with pytest.raises(ConflictError, match="big-tips"):
         copy_store(full, other)
     copy_store(full, other, skip_conflicts=True)
-    assert [e.kind for e in other.metadata.list_deployment_events("big-tips")] == ["there"]
+    assert [e.kind for e in other.metadata.deployments.list_events("big-tips")] == ["there"]
 
 
 def test_tags_and_files_of_a_run_that_goes_on_are_those_of_its_source(store, other):
@@ -178,15 +180,15 @@ def test_tags_and_files_of_a_run_that_goes_on_are_those_of_its_source(store, oth
 
 def test_a_step_that_the_target_took_for_dead_ends_as_it_did_in_its_source(store, other):
     run = a_run(state="running", heartbeat_at=now(), host="elsewhere")
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     step = a_step(run.run_id, state=StepState.RUNNING)
-    store.metadata.start_step(step)
+    store.metadata.steps.start(step)
     copy_store(store, other)
     with FakeClock(now() + timedelta(hours=1)) as clock:
-        assert other.metadata.kill_dead_runs() == [run.run_id]
+        assert other.metadata.runs.kill_dead() == [run.run_id]
         clock.advance(hours=1)
-        store.metadata.finish_step(replace(step, state=StepState.FINISHED, ended_at=now()))
-        store.metadata.update_run(run.run_id, state="finished", ended_at=now())
+        store.metadata.steps.finish(replace(step, state=StepState.FINISHED, ended_at=now()))
+        store.metadata.runs.update(run.run_id, state="finished", ended_at=now())
     copy_store(store, other)
     assert shape(other) == shape(store)
 
@@ -210,11 +212,11 @@ def test_a_copy_is_of_one_moment_whoever_goes_on_to_write(full, other, monkeypat
 def test_a_part_of_a_store_is_copied_with_all_that_is_its_own_and_nothing_else(full, other):
     report = copy_store(full, other, experiment="taxi")
     assert (report.runs, report.models) == (1, ())
-    assert other.metadata.list_models() == []
-    assert other.metadata.list_experiments() == ["taxi"]
-    [run] = other.metadata.search_runs()
-    [step] = other.metadata.list_steps(run.run_id)
-    edges = other.metadata.list_edges(f"step:{step.step_run_id}", direction="down")
+    assert other.metadata.models.list() == []
+    assert other.metadata.runs.list_experiments() == ["taxi"]
+    [run] = other.metadata.runs.search()
+    [step] = other.metadata.steps.list(run.run_id)
+    edges = other.metadata.artifacts.list_edges(f"step:{step.step_run_id}", direction="down")
     assert [edge.role for edge in edges] == ["made"]
     assert check_store(other) == []
     assert set(other.artifacts.list()) < set(full.artifacts.list())
@@ -228,7 +230,7 @@ def test_damaged_bytes_are_not_copied(full, other):
     with pytest.raises(StoreError, match="damaged"):
         copy_store(full, other)
     assert not other.artifacts.exists(digest)
-    assert other.metadata.count_runs() == 0
+    assert other.metadata.runs.count() == 0
 
 
 def test_a_store_is_not_copied_into_itself(full):

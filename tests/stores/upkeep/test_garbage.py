@@ -31,13 +31,13 @@ AT_ONCE = {"older_than": timedelta(0), "grace": timedelta(0)}
 
 def test_a_dry_run_changes_nothing_and_says_what_would_go(full):
     run = add_pipeline_run(full, name="old")
-    full.metadata.update_run(run.run_id, deleted_at=now())
+    full.metadata.runs.update(run.run_id, deleted_at=now())
     before = full.artifacts.list()
     report = collect_garbage(full, **AT_ONCE)
     assert [(r.run_id, r.why) for r in report.runs] == [(run.run_id, "deleted")]
     assert not report.deleted
     assert full.artifacts.list() == before
-    assert full.metadata.get_run(run.run_id).name == "old"
+    assert full.metadata.runs.get(run.run_id).name == "old"
 
 
 def test_a_deleted_run_goes_with_its_bytes_and_the_others_stay_sound(full):
@@ -45,13 +45,13 @@ def test_a_deleted_run_goes_with_its_bytes_and_the_others_stay_sound(full):
         run.log_metric("loss", 1.0)
         run.log_artifact(pl.DataFrame({"only": range(9000)}), name="rows")
     run.delete()
-    [digest] = [record.digest for record in full.metadata.list_artifacts(run.run_id).values()]
+    [digest] = [record.digest for record in full.metadata.artifacts.list(run.run_id).values()]
     report = collect_garbage(full, delete=True, **AT_ONCE)
     assert [r.name for r in report.runs] == ["gone"]
     assert report.bytes > 0
     assert not full.artifacts.exists(digest)
     assert check_store(full) == []
-    assert full.metadata.list_experiments() == ["churn", "taxi"]
+    assert full.metadata.runs.list_experiments() == ["churn", "taxi"]
     assert collect_garbage(full, **AT_ONCE).artifacts == 0
     with full.metadata.database.read() as rows:
         for table in ("metric_chunks", "metric_summaries", "run_tags", "run_artifacts"):
@@ -73,10 +73,10 @@ def test_bytes_that_another_run_names_as_well_stay(full):
 
 def test_a_run_that_made_a_version_stays_whatever_happens(full):
     [run] = search_runs("name = 'tracked'", store=full)
-    full.metadata.update_run(run.run_id, deleted_at=now())
+    full.metadata.runs.update(run.run_id, deleted_at=now())
     assert collect_garbage(full, delete=True, keep_last=1, **AT_ONCE).runs == ()
     assert get_run(run.run_id, full).artifact("rows").height == 5000
-    version = full.metadata.get_model_version("m", 1)
+    version = full.metadata.models.get_version("m", 1)
     for digest in (version.artifact, version.card):
         assert full.get(digest, check=True) is not None
 
@@ -143,13 +143,13 @@ def test_runs_that_are_written_while_garbage_is_collected_are_sound(full):
 def add_deleted_run(store, name="old", rows=6000):
     """A deleted run with a step's result that no other run has, all of it hours old."""
     run = a_run(name=name, experiment="old", state="finished", ended_at=now())
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     records = store.pack([pl.DataFrame({name: range(rows)}), "part " * rows])
     step = a_step(run.run_id, state=StepState.FINISHED, key=name)
     stored = [record.digest for record in records if record.inline is None]
     step = replace(step, outputs={"result": records[0].content_digest}, facts={"stored": stored})
-    store.metadata.finish_step(step, outputs=records)
-    store.metadata.update_run(run.run_id, deleted_at=now())
+    store.metadata.steps.finish(step, outputs=records)
+    store.metadata.runs.update(run.run_id, deleted_at=now())
     make_old(store)
     return run, stored
 
@@ -189,7 +189,7 @@ def test_a_step_reused_while_garbage_is_collected_keeps_its_results(full, monkey
     found = []
 
     def reuse():
-        found.append(full.metadata.find_cached_step("old"))
+        found.append(full.metadata.steps.find_cached("old"))
 
     meanwhile(monkeypatch, "remove_artifacts", reuse)
     # The run is not long enough deleted: what gc would take is unnamed only for a moment.
@@ -203,12 +203,12 @@ def test_a_step_reused_while_garbage_is_collected_keeps_its_results(full, monkey
 def test_a_step_whose_results_are_gone_is_not_reused(full):
     add_deleted_run(full)
     collect_garbage(full, delete=True, older_than=timedelta(0))
-    assert full.metadata.find_cached_step("old") is None
+    assert full.metadata.steps.find_cached("old") is None
 
 
 def test_what_is_stored_again_while_garbage_is_collected_stays(full, monkeypatch):
     run, stored = add_deleted_run(full)
-    value = full.get(full.metadata.list_steps(run.run_id)[0].outputs["result"])
+    value = full.get(full.metadata.steps.list(run.run_id)[0].outputs["result"])
     small = full.put({"small": 1})
     make_old(full)
     meanwhile(monkeypatch, "remove_artifacts", lambda: (full.put(value), full.put({"small": 1})))
@@ -220,7 +220,7 @@ def test_what_is_stored_again_while_garbage_is_collected_stays(full, monkeypatch
 
 def test_a_run_that_is_restored_while_garbage_is_collected_stays(full, monkeypatch):
     run, stored = add_deleted_run(full)
-    restore = lambda: full.metadata.update_run(run.run_id, deleted_at=None)  # noqa: E731
+    restore = lambda: full.metadata.runs.update(run.run_id, deleted_at=None)  # noqa: E731
     meanwhile(monkeypatch, "remove_runs", restore)
     report = collect_garbage(full, delete=True, older_than=timedelta(0))
     assert report.runs == ()
@@ -240,31 +240,31 @@ def test_bytes_that_a_killed_process_left_go(full):
 
 def test_an_experiment_goes_with_its_last_run_unless_someone_wrote_about_it(full):
     add_deleted_run(full, "one")
-    full.metadata.set_experiment_tags("old", {"team": "risk"})
+    full.metadata.runs.set_experiment_tags("old", {"team": "risk"})
     collect_garbage(full, delete=True, older_than=timedelta(0))
-    assert "old" in full.metadata.list_experiments()
-    full.metadata.update_experiment("old", deleted_at=now())
+    assert "old" in full.metadata.runs.list_experiments()
+    full.metadata.runs.update_experiment("old", deleted_at=now())
     collect_garbage(full, delete=True, older_than=timedelta(0))
-    assert full.metadata.list_experiments() == ["churn", "taxi"]
+    assert full.metadata.runs.list_experiments() == ["churn", "taxi"]
 
 
 def test_the_runs_of_a_deleted_experiment_go_with_it(full):
     run = add_pipeline_run(full, name="of taxi")
-    full.metadata.update_experiment("taxi", deleted_at=now())
+    full.metadata.runs.update_experiment("taxi", deleted_at=now())
     collect_garbage(full, delete=True)
-    assert full.metadata.get_run(run.run_id).name == "of taxi"
+    assert full.metadata.runs.get(run.run_id).name == "of taxi"
     collect_garbage(full, delete=True, older_than=timedelta(0))
-    assert full.metadata.list_experiments() == ["churn"]
+    assert full.metadata.runs.list_experiments() == ["churn"]
     assert sound(full)
 
 
 def test_a_run_whose_step_a_version_reused_stays(full):
     [run] = search_runs("name = 'tracked'", store=full)
     made = add_pipeline_run(full, name="made it")
-    [step] = full.metadata.list_steps(made.run_id)
+    [step] = full.metadata.steps.list(made.run_id)
     reused = a_step(run.run_id, state=StepState.CACHED, cached_from=step.step_run_id)
-    full.metadata.finish_step(reused)
-    full.metadata.update_run(made.run_id, deleted_at=now())
+    full.metadata.steps.finish(reused)
+    full.metadata.runs.update(made.run_id, deleted_at=now())
     assert collect_garbage(full, delete=True, **AT_ONCE).runs == ()
 
 
@@ -339,7 +339,7 @@ def test_garbage_of_a_team_store_goes(full, postgres_url, bucket):
         assert [old.run_id for old in report.runs] == [run.run_id]
         assert report.bytes > 0
         assert check_store(team) == []
-        assert team.metadata.find_cached_step("pipeline") is not None
+        assert team.metadata.steps.find_cached("pipeline") is not None
 
 
 def test_what_schedules_were_due_for_long_ago_goes(full):
@@ -352,10 +352,10 @@ def test_what_schedules_were_due_for_long_ago_goes(full):
         ("new", new, TickState.FINISHED),
         ("waiting", old, TickState.WAITING),
     ):
-        full.metadata.add_tick(replace(TICK, key=key, ended_at=ended, state=state))
+        full.metadata.schedules.add_tick(replace(TICK, key=key, ended_at=ended, state=state))
     assert collect_garbage(full).ticks == 1
     assert collect_garbage(full, delete=True).ticks == 1
-    assert {tick.key for tick in full.metadata.list_ticks()} == {"new", "waiting"}
+    assert {tick.key for tick in full.metadata.schedules.list_ticks()} == {"new", "waiting"}
 
 
 def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
@@ -364,11 +364,11 @@ def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
     moment, day = now(), timedelta(days=1)
     began = (moment - 5 * day).isoformat()
     rollout = {"state": "running", "started_at": began}
-    full.metadata.save_deployment(
+    full.metadata.deployments.save(
         DeploymentRecord("b", "m", DeploymentState.LIVE, {1: 1.0}, 1, moment, rollout=rollout),
         expected_generation=None,
     )
-    full.metadata.add_predictions(
+    full.metadata.predictions.add(
         [
             PredictionRecord(f"{name}{age}", name, "m", 1, moment - age * day, {"x": 1}, 1)
             for name in ("a", "b")
@@ -377,7 +377,7 @@ def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
     )
 
     def left(name):
-        return [one.prediction_id for one in full.metadata.list_predictions(name)]
+        return [one.prediction_id for one in full.metadata.predictions.list(name)]
 
     def gone(**choice):
         found = collect_garbage(full, **choice).predictions

@@ -12,11 +12,11 @@ from penstock.testing._records import a_run, a_step
 
 def add_pipeline_run(store, name="pipeline", **changes):
     run = a_run(name=name, experiment="taxi", state="finished", ended_at=now(), **changes)
-    store.metadata.create_run(run)
+    store.metadata.runs.create(run)
     records = store.pack([pl.DataFrame({"a": range(3000)}), np.arange(4000.0)])
     step = a_step(run.run_id, state=StepState.FINISHED, key=name)
     step = replace(step, outputs={"result": records[0].content_digest})
-    store.metadata.finish_step(
+    store.metadata.steps.finish(
         step,
         outputs=records,
         edges=[Edge(f"step:{step.step_run_id}", f"artifact:{records[0].content_digest}", "made")],

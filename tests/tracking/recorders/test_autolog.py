@@ -143,7 +143,7 @@ def test_trouble_with_logging_does_not_stop_a_training(monkeypatch, caplog):
         raise StoreError("The disk is full.")
 
     with start_run() as run:
-        monkeypatch.setattr(run.store.metadata, "set_tags", full)
+        monkeypatch.setattr(run.store.metadata.runs, "set_tags", full)
         monkeypatch.setattr(run, "log_metric", full)
         assert LogisticRegression().fit(X, Y).score(X, Y) > 0.5
     assert "The disk is full." in caplog.text

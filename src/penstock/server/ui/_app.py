@@ -125,7 +125,7 @@ def _download_route(site: Site) -> Any:
 
 def _health_route(site: Site) -> Any:
     def health() -> Response[bytes]:
-        answer = {"status": "ok", "changes": site.metadata.change_counter()}
+        answer = {"status": "ok", "changes": site.metadata.settings.change_counter()}
         return Response(json_bytes(answer), media_type=MediaType.JSON)
 
     return get("/health", sync_to_thread=True)(health)

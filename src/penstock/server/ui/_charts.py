@@ -50,7 +50,7 @@ def metric_line(
     site: Site, run_id: str, key: str, most: int = _DRAWN_POINTS
 ) -> list[tuple[float, float]]:
     """Read as much of a metric's history as can be seen, as (step, value) pairs."""
-    history = site.metadata.metric_history(run_id, key, most=most)
+    history = site.metadata.metrics.history(run_id, key, most=most)
     return list(zip(history.steps.tolist(), history.values.tolist(), strict=True))
 
 

@@ -54,7 +54,7 @@ def compare_page(site: Site, query: Query) -> Page:
 def _step_rows(site: Site, found: RunComparison) -> list[dict[str, Any]]:
     """Add state and time on each side to what the comparison says of a step."""
     sides = [
-        {step.step: step for step in site.metadata.list_steps(run.run_id)}
+        {step.step: step for step in site.metadata.steps.list(run.run_id)}
         for run in (found.a, found.b)
     ]
     rows = []

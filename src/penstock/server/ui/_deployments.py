@@ -27,17 +27,17 @@ def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page
     """List the deployments with what was asked of them and what is wrong with them."""
     day = now() - timedelta(days=1)
     rows = []
-    for deployment in sorted(site.metadata.list_deployments(), key=lambda d: d.name):
+    for deployment in sorted(site.metadata.deployments.list(), key=lambda d: d.name):
         name = deployment.name
-        reports = site.metadata.list_reports(name, limit=1)
+        reports = site.metadata.deployments.list_reports(name, limit=1)
         rows.append(
             {
                 "deployment": deployment,
                 "weights": weights(deployment),
                 "available": availability(site.store, name),
-                "day": _sum(site.metadata.count_predictions(name, since=day)),
-                "all": _sum(site.metadata.count_predictions(name)),
-                "open_alerts": len(site.metadata.list_alerts(name, open_only=True)),
+                "day": _sum(site.metadata.predictions.count(name, since=day)),
+                "all": _sum(site.metadata.predictions.count(name)),
+                "open_alerts": len(site.metadata.deployments.list_alerts(name, open_only=True)),
                 "report": reports[0] if reports else None,
             }
         )
@@ -50,15 +50,15 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
     Raises:
         NotFoundError: If there is no such deployment.
     """
-    deployment = site.metadata.get_deployment(name)
-    latest = site.metadata.list_predictions(name, limit=_LATEST)
-    reports = site.metadata.list_reports(name)
+    deployment = site.metadata.deployments.get(name)
+    latest = site.metadata.predictions.list(name, limit=_LATEST)
+    reports = site.metadata.deployments.list_reports(name)
     drift = site.facts(reports[0].artifact) if reports else None
     record = site.artifact(reports[0].artifact) if reports else None
-    alerts = site.metadata.list_alerts(name)
+    alerts = site.metadata.deployments.list_alerts(name)
     data = {
         "deployment": deployment,
-        "counts": site.metadata.count_predictions(name),
+        "counts": site.metadata.predictions.count(name),
         "latency": latency(latest),
         "alerts": {
             "open": [alert for alert in alerts if alert.resolved_at is None],
@@ -66,7 +66,7 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
         },
         "reports": reports,
         "drift": drift,
-        "events": _newest_first(site.metadata.list_deployment_events(name)),
+        "events": _newest_first(site.metadata.deployments.list_events(name)),
         "predictions": latest[::-1][:_SAMPLE],
     }
     rollout = deployment.rollout or {}

@@ -33,7 +33,7 @@ def artifact_download(site: Site, run_id: str, name: str) -> Download:
         NotFoundError: If there is no such run or artifact.
         StoreError: If its bytes are gone.
     """
-    record = Run(site.metadata.get_run(run_id), site.store).artifact_record(name)
+    record = Run(site.metadata.runs.get(run_id), site.store).artifact_record(name)
     text = logged_text(site.store, record)
     if text is not None:
         return Download(iter((text,)), len(text), _disposition(file_name(name, record)))

@@ -20,7 +20,7 @@ def experiments_page(site: Site, query: Query) -> Page:
     order = order if order in _ORDERS else next(iter(_ORDERS))
     error, found = "", list[ExperimentRecord]()
     try:
-        found = site.metadata.search_experiments(
+        found = site.metadata.runs.search_experiments(
             asked, order_by=order, limit=_PER_PAGE + 1, after=query.text("after") or None
         )
     except PenstockError as problem:

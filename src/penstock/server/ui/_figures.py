@@ -32,7 +32,7 @@ def figure_answer(site: Site, digest: str) -> tuple[bytes, str]:
 
 def image_answer(site: Site, digest: str) -> tuple[bytes, str]:
     """Give a stored picture; its type is read from its bytes, never from its name."""
-    record = site.metadata.get_artifact(digest)
+    record = site.metadata.artifacts.get(digest)
     data = site.store.read_bytes(record)
     found = image_type(data)
     if found is None:
@@ -42,7 +42,7 @@ def image_answer(site: Site, digest: str) -> tuple[bytes, str]:
 
 def audio_answer(site: Site, digest: str) -> tuple[bytes, str]:
     """Give a stored sound; its type is read from its bytes, never from its name."""
-    data = site.store.read_bytes(site.metadata.get_artifact(digest))
+    data = site.store.read_bytes(site.metadata.artifacts.get(digest))
     found = media_type(data) or ""
     if not found.startswith("audio/"):
         raise NotFoundError(what=f"The artifact {digest} is no WAV, MP3, Ogg or FLAC sound.")

@@ -73,8 +73,8 @@ def items_page(site: Site, query: Query, run_id: str) -> Page:
     Raises:
         NotFoundError: If there is no such run, or its step has no items.
     """
-    run = site.metadata.get_run(run_id)
-    steps = site.metadata.list_steps(run.run_id)
+    run = site.metadata.runs.get(run_id)
+    steps = site.metadata.steps.list(run.run_id)
     views = items_views(steps)
     name = query.text("step")
     if name not in views:
@@ -114,7 +114,7 @@ def item_logs(
         The lines of the items that wrote any, and how many items were not looked at.
     """
     items = [step for step in steps if whole_of(step.step) == name]
-    found = {item.step: site.metadata.list_logs(item.step_run_id) for item in items[:most]}
+    found = {item.step: site.metadata.steps.list_logs(item.step_run_id) for item in items[:most]}
     return {item: lines for item, lines in found.items() if lines}, max(0, len(items) - most)
 
 

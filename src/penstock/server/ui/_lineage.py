@@ -90,7 +90,7 @@ def describe(site: Site, node: str, steps: Mapping[str, tuple[str, str]]) -> dic
 
 def _run_words(site: Site, run_id: str) -> tuple[str, str, str]:
     try:
-        run = site.metadata.get_run(run_id)
+        run = site.metadata.runs.get(run_id)
     except NotFoundError:
         return run_id, "run (deleted)", node_link("run:" + run_id)
     return run.name, f"run · {run.state}", path_link("runs", run.run_id)
@@ -112,7 +112,9 @@ def _drawn(about: dict[str, str], *, here: bool) -> Node:
 
 def _edges(site: Site, node: str, direction: str) -> list[Edge]:
     ways = ("up", "down") if direction == "both" else (direction,)
-    found = [edge for way in ways for edge in site.metadata.list_edges(node, direction=way)]
+    found = [
+        edge for way in ways for edge in site.metadata.artifacts.list_edges(node, direction=way)
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -122,10 +124,10 @@ def _favoured(site: Site, node: str) -> frozenset[str]:
     model, _, number = ref.rpartition("@")
     if kind != "version" or not number.isdecimal():
         return frozenset()
-    run_id = site.metadata.get_model_version(model, int(number)).run_id
+    run_id = site.metadata.models.get_version(model, int(number)).run_id
     if not run_id:
         return frozenset()
-    steps = site.metadata.list_steps(run_id)
+    steps = site.metadata.steps.list(run_id)
     return frozenset({f"run:{run_id}", *(f"step:{step.step_run_id}" for step in steps)})
 
 
@@ -135,7 +137,7 @@ def _step_names(site: Site, nodes: Sequence[str]) -> dict[str, tuple[str, str]]:
     for node in nodes:
         kind, _, run_id = node.partition(":")
         if kind == "run":
-            for step in site.metadata.list_steps(run_id):
+            for step in site.metadata.steps.list(run_id):
                 found[step.step_run_id] = (step.step, step.run_id)
     return found
 
@@ -144,14 +146,14 @@ def _start_page(site: Site) -> Page:
     """Offer places to start from."""
     versions = [
         version
-        for model in site.metadata.list_models()
-        for version in site.metadata.list_model_versions(model)
+        for model in site.metadata.models.list()
+        for version in site.metadata.models.list_versions(model)
     ]
     newest = sorted(versions, key=lambda version: version.created_at, reverse=True)[:12]
     data: dict[str, Any] = {
         "node": "",
         "versions": [version.ref for version in newest],
-        "deployments": [deployment.name for deployment in site.metadata.list_deployments()],
-        "runs": site.metadata.search_runs(limit=12),
+        "deployments": [deployment.name for deployment in site.metadata.deployments.list()],
+        "runs": site.metadata.runs.search(limit=12),
     }
     return Page("lineage_start.html", "Lineage", data, section="lineage")

@@ -28,10 +28,10 @@ def models_page(site: Site, query: Query) -> Page:
     asked, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
     if asked:
         return _versions_page(site, asked, order if order in _ORDERS else next(iter(_ORDERS)))
-    serving = site.metadata.list_deployments()
+    serving = site.metadata.deployments.list()
     models: list[dict[str, Any]] = []
-    for name in site.metadata.list_models():
-        versions = site.metadata.list_model_versions(name)
+    for name in site.metadata.models.list():
+        versions = site.metadata.models.list_versions(name)
         models.append(
             {
                 "name": name,
@@ -55,7 +55,7 @@ def models_page(site: Site, query: Query) -> Page:
 def _versions_page(site: Site, asked: str, order: str) -> Page:
     error, found = "", list[ModelVersionRecord]()
     try:
-        found = site.metadata.search_versions(asked, order_by=order, limit=_PER_PAGE)
+        found = site.metadata.models.search_versions(asked, order_by=order, limit=_PER_PAGE)
     except PenstockError as problem:
         error = str(problem)
     return Page(
@@ -83,15 +83,15 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         NotFoundError: If there is no such model or version.
     """
     versions = sorted(
-        site.metadata.list_model_versions(name), key=lambda v: v.version, reverse=True
+        site.metadata.models.list_versions(name), key=lambda v: v.version, reverse=True
     )
     if not versions:
-        known = site.metadata.list_models()
+        known = site.metadata.models.list()
         raise NotFoundError(what=f"There is no model {name!r}.", fix=did_you_mean(name, known))
     champion = _in_stage(versions, Stage.PRODUCTION)
     shown = _shown(versions, champion, query)
-    approvals = {v.version: site.metadata.list_approvals(name, v.version) for v in versions}
-    history = site.metadata.list_stage_events(name)[::-1]
+    approvals = {v.version: site.metadata.models.list_approvals(name, v.version) for v in versions}
+    history = site.metadata.models.list_stage_events(name)[::-1]
     data = {
         "name": name,
         "champion": champion and champion.version,
@@ -99,7 +99,7 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "versions": versions,
         "approvals": approvals,
         "history": history,
-        "deployments": [d for d in site.metadata.list_deployments() if d.model == name],
+        "deployments": [d for d in site.metadata.deployments.list() if d.model == name],
     }
     record = site.artifact(shown.report)
     evaluation = evaluation_view(site, record) if record else None
@@ -182,7 +182,7 @@ def _card(site: Site, version: ModelVersionRecord) -> str:
     card = site.load(version.card)
     if not isinstance(card, str):
         return ""
-    approvals = site.metadata.list_approvals(version.model, version.version)
+    approvals = site.metadata.models.list_approvals(version.model, version.version)
     return current_card(card, version, approvals)
 
 

@@ -39,7 +39,7 @@ def prediction_page(site: Site, query: Query, prediction_id: str) -> Page:  # no
     Raises:
         NotFoundError: If there is no such prediction.
     """
-    prediction = site.metadata.get_prediction(prediction_id)
+    prediction = site.metadata.predictions.get(prediction_id)
     lost = ""
     try:
         found = trace("prediction:" + prediction.prediction_id, store=site.store)

@@ -39,10 +39,10 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
         NotFoundError: If there is no such run.
     """
     site.note_dead_runs()
-    run = site.metadata.get_run(run_id)
-    steps = site.metadata.list_steps(run.run_id)
+    run = site.metadata.runs.get(run_id)
+    steps = site.metadata.steps.list(run.run_id)
     views = step_views(site, steps)
-    artifacts = site.metadata.list_artifacts(run.run_id)
+    artifacts = site.metadata.artifacts.list(run.run_id)
     reports = _reports(views, artifacts)
     every = query.text("charts") == "all"
     logged = {name: of for name, of in run.metrics.items() if not name.startswith(SYSTEM)}
@@ -55,7 +55,7 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
         "run": run,
         "steps": steps,
         "artifacts": artifacts,
-        "proofs": site.metadata.list_proofs(run.run_id),
+        "proofs": site.metadata.artifacts.list_proofs(run.run_id),
         "versions": _versions(site, run),
         "provenance": manifest,
         "evaluations": [view.facts for view in evaluations],
@@ -68,8 +68,8 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
         "metric_views": metrics,
         "lines": sum(view.summary.count > 1 for view in metrics),
         "system_views": system,
-        "console": site.metadata.list_logs(run.run_id)[-_CONSOLE_LINES:],
-        "children": site.metadata.search_runs(
+        "console": site.metadata.steps.list_logs(run.run_id)[-_CONSOLE_LINES:],
+        "children": site.metadata.runs.search(
             f"parent_run_id = '{run.run_id}'", order_by="created_at", limit=_CHILDREN
         ),
         "evaluation_views": evaluations,
@@ -89,8 +89,8 @@ def log_page(site: Site, query: Query, run_id: str) -> Page:
     Raises:
         NotFoundError: If there is no such run or step.
     """
-    run = site.metadata.get_run(run_id)
-    steps = {step.step: step for step in site.metadata.list_steps(run.run_id)}
+    run = site.metadata.runs.get(run_id)
+    steps = {step.step: step for step in site.metadata.steps.list(run.run_id)}
     name = query.text("step")
     if name not in steps:
         raise NotFoundError(
@@ -98,7 +98,7 @@ def log_page(site: Site, query: Query, run_id: str) -> Page:
         )
     step = steps[name]
     logs, more = item_logs(site, steps.values(), name)
-    lines = site.metadata.list_logs(step.step_run_id)
+    lines = site.metadata.steps.list_logs(step.step_run_id)
     data = {"run": run, "step": step, "lines": lines, "items": logs}
     view = {"more_items": more}
     return Page("log.html", f"Log of {name}", data, view, section="runs", live=run.state in _OPEN)
@@ -164,7 +164,7 @@ def _versions(site: Site, run: RunRecord) -> list[str]:
     """Name the model versions that came of this run."""
     return sorted(
         version.ref
-        for model in site.metadata.list_models()
-        for version in site.metadata.list_model_versions(model)
+        for model in site.metadata.models.list()
+        for version in site.metadata.models.list_versions(model)
         if version.run_id == run.run_id
     )

@@ -73,7 +73,7 @@ def runs_page(site: Site, query: Query) -> Page:
     error, runs, total = "", [], 0
     try:
         total = _count(site, asked)
-        runs = site.metadata.search_runs(
+        runs = site.metadata.runs.search(
             asked.filter,
             order_by=f"{asked.sort} {'desc' if asked.descending else 'asc'}",
             limit=asked.limit,
@@ -99,7 +99,7 @@ def runs_page(site: Site, query: Query) -> Page:
             "numeric": numeric,
             "chosen": chosen,
             "choices": _choices(runs, chosen),
-            "experiments": site.metadata.list_experiments(),
+            "experiments": site.metadata.runs.list_experiments(),
             "tabs": [] if error else _tabs(site, query, asked),
             "more": len(runs) == asked.limit
             and (total > _COUNTED or total > asked.number * asked.limit),
@@ -215,7 +215,7 @@ def _tabs(site: Site, query: Query, asked: _Asked) -> list[dict[str, Any]]:
 
 def _count(site: Site, asked: _Asked) -> int:
     """Count what matches; nobody waits for an exact number of very many."""
-    return site.metadata.count_runs(
+    return site.metadata.runs.count(
         asked.filter, experiment=asked.experiment or None, most=_COUNTED + 1
     )
 

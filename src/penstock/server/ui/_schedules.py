@@ -22,7 +22,7 @@ def schedules_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's
     """List the schedules with their last ticks, who runs them, and who is told of runs."""
     schedules = Schedules(site.store)
     rows = [_row(schedules, schedule) for schedule in schedules.all()]
-    counts = site.metadata.count_events()
+    counts = site.metadata.hooks.count_events()
     hooks = [
         {
             "name": hook.name,
@@ -36,7 +36,7 @@ def schedules_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's
             "dead": counts.get(hook.name, {}).get("dead", 0),
             "error": hook.error,
         }
-        for hook in site.metadata.list_hooks()
+        for hook in site.metadata.hooks.list()
     ]
     data = {"schedules": rows, "schedulers": schedules.schedulers(), "hooks": hooks}
     live = any(tick.state in _GOING_ON for row in rows for tick in row["ticks"])
@@ -96,7 +96,7 @@ def _row(schedules: Schedules, schedule: ScheduleRecord) -> dict[str, Any]:
 
 
 def _partitions(site: Site, pipeline: str) -> Partitions:
-    for schedule in site.metadata.list_schedules():
+    for schedule in site.metadata.schedules.list():
         found = partitions_of(schedule)
         if schedule.pipeline == pipeline and found is not None:
             return found

@@ -16,10 +16,10 @@ def setbacks(site: Site, versions: Sequence[ModelVersionRecord]) -> dict[str, De
     refs = {version.ref for version in versions if version.stage is not Stage.PRODUCTION}
     models = {version.model for version in versions}
     found: dict[str, DeploymentEvent] = {}
-    for deployment in site.metadata.list_deployments():
+    for deployment in site.metadata.deployments.list():
         if deployment.model not in models:
             continue
-        for event in site.metadata.list_deployment_events(deployment.name, limit=_ALL):
+        for event in site.metadata.deployments.list_events(deployment.name, limit=_ALL):
             ref = f"{deployment.model}@{event.facts.get('version')}"
             if event.kind == "rolled_back" and ref in refs:
                 found[ref] = event

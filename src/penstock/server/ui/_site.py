@@ -40,7 +40,7 @@ class Site:
             self._looked = monotonic()
             with suppress(StoreError):  # trouble with a journal must not hide the pages
                 self.store.flush()
-            self.metadata.kill_dead_runs()
+            self.metadata.runs.kill_dead()
 
     @property
     def metadata(self) -> "MetadataStore":
@@ -52,7 +52,7 @@ class Site:
         if not digest:
             return None
         try:
-            return self.metadata.get_artifact(digest)
+            return self.metadata.artifacts.get(digest)
         except NotFoundError:
             return None
 
@@ -62,7 +62,7 @@ class Site:
         Raises:
             SerializationError: If loading it could run code.
         """
-        record = self.metadata.get_artifact(digest)
+        record = self.metadata.artifacts.get(digest)
         if record.unsafe:
             raise SerializationError(
                 what=f"The artifact {digest} is stored as {record.format}.",

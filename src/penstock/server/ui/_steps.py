@@ -73,7 +73,7 @@ def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
 
     views = []
     for step in steps:
-        log = site.metadata.list_logs(step.step_run_id)
+        log = site.metadata.steps.list_logs(step.step_run_id)
         seconds = step_seconds(step)
         start = (step.started_at - first).total_seconds() if first and step.started_at else 0.0
         views.append(

@@ -112,16 +112,16 @@ def deliver(metadata: MetadataStore, fact: Fact) -> None:
     except NotFoundError:
         return  # the run has been removed meanwhile
     except PenstockError as error:
-        metadata.note_missed(fact.run_id, [f"{fact.about}: {error.what}"])
+        metadata.runs.note_missed(fact.run_id, [f"{fact.about}: {error.what}"])
 
 
 def _artifacts(metadata: MetadataStore, run_id: str, value: Any) -> None:
     artifacts, parts, edges = value
-    metadata.log_artifacts(run_id, artifacts, parts=parts, edges=edges)
+    metadata.artifacts.log_many(run_id, artifacts, parts=parts, edges=edges)
 
 
 def _end(metadata: MetadataStore, run_id: str, value: Any) -> None:
-    run = metadata.get_run(run_id)
+    run = metadata.runs.get(run_id)
     if run.attempt != value["attempt"]:
         return  # it was resumed meanwhile, and goes on
     if run.state in {RunState.FINISHED, RunState.FAILED}:
@@ -129,9 +129,9 @@ def _end(metadata: MetadataStore, run_id: str, value: Any) -> None:
     changes = {"state": RunState(value["state"]), "ended_at": value["ended_at"]}
     if value["error"] is not None:
         changes["error"] = value["error"]
-    metadata.merge_metrics(run_id)
+    metadata.metrics.merge(run_id)
     try:
-        metadata.update_run(run_id, **changes)
+        metadata.runs.update(run_id, **changes)
     except ConflictError:
         return  # someone has ended it by hand
 
@@ -166,9 +166,9 @@ def _record(plain: Sequence[Any]) -> ArtifactRecord:
 
 
 _DELIVER: dict[str, Callable[[MetadataStore, str, Any], None]] = {
-    "params": lambda metadata, run_id, value: metadata.log_params(run_id, value),
-    "tags": lambda metadata, run_id, value: metadata.set_tags(run_id, value),
-    "missed": lambda metadata, run_id, value: metadata.note_missed(run_id, value),
+    "params": lambda metadata, run_id, value: metadata.runs.log_params(run_id, value),
+    "tags": lambda metadata, run_id, value: metadata.runs.set_tags(run_id, value),
+    "missed": lambda metadata, run_id, value: metadata.runs.note_missed(run_id, value),
     "artifacts": _artifacts,
     "end": _end,
 }

@@ -238,7 +238,7 @@ class Journal:
             self._let_go()
         if remove_folder(folder):
             with suppress(StoreError):
-                self._metadata.forget_journal(folder.name)
+                self._metadata.metrics.forget_journal(folder.name)
 
     def _let_go(self) -> None:
         """Leave what is there to the next process that opens the store."""
@@ -340,7 +340,7 @@ class Journal:
 
     def _store(self, columns: Sequence[MetricColumns], journal: str, position: int) -> None:
         try:
-            self._metadata.append_metrics(columns, journal=journal, position=position)
+            self._metadata.metrics.append(columns, journal=journal, position=position)
         except BaseException:
             self._in_doubt = True
             raise
@@ -351,7 +351,7 @@ class Journal:
         folder = self._folder
         if not self._in_doubt or folder is None:
             return
-        known = self._metadata.journal_position(folder.name)
+        known = self._metadata.metrics.journal_position(folder.name)
         number, place = page_and_place(known)
         for page in self._pages:
             if known >= 0 and page.number <= number:

@@ -67,7 +67,7 @@ def _recover(folder: Path, metadata: MetadataStore) -> None:
     else:
         gone = remove_folder(folder)
     if gone:
-        metadata.forget_journal(folder.name)
+        metadata.metrics.forget_journal(folder.name)
 
 
 def _store_points(
@@ -75,12 +75,12 @@ def _store_points(
 ) -> list[str]:
     """Bring the points into the store; gives what is damaged among them."""
     journal, damage, lost = folder.name, list[str](), 0
-    for position, data in _pages(folder, metadata.journal_position(journal)):
+    for position, data in _pages(folder, metadata.metrics.journal_position(journal)):
         sound, unreadable = sound_points(data, names)
         lost += unreadable
         columns = list(columns_of(sound, names))
         try:
-            metadata.append_metrics(columns, journal=journal, position=position)
+            metadata.metrics.append(columns, journal=journal, position=position)
         except PenstockError:
             raise  # the store, and not the journal
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop everybody
@@ -96,7 +96,7 @@ def _foreign(folder: Path) -> list[str]:
 def _mark_runs(metadata: MetadataStore, run_ids: set[str], folder: Path, damage: list[str]) -> None:
     sentence = f"The journal {folder.name} was damaged: {'; '.join(damage)}."
     for run_id in sorted(run_ids):
-        metadata.note_missed(run_id, [sentence])
+        metadata.runs.note_missed(run_id, [sentence])
 
 
 def _bytes_of(path: Path) -> bytes:

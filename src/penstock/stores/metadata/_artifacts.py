@@ -73,21 +73,21 @@ _DIRECTIONS = {
 
 
 class Artifacts:
-    """The part of MetadataStore about artifacts, lineage, snapshots and proofs."""
+    """The part of ArtifactIndex about artifacts, lineage, snapshots and proofs."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database = database
         self._runs = runs
 
-    def add_artifacts(self, artifacts: Sequence[ArtifactRecord]) -> None:
-        """See MetadataStore."""
+    def add(self, artifacts: Sequence[ArtifactRecord]) -> None:
+        """See ArtifactIndex."""
         # Sorted, so that two writers of the same rows never wait for each other.
         rows = sorted(map(ARTIFACTS.row, artifacts), key=lambda row: row[:2])
         with self._database.write() as transaction:
             transaction.executemany(ADD_ARTIFACT, rows)
 
-    def renew_artifacts(self, digests: Collection[str]) -> bool:
-        """See MetadataStore."""
+    def renew(self, digests: Collection[str]) -> bool:
+        """See ArtifactIndex."""
         if not digests:
             return True
         with self._database.read() as transaction:
@@ -113,8 +113,8 @@ class Artifacts:
         oldest = to_micros(now()) - _YOUNG_MICROS
         return _are_among(digests, rows) if all(at > oldest for *_, at in rows) else None
 
-    def get_artifact(self, digest: str, content_digest: str | None = None) -> ArtifactRecord:
-        """See MetadataStore."""
+    def get(self, digest: str, content_digest: str | None = None) -> ArtifactRecord:
+        """See ArtifactIndex."""
         content = digest if content_digest is None else content_digest
         with self._database.read() as transaction:
             row = transaction.execute(
@@ -138,11 +138,11 @@ class Artifacts:
             )
         return ARTIFACTS.read(row)
 
-    def log_artifact(self, run_id: str, name: str, artifact: ArtifactRecord) -> None:
-        """See MetadataStore."""
-        self.log_artifacts(run_id, {name: artifact})
+    def log(self, run_id: str, name: str, artifact: ArtifactRecord) -> None:
+        """See ArtifactIndex."""
+        self.log_many(run_id, {name: artifact})
 
-    def log_artifacts(
+    def log_many(
         self,
         run_id: str,
         artifacts: Mapping[str, ArtifactRecord],
@@ -150,7 +150,7 @@ class Artifacts:
         parts: Sequence[ArtifactRecord] = (),
         edges: Iterable[Edge] = (),
     ) -> None:
-        """See MetadataStore."""
+        """See ArtifactIndex."""
         # Sorted, so that two writers of the same rows never wait for each other.
         records = sorted(map(ARTIFACTS.row, [*artifacts.values(), *parts]), key=lambda row: row[:2])
         arrows = sorted((edge.source, edge.target, edge.role) for edge in edges)
@@ -167,8 +167,8 @@ class Artifacts:
             )
             transaction.executemany(ADD_EDGE, arrows)
 
-    def drop_artifacts(self, run_id: str, names: Collection[str]) -> None:
-        """See MetadataStore."""
+    def drop(self, run_id: str, names: Collection[str]) -> None:
+        """See ArtifactIndex."""
         with self._database.write() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
             transaction.executemany(
@@ -176,8 +176,53 @@ class Artifacts:
                 [(run_id, name) for name in names],
             )
 
-    def list_artifacts(self, run_id: str) -> dict[str, ArtifactRecord]:
-        """See MetadataStore."""
+    def add_edges(self, edges: Iterable[Edge]) -> None:
+        """See ArtifactIndex."""
+        rows = sorted((edge.source, edge.target, edge.role) for edge in edges)
+        with self._database.write() as transaction:
+            transaction.executemany(ADD_EDGE, rows)
+
+    def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
+        """See ArtifactIndex."""
+        if direction not in _DIRECTIONS:
+            raise ParameterError(
+                what=f"{direction!r} is no direction.",
+                fix=f"Use 'up' or 'down'. {did_you_mean(direction, _DIRECTIONS)}",
+            )
+        with self._database.read() as transaction:
+            return _walk(transaction, node, direction, depth)
+
+    def add_snapshot(self, snapshot: SnapshotRecord) -> None:
+        """See ArtifactIndex."""
+        with self._database.write() as transaction:
+            transaction.execute(SNAPSHOTS.insert, SNAPSHOTS.row(snapshot))
+
+    def last_snapshot(self, source: str) -> SnapshotRecord | None:
+        """See ArtifactIndex."""
+        with self._database.read() as transaction:
+            row = transaction.execute(
+                f"{SNAPSHOTS.select} WHERE source = ? ORDER BY id DESC LIMIT 1", (source,)
+            ).fetchone()
+        return None if row is None else SNAPSHOTS.read(row)
+
+    def add_proof(self, proof: ProofRecord) -> None:
+        """See ArtifactIndex."""
+        row = PROOFS.row(proof)
+        with self._database.write(durable=True) as transaction:
+            row[0] = self._runs.full_id(transaction, proof.run_id)
+            transaction.execute(PROOFS.insert, row)
+
+    def list_proofs(self, run_id: str) -> list[ProofRecord]:
+        """See ArtifactIndex."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            rows = transaction.execute(
+                f"{PROOFS.select} WHERE run_id = ? ORDER BY id", (run_id,)
+            ).fetchall()
+        return [PROOFS.read(row) for row in rows]
+
+    def list(self, run_id: str) -> dict[str, ArtifactRecord]:
+        """See ArtifactIndex."""
         columns = ", ".join(f'a."{name}"' for name in ARTIFACTS.fields)
         with self._database.read() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
@@ -188,51 +233,6 @@ class Artifacts:
                 (run_id,),
             ).fetchall()
         return {name: ARTIFACTS.read(row) for name, *row in rows}
-
-    def add_edges(self, edges: Iterable[Edge]) -> None:
-        """See MetadataStore."""
-        rows = sorted((edge.source, edge.target, edge.role) for edge in edges)
-        with self._database.write() as transaction:
-            transaction.executemany(ADD_EDGE, rows)
-
-    def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
-        """See MetadataStore."""
-        if direction not in _DIRECTIONS:
-            raise ParameterError(
-                what=f"{direction!r} is no direction.",
-                fix=f"Use 'up' or 'down'. {did_you_mean(direction, _DIRECTIONS)}",
-            )
-        with self._database.read() as transaction:
-            return _walk(transaction, node, direction, depth)
-
-    def add_snapshot(self, snapshot: SnapshotRecord) -> None:
-        """See MetadataStore."""
-        with self._database.write() as transaction:
-            transaction.execute(SNAPSHOTS.insert, SNAPSHOTS.row(snapshot))
-
-    def last_snapshot(self, source: str) -> SnapshotRecord | None:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            row = transaction.execute(
-                f"{SNAPSHOTS.select} WHERE source = ? ORDER BY id DESC LIMIT 1", (source,)
-            ).fetchone()
-        return None if row is None else SNAPSHOTS.read(row)
-
-    def add_proof(self, proof: ProofRecord) -> None:
-        """See MetadataStore."""
-        row = PROOFS.row(proof)
-        with self._database.write(durable=True) as transaction:
-            row[0] = self._runs.full_id(transaction, proof.run_id)
-            transaction.execute(PROOFS.insert, row)
-
-    def list_proofs(self, run_id: str) -> list[ProofRecord]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            run_id = self._runs.full_id(transaction, run_id)
-            rows = transaction.execute(
-                f"{PROOFS.select} WHERE run_id = ? ORDER BY id", (run_id,)
-            ).fetchall()
-        return [PROOFS.read(row) for row in rows]
 
 
 def _named(digests: Collection[str]) -> str:

@@ -26,32 +26,32 @@ def count_change(transaction: Transaction) -> None:
 
 
 class Changes:
-    """The part of MetadataStore about the store itself."""
+    """The part of SettingStore about the store itself."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def change_counter(self) -> int:
-        """See MetadataStore."""
+        """See SettingStore."""
         with self._database.read() as transaction:
             row = transaction.execute(_READ).fetchone()
         return 0 if row is None else int(row[0])
 
-    def get_setting(self, name: str) -> str | None:
-        """See MetadataStore."""
+    def get(self, name: str) -> str | None:
+        """See SettingStore."""
         with self._database.read() as transaction:
             row = transaction.execute(_GET, (name,)).fetchone()
         return None if row is None else str(row[0])
 
-    def add_setting(self, name: str, value: str) -> str:
-        """See MetadataStore."""
+    def add(self, name: str, value: str) -> str:
+        """See SettingStore."""
         with self._database.write() as transaction:
             transaction.execute(_ADD, (name, value))
             row = transaction.execute(_GET, (name,)).fetchone()
         return str(row[0])
 
-    def set_setting(self, name: str, value: str, *, actor: str | None = None) -> None:
-        """See MetadataStore."""
+    def set(self, name: str, value: str, *, actor: str | None = None) -> None:
+        """See SettingStore."""
         # Durable transactions wait for each other, so the history's chain never forks.
         with self._database.write(durable=name in _IN_HISTORY) as transaction:
             row = transaction.execute(_GET, (name,)).fetchone()

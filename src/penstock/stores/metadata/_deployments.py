@@ -44,26 +44,26 @@ _UPSERT_ALERT = ALERTS.upsert("alert_id")
 
 
 class Deployments:
-    """The part of MetadataStore about deployments and their monitoring."""
+    """The part of DeploymentStore about deployments and their monitoring."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save_deployment(
+    def save(
         self,
         deployment: DeploymentRecord,
         *,
         expected_generation: int | None,
         event: DeploymentEvent | None = None,
     ) -> DeploymentRecord:
-        """See MetadataStore."""
+        """See DeploymentStore."""
         with self._database.write(durable=True) as transaction:
             saved = write_deployment(transaction, deployment, expected_generation, event)
             count_change(transaction)
         return saved
 
-    def get_deployment(self, name: str) -> DeploymentRecord:
-        """See MetadataStore."""
+    def get(self, name: str) -> DeploymentRecord:
+        """See DeploymentStore."""
         with self._database.read() as transaction:
             found = _find(transaction, name)
             if found is not None:
@@ -75,19 +75,13 @@ class Deployments:
             name=name,
         )
 
-    def list_deployments(self) -> list[DeploymentRecord]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            rows = transaction.execute(f"{DEPLOYMENTS.select} ORDER BY name").fetchall()
-        return [DEPLOYMENTS.read(row) for row in rows]
-
-    def add_deployment_event(self, event: DeploymentEvent) -> None:
-        """See MetadataStore."""
+    def add_event(self, event: DeploymentEvent) -> None:
+        """See DeploymentStore."""
         with self._database.write() as transaction:
             transaction.execute(EVENTS.insert, EVENTS.row(event))
 
-    def list_deployment_events(self, name: str, *, limit: int = 200) -> list[DeploymentEvent]:
-        """See MetadataStore."""
+    def list_events(self, name: str, *, limit: int = 200) -> list[DeploymentEvent]:
+        """See DeploymentStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 f"{EVENTS.select} WHERE name = ? ORDER BY id DESC LIMIT ?", (name, limit)
@@ -95,12 +89,12 @@ class Deployments:
         return [EVENTS.read(row) for row in reversed(rows)]
 
     def add_report(self, report: ReportRecord) -> None:
-        """See MetadataStore."""
+        """See DeploymentStore."""
         with self._database.write() as transaction:
             transaction.execute(_UPSERT_REPORT, REPORTS.row(report))
 
     def list_reports(self, deployment: str, *, limit: int = 50) -> list[ReportRecord]:
-        """See MetadataStore."""
+        """See DeploymentStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 f"{REPORTS.select} WHERE deployment = ? ORDER BY at DESC, id DESC LIMIT ?",
@@ -109,14 +103,14 @@ class Deployments:
         return [REPORTS.read(row) for row in rows]
 
     def save_alert(self, alert: AlertRecord) -> None:
-        """See MetadataStore."""
+        """See DeploymentStore."""
         with self._database.write() as transaction:
             transaction.execute(_UPSERT_ALERT, ALERTS.row(alert))
 
     def list_alerts(
         self, deployment: str | None = None, *, open_only: bool = False
     ) -> list[AlertRecord]:
-        """See MetadataStore."""
+        """See DeploymentStore."""
         wanted, values = ["1 = 1"], []
         if deployment is not None:
             wanted.append("deployment = ?")
@@ -128,6 +122,12 @@ class Deployments:
         with self._database.read() as transaction:
             rows = transaction.execute(sql, values).fetchall()
         return [ALERTS.read(row) for row in rows]
+
+    def list(self) -> list[DeploymentRecord]:
+        """See DeploymentStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(f"{DEPLOYMENTS.select} ORDER BY name").fetchall()
+        return [DEPLOYMENTS.read(row) for row in rows]
 
 
 def write_deployment(

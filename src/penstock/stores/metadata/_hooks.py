@@ -97,30 +97,24 @@ class Outbox:
 
 
 class Hooks:
-    """The part of MetadataStore about hooks and the events that they are to be told."""
+    """The part of HookStore about hooks and the events that they are to be told."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox
 
-    def save_hook(self, hook: HookRecord) -> None:
-        """See MetadataStore."""
+    def save(self, hook: HookRecord) -> None:
+        """See HookStore."""
         with self._database.write(durable=True) as transaction:
             transaction.execute(_SAVE, HOOKS.row(hook))
         self._outbox.forget()
 
-    def get_hook(self, name: str) -> HookRecord:
-        """See MetadataStore."""
+    def get(self, name: str) -> HookRecord:
+        """See HookStore."""
         with self._database.read() as transaction:
             return _load(transaction, name)
 
-    def list_hooks(self) -> list[HookRecord]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            rows = transaction.execute(f"{HOOKS.select} ORDER BY name").fetchall()
-        return [HOOKS.read(row) for row in rows]
-
-    def delete_hook(self, name: str) -> None:
-        """See MetadataStore."""
+    def delete(self, name: str) -> None:
+        """See HookStore."""
         with self._database.write(durable=True) as transaction:
             _load(transaction, name)
             transaction.execute("DELETE FROM outbox WHERE hook = ?", (name,))
@@ -135,7 +129,7 @@ class Hooks:
         due: datetime | None = None,
         limit: int = 100,
     ) -> list[EventRecord]:
-        """See MetadataStore."""
+        """See HookStore."""
         wanted, values = ["hook = ?", "state = ?"], list[Any]([hook, str(state)])
         if due is not None:
             wanted.append("due_at <= ?")
@@ -148,7 +142,7 @@ class Hooks:
         return [EVENTS.read(row) for row in rows]
 
     def count_events(self) -> dict[str, dict[str, int]]:
-        """See MetadataStore."""
+        """See HookStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 "SELECT hook, state, COUNT(*) FROM outbox GROUP BY hook, state"
@@ -159,7 +153,7 @@ class Hooks:
         return counts
 
     def drop_events(self, hook: str, event_ids: Sequence[str], *, delivered: bool) -> None:
-        """See MetadataStore."""
+        """See HookStore."""
         with self._database.write() as transaction:
             transaction.executemany(
                 "DELETE FROM outbox WHERE event_id = ?", [(event,) for event in event_ids]
@@ -172,7 +166,7 @@ class Hooks:
                 )
 
     def update_event(self, event_id: str, **changes: Any) -> None:
-        """See MetadataStore."""
+        """See HookStore."""
         sets = ", ".join(f'"{field}" = ?' for field in changes)
         values = [EVENTS.column(field, value) for field, value in changes.items()]
         with self._database.write() as transaction:
@@ -183,6 +177,12 @@ class Hooks:
                     " (SELECT hook FROM outbox WHERE event_id = ?)",
                     (EVENTS.column("error", changes["error"]), event_id),
                 )
+
+    def list(self) -> list[HookRecord]:
+        """See HookStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(f"{HOOKS.select} ORDER BY name").fetchall()
+        return [HOOKS.read(row) for row in rows]
 
 
 def _load(transaction: Transaction, name: str) -> HookRecord:

@@ -36,23 +36,23 @@ _ALWAYS = (-(2**63), 2**63 - 1)
 
 
 class Metrics:
-    """The part of MetadataStore about metric points."""
+    """The part of MetricStore about metric points."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database, self._runs = database, runs
         # How many small chunks this process has added to a series since they were merged.
         self._small: dict[tuple[str, str], int] = defaultdict(int)
 
-    def log_metrics(self, run_id: str, points: Sequence[MetricPoint]) -> None:
-        """See MetadataStore."""
+    def log(self, run_id: str, points: Sequence[MetricPoint]) -> None:
+        """See MetricStore."""
         with self._database.read() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
-        self.append_metrics(list(_columns(run_id, points)))
+        self.append(list(_columns(run_id, points)))
 
-    def append_metrics(
+    def append(
         self, columns: Sequence[MetricColumns], *, journal: str | None = None, position: int = 0
     ) -> None:
-        """See MetadataStore."""
+        """See MetricStore."""
         with self._database.write() as transaction:
             if journal is not None:
                 if position <= _mark(transaction, journal):
@@ -69,17 +69,17 @@ class Metrics:
                 self._merge(transaction, part.run_id, part.key)
 
     def journal_position(self, journal: str) -> int:
-        """See MetadataStore."""
+        """See MetricStore."""
         with self._database.read() as transaction:
             return _mark(transaction, journal)
 
     def forget_journal(self, journal: str) -> None:
-        """See MetadataStore."""
+        """See MetricStore."""
         with self._database.write() as transaction:
             transaction.execute("DELETE FROM journals WHERE journal = ?", (journal,))
 
-    def merge_metrics(self, run_id: str) -> None:
-        """See MetadataStore."""
+    def merge(self, run_id: str) -> None:
+        """See MetricStore."""
         with self._database.read() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
             rows = transaction.execute(
@@ -92,8 +92,8 @@ class Metrics:
                 self._merge(transaction, run_id, key)
         self._small = defaultdict(int, {k: n for k, n in self._small.items() if k[0] != run_id})
 
-    def metric_history(self, run_id: str, key: str, *, most: int | None = None) -> MetricColumns:
-        """See MetadataStore."""
+    def history(self, run_id: str, key: str, *, most: int | None = None) -> MetricColumns:
+        """See MetricStore."""
         with self._database.read() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
             count = transaction.execute(
@@ -107,7 +107,7 @@ class Metrics:
             ).fetchall()
         return _thinned(_read(run_id, key, rows), most)
 
-    def copy_metrics(
+    def copy(
         self,
         source: str,
         target: str,
@@ -116,16 +116,16 @@ class Metrics:
         until_step: float = math.inf,
         between: tuple[int, int] = _ALWAYS,
     ) -> int:
-        """See MetadataStore."""
+        """See MetricStore."""
         with self._database.read() as transaction:
             source = self._runs.full_id(transaction, source)
             target = self._runs.full_id(transaction, target)
             rows = transaction.execute(
                 'SELECT "key" FROM metric_summaries WHERE run_id = ? ORDER BY "key"', (source,)
             ).fetchall()
-        found = [self.metric_history(source, key) for (key,) in rows if keys is None or key in keys]
+        found = [self.history(source, key) for (key,) in rows if keys is None or key in keys]
         copied = [_some(part, target, until_step, between) for part in found]
-        self.append_metrics(copied)
+        self.append(copied)
         return sum(len(part) for part in copied)
 
     def _merge(self, transaction: Transaction, run_id: str, key: str) -> None:

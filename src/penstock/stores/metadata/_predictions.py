@@ -37,19 +37,19 @@ _AT_ONCE = 500  # ids in one statement
 
 
 class Predictions:
-    """The part of MetadataStore about predictions."""
+    """The part of PredictionStore about predictions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add_predictions(self, predictions: Sequence[PredictionRecord]) -> None:
-        """See MetadataStore."""
+    def add(self, predictions: Sequence[PredictionRecord]) -> None:
+        """See PredictionStore."""
         rows = [PREDICTIONS.row(prediction) for prediction in predictions]
         with self._database.write() as transaction:
             transaction.executemany(_ADD, rows)
 
-    def get_prediction(self, prediction_id: str) -> PredictionRecord:
-        """See MetadataStore."""
+    def get(self, prediction_id: str) -> PredictionRecord:
+        """See PredictionStore."""
         with self._database.read() as transaction:
             row = transaction.execute(
                 f"{PREDICTIONS.select} WHERE prediction_id = ?", (prediction_id,)
@@ -63,8 +63,8 @@ class Predictions:
             )
         return PREDICTIONS.read(row)
 
-    def get_predictions(self, prediction_ids: Sequence[str]) -> dict[str, PredictionRecord]:
-        """See MetadataStore."""
+    def get_many(self, prediction_ids: Sequence[str]) -> dict[str, PredictionRecord]:
+        """See PredictionStore."""
         found: dict[str, PredictionRecord] = {}
         with self._database.read() as transaction:
             for start in range(0, len(prediction_ids), _AT_ONCE):
@@ -78,7 +78,7 @@ class Predictions:
         return found
 
     def add_truth(self, truth: Mapping[str, Any], at: datetime) -> list[str]:
-        """See MetadataStore."""
+        """See PredictionStore."""
         moment = to_micros(at)
         with self._database.write() as transaction:
             return [
@@ -90,7 +90,17 @@ class Predictions:
                 ).rowcount
             ]
 
-    def list_predictions(
+    def count(self, deployment: str, *, since: datetime | None = None) -> dict[int, dict[str, int]]:
+        """See PredictionStore."""
+        start = _BEFORE_ALL if since is None else to_micros(since)
+        with self._database.read() as transaction:
+            rows = transaction.execute(_COUNT, (deployment, start)).fetchall()
+        return {
+            version: {"requests": requests, "rows": count, "errors": errors, "truth": truth}
+            for version, requests, count, errors, truth in rows
+        }
+
+    def list(
         self,
         deployment: str,
         *,
@@ -100,7 +110,7 @@ class Predictions:
         with_truth: bool = False,
         limit: int | None = None,
     ) -> list[PredictionRecord]:
-        """See MetadataStore."""
+        """See PredictionStore."""
         wanted, values = ["deployment = ?"], [deployment]
         for condition, value in (
             ("version = ?", version),
@@ -116,15 +126,3 @@ class Predictions:
         with self._database.read() as transaction:
             rows = transaction.execute(sql, (*values, 2**62 if limit is None else limit)).fetchall()
         return [PREDICTIONS.read(row) for row in reversed(rows)]
-
-    def count_predictions(
-        self, deployment: str, *, since: datetime | None = None
-    ) -> dict[int, dict[str, int]]:
-        """See MetadataStore."""
-        start = _BEFORE_ALL if since is None else to_micros(since)
-        with self._database.read() as transaction:
-            rows = transaction.execute(_COUNT, (deployment, start)).fetchall()
-        return {
-            version: {"requests": requests, "rows": count, "errors": errors, "truth": truth}
-            for version, requests, count, errors, truth in rows
-        }

@@ -21,6 +21,7 @@ from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import is_ours, trace_here
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._experiments import Experiments
 from penstock.stores.metadata._fields import INDEXED, Sql
 from penstock.stores.metadata._fields import RUNS as FIELDS
 from penstock.stores.metadata._hooks import Outbox
@@ -65,16 +66,16 @@ _UPSERT_TAG = (
 )
 
 
-class Runs:
-    """The part of MetadataStore about runs."""
+class Runs(Experiments):
+    """The part of RunStore about runs."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox
         self._signs = SignsOfLife(database, outbox)
         self._known: set[str] = set()
 
-    def create_run(self, run: RunRecord) -> None:
-        """See MetadataStore."""
+    def create(self, run: RunRecord) -> None:
+        """See RunStore."""
         if not run.process and is_ours(run.host, run.pid, run.pid_started):
             run = replace(run, process=trace_here())
         with self._database.write() as transaction:
@@ -94,15 +95,13 @@ class Runs:
                 facts = {"attempt": run.attempt}
                 self._outbox.note_run(transaction, run.run_id, run.state, facts)
 
-    def get_run(self, run_id: str) -> RunRecord:
-        """See MetadataStore."""
+    def get(self, run_id: str) -> RunRecord:
+        """See RunStore."""
         with self._database.read() as transaction:
             return self._load(transaction, self.full_id(transaction, run_id))
 
-    def update_run(
-        self, run_id: str, *, only_attempt: int | None = None, **changes: Any
-    ) -> RunRecord:
-        """See MetadataStore."""
+    def update(self, run_id: str, *, only_attempt: int | None = None, **changes: Any) -> RunRecord:
+        """See RunStore."""
         _check_fields(changes)
         if "pid" in changes:
             changes["process"] = trace_here() if changes["pid"] == os.getpid() else ""
@@ -128,16 +127,16 @@ class Runs:
             return run
 
     def beat(self, run_id: str, at: datetime, *, attempt: int | None = None) -> bool:
-        """See MetadataStore."""
+        """See RunStore."""
         with self._database.write() as transaction:
             return self._signs.beat(transaction, run_id, at, attempt)
 
-    def kill_dead_runs(self) -> list[str]:
-        """See MetadataStore."""
+    def kill_dead(self) -> list[str]:
+        """See RunStore."""
         return [] if self._database.read_only else self._signs.kill_dead_runs()
 
     def note_missed(self, run_id: str, sentences: Sequence[str]) -> None:
-        """See MetadataStore."""
+        """See RunStore."""
         with self._database.write() as transaction:
             self._database.alone(transaction, f"missed:{run_id}")
             row = transaction.execute(
@@ -153,7 +152,7 @@ class Runs:
                     (dump_json([*known, *new][:_MOST_MISSED]), run_id),
                 )
 
-    def search_runs(
+    def search(
         self,
         filter: str = "",  # noqa: A002 - the field's word
         *,
@@ -163,40 +162,34 @@ class Runs:
         after: str | None = None,
         experiment: str | None = None,
     ) -> list[RunRecord]:
-        """See MetadataStore."""
+        """See RunStore."""
         also = _of_experiment(experiment)
         asked = Asked(FIELDS, filter, order_by, limit, offset, after, also)
         with self._database.read() as transaction:
             rows = find(transaction, _prefixed(), asked)
             return self._complete(transaction, rows)
 
-    def count_runs(
+    def count(
         self,
         filter: str = "",  # noqa: A002 - the field's word
         *,
         experiment: str | None = None,
         most: int | None = None,
     ) -> int:
-        """See MetadataStore."""
+        """See RunStore."""
         limit = _ALL if most is None else most
         asked = Asked(FIELDS, filter, limit=limit, also=_of_experiment(experiment))
         with self._database.read() as transaction:
             return count(transaction, asked)
 
-    def list_experiments(self) -> list[str]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            rows = transaction.execute("SELECT name FROM experiments ORDER BY 1").fetchall()
-        return [row[0] for row in rows]
-
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
-        """See MetadataStore."""
+        """See RunStore."""
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
             add_params(transaction, run_id, params)
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """See MetadataStore."""
+        """See RunStore."""
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
             transaction.executemany(
@@ -204,7 +197,7 @@ class Runs:
             )
 
     def delete_tags(self, run_id: str, names: Sequence[str]) -> None:
-        """See MetadataStore."""
+        """See RunStore."""
         with self._database.write() as transaction:
             run_id = self.full_id(transaction, run_id)
             transaction.executemany(

@@ -45,38 +45,32 @@ _WORKED_ON = (
 
 
 class Schedules:
-    """The part of MetadataStore about schedules."""
+    """The part of ScheduleStore about schedules."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save_schedule(self, schedule: ScheduleRecord) -> None:
-        """See MetadataStore."""
+    def save(self, schedule: ScheduleRecord) -> None:
+        """See ScheduleStore."""
         with self._database.write(durable=True) as transaction:
             transaction.execute(_SAVE, SCHEDULES.row(schedule))
 
-    def get_schedule(self, name: str) -> ScheduleRecord:
-        """See MetadataStore."""
+    def get(self, name: str) -> ScheduleRecord:
+        """See ScheduleStore."""
         with self._database.read() as transaction:
             return _load(transaction, name)
 
-    def list_schedules(self) -> list[ScheduleRecord]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            rows = transaction.execute(f"{SCHEDULES.select} ORDER BY name").fetchall()
-        return [SCHEDULES.read(row) for row in rows]
-
-    def delete_schedule(self, name: str) -> None:
-        """See MetadataStore."""
+    def delete(self, name: str) -> None:
+        """See ScheduleStore."""
         with self._database.write(durable=True) as transaction:
             _load(transaction, name)
             transaction.execute("DELETE FROM ticks WHERE schedule = ?", (name,))
             transaction.execute("DELETE FROM schedules WHERE name = ?", (name,))
 
-    def advance_schedule(
+    def advance(
         self, name: str, *, expected_revision: int, ticks: Sequence[TickRecord] = (), **changes: Any
     ) -> bool:
-        """See MetadataStore."""
+        """See ScheduleStore."""
         sets = "".join(f', "{field}" = ?' for field in changes)
         values = [SCHEDULES.column(field, value) for field, value in changes.items()]
         with self._database.write() as transaction:
@@ -90,7 +84,7 @@ class Schedules:
         return moved > 0
 
     def add_tick(self, tick: TickRecord) -> bool:
-        """See MetadataStore."""
+        """See ScheduleStore."""
         with self._database.write(durable=True) as transaction:
             return transaction.execute(_ADD_TICK, TICKS.row(tick)).rowcount > 0
 
@@ -101,7 +95,7 @@ class Schedules:
         states: Collection[TickState] | None = None,
         limit: int = 100,
     ) -> list[TickRecord]:
-        """See MetadataStore."""
+        """See ScheduleStore."""
         wanted, values = ["1 = 1"], list[Any]()
         if schedule is not None:
             wanted.append("schedule = ?")
@@ -120,7 +114,7 @@ class Schedules:
     def claim_tick(
         self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, at_most: int
     ) -> TickRecord | None:
-        """See MetadataStore."""
+        """See ScheduleStore."""
         moment = to_micros(now())
         of = (tick.schedule, tick.key)
         with self._database.write(durable=True) as transaction:
@@ -137,7 +131,7 @@ class Schedules:
         return TICKS.read(row)
 
     def update_tick(self, tick: TickRecord, *, held_by: str | None, **changes: Any) -> bool:
-        """See MetadataStore."""
+        """See ScheduleStore."""
         sets = ", ".join(f'"{field}" = ?' for field in changes)
         values = [TICKS.column(field, value) for field, value in changes.items()]
         held = "holder IS NULL" if held_by is None else "holder = ?"
@@ -149,6 +143,12 @@ class Schedules:
                 ).rowcount
                 > 0
             )
+
+    def list(self) -> list[ScheduleRecord]:
+        """See ScheduleStore."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(f"{SCHEDULES.select} ORDER BY name").fetchall()
+        return [SCHEDULES.read(row) for row in rows]
 
 
 def _load(transaction: Transaction, name: str) -> ScheduleRecord:

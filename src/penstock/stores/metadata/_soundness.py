@@ -94,9 +94,9 @@ def _damage(
 
 def broken_chains(metadata: MetadataStore) -> Iterator[tuple[str, str]]:
     """Follow the hash chain of each model's history, and of the store's own."""
-    for model in (*metadata.list_models(), STORE_HISTORY):
+    for model in (*metadata.models.list(), STORE_HISTORY):
         previous = ""
-        for place, event in enumerate(metadata.list_stage_events(model), start=1):
+        for place, event in enumerate(metadata.models.list_stage_events(model), start=1):
             if event.hash != stage_event_hash(previous, event):
                 yield model, f"Move {place} of its history was changed after it was written."
                 break

@@ -11,6 +11,7 @@ from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._garbage import LET_GO
 from penstock.stores.metadata._hooks import Outbox
 from penstock.stores.metadata._runs import Runs
+from penstock.stores.metadata._turns import Turns
 
 STEP_RUNS = RecordTable(
     "step_runs",
@@ -37,17 +38,17 @@ _LATEST = (
 )
 
 
-class Steps:
-    """The part of MetadataStore about steps."""
+class Steps(Turns):
+    """The part of StepStore about steps."""
 
     def __init__(
         self, database: Database, runs: Runs, artifacts: Artifacts, outbox: Outbox
     ) -> None:
-        self._database, self._outbox = database, outbox
-        self._runs, self._artifacts = runs, artifacts
+        super().__init__(database, runs)
+        self._artifacts, self._outbox = artifacts, outbox
 
-    def start_step(self, step: StepRunRecord) -> None:
-        """See MetadataStore."""
+    def start(self, step: StepRunRecord) -> None:
+        """See StepStore."""
         row = STEP_RUNS.row(step)
         try:
             with self._database.write() as transaction:
@@ -56,7 +57,7 @@ class Steps:
         except Exception as error:
             raise self._explain(error, step) from error
 
-    def finish_step(
+    def finish(
         self,
         step: StepRunRecord,
         *,
@@ -65,7 +66,7 @@ class Steps:
         logs: Sequence[LogLine] = (),
         next_step: StepRunRecord | None = None,
     ) -> None:
-        """See MetadataStore."""
+        """See StepStore."""
         row = STEP_RUNS.row(step)
         # Sorted, so that two writers of the same rows never wait for each other.
         artifacts = sorted(map(ARTIFACTS.row, outputs), key=lambda row: row[:2])
@@ -90,23 +91,16 @@ class Steps:
         except Exception as error:
             raise self._explain(error, step) from error
 
-    def list_steps(self, run_id: str) -> list[StepRunRecord]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            run_id = self._runs.full_id(transaction, run_id)
-            rows = transaction.execute(_LATEST, (run_id,)).fetchall()
-        return [STEP_RUNS.read(row) for row in rows]
-
-    def find_cached_step(
+    def find_cached(
         self, key: str, holds: Callable[[StepRunRecord], bool] | None = None
     ) -> StepRunRecord | None:
-        """See MetadataStore."""
+        """See StepStore."""
         found = self._newest(key)
         if found is None or (found[1] and (holds is None or holds(found[0]))):
             return found and _wanted_again(found[0])
         with self._database.read() as transaction:
             rows = transaction.execute(_BY_KEY, (key, _TRIED)).fetchall()
-        renew = self._artifacts.renew_artifacts
+        renew = self._artifacts.renew
         for step in map(STEP_RUNS.read, rows):
             if (holds is None or holds(step)) and renew(set(step.outputs.values())):
                 return _wanted_again(step)
@@ -123,7 +117,7 @@ class Steps:
             return step, bool(young)
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
-        """See MetadataStore."""
+        """See StepStore."""
         with self._database.write() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
             transaction.executemany(
@@ -135,7 +129,7 @@ class Steps:
             )
 
     def list_logs(self, step_run_id: str) -> list[LogLine]:
-        """See MetadataStore."""
+        """See StepStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 "SELECT time, stream, text FROM step_logs WHERE step_run_id = ? ORDER BY id",
@@ -156,6 +150,13 @@ class Steps:
             fix="Create the run first.",
             run_id=step.run_id,
         )
+
+    def list(self, run_id: str) -> list[StepRunRecord]:
+        """See StepStore."""
+        with self._database.read() as transaction:
+            run_id = self._runs.full_id(transaction, run_id)
+            rows = transaction.execute(_LATEST, (run_id,)).fetchall()
+        return [STEP_RUNS.read(row) for row in rows]
 
 
 def _wanted_again(step: StepRunRecord) -> StepRunRecord:

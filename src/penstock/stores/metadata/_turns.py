@@ -17,19 +17,19 @@ _TAKE = (
 
 
 class Turns:
-    """The part of MetadataStore about decisions and leases."""
+    """The part of StepStore about decisions and leases."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database, self._runs = database, runs
 
     def add_decision(self, decision: DecisionRecord) -> None:
-        """See MetadataStore."""
+        """See StepStore."""
         with self._database.write(durable=True) as transaction:
             self._runs.full_id(transaction, decision.run_id)
             transaction.execute(DECISIONS.insert, DECISIONS.row(decision))
 
     def list_decisions(self, run_id: str) -> list[DecisionRecord]:
-        """See MetadataStore."""
+        """See StepStore."""
         with self._database.read() as transaction:
             run_id = self._runs.full_id(transaction, run_id)
             rows = transaction.execute(
@@ -39,7 +39,7 @@ class Turns:
         return [DECISIONS.read(row) for row in rows]
 
     def take_lease(self, name: str, holder: str, until: datetime, *, most: int = 1) -> bool:
-        """See MetadataStore."""
+        """See StepStore."""
         end, moment = to_micros(until), to_micros(now())
         with self._database.write() as transaction:
             transaction.execute("DELETE FROM leases WHERE name = ? AND until < ?", (name, moment))
@@ -52,7 +52,7 @@ class Turns:
             )
 
     def list_holders(self, name: str) -> list[str]:
-        """See MetadataStore."""
+        """See StepStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 "SELECT holder FROM leases WHERE name = ? AND until >= ? ORDER BY slot",
@@ -61,6 +61,6 @@ class Turns:
         return [row[0] for row in rows]
 
     def drop_lease(self, name: str, holder: str) -> None:
-        """See MetadataStore."""
+        """See StepStore."""
         with self._database.write() as transaction:
             transaction.execute("DELETE FROM leases WHERE name = ? AND holder = ?", (name, holder))

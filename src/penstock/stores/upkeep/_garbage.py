@@ -179,8 +179,8 @@ def _key(record: ArtifactRecord) -> tuple[str, str]:
 
 def shared_with(store: "Store") -> tuple[str, ...]:
     """Name the other stores that keep their bytes where this one does."""
-    own = store.metadata.get_setting(IDENTITY)
-    known = store.metadata.get_setting(DATABASE)
+    own = store.metadata.settings.get(IDENTITY)
+    known = store.metadata.settings.get(DATABASE)
     if known is not None and not store.metadata.database.is_same(known):  # type: ignore[attr-defined] # every store is SQL so far
         return (f"the store that {store.url} is a copy of",)
     return tuple(told for owner, told in store.artifacts.claims().items() if owner != own)

@@ -57,16 +57,14 @@ _ADD_METRIC = 'INSERT INTO version_metrics (model, version, "key", value) VALUES
 _TAGS = 'SELECT "key", value FROM version_tags WHERE model = ? AND version = ? ORDER BY "key"'
 
 
-class Registry:
-    """The part of MetadataStore about model versions."""
+class ModelVersions:
+    """The part of ModelStore about versions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def create_model_version(
-        self, version: ModelVersionRecord, *, actor: str
-    ) -> ModelVersionRecord:
-        """See MetadataStore."""
+    def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:
+        """See ModelStore."""
         with self._database.write(durable=True) as transaction:
             same = transaction.execute(
                 f"{VERSIONS.select} WHERE model = ? AND content_digest = ? AND run_id = ?",
@@ -92,18 +90,13 @@ class Registry:
             count_change(transaction)
         return version
 
-    def get_model_version(self, model: str, version: int) -> ModelVersionRecord:
-        """See MetadataStore."""
+    def get_version(self, model: str, version: int) -> ModelVersionRecord:
+        """See ModelStore."""
         with self._database.read() as transaction:
             return _get(transaction, model, version)
 
-    def list_models(self) -> list[str]:
-        """See MetadataStore."""
-        with self._database.read() as transaction:
-            return _models(transaction)
-
-    def list_model_versions(self, model: str) -> list[ModelVersionRecord]:
-        """See MetadataStore."""
+    def list_versions(self, model: str) -> list[ModelVersionRecord]:
+        """See ModelStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 f"{VERSIONS.select} WHERE model = ? ORDER BY version", (model,)
@@ -112,7 +105,7 @@ class Registry:
                 raise _no_model(transaction, model)
             return read_versions(transaction, rows)
 
-    def update_model_version(
+    def update_version(
         self,
         model: str,
         version: int,
@@ -121,7 +114,7 @@ class Registry:
         actor: str | None = None,
         **changes: Any,
     ) -> ModelVersionRecord:
-        """See MetadataStore."""
+        """See ModelStore."""
         for name in changes:
             if name not in _CHANGEABLE:
                 raise ParameterError(
@@ -147,7 +140,7 @@ class Registry:
         approvals: Sequence[ApprovalRecord] = (),
         deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
     ) -> None:
-        """See MetadataStore."""
+        """See ModelStore."""
         with self._database.write(durable=True) as transaction:
             # Out of production first: at no moment may there be two production versions.
             for move in sorted(moves, key=lambda move: move.to_stage is Stage.PRODUCTION):
@@ -159,7 +152,7 @@ class Registry:
             count_change(transaction)
 
     def list_stage_events(self, model: str) -> list[StageEvent]:
-        """See MetadataStore."""
+        """See ModelStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 f"{EVENTS.select} WHERE model = ? ORDER BY id", (model,)
@@ -167,7 +160,7 @@ class Registry:
         return [EVENTS.read(row) for row in rows]
 
     def version_at(self, model: str, stage: Stage, at: datetime) -> int | None:
-        """See MetadataStore."""
+        """See ModelStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 "SELECT version, from_stage, to_stage FROM stage_events"
@@ -185,7 +178,7 @@ class Registry:
         return next(reversed(inside), None)
 
     def add_approval(self, approval: ApprovalRecord) -> None:
-        """See MetadataStore."""
+        """See ModelStore."""
         with self._database.write(durable=True) as transaction:
             found = _get(transaction, approval.model, approval.version)
             transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
@@ -197,7 +190,7 @@ class Registry:
             count_change(transaction)
 
     def list_approvals(self, model: str, version: int) -> list[ApprovalRecord]:
-        """See MetadataStore."""
+        """See ModelStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(
                 f"{APPROVALS.select} WHERE model = ? AND version = ? ORDER BY id", (model, version)
@@ -343,7 +336,7 @@ def _get(transaction: Transaction, model: str, version: int) -> ModelVersionReco
     )
 
 
-def _models(transaction: Transaction) -> list[str]:
+def list_models(transaction: Transaction) -> list[str]:
     rows = transaction.execute("SELECT DISTINCT model FROM model_versions ORDER BY 1").fetchall()
     return [row[0] for row in rows]
 
@@ -351,6 +344,6 @@ def _models(transaction: Transaction) -> list[str]:
 def _no_model(transaction: Transaction, model: str) -> NotFoundError:
     return NotFoundError(
         what=f"There is no model {model!r}.",
-        fix=f"{did_you_mean(model, _models(transaction))} List them with: penstock models",
+        fix=f"{did_you_mean(model, list_models(transaction))} List them with: penstock models",
         model=model,
     )

@@ -1,0 +1,74 @@
+"""Models: their versions, and models themselves with notes and tags."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from penstock.core import ModelRecord, ModelVersionRecord
+from penstock.stores.metadata._codec import from_micros
+from penstock.stores.metadata._fields import MODELS, VERSIONS
+from penstock.stores.metadata._model_versions import VERSIONS as VERSION_ROWS
+from penstock.stores.metadata._model_versions import ModelVersions, list_models, read_versions
+from penstock.stores.metadata._search import Asked, find
+from penstock.stores.metadata._tagged import read_tags, require_row, update_row, write_tags
+
+_COLUMNS = ", ".join(
+    MODELS.attributes[name].sql for name in ("model", "created_at", "note", "versions", "champion")
+)
+
+
+class Models(ModelVersions):
+    """ModelStore on SQL."""
+
+    def search(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "model",
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[ModelRecord]:
+        """See ModelStore."""
+        with self._database.read() as transaction:
+            asked = Asked(MODELS, filter, order_by, limit, after=after)
+            rows = find(transaction, _COLUMNS, asked)
+            tags = read_tags(transaction, "model_tags", "model", [row[0] for row in rows])
+        return [
+            ModelRecord(model, from_micros(created_at), note, tags[model], versions, champion)
+            for model, created_at, note, versions, champion in rows
+        ]
+
+    def update(self, model: str, **changes: Any) -> None:
+        """See ModelStore."""
+        update_row(self._database, "models", "model", model, changes)
+
+    def set_tags(self, model: str, tags: Mapping[str, str]) -> None:
+        """See ModelStore."""
+        with self._database.write() as transaction:
+            require_row(transaction, "models", "model", model)
+            write_tags(transaction, "model_tags", ("model",), (model,), tags)
+
+    def search_versions(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "created_at desc",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[ModelVersionRecord]:
+        """See ModelStore."""
+        columns = ", ".join(f'model_versions."{name}"' for name in VERSION_ROWS.fields)
+        with self._database.read() as transaction:
+            rows = find(transaction, columns, Asked(VERSIONS, filter, order_by, limit, offset))
+            return read_versions(transaction, rows)
+
+    def set_version_tags(self, model: str, version: int, tags: Mapping[str, str]) -> None:
+        """See ModelStore."""
+        with self._database.write() as transaction:
+            require_row(transaction, "model_versions", "model", model, "version", version)
+            key = ("model", "version"), (model, version)
+            write_tags(transaction, "version_tags", *key, tags)
+
+    def list(self) -> list[str]:
+        """See ModelStore."""
+        with self._database.read() as transaction:
+            return list_models(transaction)

@@ -1,0 +1,25 @@
+"""One protocol for each noun of the metadata store."""
+
+from penstock.stores.metadata.protocols._artifacts import ArtifactIndex
+from penstock.stores.metadata.protocols._deployments import DeploymentStore
+from penstock.stores.metadata.protocols._hooks import HookStore
+from penstock.stores.metadata.protocols._metrics import MetricStore
+from penstock.stores.metadata.protocols._models import ModelStore
+from penstock.stores.metadata.protocols._predictions import PredictionStore
+from penstock.stores.metadata.protocols._runs import RunStore
+from penstock.stores.metadata.protocols._schedules import ScheduleStore
+from penstock.stores.metadata.protocols._settings import SettingStore
+from penstock.stores.metadata.protocols._steps import StepStore
+
+__all__ = [
+    "ArtifactIndex",
+    "DeploymentStore",
+    "HookStore",
+    "MetricStore",
+    "ModelStore",
+    "PredictionStore",
+    "RunStore",
+    "ScheduleStore",
+    "SettingStore",
+    "StepStore",
+]

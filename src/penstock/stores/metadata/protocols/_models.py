@@ -1,0 +1,124 @@
+"""Models, their versions, stages, approvals and audited history."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from penstock.core import (
+    ApprovalRecord,
+    DeploymentEvent,
+    DeploymentRecord,
+    GateResult,
+    ModelRecord,
+    ModelVersionRecord,
+    Stage,
+    StageEvent,
+)
+
+
+class ModelStore(Protocol):
+    """Models, their versions, stages, approvals and audited history."""
+
+    def search(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "model",
+        limit: int = 100,
+        after: str | None = None,
+    ) -> list[ModelRecord]:
+        """Search models by a filter."""
+        ...
+
+    def update(self, model: str, **changes: Any) -> None:
+        """Change the note."""
+        ...
+
+    def set_tags(self, model: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a model; others stay."""
+        ...
+
+    def search_versions(
+        self,
+        filter: str = "",  # noqa: A002 - the field's word
+        *,
+        order_by: str = "created_at desc",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[ModelVersionRecord]:
+        """Search versions by a filter."""
+        ...
+
+    def set_version_tags(self, model: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags of a version; others stay."""
+        ...
+
+    def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:
+        """Give the next number (``version.version`` is ignored) and insert.
+
+        The same content digest under the same model and run gives the existing version back.
+        """
+        ...
+
+    def get_version(self, model: str, version: int) -> ModelVersionRecord:
+        """Return a version of a model."""
+        ...
+
+    def list_versions(self, model: str) -> list[ModelVersionRecord]:
+        """List the versions of a model by number."""
+        ...
+
+    def update_version(
+        self,
+        model: str,
+        version: int,
+        *,
+        expected_revision: int,
+        actor: str | None = None,
+        **changes: Any,
+    ) -> ModelVersionRecord:
+        """Change gates, card or note; ConflictError if the revision moved.
+
+        Gates that answer otherwise than before leave an event in the history. A declared gate
+        that is missing from the new ones is a ParameterError: gates are never erased.
+        """
+        ...
+
+    def move_stages(
+        self,
+        moves: Sequence[StageEvent],
+        *,
+        expected: Mapping[int, int],
+        gates: Mapping[int, Sequence[GateResult]] | None = None,
+        approvals: Sequence[ApprovalRecord] = (),
+        deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
+    ) -> None:
+        """Make all moves in one transaction, with their events and what goes with them.
+
+        ``gates`` are a moved version's answers of this moment, ``approvals`` those given with the
+        move, ``deployments`` the next generations of deployments that the move takes effect on.
+
+        ``expected`` is the revision by version that the caller saw. A move not in STAGE_MOVES, a
+        stale revision or a second production version is a ConflictError and nothing happens.
+        """
+        ...
+
+    def list_stage_events(self, model: str) -> list[StageEvent]:
+        """List the history of a model, oldest first."""
+        ...
+
+    def version_at(self, model: str, stage: Stage, at: datetime) -> int | None:
+        """Which version was in a stage at a time."""
+        ...
+
+    def add_approval(self, approval: ApprovalRecord) -> None:
+        """Record an approval or a rejection."""
+        ...
+
+    def list_approvals(self, model: str, version: int) -> list[ApprovalRecord]:
+        """List the approvals of a version, oldest first."""
+        ...
+
+    def list(self) -> list[str]:
+        """List the names of models, sorted."""
+        ...
