@@ -27,37 +27,6 @@ from penstock.core._ids import LABEL_BYTES, new_id, require_label, require_name
 from penstock.core._lazy import lazy_exports
 from penstock.core._nesting import describe_nesting, find_circle
 from penstock.core._optional import require
-from penstock.core._records import (
-    AlertRecord,
-    ApprovalRecord,
-    ArtifactRecord,
-    DecisionRecord,
-    DeploymentEvent,
-    DeploymentRecord,
-    Edge,
-    ExperimentRecord,
-    GateResult,
-    LogLine,
-    MetricColumns,
-    MetricPoint,
-    MetricSummary,
-    ModelRecord,
-    ModelVersionRecord,
-    PredictionRecord,
-    ProofRecord,
-    ReportRecord,
-    RunRecord,
-    SnapshotRecord,
-    StageEvent,
-    StepRunRecord,
-    StoredArgument,
-)
-from penstock.core._schedule_records import (
-    EventRecord,
-    HookRecord,
-    ScheduleRecord,
-    TickRecord,
-)
 from penstock.core._settings import (
     Setting,
     Settings,
@@ -81,6 +50,35 @@ from penstock.core._states import (
     StepState,
     TickState,
     Verdict,
+)
+from penstock.core.records import (
+    AlertRecord,
+    ApprovalRecord,
+    ArtifactRecord,
+    DecisionRecord,
+    DeploymentEvent,
+    DeploymentRecord,
+    Edge,
+    EventRecord,
+    ExperimentRecord,
+    GateResult,
+    HookRecord,
+    LogLine,
+    MetricColumns,
+    MetricPoint,
+    MetricSummary,
+    ModelRecord,
+    ModelVersionRecord,
+    PredictionRecord,
+    ProofRecord,
+    ReportRecord,
+    RunRecord,
+    ScheduleRecord,
+    SnapshotRecord,
+    StageEvent,
+    StepRunRecord,
+    StoredArgument,
+    TickRecord,
 )
 
 __all__ = [

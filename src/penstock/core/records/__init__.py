@@ -1,0 +1,52 @@
+"""One frozen record per stored noun: what the metadata store keeps and gives back."""
+
+from penstock.core.records._artifacts import ArtifactRecord, Edge, ProofRecord, SnapshotRecord
+from penstock.core.records._deployments import (
+    AlertRecord,
+    DeploymentEvent,
+    DeploymentRecord,
+    ReportRecord,
+)
+from penstock.core.records._hooks import EventRecord, HookRecord
+from penstock.core.records._metrics import MetricColumns, MetricPoint, MetricSummary
+from penstock.core.records._models import (
+    ApprovalRecord,
+    GateResult,
+    ModelRecord,
+    ModelVersionRecord,
+    StageEvent,
+)
+from penstock.core.records._predictions import PredictionRecord
+from penstock.core.records._runs import ExperimentRecord, RunRecord
+from penstock.core.records._schedules import ScheduleRecord, TickRecord
+from penstock.core.records._steps import DecisionRecord, LogLine, StepRunRecord, StoredArgument
+
+__all__ = [
+    "AlertRecord",
+    "ApprovalRecord",
+    "ArtifactRecord",
+    "DecisionRecord",
+    "DeploymentEvent",
+    "DeploymentRecord",
+    "Edge",
+    "EventRecord",
+    "ExperimentRecord",
+    "GateResult",
+    "HookRecord",
+    "LogLine",
+    "MetricColumns",
+    "MetricPoint",
+    "MetricSummary",
+    "ModelRecord",
+    "ModelVersionRecord",
+    "PredictionRecord",
+    "ProofRecord",
+    "ReportRecord",
+    "RunRecord",
+    "ScheduleRecord",
+    "SnapshotRecord",
+    "StageEvent",
+    "StepRunRecord",
+    "StoredArgument",
+    "TickRecord",
+]

@@ -1,0 +1,53 @@
+"""Metric points and their summaries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """What a metric's points come to; ``last`` is what search sorts by."""
+
+    first: float
+    last: float
+    min: float
+    max: float
+    count: int
+    last_step: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPoint:
+    """One logged value of a metric."""
+
+    key: str
+    value: float
+    step: float
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MetricColumns:
+    """Points of one metric of one run as columns: cheap for a million of them.
+
+    Args:
+        run_id: The run.
+        key: The metric.
+        steps: Finite numbers, shape (n,).
+        values: Any numbers, shape (n,).
+        times: Microseconds since 1970 in UTC, shape (n,).
+    """
+
+    run_id: str
+    key: str
+    steps: "NDArray[np.float64]"
+    values: "NDArray[np.float64]"
+    times: "NDArray[np.int64]"
+
+    def __len__(self) -> int:
+        return len(self.values)
