@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,14 @@ SOURCE = ROOT / "src" / "penstock"
 MODULES = sorted(SOURCE.rglob("*.py"))
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def imports(path):
     """Dotted names imported anywhere in a file, with their line and nesting."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     top = {id(node) for node in tree.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -45,7 +51,7 @@ def test_private_files_of_other_packages_are_not_imported():
 def test_own_code_is_never_imported_inside_a_function():
     bad = []
     for path in MODULES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 bad += [
@@ -59,9 +65,7 @@ def test_own_code_is_never_imported_inside_a_function():
 
 def test_every_module_says_what_it_holds():
     silent = [
-        str(path.relative_to(ROOT))
-        for path in MODULES
-        if ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) is None
+        str(path.relative_to(ROOT)) for path in MODULES if ast.get_docstring(parsed(path)) is None
     ]
     assert silent == []
 
@@ -90,10 +94,10 @@ def test_every_test_asserts_something():
     words = ("assert", "raises", "check_", "expect", "fail(")
     bare = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        text = path.read_text(encoding="utf-8")
-        for node in ast.walk(ast.parse(text)):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                body = ast.get_source_segment(text, node) or ""
+                body = "\n".join(lines[node.lineno - 1 : node.end_lineno])
                 if not any(word in body for word in words):
                     bare.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
     assert bare == []

@@ -1,5 +1,8 @@
 """trace and describe_run: every form of subject, up and down, and what is not recorded."""
 
+import shutil
+import sys
+
 import pytest
 
 import penstock as ps
@@ -8,6 +11,7 @@ from penstock.demo import write_days
 from penstock.execution import QuietReporter
 from penstock.steps import Trace
 from penstock.steps._trace import describe_run
+from penstock.stores import open_store
 
 JOB = """
 import penstock as ps
@@ -33,21 +37,45 @@ def fraud() -> ps.ModelVersion:
 """
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A project whose run has a version, deployed, that answered two rows."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "pyproject.toml").touch()
+    write_days(folder / "payments", range(1))
+    (folder / "job.py").write_text(JOB)
+    with pytest.MonkeyPatch.context() as patch, open_store(url_in(folder)) as store:
+        patch.chdir(folder)
+        patch.setattr(sys, "path", list(sys.path))
+        result = ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
+        assert result.ok, result.error
+        ps.deploy(store, "fraud", version=1)
+        answered = PredictionRecord(
+            "p1", "fraud", "fraud", 1, now(), {"amount": 1.0}, True, score=0.9
+        )
+        failed = PredictionRecord("p2", "fraud", "fraud", 1, now(), {}, None, error="no [country]")
+        store.metadata.predictions.add([answered, failed])
+    return folder, result
+
+
+def url_in(folder):
+    return f"sqlite:///{folder}/.penstock/penstock.db"
+
+
 @pytest.fixture
-def ran(store, tmp_path):
-    """A run with a version, deployed, that answered two rows."""
-    write_days(tmp_path / "payments", range(1))
-    (tmp_path / "job.py").write_text(JOB)
-    result = ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
-    assert result.ok, result.error
-    ps.deploy(store, "fraud", version=1)
-    store.metadata.predictions.add(
-        [
-            PredictionRecord("p1", "fraud", "fraud", 1, now(), {"amount": 1.0}, True, score=0.9),
-            PredictionRecord("p2", "fraud", "fraud", 1, now(), {}, None, error="no [country]"),
-        ]
-    )
-    return result
+def ran(folder):
+    return folder[1]
+
+
+@pytest.fixture
+def store(request, tmp_path, monkeypatch):
+    """The project's store: empty, or a copy of that in which the run is."""
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    if "ran" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("folder")[0] / ".penstock", tmp_path / ".penstock")
+    with open_store(url_in(tmp_path)) as opened:
+        yield opened
 
 
 def test_a_prediction_leads_to_version_run_rows_code_and_environment(ran, store):
@@ -132,8 +160,8 @@ def test_what_is_not_recorded_is_said(ran, store, subject):
         ps.steps.trace(subject, store=store)
 
 
-def test_an_ambiguous_beginning_is_said_to_be_one(ran, store):
-    ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
+def test_an_ambiguous_beginning_is_said_to_be_one(ran, store, folder):
+    ps.run(ps.load_pipeline(f"{folder[0]}/job.py"), store=store, reporter=QuietReporter())
     with pytest.raises(NotFoundError, match="Several runs begin with"):
         ps.steps.trace(ran.run_id[:2], store=store)
 
