@@ -101,3 +101,32 @@ def test_every_test_asserts_something():
                 if not any(word in body for word in words):
                     bare.append(f"{path.relative_to(ROOT)}:{node.lineno} {node.name}")
     assert bare == []
+
+
+# Tests of what no single file does: a law over a whole package, a behaviour of several files together.
+WHOLE = {"benchmarks", "docs", "durability", "examples", "loop"}
+TOGETHER = {
+    "data": "real_tables",
+    "execution": "control differential isolation item_keys kills let_go mutations orphans part trace",
+    "monitoring": "false_alarms",
+    "provenance": "code_property",
+    "registry": "concurrency invariants",
+    "server/ui": "browser fuzz injection pages tracked_run truthful",
+    "serving": "protocol",
+    "steps": "refused_models",
+    "stores": "chunk_damage query_law tables testing users values",
+    "tracking": "outage",
+    "tracking/recorders": "autolog",
+}
+
+
+def test_tests_mirror_the_tree():
+    """`registry/_history.py` is tested in `tests/registry/test_history.py`; what is not is named above."""
+    astray = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        place, stem = path.relative_to(ROOT / "tests").parent, path.stem.removeprefix("test_")
+        folder = SOURCE / place
+        mirrored = (folder / stem).is_dir() or any(folder.rglob(f"_{stem}.py"))
+        if place.parts and place.parts[0] not in WHOLE and not mirrored:
+            astray.setdefault(str(place), []).append(stem)
+    assert {place: " ".join(stems) for place, stems in astray.items()} == TOGETHER

@@ -79,3 +79,18 @@ def test_what_production_stands_on_survives_any_gc(world):
     world("promote", "fraud@2", "--reason", "better")
     world("rollback", "fraud")
     assert world.store.metadata.models.get_version("fraud", 1).stage == "production"
+
+
+def test_store_info_says_where_it_is_and_who_chose_that(world):
+    document = world("store", "info", "--json").json
+    assert document["runs"] == 3
+    assert document["models"] == 1
+    assert document["single_user"] is True
+    assert str(world.folder) in document["store"]
+    assert "origin" in world("store", "info").out
+    (world.folder / "new/.git").mkdir(parents=True)
+    answer = world("--store", "new/penstock.db", "store", "info", "--json").json
+    assert answer["store"] == f"sqlite:///{world.folder}/new/penstock.db"
+    assert answer["made"] is False
+    assert not (world.folder / "new/penstock.db").exists()
+    assert "is not one of" in world("store", "users", "crowd", code=2).err

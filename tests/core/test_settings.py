@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from penstock.core import NotFoundError, find_project, settings, shared_folders
+from penstock import core
+from penstock.core import (
+    NotFoundError,
+    SettingsError,
+    find_project,
+    settings,
+    shared_folders,
+)
 
 
 def test_the_nearest_mark_counts(tmp_path):
@@ -62,3 +69,36 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path, monkeypatch):
     with pytest.raises(NotFoundError, match="current folder is not there"):
         find_project()
     monkeypatch.chdir(tmp_path)
+
+
+def test_arguments_beat_the_environment_and_that_beats_pyproject(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text('[tool.penstock]\nstore = "sqlite:///from-file.db"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PENSTOCK_STORE", raising=False)
+    assert settings().store.value == "sqlite:///from-file.db"
+    assert "pyproject" in settings().store.origin
+    monkeypatch.setenv("PENSTOCK_STORE", "sqlite:///from-environment.db")
+    assert settings().store.origin == "environment variable PENSTOCK_STORE"
+    assert settings("sqlite:///given.db").store == core.Setting("sqlite:///given.db", "argument")
+
+
+def test_without_any_setting_the_store_is_in_the_project(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "deep").mkdir()
+    monkeypatch.chdir(tmp_path / "deep")
+    monkeypatch.delenv("PENSTOCK_STORE", raising=False)
+    assert settings().project == tmp_path
+    assert settings().store.value == f"sqlite:///{tmp_path}/.penstock/penstock.db"
+
+
+def test_a_bare_folder_is_its_own_project(tmp_path):
+    assert find_project(tmp_path) == tmp_path
+
+
+@pytest.mark.parametrize("text", ["not toml [", "[tool.penstock]\nstore = 3\n"])
+def test_a_broken_pyproject_is_told(tmp_path, monkeypatch, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PENSTOCK_STORE", raising=False)
+    with pytest.raises(SettingsError, match=r"pyproject\.toml"):
+        settings()

@@ -10,8 +10,8 @@ from penstock.data import FileSource, Snapshot, ingest, split_table
 from penstock.scaffolding._describe import describe_table, without_classes
 from penstock.scaffolding._names import ProjectNames, choose_names
 from penstock.scaffolding._notes import TableNotes
-from penstock.scaffolding._other_files import render_readme, render_test
 from penstock.scaffolding._pipeline_file import SourceOptions, render_pipeline
+from penstock.scaffolding._readme_and_test import render_readme, render_test
 from penstock.scaffolding._splits import Task, drop_copies
 from penstock.scaffolding._times import TimeForm, recognise_time
 

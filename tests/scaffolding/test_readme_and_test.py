@@ -7,7 +7,7 @@ import polars as pl
 
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import ColumnNote, TableNotes, TimeNote
-from penstock.scaffolding._other_files import render_readme, render_test
+from penstock.scaffolding._readme_and_test import render_readme, render_test
 from penstock.scaffolding._splits import SplitChoice
 
 NAMES = ProjectNames(Path("shop"), "shop", "shop")
