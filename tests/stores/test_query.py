@@ -47,12 +47,12 @@ def metadata(tmp_path_factory):
         ),
     ]
     for run in runs:
-        store.create_run(run)
+        store.runs.create(run)
     for run, values in zip(runs, ([0.5, 0.9, 0.7], [0.8, math.nan], []), strict=True):
         points = [MetricPoint("auc", value, step, START) for step, value in enumerate(values)]
-        store.log_metrics(run.run_id, points)
-    store.log_metrics(runs[2].run_id, [MetricPoint("val/loss.x", 2.0, 0, START)])
-    store.log_metrics(runs[2].run_id, [MetricPoint("val.max", 4.0, 0, START)])
+        store.metrics.log(run.run_id, points)
+    store.metrics.log(runs[2].run_id, [MetricPoint("val/loss.x", 2.0, 0, START)])
+    store.metrics.log(runs[2].run_id, [MetricPoint("val.max", 4.0, 0, START)])
     return store
 
 

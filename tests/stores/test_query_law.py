@@ -267,4 +267,4 @@ def test_no_text_gives_anything_but_runs_or_a_sentence(searched, some, soup):
 
 def test_a_page_after_a_run_that_is_not_there_is_refused(searched):
     with pytest.raises(NotFoundError, match="go on after"):
-        searched[0].search_runs(after="nobody")
+        searched[0].runs.search(after="nobody")
