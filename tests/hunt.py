@@ -27,21 +27,27 @@ def main() -> int:
     asked = parser.parse_args()
     ends = time.monotonic() + 60 * asked.minutes
     rounds, found = 0, 0
-    while not rounds or (asked.seed is None and time.monotonic() < ends):
+    stopped = False
+    while not stopped and (not rounds or (asked.seed is None and time.monotonic() < ends)):
         seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(2**32)
         rounds += 1
         left = max((ends - time.monotonic()) / 60, 0)
         print(f"== round {rounds}, seed {seed}, {left:.0f} min left", flush=True)
-        failures = one_round(seed, asked.words, None if asked.seed is not None else ends)
+        limit = None if asked.seed is not None else ends
+        failures, stopped = one_round(seed, asked.words, limit)
         for test in failures:
             print(f"== again: {sys.executable} tests/hunt.py --seed {seed} -- '{test}'", flush=True)
         found += len(failures)
     print(f"== {rounds} rounds, {found} failures", flush=True)
-    return 1 if found else 0
+    return 1 if found else 130 if stopped else 0
 
 
-def one_round(seed: int, words: list[str], ends: float | None) -> list[str]:
-    """Run what draws, with one seed, until the time is over; give the tests that failed."""
+def one_round(seed: int, words: list[str], ends: float | None) -> tuple[list[str], bool]:
+    """Run what draws, with one seed, until the time is over.
+
+    Returns:
+        The tests that failed, and whether somebody pressed Ctrl-C.
+    """
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "found"
         environment = {
@@ -55,17 +61,18 @@ def one_round(seed: int, words: list[str], ends: float | None) -> list[str]:
             f"--hypothesis-seed={seed}", *words,
         ]  # fmt: skip
         process = subprocess.Popen(command, cwd=ROOT, env=environment)
-        code = None
+        code, stopped = None, False
         try:
             code = process.wait(None if ends is None else max(ends - time.monotonic(), 1))
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt) as ended:
+            stopped = isinstance(ended, KeyboardInterrupt)
             process.send_signal(signal.SIGINT)  # the workers end in order, and so do their services
             process.wait()
-            print("== the time is over in the middle of a round", flush=True)
+            print("== ended in the middle of a round", flush=True)
         failed = found.read_text(encoding="utf-8").split("\n")[:-1] if found.exists() else []
     if not failed and code not in {None, 0, 5}:  # 5: none of the words' tests draws
         failed = [f"the whole round: pytest ended with {code}"]
-    return failed
+    return failed, stopped
 
 
 if __name__ == "__main__":
