@@ -1,4 +1,4 @@
-"""Runs: starting, logging to, finding, comparing, and walking the lineage of what they made."""
+"""Runs: starting, logging, searching, comparing, and walking the lineage of their artifacts."""
 
 from typing import TYPE_CHECKING
 

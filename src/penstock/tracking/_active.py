@@ -1,8 +1,8 @@
-"""The current run of this thread, task or notebook cell: the one place that keeps it.
+"""The current run of this thread, task or notebook cell, kept in one place.
 
-The run that was started here, or around here, is the current one. A thread that has none of its
-own takes the one that is active in the process, if there is only one: a pool inside of a run logs
-to it. Where several are active and none is this thread's, nothing is guessed.
+The run that was started here, or around here, is the current run. A thread without an own run
+uses the run that is active in the process, if exactly one exists: a pool inside of a run logs to
+that run. Where several runs are active and none belongs to this thread, nothing is guessed.
 """
 
 import sys
@@ -21,13 +21,13 @@ _SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class _Origin:
-    """Where a run became active.
+    """Origin of an active run: thread, cell and outer run.
 
     Args:
         thread: Id of the thread.
         cell: Number of the notebook's cell; None outside of notebooks.
-        before: The run that was current there.
-        times: How many blocks have it: several threads may work for one run.
+        before: The run that was current before.
+        times: Number of blocks that use the run: several threads may work for the same run.
     """
 
     thread: int
@@ -42,7 +42,7 @@ _active: dict[Run, _Origin] = {}
 
 
 def current_run() -> Run | None:
-    """Give the run that is active here; None if there is none, or which one cannot be told.
+    """Return the run that is active here; None if there is none, or if several are possible.
 
     >>> current_run() is None
     True
@@ -54,10 +54,10 @@ def current_run() -> Run | None:
 
 
 def require_run() -> Run:
-    """Give the run that is active here.
+    """Return the run that is active here.
 
     Raises:
-        NotFoundError: If there is none, or which one is meant cannot be told.
+        NotFoundError: If there is none, or if the run that is meant cannot be determined.
     """
     run = current_run()
     if run is None:
@@ -66,7 +66,7 @@ def require_run() -> Run:
 
 
 def own_run() -> Run | None:
-    """Give the run that was started here or around here, and has not ended."""
+    """Return the run that was started here or around here, and has not ended."""
     run, seen = _run.get(), 0
     while run is not None and run not in _active:
         run, seen = run.before, seen + 1
@@ -74,14 +74,15 @@ def own_run() -> Run | None:
 
 
 def outer_run(*, nested: bool) -> tuple[Run | None, bool]:
-    """Find the run that a new one is started inside of.
+    """Return the run that a new run is started inside of.
 
     Returns:
-        The run, and whether the new one may be nested in it without saying so: another thread
-        has started it, so that this one could not end it.
+        The outer run, and whether the new run may be nested in it without ``nested``: the run of
+        a different thread cannot be ended by this thread.
 
     Raises:
-        NotFoundError: If it is to be nested, and which one is meant cannot be told.
+        NotFoundError: If the new run is to be nested, and the run that is meant cannot be
+            determined.
     """
     here = threading.get_ident()
     own = own_run()
@@ -104,11 +105,12 @@ def outer_run(*, nested: bool) -> tuple[Run | None, bool]:
 
 
 def enter_run(run: Run, outer: Run | None) -> None:
-    """Make a run the current one from here on, until `leave_run`.
+    """Make a run the current run from here on, until `leave_run`.
 
     Args:
         run: The run.
-        outer: What was found to be around it; another cell of a notebook may have started that.
+        outer: The run found around it; a different cell of a notebook may have started the outer
+            run.
     """
     run.before = outer or own_run()
     with _lock:
@@ -117,7 +119,7 @@ def enter_run(run: Run, outer: Run | None) -> None:
 
 
 def leave_run(run: Run) -> None:
-    """End a run's being current, wherever it began; the one before it is current again."""
+    """End a run's time as the current run, wherever entered; the previous run is current again."""
     with _lock:
         _active.pop(run, None)
     if _run.get() is run:
@@ -126,7 +128,7 @@ def leave_run(run: Run) -> None:
 
 @contextmanager
 def use_run(run: Run | None) -> Iterator[Run | None]:
-    """Make a run the current one inside a with-block."""
+    """Make a run the current run inside a with-block."""
     token = _run.set(run)
     if run is not None:
         _count(run, 1)
@@ -151,7 +153,7 @@ def _count(run: Run, change: int) -> None:
 
 
 def _only_run() -> Run | None:
-    """Give the active run if there is one; of nested runs of this very thread the inner one."""
+    """Return the only active run; of nested runs of this thread the inner run."""
     with _lock:
         runs = list(_active)
         origins = list(_active.values())
@@ -185,7 +187,7 @@ def _refuse() -> NoReturn:
 
 
 def _cell() -> int | None:
-    """Number the cell of a notebook that is running; None outside of notebooks."""
+    """Return the number of the notebook cell that is running; None outside of notebooks."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module is not None else None
     return None if shell is None else int(shell.execution_count)

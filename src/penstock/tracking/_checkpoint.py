@@ -1,4 +1,4 @@
-"""Checkpoint: what a long step keeps on its way, so that a resumed run goes on from there."""
+"""Checkpoint: the state that a long step saves, so that a resumed run continues from there."""
 
 import math
 import time
@@ -16,13 +16,13 @@ _FOLDER = "checkpoint"
 
 
 class Checkpoint(Generic[T]):
-    """The last state that a step has saved; made by `checkpoint`.
+    """The last state that a step has saved; created by `checkpoint`.
 
     Args:
-        name: Tells several of one step apart.
-        run: The run; None outside of runs, where nothing is kept.
+        name: Distinguishes several checkpoints of a step.
+        run: The run; None outside of runs, where nothing is stored.
         step: The step; None outside of steps.
-        every: Least time between two states that are kept.
+        every: Shortest time between two stored states.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Checkpoint(Generic[T]):
         self._key = None if step is None else step.key
 
     def load(self) -> T | None:
-        """Give what was saved last, and put the global random generators back as they were then.
+        """Return the last saved state, and restore the global random generators as they were then.
 
         Returns:
-            None at the first attempt, or if the step would not do the same any more: its code, an
-            input, a parameter or a package is another one than when it was saved.
+            None at the first attempt, or if the step would not do the same any more: the code, an
+            input, a parameter or a package has changed since the state was saved.
         """
         if self._run is None:
             return None
@@ -55,12 +55,12 @@ class Checkpoint(Generic[T]):
         return value
 
     def save(self, value: T) -> None:
-        """Keep a state in the place of the one before; it survives kill -9 when this returns.
+        """Save a state over the previous state; the new state survives kill -9 once this returns.
 
         Args:
-            value: All that going on needs: parameters, an optimiser's state, the number of the
-                next epoch. The state of the global random generators is kept with it; that of a
-                generator of one's own belongs into the value.
+            value: All that is needed to continue: parameters, an optimiser's state, the number of
+                the next epoch. The state of the global random generators is stored too; that of a
+                generator of your own belongs in the value.
         """
         if self._run is not None and time.monotonic() - self._saved_at >= self._every_s:
             saved = {"key": self._key, "value": value, "generators": generator_states()}
@@ -69,13 +69,13 @@ class Checkpoint(Generic[T]):
             self._note()
 
     def _note(self) -> None:
-        """Let the step know what it need not keep once it has finished."""
+        """Record the checkpoint's name in the step, which drops the states once finished."""
         if self._step is not None:
             self._step.checkpoints.add(self.name)
 
 
 def checkpoint(name: str = "state", *, every: str | timedelta = "0s") -> Checkpoint[Any]:
-    """Give the checkpoint of the step that is running, or of a tracked script.
+    """Return the checkpoint of the step that is running, or of a tracked script.
 
     ```python
     @ps.step
@@ -88,19 +88,18 @@ def checkpoint(name: str = "state", *, every: str | timedelta = "0s") -> Checkpo
         return {"weight": state["weight"]}
     ```
 
-    A run that was interrupted or killed goes on from there when it is resumed, and so does a step
-    that is retried; the result is the one of an undisturbed run, bit for bit. Called outside of a
-    run nothing is kept, so that the step stays a plain function. When the step has finished, its
-    states are let go of; ``penstock gc`` removes their bytes, and those of states that others
-    took the place of.
+    A run that was interrupted or killed continues from there when resumed, and so does a step that
+    is retried; the result equals that of an undisturbed run, bit for bit. Outside of a run nothing
+    is stored, so that the step stays a plain function. When the step has finished, the states are
+    released; ``penstock gc`` removes their bytes, and those of states that were replaced.
 
     Args:
-        name: Tells several of one step apart.
-        every: Least time between two states that are kept; what is saved earlier is left out. Of a
-            large model every ``"10m"`` costs little, and ten minutes at most are lost.
+        name: Distinguishes several checkpoints of a step.
+        every: Shortest time between two stored states; a state saved earlier is skipped. With a
+            large model ``"10m"`` costs little, and at most ten minutes are lost.
 
     Raises:
-        ParameterError: If the name is not legal, or the duration is none.
+        ParameterError: If the name is not legal, or the duration is not valid.
     """
     name = require_name(name, "checkpoint")
     return Checkpoint(name, current_run(), current_step(), every=parse_duration(every))

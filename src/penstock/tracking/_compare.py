@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs in parameters, metrics, steps and provenance."""
+"""Two runs side by side: differences in parameters, metrics, steps and provenance."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,18 +20,18 @@ _DRAWN = 2000
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """What two runs have in common and what not.
+    """The similarities and differences of two runs.
 
     Args:
         a: The first run's record.
         b: The second run's record.
-        params: Both values by parameter, None where a run lacks it.
-        metrics: Both last values by metric, None where a run lacks it.
-        tags: Both values by tag, None where a run lacks it.
+        params: Both values by parameter, None where a run has none.
+        metrics: Both last values by metric, None where a run has none.
+        tags: Both values by tag, None where a run has none.
         steps: By step in the order of execution: ``same``, ``other code or inputs``,
             ``other result``, ``only in a``, ``only in b``.
-        provenance: One sentence for each difference of code, environment and hardware.
-        store: Where both are recorded.
+        provenance: A sentence for each difference of code, environment and hardware.
+        store: The store in which both are recorded.
     """
 
     a: RunRecord
@@ -44,7 +44,7 @@ class RunComparison:
     store: "Store" = field(repr=False, compare=False)
 
     def frame(self) -> "pl.DataFrame":
-        """Give parameters, metrics and tags as a table: kind, name, a, b as text, differs."""
+        """Return parameters, metrics and tags as a table: kind, name, a, b as text, differs."""
         import polars as pl
 
         rows = [
@@ -60,13 +60,13 @@ class RunComparison:
         return pl.DataFrame(rows, schema=schema | {"differs": pl.Boolean}, orient="row")
 
     def figure(self, metric: str) -> "go.Figure":
-        """Draw a metric of both runs over its steps, a plotly figure.
+        """Draw a metric of both runs over its steps as a plotly figure.
 
         Args:
-            metric: Its name.
+            metric: Name of the metric.
 
         Raises:
-            NotFoundError: If neither run has it.
+            NotFoundError: If neither run has the metric.
         """
         import plotly.graph_objects as go
 
@@ -84,7 +84,7 @@ class RunComparison:
 
     @property
     def differences(self) -> list[str]:
-        """One sentence for each thing that differs."""
+        """Return a sentence for each difference."""
         values = [
             f"{kind} {name}: {_shown(left)} and {_shown(right)}"
             for kind, pairs in (("param", self.params), ("metric", self.metrics))
@@ -95,7 +95,7 @@ class RunComparison:
         return [*values, *steps, *self.provenance]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON-like values."""
+        """Return the comparison as plain JSON-like values."""
         return {
             "a": self.a.run_id,
             "b": self.b.run_id,
@@ -109,12 +109,12 @@ class RunComparison:
 
 
 def compare_runs(a: str, b: str, store: "Store | str | None" = None) -> RunComparison:
-    """Put two runs side by side.
+    """Compare two runs.
 
     Args:
-        a: Id of the first run, a unique beginning of it, or ``last``.
+        a: Id of the first run, a unique beginning of the id, or ``last``.
         b: Id of the second.
-        store: A store or its URL; by default the project's.
+        store: A store or a store URL; by default the project's.
 
     Raises:
         NotFoundError: If there is no such run.

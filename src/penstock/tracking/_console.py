@@ -1,4 +1,4 @@
-"""What a tracked script prints: kept with its run, and still printed."""
+"""Console output of a tracked script: stored with the run, and still printed."""
 
 import os
 import sys
@@ -18,20 +18,20 @@ _OFF = {"off", "0", "no", "false"}
 
 
 def wanted(asked: bool | None, variable: str) -> bool:
-    """Say whether something is on: as asked, else unless the environment turns it off."""
+    """Check whether an option is on: as passed, else on unless the environment says otherwise."""
     return os.environ.get(variable, "").lower() not in _OFF if asked is None else asked
 
 
 class Console:
-    """Keeps the lines that this process prints while a run is active.
+    """Recorder of the lines that this process prints while a run is active.
 
-    What is written below Python (C libraries, child processes) is not seen. Lines are in the store
-    within half a second; a progress bar's overwritten states count as one line. A forked child's
-    lines are not kept.
+    Output written below Python (C libraries, child processes) is not recorded. Lines are in the
+    store within half a second; a progress bar's overwritten states count as a single line. A forked
+    child's lines are not recorded.
 
     Args:
         run_id: The run.
-        store: Where the lines go.
+        store: The store for the lines.
     """
 
     def __init__(self, run_id: str, store: "Store") -> None:
@@ -45,7 +45,7 @@ class Console:
         self._tees: dict[str, _Tee] = {}
 
     def start(self) -> Self:
-        """Begin to keep lines."""
+        """Start recording lines."""
         for name in ("stdout", "stderr"):
             tee = _Tee(self, name, getattr(sys, name))
             self._tees[name] = tee
@@ -54,9 +54,9 @@ class Console:
         return self
 
     def stop(self) -> None:
-        """Put the streams back and bring the last lines into the store."""
+        """Restore the streams and write the last lines to the store."""
         for name, tee in self._tees.items():
-            if getattr(sys, name) is tee:  # someone may have put another one there since
+            if getattr(sys, name) is tee:  # the stream may have been replaced since
                 setattr(sys, name, tee.target)
             tee.console = None
         self._ended.set()
@@ -72,7 +72,7 @@ class Console:
         self._flush()
 
     def feed(self, stream: str, text: str) -> None:
-        """Take text as it is written; a line counts when it ends."""
+        """Receive text as written; a line counts when it ends."""
         if self._pid != os.getpid():
             return
         with self._lock:
@@ -107,7 +107,7 @@ class Console:
 
 
 class _Tee:
-    """A text stream that keeps what it passes on."""
+    """A text stream that records the text passed on."""
 
     def __init__(self, console: Console, stream: str, target: TextIO) -> None:
         self.console: Console | None = console
@@ -115,7 +115,7 @@ class _Tee:
 
     def write(self, text: str) -> int:
         if self.console is not None:
-            with suppress(Exception):  # whatever goes wrong with keeping, printing goes on
+            with suppress(Exception):  # if recording fails, printing goes on
                 self.console.feed(self.stream, text)
         return self.target.write(text)
 

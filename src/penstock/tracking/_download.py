@@ -1,4 +1,4 @@
-"""Artifacts of a run as files in a folder, and nowhere else, whatever they are called."""
+"""Artifacts of a run as files in a folder: whatever their names, no file outside of the folder."""
 
 import logging
 import mimetypes
@@ -34,7 +34,7 @@ _MEDIA_ENDINGS = {
 }
 _TEXT_ENDINGS = {"text/plain": ".txt", "text/markdown": ".md", "text/html": ".html"}
 _AS_NAMED = frozenset({"bytes", "file"})
-# Drives and streams of Windows, and what a terminal or a shell would take for something else.
+# Drives and streams of Windows, and characters with a meaning to terminals and shells.
 _REFUSED = frozenset('\\:*?"<>|')
 _LONGEST, _ROOM, _CUT = 255, 16, 200  # bytes of a file's name; for an ending; of a long one
 _SHOWN = 3
@@ -42,23 +42,24 @@ _log = logging.getLogger("penstock")
 
 
 def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) -> list[Path]:
-    """Write artifacts to files below a folder, a part at a time and checked.
+    """Write artifacts to files below a folder, in chunks and with checked digests.
 
-    A name that cannot be a file's everywhere has what is in the way as escapes, ``12%3A30.txt``,
-    and is told by the logger ``penstock``. What cannot be written keeps nothing else from it.
+    In a name that is not a legal file name everywhere, the illegal characters become escapes,
+    ``12%3A30.txt``, and the logger ``penstock`` reports the new name. An artifact that cannot be
+    written does not stop the rest.
 
     Args:
-        store: Where the bytes are.
-        named: What to write by its name, in which ``/`` separates folders. A composite value
-            becomes a folder of its parts; a value's file gets the ending of its format.
-        folder: Made if it is not there; files in it are replaced.
+        store: The store of the bytes.
+        named: The artifacts by name, in which ``/`` separates folders. A composite value becomes a
+            folder of the members; a value's file gets the ending of its format.
+        folder: Created if absent; files in it are replaced.
 
     Returns:
         The files in the order of the names.
 
     Raises:
-        StoreError: If bytes are gone or damaged, or a file cannot be written; all others are.
-        ParameterError: If a link in the folder leads out of it; all others are written.
+        StoreError: If bytes are gone or damaged, or a file cannot be written; the rest is.
+        ParameterError: If a link in the folder leads out of the folder; the rest is written.
     """
     files = {name: record for place, found in named.items() for name, record in
              _files_of(store, place, found)}  # fmt: skip
@@ -91,7 +92,7 @@ def _write(store: "Store", record: ArtifactRecord, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside.write_bytes(text)
-        beside.replace(path)  # also of a link: what it leads to stays as it is
+        beside.replace(path)  # also of a link: its target stays unchanged
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise StoreError(
@@ -102,14 +103,14 @@ def _write(store: "Store", record: ArtifactRecord, path: Path) -> None:
 
 
 def logged_text(store: "Store", record: ArtifactRecord) -> bytes | None:
-    """Return a text that `log_text` kept as a file of it is: without JSON's quotes around it.
+    """Return a text stored by `log_text` as the bytes of its file: without JSON's quotes around it.
 
     Args:
-        store: Where its bytes are.
-        record: Any artifact; None is returned for one that is no such text.
+        store: The store of the bytes.
+        record: Any artifact; None is returned for artifacts of a different kind.
 
     Raises:
-        StoreError: If its bytes are gone or damaged.
+        StoreError: If the bytes are gone or damaged.
     """
     if _text_ending(record) is None:
         return None
@@ -149,7 +150,7 @@ def _raise_failed(failed: Mapping[str, PenstockError], count: int, folder: Path)
 
 
 def file_name(name: str, record: ArtifactRecord) -> str:
-    """Give a value's file its format's ending, so that other programs know it."""
+    """Return a file name with the ending of the value's format, as programs go by endings."""
     text_ending = _text_ending(record)
     if text_ending is not None:
         return name if mimetypes.guess_type(name)[0] else name + text_ending
@@ -164,7 +165,7 @@ def file_name(name: str, record: ArtifactRecord) -> str:
 
 
 def _own_ending(record: ArtifactRecord) -> str:
-    """Give the ending that a logged file had, or that its picture or sound has."""
+    """Return the ending that a logged file had, or that belongs to the picture or sound."""
     own = PurePosixPath(str(record.metadata.get("file") or "")).suffix
     return own or _MEDIA_ENDINGS.get(str(record.metadata.get("media")), "")
 
@@ -180,19 +181,20 @@ def _files_of(
 
 
 def places_of(names: Mapping[str, str]) -> dict[str, str]:
-    """Give each artifact a path of its own that is a file's on every system.
+    """Compute a distinct path for each artifact that is legal as a file on every system.
 
     >>> places_of({"plots": "plots", "a": "plots/roc 12:30.txt", "b": "../x"})
     {'plots': 'plots~', 'a': 'plots/roc 12%3A30.txt', 'b': '%2E%2E/x'}
 
     Args:
-        names: What each would be called, by its name.
+        names: The wanted file name by artifact name.
     """
     paths = {name: "/".join(map(_as_file_name, text.split("/"))) for name, text in names.items()}
     folders = {_same(parent.as_posix()) for path in paths.values()
                for parent in PurePosixPath(path).parents}  # fmt: skip
     taken = set[str]()
-    # As they are first: what had to be changed must not take the name of what did not.
+    # Unchanged names first: a name that had to be changed must not take the place of one that did
+    # not.
     for name in sorted(paths, key=lambda name: paths[name] != names[name]):
         while _same(paths[name]) in taken | folders:
             paths[name] += "~"
@@ -201,7 +203,7 @@ def places_of(names: Mapping[str, str]) -> dict[str, str]:
 
 
 def _same(path: str) -> str:
-    """Give what a path has in common with those that are the same file here."""
+    """Return the form of a path that is equal for all paths of the same file on this system."""
     if sys.platform in {"win32", "darwin"}:
         return unicodedata.normalize("NFC", path).casefold()
     return path
@@ -224,7 +226,7 @@ def _escaped(character: str) -> str:
 
 
 def _require_inside(folder: Path, target: Path, name: str) -> None:
-    # A link that stands in the folder already must not lead out of it.
+    # A link that exists in the folder already must not lead out of it.
     if not target.parent.resolve().is_relative_to(folder.resolve()):
         raise ParameterError(
             what=f"The artifact {name[:200]!r} would be written outside of {folder}.",

@@ -1,4 +1,4 @@
-"""Files of pictures and sounds, and nothing else: read whole, known by their bytes."""
+"""Files of pictures and sounds: read whole, recognised by their bytes, all the rest refused."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from penstock.stores import media_type
 
 
 def read_media(source: str | Path | bytes, kind: str, wanted: str) -> bytes:
-    """Read a file, or take the bytes of one.
+    """Read a media file, or accept the bytes.
 
     Args:
-        source: Its path, or what is in it.
-        kind: How its media type begins: ``image/`` or ``audio/``.
-        wanted: For the message.
+        source: Path of the file, or the contents.
+        kind: Beginning of the media type: ``image/`` or ``audio/``.
+        wanted: Description of the expected media, for the message.
 
     Raises:
-        ParameterError: If it cannot be read or is something else.
+        ParameterError: If the file cannot be read or is something else.
     """
     if isinstance(source, bytes):
         data, called = source, f"What begins with {source[:12]!r}"

@@ -1,4 +1,4 @@
-"""The files of a folder that is to be kept: what is in it, under which names, and what is not."""
+"""The files of a folder to be logged: their artifact names, and the entries that are left out."""
 
 import logging
 import os
@@ -12,18 +12,19 @@ _SHOWN = 5
 
 
 def files_of(folder: Path, top: str) -> dict[str, Path]:
-    r"""Find the files of a folder and below: by the name that each is kept under.
+    r"""List the files of a folder and its subfolders by the artifact name of each.
 
-    Links are followed where they stay in the folder. What is no file, leads out of it or nowhere
-    is left out, and told. A name that is not UTF-8 has its bytes as escapes, ``caf\\xe9``.
+    Links are followed where they stay in the folder. An entry that is not a file, leads out of the
+    folder or nowhere is left out and reported. A name that is not UTF-8 is written with escapes for
+    the bytes, ``caf\\xe9``.
 
     Args:
         folder: The folder.
-        top: The name that it is kept under.
+        top: Artifact name of the folder.
 
     Raises:
-        ParameterError: If there is no file in it, or two names become one.
-        StoreError: If it cannot be read: a folder is kept whole or not at all.
+        ParameterError: If there is no file in the folder, or two names become equal.
+        StoreError: If the folder cannot be read: a folder is logged whole or not at all.
     """
     left_out: list[str] = []
     try:

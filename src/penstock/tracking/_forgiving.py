@@ -1,4 +1,4 @@
-"""A store that cannot be written must not stop the training that is tracked."""
+"""Store failures that must not stop the training that is tracked."""
 
 import logging
 from collections.abc import Callable
@@ -17,15 +17,15 @@ Method = TypeVar("Method", bound=Callable[..., None])
 
 
 class Trouble:
-    """What happens when something of a run cannot be recorded.
+    """Handler of facts of a run that cannot be recorded.
 
-    What can wait is kept in the journal and recorded later. What cannot is told once, and noted
-    with the run, so that whoever looks at it knows that it is not whole.
+    A fact that can wait stays in the journal and is recorded later. The rest is logged once as a
+    warning, and noted with the run, so that readers know that the run is incomplete.
 
     Args:
         run_id: The run.
-        store: Where it is recorded.
-        strict: Raise it.
+        store: The store in which the run is recorded.
+        strict: Raise the error.
     """
 
     def __init__(self, run_id: str, store: "Store", *, strict: bool) -> None:
@@ -34,10 +34,13 @@ class Trouble:
         self._unnoted: dict[str, None] = {}
 
     def record(self, fact: Fact) -> bool:
-        """Record a fact, or keep it until the store takes it; says whether it is not lost.
+        """Record a fact, or store it in the journal until the store is available.
+
+        Returns:
+            Whether the fact is safe.
 
         Raises:
-            StoreError: If the store does not take it and the run is strict.
+            StoreError: If the store refuses the fact and the run is strict.
         """
         try:
             why = self._store.journal.record(fact, keep=not self.strict)
@@ -50,7 +53,7 @@ class Trouble:
         return True
 
     def meet(self, error: StoreError, about: str = "") -> None:
-        """Raise it if the run is strict; else tell it, each kind once, and note it with the run."""
+        """Raise the error if the run is strict; else log each kind once, noted with the run."""
         if self.strict:
             raise error
         self._tell(f"Run {self._run_id} goes on, but this was not recorded: {error}", error.what)
@@ -58,7 +61,7 @@ class Trouble:
         self.note()
 
     def note(self) -> None:
-        """Note with the run what could not be recorded; what cannot be noted now is tried again."""
+        """Note with the run the facts that could not be recorded; retry later if that fails."""
         if self._unnoted:
             with suppress(StoreError):
                 sentences = list(self._unnoted)
@@ -72,7 +75,7 @@ class Trouble:
 
 
 def forgiving(method: Method) -> Method:
-    """Let a method of a run end quietly if the store cannot be written; see Trouble."""
+    """Make a method of a run return quietly if the store cannot be written; see Trouble."""
 
     @wraps(method)
     def quiet(run: Any, *args: Any, **options: Any) -> None:

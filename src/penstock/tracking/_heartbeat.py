@@ -1,4 +1,4 @@
-"""``Heartbeat``: a run's sign of life while its process works on it."""
+"""``Heartbeat``: a run's sign of life while a process works on the run."""
 
 import threading
 from contextlib import suppress
@@ -20,11 +20,11 @@ class Heartbeat:
     """Beats for a run in the background, from ``start`` to ``stop`` or inside a with-block.
 
     Args:
-        run: The run or its id.
-        store: Where it is recorded.
+        run: The run or a run's id.
+        store: The store in which the run is recorded.
         every_s: Seconds between beats.
-        attempt: The attempt that the process works at; a run that was resumed elsewhere is left
-            alone. By default that of the run as it was read.
+        attempt: The attempt that the process works at; a run that was resumed elsewhere gets no
+            more beats. By default the attempt of the run as last read.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Heartbeat:
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
-        """Begin to beat."""
+        """Start beating."""
         if self._thread is None:
             self._thread = threading.Thread(
                 target=self._beat, name=f"penstock-heartbeat-{self._run_id}", daemon=True
@@ -53,7 +53,7 @@ class Heartbeat:
         return self
 
     def stop(self) -> None:
-        """Stop; no beat comes after it."""
+        """Stop; no beat follows."""
         self._ended.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
@@ -74,7 +74,7 @@ class Heartbeat:
         wait = min(_FIRST_S, self._every_s)
         while not self._ended.wait(wait):
             wait = self._every_s
-            # A beat that cannot be written is made up for by the next one.
+            # The next beat makes up for a beat that cannot be written.
             with suppress(StoreError):
                 if not self._store.metadata.runs.beat(self._run_id, now(), attempt=self._attempt):
-                    return  # the run is another process's now, or gone
+                    return  # the run belongs to another process now, or is gone

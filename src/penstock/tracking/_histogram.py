@@ -1,4 +1,4 @@
-"""How values are spread, as counts between edges: what `Run.log_histogram` and `watch` keep."""
+"""The distribution of values as counts between edges, for `Run.log_histogram` and `watch`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,14 @@ _MOST_BINS = 10_000
 
 
 def histogram(values: Any, bins: int) -> dict[str, Any]:
-    """Count values, or take what NumPy counted.
+    """Count values, or accept counts of NumPy.
 
     >>> histogram([0, 1, 1, 4], bins=2)["histogram"]
     {'edges': [0.0, 2.0, 4.0], 'counts': [3, 1]}
 
     Args:
         values: Numbers of any shape; or the pair ``(counts, edges)`` of `numpy.histogram`.
-        bins: How many.
+        bins: Number of bins.
 
     Raises:
         ParameterError: If there are no numbers, or counts and edges do not fit.

@@ -1,4 +1,4 @@
-"""``RunLife``: what happens to a run besides logging: names, notes, groups, archive, deletion."""
+"""``RunLife``: operations on a run besides logging: names, notes, groups, archive, deletion."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ _SEARCHED = 10_000
 
 
 class RunLife:
-    """The part of Run that is about its life; Run gives the record and the store."""
+    """The life-cycle methods of Run; Run provides the record and the store."""
 
     store: "Store"
 
@@ -29,7 +29,7 @@ class RunLife:
         group: str | None = None,
         archived: bool | None = None,
     ) -> None:
-        """Change what people say of the run; what is left out stays as it is.
+        """Change the descriptions of the run; fields left out stay unchanged.
 
         >>> import tempfile
         >>> from penstock.tracking import start_run
@@ -39,10 +39,11 @@ class RunLife:
         ('fold 3', 'folds')
 
         Args:
-            name: What it is called.
+            name: Name of the run.
             note: Markdown.
             group: Runs with the same group belong together; empty for none.
-            archived: Put it aside, or back: searches leave it out unless they name archived_at.
+            archived: Archive or unarchive the run: searches skip archived runs unless they name
+                archived_at.
 
         Raises:
             ParameterError: If a name is empty or a group has characters that do not survive a URL.
@@ -59,7 +60,7 @@ class RunLife:
         self._change(changes)
 
     def delete_tags(self, names: Iterable[str]) -> None:
-        """Remove tags; what it does not have is passed over."""
+        """Remove tags; tags that the run lacks are ignored."""
         self.store.metadata.runs.delete_tags(self.record.run_id, list(names))
         self._change({})
 
@@ -70,7 +71,8 @@ class RunLife:
             The ids of all that are deleted now.
 
         Raises:
-            ConflictError: If one of them is running, or made a version in production or staging.
+            ConflictError: If any of them is running, or produced a version in production or
+                staging.
         """
         self._change({})  # others may have changed it since it was read
         family = [run for run in self._family() if run.deleted_at is None]
@@ -102,7 +104,7 @@ class RunLife:
         raise NotImplementedError
 
     def _family(self) -> list[RunRecord]:
-        """The run and all that are nested in it, each before its own."""
+        """Return the run and all nested runs, parents first."""
         found = [self.record]
         for run in found:
             found += children(self.store, run.run_id)
@@ -128,7 +130,7 @@ class RunLife:
 
 
 def children(store: "Store", run_id: str) -> list[RunRecord]:
-    """Find the runs that are nested in one, archived and deleted ones too."""
+    """List the runs nested in a run, archived and deleted runs included."""
     any_life = "(deleted_at is null or deleted_at is not null or archived_at is null)"
     return store.metadata.runs.search(
         f"parent_run_id = '{run_id}' and {any_life}", order_by="created_at", limit=_SEARCHED

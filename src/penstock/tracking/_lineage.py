@@ -1,4 +1,4 @@
-"""What a thing was made from, and what was made from it."""
+"""The lineage of an artifact, run or version: inputs and results."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """The arrows around a thing.
+    """The arrows around a node.
 
     Args:
         node: Where the walk began.
-        direction: ``up`` to what made it, ``down`` to what came of it.
-        edges: The arrows, from what was used to what came of it.
+        direction: ``up`` to the inputs, ``down`` to the results.
+        edges: The arrows, from input to result.
         nodes: All nodes, in order of distance from the beginning.
     """
 
@@ -28,7 +28,7 @@ class Lineage:
     nodes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON-like values."""
+        """Return the lineage as plain JSON-like values."""
         return {
             "node": self.node,
             "direction": self.direction,
@@ -45,12 +45,12 @@ def lineage(node: str, direction: str = "up", store: "Store | str | None" = None
 
     Args:
         node: ``kind:id`` as in Edge; or a digest, ``model@version``, or a run's id.
-        direction: ``up`` (what made it) or ``down`` (what came of it).
-        store: A store or its URL; by default the project's.
+        direction: ``up`` (inputs) or ``down`` (results).
+        store: A store or a store URL; by default the project's.
 
     Raises:
-        NotFoundError: If nothing is known of the node.
-        ParameterError: If the direction is no direction.
+        NotFoundError: If the node does not exist.
+        ParameterError: If the direction is neither ``up`` nor ``down``.
     """
     opened = as_store(store)
     start = find_node(opened, node)
@@ -59,10 +59,10 @@ def lineage(node: str, direction: str = "up", store: "Store | str | None" = None
 
 
 def find_node(store: "Store", text: str) -> str:
-    """Give the node that a short name means: a digest, ``model@3``, a run's id.
+    """Return the node that a short name means: a digest, ``model@3``, a run's id.
 
     Raises:
-        NotFoundError: If it means nothing.
+        NotFoundError: If the name means nothing.
     """
     if text.startswith("sha256:"):
         return f"artifact:{store.metadata.artifacts.get(text).content_digest}"

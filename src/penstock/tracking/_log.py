@@ -7,7 +7,7 @@ from penstock.tracking._active import require_run
 
 
 def log_param(name: str, value: Any) -> None:
-    """Log one parameter to the current run; see Run.log_param.
+    """Log a parameter to the current run; see Run.log_param.
 
     Raises:
         NotFoundError: If no run is active.
@@ -25,7 +25,7 @@ def log_params(params: Mapping[str, Any]) -> None:
 
 
 def log_metric(key: str, value: float, step: float | None = None) -> None:
-    """Log one value of a metric to the current run; see Run.log_metric.
+    """Log a value of a metric to the current run; see Run.log_metric.
 
     Raises:
         NotFoundError: If no run is active.
@@ -34,7 +34,7 @@ def log_metric(key: str, value: float, step: float | None = None) -> None:
 
 
 def log_metrics(metrics: Mapping[str, float], step: float | None = None) -> None:
-    """Log one value each of several metrics to the current run; see Run.log_metrics.
+    """Log a value of each of several metrics to the current run; see Run.log_metrics.
 
     Raises:
         NotFoundError: If no run is active.
@@ -52,7 +52,7 @@ def set_tags(tags: Mapping[str, Any]) -> None:
 
 
 def log_artifact(value: Any, name: str | None = None) -> str:
-    """Keep a file, a folder or a value with the current run; see Run.log_artifact.
+    """Log a file, a folder or a value to the current run; see Run.log_artifact.
 
     Raises:
         NotFoundError: If no run is active, or a path names no file.
@@ -68,7 +68,7 @@ def log_image(
     caption: str = "",
     layout: str | None = None,
 ) -> str:
-    """Keep a picture with the current run; see Run.log_image.
+    """Log a picture to the current run; see Run.log_image.
 
     Raises:
         NotFoundError: If no run is active.
@@ -77,7 +77,7 @@ def log_image(
 
 
 def log_figure(name: str, figure: Any, *, step: float | None = None, caption: str = "") -> str:
-    """Keep a figure with the current run; see Run.log_figure.
+    """Log a figure to the current run; see Run.log_figure.
 
     Raises:
         NotFoundError: If no run is active.
@@ -93,7 +93,7 @@ def log_audio(
     step: float | None = None,
     caption: str = "",
 ) -> str:
-    """Keep a sound with the current run; see Run.log_audio.
+    """Log a sound to the current run; see Run.log_audio.
 
     Raises:
         NotFoundError: If no run is active.
@@ -102,7 +102,7 @@ def log_audio(
 
 
 def log_histogram(name: str, values: Any, *, step: float | None = None, bins: int = 64) -> str:
-    """Keep how values are spread with the current run; see Run.log_histogram.
+    """Log a distribution of values to the current run; see Run.log_histogram.
 
     Raises:
         NotFoundError: If no run is active.
@@ -111,7 +111,7 @@ def log_histogram(name: str, values: Any, *, step: float | None = None, bins: in
 
 
 def log_table(name: str, rows: Any, *, step: float | None = None) -> str:
-    """Keep a table with the current run; see Run.log_table.
+    """Log a table to the current run; see Run.log_table.
 
     Raises:
         NotFoundError: If no run is active.
@@ -120,7 +120,7 @@ def log_table(name: str, rows: Any, *, step: float | None = None) -> str:
 
 
 def log_text(name: str, text: str, *, step: float | None = None, markup: str = "plain") -> str:
-    """Keep a text with the current run; see Run.log_text.
+    """Log a text to the current run; see Run.log_text.
 
     Raises:
         NotFoundError: If no run is active.

@@ -1,4 +1,4 @@
-"""``RunMedia``: logging what people look at or listen to rather than compute with."""
+"""``RunMedia``: logging of values for people: pictures, figures, sounds, tables, texts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,10 +27,10 @@ _TEXTS = {"plain": "text/plain", "markdown": "text/markdown", "html": "text/html
 
 
 def in_order(name: Any, value: Any) -> tuple[str, Any]:
-    """Read a name and what is logged under it, also in the order of before: the value first.
+    """Return name and value in order, also if passed in the former order: the value first.
 
-    The name stands first, as in ``log_metric``. The two are exchanged only where they cannot have
-    been meant otherwise: the name is no text, or a file's path.
+    The name stands first, as in ``log_metric``. The two are exchanged only where the order is
+    certain to be the former: the name is not a text, or is a file's path.
 
     >>> in_order("roc", [1]), in_order([1], "roc"), in_order("notes", "a text")
     (('roc', [1]), ('roc', [1]), ('notes', 'a text'))
@@ -50,10 +50,10 @@ def _is_file(text: str) -> bool:
 
 
 class RunMedia:
-    """The part of Run that logs what people look at; Run gives the store.
+    """The media methods of Run; Run provides the store.
 
-    With a step, several of one name make a series: each is an artifact ``name@step``, and
-    ``artifact(name)`` gives the last. What each is, is recorded with it and never guessed.
+    With a step, several artifacts of a name make a series: each is an artifact ``name@step``, and
+    ``artifact(name)`` returns the last. The media type is recorded with each and never guessed.
     """
 
     store: "Store"
@@ -68,23 +68,23 @@ class RunMedia:
         caption: str = "",
         layout: str | None = None,
     ) -> str:
-        """Keep a picture, which the UI shows.
+        """Log a picture, which the UI shows.
 
         Args:
-            name: What it is called; with a step ``name@step``, so that several make a series.
+            name: Name of the artifact; with a step ``name@step``, so that several make a series.
             image: A PNG, JPEG, GIF or WebP file's path or bytes, a PIL image, a matplotlib figure,
                 or an array of shape (height, width) or (height, width, 1, 3 or 4): bytes, or floats
-                from 0 to 1. A torch tensor may have its channels first.
+                from 0 to 1. A torch tensor may have the channels first.
             step: The moment of the training.
-            caption: A line below it.
-            layout: ``HWC`` or ``CHW``, where an array's channels are; by default last, and of a
-                torch tensor where it can only be.
+            caption: A line below.
+            layout: ``HWC`` or ``CHW``, the place of an array's channels; by default last, and for a
+                torch tensor wherever the shape allows a single place.
 
         Returns:
-            The content digest; empty if it could not be kept.
+            The content digest; empty if the picture could not be stored.
 
         Raises:
-            ParameterError: If it is no picture.
+            ParameterError: If the image is not a picture.
             MissingPackageError: If an array is given and Pillow is not installed.
         """
         name, image = in_order(name, image)
@@ -94,16 +94,16 @@ class RunMedia:
     def log_figure(
         self, name: str, figure: Any, *, step: float | None = None, caption: str = ""
     ) -> str:
-        """Keep a figure: matplotlib's or seaborn's as a PNG picture, plotly's as it is.
+        """Log a figure: matplotlib's or seaborn's as a PNG picture, plotly's unchanged.
 
         Args:
             name: See `log_image`.
-            figure: The figure, or matplotlib axes of it.
+            figure: The figure, or the matplotlib axes of a figure.
             step: See `log_image`.
-            caption: A line below it.
+            caption: A line below.
 
         Raises:
-            ParameterError: If it is no figure.
+            ParameterError: If the figure is of no such kind.
         """
         name, figure = in_order(name, figure)
         if is_drawing(figure):
@@ -124,7 +124,7 @@ class RunMedia:
         step: float | None = None,
         caption: str = "",
     ) -> str:
-        """Keep a sound, which the UI plays.
+        """Log a sound, which the UI plays.
 
         Args:
             name: See `log_image`.
@@ -132,10 +132,10 @@ class RunMedia:
                 (n, channels): floats from -1 to 1 or 16-bit numbers, kept as WAV.
             rate: Samples a second, for samples.
             step: See `log_image`.
-            caption: A line below it.
+            caption: A line below.
 
         Raises:
-            ParameterError: If it is no sound.
+            ParameterError: If the source is not a sound.
         """
         name, sound_or_path = in_order(name, sound_or_path)
         data = sound(sound_or_path, rate)
@@ -144,14 +144,14 @@ class RunMedia:
     def log_histogram(
         self, name: str, values: Any, *, step: float | None = None, bins: int = 64
     ) -> str:
-        """Keep how values are spread: counts between edges, which the UI draws, over its steps.
+        """Log a distribution of values: counts between edges, which the UI draws over the steps.
 
         Args:
             name: See `log_image`.
-            values: Numbers of any shape, of which those that are not finite are counted apart; or
-                the pair ``(counts, edges)`` that `numpy.histogram` gives.
+            values: Numbers of any shape, of which the non-finite are counted separately; or the
+                pair ``(counts, edges)`` that `numpy.histogram` returns.
             step: See `log_image`.
-            bins: How many, 1 to 10,000, equally wide.
+            bins: Number of bins of equal width, 1 to 10,000.
 
         Raises:
             ParameterError: If there are no numbers.
@@ -162,7 +162,7 @@ class RunMedia:
         )
 
     def log_table(self, name: str, rows: Any, *, step: float | None = None) -> str:
-        """Keep a table, of which the UI shows the first rows.
+        """Log a table, of which the UI shows the first rows.
 
         Args:
             name: See `log_image`.
@@ -170,7 +170,7 @@ class RunMedia:
             step: See `log_image`.
 
         Raises:
-            ParameterError: If it is no table.
+            ParameterError: If the rows are not a table.
         """
         name, rows = in_order(name, rows)
         return self._log_value(_table(rows), name_at(name, step))
@@ -178,7 +178,7 @@ class RunMedia:
     def log_text(
         self, name: str, text: str, *, step: float | None = None, markup: str = "plain"
     ) -> str:
-        """Keep a text, which the UI shows: Markdown set, HTML as its source.
+        """Log a text, which the UI shows: Markdown set, HTML as source.
 
         Args:
             name: See `log_image`.
@@ -187,7 +187,7 @@ class RunMedia:
             markup: ``plain``, ``markdown`` or ``html``.
 
         Raises:
-            ParameterError: If it is no text, or there is no such markup.
+            ParameterError: If the text is not a str, or there is no such markup.
         """
         if markup not in _TEXTS:
             raise ParameterError(
@@ -223,7 +223,7 @@ class RunMedia:
     def _log_told(
         self, value: Any, label: str, facts: Mapping[str, Any], type_name: str | None = None
     ) -> str:
-        """Log a value as log_artifact does, with what it is to those who look at it."""
+        """Log a value as log_artifact does, with media facts for the UI."""
         told = {key: fact for key, fact in facts.items() if fact}
         if not told:
             return self._log_value(value, label)
@@ -232,7 +232,7 @@ class RunMedia:
         except StoreError as error:
             self.trouble.meet(error)
             return ""
-        # Equal bytes that are told differently are two artifacts.
+        # Equal bytes with different media facts are two artifacts.
         content = digest_json([told, record.content_digest])
         record = replace(
             record,

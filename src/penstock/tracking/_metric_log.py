@@ -1,4 +1,4 @@
-"""``MetricLog``: a run's way to its process's journal; apart because a call must cost a microsecond."""
+"""``MetricLog``: from a run to the process's journal; separate, as a call must cost 1 µs."""
 
 import struct
 import time
@@ -22,11 +22,11 @@ _YEAR_9999_S = 253_402_300_800.0
 
 
 class MetricLog:
-    """Logs the metrics of one run.
+    """Logger of the metrics of a run.
 
     Args:
         run_id: The run.
-        store: Where it is recorded.
+        store: The store in which the run is recorded.
     """
 
     def __init__(self, run_id: str, store: "Store") -> None:
@@ -39,7 +39,7 @@ class MetricLog:
         self._rows: dict[tuple[str, ...], tuple[list[Line], tuple[int, ...]]] = {}
 
     def log(self, key: str, value: float, step: float | None) -> None:
-        """Log one point; see Run.log_metric."""
+        """Log a point; see Run.log_metric."""
         try:
             line = self._lines.get(key) or self._begin(key)
             if step is None:
@@ -55,7 +55,7 @@ class MetricLog:
             inside.logged[key] = float(value), step
 
     def log_several(self, metrics: Mapping[str, float], step: float | None) -> None:
-        """Log one point each of several metrics, all or none; see Run.log_metrics."""
+        """Log a point of each of several metrics, all or none; see Run.log_metrics."""
         if step is not None and not _is_number(step):
             raise _no_number("step", 0.0, step)
         if step is not None and step - step != 0:
@@ -79,7 +79,7 @@ class MetricLog:
             )
 
     def log_columns(self, key: str, values: Any, steps: Any, times: Any) -> None:
-        """Log many points of one metric; see Run.log_history."""
+        """Log many points of a metric; see Run.log_history."""
         import numpy as np
 
         y = _column(key, "values", values)
@@ -117,13 +117,13 @@ class MetricLog:
         key = require_label(key, "metric")
         last = self._known_steps().get(key)
         line = Line(self._journal.series(self._run_id, key), 0.0 if last is None else last + 1)
-        # Two threads may begin at once: the series is the same, and one of the lines stays.
+        # Two threads may begin at once: the series is the same, and only the first line stays.
         return self._lines.setdefault(key, line)
 
     def _known_steps(self) -> dict[str, float]:
-        """Give the last step of each metric that the store knows, as of a second ago at most.
+        """Return the last step of each metric in the store, at most a second old.
 
-        Where the store does not answer, a metric begins at 0: its points are kept nevertheless.
+        Where the store does not answer, a metric begins at 0: the points are stored nevertheless.
         """
         moment = time.monotonic()
         if moment >= self._look_again and not self._journal.behind:
@@ -154,7 +154,7 @@ def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
     if given is None:
         return np.full(count, now_micros(), np.int64)
     try:
-        # Aware times are changed to UTC and lose their mark; polars and pandas give them so.
+        # Aware times are converted to UTC and lose their zone; polars and pandas convert likewise.
         column = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(_plain(given))
         if column.dtype.kind in "iuf":
             return _from_seconds(key, column.astype(np.float64))
@@ -169,7 +169,7 @@ def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
 
 
 def _from_seconds(key: str, seconds: "NDArray[np.float64]") -> "NDArray[np.int64]":
-    """Read numbers as time.time() gives them: seconds since 1970."""
+    """Convert numbers as time.time() returns them, seconds since 1970."""
     import numpy as np
 
     odd = ~(np.abs(seconds) < _YEAR_9999_S)  # NaN among them

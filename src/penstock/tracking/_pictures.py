@@ -1,4 +1,4 @@
-"""Pictures of all kinds as PNG, JPEG, GIF or WebP bytes: what `Run.log_image` and `log_figure` take."""
+"""Pictures of all kinds as PNG, JPEG, GIF or WebP bytes, for `Run.log_image` and `log_figure`."""
 
 import io
 import struct
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 _GREY, _COLOURED = 2, 3  # dimensions
 _CHANNELS = (1, 3, 4)
 _LAYOUTS = ("HWC", "CHW")
-# What PNG can hold; other colours become red, green and blue first.
+# The modes of PNG; other colours become red, green and blue first.
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
-_DPI = 144  # twice what matplotlib draws: sharp on today's screens
+_DPI = 144  # twice matplotlib's default: sharp on today's screens
 _PNG, _GIF = b"\x89PNG", b"GIF8"
 
 
 def picture(image: Any, layout: str | None) -> bytes:
-    """Give a picture's bytes; see Run.log_image.
+    """Return a picture's bytes; see Run.log_image.
 
     Raises:
-        ParameterError: If it is none.
+        ParameterError: If the image is not a picture.
         MissingPackageError: If an array is given and Pillow is not installed.
     """
     if isinstance(image, str | Path | bytes):
@@ -42,7 +42,7 @@ def picture(image: Any, layout: str | None) -> bytes:
 
 
 def is_drawing(figure: Any) -> bool:
-    """Tell whether it is matplotlib's, or seaborn's: a figure, a grid, or axes of one."""
+    """Check whether a figure is matplotlib's or seaborn's: a figure, a grid, or axes."""
     return hasattr(figure, "savefig") or hasattr(figure, "get_figure")
 
 
@@ -55,7 +55,7 @@ def drawing(figure: Any) -> bytes:
 
 
 def picture_size(data: bytes) -> dict[str, int]:
-    """Read width and height, in pixels, where the format tells them at once.
+    """Read width and height, in pixels, where the format's header contains them.
 
     >>> picture_size(b"GIF89a" + bytes([4, 0, 3, 0]))
     {'width': 4, 'height': 3}

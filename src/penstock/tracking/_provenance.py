@@ -1,4 +1,4 @@
-"""What a tracked script was made from: recorded in the background, so that nobody waits for it."""
+"""Provenance of a tracked script, recorded in the background so that the script does not wait."""
 
 import logging
 import os
@@ -23,14 +23,15 @@ _LET_GO_FIRST_S = 0.2  # so that the caller need not share the interpreter with 
 class ProvenanceRecorder:
     """Records code, environment and hardware of a run in a thread, from ``start`` to ``stop``.
 
-    In git: the commit, the branch, what differs from it, and the project's files, also untracked
-    ones. Elsewhere: the script and the modules beside it that are imported when it looks. What goes
-    wrong is logged; it never stops the user's work. A process that is killed before the end of it
-    leaves a run without provenance; a forked child does not wait for its parent's thread.
+    In git: the commit, the branch, the uncommitted changes, and the project's files, also untracked
+    files. Elsewhere: the script and the modules in the same folder that are imported at that
+    moment. Errors are logged and never stop the user's work. A process that is killed before the
+    recording ends leaves a run without provenance; a forked child does not wait for the parent's
+    thread.
 
     Args:
         run: The run.
-        store: Where it is recorded.
+        store: The store in which the run is recorded.
     """
 
     def __init__(self, run: "Run", store: "Store") -> None:
@@ -40,7 +41,7 @@ class ProvenanceRecorder:
         self._thread = threading.Thread(target=self._work, name="penstock-source", daemon=True)
 
     def start(self) -> Self:
-        """Begin to record."""
+        """Start recording."""
         self._thread.start()
         return self
 

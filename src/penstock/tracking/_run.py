@@ -1,4 +1,4 @@
-"""``Run``: what was logged of one run, and logging to it while it is active."""
+"""``Run``: a run's logged data, and logging to the run while it is active."""
 
 import time
 from collections.abc import Mapping
@@ -38,16 +38,17 @@ _ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
 
 
 class Run(RunLife, RunMedia):
-    """One run: its record, and logging to it.
+    """A run: its record, and the methods that log.
 
-    Reading asks the store while the run is not at its end, so that it shows what others logged.
+    Reading queries the store while the run has not ended, so that data logged elsewhere is
+    included.
 
-    A store that cannot be written does not stop the work that is tracked: what could not be
-    recorded is told once by the logger ``penstock``.
+    A store that cannot be written does not stop the work that is tracked: facts that could not be
+    recorded are logged once as a warning by the logger ``penstock``.
 
     Args:
         record: The run as read last.
-        store: Where it is recorded.
+        store: The store in which the run is recorded.
         strict: Raise StoreError where something cannot be recorded.
     """
 
@@ -56,7 +57,7 @@ class Run(RunLife, RunMedia):
         self._log = MetricLog(record.run_id, store)
         self._stale = False
         self._read_at = time.monotonic()
-        self.before: Run | None = None  # the run that was active where this one became it
+        self.before: Run | None = None  # the run that was active when this run became active
         self.trouble = Trouble(record.run_id, store, strict=strict)
 
     @property
@@ -66,17 +67,17 @@ class Run(RunLife, RunMedia):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Name of the run."""
         return self.record.name
 
     @property
     def experiment(self) -> str:
-        """The group that it belongs to."""
+        """Name of the run's experiment."""
         return self._record.experiment
 
     @property
     def state(self) -> RunState:
-        """Where it is in its life."""
+        """State of the run."""
         return self.record.state
 
     @property
@@ -96,17 +97,17 @@ class Run(RunLife, RunMedia):
 
     @property
     def attempt(self) -> int:
-        """1, and one more for each resume, as of the last reading."""
+        """Number of the attempt: 1, plus 1 for each resume, as of the last reading."""
         return self._record.attempt
 
     @property
     def shown_name(self) -> str:
-        """Its name as of the last reading; for messages."""
+        """Name of the run as of the last reading; for messages."""
         return self._record.name
 
     @property
     def record(self) -> RunRecord:
-        """The whole record; of a run that has ended as of a second ago at most."""
+        """The whole record; of a run that has ended at most a second old."""
         old = time.monotonic() - self._read_at > _FRESH_S
         if self._stale or old or self._record.state not in _ENDED:
             self.store.flush()
@@ -115,50 +116,50 @@ class Run(RunLife, RunMedia):
 
     @property
     def note(self) -> str:
-        """What people say of it, Markdown; changed by `edit`."""
+        """Note of the run in Markdown; changed by `edit`."""
         return self.record.note
 
     @property
     def group(self) -> str:
-        """The runs that it belongs together with; changed by `edit`."""
+        """Group of runs that this run belongs to; changed by `edit`."""
         return self.record.group
 
     @property
     def children(self) -> "list[Run]":
-        """The runs that are nested in it, oldest first."""
+        """Runs nested in this run, oldest first."""
         return [Run(record, self.store) for record in children(self.store, self.run_id)]
 
     def log_param(self, name: str, value: Any) -> None:
-        """Log one parameter: something the run was made with, which does not change.
+        """Log a parameter: a fixed input of the run, which does not change.
 
         Raises:
-            ConflictError: If it has another value already.
+            ConflictError: If the parameter has a different value already.
         """
         self.log_params({name: value})
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Log parameters; what is not JSON-like is kept as its text. See `log_param`."""
+        """Log parameters; values that are not JSON-like are stored as text. See `log_param`."""
         values = {
             require_label(name, "parameter"): json_like(value) for name, value in params.items()
         }
         self._record_fact("params", values, f"parameters {_few(values)}")
 
     def log_metric(self, key: str, value: float, step: float | None = None) -> None:
-        """Log one value of a metric; it survives the process once this returns.
+        """Log a value of a metric; the value survives the process once this returns.
 
         A call takes about a microsecond: the point goes to a file of this process, and from there
-        into the store twice a second. Another process sees it then; this one at once. May be
-        called from any thread, and in a forked or spawned process on a run of its parent.
+        into the store twice a second. All processes see the point then; this process at once. May
+        be called from any thread, and in a forked or spawned process on a run of the parent.
 
         Args:
             key: The metric's name.
-            value: A number; NaN and infinity are kept.
-            step: Where on the x axis, for example the epoch: any finite number, in any order. By
-                default one more than the last. A second value at a step is kept as well.
+            value: A number; NaN and infinity are stored.
+            step: Position on the x axis, for example the epoch: any finite number, in any order. By
+                default the last step plus 1. A second value at a step is stored as well.
 
         Raises:
-            ParameterError: If the value is no number, or the step no finite one.
-            StoreError: If the point cannot be kept, and the run was started with ``strict=True``.
+            ParameterError: If the value is not a number, or the step is not finite.
+            StoreError: If the point cannot be stored, and the run was started with ``strict=True``.
         """
         self._stale = True
         try:
@@ -168,19 +169,20 @@ class Run(RunLife, RunMedia):
 
     @forgiving
     def log_metrics(self, metrics: Mapping[str, float], step: float | None = None) -> None:
-        """Log one value each of several metrics, all or none; see `log_metric`."""
+        """Log a value of each of several metrics, all or none; see `log_metric`."""
         self._stale = True
         self._log.log_several(metrics, step)
 
     @forgiving
     def log_history(self, key: str, values: Any, *, steps: Any = None, times: Any = None) -> None:
-        """Log many values of one metric at once, for example of a training that is over.
+        """Log many values of a metric at once, for example of a training that is over.
 
         Args:
             key: The metric's name.
             values: Numbers: a list, an array or a column of a table, shape (n,).
-            steps: Finite numbers, shape (n,); by default they count on from the last.
-            times: When each was measured, shape (n,); by default now. Times without a zone are UTC.
+            steps: Finite numbers, shape (n,); by default counted on from the last step.
+            times: Time of each measurement, shape (n,); by default now. Times without a zone are
+                UTC.
 
         Raises:
             ParameterError: If a column is not of numbers, or they differ in length.
@@ -190,25 +192,25 @@ class Run(RunLife, RunMedia):
         self._log.log_columns(key, values, steps, times)
 
     def set_tag(self, name: str, value: Any) -> None:
-        """Set one tag."""
+        """Set a tag."""
         self.set_tags({name: value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
-        """Set tags; one that exists is replaced."""
+        """Set tags; a tag that exists is replaced."""
         values = {require_label(name, "tag"): str(value) for name, value in tags.items()}
         self._record_fact("tags", values, f"tags {_few(values)}")
 
     def log_artifact(self, value: Any, name: str | None = None) -> str:
-        """Keep a file, a folder or a value with the run.
+        """Log a file, a folder or a value.
 
         Args:
             value: A path to a file or folder, or any value: a table, an array, a figure, a model.
-                A text is a path; a text itself is kept by `log_text`.
-            name: What it is called; by default the file's name.
+                A text is a path; `log_text` logs a text itself.
+            name: Name of the artifact; by default the file's name.
 
         Returns:
-            The content digest; of a folder, the digest of its last file; empty if it could not be
-            kept.
+            The content digest; of a folder, the digest of the last file; empty if the artifact
+            could not be stored.
 
         Raises:
             NotFoundError: If a path names no file or folder.
@@ -232,23 +234,23 @@ class Run(RunLife, RunMedia):
             return ""
 
     def artifact(self, name: str) -> Any:
-        """Load what was kept; a file, a picture and a sound come back as bytes.
+        """Load an artifact; a file, a picture and a sound are returned as bytes.
 
         Args:
-            name: As it was logged; of a series ``name@step``, or its name for the last step.
+            name: Name as logged; of a series ``name@step``, or the bare name for the last step.
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
-            StoreError: If its bytes are gone or damaged.
+            StoreError: If the bytes are gone or damaged.
         """
         return self.store.load(self.artifact_record(name), check=True)
 
     def artifacts(self) -> dict[str, ArtifactRecord]:
-        """Give the records of all that `log_artifact` kept, by name: type, size and digest."""
+        """Return the records of all artifacts of the run by name: type, size and digest."""
         return self.store.metadata.artifacts.list(self.run_id)
 
     def artifact_record(self, name: str) -> ArtifactRecord:
-        """Give the record of what was kept under a name; see `artifact`.
+        """Return the record of an artifact by name; see `artifact`.
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
@@ -265,22 +267,23 @@ class Run(RunLife, RunMedia):
         return found[name]
 
     def download(self, name: str | None = None, *, to: str | Path) -> list[Path]:
-        """Write artifacts to files, a part at a time, checked by their digests.
+        """Write artifacts to files, in chunks, with checked digests.
 
-        A value becomes a file of its format: a table Parquet, an array NPY, a figure JSON. A name
-        that cannot be a file's on every system has escapes, ``12%3A30.txt``, and is told.
+        A value becomes a file in the value's format: a table Parquet, an array NPY, a figure JSON.
+        In a name that is not a legal file name on every system, illegal characters become escapes,
+        ``12%3A30.txt``, and the logger reports the new name.
 
         Args:
-            name: An artifact, or a folder of them; by default all.
-            to: The folder for them; made if it is not there. Files in it are replaced.
+            name: An artifact, or a folder of artifacts; by default all.
+            to: The target folder; created if absent. Files in it are replaced.
 
         Returns:
             The files.
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
-            ParameterError: If a link in the folder leads out of it; all others are written.
-            StoreError: If bytes are gone or damaged, or a file cannot be written; all others are.
+            ParameterError: If a link in the folder leads out of the folder; the rest is written.
+            StoreError: If bytes are gone or damaged, or a file cannot be written; the rest is.
         """
         found = self.artifacts()
         if name is not None:
@@ -289,19 +292,19 @@ class Run(RunLife, RunMedia):
         return download(self.store, found, Path(to))
 
     def artifact_url(self, name: str, *, expires: timedelta = timedelta(hours=1)) -> str | None:
-        """Give an address that anyone may read an artifact's bytes from, for a while.
+        """Return a URL from which anyone may read an artifact's bytes for a limited time.
 
         Args:
             name: The artifact.
-            expires: For how long; S3 allows up to seven days.
+            expires: Lifetime of the URL; S3 allows up to seven days.
 
         Returns:
-            A signed ``https://`` address if the bytes are in a bucket, a ``file://`` address if
-            they are in a folder; None if they are so few that they stand in the store's database.
+            A signed ``https://`` URL if the bytes are in a bucket, a ``file://`` URL if they are in
+            a folder; None if they are so few that they are in the store's database.
 
         Raises:
             NotFoundError: If the run has no artifact of that name.
-            ParameterError: If it cannot expire then.
+            ParameterError: If the lifetime is not allowed.
         """
         record = self.artifact_record(name)
         if record.inline is not None:
@@ -309,20 +312,20 @@ class Run(RunLife, RunMedia):
         return self.store.artifacts.link(record.digest, expires=expires)
 
     def metric_history(self, key: str, *, most: int | None = None) -> "pl.DataFrame":
-        """Give the values of a metric: a table with the columns step, time and value.
+        """Return the values of a metric: a table with the columns step, time and value.
 
-        They stand in order of step; values with the same step in order of time. Every logged value
-        is there, also several of one step.
+        Rows are in order of step; values with the same step in order of time. Every logged value is
+        included, also several of a step.
 
         Args:
             key: The metric's name.
-            most: For a chart: at most so many points, the lowest and highest of each stretch
-                among them; the time of such a point may be 1970.
+            most: For a chart: at most so many points, the lowest and highest of each stretch among
+                them; the time of such a point may be 1970.
 
         Raises:
             NotFoundError: If the run has no such metric.
-            ParameterError: If fewer than one point is asked for.
-            StoreError: If its points are damaged.
+            ParameterError: If ``most`` is less than 1.
+            StoreError: If the points are damaged.
         """
         if most is not None and most < 1:
             raise ParameterError(
@@ -351,10 +354,9 @@ class Run(RunLife, RunMedia):
 
         Args:
             state: ``finished``, ``failed`` or ``killed``.
-            error: One line about what failed.
+            error: A line about the failure.
 
-        Raises:
-            ConflictError: If it has ended otherwise already.
+        ConflictError: If the run has already ended in a different state.
         """
         self._end(RunState(state), error)
 
@@ -371,7 +373,7 @@ class Run(RunLife, RunMedia):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Go to another process as the run's id and its store; there it logs by the id."""
+        """Pickle the run as id and store; the receiving process logs by the id."""
         address = self.store.address, self.store.artifacts.url
         return _reopen, (self.run_id, *address, self.trouble.strict)
 
@@ -401,7 +403,7 @@ class Run(RunLife, RunMedia):
 
     def _log_records(self, packed: Mapping[str, list[ArtifactRecord]]) -> str:
         first = {label: records[0] for label, records in packed.items()}
-        # One transaction: a folder is logged whole or not at all.
+        # In a single transaction: a folder is logged whole or not at all.
         fact = artifacts_fact(
             self.run_id,
             first,
@@ -419,7 +421,7 @@ class Run(RunLife, RunMedia):
 
 
 def _reopen(run_id: str, url: str, artifacts: str, strict: bool) -> Run:
-    """Open a run in another process, to log to it by its id."""
+    """Open a run in a different process, to log to the run by id."""
     store = open_store(url, artifacts=artifacts)
     return Run(store.metadata.runs.get(run_id), store, strict=strict)
 

@@ -1,4 +1,4 @@
-"""Finding runs again."""
+"""Search for runs and experiments, and runs as a table."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -17,14 +17,14 @@ _PLAIN = {int, float, bool, str, date, datetime}
 
 
 def get_run(run_id: str, store: "Store | str | None" = None) -> Run:
-    """Find a run by its id, a unique beginning of it, or ``last``.
+    """Return a run by id, a unique beginning of the id, or ``last``.
 
     Args:
         run_id: The id.
-        store: A store or its URL; by default the project's.
+        store: A store or a store URL; by default the project's.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If there is no such run.
     """
     opened = as_store(store)
     opened.flush()
@@ -41,7 +41,7 @@ def search_runs(
     experiment: str | None = None,
     store: "Store | str | None" = None,
 ) -> list[Run]:
-    """Find runs by what was logged.
+    """Search runs by parameters, metrics, tags and further logged data.
 
     >>> import tempfile
     >>> from penstock.tracking import start_run
@@ -55,14 +55,14 @@ def search_runs(
     Args:
         filter: For example ``metrics.auc > 0.9 and params.lr = '0.1' and tags.team like 'ri%'``.
         order_by: For example ``metrics.auc desc``; runs without the value come last.
-        limit: At most this many.
-        after: The run that the page before ended with; gives the next page, whatever has been
+        limit: Page size: the largest number of runs returned.
+        after: The last run of the previous page; the next page is returned, even if runs have been
             added meanwhile.
-        experiment: Only runs of this group.
-        store: A store or its URL; by default the project's.
+        experiment: Only runs of this experiment.
+        store: A store or a store URL; by default the project's.
 
     Raises:
-        ParameterError: If the filter or the order cannot be read; points at the place.
+        ParameterError: If the filter or the order cannot be read; the message marks the position.
     """
     opened = as_store(store)
     opened.flush()
@@ -85,17 +85,17 @@ def search_experiments(
     after: str | None = None,
     store: "Store | str | None" = None,
 ) -> list[ExperimentRecord]:
-    """Find experiments by name, note, tags, dates and number of runs.
+    """Search experiments by name, note, tags, dates and number of runs.
 
     Args:
         filter: For example ``runs > 10 and tags.team = 'risk'``.
         order_by: For example ``last_run_at desc``.
-        limit: At most this many.
-        after: The name that the page before ended with.
-        store: A store or its URL; by default the project's.
+        limit: Page size: the largest number of experiments returned.
+        after: The last name of the previous page.
+        store: A store or a store URL; by default the project's.
 
     Raises:
-        ParameterError: If the filter or the order cannot be read; points at the place.
+        ParameterError: If the filter or the order cannot be read; the message marks the position.
     """
     opened = as_store(store)
     return opened.metadata.runs.search_experiments(
@@ -104,7 +104,7 @@ def search_experiments(
 
 
 def runs_frame(runs: Sequence[Run]) -> "pl.DataFrame":
-    """Put runs side by side as a table.
+    """Return runs side by side as a table.
 
     >>> import tempfile
     >>> from penstock.tracking import start_run
@@ -116,12 +116,12 @@ def runs_frame(runs: Sequence[Run]) -> "pl.DataFrame":
     ('base', 0.1, 0.9)
 
     Args:
-        runs: What `search_runs` found.
+        runs: Result of `search_runs`.
 
     Returns:
-        A row for each: run_id, name, experiment, state, started_at, ended_at, and a column for each
-        parameter, metric (its last value) and tag, such as ``params.lr``. Parameters of several
-        types stand as text.
+        A row for each run: run_id, name, experiment, state, started_at, ended_at, and a column for
+        each parameter, metric (the last value) and tag, such as ``params.lr``. Parameters of
+        several types become text.
     """
     import polars as pl
 
@@ -146,5 +146,5 @@ def _column(values: list[Any]) -> list[Any]:
 
 
 def as_store(store: "Store | str | None") -> "Store":
-    """Give the store that an argument means."""
+    """Return the store that an argument means: a store, a URL, or None for the project's."""
     return open_store(store) if store is None or isinstance(store, str) else store

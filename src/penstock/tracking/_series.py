@@ -1,4 +1,4 @@
-"""Artifacts at several steps: the name says the step, ``sample@10``, and several make a series."""
+"""Artifacts at several steps: the name contains the step, ``sample@10``; several make a series."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ _AT_STEP = re.compile(r"(?s)(.+)@(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)")
 
 
 def name_at(name: str, step: float | None) -> str:
-    """Name an artifact at a step.
+    """Return the name of an artifact at a step.
 
     >>> name_at("sample", 1_000_001), name_at("sample", 0.5), name_at("sample", None)
     ('sample@1000001', 'sample@0.5', 'sample')
@@ -30,7 +30,7 @@ def name_at(name: str, step: float | None) -> str:
 
 
 def step_of(label: str) -> tuple[str, float | None]:
-    """Take a name apart.
+    """Split the name of an artifact into name and step.
 
     >>> step_of("sample@10"), step_of("sample"), step_of("model@best")
     (('sample', 10.0), ('sample', None), ('model@best', None))
@@ -40,7 +40,7 @@ def step_of(label: str) -> tuple[str, float | None]:
 
 
 def last_of(name: str, labels: Iterable[str]) -> str:
-    """Give the label of the last step of a series; the name itself if there is none.
+    """Return the label of the last step of a series; the name itself if there is none.
 
     >>> last_of("sample", ["sample@9", "sample@10", "other"])
     'sample@10'

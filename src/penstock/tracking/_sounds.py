@@ -1,4 +1,4 @@
-"""Sounds as the bytes of a file: what `Run.log_audio` takes."""
+"""Sounds as the bytes of a file, for `Run.log_audio`."""
 
 import io
 import wave
@@ -18,10 +18,10 @@ _MONO, _SEVERAL = 1, 2  # dimensions
 
 
 def sound(source: Any, rate: int) -> bytes:
-    """Give a sound's bytes; see Run.log_audio.
+    """Return a sound's bytes; see Run.log_audio.
 
     Raises:
-        ParameterError: If it is none.
+        ParameterError: If the source is not a sound.
     """
     if isinstance(source, str | Path | bytes):
         return read_media(source, "audio/", "a WAV, MP3, Ogg or FLAC sound")
@@ -36,7 +36,7 @@ def sound(source: Any, rate: int) -> bytes:
 
 
 def sound_facts(data: bytes) -> dict[str, float]:
-    """Read rate, channels and length of a WAV sound; of another, nothing."""
+    """Read rate, channels and length of a WAV sound; empty for all but WAV."""
     try:
         with wave.open(io.BytesIO(data)) as file:
             rate, frames = file.getframerate(), file.getnframes()
@@ -55,7 +55,7 @@ def _samples(source: Any, rate: int) -> "NDArray[np.int16]":
     array = np.asarray(source.detach().cpu() if hasattr(source, "detach") else source)
     shape = array.shape
     if array.ndim == _SEVERAL and shape[0] <= _MOST_CHANNELS < shape[1]:
-        array = array.T  # channels stood first, as torchaudio gives them
+        array = array.T  # channels stood first, as in torchaudio
     mono_or_more = array.ndim == _MONO or (
         array.ndim == _SEVERAL and array.shape[1] <= _MOST_CHANNELS
     )

@@ -69,7 +69,7 @@ class ActiveRun(Run):
     def finish(
         self, state: RunState | str = RunState.FINISHED, *, error: str | None = None
     ) -> None:
-        """End the run; the one that was active before is active again. See Run.finish."""
+        """End the run and make the previously active run active again. See Run.finish."""
         self._finished = True
         for helper in reversed(self._helpers):
             helper.stop()
@@ -94,7 +94,7 @@ class ActiveRun(Run):
         trace: TracebackType | None,
     ) -> None:
         if self._finished:
-            return  # by hand
+            return  # already ended by hand
         try:
             if error is None or (isinstance(error, SystemExit) and error.code in {None, 0}):
                 self.finish()
@@ -105,7 +105,8 @@ class ActiveRun(Run):
         except ConflictError as conflict:
             if self.trouble.strict:
                 raise
-            # What comes after the block must not suffer from what others did to the run.
+            # Code after the block must not suffer from changes that other processes made to the
+            # run.
             _log.warning("The end of run %s was not recorded. %s", self.run_id, conflict)
 
 
@@ -127,7 +128,7 @@ def start_run(
     system_metrics: bool | None = None,
     provenance: bool | None = None,
 ) -> ActiveRun:
-    """Start a run, or go on with one; use it as a with-block.
+    """Start a run, or continue a run; use as a with-block.
 
     >>> import tempfile
     >>> url = f"sqlite:///{tempfile.mkdtemp()}/penstock.db"
@@ -137,33 +138,34 @@ def start_run(
     ('finished', {'auc': 0.9})
 
     Args:
-        name: What people call it; by default the script's name.
-        experiment: The group that it belongs to.
-        store: A store or its URL; by default the project's.
-        tags: Free marks.
-        nested: Allow it inside of another run, which becomes its parent. In other threads of the
-            process this needs no word.
-        parent: The run that becomes its parent, or its id, from wherever this is started: a
-            thread, another process.
-        group: Runs with the same group belong together, such as the folds of one validation.
+        name: Name of the run; by default the script's name.
+        experiment: Experiment of the run.
+        store: A store or a store URL; by default the project's.
+        tags: Free labels.
+        nested: Allow the run inside of an active run, which becomes the parent. Not needed in the
+            other threads of the process.
+        parent: The run that becomes the parent, or the id of that run, wherever this call is made:
+            a thread, a different process.
+        group: Runs with the same group belong together, such as the folds of a cross-validation.
         note: Markdown.
-        fork: Id of a run to begin with: the new one has its parameters, tags and points.
-        at_step: The last step of the other run's points that the new one has; by default all.
-        resume: Id of a run that has ended, in whatever way, to go on with; what it has is kept.
+        fork: Id of a run to start from: the new run has the same parameters, tags and points.
+        at_step: The last step of that run's points to copy; by default all.
+        resume: Id of a run that has ended, in any state, to continue; all data stays.
         strict: Raise StoreError if something cannot be recorded later on, for example because the
-            disk is full. By default it is told once and the work goes on.
-        console: Keep what is printed with the run; by default unless PENSTOCK_CONSOLE is ``off``.
+            disk is full. By default the failure is logged once as a warning and the work goes on.
+        console: Record the printed output with the run; by default unless PENSTOCK_CONSOLE is
+            ``off``.
         system_metrics: Log the machine's state every ten seconds; by default unless
             PENSTOCK_SYSTEM_METRICS is ``off``.
-        provenance: Record what the script was made from (git commit and changes, source files,
+        provenance: Record the script's provenance (git commit and changes, source files,
             packages, command line, hardware), in the background; by default unless
             PENSTOCK_PROVENANCE is ``off``.
 
     Raises:
-        ConflictError: If another run is active and ``nested`` is not set, or the run to resume
-            is running, a pipeline's, or was just resumed by another process.
-        NotFoundError: If the parent does not exist, or ``nested`` is set and which run is meant
-            cannot be told.
+        ConflictError: If a run is active and ``nested`` is not set, or the run to resume is
+            running, a pipeline's, or was just resumed elsewhere.
+        NotFoundError: If the parent does not exist, or ``nested`` is set and the run that is meant
+            cannot be determined.
     """
     outer, allowed = (None, True) if parent is not None else outer_run(nested=nested)
     if outer is not None and not (nested or allowed):
@@ -254,7 +256,7 @@ def _resume(store: "Store", run_id: str) -> RunRecord:
 
 
 def _fork(store: "Store", record: RunRecord, run_id: str, at_step: float | None) -> RunRecord:
-    """Make the run with what another had at a step."""
+    """Create the run with the data that an existing run had at a step."""
     store.flush()
     source = store.metadata.runs.get(run_id)
     record = replace(

@@ -1,4 +1,4 @@
-"""The current step of this thread or task: the one place that keeps it."""
+"""The current step of this thread or task, kept in one place."""
 
 import threading
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ class StepContext:
     """The step that is running.
 
     Args:
-        step: Its name.
-        step_run_id: Its id in the store.
-        seed: The seed that was set before it.
-        logged: Last value and step by metric, of what is logged while it runs; a run that reuses
-            the step gets its metrics too.
-        key: The digest of all that its result depends on.
-        checkpoints: Names of what it keeps with the run while it runs.
-        run_id: The run that it is a step of; threads inside of the step find it by that.
+        step: Name of the step.
+        step_run_id: Id of the step run in the store.
+        seed: The seed that was set before the step.
+        logged: Last value and step by metric logged while the step runs; a run that reuses the step
+            gets these metrics too.
+        key: The digest of all that the step's result depends on.
+        checkpoints: Names of the states that the step stores with the run while it runs.
+        run_id: The run of the step; threads inside of the step find the step by this id.
     """
 
     step: str
@@ -37,7 +37,7 @@ _running: list[StepContext] = []
 
 
 def current_step() -> StepContext | None:
-    """Give the step that is running here; None outside of steps.
+    """Return the step that is running here; None outside of steps.
 
     >>> current_step() is None
     True
@@ -47,7 +47,7 @@ def current_step() -> StepContext | None:
 
 @contextmanager
 def use_step(step: StepContext | None) -> Iterator[StepContext | None]:
-    """Make a step the current one inside a with-block."""
+    """Make a step the current step inside a with-block."""
     token = _step.set(step)
     if step is not None:
         with _lock:
@@ -62,9 +62,9 @@ def use_step(step: StepContext | None) -> Iterator[StepContext | None]:
 
 
 def step_of(run_id: str) -> StepContext | None:
-    """Give the step that something logged to a run belongs to; see `current_step`.
+    """Return the step that data logged to a run belongs to; see `current_step`.
 
-    A thread inside of a step has no step of its own: it works for the one that is running.
+    A thread inside of a step has no own step: the thread works for the running step.
     """
     step = _step.get()
     if step is not None or not _running:

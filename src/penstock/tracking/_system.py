@@ -1,4 +1,4 @@
-"""What a run takes of its machine: processor, memory, disk, network and GPUs, as metrics."""
+"""Machine usage of a run as metrics: processor, memory, disk, network and GPUs."""
 
 import threading
 import time
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from penstock.tracking._run import Run
 
-SYSTEM = "system/"  # how the names of these metrics begin
+SYSTEM = "system/"  # prefix of these metrics' names
 _EVERY_S = 10.0
 
 
 class SystemMetrics:
     """Logs the machine's state in the background, from ``start`` to ``stop``.
 
-    The names begin with ``system/``; the step is seconds since the start. A run of less than one
-    interval has none. GPUs are seen if the extra ``gpu`` is installed and there is one.
+    The names begin with ``system/``; the step is seconds since the start. A run shorter than an
+    interval has none. GPUs are measured if the extra ``gpu`` is installed and there is a GPU.
 
     Args:
-        run: Where to.
-        every_s: Seconds between two looks.
+        run: The run to log to.
+        every_s: Seconds between two measurements.
     """
 
     def __init__(self, run: "Run", *, every_s: float = _EVERY_S) -> None:
@@ -30,12 +30,12 @@ class SystemMetrics:
         self._thread = threading.Thread(target=self._work, name="penstock-system", daemon=True)
 
     def start(self) -> Self:
-        """Begin to look."""
+        """Start measuring."""
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Stop; no point comes after it."""
+        """Stop; no point follows."""
         self._ended.set()
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=5)
@@ -44,14 +44,14 @@ class SystemMetrics:
         started = time.monotonic()
         look: Callable[[], dict[str, float]] | None = None
         while not self._ended.wait(self._every_s):
-            with suppress(Exception):  # no look at the machine is worth a training
+            with suppress(Exception):  # no measurement of the machine is worth a training
                 look = look or looker()
                 metrics = {SYSTEM + name: value for name, value in look().items()}
                 self._run.log_metrics(metrics, step=round(time.monotonic() - started, 1))
 
 
 def looker() -> Callable[[], dict[str, float]]:
-    """Give a function that looks at the machine; rates are since its last call."""
+    """Return a function that measures the machine; rates are since the last call."""
     import psutil  # takes 20 ms, and only runs that last need it
 
     process, gpus = psutil.Process(), _gpus()
@@ -102,7 +102,7 @@ def _tree_memory(psutil: Any, process: Any) -> int:
 
 
 def _gpus() -> Callable[[], dict[str, float]]:
-    """Give a function that looks at the GPUs; at none if there are none."""
+    """Return a function that measures the GPUs; without GPUs an empty result."""
     try:
         import pynvml
 
@@ -110,7 +110,7 @@ def _gpus() -> Callable[[], dict[str, float]]:
         handles = [
             pynvml.nvmlDeviceGetHandleByIndex(place) for place in range(pynvml.nvmlDeviceGetCount())
         ]
-    except Exception:  # noqa: BLE001 - not installed, no driver, no GPU: each says it in its own way
+    except Exception:  # noqa: BLE001 - not installed, no driver, no GPU: the errors differ
         return dict
 
     def look() -> dict[str, float]:

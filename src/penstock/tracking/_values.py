@@ -1,4 +1,4 @@
-"""What may be logged: values made JSON-like, files and values made artifact records."""
+"""Values that may be logged: conversion to JSON-like values, and to artifact records."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ _MOST_BITS = 8192
 
 
 def json_like(value: Any) -> Any:
-    """Return the value if the store can keep it, made of plain types; else its text.
+    """Return the value in plain types if the store can hold the value; else as text.
 
     >>> json_like([1, "a"]), json_like(int)
     ([1, 'a'], "<class 'int'>")
@@ -27,12 +27,12 @@ def json_like(value: Any) -> Any:
     >>> json_like({"counts": Counter("aab")})
     {'counts': {'a': 2, 'b': 1}}
 
-    Subclasses become what they derive from, a named tuple a dict by its fields, NumPy's numbers
+    Subclasses become their base types, a named tuple a dict by its fields, NumPy's numbers
     Python's.
     """
     try:
         return _plain(value)
-    except (TypeError, RecursionError):  # a set of what becomes a dict; something in itself
+    except (TypeError, RecursionError):  # a set of future dicts; a value inside itself
         return str(value)[:_LONGEST]
 
 
@@ -76,7 +76,7 @@ _BASES: dict[type, Callable[[Any], Any]] = {
 
 
 def value_records(store: "Store", value: Any, name: str) -> dict[str, list[ArtifactRecord]]:
-    """Store a value; give its records by name.
+    """Store a value and return its records by name.
 
     Raises:
         ParameterError: If the name cannot be stored.
@@ -85,11 +85,12 @@ def value_records(store: "Store", value: Any, name: str) -> dict[str, list[Artif
 
 
 def file_records(store: "Store", path: Path, name: str | None) -> dict[str, list[ArtifactRecord]]:
-    """Store a file or the files of a folder; give the records by name.
+    """Store a file or the files of a folder and return the records by name.
 
     Raises:
         NotFoundError: If there is no such file or folder.
-        ParameterError: If a name cannot be stored, a folder is empty, or it is a pipe or device.
+        ParameterError: If a name cannot be stored, a folder is empty, or the path is a pipe or
+            device.
     """
     if not _exists(path):
         raise NotFoundError(
@@ -113,10 +114,10 @@ def file_records(store: "Store", path: Path, name: str | None) -> dict[str, list
 
 
 def as_path(value: Any) -> Path | None:
-    """Give the path that an argument means; None if it is a value.
+    """Return the path that an argument means; None if the argument is a value.
 
     Raises:
-        ParameterError: If it is an empty text.
+        ParameterError: If the argument is an empty text.
     """
     if not isinstance(value, str | PathLike):
         return None

@@ -1,4 +1,4 @@
-"""What frameworks tell of a training, logged without a line in the user's code: `autolog`."""
+"""Recorders that log frameworks' trainings without a line in the user's code: `autolog`."""
 
 from penstock.tracking.recorders._switch import autolog
 

@@ -1,4 +1,4 @@
-"""LightGBM, through a callback of its own form."""
+"""LightGBM, through a callback in LightGBM's form."""
 
 from functools import wraps
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from penstock.tracking.recorders._recording import Replaced, log_params, quietly, recording
 
 _NAME = "lightgbm"
-# The scikit-learn API has the function by a name of its own.
+# The scikit-learn API imports the function under its own name.
 _PLACES = ("lightgbm", "lightgbm.engine", "lightgbm.sklearn")
 
 

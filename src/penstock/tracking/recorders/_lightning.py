@@ -1,4 +1,4 @@
-"""Lightning, through a logger of its own form: it gets what a module logs, as it is logged."""
+"""Lightning, through a logger in Lightning's form that receives a module's values as logged."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,13 @@ from penstock.tracking._run import Run
 from penstock.tracking._search import get_run
 from penstock.tracking.recorders._recording import log_params, quietly, recording
 
-# The package has two names, whose classes differ; who imports one need not have the other.
+# The package has two names, whose classes differ; either may be installed without the other.
 PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 _originals: dict[tuple[type, str], Any] = {}
 
 
 def start() -> None:
-    """Give each trainer a logger while it fits, validates or tests."""
+    """Add a logger to each trainer while it fits, validates or tests."""
     for package in (name for name in PACKAGES if name in sys.modules):
         trainer = sys.modules[package].Trainer
         for name in ("fit", "validate", "test"):
@@ -29,7 +29,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Put the trainers' methods back."""
+    """Restore the trainers' methods."""
     while _originals:
         (trainer, name), original = _originals.popitem()
         setattr(trainer, name, original)
@@ -40,7 +40,7 @@ def _listening(original: Any, package: ModuleType) -> Any:
 
     @wraps(original)
     def listening(self: Any, model: Any = None, *data: Any, **options: Any) -> Any:
-        # Of several processes one logs; validating alone is no training, and makes no run.
+        # Of several processes the first logs; validating alone is not a training, and makes no run.
         if not self.is_global_zero or (not fits and current_run() is None):
             return original(self, model, *data, **options)
         with recording(type(model).__name__ if model is not None else "lightning") as run:
@@ -57,7 +57,7 @@ def _listening(original: Any, package: ModuleType) -> Any:
 
 @contextmanager
 def _logger_of(trainer: Any, run: Run, package: ModuleType) -> Iterator[None]:
-    """Give a trainer one logger more; where something is wrong with it, it trains without."""
+    """Add a logger to a trainer; if the logger fails, the trainer trains without."""
     before = list(trainer.loggers)
 
     def add() -> None:
@@ -71,7 +71,7 @@ def _logger_of(trainer: Any, run: Run, package: ModuleType) -> Iterator[None]:
 
 
 def _log_fit(run: Run, trainer: Any) -> None:
-    """Log what a trainer was set to and what came of it."""
+    """Log a trainer's settings and results."""
     facts = {name: getattr(trainer, name, None) for name in _SETTINGS}
     facts["parameters"] = sum(each.numel() for each in trainer.lightning_module.parameters())
     log_params(run, "trainer", {k: v for k, v in facts.items() if v is not None})
@@ -88,12 +88,12 @@ _SETTINGS = ("max_epochs", "max_steps", "accumulate_grad_batches", "gradient_cli
 
 
 def _make_logger(run: Run, package: ModuleType) -> Any:
-    """Make a logger, of the package whose trainer asks for it."""
+    """Make a logger of the class of the trainer's package."""
     base: Any = import_module(f"{package.__name__}.loggers").Logger
     rank_zero_only = import_module(f"{package.__name__}.utilities").rank_zero_only
 
     class Recorder(base):  # type: ignore[misc] # loaded by name
-        """Logs to a run of penstock; spawned processes open it again."""
+        """Logger that writes to a run of penstock; spawned processes open the run again."""
 
         name, version = "penstock", run.run_id
 

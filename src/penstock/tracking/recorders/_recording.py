@@ -1,4 +1,4 @@
-"""What all recorders share: the run to log to, and that logging never stops a training."""
+"""Common parts of all recorders: the run to log to, and that logging never stops a training."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,10 +20,10 @@ _LONGEST = 500
 
 @contextmanager
 def recording(name: str) -> Iterator[Run | None]:
-    """Give the run that a training is logged to; None inside of another training.
+    """Return the run that a training is logged to; None inside of a training.
 
     Args:
-        name: What a run of its own is called.
+        name: Name of the run if the training becomes a run.
     """
     if _inside.get():
         yield None
@@ -47,12 +47,12 @@ def recording(name: str) -> Iterator[Run | None]:
 
 
 class Replaced:
-    """A function of a framework, replaced under each of its names, and put back.
+    """A function of a framework, replaced under each name, and restored.
 
     Args:
         name: The function.
-        places: The modules that have it.
-        make: Makes the new function of the old one.
+        places: The modules that contain it.
+        make: Wraps the original function.
         purpose: For the message if the framework is not installed.
     """
 
@@ -63,7 +63,7 @@ class Replaced:
         self._originals: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Replace it; where it is replaced already nothing happens."""
+        """Replace the function; where it is replaced already nothing happens."""
         for place in self._places:
             if place not in self._originals:
                 module = self._module(place)
@@ -71,7 +71,7 @@ class Replaced:
                 setattr(module, self._name, self._make(self._originals[place]))
 
     def stop(self) -> None:
-        """Put it back."""
+        """Restore the function."""
         while self._originals:
             place, original = self._originals.popitem()
             setattr(self._module(place), self._name, original)
@@ -81,7 +81,7 @@ class Replaced:
 
 
 def quietly(work: Callable[[], Any]) -> None:
-    """Do some logging; trouble is told once and stops nothing."""
+    """Call a logging function; an error is logged once as a warning and stops nothing."""
     try:
         work()
     except Exception as error:  # noqa: BLE001 - a training is worth more than its log
@@ -89,7 +89,7 @@ def quietly(work: Callable[[], Any]) -> None:
 
 
 def tell(error: Exception) -> None:
-    """Tell of trouble, each kind once."""
+    """Log an error as a warning, each kind once."""
     text = f"{type(error).__name__}: {error}"
     if text not in _told:
         _told.add(text)
@@ -97,7 +97,7 @@ def tell(error: Exception) -> None:
 
 
 def log_params(run: Run, name: str, params: Mapping[str, Any]) -> None:
-    """Log parameters; those that the run has with another value get the name in front."""
+    """Log parameters; those that the run has with a different value get the name as a prefix."""
     plain = {key: value for key, value in params.items() if _is_plain(value)}
     try:
         run.log_params(plain)
@@ -106,7 +106,7 @@ def log_params(run: Run, name: str, params: Mapping[str, Any]) -> None:
         new = {key: value for key, value in plain.items() if key not in known}
         other = {f"{name}.{k}": v for k, v in plain.items() if k in known and known[k] != v}
         run.log_params(new)
-        run.log_params(other)  # if these differ too, it is told, and the first ones stay
+        run.log_params(other)  # if these differ too, a warning is logged, and the first values stay
 
 
 def _is_plain(value: Any) -> bool:

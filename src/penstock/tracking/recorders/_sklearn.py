@@ -1,4 +1,4 @@
-"""scikit-learn: it has no callbacks for a fit, so `fit` is wrapped and unwrapped again."""
+"""scikit-learn: there are no callbacks for a fit, so `fit` is wrapped and unwrapped again."""
 
 import time
 from contextvars import ContextVar
@@ -15,7 +15,7 @@ _in_booster: ContextVar[bool] = ContextVar("penstock_booster", default=False)
 
 
 def start() -> None:
-    """Wrap the `fit` of each estimator that is loaded, and of those that are loaded later."""
+    """Wrap the `fit` of each estimator class that is loaded, and of those that are loaded later."""
     base = require("sklearn.base", extra="ml", purpose="autolog of scikit-learn").BaseEstimator
     if _hook:
         return
@@ -32,7 +32,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Put every `fit` back."""
+    """Restore every `fit`."""
     if not _hook:
         return
     base = require("sklearn.base", extra="ml", purpose="autolog of scikit-learn").BaseEstimator
@@ -66,7 +66,7 @@ def _wrap(kind: type) -> None:
 
 
 def _alone(fit: Any) -> Any:
-    """Wrap a booster's `fit`, so that the encoders that it fits for itself make no runs."""
+    """Wrap a booster's `fit`, so that the encoders fitted inside make no runs."""
 
     @wraps(fit)
     def alone(self: Any, *data: Any, **options: Any) -> Any:
@@ -101,7 +101,7 @@ def _recording(fit: Any) -> Any:
 
 
 def _log_result(run: Any, estimator: Any, data: tuple[Any, ...], options: Any) -> None:
-    """Log a search's trials and its best one; of another estimator the score on its own rows."""
+    """Log a search's trials and best parameters; for other estimators the training score."""
     if hasattr(estimator, "cv_results_"):
         import polars as pl
 

@@ -1,4 +1,4 @@
-"""``autolog``: turning the frameworks' recorders on and off."""
+"""``autolog``: switch for the frameworks' recorders."""
 
 import importlib
 import importlib.util
@@ -26,18 +26,18 @@ _waiting: set[str] = set()
 
 
 def autolog(*frameworks: str, on: bool = True) -> list[str]:
-    """Log what frameworks tell of each training: parameters, curves, scores.
+    """Log the parameters, curves and scores of each training that frameworks report.
 
-    Where a run is active, in a step or a with-block, it goes there; where none is, each training
-    becomes a run of its own. Frameworks report through their own callbacks: boosters each round,
-    torch's optimizers their settings and learning rates, Lightning whatever a module logs.
-    scikit-learn has none, so the `fit` of its estimators is wrapped, and unwrapped again. A fit
-    inside of a fit (a pipeline's parts, a search's trials) is not logged by itself. torch alone has
-    no training that begins and ends, so its steps are logged where a run is active. A parameter
-    that the run has with another value already gets the estimator's name in front of it. Trouble
-    with logging never stops a training; it is told once by the logger ``penstock``.
+    Where a run is active, in a step or a with-block, the training is logged there; elsewhere, each
+    training becomes a run. Frameworks report through their own callbacks: boosters each
+    round, torch's optimizers their settings and learning rates, Lightning all that a module logs.
+    scikit-learn has none, so the `fit` of all estimators is wrapped, and unwrapped again. A fit
+    inside of a fit (a pipeline's steps, a search's trials) is not logged separately. torch alone
+    has no training that begins and ends, so the steps are logged where a run is active. A parameter
+    that the run has with a different value already gets the estimator's name as a prefix. Errors of
+    logging never stop a training; each is logged once as a warning by the logger ``penstock``.
 
-    No framework is imported by it: each is listened to once the program has imported it.
+    No framework is imported: each is observed once imported by the program.
 
     >>> autolog("sklearn")
     ['sklearn']
@@ -47,14 +47,14 @@ def autolog(*frameworks: str, on: bool = True) -> list[str]:
     Args:
         frameworks: ``sklearn``, ``xgboost``, ``lightgbm``, ``torch``, ``lightning``; by default all
             that are installed.
-        on: False to turn them off.
+        on: False to switch them off.
 
     Returns:
-        Those of them that are on now.
+        The frameworks that are on now.
 
     Raises:
         ParameterError: If there is no such framework.
-        MissingPackageError: If one that is named is not installed.
+        MissingPackageError: If a named framework is not installed.
     """
     for name in frameworks:
         _require(name)
@@ -73,7 +73,7 @@ def _start(name: str) -> None:
     recorder, modules = _PLACES[name]
 
     def begin(_module: ModuleType) -> None:
-        if name in _on:  # it may have been turned off before its framework was imported
+        if name in _on:  # it may have been switched off before its framework was imported
             quietly(lambda: importlib.import_module(recorder).start())
 
     for module in modules:
@@ -87,7 +87,7 @@ def _start(name: str) -> None:
 def _stop(name: str) -> None:
     _on.discard(name)
     recorder, _ = _PLACES[name]
-    if recorder in sys.modules:  # what never began has nothing to end
+    if recorder in sys.modules:  # a recorder that never began has nothing to end
         sys.modules[recorder].stop()
 
 

@@ -1,4 +1,4 @@
-"""torch: its optimizers tell of each step through their own hook."""
+"""torch: optimizers report each step through their own hook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _hooks: list[Any] = []
 
 @dataclass(slots=True)
 class _Told:
-    """What the run knows of one optimizer."""
+    """The logged state of an optimizer in a run."""
 
     run_id: str
     steps: int = 0
@@ -28,20 +28,20 @@ _told: "WeakKeyDictionary[Any, _Told]" = WeakKeyDictionary()
 
 
 def start() -> None:
-    """Listen to the optimizers, those that are made already too."""
+    """Observe the optimizers, including those that exist already."""
     if not _hooks:
         optimizers = import_module("torch.optim.optimizer")
         _hooks.append(optimizers.register_optimizer_step_post_hook(_stepped))
 
 
 def stop() -> None:
-    """Listen no more."""
+    """Stop observing."""
     while _hooks:
         _hooks.pop().remove()
 
 
 def _stepped(optimizer: Any, _args: Any, _options: Any) -> None:
-    """Log an optimizer's settings once, and its learning rates where they change."""
+    """Log an optimizer's settings once, and learning rates where they change."""
     run = current_run()
     if run is not None:
         quietly(lambda: _log_step(run, optimizer))
@@ -66,7 +66,7 @@ def _log_step(run: Run, optimizer: Any) -> None:
 
 
 def _settings(optimizer: Any) -> Mapping[str, Any]:
-    """Give the settings that differ from None, numbers out of their tensors."""
+    """Return the settings that differ from None, numbers out of their tensors."""
     settings: dict[str, Any] = {"param_groups": len(optimizer.param_groups)}
     for name, value in optimizer.defaults.items():
         settings[name] = value.item() if hasattr(value, "item") else value

@@ -1,4 +1,4 @@
-"""XGBoost, through its TrainingCallback."""
+"""XGBoost, through XGBoost's TrainingCallback."""
 
 from functools import wraps
 from typing import Any
@@ -7,7 +7,7 @@ from penstock.core import require
 from penstock.tracking.recorders._recording import Replaced, log_params, quietly, recording
 
 _NAME = "xgboost"
-# The scikit-learn API has the function by a name of its own.
+# The scikit-learn API imports the function under its own name.
 _PLACES = ("xgboost", "xgboost.training", "xgboost.sklearn")
 
 
@@ -36,7 +36,7 @@ def _callback(run: Any) -> Any:
     base = require("xgboost.callback", extra="boosters", purpose="autolog of XGBoost")
 
     class Recorder(base.TrainingCallback):  # type: ignore[misc, name-defined] # loaded by name
-        """Logs the last value of each watched metric after each round."""
+        """Logger of the last value of each watched metric after each round."""
 
         def after_iteration(self, _model: Any, epoch: int, evals_log: Any) -> bool:
             found = {
