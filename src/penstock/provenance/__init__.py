@@ -1,4 +1,4 @@
-"""What a run was made from: seeds, source tree, code digests, environment, hardware."""
+"""Provenance of a run: seeds, source tree, code digests, environment, hardware."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a code object is and what it uses, without its positions: the base of every code digest."""
+"""Facts of a code object and the names in it, without positions: base of every code digest."""
 
 import dis
 import hashlib
@@ -19,7 +19,7 @@ _SILENT = frozenset(
 )
 _LOCAL_LOADS = ("LOAD_FAST", "LOAD_DEREF", "LOAD_NAME", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR")
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"})
-_REMEMBERED = 20_000  # code objects whose facts are kept; more are only made by generated code
+_REMEMBERED = 20_000  # code objects whose facts are remembered; only generated code makes more
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class ImportUse:
     """An import statement: ``from module import names``, or ``import module`` without names.
 
     Args:
-        module: As it is written, without the dots of a relative import.
-        level: How many dots.
-        names: What is taken from it, and ``*``.
+        module: Module as written, without the dots of a relative import.
+        level: Number of dots.
+        names: Names imported from the module, and ``*``.
         bound: Names that the statement binds.
     """
 
@@ -46,12 +46,12 @@ class Uses:
     Args:
         globals: Chains of attributes by global name: ``np.random.normal`` is ``np`` with
             ``("random", "normal")``; the empty chain is the name by itself.
-        locals: The same for locals and closure cells: one of them may hold a module.
+        locals: The same for locals and closure cells: any of them may hold a module.
         values: Globals that are read without being called at once: they may be passed on.
         imports: Import statements.
         imported: Modules that a call of ``import_module`` names.
-        computed: Line and name of every call that runs or imports what is computed.
-        names: Every global, attribute and short text: what `__doc__` and its kin are found by.
+        computed: Line and name of every call that runs or imports computed code.
+        names: Every global, attribute and short text, to find readers of `__doc__` and the like.
         writes: Chains of globals that are assigned to, as ``("settings", "DEBUG")``.
     """
 
@@ -66,7 +66,7 @@ class Uses:
 
 
 class _Memory:
-    """Results by code object: two equal ones may have other names, so their identity counts."""
+    """Results by code object: two equal objects may have different names, so identity counts."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
@@ -84,7 +84,7 @@ class _Memory:
 
 
 def code_facts(code: CodeType) -> str:
-    """Digest what a code object does: nothing of it depends on a file, a line or the process.
+    """Compute the digest of a code object's behaviour, independent of file, line and process.
 
     >>> def one():
     ...     return 1
@@ -104,7 +104,7 @@ def code_facts(code: CodeType) -> str:
 
 
 def plain_record(value: Any) -> tuple[Any, ...] | None:
-    """Describe a constant so that other values and other types have another record.
+    """Return a record of a constant that differs for different values and different types.
 
     >>> plain_record(1) == plain_record(True)
     False
@@ -113,7 +113,7 @@ def plain_record(value: Any) -> tuple[Any, ...] | None:
 
     Returns:
         Tuples, texts and numbers whose ``repr`` is the same in each process; None if the value is
-        no plain constant.
+        not a plain constant.
     """
     kind = type(value)
     make = _PLAIN.get(kind)
@@ -129,12 +129,12 @@ def plain_record(value: Any) -> tuple[Any, ...] | None:
 
 
 def text_digest(record: Any) -> str:
-    """Digest a record: tuples, lists, texts, bytes and numbers."""
+    """Compute the digest of a record: tuples, lists, texts, bytes and numbers."""
     return hashlib.sha256(repr(record).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def find_uses(code: CodeType) -> Uses:
-    """List what a code object and the code inside of it read.
+    """List the names that a code object and the code inside of it read.
 
     >>> def area(r):
     ...     return math.pi * r
@@ -146,7 +146,7 @@ def find_uses(code: CodeType) -> Uses:
 
 
 def top_level_uses(code: CodeType) -> Uses:
-    """List what a module's code reads when it is imported: not what its functions read.
+    """List the names that a module's code reads on import, without those that functions read.
 
     Args:
         code: The module's top-level code, or the body of a class.
@@ -266,12 +266,12 @@ class _Reader:
             return position + 1
         table = self.uses.locals
         if item.opname in {"LOAD_NAME", "LOAD_CLASSDEREF"} or "OR_GLOBALS" in item.opname:
-            # At the top level and in a class body a name may be either.
+            # At the top level and in a class body a name may be local or global.
             self._read_chain(position, self.uses.globals)
         return self._read_chain(position, table)
 
     def _read_chain(self, position: int, table: dict[str, set[Chain]]) -> int:
-        """Read a name with the attributes that are asked of it; return where it ends."""
+        """Read a name with the attributes read from it; return the position of the end."""
         first, line = self._steps[position]
         chain: list[str] = []
         last = first
@@ -294,7 +294,7 @@ class _Reader:
         return position
 
     def _read_call(self, position: int, line: int, name: str) -> None:
-        """Note which module a call imports, or that only the run knows."""
+        """Record the module that a call imports, or that the module is computed."""
         module = self._written_argument(position + 1)
         if module is None or module.startswith("."):
             self.uses.computed.append((line, name))
@@ -302,7 +302,7 @@ class _Reader:
             self.uses.imported.add(module)
 
     def _written_argument(self, position: int) -> str | None:
-        """Return the text that a call is given first; None if that is worked out."""
+        """Return the text that is a call's first argument; None if the argument is computed."""
         following = [item for item, _ in self._steps[position:]]
         if not following or not following[0].opname.startswith("LOAD_CONST"):
             return None

@@ -1,4 +1,4 @@
-"""Who looks something up: own code, a library or Python's import system, told from the stack."""
+"""Origin of a look-up, read from the stack: own code, a library or Python's import system."""
 
 import dis
 import sys
@@ -17,16 +17,21 @@ _EXISTENCE = frozenset(
     "exists lexists isfile isdir islink ismount is_file is_dir is_symlink is_mount realpath"  # noqa: SIM905 - read as one line
     " resolve _resolve samefile mkdir makedirs glob0 _glob0 _exists".split()
 )
-_PASSED_BY = frozenset(  # modules that look up for whoever calls them
+_PASSED_BY = frozenset(  # modules that look up on behalf of their callers
     "os posixpath genericpath pathlib glob shutil fnmatch tempfile collections.abc _collections_abc"  # noqa: SIM905 - read as one line
     " subprocess contextlib io codecs tokenize functools getpass locale gettext".split()
 )
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
-_STARTERS = ("multiprocessing", "concurrent", "joblib", "loky")  # they start whatever they get
+_STARTERS = (
+    "multiprocessing",
+    "concurrent",
+    "joblib",
+    "loky",
+)  # they start passed functions
 
 
 def caller_of(frame: FrameType | None) -> str:
-    """Say who looks something up: ``own`` code, a library (``other``), or ``import``."""
+    """Return the origin of a look-up: ``own`` code, a library (``other``), or ``import``."""
     for _ in range(30):
         if frame is None:
             break
@@ -41,14 +46,14 @@ def caller_of(frame: FrameType | None) -> str:
 
 
 def is_called_by_own_code(frame: FrameType | None) -> bool:
-    """Say whether own code itself makes a call, not something that it calls."""
+    """Return whether own code itself makes a call, not a function that own code calls."""
     while frame is not None and frame.f_code.co_filename in _OURS:
         frame = frame.f_back
     return frame is not None and _is_own_code(frame.f_code.co_filename)
 
 
 def is_removing(frame: FrameType | None) -> bool:
-    """Say whether a folder is listed to remove it, so that nothing depends on what was in it."""
+    """Return whether a folder is listed to remove it, so that nothing depends on the contents."""
     while frame is not None and frame.f_code.co_filename in _OURS:
         frame = frame.f_back
     if frame is None or frame.f_globals.get("__name__") != "shutil":
@@ -57,13 +62,13 @@ def is_removing(frame: FrameType | None) -> bool:
 
 
 def is_import_statement(frame: FrameType) -> bool:
-    """Say whether a frame imports by a statement: of own code the key knows those."""
+    """Return whether a frame imports by a statement: those of own code are in the step key."""
     at = frame.f_code.co_code[frame.f_lasti] if frame.f_lasti >= 0 else 0
     return at == _IMPORT_NAME and _is_own_code(frame.f_code.co_filename)
 
 
 def is_asked_by_own_code(frame: FrameType | None) -> bool:
-    """Say whether own code has something looked up, not penstock that stores a value."""
+    """Return whether own code caused a look-up, not penstock while storing a value."""
     while frame is not None and not frame.f_code.co_filename.startswith(_PACKAGE):
         if _is_own_code(frame.f_code.co_filename):
             return True
@@ -72,7 +77,7 @@ def is_asked_by_own_code(frame: FrameType | None) -> bool:
 
 
 def starter_of(frame: FrameType | None) -> str:
-    """Say who has worker processes started, past the pools that do it."""
+    """Return the origin of a start of worker processes, past the pools that start them."""
     while frame is not None and (
         frame.f_code.co_filename in _OURS
         or frame.f_globals.get("__name__", "").partition(".")[0] in _STARTERS
@@ -90,7 +95,7 @@ def _is_own_code(file: str) -> bool:
 
 
 def asks_for_state(frame: FrameType | None) -> bool:
-    """Say whether a look-up asks for more than whether something is there."""
+    """Return whether a look-up reads more than the existence of a file."""
     while frame is not None and (name := frame.f_globals.get("__name__", "")) in _PASSED_BY:
         if frame.f_code.co_name in _EXISTENCE or name == "shutil":
             return False
@@ -99,7 +104,7 @@ def asks_for_state(frame: FrameType | None) -> bool:
 
 
 def reader_of_code(frame: FrameType | None) -> str:
-    """Say why a source file is read: ``import``, for ``messages``, or as any ``file``."""
+    """Return the reason for reading a source file: ``import``, ``messages``, or any ``file``."""
     for _ in range(12):
         if frame is None:
             break

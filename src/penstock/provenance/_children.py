@@ -1,7 +1,7 @@
-"""Children: what the forked processes of a step look up, told to the process that records.
+"""Children: look-ups of a step's forked processes, passed to the process that records.
 
-A forked process has the recorder's code but a copy of its memory: it writes what it notes into a
-file without a name that both have open.
+A forked process has the recorder's code but a copy of the memory: the look-ups are written to a
+file without a name that both processes have open.
 """
 
 import json
@@ -13,10 +13,10 @@ from typing import Any
 
 
 class Children:
-    """The processes that one step starts.
+    """The processes that a step starts.
 
     Args:
-        are_there: True if it has started any.
+        are_there: True if the step has started any.
     """
 
     def __init__(self) -> None:
@@ -25,18 +25,18 @@ class Children:
         self._file: int | None = None
 
     def expect(self) -> None:
-        """Make ready: a process is about to be forked."""
+        """Open the shared file before a process is forked."""
         self.are_there = True
         if self._file is None and os.getpid() == self._pid:
             self._file = _nameless_file()
 
     def tell(self, kind: str, name: str, value: Any) -> None:
-        """Pass on what was noted, if this is a forked process."""
+        """Pass a recorded look-up on, if this is a forked process."""
         if self._file is not None and os.getpid() != self._pid:
             os.write(self._file, json.dumps([kind, name, value]).encode() + b"\n")
 
     def take(self) -> Iterator[tuple[str, str, Any]]:
-        """Return what they told until now, as kind, name and value; then nothing more is taken."""
+        """Return the look-ups so far as kind, name and value; later ones are not received."""
         if self._file is None:
             return
         size = os.lseek(self._file, 0, os.SEEK_CUR)
@@ -44,7 +44,7 @@ class Children:
         os.close(self._file)
         self._file = None
         for line in lines:
-            with suppress(ValueError):  # of a process that was killed while it wrote
+            with suppress(ValueError):  # of a process that was killed while writing
                 kind, name, value = json.loads(line)
                 yield kind, name, value
 

@@ -1,7 +1,8 @@
-"""The digest of the code that a step runs, of a value that it takes, and of what imports changed.
+"""Digests of the code that a step runs, of a step's argument, and of the changes by imports.
 
-All are taken from the live, loaded objects: the function itself, what it carries, and what the
-names that it reads stand for now. What cannot be followed or digested is said.
+All are computed from the live, loaded objects: the function itself, the values that the function
+carries, and the current values of the names that the function reads. Anything that cannot be
+followed or digested is reported.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,20 +21,20 @@ DigestValue = Callable[[Any], str]
 
 @dataclass(frozen=True, slots=True)
 class CodeDigest:
-    """What code a function runs and what values it reads, as digests.
+    """Digests of the code that a function runs and of the values that the function reads.
 
     Args:
-        digest: One digest over everything that was reached.
-        parts: What a change is told by: digest by ``file.py:name``, a number as it is, and version
-            by ``package numpy``.
-        carried: Digest of the code that may travel on inside values that the function returns;
-            None if there is none.
+        digest: A single digest over everything that was reached.
+        parts: Facts by which a change is reported: digest by ``file.py:name``, a number itself, and
+            version by ``package numpy``.
+        carried: Digest of the code that may travel on inside values that the function returns; None
+            if there is none.
         complete: False if something reached cannot be digested; then nothing may be cached.
-        unfollowed: Where code is run that only the run knows, as ``job.py:31: exec``: what that
-            reaches is not among the parts, so nothing may be cached either unless the user says
-            what it is.
+        unfollowed: Places of calls that run computed code, as ``job.py:31: exec``: the code they
+            reach is not among the parts, so nothing may be cached either unless the user declares
+            that code.
         sources: Objects with a ``fingerprint`` that were reached, by place.
-        steady: What tells whether it still holds.
+        steady: Check of whether the digest still holds.
     """
 
     digest: str
@@ -47,14 +48,14 @@ class CodeDigest:
     )
 
     def holds(self) -> bool:
-        """Return whether it certainly is what would be digested now."""
+        """Return whether the digest is certainly the same as a new digest now."""
         return self.steady.holds()
 
 
 def code_digest(
     function: Callable[..., Any], project: Path, digest_value: DigestValue | None = None
 ) -> CodeDigest:
-    """Digest a function with all of the user's code and all module-level values that it reaches.
+    """Compute the digest of a function with all user code and module-level values reached.
 
     >>> "package penstock" in code_digest(code_digest, Path.cwd()).parts
     True
@@ -62,7 +63,7 @@ def code_digest(
     Args:
         function: The step's function.
         project: The project's folder; files are named relative to it.
-        digest_value: Digests tables, arrays and models; without it they have no digest.
+        digest_value: Digests tables, arrays and models; without the function they have no digest.
     """
     walk = Walk(project, digest_value)
     place = getattr(function, "__qualname__", type(function).__qualname__)
@@ -75,7 +76,7 @@ def code_digest(
 def value_digest(
     value: Any, place: str, project: Path, digest_value: DigestValue | None = None
 ) -> CodeDigest:
-    """Digest a value that a step takes, with the code that it carries.
+    """Compute the digest of a step's argument, with the code that the value carries.
 
     >>> one, two = (value_digest(number, "x", Path.cwd()).digest for number in (1, 1.0))
     >>> one == two
@@ -83,9 +84,9 @@ def value_digest(
 
     Args:
         value: Any value.
-        place: What it is called where something has no digest.
+        place: Name of the value in reports of objects without a digest.
         project: The project's folder.
-        digest_value: Digests tables, arrays and models; without it they have no digest.
+        digest_value: Digests tables, arrays and models; without the function they have no digest.
     """
     walk = Walk(project, digest_value)
     digest = walk.digest(walk.visit(value, place))
@@ -95,16 +96,16 @@ def value_digest(
 def effects_digest(
     modules: Iterable[str], project: Path, digest_value: DigestValue | None = None
 ) -> CodeDigest:
-    """Digest what importing modules has changed elsewhere: patches, registrations, settings.
+    """Compute the digest of changes that imports made elsewhere: patches, registrations, settings.
 
     Args:
-        modules: Names of the modules of a pipeline and its steps; what they import counts too, and
-            what the script that started the process sets in other libraries.
+        modules: Names of the modules of a pipeline and the steps; their imports count too, and the
+            settings that the script that started the process makes in other libraries.
         project: The project's folder.
         digest_value: Digests tables, arrays and models.
     """
     walk = Walk(project, digest_value)
-    walk.lenient = 1  # what a call was given is done: it cannot make a result unrepeatable
+    walk.lenient = 1  # the call is over: its arguments cannot make a result unrepeatable
     main = import_closure(modules)
     drivers = [module for module in import_closure(["__main__"]) if module not in main]
     refs = [visit_effects(walk, module, is_driver=False) for module in main]

@@ -1,4 +1,4 @@
-"""Calls that run or import what only the run knows: nothing can follow them."""
+"""Calls that run or import computed code, which static analysis cannot follow."""
 
 import builtins
 import dis
@@ -16,18 +16,18 @@ _COMPUTING = (
     SourceFileLoader,
 )
 _IMPORTING = (importlib.import_module, builtins.__import__)
-_BY_NAME = frozenset({"import_module", "__import__"})  # the code says which module, if it can
+_BY_NAME = frozenset({"import_module", "__import__"})  # the code names the module, where possible
 
 
 def is_computing(name: str, value: Any) -> bool:
-    """Return whether a value runs or imports what is computed.
+    """Return whether a value runs or imports computed code.
 
     >>> is_computing("run", eval), is_computing("len", len)
     (True, False)
 
     Args:
-        name: The name that it is called by: `import_module` under its own name is followed.
-        value: What the name stands for.
+        name: The name in the call: `import_module` under its own name is followed.
+        value: Object bound to the name.
     """
     if any(value is item for item in _COMPUTING):
         return True

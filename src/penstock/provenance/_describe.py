@@ -1,7 +1,7 @@
-"""The records of values: containers, classes, instances, and what other libraries hold.
+"""The records of values: containers, classes, instances, and objects of other libraries.
 
-A handler per type. An instance of the user's counts by its class and its real attributes, an
-installed one by what it would be pickled as; tables, arrays and models by their content digest.
+A handler per type. An instance of a user's class counts by class and real attributes, an installed
+instance by the pickled form; tables, arrays and models by content digest.
 """
 
 import functools
@@ -56,7 +56,7 @@ _SILENT = frozenset(
     {"lightgbm", "numpy", "pandas", "polars", "pydantic", "scipy", "sklearn", "torch"}
 )
 _BUILT_IN = (dict, list, tuple, set, frozenset, str, bytes, bytearray, int, float, complex, deque)
-# Libraries whose objects only tell or count what happens.
+# Libraries whose objects only log or count.
 _TELLING = frozenset(
     {"loguru", "opentelemetry", "prometheus_client", "rich", "sentry_sdk", "structlog", "tqdm"}
 )
@@ -68,12 +68,12 @@ _CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, 
 
 
 def is_data(value: Any) -> bool:
-    """Return whether a value is told as a part of its own: not code, and not a step."""
+    """Return whether a value is reported as a separate part: neither code nor a step."""
     return not isinstance(value, _CODE) and not _holds_function(value)
 
 
 def shown(value: Any) -> str | None:
-    """Show a number as it is; texts are not shown, they may be secrets."""
+    """Return a number as text; texts are not shown, as they may be secrets."""
     text = repr(value) if type(value) in {bool, int, float, type(None)} else None
     return text if text is not None and len(text) <= _LONGEST else None
 
@@ -88,7 +88,7 @@ def is_loaded_under_its_name(value: Any) -> bool:
 
 
 def describe(walk: "Walk", value: Any, place: str) -> "Record":
-    """Describe a value that is no constant."""
+    """Return the record of a value that is not a constant."""
     handler = _HANDLERS.get(type(value))
     if handler is not None:
         return handler(walk, value, place)
@@ -105,7 +105,7 @@ def describe(walk: "Walk", value: Any, place: str) -> "Record":
 
 
 def _calls_python(expression: Any) -> bool:
-    """Return whether an expression of polars calls a function: its state has only the name."""
+    """Return whether an expression of polars calls a function: the state has only the name."""
     return b"PLPY" in expression.__getstate__()
 
 
@@ -138,7 +138,7 @@ def _set(walk: "Walk", value: Any, place: str) -> "Record":
 
 
 def _all_plain(tag: str, value: Any) -> "Record | None":
-    """Describe a long list of numbers or texts at once."""
+    """Return the record of a long list of numbers or texts at once."""
     kinds = set(map(type, value))
     if len(value) > 16 and kinds <= {int, str, bool, type(None)}:  # noqa: PLR2004 - worth it from there on
         try:
@@ -244,7 +244,7 @@ _OF_MEMBERS = frozenset({"_value_", "_name_", "__objclass__", "_sort_order_"})
 
 
 def _unbound(value: Any) -> Any:
-    """Return None for what is code: only data attributes are told as parts."""
+    """Return None for code: only data attributes are reported as parts."""
     is_code = isinstance(value, property | classmethod | staticmethod | functools.cached_property)
     is_slot = isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType)
     return len if is_code or is_slot else value
@@ -269,19 +269,19 @@ def _path(walk: "Walk", value: PurePath, _: str) -> "Record":
 
 
 def _source(walk: "Walk", value: Any, place: str) -> "Record":
-    """Describe a source by its class: what it would read now counts by its fingerprint."""
+    """Return the record of a source by class: the current data counts by fingerprint."""
     walk.found.sources[place] = value
     return ("source", walk.visit(type(value), place))
 
 
 def _holds_function(value: Any) -> bool:
-    """Return whether a value is a step or a pipeline: its options change no result."""
+    """Return whether a value is a step or a pipeline: their options change no result."""
     cls = type(value)
     return cls.__module__.startswith("penstock.pipelines") and hasattr(value, "function")
 
 
 def _harmless(value: Any) -> "Record | None":
-    """Describe what holds no value that a result could depend on."""
+    """Return the record of an object without values that a result could depend on."""
     cls = type(value)
     if isinstance(value, logging.Logger):
         return ("logger", value.name)
@@ -316,7 +316,7 @@ def _instance(walk: "Walk", value: Any, place: str) -> "Record":
 
 
 def _own_instance(walk: "Walk", value: Any, place: str) -> "Record":
-    """Describe an instance by its class and by all attributes that it has."""
+    """Return the record of an instance by class and all attributes."""
     cls = type(value)
     if walk.lenient == 0 and not _can_be_copied(value):
         return walk.blind(place, value)
@@ -334,13 +334,13 @@ def _own_instance(walk: "Walk", value: Any, place: str) -> "Record":
 
 
 def _can_be_copied(value: Any) -> bool:
-    """Return False for an object that refuses to be pickled: it holds something outside."""
+    """Return False for an object that refuses to be pickled because of an outside resource."""
     cls = type(value)
     if not any({"__reduce__", "__reduce_ex__"} & vars(c).keys() for c in cls.__mro__[:-1]):
         return True
     try:
         value.__reduce_ex__(4)
-    except Exception:  # noqa: BLE001 - whatever it raises, it refuses
+    except Exception:  # noqa: BLE001 - any exception is a refusal
         return False
     return True
 
@@ -358,7 +358,7 @@ def _slots(value: Any) -> list[tuple[str, Any]]:
 
 
 def _content(walk: "Walk", value: Any, place: str) -> Any:
-    """Describe what the built-in or compiled type below a class of the user's holds."""
+    """Return the record of the built-in or compiled type's content below a user's class."""
     cls = type(value)
     base = next((b for b in cls.__mro__ if not b.__flags__ & _HEAP_TYPE or _is_digested(b)), object)
     if base is object:
@@ -397,10 +397,10 @@ def _digested(walk: "Walk", value: Any, place: str) -> "Record":
 
 
 def _ours(walk: "Walk", value: Any, place: str) -> "Record":
-    """Describe an object of penstock's: by its digest, and by the functions that it holds."""
+    """Return the record of a penstock object: by digest, and by the functions inside."""
     try:
         digest = walk.digest_value(value) if walk.digest_value else None
-    except Exception:  # noqa: BLE001 - it is described by its state then
+    except Exception:  # noqa: BLE001 - then the state describes it
         digest = None
     walk.lenient += digest is not None
     try:
@@ -414,11 +414,11 @@ def _ufunc(walk: "Walk", value: Any, place: str) -> "Record":
     for module in ("numpy", "scipy.special"):
         if getattr(sys.modules.get(module), name, None) is value:
             return ("ufunc", module, name)
-    return walk.blind(place, value)  # made of a Python function that it does not show
+    return walk.blind(place, value)  # made of a Python function that the ufunc does not show
 
 
 def _pickled(walk: "Walk", value: Any, place: str) -> "Record":
-    """Describe an installed object by what it would be pickled as."""
+    """Return the record of an installed object by the pickled form."""
     try:
         reduced = value.__reduce_ex__(4)
     except Exception:  # noqa: BLE001 - a connection, a generator: it has no state to describe
@@ -462,7 +462,7 @@ def _thread_local(walk: "Walk", value: threading.local, place: str) -> "Record":
 
 
 def _tensor(walk: "Walk", value: Any, place: str) -> "Record":
-    """Describe a tensor by its bytes: what it is stored as holds more than its values."""
+    """Return the record of a tensor by the bytes: the storage holds more than the values."""
     torch = sys.modules["torch"]
     try:
         data = value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()

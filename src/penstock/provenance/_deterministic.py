@@ -1,7 +1,7 @@
 """Switches set before user code runs: global generators, thread counts, deterministic kernels.
 
-Only libraries that are already imported are touched; one imported while a step runs is seeded as
-soon as its import ends, so that neither case draws fresh entropy and neither costs an import.
+Only libraries that are already imported are touched; a library imported while a step runs is seeded
+as soon as the import ends, so that neither case draws fresh entropy and neither costs an import.
 """
 
 import importlib
@@ -64,10 +64,10 @@ def deterministic(seed: int, threads: int | None) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def keep_generators() -> Iterator[None]:
-    """Give the caller's global random generators back as they were after the block.
+    """Restore the caller's global random generators after the block.
 
-    They are one for all threads: of blocks in several threads the last one to end gives back what
-    was there before the first. Earlier another thread's step may be drawing.
+    The generators are shared by all threads: of blocks in several threads the last to end restores
+    the state from before the first. Earlier, the step of a different thread may be drawing.
 
     >>> random.seed(1)
     >>> with keep_generators():
@@ -97,7 +97,7 @@ def keep_generators() -> Iterator[None]:
 
 
 class _Kept:
-    """What the generators were before the first of the blocks that are open now."""
+    """States of the generators before the first of the blocks that are open now."""
 
     def __init__(self) -> None:
         self.blocks = 0
@@ -105,7 +105,7 @@ class _Kept:
         self.renew()
 
     def renew(self) -> None:
-        """Make the lock anew: in a forked child nobody would open it."""
+        """Create a new lock: in a forked child no thread would release the old one."""
         self.lock = threading.Lock()
 
 
@@ -126,7 +126,7 @@ def _set_caller_states(states: tuple[Any, Any]) -> None:
 
 
 def generator_states() -> dict[str, Any]:
-    """Give the states of the global generators of random, numpy and torch, as far as loaded.
+    """Return the states of the global generators of random, numpy and torch, as far as loaded.
 
     >>> random.seed(1)
     >>> kept = generator_states()
@@ -148,9 +148,9 @@ def generator_states() -> dict[str, Any]:
 
 
 def set_generator_states(states: Mapping[str, Any]) -> None:
-    """Put the global generators into states that `generator_states` gave.
+    """Restore the states of the global generators that `generator_states` returned.
 
-    A library that was loaded then and is not now is loaded: what it draws next depends on it.
+    A library that was loaded then and is not now is loaded: later draws depend on it.
     """
     version, words, gauss = states["random"]
     random.setstate((version, tuple(words), gauss))
@@ -166,7 +166,7 @@ def set_generator_states(states: Mapping[str, Any]) -> None:
 
 
 def available_threads() -> int:
-    """Count the threads that libraries use when nobody limits them."""
+    """Return the number of threads that libraries use without a limit."""
     wanted = own_variable("OMP_NUM_THREADS") or ""
     return int(wanted) if wanted.isdigit() and int(wanted) else _processors()
 
@@ -192,7 +192,7 @@ def _seed_torch(seed: int) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if _has_devices(torch):
         torch.manual_seed(seed)
-    else:  # for devices that are not there it would note each seed with the calls that led here
+    else:  # on absent devices each seed would be recorded with the calls that led here
         torch.default_generator.manual_seed(seed)
     # "warn": an operation without a deterministic kernel must not stop the user's work.
     torch.set_deterministic_debug_mode("warn")
@@ -201,9 +201,9 @@ def _seed_torch(seed: int) -> None:
 
 
 def _has_devices(torch: Any) -> bool:
-    """Return whether this torch may have other devices; they are not asked, as that breaks forks."""
+    """Return whether torch may have more devices; they are not queried, as that breaks forks."""
     version = getattr(torch, "version", None)
-    if version is None:  # it is being imported
+    if version is None:  # torch is being imported
         return True
     built = (getattr(version, name, None) for name in ("cuda", "hip", "xpu", "mtia"))
     added = torch._C._get_privateuse1_backend_name()  # noqa: SLF001 - as torch.manual_seed asks
@@ -212,10 +212,10 @@ def _has_devices(torch: Any) -> bool:
 
 @cache
 def _set_compiler_deterministic() -> None:
-    """Make torch's compiler deterministic when it is loaded.
+    """Make torch's compiler deterministic once loaded.
 
-    `use_deterministic_algorithms` loads it to tell it, which takes seconds that most steps, and every
-    process of a proof, would spend for nothing.
+    `use_deterministic_algorithms` loads the compiler to configure it, which takes seconds that most
+    steps, and every process of a proof, would spend for nothing.
     """
     from wrapt import register_post_import_hook
 
@@ -232,7 +232,7 @@ def _limited_threads(threads: int) -> Iterator[int]:
         yield threads
         return
     before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    # The variables reach libraries that are loaded from here on, threadpoolctl those already in.
+    # The variables reach libraries loaded from here on, threadpoolctl those already loaded.
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
     try:
         with _limited_loaded_libraries(threads):
@@ -265,11 +265,11 @@ def _limited_loaded_libraries(threads: int) -> Iterator[None]:
 
 
 class ImportWatcher(importlib.abc.MetaPathFinder):
-    """A finder that asks the others, and calls something when a module has been loaded."""
+    """A finder that delegates to the rest, and calls a function after a module has loaded."""
 
 
 class _SeedingWatcher(ImportWatcher):
-    """Seeds numpy and torch at the end of their import, if a step is what imports them."""
+    """Finder that seeds numpy and torch at the end of their import, if a step imports them."""
 
     _SEEDERS = {"numpy.random": _seed_numpy, "torch": _seed_torch}  # noqa: RUF012 - never changed
 
@@ -293,7 +293,7 @@ def spec_of_others(
     path: Sequence[str] | None,
     target: ModuleType | None,
 ) -> ModuleSpec | None:
-    """Find a module as the finders other than ours do: two of ours would ask each other."""
+    """Return a module's spec from the finders other than ours: two of ours would loop."""
     for finder in sys.meta_path:
         if finder is not watcher and not isinstance(finder, ImportWatcher):
             spec = finder.find_spec(fullname, path, target)
@@ -303,19 +303,19 @@ def spec_of_others(
 
 
 class SeedingLoader(importlib.abc.Loader):
-    """A loader that calls something when a module has been loaded.
+    """A loader that calls a function after a module has loaded.
 
     Args:
-        inner: The loader that loads it.
-        seeder: What to call.
-        seed: What it is called with.
+        inner: The loader that loads the module.
+        seeder: The function to call.
+        seed: The argument of the call.
     """
 
     def __init__(self, inner: Any, seeder: Any, seed: Any) -> None:
         self._inner, self._seeder, self._seed = inner, seeder, seed
 
     def __getattr__(self, name: str) -> Any:
-        """Be able to do what the loader can: read data files and sources, tell of packages."""
+        """Return the inner loader's attribute: reading data files and sources, package facts."""
         return getattr(self._inner, name)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:

@@ -1,7 +1,7 @@
-"""What importing a module changes elsewhere: its top-level calls, patches and registrations.
+"""Effects of importing a module on other modules: top-level calls, patches and registrations.
 
-Names that a module binds are values, and count where they are read. What it does to other
-libraries is seen in no value: so the statements that do it count, with all that they reach.
+Names that a module binds are values, and count where they are read. Changes to other libraries
+appear in no value: so the statements that make them count, with all that they reach.
 """
 
 import ast
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BLOCKS = ast.If | ast.For | ast.While | ast.With | ast.Try | ast.TryStar | ast.Match
-# What a function that changes its library is called.
+# Names of functions that change their library.
 _CHANGING = re.compile(
     r"_*(add|configure|connect|custom|disable|enable|extend|hook|implement|init|install|listen|on_|"
     r"overload|patch|plug|push|register|reset|seed|set|subscribe|use)",
     re.IGNORECASE,
 )
-# Libraries whose decorators and base classes only make what they return.
+# Libraries whose decorators and base classes affect only their return value.
 _QUIET = frozenset(
     {"_pytest", "attr", "attrs", "beartype", "cachetools", "jax", "joblib", "msgspec", "numba",
      "numpy", "pandas", "penstock", "polars", "pydantic", "pytest", "ray", "scipy", "sklearn",
@@ -42,13 +42,13 @@ _MISSING: Any = object()
 
 
 def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref | None":
-    """Describe the statements of a module that change something outside of it.
+    """Return the record of a module's statements that change something outside of the module.
 
     Args:
-        walk: Where they are described.
+        walk: The walk that receives the records.
         module: A loaded module of the user's.
-        is_driver: True of a script that only starts the pipeline: of its calls those count that
-            change a library by their name, not whatever else it does.
+        is_driver: True for a script that only starts the pipeline: of the script's calls only those
+            count whose name says that they change a library.
 
     Returns:
         None if there are none.
@@ -67,7 +67,7 @@ def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref 
         if not chosen:
             return None
         code: CodeType | None = compile(ast.Module(chosen, []), file, "exec", dont_inherit=True)
-    else:  # its text is no longer what was executed: all of it counts
+    else:  # the text is no longer the executed one: all of it counts
         code = module_code(file)
     if code is None:
         walk.part(place, _file_digest(file))
@@ -88,7 +88,7 @@ def _changing(
 
 
 def _changes(node: ast.AST, scope: Mapping[str, Any]) -> bool:
-    """Return whether a statement changes something that is no value of its module."""
+    """Return whether a statement changes something that is not a value of the module."""
     match node:
         case ast.Expr(value=value):
             outer = value if isinstance(value, ast.Call) else None
@@ -119,7 +119,7 @@ def _changes(node: ast.AST, scope: Mapping[str, Any]) -> bool:
 
 
 def _calls(node: ast.AST | None) -> Iterator[ast.Call]:
-    """Yield the calls that an expression makes; those inside of a lambda are made later."""
+    """Return the calls that an expression makes; those inside of a lambda are made later."""
     stack: list[ast.AST] = [node] if node is not None else []
     while stack:
         item = stack.pop()
@@ -130,7 +130,7 @@ def _calls(node: ast.AST | None) -> Iterator[ast.Call]:
 
 
 def _is_loud(call: ast.Call, scope: Mapping[str, Any]) -> bool:
-    """Return whether a call for its own sake may change something."""
+    """Return whether a call whose result is unused may change something."""
     root = _root(call.func)
     if root is None:
         return True
@@ -138,7 +138,7 @@ def _is_loud(call: ast.Call, scope: Mapping[str, Any]) -> bool:
     chain = _chain(call.func)
     if base is print or isinstance(base, logging.Logger) or chain[:2] == ["sys", "path"]:
         return False
-    if isinstance(base, dict | list | set):  # a value of the module: it counts where it is read
+    if isinstance(base, dict | list | set):  # a value of the module: counts where it is read
         return False
     return _library(base) not in _SILENT_MODULES
 
@@ -151,7 +151,7 @@ def _calls_change(value: ast.expr | None, scope: Mapping[str, Any], *, own: bool
 
 
 def _is_given_foreign(call: ast.Call, scope: Mapping[str, Any]) -> bool:
-    """Return whether the user's own function is given a class or module of a library."""
+    """Return whether the user's own function is passed a class or module of a library."""
     value = _resolve(call.func, scope)
     if not isinstance(value, FunctionType) or not is_own_code(value.__code__.co_filename):
         return False
@@ -160,7 +160,7 @@ def _is_given_foreign(call: ast.Call, scope: Mapping[str, Any]) -> bool:
 
 
 def _is_changing(function: ast.expr, scope: Mapping[str, Any], *, own: bool) -> bool:
-    """Return whether a called function changes its library, by its name or by its code."""
+    """Return whether a called function changes a library, judged by name or code."""
     value = _resolve(function, scope)
     if isinstance(value, FunctionType) and is_own_code(value.__code__.co_filename):
         return own and _touches_others(value, set())
@@ -179,7 +179,7 @@ def _decorates_loudly(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
     if value is _MISSING and root is not None:
         base = scope.get(root)
         if isinstance(base, FunctionType) and is_own_code(base.__code__.co_filename):
-            return False  # `function.register`: what it keeps is a value of that function
+            return False  # `function.register`: the registered function is a value of that function
         return _is_loud_library(_library(base), function)
     inner = getattr(value, "__func__", value)
     if isinstance(inner, FunctionType) and is_own_code(inner.__code__.co_filename):
@@ -190,14 +190,14 @@ def _decorates_loudly(decorator: ast.expr, scope: Mapping[str, Any]) -> bool:
 
 
 def _is_loud_library(library: str, function: ast.expr) -> bool:
-    """Return whether a decorator of a library may change more than what it returns."""
+    """Return whether a decorator of a library may change more than the return value."""
     if library in sys.stdlib_module_names or library in {"builtins", *_SILENT_MODULES}:
         return False
     return library not in _QUIET or any(_CHANGING.match(name) for name in _chain(function))
 
 
 def _touches_others(function: FunctionType, seen: set[int]) -> bool:
-    """Return whether a function of the user's writes to a library, or calls what does."""
+    """Return whether a function of the user's writes to a library, directly or through calls."""
     if id(function) in seen:
         return False
     seen.add(id(function))
@@ -232,7 +232,7 @@ def _is_foreign(value: Any) -> bool:
 
 
 def _is_registered(value: Any) -> bool:
-    """Return whether a library is told of each class that is derived from one of its own."""
+    """Return whether a library is notified of each class derived from the library's classes."""
     if not isinstance(value, type):
         return False
     for cls in (*value.__mro__[1:], type(value)):
@@ -249,7 +249,7 @@ def _is_registered(value: Any) -> bool:
 
 
 def _reaches_out(targets: list[ast.expr], scope: Mapping[str, Any]) -> bool:
-    """Return whether an assignment is to an attribute or item of something of a library."""
+    """Return whether an assignment is to an attribute or item of a library's object."""
     for target in targets:
         if isinstance(target, ast.Tuple | ast.List):
             if _reaches_out(target.elts, scope):
@@ -280,7 +280,7 @@ def _root(node: ast.expr) -> str | None:
 
 
 def _resolve(node: ast.expr, scope: Mapping[str, Any]) -> Any:
-    """Return what a dotted name stands for; missing if that takes more than looking it up."""
+    """Return the object of a dotted name; missing if more than a plain look-up is needed."""
     if isinstance(node, ast.Name):
         return scope.get(node.id, getattr(builtins, node.id, _MISSING))
     if not isinstance(node, ast.Attribute):
@@ -298,7 +298,7 @@ def _resolve(node: ast.expr, scope: Mapping[str, Any]) -> Any:
 
 
 def _library(value: Any) -> str:
-    """Name the top-level package that a value comes from."""
+    """Return the name of the top-level package that a value comes from."""
     if isinstance(value, ModuleType):
         name = value.__name__
     elif isinstance(value, type | FunctionType | BuiltinFunctionType | MethodType):
@@ -309,7 +309,7 @@ def _library(value: Any) -> str:
 
 
 def _never_runs(node: ast.AST) -> bool:
-    """``if __name__ == "__main__"`` and ``if TYPE_CHECKING`` run nothing when imported."""
+    """Return whether a statement runs nothing on import: main guards and ``TYPE_CHECKING``."""
     return isinstance(node, ast.If) and ast.unparse(node.test) in {
         "__name__ == '__main__'",
         "'__main__' == __name__",

@@ -1,4 +1,4 @@
-"""The environment and the hardware a run had, as plain JSON; apart because each system differs."""
+"""Environment and hardware of a run as plain JSON; separate because each system differs."""
 
 import os
 import platform
@@ -25,7 +25,7 @@ _VARIABLES = (
 
 
 def capture_environment() -> dict[str, Any]:
-    """Describe the software: Python, system, every distribution, BLAS, settings that change results.
+    """Return the software: Python, system, every distribution, BLAS, settings that change results.
 
     >>> sorted(capture_environment())
     ['blas', 'implementation', 'packages', 'platform', 'python', 'variables']
@@ -43,7 +43,7 @@ def capture_environment() -> dict[str, Any]:
 
 @cache
 def capture_hardware() -> dict[str, Any]:
-    """Describe the machine: architecture, processor, cores, memory, graphics cards.
+    """Return the machine: architecture, processor, cores, memory, graphics cards.
 
     >>> capture_hardware()["cores"] >= 1
     True

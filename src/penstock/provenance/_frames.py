@@ -23,7 +23,7 @@ def words_in(text: str) -> list[str]:
 
 
 def words_of(code: CodeType, scope: Mapping[str, Any]) -> frozenset[str]:
-    """List the words of every text that a code object holds or reads as a global."""
+    """Return the words of every text that a code object holds or reads as a global."""
     texts = [text for inner in inner_codes(code) for text in inner.co_consts]
     texts += [scope.get(name) for name in find_uses(code).globals]
     return frozenset(word for text in texts if isinstance(text, str) for word in words_in(text))

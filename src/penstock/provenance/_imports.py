@@ -1,4 +1,4 @@
-"""What the user's loaded modules import from each other, read from their code."""
+"""Imports between the user's loaded modules, read from their code."""
 
 import importlib.util
 import os
@@ -18,12 +18,12 @@ from penstock.provenance._own import (
     own_place,
 )
 
-_DEEPEST = 20  # re-exports one behind the other
+_DEEPEST = 20  # re-exports in a chain
 _MISSING: Any = object()
 
 
 class Origins:
-    """Finds where a name was first defined: a change is told at that place."""
+    """Finder of a name's first definition: a change is reported there."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[int, str], tuple[Mapping[str, Any], str]] = {}
@@ -47,7 +47,7 @@ class Origins:
 
 
 def absolute_name(module: str, level: int, scope: Mapping[str, Any]) -> str:
-    """Resolve the module of an import statement.
+    """Return the absolute module name of an import statement.
 
     >>> absolute_name("core", 1, {"__package__": "lib"})
     'lib.core'
@@ -72,7 +72,7 @@ def imports_of(module: ModuleType) -> list[ImportUse]:
 def import_closure(roots: Iterable[str]) -> list[ModuleType]:
     """List the user's loaded modules that some modules import when they are imported.
 
-    A module that imports what it computes may import any: then none of the loaded is left out.
+    A module that imports a computed name may import any: then none of the loaded is left out.
 
     Args:
         roots: Names of the modules to begin with.
@@ -129,18 +129,18 @@ def is_own_class(cls: type) -> bool:
     module = sys.modules.get(name)
     if module is not None and top != "__main__" and getattr(module, "__file__", None):
         return is_own_module(module)
-    # A notebook's, or of a module that was made by hand.
+    # A notebook's class, or the class of a module that was created by hand.
     functions = (getattr(member, "__func__", member) for member in vars(cls).values())
     files = [f.__code__.co_filename for f in functions if isinstance(f, FunctionType)]
     if any(is_own_code(file) for file in files):
         return True
-    if module is None:  # it was taken out of `sys.modules`
+    if module is None:  # the module was removed from `sys.modules`
         return "__weakref__" in vars(cls)
     return top == "__main__" or is_own_module(module)
 
 
 def project_modules(project: Path) -> list[ModuleType]:
-    """List the project's loaded modules, but those that steps imported while they ran."""
+    """List the project's loaded modules, without those that steps imported while running."""
     inside = f"{project.resolve()}{os.sep}"
     found = {
         name: module
@@ -151,7 +151,7 @@ def project_modules(project: Path) -> list[ModuleType]:
 
 
 def _imported_from(scope: Mapping[str, Any], name: str) -> tuple[ModuleType, str] | None:
-    """Find the module and the name there that a module imports a name from."""
+    """Return the module, and the name there, that a module imports a name from."""
     module = sys.modules.get(str(scope.get("__name__")))
     if module is None or vars(module) is not scope or not is_own_module(module):
         return None

@@ -1,7 +1,7 @@
-"""FolderWatch: which files of some folders were opened and written, by whatever process, on Linux.
+"""FolderWatch: files of some folders that any process opened or wrote, on Linux.
 
-Python's own audit events do not see what native code opens (polars, pyarrow, duckdb, xgboost) and
-nothing of what a child process does; the kernel does. Elsewhere than on Linux there is no watch.
+Python's own audit events miss files that native code opens (polars, pyarrow, duckdb, xgboost) and
+all that a child process does; the kernel sees both. Elsewhere there is no watch.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ class FolderWatch:
     """The files below some folders that are opened and written.
 
     Args:
-        skipped: Says which folders are not looked into.
+        skipped: Returns whether a folder is left out.
     """
 
     def __init__(self, skipped: Callable[[str], bool]) -> None:
@@ -37,7 +37,7 @@ class FolderWatch:
         self._file = self._libc.inotify_init1(_NONBLOCK | _CLOEXEC) if self._libc else -1
         self._folders: dict[int, str] = {}
         self._watched: set[str] = set()
-        self._alone: set[str] = set()  # watched without what is below them
+        self._alone: set[str] = set()  # watched without their subfolders
         self.pid = os.getpid()
         self._poll = _poll_of(self._file) if self._file >= 0 else None
         self.is_partial = self._file < 0
@@ -48,7 +48,7 @@ class FolderWatch:
         self._listed: Counter[str] = Counter()
 
     def add(self, folder: str, *, deep: bool = True) -> None:
-        """Watch a folder, and with ``deep`` all below it."""
+        """Watch a folder, and with ``deep`` all folders below."""
         waiting, before = [folder], len(self._watched)
         while waiting and self._file >= 0 and os.getpid() == self.pid:
             place = waiting.pop()
@@ -69,10 +69,10 @@ class FolderWatch:
             else:
                 self._alone.add(place)
         if len(self._watched) > before:
-            self._read()  # the kernel joins equal events: ours would hide who lists it next
+            self._read()  # the kernel merges equal events: ours would hide the next listing
 
     def start(self) -> None:
-        """Forget what has happened until now."""
+        """Reset the watch: drop all events until now."""
         self._read()
         for known in (self._opened, self._closed, self._moved, self._listed):
             known.clear()
@@ -84,16 +84,16 @@ class FolderWatch:
         if not (self._moved or self._closed or self._opened):
             return set(), set()
         written = self._moved | self._closed.keys()
-        # Who writes opens too: what was opened more often than that was read.
+        # Writing opens a file too: a file opened more often than written was read.
         read = {path for path, times in self._opened.items() if times > self._closed[path]}
         return read - self._moved, written
 
     def folder_opens(self) -> Counter[str]:
-        """Return how often each folder was opened, as who lists it does, since the start."""
+        """Return how often each folder was opened, as a listing does, since the start."""
         return self._listed
 
     def drain(self) -> None:
-        """Take in what has happened, so that the kernel's queue does not overflow."""
+        """Read the pending events, so that the kernel's queue does not overflow."""
         self._read()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""StateKeeper: steps of one run in one process, each of which finds the process as the first did."""
+"""StateKeeper: steps of a run in a process, each of which starts from the same process state."""
 
 import sys
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from penstock.provenance._process_state import ProcessState
 
 @dataclass(slots=True)
 class StateChanges:
-    """What a step changed in the process: set back, or lost where that is not possible."""
+    """Changes of a step to the process: undone, or lost where undoing is not possible."""
 
     undone: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
 
 
 class StateKeeper:
-    """Sets the process back after each step, so that no step sees what another one did.
+    """Restores the process state after each step, so that no step sees an earlier step's changes.
 
-    What code outside of the steps changes stays changed: make one for each run.
+    Changes by code outside of the steps stay: create a keeper for each run.
     """
 
     def __init__(self) -> None:
@@ -31,17 +31,17 @@ class StateKeeper:
         self._watcher = _OwnImports(self._modules)
 
     def kept(self, *functions: Any) -> "_Kept":
-        """Set the process back after the block; gives the changes, complete after the block.
+        """Return a block that restores the process; the block's changes are complete at the end.
 
         Args:
-            functions: What is called in it, and classes of what that is given: all that they reach
-                is set back.
+            functions: Functions called in the block, and classes of their arguments: all objects
+                that they reach are restored.
         """
         return _Kept(self._modules, self._watcher, functions)
 
 
 class _Kept:
-    """A block after which the process is set back."""
+    """A block after which the process state is restored."""
 
     def __init__(
         self, modules: ModuleState, watcher: "_OwnImports", functions: tuple[Any, ...]
@@ -70,7 +70,7 @@ class _Kept:
 
 
 class _OwnImports(ImportWatcher):
-    """Notes the user's modules as they are right after their import, while a step runs."""
+    """Records the user's modules as they are right after their import, while a step runs."""
 
     def __init__(self, modules: ModuleState) -> None:
         self._modules = modules

@@ -1,8 +1,8 @@
-"""The code of the user's modules as it was loaded, and the same code without its formatting.
+"""The code of the user's modules as loaded, and the same code without formatting.
 
-A module's top-level code is gone once it has run, and its file may be edited afterwards. So an
-audit hook keeps the code object that each import executes. Functions are their own code objects;
-a text is believed only where compiling it gives those very code objects.
+A module's top-level code is gone once executed, and the file may be edited afterwards. So an audit
+hook retains the code object that each import executes. Functions are their own code objects; a text
+is trusted only where compiling it yields those very code objects.
 """
 
 import ast
@@ -21,7 +21,7 @@ _DOCUMENTED = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A text with its plain tree, and its code with and without formatting."""
+    """A text with its plain tree, and the code with and without formatting."""
 
     text: str
     tree: ast.Module
@@ -31,16 +31,16 @@ class _Parsed:
 
 @dataclass(slots=True)
 class _Memory:
-    """What this process remembers of modules; one of it exists.
+    """The process-wide memory of modules; a single instance exists.
 
     Args:
         codes: Executed top-level code by file.
-        late: Files first executed while a step ran: other processes may not have them loaded.
-        texts: Text by file, as it was when penstock first looked.
+        late: Files first executed while a step ran: other processes may not have loaded them.
+        texts: Text by file, as first read by penstock.
         plain: Code without formatting by file, then by qualified name and facts.
-        read: Texts that ``plain`` was made of already, by file.
+        read: Texts that ``plain`` was already made from, by file.
         parsed: The last text of each file that was compiled.
-        running: How many steps run now.
+        running: Number of steps that run now.
     """
 
     codes: dict[str, CodeType] = field(default_factory=dict)
@@ -57,7 +57,7 @@ _memory = _Memory()
 
 
 def watch_imports() -> None:
-    """Keep the code of every module of the user's that is executed from now on."""
+    """Retain the code of every user module that is executed from now on."""
     if _memory.watches:
         return
     _memory.watches = True
@@ -71,7 +71,7 @@ def watch_imports() -> None:
 
 
 class StepRunning:
-    """While it is entered, modules that are imported count as imported by a step."""
+    """Context in which imported modules count as imported by a step."""
 
     def __enter__(self) -> None:
         _memory.running += 1
@@ -81,14 +81,14 @@ class StepRunning:
 
 
 def is_late(file: str) -> bool:
-    """Return whether a file was first executed by a step: then its live values are no steady state."""
+    """Return whether a step first executed a file: then the live values are no steady state."""
     return file in _memory.late
 
 
 def plain_code(code: CodeType) -> CodeType:
-    """Return a code object of the user's as it is without formatting and docstrings.
+    """Return a code object of the user's without formatting and docstrings.
 
-    Where no text is found that compiles to it, it is returned as it is.
+    Where no text compiles to this code object, the object itself is returned.
     """
     file = code.co_filename
     key = (code.co_qualname, code_facts(code))
@@ -99,15 +99,15 @@ def plain_code(code: CodeType) -> CodeType:
 
 
 def module_code(file: str) -> CodeType | None:
-    """Return the top-level code of a file as it was executed; None if that is not known."""
+    """Return the top-level code of a file as executed; None if unknown."""
     return _memory.codes.get(file)
 
 
 def module_tree(file: str) -> ast.Module | None:
-    """Return the syntax tree of what was executed of a file, without positions and docstrings.
+    """Return the syntax tree of a file's executed text, without positions and docstrings.
 
     Returns:
-        None if the text is gone, or no longer is what was executed.
+        None if the text is gone, or differs from the executed text.
     """
     executed = _memory.codes.get(file)
     texts = [text for text in (_read(file), _memory.texts.get(file)) if text is not None]
@@ -142,7 +142,7 @@ def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _learn(file: str) -> bool:
-    """Learn the code of a file's text, with and without formatting; return whether it was new."""
+    """Store the code of a file's text, with and without formatting; return whether new."""
     text = _text_of(file)
     if text is None or _memory.read.get(file) == text:
         return False
@@ -156,7 +156,7 @@ def _learn(file: str) -> bool:
 
 
 def _parse(file: str, text: str) -> _Parsed | None:
-    """Compile a text twice, with and without formatting; None if it is no Python."""
+    """Compile a text twice, with and without formatting; None if the text is not Python."""
     known = _memory.parsed.get(file)
     if known is not None and known.text == text:
         return known
@@ -201,7 +201,7 @@ def _compiled(source: Any, file: str) -> CodeType:
 
 
 def _make_plain(tree: ast.Module) -> None:
-    """Drop positions and docstrings of a tree."""
+    """Remove positions and docstrings from a tree."""
     for node in ast.walk(tree):
         if hasattr(node, "lineno"):
             node.lineno = node.end_lineno = 1  # type: ignore[attr-defined] # every statement has it

@@ -1,7 +1,7 @@
-"""recording: where Python tells of look-ups (audit events, ``os.stat``, ``os.environ``), for a block.
+"""recording: capture Python's look-ups (audit events, ``os.stat``, ``os.environ``) in a block.
 
-One recorder at a time in a process. The audit hook is added with the first one and stays, as hooks
-do; it does nothing while no recorder is active.
+At most a single recorder is active in a process. The audit hook is added with the first recorder
+and stays, as hooks do; without an active recorder the hook does nothing.
 """
 
 import builtins
@@ -22,10 +22,10 @@ from penstock.provenance._recorder import Recorder
 
 _active: Recorder | None = None
 _is_hooked = False
-# What no event tells of is watched by a function in the place of the real one.
+# Look-ups without an audit event are watched by a function that replaces the real function.
 _PLACES: tuple[tuple[Any, str], ...] = (
     *((os, name) for name in ("stat", "lstat", "access", "readlink", "open", "getcwd")),
-    (PurePath, "__str__"),  # the paths that native code is given
+    (PurePath, "__str__"),  # the paths that native code receives
     (builtins, "__import__"),  # of modules that are loaded already
     (importlib._bootstrap, "_gcd_import"),  # noqa: SLF001 - the same, by `import_module`
 )
@@ -35,11 +35,11 @@ _Environ: Any = type(os.environ)
 
 
 class recording:  # noqa: N801 - a context manager, used as a function
-    """Record what Python looks up in the block; gives the Recorder.
+    """Record Python's look-ups in the block; yields the Recorder.
 
     Args:
-        project: The project's folder; native reads are watched for in it.
-        skipped: Beginnings of paths that do not count.
+        project: The project's folder, in which native reads are watched.
+        skipped: Prefixes of paths that do not count.
     """
 
     def __init__(self, project: Path, skipped: Sequence[str] = ()) -> None:
@@ -72,7 +72,7 @@ def _environments() -> tuple[Any, ...]:
 def _put_in_place() -> None:
     for owner, name in _PLACES:
         found = getattr(owner, name)
-        if found is not _WATCHED[name]:  # the user's code may have put its own there
+        if found is not _WATCHED[name]:  # the user's code may have installed a replacement
             _real[name] = found
             setattr(owner, name, _WATCHED[name])
 
@@ -84,20 +84,20 @@ def _hook() -> None:
         sys.addaudithook(_take_event)
         _show_as_capable()
         process: Any = multiprocessing.process.BaseProcess
-        process.start = _watched_start  # no event tells of it
+        process.start = _watched_start  # there is no event for it
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_forget_threads)
 
 
 def _show_as_capable() -> None:
-    """Tell who asks what functions of os can do the same of those in their place."""
+    """Declare the replacements in the sets of ``os`` that list the functions' abilities."""
     groups: list[set[Any]] = [os.supports_dir_fd, os.supports_effective_ids, os.supports_fd]
     for group in [*groups, os.supports_follow_symlinks]:
         group.update(_WATCHED[name] for name in _WATCHED if _real[name] in group)
 
 
 def _forget_threads() -> None:
-    """In a forked child its threads may get the numbers of those that it has not."""
+    """Drop the busy threads in a forked child, whose new threads may get the same numbers."""
     if _active is not None:
         _active.busy.clear()
 
@@ -115,14 +115,14 @@ def _opens_folder(flags: Any) -> bool:
 
 
 def _note(recorder: Recorder, handler: Callable[..., None], *arguments: Any, **named: Any) -> None:
-    """Tell a recorder of a look-up, unless it is the recorder's own."""
+    """Pass a look-up to a recorder, unless the recorder itself made the look-up."""
     thread = threading.get_ident()
     if thread in recorder.busy:
         return
     recorder.busy.add(thread)
     try:
         handler(recorder, *arguments, **named)
-    except Exception as error:  # noqa: BLE001 - a look-up of the user's must not fail for our sake
+    except Exception as error:  # noqa: BLE001 - a user's look-up must not fail because of penstock
         recorder.never(f"a look-up could not be recorded ({type(error).__name__}: {error})")
     finally:
         recorder.busy.discard(thread)
@@ -158,7 +158,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
 
 
 class _WatchedEnviron(_Environ):  # type: ignore[misc] # the class of os.environ is not public
-    """The environment while a step runs: notes which variables are looked up."""
+    """The environment while a step runs: records the variables that are looked up."""
 
     def __getitem__(self, key: Any) -> Any:
         passing = self.__dict__.get("_passing")
@@ -176,7 +176,7 @@ class _WatchedEnviron(_Environ):  # type: ignore[misc] # the class of os.environ
     def __iter__(self) -> Iterator[Any]:
         self._note_all(frame_at(1))
         for key in super().__iter__():
-            self.__dict__["_passing"] = key  # who goes through all asks for each: that is noted
+            self.__dict__["_passing"] = key  # iteration reads each item: recorded as a whole
             yield key
         self.__dict__["_passing"] = None
 
@@ -246,7 +246,7 @@ def _look(real: Any, path: Any, arguments: Any, named: Any) -> Any:
 
 
 def _full(path: Any, named: Any) -> Any:
-    """Give a path that is relative to an open folder from the root on."""
+    """Return a path relative to an open folder as an absolute path."""
     folder = named.get("dir_fd")
     if folder is None:
         return path
@@ -270,7 +270,7 @@ def _watched_import(name: str, *arguments: Any, **named: Any) -> Any:
 
 def _watched_import_by_name(name: str, *arguments: Any, **named: Any) -> Any:
     if _active is not None and _is_own_and_loaded(name):
-        caller = frame_at(2)  # of import_module: what own code gives it, the key knows
+        caller = frame_at(2)  # of import_module: arguments from own code are in the step key
         if not is_own_code(caller.f_code.co_filename):
             _note(_active, Recorder.found_module, caller)
     return _real["_gcd_import"](name, *arguments, **named)

@@ -1,4 +1,4 @@
-"""The manifest of a run: code, environment and hardware in one JSON, and how two differ."""
+"""The manifest of a run: code, environment and hardware as JSON, and differences of manifests."""
 
 import os
 import re
@@ -15,7 +15,7 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _PASSWORD_IN_URL = re.compile(r"(\w+://[^\s/:@]*:)[^\s/@]+@")
-# What is known by its look: keys of clouds and of code hosts, tokens of three parts.
+# Secrets recognised by their form: keys of clouds and of code hosts, tokens in three segments.
 _SECRET_TEXT = re.compile(
     r"\b(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsu]_\w{20,}|sk-[\w-]{20,}|hf_\w{20,}|xox[abp]-[\w-]{10,}"
     r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})"
@@ -32,17 +32,17 @@ def build_manifest(
     outside: Sequence[str] = (),
     folders: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Put together what a run is made from, as plain JSON.
+    """Return the manifest of a run as plain JSON.
 
     Args:
         tree: The captured source.
-        digests: Stored digest of each of its files.
-        outside: Files that are imported and lie outside of the project.
+        digests: Stored digest of each of the tree's files.
+        outside: Imported files outside of the project.
         folders: Folders of the project that modules are imported from.
 
     Returns:
-        ``code`` (commit, branch, dirty, diff, files, left_out, outside, folders), ``environment``, ``hardware``,
-        ``hash_seed`` (text, or None if it was random), ``argv``, ``warnings``.
+        ``code`` (commit, branch, dirty, diff, files, left_out, outside, folders), ``environment``,
+        ``hardware``, ``hash_seed`` (text, or None if random), ``argv``, ``warnings``.
     """
     hash_seed = os.environ.get("PYTHONHASHSEED")
     fixed = bool(hash_seed) and hash_seed != "random"
@@ -66,7 +66,7 @@ def build_manifest(
 
 
 def unrecorded(tree: SourceTree, outside: Sequence[str]) -> list[str]:
-    """Name the sources that are not recorded, one sentence each."""
+    """Return a sentence for each kind of source that is not recorded."""
     told = []
     if tree.left_out:
         names = ", ".join(tree.left_out)
@@ -84,7 +84,7 @@ def unrecorded(tree: SourceTree, outside: Sequence[str]) -> list[str]:
 
 
 def hide_secrets(words: Sequence[str]) -> list[str]:
-    """Write a command line without passwords, tokens and the like.
+    """Return a command line without passwords, tokens and the like.
 
     >>> hide_secrets(["train.py", "--api-key", "abc", "--url=postgresql://me:pw@host/db"])
     ['train.py', '--api-key', '…', '--url=postgresql://me:…@host/db']
@@ -105,14 +105,14 @@ def hide_secrets(words: Sequence[str]) -> list[str]:
 
 
 def manifest_difference(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    """Name what differs between two manifests, one sentence each, sorted by place.
+    """Return the differences between two manifests, a sentence each, sorted by place.
 
     >>> manifest_difference({"environment": {"python": "3.11.7"}}, {"environment": {}})
     ['environment python: 3.11.7, then nothing']
 
     Args:
-        a: The earlier manifest, or a part of one.
-        b: The later one.
+        a: The earlier manifest, or a section of a manifest.
+        b: The later manifest.
     """
     return list(_differences("", a, b))
 

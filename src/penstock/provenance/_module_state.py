@@ -1,12 +1,12 @@
-"""ModuleState: the values that the user's modules hold, as they were before a step, to set them back.
+"""ModuleState: values in the user's modules before a step, with the means to restore them.
 
-Every container that is reached from a module's names is noted with a shallow copy of what it holds.
-Set back in place, so that all who refer to a container see it as it was. What cannot be copied, or
-is too large for it, is watched and named.
+Every container that is reached from a module's names is recorded with a shallow copy of the
+contents. Containers are restored in place, so that every reference sees the restored state. Values
+that cannot be copied, or are too large to copy, are watched and reported.
 
-A process may hold hundreds of modules that have nothing to do with a pipeline. What the step's own
-code reaches, by a value or by an import statement, is noted first and whole; of the rest a limited
-number of objects, so that a step costs the same in a small process and in a large one.
+A process may hold hundreds of modules unrelated to a pipeline. Objects that the step's own code
+reaches, by a value or by an import statement, are recorded first and completely; of the rest a
+limited number, so that a step costs the same in a small process and in a large process.
 """
 
 import copy
@@ -44,12 +44,12 @@ _LEAVES = frozenset(
     | {BuiltinFunctionType, type(NotImplemented), Path}
 )
 _MAX_COPIED = 1 << 20  # bytes of an array; larger ones are watched by a checksum
-_MAX_ITEMS = 10_000  # of one container that are looked into
+_MAX_ITEMS = 10_000  # of a container's items that are examined
 _MAX_NOTES = 50_000
-_MAX_FAR = 5_000  # of them, in modules that nothing says a step could reach
-# Of these packages objects are set back attribute by attribute, as those of own classes are.
+_MAX_FAR = 5_000  # of them, in modules that no known path connects to a step
+# Objects of these packages are restored attribute by attribute, as those of own classes.
 _PLAIN = ("sklearn.", "xgboost.", "lightgbm.", "catboost.", "torch.nn.", "torch.optim.")
-# Names by which code gets at modules, or at what is in them, without naming these.
+# Names by which code accesses modules, or their contents, without naming them.
 _OPEN = frozenset(
     "modules exec eval __import__ runpy get_objects __subclasses__ iter_modules walk_packages"  # noqa: SIM905 - read as one line
     " entry_points resolve_name locate instantiate import_string import_from_string".split()
@@ -61,7 +61,7 @@ _is = operator.is_
 
 @dataclass(slots=True)
 class _Note:
-    """Something that can change: how that is seen, and how it is set back (None if it cannot be)."""
+    """A changeable object: the check for a change, and the restoring call (None if impossible)."""
 
     place: str
     has_changed: Callable[[], bool]
@@ -72,23 +72,23 @@ _Noted = Callable[[str, Any], Iterator[_Note]]
 
 
 class ModuleState:
-    """What the user's modules held when they were noted."""
+    """The contents of the user's modules when they were recorded."""
 
     def __init__(self) -> None:
         self._lists: list[tuple[Any, list[Any], str]] = []
         # With whether all keys are names: those are compared by their text.
         self._dicts: list[tuple[dict[Any, Any], dict[Any, Any], str, bool]] = []
         self._notes: list[_Note] = []
-        self._seen: dict[int, Any] = {}  # holds them, so that no id comes again
+        self._seen: dict[int, Any] = {}  # holds the objects, so that no id is reused
         self._functions: set[FunctionType] = set()  # of steps
         self._modules: set[str] = set()
         self._loaded = 0
-        self._left: list[tuple[str, Any]] = []  # to be noted as far as the limit allows
+        self._left: list[tuple[str, Any]] = []  # to be recorded as far as the limit allows
         self._limit = _MAX_NOTES
-        self._is_open = False  # a step's code runs or imports what it computes
+        self._is_open = False  # a step's code runs or imports computed code
         self._classes: dict[int, tuple[type, _Noted | None, bool]] = {}
         self.lost: list[str] = []
-        """What changed and could not be set back."""
+        """Places that changed and could not be restored."""
         self._table: tuple[tuple[Any, Callable[[str, Any], Iterable[tuple[str, Any]]]], ...] = (
             (dict, self._note_dict),
             (list, self._note_list),
@@ -110,7 +110,7 @@ class ModuleState:
         )
 
     def note_function(self, function: Any) -> None:
-        """Note what a step's function reaches, or the class of something that it is given."""
+        """Record the objects that a step's function reaches, or an argument's class."""
         if type(function) is FunctionType:
             if function in self._functions:
                 return
@@ -120,7 +120,7 @@ class ModuleState:
         self.note(getattr(function, "__name__", "the step"), function)
 
     def note_modules(self) -> None:
-        """Note the user's modules that are loaded and that no step's function has led to."""
+        """Record the user's loaded modules that no step's function has led to."""
         if len(sys.modules) != self._loaded:
             self._take_in_modules()
         elif not self._is_open or not self._left or len(self._seen) > _MAX_NOTES:
@@ -130,31 +130,31 @@ class ModuleState:
         is_open, left, self._left = self._is_open, self._left, []
         for place, value in left:
             self.note(place, value)
-        # What code of these modules would look up tells nothing of the step.
+        # The look-ups in these modules' code say nothing about the step.
         self._limit, self._is_open = _MAX_NOTES, is_open
 
     def _take_in_modules(self) -> None:
-        """Find the user's modules that are new: those that steps have loaded are noted whole."""
+        """Register the user's new modules: those that steps have loaded are recorded completely."""
         self._loaded = len(sys.modules)
         main = ("__main__", sys.modules["__main__"], "")  # a notebook's has no file
         for name, module, file in (*loaded_modules(), main):
             if name in self._modules or not is_own_module(name, module):
                 continue
             self._modules.add(name)
-            if is_late(file):  # a step may look for it by its name
+            if is_late(file):  # a step may look the module up by name
                 self.note(module.__name__, vars(module))
             else:
                 self._left.append((module.__name__, vars(module)))
 
     def note_module(self, name: str) -> None:
-        """Note one module of the user's that was loaded just now."""
+        """Record a module of the user's that was loaded just now."""
         module = sys.modules.get(name)
         self._modules.add(name)
         if module is not None:
             self.note(name, vars(module))
 
     def note(self, place: str, value: Any) -> None:
-        """Note a value and all that it reaches."""
+        """Record a value and all objects that the value reaches."""
         waiting = [(place, value)]
         while waiting:
             if len(self._seen) > self._limit:
@@ -165,15 +165,15 @@ class ModuleState:
             if cls in _LEAVES or id(each) in self._seen:
                 continue
             self._seen[id(each)] = each
-            # Stand-ins and proxies may claim to be a dict, or refuse to be looked at.
+            # Mocks and proxies may claim to be a dict, or refuse inspection.
             with suppress(Exception):
                 waiting += self._note_one(where, each, cls)
 
     def set_back(self) -> list[str]:
-        """Set everything back, and name what had changed."""
+        """Restore everything, and return the places that had changed."""
         changed: list[str] = []
         for held, saved, place, is_named in self._dicts:
-            if not saved and not len(held):  # as most functions' attributes
+            if not saved and not len(held):  # as for most functions' attributes
                 continue
             if len(held) != len(saved) or not (
                 all(map(_is, dict.values(held), saved.values()))
@@ -187,20 +187,20 @@ class ModuleState:
         return changed + [place for note in self._notes if (place := self._set_back_note(note))]
 
     def _set_back_note(self, note: _Note) -> str:
-        """Set one thing back and return its place; nothing if it is as it was, or is lost."""
+        """Restore an object and return the place; empty if unchanged or not restorable."""
         try:
             if not note.has_changed():
                 return ""
             if note.set_back is not None:
                 note.set_back()
                 return note.place
-        except Exception:  # noqa: BLE001, S110 - foreign code: it cannot be asked, or not be set
+        except Exception:  # noqa: BLE001, S110 - foreign code: reading or restoring fails
             pass
         self.lost.append(note.place)
         return ""
 
     def _note_one(self, place: str, value: Any, cls: type) -> Iterable[tuple[str, Any]]:
-        """Note one value; gives what it reaches."""
+        """Record a value and return the objects that the value reaches."""
         if isinstance(value, dict) and not _is_sized_as_dict(cls):  # a sparse matrix by keys
             return self._note_object(place, value, cls)
         for kind, note in self._table:
@@ -230,7 +230,7 @@ class ModuleState:
             yield from ((f"{place}[{i}]", item) for i, item in enumerate(saved))
 
     def _note_cached(self, place: str, value: Any) -> Iterator[tuple[str, Any]]:
-        # What one step has put into a cache another one would get without looking it up.
+        # A later step would get cached results of an earlier step without a look-up of its own.
         size = value.cache_info().currsize
         self._notes.append(
             _Note("", lambda: value.cache_info().currsize != size, value.cache_clear)
@@ -256,7 +256,7 @@ class ModuleState:
                 yield f"{place}.{name}", item
 
     def _about(self, cls: type) -> "tuple[type, _Noted | None, bool]":
-        """Return a class with how its objects are noted, and whether they are only attributes."""
+        """Return a class with the recorder of the objects, and whether they are only attributes."""
         found = self._classes.get(id(cls))
         if found is None:
             bases = {f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__}
@@ -280,7 +280,7 @@ class ModuleState:
         yield from self._imported_by(function)
 
     def _imported_by(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
-        """Give the modules that a function's code imports when it runs."""
+        """Return the modules that a function's code imports at run time."""
         scope = function.__globals__
         words, is_open, may_import = _words_of(function.__code__)
         self._is_open = (
@@ -339,7 +339,7 @@ class ModuleState:
 
 @lru_cache(maxsize=1 << 14)
 def _words_of(code: CodeType) -> tuple[frozenset[str], bool, bool]:
-    """Return the names in a function's code, whether one opens all modules, and if it may import."""
+    """Return a function's names, whether any name opens all modules, and if code may import."""
     codes = list(inner_codes(code))
     words = frozenset(name for each in codes for name in each.co_names)
     may_import = "import_module" in words or any(_IMPORT in each.co_code[::2] for each in codes)
@@ -357,7 +357,7 @@ def _names_of(_place: str, module: ModuleType) -> Iterator[tuple[str, Any]]:
 
 
 def _scope_of(function: Any) -> Iterator[tuple[str, Any]]:
-    """Give the names of the module of a function, if it is one of the user's."""
+    """Return the names of the module of a function, if the module is the user's."""
     names = getattr(function, "__globals__", None)
     if type(names) is not dict:
         return
@@ -372,7 +372,7 @@ def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def is_own_module(name: str, module: ModuleType | None) -> bool:
-    """Say whether a module is the user's: its file is, or it is what a notebook runs in."""
+    """Return whether a module is the user's: by file, or as the module of a notebook."""
     file = getattr(module, "__file__", None)  # a stand-in for a module may return anything
     return _is_own_name(name, file if isinstance(file, str) else None)
 
@@ -405,7 +405,7 @@ def _set_back_dict(held: dict[Any, Any], saved: dict[Any, Any], place: str) -> l
             saved[key] = held[key]
         else:
             changed.append(key)
-    if isinstance(held, OrderedDict):  # it keeps its order beside the dict
+    if isinstance(held, OrderedDict):  # an OrderedDict stores its order beside the dict
         held.clear()
         held.update(saved)
         return [_joined(place, key) for key in changed]
@@ -431,12 +431,12 @@ def _joined(place: str, key: Any) -> str:
         return f"{place}.{key}"
     try:
         return f"{place}[{key!r}]"
-    except Exception:  # noqa: BLE001 - a key of the user's may refuse to be shown
+    except Exception:  # noqa: BLE001 - a user's key may refuse to be shown
         return f"{place}[{type(key).__name__}]"
 
 
 def _is_plain(cls: type) -> bool:
-    """Say whether objects of a class are nothing but their attributes."""
+    """Return whether objects of a class are nothing but their attributes."""
     if cls is SimpleNamespace or cls.__module__ == "argparse":
         return True
     if cls.__module__.startswith(_PLAIN):
@@ -512,18 +512,18 @@ def _array_notes(place: str, value: Any) -> Iterator[_Note]:
 def _checksum(array: Any) -> int:
     if array.dtype.hasobject:
         return zlib.crc32(array.tobytes())  # of their addresses
-    # As bytes by NumPy: a memoryview knows no times, no complex numbers and nothing empty.
+    # Viewed as bytes by NumPy: a memoryview supports no times, no complex numbers, nothing empty.
     return zlib.crc32(array.ravel("K").view("u1")) if array.nbytes else 0
 
 
 def _frame_notes(place: str, value: Any) -> Iterator[_Note]:
-    """Note a pandas table or column: its blocks, and the bytes of those that are small."""
+    """Record a pandas table or column: the blocks, and the bytes of small blocks."""
     size = sum(getattr(block, "nbytes", 0) for block in value._mgr.arrays)  # noqa: SLF001 - as below
     saved = value.copy(deep=size < _MAX_COPIED)
     before = _frame_state(value)
 
     def set_back() -> None:
-        object.__setattr__(value, "_mgr", saved.copy()._mgr)  # noqa: SLF001 - in place, for all who refer to it
+        object.__setattr__(value, "_mgr", saved.copy()._mgr)  # noqa: SLF001 - in place
         getattr(value, "_item_cache", {}).clear()
         nonlocal before
         before = _frame_state(value)
@@ -545,7 +545,7 @@ def _polars_notes(place: str, value: Any) -> Iterator[_Note]:
         return value.shape != saved.shape or not value.equals(saved)
 
     def set_back() -> None:
-        value._df = saved.clone()._df  # noqa: SLF001 - in place, for all who refer to it
+        value._df = saved.clone()._df  # noqa: SLF001 - in place
 
     yield _Note(place, has_changed, set_back)
 
@@ -590,7 +590,7 @@ def _generator_notes(place: str, value: Any) -> Iterator[_Note]:
 
 
 def _told(state: Any) -> str:
-    """Write a generator's state as text; of arrays all of it."""
+    """Return a generator's state as text; arrays completely."""
     if isinstance(state, Mapping):
         return str({key: _told(value) for key, value in state.items()})
     if isinstance(state, tuple):
@@ -599,7 +599,7 @@ def _told(state: Any) -> str:
 
 
 def _note_of_count(place: str, holders: tuple[dict[Any, Any], dict[Any, Any]], key: Any) -> _Note:
-    """Note a counter: it cannot be set back in place, so its name is bound to a copy."""
+    """Record a counter: not restorable in place, so the name is bound to a copy."""
     held, saved = holders
     first = copy.copy(saved[key])
     state = repr(first)

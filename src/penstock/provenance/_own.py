@@ -1,4 +1,4 @@
-"""Which code is the user's own, and where a module that is not loaded would be found."""
+"""Ownership of code: the user's own, or installed; and the files of modules that are not loaded."""
 
 import site
 import sys
@@ -24,7 +24,7 @@ def is_own(path: Path) -> bool:
 
 @cache
 def is_own_code(file: str) -> bool:
-    """Return whether code of this file is the user's; code that has no file is.
+    """Return whether code of a file is the user's; code without a file is.
 
     >>> is_own_code("<ipython-input-1>"), is_own_code("<frozen importlib._bootstrap>")
     (True, False)
@@ -37,7 +37,7 @@ def is_own_code(file: str) -> bool:
 
 @cache
 def own_place(file: str) -> str:
-    """Return where a file of the user's really is; nothing if it is not the user's.
+    """Return the real path of a user's file; empty if the file is not the user's.
 
     >>> own_place("/no/such/file.py")
     ''
@@ -49,7 +49,7 @@ def own_place(file: str) -> str:
 def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
     """Yield name, module and file of the user's loaded modules.
 
-    A process holds thousands of others: those are looked at once.
+    A process holds thousands of others: those are examined once.
     """
     for name, module in list(sys.modules.items()):
         if _others.get(name) is module:
@@ -64,12 +64,12 @@ def loaded_modules() -> Iterator[tuple[str, ModuleType, str]]:
 
 
 def is_pythons_own(file: str) -> bool:
-    """Return whether a path is in Python's library, without asking the disk."""
+    """Return whether a path is in Python's library, without disk access."""
     return file.startswith(_library_texts()) and "-packages" not in file
 
 
 def looks_installed(file: str) -> bool:
-    """Return whether a path is one of Python, a package or penstock, without asking the disk."""
+    """Return whether a path belongs to Python, a package or penstock, without disk access."""
     return file.startswith(("<frozen", *_system_texts())) or any(
         part in file for part in _INSTALLED
     )
@@ -81,7 +81,7 @@ def is_own_module(module: ModuleType) -> bool:
     top = name.partition(".")[0]
     if top == "penstock" or (top in sys.stdlib_module_names and top != "__main__"):
         return False
-    if top.startswith("_cython"):  # made by hand by every module that Cython compiled
+    if top.startswith("_cython"):  # created by hand in every module that Cython compiled
         return False
     file = getattr(module, "__file__", None)
     if file:
@@ -89,13 +89,13 @@ def is_own_module(module: ModuleType) -> bool:
     if name == "__main__":
         return True
     places = [str(place) for place in getattr(module, "__path__", ())]
-    if not places:  # made by hand, by `types.ModuleType`
+    if not places:  # created by hand with `types.ModuleType`
         return getattr(module, "__spec__", None) is None
     return not any(looks_installed(f"{place}/") for place in places)
 
 
 def find_own_file(name: str) -> Path | None:
-    """Find the file of a module of the user's without importing it; None if it has none."""
+    """Return the file of a user's module without importing the module; None if there is none."""
     top = name.partition(".")[0]
     if top == "penstock" or top in sys.stdlib_module_names:
         return None
@@ -105,7 +105,7 @@ def find_own_file(name: str) -> Path | None:
 
 
 def find_extension(name: str) -> Path | None:
-    """Find the file of a module of the user's that is compiled; None if there is none."""
+    """Return the file of a compiled module of the user's; None if there is none."""
     file = getattr(sys.modules.get(name), "__file__", None)
     path = Path(file) if file else None
     compiled = path is not None and path.suffix in {".so", ".pyd"}
@@ -114,7 +114,7 @@ def find_extension(name: str) -> Path | None:
 
 @lru_cache(maxsize=4096)
 def has_file(file: str) -> bool:
-    """Return whether code of this name is in a file, not in a notebook or made while running."""
+    """Return whether code of this name is in a file, neither in a notebook nor generated."""
     return not file.startswith("<") and Path(file).is_file()
 
 

@@ -1,4 +1,4 @@
-"""Installed distributions and their versions, read from folder names: metadata files cost 50 ms."""
+"""Installed distributions and versions, read from folder names: metadata files cost 50 ms."""
 
 import re
 import sys
@@ -32,7 +32,7 @@ def list_distributions() -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def package_version(module: str) -> str | None:
-    """Find the version of the distribution that a top-level module comes from.
+    """Return the version of the distribution that a top-level module comes from.
 
     >>> package_version("no_such_module_at_all") is None
     True
@@ -57,7 +57,7 @@ def package_version(module: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def module_version(module: str) -> tuple[str, str]:
-    """Find the distribution of a loaded module, by its file where packages share a namespace.
+    """Return the distribution of a loaded module, by file where packages share a namespace.
 
     >>> module_version("polars.dataframe")[0]
     'polars'
@@ -66,7 +66,7 @@ def module_version(module: str) -> tuple[str, str]:
         module: Import name with dots.
 
     Returns:
-        What the package is called, and its version; of a file that no distribution lists, its
+        Name of the package, and the version; for a file that no distribution lists, the file's
         digest.
     """
     top = module.partition(".")[0]
@@ -96,7 +96,7 @@ def _is_namespace(top: str) -> bool:
 
 
 def _unknown(module: ModuleType | None) -> str:
-    """Digest the files of a namespace package, or say that there is nothing to go by."""
+    """Compute the digest of a namespace package's files, or return ``unknown version``."""
     places = [Path(place) for place in getattr(module, "__path__", ())]
     files = sorted(file for place in places for file in place.rglob("*.py"))
     if not files:
@@ -105,7 +105,7 @@ def _unknown(module: ModuleType | None) -> str:
 
 
 def library_files(package: str) -> list[str]:
-    """List the bundled binary libraries of a wheel (``numpy.libs``): they name its BLAS."""
+    """List the bundled binary libraries of a wheel (``numpy.libs``): they name the wheel's BLAS."""
     for place in _search_path():
         folder = Path(place) / f"{package}.libs"
         if folder.is_dir():
@@ -126,7 +126,7 @@ def _found(places: tuple[str, ...]) -> dict[str, tuple[str, Path]]:
             continue
         for entry in folder.glob("*-info"):
             match = _FOLDER.fullmatch(entry.name)
-            if match:  # the first on the path is the one that is imported
+            if match:  # the first on the path is the imported distribution
                 found.setdefault(_normal(match["name"]), (match["version"], entry))
     return found
 

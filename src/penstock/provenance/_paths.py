@@ -1,4 +1,4 @@
-"""Paths among values: one stands for the bytes of its file, or of all files in its folder."""
+"""Paths among values: a path counts by the bytes of the file, or of all files in the folder."""
 
 import time
 from functools import lru_cache
@@ -12,14 +12,14 @@ _SKIPPED = frozenset({"__pycache__"})
 
 
 def path_record(path: PurePath, project: Path) -> tuple[Any, ...]:
-    """Describe a path by its name, and by what is there.
+    """Return the record of a path: the name, and the content of the file or folder.
 
-    A folder that holds the project itself counts by its name only: what a step opens in it is seen
-    when it does so.
+    A folder that contains the project itself counts by name only: files that a step opens in the
+    folder are recorded at that moment.
 
     Args:
-        path: The path; a relative one is looked up from the current folder.
-        project: The project's folder: paths in it are named relative to it.
+        path: The path; a relative path is looked up from the current folder.
+        project: The project's folder: paths inside are relative to this folder.
     """
     name = _name(path, project)
     head = ("path", type(path).__name__.removeprefix("Pure").replace("Windows", "Posix"), name)
@@ -46,10 +46,10 @@ def folder_content(folder: Path) -> tuple[tuple[str, str], ...]:
 
 
 def file_digest(path: Path) -> str:
-    """Digest a file; one that has not changed since is not read again."""
+    """Compute the digest of a file; a file unchanged since the last call is not read again."""
     facts = path.stat()
     if time.time() - max(facts.st_mtime, facts.st_ctime) < _UNSETTLED_S:
-        return digest_file(path)  # clocks of file systems are coarse: it may change once more
+        return digest_file(path)  # clocks of file systems are coarse: the file may change once more
     return _digest(
         str(path.resolve()), facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
     )

@@ -1,4 +1,4 @@
-"""Places in the file system: which count for a step, which texts name one, what lies in them."""
+"""Places in the file system: those that count for a step, those named by texts, and contents."""
 
 import importlib.util
 import os
@@ -17,7 +17,7 @@ _PATTERN = re.compile(r"[*?\[{]")
 
 
 def named_place(text: str) -> str | None:
-    """Return the place that a text names, if it may be one outside of the current folder.
+    """Return the place that a text names, if the place may be outside of the current folder.
 
     >>> named_place("/data/2024/*.csv"), named_place("file:///data/a.csv"), named_place("mean")
     ('/data/2024', '/data/a.csv', None)
@@ -34,7 +34,7 @@ def named_place(text: str) -> str | None:
 
 
 def folder_at(number: int) -> str | None:
-    """Return the path of an open folder; None for any other open file."""
+    """Return the path of an open folder; None for an open file of a different kind."""
     place = f"/proc/self/fd/{number}"
     return os.path.realpath(place) if kind_of(place) == "folder" else None
 
@@ -49,7 +49,7 @@ def files_in(folder: str) -> list[str]:
 
 
 def source_of(path: str) -> str | None:
-    """Return the source of a compiled file, if it is there."""
+    """Return the source of a compiled file, if the source exists."""
     try:
         source = importlib.util.source_from_cache(path)
     except (ValueError, NotImplementedError):
@@ -58,20 +58,20 @@ def source_of(path: str) -> str | None:
 
 
 def parents(path: str) -> Iterator[str]:
-    """Yield the folders that a path is in, from the nearest on."""
+    """Yield the folders that contain a path, from the nearest on."""
     while (path := os.path.dirname(path)) != "/" and path:  # noqa: PTH120 - hot
         yield path
 
 
 @cache
 def skipped_places(project: str, skipped: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the beginnings of paths that never count: ours, the store's, what is installed."""
+    """Return the path prefixes that never count: penstock, the store, installed packages."""
     return (_PACKAGE, f"{project}/.penstock", *skipped, *_installed())
 
 
 @cache
 def passing_places() -> tuple[str, ...]:
-    """Return the folders for what comes and goes: of temporary files, of caches."""
+    """Return the folders for short-lived files: temporary files, caches."""
     temporary = tempfile.gettempdir()
     caches = [Path.home() / ".cache" / name for name in ("matplotlib", "fontconfig", "pip", "uv")]
     return tuple(f"{place}/" for place in (temporary, os.path.realpath(temporary), *caches))

@@ -1,6 +1,6 @@
-"""What belongs to the whole process (folder, environment, options), to set it back after a step.
+"""Process-wide state (folder, environment, options), restored after a step.
 
-Only libraries that are loaded are asked. Random generators and threads are set before each step
+Only loaded libraries are read. Random generators and threads are set before each step
 anyway (see ``deterministic``).
 """
 
@@ -38,7 +38,7 @@ _HOOKS = ("stdin", "stdout", "stderr", "excepthook", "displayhook")
 
 
 class ProcessState:
-    """The state of the process when it was noted."""
+    """The state of the process when recorded."""
 
     def __init__(self) -> None:
         self._parts, self._readers = _parts_of(tuple(map(sys.modules.__contains__, _LOADED)))
@@ -46,7 +46,7 @@ class ProcessState:
         self._environment = dict(os.environ._data)  # type: ignore[attr-defined] # noqa: SLF001 - a copy at the speed of a dict
 
     def set_back(self) -> list[str]:
-        """Set everything back, and name what had changed."""
+        """Restore everything, and return the names of the changes."""
         changed = self._set_back_environment()
         if [read() for read in self._readers] == self._noted:
             return changed
@@ -82,7 +82,7 @@ _SET_BY_LIBRARIES = ("CUBLAS_", "CUDA_", "KMP_", "OMP_", "TORCH", "PYTORCH_", "R
 
 @cache
 def _parts_of(loaded: tuple[bool, ...]) -> tuple[Sequence[_Part], Sequence[Callable[[], Any]]]:
-    """List what is looked at (its name, how it is read, how it is set), and how all are read.
+    """Return the observed items (name, getter, setter), and the getters alone.
 
     Args:
         loaded: For each library of `_LOADED` whether it is loaded.
@@ -126,7 +126,7 @@ def _set_collector(saved: tuple[bool, Any]) -> None:
 
 
 class _Warnings:
-    """The filters of warnings. What libraries add for themselves when they are loaded stays."""
+    """The filters of warnings. Filters that libraries add for themselves on import stay."""
 
     def __init__(self) -> None:
         self.held, self.items = warnings.filters, tuple(warnings.filters)
@@ -144,7 +144,7 @@ class _Warnings:
     __hash__ = None  # type: ignore[assignment] # compared only
 
     def take_in(self, items: tuple[Any, ...]) -> None:
-        """Add filters for one message, one module or a warning of its own, as a library has them."""
+        """Add filters for a message, a module or an own warning class, as libraries add them."""
         known = set(map(id, self.items))
         own = [
             each
@@ -179,7 +179,7 @@ _umask = [0o022]
 
 
 def _umask_now() -> int:
-    """Read the mask for new files: it can only be read by setting it, so it is set to what it is."""
+    """Read the mask for new files: reading needs setting, so the mask is set to the same value."""
     now = os.umask(_umask[0])
     if now != _umask[0]:
         os.umask(now)
@@ -204,14 +204,14 @@ def _module(name: str) -> Any:
 
 
 def _decimal_context() -> tuple[Any, ...]:
-    """Give what makes decimal's context anew, its flags and traps as lists."""
+    """Return the arguments that rebuild decimal's context, with flags and traps as lists."""
     made: tuple[Any, ...] = _module("decimal").getcontext().__reduce__()
     return made
 
 
 def _torch_state() -> tuple[Any, ...]:
     torch = _module("torch")
-    if not hasattr(torch, "get_default_dtype"):  # it is being imported
+    if not hasattr(torch, "get_default_dtype"):  # torch is being imported
         return ()
     return (torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads())
 
@@ -231,7 +231,7 @@ def _pictures_state() -> dict[str, Any]:
 
 _ALWAYS: list[_Part] = [
     ("the working folder (os.chdir)", _working_folder, _go_back),
-    # Finders stay: a library that adds one needs it.
+    # Finders stay: the library that added a finder needs it.
     ("sys.path or its kin", _lists_of_sys, _set_lists_of_sys),
     (
         "streams or hooks of sys",

@@ -1,4 +1,4 @@
-"""Recorder: collects what one step looks up and writes, and makes the trace of it."""
+"""Recorder: collects the look-ups and writes of a step, and makes the step's trace."""
 
 import os
 import sys
@@ -52,11 +52,11 @@ _WATCHES = 8
 _MAX_PATH = 4_096
 _NO_PATHS = frozenset({type(None), bool, int, float, bytes})
 _SYSTEM = ("/proc/", "/sys/", "/dev/", "/usr/lib", "/lib/", "/lib64/", "/usr/share/", "/etc/ld.so")
-# Read by native code from a file only by programs of their own, or by editors and searches.
+# Native code reads such files only in separate programs, or in editors and searches.
 _TEXTS = frozenset(
     ".py .pyi .pyc .md .rst .ipynb .toml .yaml .yml .cfg .ini .lock .sh .html .css .js".split()  # noqa: SIM905 - read as one line
 )
-# What libraries look up to find their own settings: a step's result is not made of them.
+# Look-ups by libraries of their own settings: a step's result does not depend on them.
 _SETTINGS = (
     "PENSTOCK_", "PYTHON", "RAY_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "VECLIB_", "NUMEXPR_",
     "BLAS_", "GOTO_", "JOBLIB_", "LOKY_", "CUDA_", "CUBLAS_", "NCCL_", "TORCH", "PYTORCH", "NPY_",
@@ -70,15 +70,15 @@ _OWN_SETTINGS = frozenset(
 _watches: dict[str, FolderWatch] = {}
 _late: dict[
     str, Stamp | None
-] = {}  # code loaded by steps of this process: later ones use it unseen
+] = {}  # code loaded by steps of this process: later steps use it without a look-up
 
 
 class Recorder:
-    """What one step has looked up so far.
+    """The look-ups of a step so far.
 
     Args:
         project: The project's folder.
-        skipped: Folders and beginnings of paths that are ours: the store's.
+        skipped: Folders and path prefixes of penstock: those of the store.
     """
 
     def __init__(self, project: Path, skipped: Sequence[str] = ()) -> None:
@@ -95,9 +95,9 @@ class Recorder:
         self._set: set[str] = set()
         self._opens = 0
         self._children = Children()
-        self._folder_opens: Counter[str] = Counter()  # as far as Python tells of them
+        self._folder_opens: Counter[str] = Counter()  # as far as Python reports them
         self._named: set[str] = set()
-        self._asked: set[str] = set()  # what own code looked for
+        self._asked: set[str] = set()  # look-ups by own code
         self.busy: set[int] = set()
         self._folder = current_folder(self.project)
         self._began = time.time_ns()
@@ -146,7 +146,7 @@ class Recorder:
             self._made.add(path)
 
     def listed(self, name: Any, *, entries: bool = False) -> None:
-        """Note that a folder was listed; entries tell their size and time without a look-up."""
+        """Record that a folder was listed; entries contain size and time without a look-up."""
         path = self._path(name if name not in {None, ""} else ".")
         if path is None or not self._counts(path) or self._is_made(path):
             return
@@ -164,20 +164,20 @@ class Recorder:
         self._watch_below(path)
 
     def opened_folder(self, name: Any) -> None:
-        """Count that Python opened a folder: what the kernel tells beyond that, native code did."""
+        """Count a folder opened by Python: the kernel's further events are native code's."""
         path = self._path(name if name not in {None, ""} else ".")
         if path is not None:
             self._folder_opens[path] += 1
 
     def followed(self, path: Any, target: str, frame: FrameType) -> None:
-        """Note where a symbolic link leads, whose target somebody asked for."""
+        """Record the target of a symbolic link whose target was read."""
         place = self._path(path)
         if place is None or not self._counts(place) or place in self.trace.links:
             return
         caller = caller_of(frame)
         if caller == "import" or (caller != "own" and not self._in_project(place)):
             return
-        if not f"{self.project}/".startswith(f"{place}/"):  # where the project lies is no result
+        if not f"{self.project}/".startswith(f"{place}/"):  # the project's location is not a result
             self._note("links", place, target)
 
     def connected(self, name: Any) -> None:
@@ -192,7 +192,7 @@ class Recorder:
             self._note("exists", log, MISSING)
 
     def looked(self, path: Any, frame: FrameType, *, found: bool) -> None:
-        """Note that somebody asked whether something is there."""
+        """Record a check of whether a file or folder exists."""
         place = self._path(path)
         if place is None or place in self.trace.exists or not self._counts(place):
             return
@@ -244,13 +244,13 @@ class Recorder:
                     self.opened(text, os.O_RDONLY)
 
     def started_worker(self, frame: FrameType) -> None:
-        """Note a process that shares no memory with this one: it cannot tell what it looks up."""
+        """Record a process without shared memory: such look-ups cannot be received."""
         self._children.are_there = True
         if starter_of(frame) == "own":
             self.never("it starts processes by spawn or forkserver, and what they read is not seen")
 
     def forks(self) -> None:
-        """Make ready for what a forked process looks up: it tells us through a file."""
+        """Open the file that receives the look-ups of a forked process."""
         self._children.expect()
 
     def imported(self, file: Any) -> None:
@@ -258,9 +258,9 @@ class Recorder:
             self._reads(self._path(file), code=True)
 
     def found_module(self, frame: FrameType) -> None:
-        """Note that a library looked up a loaded module of the user's by its name.
+        """Record that a library looked up a loaded module of the user's by name.
 
-        Which of its code runs then is known to nobody: all that is loaded counts.
+        The code that runs then is unknown: all loaded code counts.
         """
         if not is_asked_by_own_code(frame):
             return
@@ -277,13 +277,13 @@ class Recorder:
             self._reads(self._path(name))
 
     def never(self, reason: str) -> None:
-        """Note why the result cannot be reused."""
+        """Record why the result cannot be reused."""
         if reason not in self.trace.never:
             self._children.tell("never", reason, None)
             self.trace.never.append(reason)
 
     def _note(self, kind: str, name: str, value: str | None) -> None:
-        """Note the first state that was seen, in the parent process too."""
+        """Record the first state of a look-up, in the parent process too."""
         known: dict[str, str | None] = getattr(self.trace, kind)
         if name not in known:
             self._children.tell(kind, name, value)
@@ -292,7 +292,7 @@ class Recorder:
     # Places
 
     def _path(self, name: Any) -> str | None:
-        """Return the whole path of what was looked up; a relative one begins in the folder."""
+        """Return the absolute path of a look-up; a relative path begins in the current folder."""
         if isinstance(name, int):
             name = folder_at(name)
         path = None if name is None else self._whole(name)
@@ -311,7 +311,7 @@ class Recorder:
         return os.path.normpath(text if text.startswith("/") else f"{real_getcwd()}/{text}")
 
     def asked_for_folder(self, frame: FrameType | None = None) -> None:
-        """Note that what is found depends on the current folder."""
+        """Record that a look-up depends on the current folder."""
         if frame is None or caller_of(frame) == "own":
             self._note("cwd", CWD, self._folder)
 
@@ -322,11 +322,11 @@ class Recorder:
         return path.startswith(f"{self.project}/")
 
     def _is_made(self, path: str) -> bool:
-        """Say whether a place is in a folder that the step has made itself."""
+        """Return whether a place is in a folder that the step itself has created."""
         return bool(self._made) and (path in self._made or not self._made.isdisjoint(parents(path)))
 
     def _is_passing(self, path: str) -> bool:
-        """Say whether a place is for what comes and goes, so that only own code means it."""
+        """Return whether a place is for short-lived files, so that only own code counts there."""
         return not self._in_project(path) and f"{path}/".startswith(passing_places())
 
     def _reads_compiled(self, path: str) -> None:
@@ -370,7 +370,7 @@ class Recorder:
             self._watch_below(os.path.abspath(text))  # noqa: PTH100 - symbolic links stay as they are
 
     def names(self, values: Iterable[Any]) -> None:
-        """Watch the places that a step's arguments and constants name outside of the project."""
+        """Watch the places outside of the project that a step's arguments and constants name."""
         for value in values:
             text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
             place = named_place(text) if isinstance(text, str) and len(text) < _MAX_PATH else None
@@ -379,7 +379,7 @@ class Recorder:
                     self._watch_below(place)
 
     def returns(self, value: Any, depth: int = 3) -> None:
-        """Note the files that a step returns by their paths."""
+        """Record the files that a step returns as paths."""
         if type(value) in _NO_PATHS:
             return
         if isinstance(value, str | os.PathLike):
@@ -397,8 +397,8 @@ class Recorder:
         """Return the trace as plain JSON.
 
         Args:
-            declared: True if the step says what it uses: then nothing makes it unfit for reuse
-                but a file that changed while it ran.
+            declared: True if the step declares its uses: then only a file that changed while the
+                step ran makes the trace unfit for reuse.
         """
         if declared:
             self.trace.never.clear()
@@ -406,8 +406,8 @@ class Recorder:
         self._take_native()
         self._take_read()
         self._take_written()
-        # A folder that was made because it was missing, a file that a library looked for before
-        # writing it: the step makes both whether they are there or not.
+        # A folder that was created because it was missing, a file that a library looked for before
+        # writing it: the step makes both whether they exist or not.
         if self.trace.exists:
             for path in (self._made | (self._written - self._asked)) & self.trace.exists.keys():
                 del self.trace.exists[path]
@@ -421,7 +421,7 @@ class Recorder:
                 self._note("whole_env", name, str(variable_digest(name, value)))
 
     def _take_children(self, *, declared: bool) -> None:
-        """Take in what forked processes told."""
+        """Add the look-ups that forked processes reported."""
         for kind, name, value in self._children.take():
             if kind == "never":
                 if not declared:
@@ -436,7 +436,7 @@ class Recorder:
                     self._code.add(name)
 
     def _take_native(self) -> None:
-        """Add what the kernel saw and Python did not."""
+        """Add the files that the kernel reported and Python did not."""
         read, written = self._watch.collect()
         if self._watch.overflowed:
             self.never("it opened more files at once than the system can tell of")
@@ -444,7 +444,7 @@ class Recorder:
             self.trace.limits.append("too many folders to watch: native reads are not all seen")
         elif self._watch.is_partial:
             self.trace.limits.append("this system does not tell which files native code opens")
-        # Opened in a way that allows writing, as SQLite does, and only read.
+        # Opened in a mode that allows writing, as SQLite does, and only read.
         untouched = {path for path in written if self._is_older(path)}
         read, written = read | untouched, written - untouched
         sent = _written_since(self._counted) if written else 0
@@ -453,7 +453,7 @@ class Recorder:
             stamp = stamp_of(path)
             if known or stamp is None or self._is_text(path) or not self._counts(path):
                 continue
-            if stamp[1] <= sent:  # else another process wrote it
+            if stamp[1] <= sent:  # else a different process wrote it
                 self._written.add(path)
         for path in sorted(read - written):
             if path in self._read or path in self._written or path in self._appended:
@@ -468,8 +468,8 @@ class Recorder:
         return stamp is not None and stamp[3] <= self._began
 
     def _take_native_lists(self) -> None:
-        """Add the folders that native code listed, to find the files that it read in them."""
-        if self._native:  # whether by relative paths is not known
+        """Add the folders that native code listed to find the files that it read there."""
+        if self._native:  # whether by relative paths is unknown
             self.asked_for_folder()
         for folder, opens in self._watch.folder_opens().items():
             if opens > self._folder_opens[folder] and any(
@@ -524,7 +524,7 @@ class Recorder:
 
 
 def _written_since(before: bytes) -> int:
-    """Return how many bytes this process has written since its counters were read."""
+    """Return how many bytes this process has written since the counters were read."""
     return _wchar(_counts_of(os.getpid())) - _wchar(before)
 
 
@@ -536,7 +536,7 @@ def _wchar(counts: bytes) -> int:
 
 
 def _counts_of(pid: int) -> bytes:
-    """Read the counters of this process as text, which is read as numbers only if that is needed."""
+    """Read the counters of this process as text, parsed as numbers only when needed."""
     try:
         return os.pread(_counters(pid), 256, 0)
     except OSError:

@@ -1,8 +1,8 @@
 """Seeds derived per step by numpy's SeedSequence algorithm, without importing numpy.
 
-Adding a step must not shift the others' seeds, so each is a function of the run seed and the
-step's name alone. The algorithm is O'Neill's seed_seq replacement as numpy ships it; the test
-suite compares it with numpy bit for bit. Words are unsigned 32-bit integers.
+Adding a step must not shift the seeds of existing steps, so each is a function of the run seed and
+the step's name alone. The algorithm is O'Neill's seed_seq replacement as numpy ships it; the test
+suite compares the result with numpy bit for bit. Words are unsigned 32-bit integers.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ _MIX_LEFT, _MIX_RIGHT = 0xCA01F9DD, 0x4973F715
 
 @lru_cache(maxsize=4096)
 def derive_seed(run_seed: int, step: str, index: int | None = None) -> int:
-    """Derive the seed of one step, or of one item of a mapped step.
+    """Compute the seed of a step, or of an item of a mapped step.
 
     >>> derive_seed(0, "train") == derive_seed(0, "train")
     True
@@ -26,7 +26,7 @@ def derive_seed(run_seed: int, step: str, index: int | None = None) -> int:
 
     Args:
         run_seed: The run's seed, 0 or more.
-        step: The step's name in its pipeline.
+        step: Name of the step in the pipeline.
         index: Place in a mapped step, from 0; None for an ordinary step.
 
     Returns:
@@ -38,7 +38,7 @@ def derive_seed(run_seed: int, step: str, index: int | None = None) -> int:
 
 
 def _first_word(entropy: int, spawn_key: tuple[int, ...]) -> int:
-    """Give ``SeedSequence(entropy, spawn_key=spawn_key).generate_state(1)[0]``."""
+    """Return ``SeedSequence(entropy, spawn_key=spawn_key).generate_state(1)[0]``."""
     words = _words(entropy)
     words += [0] * (_POOL - len(words))  # numpy pads so that spawn keys cannot pass for entropy
     for key in spawn_key:

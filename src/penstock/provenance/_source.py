@@ -1,4 +1,4 @@
-"""The project's source tree as it ran: git's files with commit and diff, or a plain tree."""
+"""The project's source tree as executed: git's files with commit and diff, or a plain tree."""
 
 import os
 import re
@@ -25,14 +25,14 @@ _SUFFIXES = frozenset(
 _NAMES = frozenset({"Makefile", "Dockerfile", "Containerfile"})
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 _SKIPPED_OUTSIDE_GIT = _SKIPPED | {"build", "dist"}
-# Git ignores what its user keeps secret; where nobody says so, names do.
+# Ignore rules of git cover the user's secrets; without rules, file names identify them.
 _SECRET = re.compile(r"secret|credential|password|token|apikey|api_key", re.IGNORECASE)
 _cache: dict[Path, tuple[object, "SourceTree"]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class SourceTree:
-    """A project's source files with what git knows about them.
+    """A project's source files with git's facts about them.
 
     Args:
         files: Bytes by path, relative to the project with ``/``, sorted.
@@ -40,7 +40,7 @@ class SourceTree:
         branch: Git branch; None outside git or on a detached head.
         dirty: True if the files differ from the commit.
         diff: ``git diff HEAD`` for people, cut at 256 KiB; the files themselves are complete.
-        left_out: Files that were not taken because they are large or too many.
+        left_out: Files that were not read because they are large or too many.
     """
 
     files: dict[str, bytes]
@@ -54,9 +54,9 @@ class SourceTree:
 def capture_source(project: Path) -> SourceTree:
     """Read a project's source files.
 
-    In git: tracked files and untracked ones that are not ignored. Elsewhere: a plain walk. Only
-    text-like files up to 1 MiB count; hidden folders, environments and caches are skipped. A
-    second call is answered from memory while no file, folder or commit has moved.
+    In git: tracked files and untracked files that are not ignored. Elsewhere: a plain walk. Only
+    text-like files up to 1 MiB count; hidden folders, environments and caches are skipped. A second
+    call is answered from memory while no file, folder or commit has changed.
 
     Args:
         project: The project's folder (see ``core.find_project``).
@@ -75,7 +75,7 @@ def loaded_source(project: Path, script: Path | None = None) -> SourceTree:
 
     Args:
         project: The project's folder.
-        script: A file that counts, too, if it is in the project.
+        script: A file that counts, too, if inside the project.
     """
     project = project.resolve()
     names = _loaded(project)
@@ -90,7 +90,7 @@ def restore_source(files: Mapping[str, bytes], folder: Path) -> None:
 
     Args:
         files: Bytes by relative path, as in ``SourceTree.files``.
-        folder: Where to; made if it does not exist.
+        folder: The target; created if absent.
 
     Raises:
         DataError: If a path would leave the folder.
@@ -111,7 +111,7 @@ def restore_source(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def list_outside(project: Path) -> tuple[str, ...]:
-    """List the user's files outside of the project that its imported code uses, sorted.
+    """List the user's files outside of the project that the imported code uses, sorted.
 
     Args:
         project: The project's folder.
@@ -132,7 +132,7 @@ def list_outside(project: Path) -> tuple[str, ...]:
 
 
 def import_folders(project: Path) -> list[str]:
-    """List the folders of the project that modules are imported from, relative to it, in order."""
+    """List the project's folders that modules are imported from, as relative paths, in order."""
     project = project.resolve()
     found = []
     for place in sys.path:
@@ -143,17 +143,17 @@ def import_folders(project: Path) -> list[str]:
 
 
 def _modules_used(module: ModuleType) -> set[str]:
-    """Name the modules that a module's names come from."""
+    """List the modules that a module's names come from."""
     found: set[str] = set()
     for value in list(vars(module).values()):
-        with suppress(Exception):  # a value of the user's may refuse to be looked at
+        with suppress(Exception):  # a user's value may refuse inspection
             name = value.__name__ if isinstance(value, ModuleType) else value.__module__
             found |= {name} if isinstance(name, str) else set()
     return found
 
 
 def _capture(project: Path) -> SourceTree:
-    if project in shared_folders():  # what lies there has nothing in common with what is run
+    if project in shared_folders():  # files there have nothing in common with the script
         files, left_out = _read(project, _loaded(project))
         return SourceTree(files, left_out=left_out)
     status = _git(project, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no")
@@ -185,7 +185,7 @@ def _capture(project: Path) -> SourceTree:
 
 
 def _loaded(project: Path) -> set[str]:
-    """Name the project's files that are imported now: what runs counts, also where git ignores it."""
+    """List the project's imported files: executed code counts, also where ignored by git."""
     folder = f"{project}{os.sep}"
     places = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     return {
@@ -208,7 +208,7 @@ def _diff(project: Path) -> str:
 
 
 def _git(project: Path, *arguments: str) -> str | None:
-    """Ask git, or None if there is no git here; ``.git`` is looked for first: a process costs ms."""
+    """Return git's output, or None without git; ``.git`` is checked first: a process costs ms."""
     if not any((folder / ".git").exists() for folder in (project, *project.parents)):
         return None
     try:
@@ -248,7 +248,7 @@ def _read(project: Path, names: Iterable[str]) -> tuple[dict[str, bytes], tuple[
     files: dict[str, bytes] = {}
     left_out: list[str] = []
     total = 0
-    # Code first, and the nearest first: if something has to be left out, let it not be that.
+    # Code first, and the nearest first: if files must be left out, then rather the rest.
     for path in sorted(
         (PurePosixPath(name) for name in names if _is_source(PurePosixPath(name))),
         key=lambda path: (path.suffix != ".py", len(path.parts), path),
@@ -278,7 +278,7 @@ def _is_source(path: PurePosixPath) -> bool:
 
 
 def _stamp(project: Path, tree: SourceTree) -> object:
-    """State of every file, every folder with one, and git's index and head."""
+    """Return the state of every file, every folder with a file, and git's index and head."""
     folders = {PurePosixPath(name).parent.as_posix() for name in tree.files} | {"."}
     names = (*tree.files, *sorted(folders), ".git/HEAD", ".git/index")
     return tuple(_state(project / name) for name in names)

@@ -1,8 +1,8 @@
-"""Digests of files: of their bytes, remembered by their state, and of code without its comments.
+"""Digests of files: of bytes, cached by the file's state, and of code without comments.
 
-A file's state is its inode, size, time of writing and time of change. The last one cannot be set by
-a program, so equal states mean equal bytes, unless the file was written in the same tick of the
-clock in which it was looked at; such a state is not trusted.
+A file's state is inode, size, time of writing and time of change. Programs cannot set the last, so
+equal states mean equal bytes, unless the file was written in the same tick of the clock in which
+the state was read; such a state is not trusted.
 """
 
 import ast
@@ -17,7 +17,7 @@ from pathlib import Path
 _TICK_NS = 50_000_000
 _COARSE_TICK_NS = 2_100_000_000  # of file systems that keep whole seconds
 _MAX_KNOWN = 100_000
-_real_stat = os.stat  # what a trace puts in its place must not see us
+_real_stat = os.stat  # the replacement during a trace must not see our own calls
 _known: dict[tuple[str, bool], tuple[tuple[int, ...], str]] = {}
 
 MISSING = "missing"
@@ -25,7 +25,7 @@ Stamp = tuple[int, int, int, int]
 
 
 def stamp_of(path: str) -> Stamp | None:
-    """Return a file's inode, size, time of writing and time of change; None if it is not there."""
+    """Return a file's inode, size, time of writing and time of change; None if absent."""
     try:
         facts = _real_stat(path)
     except (OSError, ValueError):
@@ -34,7 +34,7 @@ def stamp_of(path: str) -> Stamp | None:
 
 
 def kind_of(path: str) -> str:
-    """Return ``file``, ``folder``, ``other`` or ``missing``."""
+    """Return the kind of a path: ``file``, ``folder``, ``other`` or ``missing``."""
     try:
         mode = _real_stat(path).st_mode
     except (OSError, ValueError):
@@ -45,21 +45,21 @@ def kind_of(path: str) -> str:
 
 
 def is_settled(stamp: Sequence[int], at_ns: int) -> bool:
-    """Say whether a later write would have given the file another state than it had at a time."""
+    """Return whether a write after a given time would have changed the file's state."""
     changed = stamp[3]
     tick = _COARSE_TICK_NS if changed % 1_000_000_000 == 0 else _TICK_NS
     return at_ns - changed > tick
 
 
 def file_digest(path: str, *, as_code: bool = False) -> str:
-    """Digest a file, or answer from memory while its state is the same.
+    """Compute the digest of a file, or return the cached digest while the state is the same.
 
     Args:
         path: The file.
-        as_code: True to leave out what changes nothing when Python imports it: comments, layout.
+        as_code: True to ignore text that changes nothing on import: comments, layout.
 
     Returns:
-        The digest; ``missing`` if it is not there, ``folder`` or ``other`` if it is no file.
+        The digest; ``missing`` if absent, ``folder`` or ``other`` if not a file.
     """
     stamp = stamp_of(path)
     known = _known.get((path, as_code))

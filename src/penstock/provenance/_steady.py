@@ -1,7 +1,7 @@
-"""Whether a digest still holds: nothing that can change in place was read, and no name was rebound.
+"""Validity of a digest: nothing that can change in place was read, and no name was rebound.
 
-Most steps read functions, modules and constants only; looking whether each name stands for the same
-object is much cheaper than the walk.
+Most steps read functions, modules and constants only; checking whether each name is still bound to
+the same object is much cheaper than the walk.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _MISSING: Any = object()
 
 @dataclass(slots=True)
 class Steady:
-    """What a walk has read.
+    """The names and functions that a walk has read.
 
     Args:
-        is_possible: False once something was read that may change without being rebound.
+        is_possible: False once the walk read an object that may change without being rebound.
         names: Scope, name and object of every name that was looked up.
-        functions: Every function with its code and defaults.
+        functions: Every function with code and defaults.
     """
 
     is_possible: bool = True
@@ -29,11 +29,11 @@ class Steady:
     functions: list[tuple[FunctionType, Any, Any, Any]] = field(default_factory=list)
 
     def note_name(self, scope: Mapping[str, Any], name: str) -> None:
-        """Note what a name stands for; also that it is not there."""
+        """Record the object bound to a name; also that the name is unbound."""
         self.names.append((scope, name, scope.get(name, _MISSING)))
 
     def note_function(self, function: FunctionType) -> None:
-        """Note a function; one that carries what can change makes the digest unsteady."""
+        """Record a function; a function with changeable values makes the digest unsteady."""
         defaults, keyed = function.__defaults__, function.__kwdefaults__
         if function.__closure__ or function.__dict__ or keyed:
             self.is_possible = False
@@ -42,7 +42,7 @@ class Steady:
         self.functions.append((function, function.__code__, defaults, keyed))
 
     def holds(self) -> bool:
-        """Return whether all is as it was."""
+        """Return whether all names and functions are unchanged."""
         return (
             self.is_possible
             and all(scope.get(name, _MISSING) is value for scope, name, value in self.names)

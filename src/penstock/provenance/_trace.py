@@ -1,9 +1,10 @@
-"""Trace: what a step read and wrote while it ran, and whether that still holds.
+"""Trace: files and variables that a step read and wrote, and whether they are unchanged.
 
-The step key knows the code, arguments and inputs of a step. What the step looks up by itself it
-cannot know before: files, folders, environment variables, code that is loaded while it runs. They
-are recorded while the step runs, and a recorded result is reused only if all of them are as they
-were: a verifying trace, as in Build Systems à la Carte (Mokhov, Mitchell, Peyton Jones 2018).
+The step key covers the code, arguments and inputs of a step. The look-ups that the step makes by
+itself cannot be known before: files, folders, environment variables, code that is loaded while the
+step runs. They are recorded while the step runs, and a recorded result is reused only if all of
+them are unchanged: a verifying trace, as in Build Systems à la Carte (Mokhov, Mitchell, Peyton
+Jones 2018).
 """
 
 import base64
@@ -19,7 +20,7 @@ from typing import Any
 from penstock.provenance._stamps import MISSING, file_digest, is_settled, kind_of, stamp_of
 from penstock.provenance._variables import all_variables
 
-_MANY = 50  # files of one folder; more are recorded as one entry
+_MANY = 50  # files of a folder; more are recorded as a single entry
 _VANISHING = frozenset({"__pycache__", ".penstock", ".git", ".pytest_cache", ".ipynb_checkpoints"})
 _BESIDE = (
     "-wal",
@@ -27,36 +28,36 @@ _BESIDE = (
     "-journal",
     "-journals",
     ".pyc",
-)  # what SQLite and Python put beside their files
+)  # files that SQLite and Python create beside their files
 
 CWD = "the current folder"
-real_getcwd = os.getcwd  # what a trace puts in its place must not see us
+real_getcwd = os.getcwd  # the replacement during a trace must not see our own calls
 
-FileState = list[Any]  # digest, inode, size, time of writing, time of change, time it was looked at
+FileState = list[Any]  # digest, inode, size, time of writing, time of change, time of this reading
 
 
 @dataclass(slots=True)
 class Trace:
-    """What a step looked up and made, with the states that it saw.
+    """The look-ups and products of a step, with the observed states.
 
     Paths are relative to the project where they are below it, so that a copy of the project with
-    its store can go on with it.
+    the store can continue with the trace.
 
     Args:
         files: State by path of files that were read.
         code: State by path of files that were imported while the step ran.
-        folders: Of files read in large numbers, by folder: names and digests (compressed), one digest
-            of them, one of their stamps, and the newest of these.
+        folders: Of files read in large numbers, by folder: names and digests (compressed), a digest
+            of them, a digest of their stamps, and the newest of these.
         lists: Digest of the names in a folder that was listed.
-        exists: ``file``, ``folder`` or ``missing`` of what was only looked for.
-        stats: Size and time of files whose size or time was asked for.
-        links: Targets of symbolic links that were followed by their name.
-        cwd: The current folder, where relative paths begin, of who looked up one.
-        env: Digest of variables of the environment; None for one that was not set.
+        exists: ``file``, ``folder`` or ``missing`` of paths whose existence alone was checked.
+        stats: Size and time of files whose size or time was read.
+        links: Targets of symbolic links that were followed by name.
+        cwd: The current folder, where relative paths begin, if a relative path was looked up.
+        env: Digest of variables of the environment; None for an unset variable.
         whole_env: Digests of all variables, where code went through all of them.
         written: State by path of files and folders that the step made.
-        never: Why its result cannot be reused; empty if it can.
-        limits: What could not be watched.
+        never: Reasons why the result cannot be reused; empty if reusable.
+        limits: Limits of the observation.
     """
 
     files: dict[str, FileState] = field(default_factory=dict)
@@ -74,16 +75,16 @@ class Trace:
     limits: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON without what is empty."""
+        """Return the trace as plain JSON without empty fields."""
         return {name: value for name in self.__slots__ if (value := getattr(self, name))}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Trace":
-        """Read what `to_json` returned; what a later version added is left out."""
+        """Return the trace of a `to_json` value; fields of later versions are ignored."""
         return cls(**{name: value[name] for name in cls.__slots__ if name in value})
 
     def compress(self) -> "Trace":
-        """Put many files of one folder into one entry."""
+        """Merge many files of a folder into a single entry."""
         by_folder: dict[str, list[str]] = {}
         for path in self.files:
             by_folder.setdefault(path.rpartition("/")[0], []).append(path)
@@ -99,7 +100,7 @@ class Trace:
 
 
 def merge_traces(traces: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Join the traces of a map's items; what two of them saw differently is never reused."""
+    """Merge the traces of a map's items; differing observations are never reused."""
     whole: dict[str, Any] = {}
     for trace in traces:
         for name, value in trace.items():
@@ -117,19 +118,19 @@ def merge_traces(traces: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def find_change(trace: Mapping[str, Any], project: Path, *, products: bool = True) -> str | None:
-    """Name the first thing of a recorded trace that is not as it was.
+    """Return the first item of a recorded trace that has changed.
 
     >>> find_change({"env": {"A_VARIABLE_THAT_IS_NOT_SET": None}}, Path.cwd())
     >>> find_change({"exists": {"no/such/file": "file"}}, Path.cwd())
     'no/such/file is not there any more'
 
     Args:
-        trace: What `Trace.to_json` returned.
-        project: The folder that its paths are relative to.
-        products: False to leave out what the step has written.
+        trace: Result of `Trace.to_json`.
+        project: The folder that the trace's paths are relative to.
+        products: False to ignore the files that the step has written.
 
     Returns:
-        A sentence without its full stop; None if all holds.
+        A sentence without the full stop; None if all is unchanged.
     """
     found = (
         change
@@ -141,11 +142,11 @@ def find_change(trace: Mapping[str, Any], project: Path, *, products: bool = Tru
 
 
 def changed_products(trace: Mapping[str, Any], value: Any, folder: Path) -> list[str]:
-    """Name the files that a value names by their paths and that have other bytes than recorded.
+    """Return the files that a value names by path whose bytes differ from the record.
 
     Args:
-        trace: What was recorded when the step returned the value.
-        value: A path, or a container of paths, that it returned now.
+        trace: The trace recorded when the step returned the value.
+        value: A path, or a container of paths, returned now.
         folder: The folder that stands for the project now.
     """
     written = trace.get("written") or {}
@@ -167,14 +168,14 @@ def _paths_in(value: Any, depth: int = 3) -> Iterator[Path]:
 
 
 def state_of(path: str, *, as_code: bool = False) -> FileState:
-    """Return a file's digest with its stamp and the time."""
+    """Return a file's digest with the stamp and the time."""
     at = time.time_ns()
     stamp = stamp_of(path) or (0, 0, 0, 0)
     return [file_digest(path, as_code=as_code), *stamp, at]
 
 
 def variable_digest(name: str, value: str | None) -> str | None:
-    """Digest a variable's value; the name is in it, so that equal values are not seen to be equal."""
+    """Compute the digest of a variable's value; including the name hides equality of values."""
     if value is None:
         return None
     text = f"{name}={value}".encode("utf-8", "surrogateescape")
@@ -182,7 +183,7 @@ def variable_digest(name: str, value: str | None) -> str | None:
 
 
 def list_digest(folder: str) -> str:
-    """Digest the names in a folder, without those that tools make for themselves."""
+    """Compute the digest of the names in a folder, without those that tools create."""
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208 - names are all that is needed
     except OSError:
@@ -198,10 +199,10 @@ def size_and_time(path: str) -> str:
 
 
 def current_folder(project: str) -> str:
-    """Return the current folder, relative to the project where it is in it."""
+    """Return the current folder, relative to the project if inside the project."""
     try:
         folder = real_getcwd()
-    except OSError:  # it has been removed
+    except OSError:  # the folder has been removed
         return MISSING
     if folder == project:
         return "."
@@ -343,4 +344,4 @@ def _stamp_text(stamp: Sequence[int]) -> str:
 UNSTEADY = frozenset(
     "_ SHLVL COLUMNS LINES OLDPWD PYTEST_CURRENT_TEST CUBLAS_WORKSPACE_CONFIG PENSTOCK_WORKERS".split()  # noqa: SIM905 - read as one line
 )
-"""Variables that a shell, a terminal or we change, left out where all are looked at."""
+"""Variables set by a shell, a terminal or penstock, left out where all are read."""

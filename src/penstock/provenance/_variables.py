@@ -1,4 +1,4 @@
-"""Variables of the environment, looked up without a recorder noting it."""
+"""Environment variables, looked up without a record in the trace."""
 
 import os
 
@@ -11,6 +11,6 @@ def all_variables() -> dict[str, str]:
 
 
 def own_variable(name: str) -> str | None:
-    """Return a variable that penstock itself asks for; None if it is not set."""
+    """Return a variable that penstock itself needs; None if unset."""
     value = _held.get(os.environ.encodekey(name))
     return None if value is None else os.fsdecode(value)

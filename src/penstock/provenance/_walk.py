@@ -1,8 +1,8 @@
-"""The walk over live objects that a key is made of: functions, classes, modules, values.
+"""The walk over live objects for a step key: functions, classes, modules, values.
 
-Each object becomes a record: what it is, and references to what it reaches. References are
-positions in the order of the walk, so a record depends on no address, hash seed, file or process.
-What cannot be described is named, and the walk is then not complete.
+Each object becomes a record: the object itself, and references to the objects reached.
+References are positions in the order of the walk, so a record depends on no address, hash seed,
+file or process. Anything that cannot be described is named, and the walk is then not complete.
 """
 
 import builtins
@@ -65,17 +65,17 @@ _STEADY = frozenset({FunctionType, BuiltinFunctionType})  # and classes of packa
 
 @dataclass(slots=True)
 class Findings:
-    """What a walk has found, apart from its records.
+    """The results of a walk, apart from the records.
 
     Args:
-        parts: What changed is told by these: facts by ``file.py:name``.
+        parts: Facts by which a change is reported, by ``file.py:name``.
         versions: Versions by ``package x``, and digests of the user's compiled modules.
         blind: Places of values that cannot be described.
-        unfollowed: Places where code is run that only the run knows.
+        unfollowed: Places of calls that run computed code.
         classes: Own classes that were reached.
         passed_on: Own functions that are used as values.
         sources: Reached objects with a ``fingerprint``, by place.
-        makes_functions: True if reached code makes functions while it runs.
+        makes_functions: True if reached code makes functions at run time.
         has_code: True if any code of the user's was reached.
     """
 
@@ -91,12 +91,12 @@ class Findings:
 
 
 class Walk:
-    """Walks from one or more roots; each object is described once.
+    """The walk from any number of roots; each object is described once.
 
     Args:
         project: The project's folder: files are named relative to it.
-        digest_value: Digests tables, arrays and models; raises where it cannot.
-        named: True to name functions and classes instead of entering them.
+        digest_value: Digests tables, arrays and models; raises where impossible.
+        named: True to name functions and classes instead of walking into them.
     """
 
     def __init__(
@@ -113,20 +113,20 @@ class Walk:
         self.lenient = 0
         self._packages: set[str] = set()
         self._waiting: deque[tuple[int, Any, str, int]] = deque()
-        self._loosely: set[int] = set()  # numbers of what was visited leniently,
-        self._forgiven: dict[str, str] = {}  # and what had no digest there
+        self._loosely: set[int] = set()  # numbers of objects that were visited leniently,
+        self._forgiven: dict[str, str] = {}  # and objects without a digest there
         self._index: dict[int | str, int] = {}  # by id, or by name
-        self._alive: list[Any] = []  # an id is only unique while its object lives
+        self._alive: list[Any] = []  # an id is only unique while the object lives
         self._docs: list[tuple[int, Any]] = []
         self._texts: set[str] = set()
         self._readers: set[str] = set()
         self._origins = Origins()
         self._folder = str(project)
 
-    # What comes out
+    # Results
 
     def digest(self, *roots: Ref) -> str:
-        """Digest what was walked; the roots are references that `visit` returned."""
+        """Compute the digest of the walk; the roots are references that `visit` returned."""
         self._work_off()
         while self._add_subclasses():
             self._work_off()
@@ -138,7 +138,7 @@ class Walk:
         return f"sha256:{text_digest(record)}"
 
     def blind(self, place: str, value: Any) -> Record:
-        """Note a value that cannot be described."""
+        """Record a value that cannot be described."""
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         if self.lenient:
             self._forgiven[place] = f"a {type(value).__qualname__}, which has no digest"
@@ -147,13 +147,13 @@ class Walk:
         return ("blind", kind)
 
     def part(self, place: str, facts: str) -> None:
-        """Note a part by which a change is told."""
+        """Record a part by which a change is reported."""
         if not self.named:
             told = f"sha256:{facts}" if len(facts) == _HEX and facts.isalnum() else facts
             self.found.parts.setdefault(place, []).append(told)
 
     def value_part(self, place: str, value: Any) -> None:
-        """Note the value at a place as a part, without the code that it reaches."""
+        """Record the value at a place as a part, without the code that the value reaches."""
         if self.named or not is_data(value):
             return
         if plain_record(value) is not None:
@@ -163,12 +163,12 @@ class Walk:
         self.part(place, inner.digest(inner.visit(value, place)))
 
     def package(self, module: str) -> None:
-        """Note the version of the package that a module belongs to."""
+        """Record the version of the package that a module belongs to."""
         if module in self._packages:
             return
         self._packages.add(module)
         compiled = find_extension(module)
-        if compiled is not None:  # the user's own extension: its bytes are its code
+        if compiled is not None:  # the user's own extension: the bytes are the code
             self.found.versions[self.place(compiled)] = digest_bytes(compiled.read_bytes())
             return
         top = module.partition(".")[0]
@@ -178,13 +178,13 @@ class Walk:
         self.found.versions[f"package {name}"] = version
 
     def place(self, path: Path | str) -> str:
-        """Name a file relative to the project."""
+        """Return a file's path relative to the project."""
         return _place(str(path), self._folder)
 
     # Values
 
     def visit(self, value: Any, place: str) -> Ref:
-        """Describe a value and return a reference to it, or its record if it is a constant."""
+        """Describe a value and return a reference, or the record itself of a constant."""
         if type(value) is str:
             return self._text(value)
         if type(value) is not tuple and type(value) is not frozenset:
@@ -219,7 +219,7 @@ class Walk:
             self.records[number] = self.blind(place, value)
 
     def _work_off(self) -> None:
-        """Describe the functions and classes that were met, in the order in which they were."""
+        """Describe the functions and classes in the queue, in order of discovery."""
         before = self.lenient
         while self._waiting:
             number, value, place, self.lenient = self._waiting.popleft()
@@ -227,7 +227,7 @@ class Walk:
         self.lenient = before
 
     def alone(self, value: Any, place: str) -> str:
-        """Digest a member of a set: its record must not depend on when it is visited."""
+        """Compute the digest of a set's member, independent of the order of visits."""
         inner = Walk(self.project, self.digest_value, named=self.named)
         inner.lenient = self.lenient
         digest = inner.digest(inner.visit(value, place))
@@ -250,7 +250,7 @@ class Walk:
         found.has_code |= other.has_code
 
     def _text(self, text: str) -> Record:
-        """Describe a text; the project's folder in it is replaced: another checkout is no other."""
+        """Return the record of a text without the project's folder: checkouts must be equal."""
         folder = self._folder
         if folder in text:
             plain = text.replace(f"{folder}/", "<project>/")
@@ -262,7 +262,7 @@ class Walk:
     # Code
 
     def function(self, function: FunctionType) -> Record:
-        """Describe a function: its code, what it carries, and the names that it reads."""
+        """Return the record of a function: code, carried values, and the names that are read."""
         code = function.__code__
         if not is_own_code(code.co_filename):
             return self._installed_function(function)
@@ -278,7 +278,7 @@ class Walk:
         )
 
     def code(self, code: CodeType, place: str) -> str:
-        """Digest a code object without its formatting, and note it as a part."""
+        """Compute the digest of a code object without formatting, and record the part."""
         plain = plain_code(code)
         facts = code_facts(plain)
         self.part(place, facts)
@@ -292,10 +292,10 @@ class Walk:
         return facts
 
     def names(self, code: CodeType, scope: Mapping[str, Any], cells: Mapping[str, Any]) -> Record:
-        """Describe what the names that a code object reads stand for now."""
+        """Return the record of the current objects of the names that a code object reads."""
         uses = find_uses(code)
         self._readers |= uses.names & (_DOC_READERS | _TEXT_READERS | {"__subclasses__"})
-        if uses.names & _LOCAL_TIME:  # read by the system's library, where nobody sees it
+        if uses.names & _LOCAL_TIME:  # read by the system's library, out of our sight
             self.found.versions["time zone"] = f"{'/'.join(time.tzname)} {-time.timezone:+d} s"
         if uses.names & _COMMAND_LINE:  # read by argparse
             self.found.versions["command line"] = digest_json(list(sys.argv[1:]))[-12:]
@@ -332,7 +332,7 @@ class Walk:
         return list(edges)
 
     def along(self, value: Any, chain: Chain, place: str) -> Ref:
-        """Describe what a chain of attributes of a value leads to."""
+        """Return the record of the object at the end of a value's attribute chain."""
         if not isinstance(value, ModuleType):
             self.value_part(place, value)
             return self.visit(value, place)
@@ -355,7 +355,7 @@ class Walk:
         return self.whole(vars(value)) if "__getattr__" in vars(value) else ("missing", name)
 
     def whole(self, scope: Mapping[str, Any]) -> Ref:
-        """Describe everything that a module holds: which of it is used cannot be told."""
+        """Return the record of everything that a module holds: the used parts are unknown."""
         self.steady.is_possible = False
         known = self._index.get(id(scope))
         if known is not None:
@@ -370,7 +370,7 @@ class Walk:
         return ("#", number)
 
     def unloaded(self, name: str) -> Ref:
-        """Describe a module of the user's that steps import when they run: all of its file."""
+        """Return the record of a user's module that steps import when they run: the whole file."""
         self.steady.is_possible = False
         key = f"unloaded {name}"
         if key in self._index:
@@ -399,11 +399,11 @@ class Walk:
     # Names
 
     def code_place(self, function: FunctionType) -> str:
-        """Name a function's definition: ``file.py:name`` of what stands at the top level."""
+        """Return the place of a function's definition: ``file.py:name`` of the top-level name."""
         return f"{self._file(function)}:{function.__qualname__.partition('.')[0]}"
 
     def class_place(self, cls: type) -> str:
-        """Name the file and the class."""
+        """Return the place of a class: the file and the class name."""
         file = getattr(sys.modules.get(cls.__module__), "__file__", None)
         return f"{self.place(file) if file else cls.__module__}:{cls.__qualname__}"
 
@@ -430,7 +430,7 @@ class Walk:
             yield (name, chain, self.along(value, chain, self._value_place(scope, name)))
 
     def all_modules(self) -> Ref:
-        """Describe all loaded modules of the project: a computed name may be any of them."""
+        """Return the record of all loaded project modules: a computed name may mean any."""
         return ("modules", *(self.whole(vars(module)) for module in project_modules(self.project)))
 
     def _note_passed_on(self, name: str, value: Any, uses: Uses) -> None:
@@ -442,7 +442,7 @@ class Walk:
             self.found.unfollowed.add(f"{self.place(code.co_filename)}:{line}: {name}")
 
     def _along_installed(self, module: ModuleType, chain: Chain, place: str) -> Ref:
-        """Describe what is read of a package: its name, and what the user has put there.
+        """Return the record of a package's attribute: the name, and any patch by the user.
 
         The name is the same whether a submodule is loaded by now or not.
         """
@@ -458,7 +458,7 @@ class Walk:
         if isinstance(value, ModuleType):
             return (*named, self.along(value, chain, place)) if is_own_module(value) else named
         if named[1:3] == _INPUT and (len(named) == len(_INPUT) + 1 or named[3] not in _ABOUT_INPUT):
-            self.blind("sys.stdin", value)  # what comes from there is seen by nobody
+            self.blind("sys.stdin", value)  # input from there is not observed
         if value is _MISSING or named[1:3] in _STREAMS:  # each runner has its own
             return named
         if value is sys.modules:
@@ -469,7 +469,7 @@ class Walk:
         return (*named, *self._replaced(value, named[-1 - len(chain)], chain, place))
 
     def _replaced(self, value: Any, name: str, chain: Chain, place: str) -> Record:
-        """Describe what stands in a package under another name than its own, or in its class."""
+        """Return the record of a package's object with a replaced name or class member."""
         patched = _class_member(value, chain)
         if _is_own_value(patched):
             self.steady.is_possible = False
@@ -479,7 +479,7 @@ class Walk:
         return ()
 
     def _imported(self, code: CodeType, scope: Mapping[str, Any], uses: Uses) -> list[Any]:
-        """Describe what import statements inside of a function, and calls of import_module, take."""
+        """Return the records of imports inside of a function, and of calls of import_module."""
         edges: list[Any] = []
         for use in uses.imports:
             name = absolute_name(use.module, use.level, scope)
@@ -514,7 +514,7 @@ class Walk:
         return self._of_package(name, chain)
 
     def _of_package(self, name: str, chain: Chain) -> Ref:
-        """Describe what a function imports of a package: the same whether that is loaded or not."""
+        """Return the record of a function's import of a package: equal whether loaded or not."""
         self.package(name)
         value = _attribute(sys.modules.get(name), chain)
         patch = (self.visit(value, name),) if _is_own_value(value) else ()
@@ -533,20 +533,20 @@ class Walk:
         return ("taken", *refs)
 
     def _read_by_frames(self, code: CodeType, scope: Mapping[str, Any]) -> list[Any]:
-        """Describe what a query's text may name: tables and constants of the module."""
+        """Return the record of the names in a query's text: tables and constants of the module."""
         words = words_of(code, scope)
         edges: list[Any] = []
         for name in sorted(scope):
             is_named = name in words
             if not is_named and (name.startswith("__") or not is_data(scope[name])):
                 continue
-            self.lenient += not is_named  # what no text names, and what has no digest, is let be
+            self.lenient += not is_named  # unnamed values without a digest are ignored
             edges.append((name, self.along(scope[name], (), self._value_place(scope, name))))
             self.lenient -= not is_named
         return edges
 
     def _carried(self, function: FunctionType, place: str) -> Record:
-        """Describe defaults, closure cells and attributes."""
+        """Return the record of defaults, closure cells and attributes."""
         code = function.__code__
         positional = code.co_varnames[: code.co_argcount]
         defaults = function.__defaults__ or ()
@@ -579,7 +579,7 @@ class Walk:
         return found
 
     def _annotations(self, function: FunctionType) -> Record:
-        """Describe annotations: penstock, dataclasses and others read them while they run."""
+        """Return the record of annotations: dataclasses, penstock and more read them when run."""
         scope = function.__globals__
         self.lenient += 1
         try:
@@ -615,7 +615,7 @@ class Walk:
         )
 
     def _add_subclasses(self) -> bool:
-        """Visit the subclasses of every class, if reached code asks for them; were there any?"""
+        """Visit every class's subclasses if reached code reads them; return whether any are new."""
         if "__subclasses__" not in self._readers:
             return False
         for cls in list(self.found.classes):
@@ -626,7 +626,7 @@ class Walk:
         return bool(self._waiting)
 
     def documented(self, text: str | None) -> None:
-        """Note a docstring; it counts if reached code can read it."""
+        """Record a docstring, which counts if reached code can read docstrings."""
         self._docs.append((len(self.records), text))
 
 
@@ -653,7 +653,7 @@ def _name_of(cls: type) -> tuple[str, str]:
 
 
 def _class_member(value: Any, chain: Chain) -> Any:
-    """Return what an installed class has under a name: a patch may be the user's."""
+    """Return the class member of a given name in an installed class: may be a user's patch."""
     if not isinstance(value, type) or not chain:
         return None
     return next((vars(cls)[chain[0]] for cls in value.__mro__ if chain[0] in vars(cls)), None)
@@ -670,7 +670,7 @@ def _is_own_value(value: Any) -> bool:
 
 
 def _is_installed(name: str) -> bool:
-    """Return whether a module is not the user's; those of Python that a run sets up are not asked."""
+    """Return whether a module is not the user's; Python modules that a run sets up are skipped."""
     top = name.partition(".")[0]
     if top in {"__main__", "sys", "os", "builtins"}:
         return False
@@ -678,7 +678,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _is_patched(module: ModuleType | None, chain: Chain) -> bool:
-    """Return whether something of the user's stands in an installed module."""
+    """Return whether an installed module contains an object of the user's."""
     if module is None:
         return False
     found = [_attribute(module, chain[:end]) for end in range(1, len(chain) + 1)]
