@@ -1,4 +1,4 @@
-"""Words, errors, records and small tools that everyone uses; imports nothing of ours."""
+"""Terms, errors, records and small tools for all packages; imports no package of ours."""
 
 from penstock.core._actors import current_actor, is_same_person
 from penstock.core._clock import now, now_micros, set_clock

@@ -1,11 +1,11 @@
-"""Who is acting, and whether two spellings name one person; apart because approval rests on it."""
+"""The acting person, and equality of two spellings of a name, on which approval rests."""
 
 import getpass
 import unicodedata
 
 
 def current_actor() -> str:
-    """Name the user of this process."""
+    """Return the name of this process's user."""
     try:
         return getpass.getuser()
     except (KeyError, OSError, ImportError):  # a container's user id without a name
@@ -13,7 +13,7 @@ def current_actor() -> str:
 
 
 def is_same_person(first: str, second: str) -> bool:
-    """Say whether two names are one person's, however they are spelt.
+    """Return whether two names belong to the same person, however they are spelt.
 
     >>> is_same_person("Ada ", "ada"), is_same_person("ada", "bob")
     (True, False)

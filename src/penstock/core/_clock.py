@@ -1,4 +1,4 @@
-"""The one clock: aware UTC time, replaceable in tests; apart so that nothing else asks the system."""
+"""The single clock: aware UTC time, replaceable in tests; no other module reads the system's."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def now() -> datetime:
 
 
 def now_micros() -> int:
-    """Return the time now in whole microseconds since 1970; for what is logged a million times.
+    """Return the time now in whole microseconds since 1970; for points logged a million times.
 
     >>> abs(now_micros() - now().timestamp() * 1e6) < 1e6
     True
@@ -32,5 +32,5 @@ def now_micros() -> int:
 
 
 def set_clock(source: Callable[[], datetime] | None) -> None:
-    """Replace the clock of this context; None puts the system's back."""
+    """Replace the clock of this context; None restores the system's."""
     _source.set(source)

@@ -14,7 +14,7 @@ _LONG_NAME = 100
 
 
 def digest_bytes(*chunks: bytes | memoryview) -> str:
-    """Digest bytes.
+    """Compute the digest of bytes.
 
     >>> digest_bytes(b"")
     'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
@@ -26,13 +26,13 @@ def digest_bytes(*chunks: bytes | memoryview) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """Digest a file's bytes without reading it whole into memory."""
+    """Compute the digest of a file's bytes in chunks, without the whole file in memory."""
     with path.open("rb") as file:
         return _PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_json(value: Any) -> str:
-    """Digest a JSON-like value so that equal values give equal digests.
+    """Compute the digest of a JSON-like value so that equal values have equal digests.
 
     Key order does not count; types do: 1, 1.0, True and "1" differ.
 
@@ -50,7 +50,7 @@ def digest_json(value: Any) -> str:
 
 
 def short(digest: str) -> str:
-    """Shorten a digest for people.
+    """Return a shortened digest for people.
 
     >>> short("sha256:e3b0c44298fc1c149afbf4c8996fb924")
     'e3b0c44298fc'
@@ -107,7 +107,7 @@ def _feed_mapping(state: Any, value: Mapping[Any, Any]) -> None:
 
 
 def _key_digest(key: Any) -> str:
-    """Digest the key of a mapping; the names that come again and again are remembered."""
+    """Compute the digest of a mapping's key; recurring names are cached."""
     return _name_digest(key) if type(key) is str and len(key) < _LONG_NAME else digest_json(key)
 
 

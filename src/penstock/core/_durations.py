@@ -19,7 +19,7 @@ _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
 
 def parse_duration(text: str | float | timedelta) -> timedelta:
-    """Read a duration.
+    """Read a duration from text.
 
     >>> parse_duration("1h30m")
     datetime.timedelta(seconds=5400)
@@ -30,7 +30,7 @@ def parse_duration(text: str | float | timedelta) -> timedelta:
         text: Numbers with units ms, s, m, h, d, w (or their words); a bare number is seconds.
 
     Raises:
-        ParameterError: If it cannot be read.
+        ParameterError: If the text cannot be read.
     """
     if isinstance(text, timedelta):
         return text

@@ -1,18 +1,18 @@
-"""Every error penstock raises on purpose, in one tree, each saying what, why and how to fix it.
+"""All errors that penstock raises on purpose, in a tree, each with a what, a why and a fix.
 
 PenstockError
 ├── DefinitionError (TypeError)        a step or pipeline is written wrongly
 ├── ParameterError (ValueError)        a run parameter or setting has a value that cannot be used
 ├── SettingsError (ValueError)         configuration cannot be used
 ├── NotFoundError (LookupError)        a run, model, column, … by that name does not exist
-├── ConflictError                      someone else was first, or the move is not allowed
-├── DataError (ValueError)             rows or columns are not what the work needs
-│   ├── SchemaError                    columns or types differ from what was recorded
+├── ConflictError                      a concurrent change came first, or the move is not allowed
+├── DataError (ValueError)             rows or columns do not fit the work
+│   ├── SchemaError                    columns or types differ from the recorded schema
 │   └── LeakageError                   the test rows are not independent of the training rows
 ├── StoreError                         the store cannot be opened, read or written
 ├── SerializationError (TypeError)     a value cannot be stored or read back safely
 ├── StepError                          the user's step raised; carries the original traceback
-├── GateError                          a gate or a proof says no
+├── GateError                          a gate or a proof has failed
 ├── ServingError                       a deployment cannot answer
 └── MissingPackageError (ImportError)  an optional package is not installed
 """
@@ -32,9 +32,9 @@ class PenstockError(Exception):
     'Free space.'
 
     Args:
-        what: What happened, with the value, as a sentence.
-        why: Why it matters, as a sentence; may be empty where it is obvious.
-        fix: How to mend it, with the command or name to use.
+        what: The event, with the value, as a sentence.
+        why: The reason or the consequence, as a sentence; may be empty where obvious.
+        fix: The repair, with the command or name to use.
         values: The values at fault; each becomes an attribute.
     """
 
@@ -65,15 +65,15 @@ class NotFoundError(PenstockError, LookupError):
 
 
 class ConflictError(PenstockError):
-    """Someone else was first, or the move is not allowed from here."""
+    """A concurrent change came first, or the move is not allowed from the current state."""
 
 
 class DataError(PenstockError, ValueError):
-    """Rows or columns are not what the work needs."""
+    """Rows or columns do not fit the work."""
 
 
 class SchemaError(DataError):
-    """Columns or types differ from what was recorded."""
+    """Columns or types differ from the recorded schema."""
 
 
 class LeakageError(DataError):
@@ -85,7 +85,7 @@ class StoreError(PenstockError):
 
 
 class NoStoreError(StoreError):
-    """Nothing has been recorded here yet, and whoever asks makes no store."""
+    """Nothing has been recorded here yet, and the caller creates no store."""
 
 
 class SerializationError(PenstockError, TypeError):
@@ -93,11 +93,11 @@ class SerializationError(PenstockError, TypeError):
 
 
 class StepError(PenstockError):
-    """A step raised; ``__cause__`` is what it raised."""
+    """A step raised; ``__cause__`` is the step's exception."""
 
 
 class GateError(PenstockError):
-    """A gate or a proof says no."""
+    """A gate or a proof has failed."""
 
 
 class ServingError(PenstockError):
@@ -109,7 +109,7 @@ class MissingPackageError(PenstockError, ImportError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Name the closest known names as a sentence, or list what exists.
+    """Return the closest known names as a sentence, or a list of all names.
 
     >>> did_you_mean("trian", ["train", "split"])
     "Did you mean 'train'?"

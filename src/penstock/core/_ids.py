@@ -1,4 +1,4 @@
-"""Identifiers that sort by time, and which names are legal."""
+"""Identifiers that sort by time, and checks of names."""
 
 import os
 import re
@@ -16,7 +16,7 @@ LABEL_BYTES = 1000
 
 
 def new_id() -> str:
-    """Make a unique id of 20 characters that sorts by creation time.
+    """Return a new unique id of 20 characters that sorts by creation time.
 
     >>> first = new_id()
     >>> len(first)
@@ -27,14 +27,14 @@ def new_id() -> str:
 
 
 def require_name(name: Any, kind: str) -> str:
-    """Return the name if it is legal for a model, an experiment, ….
+    """Return the name if legal for a model, an experiment, ….
 
     >>> require_name("big-tips", "model")
     'big-tips'
 
     Args:
-        name: What the user chose.
-        kind: What it names, for the message.
+        name: The user's choice.
+        kind: Kind of the named object, for the message.
 
     Raises:
         ParameterError: If the name has characters that do not survive a URL or a file name.
@@ -51,17 +51,18 @@ def require_name(name: Any, kind: str) -> str:
 
 
 def require_label(label: Any, kind: str) -> str:
-    """Return the name of something that is logged, if every database can store and find it.
+    """Return the name of a logged object, if every database can store and find such a name.
 
     >>> require_label("val/loss", "metric")
     'val/loss'
 
     Args:
         label: Any text of 1 to 1,000 bytes in UTF-8.
-        kind: What it names, for the message.
+        kind: Kind of the named object, for the message.
 
     Raises:
-        ParameterError: If it is no text, blank, too long, or has characters that cannot be stored.
+        ParameterError: If the label is not a text, blank, too long, or has characters that cannot
+            be stored.
     """
     if isinstance(label, str) and label.isascii() and label.isprintable():
         if label.strip() and len(label) <= LABEL_BYTES:

@@ -8,11 +8,11 @@ from typing import Any
 def lazy_exports(
     package: str, names: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Make a package's ``__getattr__``, ``__dir__`` and ``__all__`` (PEP 562).
+    """Return a package's ``__getattr__``, ``__dir__`` and ``__all__`` (PEP 562).
 
     Args:
         package: The package's ``__name__``.
-        names: Public name to the module that holds it: ``_file`` in the package, or absolute.
+        names: Public name to the defining module: ``_file`` in the package, or absolute.
     """
 
     def load(name: str) -> Any:

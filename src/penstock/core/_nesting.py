@@ -1,11 +1,11 @@
-"""Values without an end: which container holds itself; asked only after following one has failed."""
+"""Endless values: the container that contains itself; checked only after a recursion has failed."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 
 def describe_nesting(value: Any) -> str:
-    """Say why following a value met Python's limit of recursion.
+    """Return the reason why following a value met Python's limit of recursion.
 
     >>> describe_nesting([[]])
     'is nested too deeply'
@@ -15,7 +15,7 @@ def describe_nesting(value: Any) -> str:
 
 
 def find_circle(value: Any) -> str | None:
-    """Find the place where a list, tuple or dict contains itself; None if none does.
+    """Return the place where a list, tuple or dict contains itself; None if there is none.
 
     >>> rows = [1]
     >>> rows.append({"all": rows})

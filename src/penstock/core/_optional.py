@@ -1,4 +1,4 @@
-"""``require``: the one way to import an optional package."""
+"""``require``: the single way to import an optional package."""
 
 import importlib
 from types import ModuleType
@@ -7,7 +7,7 @@ from penstock.core._errors import MissingPackageError
 
 
 def require(module: str, *, extra: str, purpose: str) -> ModuleType:
-    """Import an optional package, or say how to install it.
+    """Import an optional package, or raise an error with the command that installs it.
 
     >>> require("json", extra="none", purpose="the example").__name__
     'json'
@@ -15,10 +15,10 @@ def require(module: str, *, extra: str, purpose: str) -> ModuleType:
     Args:
         module: Import name, dots allowed.
         extra: The extra of penstock that installs it.
-        purpose: What needs it, for the message.
+        purpose: The feature that needs the package, for the message.
 
     Raises:
-        MissingPackageError: If it is not installed.
+        MissingPackageError: If the package is not installed.
     """
     try:
         return importlib.import_module(module)

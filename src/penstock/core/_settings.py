@@ -1,4 +1,4 @@
-"""Settings: arguments > environment > pyproject.toml > defaults, each with where it came from."""
+"""Settings: arguments > environment > pyproject.toml > defaults, each with an origin."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from penstock.core._errors import NotFoundError, SettingsError
 
-# Where programs are: penstock, Python's own library.
+# Folders of programs: penstock, Python's own library.
 _PROGRAMS = (Path(__file__).resolve().parents[1], Path(os.__file__).resolve().parent)
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - they are only compared
 _MARKS = ("pyproject.toml", ".git", ".penstock")
@@ -18,7 +18,7 @@ _MARKS = ("pyproject.toml", ".git", ".penstock")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value and where it came from, for `penstock doctor` and error messages."""
+    """A value and the value's origin, for `penstock doctor` and error messages."""
 
     value: str
     origin: str
@@ -26,7 +26,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the store is: its metadata URL and its artifacts folder or bucket."""
+    """The location of the store: the metadata URL and the artifacts folder or bucket."""
 
     store: Setting
     artifacts: Setting
@@ -34,15 +34,15 @@ class Settings:
 
 
 def find_project(start: Path | None = None) -> Path:
-    """Find the project folder: the nearest one upwards with pyproject.toml, .git or .penstock.
+    """Return the project folder: the nearest upwards with pyproject.toml, .git or .penstock.
 
-    Falls back to the starting folder, so that a script in a bare folder is its own project. Marks
-    in the home folder, the root and the folder for temporary files count for files directly in it
-    only: what lies below has nothing in common.
+    Falls back to the starting folder, so that a script in a bare folder is a separate project.
+    Marks in the home folder, the root and the folder for temporary files count for files directly
+    in them only: the folders below have nothing in common.
 
     Args:
-        start: Where to begin; by default the current folder, and where that is in no project, the
-            folder of the script that is run.
+        start: The starting folder; by default the current folder, and where that is in no project,
+            the folder of the running script.
 
     Raises:
         NotFoundError: If the current folder has been removed.
@@ -100,12 +100,12 @@ def _script_folder() -> Path | None:
 def settings(
     store: str | None = None, artifacts: str | None = None, *, project: Path | None = None
 ) -> Settings:
-    """Resolve where the store is.
+    """Return the location of the store.
 
     Args:
         store: Metadata URL given by the caller, or None.
         artifacts: Artifacts folder or s3:// URL given by the caller, or None.
-        project: The project's folder; by default where `find_project` finds it.
+        project: The project's folder; by default the result of `find_project`.
 
     Raises:
         SettingsError: If pyproject.toml cannot be read.
@@ -128,14 +128,14 @@ def settings(
 
 
 def limit_of(name: str, project: Path) -> int:
-    """Say how many steps may use something at once: ``[tool.penstock.limits]``, else one.
+    """Return a concurrency limit: ``[tool.penstock.limits]``, by default 1.
 
     Args:
-        name: What it is called there and in ``@step(limit=…)``.
+        name: Name of the limit there and in ``@step(limit=…)``.
         project: The project folder.
 
     Raises:
-        SettingsError: If pyproject.toml cannot be read, or the limit is no whole number above 0.
+        SettingsError: If pyproject.toml cannot be read, or the limit is not a whole number above 0.
     """
     path = project / "pyproject.toml"
     limits = _tool_table(path, _stamp(path)).get("limits", {})
@@ -150,12 +150,12 @@ def limit_of(name: str, project: Path) -> int:
 
 
 def allowed_hosts(project: Path | None = None) -> frozenset[str]:
-    """Give the hosts that events may be posted to though they are private or not encrypted.
+    """Return the hosts that events may be posted to though they are private or not encrypted.
 
     They are PENSTOCK_HOOK_HOSTS, separated by commas, else ``[tool.penstock] hook-hosts``.
 
     Raises:
-        SettingsError: If pyproject.toml cannot be read, or holds no list of texts there.
+        SettingsError: If pyproject.toml cannot be read, or has no list of texts there.
     """
     given = os.environ.get("PENSTOCK_HOOK_HOSTS")
     if given is not None:

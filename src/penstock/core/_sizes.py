@@ -10,17 +10,17 @@ _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
 
 def parse_bytes(text: str | float) -> int:
-    """Read a number of bytes.
+    """Read a number of bytes from text.
 
     >>> parse_bytes("8GiB") == 8 * 2**30, parse_bytes("1.5 MB"), parse_bytes(4096)
     (True, 1500000, 4096)
 
     Args:
         text: A number with a unit: B, kB, MB, GB, TB (thousands) or KiB, MiB, GiB, TiB (1024s);
-            without one it is bytes.
+            without a unit, bytes.
 
     Raises:
-        ParameterError: If it cannot be read.
+        ParameterError: If the text cannot be read.
     """
     found = _SIZE.fullmatch(str(text).lower())
     unit = found[2] if found else ""

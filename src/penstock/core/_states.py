@@ -1,4 +1,4 @@
-"""The states that stored things can be in, and the moves each allows; apart because everyone asks."""
+"""States of stored records, and allowed moves; separate as all packages need them."""
 
 from enum import StrEnum
 
@@ -14,7 +14,7 @@ class RunState(StrEnum):
 
 
 class StepState(StrEnum):
-    """State of one step of a run."""
+    """State of a step run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -26,7 +26,7 @@ class StepState(StrEnum):
 
 
 class TickState(StrEnum):
-    """State of a schedule's tick; a missed one leads to no run."""
+    """State of a schedule's tick; a missed tick leads to no run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -37,7 +37,7 @@ class TickState(StrEnum):
 
 
 class EventState(StrEnum):
-    """State of an event that a hook is to be told; a delivered one is removed."""
+    """State of an event for a webhook; a delivered event is removed."""
 
     PENDING = "pending"
     DEAD = "dead"
@@ -73,7 +73,7 @@ class RolloutState(StrEnum):
 
 
 class GateState(StrEnum):
-    """Answer of one gate; ``pending`` needs a finished run or a proof."""
+    """Result of a gate; ``pending`` needs a finished run or a proof."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -81,7 +81,7 @@ class GateState(StrEnum):
 
 
 class Verdict(StrEnum):
-    """Answer of a verification, from best to worst."""
+    """Result of a verification, from best to worst."""
 
     BITWISE = "bitwise"
     WITHIN_TOLERANCE = "within_tolerance"
@@ -106,7 +106,7 @@ STAGE_MOVES: dict[Stage, frozenset[Stage]] = {
     Stage.NONE: frozenset({Stage.STAGING, Stage.PRODUCTION, Stage.ARCHIVED, Stage.REJECTED}),
     Stage.STAGING: frozenset({Stage.PRODUCTION, Stage.ARCHIVED, Stage.REJECTED, Stage.NONE}),
     Stage.PRODUCTION: frozenset({Stage.ARCHIVED}),
-    # A rollback brings an archived version back; rejecting one makes sure that none does.
+    # A rollback restores an archived version; rejecting a version excludes that.
     Stage.ARCHIVED: frozenset({Stage.PRODUCTION, Stage.REJECTED}),
     Stage.REJECTED: frozenset(),
 }

@@ -1,4 +1,4 @@
-"""One frozen record per stored noun: what the metadata store keeps and gives back."""
+"""A frozen record for each stored noun: the values that the metadata store stores and returns."""
 
 from penstock.core.records._artifacts import ArtifactRecord, Edge, ProofRecord, SnapshotRecord
 from penstock.core.records._deployments import (

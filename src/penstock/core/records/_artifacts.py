@@ -11,19 +11,18 @@ from penstock.core.records._empty import empty
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRecord:
-    """Immutable bytes under their digest.
+    """Immutable bytes under a digest.
 
     Args:
         digest: SHA-256 of the stored bytes: their address.
-        content_digest: Digest of the value by its type; equal values have equal ones.
-        format: How it is stored: parquet, npy, json, skops, xgboost, lightgbm, bundle, text, bytes,
+        content_digest: Digest of the value by type; equal values have equal digests.
+        format: Storage format: parquet, npy, json, skops, xgboost, lightgbm, bundle, text, bytes,
             figure, cloudpickle.
-        type_name: The Python type it came from, for people.
+        type_name: Python type of the value, for people.
         size_bytes: Length of the stored bytes.
-        created_at: When it was stored last, to half an hour: ``penstock gc`` leaves alone what is
-            young.
-        unsafe: True if loading it can run code (cloudpickle).
-        inline: The bytes themselves if they are small enough to live in the metadata store.
+        created_at: Time of the last write, to half an hour: ``penstock gc`` spares young artifacts.
+        unsafe: True if loading can run code (cloudpickle).
+        inline: The bytes themselves if they are small enough for the metadata store.
         metadata: Facts worth showing without loading: rows, columns, shape.
     """
 
@@ -40,10 +39,11 @@ class ArtifactRecord:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """An arrow of the lineage graph, from what was used to what came of it.
+    """An arrow of the lineage graph, from an input to a result.
 
     Nodes are written ``kind:id``: ``source:…``, ``artifact:sha256:…`` (content digest), ``step:…``,
-    ``run:…``, ``code:…``, ``environment:…``, ``version:model@3``, ``deployment:…``, ``prediction:…``.
+    ``run:…``, ``code:…``, ``environment:…``, ``version:model@3``, ``deployment:…``,
+    ``prediction:…``.
     """
 
     source: str
@@ -53,13 +53,13 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class ProofRecord:
-    """The answer of a proof about a run.
+    """The result of a proof about a run.
 
     Args:
         run_id: The run.
         kind: ``verified``.
         verdict: See Verdict.
-        at: When it was proved.
+        at: Time of the proof.
         details: The whole report as plain JSON.
     """
 
@@ -72,16 +72,16 @@ class ProofRecord:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRecord:
-    """One reading of a source, to check the next one's schema against.
+    """A reading of a source, to check the schema of the next reading against.
 
     Args:
         source: The source's name.
-        run_id: The run that read it; None outside a run.
-        at: When.
+        run_id: The run that read the source; None outside a run.
+        at: Time of the reading.
         schema: Schema as plain JSON (see penstock.data.Schema).
         ordered_digest: Digest of the rows in order.
         order_free_digest: Digest of the rows as a multiset.
-        rows: How many.
+        rows: Number of rows.
     """
 
     source: str

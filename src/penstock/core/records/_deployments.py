@@ -14,14 +14,14 @@ class DeploymentRecord:
     """A named endpoint that sends requests to model versions.
 
     Args:
-        name: The endpoint's name; by default the model's.
-        model: The model whose versions it serves.
+        name: Name of the endpoint; by default the model's name.
+        model: The model whose versions are served.
         state: See DeploymentState.
-        weights: Share of units (0 to 1) by version number; they sum to 1.
-        control: The version that traffic goes back to.
-        generation: Counts changes.
+        weights: Share of units (0 to 1) by version number; the shares sum to 1.
+        control: The version that traffic returns to on a rollback.
+        generation: Number of changes.
         rollout: Steps, position, rules and state of the running rollout as plain JSON; or None.
-        updated_at: Last change.
+        updated_at: Time of the last change.
     """
 
     name: str
@@ -36,7 +36,7 @@ class DeploymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentEvent:
-    """Something that happened to a deployment, told for people."""
+    """An event of a deployment, described for people."""
 
     name: str
     kind: str
@@ -52,15 +52,16 @@ class AlertRecord:
     Args:
         alert_id: Unique id.
         deployment: The watched endpoint.
-        model: Its model.
-        kind: ``feature_drift``, ``prediction_drift``, ``performance``, ``errors``, ``data_quality``.
+        model: Model of the endpoint.
+        kind: ``feature_drift``, ``prediction_drift``, ``performance``, ``errors``,
+            ``data_quality``.
         subject: The column or metric.
-        message: One sentence with the figures.
-        raised_at: When first seen.
-        last_seen_at: When last seen.
-        count: How often it was seen.
-        resolved_at: When it was gone; None while open.
-        report: Stored digest of the DriftReport that shows it.
+        message: A sentence with the figures.
+        raised_at: Time of the first observation.
+        last_seen_at: Time of the last observation.
+        count: Number of observations.
+        resolved_at: Time of the resolution; None while open.
+        report: Stored digest of the DriftReport that contains the alert.
     """
 
     alert_id: str

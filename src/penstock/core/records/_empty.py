@@ -1,4 +1,4 @@
-"""The default of mappings that nobody changes."""
+"""The default of mappings that never change."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Hooks and the events for them."""
+"""Webhooks and their events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,19 +11,19 @@ from penstock.core.records._empty import empty
 
 @dataclass(frozen=True, slots=True)
 class HookRecord:
-    """Somebody who is told when runs and steps begin and end.
+    """A webhook that receives the events of runs and steps.
 
     Args:
         name: Unique name.
-        url: Where events are posted.
+        url: Target of the events.
         form: ``webhook`` (Standard Webhooks, signed) or ``openlineage``.
-        secret: What a webhook is signed with, or the API key that OpenLineage is posted with.
-        events: Which: patterns such as ``run.failed``, ``run.*`` or ``*``.
-        created_at: When it was made.
-        paused_at: Since when nothing is posted; None while it is.
-        delivered: How many events have arrived.
-        delivered_at: When the last one arrived.
-        error: Why the last attempt failed; None if it did not.
+        secret: Key for the signature of a webhook, or the API key for OpenLineage.
+        events: Patterns of the events such as ``run.failed``, ``run.*`` or ``*``.
+        created_at: Time of creation.
+        paused_at: Time of the pause; None while active.
+        delivered: Number of delivered events.
+        delivered_at: Time of the last delivery.
+        error: Reason why the last attempt failed; None if the attempt succeeded.
     """
 
     name: str
@@ -40,21 +40,21 @@ class HookRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """Something that happened and that a hook has not been told yet; written with what happened.
+    """An event that a webhook has not received yet; written together with the change itself.
 
     Args:
-        event_id: The same at every attempt, so that a receiver can tell repetitions.
-        hook: Who is to be told.
+        event_id: Equal at every attempt, so that a receiver can recognise repetitions.
+        hook: Name of the receiving webhook.
         kind: ``run.started``, ``run.failed``, ``step.finished`` and so on.
         run_id: The run.
-        at: When it happened.
-        due_at: When it is tried next.
-        step: The step; None if it is about the run.
-        step_run_id: Its step run.
-        facts: What was so at that moment and may be another later: attempt, error.
-        attempts: How often it was tried.
+        at: Time of the event.
+        due_at: Time of the next attempt.
+        step: The step; None for an event of the run.
+        step_run_id: The step run.
+        facts: Facts at that moment that may change later: attempt, error.
+        attempts: Number of attempts.
         state: Pending, or dead: given up.
-        error: Why the last attempt failed.
+        error: Reason why the last attempt failed.
     """
 
     event_id: str

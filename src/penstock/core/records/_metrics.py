@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MetricSummary:
-    """What a metric's points come to; ``last`` is what search sorts by."""
+    """The summary of a metric's points; search sorts by ``last``."""
 
     first: float
     last: float
@@ -23,7 +23,7 @@ class MetricSummary:
 
 @dataclass(frozen=True, slots=True)
 class MetricPoint:
-    """One logged value of a metric."""
+    """A logged value of a metric."""
 
     key: str
     value: float
@@ -33,7 +33,7 @@ class MetricPoint:
 
 @dataclass(frozen=True, slots=True)
 class MetricColumns:
-    """Points of one metric of one run as columns: cheap for a million of them.
+    """Points of a metric of a run as columns: cheap for a million points.
 
     Args:
         run_id: The run.

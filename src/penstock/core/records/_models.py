@@ -11,15 +11,15 @@ from penstock.core.records._empty import empty
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
-    """A name under which versions are registered; made with the first.
+    """A name under which versions are registered; created with the first version.
 
     Args:
         model: The name.
-        created_at: When its first version was registered.
+        created_at: Time of the first version's registration.
         note: Markdown by the user.
-        tags: Free marks.
-        versions: How many it has.
-        champion: The number of its production version.
+        tags: Free labels.
+        versions: Number of versions.
+        champion: Number of the production version.
     """
 
     model: str
@@ -32,7 +32,7 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One gate's answer with its reason."""
+    """The result of a gate, with a reason."""
 
     gate: str
     state: GateState
@@ -47,20 +47,20 @@ class ModelVersionRecord:
         model: The model's name.
         version: Number, from 1, dense and never reused.
         stage: See Stage.
-        run_id: The run that made it; None if it was registered by hand.
-        trained_by: Who ran that run.
+        run_id: The run that produced the model; None if registered by hand.
+        trained_by: Actor of that run.
         artifact: Stored digest of the model.
         content_digest: Content digest of the model.
-        report: Stored digest of its EvaluationReport; or None.
-        profile: Stored digest of its training profile (reference for drift); or None.
+        report: Stored digest of the EvaluationReport; or None.
+        profile: Stored digest of the training profile (reference for drift); or None.
         signature: Input and output columns as plain JSON (see penstock.models.Signature).
         metrics: Headline metrics on the test rows.
-        gates: Results as judged last.
+        gates: Results of the last evaluation.
         card: Stored digest of the model card (Markdown).
-        created_at: When it was registered.
-        revision: Counts changes; a move names the revision that it saw.
+        created_at: Time of the registration.
+        revision: Number of changes; a move states the revision that was read.
         note: Markdown by the user.
-        tags: Free marks.
+        tags: Free labels.
     """
 
     model: str
@@ -83,13 +83,13 @@ class ModelVersionRecord:
 
     @property
     def ref(self) -> str:
-        """``model@version``."""
+        """Reference to the version, ``model@version``."""
         return f"{self.model}@{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRecord:
-    """Who said yes or no to a version, when and why."""
+    """An approval or rejection of a version: actor, time and reason."""
 
     model: str
     version: int
@@ -101,16 +101,16 @@ class ApprovalRecord:
 
 @dataclass(frozen=True, slots=True)
 class StageEvent:
-    """One move of a version between stages; hash-chained per store.
+    """A move of a version between stages; hash-chained per store.
 
     Args:
         model: The model's name.
         version: The version that moved.
-        from_stage: Where it was.
-        to_stage: Where it went.
-        actor: Who did it.
-        reason: Why.
-        at: When.
+        from_stage: Stage before the move.
+        to_stage: Stage after the move.
+        actor: Actor of the move.
+        reason: Reason for the move.
+        at: Time of the move.
         hash: SHA-256 over the previous event's hash and this event.
     """
 

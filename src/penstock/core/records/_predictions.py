@@ -8,26 +8,26 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PredictionRecord:
-    """One answered row.
+    """A predicted row.
 
     Args:
-        prediction_id: Unique id given to the caller.
+        prediction_id: Unique id returned to the caller.
         deployment: The endpoint that answered.
         model: The model.
         version: The version that answered.
-        at: When.
-        unit: The id that sticky routing hashed; None if none was given.
+        at: Time of the prediction.
+        unit: The id that sticky routing hashed; None if absent.
         inputs: The row by column name.
-        prediction: The answer: class label or number.
+        prediction: The prediction: class label or number.
         score: Probability of the positive (or predicted) class; None for regression.
         latency_s: Seconds spent.
-        warnings: What the caller was warned of.
-        truth: The true value, once posted.
-        truth_at: When it was posted.
-        error: Set if the request failed: the model failed on the row, or refused it although the
-            version beside it in a rollout would have answered.
-        row_index: Place of the row in its request, from 0; a request that failed has one record,
-            with 0. Requests are counted by their first row.
+        warnings: Warnings returned to the caller.
+        truth: Ground truth, once posted.
+        truth_at: Time of the post.
+        error: Set if the request failed: the model failed on the row, or refused the row although
+            the other version of a rollout would have predicted.
+        row_index: Position of the row in the request, from 0; a request that failed has a single
+            record, with 0. Requests are counted by their first row.
     """
 
     prediction_id: str

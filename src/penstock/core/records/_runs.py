@@ -13,42 +13,45 @@ from penstock.core.records._steps import StoredArgument
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One execution of a pipeline or of a tracked script.
+    """An execution of a pipeline or of a tracked script.
 
     Args:
         run_id: Sortable unique id.
-        name: What people call it.
-        experiment: The group of runs that it belongs to.
+        name: Name for people.
+        experiment: Experiment of the run.
         pipeline: Name of the pipeline; None for a tracked script or notebook.
-        entry: Where it was started from, ``file.py:function``, relative to the project; or None.
+        entry: Entry point, ``file.py:function``, relative to the project; or None.
         state: See RunState.
         seed: The run seed that all step seeds derive from.
-        attempt: 1, and one more for each resume.
-        parent_run_id: The run that this one is nested in.
-        created_at: When it was made; UTC as all times.
-        started_at: When it began to run.
-        ended_at: When it ended.
+        attempt: 1, plus 1 for each resume.
+        parent_run_id: The outer run of a nested run.
+        created_at: Time of creation; UTC as all times.
+        started_at: Time of the start.
+        ended_at: Time of the end.
         heartbeat_at: Last sign of life.
-        host: Machine that runs it.
-        pid: Process that runs it; with ``pid_started`` unique on the host.
+        host: Machine of the run.
+        pid: Process of the run; with ``pid_started`` unique on the host.
         pid_started: Start time of that process, seconds since 1970.
-        user: Who started it.
-        error: One line about what failed.
-        params: Values as given and as logged, JSON-like.
-        tags: Free marks.
+        user: Actor who started the run.
+        error: A line about the failure.
+        params: Values as passed and as logged, JSON-like.
+        tags: Free labels.
         metrics: Summary by key.
-        provenance: Digest of the artifact with its Manifest (code, environment, hardware); or None.
+        provenance: Digest of the artifact with the run's Manifest (code, environment, hardware); or
+            None.
         graph: The pipeline's spec as plain JSON; or None.
         note: Markdown by the user.
-        group: Runs that belong together, such as the folds of one validation; or empty.
-        forked_from: The run whose points up to a step it began with; or None.
+        group: Name of a group of runs, such as the folds of a cross-validation; or empty.
+        forked_from: The run whose points up to a step were copied at the start; or None.
         forked_at: That step.
-        archived_at: When it was put aside; None while it is among the others.
-        deleted_at: When it was deleted; it can be restored until ``penstock gc`` removes it.
-        process: Which boot and process namespace of the host the process belongs to, and when in
-            that boot it began and beat last; compared on the same machine only.
-        presumed_at: When it was presumed killed since no sign of life came; a later one revives it.
-        missed: Sentences on what was logged and could not be recorded.
+        archived_at: Time of archiving; None if not archived.
+        deleted_at: Time of deletion; a deleted run can be restored until ``penstock gc`` removes
+            the run.
+        process: Boot and process namespace of the host, and start and last beat of the process in
+            that boot; compared on the same machine only.
+        presumed_at: Time at which the run was presumed killed for lack of a sign of life; a later
+            sign revives the run.
+        missed: Sentences on logged data that could not be recorded.
     """
 
     run_id: str
@@ -86,9 +89,10 @@ class RunRecord:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What its pipeline was given: its parameters without those that steps have logged.
+        """Return the arguments of the pipeline: the parameters without those logged by steps.
 
-        One whose plain value says too little (a Timestamp, a dict by numbers) is a StoredArgument.
+        An argument whose plain value says too little (a Timestamp, a dict by numbers) is a
+        StoredArgument.
         """
         graph = self.graph or {}
         own, exact = graph.get("parameters", self.params), graph.get("arguments", {})
@@ -101,17 +105,17 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRecord:
-    """A named group of runs; made with its first run.
+    """A named group of runs; created with the first run.
 
     Args:
-        name: Its name.
-        created_at: When its first run was made.
+        name: Name of the experiment.
+        created_at: Time of the first run's creation.
         note: Markdown by the user.
-        tags: Free marks.
-        runs: How many runs it has, without deleted ones.
-        last_run_at: When the newest of them was made.
-        archived_at: When it was put aside.
-        deleted_at: When it was deleted.
+        tags: Free labels.
+        runs: Number of runs, without deleted runs.
+        last_run_at: Creation time of the newest run.
+        archived_at: Time of archiving.
+        deleted_at: Time of deletion.
     """
 
     name: str

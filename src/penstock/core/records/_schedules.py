@@ -11,22 +11,22 @@ from penstock.core.records._empty import empty
 
 @dataclass(frozen=True, slots=True)
 class ScheduleRecord:
-    """When a pipeline is run without being asked.
+    """A pipeline's trigger and options for runs without a manual start.
 
     Args:
         name: Unique name.
         pipeline: Name of the pipeline.
-        entry: Where it is defined, ``file.py:name``, relative to the project.
-        trigger: What makes it run, as plain JSON, e.g. ``{"cron": "0 3 * * *"}``.
+        entry: Entry point, ``file.py:name``, relative to the project.
+        trigger: The trigger as plain JSON, e.g. ``{"cron": "0 3 * * *"}``.
         params: The pipeline's parameters as plain JSON.
-        options: How it is run: missed, at_most, window, runner, workers.
-        created_at: When it was made; UTC as all times.
-        created_by: Who made it.
-        paused_at: Since when it makes no ticks; None while it does.
-        cursor: How far it has looked: the last moment or the state last seen.
-        looked_at: When it was looked at last.
-        error: Why that failed; None if it did not.
-        revision: Moves with each change.
+        options: Options of the runs: missed, at_most, window, runner, workers.
+        created_at: Time of creation; UTC as all times.
+        created_by: Actor who created the schedule.
+        paused_at: Time of the pause; None while the schedule makes ticks.
+        cursor: Progress of the trigger: the last moment or the state last seen.
+        looked_at: Time of the last check.
+        error: Reason why the last check failed; None if the check succeeded.
+        revision: Number that moves with each change.
     """
 
     name: str
@@ -46,21 +46,22 @@ class ScheduleRecord:
 
 @dataclass(frozen=True, slots=True)
 class TickRecord:
-    """One time that a schedule was due: it leads to one run, however many schedulers there are.
+    """A time that a schedule was due: leads to a single run, however many schedulers there are.
 
     Args:
         schedule: The schedule.
-        key: What it is for, unique in the schedule: a moment, a partition, a state of data.
-        due_at: When it was due.
+        key: Target of the tick, unique in the schedule: a moment, a partition, a state of data.
+        due_at: Time at which the tick was due.
         state: See TickState.
-        facts: What its run gets beside the schedule's: ``params``, and ``partition`` if it is for one.
-        reason: Why it was due, as a sentence.
-        run_id: Id of its run; given before the run is made, so that it is made once.
-        attempt: How often a scheduler has started or resumed it.
-        holder: The scheduler that works on it.
-        until: When that scheduler counts as gone.
-        ended_at: When it ended.
-        error: Why it failed or was missed.
+        facts: Inputs of the run besides the schedule's: ``params``, and ``partition`` of a
+            partitioned tick.
+        reason: Reason for the tick, as a sentence.
+        run_id: Id of the run; set before the run is created, so that a second is never created.
+        attempt: Number of starts and resumes by schedulers.
+        holder: The scheduler that works on the tick.
+        until: Time after which that scheduler counts as gone.
+        ended_at: Time of the end.
+        error: Reason for a failed or missed tick.
     """
 
     schedule: str

@@ -12,7 +12,7 @@ from penstock.core.records._empty import empty
 
 @dataclass(frozen=True, slots=True)
 class StoredArgument:
-    """An argument of a pipeline as its exact text; without one it was what has no text.
+    """An argument of a pipeline as exact text; None for a value without a text form.
 
     Args:
         text: The text; ``""`` if the argument was the parameter's default.
@@ -22,34 +22,34 @@ class StoredArgument:
 
     @property
     def is_default(self) -> bool:
-        """Whether the parameter's default says what it was."""
+        """Whether the argument was the parameter's default."""
         return self.text == ""
 
 
 @dataclass(frozen=True, slots=True)
 class StepRunRecord:
-    """One step of a run.
+    """A step run: the execution of a step in a run.
 
     Args:
         step_run_id: Unique id.
         run_id: The run.
         step: The step's name, unique in the pipeline.
-        position: Place in the order of execution, from 0.
+        position: Position in the order of execution, from 0.
         state: See StepState.
         key: Step key: equal keys give equal results; None if the step is never cached.
-        seed: The seed set before it ran.
-        attempt: 1, and one more for each retry.
-        started_at: When it began.
-        ended_at: When it ended.
-        inputs: Content digest by argument name, for arguments that come from other steps.
+        seed: The seed set before the step.
+        attempt: 1, plus 1 for each retry.
+        started_at: Time of the start.
+        ended_at: Time of the end.
+        inputs: Content digest by argument name, for arguments from other steps.
         outputs: Content digest by output name.
-        addresses: Stored digest by content digest, for every one named above; by ``input:NAME`` or
-            ``output:NAME`` where equal contents are stored as other bytes there. Read it with
+        addresses: Stored digest by content digest, for all digests named above; by ``input:NAME``
+            or ``output:NAME`` where equal contents are stored as other bytes there. Read with
             `input_address` and `output_address`.
-        error: Exception as one line.
+        error: Exception as a single line.
         traceback: The whole traceback, from the user's code on.
         cached_from: The step run whose outputs were reused.
-        facts: Threads, hash seed, key parts: what `why` and `verify` need.
+        facts: Threads, hash seed, key parts: facts for `why` and `verify`.
     """
 
     step_run_id: str
@@ -71,7 +71,7 @@ class StepRunRecord:
     facts: Mapping[str, Any] = field(default_factory=empty)
 
     def input_address(self, path: str) -> str:
-        """Return the stored digest of an input: where the bytes are that the step was given."""
+        """Return the stored digest of an input: the address of the bytes that the step received."""
         return _address(self.addresses, f"input:{path}", self.inputs[path])
 
     def output_address(self, name: str) -> str:
@@ -79,11 +79,11 @@ class StepRunRecord:
         return _address(self.addresses, f"output:{name}", self.outputs[name])
 
     def with_inputs(self, inputs: Mapping[str, tuple[str, str]], **changes: Any) -> "StepRunRecord":
-        """Return the record with its inputs: content digest and stored digest by path.
+        """Return the record with new inputs: content digest and stored digest by path.
 
         Args:
-            inputs: By path.
-            changes: Other fields to replace at once.
+            inputs: Digests by path.
+            changes: Further fields to replace at once.
         """
         contents = {path: content for path, (content, _) in inputs.items()}
         addresses = _addresses(self.addresses, "input:", inputs)
@@ -92,18 +92,18 @@ class StepRunRecord:
     def with_outputs(
         self, outputs: Mapping[str, tuple[str, str]], **changes: Any
     ) -> "StepRunRecord":
-        """Return the record with its outputs: content digest and stored digest by name.
+        """Return the record with new outputs: content digest and stored digest by name.
 
         Args:
-            outputs: By name.
-            changes: Other fields to replace at once.
+            outputs: Digests by name.
+            changes: Further fields to replace at once.
         """
         contents = {name: content for name, (content, _) in outputs.items()}
         addresses = _addresses(self.addresses, "output:", outputs)
         return self._with({"outputs": contents, "addresses": addresses, **changes})
 
     def _with(self, changes: Mapping[str, Any]) -> "StepRunRecord":
-        """Do as `dataclasses.replace`, in less time: it is done twice for each step."""
+        """Return a changed copy like `dataclasses.replace`, but faster: called twice per step."""
         values = dict(zip(_STEP_FIELDS, _step_values(self), strict=True))
         return StepRunRecord(**{**values, **changes})
 
@@ -119,7 +119,7 @@ def _address(addresses: Mapping[str, str], place: str, content: str) -> str:
 def _addresses(
     known: Mapping[str, str], role: str, places: Mapping[str, tuple[str, str]]
 ) -> dict[str, str]:
-    """Add addresses; equal contents may be stored as other bytes, and each keeps its own."""
+    """Return addresses with new places; equal contents may be stored as different bytes."""
     found = dict(known)
     for name, (content, stored) in places.items():
         if found.setdefault(content, stored) != stored:
@@ -129,7 +129,7 @@ def _addresses(
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line that a step wrote."""
+    """A line of output of a step."""
 
     time: datetime
     stream: str
@@ -138,7 +138,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRecord:
-    """Who let a waiting step of a run go on or not, when and why."""
+    """An approval or rejection of a waiting step of a run: actor, time and reason."""
 
     run_id: str
     step: str
