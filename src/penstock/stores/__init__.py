@@ -1,4 +1,4 @@
-"""Where facts and bytes live: `open_store`, values in and out, and what a back end must do."""
+"""Stores of facts and bytes: `open_store`, values in and out, and the back ends' protocols."""
 
 from typing import TYPE_CHECKING
 

@@ -23,7 +23,7 @@ def class_name(kind: Any) -> str:
 
 
 def module_name(module: str) -> str:
-    """Return a module's name as other processes know it.
+    """Return the name of a module that is the same in all processes.
 
     >>> module_name("penstock_pipeline_train"), module_name("json")
     ('train', 'json')
@@ -38,7 +38,7 @@ def module_name(module: str) -> str:
 
 
 def find_loaded(name: str) -> Any:
-    """Find a loaded class or function by `class_name`; None if it is not loaded.
+    """Return a loaded class or function by `class_name`; None if not loaded.
 
     Nothing is imported: reading a value must not run code that its bytes name.
     """
@@ -53,7 +53,7 @@ def find_loaded(name: str) -> Any:
 
 
 def is_findable(kind: Any) -> bool:
-    """Return whether `find_loaded` finds this very class or function by its name."""
+    """Return whether `find_loaded` returns this very class or function for the name."""
     return find_loaded(class_name(kind)) is kind
 
 

@@ -1,10 +1,10 @@
-"""Forking while threads work: which locks are held at that moment, so that the child is whole.
+"""Forking while threads work: a fork waits for the locks in use, so that the child is consistent.
 
-A child has the memory of its parent and one of its threads. A lock that another thread held at the
-moment of the fork is never released in the child, and what it protects is half done: SQLite's own
-mutexes, its record of which transactions are open, the journal's next place, a module that is being
-imported. So a fork waits for the locks of all guarded objects, a few microseconds each, and the
-child gets new ones.
+A child has the memory of the parent and a single thread. A lock that a different thread held at the
+moment of the fork is never released in the child, and the protected data is half changed: SQLite's
+own mutexes, SQLite's record of open transactions, the journal's next position, a module during
+import. So a fork waits for the locks of all guarded objects, a few microseconds each, and the child
+gets new locks.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Protocol
 
-# A write transaction that waits for another process can take so long; then the fork goes on.
+# A write transaction that waits for a different process can take so long; then the fork goes on.
 _LONGEST_S = 120.0
 
 
@@ -26,14 +26,14 @@ class Lock(Protocol):
 
 
 class Guarded(Protocol):
-    """What is shared by threads and must be whole in a forked child."""
+    """An object that threads share and that must be consistent in a forked child."""
 
     def fork_locks(self) -> Iterable[Lock]:
-        """Give the locks that a fork waits for, each asked for once the one before is held."""
+        """Return the locks that a fork waits for, each requested once the previous lock is held."""
         ...
 
     def renew(self) -> None:
-        """Begin anew in a forked child, which has none of the parent's threads."""
+        """Reset the object in a forked child, which has none of the parent's threads."""
         ...
 
 
@@ -44,7 +44,7 @@ _held: list[Lock] = []
 
 
 def guard(one: Guarded) -> None:
-    """Let every fork of this process wait until the object is whole."""
+    """Register an object that every fork of this process must wait for."""
     with _changing:
         _objects.add(one)
 

@@ -1,8 +1,8 @@
 """JSON that keeps Python's types; shared by stored values and table columns.
 
-Two ways of writing: records take what is like a plain value (a NumPy number becomes Python's), and
-values (``exact``) are written only if they are read back as they were, so that the text of a value
-says everything that code can observe of it.
+There are two ways of writing: records accept values similar to plain values (a NumPy number becomes
+Python's), and values (``exact``) are written only if reading restores them unchanged, so that the
+text of a value contains everything that code can observe.
 """
 
 import json
@@ -27,7 +27,7 @@ _PLAIN = _AS_IS | _NUMBERS
 
 
 def dump_json(value: Any, *, exact: bool = False) -> str:
-    """Write a JSON-like value as compact JSON; what JSON has no word for becomes a tagged object.
+    """Write a JSON-like value as compact JSON; types unknown to JSON become tagged objects.
 
     >>> dump_json({"a": [1, 2.5, None]})
     '{"a":[1,2.5,null]}'
@@ -36,11 +36,11 @@ def dump_json(value: Any, *, exact: bool = False) -> str:
 
     Args:
         value: The value.
-        exact: Write only what `load_json` reads back as it was, NumPy's and pandas' scalars too;
-            else NumPy's numbers become Python's.
+        exact: Write only values that `load_json` restores unchanged, NumPy's and pandas' scalars
+            too; else NumPy's numbers become Python's.
 
     Raises:
-        TypeError: If a part of it has a type that is not JSON-like.
+        TypeError: If a nested value has a type that is not JSON-like.
     """
     if type(value) is dict and not value:
         return "{}"
@@ -48,11 +48,11 @@ def dump_json(value: Any, *, exact: bool = False) -> str:
 
 
 def load_json(text: str | bytes, *, strict: bool = False) -> Any:
-    """Read what `dump_json` wrote.
+    """Read a value that `dump_json` wrote.
 
     Args:
         text: The JSON text.
-        strict: Raise if a class is not loaded or an enum has no such member any more; else return
+        strict: Raise if a class is not loaded or an enum lacks the member now; else return
             the plain value instead.
 
     Raises:
@@ -94,7 +94,7 @@ def _to_plain(value: Any, exact: bool) -> Any:  # noqa: C901 - a table of cases 
 
 
 def _is_plain(items: Any) -> bool:
-    """Return whether items are JSON's own values; told by C, so that long lists cost little."""
+    """Return whether items are JSON's own values; checked in C, so that long lists cost little."""
     kinds = set(map(type, items))
     if kinds <= _AS_IS:
         return True
@@ -102,7 +102,7 @@ def _is_plain(items: Any) -> bool:
         return bool(min(items) > -_WIDE and max(items) < _WIDE)
     if kinds == _REAL:
         return all(map(math.isfinite, items))
-    # No NaN and no infinity is between the two.
+    # No NaN and no infinity lies between the two.
     return kinds <= _PLAIN and all(
         -_WIDE < item < _WIDE for item in items if type(item) in _NUMBERS
     )
@@ -160,7 +160,7 @@ def _enum(value: dict[str, Any], strict: bool) -> Any:
     member = kind.__members__.get(value["name"] or "")
     if member is not None:
         return member
-    try:  # a member that was renamed, or a combination of flags
+    try:  # a renamed member, or a combination of flags
         return kind(plain)
     except ValueError:
         if not strict:
@@ -209,9 +209,9 @@ def _class_of(value: dict[str, Any], base: type, strict: bool) -> Any:
 
 
 def _encoder() -> Callable[[Any], str]:
-    """Make what writes plain values: Python's encoder in C, made once and not for each value.
+    """Return the writer of plain values: Python's encoder in C, created once for all values.
 
-    What `_to_plain` gives holds no circles and nothing that JSON has no word for.
+    The results of `_to_plain` contain no circles and nothing that JSON cannot write.
     """
     make: Any = getattr(json.encoder, "c_make_encoder", None)
     slow = json.JSONEncoder(separators=(",", ":"))

@@ -1,6 +1,6 @@
-"""Types that JSON has no word for: how each is written as JSON's own values and read back.
+"""Types unknown to JSON: the form of each in JSON's own values, and the way back.
 
-A writer takes the value and a function that writes an inner value; a reader takes what was written.
+A writer receives the value and a function that writes an inner value; a reader the written form.
 """
 
 import base64
@@ -66,7 +66,7 @@ def _read_time(kind: Any) -> Callable[[Any], Any]:
 
 
 def _is_bare(zone: timezone) -> bool:
-    """Return whether an offset has no name of its own: its text says all of it."""
+    """Return whether an offset has no name of its own: the text contains all of it."""
     return repr(zone) == repr(timezone(zone.utcoffset(None)))
 
 
@@ -76,7 +76,7 @@ def _offset(value: timezone, plain: Plain) -> list[Any]:
 
 def _zone(value: ZoneInfo, plain: Plain) -> str:
     del plain
-    key: str | None = value.key  # from a file it has none, whatever typeshed says
+    key: str | None = value.key  # a zone from a file has no key, whatever typeshed says
     if key is None or ZoneInfo(key) is not value:
         raise TypeError("A time zone without a key of its own is not JSON-like.")
     return key
@@ -103,7 +103,7 @@ WRITERS: dict[type, tuple[str, Write]] = {
     PosixPath: ("path", lambda value, _: value.as_posix()),
     WindowsPath: ("path", lambda value, _: value.as_posix()),
 }
-"""Types that records and values keep."""
+"""Types that records and values preserve."""
 
 EXACT_WRITERS: dict[type, tuple[str, Write]] = {
     OrderedDict: ("ordereddict", _pairs),
@@ -125,7 +125,7 @@ EXACT_WRITERS: dict[type, tuple[str, Write]] = {
     PurePosixPath: ("posixpath", lambda value, _: value.as_posix()),
     PureWindowsPath: ("windowspath", lambda value, _: value.as_posix()),
 }
-"""Types that only values keep; in a record they are like a plain value, or text."""
+"""Types that only values preserve; in a record they become a plain value, or text."""
 
 
 def _read_default_dict(written: Any) -> Any:
@@ -146,11 +146,11 @@ def _read_offset(written: Any) -> tzinfo:
 
 
 def write_scalar(value: Any, package: str) -> tuple[str, Any] | None:
-    """Write a scalar of NumPy or pandas as its tag and parts; None if it is none that is known.
+    """Write a scalar of NumPy or pandas as a tag and arguments; None for unknown scalars.
 
     Args:
         value: The value.
-        package: First name of the module that its class is in.
+        package: First name of the class's module.
     """
     if package == "numpy":
         return _write_numpy(value)
@@ -247,4 +247,4 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "period": lambda parts: _pandas().Period(ordinal=parts[0], freq=parts[1]),
     "interval": lambda parts: _pandas().Interval(*parts),
 }
-"""How each tag's value is read."""
+"""Reader of each tag's value."""

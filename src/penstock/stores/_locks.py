@@ -1,4 +1,4 @@
-"""A lock between processes on a file, for the few moments when a database lock does not exist yet."""
+"""A lock between processes on a file, for the few moments before a database lock exists."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ _WAIT_S = 0.01
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold a file locked against other processes and threads; the system frees it if we die."""
+    """Lock a file against other processes and threads; the system frees the lock if we die."""
     with path.open("a+b") as file:
         _lock(file)
         try:
@@ -22,10 +22,10 @@ def file_lock(path: Path) -> Iterator[None]:
 
 
 def try_lock(path: Path, *, create: bool = True) -> IO[bytes] | None:
-    """Lock a file if nobody has; it stays locked until the file that is given back is closed.
+    """Lock a file if unlocked; the lock lasts until the returned file is closed.
 
     Raises:
-        OSError: If it cannot be opened.
+        OSError: If the file cannot be opened.
     """
     file = path.open("a+b" if create else "r+b")
     if _is_free(file):

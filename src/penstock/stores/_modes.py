@@ -1,4 +1,4 @@
-"""Files that several users share: what penstock makes is as open as the folder that it is made in."""
+"""Files shared by several users: penstock's files are as open as the folder around them."""
 
 import os
 import stat
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def share(path: Path) -> None:
-    """Let the group (or all) write a file or folder, if its folder lets them.
+    """Make a file or folder writable for the group (or all), if the folder around allows that.
 
-    A folder that all may write but where each owns what is theirs, such as /tmp, shares nothing
-    with all. What belongs to someone else is left as it is.
+    A folder that all may write but where each user owns their files, such as /tmp, shares nothing
+    with all. Files of other users are left unchanged.
     """
     if os.name != "posix":
         return
@@ -22,10 +22,10 @@ def share(path: Path) -> None:
 
 
 def make_shared(folder: Path) -> None:
-    """Make a folder and those above it that are missing; see `share`.
+    """Create a folder and missing parents; see `share`.
 
     Raises:
-        OSError: If one cannot be made.
+        OSError: If a folder cannot be created.
     """
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
     for one in reversed(missing):

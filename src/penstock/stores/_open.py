@@ -31,12 +31,12 @@ _opened: dict[tuple[int, str, str], tuple[Store, int | None]] = {}
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a store's facts are, whatever keeps them.
+    """The location of a store's facts, whatever the database.
 
     Args:
-        url: To show; without a password.
-        open: Opens the database; told whether to make it.
-        file: The database's file; None if it is a server's.
+        url: Address to show; without a password.
+        open: Opens the database; the argument is whether to create it.
+        file: The database's file; None for a server.
     """
 
     url: str
@@ -51,7 +51,7 @@ def open_store(
     create: bool = True,
     project: Path | None = None,
 ) -> Store:
-    """Open the store of the project, or another one.
+    """Open the store of the project, or any other store.
 
     >>> import tempfile
     >>> store = open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db")
@@ -63,19 +63,20 @@ def open_store(
             else the project's setting, else ``.penstock/penstock.db`` in the project folder.
         artifacts: Folder or ``s3://bucket/prefix`` for bytes; by default PENSTOCK_ARTIFACTS, else
             the project's setting, else ``artifacts`` beside the database's file.
-        create: Make the store if it does not exist.
-        project: Whose store to open if no URL is given; by default that of the current folder,
+        create: Create the store if absent.
+        project: Project whose store to open if no URL is passed; by default that of the current
+            folder,
             else of the script that is run.
 
     Raises:
-        StoreError: If it cannot be opened; the message says why and what to do.
+        StoreError: If the store cannot be opened; the message has a reason and a fix.
     """
     chosen = settings(url, artifacts, project=project)
     place = _facts(chosen.store.value)
     kept_at = _bytes_url(chosen.artifacts.value, place)
     key = (os.getpid(), place.url, kept_at)
     found = _opened.get(key)
-    # Another file at the same path means that someone replaced the store while we had it open.
+    # A new file at the same path means that the store was replaced while we had it open.
     if found is not None and found[1] == _file_id(place) and not found[0].closed:
         return found[0].hold()
     keeper = _bytes(kept_at)
@@ -99,7 +100,7 @@ def open_store(
 
 
 def _bring_in(store: Store) -> None:
-    """Take in what processes had logged that are gone; trouble with it must not close the store."""
+    """Load the logs of ended processes; an error must not prevent opening the store."""
     try:
         store.flush()
     except StoreError as error:
@@ -107,10 +108,10 @@ def _bring_in(store: Store) -> None:
 
 
 def _claim(store: Store, place: _Place, database: Database) -> None:
-    """Say in the place of the bytes whose they are: gc removes none that several stores share.
+    """Record the store's ownership beside the bytes: gc removes no bytes that stores share.
 
-    A copy of a database has the id of the first one, and would take its bytes for its own: it gets
-    an id of its own.
+    A copy of a database has the original's id, and would take the original's bytes for its own: the
+    copy gets a new id.
     """
     with suppress(StoreError, OSError):  # nothing is removed where nothing can be written
         metadata, is_here = (
@@ -144,7 +145,7 @@ def _is_copy(store: Store, database: Database) -> bool:
     own = store.metadata.settings.get(IDENTITY)
     if own is None or store.metadata.settings.get(PLACE) != store.artifacts.url:
         return False
-    # Of a time when the database was not noted: the claim says which one made it.
+    # Of a time when the database was not recorded: the claim names the store that wrote it.
     return store.artifacts.claims().get(own, store.url) != store.url
 
 
@@ -186,7 +187,7 @@ def _file_id(place: _Place) -> int | None:
 
 
 def _bytes_url(chosen: str, place: _Place) -> str:
-    """Say where the bytes are: a folder's path, or the URL of a bucket."""
+    """Return the location of the bytes: a folder's path, or the URL of a bucket."""
     if not chosen:
         if place.file is None:
             raise SettingsError(

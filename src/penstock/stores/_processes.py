@@ -1,4 +1,4 @@
-"""Which process works on a run, and whether it is still there."""
+"""The process that works on a run, and whether the process is alive."""
 
 import os
 import socket
@@ -17,12 +17,12 @@ _SILENCE_S = 60.0
 
 @lru_cache(maxsize=1)
 def host_name() -> str:
-    """Name this machine."""
+    """Return the name of this machine."""
     return socket.gethostname()
 
 
 def process_start(pid: int) -> float | None:
-    """Tell when a process on this machine began, in seconds since 1970; None if it is gone."""
+    """Return the start of a process on this machine, in seconds since 1970; None if gone."""
     if _PROC.exists():
         return _start_from_proc(pid)
     import psutil  # only where there is no /proc: importing it takes 18 ms
@@ -34,7 +34,7 @@ def process_start(pid: int) -> float | None:
 
 
 def is_alive(pid: int, started: float) -> bool:
-    """Say whether the process with this id and start time still runs on this machine."""
+    """Return whether the process with this id and start time still runs on this machine."""
     if pid <= 0:
         return False
     found = process_start(pid)
@@ -42,7 +42,7 @@ def is_alive(pid: int, started: float) -> bool:
 
 
 def this_process() -> tuple[str, int, float]:
-    """Name this process: host, process id, start time in seconds since 1970."""
+    """Return host, process id and start time (seconds since 1970) of this process."""
     pid = os.getpid()
     return host_name(), pid, process_start(pid) or time.time()
 
@@ -62,13 +62,13 @@ def _boot_time() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """Where a process is and when it was seen, by clocks that nobody can set.
+    """Position of a process and time of the last sign of life, by clocks that cannot be set.
 
     Args:
-        boot: Id of the running system; a restart gives another one.
-        space: Number of its namespace of process ids; containers have their own.
-        start: When it began, in ticks since the system did.
-        beat: When it was seen last, in seconds since the system began.
+        boot: Id of the running system; changes with a restart.
+        space: Number of the namespace of process ids; containers have their own.
+        start: Start of the process, in ticks since the system started.
+        beat: Last sign of life, in seconds since the system started.
     """
 
     boot: str
@@ -81,13 +81,13 @@ class Trace:
 
 
 def trace_here() -> str:
-    """Describe this process as of now; empty where the system does not tell."""
+    """Return the trace of this process as of now; empty where the system has no such facts."""
     place = _place(os.getpid())
     return "" if place is None else str(Trace(*place, time.monotonic()))
 
 
 def read_trace(text: str) -> Trace | None:
-    """Read what `trace_here` wrote; None if it is empty."""
+    """Read a trace that `trace_here` wrote; None if empty."""
     words = text.split()
     if len(words) != 4:  # noqa: PLR2004 - its fields
         return None
@@ -95,26 +95,26 @@ def read_trace(text: str) -> Trace | None:
 
 
 def is_ours(host: str, pid: int, pid_started: float) -> bool:
-    """Say whether a record names this process."""
+    """Return whether a record names this process."""
     here, own, started = this_process()
     return pid == own and host == here and abs(started - pid_started) < _SAME_START_S
 
 
 def is_gone(host: str, pid: int, pid_started: float, trace: str) -> bool | None:
-    """Say whether a process has ended; None if that cannot be seen from here.
+    """Return whether a process has ended; None if unknown from here.
 
     Args:
-        host: The machine that it was started on.
-        pid: Its id there.
-        pid_started: When it began, seconds since 1970.
-        trace: What it wrote of itself; see `trace_here`.
+        host: The machine of the process.
+        pid: Process id there.
+        pid_started: Start of the process, seconds since 1970.
+        trace: The process's own trace; see `trace_here`.
     """
     seen, own = read_trace(trace), _place(os.getpid())
     if seen is None or own is None:
         return not is_alive(pid, pid_started) if host == host_name() else None
     boot, space, _ = own
     if seen.boot != boot:
-        return None  # another machine; or this one before it was started again
+        return None  # another machine; or this machine before a restart
     if seen.space != space:
         return time.monotonic() - seen.beat > _SILENCE_S
     start = _start_ticks(pid)
@@ -134,7 +134,7 @@ def _exists(pid: int) -> bool:
 
 
 def _is_hidden(pid: int) -> bool:
-    """Say whether /proc shows nothing of a process; one that waits to be buried it does show."""
+    """Return whether /proc hides a process; a zombie is still listed there."""
     return not Path(f"/proc/{pid}/stat").exists()
 
 
@@ -150,7 +150,7 @@ def _place(pid: int) -> tuple[str, int, int] | None:
 
 
 def _start_ticks(pid: int) -> int | None:
-    """Read when a process began, in ticks since the system did; None if it has ended."""
+    """Read the start of a process, in ticks since the system started; None if ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""``Store``: facts and bytes together, and values in and out of them."""
+"""``Store``: facts and bytes together, with values in and out."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,18 +47,18 @@ from penstock.stores.metadata._protocol import MetadataStore
 
 # Values of at most this many bytes live in the metadata store: no file for every number.
 _INLINE_BYTES = 1024
-_PART = 1 << 20  # of what is given out a part at a time
+_PART = 1 << 20  # chunk size of streams
 _FILE = "file"
 _SINGLE_USER = "single_user"
-# Settings: the store's id, where its bytes are said to be its own, and which database had that id.
+# Settings: the store's id, the claimed location of the bytes, and the database with that id.
 IDENTITY, PLACE, DATABASE = "store_id", "artifacts", "database"
 _CONTAINERS = frozenset({list, tuple, dict})
-# A list of tables is kept table by table; a list of thousands of objects is one value.
+# A list of tables is stored table by table; a list of thousands of objects is a single value.
 _MOST_PARTS = 256
 
 
 class Store:
-    """Where everything is kept: facts in ``metadata``, bytes in ``artifacts``.
+    """The store: facts in ``metadata``, bytes in ``artifacts``.
 
     >>> import tempfile
     >>> from penstock.stores import open_store
@@ -67,12 +67,12 @@ class Store:
     {'rows': 3}
 
     Args:
-        url: What it was opened with.
+        url: URL that opened the store.
         metadata: The facts.
         artifacts: The bytes.
-        journals: Folder on this machine for the metric journals of its processes.
-        team: Whether several people use it, so that nobody approves their own model.
-        address: What another process opens it with, a password included; not to be shown.
+        journals: Folder on this machine for the metric journals of the store's processes.
+        team: Whether several people use the store, so that nobody approves their own model.
+        address: URL for other processes, a password included; not to be shown.
     """
 
     def __init__(
@@ -87,17 +87,17 @@ class Store:
     ) -> None:
         self._team = team
         self.address = address or url
-        # Asked before a value is loaded: workers share what another one has unpacked.
+        # Called before a value is loaded: workers share values that were already unpacked.
         self.unpacked: Callable[[ArtifactRecord], Any] | None = None
         self.url, self.metadata, self.artifacts = url, metadata, artifacts
         self.journal = Journal(journals, metadata)
         self._holders = 1
 
     def pack(self, value: Any) -> list[ArtifactRecord]:
-        """Write a value's bytes and give its records, which are not recorded yet.
+        """Write a value's bytes and return the records, which are not recorded yet.
 
         Returns:
-            The value's record, then those of its parts.
+            The value's record, then the records of the parts.
 
         Raises:
             SerializationError: If the value cannot be stored, or contains itself.
@@ -120,11 +120,11 @@ class Store:
     def pack_parts(
         self, bundle_type: str, kind: str, first: Mapping[str, ArtifactRecord]
     ) -> ArtifactRecord:
-        """Make one value of stored ones and give its record, which is not recorded yet.
+        """Return the unrecorded record of a value composed of stored values.
 
         Args:
-            bundle_type: How it is put together; see `Bundle`.
-            kind: Name of its class, for people.
+            bundle_type: Type of the composite; see `Bundle`.
+            kind: Name of the class, for people.
             first: Records of the parts by name, in order.
         """
         manifest = dump_json(
@@ -146,15 +146,15 @@ class Store:
         return self._keep(whole)
 
     def pack_file(self, path: Path) -> ArtifactRecord:
-        """Write a file's bytes and give its record, which is not recorded yet.
+        """Write a file's bytes and return the record, which is not recorded yet.
 
         Raises:
-            StoreError: If the file cannot be read, or its bytes cannot be written.
+            StoreError: If the file cannot be read, or the bytes cannot be written.
         """
         return self.pack_files([path])[0]
 
     def pack_files(self, paths: Sequence[Path]) -> list[ArtifactRecord]:
-        """Write the bytes of many files and give their records; see `pack_file`."""
+        """Write the bytes of many files and return the records; see `pack_file`."""
         starts = [(path, _start(path)) for path in paths]
         large = [path for path, start in starts if len(start) > _INLINE_BYTES]
         written = iter(self.artifacts.write_files(large) if large else ())
@@ -166,7 +166,7 @@ class Store:
         ]
 
     def keep_bytes(self, data: bytes) -> tuple[str, bytes | None, int]:
-        """Store bytes; gives their digest, the bytes if a record holds so few, and how many."""
+        """Store bytes; return the digest, the bytes if few enough for a record, and the size."""
         if len(data) <= _INLINE_BYTES:
             return digest_bytes(data), data, len(data)
         return self.artifacts.write(data), None, len(data)
@@ -182,12 +182,12 @@ class Store:
         return records[0]
 
     def get(self, digest: str, content_digest: str | None = None, *, check: bool = True) -> Any:
-        """Load a value by its stored or its content digest.
+        """Load a value by the stored or the content digest.
 
         Args:
             digest: ``sha256:…``.
-            content_digest: Which of several values that have these bytes; by default the first.
-            check: Digest the bytes and compare.
+            content_digest: Selects among several values with these bytes; by default the first.
+            check: Compute the digest of the bytes and compare.
 
         Raises:
             NotFoundError: If nothing with this digest is recorded.
@@ -196,7 +196,7 @@ class Store:
         return self.load(self.metadata.artifacts.get(digest, content_digest), check=check)
 
     def load(self, record: ArtifactRecord, *, check: bool = True) -> Any:
-        """Load a value by its record; see `get`."""
+        """Load a value by record; see `get`."""
         if self.unpacked is not None and record.inline is None:
             found = self.unpacked(record)
             if found is not None:
@@ -210,15 +210,15 @@ class Store:
         return join(bundle_type, parts)
 
     def parts(self, record: ArtifactRecord) -> dict[str, ArtifactRecord]:
-        """Give the records of a composite value's parts; none of a value that is one piece."""
+        """Return the records of a composite value's parts; empty for any other value."""
         return self.bundle(record)[1]
 
     def bundle(self, record: ArtifactRecord) -> tuple[str, dict[str, ArtifactRecord]]:
-        """Give how a composite value is put together, and its parts; of one piece ``""``."""
+        """Return a composite value's type and parts; for any other value an empty type."""
         return _read_manifest(self.read_bytes(record)) if record.format == FORMAT else ("", {})
 
     def read_bytes(self, record: ArtifactRecord, *, check: bool = True) -> bytes:
-        """Give a stored value's bytes, wherever they live; see `get`."""
+        """Return a stored value's bytes, wherever stored; see `get`."""
         if record.inline is None:
             return self.artifacts.read(record.digest, check=check)
         if check and digest_bytes(record.inline) != record.digest:
@@ -231,7 +231,7 @@ class Store:
         return record.inline
 
     def stream(self, record: ArtifactRecord) -> Iterator[bytes]:
-        """Give a stored value's bytes a part at a time; the last one only if all are right.
+        """Yield a stored value's bytes in chunks; the last chunk only if all bytes are right.
 
         Raises:
             StoreError: If the bytes are gone or damaged.
@@ -250,9 +250,9 @@ class Store:
         yield held
 
     def fetch(self, record: ArtifactRecord, path: Path) -> None:
-        """Write a stored value's bytes to a new file, a part at a time, and check them.
+        """Write a stored value's bytes to a new file in chunks, with a digest check.
 
-        The file has its name once all of it is there.
+        The file appears under the final name once complete.
 
         Raises:
             StoreError: If the bytes are gone or damaged, or the file cannot be written.
@@ -271,10 +271,10 @@ class Store:
                 beside.unlink()
 
     def flush(self) -> None:
-        """Bring the metrics that were logged before this call into the store.
+        """Write the metrics that were logged before this call to the store.
 
-        A process does this by itself twice a second, and when it ends. What processes of this
-        machine had logged that are gone now is brought in, too.
+        A process does this automatically twice a second, and at the end. The logs of ended
+        processes of this machine are written, too.
 
         Raises:
             StoreError: If the store cannot be written; nothing is lost then.
@@ -282,21 +282,21 @@ class Store:
         self.journal.flush()
 
     def digest(self, value: Any) -> str:
-        """Give a value's content digest without storing it; see `content_digest`."""
+        """Compute a value's content digest without storing the value; see `content_digest`."""
         return content_digest(value)
 
     @property
     def single_user(self) -> bool:
         """Whether the trainer of a model may approve it.
 
-        The setting of this name says so; without it an embedded store has one user, and a store on
-        a server several.
+        The setting of this name decides; without the setting an embedded store has a single user,
+        and a store on a server several.
         """
         setting = self.metadata.settings.get(_SINGLE_USER)
         return setting == "true" if self._team else setting != "false"
 
     def close(self) -> None:
-        """Close the store, once everyone who opened it has; loaded values stay usable."""
+        """Close the store, once all its openers have; loaded values stay usable."""
         self._holders -= 1
         if self.closed:
             self.journal.close()
@@ -304,11 +304,11 @@ class Store:
 
     @property
     def closed(self) -> bool:
-        """Whether everyone who opened it has closed it."""
+        """Whether all openers have closed the store."""
         return self._holders <= 0
 
     def hold(self) -> Self:
-        """Count one more holder: `open_store` gives one object to all who ask in a process."""
+        """Count a further holder: `open_store` returns the same object to all of a process."""
         self._holders += 1
         return self
 
@@ -346,11 +346,11 @@ class Store:
 
 
 def content_digest(value: Any) -> str:
-    """Digest a value by its type: two values that code can tell apart have different digests.
+    """Compute the digest of a value by type: values that code can tell apart differ.
 
-    A value that is read from the store has the digest that it was stored with, in any process.
-    A table counts by its schema, index and values, an array by type, shape, order and values, an
-    estimator by parameters and fitted attributes, a function by its code and what it closes over.
+    A value read from the store has the same digest as when stored, in any process. A table counts
+    by schema, index and values, an array by type, shape, order and values, an estimator by
+    parameters and fitted attributes, a function by code and closed-over values.
 
     >>> content_digest({"a": 1, "b": 2}) == content_digest({"b": 2, "a": 1})
     False
@@ -358,7 +358,7 @@ def content_digest(value: Any) -> str:
     False
 
     Raises:
-        SerializationError: If the value does not tell its state, or contains itself.
+        SerializationError: If the value does not expose its state, or contains itself.
     """
     try:
         return _content_digest(value)
@@ -383,7 +383,7 @@ def _content_digest(value: Any) -> str:
 
 
 def _endless(value: Any, error: Exception) -> Exception:
-    """Tell of a value without an end, where the limit of recursion was met inside a part of it."""
+    """Return the error for an endless value whose recursion limit was met inside of a part."""
     if isinstance(error, SerializationError) and find_circle(value) is None:
         return error
     return SerializationError(
@@ -394,12 +394,12 @@ def _endless(value: Any, error: Exception) -> Exception:
 
 
 def is_plain_frame(value: Any) -> bool:
-    """Return whether a polars frame is read back as it is, so that it need not be read at all."""
+    """Return whether a polars frame survives a round trip unchanged, so that no check is needed."""
     return all(map(is_plain_type, value.dtypes))
 
 
 def _take_apart(value: Any) -> Serialized | tuple[str, dict[str, Any]]:
-    """Serialise a value, or give its type and parts if it is kept in parts."""
+    """Serialise a value, or return type and parts if the value is stored in parts."""
     if is_own(value) or is_masked(value):
         return parts_of(value) or serialize(value)
     if type(value) not in _CONTAINERS:
@@ -417,9 +417,9 @@ def _bundle_digest(bundle_type: str, contents: Mapping[str, str]) -> str:
 
 def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
     facts: dict[str, Any] = {"items": len(parts)}
-    if len(parts) <= _MOST_PARTS:  # those of more are in the manifest only
+    if len(parts) <= _MOST_PARTS:  # larger bundles list their parts in the manifest only
         facts = {"parts": {name: part.content_digest for name, part in parts.items()}}
-    for mark in ("why_unsafe", "not_comparable"):  # of one part is of the whole
+    for mark in ("why_unsafe", "not_comparable"):  # a mark of any part is a mark of the whole
         reason = next((p.metadata[mark] for p in parts.values() if mark in p.metadata), None)
         if reason is not None:
             facts[mark] = reason
@@ -427,7 +427,7 @@ def _bundle_facts(parts: Mapping[str, ArtifactRecord]) -> dict[str, Any]:
 
 
 def _start(path: Path) -> bytes:
-    """Read a file's first bytes: all of them if it can stand in its record, else one too many."""
+    """Read a file's first bytes: all if few enough for a record, else one too many."""
     with readable(path) as file:
         return file.read(_INLINE_BYTES + 1)
 

@@ -51,7 +51,7 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
     Args:
         store: The store of the bytes.
         named: The artifacts by name, in which ``/`` separates folders. A composite value becomes a
-            folder of the members; a value's file gets the ending of its format.
+            folder of the parts; a value's file gets the ending of its format.
         folder: Created if absent; files in it are replaced.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Bytes by digest, and values to bytes and back."""
+"""Bytes by digest, and the conversion of values to bytes and back."""
 
 from penstock.stores.artifacts._protocol import ArtifactStore
 

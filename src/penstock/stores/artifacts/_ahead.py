@@ -1,4 +1,4 @@
-"""``ahead``: the next parts of a stream are made in a thread while one is used."""
+"""``ahead``: a thread prepares the next chunks of a stream while the current chunk is used."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ _MOST = 4
 
 
 def ahead(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Give the parts of a stream, a few of them made beforehand.
+    """Yield the chunks of a stream, a few of them prepared in advance.
 
-    Digesting, reading and writing let other threads run, so that the slowest of them alone
-    decides how long a large file takes.
+    Hashing, reading and writing release the interpreter, so that the slowest of them alone decides
+    how long a large file takes.
 
     >>> list(ahead(iter([b"a", b"b"])))
     [b'a', b'b']
 
     Args:
-        parts: None of them empty; what making one raises is raised here in its turn.
+        parts: The chunks, none of them empty; an exception of the iterator is raised in turn.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="penstock-ahead") as helper:
         coming = deque(helper.submit(next, parts, b"") for _ in range(_MOST))
@@ -26,5 +26,5 @@ def ahead(parts: Iterator[bytes]) -> Iterator[bytes]:
                 coming.append(helper.submit(next, parts, b""))
                 yield part
         finally:
-            # A reader that stops early must not wait for what it will never use.
+            # A reader that stops early must not wait for chunks that it will never use.
             helper.shutdown(wait=True, cancel_futures=True)

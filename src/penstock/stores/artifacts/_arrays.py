@@ -1,4 +1,4 @@
-"""NumPy arrays as NPY; arrays of Python objects as JSON; a masked array as its parts."""
+"""NumPy arrays as NPY; arrays of Python objects as JSON; a masked array as parts."""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ MASKED = "masked"
 
 
 def array_kind(value: Any) -> str:
-    """Return which class of array a value is, ``""`` if none that is kept as it is.
+    """Return the class of an array, ``""`` for a class that is not preserved.
 
-    A memory map is read back as an array: what it is mapped from is another file.
+    A memory map is restored as an array: the mapped file is a separate file.
     """
     import numpy as np
 
@@ -28,8 +28,8 @@ def write_array(value: "NDArray[Any]", content_digest: str) -> Serialized:
     """Serialise an array.
 
     Raises:
-        TypeError: If it holds Python objects that are not JSON-like.
-        SerializationError: If its type is one that NPY does not keep.
+        TypeError: If the array contains Python objects that are not JSON-like.
+        SerializationError: If NPY does not preserve the array's type.
     """
     import numpy as np
 
@@ -54,7 +54,7 @@ def write_array(value: "NDArray[Any]", content_digest: str) -> Serialized:
 
 
 def read_array(data: bytes, facts: Any) -> "NDArray[Any]":
-    """Read what `write_array` wrote."""
+    """Read an array that `write_array` wrote."""
     import numpy as np
 
     if not facts.get("array"):
@@ -68,19 +68,19 @@ def read_array(data: bytes, facts: Any) -> "NDArray[Any]":
 
 
 def masked_parts(value: Any) -> dict[str, Any]:
-    """Take a masked array apart: what is under the mask counts, too."""
+    """Return the parts of a masked array: the values under the mask count, too."""
     import numpy as np
 
     return {
         "data": np.asarray(value.data),
         "mask": None if value.mask is np.ma.nomask else np.asarray(value.mask),
-        "fill_value": np.asarray(value.fill_value),  # the default one is set when it is asked for
+        "fill_value": np.asarray(value.fill_value),  # the default is set on first access
         "hard_mask": bool(value.hardmask),
     }
 
 
 def join_masked(parts: Any) -> Any:
-    """Put a masked array together again."""
+    """Rebuild a masked array from the parts."""
     import numpy as np
 
     mask, fill = parts["mask"], parts["fill_value"]
@@ -93,7 +93,7 @@ def join_masked(parts: Any) -> Any:
 
 
 def digest_numbers(value: "NDArray[Any]") -> str:
-    """Digest an array's values; of records, field by field, for the bytes between may be anything."""
+    """Compute the digest of an array's values; for records by field, as padding may be anything."""
     import numpy as np
 
     if value.dtype.names is not None:

@@ -1,4 +1,4 @@
-"""Which keys, region and endpoint a bucket is opened with; found where the AWS tools find them."""
+"""Keys, region and endpoint for a bucket, from the same sources as the AWS tools."""
 
 import os
 from configparser import ConfigParser
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from penstock.core import SettingsError
 
-# These lead to credentials by themselves, and come before a profile.
+# These lead to credentials by themselves, and take precedence over a profile.
 _STRONGER = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE")
 _KEYS = {
     "aws_access_key_id": "access_key_id",
@@ -18,7 +18,7 @@ _PLACES = {"region": "region", "endpoint_url": "endpoint"}
 
 
 def connection() -> dict[str, str]:
-    """Give what the environment's profile says and the environment does not.
+    """Return the settings of the environment's profile that the environment itself lacks.
 
     Variables such as ``AWS_ACCESS_KEY_ID`` and ``AWS_ENDPOINT_URL`` are read by obstore.
 

@@ -1,4 +1,4 @@
-"""Composite values: our own classes made of parts, and lists, tuples and dicts of any values."""
+"""Composite values: our own classes with parts, and lists, tuples and dicts of any values."""
 
 import base64
 import importlib
@@ -26,17 +26,17 @@ class Bundle(Protocol):
     bundle_type: ClassVar[str]
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give the parts by name: tables, arrays, JSON-like values, estimators, other bundles."""
+        """Return the parts by name: tables, arrays, JSON-like values, estimators, bundles."""
         ...
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Make the value again; a part is loaded when it is asked for."""
+        """Create the value from the parts; a part is loaded on first access."""
         ...
 
 
 def parts_of(value: Any) -> tuple[str, dict[str, Any]] | None:
-    """Take a composite value apart: its type and parts; None if it is none."""
+    """Return type and parts of a composite value; None for the rest."""
     kind = type(value)
     if isinstance(getattr(kind, "bundle_type", None), str):
         return kind.bundle_type, value.to_bundle()
@@ -54,15 +54,15 @@ def is_masked(value: Any) -> bool:
 
 
 def is_own(value: Any) -> bool:
-    """Say whether a value is of one of our own composite classes."""
+    """Return whether a value belongs to our own composite classes."""
     return isinstance(getattr(type(value), "bundle_type", None), str)
 
 
 def join(bundle_type: str, parts: Mapping[str, Any]) -> Any:
-    """Make a composite value of its parts.
+    """Create a composite value from the parts.
 
     Raises:
-        SerializationError: If the type is none of ours.
+        SerializationError: If the type is not ours.
     """
     if bundle_type == "dict":
         return dict(parts)
@@ -74,7 +74,7 @@ def join(bundle_type: str, parts: Mapping[str, Any]) -> Any:
 
 
 class LazyParts(Mapping[str, Any]):
-    """Parts by name, each loaded when it is first asked for.
+    """Parts by name, each loaded on first access.
 
     >>> LazyParts({"a": 1}, lambda record: record + 1)["a"]
     2
@@ -90,7 +90,7 @@ class LazyParts(Mapping[str, Any]):
         return self._loaded[name]
 
     def fresh(self, name: str) -> Any:
-        """Load a part and do not keep it."""
+        """Load a part without caching the result."""
         return self._load(self._records[name])
 
     def __iter__(self) -> Iterator[str]:
@@ -101,7 +101,7 @@ class LazyParts(Mapping[str, Any]):
 
 
 def part_to_json(record: ArtifactRecord) -> dict[str, Any]:
-    """Write what loading a part needs; no times, so that equal bundles have equal bytes."""
+    """Write the facts needed to load a part; no times, so that equal bundles have equal bytes."""
     return {
         "digest": record.digest,
         "content_digest": record.content_digest,
@@ -115,7 +115,7 @@ def part_to_json(record: ArtifactRecord) -> dict[str, Any]:
 
 
 def part_from_json(part: Mapping[str, Any]) -> ArtifactRecord:
-    """Read what `part_to_json` wrote."""
+    """Read a record that `part_to_json` wrote."""
     return ArtifactRecord(
         digest=part["digest"],
         content_digest=part["content_digest"],
@@ -131,7 +131,7 @@ def part_from_json(part: Mapping[str, Any]) -> ArtifactRecord:
 
 def _class_of(bundle_type: str) -> Any:
     module, _, name = bundle_type.partition(":")
-    # Only our own packages: a stored name must not choose what is imported.
+    # Only our own packages: a stored name must not decide what is imported.
     if module.partition(".")[0] == _ROOT:
         try:
             found = getattr(importlib.import_module(module), name, None)

@@ -1,4 +1,4 @@
-"""What functions and classes are made of, for the digest of values that hold them."""
+"""The facts of functions and classes, for the digest of values that contain them."""
 
 import dis
 import sys
@@ -9,7 +9,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 _GLOBAL_OPS = frozenset({"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL"})
-# Bookkeeping of the interpreter, of pickle and of abc: says nothing of what the class does.
+# Bookkeeping of the interpreter, of pickle and of abc: does not affect the class's behaviour.
 _LEFT_OUT = frozenset(
     {
         "__abstractmethods__",
@@ -36,7 +36,7 @@ _OWN = "penstock"
 def is_installed(module: str | None) -> bool:
     """Return whether a module belongs to Python or to an installed package.
 
-    Its classes and functions count by their names: the version of the package is in the step key.
+    Classes and functions of such modules count by name: the package's version is in the step key.
 
     >>> is_installed("json"), is_installed("__main__")
     (True, False)
@@ -53,7 +53,7 @@ def is_installed(module: str | None) -> bool:
 
 
 def code_facts(code: CodeType) -> list[Any]:
-    """Return what a code object does: everything but where it stands in a file."""
+    """Return the facts of a code object, without the position in a file."""
     return [
         code.co_code,
         list(code.co_consts),
@@ -84,5 +84,5 @@ def _global_names(code: CodeType) -> Iterator[str]:
 
 
 def class_attributes(kind: type) -> list[tuple[str, Any]]:
-    """Return what a class's body defines, by name; bases are apart."""
+    """Return the attributes in a class's body by name, without those of bases."""
     return sorted((name, value) for name, value in vars(kind).items() if name not in _LEFT_OUT)

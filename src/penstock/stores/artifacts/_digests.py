@@ -1,4 +1,4 @@
-"""How an artifact's digest names its place and proves its bytes, in a folder and in a bucket."""
+"""Digests as places of bytes and as proofs of bytes, in a folder and in a bucket."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -9,16 +9,16 @@ from typing import IO
 from penstock.core import ParameterError, StoreError
 
 PREFIX = "sha256:"
-CLAIMS = "stores"  # beside the bytes: which stores keep theirs there
+CLAIMS = "stores"  # beside the bytes: the stores with bytes there
 HEX_LENGTH = 64
 _HEX = frozenset("0123456789abcdef")
 
 
 def place_of(digest: str) -> str:
-    """Give the place of a digest's bytes: ``ab/cdef…``.
+    """Return the place of a digest's bytes: ``ab/cdef…``.
 
     Raises:
-        ParameterError: If it is no digest; nothing else ever becomes a path.
+        ParameterError: If the text is not a digest; nothing else ever becomes a path.
     """
     name = digest.removeprefix(PREFIX)
     if len(name) != HEX_LENGTH or not set(name) <= _HEX:
@@ -31,7 +31,7 @@ def place_of(digest: str) -> str:
 
 
 def digest_at(place: str) -> str | None:
-    """Give the digest whose place this is; None if it is another file's.
+    """Return the digest that belongs to a place; None for a different file.
 
     >>> digest_at("incoming/x") is None
     True
@@ -42,7 +42,7 @@ def digest_at(place: str) -> str | None:
 
 
 def gone(digest: str, url: str) -> StoreError:
-    """Tell that the bytes of a digest are not there."""
+    """Return the error for missing bytes of a digest."""
     return StoreError(
         what=f"The bytes of {digest} are gone from {url}.",
         why="Something outside penstock removed them, or the artifacts are kept elsewhere.",
@@ -52,7 +52,7 @@ def gone(digest: str, url: str) -> StoreError:
 
 
 def damaged(digest: str, url: str) -> StoreError:
-    """Tell that the bytes of a digest are others."""
+    """Return the error for bytes with a wrong digest."""
     return StoreError(
         what=f"The bytes of {digest} in {url} are damaged.",
         why="Their digest is another one now.",
@@ -63,7 +63,7 @@ def damaged(digest: str, url: str) -> StoreError:
 
 @contextmanager
 def folder_trouble(folder: Path, what: str) -> Iterator[None]:
-    """Tell an error of the system as one of an artifacts folder.
+    """Convert an OSError into the error of an artifacts folder.
 
     Raises:
         StoreError: If the block raises OSError.
@@ -84,7 +84,7 @@ def readable(path: Path) -> Iterator[IO[bytes]]:
     """Open a file that is to be stored.
 
     Raises:
-        StoreError: If it cannot be opened or read.
+        StoreError: If the file cannot be opened or read.
     """
     try:
         file = path.open("rb")
@@ -108,7 +108,7 @@ def _unreadable(path: Path, error: OSError) -> StoreError:
 
 @contextmanager
 def checked_file(path: Path, digest: str, url: str) -> Iterator[Callable[[bytes], None]]:
-    """Write a digest's bytes to a file; if they are others or do not end, no file stays."""
+    """Write a digest's bytes to a file; if they are wrong or incomplete, no file remains."""
     state = hashlib.sha256()
     try:
         with writable(path):
@@ -132,7 +132,7 @@ def checked_file(path: Path, digest: str, url: str) -> Iterator[Callable[[bytes]
 
 @contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Tell an error of the system as one of this file, to which bytes are given out.
+    """Convert an OSError into the error of this output file.
 
     Raises:
         StoreError: If the block raises OSError.
@@ -149,10 +149,10 @@ def writable(path: Path) -> Iterator[None]:
 
 
 def require_bytes(chunks: Iterable[bytes], digest: str, url: str) -> None:
-    """Digest bytes that come in parts.
+    """Check the digest of bytes that arrive in chunks.
 
     Raises:
-        StoreError: If they are others than the digest says.
+        StoreError: If the bytes have a different digest.
     """
     state = hashlib.sha256()
     for chunk in chunks:

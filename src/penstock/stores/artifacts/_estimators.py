@@ -1,7 +1,7 @@
 """scikit-learn estimators as skops archives with the same bytes for the same fit.
 
-skops names parts by their address in memory and stamps them with the time of day; the archive is
-rewritten with names by order and no time. Only types on a closed list are ever loaded.
+skops names parts by their address in memory and adds the time of day; the archive is rewritten
+with names by order and no time. Only types on a closed list are ever loaded.
 """
 
 import importlib
@@ -19,9 +19,9 @@ from penstock.stores.artifacts._arrays import without_padding
 from penstock.stores.artifacts._sparse import stable_npz
 from penstock.stores.artifacts._value import Serialized, type_name
 
-# What skops itself trusts are scikit-learn's public estimators, NumPy's and SciPy's types and
-# plain containers. These are the inner parts that our kinds of model need besides: data holders
-# without code of the file's choosing.
+# Types trusted by skops itself are scikit-learn's public estimators, NumPy's and SciPy's types and
+# plain containers. These are the inner types that our model classes need besides: data holders
+# without code chosen by the file.
 _TRUSTED = re.compile(
     r"""
       numpy\.(dtype|dtypes\.\w+|random\.\w+)
@@ -56,7 +56,8 @@ _TRUSTED = re.compile(
 _OURS = "penstock.features."
 _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
 _SCHEMA = "schema.json"
-# scikit-learn's own copies of the wrappers for other libraries' arrays: loading one loads its library.
+# scikit-learn's own copies of the wrappers for arrays of other libraries: loading them loads those
+# libraries.
 _WRAPPERS = "sklearn.externals.array_api_compat"
 _WRAPPED = ("torch", "cupy", "dask")
 
@@ -65,7 +66,7 @@ def write_estimator(value: Any, content_digest: str) -> Serialized:
     """Serialise an estimator.
 
     Raises:
-        SerializationError: If a part of it has a type that is not on the closed list.
+        SerializationError: If a nested object has a type that is not on the closed list.
     """
     try:
         data = stable_archive(import_skops().dumps(value))
@@ -91,7 +92,8 @@ def read_estimator(data: bytes) -> Any:
     """Load an estimator.
 
     Raises:
-        SerializationError: If the bytes are no such archive, or name a type that is not allowed.
+        SerializationError: If the bytes are not such an archive, or name a type that is not
+            allowed.
     """
     try:
         strangers = _strangers(data)
@@ -113,7 +115,7 @@ def read_estimator(data: bytes) -> Any:
 
 
 def stable_archive(data: bytes) -> bytes:
-    """Rewrite a skops archive so that its bytes depend only on what it holds."""
+    """Rewrite a skops archive so that the bytes depend only on the contents."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         schema = json.loads(archive.read(_SCHEMA))
         names: dict[str, str] = {}
@@ -137,7 +139,7 @@ def _renumber(node: Any, ids: dict[int, int], names: dict[str, str]) -> None:
     if node.get("__loader__") == "SetNode":
         node["content"].sort(key=lambda item: json.dumps(_without_ids(item), sort_keys=True))
     if "__id__" in node:
-        # Whether two equal constants are one object is chance; that two arrays are one is not.
+        # Whether two equal constants are a single object is chance; for two arrays it is not.
         shared = node.get("__loader__") not in {"JsonNode", "TypeNode", "FunctionNode"}
         old = node["__id__"] if shared else -len(ids) - 1
         node["__id__"] = ids.setdefault(old, len(ids) + 1)
@@ -174,10 +176,10 @@ def _stable_file(name: str, content: bytes) -> bytes:
 
 @cache
 def import_skops() -> ModuleType:
-    """Import skops without the tensor libraries that it has no use for.
+    """Import skops without the tensor libraries, which skops does not need here.
 
-    skops lists scikit-learn's estimators by importing all of its modules. That would load torch
-    wherever it is installed: two seconds in every process that stores a model.
+    skops lists scikit-learn's estimators by importing all scikit-learn modules. That would load
+    torch wherever installed: two seconds in every process that stores a model.
     """
     wrappers = [f"{_WRAPPERS}.{name}" for name in _WRAPPED if name not in sys.modules]
     stops = {name: None for name in wrappers if name not in sys.modules}

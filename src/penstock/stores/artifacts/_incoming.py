@@ -17,14 +17,14 @@ from penstock.stores.artifacts._digests import folder_trouble
 _NAME = "incoming"
 _TO_DISK = 16 << 20
 _AT_ONCE = 8
-_LEFT_BEHIND_S = 24 * 3600  # nobody writes for a day without a sign of it
+_LEFT_BEHIND_S = 24 * 3600  # no write takes a day without a sign of life
 
 
 class Incoming:
-    """New files of a folder; they get their names together when the block ends well.
+    """New files of a folder, which get their names together when the block succeeds.
 
-    A reader, a process after a kill and a machine after a power cut see a name only with all of
-    its bytes. Many files share the waiting for the disk: it comes when all are written.
+    A reader, a process after a kill and a machine after a power cut see a name only with all bytes.
+    Many files share the waiting for the disk: the wait comes once all are written.
 
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
@@ -34,7 +34,7 @@ class Incoming:
     b'ab'
 
     Args:
-        folder: Where they go; made when the first is written.
+        folder: The target folder; created with the first file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,10 +43,10 @@ class Incoming:
         self._named: list[tuple[Path, Path]] = []
 
     def write(self, parts: Iterable[bytes]) -> Path:
-        """Write a file that has no name yet; gives where it is meanwhile.
+        """Write a file that has no name yet; return the temporary path.
 
         Raises:
-            StoreError: If it cannot be written; what making a part raises passes.
+            StoreError: If the file cannot be written; errors of the chunks' iterator pass through.
         """
         beside = self._folder / _NAME / new_id()
         with folder_trouble(self._folder, "written"):
@@ -66,13 +66,13 @@ class Incoming:
             with folder_trouble(self._folder, "written"):
                 file.close()
         except BaseException:
-            with suppress(OSError):  # it tries to write once more, and must not hide what happened
+            with suppress(OSError):  # closing writes again, and must not hide the first error
                 file.close()
             raise
         return beside
 
     def name(self, beside: Path, place: Path) -> None:
-        """Say what a written file is called from the block's end on."""
+        """Set the name of a written file from the block's end on."""
         self._named.append((beside, place))
 
     def __enter__(self) -> Self:
@@ -108,11 +108,11 @@ class Incoming:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what writers that were killed left on its way, once it is old."""
+    """Remove old leftovers of killed writers."""
     try:
         found = list(os.scandir(folder / _NAME))
     except OSError:
-        return  # nothing was ever written, or writing will tell what is wrong
+        return  # nothing was ever written, or writing will report the error
     for entry in found:
         with suppress(OSError):
             if time() - entry.stat().st_mtime > _LEFT_BEHIND_S:
@@ -140,12 +140,12 @@ def _sync(path: Path) -> None:
 if sys.platform == "win32":
 
     def _sync_folder(path: Path) -> None:
-        """Leave it to the system: a folder cannot be opened there."""
+        """Leave syncing to the system: a folder cannot be opened there."""
 
 else:
 
     def _sync_folder(path: Path) -> None:
-        """Make new names in a folder survive a crash of the machine."""
+        """Sync a folder so that new names survive a crash of the machine."""
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
@@ -156,11 +156,11 @@ else:
 if sys.platform == "linux":
 
     def _begin(file: IO[bytes], start: int) -> None:
-        """Let the disk begin with what is written: else all of it waits for the end."""
-        # Linux starts to write what it is told that nobody needs soon.
+        """Start writing to the disk: else all of it waits for the end."""
+        # Linux starts to write pages that are declared not needed soon.
         os.posix_fadvise(file.fileno(), start, 0, os.POSIX_FADV_DONTNEED)
 
 else:
 
     def _begin(file: IO[bytes], start: int) -> None:
-        """Leave it to the system."""
+        """Leave writing to the system."""

@@ -1,4 +1,4 @@
-"""Content-addressed files in a folder: ``ab/cdef…`` below it."""
+"""Content-addressed files in a folder: ``ab/cdef…`` below the folder."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ from penstock.stores.artifacts._digests import (
 )
 from penstock.stores.artifacts._incoming import Incoming, sweep
 
-_CHUNK = 1 << 20  # larger ones cost more in fresh memory than they save in calls
+_CHUNK = 1 << 20  # larger chunks cost more in fresh memory than they save in calls
 
 
 class LocalArtifacts:
@@ -37,7 +37,7 @@ class LocalArtifacts:
     b'rows'
 
     Args:
-        folder: Where the files are; made when the first is written.
+        folder: Folder of the files; created with the first file.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,11 +46,11 @@ class LocalArtifacts:
 
     @property
     def url(self) -> str:
-        """The folder's path."""
+        """Path of the folder."""
         return str(self._folder)
 
     def write(self, data: bytes) -> str:
-        """Store bytes and return their digest, ``sha256:…``."""
+        """Store bytes and return the digest, ``sha256:…``."""
         return self.write_many([data])[0]
 
     def write_many(self, values: Sequence[bytes]) -> list[str]:
@@ -62,7 +62,7 @@ class LocalArtifacts:
         return digests
 
     def write_file(self, path: Path) -> str:
-        """Store a file's bytes without reading it whole into memory."""
+        """Store a file's bytes in chunks, without the whole file in memory."""
         return self.write_files([path])[0][0]
 
     def write_files(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
@@ -71,7 +71,7 @@ class LocalArtifacts:
             return [self._write_file(path, incoming) for path in paths]
 
     def read(self, digest: str, *, check: bool = False) -> bytes:
-        """Give the bytes back.
+        """Return the bytes.
 
         Raises:
             StoreError: If they are gone; with ``check`` also if they are damaged.
@@ -83,7 +83,7 @@ class LocalArtifacts:
         return data
 
     def read_range(self, digest: str, start: int, length: int) -> bytes:
-        """Give some of the bytes; fewer at the end."""
+        """Return a range of the bytes; fewer at the end."""
         with self._opened(digest) as file:
             file.seek(start)
             return file.read(max(0, length))
@@ -95,28 +95,28 @@ class LocalArtifacts:
                 write(part)
 
     def verify(self, digest: str) -> None:
-        """Digest the bytes; see ArtifactStore."""
+        """Check the digest of the bytes; see ArtifactStore."""
         with self._opened(digest) as file:
             require_bytes(_parts(file), digest, self.url)
 
     def link(self, digest: str, *, expires: timedelta) -> str | None:  # noqa: ARG002 - the protocol's form
-        """Give the file's address, for programs on this machine."""
+        """Return the file's URL, for programs on this machine."""
         place = self.path(digest)
         return None if place is None else place.absolute().as_uri()
 
     def exists(self, digest: str) -> bool:
-        """Say whether the bytes are there."""
+        """Return whether the bytes exist."""
         return self._place(digest).exists()
 
     def written_at(self, digest: str) -> datetime:
-        """Say when the bytes were written last; see ArtifactStore."""
+        """Return the time of the last write of the bytes; see ArtifactStore."""
         with self._opened(digest) as file:
             return datetime.fromtimestamp(os.fstat(file.fileno()).st_mtime, UTC)
 
     def delete(self, digest: str, *, unless_written_since: datetime | None = None) -> None:
-        """Remove the bytes; nothing happens if they are not there."""
+        """Delete the bytes; nothing happens if they are absent."""
         place = self._place(digest)
-        # Put aside first: whoever writes them from now on does not find them, and writes them anew.
+        # Renamed first: a writer no longer finds the bytes from now on, and writes them anew.
         aside = place.with_name(f".{place.name[:16]}-{new_id()}")
         with suppress(FileNotFoundError):
             place.rename(aside)
@@ -127,18 +127,18 @@ class LocalArtifacts:
                 aside.unlink()
 
     def claim(self, owner: str, told: str) -> None:
-        """Say that a store keeps its bytes here; see ArtifactStore."""
+        """Record that a store has bytes here; see ArtifactStore."""
         with self._incoming() as incoming:
             place = self._folder / CLAIMS / owner
             incoming.name(incoming.write([told.encode()]), place)
 
     def disclaim(self, owner: str) -> None:
-        """Remove what another store has said here, whose folder this is a copy of."""
+        """Delete the claim of the store that this folder is a copy of."""
         with suppress(OSError):
             (self._folder / CLAIMS / owner).unlink()
 
     def claims(self) -> dict[str, str]:
-        """Say which stores keep their bytes here; see ArtifactStore."""
+        """Return the stores with bytes here; see ArtifactStore."""
         with folder_trouble(self._folder, "read"):
             places = sorted((self._folder / CLAIMS).glob("*"))
             return {place.name: place.read_text("utf-8") for place in places}
@@ -149,7 +149,7 @@ class LocalArtifacts:
         return sorted(digest for place in places if (digest := digest_at(place)))
 
     def path(self, digest: str) -> Path | None:
-        """Give the file with the bytes; None if there is none."""
+        """Return the file with the bytes; None if absent."""
         place = self._place(digest)
         return place if place.exists() else None
 
@@ -180,7 +180,7 @@ class LocalArtifacts:
                 digest = digest_bytes(start)
                 self._write_new(digest, start, incoming)
                 return digest, len(start)
-            # Copied and digested in one pass: the file may change while it is read.
+            # Copied and digested in a single pass: the file may change during reading.
             state = hashlib.sha256()
             beside = incoming.write(ahead(_digesting(start, source, state.update)))
         digest = PREFIX + state.hexdigest()
@@ -207,11 +207,11 @@ def _digesting(
 
 
 def _touch(place: Path) -> bool:
-    """Note that bytes are written again, for `delete`; says whether they are there."""
+    """Update the write time of bytes, for `delete`; return whether they exist."""
     try:
         os.utime(place)
     except PermissionError:
         return place.exists()  # another user's file
     except OSError:
-        return False  # writing it tells what is wrong, if anything is
-    return place.exists()  # it may have been put aside between the system's look and its touch
+        return False  # writing reports the error, if any
+    return place.exists()  # a delete may have renamed the file between the two system calls

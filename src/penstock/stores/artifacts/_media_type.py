@@ -1,4 +1,4 @@
-"""What a picture's or sound's bytes are, told by their start; apart because nobody may guess it."""
+"""Media types of pictures and sounds, read from their first bytes; separate, as none is guessed."""
 
 _STARTS = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -11,12 +11,12 @@ _STARTS = {
     b"\xff\xfb": "audio/mpeg",
     b"\xff\xf3": "audio/mpeg",
 }
-# A RIFF file says what it is after its length.
+# A RIFF file contains the type after the length.
 _RIFF = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
 
 
 def media_type(data: bytes) -> str | None:
-    """Name the media type of a picture or sound by the start of its bytes; None for the rest.
+    """Return the media type of a picture or sound by the first bytes; None for the rest.
 
     SVG and HTML are among the rest: they can hold scripts, and are never shown as pictures.
 

@@ -1,9 +1,9 @@
-"""Content digest of any object: its type and state, as a tree.
+"""Content digest of any object: type and state, as a tree.
 
-Works on any object that can say its state (``__reduce_ex__``), so that it needs no list of
-types. Two values that code can tell apart have different digests; what depends on memory, file or
-version is left out: a fresh fit, the same fit in another process and a reloaded model have one
-digest. What does not tell its state has none, and is never called equal to another.
+Works on any object that exposes a state (``__reduce_ex__``), so that no list of types is needed.
+Two values that code can distinguish have different digests; facts that depend on memory, file or
+version are left out: a fresh fit, the same fit in a different process and a reloaded model have the
+same digest. An object without a state has no digest, and is never called equal.
 """
 
 import functools
@@ -38,12 +38,12 @@ from penstock.stores.artifacts._pandas_digest import digest_pandas_by
 from penstock.stores.artifacts._polars import digest_polars
 from penstock.stores.artifacts._sparse import sparse_parts
 
-# Bookkeeping of scikit-learn: says which version wrote the state, not what the model is.
+# Bookkeeping of scikit-learn: the version that wrote the state, not a property of the model.
 _LEFT_OUT = frozenset({"_sklearn_version"})
 _TREE_COUNTERS = slice(7, 11)
 _STATE, _ITEMS, _PAIRS = 2, 3, 4
 _CONTAINERS = {list, tuple, dict, set, frozenset}
-# Whole values that JSON has a text for; those that hold others are walked.
+# Whole values with a JSON text; values that contain others are walked.
 _TEXTS = frozenset(
     kind
     for kind in {**WRITERS, **EXACT_WRITERS}
@@ -52,26 +52,26 @@ _TEXTS = frozenset(
 
 
 def digest_object(value: Any) -> str:
-    """Digest an object by its type and state.
+    """Compute the digest of an object by type and state.
 
     >>> digest_object({"b": 1, "a": (2,)}) == digest_object({"a": (2,), "b": 1})
     False
 
     Raises:
-        SerializationError: If a part of it does not tell its state.
+        SerializationError: If a nested object does not expose a state.
     """
     try:
         return "sha256:" + _Walk().digest(value).hex()
     except SerializationError:
         raise
-    except Exception as error:  # foreign code tells its state here
+    except Exception as error:  # foreign code returns the state here
         raise _stateless(value, error) from error
 
 
 class _Walk:
     def __init__(self) -> None:
         self._done: dict[int, bytes] = {}
-        self._kept: list[Any] = []  # an id is only unique while its object lives
+        self._kept: list[Any] = []  # an id is only unique while the object lives
         self._open: dict[int, int] = {}
 
     def digest(self, value: Any) -> bytes:
@@ -139,10 +139,10 @@ class _Walk:
         return _join("function", name, *map(self.digest, parts))
 
     def _or_type(self, value: Any) -> bytes:
-        """Digest what a class or a module holds; of a lock, a file, a logger its type counts."""
+        """Compute the digest of a class's or module's value; locks, files, loggers by type."""
         try:
             return self.digest(value)
-        except Exception:  # noqa: BLE001 - foreign code tells its state here
+        except Exception:  # noqa: BLE001 - foreign code returns the state here
             return _type_of(value)
 
     def _by_state(self, value: Any) -> bytes:
@@ -169,8 +169,8 @@ class _Walk:
         return _join("type", self.digest(type(value)))
 
     def _arguments(self, value: Any, reduced: tuple[Any, ...]) -> bytes:
-        # The class itself is among them, and the constructor's checksum in Cython classes: both
-        # are said by the type already.
+        # The class itself is among them, and the constructor's checksum in Cython classes: the type
+        # covers both already.
         left = [
             item
             for item in reduced[1]
@@ -214,7 +214,7 @@ def _text(value: Any) -> bytes | None:
 def _cell(cell: Any) -> Any:
     try:
         return [cell.cell_contents]
-    except ValueError:  # it is empty
+    except ValueError:  # the cell is empty
         return None
 
 
@@ -296,7 +296,7 @@ def _lightgbm(_: _Walk, value: Any) -> bytes | None:
 
 
 def _torch(walk: _Walk, value: Any) -> bytes | None:
-    """Digest a tensor by its numbers: it tells its storage, which counts by where it lies."""
+    """Compute the digest of a tensor by numbers: the pickled storage would count by location."""
     torch = sys.modules["torch"]
     if type(value) not in {torch.Tensor, torch.nn.Parameter} or value.layout != torch.strided:
         return None
@@ -305,7 +305,7 @@ def _torch(walk: _Walk, value: Any) -> bytes | None:
     numbers = value.detach().cpu().resolve_conj().resolve_neg().contiguous()
     form = [value.shape, value.stride(), value.requires_grad, vars(value)]
     described = (type(value), str(value.dtype), value.device.type, form)
-    # Whatever the numbers are, NumPy knows bytes.
+    # Whatever the dtype of the numbers, NumPy supports bytes.
     return _join(
         "torch", *map(walk.digest, described), numbers.reshape(-1).view(torch.uint8).numpy().data
     )
@@ -314,7 +314,7 @@ def _torch(walk: _Walk, value: Any) -> bytes | None:
 def _sklearn(walk: _Walk, value: Any) -> bytes | None:
     if not type(value).__name__.startswith(("KDTree", "BallTree")):
         return None
-    # Such a tree counts how often it was asked; that does not make it another tree.
+    # Such a tree counts queries; that does not make it a different tree.
     state = value.__getstate__()
     kept = [*state[: _TREE_COUNTERS.start], *state[_TREE_COUNTERS.stop :]]
     return walk.sequence(type(value).__name__, kept)

@@ -1,9 +1,9 @@
-"""pandas frames and series as Parquet; read back after writing unless they are known to come back.
+"""pandas frames and series as Parquet; read back after writing unless known to survive unchanged.
 
-A plain table is written as pandas itself writes it, so that any tool reads it. What Parquet has no
-place for goes beside it into the record: names that are no text, the index, categories and
-attributes; a column of Python objects becomes a column of JSON. A table that is still read back
-otherwise is refused.
+A plain table is written as pandas itself writes it, so that any tool can read it. Facts without a
+place in Parquet go into the record: names that are not text, the index, categories and attributes;
+a column of Python objects becomes a column of JSON. A table that still does not survive reading
+unchanged is refused.
 """
 
 import io
@@ -27,10 +27,10 @@ _TEXTS = ({str}, {str, type(None)})
 
 
 def write_pandas(value: "pd.DataFrame | pd.Series[Any]", content_digest: str) -> Serialized:
-    """Serialise a pandas frame or series with its index and types.
+    """Serialise a pandas frame or series with index and types.
 
     Raises:
-        SerializationError: If it holds what no table keeps.
+        SerializationError: If the frame contains values that no table preserves.
     """
     require("pyarrow", extra="pandas", purpose="storing pandas frames")
     import pandas as pd
@@ -55,7 +55,7 @@ def write_pandas(value: "pd.DataFrame | pd.Series[Any]", content_digest: str) ->
 
 
 def read_pandas(data: bytes, facts: Any) -> Any:
-    """Read what `write_pandas` wrote."""
+    """Read a frame or series that `write_pandas` wrote."""
     require("pyarrow", extra="pandas", purpose="reading pandas frames")
     import pyarrow.parquet as pq
 
@@ -74,7 +74,7 @@ def read_pandas(data: bytes, facts: Any) -> Any:
 
 
 def _is_plain(frame: "pd.DataFrame") -> bool:
-    """Return whether a frame is of the kind that is known to come back from Parquet."""
+    """Return whether a frame is of the kind that is known to survive Parquet unchanged."""
     import numpy as np
     import pandas as pd
 
@@ -97,7 +97,7 @@ def _is_plain(frame: "pd.DataFrame") -> bool:
             return False
         if dtype.kind in _PLAIN_KINDS or dtype.str in _PLAIN_TYPES:
             continue
-        # Where text has no type of its own (pandas 2) a column of nothing but text is plain.
+        # Where text has no separate type (pandas 2) a column of nothing but text is plain.
         is_objects = dtype.kind == "O" and isinstance(text, np.dtype)
         if not (is_objects and set(map(type, column)) in _TEXTS):
             return False
@@ -112,7 +112,7 @@ def _as_pandas(value: Any, frame: "pd.DataFrame", content_digest: str) -> Serial
 
 
 def _in_parts(value: Any, frame: "pd.DataFrame", content_digest: str) -> Serialized:
-    """Write each column by its place, and beside them what says how to put them together."""
+    """Write each column by position, with the facts that rebuild the frame."""
     import pandas as pd
     import pyarrow as pa
 
@@ -169,7 +169,7 @@ def _levels(index: "pd.Index[Any]") -> list[Any]:
 
 
 def _describe_index(index: "pd.Index[Any]") -> dict[str, Any]:
-    """Return what puts an index together again; its values stand in the table."""
+    """Return the facts that rebuild an index; the values are in the table."""
     import pandas as pd
 
     told: dict[str, Any] = {"names": list(index.names)}
@@ -181,7 +181,7 @@ def _describe_index(index: "pd.Index[Any]") -> dict[str, Any]:
 
 
 def _describe(index: "pd.Index[Any]") -> dict[str, Any]:
-    """Return a short index with its values, as names and categories are."""
+    """Return a short index with values, as for names and categories."""
     import pandas as pd
 
     told = _describe_index(index)
@@ -194,7 +194,7 @@ def _describe(index: "pd.Index[Any]") -> dict[str, Any]:
 
 
 def _part(array: Any) -> tuple[Any, dict[str, Any]]:
-    """Return a column as Arrow keeps it, and how it becomes the column again."""
+    """Return a column as Arrow stores it, and the facts that rebuild the column."""
     import numpy as np
     import pandas as pd
     import pyarrow as pa
@@ -232,7 +232,7 @@ def _from_parts(table: Any, layout: dict[str, Any]) -> Any:
     arrays = [_restore(table.column(place), how) for place, how in enumerate(layout["columns"])]
     columns, levels = arrays[: layout["width"]], arrays[layout["width"] :]
     index = _index_of(layout["index"], levels)
-    # With its type said, or pandas would make text of a column of objects that are text.
+    # With an explicit type, or pandas would make text of a column of objects that are text.
     series = [pd.Series(array, index=index, dtype=array.dtype, copy=False) for array in columns]
     frame = pd.DataFrame(dict(enumerate(series)), index=index, copy=False)
     frame.columns = pd.Index([_SERIES]) if layout["names"] is None else _index_from(layout["names"])
@@ -244,7 +244,7 @@ def _index_of(told: dict[str, Any], levels: list[Any]) -> Any:
     import numpy as np
     import pandas  # noqa: ICN001 - it gets its short name below
 
-    pd: Any = pandas  # its stubs know less than it takes
+    pd: Any = pandas  # the stubs know fewer types than pandas accepts
 
     names = told["names"]
     if "range" in told:
@@ -280,11 +280,11 @@ def _index_from(told: dict[str, Any]) -> Any:
 
 
 def _restore(column: Any, how: dict[str, Any]) -> Any:
-    """Make a column again of what Arrow keeps; see `_part`."""
+    """Rebuild a column from Arrow; see `_part`."""
     import numpy as np
     import pandas  # noqa: ICN001 - it gets its short name below
 
-    pd: Any = pandas  # its stubs know less than it takes
+    pd: Any = pandas  # the stubs know fewer types than pandas accepts
 
     match how["as"]:
         case "objects":

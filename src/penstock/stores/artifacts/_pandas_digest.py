@@ -15,11 +15,11 @@ _TEXT_OR_NONE = frozenset({str, type(None)})
 
 
 def digest_pandas_by(value: "pd.DataFrame | pd.Series[Any]", walk: Walk) -> str:
-    """Digest a pandas table, in order: index, names, types and values, ``attrs`` and flags.
+    """Compute the digest of a pandas table: index, names, types, values, ``attrs`` and flags.
 
     Args:
         value: A frame or a series.
-        walk: Digests a Python object: a name, a cell, an attribute.
+        walk: Computes the digest of a Python object: a name, a cell, an attribute.
     """
     import pandas as pd
 
@@ -47,7 +47,7 @@ def _index(index: "pd.Index[Any]", walk: Walk) -> Any:
 
 
 def _values(array: Any, walk: Walk) -> list[Any]:
-    """Digest a column's values with their type."""
+    """Compute the digest of a column's values with their type."""
     import numpy as np
     import pandas as pd
     import polars as pl
@@ -75,13 +75,13 @@ def _values(array: Any, walk: Walk) -> list[Any]:
         return [*head, _arrow(array, walk)]
     if hasattr(array, "_mask") and hasattr(array, "_data"):  # Int64, Float64, boolean
         gaps = array.isna()
-        known = np.where(gaps, np.zeros((), array._data.dtype), array._data)  # noqa: SLF001 - what stands in a gap is chance
+        known = np.where(gaps, np.zeros((), array._data.dtype), array._data)  # noqa: SLF001 - the value in a gap is chance
         return [*head, digest_bytes(gaps.tobytes()), _numbers(known, walk)]
     return [*head, walk(array).hex()]
 
 
 def unwrapped(array: Any) -> Any:
-    """Return NumPy's array where pandas only wraps one."""
+    """Return NumPy's array where pandas is only a wrapper."""
     import pandas as pd
 
     return array.to_numpy() if isinstance(array, pd.arrays.NumpyExtensionArray) else array
@@ -92,7 +92,7 @@ def _numbers(values: Any, walk: Walk) -> str:
 
     if values.dtype.kind != "O":
         if values.dtype.kind in "fc" and (gaps := np.isnan(values)).any():
-            # There are many NaNs; a table's file keeps one.
+            # There are many NaNs; a table's file preserves a single one.
             values = np.where(gaps, np.array(np.nan, values.dtype), values)
         return _bytes(values)
     cells = values.tolist()
@@ -116,7 +116,7 @@ def _arrow(array: Any, walk: Walk) -> str:
     import polars as pl
     import pyarrow as pa
 
-    chunked = array._pa_array  # noqa: SLF001 - to_numpy would make objects of it
+    chunked = array._pa_array  # noqa: SLF001 - to_numpy would create objects
     kind = chunked.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_temporal(kind):
         return digest_column(pl.Series(pl.from_arrow(chunked)))
@@ -124,7 +124,7 @@ def _arrow(array: Any, walk: Walk) -> str:
 
 
 def _whole(codes: Any) -> bytes:
-    """Return places as bytes; their width depends on how many levels there are."""
+    """Return positions as bytes; their width depends on the number of levels."""
     import numpy as np
 
     return np.asarray(codes, dtype="<i8").tobytes()

@@ -1,4 +1,4 @@
-"""Parts and NamedParts: many values kept one by one, each loaded when it is asked for."""
+"""Parts and NamedParts: many values stored separately, each loaded on access."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self, overload
@@ -9,13 +9,13 @@ from penstock.stores.artifacts._bundles import LazyParts
 
 
 def part_name(key: Any) -> str:
-    """Name the part of a key: text as it is, another key by its type and value.
+    """Return the name for an item's key: text unchanged, the rest by type and value.
 
     >>> [part_name(key) for key in ("a", 1, "1", None, "null", "%")]
     ['a', '%1', '1', '%null', 'null', '%%']
 
     Raises:
-        DefinitionError: If nothing tells the key from others of its type.
+        DefinitionError: If the key cannot be distinguished from keys of the same type.
     """
     if type(key) is str:
         return f"%{key}" if key.startswith("%") else key
@@ -31,7 +31,7 @@ def part_name(key: Any) -> str:
 
 
 def part_key(name: str) -> Any:
-    """Return the key that a part is named by; see `part_name`.
+    """Return the key that belongs to a part's name; see `part_name`.
 
     >>> [part_key(name) for name in ("a", "%1", "1", "%null", "%%")]
     ['a', 1, '1', None, '%']
@@ -42,7 +42,7 @@ def part_key(name: str) -> Any:
 
 
 class Parts(Sequence[Any]):
-    """A sequence whose items are loaded one by one, and not kept: it may be larger than memory.
+    """A sequence whose items are loaded singly, without caching: may be larger than memory.
 
     >>> list(Parts([1, 2, 3])), Parts([1, 2]) == [1, 2]
     ([1, 2, 3], True)
@@ -88,20 +88,20 @@ class Parts(Sequence[Any]):
             return NotImplemented
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
-    __hash__ = None  # type: ignore[assignment]  # its items may change
+    __hash__ = None  # the items may change
 
     def __repr__(self) -> str:
         return f"<{len(self)} parts>"
 
 
 class NamedParts(Mapping[Any, Any]):
-    """A mapping whose values are loaded one by one, and not kept.
+    """A mapping whose values are loaded singly, without caching.
 
     >>> dict(NamedParts({"a": 1, 2016: 3}))
     {'a': 1, 2016: 3}
 
     Args:
-        values: The values by key: text, or any other key that `part_name` can name.
+        values: The values by key: text, or any key that `part_name` supports.
     """
 
     bundle_type: ClassVar[str] = "penstock.stores:NamedParts"

@@ -1,8 +1,8 @@
-"""Values that no open format keeps, as pickles; their classes are those of the running program.
+"""Values that no open format preserves, as pickles; classes are those of the running program.
 
-A class of the file that is run is ``__main__.C`` in one process and ``pipe.C`` in another. Pickled by
-value it would come back as a second class, by module it would import the file once more; here it
-comes back as the loaded class of that name, and only without one as it was pickled.
+A class of the file that is run is ``__main__.C`` in a process and ``pipe.C`` elsewhere. Pickled by
+value the class would be restored as a second class, by module the file would be imported once more;
+here the loaded class of that name is used, and only without such a class the pickled class.
 """
 
 import io
@@ -17,7 +17,7 @@ from penstock.stores.artifacts._code import is_installed
 from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._value import Serialized, type_name
 
-# Reading back to see that it can be read costs memory, too.
+# Reading back to check readability costs memory, too.
 _MOST_READ_BACK = 1 << 26
 _MOST_TEXT = 500
 
@@ -27,11 +27,11 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
 
     Args:
         value: The value.
-        reason: Why no open format keeps it.
+        reason: Error of the open formats.
 
     Raises:
         SerializationError: If cloudpickle is not installed, or the value cannot be read back.
-        RecursionError: If it is nested too deeply.
+        RecursionError: If the value is nested too deeply.
     """
     try:
         import cloudpickle
@@ -47,7 +47,7 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
     try:
         data = _dumps(value, cloudpickle)
         back = pickle.loads(data) if len(data) <= _MOST_READ_BACK else value  # noqa: S301 - our own
-    except RecursionError:  # told of the whole value, of which this may be the innermost part
+    except RecursionError:  # reported for the whole value, of which this may be the innermost part
         raise
     except Exception as error:
         raise SerializationError(
@@ -64,27 +64,27 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
     facts: dict[str, Any] = {"why_unsafe": str(reason)[:_MOST_TEXT]}
     digest = _comparable_digest(value, back)
     if digest is None:
-        # Equal bytes are equal values; of others nothing is known.
+        # Equal bytes are equal values; for other bytes equality is unknown.
         digest = digest_json(["cloudpickle", digest_bytes(data)])
         facts["not_comparable"] = f"A {type_name(value)} does not tell its state."
     return Serialized(data, "cloudpickle", digest, type_name(value), facts, unsafe=True)
 
 
 def read_pickle(data: bytes, facts: Any) -> Any:
-    """Read what `write_pickle` wrote; the record says that this may run code."""
+    """Read a value that `write_pickle` wrote; the record says that this may run code."""
     del facts
     # The registry and the model server refuse such records.
     return pickle.loads(data)  # noqa: S301 - marked unsafe
 
 
 def loaded_or(name: str, pickled: bytes) -> Any:
-    """Return the loaded class or function of a name, else the pickled one; pickles call this."""
+    """Return the loaded class or function of a name, else the pickled object; called by pickles."""
     found = find_loaded(name)
     return pickle.loads(pickled) if found is None else found  # noqa: S301 - a part of such a pickle
 
 
 def _comparable_digest(value: Any, back: Any) -> str | None:
-    """Return a value's content digest; None if it has none that outlives a reading."""
+    """Return a value's content digest; None if the digest does not survive a round trip."""
     try:
         digest = digest_object(value)
         return digest if back is value or digest_object(back) == digest else None
@@ -96,7 +96,7 @@ def _dumps(value: Any, cloudpickle: ModuleType) -> bytes:
     class Pickler(cloudpickle.Pickler):  # type: ignore[name-defined,misc] # found at run time
         def reducer_override(self, obj: Any) -> Any:
             if isinstance(obj, type | FunctionType) and _is_of_a_file(obj):
-                # Not this pickler again: a class is named by its own methods.
+                # Not this pickler again: a class is named by the class's own methods.
                 return loaded_or, (class_name(obj), cloudpickle.dumps(obj, protocol=5))
             return super().reducer_override(obj)
 
@@ -106,7 +106,7 @@ def _dumps(value: Any, cloudpickle: ModuleType) -> bytes:
 
 
 def _is_of_a_file(value: Any) -> bool:
-    """Return whether a class or function is of a file that another process may run by itself."""
+    """Return whether a class or function comes from a file that processes may run directly."""
     module = str(value.__module__)
     if "." in module or is_installed(module) or "<" in value.__qualname__:
         return False

@@ -1,4 +1,4 @@
-"""polars tables as Parquet, identified by their schema and values, whatever the file's encoding."""
+"""polars tables as Parquet, identified by schema and values, whatever the file's encoding."""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ _PART_BYTES = 1 << 26
 def write_polars(
     value: "pl.DataFrame | pl.LazyFrame | pl.Series", content_digest: str
 ) -> Serialized:
-    """Serialise a polars frame, or a series as a table of one column.
+    """Serialise a polars frame, or a series as a table with a single column.
 
     Raises:
-        SerializationError: If a column holds Python objects, or Parquet would change it.
+        SerializationError: If a column contains Python objects, or Parquet would change the column.
     """
     import polars as pl
 
@@ -34,7 +34,7 @@ def write_polars(
     name = value.name if isinstance(value, pl.Series) else None
     _refuse_objects(frame)
     buffer = io.BytesIO()
-    # One chunk and a fixed row group: the bytes do not depend on how the frame was put together.
+    # One chunk and a fixed row group: the bytes do not depend on the frame's construction.
     frame.rechunk().write_parquet(
         buffer,
         compression="zstd",
@@ -53,7 +53,7 @@ def write_polars(
 
 
 def read_polars(data: bytes, facts: Any) -> "pl.DataFrame | pl.Series":
-    """Give back what `write_polars` took; a lazy frame comes back collected."""
+    """Read a frame or series that `write_polars` wrote; a lazy frame is restored collected."""
     import polars as pl
 
     frame = pl.read_parquet(io.BytesIO(data))
@@ -65,7 +65,7 @@ def read_polars(data: bytes, facts: Any) -> "pl.DataFrame | pl.Series":
 
 
 def digest_polars(value: "pl.DataFrame | pl.LazyFrame | pl.Series") -> str:
-    """Digest a table by its column names, types and values, in order."""
+    """Compute the digest of a table by column names, types and values, in order."""
     import polars as pl
 
     if isinstance(value, pl.LazyFrame):
@@ -77,7 +77,7 @@ def digest_polars(value: "pl.DataFrame | pl.LazyFrame | pl.Series") -> str:
 
 
 def is_plain_type(dtype: "pl.DataType") -> bool:
-    """Return whether a column of this type is known to come back from Parquet as it was."""
+    """Return whether a column of this type is known to survive Parquet unchanged."""
     import polars as pl
 
     return dtype.is_numeric() or dtype in {pl.String, pl.Boolean, pl.Date, pl.Datetime, pl.Time}
@@ -101,12 +101,12 @@ def _refuse_objects(frame: "pl.DataFrame") -> None:
 
 
 def digest_column(column: "pl.Series") -> str:
-    """Digest a column by its type and values; its name is not part of it."""
+    """Compute the digest of a column by type and values, without the name."""
     import polars as pl
 
     dtype = column.dtype
     head: Any = str(dtype)
-    if isinstance(dtype, pl.Enum):  # its text leaves out some of many
+    if isinstance(dtype, pl.Enum):  # the type's text leaves out some of many categories
         head = ["Enum", dtype.categories.to_list()]
     # The categories of a Categorical are not part of its type: two can differ in unused ones.
     if isinstance(dtype, pl.Categorical):
@@ -150,7 +150,7 @@ def _fixed(column: "pl.Series") -> str:
     if column.dtype == pl.Boolean:
         column = column.cast(pl.UInt8)
     if column.dtype.is_float():
-        column = column.fill_nan(float("nan"))  # there are many NaNs; one is enough
+        column = column.fill_nan(float("nan"))  # there are many NaNs; a single one is enough
     physical = column.to_physical().fill_null(0)
     return digest_bytes(physical.to_numpy().tobytes())
 
@@ -159,7 +159,7 @@ def _variable(column: "pl.Series") -> str:
     import polars as pl
 
     lengths = _fixed(column.bin.size().cast(pl.UInt32))
-    # Arrow would lay the text out in version-dependent ways; joined text has only one.
+    # Arrow would lay the text out in version-dependent ways; joined text has a single layout.
     rows = max(1, int(_PART_BYTES // max(1.0, float(column.bin.size().mean() or 1))))  # type: ignore[arg-type] # a number
     parts = (column.slice(start, rows).to_list() for start in range(0, len(column), rows))
     return digest_json([lengths, digest_bytes(*(b"".join(part) for part in parts))])

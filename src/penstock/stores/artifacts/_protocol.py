@@ -1,4 +1,4 @@
-"""ArtifactStore: bytes by digest; one contract suite (penstock.testing) proves every back end."""
+"""ArtifactStore: bytes by digest; a contract suite (penstock.testing) checks every back end."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,70 +9,71 @@ from typing import Protocol
 class ArtifactStore(Protocol):
     """Content-addressed bytes.
 
-    Writing is atomic (written beside and renamed, or conditional put), durable when it returns,
-    and idempotent: any number of threads and processes may write the same digest at once. Reading checks nothing by itself;
-    ``read(..., check=True)`` digests what it read and raises StoreError if it is damaged.
+    Writing is atomic (written beside and renamed, or conditional put), durable on return, and
+    idempotent: any number of threads and processes may write the same digest at once. Reading
+    checks nothing by itself; ``read(..., check=True)`` computes the digest of the bytes read and
+    raises StoreError if they are damaged.
     """
 
     @property
     def url(self) -> str: ...
     def write(self, data: bytes) -> str:
-        """Store bytes and return their digest, ``sha256:…``."""
+        """Store bytes and return the digest, ``sha256:…``."""
         ...
 
     def write_many(self, values: Sequence[bytes]) -> list[str]:
-        """Store many byte strings in less time than one by one and return their digests."""
+        """Store many byte strings, faster than by `write`, and return the digests."""
         ...
 
     def write_file(self, path: Path) -> str:
-        """Store a file's bytes without reading it whole into memory."""
+        """Store a file's bytes in chunks, without the whole file in memory."""
         ...
 
     def write_files(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
-        """Store many files' bytes in less time than one by one.
+        """Store many files' bytes, faster than by `write_file`.
 
-        Each one's digest and size are those of the bytes that were kept.
+        Each digest and size are those of the stored bytes.
         """
         ...
 
     def read(self, digest: str, *, check: bool = False) -> bytes: ...
     def read_range(self, digest: str, start: int, length: int) -> bytes:
-        """Give some of the bytes; fewer where they end."""
+        """Return a range of the bytes; fewer at the end."""
         ...
 
     def fetch(self, digest: str, path: Path) -> None:
-        """Write the bytes to a new file, a part at a time, and check them on the way.
+        """Write the bytes to a new file in chunks, with a digest check.
 
-        If they are damaged or gone no file stays.
+        If they are damaged or gone no file remains.
         """
         ...
 
     def verify(self, digest: str) -> None:
-        """Digest the bytes a part at a time; StoreError if they are gone or damaged."""
+        """Check the digest of the bytes in chunks; StoreError if they are gone or damaged."""
         ...
 
     def link(self, digest: str, *, expires: timedelta) -> str | None:
-        """An address to read the bytes from without the store; None if there is none."""
+        """Return a URL to read the bytes without the store; None if there is none."""
         ...
 
     def exists(self, digest: str) -> bool: ...
     def written_at(self, digest: str) -> datetime:
-        """When the bytes were written last, or would have been had they not been there."""
+        """Return the time of the last write of the bytes, or of the last repeated write."""
         ...
 
     def delete(self, digest: str, *, unless_written_since: datetime | None = None) -> None:
-        """Remove the bytes if they are there, unless someone has written them since then."""
+        """Delete the bytes if present, unless written since the given time."""
         ...
 
     def claim(self, owner: str, told: str) -> None:
-        """Say that a store keeps its bytes here: its id, and what people call it."""
+        """Record that a store has bytes here: the store's id, and a name for people."""
         ...
 
     def claims(self) -> dict[str, str]:
-        """Which stores keep their bytes here: what people call each, by its id."""
+        """Return the stores with bytes here: names for people by id."""
         ...
 
     def list(self) -> list[str]: ...
     def path(self, digest: str) -> Path | None:
-        """A local file with the bytes, if there is one without copying."""
+        """Return a local file with the bytes, if there is one without copying; else None."""
         ...

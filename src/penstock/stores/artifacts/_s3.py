@@ -1,4 +1,4 @@
-"""Content-addressed objects in an S3 bucket, or one that speaks its protocol."""
+"""Content-addressed objects in an S3 bucket, or in a bucket with the same protocol."""
 
 import hashlib
 import re
@@ -35,22 +35,22 @@ from penstock.stores.artifacts._digests import (
 _CHUNK = 1 << 20
 _PART = 16 << 20
 _MOST_PARTS = 9_000  # S3 allows 10,000
-_AT_ONCE = 4  # parts that are sent at once, and so in memory
-_WHOLE = 5 << 20  # below, one request with "create only" is cheaper than a multipart upload
+_AT_ONCE = 4  # parts in transfer at once, and so in memory
+_WHOLE = 5 << 20  # below, a single request with "create only" is cheaper than a multipart upload
 _READ = 8 << 20
 _FILES_AT_ONCE = 8
-# What is none makes obstore fail without a sentence.
+# For other names obstore fails without a clear error.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _PREFIX = re.compile(r"(?:(?!\.{1,2}(?:/|$))[\w!'()*.=+-]+(?:/|$))*", re.ASCII)
 _LONGEST_LINK = timedelta(days=7)
-# A request carries at most a part; one that stalls is sent again.
+# A request carries at most a part; a stalled request is sent again.
 _CLIENT = {
     "connect_timeout": timedelta(seconds=5),
     "read_timeout": timedelta(seconds=30),
     "timeout": timedelta(minutes=2),
 }
 _RETRIES = {"max_retries": 5, "retry_timeout": timedelta(minutes=2)}
-# Older bytes are written again: gc leaves alone what was written within the last hour.
+# Older bytes are written again: gc spares bytes written within the last hour.
 _FRESH = timedelta(minutes=30)
 _PURPOSE = "artifacts in S3"
 
@@ -58,9 +58,9 @@ _PURPOSE = "artifacts in S3"
 class S3Artifacts:
     """An ArtifactStore in a bucket.
 
-    Credentials, region and endpoint are found as the AWS tools find them: ``AWS_ACCESS_KEY_ID``,
-    ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``, the keys of ``AWS_PROFILE``,
-    or the machine's role. Requests that fail on the way are sent again.
+    Credentials, region and endpoint come from the same sources as in the AWS tools:
+    ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY``, ``AWS_REGION``, ``AWS_ENDPOINT_URL``, the keys
+    of ``AWS_PROFILE``, or the machine's role. Requests that fail on the way are sent again.
 
     Threads: may be used from any thread.
 
@@ -99,11 +99,11 @@ class S3Artifacts:
 
     @property
     def url(self) -> str:
-        """``s3://bucket/prefix``."""
+        """URL of the bucket, ``s3://bucket/prefix``."""
         return self._url
 
     def write(self, data: bytes) -> str:
-        """Store bytes and return their digest, ``sha256:…``."""
+        """Store bytes and return the digest, ``sha256:…``."""
         digest = digest_bytes(data)
         with self._explained("written"):
             if len(data) < _WHOLE:
@@ -118,7 +118,7 @@ class S3Artifacts:
             return list(threads.map(self.write, values))
 
     def write_file(self, path: Path) -> str:
-        """Store a file's bytes without reading it whole into memory."""
+        """Store a file's bytes in chunks, without the whole file in memory."""
         return self._write_file(path)[0]
 
     def write_files(self, paths: Sequence[Path]) -> list[tuple[str, int]]:
@@ -127,7 +127,7 @@ class S3Artifacts:
             return list(threads.map(self._write_file, paths))
 
     def read(self, digest: str, *, check: bool = False) -> bytes:
-        """Give the bytes back.
+        """Return the bytes.
 
         Raises:
             StoreError: If they are gone; with ``check`` also if they are damaged.
@@ -139,7 +139,7 @@ class S3Artifacts:
         return data
 
     def read_range(self, digest: str, start: int, length: int) -> bytes:
-        """Give some of the bytes; fewer at the end."""
+        """Return a range of the bytes; fewer at the end."""
         with self._explained("read", digest):
             size = self._size(digest)
             if start >= size or length <= 0:
@@ -155,16 +155,16 @@ class S3Artifacts:
                 write(part)
 
     def verify(self, digest: str) -> None:
-        """Digest the bytes; see ArtifactStore."""
+        """Check the digest of the bytes; see ArtifactStore."""
         size = self._size(digest)
         with self._explained("read", digest):
             require_bytes(ahead(self._parts(digest, size)), digest, self._url)
 
     def link(self, digest: str, *, expires: timedelta) -> str | None:
-        """Sign an address that anyone may read the bytes from, for a while.
+        """Return a signed URL from which anyone may read the bytes for a limited time.
 
         Raises:
-            ParameterError: If that is longer than S3 allows.
+            ParameterError: If the time is longer than S3 allows.
         """
         if not timedelta(seconds=1) <= expires <= _LONGEST_LINK:
             raise ParameterError(
@@ -176,7 +176,7 @@ class S3Artifacts:
             return str(self._s3.sign(self._bucket, "GET", place_of(digest), expires))
 
     def exists(self, digest: str) -> bool:
-        """Say whether the bytes are there."""
+        """Return whether the bytes exist."""
         with self._explained("read"):
             try:
                 self._s3.head(self._bucket, place_of(digest))
@@ -185,13 +185,13 @@ class S3Artifacts:
         return True
 
     def written_at(self, digest: str) -> datetime:
-        """Say when the bytes were written last; see ArtifactStore."""
+        """Return the time of the last write of the bytes; see ArtifactStore."""
         with self._explained("read", digest):
             moment: datetime = self._s3.head(self._bucket, place_of(digest))["last_modified"]
         return moment
 
     def delete(self, digest: str, *, unless_written_since: datetime | None = None) -> None:
-        """Remove the bytes; nothing happens if they are not there."""
+        """Delete the bytes; nothing happens if they are absent."""
         if unless_written_since is not None and (
             not self.exists(digest) or self.written_at(digest) >= unless_written_since
         ):
@@ -203,12 +203,12 @@ class S3Artifacts:
                 return
 
     def claim(self, owner: str, told: str) -> None:
-        """Say that a store keeps its bytes here; see ArtifactStore."""
+        """Record that a store has bytes here; see ArtifactStore."""
         with self._explained("written"):
             self._s3.put(self._bucket, f"{CLAIMS}/{owner}", told.encode(), use_multipart=False)
 
     def claims(self) -> dict[str, str]:
-        """Say which stores keep their bytes here; see ArtifactStore."""
+        """Return the stores with bytes here; see ArtifactStore."""
         with self._explained("read"):
             pages = self._s3.list(self._bucket, prefix=CLAIMS)
             places = [entry["path"] for page in pages for entry in page]
@@ -224,7 +224,7 @@ class S3Artifacts:
         return sorted(digest for place in places if (digest := digest_at(place)))
 
     def path(self, digest: str) -> Path | None:  # noqa: ARG002 - the protocol's form
-        """Give None: there is no file without copying."""
+        """Return None: there is no file without copying."""
         return None
 
     def _create(self, digest: str, data: bytes) -> None:
@@ -235,7 +235,7 @@ class S3Artifacts:
                 self._s3.put(self._bucket, place_of(digest), data, use_multipart=False)
 
     def _is_fresh(self, digest: str) -> bool:
-        """Say whether the same bytes are there, and not so old that gc may be removing them."""
+        """Return whether the same bytes exist, and are too young for gc to remove."""
         return self.exists(digest) and now() - self.written_at(digest) < _FRESH
 
     def _write_file(self, path: Path) -> tuple[str, int]:
@@ -243,7 +243,8 @@ class S3Artifacts:
             start = source.read(_WHOLE)
             if len(start) < _WHOLE:
                 return self.write(start), len(start)
-            # Digested first: bytes get a name in the bucket only when it is known to be theirs.
+            # Digested first: bytes get a name in the bucket only when the name is known to be
+            # right.
             source.seek(0)
             digest = PREFIX + hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type] # an open file
             size = source.tell()
@@ -310,19 +311,19 @@ _FIXES = (
 
 
 def _said(text: str) -> str:
-    """Give what S3 said, or else the reason, without the request around it."""
+    """Return S3's error, or else the reason, without the request."""
     found = [re.search(f"<{tag}>(.*?)</{tag}>", text) for tag in ("Code", "Message")]
     words = ": ".join(match[1] for match in found if match)
     return (words or " ".join(_reason(text).split())).rstrip(".")[:300]
 
 
 def _reason(text: str) -> str:
-    """Leave out which request was sent how often: its address is in the sentence already."""
+    """Return an error's text without the request and retry count: the URL is given elsewhere."""
     return text.partition("Debug source")[0].rpartition(" - ")[2]
 
 
 def _proved(source: IO[bytes], digest: str, size: int, path: Path) -> Iterator[bytes]:
-    """Give a file's bytes; raise at their end, before the object exists, if they are others now."""
+    """Yield a file's bytes; raise at the end, before the object exists, if the file has changed."""
     state = hashlib.sha256()
     while part := source.read(min(_CHUNK, size)):
         size -= len(part)

@@ -1,4 +1,4 @@
-"""Values to bytes and back by their type; which format a value has is decided here and only here."""
+"""Values to bytes and back by type; the format of a value is decided here and only here."""
 
 import importlib
 import json
@@ -27,13 +27,13 @@ Write = Callable[[Any, str], Serialized]
 
 
 def serialize(value: Any) -> Serialized:
-    """Turn a value into bytes by its type; see the table in the documentation of artifacts.
+    """Serialise a value by type; see the table in the documentation of artifacts.
 
     >>> serialize({"a": 1}).data
     b'{"a":1}'
 
     Raises:
-        SerializationError: If no safe format can hold it and cloudpickle is not installed.
+        SerializationError: If no safe format can hold the value and cloudpickle is not installed.
     """
     write = _special(value)
     try:
@@ -43,9 +43,9 @@ def serialize(value: Any) -> Serialized:
 
 
 def load_libraries(formats: Iterable[str]) -> None:
-    """Import what values of these formats are read and written with, where it is installed.
+    """Import the libraries that read and write these formats, where installed.
 
-    For a process that forks: what it has imported, its children need not import each.
+    For a process that forks: the children need not repeat imports of the parent.
     """
     for each in sorted(set(formats) & set(_LIBRARIES)):
         with suppress(ImportError):
@@ -53,10 +53,10 @@ def load_libraries(formats: Iterable[str]) -> None:
 
 
 def deserialize(data: bytes, record: ArtifactRecord) -> Any:
-    """Turn bytes back into the value; the record says the format, never the bytes.
+    """Deserialise a value; the record determines the format, never the bytes.
 
     Raises:
-        SerializationError: If the format is unknown, or could run code and is not marked so.
+        SerializationError: If the format is unknown, or could run code and is not marked as unsafe.
     """
     reader = _READERS.get(record.format)
     if reader is None:
@@ -84,10 +84,10 @@ def deserialize(data: bytes, record: ArtifactRecord) -> Any:
 
 
 def simple_digest(value: Any) -> str:
-    """Digest a value that is not a bundle, without serialising it; equal to what `serialize` says.
+    """Compute the digest of a value that is not a bundle, equal to `serialize`'s, without bytes.
 
     Raises:
-        SerializationError: If it has no digest.
+        SerializationError: If the value has no digest.
     """
     if _special(value) is None:
         try:
@@ -162,7 +162,7 @@ def _is_estimator(value: Any) -> bool:
 
 
 def json_digest(text: str) -> str:
-    """Digest a JSON-like value by its exact text, which says all of it."""
+    """Compute the digest of a JSON-like value by the exact text, which is complete."""
     return digest_bytes(b"json:", text.encode())
 
 
@@ -170,7 +170,7 @@ def write_json(value: Any) -> Serialized:
     """Serialise a JSON-like value.
 
     Raises:
-        TypeError: If it is not JSON-like.
+        TypeError: If the value is not JSON-like.
     """
     text = dump_json(value, exact=True)
     facts = {"items": len(value)} if isinstance(value, list | dict | tuple | set) else {}
@@ -249,7 +249,7 @@ _READERS: dict[str, Callable[[bytes, Any], Any]] = {
     "npz": read_sparse,
     "cloudpickle": read_pickle,
 }
-# What reading and writing a format imports. Nothing for the boosters: their users import them.
+# Imports for reading and writing a format. None for the boosters: their users import them.
 _LIBRARIES: dict[str, Callable[[], Any]] = {
     "parquet": partial(importlib.import_module, "polars"),
     "skops": import_skops,

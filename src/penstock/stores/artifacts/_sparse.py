@@ -1,4 +1,4 @@
-"""Sparse matrices of SciPy as NPZ: their own arrays, entry for entry."""
+"""Sparse matrices of SciPy as NPZ: the matrix's own arrays, entry for entry."""
 
 import io
 import zipfile
@@ -17,7 +17,7 @@ _ARRAYS = {
 
 
 def sparse_parts(value: Any) -> list[Any]:
-    """Return what a sparse matrix is made of: its shape and arrays, explicit zeros included."""
+    """Return the components of a sparse matrix: shape and arrays, explicit zeros included."""
     if value.format in _ARRAYS:
         return [value.shape, *(getattr(value, name) for name in _ARRAYS[value.format])]
     entries = value if value.format == "coo" else value.tocoo()
@@ -28,7 +28,7 @@ def write_sparse(value: Any, content_digest: str) -> Serialized:
     """Serialise a sparse matrix.
 
     Raises:
-        SerializationError: If its format is one that SciPy does not save.
+        SerializationError: If SciPy does not save the matrix's format.
     """
     import scipy.sparse as sp
 
@@ -46,7 +46,7 @@ def write_sparse(value: Any, content_digest: str) -> Serialized:
 
 
 def read_sparse(data: bytes, facts: Any) -> Any:
-    """Read what `write_sparse` wrote."""
+    """Read a matrix that `write_sparse` wrote."""
     import scipy.sparse as sp
 
     del facts
@@ -54,7 +54,7 @@ def read_sparse(data: bytes, facts: Any) -> Any:
 
 
 def stable_npz(content: bytes) -> bytes:
-    """Rewrite an NPZ archive without times and with its parts in order of name."""
+    """Rewrite an NPZ archive without times and with the parts in order of name."""
     buffer = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as source,

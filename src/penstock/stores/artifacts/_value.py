@@ -1,4 +1,4 @@
-"""``Serialized``: a value as bytes with what is known of it; apart because every format gives one."""
+"""``Serialized``: a value as bytes with facts; separate, as all formats return it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ class Serialized:
     Args:
         data: The bytes.
         format: See ArtifactRecord.
-        content_digest: Digest of the value by its type.
+        content_digest: Digest of the value by type.
         type_name: The Python type, for people.
         metadata: Facts worth showing without loading.
-        unsafe: True if loading it can run code.
+        unsafe: True if loading can run code.
     """
 
     data: bytes
@@ -31,7 +31,7 @@ class Serialized:
 
 
 def type_name(value: Any) -> str:
-    """Name a value's type for people.
+    """Return the name of a value's type for people.
 
     >>> type_name(1)
     'int'

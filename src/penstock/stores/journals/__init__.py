@@ -1,4 +1,4 @@
-"""Metric points between the call that logs them and the store: in files that survive the process."""
+"""Metric points between the logging call and the store: in files that survive the process."""
 
 from penstock.stores.journals._facts import Fact, artifacts_fact, end_fact
 from penstock.stores.journals._folder import damaged_journals

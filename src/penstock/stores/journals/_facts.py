@@ -1,6 +1,7 @@
-"""Facts of a run that the store could not take when they were logged: kept, and delivered later.
+"""Facts of a run that could not be recorded when logged: stored here, and delivered later.
 
-Delivering one twice does no harm. What cannot be delivered is noted with the run as missed.
+Delivering a fact twice does no harm. A fact that cannot be delivered is noted with the run as
+missed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -36,13 +37,13 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that is to be recorded of a run.
+    """A fact to be recorded about a run.
 
     Args:
         run_id: The run.
         kind: ``params``, ``tags``, ``artifacts``, ``end`` or ``missed``.
-        value: As `deliver` takes it for the kind.
-        about: What it is, for people, if it can never be delivered.
+        value: Value as expected by `deliver` for the kind.
+        about: Description for people, if the fact can never be delivered.
     """
 
     run_id: str
@@ -57,7 +58,7 @@ def artifacts_fact(
     parts: Sequence[ArtifactRecord],
     edges: Sequence[Edge],
 ) -> Fact:
-    """Give the fact that a run has these artifacts, whose bytes are stored."""
+    """Return the fact that a run has these artifacts, whose bytes are stored."""
     value = (artifacts, parts, edges)
     return Fact(run_id, "artifacts", value, f"artifacts {', '.join(list(artifacts)[:3])}")
 
@@ -65,13 +66,13 @@ def artifacts_fact(
 def end_fact(
     run_id: str, attempt: int, state: RunState, ended_at: datetime, error: str | None
 ) -> Fact:
-    """Give the fact that an attempt of a run has ended."""
+    """Return the fact that an attempt of a run has ended."""
     value = {"attempt": attempt, "state": str(state), "ended_at": ended_at, "error": error}
     return Fact(run_id, "end", value, "its end")
 
 
 def write_fact(fact: Fact) -> bytes:
-    """Write a fact as its line."""
+    """Return a fact as a line."""
     value = _plain_artifacts(*fact.value) if fact.kind == "artifacts" else fact.value
     return write_line([fact.run_id, fact.kind, dump_json(value), fact.about])
 
@@ -94,13 +95,13 @@ def apply(metadata: MetadataStore, fact: Fact) -> None:
     """Record a fact.
 
     Raises:
-        PenstockError: If the store cannot be written, or refuses it.
+        PenstockError: If the store cannot be written, or refuses the fact.
     """
     _DELIVER[fact.kind](metadata, fact.run_id, fact.value)
 
 
 def deliver(metadata: MetadataStore, fact: Fact) -> None:
-    """Record a fact that has waited; one that is refused is noted with its run.
+    """Record a fact that has waited; a refused fact is noted with the run.
 
     Raises:
         StoreError: If the store cannot be written.
@@ -123,7 +124,7 @@ def _artifacts(metadata: MetadataStore, run_id: str, value: Any) -> None:
 def _end(metadata: MetadataStore, run_id: str, value: Any) -> None:
     run = metadata.runs.get(run_id)
     if run.attempt != value["attempt"]:
-        return  # it was resumed meanwhile, and goes on
+        return  # the run was resumed meanwhile, and continues
     if run.state in {RunState.FINISHED, RunState.FAILED}:
         return
     changes = {"state": RunState(value["state"]), "ended_at": value["ended_at"]}
@@ -133,7 +134,7 @@ def _end(metadata: MetadataStore, run_id: str, value: Any) -> None:
     try:
         metadata.runs.update(run_id, **changes)
     except ConflictError:
-        return  # someone has ended it by hand
+        return  # the run was ended by hand
 
 
 def _plain_artifacts(

@@ -1,4 +1,4 @@
-"""A journal's folder on the disk: made with its owner's lock, claimed when the owner is gone."""
+"""A journal's folder on the disk: created with an owner's lock, recovered after the owner's end."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ from penstock.stores.journals._records import OWNER, POINTS, SERIES
 
 _UNFINISHED, _FINISHED, _DAMAGED = ".new-", ".done-", "damaged-"
 _REASON = "damage.txt"
-_ABANDONED_S = 3600  # making one takes a millisecond
+_ABANDONED_S = 3600  # creation takes a millisecond
 _log = logging.getLogger("penstock")
 _warned: set[Path] = set()
 ADVICE = (
@@ -26,13 +26,13 @@ ADVICE = (
 
 
 def make_folder(home: Path) -> tuple[Path, IO[bytes]]:
-    """Make a journal of this process; gives its folder, and the file whose lock shows our life.
+    """Create a journal of this process; return the folder, and the file whose lock shows our life.
 
     Raises:
-        StoreError: If it cannot be made.
+        StoreError: If the folder cannot be created.
     """
     name = new_id()
-    # Under another name until the lock is held: nobody may take it for a dead process's.
+    # Under a temporary name until the lock is held: it must not be taken for a dead process's.
     begun = home / (_UNFINISHED + name)
     try:
         make_shared(home)
@@ -51,18 +51,18 @@ def make_folder(home: Path) -> tuple[Path, IO[bytes]]:
 
 @contextmanager
 def dead_journals(home: Path) -> Iterator[list[Path]]:
-    """Hold the journals whose processes are gone, against others who look for them too."""
+    """Lock the journals whose processes are gone, against concurrent recoveries."""
     held: list[IO[bytes]] = []
     found: list[Path] = []
     try:
         for folder in _folders(home):
             with suppress(OSError):
-                # Without the file of an owner nobody can say that it is alive.
+                # Without an owner's file no process can prove to be alive.
                 owner = try_lock(folder / OWNER, create=_is_journal(folder))
                 if owner is not None:
                     held.append(owner)
                     found.append(folder)
-        # Another may have taken one between our look and our lock.
+        # A different process may have removed a journal between our look and our lock.
         yield [folder for folder in found if (folder / OWNER).exists()]
     finally:
         for owner in held:
@@ -70,10 +70,11 @@ def dead_journals(home: Path) -> Iterator[list[Path]]:
 
 
 def remove_folder(folder: Path) -> bool:
-    """Remove a journal whose points are all in the store, at once as others see it.
+    """Remove a journal whose points are all in the store; the removal is atomic for readers.
 
     Returns:
-        Whether it is gone. If not, the store must go on to know how far it came.
+        Whether the journal is gone. If not, the store must go on to remember the journal's
+        position.
     """
     done = folder.with_name(_FINISHED + folder.name)
     try:
@@ -87,10 +88,11 @@ def remove_folder(folder: Path) -> bool:
 
 
 def set_aside(folder: Path, reason: str) -> bool:
-    """Rename a journal that is damaged, so that nobody stumbles over it again.
+    """Rename a damaged journal, so that no later recovery fails.
 
     Returns:
-        Whether it has another name now. If not, the store must go on to know how far it came.
+        Whether the rename succeeded. If not, the store must go on to remember the journal's
+        position.
     """
     aside = folder.with_name(_DAMAGED + folder.name)
     try:
@@ -125,7 +127,7 @@ def _reason(folder: Path) -> str:
 
 
 def cannot_write(home: Path, error: OSError) -> StoreError:
-    """Tell that nothing can be written to the journal."""
+    """Return the error for a journal that cannot be written."""
     return StoreError(
         what=f"The metric journal in {home} cannot be written ({error.strerror or error}).",
         why="Logged values are kept there until they are in the store.",
@@ -155,7 +157,7 @@ def _is_journal(folder: Path) -> bool:
 
 
 def _is_left_over(entry: Path) -> bool:
-    """Say whether a process was killed while it made or removed this folder."""
+    """Return whether a process was killed while creating or removing this folder."""
     if entry.name.startswith(_UNFINISHED):
         with suppress(OSError):
             return time.time() - entry.stat().st_mtime > _ABANDONED_S

@@ -1,4 +1,4 @@
-"""Where the journals of a machine's processes are, also where there is no home to put them in."""
+"""Location of the journals of a machine's processes, also for users without a home folder."""
 
 import logging
 import os
@@ -12,14 +12,15 @@ _told: set[Path] = set()
 
 
 def journals_home(url: str, file: Path | None) -> Path:
-    """Choose the folder of the journals of one store on this machine.
+    """Return the folder of a store's journals on this machine.
 
-    PENSTOCK_JOURNALS says where; else it is beside the store's file; of a store on a server it is
-    in the user's state folder, and where that cannot be written in a folder for passing files.
+    PENSTOCK_JOURNALS has precedence; otherwise the folder is beside the store's file; for a store
+    on a server the folder is in the user's state folder, and where that cannot be written in a
+    folder for temporary files.
 
     Args:
         url: The store, without a password.
-        file: Its database's file; None if it is a server's.
+        file: The database's file; None for a server.
 
     Raises:
         StoreError: If there is no folder that is safe to write.
@@ -33,10 +34,10 @@ def journals_home(url: str, file: Path | None) -> Path:
 
 
 def user_path(text: str) -> Path:
-    """Give the path that a text means, ``~`` for the user's home.
+    """Return the path that a text means, ``~`` for the user's home.
 
     Raises:
-        StoreError: If this user has none.
+        StoreError: If this user has no home.
     """
     try:
         return Path(text).expanduser().absolute()
@@ -77,12 +78,12 @@ def _can_be_made(folder: Path) -> bool:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError:  # a folder above it cannot be looked into
+    except OSError:  # a folder above cannot be searched
         return False
 
 
 def _passing_folder() -> Path:
-    """Give a folder of this user's own among the files of all; nobody else may have made it."""
+    """Return a temporary folder of this user's own, created by this user."""
     user = os.geteuid() if hasattr(os, "geteuid") else 0
     folder = Path(tempfile.gettempdir()) / f"penstock-journals-{user}"
     try:

@@ -1,4 +1,4 @@
-"""``Journal``: logging a point takes a microsecond and survives kill -9; a thread brings it on."""
+"""``Journal``: a point logged in a microsecond survives kill -9; a thread fills the store."""
 
 import atexit
 import logging
@@ -34,7 +34,7 @@ _log = logging.getLogger("penstock")
 _EVERY_S = 0.5
 _LONGEST_WAIT_S = 30.0  # between tries while the store cannot be written
 _FIRST_PAGE, _PAGE = 1 << 16, 1 << 22
-_MOST_PAGES = 64  # 8 million points that the store has not taken yet
+_MOST_PAGES = 64  # 8 million points that the store has not received yet
 _MOST_AT_ONCE = 8
 _SIZE = RECORD.size
 _pack_into = RECORD.pack_into
@@ -42,15 +42,15 @@ _all: "weakref.WeakSet[Journal]" = weakref.WeakSet()
 
 
 class _Page:
-    """One file of the journal, mapped into memory."""
+    """A file of the journal, mapped into memory."""
 
     __slots__ = ("map", "number", "path", "size", "taken")
 
     def __init__(self, path: Path, number: int, size: int) -> None:
         self.path, self.number, self.size = path, number, size
-        self.taken = 0  # so many bytes of it are in the store
+        self.taken = 0  # number of bytes that are in the store
         with path.open("xb+") as file:
-            # Blocks are given now: a full disk is an error here, not a signal at some later write.
+            # Blocks are allocated now: a full disk is an error here, not a signal at a later write.
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file.fileno(), 0, size)
             else:
@@ -60,12 +60,12 @@ class _Page:
 
     def remove(self) -> None:
         self.map.close()
-        with suppress(OSError):  # its points are in the store, and the store knows it
+        with suppress(OSError):  # the points are in the store, and the store records that
             self.path.unlink()
 
 
 class Line:
-    """A metric that is being logged: its series' number, and the step that comes next."""
+    """A metric that is being logged: number of the series, and the next step."""
 
     __slots__ = ("following", "series")
 
@@ -74,15 +74,16 @@ class Line:
 
 
 class Journal:
-    """The points that this process has logged and the store has not taken yet.
+    """The points that this process has logged and the store has not received yet.
 
-    Threads: all methods may be called from any. A forked child begins a journal of its own; the
-    numbers of the series stay the same. What `append` has taken survives the end of the process,
-    however it comes, but not a power cut in the same moment.
+    Threads: all methods may be called from any thread. A forked child begins a separate journal;
+        the numbers of the series stay the same. Points accepted by `append` survive the end of the
+        process, however caused, but not a power cut in the same moment.
 
     Args:
-        home: The folder of the journals of one store; one is made below it when it is needed.
-        metadata: Where the points go.
+        home: The folder of the journals of a store; this journal's folder is created below on
+            demand.
+        metadata: The store that receives the points.
     """
 
     def __init__(self, home: Path, metadata: MetadataStore) -> None:
@@ -95,7 +96,7 @@ class Journal:
         guard(self)
 
     def _begin(self) -> None:
-        """Start with nothing: at first, in a forked child, after the journal was closed."""
+        """Start empty: at first, in a forked child, after the journal was closed."""
         self._lock, self._draining = threading.Lock(), threading.Lock()
         self._wake, self._drained = threading.Event(), threading.Event()
         self._folder: Path | None = None
@@ -108,11 +109,11 @@ class Journal:
         self._facts: list[Fact] = []
 
     def lines(self, run_id: str) -> dict[str, Line]:
-        """Give the metrics of a run that this process logs, by name: one dict for all who ask."""
+        """Return the metrics of a run that this process logs, by name, as a shared dict."""
         return self._lines.setdefault(run_id, {})
 
     def series(self, run_id: str, key: str) -> int:
-        """Number a series, for `append`.
+        """Return the number of a series, for `append`.
 
         Raises:
             StoreError: If the journal cannot be written.
@@ -135,23 +136,23 @@ class Journal:
         return number
 
     def append(self, series: int, value: float, step: float, micros: int) -> None:
-        """Log one point; once this returns it survives the process.
+        """Log a point; once this returns the point survives the process.
 
         Args:
-            series: Its number; see `series`.
+            series: Number of the series; see `series`.
             value: Any number.
             step: A finite number.
             micros: Microseconds since 1970.
 
         Raises:
-            StoreError: If there is no room for it.
-            struct.error: If a value is no number.
+            StoreError: If there is no room for the point.
+            struct.error: If a value is not a number.
         """
         while True:
             with self._lock:
                 place = self._place
                 if place < self._end:
-                    # Moved first: a signal's handler that logs, too, must get another place.
+                    # Moved first: a signal handler that logs, too, must get a different position.
                     self._place = place + _SIZE
                     _pack_into(self._map, place, value, step, micros, series, MARK)  # type: ignore[arg-type] # there is a page
                     return
@@ -173,14 +174,14 @@ class Journal:
             self._make_room()
 
     def record(self, fact: Fact, *, keep: bool = True) -> StoreError | None:
-        """Record a fact now; or keep it, if the store cannot take it or others wait already.
+        """Record a fact now; or store it here, if the store fails or facts are waiting.
 
         Returns:
-            Why it waits.
+            Reason for the wait; None if the fact was recorded.
 
         Raises:
-            StoreError: If it cannot be recorded, and not be kept either.
-            PenstockError: If the store refuses it.
+            StoreError: If the fact can be neither recorded nor stored here.
+            PenstockError: If the store refuses the fact.
         """
         why = None
         if not self._facts:
@@ -196,7 +197,7 @@ class Journal:
         return why
 
     def keep(self, fact: Fact) -> None:
-        """Keep a fact that the store cannot take now; it is delivered when it can.
+        """Store a fact that cannot be recorded now, for a later delivery.
 
         Raises:
             StoreError: If the journal cannot be written.
@@ -212,7 +213,7 @@ class Journal:
             self._facts.append(fact)
 
     def flush(self) -> None:
-        """Bring all that was logged before the call into the store; what dead processes left, too.
+        """Write all points logged before the call to the store, including those of dead processes.
 
         Raises:
             StoreError: If the store cannot be written; nothing is lost then.
@@ -221,7 +222,7 @@ class Journal:
         recover_journals(self.home, self._metadata)
 
     def close(self) -> None:
-        """Bring everything into the store and remove the journal; the next point begins another."""
+        """Write everything to the store and remove the journal; the next point begins a new one."""
         try:
             self._drain()
         except StoreError as error:
@@ -232,7 +233,7 @@ class Journal:
         with self._draining, self._lock:
             folder, pages = self._folder, self._pages
             if folder is None or self._facts or any(self._new_in(page) for page in pages):
-                return  # closed by another, or logged to meanwhile: it stays
+                return  # closed by a different thread, or logged to meanwhile: the journal stays
             for page in pages:
                 page.remove()
             self._let_go()
@@ -241,22 +242,22 @@ class Journal:
                 self._metadata.metrics.forget_journal(folder.name)
 
     def _let_go(self) -> None:
-        """Leave what is there to the next process that opens the store."""
+        """Release the journal's folder to the next process that opens the store."""
         for file in (self._series_file, self._owner):
             if file is not None:
                 file.close()
         self._pages, self._place, self._end = [], 0, 0
         self._facts = []
         self._folder = self._owner = self._series_file = self._map = None
-        self._wake.set()  # its thread sees that there is nothing left, and ends
+        self._wake.set()  # the thread finds nothing left, and ends
 
     def _open(self) -> None:
-        """Make the folder and start the thread, if this has not happened yet."""
+        """Create the folder and start the thread, unless done already."""
         if self._folder is not None:
             return
         self._folder, self._owner = make_folder(self.home)
         try:
-            # Unbuffered: what is written is the system's, and survives the process.
+            # Unbuffered: written bytes belong to the system, and survive the process.
             self._series_file = (self._folder / SERIES).open("ab", buffering=0)
             lines = [write_name(place, *name) for place, name in enumerate(self._names)]
             self._series_file.write(b"".join(lines))
@@ -269,8 +270,8 @@ class Journal:
         ).start()
 
     def _make_room(self) -> None:
-        """Begin the next page; wait for the store if it is far behind."""
-        # A store that cannot be written now is not waited for with each point.
+        """Begin the next page; wait for a store that is far behind."""
+        # Points do not wait for a store that cannot be written now.
         until = time.monotonic() + (0.0 if self.behind else _LONGEST_WAIT_S)
         while len(self._pages) >= _MOST_PAGES:
             self._wake.set()
@@ -285,7 +286,7 @@ class Journal:
                 )
         with self._lock:
             if self._place < self._end:
-                return  # another thread has made room
+                return  # a different thread has made room
             self._open()
             assert self._folder is not None
             number = self._pages[-1].number + 1 if self._pages else 0
@@ -308,7 +309,7 @@ class Journal:
             self._deliver()
 
     def _deliver(self) -> None:
-        """Record the facts that wait, in their order."""
+        """Record the waiting facts in order."""
         while self._facts:
             fact = self._facts[0]
             deliver(self._metadata, fact)
@@ -320,7 +321,7 @@ class Journal:
             self.behind = False
 
     def _take_some(self) -> bool:
-        """Bring a few pages into the store; says whether there are more."""
+        """Write a few pages to the store; return whether there are more."""
         self._settle_doubt()
         with self._lock:
             folder, names = self._folder, self._names
@@ -347,7 +348,7 @@ class Journal:
         self.behind = False
 
     def _settle_doubt(self) -> None:
-        """After a failure ask the store how far it came: the commit may have gone through."""
+        """Query the store's position after a failure: the commit may have gone through."""
         folder = self._folder
         if not self._in_doubt or folder is None:
             return
@@ -361,7 +362,7 @@ class Journal:
         self._retire()
 
     def _retire(self) -> None:
-        """Remove the pages that are in the store whole."""
+        """Remove the pages whose points are all in the store."""
         with self._lock:
             done = [page for page in self._pages[:-1] if page.taken >= page.size]
             self._pages = [page for page in self._pages if page not in done]
@@ -385,11 +386,11 @@ class Journal:
             )
 
     def fork_locks(self) -> list[Lock]:
-        """Give the lock that a fork waits for; see Guarded."""
+        """Return the lock that a fork waits for; see Guarded."""
         return [self._lock]
 
     def renew(self) -> None:
-        """Leave the parent's journal to the parent, in a forked child."""
+        """Release the parent's journal in a forked child."""
         for file in (self._owner, self._series_file):
             if file is not None:
                 file.close()  # the lock belongs to the parent's end of the file, and stays
@@ -397,7 +398,7 @@ class Journal:
 
 
 def _work(reference: "weakref.ref[Journal]", wake: threading.Event) -> None:
-    """Bring points into the store in the background, as long as the journal lives."""
+    """Write points to the store in the background, as long as the journal lives."""
     wait = _EVERY_S
     while True:
         wake.wait(wait)

@@ -1,17 +1,17 @@
-"""How a journal's points stand in its files, and how they are read.
+"""Format of a journal's files, and the reader.
 
-A journal is a folder of one process::
+A journal is a folder of a single process::
 
     owner             locked while the process lives
     series            a line of JSON for each series: [run_id, key, number, checksum]
     00000001.points   records of 32 bytes: value, step, time, series, mark
     00000002.points   …
-    facts             a line of JSON for each fact that the store could not take; see _facts
+    facts             a line of JSON for each fact that could not be recorded; see _facts
 
-The mark of a record is written last: a record that a killed process had only begun has none.
-A record never crosses a memory page, so what is there is there whole. What a disk or a person has
-damaged is told from it by the checksum of a name, a mark that is neither ours nor 0, a series that
-has no name, a step that is no number.
+The mark of a record is written last: a record that a killed process had only begun has none. A
+record never crosses a memory page, so a marked record is complete. Damage by a disk or a person is
+recognised by the checksum of a name, a mark that is neither ours nor 0, a series without a name, a
+step that is not a number.
 """
 
 import json
@@ -35,13 +35,13 @@ SERIES = "series"
 FACTS = "facts"
 POINTS = ".points"
 _FIELDS = [("value", "f8"), ("step", "f8"), ("time", "i8"), ("series", "u4"), ("mark", "u4")]
-_MANY = 16  # from so many on numpy is faster, and worth its import
+_MANY = 16  # from this count on numpy is faster, and worth the import
 _SHORT = 1 << 16  # numbers of 16 bits are sorted five times as fast
 Names = Sequence[tuple[str, str]] | Mapping[int, tuple[str, str]]
 
 
 def position_of(page: int, place: int) -> int:
-    """Number a place in a journal: greater numbers come later.
+    """Return the position for a place in a journal: later places have greater numbers.
 
     >>> position_of(2, 0) > position_of(1, 64)
     True
@@ -50,30 +50,30 @@ def position_of(page: int, place: int) -> int:
 
 
 def page_and_place(position: int) -> tuple[int, int]:
-    """Give the page and the place in it that a position means."""
+    """Return the page and the place in the page for a position."""
     return position >> 32, position & 0xFFFFFFFF
 
 
 def page_path(folder: Path, page: int) -> Path:
-    """Name the file of a page."""
+    """Return the file of a page."""
     return folder / f"{page:08d}{POINTS}"
 
 
 def write_name(number: int, run_id: str, key: str) -> bytes:
-    """Write a series' name as its line."""
+    """Return a series' name as a line."""
     return write_line([run_id, key, number])
 
 
 def write_line(values: list[Any]) -> bytes:
-    """Write a list as a line that ends with its checksum."""
+    """Return a list as a line that ends with a checksum."""
     text = json.dumps(values)
     return json.dumps([*values, zlib.crc32(text.encode())]).encode() + b"\n"
 
 
 def read_lines(text: bytes) -> Iterator[list[Any] | None]:
-    """Read the lines that `write_line` wrote, None for a damaged one.
+    """Read the lines that `write_line` wrote, None for a damaged line.
 
-    A last line without an end was only begun by a process that was killed.
+    A last line without an end was only begun by a killed process.
     """
     for line in text[: text.rfind(b"\n") + 1].splitlines():
         try:
@@ -99,7 +99,7 @@ def read_names(text: bytes) -> tuple[dict[int, tuple[str, str]], int]:
 
 
 def _old_names(text: bytes) -> tuple[dict[int, tuple[str, str]], int]:
-    """Read what penstock 0.1 wrote: the place of a line is the number of the series."""
+    """Read the format of penstock 0.1: the position of a line is the number of the series."""
     names, damaged = dict[int, tuple[str, str]](), 0
     for number, line in enumerate(text[: text.rfind(b"\n") + 1].splitlines()):
         try:
@@ -111,7 +111,7 @@ def _old_names(text: bytes) -> tuple[dict[int, tuple[str, str]], int]:
 
 
 def storable_name(key: str) -> str:
-    """Give the name of a metric in a form that every database can store; see require_label."""
+    """Return the name of a metric in a form that every database can store; see require_label."""
     key = key.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
     if len(key.encode()) <= LABEL_BYTES and key.strip():
         return key
@@ -120,7 +120,7 @@ def storable_name(key: str) -> str:
 
 
 def sound_points(data: bytes, known: Collection[int]) -> tuple[bytes, int]:
-    """Give the records that can be read, and count the others."""
+    """Return the records that can be read, and the number of the rest."""
     import numpy as np
 
     whole = len(data) // RECORD.size * RECORD.size
@@ -138,10 +138,10 @@ def sound_points(data: bytes, known: Collection[int]) -> tuple[bytes, int]:
 def pack_points(
     series: tuple[int, ...], values: Sequence[float], steps: Sequence[float], micros: int
 ) -> bytes:
-    """Write one point each of several series as records.
+    """Write a point of each of several series as records.
 
     Raises:
-        struct.error: If a value is no number; nothing is written then.
+        struct.error: If a value is not a number; nothing is written then.
     """
     count = len(series)
     if count < _MANY:
@@ -152,7 +152,7 @@ def pack_points(
     import numpy as np
 
     records = _template(series).copy()
-    # Packed by struct, which takes numbers only: numpy would make NaN of None.
+    # Packed by struct, which accepts numbers only: numpy would make NaN of None.
     records["value"] = np.frombuffer(_floats(count).pack(*values))
     records["step"] = np.frombuffer(_floats(count).pack(*steps))
     records["time"] = micros
@@ -184,7 +184,7 @@ def pack_columns(
     values: "NDArray[np.float64]",
     times: "NDArray[np.int64]",
 ) -> bytes:
-    """Write many points of one series as records."""
+    """Write many points of a single series as records."""
     import numpy as np
 
     records = np.empty(len(values), _FIELDS)
@@ -194,7 +194,7 @@ def pack_columns(
 
 
 def columns_of(data: bytes, names: Names) -> Iterator[MetricColumns]:
-    """Read records, one series after the other, each in the order of logging."""
+    """Read records, series after series, each in the order of logging."""
     import numpy as np
 
     records = np.frombuffer(data, _FIELDS)

@@ -1,4 +1,4 @@
-"""Bringing in what processes had logged that did not live to bring it in themselves."""
+"""Recovery of the journals of processes that ended before their points were in the store."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -25,17 +25,17 @@ _unreadable: set[Path] = set()
 
 
 def recover_journals(home: Path, metadata: MetadataStore) -> int:
-    """Bring the journals of dead processes into the store; each point exactly once.
+    """Write the journals of dead processes to the store; each point exactly once.
 
-    A journal that is damaged is set aside once all that can be read of it is in the store: it must
-    not keep anybody from working.
+    A damaged journal is set aside once all readable points are in the store: the damage must not
+    block later work.
 
     Args:
-        home: The folder of the journals; it need not exist.
-        metadata: Where the points go.
+        home: The folder of the journals; may be absent.
+        metadata: The store that receives the points.
 
     Returns:
-        How many journals there were.
+        Number of journals found.
 
     Raises:
         StoreError: If the store cannot be written; nothing is lost then.
@@ -73,7 +73,7 @@ def _recover(folder: Path, metadata: MetadataStore) -> None:
 def _store_points(
     folder: Path, names: Mapping[int, tuple[str, str]], metadata: MetadataStore
 ) -> list[str]:
-    """Bring the points into the store; gives what is damaged among them."""
+    """Write the points to the store; return the damage among them."""
     journal, damage, lost = folder.name, list[str](), 0
     for position, data in _pages(folder, metadata.metrics.journal_position(journal)):
         sound, unreadable = sound_points(data, names)
@@ -82,8 +82,8 @@ def _store_points(
         try:
             metadata.metrics.append(columns, journal=journal, position=position)
         except PenstockError:
-            raise  # the store, and not the journal
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop everybody
+            raise  # an error of the store, not of the journal
+        except Exception as error:  # noqa: BLE001 - whatever the error, it must not block all work
             damage.append(f"points cannot be stored ({type(error).__name__}: {error})")
     return [*damage, f"{lost:,} points cannot be read"] if lost else damage
 
@@ -107,7 +107,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _pages(folder: Path, known: int) -> Iterator[tuple[int, bytes]]:
-    """Give what is not in the store yet, page by page, each with the position of its end."""
+    """Yield the points that are not in the store yet, by page, each with the end's position."""
     first, place = page_and_place(known) if known >= 0 else (0, 0)
     for path in sorted(folder.glob(f"*{POINTS}")):
         if not _is_page(path):

@@ -1,4 +1,4 @@
-"""Facts: the MetadataStore protocol and its back ends on SQL."""
+"""Facts: the MetadataStore protocol and the back ends on SQL."""
 
 from penstock.stores.metadata._protocol import MetadataStore
 

@@ -1,4 +1,4 @@
-"""Artifacts, the lineage edges between things, snapshots of sources and proofs."""
+"""Artifacts, the edges of the lineage, snapshots of sources and proofs."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ SNAPSHOTS = RecordTable("snapshots", SnapshotRecord, times=("at",), structures=(
 PROOFS = RecordTable(
     "proofs", ProofRecord, times=("at",), structures=("details",), kinds={"verdict": Verdict}
 )
-# Storing a value again shows gc, which leaves alone what is young, that it is needed anew.
+# Storing a value again shows gc, which spares young artifacts, that the value is needed again.
 _YOUNG_MICROS = 30 * 60 * 1_000_000
 ARTIFACTS_GO = "gc"  # renewing and removing wait for each other
 ADD_ARTIFACT = (
@@ -44,7 +44,7 @@ _LOG_ARTIFACT = (
     " ON CONFLICT (run_id, name) DO UPDATE SET digest = excluded.digest,"
     " content_digest = excluded.content_digest, at = excluded.at"
 )
-# A node can be reached at several depths; where no depth is asked for, each is expanded once.
+# A node can be reached at several depths; without a depth limit, each is expanded once.
 _WALK_ALL = """
 WITH RECURSIVE reached(node) AS (
     SELECT node FROM (SELECT {near} AS node FROM edges WHERE {near} = ? LIMIT 1) AS first
@@ -73,7 +73,7 @@ _DIRECTIONS = {
 
 
 class Artifacts:
-    """The part of ArtifactIndex about artifacts, lineage, snapshots and proofs."""
+    """ArtifactIndex on SQL: artifacts, lineage, snapshots and proofs."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database = database
@@ -106,7 +106,7 @@ class Artifacts:
 
     @staticmethod
     def are_young(transaction: Transaction, digests: Collection[str]) -> bool | None:
-        """Say whether all artifacts are recorded; None if one must be renewed to rely on it."""
+        """Return whether all artifacts are recorded; None if any must be renewed to rely on it."""
         if not digests:
             return True
         rows = _times(transaction, digests)

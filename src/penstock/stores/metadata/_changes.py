@@ -1,10 +1,10 @@
-"""A counter that moves with every change to models and deployments, for servers that poll."""
+"""A counter that increases with every change to models and deployments, for servers that poll."""
 
 from penstock.core import current_actor, now
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._stage_events import note_setting
 
-# Settings on which a promotion depends: who changed one, and when, stays in the history.
+# Settings on which a promotion depends: actor and time of a change stay in the history.
 _IN_HISTORY = frozenset({"single_user"})
 
 _COUNT = (
@@ -21,12 +21,12 @@ _SET = (
 
 
 def count_change(transaction: Transaction) -> None:
-    """Move the counter."""
+    """Increase the counter."""
     transaction.execute(_COUNT)
 
 
 class Changes:
-    """The part of SettingStore about the store itself."""
+    """SettingStore on SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,15 +1,15 @@
 """Metric points as compressed columns: `encode_chunks` for the store, `decode` for the reader.
 
-A chunk holds up to 8,192 points of one series in the order of their logging. Each of its columns
+A chunk holds up to 8,192 points of a series in the order of their logging. Each of the columns
 (step, value, time) is written in the form that fits:
 
 - *raw*: eight bytes a point, for a few points,
-- *line*: first value and difference, for steps that count and values that stand still,
+- *line*: first value and difference, for steps that count and constant values,
 - *differences*: of whole numbers, in as few bytes as the greatest needs, for times,
-- *planes*: the first bytes of all points, then the second bytes, …: the bytes of one plane are
+- *planes*: the first bytes of all points, then the second bytes, …: the bytes of a plane are
   alike (exponents) or noise (the end of a mantissa), and zlib is spent on the first only.
 
-Both parts of a chunk begin with a checksum: a reader is never given points that were damaged.
+Both parts of a chunk begin with a checksum: a reader never receives damaged points.
 
 The *outline* of a chunk is the lowest and the highest point of each stretch of 512: a chart of
 millions of points reads these and not the points.
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 MOST = 8192
 _STRETCH = 512
-_UNSEALED, _FORMAT = 1, 2  # without a checksum, as stores before version 0005 have them; with one
+_UNSEALED, _FORMAT = 1, 2  # without a checksum, as in stores before version 0005; with a checksum
 _RAW, _LINE, _DIFFERENCES, _PLANES = range(4)
 _CONSTANT, _PLAIN, _ZLIB = range(3)
-_FEW = 32  # a chunk of so few points is merged into a larger one soon
+_FEW = 32  # a chunk of so few points is merged into a larger chunk soon
 _PROBE = 512
 _WORTH = 0.9
 _HEAD = struct.Struct("<BI")
@@ -50,9 +50,9 @@ class Chunk:
     """Up to 8,192 points of a series, encoded.
 
     Args:
-        count: How many points.
-        points: Their columns.
-        outline: Their extremes; empty if there are too few points to leave any out.
+        count: Number of points.
+        points: Columns of the points.
+        outline: Extremes of the points; empty if there are too few points to omit any.
     """
 
     count: int
@@ -88,14 +88,14 @@ def encode_chunks(
 
 
 def decode(points: bytes) -> "tuple[Floats, Floats, Integers]":
-    """Give back steps, values and times.
+    """Return steps, values and times.
 
     >>> [chunk] = encode_chunks([0, 1], [0.5, 0.25], [10, 20])
     >>> [column.tolist() for column in decode(chunk.points)]
     [[0.0, 1.0], [0.5, 0.25], [10, 20]]
 
     Raises:
-        ValueError: If they were damaged.
+        ValueError: If the points were damaged.
     """
     import numpy as np
 
@@ -110,7 +110,7 @@ def decode(points: bytes) -> "tuple[Floats, Floats, Integers]":
 
 
 def _open(points: bytes) -> tuple[int, int]:
-    """Check a chunk; gives how many points it has and where they begin."""
+    """Check a chunk; return the number of points and the position of the first."""
     form, count = _HEAD.unpack_from(points)
     if form == _UNSEALED:
         return count, _HEAD.size
@@ -122,13 +122,13 @@ def _open(points: bytes) -> tuple[int, int]:
 
 
 def seal_points(points: bytes) -> bytes:
-    """Give points that have no checksum yet one."""
+    """Add a checksum to points that have none yet."""
     form, count = _HEAD.unpack_from(points)
     return points if form != _UNSEALED else _sealed(count, points[_HEAD.size :])
 
 
 def seal_outline(outline: bytes) -> bytes:
-    """Give an outline that has no checksum yet one."""
+    """Add a checksum to an outline that has none yet."""
     is_bare = outline and len(outline) % _PAIR == 0
     return _SUM.pack(zlib.crc32(outline)) + outline if is_bare else outline
 
@@ -138,10 +138,10 @@ def _sealed(count: int, columns: bytes) -> bytes:
 
 
 def read_outline(outline: bytes) -> "tuple[Floats, Floats]":
-    """Give the steps and values of an outline.
+    """Return the steps and values of an outline.
 
     Raises:
-        ValueError: If they were damaged.
+        ValueError: If the outline was damaged.
     """
     import numpy as np
 
@@ -155,7 +155,7 @@ def read_outline(outline: bytes) -> "tuple[Floats, Floats]":
 
 
 def thin(steps: "Floats", values: "Floats", most: int) -> "NDArray[np.intp]":
-    """Choose at most ``most`` points, the lowest and highest of each stretch, so that spikes stay.
+    """Return at most ``most`` points, the lowest and highest of each stretch, so that spikes stay.
 
     >>> import numpy as np
     >>> thin(np.arange(6.0), np.array([0.0, 0, 9, 0, -9, 0]), 4).tolist()
@@ -164,10 +164,10 @@ def thin(steps: "Floats", values: "Floats", most: int) -> "NDArray[np.intp]":
     Args:
         steps: In order, shape (n,).
         values: Shape (n,); NaN counts only where a stretch has nothing else.
-        most: 1 or more; of one the last.
+        most: 1 or more; with 1 the last point.
 
     Returns:
-        Their places, in order.
+        Positions of the points, in order.
     """
     import numpy as np
 
@@ -195,13 +195,13 @@ def _outline(steps: "Floats", values: "Floats") -> bytes:
 
 
 def _extremes(values: "Floats", stretch: int) -> "NDArray[np.intp]":
-    """Find the places of the lowest and the highest value of each stretch."""
+    """Return the positions of the lowest and the highest value of each stretch."""
     import numpy as np
 
     whole = len(values) // stretch * stretch
     blocks = values[:whole].reshape(-1, stretch)
     starts = np.arange(0, whole, stretch)
-    # fmin and fmax pass NaN over; the place is then found by the value, NaN only among itself.
+    # fmin and fmax ignore NaN; the position is then found by value, NaN only among NaN.
     found = []
     for pick, worst in ((np.argmin, np.inf), (np.argmax, -np.inf)):
         clean = np.where(np.isnan(blocks), worst, blocks)
@@ -225,7 +225,7 @@ def _write_column(column: "Column") -> bytes:
 
 
 def _as_line(column: "Column") -> bytes | None:
-    """Give first value and difference if the column is one straight line, exactly."""
+    """Return first value and difference if the column is a straight line, exactly; else None."""
     import numpy as np
 
     first = column[:1]
@@ -241,7 +241,7 @@ def _as_line(column: "Column") -> bytes | None:
 
 
 def _as_integers(column: "Column") -> "Integers | None":
-    """Give whole numbers as such; as floats they would need all their bytes."""
+    """Return whole numbers as integers; as floats they would need all their bytes; else None."""
     import numpy as np
 
     if column.dtype == np.int64:
@@ -282,7 +282,7 @@ def _pack_part(data: bytes) -> bytes:
 
 
 def _squeeze(data: bytes) -> tuple[int, bytes]:
-    # Noise is known by its beginning: compressing it whole would take most of the time.
+    # Noise is recognised by the beginning: compressing all of it would take most of the time.
     if len(zlib.compress(data[:_PROBE], 1)) < _WORTH * min(_PROBE, len(data)):
         packed = zlib.compress(data, 1)
         if len(packed) < _WORTH * len(data):

@@ -1,4 +1,4 @@
-"""Records to table rows and back; apart so that every noun's statements are made in one way."""
+"""Records to table rows and back; separate so that every noun's statements have the same form."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,7 +16,7 @@ Convert = Callable[[Any], Any]
 
 
 def to_micros(moment: datetime) -> int:
-    """Write an aware time as whole microseconds since 1970.
+    """Return an aware time as whole microseconds since 1970.
 
     >>> to_micros(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
     1000000
@@ -26,12 +26,12 @@ def to_micros(moment: datetime) -> int:
 
 
 def from_micros(value: int) -> datetime:
-    """Read microseconds since 1970 as an aware time in UTC."""
+    """Return microseconds since 1970 as an aware time in UTC."""
     return _EPOCH + timedelta(microseconds=value)
 
 
 def clean_text(text: str) -> str:
-    r"""Write what no database can store as an escape: half characters and NUL.
+    r"""Return the text with escapes for lone surrogates and NUL, which no database can store.
 
     >>> print(clean_text("caf\xe9 \udcff"), clean_text("a\0b"))
     café \udcff a\x00b
@@ -42,7 +42,7 @@ def clean_text(text: str) -> str:
 
 
 def clean_values(values: Sequence[Any]) -> Sequence[Any]:
-    """Give the values of a statement as every database stores them alike; see `clean_text`."""
+    """Return a statement's values in a form that every database stores alike; see `clean_text`."""
     for value in values:
         if type(value) is str and (not value.isascii() or "\0" in value):
             return [clean_text(v) if isinstance(v, str) else v for v in values]
@@ -50,17 +50,17 @@ def clean_values(values: Sequence[Any]) -> Sequence[Any]:
 
 
 class RecordTable(Generic[R]):
-    """How a record's fields become a table's columns of the same names.
+    """Mapping of a record's fields to a table's columns of the same names.
 
     Args:
         name: The table.
         record: A frozen dataclass.
-        times: Fields that hold times.
-        structures: Fields that hold JSON-like values.
-        kinds: Fields whose text gives back another type, such as an enum; written with str,
+        times: Fields with times.
+        structures: Fields with JSON-like values.
+        kinds: Fields whose text is converted to another type, such as an enum; written with str,
             or with the first of a (write, read) pair.
         flags: Fields that are True or False.
-        without: Fields that live elsewhere.
+        without: Fields that are stored elsewhere.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class RecordTable(Generic[R]):
         self._writer_of = writers
 
     def upsert(self, key: str, *, keep: Collection[str] = ()) -> str:
-        """Give the statement that inserts, or replaces all but the key and the kept columns."""
+        """Return the statement that inserts, or replaces all but the key and the kept columns."""
         changes = ", ".join(
             f'"{name}" = excluded."{name}"'
             for name in self.fields
@@ -109,7 +109,7 @@ class RecordTable(Generic[R]):
         return f"{self.insert} ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
     def row(self, record: R) -> list[Any]:
-        """Turn a record into the values of a row."""
+        """Convert a record to the values of a row."""
         values = list(self._get(record))
         for index, convert in self._writers:
             if values[index] is not None:
@@ -117,7 +117,7 @@ class RecordTable(Generic[R]):
         return values
 
     def read(self, row: Sequence[Any], **others: Any) -> R:
-        """Turn a row into a record; ``others`` are the fields that live elsewhere."""
+        """Convert a row to a record; ``others`` are the fields that are stored elsewhere."""
         values = list(row)
         for index, convert in self._readers:
             if values[index] is not None:
@@ -125,6 +125,6 @@ class RecordTable(Generic[R]):
         return self.record(**dict(zip(self.fields, values, strict=True)), **others)
 
     def column(self, field: str, value: Any) -> Any:
-        """Turn one field's value into its column's."""
+        """Convert a field's value to the column's value."""
         convert = self._writer_of.get(field)
         return value if convert is None or value is None else convert(value)

@@ -1,4 +1,4 @@
-"""What the statements need of a database; apart so that another database is one more class."""
+"""Requirements of the statements on a database; separate so that a new database is a class."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 
 class Rows(Protocol):
-    """The answer of a statement."""
+    """The result of a statement."""
 
     @property
     def rowcount(self) -> int: ...
@@ -16,55 +16,55 @@ class Rows(Protocol):
 
 
 class Transaction(Protocol):
-    """One open transaction; statements are plain SQL with ``?`` for values."""
+    """An open transaction; statements are plain SQL with ``?`` for values."""
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows: ...
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> Rows: ...
 
 
 class Database(Protocol):
-    """Transactions on one database.
+    """Transactions on a database.
 
-    Threads and processes: any number at once. ``write`` waits for the other writers and never
-    fails because of them; leaving it with an exception undoes all.
+    Threads and processes: any number at once. ``write`` waits for concurrent writers and never
+    fails because of them; an exception in the block rolls the transaction back.
     """
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be written, as in a backup on a read-only disk."""
+        """Whether writing is impossible, as in a backup on a read-only disk."""
         ...
 
     def read(self) -> AbstractContextManager[Transaction]: ...
     def write(self, *, durable: bool = False) -> AbstractContextManager[Transaction]:
-        """Open a writing transaction; a durable one survives a power cut once it is left."""
+        """Open a writing transaction; a durable transaction survives a power cut once committed."""
         ...
 
     def alone(self, transaction: Transaction, name: str) -> None:
-        """Wait until no other open transaction works on what the name means.
+        """Wait until no other open transaction works on the named object.
 
-        For what is read and then written; where writers take turns anyway it does nothing.
+        For data that is read and then written; a no-op where writers take turns anyway.
         """
         ...
 
     def micros(self, transaction: Transaction, at: datetime) -> int:
-        """Give the time that heartbeats are judged by, microseconds since 1970.
+        """Return the time for judging heartbeats, microseconds since 1970.
 
         Args:
-            transaction: An open one.
-            at: The time of this process; counts where the database has no clock of its own.
+            transaction: An open transaction.
+            at: The time of this process; used where the database has no clock.
         """
         ...
 
     def identity(self) -> str:
-        """Say which database this is: a copy of it says something else."""
+        """Return the identity of this database, which differs for a copy."""
         ...
 
     def is_same(self, known: str) -> bool:
-        """Say whether this is the database that had an identity, and no copy of it."""
+        """Return whether this is the database with a known identity, and not a copy."""
         ...
 
     def is_missing_parent(self, error: BaseException) -> bool:
-        """Say whether an error means that a row points at a row that does not exist."""
+        """Return whether an error means that a row refers to a row that does not exist."""
         ...
 
     def close(self) -> None: ...

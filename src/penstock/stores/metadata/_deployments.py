@@ -1,4 +1,4 @@
-"""Deployments with their events, reports of monitoring and alerts."""
+"""Deployments with their events, monitoring reports and alerts."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ _UPSERT_ALERT = ALERTS.upsert("alert_id")
 
 
 class Deployments:
-    """The part of DeploymentStore about deployments and their monitoring."""
+    """DeploymentStore on SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -136,10 +136,10 @@ def write_deployment(
     expected_generation: int | None,
     event: DeploymentEvent | None,
 ) -> DeploymentRecord:
-    """Write a deployment's next generation in a transaction that may change more than it.
+    """Write a deployment's next generation in a transaction that may contain further changes.
 
     Raises:
-        ConflictError: If the deployment is at another generation than expected.
+        ConflictError: If the deployment has a different generation than expected.
     """
     found = _find(transaction, deployment.name)
     generation = None if found is None else found.generation

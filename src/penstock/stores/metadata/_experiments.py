@@ -1,4 +1,4 @@
-"""Experiments: what groups runs, with notes and tags."""
+"""Experiments, which group runs, with notes and tags."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ _COLUMNS = ", ".join(
 
 
 class Experiments:
-    """The part of RunStore about experiments."""
+    """The experiment methods of RunStore."""
 
     _database: Database
 

@@ -1,4 +1,4 @@
-"""What can be searched: the fields of runs, experiments, models and versions, and their SQL."""
+"""Searchable fields of runs, experiments, models and versions, and their SQL."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,19 @@ from penstock.core import RunState, Stage, did_you_mean
 
 Sql = tuple[str, list[Any]]
 TEXT, NUMBER, TIME = "text", "number", "time"
-# So many characters of a text are in the index: PostgreSQL refuses long entries.
+# Number of indexed characters of a text: PostgreSQL refuses long entries.
 INDEXED = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A field that each thing has one of.
+    """A field with a single value for each object.
 
     Args:
-        sql: Its value.
+        sql: Expression of the value.
         kind: ``text``, ``number`` or ``time`` (microseconds).
-        nullable: Whether a thing can be without it.
-        choices: The values that it can have; any if empty.
+        nullable: Whether the value can be missing.
+        choices: The allowed values; any if empty.
     """
 
     sql: str
@@ -32,13 +32,13 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Fields by name, in a table of their own: params, tags, metrics.
+    """Fields by name, in a separate table: params, tags, metrics.
 
     Args:
-        table: Where they are, one row for each thing and key.
-        link: Which rows are a thing's; the table is called f.
-        text: The column that has them as text; None if they are numbers only.
-        number: The column that has them as numbers; None if they are text only.
+        table: Table of the fields, a row for each object and key.
+        link: Condition for the rows of an object; the table is called f.
+        text: The column with text values; None if all are numbers.
+        number: The column with numbers; None if all are text.
         statistics: Columns by the word behind a second dot: ``metrics.loss.min``.
     """
 
@@ -51,16 +51,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """A kind of thing that is searched.
+    """A kind of searchable object.
 
     Args:
-        name: What people call one.
-        table: Its table.
-        key: The column that names one.
-        tie: The column that settles the order of what is equal.
-        attributes: By name.
-        groups: By name.
-        hidden: Attributes; a thing that has one is found only by a filter that names it.
+        name: Name of the kind for people.
+        table: Table of the kind.
+        key: The column that identifies an object.
+        tie: The column that orders equal objects.
+        attributes: Attributes by name.
+        groups: Groups by name.
+        hidden: Attributes; an object with such a value is found only by a filter that names the
+            attribute.
         example: A filter, for messages.
         order: An order, for messages.
     """
@@ -78,7 +79,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field that a filter or an order names."""
+    """A field named in a filter or an order."""
 
     kind: Kind
     name: str
@@ -93,12 +94,12 @@ class Field:
 
     @property
     def table(self) -> Group:
-        """Where a group's fields are; only of a field with one."""
+        """The group of the field; only of a field in a group."""
         return self.kind.groups[str(self.group)]
 
     @property
     def form(self) -> str:
-        """``text``, ``number`` or ``time``; ``any`` if the value's own form decides."""
+        """Form of the value: ``text``, ``number`` or ``time``; ``any`` if each value decides."""
         if self.group is None:
             return self.attribute.kind
         if self.table.text is None:
@@ -107,18 +108,18 @@ class Field:
 
     @property
     def nullable(self) -> bool:
-        """Whether a thing can be without it."""
+        """Whether the value can be missing."""
         return self.group is not None or self.attribute.nullable
 
     def column(self, form: str) -> str:
-        """Name the column of a group's table that has the value in this form."""
+        """Return the column of a group's table with the value in this form."""
         group = self.table
         if group.statistics:
             return group.statistics[self.statistic]
         return str(group.number if form == NUMBER and group.number else group.text)
 
     def sql(self, form: str) -> Sql:
-        """Give the value in one thing, NULL if it has none."""
+        """Return the expression for an object's value, NULL if missing."""
         if self.group is None:
             return self.attribute.sql, []
         sql, values = self._look_up(self.column(form), self.name)
@@ -128,7 +129,7 @@ class Field:
         return f"COALESCE({last}, {sql})", [*first, *values]
 
     def exists(self) -> Sql:
-        """Give the condition that a thing has it, whatever its value; only of a field of a group."""
+        """Return the condition that the field exists, whatever the value; only for groups."""
         names = [self.name] if self.whole is None else [self.name, self.whole]
         marks = " OR ".join(['f."key" = ?'] * len(names))
         return (
@@ -137,7 +138,7 @@ class Field:
         )
 
     def is_nan(self) -> Sql:
-        """Give the condition that it is there and no number: NaN is stored as NULL."""
+        """Return the condition that the field exists without a number: NaN is stored as NULL."""
         there, names = self.exists()
         sql, values = self.sql(NUMBER)
         return f"({there} AND {sql} IS NULL)", [*names, *values]
@@ -149,12 +150,12 @@ class Field:
 
 
 def find_field(kind: Kind, parts: Sequence[str], *, ordering: bool = False) -> Field | str:
-    """Find the field that dotted parts name; else a sentence with what was meant.
+    """Return the field that dotted parts name; else a sentence with suggestions.
 
     Args:
-        kind: What is searched.
-        parts: The name, cut at its dots.
-        ordering: Whether rows are ordered by it: runs then by a metric before anything else.
+        kind: The kind of the searched objects.
+        parts: The name, split at the dots.
+        ordering: Whether rows are ordered by the field: for runs metrics then take precedence.
     """
     head, rest = parts[0], list(parts[1:])
     if head in {kind.name, f"{kind.name}s", "attributes", "attribute"} and rest:

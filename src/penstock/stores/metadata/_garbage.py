@@ -1,4 +1,4 @@
-"""What is still needed of a store, and removing what is not; the SQL of ``penstock gc``."""
+"""References to the contents of a store, and removal without references; SQL of ``penstock gc``."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,38 +11,38 @@ from penstock.stores.metadata._database import Database, Transaction
 
 _MANY = 500
 _STEP_COLUMNS = "SELECT inputs, outputs, addresses, facts FROM step_runs"
-# Of what steps gave, small values and reports stay for good: they are what people look at.
+# Of step outputs, small values and reports stay forever: people look at them.
 _LARGE = (
     "SELECT digest, content_digest FROM artifacts"
     " WHERE inline IS NULL AND type_name NOT LIKE '%Report'"
 )
-LET_GO = "let_go"  # the fact of a step that names what was removed of its values
-# What makes a run go, asked again when it goes: it may have been restored or resumed meanwhile.
+LET_GO = "let_go"  # the fact of a step that names its removed outputs
+# Conditions for removing a run, checked again at removal: it may have been restored or resumed.
 _IDLE = (
     "state NOT IN ('queued', 'running') AND NOT EXISTS"
     " (SELECT 1 FROM model_versions v WHERE v.run_id = runs.run_id)"
 )
 _DELETED = "(deleted_at < ? OR experiment IN (SELECT name FROM experiments WHERE deleted_at < ?))"
-# The steps that a version's run did not execute itself: its lineage goes on in the runs that did.
+# The steps that a version's run reused: the lineage continues in the runs that executed them.
 _REUSED = (
     "SELECT DISTINCT made.run_id FROM model_versions v"
     " JOIN step_runs used ON used.run_id = v.run_id AND used.cached_from IS NOT NULL"
     " JOIN step_runs made ON made.step_run_id = used.cached_from"
 )
-# A name is free again once nothing has it, unless someone wrote something about it.
+# A name is free again once unused, unless it has a note.
 _EMPTY = "NOT EXISTS (SELECT 1 FROM runs WHERE experiment = experiments.name)"
 _PLAIN = "NOT EXISTS (SELECT 1 FROM experiment_tags WHERE experiment = experiments.name)"
 
 
 @dataclass(frozen=True, slots=True)
 class OldRun:
-    """A run that may go.
+    """A run that may be removed.
 
     Args:
         run_id: The run.
-        name: What people call it.
-        experiment: Its experiment.
-        why: Why it may go.
+        name: Name of the run.
+        experiment: Experiment of the run.
+        why: Reason for the removal.
     """
 
     run_id: str
@@ -52,19 +52,19 @@ class OldRun:
 
 
 class Garbage:
-    """Marks and removes; see penstock.stores.upkeep."""
+    """Search for unreferenced data and removal; see penstock.stores.upkeep."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def old_runs(self, deleted_before: int, *, keep_last: int | None) -> list[OldRun]:
-        """Find runs that may go: deleted for long, or beyond the newest of their experiment.
+        """List runs that may be removed: deleted for long, or beyond the newest of the experiment.
 
-        Of nested runs the outermost counts, and all go with it: a child's data is its parent's.
-        If one of them has to stay, all stay.
+        Of nested runs the outermost counts, and all are removed together: a child's data belongs to
+        the parent. If any of them has to stay, all stay.
 
-        A run that made a registered version stays, whatever its age: the version's lineage ends in
-        it; so do those that executed a step which it reused. A run that is going on stays as well.
+        A run that produced a registered version stays, whatever its age: the version's lineage ends
+        there; so do runs that executed a reused step of the version. A running run stays as well.
         """
         with self._database.read() as transaction:
             reused = {row[0] for row in _rows(transaction, _REUSED)}
@@ -81,9 +81,9 @@ class Garbage:
         return [run for run_id, run in found.items() if run_id not in reused]
 
     def old_outputs(self, ended_before: int) -> list[str]:
-        """Find the runs whose steps' values may go: ended long ago, and no version stands on them.
+        """List the runs whose step outputs may be removed: ended long ago, without a version.
 
-        Those whose values are gone already are not among them.
+        Runs whose outputs are gone already are not included.
         """
         with self._database.read() as transaction:
             reused = {row[0] for row in _rows(transaction, _REUSED)}
@@ -101,9 +101,9 @@ class Garbage:
             ]
 
     def let_go(self, run_ids: Iterable[str]) -> list[str]:
-        """Note with each step of these runs which of its values are no longer kept for it.
+        """Record with each step of these runs which outputs are no longer kept for the run.
 
-        A run that was resumed or registered meanwhile is left as it is.
+        A run that was resumed or registered meanwhile stays unchanged.
         """
         with self._database.read() as transaction:
             large = _large(transaction)
@@ -132,7 +132,7 @@ class Garbage:
         return True
 
     def old_ticks(self, ended_before: int, *, delete: bool) -> int:
-        """Count what schedules were due for long ago, or remove it; their runs stay."""
+        """Count ticks that ended before a time, or delete them; their runs stay."""
         old = "FROM ticks WHERE ended_at < ? AND state IN ('finished', 'failed', 'missed')"
         if not delete:
             with self._database.read() as transaction:
@@ -143,7 +143,7 @@ class Garbage:
     def needed(
         self, without: Iterable[str] = (), letting_go: Iterable[str] = ()
     ) -> "tuple[set[str], set[str]]":
-        """Give the digests that something names, and the manifests among them.
+        """Return all referenced digests, and the manifests among them.
 
         Args:
             without: Runs that count as gone.
@@ -160,7 +160,7 @@ class Garbage:
         return named | manifests, manifests
 
     def named_by(self, run_ids: Iterable[str]) -> "tuple[set[str], set[str]]":
-        """Give the digests that these runs name, and the manifests among them."""
+        """Return the digests that these runs name, and the manifests among them."""
         named, manifests = set[str](), set[str]()
         with self._database.read() as transaction:
             for run_id in run_ids:
@@ -172,14 +172,14 @@ class Garbage:
         return named | manifests, manifests
 
     def artifacts(self) -> Iterator[Any]:
-        """Give every recorded artifact."""
+        """Yield every recorded artifact."""
         with self._database.read() as transaction:
             yield from map(ARTIFACTS.read, _rows(transaction, ARTIFACTS.select))
 
     def remove_runs(self, runs: Sequence[OldRun], deleted_before: int) -> list[OldRun]:
-        """Remove runs with all that is theirs, each in one transaction; gives those that are gone.
+        """Remove runs with all their data, a transaction each; return those removed.
 
-        One that was restored, resumed or registered since it was found stays.
+        A run that was restored, resumed or registered since the search stays.
         """
         gone = [run for run in runs if self._remove_run(run, deleted_before)]
         names = sorted({run.experiment for run in gone})
@@ -204,12 +204,12 @@ class Garbage:
                     transaction, "SELECT step_run_id FROM step_runs WHERE run_id = ?", key
                 )
             ]
-            # With it goes whatever a foreign key ties to it.
+            # Rows with a foreign key to the run are removed with it.
             sql = f"DELETE FROM runs WHERE run_id = ? AND {why} AND {_IDLE}"
             if not transaction.execute(sql, (*key, *values)).rowcount:
                 return False
             transaction.execute("DELETE FROM metric_chunks WHERE run_id = ?", key)
-            # What a run prints outside its steps stands under its own id.
+            # The output of a run outside of steps is stored under the run's id.
             logs = [key, *((step,) for step in steps)]
             transaction.executemany("DELETE FROM step_logs WHERE step_run_id = ?", logs)
             nodes = [(f"run:{run.run_id}",), *((f"step:{step}",) for step in steps)]
@@ -223,12 +223,12 @@ class Garbage:
         stored_before: int,
         reach: Callable[[set[str]], set[tuple[str, str]]],
     ) -> list[tuple[str, str]]:
-        """Remove records of artifacts; gives the keys of those that are gone.
+        """Remove records of artifacts; return the keys of those removed.
 
         Args:
-            keys: Their digests and content digests.
-            stored_before: What was stored or renewed since stays.
-            reach: Gives the keys of what such artifacts are of no use without: it stays, too.
+            keys: Digests and content digests.
+            stored_before: Artifacts stored or renewed since stay.
+            reach: Returns the keys of the artifacts that such artifacts depend on: they stay, too.
         """
         with self._database.write() as transaction:
             self._database.alone(transaction, ARTIFACTS_GO)
@@ -241,7 +241,7 @@ class Garbage:
         return gone
 
     def recorded(self, digests: Sequence[str]) -> set[str]:
-        """Say which of these stored digests are recorded."""
+        """Return the stored digests that are recorded."""
         found: set[str] = set()
         with self._database.read() as transaction:
             for part in (digests[i : i + _MANY] for i in range(0, len(digests), _MANY)):
@@ -256,7 +256,7 @@ def _rows(transaction: Transaction, sql: str, values: Sequence[Any] = ()) -> lis
 
 
 def _beyond(transaction: Transaction, keep_last: int, reused: set[str]) -> dict[str, OldRun]:
-    """Find the runs beyond the newest of their experiment, each with all that are nested in it."""
+    """Return the runs beyond the newest of their experiment, each with all nested runs."""
     rows = _rows(
         transaction,
         "SELECT run_id, name, experiment, parent_run_id,"
@@ -272,7 +272,7 @@ def _beyond(transaction: Transaction, keep_last: int, reused: set[str]) -> dict[
     for run_id, _, experiment, *_ in rows:
         family = families.get(run_id)
         if family is None:
-            continue  # nested in another
+            continue  # nested in an outer run
         kept[experiment] = kept.get(experiment, 0) + 1
         stays = any(not idle or member in reused for member, *_, idle in family)
         if kept[experiment] > keep_last and not stays:

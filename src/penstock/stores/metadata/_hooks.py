@@ -1,8 +1,9 @@
-"""Hooks and their outbox: an event is written in the transaction that makes it happen.
+"""Webhooks and their outbox: an event is written in the transaction of the change itself.
 
-So none is lost with the process that made it, and none is told of what was undone. A hook's events
-are rows of its own, not a place in a common list: in PostgreSQL a lower number may appear after a
-higher one, and a reader that remembers how far it is would pass it by.
+So no event is lost with the process that made the change, and none is sent for a change that was
+rolled back. A hook's events are separate rows, not a position in a common list: in PostgreSQL a
+lower number may appear after a higher number, and a reader that stores a position would skip the
+row.
 """
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
@@ -42,26 +43,26 @@ EVENTS = RecordTable(
     kinds={"state": EventState, "error": (clean_text, str)},
 )
 _SAVE = HOOKS.upsert("name", keep=("delivered", "delivered_at"))
-_KNOWN_S = 1.0  # how long a process may not know of a new hook; asking each time would cost a query
+_KNOWN_S = 1.0  # delay until a process uses a new hook; a query each time would be expensive
 _RUN_KINDS = {"queued": "run.waiting", "running": "run.started"}
 _STEP_KINDS = {"queued": "step.waiting", "running": "step.started"}
 
 
 class Outbox:
-    """Writes what happens for the hooks that want to know; one per open store."""
+    """Writer of events for the subscribed hooks; one per open store."""
 
     def __init__(self) -> None:
         self._hooks: list[tuple[str, tuple[str, ...]]] = []
         self._read_at = -_KNOWN_S
 
     def forget(self) -> None:
-        """Read the hooks again before the next event."""
+        """Reload the hooks before the next event."""
         self._read_at = -_KNOWN_S
 
     def note_run(
         self, transaction: Transaction, run_id: str, state: str, facts: Mapping[str, Any]
     ) -> None:
-        """Note that a run came into a state."""
+        """Write the event of a run's change of state."""
         kind = _RUN_KINDS.get(state, f"run.{state}")
         self._note(transaction, kind, (run_id, None, None), facts)
 
@@ -72,7 +73,7 @@ class Outbox:
         state: str,
         facts: Mapping[str, Any],
     ) -> None:
-        """Note that a step (run, step, step run) came into a state."""
+        """Write the event of a step's (run, step, step run) change of state."""
         self._note(transaction, _STEP_KINDS.get(state, f"step.{state}"), step, facts)
 
     def _note(
@@ -97,7 +98,7 @@ class Outbox:
 
 
 class Hooks:
-    """The part of HookStore about hooks and the events that they are to be told."""
+    """HookStore on SQL."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox

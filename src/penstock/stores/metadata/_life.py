@@ -1,7 +1,7 @@
-"""Which runs are alive: their signs of life, and what follows where none comes.
+"""Liveness of runs: their signs of life, and the consequences of silence.
 
-A run whose process cannot be seen from here is *presumed* killed once it is silent; the next sign
-of life revives it, and its own end wins over the presumption.
+A run whose process cannot be seen from here is *presumed* killed once silent; the next sign of life
+revives the run, and the run's own end overrides the presumption.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _RUNNING = (
 )
 _PRESUME = (
     "UPDATE runs SET state = 'killed', ended_at = ?, presumed_at = ?, error = COALESCE(error, ?)"
-    # Asked again: it may have ended, or beaten, since we looked.
+    # Checked again: it may have ended, or beaten, since the query.
     " WHERE run_id = ? AND state = 'running' AND COALESCE(heartbeat_at, -1) = ?"
 )
 _END_STEPS = (
@@ -44,7 +44,7 @@ _REVIVE_STEPS = (
 
 
 class SignsOfLife:
-    """Heartbeats of runs, and the end of those that have none."""
+    """Heartbeats of runs, and the end of runs without any."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox
@@ -52,7 +52,7 @@ class SignsOfLife:
     def beat(
         self, transaction: Transaction, run_id: str, at: datetime, attempt: int | None
     ) -> bool:
-        """Note a sign of life; says whether the run is still this attempt's."""
+        """Record a sign of life; return whether the run still belongs to this attempt."""
         row = transaction.execute(
             "SELECT attempt, host, pid, pid_started, process, presumed_at, ended_at FROM runs"
             " WHERE run_id = ?",
@@ -75,7 +75,7 @@ class SignsOfLife:
         return True
 
     def kill_dead_runs(self) -> list[str]:
-        """Presume runs killed whose process is gone or silent; see MetadataStore."""
+        """Mark runs as presumed killed whose process is gone or silent; see MetadataStore."""
         with self._database.read() as transaction:
             rows = transaction.execute(_RUNNING).fetchall()
             if not rows:
@@ -102,10 +102,10 @@ class SignsOfLife:
 
 
 def check_move(run: RunRecord, changes: Mapping[str, Any], only_attempt: int | None) -> None:
-    """Check that a run may change its state.
+    """Check that a run may change state.
 
     Raises:
-        ConflictError: If it may not, or another process has resumed it.
+        ConflictError: If the move is not allowed, or the run was resumed elsewhere.
     """
     state = RunState(changes["state"])
     attempt = changes.get("attempt")
@@ -135,7 +135,7 @@ def check_move(run: RunRecord, changes: Mapping[str, Any], only_attempt: int | N
 
 
 def settled(run: RunRecord, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what follows from a change of state: no presumption, no end before the beginning."""
+    """Return the implied changes of a new state: no presumption, no end before the beginning."""
     more = dict[str, Any]()
     if run.presumed_at is not None:
         more["presumed_at"] = None

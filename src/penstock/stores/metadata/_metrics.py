@@ -27,20 +27,20 @@ _SET_MARK = (
     'INSERT INTO journals (journal, "position", at) VALUES (?, ?, ?) ON CONFLICT (journal)'
     ' DO UPDATE SET "position" = excluded."position", at = excluded.at'
 )
-# A chunk below this is merged with its like; one above is left as it is.
+# A chunk below this size is merged with others; a larger chunk stays.
 _SMALL = MOST // 2
 _SMALL_CHUNKS = 16
-_STRETCH = 256  # an outline has one point for so many
+_STRETCH = 256  # points per point of an outline
 _EXISTING = 500
 _ALWAYS = (-(2**63), 2**63 - 1)
 
 
 class Metrics:
-    """The part of MetricStore about metric points."""
+    """MetricStore on SQL."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database, self._runs = database, runs
-        # How many small chunks this process has added to a series since they were merged.
+        # Number of small chunks that this process has added to a series since the last merge.
         self._small: dict[tuple[str, str], int] = defaultdict(int)
 
     def log(self, run_id: str, points: Sequence[MetricPoint]) -> None:
@@ -60,7 +60,7 @@ class Metrics:
                 transaction.execute(_SET_MARK, (journal, position, to_micros(now())))
             known = _existing(transaction, {part.run_id for part in columns})
             kept = [part for part in columns if part.run_id in known and len(part)]
-            # In one order, so that two writers never wait for each other.
+            # In a fixed order, so that two writers never wait for each other.
             kept.sort(key=lambda part: (part.run_id, part.key))
             _add_chunks(transaction, kept)
             add_points(transaction, kept)
@@ -151,7 +151,7 @@ def _mark(transaction: Transaction, journal: str) -> int:
 
 
 def _existing(transaction: Transaction, run_ids: set[str]) -> set[str]:
-    """Find which runs are there still: one can be removed while its points are on their way."""
+    """Return the runs that still exist: a run can be removed before its points arrive."""
     found: set[str] = set()
     ids = sorted(run_ids)
     for part in (ids[start : start + _EXISTING] for start in range(0, len(ids), _EXISTING)):
@@ -162,7 +162,7 @@ def _existing(transaction: Transaction, run_ids: set[str]) -> set[str]:
 
 
 def _add_chunks(transaction: Transaction, columns: Iterable[MetricColumns]) -> None:
-    # Nanoseconds, counted on: chunks of a series stand in the order of their writing.
+    # Nanoseconds, counted on: chunks of a series are in the order of their writing.
     first_id = time.time_ns()
     rows = [
         (part.run_id, part.key, chunk.count, chunk.points, chunk.outline)
@@ -176,7 +176,7 @@ def _add_chunks(transaction: Transaction, columns: Iterable[MetricColumns]) -> N
 
 
 def _merge(transaction: Transaction, run_id: str, key: str) -> None:
-    """Write the small chunks of a series as few large ones."""
+    """Write the small chunks of a series as few large chunks."""
     series = run_id, key
     rows = transaction.execute(
         "SELECT chunk_id, points FROM metric_chunks"
@@ -188,12 +188,12 @@ def _merge(transaction: Transaction, run_id: str, key: str) -> None:
     try:
         steps, values, times = _join([decode(points) for _, points in rows])
     except ValueError:
-        return  # damaged: who reads it is told, and who logs goes on
+        return  # damaged: readers get an error, and logging goes on
     transaction.executemany(
         'DELETE FROM metric_chunks WHERE run_id = ? AND "key" = ? AND chunk_id = ?',
         [(*series, chunk_id) for chunk_id, _ in rows],
     )
-    # There are never more new chunks than old ones: each takes the id of one that is gone.
+    # There are never more new chunks than old: each takes the id of a removed chunk.
     transaction.executemany(
         _INSERT,
         [
@@ -206,7 +206,7 @@ def _merge(transaction: Transaction, run_id: str, key: str) -> None:
 def _points_or_outline(*, outlined: bool) -> str:
     if not outlined:
         return "points, NULL"
-    # A chunk that is too small for an outline is read as it is.
+    # A chunk that is too small for an outline is read in full.
     return "CASE WHEN LENGTH(outline) > 0 THEN NULL ELSE points END, outline"
 
 
@@ -250,7 +250,7 @@ def _join(
 
 
 def _sorted(columns: MetricColumns) -> MetricColumns:
-    """Order by step, what has the same step by time, and what has both as it was written."""
+    """Order points by step, then time, then order of writing."""
     import numpy as np
 
     later = np.diff(columns.steps)

@@ -1,4 +1,4 @@
-"""Bringing the tables to this package's version: nothing to do, made fresh, or migrated."""
+"""Tables of this package's version: up to date, created fresh, or migrated."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 import sqlite3
@@ -33,11 +33,11 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
 
     Args:
         path: The database file.
-        create: Make it if it does not exist.
+        create: Create the file if absent.
 
     Raises:
-        NoStoreError: If it does not exist and is not made.
-        StoreError: If it cannot be written, is another program's or is newer.
+        NoStoreError: If the file is absent and not created.
+        StoreError: If the file cannot be written, belongs to another program or is newer.
     """
     if not path.exists():
         if not create:
@@ -56,7 +56,7 @@ def prepare_sqlite(path: Path, *, create: bool) -> SQLiteDatabase:
             path=path,
         )
     if path.exists():
-        share(path)  # the files beside it, which SQLite makes, get its mode
+        share(path)  # the files beside it, which SQLite creates, get the same mode
     database = SQLiteDatabase(path)
     try:
         if _version(database) != VERSIONS[-1]:
@@ -88,7 +88,7 @@ def _bring_up(database: SQLiteDatabase) -> None:
     lock = database.path.with_name(database.path.name + ".lock")
     with file_lock(lock):
         share(lock)
-        version = _version(database)  # another process may have been faster
+        version = _version(database)  # a different process may have been faster
         if version == VERSIONS[-1]:
             return
         if version is None:
@@ -128,7 +128,7 @@ def _fresh_statements() -> list[str]:
 
 
 def migrate_sqlite(path: Path, *, to: str = "head") -> None:
-    """Run the migrations that a store lacks, in one transaction."""
+    """Run the missing migrations of a store, in a single transaction."""
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import NullPool
 
@@ -161,10 +161,10 @@ def migrate(connection: "Connection", *, to: str = "head") -> None:
 def prepare_postgres(url: PostgresUrl, *, create: bool) -> PostgresDatabase:
     """Open a store in PostgreSQL with tables of this version.
 
-    The tables stand in a schema of their own, so that no other program's are touched.
+    The tables are in a separate schema, so that no other program's are touched.
 
     Raises:
-        StoreError: If it cannot be reached, does not exist or is newer.
+        StoreError: If the server cannot be reached, or the store does not exist or is newer.
     """
     database = PostgresDatabase(url)
     try:
@@ -178,7 +178,7 @@ def prepare_postgres(url: PostgresUrl, *, create: bool) -> PostgresDatabase:
 
 def _postgres_version(database: PostgresDatabase) -> str | None:
     with database.read() as transaction:
-        # The catalog tells of tables that this role may not read, too.
+        # The catalog lists tables that this role may not read, too.
         there = transaction.execute(
             "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
             " ON n.oid = c.relnamespace WHERE n.nspname = ? AND c.relname = 'alembic_version'",
@@ -186,7 +186,7 @@ def _postgres_version(database: PostgresDatabase) -> str | None:
         ).fetchone()
         if there is None:
             return None
-        # By its whole name: to who may not use the schema a short one would not exist.
+        # Fully qualified: without permission on the schema a short name would not exist.
         table = f'"{database.url.schema}".alembic_version'
         row = transaction.execute(f"SELECT version_num FROM {table}").fetchone()
     return None if row is None else str(row[0])
@@ -195,7 +195,7 @@ def _postgres_version(database: PostgresDatabase) -> str | None:
 def _bring_up_postgres(database: PostgresDatabase, *, create: bool) -> None:
     with database.write(durable=True) as transaction:
         database.alone(transaction, "migrations")
-        version = _postgres_version(database)  # another process may have been faster
+        version = _postgres_version(database)  # a different process may have been faster
         if version is None and not create:
             raise NoStoreError(
                 what=f"There is no store in {database.url.shown}.",
@@ -221,7 +221,7 @@ def _migrate_postgres(url: PostgresUrl) -> None:
     try:
         with engine.begin() as connection:
             there = text("SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = :name")
-            # Who may not make schemas may still use one that an administrator has made.
+            # A role that may not create schemas may still use a schema of an administrator.
             if connection.execute(there, {"name": url.schema}).first() is None:
                 connection.execute(text(f'CREATE SCHEMA "{url.schema}"'))
             migrate(connection)

@@ -58,7 +58,7 @@ _TAGS = 'SELECT "key", value FROM version_tags WHERE model = ? AND version = ? O
 
 
 class ModelVersions:
-    """The part of ModelStore about versions."""
+    """The version methods of ModelStore."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -167,11 +167,11 @@ class ModelVersions:
                 " WHERE model = ? AND at <= ? ORDER BY id",
                 (model, to_micros(at)),
             ).fetchall()
-        # The last one to enter and not to leave: several can be in staging at once.
+        # The last to enter and not to leave: several can be in staging at once.
         inside: dict[int, None] = {}
         for version, from_stage, to_stage in rows:
             if from_stage == to_stage and version in inside:
-                continue  # a gate was judged or someone approved: nothing moved
+                continue  # a gate was evaluated or an approval added: nothing moved
             inside.pop(version, None)
             if to_stage == stage:
                 inside[version] = None
@@ -199,7 +199,7 @@ class ModelVersions:
 
 
 def read_versions(transaction: Transaction, rows: Sequence[Any]) -> list[ModelVersionRecord]:
-    """Read rows of versions, each with its tags."""
+    """Read rows of versions, each with the version's tags."""
     found = []
     for row in rows:
         version = VERSIONS.read(row)
@@ -221,7 +221,7 @@ def _registered(version: ModelVersionRecord, actor: str) -> StageEvent:
 
 
 def _remark(version: ModelVersionRecord, actor: str, text: str, at: datetime) -> StageEvent:
-    """Describe what happened to a version that stays where it is."""
+    """Return an event of a version that stays in the same stage."""
     return StageEvent(version.model, version.version, version.stage, version.stage, actor, text, at)
 
 
@@ -232,7 +232,7 @@ def _note_gates(
     actor: str,
     at: datetime,
 ) -> None:
-    """Write into the history what gates answer now, if it is not what they answered before."""
+    """Write changed gate results into the history."""
     if tuple(gates) == tuple(found.gates):
         return
     answered = {gate.gate for gate in gates}

@@ -1,4 +1,4 @@
-"""Models: their versions, and models themselves with notes and tags."""
+"""Models: the versions, and the models themselves with notes and tags."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Retention of the prediction log; apart from the rest of gc, which follows what names what."""
+"""Retention of the prediction log; separate from the rest of gc, which follows references."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from datetime import datetime
@@ -13,15 +13,15 @@ _AT_ONCE = 5_000
 def old_predictions(
     database: Database, before: int | None, keep_last: int | None, *, delete: bool
 ) -> dict[str, int]:
-    """Count, by deployment, the predictions that are older or beyond the newest; or remove them.
+    """Count, by deployment, the predictions that are older or beyond the newest; or delete them.
 
-    What a running rollout is judged by stays.
+    Predictions that a running rollout is judged by stay.
 
     Args:
-        database: Where they are.
-        before: Time before which they go; None for any.
-        keep_last: How many of each deployment stay; None for any.
-        delete: Whether to remove them.
+        database: Database of the predictions.
+        before: Delete predictions before this time; None for no such limit.
+        keep_last: Number of predictions of each deployment that stay; None for no such limit.
+        delete: Whether to delete them.
     """
     counts = {}
     for name, upto in _oldest_kept(database, before, keep_last).items():
@@ -36,7 +36,7 @@ def old_predictions(
 
 
 def _oldest_kept(database: Database, before: int | None, keep_last: int | None) -> dict[str, int]:
-    """Work out, by deployment, the time before which predictions go."""
+    """Return, by deployment, the time before which predictions are deleted."""
     if before is None and keep_last is None:
         return {}
     limits = {}
@@ -64,7 +64,7 @@ def _oldest_kept(database: Database, before: int | None, keep_last: int | None) 
 
 
 def _delete(database: Database, condition: str, values: tuple[str, int]) -> int:
-    """Remove some at a time, so that a server never waits long for its turn to write."""
+    """Delete in batches, so that a server never waits long for its turn to write."""
     some = f"SELECT id FROM predictions WHERE {condition} LIMIT {_AT_ONCE}"
     removed = 0
     while True:

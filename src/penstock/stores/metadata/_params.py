@@ -1,7 +1,7 @@
 """Parameters as rows: the value as JSON, and as text and number for search.
 
-A parameter that is a dict has a row for each of its leaves too, ``cfg.depth`` of ``cfg``, so that
-``params.cfg.depth > 2`` finds it by the same index. Such a row has no value: it is of search only.
+A parameter that is a dict has a row for each leaf too, ``cfg.depth`` of ``cfg``, so that
+``params.cfg.depth > 2`` uses the same index. Such a row has no value: it serves search only.
 """
 
 import math
@@ -15,7 +15,7 @@ from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._database import Transaction
 from penstock.stores.metadata._fields import INDEXED
 
-LEAF = ""  # the value of a row that is of search only
+LEAF = ""  # the value of a row that serves search only
 _MOST_LEAVES, _DEEPEST = 1000, 20
 _ADD = (
     'INSERT INTO run_params (run_id, "key", value, text, number, start) VALUES (?, ?, ?, ?, ?, ?)'
@@ -33,7 +33,7 @@ def add_params(transaction: Transaction, run_id: str, params: Mapping[str, Any])
     """Add parameters of a run.
 
     Raises:
-        ConflictError: If one has another value already.
+        ConflictError: If a parameter has a different value already.
         ParameterError: If a name cannot be stored.
     """
     rows = [_row(run_id, require_label(key, "parameter"), value) for key, value in params.items()]
@@ -62,7 +62,7 @@ def insert_params(transaction: Transaction, run_id: str, params: Mapping[str, An
 
 
 def leaf_rows(run_id: str, key: str, value: Any) -> list[Row]:
-    """Give the rows that find the leaves of a parameter that is a dict."""
+    """Return the rows for finding the leaves of a parameter that is a dict."""
     if not isinstance(value, dict):
         return []
     rows = list[Row]()
@@ -76,12 +76,12 @@ def leaf_rows(run_id: str, key: str, value: Any) -> list[Row]:
 
 
 def read_param(text: str) -> Any:
-    """Read a parameter's value from its JSON."""
+    """Read a parameter's value from JSON."""
     return load_json(text) if text[0] in "{[" else _scalar(text)
 
 
 def as_text(value: Any) -> str:
-    """Write a value as people write it, for search."""
+    """Return a value as people write it, for search."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, datetime):
@@ -91,7 +91,7 @@ def as_text(value: Any) -> str:
 
 @lru_cache(maxsize=4096)
 def _scalar(text: str) -> Any:
-    """Read a value that cannot be changed; of a hundred runs' parameters most are the same."""
+    """Read an immutable value; cached, as most are equal in a hundred runs."""
     return load_json(text)
 
 

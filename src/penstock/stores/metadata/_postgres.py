@@ -23,18 +23,18 @@ _EXTRA = "postgres"
 _SCHEMA = "penstock"
 _MOST_CONNECTIONS = 16
 _WAIT_S = 10.0
-_FIRST_WAIT_S = 1.0  # then the server is asked by hand, which says what is wrong
-_DOWN_S = 5.0  # so long a server that does not answer is not asked again
-# From so many rows on COPY is several times faster than INSERT.
+_FIRST_WAIT_S = 1.0  # then a direct connection is tried, whose error has the reason
+_DOWN_S = 5.0  # for this time a server that does not respond is not tried again
+# From this number of rows on COPY is several times faster than INSERT.
 _BULK = 64
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _WRITE = "BEGIN"
 # After a crash of the server the last moments may be missing, as with SQLite; registry moves and
-# the like ask for a durable write.
+# the like request a durable write.
 _WRITE_SOON = "BEGIN; SET LOCAL synchronous_commit TO OFF"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 7))"
 _DURABLE = "durable"
-# The cluster, the database in it whatever its name, and the schema.
+# The cluster, the database in it whatever the name, and the schema.
 _IDENTITY = (
     "SELECT (SELECT system_identifier FROM pg_control_system()),"
     " (SELECT oid FROM pg_database WHERE datname = current_database()), current_schema()"
@@ -45,22 +45,22 @@ _PLAIN_INSERT = re.compile(r"\s*INSERT INTO (\w+) (\([^()]*\))\s*VALUES \([?, ]*
 _MARKS = re.compile(r"(?:NOT )?IN \(\?(?:, \?){15,}\)|\?")
 _LITERAL = re.compile(r"('(?:[^']|'')*')")
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-# Pools inherited through fork: their connections are the parent's.
+# Pools inherited through fork: their connections belong to the parent.
 _inherited: list[Any] = []
 
 
 class PostgresUrl:
-    """Where a store is in PostgreSQL.
+    """The address of a store in PostgreSQL.
 
     >>> PostgresUrl("postgres://ada:secret@db/ml?schema=churn").shown
     'postgresql://ada@db/ml?schema=churn'
 
     Args:
         url: ``postgresql://user:password@host:port/database?schema=penstock&…``; the rest of the
-            query goes to libpq, and so do PGPASSWORD, PGHOST, ~/.pgpass and its other settings.
+            query goes to libpq, and so do PGPASSWORD, PGHOST, ~/.pgpass and libpq's other settings.
 
     Raises:
-        ParameterError: If the schema is no legal name.
+        ParameterError: If the schema is not a legal name.
     """
 
     def __init__(self, url: str) -> None:
@@ -80,17 +80,17 @@ class PostgresUrl:
 
 
 class PostgresDatabase:
-    """A pool of connections to one schema of a database.
+    """A pool of connections to a schema of a database.
 
-    Threads and processes: any number. Writers of different things do not wait for each other; a
-    durable write (registry, deployments, proofs) is alone among its like, as are writers that ask
-    for it with `alone`. A forked child opens connections of its own.
+    Threads and processes: any number. Writers of different objects do not wait for each other; a
+    durable write (registry, deployments, proofs) excludes other durable writes, and so do writers
+    that request exclusion with `alone`. A forked child opens its own connections.
 
     Args:
-        url: Where it is.
+        url: Address of the store.
     """
 
-    read_only = False  # a server that takes no writes says so when one is tried
+    read_only = False  # a read-only server raises an error on the first write
 
     def __init__(self, url: PostgresUrl) -> None:
         self.url = url
@@ -101,7 +101,7 @@ class PostgresDatabase:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """Open a transaction that sees one state of the database and changes nothing."""
+        """Open a transaction that reads a single state of the database and changes nothing."""
         with self._transaction(_READ) as transaction:
             yield transaction
 
@@ -114,24 +114,24 @@ class PostgresDatabase:
             yield transaction
 
     def micros(self, transaction: Transaction, at: datetime) -> int:  # noqa: ARG002 - the protocol's form
-        """Give the time that heartbeats are judged by: the server's, for all machines alike."""
+        """Return the time for judging heartbeats: the server's, the same for all machines."""
         return int(transaction.execute(_CLOCK).fetchone()[0])
 
     def identity(self) -> str:
-        """Say which database this is; see Database."""
+        """Return the identity of this database; see Database."""
         with self.read() as transaction:
             return "postgresql " + " ".join(map(str, transaction.execute(_IDENTITY).fetchone()))
 
     def is_same(self, known: str) -> bool:
-        """Say whether it is the database that was known so, renamed perhaps, and no copy of it."""
+        """Return whether this is the known database, perhaps renamed, and not a copy."""
         return known == self.identity()
 
     def alone(self, transaction: Transaction, name: str) -> None:
-        """Wait until no other transaction works on what the name means; see Database."""
+        """Wait until no other transaction works on the named object; see Database."""
         transaction.execute(_ALONE.replace("%s", "?"), (f"{self.url.schema}:{name}",))
 
     def is_missing_parent(self, error: BaseException) -> bool:
-        """Say whether an error means that a row points at a row that does not exist."""
+        """Return whether an error means that a row refers to a row that does not exist."""
         return isinstance(error, self._psycopg.errors.ForeignKeyViolation)
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class PostgresDatabase:
 
     def _open(self) -> "ConnectionPool[psycopg.Connection[tuple[Any, ...]]]":
         kind = require("psycopg_pool", extra=_EXTRA, purpose=_PURPOSE).ConnectionPool
-        # The first connection by hand: the pool would try again and again, and not say why.
+        # The first connection directly: the pool would retry without a reason.
         try:
             connect(self.url).close()
         except self._psycopg.Error as error:
@@ -176,7 +176,7 @@ class PostgresDatabase:
                     raise
                 connection.execute("COMMIT")
         except self._psycopg.errors.IntegrityError:
-            raise  # tells what is wrong with the values
+            raise  # the error names the faulty values
         except (self._psycopg.errors.DataError, self._psycopg.errors.ProgramLimitExceeded) as error:
             raise ParameterError(
                 what=f"PostgreSQL cannot store a value ({' '.join(str(error).split())[:200]}).",
@@ -186,7 +186,7 @@ class PostgresDatabase:
             raise explain(self.url, error) from error
 
     def _ask_again(self, trouble: StoreError) -> None:
-        """Raise what was wrong, unless the server is there again: one that is not refuses at once."""
+        """Raise the earlier error, unless the server is back: a stopped server refuses at once."""
         try:
             connect(self.url, connect_timeout=2).close()
         except self._psycopg.Error:
@@ -195,7 +195,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _connection(self) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
-        """Take a connection; a server that is down is found out in a second, and then at once."""
+        """Take a connection; a stopped server is detected in a second, and later at once."""
         try:
             connection = self._pool.getconn(_FIRST_WAIT_S)
         except self._psycopg.OperationalError:
@@ -205,7 +205,7 @@ class PostgresDatabase:
                 trouble = explain(self.url, error)
                 self._down = time.monotonic() + _DOWN_S, trouble
                 raise trouble from error
-            connection = self._pool.getconn(_WAIT_S)  # it is there: all connections are in use
+            connection = self._pool.getconn(_WAIT_S)  # it is up: all connections are in use
         self._down = None
         pool = self._pool
         try:
@@ -215,7 +215,7 @@ class PostgresDatabase:
 
 
 class _Statements:
-    """Runs our neutral SQL in an open transaction."""
+    """Executor of our neutral SQL in an open transaction."""
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
         self._connection = connection
@@ -242,7 +242,7 @@ class _Statements:
 def connect(
     url: PostgresUrl, *, autocommit: bool = True, **options: Any
 ) -> "psycopg.Connection[tuple[Any, ...]]":
-    """Open one connection, apart from the pool."""
+    """Open a connection outside of the pool."""
     driver = require("psycopg", extra=_EXTRA, purpose=_PURPOSE)
     connection: psycopg.Connection[tuple[Any, ...]] = driver.connect(
         url.dsn, autocommit=autocommit, **{**_how(url), **options}
@@ -251,9 +251,9 @@ def connect(
 
 
 def _how(url: PostgresUrl) -> dict[str, Any]:
-    """Give what each connection is set to; compiling our short statements costs more than they do.
+    """Return the settings of each connection, without JIT: our short statements cost less.
 
-    A server that is cut off without a word is given up after ten seconds, not after minutes.
+    A server that disappears silently is given up after ten seconds, not after minutes.
     """
     options = f"-c search_path={url.schema} -c jit=off"
     limits = {"connect_timeout": 10, "tcp_user_timeout": 10_000}
@@ -261,7 +261,7 @@ def _how(url: PostgresUrl) -> dict[str, Any]:
 
 
 def explain(url: PostgresUrl, error: BaseException) -> StoreError:
-    """Turn an error of PostgreSQL into a sentence with a remedy."""
+    """Convert an error of PostgreSQL into a sentence with a fix."""
     text = " ".join(str(error).split())
     why, fix = next(
         (rest for words, *rest in _SENTENCES if any(word in text.lower() for word in words)),
@@ -273,7 +273,7 @@ def explain(url: PostgresUrl, error: BaseException) -> StoreError:
 
 
 def _names(url: PostgresUrl) -> dict[str, str]:
-    """Name the database, its user and the owner of the schema, for a command to copy."""
+    """Return the database, its user and the owner of the schema, for a command to copy."""
     names = {"database": "DATABASE", "user": "USER", "owner": "OWNER"}
     with suppress(Exception), connect(url) as connection:
         row = connection.execute(
@@ -337,12 +337,13 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 
 @lru_cache(maxsize=1024)
 def _translate(sql: str) -> tuple[bytes, tuple[tuple[int, int], ...]]:
-    """Write our marks as psycopg's; text in quotes is left as it is.
+    """Convert our marks to psycopg's; text in quotes stays unchanged.
 
-    A long list of values becomes one, an array: psycopg takes milliseconds to read a hundred marks.
+    A long list of values becomes a single array: psycopg takes milliseconds to read a hundred
+    marks.
 
     Returns:
-        The statement, and where the values of each array begin and end.
+        The statement, and the positions of the values of each array: begin and end.
     """
     count, lists = 0, list[tuple[int, int]]()
 
@@ -372,7 +373,7 @@ def _grouped(values: Sequence[Any], lists: Sequence[tuple[int, int]]) -> Sequenc
 
 
 def _accept_any_text(connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
-    """Store text as well as it can be: PostgreSQL has no NUL and no half characters."""
+    """Register a dumper for any text: PostgreSQL has no NUL and no lone surrogates."""
     from psycopg.types.string import StrDumperUnknown
 
     class Clean(StrDumperUnknown):

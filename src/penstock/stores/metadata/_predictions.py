@@ -1,4 +1,4 @@
-"""Predictions and the truth that comes later."""
+"""Predictions and their delayed ground truth."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -37,7 +37,7 @@ _AT_ONCE = 500  # ids in one statement
 
 
 class Predictions:
-    """The part of PredictionStore about predictions."""
+    """PredictionStore on SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

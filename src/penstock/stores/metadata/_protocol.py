@@ -1,4 +1,4 @@
-"""MetadataStore: what every back end must do; one contract suite (penstock.testing) proves it."""
+"""MetadataStore: the protocol of every back end; a contract suite (penstock.testing) checks it."""
 
 from typing import Protocol
 
@@ -19,11 +19,11 @@ from penstock.stores.metadata.protocols import (
 class MetadataStore(Protocol):
     """Facts by noun: ``store.metadata.runs.get(run_id)``.
 
-    Threads: every method may be called from any thread of a process. Processes: any number may
-    work on one store at once; a method waits for a lock instead of failing. Each method is one
-    transaction: it happens whole or not at all. Records are immutable; times are aware UTC.
-    Lookups of something that does not exist raise NotFoundError with did-you-mean. Run ids may be
-    given as a unique prefix, or as ``last`` for the newest run.
+    Threads: every method may be called from any thread of a process. Processes: any number may work
+        on a store at once; a method waits for a lock instead of failing. Each method is a
+        transaction: all of it happens, or nothing. Records are immutable; times are aware UTC.
+        Lookups of a name that does not exist raise NotFoundError with did-you-mean. Run ids may be
+        passed as a unique prefix, or as ``last`` for the newest run.
     """
 
     @property
@@ -33,12 +33,12 @@ class MetadataStore(Protocol):
 
     @property
     def metrics(self) -> MetricStore:
-        """Metric points of runs, and how far each journal was taken in."""
+        """Metric points of runs, and the stored position of each journal."""
         ...
 
     @property
     def steps(self) -> StepStore:
-        """Step runs with their logs, decisions about them, and leases on what few may use."""
+        """Step runs with their logs, approvals and rejections, and leases on limited resources."""
         ...
 
     @property
@@ -68,12 +68,12 @@ class MetadataStore(Protocol):
 
     @property
     def hooks(self) -> HookStore:
-        """Hooks, and the events that are to be delivered to them."""
+        """Webhooks and their undelivered events."""
         ...
 
     @property
     def settings(self) -> SettingStore:
-        """Settings of the store itself, and the counter of its changes."""
+        """Settings of the store itself, and the counter of changes."""
         ...
 
     def close(self) -> None:

@@ -11,11 +11,11 @@ Grammar::
     field   := group "." name ["." statistic] | attribute
     operator:= "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">="
 
-Which groups and attributes there are depends on what is searched, see _fields. A name with other
-characters than letters, digits, ``_``, ``-``, ``/`` stands in backticks or double quotes:
-``params."learning rate"``. A thing without the field meets no test on it but ``is null``. Of a
-parameter that is a dict ``params.cfg.depth`` is the leaf. ``metrics.loss = nan`` finds what
-diverged; ``true`` and ``True`` are one.
+The groups and attributes depend on the kind of the searched objects, see _fields. A name with other
+characters than letters, digits, ``_``, ``-``, ``/`` is quoted in backticks or double quotes:
+``params."learning rate"``. An object without the field meets no test except ``is null``. For a
+parameter that is a dict ``params.cfg.depth`` is the leaf. ``metrics.loss = nan`` finds runs that
+diverged; ``true`` and ``True`` are equal.
 """
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
@@ -54,10 +54,10 @@ _OPERATORS = {
 _WORDS = frozenset({"and", "or", "not", "like", "in", "is", "null", "between"})
 _FLAGS = frozenset({"true", "false"})
 _DEEPEST = 50
-_EXACT = 2**53  # whole numbers beyond it are compared as they are written
+_EXACT = 2**53  # whole numbers beyond this are compared as written
 # A backslash in a pattern is a backslash in every database.
 _NO_ESCAPE = "\x01"
-# What LOWER does in SQLite, and in PostgreSQL where text is ordered by bytes.
+# The effect of LOWER in SQLite, and in PostgreSQL where text is ordered by bytes.
 _ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -86,9 +86,9 @@ class Filter:
     Args:
         sql: A condition on the kind's table.
         values: The values to bind.
-        narrow: Statements that an index answers, each with its values; what is found is among the
-            keys that each of them gives.
-        names: The attributes that it names.
+        narrow: Statements that an index answers, each with values; all results are among the keys
+            of each statement.
+        names: The attributes named in the filter.
     """
 
     sql: str = "1 = 1"
@@ -99,7 +99,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One field of an order."""
+    """A field of an order."""
 
     field: Field
     sql: str
@@ -109,14 +109,14 @@ class Term:
 
 @lru_cache(maxsize=128)
 def compile_filter(text: str, kind: Kind) -> Filter:
-    """Turn a filter into a condition on the kind's table.
+    """Compile a filter into a condition on the kind's table.
 
     >>> from penstock.stores.metadata._fields import RUNS
     >>> compile_filter("name = 'base'", RUNS).values
     ('base',)
 
     Raises:
-        ParameterError: If it cannot be read; the message points at the place.
+        ParameterError: If the filter cannot be read; the message marks the position.
     """
     if not text.strip():
         return Filter()
@@ -127,10 +127,10 @@ def compile_filter(text: str, kind: Kind) -> Filter:
 
 @lru_cache(maxsize=128)
 def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
-    """Turn ``"metrics.auc desc, created_at"`` into the terms of an order.
+    """Compile ``"metrics.auc desc, created_at"`` into the terms of an order.
 
     Raises:
-        ParameterError: If it names no field or no direction.
+        ParameterError: If the text names no field or no direction.
     """
     tokens = _Tokens(text, kind, of="order")
     terms = []
@@ -139,7 +139,7 @@ def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
         descending = tokens.accept("desc")
         if not descending:
             tokens.accept("asc")
-        # Numbers by size, then what is no number as text.
+        # Numbers by size, then all other values as text.
         forms = (NUMBER, TEXT) if found.form == "any" else (found.form,)
         for form in forms:
             sql, values = found.sql(TEXT if form == TEXT else NUMBER)
@@ -166,7 +166,7 @@ def _tokens(text: str, fail: Callable[[int, str], NoReturn]) -> list[_Token]:
 
 
 class _Tokens:
-    """The words of a filter or an order, read one after the other."""
+    """The tokens of a filter or an order, read in sequence."""
 
     def __init__(self, text: str, kind: Kind, *, of: Literal["filter", "order"] = "filter") -> None:
         self.text, self.kind, self._of = text, kind, of
@@ -238,7 +238,7 @@ class _Parser(_Tokens):
         before = len(self.narrow)
         parts = self._chain("or", self._both)
         if len(parts) > 1:
-            del self.narrow[before:]  # what is found may come from another part
+            del self.narrow[before:]  # results may come from an alternative
         return _joined("OR", parts)
 
     def _both(self) -> Sql:
@@ -294,7 +294,7 @@ class _Parser(_Tokens):
         if form == NUMBER and found.group is not None and found.table.text is None:
             if math.isnan(value):
                 return self._nan(found, operator)
-            if operator == "<>":  # NaN is unlike every number
+            if operator == "<>":  # NaN differs from every number
                 sql, values = found.sql(form)
                 nan, names = found.is_nan()
                 return f"({sql} <> ? OR {nan})", [*values, value, *names]
@@ -305,7 +305,7 @@ class _Parser(_Tokens):
         return f"{sql} {operator} ?", [*values, value]
 
     def _nan(self, found: Field, operator: str) -> Sql:
-        """Compare with NaN: equal to it is a metric that is there and no number."""
+        """Compare with NaN: equal for a metric that exists without a number."""
         sql, names = found.is_nan()
         if operator == "=":
             return sql, names
@@ -320,7 +320,7 @@ class _Parser(_Tokens):
         return f"{sql} {'NOT ' if inverse else ''}IN ({marks})", [*values, *texts]
 
     def _note(self, found: Field, operator: str, value: Any, form: str) -> None:
-        """Note a test that an index can answer."""
+        """Record a test that an index can answer."""
         if found.group is None or found.kind.key != "run_id" or operator == "<>":
             return
         column, table = found.column(form), found.table
@@ -337,7 +337,7 @@ class _Parser(_Tokens):
         while self.accept(","):
             values.append(self._equal(found))
         self.expect(")")
-        # Each compares as it is written: numbers by size, texts as texts.
+        # Each value is compared as written: numbers by size, texts as texts.
         numbers = [value for value, form in values if form == NUMBER]
         texts = [value for value, form in values if form != NUMBER]
         parts = [self._one_of(found, NUMBER, [n for n in numbers if not math.isnan(n)])]
@@ -350,7 +350,7 @@ class _Parser(_Tokens):
         if not inverse:
             return either
         if len(found_parts) == 1 and found.form == "any":
-            return f"NOT {either[0]}", either[1]  # of numbers alone, what is none meets no test
+            return f"NOT {either[0]}", either[1]  # with numbers alone, a text value meets no test
         sql, bound = f"NOT COALESCE({either[0]}, 0 = 1)", either[1]
         if found.group is None:
             there, key = f"{found.attribute.sql} IS NOT NULL", list[Any]()
@@ -371,7 +371,7 @@ class _Parser(_Tokens):
         end = self.peek().text
         high = self._value(found)
         form, wanted = NUMBER, [low[0], high[0]]
-        if {low[1], high[1]} != {NUMBER}:  # as texts if one of them is
+        if {low[1], high[1]} != {NUMBER}:  # as texts if either bound is a text
             form, wanted = TEXT, [_written(begin, *low), _written(end, *high)]
         sql, bound = found.sql(form)
         test = f"{sql} {'NOT ' if inverse else ''}BETWEEN ? AND ?", [*bound, *wanted]
@@ -391,7 +391,7 @@ class _Parser(_Tokens):
         return test, [*values, _unquote(token.text).translate(_ASCII_LOWER)]
 
     def _equal(self, found: Field) -> tuple[Any, str]:
-        """Read a value that something is to equal: what numbers cannot say is compared as text."""
+        """Read a value for an equality test; a value that is not exact as a number becomes text."""
         written = self.peek().text
         value, form = self._value(found)
         if found.form == "any" and form == NUMBER and not _is_exact(written, value):
@@ -449,13 +449,13 @@ def _joined(word: str, parts: list[Sql]) -> Sql:
 
 
 def _is_exact(written: str, number: float) -> bool:
-    """Say whether a number is stored as one: NaN and infinity are not, long ids lose digits."""
+    """Return whether a number is stored exactly: NaN and infinity are not, long ids lose digits."""
     is_id = written.lstrip("+-").isdigit()
     return math.isfinite(number) and not (is_id and abs(number) > _EXACT)
 
 
 def _same_flag(text: str) -> list[str]:
-    """Give how true and false are written: by Python, in JSON and YAML, in shells."""
+    """Return the spellings of true and false: in Python, in JSON and YAML, in shells."""
     return [text.lower(), text.capitalize(), text.upper()] if text.lower() in _FLAGS else []
 
 

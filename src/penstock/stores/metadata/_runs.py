@@ -1,4 +1,4 @@
-"""Runs with their parameters and tags, and how they are found."""
+"""Runs with their parameters and tags, and the search for runs."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 import os
@@ -67,7 +67,7 @@ _UPSERT_TAG = (
 
 
 class Runs(Experiments):
-    """The part of RunStore about runs."""
+    """RunStore on SQL."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
         self._database, self._outbox = database, outbox
@@ -206,10 +206,10 @@ class Runs(Experiments):
             )
 
     def full_id(self, transaction: Transaction, run_id: str) -> str:
-        """Find the run that an id, a unique prefix or ``last`` means.
+        """Return the id of the run that an id, a unique prefix or ``last`` means.
 
         Raises:
-            NotFoundError: If none or several are meant.
+            NotFoundError: If no run or several runs match.
         """
         if run_id in self._known:
             return run_id
@@ -314,7 +314,7 @@ def _check_fields(changes: Mapping[str, Any]) -> None:
 
 
 def _is_news(before: RunRecord, run: RunRecord) -> bool:
-    """Say whether others want to know: a run that only waits for its next step began long ago."""
+    """Return whether a change is an event: a run that waits for the next step began long ago."""
     if run.state is RunState.QUEUED:
         return run.error is not None
     if run.state is RunState.RUNNING:

@@ -1,4 +1,4 @@
-"""Schedules and their ticks: what is due, who works on it, what came of it."""
+"""Schedules and their ticks: due ticks, their holders and their results."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 from collections.abc import Collection, Sequence
@@ -32,7 +32,7 @@ TICKS = RecordTable(
 )
 _SAVE = SCHEDULES.upsert("name")
 _ADD_TICK = f"{TICKS.insert} ON CONFLICT (schedule, key) DO NOTHING"
-# Whoever is silent for too long is gone, and what it worked on is free.
+# A holder that is silent for too long is gone, and the tick is free.
 _FREE = "(state = 'queued' OR (state = 'running' AND until < ?))"
 _CLAIM = (
     "UPDATE ticks SET state = 'running', holder = ?, until = ?, attempt = attempt + 1,"
@@ -45,7 +45,7 @@ _WORKED_ON = (
 
 
 class Schedules:
-    """The part of ScheduleStore about schedules."""
+    """ScheduleStore on SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

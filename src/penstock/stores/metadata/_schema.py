@@ -1,8 +1,8 @@
-"""The tables, neutral to the database; apart because only creation and migrations need SQLAlchemy.
+"""The tables, database-neutral; separate because only creation and migrations need SQLAlchemy.
 
 Times are whole microseconds since 1970 (exact, sortable, the same in every database); structures
 are JSON text (see penstock.stores._json); NaN is NULL. Importing SQLAlchemy takes 0.2 s, so the
-statements of daily work are plain SQL that both SQLite and PostgreSQL understand, and a fresh
+statements of daily work are plain SQL for both SQLite and PostgreSQL, and a fresh
 SQLite store is made from ``fresh_sqlite.sql``, which `fresh_sqlite` writes and a test compares.
 """
 
@@ -26,7 +26,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 metadata = MetaData()
 # Text is ordered by its bytes, as in SQLite, whatever language the database speaks.
 _Text = Text().with_variant(Text(collation="C"), "postgresql")
-_AutoId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys by itself
+_AutoId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER keys
 
 
 def _id() -> Column[int]:
@@ -92,7 +92,7 @@ Table(
     _text("provenance", null=True),
     _text("graph", null=True),
     _text("note"),
-    # From version 0002 on: a column that a migration adds stands last.
+    # From version 0002 on: a column that a migration adds comes last.
     Column("group", _Text, nullable=False, server_default=""),
     _text("forked_from", null=True),
     _number("forked_at", null=True),
@@ -162,7 +162,7 @@ Table(
     sqlite_with_rowid=False,
     postgresql_partition_by="HASH (run_id)",  # into sixteen, see migration 0002
 )
-# How far a journal is in the store: written with the points, so that none counts twice.
+# The position up to which a journal is stored: written with the points, so that none counts twice.
 Table("journals", metadata, _key("journal"), _integer("position"), _integer("at"))
 Table(
     "experiments",
@@ -223,7 +223,8 @@ Table(
 Table(
     "artifacts",
     metadata,
-    # The same bytes can be two values: b'1' and the number 1. The content digest tells them apart.
+    # The same bytes can be two values: b'1' and the number 1. The content digest distinguishes
+    # them.
     _key("digest"),
     _key("content_digest"),
     _text("format"),
@@ -291,7 +292,7 @@ Table(
     Index("step_decisions_by_run", "run_id"),
 )
 Table(
-    "leases",  # not copied: they say what goes on at the moment
+    "leases",  # not copied: they describe current work
     metadata,
     _key("name"),
     Column("slot", BigInteger, primary_key=True, autoincrement=False),
@@ -299,7 +300,7 @@ Table(
     _integer("until"),
 )
 Table(
-    "schedules",  # nor are these: who copies a store does not want everything to run twice
+    "schedules",  # nor are these: a copied store must not run everything twice
     metadata,
     _key("name"),
     _text("pipeline"),
@@ -489,7 +490,7 @@ Table(
     _text("truth", null=True),
     _integer("truth_at", null=True),
     _text("error", null=True),
-    # Rows written before this column were counted as one request each, and still are.
+    # Rows written before this column were counted as a request each, and still are.
     Column("row_index", BigInteger, nullable=False, server_default="0"),
     Index("predictions_by_time", "deployment", "at"),
 )
@@ -528,7 +529,7 @@ Table("counters", metadata, _key("name"), _integer("value"))
 
 
 def fresh_sqlite() -> str:
-    """Give the SQL that makes all tables in SQLite, one statement a paragraph."""
+    """Return the SQL that creates all tables in SQLite, a paragraph for each statement."""
     dialect = sqlite.dialect()
     statements = []
     for table in metadata.sorted_tables:

@@ -1,11 +1,11 @@
-"""Finding things: a filter, an order and a page, by the plan that fits how rare the matches are.
+"""Search: a filter, an order and a page, by the plan that fits the rarity of the matches.
 
 The first hundred of a million runs by a metric, among those with a parameter, can be found in two
-ways. *Narrow*: take the runs with that parameter from its index, and sort them. *Walk*: go through
-the metric's index in order, and keep those with that parameter until the page is full. The first
-costs as many steps as there are matches, the second the page times one in so many that match; they
-are equal where the matches are the root of page times total, and a bounded count tells which side
-we are on.
+ways. *Narrow*: take the runs with that parameter from the parameter's index, and sort them. *Walk*:
+go through the metric's index in order, and select those with that parameter until the page is full.
+The first costs as many steps as there are matches, the second the page size times the reciprocal of
+the matching share; they are equal where the matches are the root of page times total, and a bounded
+count tells which side applies.
 """
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
@@ -25,16 +25,16 @@ _MOST_NAMES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked for.
+    """The query of a search.
 
     Args:
-        kind: Of things.
+        kind: Kind of the searched objects.
         filter: See _query.
         order_by: See _query.
-        limit: At most this many.
-        offset: Leave so many out at the beginning.
-        after: The thing that the page before ended with; its key.
-        also: One more condition, as SQL.
+        limit: Page size.
+        offset: Number of objects to skip at the beginning.
+        after: Key of the last object of the previous page.
+        also: An additional condition, as SQL.
     """
 
     kind: Kind
@@ -47,16 +47,16 @@ class Asked:
 
 
 def find(transaction: Transaction, columns: str, asked: Asked) -> list[Any]:
-    """Give the rows of one page.
+    """Return the rows of a page.
 
     Args:
-        transaction: Where.
-        columns: What to select of the kind's table.
+        transaction: Transaction to read in.
+        columns: Columns to select from the kind's table.
         asked: The page.
 
     Raises:
         ParameterError: If the filter or the order cannot be read.
-        NotFoundError: If the thing to go on after does not exist.
+        NotFoundError: If the object in ``after`` does not exist.
     """
     kind = asked.kind
     compiled = compile_filter(asked.filter, kind)
@@ -76,10 +76,10 @@ def find(transaction: Transaction, columns: str, asked: Asked) -> list[Any]:
 
 
 def _require_known(transaction: Transaction, order: Sequence[Term], asked: Asked) -> None:
-    """Refuse an order by a name that nothing has: it would be no order at all.
+    """Raise an error for an order by an unused name: such an order would have no effect.
 
     Raises:
-        ParameterError: If there is one.
+        ParameterError: If there is such a name.
     """
     for field in dict.fromkeys(term.field for term in order if term.field.group is not None):
         table = field.table.table
@@ -99,7 +99,7 @@ def _require_known(transaction: Transaction, order: Sequence[Term], asked: Asked
 
 
 def count(transaction: Transaction, asked: Asked) -> int:
-    """Count what matches, up to the limit."""
+    """Count the matches, up to the limit."""
     compiled = compile_filter(asked.filter, asked.kind)
     where = _conditions(compiled, asked)
     narrow = _rarest(transaction, compiled, asked)
@@ -124,7 +124,7 @@ def _all(conditions: Sequence[Sql]) -> Sql:
 
 
 def _rarest(transaction: Transaction, compiled: Filter, asked: Asked) -> Sql | None:
-    """Give the test that the fewest things meet, if they are few enough to be sorted."""
+    """Return the test with the fewest matches, if they are few enough to be sorted."""
     if not compiled.narrow:
         return None
     newest = transaction.execute(f"SELECT MAX(id) FROM {asked.kind.table}").fetchone()[0] or 0
@@ -153,10 +153,10 @@ def _walk(
     order: Sequence[Term],
     asked: Asked,
 ) -> list[Any]:
-    """Go through the index of the metric that orders; what lacks the metric comes after it."""
+    """Return rows in the order of the metric's index; objects without the metric come last."""
     key, table = order[0].field.name, asked.kind.table
     condition, values = _all(where)
-    # Asked of the metric's row: those that do not match are passed by without reading their runs.
+    # Tested on the metric's row: other rows are skipped without reading their runs.
     of_metric = condition.replace(f"{table}.{asked.kind.key}", "o.run_id")
     rest, rest_values = _order(order[1:], asked.kind, order[-1])
     direction = "DESC" if order[0].descending else "ASC"
@@ -203,7 +203,7 @@ def _sorted(
 
 
 def _order(order: Sequence[Term], kind: Kind, last: Term) -> Sql:
-    """Give the inside of ORDER BY: missing values last, what is equal in the order of making."""
+    """Return the inside of ORDER BY: missing values last, equal values in the order of creation."""
     parts, values = [], list[Any]()
     for term in order:
         if term.field.nullable:
@@ -211,13 +211,13 @@ def _order(order: Sequence[Term], kind: Kind, last: Term) -> Sql:
             values += term.values
         parts.append(f"{term.sql} {'DESC' if term.descending else 'ASC'}")
         values += term.values
-    # The tie settles what is equal, so that pages never overlap.
+    # The tie orders equal values, so that pages never overlap.
     tie = f"{kind.table}.{kind.tie} {'DESC' if last.descending else 'ASC'}"
     return ", ".join([*parts, tie]), values
 
 
 def _behind(transaction: Transaction, kind: Kind, order: Sequence[Term], key: str) -> Sql:
-    """Give the condition that a thing comes after another in the order."""
+    """Return the condition that an object comes after a given object in the order."""
     terms = ", ".join(term.sql for term in order)
     bound = [value for term in order for value in term.values]
     row = transaction.execute(
@@ -240,7 +240,7 @@ def _behind(transaction: Transaction, kind: Kind, order: Sequence[Term], key: st
 
 
 def _later(term: Term, seen: Any, rest: Sql) -> Sql:
-    """Later by this term, or equal in it and later by the rest."""
+    """Return the condition: later by this term, or equal in this term and later by the rest."""
     bound = list(term.values)
     if seen is None:
         return f"({term.sql} IS NULL AND {rest[0]})", [*bound, *rest[1]]

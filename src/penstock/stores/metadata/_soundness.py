@@ -1,4 +1,4 @@
-"""Is what the tables say true of itself? The SQL of ``penstock store check``."""
+"""Consistency of the tables; the SQL of ``penstock store check``."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from penstock.stores.metadata._stage_events import STORE_HISTORY, stage_event_ha
 
 
 def database_damage(database: Database) -> list[str]:
-    """Ask SQLite whether its file is whole; a server looks after its own."""
+    """Check a SQLite file for damage; a server checks its own files."""
     if not isinstance(database, SQLiteDatabase):
         return []
     try:
@@ -31,7 +31,7 @@ def database_damage(database: Database) -> list[str]:
 
 
 def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
-    """Decode every chunk, and compare its points with the summary."""
+    """Decode every chunk, and compare the points with the summary."""
     with database.read() as transaction:
         series = transaction.execute(
             'SELECT run_id, "key", "count", "min", "max", "last" FROM metric_summaries'
@@ -45,7 +45,7 @@ def metric_damage(database: Database) -> Iterator[tuple[str, str]]:
         )
     for run_id, key, *summary in series:
         if (run_id, key) not in chunked:
-            continue  # known by its summary only, as the runs of an import
+            continue  # known by summary only, as the runs of an import
         del chunked[run_id, key]
         with database.read() as transaction:
             rows = transaction.execute(
@@ -93,7 +93,7 @@ def _damage(
 
 
 def broken_chains(metadata: MetadataStore) -> Iterator[tuple[str, str]]:
-    """Follow the hash chain of each model's history, and of the store's own."""
+    """Check the hash chain of each model's history, and of the store's own."""
     for model in (*metadata.models.list(), STORE_HISTORY):
         previous = ""
         for place, event in enumerate(metadata.models.list_stage_events(model), start=1):

@@ -1,4 +1,4 @@
-"""The MetadataStore on SQL: one object for each noun."""
+"""The MetadataStore on SQL: an object for each noun."""
 
 from penstock.stores.metadata._artifacts import Artifacts
 from penstock.stores.metadata._changes import Changes
@@ -14,10 +14,10 @@ from penstock.stores.metadata._steps import Steps
 
 
 class SQLMetadataStore:
-    """Implements MetadataStore on a database.
+    """MetadataStore on a database.
 
     Args:
-        database: Where the tables are; they exist and are current.
+        database: Database of the tables; they exist and are current.
     """
 
     def __init__(self, database: Database) -> None:

@@ -1,4 +1,4 @@
-"""SQLite as the database: one writer at a time who waits, readers never wait (WAL)."""
+"""SQLite as the database: writers take turns, readers never wait (WAL)."""
 
 import os
 import sqlite3
@@ -14,11 +14,11 @@ from penstock.stores._forks import Lock, guard
 from penstock.stores.metadata._codec import clean_values, to_micros
 from penstock.stores.metadata._database import Transaction
 
-# Writers take turns; with many of them a turn can take a while, and failing would lose a result.
+# Writers take turns; with many writers a turn can take a while, and failing would lose a result.
 _BUSY_S = 120.0
 _PRAGMAS = (
-    # After a power cut WAL keeps the database whole in NORMAL; the last moments may be missing.
-    # Registry moves and the like ask for a durable write, which is FULL.
+    # After a power cut WAL leaves the database consistent in NORMAL; the last moments may be
+    # missing. Registry moves and the like request a durable write, which is FULL.
     "PRAGMA synchronous=NORMAL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA temp_store=MEMORY",
@@ -56,7 +56,7 @@ _inherited: list["_Connection"] = []
 
 
 class _Rows:
-    """The answer of a statement, read while no fork takes place."""
+    """The result of a statement, read while no fork takes place."""
 
     __slots__ = ("_cursor", "_lock")
 
@@ -77,7 +77,7 @@ class _Rows:
 
 
 class _Connection:
-    """A connection whose lock is held while SQLite works: a fork waits for it."""
+    """A connection whose lock is held while SQLite works: a fork waits for the lock."""
 
     __slots__ = ("lock", "raw")
 
@@ -85,7 +85,7 @@ class _Connection:
         self.raw, self.lock = raw, threading.Lock()
 
     def do(self, sql: str) -> None:
-        """Run a statement of our own that has no values and no answer."""
+        """Run a statement of our own without values and results."""
         with self.lock:
             self.raw.execute(sql)
 
@@ -105,14 +105,14 @@ class _Connection:
 
 
 class SQLiteDatabase:
-    """A pool of connections to one database file.
+    """A pool of connections to a database file.
 
-    A connection serves one transaction at a time, whatever the thread. A fork waits for the write
-    transactions of other threads, and for their statements; the child opens connections of its
-    own. Where nothing can be written, the file is opened to be read.
+    A connection serves a single transaction at a time, whatever the thread. A fork waits for the
+    write transactions of concurrent threads, and for their statements; the child opens separate
+    connections. Where writing is impossible, the file is opened read-only.
 
     Args:
-        path: The database file; its folder exists.
+        path: The database file; the folder exists.
     """
 
     def __init__(self, path: Path) -> None:
@@ -128,21 +128,21 @@ class SQLiteDatabase:
         self._turn, self._opening = threading.RLock(), threading.Lock()
 
     def fork_locks(self) -> Iterator[Lock]:
-        """Give the locks that a fork waits for; see Guarded."""
+        """Return the locks that a fork waits for; see Guarded."""
         yield self._turn
         yield self._opening
         for connection in list(self._live):
             yield connection.lock
 
     def renew(self) -> None:
-        """Leave the connections to the parent, in a forked child."""
+        """Release the connections to the parent, in a forked child."""
         _inherited.extend(self._live)
         self._live, self._free = set(), []
         self._make_locks()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """Open a transaction that sees one state of the database and changes nothing."""
+        """Open a transaction that reads a single state of the database and changes nothing."""
         connection = self._take()
         try:
             connection.do("BEGIN")
@@ -157,7 +157,7 @@ class SQLiteDatabase:
     def write(self, *, durable: bool = False) -> Iterator[Transaction]:
         """Open a transaction that may change the database; see Database."""
         connection = self._take()
-        # The threads of this process queue here; SQLite's own waiting is for other processes.
+        # The threads of this process queue here; SQLite's own waiting is for separate processes.
         with self._turn:
             try:
                 if durable:
@@ -173,15 +173,15 @@ class SQLiteDatabase:
         self._give_back(connection)
 
     def micros(self, transaction: Transaction, at: datetime) -> int:  # noqa: ARG002 - the protocol's form
-        """Give the time that heartbeats are judged by: that of the machine."""
+        """Return the time for judging heartbeats: that of the machine."""
         return to_micros(at)
 
     def identity(self) -> str:
-        """Say which database this is; see Database."""
+        """Return the identity of this database; see Database."""
         return f"sqlite {self.path.stat().st_ino} {self.path}"
 
     def is_same(self, known: str) -> bool:
-        """Say whether it is the database that was known so, moved perhaps, and no copy of it."""
+        """Return whether this is the known database, perhaps moved, and not a copy."""
         kind, _, rest = known.partition(" ")
         number, _, place = rest.partition(" ")
         if kind != "sqlite" or number != str(self.path.stat().st_ino):
@@ -190,27 +190,27 @@ class SQLiteDatabase:
         return old == self.path or not old.exists() or old.samefile(self.path)
 
     def alone(self, transaction: Transaction, name: str) -> None:
-        """See Database; a writer is always alone here."""
+        """Do nothing; see Database: a writer is always alone here."""
 
     def is_missing_parent(self, error: BaseException) -> bool:
-        """Say whether an error means that a row points at a row that does not exist."""
+        """Return whether an error means that a row refers to a row that does not exist."""
         return isinstance(error, sqlite3.IntegrityError) and _FOREIGN_KEY in str(error)
 
     def close(self) -> None:
-        """Close the connections that nobody uses; those in use close when they are given back."""
+        """Close the unused connections; those in use close on return."""
         self._closed = True
         while self._free:
             with suppress(sqlite3.Error):
                 self._discard(self._free.pop())
 
     def connect(self) -> sqlite3.Connection:
-        """Open one more connection, in autocommit mode.
+        """Open an additional connection, in autocommit mode.
 
         Raises:
-            StoreError: If the file is no database or cannot be opened.
+            StoreError: If the file is not a database or cannot be opened.
         """
         if self.path.exists() and not os.access(self.path, os.W_OK):
-            # As its reader: the files that SQLite makes beside it would lock its owner out.
+            # As a reader: the files that SQLite creates beside it would lock its owner out.
             return self._open_to_read()
         try:
             return self._open(self.path)
@@ -224,8 +224,8 @@ class SQLiteDatabase:
     def _open_to_read(self) -> sqlite3.Connection:
         """Open a file that cannot be written: a mounted backup, a colleague's store.
 
-        SQLite needs files beside a database that others write, and finds them there while they do;
-        where there are none, nobody does, and the file is taken as it is.
+        SQLite needs files beside a database under write, which exist during writes; where they are
+        absent, there is no writer, and the file is opened as immutable.
         """
         beside = (self.path.with_name(f"{self.path.name}{end}") for end in ("-wal", "-shm"))
         how = "mode=ro&readonly_shm=1" if all(file.exists() for file in beside) else "immutable=1"
@@ -275,13 +275,13 @@ class SQLiteDatabase:
             if sound:
                 self._give_back(connection)
                 return
-            self._discard(connection)  # its state is in doubt
+            self._discard(connection)  # the connection's state is in doubt
         if not sound and not isinstance(error, sqlite3.ProgrammingError):
             raise explain(self.path, error) from error
 
     def _give_back(self, connection: _Connection) -> None:
         if connection not in self._live:
-            return  # a forked child leaves the block that its parent has begun
+            return  # a forked child leaves the block that the parent began
         if self._closed:
             self._discard(connection)
         else:
@@ -295,7 +295,7 @@ class SQLiteDatabase:
 
 
 def explain(path: Path, error: BaseException) -> StoreError:
-    """Turn an error of the file system or of SQLite into a sentence with a remedy."""
+    """Convert an error of the file system or of SQLite into a sentence with a fix."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     for words, what, why, fix in _SENTENCES:
         if any(word in text.lower() for word in words):

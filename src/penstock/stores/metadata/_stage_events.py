@@ -1,4 +1,4 @@
-"""The hash-chained history: moves, judged gates and approvals of a model, settings of the store."""
+"""The hash-chained history: moves, gate results and approvals of a model, settings of the store."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -14,15 +14,15 @@ EVENTS = RecordTable(
     kinds={"from_stage": Stage, "to_stage": Stage},
 )
 STORE_HISTORY = "(store)"
-"""Whose history the settings of the store itself stand in; no model can have this name."""
+"""Owner of the store settings' history; no model can have this name."""
 
 
 def stage_event_hash(previous: str, event: StageEvent) -> str:
-    """Digest an event together with the hash of the model's event before it.
+    """Compute the digest of an event together with the hash of the model's previous event.
 
     Args:
-        previous: That hash; empty for the model's first event.
-        event: The event; its own ``hash`` does not count.
+        previous: Hash of the previous event; empty for the model's first event.
+        event: The event; the event's own ``hash`` does not count.
     """
     return digest_json(
         [
@@ -45,7 +45,7 @@ def note_setting(transaction: Transaction, text: str, actor: str, at: datetime) 
 
 
 def add_event(transaction: Transaction, event: StageEvent) -> None:
-    """Append an event to its model's history, chained to the event before it."""
+    """Append an event to the model's history, chained to the previous event."""
     row = transaction.execute(
         "SELECT hash FROM stage_events WHERE model = ? ORDER BY id DESC LIMIT 1", (event.model,)
     ).fetchone()

@@ -31,7 +31,7 @@ _BY_KEY = (
     STEP_RUNS.select + ' WHERE "key" = ? AND "key" IS NOT NULL AND state = \'finished\''
     " ORDER BY id DESC LIMIT ?"
 )
-_TRIED = 16  # results of one key, newest first, until one holds
+_TRIED = 16  # results of a key, newest first, until a result holds
 _LATEST = (
     STEP_RUNS.select + " WHERE id IN"
     " (SELECT MAX(id) FROM step_runs WHERE run_id = ? GROUP BY step) ORDER BY position, id"
@@ -39,7 +39,7 @@ _LATEST = (
 
 
 class Steps(Turns):
-    """The part of StepStore about steps."""
+    """StepStore on SQL, without the turns."""
 
     def __init__(
         self, database: Database, runs: Runs, artifacts: Artifacts, outbox: Outbox
@@ -107,8 +107,8 @@ class Steps(Turns):
         return None
 
     def _newest(self, key: str) -> tuple[StepRunRecord, bool] | None:
-        """Give the newest result, and whether its values are young: no gc can be at them."""
-        with self._database.read() as transaction:  # one for both: it is on the cache's hot path
+        """Return the newest result, and whether all outputs are young, out of reach of gc."""
+        with self._database.read() as transaction:  # a single transaction: a hot path
             rows = transaction.execute(_BY_KEY, (key, 1)).fetchall()
             if not rows:
                 return None
@@ -160,7 +160,7 @@ class Steps(Turns):
 
 
 def _wanted_again(step: StepRunRecord) -> StepRunRecord:
-    """Leave out that a run no longer needs a result: who reuses it needs it again."""
+    """Remove the mark that a run no longer needs a result: a reusing run needs the result again."""
     if LET_GO not in step.facts:
         return step
     facts = {name: value for name, value in step.facts.items() if name != LET_GO}

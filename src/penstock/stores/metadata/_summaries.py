@@ -1,4 +1,4 @@
-"""What the points of a metric come to: one row by run and key, which search and sort read."""
+"""Summaries of metrics' points: a row by run and key, which search and sort read."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
 import math
@@ -17,7 +17,7 @@ _LATER = (
     " (excluded.last_step = metric_summaries.last_step"
     " AND excluded.last_time >= metric_summaries.last_time))"
 )
-# NaN is stored as NULL; a minimum or maximum ignores it.
+# NaN is stored as NULL; a minimum or maximum ignores NULL.
 _UPSERT = f"""
 INSERT INTO metric_summaries (run_id, "key", {SUMMARY}, last_time)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -36,7 +36,7 @@ ON CONFLICT (run_id, "key") DO UPDATE SET
 def add_summaries(
     transaction: Transaction, run_id: str, metrics: Mapping[str, MetricSummary]
 ) -> None:
-    """Write summaries of a run that is known by them only."""
+    """Write summaries of a run without points."""
     transaction.executemany(
         _UPSERT,
         [
@@ -78,7 +78,7 @@ def _row(part: MetricColumns) -> tuple[Any, ...]:
 
 
 def _last_place(part: MetricColumns) -> int:
-    """Find the latest of the points with the highest step."""
+    """Return the latest of the points with the highest step."""
     import numpy as np
 
     if len(part) == 1:
@@ -99,7 +99,7 @@ def _range(values: "np.ndarray[Any, np.dtype[np.float64]]") -> tuple[float, floa
 
 
 def _null(value: float) -> float | None:
-    # PostgreSQL has a NaN of its own, greater than all numbers; SQLite has none.
+    # PostgreSQL has a separate NaN, greater than all numbers; SQLite has none.
     return None if math.isnan(value) else value
 
 

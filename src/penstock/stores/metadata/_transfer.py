@@ -1,7 +1,7 @@
-"""Rows from one store to another of any kind; the SQL of ``penstock store copy``.
+"""Rows of a store copied into a store of any kind; the SQL of ``penstock store copy``.
 
-The tables are told apart by what makes a row the same in both: its key where it has one, else all
-that it says. Numbers that a database gives by itself are not kept; the order that they stand for is.
+Rows of both stores are matched by key where the table has a key, else by all columns. Numbers that
+a database assigns automatically are not copied; the order that they represent is.
 """
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
@@ -18,9 +18,9 @@ from penstock.stores.metadata._schema import metadata
 _MANY = 10_000
 _FEW = 100  # chunks, of some ten kilobytes each
 _GOING_ON = "('queued', 'running')"
-# A store that sees no sign of life of a run kills its steps; the store that it runs in knows better.
+# A store that sees no sign of life of a run kills its steps; the store of the run knows better.
 _UNSURE = "('queued', 'running', 'killed')"
-# Rows that are known by a key of their own.
+# Tables whose rows have a key.
 _KEYED = {
     "experiments": "name",
     "experiment_tags": 'experiment, "key"',
@@ -34,7 +34,8 @@ _KEYED = {
     "alerts": "alert_id",
     "deployments": "name",
 }
-# Which of them go on after they were written: what changes then, and how the later one is known.
+# Tables whose rows change after they were written: the changing columns, and the test for the later
+# row.
 _LATER = {
     "predictions": (
         ("truth", "truth_at"),
@@ -70,13 +71,13 @@ _ARTIFACT = "digest, content_digest"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table's columns but for a number that the database gives.
+    """A table's columns, without a number that the database assigns.
 
     Args:
         name: The table.
-        columns: Their names.
-        given: Whether it has such a number.
-        flags: Places of the columns that are true or false; SQLite gives 1 or 0 for them.
+        columns: Names of the columns.
+        given: Whether the table has such a number.
+        flags: Positions of the columns that are true or false; SQLite returns 1 or 0 for them.
     """
 
     name: str
@@ -96,7 +97,7 @@ class Table:
         return f"INSERT INTO {self.name} ({self.listed}) VALUES ({marks})"
 
     def read(self, rows: Sequence[Any]) -> list[Any]:
-        """Give rows as every database takes them."""
+        """Return rows in a form that every database accepts."""
         if not self.flags:
             return list(rows)
         return [
@@ -105,7 +106,7 @@ class Table:
         ]
 
     def place(self, column: str) -> int:
-        """Where a column stands in a row."""
+        """Return the position of a column in a row."""
         return self.columns.index(column)
 
 
@@ -123,14 +124,15 @@ def tables() -> dict[str, Table]:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is copied of a store.
+    """The selection of a copy.
 
     Args:
         runs: The runs, oldest first.
-        partly: Whether these are not all: nothing is copied then that is not theirs.
+        partly: Whether these are not all: then nothing else than their data is copied.
         artifacts: Keys of the artifacts that they name, if these are not all.
         models: Models that are copied.
-        without: Models and deployments that are not, since they mean others in the target.
+        without: Models and deployments that are not, since the same names mean others in the
+            target.
     """
 
     runs: Sequence[str]
@@ -141,14 +143,14 @@ class Chosen:
 
 
 class Transfer:
-    """Copies rows from one database to another.
+    """A copy of rows from a database to a second.
 
-    All is read in one transaction: the source as it was when the copy began, whoever goes on to
-    write. So whatever is read names only what is read as well.
+    Everything is read in a single transaction: the source as of the beginning of the copy, whatever
+    is written meanwhile. So all rows that a row names are read as well.
 
     Args:
-        source: Where from.
-        target: Where to.
+        source: Database to copy from.
+        target: Database to copy to.
     """
 
     def __init__(self, source: Database, target: Database) -> None:
@@ -159,7 +161,7 @@ class Transfer:
         self._source: Transaction = self._held.enter_context(self._database.read())
         self._source.execute(
             "SELECT 1 FROM runs LIMIT 1"
-        ).fetchall()  # from here on it is one state
+        ).fetchall()  # from here on a single state is read
         return self
 
     def __exit__(
@@ -171,7 +173,7 @@ class Transfer:
         self._held.__exit__(kind, error, trace)
 
     def conflicts(self) -> list[str]:
-        """Name the versions and deployments that mean others in the target, or moved otherwise."""
+        """Return versions and deployments that mean others in the target, or moved differently."""
         with self._target.read() as target:
             mine, theirs = self._versions(self._source), self._versions(target)
             other = {key for key, digest in mine.items() if theirs.get(key, digest) != digest}
@@ -199,7 +201,7 @@ class Transfer:
         return [row[0] for row in self._source.execute(sql, values).fetchall()]
 
     def copy_run(self, run_id: str) -> bool:
-        """Copy one run with all its parts, in one transaction; says whether anything was new."""
+        """Copy a run with all its rows, in a transaction; return whether anything was new."""
         rows = {name: self._of_run(name, run_id) for name in self._of_runs()}
         with self._target.write() as target:
             changed = went_on = self._write_run(target, rows["runs"][0])
@@ -214,7 +216,7 @@ class Transfer:
         return changed
 
     def copy_rest(self, chosen: Chosen) -> None:
-        """Copy what belongs to no run."""
+        """Copy the rows that belong to no run."""
         wanted = _Wanted(self._source, self._tables, chosen)
         for name, key in _KEYED.items():
             for rows in self._pages(name, key):
@@ -234,10 +236,10 @@ class Transfer:
                     self._add_missing(target, name, owner, value, group)
 
     def copy_models(self, models: Collection[str]) -> None:
-        """Copy versions with their moves, where the target's end in the source's.
+        """Copy versions with their moves, where the source's moves continue the target's.
 
         The stage of a version follows from its moves, so a model that has moved on in the target
-        stays as it is there.
+        stays unchanged there.
         """
         events, versions = self._tables["stage_events"], self._tables["model_versions"]
         stage = versions.place("stage")
@@ -260,15 +262,15 @@ class Transfer:
                     count_change(target)
 
     def models(self) -> set[str]:
-        """Name the models of the source."""
+        """Return the models of the source."""
         rows = self._source.execute("SELECT DISTINCT model FROM model_versions").fetchall()
         return {row[0] for row in rows}
 
     def artifact_rows(self, wanted: Collection[tuple[str, str]] | None) -> Iterator[list[Any]]:
-        """Give the records of artifacts that the target lacks, page by page.
+        """Yield the records of artifacts that the target lacks, page by page.
 
         Args:
-            wanted: Keys of those that are asked for; None for all.
+            wanted: Keys of the wanted records; None for all.
         """
         table = self._tables["artifacts"]
         with self._target.read() as target:
@@ -288,12 +290,12 @@ class Transfer:
                 yield new
 
     def add_artifacts(self, rows: Sequence[Any]) -> None:
-        """Record artifacts whose bytes are there."""
+        """Record artifacts whose bytes are stored."""
         with self._target.write() as target:
             self._add(target, "artifacts", _ARTIFACT, rows)
 
     def artifact_facts(self, row: Any) -> tuple[str, bool]:
-        """Give an artifact row's digest, and whether its bytes are in the row."""
+        """Return an artifact row's digest, and whether the bytes are in the row."""
         table = self._tables["artifacts"]
         return row[table.place("digest")], row[table.place("inline")] is not None
 
@@ -305,7 +307,7 @@ class Transfer:
         return {(model, version): f"{digest} {at}" for model, version, digest, at in rows}
 
     def _deployments(self, target: Transaction) -> set[str]:
-        """Name the deployments that both have."""
+        """Return the deployments in both stores."""
         ours, theirs = (
             {row[0] for row in side.execute("SELECT name FROM deployments").fetchall()}
             for side in (self._source, target)
@@ -334,7 +336,7 @@ class Transfer:
         ).fetchall()
 
     def _write_run(self, target: Transaction, row: Any) -> bool:
-        """Insert the run, or bring it up to date if it has gone on in the source."""
+        """Insert the run, or update it if the source's run is later."""
         table = self._tables["runs"]
         changes = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns if c != "run_id")
         seen = "COALESCE({0}.ended_at, {0}.heartbeat_at, {0}.created_at)"
@@ -343,7 +345,7 @@ class Transfer:
         return target.execute(sql, row).rowcount > 0
 
     def _write_tags(self, target: Transaction, tags: list[Any], *, follow: bool) -> bool:
-        """Add tags; where both have one the source's counts only if its run has gone on."""
+        """Add tags; where both have a tag the source's counts only if the run is later there."""
         table = self._tables["run_tags"]
         changes = ", ".join(f'"{c}" = excluded."{c}"' for c in table.columns)
         then = f"UPDATE SET {changes}" if follow else "NOTHING"
@@ -395,7 +397,7 @@ class Transfer:
         return any(changed)
 
     def _write_logs(self, target: Transaction, lines: list[Any]) -> bool:
-        """Add the lines that came later: a log only grows at its end."""
+        """Add later lines: a log only grows at the end."""
         table = self._tables["step_logs"]
         place = table.place("step_run_id")
         by_owner: dict[str, list[Any]] = {}
@@ -432,9 +434,9 @@ class Transfer:
         return bool(new)
 
     def _pages(self, name: str, key: str = "id") -> Iterator[list[Any]]:
-        """Read a table page by page, in the order of its key."""
+        """Read a table page by page, in the order of the key."""
         table = self._tables[name]
-        given = table.given  # then the number stands first, and orders
+        given = table.given  # then the number comes first, and orders
         order = "id" if given else key
         listed = f"id, {table.listed}" if given else table.listed
         places = [0] if given else [table.place(c.strip(' "')) for c in key.split(",")]
@@ -452,7 +454,7 @@ class Transfer:
 
 
 class _Wanted:
-    """Says which rows that belong to no run are copied."""
+    """Test for the rows to copy that belong to no run."""
 
     def __init__(self, source: Transaction, tables: dict[str, Table], chosen: Chosen) -> None:
         self._tables, self._chosen = tables, chosen
@@ -480,7 +482,7 @@ class _Wanted:
             return told["run_id"] in self._runs
         if name == "edges":
             return self._is_theirs(told["source"], told["target"])
-        return False  # of models and what serves them
+        return False  # of models and their deployments
 
     def _is_theirs(self, source: str, target: str) -> bool:
         if self._nodes & {source, target}:
@@ -490,7 +492,7 @@ class _Wanted:
 
 
 def _is_prefix(one: list[Any], other: list[Any]) -> bool:
-    """Say whether one of two histories is the beginning of the other."""
+    """Return whether one of two histories is the beginning of the other."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
 

@@ -1,4 +1,4 @@
-"""Taking turns: what people decide about waiting steps, and leases on what few may use at once."""
+"""Approvals of waiting steps, and leases on resources with a concurrency limit."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._runs import Runs
 
 DECISIONS = RecordTable("step_decisions", DecisionRecord, times=("at",), flags=("approved",))
-# A slot is free if nobody has it, if its holder is silent for too long, or if it is our own.
+# A slot is free if unused, if the holder is silent for too long, or if we hold it.
 _TAKE = (
     "INSERT INTO leases (name, slot, holder, until) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (name, slot) DO UPDATE SET holder = excluded.holder, until = excluded.until"
@@ -17,7 +17,7 @@ _TAKE = (
 
 
 class Turns:
-    """The part of StepStore about decisions and leases."""
+    """The approval and lease methods of StepStore."""
 
     def __init__(self, database: Database, runs: Runs) -> None:
         self._database, self._runs = database, runs

@@ -1,4 +1,4 @@
-"""Keeping a store for years: `collect_garbage`, `check_store`, `copy_store`, `backup_store`."""
+"""Maintenance of a store: `collect_garbage`, `check_store`, `copy_store`, `backup_store`."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""``backup_store``: a copy that is whole, taken while others go on to write."""
+"""``backup_store``: a consistent copy, taken while the store is in use."""
 
 import shutil
 import sqlite3
@@ -25,23 +25,23 @@ _PAGES = 2000
 def backup_store(
     store: "Store", folder: Path, *, told: Callable[[str, int, int], None] | None = None
 ) -> list[Finding]:
-    """Write a backup into a folder that is a store itself: open it in place, or copy it back.
+    """Write a backup into a folder that is a store itself: open in place, or copy back.
 
-    The facts are those of one moment (SQLite's online backup; a store on a server is copied into a
-    SQLite file). The bytes follow: whatever a fact names was there before it. In the end the
-    backup is checked, every byte of it.
+    The facts are those of a single moment (SQLite's online backup; a store on a server is copied
+    into a SQLite file). The bytes follow: bytes named by a fact exist before the fact. At the end
+    the whole backup is checked, every byte.
 
     Args:
-        store: The store; others may go on to write.
+        store: The store; may be written meanwhile.
         folder: An empty or new folder.
-        told: Called with what is copied, how many of it are done and how many there are.
+        told: Called with the kind of the copied objects, the number done and the total.
 
     Returns:
-        What `check_store` says of the backup: empty if it is whole.
+        Findings of `check_store` for the backup: empty if complete.
 
     Raises:
-        ParameterError: If the folder has something in it.
-        StoreError: If it cannot be written.
+        ParameterError: If the folder is not empty.
+        StoreError: If the backup cannot be written.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ParameterError(
@@ -52,7 +52,7 @@ def backup_store(
         )
     store.flush()
     database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
-    # It gets its name when it is whole: what a kill leaves is not taken for a backup.
+    # Named when complete: the rest of a killed backup is not taken for a backup.
     begun, whole = folder / "unfinished.db", folder / "penstock.db"
     if isinstance(database, SQLiteDatabase):
         _copy_file(database, begun)
@@ -80,7 +80,7 @@ def _copy_file(database: SQLiteDatabase, path: Path) -> None:
             source.backup(target, pages=_PAGES)
             # A journal's position is of use only beside the journal.
             target.execute("DELETE FROM journals")
-            # It is another store, with bytes of its own: gc tells stores apart by this.
+            # The backup is a separate store, with separate bytes: gc distinguishes stores by this.
             target.execute(
                 "DELETE FROM settings WHERE name IN (?, ?, ?)", (IDENTITY, PLACE, DATABASE)
             )

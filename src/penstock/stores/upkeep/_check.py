@@ -1,4 +1,4 @@
-"""``check_store``: is every byte what it was, and does every reference lead somewhere?"""
+"""``check_store``: checks that every byte is unchanged, and that every reference has a target."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,14 +21,14 @@ _ORPHAN = "No record names these bytes; penstock gc removes them."
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be.
+    """A fault in a store.
 
     Args:
         kind: ``database``, ``bytes``, ``reference``, ``metrics``, ``history``, ``journal`` or
             ``orphan``.
-        subject: What it is about: a digest, a run, a model.
-        message: What is wrong.
-        harmless: True if nothing is lost: bytes that nobody names.
+        subject: The faulty object: a digest, a run, a model.
+        message: Description of the fault.
+        harmless: True if nothing is lost: bytes without a reference.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Finding:
 def check_store(
     store: "Store", *, quick: bool = False, told: Callable[[int, int], None] | None = None
 ) -> list[Finding]:
-    """Look at everything in a store; nothing is changed.
+    """Check everything in a store; nothing is changed.
 
     >>> import tempfile
     >>> from penstock.stores import open_store
@@ -50,14 +50,14 @@ def check_store(
 
     Args:
         store: The store.
-        quick: Only look whether the bytes are there; do not digest them.
-        told: Called with how many artifacts have been looked at, and how many there are.
+        quick: Only check whether the bytes exist, without their digests.
+        told: Called with the number of artifacts checked, and the total.
     """
     store.flush()
     database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
     found = [Finding("database", store.url, text) for text in database_damage(database)]
     if found:
-        return found  # nothing that is read from it could be trusted
+        return found  # nothing read from a damaged database could be trusted
     garbage = Garbage(database)
     records: list[ArtifactRecord] = []
 
@@ -78,7 +78,7 @@ def check_store(
         try:
             found.extend(part())
         except (PenstockError, ValueError, LookupError, TypeError, AttributeError) as error:
-            # A row that cannot be read is a finding as well, and the other parts go on.
+            # A row that cannot be read is a finding as well, and the remaining checks go on.
             text = f"Something in it cannot be read: {type(error).__name__}: {error}"
             found.append(Finding("database", store.url, text))
     return found
@@ -135,7 +135,7 @@ def _check_references(
         try:
             needs = names_in(store, record, manifest=is_manifest)
         except PenstockError:
-            continue  # its own bytes are damaged, and told of
+            continue  # the bytes themselves are damaged, and reported
         for digest in needs:
             if digest not in known:
                 yield Finding("reference", digest, f"{record.digest} is of no use without it.")

@@ -1,4 +1,4 @@
-"""``copy_store``: a store, or a part of it, into another of any kind."""
+"""``copy_store``: a store, or some runs of it, copied into a store of any kind."""
 
 import tempfile
 from collections.abc import Callable, Collection
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from penstock.stores._store import Store
 
 _SHOWN = 5
-_THREADS = 8  # a bucket answers slowly, but many at once
+_THREADS = 8  # a bucket responds slowly, but to many requests at once
 
 
 @dataclass(frozen=True, slots=True)
 class CopyReport:
-    """What was copied.
+    """The result of a copy.
 
     Args:
-        runs: Runs that were looked at.
-        changed: Runs that were new, or had gone on.
-        artifacts: Artifacts that the target lacked.
-        bytes: Their bytes.
+        runs: Number of runs examined.
+        changed: Number of runs that were new, or had progressed.
+        artifacts: Number of artifacts that the target lacked.
+        bytes: Size of these artifacts.
         models: Models whose versions were copied.
-        skipped: Models and deployments that were left out, since they mean others there.
+        skipped: Models and deployments that were left out, since the same names mean others there.
     """
 
     runs: int
@@ -51,27 +51,27 @@ def copy_store(
     skip_conflicts: bool = False,
     told: Callable[[str, int, int], None] | None = None,
 ) -> CopyReport:
-    """Copy a store into another, or merge it: SQLite, PostgreSQL, folders and buckets in any mix.
+    """Copy or merge a store into another: SQLite, PostgreSQL, folders and buckets in any mix.
 
-    What is copied is the source as it was when the copy began, whoever goes on to write. Run ids
-    are kept. Bytes come before what names them, each run is one transaction, and what the target
-    has already is left as it is: an interrupted copy is finished by calling it again, and calling
-    it later brings over what is new. What has gone on meanwhile is brought up to date: a run, its
-    points neither lost nor doubled; a model, its new moves at the end of the old ones; the truth of
-    a prediction. A model or deployment that went on differently in both is a conflict.
+    The source is copied as of the beginning of the copy, whatever is written meanwhile. Run ids
+    stay. Bytes come before the facts that name them, each run is a transaction, and data that the
+    target already has stays unchanged: an interrupted copy is completed by a second call, and a
+    later call copies the new data. Changed records are updated: a run, with points neither lost nor
+    doubled; a model, with new moves appended; the ground truth of a prediction. A model or
+    deployment that changed differently in both is a conflict.
 
     Args:
-        source: Where from; nothing in it is changed.
-        target: Where to.
+        source: The store to copy from; nothing there is changed.
+        target: The store to copy to.
         experiment: Only runs of this experiment; models are left out then.
-        since: Only runs that were made from then on; models are left out then.
-        skip_conflicts: Leave out models and deployments that mean others in the target.
-        told: Called with what is copied, how many of it are done and how many there are.
+        since: Only runs that were created from then on; models are left out then.
+        skip_conflicts: Leave out models and deployments whose names mean others in the target.
+        told: Called with the kind of the copied objects, the number done and the total.
 
     Raises:
         ParameterError: If both are the same store.
-        ConflictError: If a version's number or a deployment's name means another one in the target,
-            or has another history there; before anything is written.
+        ConflictError: If a version's number or a deployment's name means something else in the
+            target, or has a different history there; raised before anything is written.
         StoreError: If bytes are damaged or gone, or a store fails.
     """
     if source.url == target.url:
@@ -105,7 +105,7 @@ def copy_store(
 
 
 def _conflicts(transfer: Transfer, target: "Store", *, skip: bool) -> set[str]:
-    """Name the models and deployments that cannot be copied; refuse unless they may be left out."""
+    """Return the models and deployments in conflict; raise unless they may be left out."""
     conflicts = transfer.conflicts()
     if conflicts and not skip:
         named = ", ".join(conflicts[:_SHOWN])
@@ -121,7 +121,7 @@ def _conflicts(transfer: Transfer, target: "Store", *, skip: bool) -> set[str]:
 
 
 def _named(source: "Store", runs: Collection[str]) -> set[tuple[str, str]]:
-    """Give the keys of the artifacts that these runs name."""
+    """Return the keys of the artifacts that these runs name."""
     garbage = Garbage(source.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
     named, manifests = garbage.named_by(runs)
     return reached(source, list(garbage.artifacts()), named, manifests)
@@ -157,7 +157,7 @@ def _copy_artifacts(
 
 
 def _copy_bytes(source: "Store", target: "Store", digest: str, part: Path) -> int:
-    source.artifacts.fetch(digest, part)  # checks them
+    source.artifacts.fetch(digest, part)  # with a digest check
     written = target.artifacts.write_file(part)
     size = part.stat().st_size
     part.unlink()
@@ -172,4 +172,4 @@ def _copy_bytes(source: "Store", target: "Store", digest: str, part: Path) -> in
 
 
 def _quiet(_what: str, _done: int, _all: int) -> None:
-    """Tell nobody."""
+    """Ignore the progress."""

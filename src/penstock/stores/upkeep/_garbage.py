@@ -1,4 +1,4 @@
-"""``collect_garbage``: removing for good what is deleted and what nothing names any more."""
+"""``collect_garbage``: permanent removal of deleted objects and of unreferenced artifacts."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from penstock.stores.upkeep._reach import reached
 if TYPE_CHECKING:
     from penstock.stores._store import Store
 
-# What was written so lately may be a running process's, which has not recorded it yet.
+# Bytes written so lately may belong to a running process that has not recorded them yet.
 _GRACE = timedelta(hours=1)
 _MONTH = timedelta(days=30)
 _QUARTER = timedelta(days=90)
@@ -26,21 +26,21 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class GarbageReport:
-    """What goes, or would go.
+    """Objects that are removed, or would be.
 
     Args:
-        deleted: Whether it is gone; False for a dry run.
-        runs: The runs, each with the reason.
-        artifacts: How many recorded artifacts nothing names.
+        deleted: Whether they were removed; False for a dry run.
+        runs: The runs, each with a reason.
+        artifacts: Number of recorded artifacts without a reference.
         bytes: Bytes freed in the artifact store.
         by_format: Bytes by format of the artifacts.
-        unrecorded: How many bytes have no record: what a process left that was killed.
+        unrecorded: Number of bytes without a record: leftovers of killed processes.
         kept_bytes: Bytes that stay.
-        shared_with: Other stores that keep their bytes in the same place: none are removed there,
-            since only those stores know what they need.
-        let_go: Runs that stay, without the large values that their steps gave.
-        ticks: How many times schedules were due, more than 90 days ago.
-        predictions: How many logged predictions, by deployment.
+        shared_with: Other stores with bytes in the same place: none are removed there, since only
+            those stores know their needs.
+        let_go: Runs that stay, without the large outputs of their steps.
+        ticks: Number of ticks of schedules that are more than 90 days old.
+        predictions: Number of logged predictions, by deployment.
     """
 
     deleted: bool
@@ -67,11 +67,11 @@ def collect_garbage(
     delete: bool = False,
     grace: timedelta = _GRACE,
 ) -> GarbageReport:
-    """Remove deleted runs for good, and the artifacts that nothing names; a dry run by default.
+    """Remove deleted runs permanently, and unreferenced artifacts; a dry run by default.
 
-    What a registered version needs always stays: its run, the rows that trained it, its report,
-    profile, card and sources, so that lineage, rollback and `verify` go on to work. So does what
-    was written within the last hour, since its writer may not have recorded it yet.
+    Everything that a registered version needs always stays: the run, the training rows, the report,
+    profile, card and sources, so that lineage, rollback and `verify` still work. Bytes written
+    within the last hour stay as well, since their writer may not have recorded them yet.
 
     >>> import tempfile
     >>> from penstock.stores import open_store
@@ -82,20 +82,20 @@ def collect_garbage(
 
     Args:
         store: The store.
-        older_than: How long a run must have been deleted.
-        keep_last: Treat as deleted what is beyond the newest so many runs of each experiment.
-        outputs_older_than: Let go of what the steps of runs that ended before gave: rows, models,
-            snapshots. Small values, reports, metrics and what was logged stay; such a run can no
-            longer be verified, and its steps are executed again where they would be reused.
-        predictions_older_than: Remove logged predictions, with their truth, that are older.
-        keep_predictions: Remove those beyond the newest so many of each deployment. What a running
-            rollout is judged by stays in both cases.
-        delete: Do it.
-        grace: How long ago bytes must have been written.
+        older_than: Minimum time since a run's deletion.
+        keep_last: Treat runs beyond this number of newest runs of each experiment as deleted.
+        outputs_older_than: Remove the outputs of steps of runs that ended before: rows, models,
+            snapshots. Small values, reports, metrics and logged data stay; such a run can no longer
+            be verified, and its steps are executed again where they would be reused.
+        predictions_older_than: Remove older logged predictions, with their ground truth.
+        keep_predictions: Remove predictions beyond this number of newest predictions of each
+            deployment. Predictions that a running rollout is judged by stay in both cases.
+        delete: Remove instead of a dry run.
+        grace: Minimum age of bytes to remove.
 
     Raises:
         ParameterError: If ``keep_last`` or ``keep_predictions`` is below 1.
-        StoreError: If something cannot be read or removed; what is gone by then was not needed.
+        StoreError: If something cannot be read or removed; objects removed by then were not needed.
     """
     if keep_last is not None and keep_last < 1:
         raise ParameterError(
@@ -111,7 +111,7 @@ def collect_garbage(
     before, since = to_micros(moment - older_than), moment - grace
     runs = garbage.old_runs(before, keep_last=keep_last)
     if delete:
-        # Facts first: if this is interrupted, bytes without a record are found by the next one.
+        # Facts first: after an interruption, bytes without a record are found by the next call.
         runs = garbage.remove_runs(runs, before)
     going = {run.run_id for run in runs}
     old = _old_outputs(garbage, moment, outputs_older_than, going, delete=delete)
@@ -162,7 +162,7 @@ def _old_outputs(
     *,
     delete: bool,
 ) -> list[str]:
-    """Find the runs whose steps' values are let go of, and note it with them."""
+    """Return the runs whose step outputs are released, and record that with them."""
     if older_than is None:
         return []
     old = [
@@ -178,7 +178,7 @@ def _key(record: ArtifactRecord) -> tuple[str, str]:
 
 
 def shared_with(store: "Store") -> tuple[str, ...]:
-    """Name the other stores that keep their bytes where this one does."""
+    """Return the other stores whose bytes are in the same place."""
     own = store.metadata.settings.get(IDENTITY)
     known = store.metadata.settings.get(DATABASE)
     if known is not None and not store.metadata.database.is_same(known):  # type: ignore[attr-defined] # every store is SQL so far
@@ -187,7 +187,7 @@ def shared_with(store: "Store") -> tuple[str, ...]:
 
 
 def _sweep(store: "Store", garbage: Garbage, digests: list[str], since: datetime) -> None:
-    """Remove bytes, but for those that someone has written or recorded again meanwhile."""
+    """Delete bytes, except those that were written or recorded again meanwhile."""
     for part in (digests[i : i + _AT_ONCE] for i in range(0, len(digests), _AT_ONCE)):
         again = garbage.recorded(part)
         for digest in part:
@@ -196,7 +196,7 @@ def _sweep(store: "Store", garbage: Garbage, digests: list[str], since: datetime
 
 
 def orphans(store: "Store", *, since: datetime | None = None) -> list[str]:
-    """Find bytes that no record names and that no running process has just written."""
+    """List bytes without a record that no running process has just written."""
     garbage = Garbage(store.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
     stored = store.artifacts.list()
     known = garbage.recorded(stored)
@@ -209,5 +209,5 @@ def orphans(store: "Store", *, since: datetime | None = None) -> list[str]:
             if store.artifacts.written_at(digest) < young:
                 found.append(digest)
         except StoreError:
-            continue  # gone meanwhile
+            continue  # deleted meanwhile
     return found

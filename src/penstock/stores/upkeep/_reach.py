@@ -1,4 +1,4 @@
-"""``reached``: the artifacts that named ones are of no use without; for copying, cleaning, checking."""
+"""``reached``: the artifacts that named artifacts depend on; for copying, cleaning, checking."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -19,10 +19,10 @@ def reached(
     """Follow digests to parts of bundles and to source files.
 
     Args:
-        store: Where the manifests' bytes are.
+        store: The store of the manifests' bytes.
         records: All artifacts.
         roots: Stored or content digests to begin with.
-        manifests: Those that are manifests, whose source files count.
+        manifests: Digests of manifests, whose source files count.
 
     Returns:
         Digest and content digest of every artifact that was reached.
@@ -50,7 +50,7 @@ def reached(
 
 
 def names_in(store: "Store", record: ArtifactRecord, *, manifest: bool) -> list[str]:
-    """Name what an artifact is of no use without: its parts, a manifest's source files.
+    """Return the digests that an artifact depends on: parts, a manifest's source files.
 
     Raises:
         StoreError: If a manifest's bytes cannot be read.

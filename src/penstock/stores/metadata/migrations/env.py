@@ -1,10 +1,10 @@
-"""Alembic's entry: runs the migrations on the connection that the store gives."""
+"""Alembic's entry point: runs the migrations on the store's connection."""
 
 from alembic import context
 
 from penstock.stores.metadata._schema import metadata
 
-if hasattr(context, "config"):  # not where a tool imports this file by itself
+if hasattr(context, "config"):  # not where a tool imports this file directly
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,

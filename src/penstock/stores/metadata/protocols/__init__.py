@@ -1,4 +1,4 @@
-"""One protocol for each noun of the metadata store."""
+"""A protocol for each noun of the metadata store."""
 
 from penstock.stores.metadata.protocols._artifacts import ArtifactIndex
 from penstock.stores.metadata.protocols._deployments import DeploymentStore

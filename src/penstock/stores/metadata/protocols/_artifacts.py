@@ -14,16 +14,17 @@ class ArtifactIndex(Protocol):
         ...
 
     def renew(self, digests: Collection[str]) -> bool:
-        """Count artifacts as stored now, so that gc leaves them; says whether all are recorded.
+        """Mark artifacts as stored now, so that gc spares them; return whether all are recorded.
 
-        For who relies on what is there without storing it again. Stored or content digests.
+        For callers that rely on existing artifacts without storing them again. Stored or content
+        digests.
         """
         ...
 
     def get(self, digest: str, content_digest: str | None = None) -> ArtifactRecord:
-        """By stored digest, else by content digest.
+        """Return an artifact by stored digest, else by content digest.
 
-        Other values can have equal bytes (b"1" and 1): with ``content_digest`` it is that one.
+        Different values can have equal bytes (b"1" and 1): ``content_digest`` selects among them.
         """
         ...
 
@@ -39,11 +40,11 @@ class ArtifactIndex(Protocol):
         parts: Sequence[ArtifactRecord] = (),
         edges: Iterable[Edge] = (),
     ) -> None:
-        """Log several by name, with the parts of bundles and the lineage, in one transaction."""
+        """Log several artifacts by name, with parts of bundles and lineage, in a transaction."""
         ...
 
     def drop(self, run_id: str, names: Collection[str]) -> None:
-        """Forget what a run kept under names; gc removes the bytes if nobody else names them."""
+        """Remove a run's artifacts by name; gc deletes the bytes if nothing else refers to them."""
         ...
 
     def add_edges(self, edges: Iterable[Edge]) -> None:
@@ -51,7 +52,7 @@ class ArtifactIndex(Protocol):
         ...
 
     def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
-        """Arrows reachable from a node: ``direction`` is ``up`` (what made it) or ``down``."""
+        """List the edges reachable from a node: ``direction`` is ``up`` (inputs) or ``down``."""
         ...
 
     def add_snapshot(self, snapshot: SnapshotRecord) -> None:

@@ -15,7 +15,7 @@ class DeploymentStore(Protocol):
         expected_generation: int | None,
         event: DeploymentEvent | None = None,
     ) -> DeploymentRecord:
-        """Insert (expected None) or replace; gives it back with its new generation."""
+        """Insert (expected None) or replace; return the deployment with the new generation."""
         ...
 
     def get(self, name: str) -> DeploymentRecord:
@@ -23,7 +23,7 @@ class DeploymentStore(Protocol):
         ...
 
     def add_event(self, event: DeploymentEvent) -> None:
-        """Record what happened to a deployment."""
+        """Record an event of a deployment."""
         ...
 
     def list_events(self, name: str, *, limit: int = 200) -> list[DeploymentEvent]:
@@ -39,7 +39,7 @@ class DeploymentStore(Protocol):
         ...
 
     def save_alert(self, alert: AlertRecord) -> None:
-        """Insert or replace by alert id."""
+        """Insert or replace an alert by alert id."""
         ...
 
     def list_alerts(

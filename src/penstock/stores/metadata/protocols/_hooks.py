@@ -1,4 +1,4 @@
-"""Hooks, and the events that are to be delivered to them."""
+"""Webhooks and their undelivered events."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,18 +8,18 @@ from penstock.core import EventRecord, EventState, HookRecord
 
 
 class HookStore(Protocol):
-    """Hooks, and the events that are to be delivered to them."""
+    """Webhooks and their undelivered events."""
 
     def save(self, hook: HookRecord) -> None:
-        """Insert or replace by name; what was delivered is kept."""
+        """Insert or replace a webhook by name; the record of deliveries stays."""
         ...
 
     def get(self, name: str) -> HookRecord:
-        """Return a hook."""
+        """Return a webhook."""
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a hook with what it has not been told."""
+        """Delete a webhook with its undelivered events."""
         ...
 
     def list_events(
@@ -30,24 +30,25 @@ class HookStore(Protocol):
         due: datetime | None = None,
         limit: int = 100,
     ) -> list[EventRecord]:
-        """What a hook has not been told, oldest first; with ``due`` what is to be tried by then.
+        """List a webhook's undelivered events, oldest first; with ``due`` those due by then.
 
-        Events are written by the methods that change the state of runs and steps, with it.
+        Events are written by the methods that change the state of runs and steps, in the same
+        transaction.
         """
         ...
 
     def count_events(self) -> dict[str, dict[str, int]]:
-        """``{hook: {state: number}}``."""
+        """Return the number of events as ``{hook: {state: number}}``."""
         ...
 
     def drop_events(self, hook: str, event_ids: Sequence[str], *, delivered: bool) -> None:
-        """Remove events: they arrived, or nobody wants them any more."""
+        """Delete events that were delivered, or that are no longer wanted."""
         ...
 
     def update_event(self, event_id: str, **changes: Any) -> None:
-        """Change fields of an event; an error is told of its hook too."""
+        """Change fields of an event; an error is recorded with the webhook too."""
         ...
 
     def list(self) -> list[HookRecord]:
-        """List the hooks by name."""
+        """List the webhooks by name."""
         ...

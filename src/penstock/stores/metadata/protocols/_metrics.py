@@ -1,4 +1,4 @@
-"""Metric points of runs, and how far each journal was taken in."""
+"""Metric points of runs, and the stored position of each journal."""
 
 import math
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from penstock.core import MetricColumns, MetricPoint
 
 
 class MetricStore(Protocol):
-    """Metric points of runs, and how far each journal was taken in."""
+    """Metric points of runs, and the stored position of each journal."""
 
     def log(self, run_id: str, points: Sequence[MetricPoint]) -> None:
         """Add points of a run."""
@@ -17,27 +17,28 @@ class MetricStore(Protocol):
     def append(
         self, columns: Sequence[MetricColumns], *, journal: str | None = None, position: int = 0
     ) -> None:
-        """Add points with their summaries; of a run that is gone nothing is kept.
+        """Add points with their summaries; points of a removed run are dropped.
 
-        With ``journal`` they are a part of that journal, up to ``position``: the position is
-        written with them, and what is not behind the position written before is left out whole.
+        With ``journal`` they are a section of that journal, up to ``position``: the position is
+        written with them, and points that are not behind the stored position are dropped
+        completely.
         """
         ...
 
     def journal_position(self, journal: str) -> int:
-        """How far a journal is in the store; -1 if nothing of it is."""
+        """Return the position up to which a journal is stored; -1 if nothing is."""
         ...
 
     def forget_journal(self, journal: str) -> None:
-        """Remove the position of a journal that does not exist any more."""
+        """Delete the position of a journal that does not exist any more."""
         ...
 
     def merge(self, run_id: str) -> None:
-        """Write the small chunks of a run's points as few large ones."""
+        """Write the small chunks of a run's points as few large chunks."""
         ...
 
     def history(self, run_id: str, key: str, *, most: int | None = None) -> MetricColumns:
-        """Points in order of step, then time, then arrival; empty if there are none.
+        """Return points in order of step, then time, then arrival; empty if there are none.
 
         With ``most`` at most so many, the lowest and the highest of each stretch among them; their
         times may be 0 then.
@@ -53,8 +54,8 @@ class MetricStore(Protocol):
         until_step: float = math.inf,
         between: tuple[int, int] = ...,
     ) -> int:
-        """Give a run the points that another has; says how many.
+        """Copy a run's points to a second run; return their number.
 
-        Of these keys only, up to a step, logged between two times (microseconds since 1970).
+        Only these keys, up to a step, logged between two times (microseconds since 1970).
         """
         ...

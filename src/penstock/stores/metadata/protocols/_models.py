@@ -31,11 +31,11 @@ class ModelStore(Protocol):
         ...
 
     def update(self, model: str, **changes: Any) -> None:
-        """Change the note."""
+        """Change the note of a model."""
         ...
 
     def set_tags(self, model: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a model; others stay."""
+        """Set tags of a model; existing tags stay."""
         ...
 
     def search_versions(
@@ -50,13 +50,13 @@ class ModelStore(Protocol):
         ...
 
     def set_version_tags(self, model: str, version: int, tags: Mapping[str, str]) -> None:
-        """Set tags of a version; others stay."""
+        """Set tags of a version; existing tags stay."""
         ...
 
     def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:
-        """Give the next number (``version.version`` is ignored) and insert.
+        """Insert a version under the next number (``version.version`` is ignored).
 
-        The same content digest under the same model and run gives the existing version back.
+        For the same content digest under the same model and run the existing version is returned.
         """
         ...
 
@@ -79,8 +79,8 @@ class ModelStore(Protocol):
     ) -> ModelVersionRecord:
         """Change gates, card or note; ConflictError if the revision moved.
 
-        Gates that answer otherwise than before leave an event in the history. A declared gate
-        that is missing from the new ones is a ParameterError: gates are never erased.
+        Changed gate results leave an event in the history. A declared gate that is missing from the
+        new gates is a ParameterError: gates are never erased.
         """
         ...
 
@@ -93,12 +93,13 @@ class ModelStore(Protocol):
         approvals: Sequence[ApprovalRecord] = (),
         deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
     ) -> None:
-        """Make all moves in one transaction, with their events and what goes with them.
+        """Make all moves in a transaction, with their events and further changes.
 
-        ``gates`` are a moved version's answers of this moment, ``approvals`` those given with the
-        move, ``deployments`` the next generations of deployments that the move takes effect on.
+        ``gates`` are a moved version's gate results at this moment, ``approvals`` those granted
+        with the move, ``deployments`` the next generations of deployments that the move takes
+        effect on.
 
-        ``expected`` is the revision by version that the caller saw. A move not in STAGE_MOVES, a
+        ``expected`` is the revision by version that the caller read. A move not in STAGE_MOVES, a
         stale revision or a second production version is a ConflictError and nothing happens.
         """
         ...
@@ -108,7 +109,7 @@ class ModelStore(Protocol):
         ...
 
     def version_at(self, model: str, stage: Stage, at: datetime) -> int | None:
-        """Which version was in a stage at a time."""
+        """Return the version that was in a stage at a time; None if there was none."""
         ...
 
     def add_approval(self, approval: ApprovalRecord) -> None:

@@ -19,15 +19,15 @@ class PredictionStore(Protocol):
         ...
 
     def get_many(self, prediction_ids: Sequence[str]) -> dict[str, PredictionRecord]:
-        """By id; those that are not known are left out."""
+        """Return predictions by id; unknown ids are left out."""
         ...
 
     def add_truth(self, truth: Mapping[str, Any], at: datetime) -> list[str]:
-        """Set the true value by prediction id; gives back the ids that are not known."""
+        """Set the ground truth by prediction id; return the unknown ids."""
         ...
 
     def count(self, deployment: str, *, since: datetime | None = None) -> dict[int, dict[str, int]]:
-        """``{version: {"requests", "rows", "errors", "truth"}}``: a batch is one request."""
+        """Count ``{version: {"requests", "rows", "errors", "truth"}}``; a batch is one request."""
         ...
 
     def list(
@@ -40,5 +40,5 @@ class PredictionStore(Protocol):
         with_truth: bool = False,
         limit: int | None = None,
     ) -> list[PredictionRecord]:
-        """In order of time; with ``limit`` the newest ones."""
+        """List predictions in order of time; with ``limit`` the newest."""
         ...

@@ -21,26 +21,26 @@ class RunStore(Protocol):
     def update(self, run_id: str, *, only_attempt: int | None = None, **changes: Any) -> RunRecord:
         """Change fields of a run by name; a state change must be in RUN_MOVES (ConflictError).
 
-        With ``only_attempt`` a run that was resumed meanwhile is a ConflictError. A resume gives
-        the next attempt; of two at once the second is a ConflictError. The end of a run that is
-        presumed killed counts. No run ends before it began.
+        With ``only_attempt`` a run that was resumed meanwhile is a ConflictError. A resume sets the
+        next attempt; of two concurrent resumes the second is a ConflictError. The end of a run that
+        is presumed killed counts. No run ends before its beginning.
         """
         ...
 
     def beat(self, run_id: str, at: datetime, *, attempt: int | None = None) -> bool:
-        """Note a sign of life, which revives a run that was presumed killed.
+        """Record a sign of life, which revives a run that was presumed killed.
 
         Returns:
-            Whether the run is still this attempt's; else nothing happens.
+            Whether the run still belongs to this attempt; else nothing happens.
         """
         ...
 
     def kill_dead(self) -> list[str]:
-        """Presume running runs killed whose process is gone or silent, their steps too; ids."""
+        """Mark runs as presumed killed whose process is gone or silent, with steps; return ids."""
         ...
 
     def note_missed(self, run_id: str, sentences: Sequence[str]) -> None:
-        """Note what was logged of a run and could not be recorded; of a run that is gone nothing."""
+        """Note logged data of a run that could not be recorded; a no-op for a removed run."""
         ...
 
     def search(
@@ -53,10 +53,10 @@ class RunStore(Protocol):
         after: str | None = None,
         experiment: str | None = None,
     ) -> list[RunRecord]:
-        """Runs that meet a filter (see penstock.stores.metadata._query), a page of them.
+        """Search runs by a filter (see penstock.stores.metadata._query); returns a page.
 
-        ``after`` is the run that the page before ended with. Archived and deleted runs are found
-        only by a filter that names ``archived_at`` or ``deleted_at``.
+        ``after`` is the last run of the previous page. Archived and deleted runs are found only by
+        a filter that names ``archived_at`` or ``deleted_at``.
         """
         ...
 
@@ -67,7 +67,7 @@ class RunStore(Protocol):
         experiment: str | None = None,
         most: int | None = None,
     ) -> int:
-        """How many runs meet a filter; with ``most`` counting stops there."""
+        """Count the runs that match a filter; with ``most`` counting stops there."""
         ...
 
     def list_experiments(self) -> list[str]:
@@ -75,11 +75,11 @@ class RunStore(Protocol):
         ...
 
     def log_params(self, run_id: str, params: Mapping[str, Any]) -> None:
-        """Add parameters; giving another value to an existing one is a ConflictError."""
+        """Add parameters; a new value for an existing parameter is a ConflictError."""
         ...
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags of a run; others stay."""
+        """Set tags of a run; existing tags stay."""
         ...
 
     def delete_tags(self, run_id: str, names: Sequence[str]) -> None:
@@ -98,9 +98,9 @@ class RunStore(Protocol):
         ...
 
     def update_experiment(self, name: str, **changes: Any) -> None:
-        """Change note, archived_at or deleted_at."""
+        """Change note, archived_at or deleted_at of an experiment."""
         ...
 
     def set_experiment_tags(self, name: str, tags: Mapping[str, str]) -> None:
-        """Set tags of an experiment; others stay."""
+        """Set tags of an experiment; existing tags stay."""
         ...

@@ -11,7 +11,7 @@ class ScheduleStore(Protocol):
     """Schedules and their ticks."""
 
     def save(self, schedule: ScheduleRecord) -> None:
-        """Insert or replace by name."""
+        """Insert or replace a schedule by name."""
         ...
 
     def get(self, name: str) -> ScheduleRecord:
@@ -19,20 +19,20 @@ class ScheduleStore(Protocol):
         ...
 
     def delete(self, name: str) -> None:
-        """Remove a schedule with its ticks; the runs that they led to stay."""
+        """Delete a schedule with its ticks; their runs stay."""
         ...
 
     def advance(
         self, name: str, *, expected_revision: int, ticks: Sequence[TickRecord] = (), **changes: Any
     ) -> bool:
-        """Change fields of a schedule and add what is due, together, unless its revision moved.
+        """Change a schedule and add due ticks, together, unless the revision moved.
 
-        A tick whose key is there already is left as it is.
+        A tick whose key exists already stays unchanged.
         """
         ...
 
     def add_tick(self, tick: TickRecord) -> bool:
-        """Add a tick; False if its key is there already."""
+        """Add a tick; False if the key exists already."""
         ...
 
     def list_ticks(
@@ -42,21 +42,21 @@ class ScheduleStore(Protocol):
         states: Collection[TickState] | None = None,
         limit: int = 100,
     ) -> list[TickRecord]:
-        """Latest due first."""
+        """List ticks, latest due first."""
         ...
 
     def claim_tick(
         self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, at_most: int
     ) -> TickRecord | None:
-        """Begin to work on a tick that is queued, or whose holder is silent; None if that is not so.
+        """Claim a tick that is queued, or whose holder is silent; None if it is neither.
 
-        Nor is it given if ``at_most`` others of its schedule are worked on. ``run_id`` becomes its
-        run's id unless it has one.
+        Also None while ``at_most`` different ticks of the schedule are held. ``run_id`` becomes the
+        id of the tick's run unless it has an id.
         """
         ...
 
     def update_tick(self, tick: TickRecord, *, held_by: str | None, **changes: Any) -> bool:
-        """Change fields of a tick, if this is its holder; says whether it was."""
+        """Change fields of a tick, if held by this holder; return whether it was."""
         ...
 
     def list(self) -> list[ScheduleRecord]:

@@ -1,23 +1,23 @@
-"""Settings of the store itself, and the counter of its changes."""
+"""Settings of the store itself, and the counter of changes."""
 
 from typing import Protocol
 
 
 class SettingStore(Protocol):
-    """Settings of the store itself, and the counter of its changes."""
+    """Settings of the store itself, and the counter of changes."""
 
     def change_counter(self) -> int:
-        """A number that moves whenever a model or deployment changes; cheap to poll."""
+        """Return a number that moves with each change of a model or deployment; cheap to poll."""
         ...
 
     def get(self, name: str) -> str | None:
-        """Return a setting; None if it is not set."""
+        """Return a setting; None if unset."""
         ...
 
     def add(self, name: str, value: str) -> str:
-        """Set it unless it is set; gives what it is."""
+        """Set a setting unless set; return the current value."""
         ...
 
     def set(self, name: str, value: str, *, actor: str | None = None) -> None:
-        """Write a setting; a change of one that promotions depend on stands in STORE_HISTORY."""
+        """Set a setting; a change that affects promotions is recorded in STORE_HISTORY."""
         ...

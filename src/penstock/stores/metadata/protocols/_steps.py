@@ -1,4 +1,4 @@
-"""Step runs with their logs, decisions about them, and leases on what few may use."""
+"""Step runs with their logs, approvals and rejections, and leases on limited resources."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -8,7 +8,7 @@ from penstock.core import ArtifactRecord, DecisionRecord, Edge, LogLine, StepRun
 
 
 class StepStore(Protocol):
-    """Step runs with their logs, decisions about them, and leases on what few may use."""
+    """Step runs with their logs, approvals and rejections, and leases on limited resources."""
 
     def start(self, step: StepRunRecord) -> None:
         """Record that a step run begins, or waits."""
@@ -23,7 +23,7 @@ class StepStore(Protocol):
         logs: Sequence[LogLine] = (),
         next_step: StepRunRecord | None = None,
     ) -> None:
-        """Record a step's end with its artifacts, edges and log; start the next in the same commit.
+        """Record a step's end with artifacts, edges and log; start the next in the same commit.
 
         A step that was never started (cached, skipped) is inserted.
         """
@@ -32,44 +32,44 @@ class StepStore(Protocol):
     def find_cached(
         self, key: str, holds: Callable[[StepRunRecord], bool] | None = None
     ) -> StepRunRecord | None:
-        """The newest finished step run with this key whose outputs are all still recorded.
+        """Return the newest finished step run with this key whose outputs are all still recorded.
 
-        With ``holds``, the newest of which that says True; some of the newest are tried. The
+        With ``holds``, the newest for which that returns True; some of the newest are tried. The
         outputs are renewed, see renew_artifacts.
         """
         ...
 
     def add_decision(self, decision: DecisionRecord) -> None:
-        """Record that someone let a step go on, or not; the latest counts."""
+        """Record an approval or rejection of a step; the latest counts."""
         ...
 
     def list_decisions(self, run_id: str) -> list[DecisionRecord]:
-        """The decisions about steps of a run, oldest first."""
+        """List the approvals and rejections of a run's steps, oldest first."""
         ...
 
     def take_lease(self, name: str, holder: str, until: datetime, *, most: int = 1) -> bool:
-        """Take one of so many leases of a name, or prolong one's own; False if all are taken.
+        """Take one of the leases of a name, or prolong the holder's own; False if all are taken.
 
-        A lease that has run out is free. Any number of processes may ask at once.
+        An expired lease is free. Any number of processes may call at once.
         """
         ...
 
     def list_holders(self, name: str) -> list[str]:
-        """Who holds a lease of a name."""
+        """List the holders of leases of a name."""
         ...
 
     def drop_lease(self, name: str, holder: str) -> None:
-        """Give a lease back; nothing happens if it is not held."""
+        """Release a lease; nothing happens if it is not held."""
         ...
 
     def add_logs(self, run_id: str, lines: Sequence[LogLine]) -> None:
-        """Add what a tracked run printed; it is listed by the run's id."""
+        """Add output of a tracked run, to be listed by the run's id."""
         ...
 
     def list_logs(self, step_run_id: str) -> list[LogLine]:
-        """What a step wrote, or a tracked run."""
+        """List the output of a step, or of a tracked run."""
         ...
 
     def list(self, run_id: str) -> list[StepRunRecord]:
-        """Latest state of each step of the run, by position."""
+        """List the latest state of each step of the run, by position."""
         ...

@@ -1,1 +1,1 @@
-"""One file for each version of the tables; never changed once released."""
+"""A file for each version of the tables; never changed once released."""

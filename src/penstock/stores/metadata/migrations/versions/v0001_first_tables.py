@@ -13,7 +13,7 @@ _AUTO_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make them; frozen, later versions change them in later migrations."""
+    """Create them; frozen, later versions change them in later migrations."""
     op.create_table(
         "alerts",
         sa.Column("alert_id", sa.Text(), nullable=False),

@@ -1,4 +1,4 @@
-"""Metric points in compressed chunks; experiments and models with notes and tags; lives of runs.
+"""Metric points in chunks; notes and tags of experiments and models; archived and forked runs.
 
 Revision ID: 0002
 """
@@ -23,7 +23,7 @@ _PARTS = 16
 
 
 def upgrade() -> None:
-    """Make the new tables and move what the old ones hold."""
+    """Create the new tables and move the old rows."""
     if op.get_bind().dialect.name == "postgresql":
         _order_by_bytes()
     _extend_runs()
@@ -194,7 +194,7 @@ def _move_points() -> None:
 
 
 def _points(connection: sa.Connection) -> Iterator[tuple[Any, ...]]:
-    """Give all old points, one series after the other, each in order of step."""
+    """Yield all old points, series after series, each in order of step."""
     statement = sa.text(
         'SELECT run_id, "key", value, step, time FROM metric_points ORDER BY run_id, "key", step, id'
     )

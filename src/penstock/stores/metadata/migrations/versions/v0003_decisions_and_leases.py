@@ -1,4 +1,4 @@
-"""What people decided about steps that wait for them; leases on what only so many may use at once.
+"""Approvals and rejections of waiting steps; leases on resources with a concurrency limit.
 
 Revision ID: 0003
 """
@@ -15,7 +15,7 @@ _AUTO_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the two tables."""
+    """Create the two tables."""
     op.create_table(
         "step_decisions",
         sa.Column("id", _AUTO_ID, autoincrement=True, nullable=False),

@@ -1,4 +1,4 @@
-"""Schedules with their ticks; hooks with the events that they have not been told yet.
+"""Schedules with their ticks; webhooks with their undelivered events.
 
 Revision ID: 0004
 """
@@ -23,7 +23,7 @@ def _integer(name: str, *, null: bool = False) -> "sa.Column[int]":
 
 
 def upgrade() -> None:
-    """Make the four tables."""
+    """Create the four tables."""
     _schedules()
     _hooks()
 

@@ -1,4 +1,4 @@
-"""Checksums of chunks; how a run's process is known; what of a run could not be recorded.
+"""Checksums of chunks; identity of a run's process; facts of a run that could not be recorded.
 
 Revision ID: 0005
 """
@@ -21,7 +21,7 @@ _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add three columns, the checksums, and rows that find the parts of nested parameters."""
+    """Add three columns, the checksums, and rows for the leaves of nested parameters."""
     op.add_column("runs", sa.Column("process", _TEXT, server_default="", nullable=False))
     op.add_column("runs", sa.Column("presumed_at", sa.BigInteger(), nullable=True))
     op.add_column("runs", sa.Column("missed", _TEXT, server_default="[]", nullable=False))

@@ -1,4 +1,4 @@
-"""Each prediction's place in its request, so that a batch is counted as one request.
+"""Each prediction's position in the request, so that a batch is counted as a single request.
 
 Revision ID: 0006
 """
@@ -11,7 +11,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the column; rows that are there were one request each, as they were counted."""
+    """Add the column; existing rows count as a request each, as before."""
     op.add_column(
         "predictions",
         sa.Column("row_index", sa.BigInteger(), nullable=False, server_default="0"),
