@@ -49,63 +49,63 @@ class PenstockError(Exception):
 
 
 class DefinitionError(PenstockError, TypeError):
-    """A step or pipeline is written wrongly."""
+    """A faulty definition of a step or pipeline."""
 
 
 class ParameterError(PenstockError, ValueError):
-    """A run parameter or an argument has a value that cannot be used."""
+    """A run parameter or an argument with a value that cannot be used."""
 
 
 class SettingsError(PenstockError, ValueError):
-    """Configuration cannot be used."""
+    """Configuration that cannot be used."""
 
 
 class NotFoundError(PenstockError, LookupError):
-    """Something named does not exist."""
+    """A name of something that does not exist."""
 
 
 class ConflictError(PenstockError):
-    """A concurrent change came first, or the move is not allowed from the current state."""
+    """A concurrent change that came first, or a move not allowed from the current state."""
 
 
 class DataError(PenstockError, ValueError):
-    """Rows or columns do not fit the work."""
+    """Rows or columns that do not fit the work."""
 
 
 class SchemaError(DataError):
-    """Columns or types differ from the recorded schema."""
+    """Columns or types that differ from the recorded schema."""
 
 
 class LeakageError(DataError):
-    """Test rows are not independent of the training rows."""
+    """Test rows that are not independent of the training rows."""
 
 
 class StoreError(PenstockError):
-    """The store cannot be opened, read or written."""
+    """A store that cannot be opened, read or written."""
 
 
 class NoStoreError(StoreError):
-    """Nothing has been recorded here yet, and the caller creates no store."""
+    """A missing store, where nothing has been recorded yet and the caller creates none."""
 
 
 class SerializationError(PenstockError, TypeError):
-    """A value cannot be stored or read back safely."""
+    """A value that cannot be stored or read back safely."""
 
 
 class StepError(PenstockError):
-    """A step raised; ``__cause__`` is the step's exception."""
+    """A failed step; ``__cause__`` is the step's exception."""
 
 
 class GateError(PenstockError):
-    """A gate or a proof has failed."""
+    """A failed gate or proof."""
 
 
 class ServingError(PenstockError):
-    """A deployment cannot answer."""
+    """A deployment that cannot respond."""
 
 
 class MissingPackageError(PenstockError, ImportError):
-    """An optional package is not installed."""
+    """An optional package that is not installed."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

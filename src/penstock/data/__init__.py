@@ -1,4 +1,4 @@
-"""Sources in, frozen Snapshots and honest Splits out: everything that happens before features."""
+"""Sources in, frozen Snapshots and leak-free Splits out: all steps before features."""
 
 from typing import TYPE_CHECKING
 

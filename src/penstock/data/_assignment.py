@@ -1,6 +1,6 @@
-"""Which row goes into which part: at random, by time, by group, or by both.
+"""Assignment of rows to the subsets of a split: at random, by time, by group, or by both.
 
-A part is a number per row: 0 train, 1 validation, 2 test, -1 left out.
+The subset of a row is a number: 0 train, 1 validation, 2 test, -1 left out.
 """
 
 from datetime import timedelta
@@ -20,7 +20,7 @@ TRAIN, VALIDATION, TEST, OUT = 0, 1, 2, -1
 def by_chance(
     rows: int, validation: float, test: float, seed: int, strata: "Codes | None"
 ) -> "Parts":
-    """Draw the parts; with strata, each stratum is shared out as evenly as whole rows allow."""
+    """Assign rows at random; with strata, each stratum is divided as evenly as whole rows allow."""
     import numpy as np
 
     generator = np.random.default_rng(seed)
@@ -35,13 +35,13 @@ def by_chance(
 
 
 def by_time(times: "Codes", validation: float, test: float, gap: timedelta) -> "Parts":
-    """Cut at two moments: the newest rows are test; equal times stay together.
+    """Assign rows by two cut times: the newest rows are test; equal times stay together.
 
     Args:
         times: Microseconds, shape (n,).
         validation: Share of rows.
         test: Share of rows.
-        gap: How long before each cut rows are left out.
+        gap: Length of time before each cut whose rows are left out.
     """
     import numpy as np
 
@@ -55,7 +55,7 @@ def by_time(times: "Codes", validation: float, test: float, gap: timedelta) -> "
             fix="Split without by_time=, or use rows from a longer time.",
         )
     wanted = part_sizes(len(times), validation, test)
-    # A cut is the first time of the later part; the last distinct times are kept for it.
+    # A cut is the first time of the later subset; the last distinct times are reserved for it.
     test_cut = _cut(ordered, distinct[needed - 1 :], wanted[TEST])
     parts = np.full(len(times), TRAIN, dtype=np.int8)
     width = int(gap / timedelta(microseconds=1))
@@ -75,7 +75,7 @@ def by_time(times: "Codes", validation: float, test: float, gap: timedelta) -> "
 
 
 def by_group(codes: "Codes", validation: float, test: float, seed: int) -> "Parts":
-    """Draw whole groups until each part is as near to its share as whole groups allow."""
+    """Assign whole groups at random until each subset is as near to its share as they allow."""
     import numpy as np
 
     sizes = np.bincount(codes)
@@ -102,10 +102,11 @@ def by_group(codes: "Codes", validation: float, test: float, seed: int) -> "Part
 def by_both(
     codes: "Codes", times: "Codes", validation: float, test: float, gap: timedelta, seed: int
 ) -> "Parts":
-    """Cut by time, and give each group to one part; rows in the wrong part are left out.
+    """Assign by time, and each group to a single subset; rows in the wrong subset are left out.
 
-    A group that lies within one part of time goes there. The others are shared out at random, so
-    that both long-lived groups (shops) and short-lived ones (orders) keep most of their rows.
+    A group that lies within the time range of a single subset goes there. The rest is divided at
+    random, so that both long-lived groups (shops) and short-lived groups (orders) retain most of
+    their rows.
     """
     import numpy as np
 
@@ -126,7 +127,7 @@ def by_both(
 
 
 def part_sizes(rows: int, validation: float, test: float) -> tuple[int, int, int]:
-    """Turn shares into numbers of rows, at least one each."""
+    """Convert shares to numbers of rows, at least 1 each."""
     tests = min(max(1, round(rows * test)), rows - (2 if validation else 1))
     validations = min(max(1, round(rows * validation)), rows - tests - 1) if validation else 0
     return rows - tests - validations, validations, tests
@@ -147,7 +148,7 @@ def _interleave(strata: "Codes", order: "Codes") -> "Codes":
 
 
 def _cut(ordered: "Codes", choices: "Codes", wanted: int) -> int:
-    """Choose the time from which on the number of rows is nearest to what is wanted."""
+    """Return the time from which on the number of rows is nearest to the wanted number."""
     import numpy as np
 
     after = len(ordered) - np.searchsorted(ordered, choices, side="left")
@@ -155,7 +156,7 @@ def _cut(ordered: "Codes", choices: "Codes", wanted: int) -> int:
 
 
 def _fill(sizes: "Codes", free: list[Any], wanted: int, keep: int) -> list[Any]:
-    """Take groups in order while each brings the total nearer to what is wanted."""
+    """Select groups in order while each brings the total nearer to the wanted number."""
     chosen: list[Any] = []
     total = 0
     for group in free:

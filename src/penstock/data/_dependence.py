@@ -1,7 +1,8 @@
-"""How much rows in order follow one another; apart because training and monitoring both ask.
+"""Dependence between rows in order; separate, as training and monitoring both use the estimate.
 
-Notation: m rows in order; rho(k) is the correlation of rows k places apart; tau, the autocorrelation
-time, is 1 + 2 sum rho(k): m rows tell as much as m / tau independent ones.
+Notation: m rows in order; rho(k) is the correlation of rows k places apart; tau, the
+autocorrelation time, is 1 + 2 sum rho(k): m rows contain as much information as m / tau independent
+rows.
 """
 
 import math
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _SOKAL_WINDOW = 5.0
 _TAU_ERRORS = 1.5
 _MOST_LAGS = 2_000
-_MOST_ROWS = 100_000  # of a long table a stretch of this length tells enough
+_MOST_ROWS = 100_000  # a stretch of this length suffices for a long table
 _SEGMENTS = 8
 _LEAST_SEGMENT = 50
 _LEAST_ROWS = 10
@@ -26,12 +27,12 @@ _SURELY = 2.0  # standard errors
 
 @dataclass(frozen=True, slots=True)
 class Dependence:
-    """How a column's rows follow one another.
+    """The dependence between a column's rows in order.
 
     Args:
         lag1: Correlation of neighbouring rows, -1 to 1.
-        tau: Autocorrelation time, 1 or more, an upper bound that allows for its own error.
-        rows: Rows that it was estimated from.
+        tau: Autocorrelation time, 1 or more, an upper bound that includes the estimate's error.
+        rows: Number of rows of the estimate.
     """
 
     lag1: float = 0.0
@@ -40,14 +41,14 @@ class Dependence:
 
 
 def estimate_dependence(codes: "NDArray[np.generic]") -> Dependence:
-    """Estimate the dependence of rows that are known to come from one distribution.
+    """Estimate the dependence of rows that are known to come from the same distribution.
 
     >>> import numpy as np
     >>> estimate_dependence(np.tile([0.0, 1.0], 500)).tau
     1.0
 
     Args:
-        codes: One number per row in order, shape (m,).
+        codes: A number per row in order, shape (m,).
 
     Source:
         The self-consistent window of Sokal (1997), Monte Carlo Methods in Statistical Mechanics;
@@ -66,9 +67,10 @@ def dependence_within(codes: "NDArray[np.generic]") -> Dependence:
     """Estimate the dependence of rows whose distribution may change on the way.
 
     A change of level looks like dependence to any estimate over all rows. So the rows are cut into
-    up to 8 stretches, each is centred by itself, and the median over the stretches counts: a change
-    lies within one of them. What is longer than a third of a stretch cannot be told from a change
-    here; only the training rows can (see `ColumnProfile.dependence`).
+    up to 8 stretches, each is centred separately, and the median over the stretches counts: a
+    change lies within a single stretch. Dependence longer than a third of a stretch cannot be
+    distinguished from a change here; only the training rows allow that (see
+    `ColumnProfile.dependence`).
 
     >>> import numpy as np
     >>> generator = np.random.default_rng(0)
@@ -77,7 +79,7 @@ def dependence_within(codes: "NDArray[np.generic]") -> Dependence:
     (True, True)
 
     Args:
-        codes: One number per row in order, shape (m,).
+        codes: A number per row in order, shape (m,).
     """
     import numpy as np
 
@@ -120,7 +122,7 @@ def _estimate(numbers: "Floats", segments: int) -> Dependence:
 
 
 def _first_order(first: float, length: int, rows: int) -> float:
-    """Autocorrelation time that the first lag alone implies, if it surely is above 0.
+    """Compute the autocorrelation time implied by the first lag alone, if surely above 0.
 
     Short stretches lose their long lags to the centring; the first lag loses least.
     """

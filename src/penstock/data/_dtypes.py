@@ -1,4 +1,4 @@
-"""Names of polars types that never change with the polars version, and which types mean the same."""
+"""Names of polars types that never change with the polars version, and families of equal types."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def dtype_name(dtype: "pl.DataType") -> str:
-    """Name a type as polars writes it, fixed by us so that digests outlive polars' own spelling.
+    """Return a type's name as in polars, fixed here so that digests outlive polars' own spelling.
 
     >>> import polars as pl
     >>> dtype_name(pl.Datetime("us", "UTC"))
@@ -43,9 +43,9 @@ def _inner(dtype: Any) -> "pl.DataType":
 
 
 def family(name: str) -> str:
-    """Say what a type holds, by its name: integer, number, text, boolean, date, datetime, missing.
+    """Return the family of a type name: integer, number, text, boolean, date, datetime, missing.
 
-    Types of one family can stand for each other between two readings of a source.
+    Types of the same family can replace each other between two readings of a source.
 
     >>> family("Int32"), family("Float64"), family("Datetime(time_unit='us', time_zone=None)")
     ('integer', 'number', 'datetime')

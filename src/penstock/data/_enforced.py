@@ -1,4 +1,4 @@
-"""The window enforced: rows outside ``since <= time < cutoff`` get past ingest from no source."""
+"""Enforcement of the window: ingest accepts no rows outside ``since <= time < cutoff``."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,16 @@ def window_of(source: DataSource, since: "Moment | None", cutoff: "Moment | None
     """Return the window that a source's rows must lie in.
 
     Raises:
-        DataError: If a limit cannot be read, or the source has no time column to hold it against.
+        DataError: If a limit cannot be read, or the source has no time column to compare with.
     """
     return Window.of(source.name, source.time, getattr(source, "time_format", None), since, cutoff)
 
 
 def enforce_window(reading: Reading, source: DataSource, window: Window) -> Reading:
-    """Check that every row lies in the window, whoever read them.
+    """Check that every row lies in the window, whatever the source.
 
-    A source whose ``cut_by_ingest`` is True leaves the cut to ingest: rows outside are removed
-    and counted. Of any other source a row outside is a fault, and nothing is kept.
+    A source whose ``cut_by_ingest`` is True leaves the cut to ingest: rows outside are removed and
+    counted. For all remaining sources a row outside is an error, and nothing is stored.
 
     Raises:
         NotFoundError: If the time column does not exist.

@@ -1,4 +1,4 @@
-"""``ingest``: read a source into a Snapshot, inside its window, and check its schema."""
+"""``ingest``: read a source into a Snapshot, inside the window, and check the schema."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,8 @@ def ingest(
     r"""Read the rows of a source with ``since <= time < cutoff`` and freeze them.
 
     The window is checked on the rows of every source. A row outside stops the reading, and nothing
-    is kept; of a source that declares ``cut_by_ingest = True`` such rows are removed and counted.
+    is stored; for a source that declares ``cut_by_ingest = True`` such rows are removed and
+    counted.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -39,17 +40,18 @@ def ingest(
     [2.5]
 
     Args:
-        source: Where to read.
+        source: The source to read.
         since: First moment, included; a date, a datetime or ISO text.
         cutoff: Last moment, not included.
-        store: If given, columns keep the types of the source's last reading recorded there, the
-            schema is checked against it, and this reading is recorded.
+        store: If passed, columns have the types of the source's last reading recorded there, the
+            schema is checked against that reading, and this reading is recorded.
         run_id: The run that reads, for the record.
 
     Raises:
         NotFoundError: If the file or the time column does not exist.
-        DataError: If nothing can be read, no row lies in the range, or a row lies outside it.
-        SchemaError: If a column is gone or has another type than at the last reading.
+        DataError: If nothing can be read, no row lies in the range, or a row lies outside the
+            range.
+        SchemaError: If a column is missing or has a different type than at the last reading.
     """
     if not isinstance(source, DataSource):
         raise ParameterError(
@@ -133,7 +135,7 @@ def _record(
 
 def _changed(name: str, failures: list[Finding], snapshot: Snapshot) -> SchemaError:
     columns = [finding.column for finding in failures]
-    # What the reading remarked on these columns names the cells that do not fit.
+    # The findings of the reading on these columns name the cells that do not fit.
     cells = [
         finding.message
         for finding in snapshot.findings

@@ -1,4 +1,4 @@
-"""What a column is for a model: number, category, text, time, identifier … by type and values."""
+"""Kinds of columns for a model: number, category, text, time, identifier … by type and values."""
 
 import re
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MIN_ROWS = 20
-"""Below this many values "all different" says nothing about being an identifier."""
+"""Number of values below which "all different" does not indicate an identifier."""
 
 _ID_CAMEL = re.compile(r"[a-z](?:Id|ID)$")
 _ID_WORD = re.compile(
@@ -19,7 +19,7 @@ _TEXT_SHARE = 0.5
 
 
 def kind_of(series: "pl.Series") -> tuple[Any, int | None]:
-    """Infer the kind of a column and its number of distinct values (None where it says nothing).
+    """Infer the kind of a column and the number of distinct values (None where meaningless).
 
     >>> import polars as pl
     >>> kind_of(pl.Series("n", [1.5, 2.5]))
@@ -48,12 +48,12 @@ def kind_of(series: "pl.Series") -> tuple[Any, int | None]:
 
 
 def has_missing(series: "pl.Series") -> bool:
-    """Say whether a value is missing: null, or not a number."""
+    """Return whether any value is missing: null, or not a number."""
     return series.null_count() > 0 or (series.dtype.is_float() and bool(series.is_nan().any()))
 
 
 def looks_like_id(name: str) -> bool:
-    """Say whether a column is named like an identifier.
+    """Return whether a column is named like an identifier.
 
     >>> looks_like_id("customer_id"), looks_like_id("userId"), looks_like_id("paid")
     (True, True, False)
@@ -62,12 +62,12 @@ def looks_like_id(name: str) -> bool:
 
 
 def named_id(name: str) -> bool:
-    """Say whether a column is named as the identifier of something: more strict than a key."""
+    """Return whether a column is named as the identifier of an object: stricter than a key."""
     return bool(_ID_CAMEL.search(name) or _ID_ONLY.search(name))
 
 
 def _is_counter(values: "pl.Series", distinct: int) -> bool:
-    """Tell an identifier from a measurement: all different, and named so or without gaps."""
+    """Return whether integers are identifiers: all different, and named so or without gaps."""
     if distinct < MIN_ROWS or distinct < len(values):
         return False
     low, high = values.min(), values.max()
@@ -81,7 +81,7 @@ def _kind_of_text(values: "pl.Series", distinct: int) -> str:
 
     if distinct < MIN_ROWS or distinct <= _TEXT_SHARE * len(values):
         return "category"
-    # The first rows are enough to tell prose from codes, and cost the same for every table.
+    # The first rows are enough to distinguish prose from codes, at the same cost for every table.
     sample = values.head(10_000).cast(pl.String)
     words = sample.str.count_matches(r"\S+").mean()
     if isinstance(words, float) and words >= _TEXT_WORDS:

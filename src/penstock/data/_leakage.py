@@ -1,4 +1,4 @@
-"""Leaks that are found by experiment on a Split: L1 duplicates, L3 undeclared groups, L5 proxies."""
+"""Leaks found by experiment on a Split: L1 duplicates, L3 undeclared groups, L5 proxies."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -23,18 +23,19 @@ _GROUP_SHARE = (0.05, 0.5)
 
 
 def check_leakage(split: Split) -> list[Finding]:
-    """Look for leaks that need no declaration, on the rows themselves.
+    """Check for leaks that need no declaration, on the rows themselves.
 
     L1: test rows that equal a train row in every column of the table, identifiers and left-out
-    columns included; a failure above what 20 random splits of the same rows give, a warning if a random split gives many for the reason
-    that the table holds copies. L3: columns named like an identifier whose values are in train and
-    test. L5: features that predict the target alone or add up to it, judged on train rows only.
+        columns included; a failure above the count of 20 random splits of the same rows, a warning
+        if a random split has many because the table contains copies. L3: columns named like an
+        identifier whose values are in train and test. L5: features that predict the target alone or
+        add up to the target, judged on train rows only.
     """
     return [*_check_copies(split), *_check_groups(split), *find_proxies(split), *find_sum(split)]
 
 
 def note_times(split: Split) -> list[Finding]:
-    """Remark that rows have times but the parts are not ordered by them."""
+    """Return a finding if rows have times but the subsets are not ordered by time."""
     times = split.schema.of_kind("datetime", "date")
     if split.by_time is not None or not times:
         return []
@@ -46,7 +47,7 @@ def note_times(split: Split) -> list[Finding]:
 
 
 def note_groups(split: Split) -> list[Finding]:
-    """Remark what the group column leaves open: rows without a group, and names that nearly agree."""
+    """Return findings on the group column: rows without a group, and names that nearly agree."""
     name = split.by_group
     if name is None:
         return []
@@ -68,9 +69,9 @@ def note_groups(split: Split) -> list[Finding]:
 
 
 def note_alike(split: Split) -> list[Finding]:
-    """Remark test rows that equal a train row in all features, though not in every column.
+    """Return a finding on test rows that equal a train row in all features, not in every column.
 
-    Different identifiers mean different rows: these are no copies, but look like some.
+    Different identifiers mean different rows: such rows are no copies, but look alike.
     """
     import numpy as np
 
@@ -98,7 +99,7 @@ def note_alike(split: Split) -> list[Finding]:
 def _check_copies(split: Split) -> list[Finding]:
     import numpy as np
 
-    # Rows that differ in an identifier are two rows, however alike the rest is.
+    # Rows that differ in an identifier are two rows, however alike the remaining columns are.
     columns = column_hashes(split.table)
     train, test = split.train_rows, split.test_rows
     rows = np.concatenate([train, test])
@@ -140,9 +141,9 @@ def _copies_by_chance(
 def _copies_of_mixed(
     columns: "list[Hashes]", train: "np.ndarray[Any, Any]", test: "np.ndarray[Any, Any]"
 ) -> int:
-    """Count copies after each column of the train rows was shuffled by itself.
+    """Count copies after each column of the train rows was shuffled separately.
 
-    What is left comes from columns with few values, not from rows that were copied.
+    The remaining copies come from columns with few values, not from rows that were copied.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a store remembers of a source: the schema and the reading rules of readings made alike."""
+"""A store's record of a source: schema and reading rules of the last reading with equal options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 _MOST = 20
-# Where the rows lie is no matter for how they are read.
+# The location of the rows does not affect the reading.
 _PLACE = {"path", "name", "type"}
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What is known of a source from its last reading with equal options.
+    """The recorded facts of a source's last reading with equal options.
 
     Attributes:
         key: Digest of the options.
-        schema: Its columns; None if there was no such reading.
-        rules: How its texts were read.
-        others: Readings with other options, by key.
+        schema: Columns of that reading; None if there was none.
+        rules: Reading rules of that reading's texts.
+        others: Readings with different options, by key.
     """
 
     key: str
@@ -35,9 +35,9 @@ class Memory:
     others: Mapping[str, Any]
 
     def remember(self, snapshot: "Snapshot") -> dict[str, Any]:
-        """Return the schema to record, with what the next reading needs.
+        """Return the schema to record, with the facts for the next reading.
 
-        A column without values says nothing of its type, so that what was known stays known.
+        A column without values has no evidence of a type, so that the earlier type stays.
         """
         rules = {**self.rules, **snapshot.reading}
         rules = {name: rule for name, rule in rules.items() if name in snapshot.schema}
@@ -47,13 +47,13 @@ class Memory:
 
 
 def memory_of(source: DataSource, store: "Store") -> Memory:
-    """Look up the last reading of a source that was made with equal options."""
+    """Load the last reading of a source that was made with equal options."""
     options = {name: value for name, value in source.describe().items() if name not in _PLACE}
     key = digest_json(options)[:23]
     last = store.metadata.artifacts.last_snapshot(source.name)
     if last is None:
         return Memory(key, None, {}, {})
-    # Recorded before options were: it was read with those of that time.
+    # Recorded before options were: the reading used the options of that time.
     others = dict(last.schema.get("others", {})) or {key: last.schema}
     entry = others.pop(key, None)
     if entry is None:

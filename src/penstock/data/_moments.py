@@ -1,6 +1,6 @@
-"""Moments: the time of each row on one scale, and ``since`` and ``cutoff`` as users write them.
+"""Moments: the time of each row on a common scale, and ``since`` and ``cutoff`` as users write.
 
-A time is naive or aware; where the two meet, a naive one counts as UTC.
+A time is naive or aware; where the two meet, a naive time counts as UTC.
 """
 
 from datetime import UTC, date, datetime
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     import polars as pl
 
 TimeColumn: TypeAlias = str | tuple[str, str]
-"""One column, or a date column and an hour column."""
+"""A column, or a date column and an hour column."""
 
 Moment: TypeAlias = date | datetime | str
 
 
 def as_moments(series: "pl.Series") -> "pl.Series":
-    """Put dates and datetimes on one scale: datetimes in UTC, microseconds."""
+    """Convert dates and datetimes to a common scale: datetimes in UTC, microseconds."""
     import polars as pl
 
     if has_zone(series.dtype):
@@ -30,10 +30,10 @@ def as_moments(series: "pl.Series") -> "pl.Series":
 def moments_of(
     table: "pl.DataFrame", time: TimeColumn, time_format: str | None = None
 ) -> "pl.Series":
-    """Give the time of every row, in UTC; of a pair, the date plus the hours.
+    """Return the time of every row, in UTC; for a pair of columns, the date plus the hours.
 
     Raises:
-        DataError: If a value is no time.
+        DataError: If a value is not a time.
     """
     if isinstance(time, str):
         return as_moments(read_times(table[time], time_format)).rename(time)
@@ -53,7 +53,7 @@ def moments_of(
 
 
 def ends_of(moments: "pl.Series") -> tuple[datetime | None, datetime | None]:
-    """Give the earliest and the latest moment; None where no row has a time."""
+    """Return the earliest and the latest moment; None where no row has a time."""
     first, last = moments.min(), moments.max()
     if not isinstance(first, datetime) or not isinstance(last, datetime):
         return None, None
@@ -61,13 +61,13 @@ def ends_of(moments: "pl.Series") -> tuple[datetime | None, datetime | None]:
 
 
 def to_moment(value: Moment, name: str) -> datetime:
-    """Read ``since`` or ``cutoff``: a date is its midnight, a naive time counts as UTC.
+    """Read ``since`` or ``cutoff``: a date means midnight, a naive time counts as UTC.
 
     >>> to_moment("2016-06-30", "cutoff").isoformat()
     '2016-06-30T00:00:00+00:00'
 
     Raises:
-        DataError: If a text is no ISO date or datetime.
+        DataError: If a text is not an ISO date or datetime.
     """
     if isinstance(value, str):
         try:
@@ -84,7 +84,7 @@ def to_moment(value: Moment, name: str) -> datetime:
 
 
 def time_name(time: TimeColumn) -> str:
-    """Name a time column for people.
+    """Return the name of a time column for people.
 
     >>> time_name(("dteday", "hr"))
     'dteday + hr'
@@ -93,7 +93,7 @@ def time_name(time: TimeColumn) -> str:
 
 
 def time_columns(time: TimeColumn | None) -> list[str]:
-    """List the columns that a time is made of."""
+    """List the columns that a time consists of."""
     if time is None:
         return []
     return [time] if isinstance(time, str) else list(time)
@@ -104,5 +104,5 @@ def _within_day(hours: "pl.Series") -> bool:
 
 
 def has_zone(dtype: "pl.DataType") -> bool:
-    """Say whether a type is of times with a zone."""
+    """Return whether a type is of times with a zone."""
     return getattr(dtype, "time_zone", None) is not None

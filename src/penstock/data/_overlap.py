@@ -1,4 +1,4 @@
-"""Overlaps of the parts of a Split, which are facts and not guesses: rows, groups (L3), times (L4)."""
+"""Overlaps between subsets of a Split, facts and not guesses: rows, groups (L3), times (L4)."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -16,9 +16,9 @@ _EXAMPLES = 3
 
 
 def check_overlap(split: Split) -> list[Finding]:
-    """Look for rows, groups and times that are in a part and in a later one too.
+    """Check for rows, groups and times that are in a subset and in a later subset too.
 
-    Groups and times are only looked at where the split names their column.
+    Groups and times are only checked where the split names their column.
     """
     pairs = [
         ("train", split.train_rows, "test", split.test_rows),
@@ -35,10 +35,10 @@ def check_overlap(split: Split) -> list[Finding]:
 
 
 def require_no_overlap(findings: Iterable[Finding]) -> None:
-    """Refuse a split whose parts overlap.
+    """Raise an error for a split whose subsets overlap.
 
     Raises:
-        LeakageError: If one of the findings is a failure; it tells the first and counts the rest.
+        LeakageError: If any finding is a failure; the message has the first and counts the rest.
     """
     failures = [finding for finding in findings if finding.level == "fail"]
     if not failures:

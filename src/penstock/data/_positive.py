@@ -1,8 +1,9 @@
-"""Which of two classes counts as yes: declared, found by its meaning, or not known; never by the alphabet.
+"""The positive class of two: declared, found by meaning, or unknown; never by alphabetical order.
 
-Found by meaning are pairs of a word for yes and a word for no (the lists below), a class and its
-negation ("churn" and "no churn", "fraud" and "not_fraud", "stable" and "unstable" are not: which of
-these is looked for is the user's to say), 1 beside 0 or -1, and "over" beside "up to" (">50K", "<=50K").
+Found by meaning are pairs of a word for yes and a word for no (the lists below), a class and the
+negation ("churn" and "no churn", "fraud" and "not_fraud"; but not "stable" and "unstable": which of
+these is positive is the user's decision), 1 beside 0 or -1, and "over" beside "up to" (">50K",
+"<=50K").
 """
 
 import re
@@ -74,7 +75,7 @@ _UNDER = re.compile(r"^\s*<=?\s*(.+)$")
 
 
 def find_positive(classes: Sequence[Any]) -> Any:
-    """Find which of two classes counts as yes by what they mean; None where they do not say.
+    """Return the positive class of two by their meaning; None where the meaning is unclear.
 
     >>> find_positive(["fraud", "legit"]), find_positive([0, 1]), find_positive(["No", "Yes"])
     ('fraud', 1, 'Yes')
@@ -116,13 +117,13 @@ def _plain(text: str) -> str:
 
 
 def match_class(classes: Sequence[Any], declared: Any) -> Any:
-    """Give the class that was declared as positive, in the target's own type.
+    """Return the class that was declared as positive, in the target's own type.
 
     >>> match_class([0, 1], "1")
     1
 
     Raises:
-        ParameterError: If it is none of them.
+        ParameterError: If the declared class does not exist.
     """
     for label in classes:
         if type(label) is type(declared) and label == declared:
@@ -138,7 +139,7 @@ def match_class(classes: Sequence[Any], declared: Any) -> Any:
 
 
 def why_unknown(classes: Sequence[Any]) -> str:
-    """Say that neither class is known as positive, and how to declare one."""
+    """Return a sentence that neither class is known as positive, with the declaration to add."""
     first, second = classes
     return (
         f"which of {first!r} and {second!r} is the positive class is not known; "

@@ -1,4 +1,4 @@
-"""TableProfile: what each column's values look like, frozen as the reference that drift is measured by.
+"""TableProfile: the distribution of each column's values, frozen as the reference for drift.
 
 Numbers: moments, 21 quantiles, and counts in at most 10 bins cut at the values' own quantiles.
 Times: the same, in seconds since 1970 (UTC). Texts and booleans: the 50 most frequent values.
@@ -23,13 +23,13 @@ TOP = 50
 
 @dataclass(frozen=True, slots=True)
 class ColumnProfile:
-    """What one column's values look like.
+    """The distribution of a column's values.
 
     Args:
         kind: As in Schema.
-        rows: How many values, missing ones included.
-        missing: How many are null or not a number.
-        infinite: How many are infinite; they count in the outer bins but not in the statistics.
+        rows: Number of values, missing ones included.
+        missing: Number of values that are null or not a number.
+        infinite: Number of infinite values; they count in the outer bins but not in the statistics.
         unique: Number of distinct values that are not missing.
         mean: Mean of numbers and times; share of true for booleans.
         std: Standard deviation (divisor n).
@@ -40,9 +40,9 @@ class ColumnProfile:
             holds x > e(k-1); empty for texts.
         counts: Values by bin.
         top: The most frequent texts (or integers and booleans as text) with their counts, the most
-            frequent first and equal ones by name; at most 50.
+            frequent first and equal counts by name; at most 50.
         other: Values that are not in ``top``; 0 where there is no ``top``.
-        dependence: How its rows follow one another in the table's order; None in profiles of before
+        dependence: Dependence between the rows in the table's order; None in profiles from before
             this was recorded, and where values are not compared.
     """
 
@@ -71,7 +71,7 @@ class TableProfile:
     columns: Mapping[str, ColumnProfile]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values for storing."""
+        """Return plain values for storing."""
         return {
             "rows": self.rows,
             "columns": [{"name": name, **asdict(column)} for name, column in self.columns.items()],
@@ -79,7 +79,7 @@ class TableProfile:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read back what to_json gave."""
+        """Create a profile from the result of to_json."""
         columns = {}
         for stored in value["columns"]:
             facts = {key: item for key, item in stored.items() if key != "name"}
@@ -93,7 +93,7 @@ class TableProfile:
 
 
 def profile_table(table: "pl.DataFrame") -> TableProfile:
-    """Profile every column.
+    """Compute the profile of every column.
 
     >>> import polars as pl
     >>> profile = profile_table(pl.DataFrame({"age": [20, 30, None], "city": ["A", "B", "A"]}))
@@ -106,7 +106,7 @@ def profile_table(table: "pl.DataFrame") -> TableProfile:
 
 
 def profile_column(series: "pl.Series") -> ColumnProfile:
-    """Profile one column."""
+    """Compute the profile of a column."""
     import polars as pl
 
     kind, levels = kind_of(series)
@@ -136,7 +136,7 @@ def profile_column(series: "pl.Series") -> ColumnProfile:
 def bin_places(
     edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]"
 ) -> "np.ndarray[Any, Any]":
-    """Find each value's bin in a profile, 0 for the lowest.
+    """Return the index of each value's bin in a profile, 0 for the lowest.
 
     >>> import numpy as np
     >>> bin_places((0.0, 1.0, 5.0), np.array([-3.0, 1.0, 2.0, 99.0])).tolist()
@@ -152,7 +152,7 @@ def bin_places(
 
 
 def level_places(levels: Sequence[str], texts: "pl.Series") -> "np.ndarray[Any, Any]":
-    """Find each text's place among levels; one that is not there has the place after the last.
+    """Return each text's position among levels; an unknown text has the position after the last.
 
     >>> import polars as pl
     >>> level_places(["a", "b"], pl.Series(["b", "a", "c"])).tolist()
@@ -172,7 +172,7 @@ def level_places(levels: Sequence[str], texts: "pl.Series") -> "np.ndarray[Any, 
 
 
 def count_bins(edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]") -> list[int]:
-    """Count values in a profile's bins; every number falls into one, infinite ones too.
+    """Count values in a profile's bins; every number belongs to a bin, infinite numbers too.
 
     >>> import numpy as np
     >>> count_bins((0.0, 1.0, 5.0), np.array([-3.0, 1.0, 2.0, 99.0]))
@@ -240,13 +240,13 @@ def _profile_numbers(series: "pl.Series", kind: str) -> ColumnProfile:
 
 
 def _edges(ordered: "np.ndarray[Any, Any]") -> tuple[float, ...]:
-    """Cut at the values' deciles; a value that fills several deciles gets a bin of its own."""
+    """Return cuts at the values' deciles; a value that fills several deciles has a separate bin."""
     import numpy as np
 
     places = np.ceil(np.arange(1, BINS) * len(ordered) / BINS).astype(int) - 1
     deciles = ordered[np.clip(places, 0, len(ordered) - 1)]
     heavy = deciles[1:][deciles[1:] == deciles[:-1]]
-    # Without the cut just below it, a heavy value would share its bin with the smaller ones.
+    # Without the cut just below, a heavy value would share the bin with smaller values.
     below = ordered[np.searchsorted(ordered, heavy) - 1]
     below = below[below < heavy]
     cuts = np.unique(np.concatenate([deciles, below]))

@@ -1,4 +1,4 @@
-"""L5: what gives the target away, judged on train rows only: one column, or an exact sum of several."""
+"""L5: features that reveal the target, judged on train rows only: a column, or an exact sum."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,12 @@ _MAX_SUM = 200
 
 
 def find_proxies(split: Split) -> list[Finding]:
-    """Name the features that predict the target alone.
+    """Return the features that predict the target alone.
 
     A tree of depth 3 on the column, scored on the held-out thirds of at most 20,000 train rows
-    (fewer for tables of more than 50 columns); levels stand for their mean target in the other
-    thirds. AUC (several classes: one against the rest, weighted) from 0.98 or R2 from 0.95 is a
+    (fewer for tables of more than 50 columns); levels are replaced by their mean target in the
+    other thirds. AUC (several classes: each against the rest, weighted) from 0.98 or R2 from 0.95
+    is a
     failure, from 0.9 a warning.
     """
     from sklearn import config_context
@@ -47,7 +48,7 @@ def find_proxies(split: Split) -> list[Finding]:
     table = split.table.select(usable)[rows]
     folds = _make_folds(target, classes=split.task != "regression")
     findings = []
-    # Hundreds of tiny trees: checking each one's arguments would take longer than growing it.
+    # Hundreds of tiny trees: checking the arguments of each would take longer than fitting.
     with config_context(skip_parameter_validation=True):
         for series in table.iter_columns():
             score = _score(series, target, folds, split.task)
@@ -57,7 +58,7 @@ def find_proxies(split: Split) -> list[Finding]:
 
 
 def find_sum(split: Split) -> list[Finding]:
-    """Notice a number that is an exact linear sum of features, such as casual + registered = count.
+    """Find a number that is an exact linear sum of features, such as casual + registered = count.
 
     Least squares over complete train rows (at most 20,000) and at most 200 columns; exact means
     that no row is off by more than a millionth of the target's deviation.
@@ -82,7 +83,7 @@ def find_sum(split: Split) -> list[Finding]:
     if np.abs(scaled @ weights - wanted).max() > _EXACT:
         return []
     used = [names[place] for place in np.flatnonzero(np.abs(weights) > _EXACT)]
-    if len(used) < 2:  # noqa: PLR2004 - a single column is found by its tree
+    if len(used) < 2:  # noqa: PLR2004 - a single column is found by a tree
         return []
     shown = ", ".join(f"'{name}'" for name in used[:5])
     text = (
@@ -103,7 +104,7 @@ def _finding(name: str, split: Split, score: float) -> Finding:
 
 
 def _sample(split: Split, limit: int) -> "tuple[Array, Array] | None":
-    """Choose train rows, classes about evenly, and give them with their targets as numbers."""
+    """Return a sample of train rows, classes about evenly, with their targets as numbers."""
     import numpy as np
 
     rows = split.train_rows
@@ -167,7 +168,7 @@ def _score(
 def _encode(
     series: "pl.Series", target: "Array", folds: "list[tuple[Array, Array]]"
 ) -> "Iterator[tuple[Array, Array, Array, Array]]":
-    """Give each fold's rows with the column as numbers, shape (n, 1)."""
+    """Yield each fold's rows with the column as numbers, shape (n, 1)."""
     import numpy as np
     import polars as pl
 

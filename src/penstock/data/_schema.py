@@ -1,4 +1,4 @@
-"""Schema: what each column is for a model (its kind) and how it is typed; infer it and check it."""
+"""Schema: kind and type of each column for a model; inference and checks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -28,14 +28,14 @@ Kind: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column as it was seen.
+    """A column as observed.
 
     Args:
-        name: Its name.
-        kind: What it is for a model; ``other`` is a type that no model can use as it is.
-        dtype: Its polars type as text, for example ``Int64``.
+        name: Name of the column.
+        kind: Kind for a model; ``other`` is a type that no model can use unchanged.
+        dtype: polars type as text, for example ``Int64``.
         nullable: Whether a value was missing.
-        levels: Number of distinct values; None for kinds where it says nothing.
+        levels: Number of distinct values; None for kinds where the number is meaningless.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Schema:
         return len(self.columns)
 
     def select(self, names: Iterable[str]) -> "Schema":
-        """Keep some columns, in the order given.
+        """Return a schema with some columns, in the given order.
 
         Raises:
             NotFoundError: If there is no such column.
@@ -88,7 +88,7 @@ class Schema:
         return Schema(tuple(self[name] for name in names))
 
     def without(self, names: Iterable[str]) -> "Schema":
-        """Leave some columns out.
+        """Return a schema without some columns.
 
         Raises:
             NotFoundError: If there is no such column.
@@ -97,28 +97,28 @@ class Schema:
         return Schema(tuple(column for column in self.columns if column.name not in gone))
 
     def of_kind(self, *kinds: Kind) -> list[str]:
-        """Name the columns of some kinds, in order."""
+        """Return the names of the columns of some kinds, in order."""
         return [column.name for column in self.columns if column.kind in kinds]
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain values for storing."""
+        """Return plain values for storing."""
         return {"columns": [asdict(column) for column in self.columns]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read back what to_json gave."""
+        """Create a schema from the result of to_json."""
         return cls(tuple(Column(**column) for column in value["columns"]))
 
 
 def infer_schema(table: "pl.DataFrame") -> Schema:
-    """Infer the kind of every column from its type and its values.
+    """Infer the kind of every column from type and values.
 
     >>> import polars as pl
     >>> infer_schema(pl.DataFrame({"paid": [True, False], "unit": ["m", "m"]})).columns[1].kind
     'constant'
 
     Args:
-        table: Any polars frame; kinds need no more than its values.
+        table: Any polars frame; kinds need no more than the values.
     """
     columns = []
     for series in table.iter_columns():
@@ -136,10 +136,10 @@ def infer_schema(table: "pl.DataFrame") -> Schema:
 
 
 def check_columns(table: "pl.DataFrame", names: Sequence[str], *, owner: str = "the table") -> None:
-    """Make sure that columns exist.
+    """Check that columns exist.
 
     Raises:
-        NotFoundError: If one does not, with did-you-mean.
+        NotFoundError: If a column does not exist, with did-you-mean.
     """
     for name in names:
         if name not in table.columns:
@@ -147,10 +147,10 @@ def check_columns(table: "pl.DataFrame", names: Sequence[str], *, owner: str = "
 
 
 def check_schema(recorded: Schema, found: Schema) -> list[Finding]:
-    """Compare a table's columns with those recorded before.
+    """Compare a table's columns with the columns recorded before.
 
-    A missing column and one with another type are failures; an added one, a wider number type and
-    one that is empty on one side are warnings.
+    A missing column and a column with a different type are failures; an added column, a wider
+    number type and a column that is empty on either side are warnings.
 
     >>> import polars as pl
     >>> before = infer_schema(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
@@ -180,7 +180,7 @@ def _check_type(before: Column, now: Column) -> list[Finding]:
     if old == new:
         return []
     change = f"was {before.dtype} and is {now.dtype} now"
-    # A CSV column without values is text to us: it says nothing about its type.
+    # A CSV column without values is text here: no evidence of the type.
     if "missing" in {old, new} or before.levels == 0 or now.levels == 0:
         message = f"Column '{now.name}' {change}: it is empty on one side."
         return [Finding("warn", "empty", now.name, message)]

@@ -1,4 +1,4 @@
-"""Snapshot: the rows of one reading, frozen, with their range, digests, schema and profile."""
+"""Snapshot: the rows of a reading, frozen, with range, digests, schema and profile."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The rows of one reading, frozen. Make one with ``ingest`` or ``Snapshot.of``.
+    """The rows of a reading, frozen. Create with ``ingest`` or ``Snapshot.of``.
 
     >>> import polars as pl
     >>> snapshot = Snapshot.of(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
@@ -30,18 +30,18 @@ class Snapshot:
     (2, ['a', 'b'])
 
     Args:
-        rows: How many rows.
+        rows: Number of rows.
         schema: Columns with their kinds.
-        source: What it was read from (see DataSource.describe).
+        source: The source (see DataSource.describe).
         time: The time column; or a date column and an hour column; or None.
-        since: The rows asked for: not before this; None if not limited.
-        cutoff: The rows asked for: before this; None if not limited.
+        since: Start of the requested rows, included; None if not limited.
+        cutoff: End of the requested rows, not included; None if not limited.
         first_time: The earliest time found; None without a time column.
         last_time: The latest time found.
         ordered_digest: Digest of the rows in order.
         order_free_digest: Digest of the rows as a multiset.
-        findings: What was odd.
-        reading: How the texts of columns were read, by name; requests are read alike.
+        findings: Oddities of the rows.
+        reading: Reading rules of text columns, by name; requests use the same rules.
     """
 
     bundle_type: ClassVar[str] = "penstock.data:Snapshot"
@@ -58,7 +58,7 @@ class Snapshot:
     order_free_digest: str
     findings: tuple[Finding, ...]
     reading: Mapping[str, ReadingRule]
-    # Loaded when first asked for: a listing of snapshots reads no table.
+    # Loaded on first access: a listing of snapshots reads no table.
     _load_table: "Callable[[], pl.DataFrame]"
     _load_profile: Callable[[], TableProfile]
 
@@ -74,10 +74,10 @@ class Snapshot:
         findings: tuple[Finding, ...] = (),
         reading: Mapping[str, ReadingRule] | None = None,
     ) -> Self:
-        """Freeze a table.
+        """Create a snapshot of a table.
 
         Raises:
-            DataError: If the time column holds no times.
+            DataError: If the time column does not contain times.
         """
         schema = infer_schema(table)
         profile = profile_table(table)
@@ -110,7 +110,7 @@ class Snapshot:
 
     @cached_property
     def profile(self) -> TableProfile:
-        """What each column's values look like."""
+        """Distributions of the columns' values."""
         return self._load_profile()
 
     @property
@@ -122,11 +122,11 @@ class Snapshot:
         return self.rows
 
     def with_findings(self, more: Iterable[Finding]) -> Self:
-        """Give a copy that also has these findings."""
+        """Return a copy with additional findings."""
         return replace(self, findings=(*self.findings, *more))
 
     def keep(self, table: "pl.DataFrame", reason: str) -> Self:
-        """Return a copy with fewer rows, and put on record how many went and why.
+        """Return a copy with fewer rows, and record the number removed and the reason.
 
         >>> import polars as pl
         >>> snapshot = Snapshot.of(pl.DataFrame({"a": [1, 1, 2]}))
@@ -136,10 +136,10 @@ class Snapshot:
 
         Args:
             table: The rows that stay, with the same columns.
-            reason: What the others are, for example ``"copies of a row"``.
+            reason: Description of the removed rows, for example ``"copies of a row"``.
 
         Raises:
-            DataError: If it has other columns, or more rows.
+            DataError: If the table has different columns, or more rows.
         """
         if table.columns != self.columns or table.height > self.rows:
             raise DataError(
@@ -160,11 +160,11 @@ class Snapshot:
         )
 
     def lineage_sources(self) -> list[str]:
-        """Name the source as a lineage node."""
+        """Return the source as a lineage node."""
         return [f"source:{self.source['name']}"]
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give the parts to store."""
+        """Return the parts to store."""
         facts = {
             "rows": self.rows,
             "schema": self.schema.to_json(),
@@ -183,7 +183,7 @@ class Snapshot:
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Read back what to_bundle gave; the table is loaded when first asked for."""
+        """Create a snapshot from the result of to_bundle; the table is loaded on first access."""
         facts = dict(parts["facts"])
         facts["schema"] = Schema.from_json(facts["schema"])
         facts["findings"] = findings_from_json(facts["findings"])
@@ -197,7 +197,7 @@ class Snapshot:
 
 
 def notice_columns(schema: Schema, rows: int) -> tuple[Finding, ...]:
-    """Notice columns that no model should learn from: identifiers, constants, empty ones."""
+    """Return findings on columns unfit for learning: identifiers, constants, empty columns."""
     findings = []
     for column in schema:
         name = column.name
@@ -219,7 +219,7 @@ def notice_columns(schema: Schema, rows: int) -> tuple[Finding, ...]:
 
 
 def find_twins(series: "pl.Series") -> list[tuple[str, str]]:
-    """Find texts that differ from another one only by case, blanks or marks at their end.
+    """Return texts that differ from a second text only by case, blanks or trailing marks.
 
     >>> import polars as pl
     >>> find_twins(pl.Series(["P1", "p1", "P2"]))
@@ -243,7 +243,7 @@ def _plain(text: str) -> str:
 
 
 def notice_lookalikes(profile: TableProfile) -> tuple[Finding, ...]:
-    """Notice levels that differ only by case, blanks or marks at their end, such as Yes and yes."""
+    """Return findings on levels that differ only by case, blanks or trailing marks: Yes and yes."""
     findings = []
     for name, column in profile.columns.items():
         if column.kind != "category" or column.other:

@@ -1,4 +1,4 @@
-"""Split: a table cut into train, validation and test rows, with what was found about leaks."""
+"""Split: a table cut into train, validation and test rows, with findings about leaks."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -34,7 +34,7 @@ class Part:
 
     @cached_property
     def table(self) -> "pl.DataFrame":
-        """All columns of these rows, the target and left-out ones too."""
+        """All columns of these rows, the target and left-out columns too."""
         return self._load_table()[self.rows]
 
     @cached_property
@@ -53,23 +53,23 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A table cut into train, validation and test rows. Make one with ``split_table``.
+    """A table cut into train, validation and test rows. Create with ``split_table``.
 
     Args:
         train_rows: Positions of the training rows in the table.
         validation_rows: Positions of the validation rows; may be empty.
         test_rows: Positions of the test rows.
-        schema: The features, as the training rows show them.
+        schema: The features, as observed in the training rows.
         target: The column to predict.
         task: ``binary``, ``multiclass`` or ``regression``.
         classes: The classes in sorted order; empty for regression.
-        by_time: The time column that orders the parts; None if time was no matter.
-        by_group: The column whose values are kept whole; None if groups were no matter.
-        seed: What random choices were made from.
-        findings: What was left out, and overlaps of rows, groups and times.
-        leakage: Leaks found by experiment: duplicates, columns that give the target away.
+        by_time: The time column that orders the subsets; None if time does not count.
+        by_group: The column whose values stay whole; None if groups do not count.
+        seed: Seed of random choices.
+        findings: Rows left out, and overlaps of rows, groups and times.
+        leakage: Leaks found by experiment: duplicates, columns that reveal the target.
         table_digest: Ordered digest of the table that was cut.
-        positive: The class that counts as yes, as it was declared; None if nobody did.
+        positive: The positive class, as declared; None if undeclared.
     """
 
     bundle_type: ClassVar[str] = "penstock.data:Split"
@@ -97,30 +97,30 @@ class Split:
 
     @cached_property
     def train(self) -> Part:
-        """The rows to fit on."""
+        """The rows for fitting."""
         return self._part(self.train_rows)
 
     @cached_property
     def validation(self) -> Part:
-        """The rows to choose by; may be empty."""
+        """The rows for model selection; may be empty."""
         return self._part(self.validation_rows)
 
     @cached_property
     def test(self) -> Part:
-        """The rows to judge by."""
+        """The rows for evaluation."""
         return self._part(self.test_rows)
 
     def with_findings(
         self, findings: Iterable[Finding], *, leakage: Iterable[Finding] = ()
     ) -> Self:
-        """Give a copy with these findings and leaks on record."""
+        """Return a copy with these findings and leaks."""
         return replace(self, findings=tuple(findings), leakage=tuple(leakage))
 
     def _part(self, rows: "Rows") -> Part:
         return Part(rows, self.target, tuple(self.schema.names), lambda: self.table)
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give the parts to store."""
+        """Return the parts to store."""
         facts = {
             "schema": self.schema.to_json(),
             "target": self.target,
@@ -132,7 +132,7 @@ class Split:
             "findings": findings_to_json(self.findings),
             "leakage": findings_to_json(self.leakage),
             "table_digest": self.table_digest,
-            # Splits of old have none, and keep their digest.
+            # Old splits have none, and retain their digest.
             **({} if self.positive is None else {"positive": self.positive}),
         }
         return {
@@ -145,7 +145,7 @@ class Split:
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Read back what to_bundle gave; the table is loaded when first asked for."""
+        """Create a split from the result of to_bundle; the table is loaded on first access."""
         facts = dict(parts["facts"])
         by_time = facts["by_time"]
         facts |= {

@@ -1,4 +1,4 @@
-"""What a split needs of its table: shares that add up, usable rows, and parts that can be used."""
+"""Requirements of a split: shares that add up, usable rows, and non-empty subsets."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,10 @@ _MANY_LOST = 0.01
 
 
 def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
-    """Give the polars frame of a Snapshot, a polars or a pandas frame, and its ordered digest.
+    """Return the polars frame of a Snapshot, a polars or a pandas frame, and the ordered digest.
 
     Raises:
-        DataError: If it is something else.
+        DataError: If the table is of any other type.
     """
     import polars as pl
 
@@ -41,10 +41,10 @@ def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
 
 
 def require_shares(validation: float, test: float) -> None:
-    """Make sure that the shares leave something to train on.
+    """Check that the shares leave rows to train on.
 
     Raises:
-        DataError: If they do not.
+        DataError: If they leave none.
     """
     if test <= 0 or validation < 0 or validation + test >= 1:
         raise DataError(
@@ -57,10 +57,10 @@ def require_shares(validation: float, test: float) -> None:
 def usable_rows(
     frame: "pl.DataFrame", target: str, by_time: TimeColumn | None
 ) -> "tuple[Rows, list[Finding]]":
-    """Give the positions of rows that have a target and, where it matters, a time.
+    """Return the positions of rows with a target and, where needed, a time.
 
     Raises:
-        DataError: If fewer than three rows do.
+        DataError: If fewer than three rows have them.
     """
     import numpy as np
 
@@ -89,7 +89,7 @@ def usable_rows(
 
 
 def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Number the distinct values from 0, in sorted order, a missing one last.
+    """Return numbers for the distinct values from 0, in sorted order, a missing value last.
 
     >>> import polars as pl
     >>> codes_of(pl.Series(["b", "a", None, "b"])).tolist()
@@ -110,7 +110,7 @@ def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
 
 
 def group_codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Number the groups from 0; every row without a group (missing or blank) is one of its own.
+    """Return numbers for the groups from 0; each row without a group (missing, blank) is separate.
 
     >>> import polars as pl
     >>> group_codes_of(pl.Series(["b", None, "b", None])).tolist()
@@ -130,7 +130,7 @@ def group_codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
-    """Say for every value whether it is missing: null, or not a number."""
+    """Return for every value whether the value is missing: null, or not a number."""
     missing = series.is_null().to_numpy().copy()
     if series.dtype.is_float():
         missing |= series.is_nan().fill_null(value=True).to_numpy()
@@ -138,10 +138,10 @@ def missing_of(series: "pl.Series") -> "np.ndarray[Any, Any]":
 
 
 def require_parts(parts: "dict[str, Rows]", target: "pl.Series", task: Task) -> None:
-    """Make sure that no part is empty and that the train rows show more than one class.
+    """Check that no subset is empty and that the train rows contain more than one class.
 
     Raises:
-        DataError: If not.
+        DataError: If a check fails.
     """
     for name, rows in parts.items():
         if not len(rows):

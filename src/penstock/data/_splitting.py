@@ -1,4 +1,4 @@
-"""``split_table``: cut a table into train, validation and test, and check at once that it is honest."""
+"""``split_table``: cut a table into train, validation and test, with immediate leak checks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,11 +49,11 @@ def split_table(
     task: Task | None = None,
     positive: Any = None,
 ) -> Split:
-    """Cut a table into train, validation and test rows, and look for leaks between them.
+    """Cut a table into train, validation and test rows, and check for leaks between them.
 
-    At random (each class in its share); with ``by_time`` the newest rows are test; with
-    ``by_group`` every group is whole in one part; with both, rows that would break either rule are
-    left out and counted. Rows without a target are left out and counted.
+    At random (each class in proportion); with ``by_time`` the newest rows are test; with
+    ``by_group`` every group is whole in a single subset; with both, rows that would break either
+    rule are left out and counted. Rows without a target are left out and counted.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"size": range(40), "big": [i % 3 == 0 for i in range(40)]})
@@ -62,25 +62,25 @@ def split_table(
     (32, 8, 'binary')
 
     Args:
-        table: The rows; or a Snapshot of them.
+        table: The rows; or a Snapshot.
         target: The column to predict.
         by_time: Column of times; or a date column and an hour column.
-        by_group: Column of groups; each row without one is a group of its own.
-        validation: Share of rows to choose by, 0 (none) to 1.
-        test: Share of rows to judge by, above 0.
-        gap: Time left out before validation and test, for example ``"1d"``: as long as it takes
-            to learn the target.
-        drop: Columns that are no features; they stay in the parts' tables.
-        seed: Same seed, same parts.
-        stratify: Column to share out evenly in a random split; by default the target's classes.
-        task: What to predict, where the values do not say it (see ``guess_task``).
-        positive: The class of a binary target that counts as yes, where the labels do not say it.
+        by_group: Column of groups; each row without a group is a separate group.
+        validation: Share of rows for model selection, 0 (none) to 1.
+        test: Share of rows for evaluation, above 0.
+        gap: Time left out before validation and test, for example ``"1d"``: the delay until the
+            target is known.
+        drop: Columns that are no features; they stay in the subsets' tables.
+        seed: Equal seeds give equal subsets.
+        stratify: Column to distribute evenly in a random split; by default the target's classes.
+        task: The kind of prediction, where the values do not decide (see ``guess_task``).
+        positive: The positive class of a binary target, where the labels do not decide.
 
     Raises:
         NotFoundError: If a column does not exist.
-        ParameterError: If a gap is given without a time.
-        DataError: If the target has one value, or there are too few rows, times or groups.
-        LeakageError: If the parts share rows, groups or times.
+        ParameterError: If a gap is passed without a time.
+        DataError: If the target has a single value, or there are too few rows, times or groups.
+        LeakageError: If the subsets share rows, groups or times.
     """
     import numpy as np
 
@@ -118,7 +118,7 @@ def split_rows(
     allow_overlap: str | None = None,
     positive: Any = None,
 ) -> Split:
-    """Make a Split of parts that someone else has chosen, with the same checks.
+    """Create a Split from subsets chosen elsewhere, with the same checks.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"size": [1.5, 2.5, 3.5, 4.5], "price": [2.0, 3.0, 4.0, 5.5]})
@@ -126,22 +126,22 @@ def split_rows(
     3
 
     Args:
-        table: The rows; or a Snapshot of them.
+        table: The rows; or a Snapshot.
         target: The column to predict.
         train: Positions of the training rows.
         test: Positions of the test rows.
         validation: Positions of the validation rows.
-        by_time: Column by which later parts must be newer.
-        by_group: Column whose values must not be in two parts.
+        by_time: Column by which later subsets must be newer.
+        by_group: Column whose values must not be in two subsets.
         drop: Columns that are no features.
-        task: What to predict, where the values do not say it.
-        allow_overlap: Why an overlap of rows, groups or times is right here; it is kept on record.
-        positive: The class of a binary target that counts as yes, where the labels do not say it.
+        task: The kind of prediction, where the values do not decide.
+        allow_overlap: Reason why an overlap of rows, groups or times is right here; recorded.
+        positive: The positive class of a binary target, where the labels do not decide.
 
     Raises:
         NotFoundError: If a column does not exist.
-        DataError: If a part is empty, or the target has one value.
-        LeakageError: If the parts share rows, groups or times, and no reason was given.
+        DataError: If a subset is empty, or the target has a single value.
+        LeakageError: If the subsets share rows, groups or times, and no reason was passed.
     """
     import numpy as np
 
@@ -161,7 +161,7 @@ def split_rows(
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What the parts are made for, whoever chose them."""
+    """The purpose of the subsets, however they were chosen."""
 
     target: str
     by_time: TimeColumn | None
@@ -270,7 +270,7 @@ def _note_left_out(
 
 
 def _note_shares(rows: "dict[str, Rows]", wanted: dict[str, float]) -> list[Finding]:
-    """Remark where equal times or whole groups made a part much larger or smaller than asked."""
+    """Return findings where equal times or whole groups moved a subset far from its share."""
     total = sum(map(len, rows.values()))
     findings = []
     for name, share in wanted.items():

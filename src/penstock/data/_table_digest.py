@@ -1,14 +1,15 @@
-"""Digests of tables: of the rows in order, and of the rows as a multiset, free of their order.
+"""Digests of tables: of the rows in order, and of the rows as a multiset, in any order.
 
-Both depend on column names, types and values only: not on Parquet bytes, chunks, or polars' own hash.
+Both depend on column names, types and values only: not on Parquet bytes, chunks, or polars' own
+hash.
 
 ordered     SHA-256 over schema, then each column's values (nulls as a bit mask beside them)
 order-free  SHA-256 over schema, the number of rows and S = sum over rows r of h(r) mod 2^128
 
 h(r) = (a(r), b(r)) are two 64-bit hashes of the row, made by chaining the columns' values through
 the finaliser of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195), with different
-constants. A sum (not XOR) keeps count of equal rows. It tells accidents apart, not forgeries: that
-is what the ordered digest is for.
+constants. A sum (not XOR) counts equal rows. The sum detects accidents, not forgeries: forgeries
+are the ordered digest's task.
 """
 
 import hashlib
@@ -32,7 +33,7 @@ _NULL = 0x5851F42D4C957F2D
 
 
 def digest_table(table: "pl.DataFrame") -> str:
-    """Digest a table's rows in their order.
+    """Compute the digest of a table's rows in order.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"a": [1, 2]})
@@ -48,7 +49,7 @@ def digest_table(table: "pl.DataFrame") -> str:
 
 
 def digest_rows(table: "pl.DataFrame") -> str:
-    """Digest a table's rows as a multiset: their order does not count, how often each comes does.
+    """Compute the digest of a table's rows as a multiset: order does not count, multiplicity does.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"a": [1, 2]})
@@ -66,7 +67,7 @@ def digest_rows(table: "pl.DataFrame") -> str:
 
 
 def hash_rows(table: "pl.DataFrame") -> tuple["Words", "Words"]:
-    """Hash every row to 2 x 64 bits, the same in every process and version.
+    """Compute a hash of every row in 2 x 64 bits, the same in every process and version.
 
     Returns:
         Two arrays of shape (rows,).
@@ -83,12 +84,12 @@ def hash_rows(table: "pl.DataFrame") -> tuple["Words", "Words"]:
 
 
 def column_hashes(table: "pl.DataFrame") -> "list[Words]":
-    """Hash every value to 64 bits: one array of shape (rows,) for each column."""
+    """Compute a hash of every value in 64 bits: an array of shape (rows,) for each column."""
     return [_value_hashes(_plain(series))[0] for series in table.iter_columns()]
 
 
 def combine_hashes(columns: "Sequence[Words]") -> "Words":
-    """Hash rows from the hashes of their values: equal rows get equal numbers."""
+    """Compute hashes of rows from the hashes of their values: equal rows get equal numbers."""
     import numpy as np
 
     rows = np.full(len(columns[0]), _SEEDS[0], dtype=np.uint64)
@@ -110,7 +111,7 @@ def _schema_bytes(table: "pl.DataFrame") -> bytes:
 
 
 def _plain(series: "pl.Series") -> "pl.Series":
-    """Turn a column into one of numbers, booleans or binary, nulls kept."""
+    """Convert a column to numbers, booleans or binary, with nulls."""
     import polars as pl
 
     dtype = series.dtype
@@ -141,7 +142,7 @@ def _blocks(values: "pl.Series") -> Iterator[Any]:
 
 
 def _numbers(values: "pl.Series") -> Any:
-    """Give values as a little-endian array in which nulls are 0 and there is one NaN."""
+    """Return values as a little-endian array in which nulls are 0 and NaNs are equal."""
     import numpy as np
 
     if values.dtype.is_float():
@@ -178,7 +179,7 @@ def _words(array: Any) -> "Words":
 
 
 def _binary_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
-    """Hash byte strings 8 bytes at a time, for all rows at once; very long ones one by one."""
+    """Compute hashes of byte strings by 8 bytes, for all rows at once; very long strings singly."""
     import numpy as np
     import polars as pl
 
@@ -220,7 +221,7 @@ def _mix(words: "Words", lane: int) -> "Words":
 
 
 def _sum(words: "Words") -> int:
-    """Add without losing the carry."""
+    """Compute a sum without losing the carry."""
     import numpy as np
 
     low = int((words & np.uint64(0xFFFFFFFF)).sum(dtype=np.uint64))

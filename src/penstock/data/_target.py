@@ -1,4 +1,4 @@
-"""What a target asks for: two classes, several classes or a number; apart because encoders ask too."""
+"""Task of a target: two classes, several classes or a number; separate, as encoders use this."""
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 Task: TypeAlias = Literal["binary", "multiclass", "regression"]
 
 _CODES = 20
-"""Integers with at most this many values, without gaps, are codes of classes."""
+"""Largest number of values of integers, without gaps, that are codes of classes."""
 
 _MAX_CLASSES = 1_000
 
 
 def guess_task(target: "pl.Series") -> Task:
-    """Guess from the values what is to be predicted.
+    """Return the task that the values of a target suggest.
 
     Booleans, texts and two different numbers are classes. So are integers from 0 or 1 upwards
-    without a gap, if there are at most 20 and they come twice on average. All else is a number.
+    without a gap, if there are at most 20 and they occur twice on average. All else is a number.
 
     >>> import polars as pl
     >>> guess_task(pl.Series(["no", "yes"])), guess_task(pl.Series([1, 2, 3, 1, 2]))
@@ -28,7 +28,7 @@ def guess_task(target: "pl.Series") -> Task:
     'regression'
 
     Raises:
-        DataError: If the target cannot be predicted: dates, lists, or one value only.
+        DataError: If the target cannot be predicted: dates, lists, or a single value.
     """
     import polars as pl
 
@@ -64,10 +64,10 @@ def guess_task(target: "pl.Series") -> Task:
 
 
 def choose_task(target: "pl.Series", told: Task | None) -> Task:
-    """Take the task that was told if the values allow it, else guess it.
+    """Return the requested task if the values allow that, else the guess.
 
     Raises:
-        DataError: If the target cannot be predicted so.
+        DataError: If the target does not allow the task.
     """
     if told is None:
         return guess_task(target)
@@ -87,10 +87,10 @@ def choose_task(target: "pl.Series", told: Task | None) -> Task:
 
 
 def require_variety(target: "pl.Series", distinct: int) -> None:
-    """Make sure there is something to tell apart.
+    """Check that the target has more than one value.
 
     Raises:
-        DataError: If the target has one value, or none.
+        DataError: If the target has a single value, or none.
     """
     if distinct > 1:
         return
@@ -114,5 +114,5 @@ def classes_of(target: "pl.Series", task: Task) -> tuple[Any, ...]:
 def _sortable(target: "pl.Series") -> "pl.Series":
     import polars as pl
 
-    # Categories sort by their codes otherwise, which depend on the rows' order.
+    # Categories otherwise sort by their codes, which depend on the rows' order.
     return target.cast(pl.String) if target.dtype in (pl.Categorical, pl.Enum) else target

@@ -227,7 +227,7 @@ _PLAIN: dict[type, Any] = {
 
 
 class _Reader:
-    """Reads one code object's instructions into its uses."""
+    """Reader of a code object's instructions that collects the uses."""
 
     def __init__(self, code: CodeType) -> None:
         self.uses = Uses(names={*code.co_names, *_short_texts(code)})

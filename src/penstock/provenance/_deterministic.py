@@ -212,7 +212,7 @@ def _has_devices(torch: Any) -> bool:
 
 @cache
 def _set_compiler_deterministic() -> None:
-    """Make torch's compiler deterministic once loaded.
+    """Configure torch's compiler as deterministic once loaded.
 
     `use_deterministic_algorithms` loads the compiler to configure it, which takes seconds that most
     steps, and every process of a proof, would spend for nothing.

@@ -21,7 +21,7 @@ class StateChanges:
 
 
 class StateKeeper:
-    """Restores the process state after each step, so that no step sees an earlier step's changes.
+    """Restorer of the process state after each step, so that no step sees earlier changes.
 
     Changes by code outside of the steps stay: create a keeper for each run.
     """
@@ -70,7 +70,7 @@ class _Kept:
 
 
 class _OwnImports(ImportWatcher):
-    """Records the user's modules as they are right after their import, while a step runs."""
+    """Recorder of the user's modules right after their import, while a step runs."""
 
     def __init__(self, modules: ModuleState) -> None:
         self._modules = modules

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def share(path: Path) -> None:
-    """Make a file or folder writable for the group (or all), if the folder around allows that.
+    """Open a file or folder for writing by the group (or all), if the folder around allows that.
 
     A folder that all may write but where each user owns their files, such as /tmp, shares nothing
     with all. Files of other users are left unchanged.

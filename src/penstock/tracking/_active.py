@@ -105,7 +105,7 @@ def outer_run(*, nested: bool) -> tuple[Run | None, bool]:
 
 
 def enter_run(run: Run, outer: Run | None) -> None:
-    """Make a run the current run from here on, until `leave_run`.
+    """Activate a run as the current run from here on, until `leave_run`.
 
     Args:
         run: The run.
@@ -128,7 +128,7 @@ def leave_run(run: Run) -> None:
 
 @contextmanager
 def use_run(run: Run | None) -> Iterator[Run | None]:
-    """Make a run the current run inside a with-block."""
+    """Activate a run as the current run inside a with-block."""
     token = _run.set(run)
     if run is not None:
         _count(run, 1)

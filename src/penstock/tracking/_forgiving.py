@@ -75,7 +75,7 @@ class Trouble:
 
 
 def forgiving(method: Method) -> Method:
-    """Make a method of a run return quietly if the store cannot be written; see Trouble."""
+    """Wrap a method of a run to return quietly if the store cannot be written; see Trouble."""
 
     @wraps(method)
     def quiet(run: Any, *args: Any, **options: Any) -> None:

@@ -17,7 +17,7 @@ _FIRST_S = 1.0
 
 
 class Heartbeat:
-    """Beats for a run in the background, from ``start`` to ``stop`` or inside a with-block.
+    """Sender of a run's heartbeats in the background, from ``start`` to ``stop`` or inside a with-block.
 
     Args:
         run: The run or a run's id.

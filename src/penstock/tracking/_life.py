@@ -85,7 +85,7 @@ class RunLife:
         return [run.run_id for run in family]
 
     def restore(self) -> list[str]:
-        """Bring back a deleted run, and the nested runs that were deleted with it.
+        """Restore a deleted run, and the nested runs that were deleted with it.
 
         Returns:
             The ids of all that are back.

@@ -21,7 +21,7 @@ _LET_GO_FIRST_S = 0.2  # so that the caller need not share the interpreter with 
 
 
 class ProvenanceRecorder:
-    """Records code, environment and hardware of a run in a thread, from ``start`` to ``stop``.
+    """Recorder of a run's code, environment and hardware in a thread, from ``start`` to ``stop``.
 
     In git: the commit, the branch, the uncommitted changes, and the project's files, also untracked
     files. Elsewhere: the script and the modules in the same folder that are imported at that

@@ -47,7 +47,7 @@ def current_step() -> StepContext | None:
 
 @contextmanager
 def use_step(step: StepContext | None) -> Iterator[StepContext | None]:
-    """Make a step the current step inside a with-block."""
+    """Activate a step as the current step inside a with-block."""
     token = _step.set(step)
     if step is not None:
         with _lock:

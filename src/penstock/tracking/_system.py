@@ -14,7 +14,7 @@ _EVERY_S = 10.0
 
 
 class SystemMetrics:
-    """Logs the machine's state in the background, from ``start`` to ``stop``.
+    """Logger of the machine's state in the background, from ``start`` to ``stop``.
 
     The names begin with ``system/``; the step is seconds since the start. A run shorter than an
     interval has none. GPUs are measured if the extra ``gpu`` is installed and there is a GPU.

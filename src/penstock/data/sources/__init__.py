@@ -1,4 +1,4 @@
-"""Where rows come from: one file per kind of source, all behind the DataSource protocol."""
+"""Sources of rows: a file per kind of source, all behind the DataSource protocol."""
 
 from typing import TYPE_CHECKING
 

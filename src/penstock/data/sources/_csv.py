@@ -1,7 +1,7 @@
-"""CSV as people write it: names, separators, blanks, titles, units, sums, and lines that are torn.
+"""CSV files as found in practice: names, separators, blanks, titles, units, sums, and torn lines.
 
-Every field is first read as text and typed afterwards from all rows that are kept, so that no type
-hangs on the first hundred lines or on rows after the cutoff.
+Every field is first read as text and typed afterwards from all remaining rows, so that no type
+depends on the first hundred lines or on rows after the cutoff.
 """
 
 import csv
@@ -36,7 +36,7 @@ _TITLE_SHARE = 3
 
 @dataclass(frozen=True, slots=True)
 class CsvForm:
-    """How a CSV file is written."""
+    """The form of a CSV file."""
 
     separator: str | None
     has_header: bool
@@ -50,8 +50,8 @@ class CsvTable:
 
     Attributes:
         table: The rows.
-        separator: What stood between fields.
-        findings: What was odd about the file.
+        separator: The separator between fields.
+        findings: Oddities of the file.
     """
 
     table: "pl.DataFrame"
@@ -60,11 +60,11 @@ class CsvTable:
 
 
 def read_csv(path: Path, form: CsvForm) -> CsvTable:
-    """Read a CSV file with every field as trimmed text, empty ones as null.
+    """Read a CSV file with every field as trimmed text, empty fields as null.
 
     Raises:
-        DataError: If it is empty, not UTF-8, a line has too many or too few fields, or a quote
-            would swallow rows.
+        DataError: If the file is empty, not UTF-8, a line has too many or too few fields, or a
+            quote would swallow rows.
     """
     content, findings = to_utf8(read_bytes(path), path)
     content, declared = declared_separator(content)
@@ -91,7 +91,7 @@ def read_csv(path: Path, form: CsvForm) -> CsvTable:
 
 
 def _skip_titles(text: CsvText, form: CsvForm) -> tuple[CsvText, list[Finding]]:
-    """Leave out lines above the header that hold a title, not names."""
+    """Remove lines above the header that contain a title, not names."""
     reader = text.records()
     head: list[tuple[int, list[str]]] = []
     try:
@@ -101,13 +101,13 @@ def _skip_titles(text: CsvText, form: CsvForm) -> tuple[CsvText, list[Finding]]:
             if any(field.strip() for field in row)
         )
     except csv.Error:
-        return text, []  # counting the records tells what is wrong, and where
+        return text, []  # counting the records reports the error, with the line
     widths = [len(row) for _, row in head]
     if len(head) < 3 or form.columns is not None or not form.has_header:  # noqa: PLR2004 - title, header, row
         return text, []
     width = max(set(widths), key=lambda each: (widths.count(each), each))
     titles = list(itertools.takewhile(lambda item: _is_title(item[1], width), head))
-    if width < 2 or not titles or len(titles) == len(head):  # noqa: PLR2004 - one column has no title
+    if width < 2 or not titles or len(titles) == len(head):  # noqa: PLR2004 - 1 column: no title
         return text, []
     header = head[len(titles)][1]
     if len(header) != width or any(_is_number(field) for field in header):
@@ -137,7 +137,7 @@ def _no_csv(path: Path, error: Exception) -> DataError:
 
 
 def _not_utf8(content: bytes, path: Path) -> DataError:
-    # Line by line: a decoder that reads in blocks counts from its block.
+    # Line by line: a decoder that reads in blocks counts from the block's start.
     for line, text in enumerate(content.split(b"\n"), 1):
         try:
             text.decode("utf-8")
@@ -155,7 +155,7 @@ def _not_utf8(content: bytes, path: Path) -> DataError:
 def _column_names(
     first: Sequence[str], form: CsvForm, path: Path
 ) -> tuple[list[str], bool, list[Finding]]:
-    """Give the names, whether the first line held them, and what was odd about them."""
+    """Return the names, whether the first line contained them, and findings about them."""
     written = [name.strip() for name in first]
     if form.columns is not None:
         if len(form.columns) != len(first):
@@ -206,7 +206,7 @@ def _parse(
     if b'"' in content:
         records = count_records(text, len(names))
         findings = records.findings
-        # Blanks before a quote: polars would take the quote as a letter.
+        # Blanks before a quote: polars would read the quote as a letter.
         blanks = re.search(rb"[%b] +\"" % re.escape(text.separator.encode()), content)
         text = _mark_quoted(text, form, has_header)
         if records.dialect is not None or blanks:
@@ -224,7 +224,7 @@ def _parse(
             **_keep_empty(),
         )
     except pl.exceptions.PolarsError:
-        # It says no line; the slow reader does, or reads what polars could not.
+        # The error has no line; the slow reader reports the line, or reads the file after all.
         return _frame(read_rows(text, len(names), None), names, has_header), findings
     if _counts_differ(table, expected - has_header) or _may_be_torn(content, text.separator, table):
         return _frame(read_rows(text, len(names), None), names, has_header), findings
@@ -239,7 +239,7 @@ def _frame(rows: list[list[str]], names: list[str], has_header: bool) -> "pl.Dat
 
 
 def _counts_differ(table: "pl.DataFrame", expected: int) -> bool:
-    """Say whether polars saw another number of rows than lines or records hold."""
+    """Return whether polars read a different number of rows than there are lines or records."""
     import polars as pl
 
     if table.width == 1:
@@ -249,9 +249,9 @@ def _counts_differ(table: "pl.DataFrame", expected: int) -> bool:
 
 
 def _mark_quoted(text: CsvText, form: CsvForm, has_header: bool) -> CsvText:
-    """Mark missing marks that stand in quotes, as parsers do not tell quoted fields from others.
+    """Mark missing marks that are in quotes, as parsers do not distinguish quoted fields.
 
-    Marks that the user has named count wherever they stand.
+    Marks that the user has declared count with and without quotes.
     """
     if form.missing != MARKS or not any(f'"{m}"'.encode() in text.content for m in MARKS if m):
         return text
@@ -266,7 +266,7 @@ def _mark_quoted(text: CsvText, form: CsvForm, has_header: bool) -> CsvText:
 
 
 def _may_be_torn(content: bytes, separator: str, table: "pl.DataFrame") -> bool:
-    """Say whether a line may have too few fields, which polars fills up silently."""
+    """Return whether a line may have too few fields, which polars fills up silently."""
     if table.width == 1:
         return False
     last = table.to_series(table.width - 1)
@@ -279,7 +279,7 @@ def _may_be_torn(content: bytes, separator: str, table: "pl.DataFrame") -> bool:
 
 
 def _keep_empty() -> dict[str, Any]:
-    """Ask polars to tell an empty field from none; the option was renamed in polars 2."""
+    """Return polars' option to distinguish an empty field from none, which polars 2 renamed."""
     import polars as pl
 
     if "empty_string_is_null" in inspect.signature(pl.read_csv).parameters:
@@ -288,7 +288,7 @@ def _keep_empty() -> dict[str, Any]:
 
 
 def _trim(table: "pl.DataFrame") -> "pl.DataFrame":
-    """Trim every field, take empty ones as missing, and drop rows without any."""
+    """Trim every field, set empty fields to missing, and drop rows without any value."""
     import polars as pl
 
     text = pl.all().str.strip_chars()

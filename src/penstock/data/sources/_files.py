@@ -1,4 +1,4 @@
-"""FileSource: rows from a CSV, Parquet or JSON-lines file, a folder of them, or a glob."""
+"""FileSource: rows from a CSV, Parquet or JSON-lines file, a folder of files, or a glob."""
 
 import io
 import os
@@ -38,23 +38,24 @@ class FileSource:
     >>> source.name, source.time
     ('trips', 'started_at')
 
-    A relative path is looked for beside the file that made the source, in the project's folder and
-    in the working folder, however the run is started; PENSTOCK_PROJECT names other folders than
-    the last two.
+    A relative path is looked up beside the file that created the source, in the project's folder
+    and in the working folder, however the run is started; PENSTOCK_PROJECT sets different folders
+    than the last two.
 
     Args:
         path: File, folder or glob. ``.gz`` may follow the format's ending.
         name: Name in lineage; by default from the path.
-        time: Column that says when a row happened, or a date column and an hour column.
-        time_format: How that column is written, in strftime codes, if neither ISO nor epoch.
-        format: ``csv``, ``parquet`` or ``json`` (one object a line); by default from the ending.
+        time: Column with the time of a row, or a date column and an hour column.
+        time_format: Format of that column in strftime codes, if neither ISO nor epoch.
+        format: ``csv``, ``parquet`` or ``json`` (an object per line); by default from the ending.
         columns: Column names of a CSV file without a header; a first line with just these names
-            is still taken as a header.
-        has_header: Whether the first CSV line holds names; of no matter if ``columns`` is given.
-        missing: CSV texts that mean "no value"; the default ones not where they stand in quotes.
-        separator: CSV separator; by default what cuts most lines alike of ``, ; tab |``.
-        types: What CSV columns hold, by name: ``text``, ``integer``, ``number``, ``boolean``,
-            ``date``, ``datetime`` or strftime codes; the others are inferred.
+            still counts as a header.
+        has_header: Whether the first CSV line contains names; ignored if ``columns`` is passed.
+        missing: CSV texts that mean "no value"; the default texts only outside of quotes.
+        separator: CSV separator; by default the candidate of ``, ; tab |`` that cuts most lines
+            alike.
+        types: Types of CSV columns, by name: ``text``, ``integer``, ``number``, ``boolean``,
+            ``date``, ``datetime`` or strftime codes; the rest is inferred.
         decimal: Decimal mark of a CSV file's numbers, ``.`` or ``,``; by default inferred.
     """
 
@@ -89,7 +90,7 @@ class FileSource:
         _require_settings(self)
 
     def describe(self) -> dict[str, Any]:
-        """Say what the source is, as plain JSON, without the files' state."""
+        """Return the source's description as plain JSON, without the files' state."""
         return {
             "type": "FileSource",
             "name": self.name,
@@ -106,7 +107,7 @@ class FileSource:
         }
 
     def fingerprint(self) -> dict[str, Any]:
-        """Give the files' state: what the source is, and the SHA-256 of each file by name.
+        """Return the files' state: the description, and the SHA-256 of each file by name.
 
         Raises:
             NotFoundError: If there is no such file.
@@ -119,7 +120,7 @@ class FileSource:
         }
 
     def stamp(self) -> dict[str, Any]:
-        """Give size and time of each file: cheap to ask, and another when the state is another.
+        """Return size and time of each file: cheap, and different whenever the state differs.
 
         Raises:
             NotFoundError: If there is no such file.
@@ -146,10 +147,10 @@ class FileSource:
         since: Moment | None = None,
         cutoff: Moment | None = None,
     ) -> Reading:
-        """Read like ``read_noted``, columns as they were read the last time.
+        """Read like ``read_noted``, with the columns' rules of the last reading.
 
         Args:
-            remembered: How columns were read, by name.
+            remembered: Reading rules of the columns, by name.
             since: First moment, included.
             cutoff: Last moment, not included.
         """
@@ -198,7 +199,7 @@ class FileSource:
         return Reading(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
 
     def _rule_of_time(self, raw: "pl.DataFrame", table: "pl.DataFrame") -> dict[str, ReadingRule]:
-        """Say how the main time column was written, before the window read it."""
+        """Return the rule of the main time column, from before the window read the column."""
         if self.time is None:
             return {}
         name = time_columns(self.time)[0]

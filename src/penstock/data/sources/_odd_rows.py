@@ -1,4 +1,4 @@
-"""Rows of a CSV file that are no data: the header again, units, sums, footers; and headers that are data."""
+"""Rows of a CSV file that are not data: headers, units, sums, footers; headers that are data."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -29,11 +29,11 @@ _YEARS = (1_800, 2_200)
 def drop_odd_rows(
     table: "pl.DataFrame", names: Sequence[str] | None
 ) -> "tuple[pl.DataFrame, list[Finding]]":
-    """Drop rows that are plainly no data, each kind with a finding.
+    """Drop rows that plainly contain no data, each kind with a finding.
 
     Args:
         table: Trimmed texts.
-        names: What the header says; None if there is none.
+        names: Names in the header; None if there is no header.
     """
     findings: list[Finding] = []
     if names is not None:
@@ -46,10 +46,10 @@ def drop_odd_rows(
 
 
 def check_header(header: Sequence[str], table: "pl.DataFrame") -> list[Finding]:
-    """Notice a header that looks like a row of data: numbers over numbers, values of its column."""
+    """Return a finding for a header that looks like data: numbers over numbers, column values."""
     given = [(name.strip(), place) for place, name in enumerate(header) if name.strip()]
     if [name for name, _ in given] == [str(place) for place in range(len(given))]:
-        return []  # names that a program has counted
+        return []  # names counted by a program
     alike = sum(_is_value(name, table.to_series(place)) for name, place in given)
     if not alike or 2 * alike < len(given):
         return []
@@ -83,7 +83,7 @@ def _drop_headers(
     if not count:
         return table, []
     rest = table.filter(~again)
-    # Without a column of numbers, below names that are none, the first line may be data itself.
+    # Without a column of numbers, below non-names, the first line may be data itself.
     if not any(
         len(given) and _numeric_share(given) >= _MOSTLY and not re.match(_NUMBER, name)
         for name, given in zip(names, (c.drop_nulls() for c in rest.iter_columns()), strict=True)
@@ -95,7 +95,7 @@ def _drop_headers(
 
 
 def _drop_units(table: "pl.DataFrame") -> "tuple[pl.DataFrame, list[Finding]]":
-    """Drop a first row of units: no number where all other rows have one."""
+    """Drop a first row of units: no number where all later rows have numbers."""
     if table.height < _FEW_ROWS:
         return table, []
     first, rest = table.row(0), table[1:]
@@ -114,7 +114,7 @@ def _drop_units(table: "pl.DataFrame") -> "tuple[pl.DataFrame, list[Finding]]":
         first[place] is None or len(first[place]) == 1 or first[place][0] in "[("
         for place in others
     )
-    if len(units) < 2 and not marked and not _in_brackets(units):  # noqa: PLR2004 - one may be a slip
+    if len(units) < 2 and not marked and not _in_brackets(units):  # noqa: PLR2004 - 1 may be a slip
         return table, []
     shown = ", ".join(text for text in first if text is not None)[:60]
     text = f"The first row holds units or the like ({shown}), not values; it was left out."
@@ -130,7 +130,7 @@ def _in_brackets(units: Sequence[str]) -> bool:
 
 
 def _drop_tail(table: "pl.DataFrame") -> "tuple[pl.DataFrame, list[Finding]]":
-    """Drop sums and footers at the end; one that may be data is only remarked."""
+    """Drop sums and footers at the end; for a row that may be data there is only a finding."""
     findings: list[Finding] = []
     for _ in range(_TAIL):
         if table.height <= _FEW_ROWS or table.width < 2:  # noqa: PLR2004 - a single column is plain

@@ -1,4 +1,4 @@
-"""Where a source's files are: beside the pipeline, in a folder, or by a glob, in order of name."""
+"""Location of a source's files: beside the pipeline, in a folder or by a glob, ordered by name."""
 
 import os
 import re
@@ -31,7 +31,7 @@ _PROJECT: ContextVar[Path | None] = ContextVar("project", default=None)
 
 
 def name_from(path: str) -> str:
-    """Name a source after its file or folder.
+    """Return the name of a source: that of the file or folder.
 
     >>> name_from("data/trips 2016/*.csv")
     'trips-2016'
@@ -42,7 +42,7 @@ def name_from(path: str) -> str:
 
 
 def caller_folder() -> Path | None:
-    """Find the folder of the file that makes a source: a pipeline's data often lies beside it."""
+    """Return the folder of the file that creates a source: a pipeline's data often lies there."""
     frame = sys._getframe(1)  # noqa: SLF001 - the only way to see the caller's file
     while frame.f_back is not None:
         name = frame.f_globals.get("__name__", "")
@@ -55,10 +55,10 @@ def caller_folder() -> Path | None:
 
 
 def find_files(path: str, home: Path | None) -> list[Path]:
-    """Find a source's files in the first place that has them, in order of name.
+    """Return a source's files in the first folder that has them, in order of name.
 
     Raises:
-        NotFoundError: If there are none, with the names that come near.
+        NotFoundError: If there are none, with similar names.
     """
     bases = _bases(home)
     for base in bases:
@@ -69,10 +69,10 @@ def find_files(path: str, home: Path | None) -> list[Path]:
 
 
 def format_of(path: str, files: list[Path]) -> Format:
-    """Tell the format by the files' endings.
+    """Return the format by the files' endings.
 
     Raises:
-        DataError: If they have none that is known, or several.
+        DataError: If the endings are unknown, or differ.
     """
     formats = {_by_ending(file) for file in files}
     only = formats.pop() if len(formats) == 1 else None
@@ -88,7 +88,7 @@ def format_of(path: str, files: list[Path]) -> Format:
 
 @contextmanager
 def resolving_in(project: Path) -> Iterator[None]:
-    """Look relative paths up as a run in a project's folder does, whatever the working folder is."""
+    """Resolve relative paths as a run in a project's folder does, whatever the working folder."""
     before = _PROJECT.set(project)
     try:
         yield
@@ -97,11 +97,11 @@ def resolving_in(project: Path) -> Iterator[None]:
 
 
 def _bases(home: Path | None) -> list[Path]:
-    """List the folders that a relative path is looked for in, the same however a run is started.
+    """List the folders in which a relative path is looked up, the same for every way to start.
 
-    Beside the file that made the source comes first: it does not depend on who runs it from where.
-    A restored copy of that file, which `verify` executes, lies in none of the folders named by
-    PENSTOCK_PROJECT; those come first then.
+    The folder of the file that created the source comes first: independent of user and working
+    folder. A restored copy of that file, which `verify` executes, lies in none of the folders named
+    by PENSTOCK_PROJECT; those come first then.
     """
     named, project = os.environ.get("PENSTOCK_PROJECT"), _PROJECT.get()
     folders = [Path(folder) for folder in named.split(os.pathsep)] if named else []
@@ -149,7 +149,7 @@ def _no_file(path: str, bases: list[Path]) -> NotFoundError:
     return NotFoundError(
         what=f"There is no file {path}.",
         why=f"Looked in {', '.join(os.path.normpath(place) for place in places)}.",
-        # A list of what else lies there would carry foreign names into logs and hooks.
+        # A list of the other files there would carry foreign names into logs and hooks.
         fix=hint if hint.startswith("Did") else "Check the path.",
         path=path,
     )

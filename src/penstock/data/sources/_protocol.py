@@ -1,4 +1,4 @@
-"""DataSource: what every source of rows must do; apart so that a user can write one without us."""
+"""DataSource: the protocol of every source of rows; separate so that users can write their own."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The rows of one reading, with what was odd about them and how texts were read.
+    """The rows of a reading, with findings and the reading rules of texts.
 
     Args:
         table: The rows.
-        findings: What was odd.
-        rules: How the texts of columns were read, by name; requests are read alike.
+        findings: Oddities of the rows.
+        rules: Reading rules of text columns, by name; requests use the same rules.
     """
 
     table: "pl.DataFrame"
@@ -27,37 +27,37 @@ class Reading:
     rules: Mapping[str, ReadingRule] = field(default_factory=dict)
 
     def with_table(self, table: "pl.DataFrame", findings: Iterable[Finding]) -> "Reading":
-        """Return a copy with other rows and more findings."""
+        """Return a copy with new rows and additional findings."""
         return replace(self, table=table, findings=(*self.findings, *findings))
 
 
 @runtime_checkable
 class DataSource(Protocol):
-    """A place that rows are read from.
+    """A source that rows are read from.
 
-    ``ingest`` checks the window on the rows of every source. A source that returns rows outside it
-    on purpose declares ``cut_by_ingest = True``: ingest removes and counts them.
+    ``ingest`` checks the window on the rows of every source. A source that returns rows outside of
+    the window on purpose declares ``cut_by_ingest = True``: ingest removes and counts them.
 
     Threads: a source holds no open handle and may be read from any thread. Reading twice while the
-    place has not changed gives equal rows in equal order.
+        data has not changed returns equal rows in equal order.
     """
 
     @property
     def name(self) -> str:
-        """Name in lineage and in the record of schemas."""
+        """Name of the source in lineage and in the record of schemas."""
         ...
 
     @property
     def time(self) -> TimeColumn | None:
-        """The column that says when a row happened; None if there is none."""
+        """The column with the time of a row; None if there is none."""
         ...
 
     def describe(self) -> dict[str, Any]:
-        """Say what the source is, as plain JSON, without its present state."""
+        """Return the source's description as plain JSON, without the current state."""
         ...
 
     def fingerprint(self) -> dict[str, Any]:
-        """Give the place's present state as plain JSON; equal states give equal rows."""
+        """Return the data's current state as plain JSON; equal states mean equal rows."""
         ...
 
     def read(self, since: Moment | None = None, cutoff: Moment | None = None) -> "pl.DataFrame":
@@ -67,7 +67,7 @@ class DataSource(Protocol):
 
 @runtime_checkable
 class NotingSource(DataSource, Protocol):
-    """A source that can also tell what was odd about the rows it read."""
+    """A source that also returns findings about the rows."""
 
     def read_noted(self, since: Moment | None = None, cutoff: Moment | None = None) -> Reading:
         """Read like ``read``, with findings."""
@@ -76,7 +76,7 @@ class NotingSource(DataSource, Protocol):
 
 @runtime_checkable
 class RememberingSource(NotingSource, Protocol):
-    """A source of texts that can read its columns as they were read the last time."""
+    """A source of texts that can reuse the reading rules of the last reading."""
 
     def read_as(
         self,
@@ -84,5 +84,5 @@ class RememberingSource(NotingSource, Protocol):
         since: Moment | None = None,
         cutoff: Moment | None = None,
     ) -> Reading:
-        """Read like ``read_noted``; columns that are known keep their types."""
+        """Read like ``read_noted``; known columns keep their types."""
         ...

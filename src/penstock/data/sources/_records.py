@@ -1,7 +1,7 @@
-"""Records of a CSV file counted apart from its parser: quotes that are open swallow no rows.
+"""Records of a CSV file, counted independently of the parser: open quotes swallow no rows.
 
-The standard library reads strictly and knows lines; polars is fast. A table counts only where both
-see the same records, or where the slow reader alone is sure of them.
+The standard library reads strictly and knows lines; polars is fast. A table is accepted only where
+both find the same records, or where the slow reader alone is certain.
 """
 
 import csv
@@ -27,11 +27,11 @@ _LENIENT: dict[str, Any] = {"doublequote": True, "strict": False}
 
 @dataclass(frozen=True, slots=True)
 class CsvText:
-    """What a CSV file holds from its header on.
+    """The content of a CSV file from the header on.
 
     Attributes:
         content: UTF-8.
-        separator: What stands between fields.
+        separator: The separator between fields.
         path: For messages.
         skipped: Lines before the content.
     """
@@ -42,7 +42,7 @@ class CsvText:
     skipped: int = 0
 
     def records(self, **dialect: Any) -> Any:
-        """Read with the standard library: slow, but it knows lines, and blanks before quotes."""
+        """Read with the standard library: slow, but aware of lines, and of blanks before quotes."""
         stream = io.TextIOWrapper(io.BytesIO(self.content), encoding="utf-8", newline="")
         options = {"delimiter": self.separator, "skipinitialspace": True, **dialect}
         return csv.reader(stream, **options)
@@ -54,12 +54,12 @@ class CsvText:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What one way of reading quotes finds.
+    """The result of a dialect of quotes.
 
     Attributes:
         rows: Records with a value, the header included.
-        has_quotes: Whether a value holds a quote, which polars may read otherwise.
-        problem: Why this way is wrong; None if it is right.
+        has_quotes: Whether a value contains a quote, which polars may read differently.
+        problem: Reason why the dialect is wrong; None if right.
     """
 
     rows: int
@@ -69,12 +69,12 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """How a file's records are read.
+    """The way to read a file's records.
 
     Attributes:
-        rows: How many there are, the header included.
-        dialect: How quotes are read; None where any reader agrees.
-        findings: What was odd.
+        rows: Number of records, the header included.
+        dialect: Dialect of quotes; None where all readers agree.
+        findings: Oddities of the file.
     """
 
     rows: int
@@ -83,10 +83,10 @@ class Records:
 
 
 def count_records(text: CsvText, width: int) -> Records:
-    """Count the records and find the way of reading quotes in which all have the same width.
+    """Count the records and select the dialect of quotes in which all have the same width.
 
     Raises:
-        DataError: If there is none; the line is named.
+        DataError: If no dialect fits; the line is named.
     """
     strict = _scan(text, width, _STRICT)
     if strict.problem is None:
@@ -113,7 +113,7 @@ def read_rows(text: CsvText, width: int, dialect: dict[str, Any] | None) -> list
     """Read all records with the standard library.
 
     Raises:
-        DataError: If one has too many or too few fields; the line is named.
+        DataError: If a record has too many or too few fields; the line is named.
     """
     rows: list[list[str]] = []
     reader = text.records(**(dialect or _STRICT))
@@ -148,7 +148,7 @@ def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> Scan:
 
 
 def _guarded(text: CsvText, reader: Any) -> Iterator[list[str]]:
-    """Read records; an error of the reader names the line where its record began."""
+    """Read records; an error of the reader names the line where the record began."""
     begin = 1
     try:
         for row in reader:
@@ -170,7 +170,7 @@ def _guarded(text: CsvText, reader: Any) -> Iterator[list[str]]:
 def _swallows(
     text: CsvText, first: int, last: int, width: int, typed: Sequence[Sequence[str]]
 ) -> bool:
-    """Say whether the lines of one record look like records of their own."""
+    """Return whether the lines of a record look like separate records."""
     lines = text.lines()[first:last]
     numbers = [
         place

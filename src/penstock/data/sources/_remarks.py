@@ -1,4 +1,4 @@
-"""What is worth a word about how a column's texts were read; apart from the reading itself."""
+"""Findings about the reading of a column's texts; separate from the reading itself."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ _FACTORS = {"%", "‰", "pct", "percent", "bp", "bps", "k", "K", "M", "B", "mn",
 
 
 def remark_guess(texts: "pl.Series", guess: Guess) -> Iterator[Finding]:
-    """Say how a column was recognised, what was left unread, and why it stayed text."""
+    """Yield findings on a column's recognition, its unread values, and why it stayed text."""
     name, rule = texts.name, guess.rule
     likely = guess.instead or rule
     if rule.is_number and not rule.is_plain:
@@ -46,7 +46,7 @@ def remark_guess(texts: "pl.Series", guess: Guess) -> Iterator[Finding]:
 
 
 def remark_bare(texts: "pl.Series", rule: ReadingRule) -> Iterator[Finding]:
-    """Warn of values without the unit of the others, where that unit is a factor: 0.05 among 5 %."""
+    """Yield a warning for values without the common unit, if that is a factor: 0.05 among 5 %."""
     if not (rule.is_number and rule.suffix in _FACTORS):
         return
     values = read_values(texts, rule)
@@ -65,7 +65,7 @@ def remark_bare(texts: "pl.Series", rule: ReadingRule) -> Iterator[Finding]:
 def remark_marks(
     texts: "pl.Series", rule: ReadingRule, quoted: "pl.Series | None"
 ) -> Iterator[Finding]:
-    """Count the words that were read as missing, and those that quotes made values."""
+    """Yield counts of words that were read as missing, and of words that quotes made values."""
     name, given = texts.name, texts.drop_nulls()
     marks = given.filter(missing_in(given, rule) & (given != ""))
     shown = _counts(marks)
@@ -85,7 +85,7 @@ def remark_marks(
 
 
 def remark_times(texts: "pl.Series") -> Iterator[Finding]:
-    """Notice texts that are dates in a form of their own."""
+    """Yield findings on texts that are dates in an unusual form."""
     sample = texts.drop_nulls().head(_LOOKED_AT)
     like = sample.str.contains(r"^\d{1,4}\D\S")
     if not len(sample) or like.sum() <= _HALF * len(sample):
@@ -103,7 +103,7 @@ def remark_times(texts: "pl.Series") -> Iterator[Finding]:
 
 
 def _remark_usual_times(texts: "pl.Series") -> Iterator[Finding]:
-    """Notice dates that are text because of a few values, or because of several forms."""
+    """Yield findings on dates that are text because of a few values, or of several forms."""
     forms, odd = usual_formats(texts)
     if not forms:
         return

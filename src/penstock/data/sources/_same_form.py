@@ -1,4 +1,4 @@
-"""Files that are read as one table must have the same columns; the message names file and column."""
+"""Checks that files of a table have the same columns; the message names file and column."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The bytes of a text file: unpacked, in UTF-8, with one kind of line end; and what was odd."""
+"""The bytes of a text file: unpacked, in UTF-8, with uniform line ends; and findings."""
 
 import csv
 import gzip
@@ -26,10 +26,10 @@ _MOSTLY = 0.7
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file whole, unpacked if it is gzip.
+    """Read a whole file, unpacked if gzipped.
 
     Raises:
-        DataError: If it cannot be read.
+        DataError: If the file cannot be read.
     """
     try:
         content = path.read_bytes()
@@ -39,12 +39,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def to_utf8(content: bytes, path: Path) -> tuple[bytes, list[Finding]]:
-    """Turn a file's bytes into UTF-8 without a byte order mark, lines ending in a line feed.
+    """Convert a file's bytes to UTF-8 without a byte order mark, lines ending in a line feed.
 
-    UTF-16 is recognised by its byte order mark, or by the zeros of ASCII letters.
+    UTF-16 is recognised by the byte order mark, or by the zeros of ASCII letters.
 
     Raises:
-        DataError: If it is UTF-16 or UTF-32 but damaged.
+        DataError: If the bytes are UTF-16 or UTF-32 but damaged.
     """
     findings = []
     encoding = next((name for mark, name in _BOMS if content.startswith(mark)), None)
@@ -67,7 +67,7 @@ def to_utf8(content: bytes, path: Path) -> tuple[bytes, list[Finding]]:
 
 
 def declared_separator(content: bytes) -> tuple[bytes, str | None]:
-    r"""Take off a first line ``sep=;``, which spreadsheets write; return the rest and the separator.
+    r"""Remove a first line ``sep=;``, as spreadsheets write; return the rest and the separator.
 
     >>> declared_separator(b"sep=;\na;b\n")
     (b'a;b\n', ';')
@@ -77,7 +77,7 @@ def declared_separator(content: bytes) -> tuple[bytes, str | None]:
 
 
 def guess_separator(content: bytes) -> str:
-    r"""Choose what cuts most of the first records into the same number of fields.
+    r"""Return the separator that cuts most of the first records into the same number of fields.
 
     >>> guess_separator(b"a;b\n1,5;2,5\n")
     ';'
@@ -88,7 +88,7 @@ def guess_separator(content: bytes) -> str:
     for separator in SEPARATORS:
         widths = _widths(text, separator)
         width, rows = Counter(widths).most_common(1)[0] if widths else (1, 0)
-        if width < 2:  # noqa: PLR2004 - it cuts nothing
+        if width < 2:  # noqa: PLR2004 - the separator cuts nothing
             continue
         share = rows / len(widths)
         score = (share if share >= _MOSTLY else share / 2, int(widths[0] == width), width)
@@ -100,7 +100,7 @@ def guess_separator(content: bytes) -> str:
 def _widths(text: str, separator: str) -> list[int]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
     widths: list[int] = []
-    with suppress(csv.Error):  # the reading itself tells what is wrong, and where
+    with suppress(csv.Error):  # the reading itself reports the error, with the line
         widths += (len(row) for row in itertools.islice(reader, _RECORDS) if any(row))
     return widths
 

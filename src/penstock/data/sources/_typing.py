@@ -1,4 +1,4 @@
-"""Columns of texts get their types: declared, remembered from the last reading, or by the majority."""
+"""Types of text columns: declared, remembered from the last reading, or by the majority."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 TYPES = ("text", "integer", "number", "boolean", "date", "datetime")
 QUOTED = "\ue000"
-"""Stands before a missing mark that was quoted in the file, until the column has its type."""
+"""Prefix of a missing mark that was quoted in the file, until the column has a type."""
 
 _GROUPS_ONLY = r"^[1-9]\d{0,2}(?:\.\d{3})+$"
 
 
 @dataclass(frozen=True, slots=True)
 class TypeOptions:
-    """What is known of a table's columns before they are read.
+    """The known facts of a table's columns before they are read.
 
     Attributes:
         missing: Texts that mean "no value".
         declared: Types that the user has declared, or strftime codes, by column.
         decimal: Decimal mark that the user has declared.
-        remembered: How columns were read the last time.
-        separator: What stands between fields; a semicolon makes a decimal comma likelier.
+        remembered: Reading rules of the last reading.
+        separator: The separator between fields; a semicolon makes a decimal comma likelier.
     """
 
     missing: tuple[str, ...] = MARKS
@@ -54,7 +54,7 @@ class TypeOptions:
 
 @dataclass(frozen=True, slots=True)
 class TypedTable:
-    """A table with its types, how its texts were read, and what was odd."""
+    """A table with types, the reading rules of the texts, and findings."""
 
     table: "pl.DataFrame"
     rules: Mapping[str, ReadingRule]
@@ -62,11 +62,11 @@ class TypedTable:
 
 
 def type_columns(table: "pl.DataFrame", options: TypeOptions | None = None) -> TypedTable:
-    """Give each column of texts its type; columns of other types stay as they are.
+    """Convert each column of texts to its type; columns of other types stay unchanged.
 
     Raises:
         NotFoundError: If a type is declared for a column that does not exist.
-        DataError: If more than a few values do not have the type that was declared.
+        DataError: If more than a few values do not have the declared type.
     """
     options = options or TypeOptions()
     _require_declared(table, options)
@@ -83,7 +83,7 @@ def type_columns(table: "pl.DataFrame", options: TypeOptions | None = None) -> T
 
 
 def without_marks(series: "pl.Series", missing: Sequence[str]) -> "pl.Series":
-    """Return a column of texts with null for missing marks, quoted ones too."""
+    """Return a column of texts with null for missing marks, quoted marks too."""
     import polars as pl
 
     rule = ReadingRule("datetime", missing=tuple(missing))
@@ -108,7 +108,7 @@ def _require_declared(table: "pl.DataFrame", options: TypeOptions) -> None:
 
 
 def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[str, Guess]:
-    """Guess each column alone, then again where the others show how decimals are written."""
+    """Guess each column alone, then again where further columns show the decimal mark."""
     plain = {name: _unquoted(series) for name, series in texts.items()}
     guesses = {
         name: guess_rule(series, options.missing, decimal=options.decimal)
@@ -127,7 +127,7 @@ def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[s
     if not comma and (options.separator != ";" or point):
         return guesses
     for name, guess in guesses.items():
-        if name in dotted and not comma:  # nothing tells, so it is read as written, and said
+        if name in dotted and not comma:  # nothing decides: read as written, with a finding
             guesses[name] = replace(guess, ambiguous=True)
         elif guess.ambiguous or name in dotted:
             again = guess_rule(plain[name], options.missing, decimal=",")
@@ -137,7 +137,7 @@ def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[s
 
 
 def _is_dotted(texts: "pl.Series", guess: Guess) -> bool:
-    """Tell numbers such as 1.234, whose mark may stand between thousands."""
+    """Return whether numbers are like 1.234, whose mark may separate thousands."""
     if not (guess.rule.is_plain and guess.rule.type == "number"):
         return False
     return bool(texts.drop_nulls().str.contains(_GROUPS_ONLY).all())
@@ -214,7 +214,7 @@ def _rule_of(bare: "pl.Series", declared: str, guess: Guess, options: TypeOption
 def _remembered_rule(
     series: "pl.Series", guess: Guess, options: TypeOptions
 ) -> tuple[ReadingRule, list[Finding]]:
-    """Read as at the last reading, unless more than a few values are now written otherwise."""
+    """Return the rule of the last reading, unless more than a few values no longer fit."""
     name, bare = series.name, _unquoted(series)
     rule = replace(options.remembered[name], missing=options.missing)
     if rule.type == "text":
@@ -243,14 +243,14 @@ def _remembered_rule(
         return rule, list(_remark_odd(name, odd, given, rule))
     if guess.rule.is_time and rule.is_time:
         return guess.rule, list(remark_guess(bare, guess))
-    # Too many for missing values: the schema check tells what has changed, and stops.
+    # Too many for missing values: the schema check reports the change, and stops.
     text = f"{len(odd):,} of {given:,} values cannot be read as {rule.words} ({_examples(odd)})."
     changed = Finding("warn", "number_text", name, f"Column '{name}': {text}")
     return ReadingRule("text", missing=options.missing), [changed]
 
 
 def _remark_two_ways(bare: "pl.Series", rule: ReadingRule, alone: ReadingRule) -> Iterator[Finding]:
-    """Warn of numbers that these rows alone would read otherwise: 1,350 by a comma of April."""
+    """Yield a warning for numbers that these rows alone would read differently: 1,350 as 1.35."""
     import polars as pl
 
     if not (rule.is_number and alone.is_number):

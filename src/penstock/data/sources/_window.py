@@ -1,4 +1,4 @@
-"""Window: the rows of a file that were asked for, ``since <= time < cutoff``, and only those."""
+"""Window: the requested rows of a file, ``since <= time < cutoff``, and only those."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The rows asked for: ``since <= time < cutoff``."""
+    """The requested rows: ``since <= time < cutoff``."""
 
     name: str
     time: TimeColumn | None
@@ -43,10 +43,10 @@ class Window:
         since: Moment | None,
         cutoff: Moment | None,
     ) -> "Window":
-        """Read what was asked for.
+        """Return the window of a request.
 
         Raises:
-            DataError: If a limit cannot be read, or there is no time column to hold it against.
+            DataError: If a limit cannot be read, or there is no time column to compare with.
         """
         start = None if since is None else to_moment(since, "since")
         end = None if cutoff is None else to_moment(cutoff, "cutoff")
@@ -65,7 +65,7 @@ class Window:
         return cls(name, time, time_format, start, end)
 
     def keep(self, table: "pl.DataFrame") -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
-        """Read the time column and keep the rows asked for."""
+        """Read the time column and select the rows in the window."""
         time = self.time
         if time is None or not table.width:
             return table, ()
@@ -77,7 +77,7 @@ class Window:
     def keep_lazily(
         self, scan: "pl.LazyFrame", schema: "pl.Schema"
     ) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
-        """Read only what can lie in the window, where the file knows times as times."""
+        """Read only rows that can lie in the window, where the file stores times as times."""
         import polars as pl
 
         time = self.time
@@ -97,7 +97,7 @@ class Window:
         return self._cut(part)
 
     def contains(self, moments: "pl.Series") -> "pl.Series":
-        """Return for each moment whether it lies in the window; a missing one does not."""
+        """Return for each moment whether the window contains the moment; False if missing."""
         import polars as pl
 
         frame = moments.rename("moment").to_frame()
@@ -105,7 +105,7 @@ class Window:
 
     @property
     def words(self) -> str:
-        """Where a row outside lies, in words."""
+        """Description of the location of a row outside, in words."""
         limits = [
             *([f"before {self.since:%Y-%m-%d %H:%M}"] if self.since else []),
             *([f"at or after {self.cutoff:%Y-%m-%d %H:%M}"] if self.cutoff else []),
@@ -153,10 +153,10 @@ class Window:
         )
 
     def require_columns(self, known: Sequence[str]) -> None:
-        """Make sure that the time column exists.
+        """Check that the time column exists.
 
         Raises:
-            NotFoundError: If it does not, with did-you-mean.
+            NotFoundError: If the column does not exist, with did-you-mean.
         """
         for name in time_columns(self.time):
             if name not in known:

@@ -195,7 +195,7 @@ class PostgresDatabase:
 
     @contextmanager
     def _connection(self) -> "Iterator[psycopg.Connection[tuple[Any, ...]]]":
-        """Take a connection; a stopped server is detected in a second, and later at once."""
+        """Acquire a connection; a stopped server is detected in a second, and later at once."""
         try:
             connection = self._pool.getconn(_FIRST_WAIT_S)
         except self._psycopg.OperationalError:

@@ -88,7 +88,7 @@ _SETTINGS = ("max_epochs", "max_steps", "accumulate_grad_batches", "gradient_cli
 
 
 def _make_logger(run: Run, package: ModuleType) -> Any:
-    """Make a logger of the class of the trainer's package."""
+    """Create a logger of the class of the trainer's package."""
     base: Any = import_module(f"{package.__name__}.loggers").Logger
     rank_zero_only = import_module(f"{package.__name__}.utilities").rank_zero_only
 

@@ -93,7 +93,7 @@ class ModelStore(Protocol):
         approvals: Sequence[ApprovalRecord] = (),
         deployments: Sequence[tuple[DeploymentRecord, DeploymentEvent]] = (),
     ) -> None:
-        """Make all moves in a transaction, with their events and further changes.
+        """Write all moves in a transaction, with their events and further changes.
 
         ``gates`` are a moved version's gate results at this moment, ``approvals`` those granted
         with the move, ``deployments`` the next generations of deployments that the move takes

@@ -48,7 +48,7 @@ class StepStore(Protocol):
         ...
 
     def take_lease(self, name: str, holder: str, until: datetime, *, most: int = 1) -> bool:
-        """Take one of the leases of a name, or prolong the holder's own; False if all are taken.
+        """Acquire a lease of a name, or prolong the holder's own; False if all are taken.
 
         An expired lease is free. Any number of processes may call at once.
         """
