@@ -59,11 +59,13 @@ def by_time(times: "Codes", validation: float, test: float, gap: timedelta) -> "
     test_cut = _cut(ordered, distinct[needed - 1 :], wanted[TEST])
     parts = np.full(len(times), TRAIN, dtype=np.int8)
     width = int(gap / timedelta(microseconds=1))
+    # The next line overwrites the test rows: what stays OUT is the gap.
     parts[times >= test_cut - width] = OUT
     parts[times >= test_cut] = TEST
     if not validation:
         return parts
     earlier = ordered[ordered < test_cut - width]
+    # Without the first time: train rows must remain before the cut.
     choices = np.unique(earlier)[1:]
     if not len(choices):
         raise _gap_too_wide(gap)
@@ -91,6 +93,7 @@ def by_group(codes: "Codes", validation: float, test: float, seed: int) -> "Part
     part_of = np.full(len(sizes), TRAIN, dtype=np.int8)
     free = list(order)
     for part in (TEST, VALIDATION) if validation else (TEST,):
+        # So many groups must remain for the subsets that are filled later.
         keep = 1 if part == VALIDATION or not validation else 2
         chosen = _fill(sizes, free, wanted[part], keep)
         part_of[chosen] = part
@@ -117,7 +120,9 @@ def by_both(
     np.add.at(present, (codes[inside], parts[inside]), 1)
     part_of = present.argmax(axis=1).astype(np.int8)
     straddling = np.flatnonzero((present > 0).sum(axis=1) > 1)
+    # Fewer groups cannot be divided: they stay where most of their rows are.
     if len(straddling) >= (3 if validation else 2):
+        # by_group needs codes without gaps.
         dense = np.full(groups, -1)
         dense[straddling] = np.arange(len(straddling))
         rows = np.flatnonzero(dense[codes] >= 0)
@@ -143,6 +148,7 @@ def _interleave(strata: "Codes", order: "Codes") -> "Codes":
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     rank = np.empty(len(order), dtype=np.float64)
     rank[by_stratum] = np.arange(len(order)) - np.repeat(starts, sizes)
+    # Relative rank within the stratum: sorted by this, every prefix mixes the strata evenly.
     share = (rank + 0.5) / sizes[shuffled]
     return order[np.argsort(share, kind="stable")]
 
@@ -165,6 +171,7 @@ def _fill(sizes: "Codes", free: list[Any], wanted: int, keep: int) -> list[Any]:
         if abs(total + sizes[group] - wanted) < abs(total - wanted):
             chosen.append(group)
             total += int(sizes[group])
+    # An empty subset is of no use, and the smallest group misses the share least.
     return chosen or [min(free, key=lambda group: int(sizes[group]))]
 
 

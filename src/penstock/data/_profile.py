@@ -119,6 +119,7 @@ def profile_column(series: "pl.Series") -> ColumnProfile:
     missing = series.null_count()
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time, pl.Null):
         return ColumnProfile(kind, len(series), missing, unique=levels or 0)
+    # Texts have no mean; for booleans the mean is the share of true.
     share = series.mean() if dtype == pl.Boolean else None
     top, other = _top(series)
     return ColumnProfile(
@@ -219,6 +220,7 @@ def _profile_numbers(series: "pl.Series", kind: str) -> ColumnProfile:
         return ColumnProfile(**facts, unique=numbers.drop_nulls().n_unique())  # type: ignore[arg-type]
     edges = _edges(finite)
     unique = int(np.count_nonzero(np.diff(finite))) + 1
+    # Few distinct integers may be codes of categories.
     integers = series.dtype.is_integer() and unique <= TOP
     top, other = _top(series) if integers else ((), 0)
     spots = np.linspace(0.0, 1.0, QUANTILES)
@@ -250,6 +252,7 @@ def _edges(ordered: "np.ndarray[Any, Any]") -> tuple[float, ...]:
     below = ordered[np.searchsorted(ordered, heavy) - 1]
     below = below[below < heavy]
     cuts = np.unique(np.concatenate([deciles, below]))
+    # The last bin must not be empty.
     cuts = cuts[cuts < ordered[-1]]
     low = min(float(ordered[0]), float(cuts[0]) if len(cuts) else float(ordered[0]))
     return (low, *(float(cut) for cut in cuts), float(ordered[-1]))

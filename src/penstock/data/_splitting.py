@@ -154,6 +154,7 @@ def split_rows(
     for name, positions in given.items():
         chosen = np.sort(np.asarray(positions, dtype=np.int64))
         _require_positions(name, chosen, frame.height)
+        # Rows without a target or a time are left out, as in a drawn split.
         if name != "validation" or len(chosen):
             rows[name] = chosen[np.isin(chosen, usable)]
     return _build(frame, digest, rows, plan, findings, allow_overlap=allow_overlap)
@@ -188,6 +189,7 @@ def _build(
 ) -> Split:
     import numpy as np
 
+    # Task and classes follow from the rows of the split, not from rows that were left out.
     together = np.sort(np.concatenate(list(rows.values())))
     target = frame[plan.target][together]
     require_variety(target, target.n_unique() if len(target) else 0)
@@ -212,6 +214,7 @@ def _build(
         _load_table=lambda: frame,
         positive=_declared(plan, task, classes),
     )
+    # On the finished split, so that drawn and given subsets pass the same checks.
     overlaps = check_overlap(split)
     if allow_overlap:
         overlaps = [_allowed(finding, allow_overlap) for finding in overlaps]
@@ -251,6 +254,7 @@ def _assign(
     if groups is not None:
         return assignment.by_group(groups, *shares, plan.seed)
     task = choose_task(kept[plan.target], plan.task)
+    # Classes are stratified by default, so that rare classes reach every subset.
     column = stratify or (None if task == "regression" else plan.target)
     strata = None if column is None else codes_of(kept[column])
     return assignment.by_chance(kept.height, *shares, plan.seed, strata)
@@ -275,6 +279,7 @@ def _note_shares(rows: "dict[str, Rows]", wanted: dict[str, float]) -> list[Find
     findings = []
     for name, share in wanted.items():
         found = len(rows.get(name, ())) / total
+        # A single row more or less is rounding.
         if abs(found - share) > max(_FAR_OFF, 1 / total):
             text = f"The {name} part holds {found:.0%} of the rows instead of {share:.0%}."
             findings.append(Finding("info", "share", "", text))

@@ -25,9 +25,11 @@ if TYPE_CHECKING:
 
     Words: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 
+# Rows at a time: the temporary arrays stay small for tables of any length.
 _SLICE = 1 << 18
 _WORD = 8
 _MAX_WORDS = 32
+# Different constants for the two lanes, or both hashes of a row would be equal.
 _SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
 _NULL = 0x5851F42D4C957F2D
 
@@ -117,6 +119,7 @@ def _plain(series: "pl.Series") -> "pl.Series":
     dtype = series.dtype
     if dtype in (pl.Date, pl.Datetime, pl.Duration, pl.Time):
         return series.to_physical()
+    # As text: the codes of categories depend on the order of the rows, and NumPy has no decimals.
     if dtype in (pl.String, pl.Categorical, pl.Enum, pl.Decimal, pl.Int128):
         return series.cast(pl.String).cast(pl.Binary)
     if dtype == pl.Null:
@@ -131,9 +134,11 @@ def _blocks(values: "pl.Series") -> Iterator[Any]:
     import numpy as np
     import polars as pl
 
+    # Without the mask a null and the value that fills it would have the same bytes.
     yield np.packbits(values.is_null().to_numpy())
     if values.dtype == pl.Binary:
         filled = values.fill_null(b"")
+        # Sizes first: "ab", "c" and "a", "bc" join to the same bytes.
         yield filled.bin.size("b").to_numpy().astype("<u4")
         yield b"".join(filled.to_list())
     else:
@@ -173,6 +178,7 @@ def _value_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
 def _words(array: Any) -> "Words":
     import numpy as np
 
+    # One width per kind: the values 1 of Int32 and Int64 hash alike, and the schema differs.
     wide = {"f": np.float64, "i": np.int64}.get(array.dtype.kind, np.uint64)
     words: Words = array.astype(wide).view(np.uint64)
     return words
@@ -184,6 +190,7 @@ def _binary_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
     import polars as pl
 
     sizes = values.bin.size("b").to_numpy()
+    # The size counts, as zero bytes at the end would otherwise equal the padding.
     lanes = [_mix(sizes.astype(np.uint64), lane) for lane in (0, 1)]
     todo = np.flatnonzero(sizes)
     frame = pl.DataFrame({"value": values})
@@ -204,6 +211,7 @@ def _binary_hashes(values: "pl.Series") -> tuple["Words", "Words"]:
 def _word_at(frame: "pl.DataFrame", position: int) -> "Words":
     import polars as pl
 
+    # Padded with zeros, so that the last word is complete.
     piece = pl.col("value").bin.slice(position * _WORD, _WORD) + pl.lit(bytes(_WORD))
     word = piece.bin.slice(0, _WORD).bin.reinterpret(dtype=pl.UInt64, endianness="little")
     words: Words = frame.select(word).to_series().to_numpy()

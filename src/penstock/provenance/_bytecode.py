@@ -168,6 +168,7 @@ def _make_facts(code: CodeType) -> str:
         ("code", code_facts(item)) if isinstance(item, CodeType) else _constant(item)
         for item in code.co_consts
     ]
+    # All that affects execution, without positions and the file's name.
     record = (
         code.co_name,
         code.co_qualname,
@@ -196,6 +197,7 @@ def _items_record(tag: str, items: Sequence[Any]) -> tuple[Any, ...] | None:
 
 
 def _float_record(value: float) -> tuple[Any, ...]:
+    # Exact, with -0.0 unlike 0.0; NaNs differ by their bits.
     text = value.hex()
     return ("float", text if text != "nan" else struct.pack("<d", value))
 
@@ -234,6 +236,7 @@ class _Reader:
         self._line = code.co_firstlineno
         self._steps: list[tuple[dis.Instruction, int]] = []
         for item in dis.get_instructions(code):
+            # Some instructions have no line: that of the previous instruction holds.
             self._line = _line_of(item) or self._line
             if item.opname not in _SILENT:
                 self._steps.append((item, self._line))
@@ -284,9 +287,11 @@ class _Reader:
                 self.uses.writes.add((first.argval, *chain))
                 break
         following = self._steps[position][0].opname if position < len(self._steps) else ""
+        # An assignment to an item changes the object without rebinding the name.
         if not chain and following in {"STORE_SUBSCR", "DELETE_SUBSCR"}:
             self.uses.writes.add((first.argval, "[]"))
         table.setdefault(first.argval, set()).add(tuple(chain))
+        # A name that is not called at once may be passed on as a value.
         if not _is_called(last) and not chain:
             self.uses.values.add(first.argval)
         if (chain[-1] if chain else first.argval) in {"import_module", "__import__"}:
@@ -296,6 +301,7 @@ class _Reader:
     def _read_call(self, position: int, line: int, name: str) -> None:
         """Record the module that a call imports, or that the module is computed."""
         module = self._written_argument(position + 1)
+        # A relative name depends on the package argument, so it counts as computed.
         if module is None or module.startswith("."):
             self.uses.computed.append((line, name))
         else:
@@ -322,6 +328,7 @@ class _Reader:
 
     def _read_import(self, position: int) -> None:
         item, _ = self._steps[position]
+        # The compiler pushes level and names before IMPORT_NAME.
         level, names = (self._steps[position - back][0].argval for back in (2, 1))
         bound: list[str] = []
         for step, _ in self._steps[position + 1 :]:
@@ -346,6 +353,7 @@ def _make_uses(code: CodeType) -> Uses:
 def _make_top_uses(code: CodeType) -> Uses:
     uses = _Reader(code).read()
     for item in code.co_consts:
+        # Functions are optimised code and run later; class bodies run on import.
         if isinstance(item, CodeType) and not item.co_flags & inspect.CO_OPTIMIZED:
             _merge(uses, top_level_uses(item))  # the body of a class
     return uses
@@ -366,6 +374,7 @@ def _merge(uses: Uses, inner: Uses) -> None:
 def _is_called(last: dis.Instruction) -> bool:
     if last.opname == "LOAD_METHOD":
         return True
+    # The lowest bit of the argument says that a call follows.
     is_flagged = last.opname == "LOAD_GLOBAL" or (
         last.opname == "LOAD_ATTR" and sys.version_info >= (3, 12)
     )

@@ -66,6 +66,7 @@ def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref 
             chosen = tree.body
         if not chosen:
             return None
+        # Only the chosen statements, so that edits to the rest do not count.
         code: CodeType | None = compile(ast.Module(chosen, []), file, "exec", dont_inherit=True)
     else:  # the text is no longer the executed one: all of it counts
         code = module_code(file)

@@ -295,6 +295,7 @@ _CHECKS: dict[str, Callable[[Any, Path], Iterator[str]]] = {
 
 def _holds(path: str, state: Sequence[Any], *, as_code: bool = False) -> bool:
     digest, *stamp, at = state
+    # An equal settled stamp proves equal bytes without reading them.
     if is_settled(stamp, at) and stamp_of(path) == tuple(stamp):
         return True
     return bool(file_digest(path, as_code=as_code) == digest)
@@ -327,6 +328,7 @@ def _digest_of(states: Mapping[str, str]) -> str:
 def _changed_file(folder: str, packed: str, digest: str, stamps: str, *newest: int) -> str | None:
     text = zlib.decompress(base64.b64decode(packed)).decode("utf-8", "surrogateescape")
     was = dict(line.split("\0") for line in text.split("\n"))
+    # The newest stamp decides for all: the older files were changed earlier.
     if is_settled(newest[:4], newest[4]):
         found = {name: _stamp_text(stamp_of(f"{folder}/{name}") or ()) for name in was}
         if _digest_of(found) == stamps:

@@ -195,6 +195,8 @@ class Walk:
             return ("tuple", *(self.visit(item, f"{place}[{i}]") for i, item in enumerate(value)))
         known = self._index.get(id(value))
         if known is not None:
+            # Reached strictly now: values without a digest that were forgiven before count after
+            # all.
             if not self.lenient and known in self._loosely:
                 self.found.blind.update(self._forgiven)
             return ("#", known)
@@ -302,6 +304,7 @@ class Walk:
         edges: list[Any] = []
         for name in sorted(uses.globals):
             edges += self._of_global(name, code, scope, uses)
+        # A closure may hold a module, whose attributes count singly.
         for name in sorted(uses.locals.keys() & cells.keys()):
             if isinstance(cells[name], ModuleType):
                 for chain in sorted(uses.locals[name]):
@@ -309,6 +312,7 @@ class Walk:
         edges += self._imported(code, scope, uses)
         if uses.names & READS_FRAMES:
             edges += self._read_by_frames(code, scope)
+        # Code that reads its own namespace may use any name in it.
         if "globals" in uses.globals or uses.names & {"f_globals", "_getframe", "currentframe"}:
             edges.append(("globals", self.whole(scope)))
         for line, name in uses.computed:
@@ -339,6 +343,7 @@ class Walk:
         if not is_own_module(value):
             return self._along_installed(value, chain, place)
         file = getattr(value, "__file__", None)
+        # Imported by a step: other processes may not have it loaded, so the file counts.
         if file and is_late(file):
             return self.unloaded(value.__name__)
         if not chain or chain[0] == "__dict__":
@@ -389,6 +394,7 @@ class Walk:
             return ("#", number)
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         parent = name.rpartition(".")[0]
+        # Importing a submodule runs the packages above it first.
         above = (self.unloaded(parent),) if parent and parent not in sys.modules else ()
         scope = {"__name__": name, "__package__": package, "__file__": str(file)}
         facts = self.code(code, f"{self.place(file)}:(whole file)")

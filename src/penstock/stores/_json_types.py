@@ -42,6 +42,7 @@ def _pairs(value: Any, plain: Plain) -> list[Any]:
 def _default_dict(value: Any, plain: Plain) -> list[Any]:
     factory = value.default_factory
     name = None if factory is None else getattr(factory, "__name__", "")
+    # Known factories only: reading must not call a function by a stored name.
     if name is not None and _FACTORIES.get(name) is not factory:
         raise TypeError(f"A defaultdict of {factory!r} is not JSON-like.")
     return [name, _pairs(value, plain)]
@@ -51,6 +52,7 @@ def _time(value: datetime | time, plain: Plain) -> Any:
     zone, text = value.tzinfo, value.isoformat()
     if not value.fold and (zone is None or (type(zone) is timezone and _is_bare(zone))):
         return text
+    # The text has neither the fold nor the name of a zone, so both are written beside it.
     naive = value.replace(tzinfo=None, fold=0).isoformat()
     return [naive, value.fold, None if zone is None else plain(zone)]
 
@@ -135,6 +137,7 @@ def _read_default_dict(written: Any) -> Any:
 
 def _read_counter(pairs: Any) -> Any:
     counts: Counter[Any] = Counter()
+    # Counter(pairs) would count the pairs themselves.
     for key, count in pairs:
         counts[key] = count
     return counts
@@ -160,6 +163,7 @@ def write_scalar(value: Any, package: str) -> tuple[str, Any] | None:
 def _write_numpy(value: Any) -> tuple[str, Any] | None:
     import numpy as np
 
+    # A subclass would be restored as the plain type.
     if not isinstance(value, np.generic) or type(value) is not value.dtype.type:
         return None
     if value.dtype.kind in "mM":
@@ -181,6 +185,7 @@ def _write_pandas(value: Any) -> tuple[str, Any] | None:
     import pandas as pd
 
     kind = type(value)
+    # Compared by identity: both are unlike everything, themselves included.
     if value is pd.NaT or value is pd.NA:
         return "missing", "NaT" if value is pd.NaT else "NA"
     if kind is pd.Timestamp and not (value.tzinfo is None and value.fold):

@@ -94,6 +94,7 @@ def open_store(
     )
     _bring_in(store)
     _claim(store, place, database)
+    # Runs of killed processes must not look alive to the first listing.
     store.metadata.runs.kill_dead()
     _opened[key] = (store, _file_id(place))
     return store

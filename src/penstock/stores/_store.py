@@ -133,6 +133,7 @@ class Store:
                 "parts": [[name, part_to_json(record)] for name, record in first.items()],
             }
         )
+        # The digest follows from the parts' contents, not from the form of their bytes.
         contents = {name: record.content_digest for name, record in first.items()}
         unsafe = any(record.unsafe for record in first.values())
         whole = Serialized(
@@ -206,6 +207,7 @@ class Store:
             return deserialize(data, record)
         bundle_type, records = _read_manifest(data)
         _check_marks(record, records)
+        # On access, so that reading a small part does not load the large ones.
         parts = LazyParts(records, lambda part: self.load(part, check=check))
         return join(bundle_type, parts)
 
@@ -239,6 +241,7 @@ class Store:
         if record.inline is not None:
             yield self.read_bytes(record, check=True)
             return
+        # A chunk behind: the last is yielded only once the digest is right.
         state, held = hashlib.sha256(), b""
         for part in ahead(self._ranges(record)):
             if held:
@@ -257,6 +260,7 @@ class Store:
         Raises:
             StoreError: If the bytes are gone or damaged, or the file cannot be written.
         """
+        # Under a temporary name: a reader never sees half a file.
         beside = path.with_name(f".{path.name[:16]}-{new_id()}")
         try:
             with writable(path):
@@ -437,6 +441,7 @@ def _file_record(
 ) -> ArtifactRecord:
     return ArtifactRecord(
         digest=digest,
+        # Not the bytes' digest: a bytes value with the same bytes is a different value.
         content_digest=digest_json([_FILE, digest]),
         format="bytes",
         type_name=_FILE,
@@ -453,6 +458,7 @@ def _read_manifest(data: bytes) -> tuple[str, dict[str, ArtifactRecord]]:
 
 
 def _check_marks(record: ArtifactRecord, parts: Mapping[str, ArtifactRecord]) -> None:
+    # The mark decides who may load: a forged manifest must not hide a pickle.
     if not record.unsafe and any(part.unsafe for part in parts.values()):
         raise SerializationError(
             what=f"Artifact {record.digest} holds a pickle, but is not marked unsafe.",

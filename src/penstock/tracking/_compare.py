@@ -148,6 +148,7 @@ def _compare_steps(store: "Store", left: str, right: str) -> dict[str, str]:
     for name in dict.fromkeys([*first, *second]):
         if name not in second or name not in first:
             found[name] = "only in a" if name in first else "only in b"
+        # Outputs before keys: equal results matter more than how they came about.
         elif first[name].outputs != second[name].outputs:
             same_key = first[name].key == second[name].key
             found[name] = "other result" if same_key else "other code or inputs, other result"

@@ -17,7 +17,7 @@ _FIRST_S = 1.0
 
 
 class Heartbeat:
-    """Sender of a run's heartbeats in the background, from ``start`` to ``stop`` or inside a with-block.
+    """Sender of heartbeats in the background, from ``start`` to ``stop`` or in a with-block.
 
     Args:
         run: The run or a run's id.

@@ -210,6 +210,7 @@ class RunMedia:
             return ""
         record = ArtifactRecord(
             digest=digest,
+            # The caption counts: the same picture with a new caption is a new artifact.
             content_digest=digest_json([kind, digest, caption]),
             format="bytes",
             type_name=kind,
@@ -268,6 +269,7 @@ def _table(rows: Any) -> Any:
     import polars as pl
 
     try:
+        # All rows decide on the types: the first hundred may be integers by chance.
         return pl.DataFrame(rows, infer_schema_length=None)
     except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
         raise ParameterError(

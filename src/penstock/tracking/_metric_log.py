@@ -44,6 +44,7 @@ class MetricLog:
             line = self._lines.get(key) or self._begin(key)
             if step is None:
                 step = line.following
+            # Faster than math.isfinite: infinity and NaN give NaN here.
             elif step - step != 0:
                 raise _bad_step(key, step)
             self._journal.append(line.series, value, step, now_micros())
@@ -65,6 +66,7 @@ class MetricLog:
         steps = [line.following for line in lines] if step is None else [step] * len(lines)
         values = list(metrics.values())
         try:
+            # Packed before anything is written: all points or none.
             data = pack_points(series, values, steps, now_micros())
         except (struct.error, TypeError) as error:
             key = next(key for key, value in metrics.items() if not _is_number(value))
@@ -109,6 +111,7 @@ class MetricLog:
     def _begin_row(self, keys: tuple[str, ...]) -> tuple[list[Line], tuple[int, ...]]:
         lines = [self._lines.get(key) or self._begin(key) for key in keys]
         row = lines, tuple(line.series for line in lines)
+        # A loop that makes up names must not fill the memory.
         if len(self._rows) < _ROWS:
             self._rows[keys] = row
         return row
@@ -126,6 +129,7 @@ class MetricLog:
         Where the store does not answer, a metric begins at 0: the points are stored nevertheless.
         """
         moment = time.monotonic()
+        # A store that does not answer would slow every new metric down.
         if moment >= self._look_again and not self._journal.behind:
             try:
                 metrics = self._store.metadata.runs.get(self._run_id).metrics
@@ -158,6 +162,7 @@ def _times(key: str, given: Any, count: int) -> "NDArray[np.int64]":
         column = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(_plain(given))
         if column.dtype.kind in "iuf":
             return _from_seconds(key, column.astype(np.float64))
+        # NumPy would read such numbers as microseconds, without an error.
         if column.dtype.kind == "O" and any(isinstance(moment, int | float) for moment in column):
             raise _no_time(key, 0, "is a number among others")
         moments = column.astype("datetime64[us]")

@@ -167,6 +167,7 @@ def start_run(
         NotFoundError: If the parent does not exist, or ``nested`` is set and the run that is meant
             cannot be determined.
     """
+    # An explicit parent takes precedence over the active run.
     outer, allowed = (None, True) if parent is not None else outer_run(nested=nested)
     if outer is not None and not (nested or allowed):
         raise ConflictError(
@@ -225,6 +226,7 @@ def _new_record(
 
 
 def _resume(store: "Store", run_id: str) -> RunRecord:
+    # A run whose process died still counts as running before this.
     store.metadata.runs.kill_dead()
     found = store.metadata.runs.get(run_id)
     if found.state is RunState.RUNNING:
@@ -257,6 +259,7 @@ def _resume(store: "Store", run_id: str) -> RunRecord:
 
 def _fork(store: "Store", record: RunRecord, run_id: str, at_step: float | None) -> RunRecord:
     """Create the run with the data that an existing run had at a step."""
+    # The latest points of the source may still be in the journal.
     store.flush()
     source = store.metadata.runs.get(run_id)
     record = replace(

@@ -178,6 +178,7 @@ def _unique_names(header: Sequence[str]) -> tuple[list[str], list[Finding]]:
     for position, written in enumerate(header, 1):
         name = written or f"column_{position}"
         numbers = itertools.count(2)
+        # An invented name must not take the name of a later column.
         while name in names or (name != written and name in header):
             name = f"{written or 'column'}_{next(numbers)}"
         if name != written:

@@ -184,6 +184,7 @@ class FileSource:
         )
         raw = pl.concat([part.table for part in parts])
         times = [name for name in time_columns(self.time) if name in raw.columns]
+        # Missing marks first: the window would refuse them as times.
         raw = raw.with_columns(without_marks(raw[name], tuple(self.missing)) for name in times)
         table, found = window.keep(raw)
         options = TypeOptions(
@@ -193,6 +194,7 @@ class FileSource:
             remembered=remembered,
             separator=parts[0].separator,
         )
+        # After the cut: no type may depend on rows outside of the window.
         typed = type_columns(table, options)
         notes = (finding for part in parts for finding in part.findings)
         rules = {**typed.rules, **self._rule_of_time(raw, table)}
@@ -211,6 +213,7 @@ class FileSource:
         parts = [part for part in map(_read_json_file, files) if part.width]
         if not parts:
             return Reading(pl.DataFrame())
+        # Objects may lack a field, and files differ in which fields their objects have.
         raw = pl.concat(parts, how="diagonal_relaxed")
         table, findings = window.keep(raw)
         return Reading(_read_iso_columns(table), findings, self._rule_of_time(raw, table))
@@ -219,6 +222,7 @@ class FileSource:
         import polars as pl
 
         try:
+            # A file's name may contain characters of a glob.
             scans = [pl.scan_parquet(file, glob=False) for file in files]
             schemas = [scan.collect_schema() for scan in scans]
         except (OSError, pl.exceptions.PolarsError) as error:

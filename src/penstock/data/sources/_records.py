@@ -138,8 +138,10 @@ def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> Scan:
                 continue
             rows += 1
             has_quotes = has_quotes or '"' in "".join(row)
+            # A record over several lines may be an open quote that swallowed rows.
             if before - last > 1 and rows > 1 and _swallows(text, last, before, width, typed):
                 return Scan(rows, problem=_swallowed(text, last + 1, before))
+            # The first rows below the header show which columns are numbers.
             if 1 < rows <= _TYPED_ROWS:
                 typed.append(row)
     except DataError as error:

@@ -117,6 +117,7 @@ def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[s
     if options.decimal is not None:
         return guesses
     numbers = [guess for guess in guesses.values() if guess.rule.is_number]
+    # An unambiguous column decides for the rest: a file has a single decimal mark.
     comma = any(guess.rule.decimal == "," and not guess.ambiguous for guess in numbers)
     dotted = {name for name, guess in guesses.items() if _is_dotted(plain[name], guess)}
     point = any(
@@ -124,6 +125,7 @@ def _guess_all(texts: "Mapping[str, pl.Series]", options: TypeOptions) -> dict[s
         for name, guess in guesses.items()
         if name not in dotted
     )
+    # A semicolon is the usual separator where the comma is the decimal mark.
     if not comma and (options.separator != ";" or point):
         return guesses
     for name, guess in guesses.items():
@@ -154,11 +156,13 @@ def _type_column(
     else:
         rule, findings = guess.rule, list(remark_guess(_unquoted(series), guess))
     if rule.type == "text":
+        # In a column of texts a quoted mark is a value, not a missing one.
         whole = series.str.strip_prefix(QUOTED)
         bare = _unquoted(series)
         values = whole.zip_with(bare.is_null() & series.is_not_null(), read_values(bare, rule))
         quoted = series.filter(series.str.starts_with(QUOTED).fill_null(value=False))
         findings += [*remark_marks(bare, rule, quoted), *remark_times(values)]
+        # A column without values is no evidence of a rule for later readings.
         empty = values.null_count() == len(values)
         return values.rename(name), None if empty else rule, findings
     bare = _unquoted(series)
@@ -176,6 +180,7 @@ def _declared_rule(
         return rule, []
     odd = _odd(bare, rule)
     given = len(bare) - int(missing_in(bare, rule).sum())
+    # A few odd values become missing, with a warning; more of them contradict the declaration.
     if len(odd) and not is_few(len(odd), given):
         raise DataError(
             what=f"Column {series.name!r}: {len(odd):,} of {given:,} values are not {rule.words} "
@@ -203,6 +208,7 @@ def _rule_of(bare: "pl.Series", declared: str, guess: Guess, options: TypeOption
     if declared in {"date", "datetime"}:
         found = guess.rule if guess.rule.is_time else guess.instead
         found = found if found is not None and found.is_time else ReadingRule("date", times="iso")
+        # 20240131 is an integer too, so the guess may not be a time.
         compact = bare.drop_nulls().str.contains(r"^\d{8}$")
         if len(compact) and bool(compact.all()):
             return ReadingRule("date", times="compact", missing=missing)
@@ -226,6 +232,7 @@ def _remembered_rule(
         )
         return rule, [Finding("info", "remembered", name, text)]
     odd = _odd(bare, rule)
+    # Decimals among former integers widen the rule instead of failing.
     if rule.is_number and not len(odd) and read_values(bare, rule).dtype.is_float():
         rule = replace(rule, type="number")
     if not len(odd):
@@ -241,6 +248,7 @@ def _remembered_rule(
     given = _given(bare, rule)
     if is_few(len(odd), given):
         return rule, list(_remark_odd(name, odd, given, rule))
+    # A new form of times is no change of type.
     if guess.rule.is_time and rule.is_time:
         return guess.rule, list(remark_guess(bare, guess))
     # Too many for missing values: the schema check reports the change, and stops.

@@ -104,6 +104,7 @@ def _special(value: Any) -> Write | None:
     root = kind.__module__.partition(".")[0]
     if root == "builtins":
         return None
+    # By the package's name: nothing is imported for values of other packages.
     known = _BY_PACKAGE.get(root)
     found = known(value) if known else None
     return write_estimator if found is None and _is_estimator(value) else found
@@ -157,6 +158,7 @@ _BY_PACKAGE: dict[str, Callable[[Any], Write | None]] = {
 
 
 def _is_estimator(value: Any) -> bool:
+    # An estimator exists only where scikit-learn is loaded already.
     base = sys.modules.get("sklearn.base")
     return base is not None and isinstance(value, base.BaseEstimator)
 

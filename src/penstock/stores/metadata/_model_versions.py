@@ -66,6 +66,7 @@ class ModelVersions:
     def create_version(self, version: ModelVersionRecord, *, actor: str) -> ModelVersionRecord:
         """See ModelStore."""
         with self._database.write(durable=True) as transaction:
+            # A repeated registration of the same result must not create a second version.
             same = transaction.execute(
                 f"{VERSIONS.select} WHERE model = ? AND content_digest = ? AND run_id = ?",
                 (version.model, version.content_digest, version.run_id),
@@ -145,6 +146,7 @@ class ModelVersions:
             # Out of production first: at no moment may there be two production versions.
             for move in sorted(moves, key=lambda move: move.to_stage is Stage.PRODUCTION):
                 _move(transaction, move, expected, (gates or {}).get(move.version))
+            # In the same transaction: a promotion never exists without its approvals.
             for approval in approvals:
                 transaction.execute(APPROVALS.insert, APPROVALS.row(approval))
             for deployment, event in deployments:
@@ -255,6 +257,7 @@ def _move(
     gates: Sequence[GateResult] | None,
 ) -> None:
     found = _get(transaction, move.model, move.version)
+    # The caller decided on the revision that it read; a newer one may decide otherwise.
     _check_revision(found, expected.get(move.version))
     if found.stage != move.from_stage or move.to_stage not in STAGE_MOVES[found.stage]:
         raise ConflictError(

@@ -251,14 +251,17 @@ class _Parser(_Tokens):
         return parts
 
     def _inverse(self) -> Sql:
+        # A deeply nested filter must not exhaust the stack.
         self._depth += 1
         if self._depth > _DEEPEST:
             self.fail("Nested too deeply.")
         try:
             if self.accept("not"):
                 before = len(self.narrow)
+                # Tests under a negation narrow nothing: their matches are left out.
                 sql, values = self._inverse()
                 del self.narrow[before:]
+                # A test on a missing field is NULL, and the negation must hold for it.
                 return f"NOT COALESCE({sql}, 0 = 1)", values
             if self.accept("("):
                 result = self._either()
@@ -298,6 +301,7 @@ class _Parser(_Tokens):
                 sql, values = found.sql(form)
                 nan, names = found.is_nan()
                 return f"({sql} <> ? OR {nan})", [*values, value, *names]
+        # True, true and TRUE are the same flag, whichever language wrote it.
         if form == TEXT and operator in {"=", "<>"} and (same := _same_flag(value)):
             return self._among(found, same, inverse=operator == "<>")
         self._note(found, operator, value, form)
@@ -375,6 +379,7 @@ class _Parser(_Tokens):
             form, wanted = TEXT, [_written(begin, *low), _written(end, *high)]
         sql, bound = found.sql(form)
         test = f"{sql} {'NOT ' if inverse else ''}BETWEEN ? AND ?", [*bound, *wanted]
+        # NaN lies in no interval.
         if inverse and found.group is not None and found.table.text is None:
             return _joined("OR", [test, found.is_nan()])
         return test
@@ -387,6 +392,7 @@ class _Parser(_Tokens):
             self.fail("like compares text; this field is a number or a time.")
         self.take()
         sql, values = found.sql(TEXT)
+        # Lowered on both sides: LIKE ignores case in SQLite, and does not in PostgreSQL.
         test = f"LOWER({sql}) {'NOT ' if inverse else ''}LIKE ? ESCAPE '{_NO_ESCAPE}'"
         return test, [*values, _unquote(token.text).translate(_ASCII_LOWER)]
 

@@ -91,6 +91,7 @@ class Runs(Experiments):
                 _UPSERT_TAG, [_tag_row(run.run_id, key, value) for key, value in run.tags.items()]
             )
             add_summaries(transaction, run.run_id, run.metrics)
+            # A queued run has not started, so there is nothing to announce.
             if run.state is not RunState.QUEUED:
                 facts = {"attempt": run.attempt}
                 self._outbox.note_run(transaction, run.run_id, run.state, facts)
@@ -109,6 +110,7 @@ class Runs(Experiments):
             run_id = self.full_id(transaction, run_id)
             before = None
             if "state" in changes:
+                # Read and written: two resumes at once must not both succeed.
                 self._database.alone(transaction, f"run:{run_id}")
                 before = self._load(transaction, run_id)
                 check_move(before, changes, only_attempt)
@@ -138,6 +140,7 @@ class Runs(Experiments):
     def note_missed(self, run_id: str, sentences: Sequence[str]) -> None:
         """See RunStore."""
         with self._database.write() as transaction:
+            # Read and written: concurrent notes must not overwrite each other.
             self._database.alone(transaction, f"missed:{run_id}")
             row = transaction.execute(
                 "SELECT missed FROM runs WHERE run_id = ?", (run_id,)
@@ -211,6 +214,7 @@ class Runs(Experiments):
         Raises:
             NotFoundError: If no run or several runs match.
         """
+        # Every write looks the id up, so known ids save a query each.
         if run_id in self._known:
             return run_id
         found = _find(transaction, run_id)
@@ -220,6 +224,7 @@ class Runs(Experiments):
     def _load(self, transaction: Transaction, run_id: str) -> RunRecord:
         rows = transaction.execute(f"{RUNS.select} WHERE run_id = ?", (run_id,)).fetchall()
         if not rows:
+            # The run has been removed since the id was looked up.
             self._known.discard(run_id)
             raise _no_run(transaction, run_id)
         return self._complete(transaction, rows)[0]
@@ -230,6 +235,7 @@ class Runs(Experiments):
         params: dict[str, dict[str, Any]] = {run_id: {} for run_id in ids}
         tags: dict[str, dict[str, str]] = {run_id: {} for run_id in ids}
         metrics: dict[str, dict[str, MetricSummary]] = {run_id: {} for run_id in ids}
+        # Databases limit the number of values in a statement.
         for part in (ids[start : start + 500] for start in range(0, len(ids), 500)):
             these = f"WHERE run_id IN ({', '.join('?' * len(part))})"
             for run_id, key, value in transaction.execute(

@@ -127,10 +127,12 @@ def _rarest(transaction: Transaction, compiled: Filter, asked: Asked) -> Sql | N
     """Return the test with the fewest matches, if they are few enough to be sorted."""
     if not compiled.narrow:
         return None
+    # The largest id stands for the number of rows, which counting would have to visit.
     newest = transaction.execute(f"SELECT MAX(id) FROM {asked.kind.table}").fetchone()[0] or 0
     bound = max(_FEW, math.isqrt((asked.limit + asked.offset) * int(newest)))
     found: Sql | None = None
     for sql, values in compiled.narrow:
+        # Counting stops at the bound, so that a common value costs no full scan.
         few = f"SELECT COUNT(*) FROM ({sql} LIMIT ?) AS few"
         number = transaction.execute(few, (*values, bound)).fetchone()[0]
         if number < bound:
@@ -172,6 +174,7 @@ def _walk(
     ).fetchall()
     if len(rows) == asked.limit:
         return rows
+    # The offset may end within the rows that have the metric.
     passed = 0
     if asked.offset:
         passed = transaction.execute(f"SELECT COUNT(*) {source}", (key, *values)).fetchone()[0]
@@ -231,6 +234,7 @@ def _behind(transaction: Transaction, kind: Kind, order: Sequence[Term], key: st
             fix=f"Give the last {kind.name} of the page before, or begin again without it.",
             key=key,
         )
+    # From the last term inwards: the tie decides where all terms are equal.
     *seen, tie = row
     sign = "<" if order[-1].descending else ">"
     sql, values = f"{kind.table}.{kind.tie} {sign} ?", [tie]
@@ -242,6 +246,7 @@ def _behind(transaction: Transaction, kind: Kind, order: Sequence[Term], key: st
 def _later(term: Term, seen: Any, rest: Sql) -> Sql:
     """Return the condition: later by this term, or equal in this term and later by the rest."""
     bound = list(term.values)
+    # Missing values come last: only further missing values can follow.
     if seen is None:
         return f"({term.sql} IS NULL AND {rest[0]})", [*bound, *rest[1]]
     sign = "<" if term.descending else ">"

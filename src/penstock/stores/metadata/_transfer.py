@@ -178,6 +178,8 @@ class Transfer:
             mine, theirs = self._versions(self._source), self._versions(target)
             other = {key for key, digest in mine.items() if theirs.get(key, digest) != digest}
             found = [f"{model}@{version}" for model, version in sorted(other)]
+            # Models with differing versions are in conflict already; for the rest the histories
+            # decide.
             clear = {model for model, _ in theirs} - {model for model, _ in other}
             for table, owner, names in (
                 ("stage_events", "model", self.models() & clear),
@@ -252,6 +254,7 @@ class Transfer:
             rows = _of(self._source, versions, "model", model)
             with self._target.write(durable=True) as target:
                 ours, theirs = self._histories(target, "stage_events", "model", model)
+                # The target has moved on, and its stages are the newer ones.
                 if len(theirs) > len(ours):
                     continue
                 # Out of production first: at no moment may there be two production versions.
@@ -304,6 +307,7 @@ class Transfer:
         rows = transaction.execute(
             "SELECT model, version, content_digest, created_at FROM model_versions"
         ).fetchall()
+        # With the time: the same content registered separately is a different version.
         return {(model, version): f"{digest} {at}" for model, version, digest, at in rows}
 
     def _deployments(self, target: Transaction) -> set[str]:
@@ -327,6 +331,7 @@ class Transfer:
 
     def _of_run(self, name: str, run_id: str) -> list[Any]:
         table = self._tables[name]
+        # Lines of a log name a step run, or the run itself, but no run_id.
         if name != "step_logs":
             return _of(self._source, table, "run_id", run_id)
         return self._source.execute(
@@ -363,6 +368,7 @@ class Transfer:
         changed = False
         for summary in summaries:
             key = summary[table.place("key")]
+            # A series only grows: more points are the later state.
             if summary[table.place("count")] <= known.get(key, 0):
                 continue
             for name in ("metric_summaries", "metric_chunks"):
