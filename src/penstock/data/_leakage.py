@@ -109,6 +109,7 @@ def _check_copies(split: Split) -> list[Finding]:
         return []
     share = copies / len(test)
     draws = _copies_by_chance(codes, len(train), split.seed)
+    # At least the deviation of a Poisson count, as a few draws may agree by chance.
     limit = draws.mean() + 3 * max(float(draws.std()), float(draws.mean()) ** 0.5)
     text = f"{copies:,} of {len(test):,} test rows ({share:.1%}) equal a train row in every column"
     if copies > limit:
@@ -134,6 +135,7 @@ def _copies_by_chance(
     import numpy as np
 
     generator = np.random.default_rng(seed)
+    # Fewer draws for long tables, whose counts vary less and cost more.
     draws = int(np.clip(_DRAWN_ROWS // len(codes), 3, _DRAWS))
     return np.asarray([_count_copies(generator.permutation(codes), train) for _ in range(draws)])
 
@@ -163,6 +165,8 @@ def _check_groups(split: Split) -> list[Finding]:
         values = split.train.table[column.name].drop_nulls()
         distinct = values.n_unique() if len(values) else 0
         low, high = _GROUP_SHARE
+        # Very few values are a category, nearly distinct values are keys of rows: neither groups
+        # rows.
         if not low * len(values) <= distinct <= high * len(values):
             continue
         shared = _count_shared(split, column.name)

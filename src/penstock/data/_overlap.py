@@ -92,6 +92,7 @@ def _shared_times(
         return []
     moments = moments_of(split.table, split.by_time)
     _, newest = ends_of(moments[first])
+    # Equal times count as overlap: their order is unknown.
     older = int((moments[second] <= newest).sum())
     if newest is None or not older:
         return []

@@ -74,9 +74,11 @@ def find_sum(split: Split) -> list[Finding]:
     values = table.to_numpy()
     whole = np.isfinite(values).all(axis=1)
     values, target = values[whole], chosen[1][whole]
+    # With few rows per column an exact fit exists by chance.
     if len(target) < _MIN_ROWS or len(target) < 2 * len(names) or target.std() == 0:
         return []
     spread = values.std(axis=0)
+    # Scaled, so that a single threshold fits columns of all units.
     scaled = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     wanted = (target - target.mean()) / target.std()
     weights = np.linalg.lstsq(scaled, wanted, rcond=None)[0]
@@ -107,6 +109,7 @@ def _sample(split: Split, limit: int) -> "tuple[Array, Array] | None":
     """Return a sample of train rows, classes about evenly, with their targets as numbers."""
     import numpy as np
 
+    # Train rows only: a check must not learn from the test rows either.
     rows = split.train_rows
     limit = min(limit, _MAX_ROWS)
     generator = np.random.default_rng(0)
@@ -175,12 +178,14 @@ def _encode(
     if series.dtype in (pl.Date, pl.Datetime):
         series = as_moments(series).to_physical() / 1_000_000
     if series.dtype == pl.Boolean or series.dtype.is_numeric():
+        # Clipped, as the tree computes in 32-bit floats and refuses infinity.
         numbers = series.cast(pl.Float64).fill_null(np.nan).to_numpy().clip(-_HUGE, _HUGE)
         for fitted, held in folds:
             yield fitted, held, numbers[fitted, None], numbers[held, None]
         return
     codes = series.cast(pl.String).fill_null("").rank("dense").to_numpy().astype(np.int64)
     for fitted, held in folds:
+        # Means of the fitted folds alone: own targets would make every identifier a proxy.
         sizes = np.bincount(codes[fitted], minlength=codes.max() + 1)
         sums = np.bincount(codes[fitted], weights=target[fitted], minlength=codes.max() + 1)
         means = np.where(sizes > 0, sums / np.maximum(sizes, 1), target[fitted].mean())

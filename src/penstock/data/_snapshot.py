@@ -148,6 +148,7 @@ class Snapshot:
                 why="keep() removes rows and changes nothing else.",
                 fix="Filter snapshot.table; for new columns return the frame itself.",
             )
+        # Through the constructor: digests, schema and profile must be those of the new rows.
         kept = type(self).of(table, source=self.source, time=self.time, reading=self.reading)
         text = f"{self.rows - table.height:,} of {self.rows:,} rows were removed: {reason}."
         logging.getLogger(__name__).warning(text)

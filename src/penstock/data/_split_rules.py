@@ -99,6 +99,7 @@ def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
     import polars as pl
 
     if series.dtype.is_nested():
+        # polars does not rank nested values.
         told = [None if value is None else repr(value) for value in series.to_list()]
         series = pl.Series(series.name, told, dtype=pl.String)
     texts = series.dtype in (pl.Categorical, pl.Enum, pl.Boolean)
@@ -125,6 +126,7 @@ def group_codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]"
     codes = codes_of(series)
     known = np.unique(codes[~missing])
     codes = np.searchsorted(known, codes)
+    # A shared code would put all rows without a group into the same subset.
     codes[missing] = len(known) + np.arange(int(missing.sum()))
     return codes.astype(np.int64)
 

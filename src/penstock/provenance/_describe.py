@@ -321,6 +321,7 @@ def _own_instance(walk: "Walk", value: Any, place: str) -> "Record":
     if walk.lenient == 0 and not _can_be_copied(value):
         return walk.blind(place, value)
     try:
+        # Past the class's own __getattribute__, which may run user code.
         attributes = object.__getattribute__(value, "__dict__")
     except AttributeError:  # it has slots only
         attributes = {}
@@ -384,6 +385,7 @@ def _is_digested(cls: type) -> bool:
 def _digested(walk: "Walk", value: Any, place: str) -> "Record":
     kind = f"{type(value).__module__}.{type(value).__qualname__}"
     dtype = getattr(value, "dtype", None)
+    # The bytes of such an array are addresses, so the objects are described.
     if getattr(dtype, "hasobject", False) and type(value).__name__ == "ndarray":
         return ("objects", value.shape, str(dtype), walk.visit(value.tolist(), place))
     if kind == "torch.Tensor":

@@ -95,6 +95,7 @@ def import_closure(roots: Iterable[str]) -> list[ModuleType]:
 def _next_modules(module: ModuleType) -> Iterator[str]:
     code = _top_level_of(module)
     parent = module.__name__.rpartition(".")[0]
+    # Importing a submodule runs the packages above it.
     if parent:
         yield parent
     if code is None:
@@ -103,6 +104,7 @@ def _next_modules(module: ModuleType) -> Iterator[str]:
     for use in uses.imports:
         name = absolute_name(use.module, use.level, vars(module))
         yield name
+        # A name taken from a package may be a submodule.
         yield from (f"{name}.{taken}" for taken in use.names)
     yield from uses.imported
     if uses.computed or "exec_module" in uses.names:

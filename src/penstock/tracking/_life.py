@@ -75,9 +75,11 @@ class RunLife:
                 staging.
         """
         self._change({})  # others may have changed it since it was read
+        # Runs deleted earlier retain their own time of deletion: restore must not bring them back.
         family = [run for run in self._family() if run.deleted_at is None]
         for run in family:
             self._require_unneeded(run)
+        # One moment for all: restore finds the family by it.
         moment = now()
         for run in family:
             self.store.metadata.runs.update(run.run_id, deleted_at=moment)

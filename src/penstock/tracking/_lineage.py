@@ -70,6 +70,7 @@ def find_node(store: "Store", text: str) -> str:
         return text
     model, at, version = text.partition("@")
     if at and version.isdigit():
+        # Raises for an unknown version, with suggestions.
         store.metadata.models.get_version(model, int(version))
         return f"version:{text}"
     try:

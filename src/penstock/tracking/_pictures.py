@@ -110,6 +110,7 @@ def _channels_last(
             fix="Write layout='CHW' or layout='HWC'.",
             shape=array.shape,
         )
+    # Tensors have their channels first by custom, arrays last.
     chosen = layout or ("CHW" if tensor and first else "HWC")
     if not (first if chosen == "CHW" else last):
         raise _no_picture(array, layout)

@@ -88,7 +88,7 @@ class Parts(Sequence[Any]):
             return NotImplemented
         return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
-    __hash__ = None  # the items may change
+    __hash__ = None  # type: ignore[assignment]  # the items may change
 
     def __repr__(self) -> str:
         return f"<{len(self)} parts>"

@@ -111,6 +111,7 @@ class Garbage:
 
     def _let_go_of(self, run_id: str, large: set[str]) -> bool:
         with self._database.write() as transaction:
+            # In the same transaction: the run may have been resumed or registered since the search.
             sql = f"SELECT 1 FROM runs WHERE run_id = ? AND {_IDLE}"
             if not _rows(transaction, sql, (run_id,)):
                 return False
@@ -282,6 +283,7 @@ def _beyond(transaction: Transaction, keep_last: int, reused: set[str]) -> dict[
 
 def _outermost(run_id: str, parents: dict[str, str | None]) -> str:
     seen = {run_id}
+    # A parent may be deleted, and damaged data may form a circle.
     while (parent := parents.get(run_id)) is not None and parent in parents and parent not in seen:
         run_id = parent
         seen.add(run_id)
@@ -309,6 +311,7 @@ def _named(transaction: Transaction, gone: set[str], old: set[str]) -> Iterator[
         transaction, "SELECT artifact, content_digest, report, profile, card FROM model_versions"
     ):
         yield from (digest for digest in row if digest is not None)
+    # Reports stay with their deployment, whatever happens to runs.
     for table, column in (("reports", "artifact"), ("alerts", "report")):
         for (digest,) in _rows(transaction, f"SELECT {column} FROM {table}"):
             if digest is not None:

@@ -63,6 +63,7 @@ class SignsOfLife:
         now_attempt, host, pid, pid_started, process, presumed_at, ended_at = row
         if attempt is not None and attempt != now_attempt:
             return False
+        # Only the run's own process knows its boot and namespace; any other may beat for it.
         if is_ours(host, pid, pid_started):
             process = trace_here()
         transaction.execute(
@@ -90,6 +91,7 @@ class SignsOfLife:
 
     def _presume(self, run_id: str, ended: int, beat: int) -> bool:
         with self._database.write() as transaction:
+            # With the beat that was read: a beat since then must prevent the presumption.
             values = (ended, to_micros(now()), _ERROR, run_id, beat)
             done = transaction.execute(_PRESUME, values).rowcount
             if done:
@@ -123,6 +125,7 @@ def check_move(run: RunRecord, changes: Mapping[str, Any], only_attempt: int | N
             fix=f"Look at it with: penstock show {run.run_id}",
             run_id=run.run_id,
         )
+    # The run's own end overrides the presumption.
     if run.presumed_at is not None and state in _ENDED:
         return
     if state != run.state and state not in RUN_MOVES[run.state]:
