@@ -22,12 +22,8 @@ _PASSED_BY = frozenset(  # modules that look up on behalf of their callers
     " subprocess contextlib io codecs tokenize functools getpass locale gettext".split()
 )
 _IMPORT_NAME = dis.opmap["IMPORT_NAME"]
-_STARTERS = (
-    "multiprocessing",
-    "concurrent",
-    "joblib",
-    "loky",
-)  # they start passed functions
+# Libraries that start any function passed to them in worker processes.
+_STARTERS = ("multiprocessing", "concurrent", "joblib", "loky")
 
 
 def caller_of(frame: FrameType | None) -> str:
