@@ -120,7 +120,7 @@ def _changes(node: ast.AST, scope: Mapping[str, Any]) -> bool:
 
 
 def _calls(node: ast.AST | None) -> Iterator[ast.Call]:
-    """Return the calls that an expression makes; those inside of a lambda are made later."""
+    """Yield the calls that an expression makes; those inside of a lambda are made later."""
     stack: list[ast.AST] = [node] if node is not None else []
     while stack:
         item = stack.pop()

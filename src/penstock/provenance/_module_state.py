@@ -44,7 +44,7 @@ _LEAVES = frozenset(
     | {BuiltinFunctionType, type(NotImplemented), Path}
 )
 _MAX_COPIED = 1 << 20  # bytes of an array; larger ones are watched by a checksum
-_MAX_ITEMS = 10_000  # of a container's items that are examined
+_MAX_ITEMS = 10_000  # items of a container that are examined
 _MAX_NOTES = 50_000
 _MAX_FAR = 5_000  # of them, in modules that no known path connects to a step
 # Objects of these packages are restored attribute by attribute, as those of own classes.
