@@ -1,4 +1,4 @@
-"""Telling others: from what happens to runs and steps to webhooks and OpenLineage, losing nothing."""
+"""Notifications: events of runs and steps, sent to webhooks and OpenLineage; no event is lost."""
 
 from typing import TYPE_CHECKING
 

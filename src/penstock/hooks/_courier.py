@@ -1,8 +1,8 @@
-"""Courier: brings what is in the outbox to the hooks; any process of the store may do it.
+"""Courier: delivers the events of the outbox to the hooks; any process of the store may do so.
 
-At least once: an event is removed when it has arrived, and its id is the same at every attempt. In
-order: what cannot be brought is tried again before what came after it, unless the receiver refuses
-it. One process at a time brings a hook's events; a lease sees to that.
+At least once: an event is removed when it has been delivered, and its id is the same at every
+attempt. In order: an event that fails is retried before later events are sent, unless the receiver
+refuses the event. A lease ensures that a single process at a time delivers a hook's events.
 """
 
 import logging
@@ -38,21 +38,21 @@ _LEASE = timedelta(seconds=60)
 _TIMEOUT_S = 10.0
 _BATCH = 50
 _EVERY_S = 1.0
-_LAST_S = 5.0  # how long a process that ends waits for its last events to arrive
-# What may be another time: too early, too many, or a timeout. The other 4xx say no.
+_LAST_S = 5.0  # seconds that an ending process waits for its last events
+# These statuses can pass later: timeout, too early, too many. The remaining 4xx are refusals.
 _TRY_AGAIN = frozenset({408, 425, 429})
 _NO, _BAD = range(400, 500), 300
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one attempt.
+    """Result of a delivery attempt.
 
     Args:
-        ok: True if it arrived.
-        error: Why not.
-        refused: True if the receiver will never take it.
-        wait_s: How long the receiver asks to wait.
+        ok: True if the event was delivered.
+        error: Why the attempt failed.
+        refused: True if the receiver will never accept the event.
+        wait_s: Seconds that the receiver asks to wait.
     """
 
     ok: bool
@@ -62,13 +62,13 @@ class Attempt:
 
 
 class Courier:
-    """Brings events to hooks.
+    """Delivers events to hooks.
 
-    Threads: `deliver` may be called from any thread, one at a time; from `start` to `stop`, or
-    inside a with-block, a thread of its own does it.
+    Threads: `deliver` may be called from any thread, in sequence; from `start` to `stop`, or inside
+    a with-block, a background thread calls `deliver`.
 
     Args:
-        store: Whose outbox it empties.
+        store: Store whose outbox is delivered.
         always: Start the thread even if there is no hook yet.
     """
 
@@ -79,14 +79,14 @@ class Courier:
         self._thread: threading.Thread | None = None
 
     def start(self) -> Self:
-        """Begin to bring events in the background, if there is somebody to bring them to."""
+        """Start to deliver events in the background, if there are hooks."""
         if self._always or self._metadata.hooks.list():
             self._thread = threading.Thread(target=self._work, name="penstock-hooks", daemon=True)
             self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Bring what there is, for a few seconds at most, and stop."""
+        """Deliver the remaining events, for a few seconds at most, and stop."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join(timeout=_LAST_S)
@@ -98,9 +98,9 @@ class Courier:
         self.stop()
 
     def deliver(self) -> int:
-        """Bring what is due; says how many events arrived.
+        """Deliver the events that are due, and return how many were delivered.
 
-        Trouble with a receiver is recorded at its hook and raised by nobody.
+        An error of a receiver is recorded at the hook and never raised.
         """
         arrived = 0
         for hook in self._metadata.hooks.list():
@@ -111,7 +111,9 @@ class Courier:
     def _work(self) -> None:
         while True:
             ending = self._ended.wait(_EVERY_S)
-            with suppress(PenstockError):  # what is not brought now is brought later, by anybody
+            with suppress(
+                PenstockError
+            ):  # an event not delivered now is delivered later, by any process
                 self.deliver()
             if ending:
                 return
@@ -124,7 +126,7 @@ class Courier:
         if not self._metadata.steps.take_lease(lease, self._holder, now() + _LEASE):
             return 0
         try:
-            # Read again: who had the lease before has brought some of them.
+            # Read again: the previous holder of the lease has delivered some of these events.
             return self._bring(hook, self._metadata.hooks.list_events(hook.name, limit=_BATCH))
         finally:
             self._metadata.steps.drop_lease(lease, self._holder)
@@ -142,7 +144,7 @@ class Courier:
                     continue
                 self._postpone(event, attempt)
                 if not attempt.refused:
-                    break  # the receiver is away: those behind it wait too
+                    break  # the receiver is unreachable: later events wait too
         return arrived
 
     def _postpone(self, event: EventRecord, attempt: Attempt) -> None:
@@ -161,10 +163,10 @@ class Courier:
 
 
 def open_client() -> "httpx.Client":
-    """Make the client that events are posted with.
+    """Make the HTTP client that posts events.
 
-    It follows no redirect and uses no proxy, which would connect to another address than the one
-    that was judged; certificates of SSL_CERT_FILE count.
+    Redirects and proxies are off, since both would connect to an address that was not checked;
+    certificates of SSL_CERT_FILE are used.
     """
     import httpx  # 60 ms, and only who has hooks needs it
 
@@ -177,7 +179,7 @@ def open_client() -> "httpx.Client":
 
 
 def post(client: "httpx.Client", store: Store, hook: HookRecord, event: EventRecord) -> Attempt:
-    """Try to bring one event."""
+    """Try to deliver an event."""
     import httpx
 
     body = msgspec.json.encode(_document(store, hook, event), enc_hook=str)
@@ -191,7 +193,7 @@ def post(client: "httpx.Client", store: Store, hook: HookRecord, event: EventRec
         )
     except (httpx.HTTPError, OSError) as error:
         return Attempt(ok=False, error=f"{hook.url}: {str(error) or type(error).__name__}")
-    except ParameterError as error:  # the address may be another one tomorrow
+    except ParameterError as error:  # the name may resolve to an allowed address later
         return Attempt(ok=False, error=f"{error.what} {error.fix}")
     if answer.status_code < _BAD:
         return Attempt(ok=True)
@@ -217,5 +219,5 @@ def _headers(hook: HookRecord, event: EventRecord, at: datetime, body: bytes) ->
 def _asked_to_wait(text: str | None) -> float:
     try:
         return min(float(text or 0), 3600.0)
-    except ValueError:  # a date: the usual delays will do
+    except ValueError:  # a date: the usual delays are good enough
         return 0.0

@@ -1,8 +1,9 @@
-"""Where events may be sent: a URL's name is looked up, judged and connected to as one thing.
+"""Where events may be sent: a URL's name is resolved, checked and connected to as one operation.
 
-A hook's URL makes this machine send requests, so it must not become a way into the network around
-it (CVE-2026-2393 was this). Private, link-local and metadata addresses are refused after the name
-was looked up, the connection goes to the address that was judged, and redirects are not followed.
+A hook's URL makes this machine send requests, so a hook must not become a way into the network
+around the machine (as in CVE-2026-2393). Private, link-local and metadata addresses are refused
+after the name was resolved, the connection goes to the checked address, and redirects are not
+followed.
 """
 
 import ipaddress
@@ -18,12 +19,12 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An address that was judged.
+    """A checked address.
 
     Args:
-        url: What to connect to: the address in the place of the name.
+        url: URL to connect to: the address in the place of the name.
         host: The name with its port, for the Host header.
-        name: The name alone, which a certificate must be for.
+        name: The name alone, for which the certificate must be valid.
     """
 
     url: str
@@ -32,10 +33,10 @@ class Destination:
 
 
 def require_destination(url: str) -> None:
-    """Refuse a URL that no event may be sent to, as far as it can be told without looking it up.
+    """Refuse a URL to which no event may be sent, as far as is possible without resolving the name.
 
     Raises:
-        ParameterError: If it is no such URL.
+        ParameterError: If the URL cannot be used.
     """
     parts = urlsplit(url)
     if parts.scheme not in _PORTS or not parts.hostname:
@@ -63,11 +64,11 @@ def require_destination(url: str) -> None:
 
 
 def find_destination(url: str) -> Destination:
-    """Look a URL's name up and judge its address.
+    """Resolve a URL's name and check the address.
 
     Raises:
-        ParameterError: If nothing may be sent there.
-        OSError: If the name cannot be looked up.
+        ParameterError: If no event may be sent to the address.
+        OSError: If the name cannot be resolved.
     """
     require_destination(url)
     parts, port = urlsplit(url), _port(url)

@@ -1,4 +1,4 @@
-"""What a webhook is told: what happened, to which run or step, as plain JSON."""
+"""Messages of webhooks: an event of a run or step as plain JSON."""
 
 import math
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from penstock.stores import Store
 
 
 def told_of(store: Store, event: EventRecord) -> tuple[RunRecord, StepRunRecord | None]:
-    """Find the run and the step that an event is about.
+    """Return the run and the step of an event.
 
     Raises:
-        NotFoundError: If the run is gone.
+        NotFoundError: If the run has been deleted.
     """
     run = store.metadata.runs.get(event.run_id)
     if event.step is None:
@@ -20,15 +20,15 @@ def told_of(store: Store, event: EventRecord) -> tuple[RunRecord, StepRunRecord 
     for step in store.metadata.steps.list(run.run_id):
         if step.step_run_id == event.step_run_id:
             return run, step
-    # A later attempt stands in its place; the event says what matters.
+    # A later attempt has replaced the step run; the event itself carries the facts.
     return run, None
 
 
 def message_of(store: Store, event: EventRecord) -> dict[str, Any]:
-    """Write an event for a webhook: ``type``, ``timestamp`` and ``data``, as the field has it.
+    """Return an event as a Standard Webhooks message: ``type``, ``timestamp`` and ``data``.
 
     Raises:
-        NotFoundError: If the run is gone.
+        NotFoundError: If the run has been deleted.
     """
     run, step = told_of(store, event)
     data: dict[str, Any] = {
@@ -61,13 +61,13 @@ def message_of(store: Store, event: EventRecord) -> dict[str, Any]:
 
 
 def gone_message(event: EventRecord) -> dict[str, Any]:
-    """Write an event about a run that is gone."""
+    """Return the message of an event whose run has been deleted."""
     data = {"run_id": event.run_id, "step": event.step, **event.facts}
     return {"type": event.kind, "timestamp": event.at, "data": data}
 
 
 def is_gone(store: Store, event: EventRecord) -> bool:
-    """Say whether the run of an event is gone."""
+    """Return whether the run of an event has been deleted."""
     try:
         store.metadata.runs.get(event.run_id)
     except NotFoundError:

@@ -1,4 +1,4 @@
-"""Events as OpenLineage has them: a pipeline and its steps are jobs, what they make are datasets.
+"""Events in OpenLineage form: a pipeline and its steps are jobs, their outputs are datasets.
 
 Source: OpenLineage 2-0-2, https://openlineage.io/spec/2-0-2/OpenLineage.json, and its facets.
 """
@@ -30,7 +30,7 @@ _FACETS = {
     "version": ("1-0-1", "DatasetVersionDatasetFacet"),
     "outputStatistics": ("1-0-2", "OutputStatisticsOutputDatasetFacet"),
 }
-# What is waited for goes on: only these begin or end a job there.
+# A waiting run or step continues later, so `waiting` neither begins nor ends an OpenLineage job.
 _TYPES = {
     "started": "START",
     "finished": "COMPLETE",
@@ -45,10 +45,10 @@ _TOLD = 2000
 
 
 def run_event(store: Store, event: EventRecord) -> dict[str, Any]:
-    """Write an event as a RunEvent.
+    """Return an event as a RunEvent.
 
     Raises:
-        NotFoundError: If the run is gone.
+        NotFoundError: If the run has been deleted.
     """
     run, step = told_of(store, event)
     inputs, outputs = ([], []) if step is None else _datasets(store, run, step)
@@ -68,7 +68,7 @@ def run_event(store: Store, event: EventRecord) -> dict[str, Any]:
 
 
 def run_uuid(run_id: str) -> str:
-    """Give the UUID that a run or step run has there, always the same.
+    """Return the OpenLineage UUID of a run or step run; the same id always maps to the same UUID.
 
     >>> run_uuid("06h1qhs3wa73n27req0h")
     '339879de-90a8-54a6-97ae-38060e22673c'
@@ -108,7 +108,7 @@ def _run_facets(run: RunRecord, event: EventRecord, step: StepRunRecord | None) 
 def _datasets(
     store: Store, run: RunRecord, step: StepRunRecord
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Give what a step reads and writes: what other steps made, and the sources of rows."""
+    """Return a step's input and output datasets; inputs are earlier outputs and sources."""
     made_by = {
         digest: f"{other.step}.{name}"
         for other in store.metadata.steps.list(run.run_id)
@@ -175,7 +175,7 @@ def _facet(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def gone_event(event: EventRecord) -> dict[str, Any]:
-    """Write an event about a run that is gone."""
+    """Return the RunEvent of an event whose run has been deleted."""
     return {
         "eventType": _TYPES.get(event.kind.partition(".")[2], "OTHER"),
         "eventTime": event.at.isoformat(),

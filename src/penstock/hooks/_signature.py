@@ -1,4 +1,4 @@
-"""Signatures as Standard Webhooks has them, so that any of its libraries checks ours.
+"""Signatures in the Standard Webhooks form, which any Standard Webhooks library can verify.
 
 The signed text is ``id.timestamp.body``; the signature is ``v1,`` and the base64 of its HMAC-SHA-256.
 
@@ -15,22 +15,22 @@ from datetime import datetime
 from penstock.core import ParameterError
 
 _PREFIX = "whsec_"
-_LEAST, _MOST = 24, 64  # bytes of a secret, as the specification asks
+_LEAST, _MOST = 24, 64  # bytes of a secret, limits of the specification
 
 
 def new_secret() -> str:
-    """Make a secret of 32 random bytes."""
+    """Return a new secret of 32 random bytes."""
     return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def headers_of(secret: str, event_id: str, moment: datetime, body: bytes) -> dict[str, str]:
-    """Give the headers that sign a message.
+    """Return the headers that sign a message.
 
     Args:
         secret: As `new_secret` makes it.
-        event_id: The same at every attempt.
-        moment: Now: receivers refuse what was signed more than five minutes ago.
-        body: What is sent.
+        event_id: Id of the event, the same at every attempt.
+        moment: Current time: receivers refuse a message signed more than five minutes ago.
+        body: The message's bytes.
     """
     timestamp = int(moment.timestamp())
     text = f"{event_id}.{timestamp}.".encode() + body
@@ -43,10 +43,10 @@ def headers_of(secret: str, event_id: str, moment: datetime, body: bytes) -> dic
 
 
 def read_secret(secret: str) -> bytes:
-    """Give the bytes of a secret.
+    """Return the bytes of a secret.
 
     Raises:
-        ParameterError: If it is none, or too short to be one.
+        ParameterError: If the text is no secret, or too short.
     """
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
