@@ -1,4 +1,4 @@
-"""Steps and pipelines as definitions: a function body becomes a graph; nothing runs here."""
+"""Steps and pipelines as definitions: a function body becomes a graph; nothing is executed here."""
 
 from penstock.pipelines._control import (
     NOTHING,

@@ -1,4 +1,4 @@
-"""``map``, ``when``, ``loop``, ``wait_for_approval``: what is done depends on what a run finds."""
+"""``map``, ``when``, ``loop``, ``wait_for_approval``: steps that depend on values of a run."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,13 +21,13 @@ _Mapped = Step[..., Any] | Pipeline[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What a looped step returns to be called once more.
+    """The return value of a looped step that asks for a next round.
 
     >>> Again(3).value
     3
 
     Args:
-        value: What it is called with then.
+        value: Input of the next round.
     """
 
     value: Any
@@ -45,10 +45,10 @@ class Again:
 
 
 class Nothing:
-    """What a step returns, as `NOTHING`, for an output that it does not make this time."""
+    """The class of `NOTHING`, which a step returns for an output that is not made this time."""
 
     def __reduce__(self) -> str:
-        """Stay the only one in other processes too."""
+        """Pickle by name, so that `NOTHING` is a singleton in every process."""
         return "NOTHING"
 
     def __repr__(self) -> str:
@@ -68,11 +68,11 @@ def map(  # noqa: A001 - what it does is known under this name
     name: str | None = None,
     **shared: Any,
 ) -> Any:
-    """Do a step, or a whole pipeline, once for each of many items.
+    """Run a step, or a whole pipeline, for each of many items.
 
-    How many there are may be known only when the run has come so far. Each item has a key, a seed
-    and a place in the cache of its own: one that fails stops no other, and ``--resume`` does
-    those only that are missing. Outside of a pipeline's body it is a plain loop.
+    The number of items may be unknown until the run reaches the map. Each item has a key, a seed
+    and a cache entry of its own: a failed item stops none of the rest, and ``--resume`` executes
+    only the missing items. Outside a pipeline's body ``map`` is a plain loop.
 
     >>> from penstock.pipelines import step
     >>> @step
@@ -83,18 +83,18 @@ def map(  # noqa: A001 - what it does is known under this name
 
     Args:
         step: The step, or a pipeline that is called with each item.
-        items: A list or dict, an output that gives one, or with ``by`` a table.
-        over: The argument that gets the item; by default the first that ``shared`` does not name.
-        by: A column; the table is split into the rows of each of its values, in their order.
-        name: What to call it in the pipeline; by default as the step.
-        **shared: The other arguments, the same for every item.
+        items: A list or dict, an output that holds a list or dict, or with ``by`` a table.
+        over: The argument that gets the item; by default the first not named in ``shared``.
+        by: A column; the table is split into the rows of each value of the column, in order.
+        name: Name of the map in the pipeline; by default the step's name.
+        **shared: The remaining arguments, the same for every item.
 
     Returns:
-        A list of results in the order of the items; of a dict, or with ``by``, a dict. Of a step
-        that gives several outputs, a tuple of these.
+        A list of results in the order of the items; for a dict, or with ``by``, a dict. For a step
+        with several outputs, a tuple of these.
 
     Raises:
-        DefinitionError: If it cannot be mapped, or an argument is wrong.
+        DefinitionError: If the step cannot be mapped, or an argument is wrong.
     """
     position = caller_position()
     _require_mapped("map", step, position)
@@ -119,22 +119,22 @@ def when(
     *,
     name: str = "when",
 ) -> Any:
-    """Do one thing or another, as a value says that only the run knows.
+    """Run either of two branches, by a value that is known only in the run.
 
-    Both branches are in the graph; of the one that is not taken, the steps are skipped. Outside of
-    a pipeline's body it is a plain ``if``.
+    Both branches are in the graph; the steps of the branch that is not taken are skipped. Outside a
+    pipeline's body ``when`` is a plain ``if``.
 
     >>> when(3 > 2, lambda: "more", lambda: "less")
     'more'
 
     Args:
-        condition: An output, or a value that is known; true or false as Python reads it.
+        condition: An output, or a known value; true or false as in Python.
         then: A function without arguments that calls the steps for true, or a value.
-        otherwise: The same for false; None to do nothing and give None.
-        name: What to call it in the pipeline.
+        otherwise: The same for false; None to do nothing and return None.
+        name: Name of the choice in the pipeline.
 
     Returns:
-        What the branch that was taken gave.
+        The result of the branch that was taken.
     """
     tracer = current_tracer()
     if not isinstance(condition, Output):
@@ -162,10 +162,10 @@ def loop(
     name: str | None = None,
     **shared: Any,
 ) -> Any:
-    """Do a step again and again until it gives something else than `Again`.
+    """Run a step repeatedly until its result is not an `Again`.
 
-    Each round is recorded, cached and resumed as a step of its own. Outside of a pipeline's body
-    it is a plain loop.
+    Each round is recorded, cached and resumed as a separate step. Outside a pipeline's body
+    ``loop`` is a plain loop.
 
     >>> from penstock.pipelines import step
     >>> @step
@@ -175,15 +175,15 @@ def loop(
     1
 
     Args:
-        step: The step; it returns ``Again(value)`` to be called with that value.
-        start: What it gets first.
-        over: The argument that goes round; by default the first that ``shared`` does not name.
-        at_most: How many rounds there may be; if it wants more, it fails.
-        name: What to call it in the pipeline; by default as the step.
-        **shared: The other arguments, the same in each round.
+        step: The step; returns ``Again(value)`` to be called with that value.
+        start: Input of the first round.
+        over: The argument that gets the value; by default the first not named in ``shared``.
+        at_most: Maximum number of rounds; the loop fails if the step asks for more.
+        name: Name of the loop in the pipeline; by default the step's name.
+        **shared: The remaining arguments, the same in each round.
 
     Raises:
-        DefinitionError: If it cannot be looped, or an argument is wrong.
+        DefinitionError: If the step cannot be looped, or an argument is wrong.
     """
     position = caller_position()
     _require_mapped("loop", step, position)
@@ -210,19 +210,19 @@ def loop(
 
 
 def wait_for_approval(value: Any, /, *, message: str = "", name: str = "approval") -> Any:
-    """Go on with a value once somebody has said that it may.
+    """Continue with a value once the step has been approved.
 
-    The run stops here, and waits for days if it must: no process waits with it. `penstock decide`
-    says yes or no, and ``penstock run --resume`` goes on. Outside of a pipeline's body it gives
-    the value.
+    The run stops here, for days if necessary: no process waits. `penstock decide` approves or
+    rejects the step, and ``penstock run --resume`` continues the run. Outside a pipeline's body the
+    value is returned at once.
 
     >>> wait_for_approval(3, message="Does the report look right?")
     3
 
     Args:
-        value: What is to be looked at, and what the steps behind get.
-        message: What to look at, for the one who decides.
-        name: What to call it in the pipeline.
+        value: The value to inspect, and the input of the steps that follow.
+        message: Instructions for the approver.
+        name: Name of the approval in the pipeline.
 
     Raises:
         DefinitionError: If the message is no text.
@@ -240,7 +240,7 @@ def wait_for_approval(value: Any, /, *, message: str = "", name: str = "approval
 
 
 class _Approval(Step[..., Any]):
-    """Waits for a decision, then gives what it was given."""
+    """Waits for a decision, then returns its input."""
 
     asks = True
 
@@ -250,12 +250,12 @@ def _approved(value: Any, message: str = "") -> Any:
     return value
 
 
-# Not reused by other runs: a decision is about one run.
+# Not reused by later runs: a decision is about a single run.
 APPROVE = _Approval(_approved, name="approval", cache=False)
 
 
 class _Choice(Step[..., Any]):
-    """Takes the branch that was taken; the other one gave nothing."""
+    """Returns the result of the branch that was taken; the branch not taken has no result."""
 
     joins = True
 
@@ -335,7 +335,7 @@ def _require_mapped(what: str, step: Any, position: tuple[str, int]) -> None:
 def _require_items(items: Any, by: str | None, position: tuple[str, int]) -> None:
     if isinstance(items, Output | list | tuple) or (isinstance(items, Mapping) and by is None):
         return
-    if by is not None:  # a table that stands in the body itself
+    if by is not None:  # a constant table in the body
         return
     raise DefinitionError(
         what=f"{told(position)}: map() was given a {type(items).__name__} for items.",
@@ -370,7 +370,7 @@ def _item_hint(hint: Any) -> Any:
 
 
 def _collected(items: Any, by: str | None) -> Callable[[Any], Any]:
-    """Say what the results are collected in."""
+    """Return the type of the collection that holds the results."""
     hint = items.hint if isinstance(items, Output) else type(items)
     origin = get_origin(hint) or hint
     if by is not None or (inspect.isclass(origin) and issubclass(origin, Mapping)):
@@ -409,7 +409,7 @@ def _looped_now(
 
 
 def too_many_rounds(name: str, at_most: int) -> DefinitionError:
-    """Say that a loop did not end."""
+    """Return the error of a loop that did not end."""
     return DefinitionError(
         what=f"{name!r} asked to be done again after {at_most} rounds.",
         why="A loop that does not end would run for ever.",

@@ -1,4 +1,4 @@
-"""Graph and Node: the traced pipeline, its order and its plain JSON form."""
+"""Graph and Node: the traced pipeline, the order of its steps and the plain JSON form."""
 
 import heapq
 import re
@@ -16,16 +16,16 @@ from penstock.pipelines._position import told
 from penstock.pipelines._step import Step
 from penstock.stores import part_key, part_name
 
-ITEM = "[]"  # the output of ``train[3]`` that stands for what the step is done for
+ITEM = "[]"  # the output of ``train[3]`` that stands for the item
 _MAX_TEXT = 200
-_TYPED = "%:"  # before the key of an item that is neither text nor a place in a list
+_TYPED = "%:"  # before the key of an item that is neither text nor a list index
 _RESERVED = {ord(sign): f"%{ord(sign):02X}" for sign in "%[]/"}
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from run to run
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One call of a step in a pipeline.
+    """A call of a step in a pipeline.
 
     Args:
         name: Unique in the graph: the step's name, or ``train-2`` for a second call.
@@ -33,15 +33,15 @@ class Node:
         arguments: By argument name: an Output, a constant, or a container with Outputs.
         file: The user's file with the call.
         line: The line of the call.
-        each: The argument that holds what it is mapped over: it is done once for each item. For a
-            loop, the argument that goes round.
+        each: The argument with the mapped value: the step runs once for each item. For a loop, the
+            argument that gets the value of each round.
         by: Column whose values split a table into the items.
-        at_most: For a loop, how many times it may be done; 0 for what is no loop.
-        body: For a mapped pipeline, the nodes done for each item; their names begin with
-            ``name[]/``. Empty for a mapped step.
-        gives: For a mapped pipeline, what its body returned.
-        guards: Conditions under which it is done, each with the answer that it needs.
-        index: Its place, if it is an item of a list or a round of a loop.
+        at_most: For a loop, the maximum number of rounds; 0 if the node is no loop.
+        body: For a mapped pipeline, the nodes of each item; their names begin with ``name[]/``.
+            Empty for a mapped step.
+        gives: For a mapped pipeline, the return value of the body.
+        guards: Conditions of the execution, each with the required answer.
+        index: Position, if the node is an item of a list or a round of a loop.
     """
 
     name: str
@@ -59,13 +59,14 @@ class Node:
 
     @cached_property
     def inputs(self) -> dict[str, Output]:
-        """Outputs that it takes, by path: ``split``, ``models[0]``."""
+        """Outputs that the node takes, by path: ``split``, ``models[0]``."""
         found = {
             path: output
             for name, value in self.arguments.items()
             for path, output in find_outputs(value, name)
         }
-        # What a mapped pipeline takes from around it without being given it.
+        # Outputs from outside that the body of a mapped pipeline uses without taking them as
+        # arguments.
         for node in self.body:
             for output in (*node.inputs.values(), *(guard for guard, _ in node.guards)):
                 if not output.node.startswith(f"{self.name}[]"):
@@ -74,34 +75,34 @@ class Node:
 
     @property
     def needs(self) -> Iterator[str]:
-        """Names of the steps that must have ended before it can begin."""
+        """Names of the steps that must have ended before the node can start."""
         yield from (output.node for output in self.inputs.values() if output.name != ITEM)
         yield from (output.node for output, _ in self.guards)
 
     @property
     def is_expanded(self) -> bool:
-        """True if it becomes other nodes when what it is mapped over is known."""
+        """True if the node is expanded into nodes when the mapped value is known."""
         return self.each is not None
 
     @property
     def seed_name(self) -> str:
-        """What its seed is derived from, with ``index``."""
+        """Name that the seed is derived from, with ``index``."""
         return self.name if self.index is None else self.name.removesuffix(f"[{self.index}]")
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of what it gives."""
+        """Names of the outputs."""
         return ("result",) if self.body else self.step.outputs
 
     def item_name(self, key: Any) -> str:
-        """Name an item: ``train[3]``, ``train[Paris]``, ``train[%:null]`` of None."""
+        """Return an item's name: ``train[3]``, ``train[Paris]``, ``train[%:null]`` for None."""
         return f"{self.name}[{_quoted(key)}]"
 
     def item(self, key: Any, value: Any) -> "tuple[Node, ...]":
-        """Give what is to be done for one item, or for one round of a loop.
+        """Return the nodes of an item, or of a round of a loop.
 
         Args:
-            key: Its place in a list, or its key in a dict.
+            key: Index of the item in a list, or key in a dict.
             value: The item: an Output, or a constant.
         """
         name = self.item_name(key)
@@ -120,7 +121,7 @@ class Node:
         return tuple(node.moved(placeholder, name, change) for node in self.body)
 
     def moved(self, before: str, after: str, change: Any) -> "Node":
-        """Give the same node with another beginning of its name, and outputs changed."""
+        """Return a copy of the node with a new prefix of the name, and outputs changed."""
         return replace(
             self,
             name=after + self.name.removeprefix(before),
@@ -138,19 +139,19 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """A pipeline's steps with what flows between them.
+    """A pipeline's steps and the edges between them.
 
     Args:
-        name: The pipeline's name.
+        name: Name of the pipeline.
         nodes: In the order of definition.
-        result: What the body returned: an Output, a container of them, or None.
-        parameters: The values that the body was traced with.
-        description: The pipeline's first sentence.
-        given: Steps that are not executed: what they gave in an earlier run is used.
-        asked: How this part of a pipeline was asked for; empty for the whole. See `part_of`.
+        result: Return value of the body: an Output, a container of outputs, or None.
+        parameters: The parameter values with which the body was traced.
+        description: First sentence of the pipeline's docstring.
+        given: Steps that are not executed: results of earlier runs are used.
+        asked: The selection that made this part of a pipeline; empty for the whole. See `part_of`.
 
     Raises:
-        DefinitionError: If steps wait for each other in a circle, or for one that does not exist.
+        DefinitionError: If steps form a circle, or a step that does not exist is needed.
     """
 
     name: str
@@ -175,7 +176,7 @@ class Graph:
         return found
 
     def find(self, name: str) -> Node | None:
-        """Find a node; ``train[3]`` and ``score[3]/train[0]`` are what a map becomes."""
+        """Return a node or None; ``train[3]`` and ``score[3]/train[0]`` are items of a map."""
         return self._by_name.get(name) or _inside(self.nodes, name)
 
     @cached_property
@@ -184,11 +185,11 @@ class Graph:
         return dict(find_outputs(self.result, "result"))
 
     def order(self) -> tuple[Node, ...]:
-        """Give the nodes so that each comes after what it needs, else in order of definition."""
+        """Return the nodes so that each follows its predecessors, else in order of definition."""
         return self._order
 
     def dependants(self, name: str) -> set[str]:
-        """Name every step that needs a step, directly or not."""
+        """Return the names of all steps that depend on a step, directly or not."""
         found = {self[name].name}
         for node in self._order:
             if any(needed in found for needed in node.needs):
@@ -196,7 +197,7 @@ class Graph:
         return found - {name}
 
     def needed_by(self, name: str) -> set[str]:
-        """Name every step that a step needs, directly or not."""
+        """Return the names of all steps that a step depends on, directly or not."""
         found, ahead = set[str](), [self[name].name]
         while ahead:
             needed = set(self[ahead.pop()].needs) - found
@@ -205,10 +206,10 @@ class Graph:
         return found
 
     def to_spec(self) -> dict[str, Any]:
-        """Give the graph as plain JSON: what the UI draws and the run keeps.
+        """Return the graph as plain JSON, as drawn by the UI and recorded with the run.
 
         Returns:
-            ``name``, ``description``, ``parameters``, ``outputs``, ``nodes`` and ``edges``; of a
+            ``name``, ``description``, ``parameters``, ``outputs``, ``nodes`` and ``edges``; for a
             part also ``asked`` and ``given``.
         """
         return {
@@ -303,7 +304,7 @@ def _edges(node: Node) -> Iterator[dict[str, str]]:
 
 
 def _inside(nodes: Sequence[Node], name: str) -> Node | None:
-    """Find a node inside of what maps and loops become; its item is an Output without a value."""
+    """Return a node inside expanded maps and loops; an item without a known value is an Output."""
     for node in nodes:
         start = f"{node.name}["
         if not node.is_expanded or not name.startswith(start):
@@ -317,7 +318,7 @@ def _inside(nodes: Sequence[Node], name: str) -> Node | None:
 
 
 def _constant_item(node: Node, key: Any, unknown: Output) -> Any:
-    """Give an item that stands in the pipeline's body itself; else what stands for it."""
+    """Return an item that is a constant in the pipeline's body; else the output for the item."""
     items = node.arguments[str(node.each)]
     if node.at_most:
         return items if key == 0 else unknown
@@ -327,13 +328,13 @@ def _constant_item(node: Node, key: Any, unknown: Output) -> Any:
 
 
 def _quoted(key: Any) -> str:
-    """Write a key so that names can be taken apart again."""
+    """Write a key so that names can be parsed again."""
     if type(key) is int and key >= 0:
         return str(key)
-    if type(key) is not str:  # None is another key than "None"
+    if type(key) is not str:  # None differs from "None"
         return _TYPED + part_name(key)[1:].translate(_RESERVED)
     if key.isdecimal():
-        return f"%{ord(key[0]):X}{key[1:]}"  # "3" is another key than the third
+        return f"%{ord(key[0]):X}{key[1:]}"  # "3" is a text key, not the index 3
     return key.translate(_RESERVED)
 
 
@@ -352,7 +353,7 @@ def _shown(value: Any) -> str:
     elif isinstance(value, tuple):
         text = f"({', '.join(_shown(item) for item in value[:_MAX_TEXT])})"
     elif isinstance(value, Mapping):
-        shown = islice(value.items(), _MAX_TEXT)  # more is cut off anyway
+        shown = islice(value.items(), _MAX_TEXT)  # longer text is cut off anyway
         text = "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in shown) + "}"
     else:
         text = _ADDRESS.sub("", repr(value))

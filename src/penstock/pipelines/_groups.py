@@ -1,4 +1,4 @@
-"""``groups``: a table split by the values of a column; apart because runs split too."""
+"""``groups``: a table split by the values of a column; apart because execution uses it too."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ def groups(table: Any, by: str) -> dict[Any, Any]:
     [1, 2]
 
     Args:
-        table: A polars or pandas frame, or something with a polars ``table`` (a Snapshot).
-        by: The column. Rows without a value there come last, as None.
+        table: A polars or pandas frame, or an object with a polars ``table`` (a Snapshot).
+        by: The column. Rows without a value in the column come last, as None.
 
     Raises:
-        DefinitionError: If it is no table, or has no such column.
+        DefinitionError: If the value is no table, or has no such column.
     """
     frame: Any = table if hasattr(table, "columns") else getattr(table, "table", None)
     if frame is None:
@@ -47,12 +47,12 @@ def groups(table: Any, by: str) -> dict[Any, Any]:
 
 
 def _ordered(found: dict[Any, Any]) -> dict[Any, Any]:
-    """Put groups in the order of their keys: NaN after numbers, and rows without a value last."""
+    """Sort groups by key: NaN after numbers, and rows without a value last."""
     last = [key for key in found if key is None or key != key]  # noqa: PLR0124 - NaN
     keys = sorted(key for key in found if key is not None and key == key)  # noqa: PLR0124 - NaN
     return {key: found[key] for key in [*keys, *sorted(last, key=lambda key: key is None)]}
 
 
 def _plain(key: Any) -> Any:
-    """Return Python's number for NumPy's: what people write to find it again."""
+    """Return a NumPy scalar as Python's number, as people would write the key."""
     return key.item() if type(key).__module__ == "numpy" and hasattr(key, "item") else key

@@ -1,4 +1,4 @@
-"""Type hints of a function as classes, and whether one fits another; lenient where it cannot tell."""
+"""Type hints of a function as classes, and their compatibility; lenient when in doubt."""
 
 import builtins
 import inspect
@@ -7,7 +7,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Union, get_args, get_origin
 
-# Values of these kinds are converted into each other before a step gets them.
+# Values of these kinds are converted to each other before a step gets them.
 _TABLE_NAMES = frozenset(
     {"DataFrame", "LazyFrame", "Series", "Snapshot", "Table", "ndarray", "NDArray"}
 )
@@ -15,7 +15,7 @@ _WIDER: dict[type, tuple[type, ...]] = {bool: (int, float, complex), int: (float
 
 
 def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Resolve a function's annotations one by one; what cannot be resolved becomes Any.
+    """Resolve a function's annotations individually; an unresolvable annotation becomes Any.
 
     >>> def train(rows: "list[int]", depth: "NoSuchClass") -> "str": ...
     >>> resolve_hints(train)
@@ -36,7 +36,7 @@ def resolve_hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def output_names(hint: Any) -> tuple[tuple[str, Any], ...]:
-    """Name what a function gives: one ``result``, or the parts of a tuple, each with its hint.
+    """Return the output names of a return hint: ``result``, or the elements of a tuple, with hints.
 
     >>> output_names(tuple[int, str])
     (('0', <class 'int'>), ('1', <class 'str'>))
@@ -53,7 +53,7 @@ def output_names(hint: Any) -> tuple[tuple[str, Any], ...]:
 
 
 def accepts(wanted: Any, given: Any) -> bool:
-    """Say whether a value hinted ``given`` may go where ``wanted`` is asked; True when in doubt.
+    """Return whether a value hinted ``given`` may go where ``wanted`` is asked; True when in doubt.
 
     >>> accepts(float, int), accepts(int, str), accepts(str, Any)
     (True, False, True)
@@ -65,12 +65,12 @@ def accepts(wanted: Any, given: Any) -> bool:
     left, right = _known_class(wanted), _known_class(given)
     if left is None or right is None or left in _WIDER.get(right, ()):
         return True
-    # A hint may promise less than the value is: a base class is no contradiction.
+    # A value may be more specific than its hint: a base class is no contradiction.
     return (_is_table(left) and _is_table(right)) or _is_subclass(left, right)
 
 
 def hint_name(hint: Any) -> str:
-    """Name a hint for people.
+    """Return a hint as text for people.
 
     >>> hint_name(int), hint_name(list[int]), hint_name(Any)
     ('int', 'list[int]', 'Any')
@@ -96,7 +96,7 @@ def _known_class(hint: Any) -> type | None:
 def _is_subclass(one: type, other: type) -> bool:
     try:
         return issubclass(one, other) or issubclass(other, one)
-    except TypeError:  # a protocol with attributes cannot be asked
+    except TypeError:  # a protocol with attributes has no subclass check
         return True
 
 
@@ -107,7 +107,7 @@ def _is_table(cls: type) -> bool:
 
 
 class _Lenient(Mapping[str, Any]):
-    """Names as a function sees them; an unknown name is Any instead of an error."""
+    """The names in a function's scope; an unknown name is Any instead of an error."""
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
         self._scope = scope

@@ -1,4 +1,4 @@
-"""Output: what a step will give, standing for it while a pipeline body is traced."""
+"""Output: the placeholder of a step's result while a pipeline body is traced."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
@@ -10,11 +10,11 @@ _WORDS = frozenset({"None", "True", "False", "nan", "inf"})
 
 
 class Output:
-    """A value that exists only when the pipeline runs; pass it on to another step.
+    """A value that exists only when the pipeline runs; to be passed to a step.
 
     Args:
-        node: Name of the step that gives it.
-        name: The output's name: ``result`` unless the step gives several.
+        node: Name of the step that makes the value.
+        name: Name of the output: ``result`` unless the step has several outputs.
         hint: Type hint, or Any.
     """
 
@@ -25,11 +25,11 @@ class Output:
 
     @property
     def text(self) -> str:
-        """How it is written in a spec: the step, and the output if there are several."""
+        """The output as written in a spec: the step, and the output's name if there are several."""
         return self.node if self.name == "result" else f"{self.node}.{self.name}"
 
     def moved(self, before: str, after: str) -> "Output":
-        """Give the same output of a node whose name begins otherwise."""
+        """Return the same output of a node with a new prefix of the name."""
         if not self.node.startswith(before):
             return self
         return Output(after + self.node.removeprefix(before), self.name, self.hint)
@@ -97,13 +97,13 @@ for _doing, _names in _OPERATIONS.items():
 
 
 def find_outputs(value: Any, path: str) -> Iterator[tuple[str, Output]]:
-    """Find the outputs inside an argument, each with its path.
+    """Iterate over the outputs inside an argument, each with a path.
 
     >>> [path for path, _ in find_outputs([Output("a"), {"x": Output("b")}], "models")]
     ['models[0]', 'models[1][x]']
 
     Raises:
-        DefinitionError: If an output stands in a set, which has no order, or the argument contains
+        DefinitionError: If an output is in a set, which has no order, or the argument contains
             itself.
     """
     try:
@@ -136,12 +136,12 @@ def _endless(value: Any, path: str) -> DefinitionError:
 
 
 def _is_flat(items: Sequence[Any]) -> bool:
-    """Return whether items are nothing but plain values; told by C, a list may be long."""
+    """Return whether items are only plain values; checked in C, as a list may be long."""
     return set(map(type, items)) <= _FLAT
 
 
 def _inner(path: str, key: Any) -> str:
-    """Write the place of an item in a dict; "1" and "None" are other keys than 1 and None."""
+    """Return the path of an item in a dict; "1" and "None" differ from 1 and None."""
     plain = type(key) is str and key.isidentifier() and key not in _WORDS
     return f"{path}[{key}]" if plain else f"{path}[{key!r}]"
 
@@ -163,7 +163,7 @@ def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
 
     Args:
         value: The argument as traced.
-        path: Its name.
+        path: Name of the argument.
         values: Value by path, as ``find_outputs`` names them.
     """
     if isinstance(value, Output):
@@ -185,7 +185,7 @@ def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
 
 
 def rewrite_outputs(value: Any, change: Callable[[Output], Any]) -> Any:
-    """Rebuild an argument with every output in it changed; containers are new.
+    """Rebuild an argument with every output changed; containers are new.
 
     >>> rewrite_outputs([Output("a"), 2], lambda output: output.node)
     ['a', 2]

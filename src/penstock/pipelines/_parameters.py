@@ -1,4 +1,4 @@
-"""A pipeline's parameters: typed from annotations and checked before anything runs."""
+"""Parameters of a pipeline: typed from annotations and checked before anything runs."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from penstock.pipelines._hints import resolve_hints
 from penstock.pipelines._position import function_position, told
 from penstock.pipelines._values import describe, example, parse_value
 
-# `run` takes these beside the pipeline's own parameters, so a parameter must not be called so.
+# `run` has these arguments beside the pipeline's parameters, so no parameter may have these names.
 RUN_OPTIONS = (
     "entry",
     "experiment",
@@ -32,19 +32,19 @@ RUN_OPTIONS = (
     "use_cache",
     "workers",
 )
-# Options of `penstock run` that have another name than those of `run`.
+# Options of `penstock run` whose names differ from those of `run`.
 COMMAND_OPTIONS = ("help", "json", "no_cache", "on", "prepare", "quiet", "set", "tag")
 _REQUIRED = inspect.Parameter.empty
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a pipeline.
+    """A parameter of a pipeline.
 
     Args:
-        name: As in the function.
-        hint: Its annotation, or Any.
-        default: Its default; ``inspect.Parameter.empty`` if it must be given.
+        name: Name as in the function.
+        hint: Annotation, or Any.
+        default: Default value; ``inspect.Parameter.empty`` if the parameter is required.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """True if it has no default."""
+        """True if the parameter has no default."""
         return self.default is _REQUIRED
 
     @property
     def option(self) -> str:
-        """How it is given on the command line, with an example."""
+        """The parameter as an option of the command line, with an example."""
         return f"--{self.name.replace('_', '-')} {example(self.hint)}"
 
 
@@ -66,7 +66,8 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
     """Read a pipeline's parameters from its function.
 
     Raises:
-        DefinitionError: If one is called as an option of ``run``, or is ``*args`` or ``**kwargs``.
+        DefinitionError: If a name is an option of ``run``, or a parameter is ``*args`` or
+            ``**kwargs``.
     """
     place, hints = told(function_position(function)), resolve_hints(function)
     found = {}
@@ -101,15 +102,15 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
 def bind(
     pipeline: str, parameters: Mapping[str, Parameter], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Turn given texts or values into typed values, with defaults filled in.
+    """Convert texts or values to typed values, with defaults filled in.
 
     Args:
-        pipeline: The pipeline's name, for messages.
-        parameters: Its parameters.
+        pipeline: Name of the pipeline, for messages.
+        parameters: Parameters of the pipeline.
         given: Text (command line) or value (Python) by name; dashes count as underscores.
 
     Raises:
-        ParameterError: If a name is unknown, a value cannot be used, or one is missing.
+        ParameterError: If a name is unknown, a value cannot be used, or a value is missing.
     """
     values = {}
     for written, value in given.items():

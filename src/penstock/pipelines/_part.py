@@ -1,4 +1,4 @@
-"""``part_of``: a part of a pipeline, executed on what the rest gave in earlier runs."""
+"""``part_of``: a part of a pipeline, executed on results of earlier runs."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,20 +14,20 @@ def part_of(
     from_step: str | None = None,
     until: str | None = None,
 ) -> Graph:
-    """Take a part of a graph: the steps that are asked for, and those whose results they need.
+    """Return a part of a graph: the selected steps, and the steps whose results they need.
 
     Args:
         graph: The whole pipeline.
-        only: These steps.
-        from_step: This step and all that depend on it.
-        until: This step and all that it needs; with ``from_step`` what lies between them.
+        only: Names of the selected steps.
+        from_step: Select this step and all that depend on it.
+        until: Select this step and its predecessors; with ``from_step`` only the steps between.
 
     Returns:
-        The graph; ``given`` names the steps that are not executed, but must be known.
+        The graph; ``given`` names the steps that are not executed, but must have cached results.
 
     Raises:
         NotFoundError: If there is no such step.
-        ParameterError: If these do not go together, or nothing lies between the two.
+        ParameterError: If the options cannot be combined, or no step lies between the two.
     """
     chosen = {graph[name].name for name in only}
     if chosen and (from_step or until):

@@ -1,4 +1,4 @@
-"""Partitions: the parts that a pipeline is run for one by one, days or keys, and their parameters."""
+"""Partitions: the days or keys that a pipeline is run for, and their parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ _FORMS: Mapping[str, str] = {
     "month": "%Y-%m",
 }
 _WINDOW = ("since", "cutoff")
-_BETWEEN = "/"  # the parts of a key of several names
+_BETWEEN = "/"  # separates the values of a key with several names
 
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """The parts that a pipeline is run for, each by its own run.
+    """The partitions of a pipeline, each with a separate run.
 
     >>> days = Partitions.daily("2016-01-01", until="2016-01-04")
     >>> days.keys()
@@ -32,15 +32,15 @@ class Partitions:
     >>> Partitions.by(company=["Flash", "Sun"]).keys()
     ['Flash', 'Sun']
 
-    A pipeline says what it is run for with ``@pipeline(partitions=…)``. Its runs are tagged with
-    their part, so that what is missing can be listed and made up for.
+    A pipeline declares its partitions with ``@pipeline(partitions=…)``. Runs are tagged with their
+    partition, so that missing partitions can be listed and backfilled.
 
     Args:
-        unit: Length of a part in time; None if the parts are keys.
-        start: Where the first part begins.
-        until: Where the last part ends, exclusive; None for parts without end.
-        timezone: Where a day begins.
-        values: The keys by parameter; empty if the parts are of time.
+        unit: Length of a time partition; None if the partitions are keys.
+        start: Start of the first partition.
+        until: End of the last partition, exclusive; None for partitions without end.
+        timezone: Time zone of the days.
+        values: The keys by parameter; empty for time partitions.
     """
 
     unit: Unit | None = None
@@ -51,19 +51,19 @@ class Partitions:
 
     @classmethod
     def hourly(cls, start: str | datetime, *, until: str | datetime | None = None) -> "Partitions":
-        """Make a part of each hour in UTC; the pipeline gets ``since`` and ``cutoff`` as times."""
-        return _of_time("hour", start, until, "UTC")  # a zone of a place has an hour twice a year
+        """Make a partition of each hour, UTC; the pipeline gets ``since`` and ``cutoff`` as times."""
+        return _of_time("hour", start, until, "UTC")  # a local zone has an hour twice a year
 
     @classmethod
     def daily(
         cls, start: str | date, *, until: str | date | None = None, timezone: str = "UTC"
     ) -> "Partitions":
-        """Make a part of each day; the pipeline gets ``since`` and ``cutoff``.
+        """Make a partition of each day; the pipeline gets ``since`` and ``cutoff``.
 
         Args:
             start: The first day.
-            until: The day behind the last one; None for days without end.
-            timezone: Where a day begins.
+            until: The day after the last day; None for days without end.
+            timezone: Time zone of the days.
 
         Raises:
             DefinitionError: If a day or timezone cannot be read.
@@ -74,25 +74,25 @@ class Partitions:
     def weekly(
         cls, start: str | date, *, until: str | date | None = None, timezone: str = "UTC"
     ) -> "Partitions":
-        """Make a part of each week, which begins on the weekday of ``start``."""
+        """Make a partition of each week, which begins on the weekday of ``start``."""
         return _of_time("week", start, until, timezone)
 
     @classmethod
     def monthly(
         cls, start: str | date, *, until: str | date | None = None, timezone: str = "UTC"
     ) -> "Partitions":
-        """Make a part of each month."""
+        """Make a partition of each month."""
         return _of_time("month", start, until, timezone)
 
     @classmethod
     def by(cls, **values: Sequence[str]) -> "Partitions":
-        """Make a part of each value of a parameter, or of each combination of several.
+        """Make a partition of each value of a parameter, or of each combination of several.
 
         Args:
             **values: The values by the pipeline's parameter.
 
         Raises:
-            DefinitionError: If there are none, or a value cannot stand in a key.
+            DefinitionError: If there are no values, or a value cannot be part of a key.
         """
         for name, of_name in values.items():
             each: list[Any] = list(of_name)
@@ -112,22 +112,22 @@ class Partitions:
 
     @property
     def is_of_time(self) -> bool:
-        """True if the parts are of time, so that there are more of them as it passes."""
+        """True for time partitions, whose number grows with time."""
         return self.unit is not None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The parameters that a part gives; of time those of these that the pipeline has."""
+        """The parameters that a partition sets; for time, those of these that the pipeline has."""
         return _WINDOW if self.is_of_time else tuple(self.values)
 
     def keys(self, at: datetime | None = None) -> list[str]:
-        """List the parts, in order; of time those that are over.
+        """List the partitions' keys, in order; for time, only partitions that are over.
 
         Args:
-            at: The moment to judge it; parts without end need it.
+            at: The moment at which a partition is over; required for partitions without end.
 
         Raises:
-            ParameterError: If parts of time have no end and no moment is given.
+            ParameterError: If time partitions have no end and no moment is given.
         """
         if not self.is_of_time:
             return [_BETWEEN.join(key) for key in product(*self.values.values())]
@@ -139,10 +139,10 @@ class Partitions:
         return [self._told(begin) for begin, _ in over]
 
     def parameters(self, key: str) -> dict[str, Any]:
-        """Give the parameters that a part means.
+        """Return the parameters that a partition sets.
 
         Raises:
-            NotFoundError: If there is no such part.
+            NotFoundError: If there is no such partition.
         """
         if not self.is_of_time:
             known = self.keys()
@@ -155,10 +155,10 @@ class Partitions:
         return {"since": begin.date(), "cutoff": end.date()}
 
     def span(self, key: str) -> tuple[datetime, datetime]:
-        """Give the begin and the end, exclusive, of a part of time.
+        """Return start and end, exclusive, of a time partition.
 
         Raises:
-            NotFoundError: If there is no such part.
+            NotFoundError: If there is no such partition.
         """
         try:
             begin = datetime.strptime(key, _FORMS[self.unit or "day"])  # noqa: DTZ007 - set below
@@ -173,7 +173,7 @@ class Partitions:
         raise _no_part(key, self._first_keys())
 
     def to_spec(self) -> dict[str, Any]:
-        """Write it as plain JSON."""
+        """Return the partitions as plain JSON."""
         if not self.is_of_time:
             return {"values": {name: list(values) for name, values in self.values.items()}}
         return {
@@ -185,7 +185,7 @@ class Partitions:
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any]) -> "Partitions":
-        """Read what ``to_spec`` wrote."""
+        """Return the partitions that ``to_spec`` wrote."""
         if "values" in spec:
             return cls.by(**spec["values"])
         return _of_time(spec["unit"], spec["start"], spec["until"], spec["timezone"])
@@ -201,7 +201,7 @@ class Partitions:
         return [self._told(begin) for begin, _ in islice(self._spans(), 3)]
 
     def _spans(self, after: datetime | None = None) -> Iterator[tuple[datetime, datetime]]:
-        """Give begin and end of the parts in order, without end if there is none."""
+        """Iterate over start and end of the partitions in order, endlessly if there is no end."""
         begin = self._local(self.start)
         last = None if self.until is None else self._local(self.until)
         if after is not None and after > begin:
@@ -220,7 +220,7 @@ class Partitions:
         return datetime(day.year, day.month, day.day, tzinfo=self._zone)
 
     def _near(self, begin: datetime, after: datetime) -> datetime:
-        """Go on by whole parts, so that a far one is found without counting all before it."""
+        """Skip whole periods, so that a distant partition is found without counting up to it."""
         if self.unit == "month":
             return self._local(date(after.year, after.month, 1))
         days = 7 if self.unit == "week" else 1
@@ -241,7 +241,7 @@ def require_timezone(timezone: str) -> None:
     """Refuse a timezone that this machine does not know.
 
     Raises:
-        DefinitionError: If it does not.
+        DefinitionError: If the timezone is unknown.
     """
     try:
         ZoneInfo(timezone)

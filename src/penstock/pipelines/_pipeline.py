@@ -21,13 +21,13 @@ _QUOTED = re.compile(r"'(\w+)'")
 
 
 class Pipeline(Generic[P, R]):
-    """A function that calls steps; `run` executes it, `trace` gives its graph.
+    """A function that calls steps; `run` executes the pipeline, `trace` returns the graph.
 
     Args:
         function: The body.
-        name: Its name; by default the function's.
-        description: One sentence; by default the first line of the docstring.
-        partitions: What it is run for one by one; they give some of its parameters.
+        name: Name of the pipeline; by default the function's.
+        description: A sentence; by default the first line of the docstring.
+        partitions: Partitions that the pipeline is run for; these set some of the parameters.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Pipeline(Generic[P, R]):
             self._require_part_parameters(partitions)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Run the body plainly; inside another pipeline's body its steps become part of that one."""
+        """Call the body; as a sub-pipeline, add its steps to the pipeline that is being traced."""
         if current_tracer() is None:
             return self.function(*args, **kwargs)
         with tracing(self.name, self.position):
@@ -71,29 +71,29 @@ class Pipeline(Generic[P, R]):
 
     @cached_property
     def file(self) -> str:
-        """The file that the pipeline is defined in."""
+        """File that defines the pipeline."""
         return function_position(self.function)[0]
 
     def bind(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn texts or values into typed parameter values, with defaults filled in.
+        """Convert texts or values to typed parameter values, with defaults filled in.
 
         Args:
             given: Text (command line) or value (Python) by parameter name.
 
         Raises:
-            ParameterError: If a name is unknown, a value cannot be used, or one is missing.
+            ParameterError: If a name is unknown, a value cannot be used, or a value is missing.
         """
         return bind(self.name, self.parameters, given)
 
     def dump(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn typed parameter values into plain JSON that ``bind`` reads back."""
+        """Convert typed parameter values to plain JSON that ``bind`` reads back."""
         return {name: dump_value(value) for name, value in values.items()}
 
     def dump_exact(self, values: Mapping[str, Any]) -> dict[str, str | None]:
-        """Write the parameter values that ``bind`` would read back from `dump` as others.
+        """Return exact texts of the values that ``bind`` would not read back equal from `dump`.
 
         Returns:
-            Their exact text by name; see `StoredArgument`.
+            Exact text by name; see `StoredArgument`.
         """
         found: dict[str, str | None] = {}
         for name, value in values.items():
@@ -108,15 +108,15 @@ class Pipeline(Generic[P, R]):
         return found
 
     def bind_part(self, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Turn texts or values into typed parameter values, those of a partition among them.
+        """Convert texts or values to typed parameter values, including those set by a partition.
 
         Args:
-            key: The partition.
-            given: Text or value by the name of the other parameters.
+            key: Key of the partition.
+            given: Text or value by name of the remaining parameters.
 
         Raises:
-            ParameterError: If it has no partitions, or a parameter is given that the partition
-                gives, or one cannot be used.
+            ParameterError: If there are no partitions, or a given parameter is set by the
+                partition, or a value cannot be used.
             NotFoundError: If there is no such partition.
         """
         if self.partitions is None:
@@ -140,13 +140,13 @@ class Pipeline(Generic[P, R]):
         return self.bind({**given, **of_part})
 
     def trace(self, **params: Any) -> Graph:
-        """Run the body with steps recorded instead of executed, and give the graph.
+        """Run the body with steps recorded instead of executed, and return the graph.
 
         Args:
             **params: Parameter values or texts, as for ``bind``.
 
         Raises:
-            DefinitionError: If the body is written wrongly, at the user's line.
+            DefinitionError: If the body is wrong; the error names the user's line.
             ParameterError: If a parameter cannot be used.
         """
         values = self.bind(params)
@@ -162,14 +162,14 @@ class Pipeline(Generic[P, R]):
         return Graph(self.name, tuple(tracer.nodes), result, values, self.description)
 
     def trace_body(self, prefix: str, arguments: Mapping[str, Any]) -> tuple[Sequence[Node], Any]:
-        """Trace the body with outputs for parameters, for one item of what it is mapped over.
+        """Trace the body with outputs for parameters, for an item of a mapped value.
 
         Args:
-            prefix: What the names of its nodes begin with.
-            arguments: By parameter name.
+            prefix: Prefix of the names of the nodes.
+            arguments: Arguments by parameter name.
 
         Returns:
-            The nodes, and what the body returned.
+            The nodes, and the return value of the body.
         """
         with tracing(self.name, self.position, prefix) as tracer:
             result = self._traced_body(**arguments)
@@ -270,7 +270,7 @@ def pipeline(function: Callable[..., Any] | None = None, /, **options: Any) -> A
         **options: ``name``, ``description`` and ``partitions``.
 
     Raises:
-        DefinitionError: If a parameter is called as an option of ``run``.
+        DefinitionError: If the name of a parameter is an option of ``run``.
     """
     if function is None:
         return lambda body: Pipeline(body, **options)

@@ -1,4 +1,4 @@
-"""Where in the user's code something stands: ``file.py:31``; apart because every error names it."""
+"""Positions in the user's code, ``file.py:31``; apart because every error names a position."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ _OURS = ("penstock.pipelines", "penstock.steps", "penstock.execution")
 
 
 def caller_position() -> tuple[str, int]:
-    """Give file and line of the nearest frame that is not penstock's own machinery."""
+    """Return file and line of the nearest frame outside penstock's own machinery."""
     frame = sys._getframe(1)  # noqa: SLF001 - the documented way; inspect.stack reads every file
     while frame.f_back and str(frame.f_globals.get("__name__", "")).startswith(_OURS):
         frame = frame.f_back
@@ -21,13 +21,13 @@ def caller_position() -> tuple[str, int]:
 
 
 def function_position(function: Callable[..., Any]) -> tuple[str, int]:
-    """Give file and line where a function is defined."""
+    """Return file and line where a function is defined."""
     code = getattr(function, "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code else ("?", 0)
 
 
 def error_position(traceback: TracebackType | None) -> tuple[str, int]:
-    """Give the innermost file and line of the user's code where an exception came through."""
+    """Return the innermost file and line of the user's code in a traceback."""
     place = ("?", 0)
     while traceback:
         file = traceback.tb_frame.f_code.co_filename
@@ -38,7 +38,7 @@ def error_position(traceback: TracebackType | None) -> tuple[str, int]:
 
 
 def told(position: tuple[str, int]) -> str:
-    """Write a position for people, relative to the current folder where that is shorter.
+    """Return a position as text, relative to the current folder where that is shorter.
 
     >>> told(("/somewhere/far/big_tips.py", 31))
     '/somewhere/far/big_tips.py:31'

@@ -1,14 +1,14 @@
-"""Who records step calls, if a pipeline body is being traced; apart because Step asks it first."""
+"""The recorder of step calls, set while a pipeline body is traced; apart because Step reads it."""
 
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 
 class Recorder(Protocol):
-    """Takes the calls that steps get inside a pipeline body."""
+    """Records the calls of steps inside a pipeline body."""
 
     def record(self, step: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Note a call and give what stands for its result."""
+        """Record a call and return the placeholder of its result."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a step asks for and what counts as equal for it; apart because runners and proofs read it."""
+"""Options of a step: resources, retries, tolerance; apart because runners and proofs read them."""
 
 import random
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from penstock.core import DefinitionError, ParameterError, parse_bytes, parse_du
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a step needs.
+    """Resources that a step needs.
 
     >>> Resources(cpu=2).cpu
     2
 
     Args:
-        cpu: Threads that its libraries may use, 1 or more; None for the libraries' own choice.
+        cpu: Threads that numerical libraries may use, 1 or more; None for the libraries' defaults.
         gpu: Graphics cards, 0 or more.
-        memory: Memory as people write it, for example ``"8GiB"``: a step in a process of its own
-            that uses more is ended, and a distributed runner sets so much aside.
+        memory: Memory with a unit, for example ``"8GiB"``: a step in a separate process that uses
+            more is ended, and a distributed runner reserves this much.
     """
 
     cpu: int | None = None
@@ -56,14 +56,14 @@ def _is_count(value: object, least: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a step's numbers may differ from the recorded ones and still count as equal.
+    """Maximum difference between a step's numbers and the recorded numbers that counts as equal.
 
     >>> Tolerance(rtol=1e-6).atol
     0.0
 
     Args:
-        rtol: Relative part, 0 or more.
-        atol: Absolute part, 0 or more, in the unit of the numbers.
+        rtol: Relative tolerance, 0 or more.
+        atol: Absolute tolerance, 0 or more, in the unit of the numbers.
     """
 
     rtol: float = 0.0
@@ -72,7 +72,7 @@ class Tolerance:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How often and when a step that failed is tried again.
+    """Retries of a failed step: how often and when.
 
     >>> [Retry(4, wait=1, factor=2).seconds(attempt) for attempt in (1, 2, 3)]
     [1.0, 2.0, 4.0]
@@ -80,14 +80,14 @@ class Retry:
     False
 
     Args:
-        times: How many tries there may be after the first; 0 or more.
-        wait: Time before the second try, in seconds or as text (``"5s"``).
-        factor: By how much each wait is longer than the one before; 1 for always the same.
-        longest: The longest wait.
-        jitter: Each wait is up to this part of itself longer, so that many steps that failed at
-            once do not all come back at once.
-        on: Exceptions after which another try is worth it; by default any.
-        never: Exceptions after which it is not, even if ``on`` names one that they derive from.
+        times: Maximum number of retries after the first attempt; 0 or more.
+        wait: Delay before the second attempt, in seconds or as text (``"5s"``).
+        factor: Growth of the delay from retry to retry; 1 for a constant delay.
+        longest: Maximum delay.
+        jitter: Each delay is longer by up to this share, so that many steps that failed at the same
+            time are not all retried at the same time.
+        on: Exceptions after which a retry is useful; by default any.
+        never: Exceptions after which no retry is made, even if ``on`` names a base class of theirs.
     """
 
     times: int = 3
@@ -119,11 +119,11 @@ class Retry:
             object.__setattr__(self, name, listed)
 
     def wants(self, attempt: int, raised: Sequence[str]) -> bool:
-        """Say whether there is to be another try.
+        """Return whether a failed attempt is to be retried.
 
         Args:
-            attempt: Which try failed, from 1.
-            raised: ``module.Class`` of the exception and of all that it derives from.
+            attempt: Number of the failed attempt, from 1.
+            raised: ``module.Class`` of the exception and of all its base classes.
         """
         known = set(raised)
         return (
@@ -133,15 +133,15 @@ class Retry:
         )
 
     def seconds(self, attempt: int, key: str = "") -> float:
-        """Give the time to wait after a try.
+        """Return the delay after an attempt.
 
         Args:
-            attempt: Which try failed, from 1.
-            key: What the jitter is drawn from: the same key gives the same wait.
+            attempt: Number of the failed attempt, from 1.
+            key: Seed of the jitter: the same key gives the same delay.
         """
         first, longest = (parse_duration(t).total_seconds() for t in (self.wait, self.longest))
         plain = min(first * self.factor ** min(attempt - 1, 64), longest)
-        return plain * (1 + self.jitter * random.Random(key).random())  # noqa: S311 - no secret
+        return plain * (1 + self.jitter * random.Random(key).random())  # noqa: S311 - not a secret
 
     @staticmethod
     def _refuse(what: str, fix: str) -> None:

@@ -1,4 +1,4 @@
-"""Step and @step: a plain function with a name, outputs and a policy of how to run it."""
+"""Step and @step: a plain function with a name, outputs and options of its execution."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,7 @@ from penstock.provenance import watch_imports
 P = ParamSpec("P")
 R = TypeVar("R")
 
-watch_imports()  # the code of modules that are imported from now on is kept: keys are made of it
+watch_imports()  # records the code of modules imported from now on: step keys are made of it
 
 _KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -24,32 +24,34 @@ _KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_O
 class Step(Generic[P, R]):
     """A function that a pipeline can run, record, cache and repeat.
 
-    Outside a pipeline body calling it runs the function; inside, the call is recorded.
+    Outside a pipeline body a call runs the function; inside, the call is recorded.
 
     Args:
         function: The plain function.
-        name: Its name in a pipeline; by default the function's.
-        retries: How often to try again after an exception, 0 or more.
-        timeout: Longest time one try may take; None for no limit.
-        resources: What it needs.
-        cache: False if its result must never be reused.
-        cache_for: How long its result may be reused, as ``"7d"``; None for ever.
-        effect: True if it changes the world outside: never cached, not repeated by verify.
-        source: True if it reads a source: verify replays its recorded output.
-        tolerance: How far its numbers may differ when it is verified; None for not at all.
-        priority: Of the steps that could begin, the one with most begins first.
-        isolate: True to run it in a process of its own, whichever runner the others have.
-        uses: What its result depends on that its code does not show: functions, classes, modules,
-            and paths of files or folders, relative to the project. They count in its key; and a
-            step that runs code made while it runs (``exec``) is cached only if it says this.
-        limit: Name of something that only so many steps may use at once, in all runs on the store
-            together: one, unless ``[tool.penstock.limits]`` in pyproject.toml says how many.
-        models: Names of its arguments that must be models in a safe format: a step that returns
-            another value for one of them fails at once, not when this step is reached.
+        name: Name of the step in a pipeline; by default the function's.
+        retries: Maximum number of retries after an exception, 0 or more.
+        timeout: Maximum duration of an attempt; None for no limit.
+        resources: Resources that the step needs.
+        cache: False if the result must never be reused.
+        cache_for: How long the result may be reused, as ``"7d"``; None for ever.
+        effect: True for a side effect, a change outside the run: never cached, not repeated by
+            verify.
+        source: True if the step reads a source: verify replays the recorded output.
+        tolerance: Maximum difference of numbers in verification; None for none.
+        priority: Of the steps that can start, the step with the highest priority starts first.
+        isolate: True to run the step in a separate process, whichever runner the run has.
+        uses: Dependencies of the result that the code does not show: functions, classes, modules,
+            and paths of files or folders, relative to the project. They count in the key; and a
+            step that runs code made while it runs (``exec``) is cached only if ``uses`` is
+            declared.
+        limit: Name of a concurrency limit of all runs on the store together: 1 step, unless
+            ``[tool.penstock.limits]`` in pyproject.toml sets a number.
+        models: Names of arguments that must be models in a safe format: a step that returns a
+            different value for such an argument fails at once, not when this step is reached.
     """
 
-    joins = False  # True of a step that takes what is there of several inputs, as `when` does
-    asks = False  # True of a step that waits until somebody has decided about it
+    joins = False  # True for a step that accepts missing inputs, as `when` does
+    asks = False  # True for a step that waits for approval
 
     def __init__(
         self,
@@ -123,7 +125,7 @@ class Step(Generic[P, R]):
 
     @cached_property
     def output_hints(self) -> dict[str, Any]:
-        """Type hint by output name; a generator gives a sequence of what it yields."""
+        """Type hint by output name; a generator makes a sequence of the yielded values."""
         hint = self.hints.get("return", Any)
         if inspect.isgeneratorfunction(self.function):
             yielded = get_args(hint)[:1]
@@ -132,7 +134,7 @@ class Step(Generic[P, R]):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of what it gives: ``("result",)`` unless it is annotated with a tuple."""
+        """Names of the outputs: ``("result",)`` unless the return annotation is a tuple."""
         return tuple(self.output_hints)
 
     @property
@@ -142,11 +144,11 @@ class Step(Generic[P, R]):
 
     @property
     def retries(self) -> int:
-        """How often it is tried again at most."""
+        """Maximum number of retries."""
         return self.retry.times
 
     def named(self, name: str) -> "Step[P, R]":
-        """Give the same step under another name, for a second use in one pipeline.
+        """Return the same step under a new name, for a second use in the same pipeline.
 
         >>> @step
         ... def train(depth: int) -> int:
@@ -159,7 +161,7 @@ class Step(Generic[P, R]):
     def call(self, arguments: Mapping[str, Any]) -> R:
         """Run the function on arguments by name, ``*args`` and ``**kwargs`` included."""
         if self._only_keywords:
-            return self.function(**arguments)  # type: ignore[call-arg]  # bound when it was traced
+            return self.function(**arguments)  # type: ignore[call-arg]  # bound when traced
         bound = inspect.BoundArguments(self.signature, dict(arguments))
         return self.function(*bound.args, **bound.kwargs)
 
@@ -218,7 +220,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``uses``, ``limit``, ``models``.
 
     Raises:
-        DefinitionError: If it is no plain function, or an option cannot be used.
+        DefinitionError: If the function is no plain function, or an option cannot be used.
     """
     if function is None:
         return lambda wrapped: Step(wrapped, **options)

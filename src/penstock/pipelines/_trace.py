@@ -1,4 +1,4 @@
-"""The tracer: step calls inside a pipeline body become nodes; apart from the graph it makes."""
+"""The tracer: step calls inside a pipeline body become nodes; apart from the graph made of them."""
 
 import inspect
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,11 @@ from penstock.pipelines._step import Step
 
 
 class Tracer:
-    """Collects the nodes of one pipeline body, and of pipelines called in it.
+    """Collects the nodes of a pipeline body, and of its sub-pipelines.
 
     Args:
-        prefix: What the names begin with: ``score[]/`` for the body of a mapped pipeline.
-        outer: The tracer of the body around.
+        prefix: Prefix of the nodes' names: ``score[]/`` for the body of a mapped pipeline.
+        outer: The tracer of the enclosing body.
     """
 
     def __init__(self, prefix: str = "", outer: "Tracer | None" = None) -> None:
@@ -32,10 +32,11 @@ class Tracer:
         self._calls: dict[str, int] = {}
 
     def record(self, step: Step[Any, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Add a node for a call and give its outputs.
+        """Add a node for a call and return its outputs.
 
         Raises:
-            DefinitionError: If the arguments do not fit the function, at the user's line.
+            DefinitionError: If the arguments do not fit the function; the error names the user's
+                line.
         """
         position = caller_position()
         arguments = self.bind(step, args, kwargs, position)
@@ -44,14 +45,14 @@ class Tracer:
         return self.add(node, step.output_hints)
 
     def add(self, node: Node, hints: Mapping[str, Any]) -> Any:
-        """Add a node under the conditions that hold here, and give its outputs."""
+        """Add a node under the current conditions, and return its outputs."""
         self.nodes.append(replace(node, guards=tuple(self.guards)) if self.guards else node)
         outputs = tuple(Output(node.name, name, hint) for name, hint in hints.items())
         return outputs[0] if tuple(hints) == ("result",) else outputs
 
     @contextmanager
     def guarded(self, condition: Output, wanted: bool) -> Iterator[None]:
-        """What is recorded in the block is done only if a condition has this answer."""
+        """Execute the steps recorded in the block only if a condition has this answer."""
         self.guards.append((condition, wanted))
         try:
             yield
@@ -59,10 +60,10 @@ class Tracer:
             self.guards.pop()
 
     def unique(self, name: str) -> str:
-        """Give a name that no node has yet: ``train``, ``train-2``."""
+        """Return a name that no node has yet: ``train``, ``train-2``."""
         name = self._prefix + name
         found, number = name, self._calls.get(name, 1)
-        while found in self._names:  # another step may be called train-2 by itself
+        while found in self._names:  # a step may itself be called train-2
             number += 1
             found = f"{name}-{number}"
         self._calls[name] = number
@@ -97,22 +98,22 @@ class Tracer:
 
 
 def current_tracer() -> Tracer | None:
-    """Give the tracer of the pipeline body that is being traced, or None."""
+    """Return the tracer of the pipeline body that is being traced, or None."""
     active = recorder.get()
     return active if isinstance(active, Tracer) else None
 
 
 @contextmanager
 def tracing(pipeline: str, position: str, prefix: str = "") -> Iterator[Tracer]:
-    """Trace the body of a pipeline; one called inside another adds to the outer one's nodes.
+    """Trace the body of a pipeline; a sub-pipeline adds to the nodes of the outer pipeline.
 
     Args:
-        pipeline: Its name.
-        position: Where it is defined.
-        prefix: For a mapped pipeline, what the names of its nodes begin with: they are kept apart.
+        pipeline: Name of the pipeline.
+        position: File and line of the definition.
+        prefix: For a mapped pipeline, the prefix of the nodes' names: these nodes stay separate.
 
     Raises:
-        DefinitionError: If the pipeline is already being traced: it calls itself.
+        DefinitionError: If the pipeline calls itself.
     """
     outer = current_tracer()
     tracer = Tracer(prefix, outer) if prefix or outer is None else outer
@@ -139,7 +140,7 @@ def _argument_error(
     kwargs: dict[str, Any],
     position: tuple[str, int],
 ) -> DefinitionError:
-    """Say which argument of a call is wrong, at the user's line."""
+    """Return the error for the wrong argument of a call, with the user's line."""
     parameters = step.signature.parameters
     place = f"{told(position)}: step {step.name!r}"
     unknown = [name for name in kwargs if name not in parameters]

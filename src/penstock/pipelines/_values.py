@@ -1,4 +1,4 @@
-"""Parameter values: text or Python value to the annotated type, and back to plain JSON."""
+"""Conversion of parameter values: text or Python value to the annotated type, and to plain JSON."""
 
 import inspect
 import json
@@ -38,7 +38,7 @@ _LISTS: dict[Any, Callable[..., Any]] = {
 
 
 class _Unfit(Exception):  # noqa: N818 - never leaves this file: it says no, it is no error
-    """A value does not fit a hint; carries what would, and perhaps what was meant."""
+    """Raised for a value that does not fit a hint; has the allowed values and a suggestion."""
 
     def __init__(self, allowed: str, fix: str = "") -> None:
         super().__init__(allowed)
@@ -46,7 +46,7 @@ class _Unfit(Exception):  # noqa: N818 - never leaves this file: it says no, it 
 
 
 def parse_value(value: Any, hint: Any, *, name: str) -> Any:
-    """Turn a text or a Python value into a value of the annotated type.
+    """Convert a text or a Python value to a value of the annotated type.
 
     >>> parse_value("2016-06-30", date, name="cutoff")
     datetime.date(2016, 6, 30)
@@ -54,13 +54,13 @@ def parse_value(value: Any, hint: Any, *, name: str) -> Any:
     [1, 2]
 
     Args:
-        value: What was given.
-        hint: The annotation: str, int, float, bool, date, datetime, time, timedelta, Path, an
-            Enum, Literal, Optional, list, tuple, dict; values of other types pass as they are.
-        name: The parameter's name, for the message.
+        value: Text or value.
+        hint: The annotation: str, int, float, bool, date, datetime, time, timedelta, Path, an Enum,
+            Literal, Optional, list, tuple, dict; values of different types pass unchanged.
+        name: Name of the parameter, for the message.
 
     Raises:
-        ParameterError: If it cannot be used, saying what can.
+        ParameterError: If the value cannot be used; the message has the allowed values.
     """
     if isinstance(value, StoredArgument):
         return _stored(value, name)
@@ -78,7 +78,7 @@ def parse_value(value: Any, hint: Any, *, name: str) -> Any:
 
 
 def dump_value(value: Any) -> Any:  # noqa: C901, PLR0912 - a table of cases by type
-    """Turn a typed value into plain JSON that ``parse_value`` reads back.
+    """Convert a typed value to plain JSON that ``parse_value`` reads back.
 
     >>> dump_value([date(2016, 6, 30), timedelta(minutes=90)])
     ['2016-06-30', '5400s']
@@ -86,7 +86,7 @@ def dump_value(value: Any) -> Any:  # noqa: C901, PLR0912 - a table of cases by 
     kind = type(value)
     if kind in _PLAIN:
         return value
-    if kind is list and set(map(type, value)) <= _PLAIN:  # a long one is not looked at twice
+    if kind is list and set(map(type, value)) <= _PLAIN:  # a long list is not checked twice
         return list(value)
     if kind.__module__ == "numpy" and getattr(value, "shape", None) == ():
         return str(value) if value.dtype.kind in "mMV" else dump_value(value.item())
@@ -116,18 +116,18 @@ def dump_value(value: Any) -> Any:  # noqa: C901, PLR0912 - a table of cases by 
 
 
 def dump_exact(value: Any, hint: Any) -> str | None:
-    """Write a value that `parse_value` would not read back from its plain JSON.
+    """Return the exact text of a value that `parse_value` would not read back from plain JSON.
 
     Returns:
-        Its exact text; None if its plain JSON is enough.
+        The exact text; None if plain JSON is enough.
 
     Raises:
-        TypeError: If it has no text.
+        TypeError: If the value has no text.
     """
     if type(value) in _PLAIN:
         return None
     if type(value) is list and hint in (list, Any) and set(map(type, value)) <= _PLAIN:
-        return None  # a long one is not read back to see that
+        return None  # a long list is not read back to check this
     try:
         text = dump_json(value, exact=True)
     except (ValueError, RecursionError) as error:
@@ -154,7 +154,7 @@ def _stored(argument: StoredArgument, name: str) -> Any:
 
 
 def describe(hint: Any) -> str:
-    """Say what a hint allows.
+    """Describe the values that a hint allows.
 
     >>> describe(Literal["a", "b"]), describe(int | None)
     ("'a' or 'b'", 'int or None')
@@ -171,7 +171,7 @@ def describe(hint: Any) -> str:
 
 
 def example(hint: Any) -> str:
-    """Give a text that a hint allows, for "how to give it"."""
+    """Return an example text that a hint allows, for messages."""
     if _is_union(hint):
         return example(next(option for option in get_args(hint) if option is not type(None)))
     if get_origin(hint) is Literal:
@@ -343,7 +343,7 @@ def _parse_datetime(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime.combine(value, time(0))  # as written: a zone is only added by who knows it
+        return datetime.combine(value, time(0))  # as written: a zone is added only where known
     try:
         return datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -400,7 +400,7 @@ def _unfit(allowed: str, fix: str = "") -> NoReturn:
 
 def _meant(value: Any, known: Sequence[str]) -> str:
     found = did_you_mean(str(value), known)
-    return found if found.startswith("Did") else ""  # the list of all is told already
+    return found if found.startswith("Did") else ""  # the list of all is in the message already
 
 
 def _short(value: Any) -> str:
