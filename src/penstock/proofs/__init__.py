@@ -1,4 +1,4 @@
-"""What can be proved about a run by executing it again, and promotion that asks for proof."""
+"""Proofs: verification of a run by executing it again, and promotion that needs proofs."""
 
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,7 @@
-"""Closeness: whether two values are equal but for numbers within a tolerance; a proof, not a search.
+"""Closeness: equality of two values except for numbers within a tolerance; a proof, not a search.
 
-What is not known to be equal counts as different: a place that no walk reaches (an index, the
-order of keys, a category, a mask) is compared by its digest.
+Anything not known to be equal counts as different: a part that the walk does not reach (an index,
+the order of keys, a category, a mask) is compared by digest.
 """
 
 import math
@@ -14,7 +14,7 @@ Digest = Callable[[Any], str]
 
 @dataclass(frozen=True, slots=True)
 class Closeness:
-    """How far two numbers may be apart and still count as equal; zero by default."""
+    """The maximum difference of two numbers that count as equal; zero by default."""
 
     rtol: float = 0.0
     atol: float = 0.0
@@ -33,17 +33,17 @@ class Closeness:
 
 
 def is_within(recorded: Any, found: Any, closeness: Closeness, digest: Digest) -> bool:
-    """Return whether two values are equal but for numbers that are close enough.
+    """Return whether two values are equal, except for numbers that are close enough.
 
     Args:
         recorded: The value as stored.
-        found: The value as computed now, after it was stored and loaded, too.
-        closeness: What counts as equal for numbers.
-        digest: Content digest of a value; it may raise for one that has none.
+        found: The value as computed now, also after storing and loading.
+        closeness: Tolerance for numbers.
+        digest: Content digest of a value; may raise for a value that has none.
     """
     try:
         return _Comparison(closeness, digest).is_within(recorded, found)
-    except Exception:  # noqa: BLE001 - what cannot be compared is not known to be equal
+    except Exception:  # noqa: BLE001 - a value that cannot be compared is not known to be equal
         return False
 
 
@@ -56,7 +56,8 @@ class _Comparison:
             return False
         if isinstance(recorded, int | float) and type(recorded) in {int, float}:
             return self._closeness.allows(recorded, found)
-        # A mask is looked at by itself: what lies below it is not seen, but may be compared.
+        # A mask is compared separately: the values below a mask are not visible, but may be
+        # compared.
         if not hasattr(recorded, "mask") and self._is_same(recorded, found):
             return True
         return self._is_within_parts(recorded, found)
@@ -82,7 +83,7 @@ class _Comparison:
     def _is_same(self, recorded: Any, found: Any) -> bool:
         try:
             return self._digest(recorded) == self._digest(found)
-        except Exception:  # noqa: BLE001 - its parts may still be comparable
+        except Exception:  # noqa: BLE001 - the parts may still be comparable
             return False
 
     def _items(self, recorded: Any, found: Any) -> bool:
@@ -115,7 +116,7 @@ class _Comparison:
         return self._numbers(recorded, found)
 
     def _numbers(self, recorded: Any, found: Any) -> bool:
-        """Compare numbers of one shape; other kinds were compared by digest and differ."""
+        """Compare numbers of equal shape; non-numeric kinds were compared by digest and differ."""
         import numpy as np
 
         if recorded.dtype.kind not in "fciu":
@@ -169,7 +170,7 @@ class _Comparison:
         ]
         rest = [place for place in range(recorded.shape[1]) if place not in set(numeric)]
         return (
-            self._is_same(recorded.iloc[:, rest], found.iloc[:, rest])  # its index is among it
+            self._is_same(recorded.iloc[:, rest], found.iloc[:, rest])  # includes the index
             and self._is_same(dict(recorded.attrs), dict(found.attrs))
             and all(
                 self._numbers(
@@ -181,7 +182,7 @@ class _Comparison:
         )
 
     def _object(self, recorded: Any, found: Any) -> bool:
-        """Compare by what an object is made from again: its constructor, arguments and state."""
+        """Compare the constructor, arguments and state from which each object is rebuilt."""
         one, two = recorded.__reduce_ex__(4), found.__reduce_ex__(4)
         if isinstance(one, str) or isinstance(two, str) or len(one) != len(two):
             return False

@@ -1,4 +1,4 @@
-"""Where two values differ: the path, the first row, the largest gap; apart because it walks types."""
+"""Differences of two values: path, first row, largest gap; apart because the walk knows types."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ _MAX_DEPTH = 12
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where the recorded and the found value differ.
+    """A place where the recorded and the found value differ.
 
     Args:
-        path: Where, as people read it: ``train.X, column 'fare', row 17``.
-        recorded: The recorded value there, shortened.
-        found: The found value there, shortened.
+        path: The place in readable form: ``train.X, column 'fare', row 17``.
+        recorded: The recorded value at the place, shortened.
+        found: The found value at the place, shortened.
         largest: Largest absolute gap if numbers differ; None otherwise.
-        tolerated: True if every gap there is within the declared tolerance.
+        tolerated: True if every gap at the place is within the declared tolerance.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the walk is, and what counts as equal there."""
+    """The current position of the walk, and the tolerance."""
 
     path: str
     depth: int
@@ -49,16 +49,16 @@ class _Place:
 def find_differences(
     recorded: Any, found: Any, closeness: Closeness | None = None, *, path: str = ""
 ) -> Iterator[Difference]:
-    """Walk two values in parallel and give each place where they differ, in order.
+    """Walk two values in parallel and yield each place where they differ, in order.
 
     >>> [str(d) for d in find_differences({"a": 1, "b": 2}, {"a": 1, "b": 3})]
     ["['b']: recorded 2, now 3 (largest gap 1)"]
 
     Args:
         recorded: The value as stored.
-        found: The value made now.
-        closeness: What counts as equal for numbers; exact by default.
-        path: Where we are, for the message.
+        found: The value computed now.
+        closeness: Tolerance for numbers; exact by default.
+        path: Path of the values, for the message.
     """
     yield from _walk(recorded, found, _Place(path, 0, closeness or Closeness()))
 
@@ -88,7 +88,7 @@ def _kind(value: Any) -> str:
         return "mapping"
     if isinstance(value, list | tuple):
         return "sequence"
-    if isinstance(value, type):  # it has the attributes of its objects, but not their state
+    if isinstance(value, type):  # a class has the attributes of its objects, but not their state
         return "plain"
     if hasattr(value, "to_bundle"):
         return "bundle"
@@ -142,7 +142,7 @@ def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
 
 
 def _walk_labels(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
-    """Compare what pandas keeps beside the cells: index, categories, attributes."""
+    """Compare the data that pandas stores beside the cells: index, categories, attributes."""
     if len(recorded) == len(found):
         unequal = [
             row for row, pair in enumerate(zip(recorded.index, found.index, strict=True))
@@ -245,7 +245,7 @@ def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[Differe
 
 def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
     one, two = recorded.to_bundle(), found.to_bundle()
-    # Rows first: they say where; the digests and counts beside them only follow.
+    # Rows first: they show the place; the digests and counts beside them only follow.
     for name in sorted(one, key=lambda name: _kind(one[name]) != "table"):
         if name in two:
             yield from _walk(one[name], two[name], place.inner(f".{name}"))

@@ -1,9 +1,9 @@
 """Hash seeds to execute a step under, chosen so that small sets change their order.
 
-A set of two strings has two orders, so that a hash seed drawn at random misses every second such
-set. The strings of a project are known, and so is CPython's hash function: seeds are searched
-under which every pair of these strings stands once in either order. Sets of other strings are
-found by the number of seeds alone.
+A set of two strings has two orders, so a hash seed drawn at random misses half of such sets. The
+strings of a project are known, and so is CPython's hash function: the search finds seeds under
+which every pair of these strings occurs once in each order. Sets of unknown strings are found by
+the number of seeds alone.
 
 Notation: k0, k1 key of the hash function; v0 … v3 its state (Aumasson and Bernstein 2012, SipHash;
 one compression and three finalisation rounds, as CPython has it since 3.11).
@@ -27,21 +27,21 @@ _SET_NAMES = {"set", "frozenset", "Set", "FrozenSet", "AbstractSet", "MutableSet
 def choose_seeds(
     strings: Sequence[Sequence[str]], used: Sequence[int] = (), *, recorded: str | None, count: int
 ) -> list[int]:
-    """Choose hash seeds under which pairs of strings stand in both orders.
+    """Choose hash seeds under which pairs of strings occur in both orders.
 
     >>> seeds = choose_seeds([["no", "yes"]], recorded="0", count=2)
     >>> len({first_of_two("no", "yes", seed) for seed in seeds})
     2
 
     Args:
-        strings: Groups of strings that can stand in one set, the likeliest first.
+        strings: Groups of strings that can be in the same set, the likeliest first.
         used: Seeds that are chosen already.
-        recorded: Seed of the recorded run; it is not chosen again. None if it was random.
-        count: How many more to choose.
+        recorded: Seed of the recorded run, which is not chosen again. None for a random seed.
+        count: Number of seeds to choose.
     """
     free = [seed for seed in _PREFERRED if str(seed) != recorded and seed not in used]
-    open_pairs = dict.fromkeys(_pairs(strings), 3)  # one bit for each order that was not seen
-    if sys.hash_info.algorithm != "siphash13":  # another interpreter: luck has to do
+    open_pairs = dict.fromkeys(_pairs(strings), 3)  # a bit for each order that was not seen
+    if sys.hash_info.algorithm != "siphash13":  # a different interpreter: rely on chance
         return free[:count]
     orders = {seed: _orders(open_pairs, seed) for seed in [*used, *free]}
     for seed in used:
@@ -62,12 +62,12 @@ def first_of_two(one: str, two: str, seed: int) -> str | None:
 
 
 def hash_of(text: str, seed: int) -> int:
-    """Compute the unsigned ``hash(text)`` of a process whose PYTHONHASHSEED is `seed`."""
+    """Return the unsigned ``hash(text)`` of a process whose PYTHONHASHSEED is `seed`."""
     return _sip_hash(_bytes_of(text), *_key_of(seed))
 
 
 def places_of_sets(sources: Mapping[str, bytes]) -> dict[str, list[str]]:
-    r"""Name the definitions that can put values into the order of a hash table, by file.
+    r"""Return the definitions that can put values into the order of a hash table, by file.
 
     >>> places_of_sets({"a.py": b"def f(x):\n    return x in {'a', 'b'}"})
     {}
@@ -75,8 +75,8 @@ def places_of_sets(sources: Mapping[str, bytes]) -> dict[str, list[str]]:
     {'a.py': ['f']}
 
     Returns:
-        By path, names of top-level definitions; none where the whole file counts: it cannot be
-        read, or the code is outside of them.
+        By path, names of top-level definitions; empty where the whole file counts: the file cannot
+        be read, or the code is outside definitions.
     """
     found: dict[str, list[str]] = {}
     for path, data in sources.items():
@@ -111,7 +111,7 @@ def _defined(node: ast.stmt) -> list[str]:
 
 
 def strings_of(sources: Mapping[str, bytes]) -> list[list[str]]:
-    """Collect the short strings of Python files: those of one literal together, sets first."""
+    """Return the short strings of Python files, grouped by literal, sets first."""
     literals: list[tuple[int, list[str]]] = []
     for path, data in sources.items():
         if not path.endswith(".py"):
@@ -125,7 +125,7 @@ def strings_of(sources: Mapping[str, bytes]) -> list[list[str]]:
 
 
 def _literal(node: ast.AST) -> tuple[int, list[str]]:
-    """Return the strings of a container's literal, with how likely it becomes a set."""
+    """Return the strings of a container's literal, with the rank of the kind: sets first."""
     kinds = ((ast.Set, 0), (ast.List, 1), (ast.Tuple, 1), (ast.Dict, 2))
     rank = next((rank for kind, rank in kinds if isinstance(node, kind)), None)
     if rank is None:
@@ -159,7 +159,7 @@ def _is_set_like(node: ast.AST) -> bool:
 
 
 def _pairs(groups: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
-    """Give pairs within the groups, then pairs of the first strings of all of them."""
+    """Iterate over pairs within the groups, then pairs of the first strings of all groups."""
     for group in islice(groups, _MOST_STRINGS):
         yield from combinations(dict.fromkeys(group[:_MOST_STRINGS]), 2)
     every = dict.fromkeys(text for group in groups for text in group)
@@ -175,7 +175,7 @@ def _orders(pairs: Iterable[tuple[str, str]], seed: int) -> list[int]:
 
 
 def _order(one: int, two: int) -> int:
-    """Give 1 if the first stands before the second, 2 if behind, 0 if insertion decides."""
+    """Return 1 if the first is before the second, 2 if behind, 0 if insertion decides."""
     left, right = one & _SLOTS, two & _SLOTS
     return 0 if left == right else 1 if left < right else 2
 
@@ -190,7 +190,7 @@ def _strike(open_pairs: dict[tuple[str, str], int], orders: Sequence[int]) -> No
 
 
 def _key_of(seed: int) -> tuple[int, int]:
-    """Give the key that CPython derives from PYTHONHASHSEED (its bootstrap_hash.c)."""
+    """Return the key that CPython derives from PYTHONHASHSEED (in bootstrap_hash.c)."""
     if not seed:
         return 0, 0
     data, state = bytearray(), seed
@@ -201,7 +201,7 @@ def _key_of(seed: int) -> tuple[int, int]:
 
 
 def _bytes_of(text: str) -> bytes:
-    """Give a string's characters as CPython keeps them: one, two or four bytes each."""
+    """Return a string's characters as CPython stores them: one, two or four bytes each."""
     widest = max(map(ord, text), default=0)
     if widest < 1 << 8:
         return text.encode("latin-1")
@@ -227,7 +227,7 @@ def _sip_hash(data: bytes, k0: int, k1: int) -> int:
     for _ in range(3):
         state = _round(*state)
     found = state[0] ^ state[1] ^ state[2] ^ state[3]
-    return _MASK - 1 if found == _MASK else found  # -1 means an error in C, so that it is -2
+    return _MASK - 1 if found == _MASK else found  # -1 means an error in C, so CPython uses -2
 
 
 def _absorb(state: tuple[int, int, int, int], word: int) -> tuple[int, int, int, int]:

@@ -1,6 +1,6 @@
-"""Judge one step of a recorded run: execute it on its recorded inputs and compare what it returns.
+"""Judgement of a recorded step: execute it on its recorded inputs and compare the outputs.
 
-Everything here runs in a process that ends with the step, so that nothing of it reaches another.
+This code runs in a process that ends with the step, so that the step affects no later step.
 """
 
 import time
@@ -35,13 +35,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One step to judge.
+    """A step to judge.
 
     Args:
         node: The step.
-        record: Its recorded step run; None if there is none.
-        known: Of a map or loop, what its items returned; None for a plain step.
-        items: Of a map or loop, how many items were judged.
+        record: Recorded step run; None if there is none.
+        known: For a map or loop, the outputs of the items; None for a plain step.
+        items: For a map or loop, the number of items that were judged.
     """
 
     node: Node
@@ -56,11 +56,11 @@ class Job:
 
     @property
     def replays(self) -> bool:
-        """Whether the step reads a source, whose stored snapshot is used."""
+        """True if the step reads a source: the stored snapshot is used."""
         return self.node.step.source
 
     def is_executed(self, *, reread: bool) -> bool:
-        """Return whether judging it calls the step's function."""
+        """Return whether the judgement calls the step's function."""
         return (
             self.known is None
             and self.record is not None
@@ -72,12 +72,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where a step is judged.
+    """Stores and settings of a judgement.
 
     Args:
         store: URL of the run's store.
-        artifacts: URL of its artifact store.
-        scratch: URL of a store for what the step logs, and for values that are compared.
+        artifacts: URL of the run's artifact store.
+        scratch: URL of a store for the step's logged data, and for values that are compared.
         run: The run that the step logs to, in the scratch store.
         reread: Read sources again instead of replaying the stored snapshot.
     """
@@ -90,7 +90,7 @@ class Room:
 
 
 def judge(job: Job, room: Room) -> StepVerdict:
-    """Judge a step; whatever goes wrong is in the answer."""
+    """Judge a step; an error is part of the result."""
     started = time.perf_counter()
     node, record = job.node, job.record
     try:
@@ -115,7 +115,7 @@ def judge(job: Job, room: Room) -> StepVerdict:
         removed = "Its values were removed by penstock gc --outputs-older-than. "
         let_go = record is not None and record.facts.get("let_go")
         found = _cannot(job, f"{removed if let_go else ''}{error}")
-    except Exception as error:  # noqa: BLE001 - one value that cannot be read or compared
+    except Exception as error:  # noqa: BLE001 - a value cannot be read or compared
         found = _cannot(job, f"It cannot be compared: {type(error).__name__}: {error}")
     return replace(found, seconds=time.perf_counter() - started)
 
@@ -125,12 +125,12 @@ def _cannot(job: Job, reason: str) -> StepVerdict:
 
 
 def _check_stored(store: Store, node: Node, record: StepRunRecord) -> StepVerdict:
-    """Read a step's recorded outputs and check that they are what was recorded."""
+    """Read a step's recorded outputs and check them against their digests."""
     started = time.perf_counter()
     outputs = {}
     for name, digest in record.outputs.items():
         value = store.get(record.output_address(name), digest, check=True)
-        with suppress(SerializationError):  # it does not tell its state: its bytes are as recorded
+        with suppress(SerializationError):  # a value without a digest: the bytes are as recorded
             store.digest(value)  # reads every part, and the bytes of each are checked
         outputs[name] = {"recorded": digest, "found": digest}
     return StepVerdict(
@@ -144,7 +144,7 @@ def _check_stored(store: Store, node: Node, record: StepRunRecord) -> StepVerdic
 
 
 def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
-    """Check that what a map or loop returned is made of what its items returned."""
+    """Check that the output of a map or loop consists of its items' outputs."""
     node, items, known = job.node, job.items, job.known or frozenset()
     if not items and record.facts.get("items"):
         return _cannot(job, "It was reused from a run that is gone, and its items with it.")
@@ -168,18 +168,18 @@ def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
 
 
 def _returns_items(node: Node) -> bool:
-    """True if a mapped pipeline returns what it was given."""
+    """Return whether a mapped pipeline returns its input."""
     return isinstance(node.gives, Output) and node.gives.name == ITEM
 
 
 class _Execution:
-    """One step that is executed again.
+    """A second execution of a step.
 
     Args:
         store: The run's store.
-        scratch: A store for what the step logs and for values that are compared.
+        scratch: Store for the step's logged data and for values that are compared.
         node: The step.
-        record: Its recorded step run.
+        record: Recorded step run.
     """
 
     def __init__(self, store: Store, scratch: Store, node: Node, record: StepRunRecord) -> None:
@@ -254,7 +254,7 @@ class _Execution:
         )
 
     def _other_files(self, found: Mapping[str, Any]) -> list[str]:
-        """Tell of files that an output names by its path: what counts is what is in them."""
+        """Describe changed files that an output names by path: the content counts."""
         trace = self._record.facts.get("trace") or {}
         return [
             f"{name}: the file {path} has other bytes"
@@ -263,7 +263,7 @@ class _Execution:
         ]
 
     def _digest(self, recorded: str, found: Mapping[str, Any], name: str) -> str:
-        """Digest an output as recording it does: stored, if that is what its digest depends on."""
+        """Compute an output's digest as recording does: of the stored form, if needed."""
         if not _is_made(found, name):
             return ""
         digest = _tried(lambda: self._store.digest(found[name]))
@@ -276,7 +276,8 @@ class _Execution:
                 why="Without its state nobody can say whether two are equal.",
                 fix="Give its class __getstate__, or return another type.",
             )
-        # An earlier penstock digested values otherwise: then the recorded value says it.
+        # An earlier penstock may have used a different digest: compare with the recorded value
+        # itself.
         again = _tried(lambda: self._store.digest(self._recorded(name)))
         return recorded if again == stored.content_digest else stored.content_digest
 
@@ -294,7 +295,7 @@ class _Execution:
         )
 
     def _places(self, found: Mapping[str, Any], names: list[str]) -> tuple[str, ...]:
-        """Tell where outputs differ, for people: what cannot be located differs all the same."""
+        """Describe where outputs differ; a difference without a known place is listed, too."""
         places: list[str] = []
         tolerance = self._node.step.tolerance
         close = Closeness(tolerance.rtol, tolerance.atol) if tolerance else Closeness()
@@ -305,7 +306,7 @@ class _Execution:
             try:
                 stored = self._recorded(name), self._stored(found[name])
                 located = [str(each) for each in find_differences(*stored, close, path=name)]
-            except Exception as error:  # noqa: BLE001 - where it differs is a help only
+            except Exception as error:  # noqa: BLE001 - the place is only a help
                 located = [f"{name}: differs; the place cannot be told ({type(error).__name__})"]
             places += located or [f"{name}: differs in what has no place, such as an order or type"]
         return tuple(places[:_SHOWN])
@@ -315,7 +316,7 @@ class _Execution:
         return self._store.get(self._record.output_address(name), digest)
 
     def _stored(self, value: Any) -> Any:
-        """Store a value and load it again, as the recorded one was."""
+        """Store a value and load it again, as happened to the recorded value."""
         records = self._scratch.pack(value)
         return self._scratch.load(records[0])
 
@@ -331,7 +332,7 @@ def _is_made(found: Mapping[str, Any], name: str) -> bool:
 def _tried(call: Callable[[], T]) -> T | None:
     try:
         return call()
-    except Exception:  # noqa: BLE001 - the caller goes another way
+    except Exception:  # noqa: BLE001 - the caller handles None
         return None
 
 

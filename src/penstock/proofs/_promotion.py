@@ -1,4 +1,4 @@
-"""prove_version, promote, deploy: run what a version's gates leave open, judge them, then act."""
+"""prove_version, promote, deploy: run the proofs that gates need, judge the gates, then act."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,22 +9,22 @@ from penstock.serving import RolloutRules
 from penstock.serving import deploy as send_traffic
 from penstock.stores import Store, open_store
 
-# Nothing is proved for a version that is there already or that is refused for good.
+# No proof is run for a version in production or one that is finally refused.
 _SETTLED = {Stage.PRODUCTION, Stage.REJECTED}
 
 
 def prove_version(
     model: str, version: int | str | None = None, *, store: Store | None = None
 ) -> ModelVersionRecord:
-    """Run the proofs that a version's gates ask for, and judge the gates as of today.
+    """Run the proofs that a version's gates need, and judge the gates as of today.
 
     Args:
-        model: The model's name.
+        model: Name of the model.
         version: Number, ``"challenger"``, …; by default the newest that is not rejected.
-        store: Where the registry is; by default the project's store.
+        store: Store of the registry; by default the project's store.
 
     Returns:
-        The version with its new answers, already stored.
+        The version with the new gate results, already stored.
 
     Raises:
         NotFoundError: If there is no such model or version.
@@ -46,20 +46,20 @@ def promote(
     store: Store | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> ModelVersionRecord:
-    """Move a version towards production, after proving what its gates ask for.
+    """Promote a version, after running the proofs that its gates need.
 
-    Gates are judged twice: at registration, and here again against the champion of today. A
-    pending ``verified`` gate is run here.
+    Gates are judged twice: at registration, and here again against the champion of today. The proof
+    for a pending ``verified`` gate is run here.
 
     Args:
-        model: The model's name.
+        model: Name of the model.
         version: Number, ``"challenger"``, …; by default the newest that is not rejected.
         to: Stage to move to.
-        actor: Who promotes; by default the user of this machine.
-        reason: Why; kept in the history.
+        actor: The actor; by default the user of this machine.
+        reason: Why; recorded in the history.
         accept_changes: Why the version may refuse requests that the production version answers.
-        store: Where the registry is; by default the project's store.
-        tell: Called with a sentence when something begins that takes long.
+        store: Store of the registry; by default the project's store.
+        tell: Callback for progress messages, called before a long operation.
 
     Raises:
         GateError: If a gate does not pass, with every reason.
@@ -91,26 +91,26 @@ def deploy(
     accept_changes: str | None = None,
     actor: str | None = None,
 ) -> DeploymentRecord:
-    """Send a deployment's traffic to a version, after proving what its gates ask for.
+    """Send a deployment's traffic to a version, after running the proofs that its gates need.
 
     At once (the version becomes the production version), or in canary steps beside the production
-    version, which move on or go back by themselves and promote at the end.
+    version, which advance or roll back automatically and promote the version at the end.
 
     Args:
-        store: Where the model is registered.
-        model: The model's name.
-        version: The version's number; None for the production version, or with ``canary`` for the
-            newest version that may still be promoted.
-        name: The deployment's name; by default the model's.
+        store: Store of the model.
+        model: Name of the model.
+        version: Version number; None for the production version, or with ``canary`` for the newest
+            version that may still be promoted.
+        name: Name of the deployment; by default the model's name.
         canary: Percent of units per step, rising to 100; None for all at once.
-        rules: When the rollout moves on and when it goes back.
+        rules: Conditions for the rollout to advance or roll back.
         accept_changes: Why the version may refuse requests that the production version answers.
-        actor: Who does it.
+        actor: The actor.
 
     Raises:
         NotFoundError: If the model or version does not exist, or nothing is in production.
         ConflictError: If a rollout is running, or the version was rejected.
-        GateError: If the version may not be promoted: a gate does not pass, or nobody approved it.
+        GateError: If the version may not be promoted: a gate fails, or an approval is missing.
     """
     registry = Registry(store)
     if canary is not None and version is None:
@@ -118,7 +118,7 @@ def deploy(
     if version is not None:
         record = registry.get(model, version)
         if record.stage not in _SETTLED:
-            # A rollout ends in production: what could not get there gets no traffic at all.
+            # A rollout ends in production: a version that cannot get there gets no traffic at all.
             _run_proofs(store, record)
     return send_traffic(
         store,
@@ -135,7 +135,7 @@ def deploy(
 def _run_proofs(
     store: Store, record: ModelVersionRecord, tell: Callable[[str], None] | None = None
 ) -> None:
-    """Execute a version's run again if a gate asks for it and nobody has yet."""
+    """Execute a version's run again if a gate needs it and there is no proof yet."""
     if needs_proof(record) and record.run_id and not _is_proved(store, record.run_id):
         if tell is not None:
             tell("Executing the recorded run again …")

@@ -1,4 +1,4 @@
-"""StepVerdict and Verification: per step and as a whole; apart because child and parent share them."""
+"""StepVerdict and Verification: results per step and per run; apart because two processes use them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,20 +17,20 @@ _WORST = [
 
 @dataclass(frozen=True, slots=True)
 class StepVerdict:
-    """The answer for one step.
+    """The verdict on a step.
 
     Args:
-        step: The step's name.
+        step: Name of the step.
         verdict: See Verdict.
-        how: ``executed``; ``joined`` (a map or loop: made of its items); ``replayed`` (read from the
+        how: ``executed``; ``joined`` (a map or loop: made of items); ``replayed`` (read from the
             stored snapshot); ``side effect`` (not repeated); ``missing``.
-        reason: One sentence.
+        reason: The reason as a sentence.
         outputs: ``{output: {"recorded": digest, "found": digest}}``.
         differences: Where values differ, at most five.
-        cause: What makes it differ, if that was found; else empty.
-        seconds: Time it took to execute again.
-        hash_seeds: Under how many hash seeds it was executed; 0 if it was not.
-        made_in: The run that executed it, if its result was reused from there; else empty.
+        cause: Cause of the difference, if found; else empty.
+        seconds: Duration of the second execution.
+        hash_seeds: Number of hash seeds that the step was executed under; 0 if not executed.
+        made_in: Id of the run that executed a reused step; else empty.
     """
 
     step: str
@@ -45,7 +45,7 @@ class StepVerdict:
     made_in: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the answer as plain JSON."""
+        """Return the verdict as plain JSON."""
         return {
             "step": self.step,
             "verdict": self.verdict.value,
@@ -61,7 +61,7 @@ class StepVerdict:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StepVerdict":
-        """Read what ``to_json`` wrote."""
+        """Return the verdict that ``to_json`` wrote."""
         return cls(
             step=data["step"],
             verdict=Verdict(data["verdict"]),
@@ -78,14 +78,14 @@ class StepVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """The answer for a run.
+    """The verdict on a run.
 
     Args:
-        run_id: The run.
-        verdict: The worst of its steps.
-        steps: One answer per step, in order.
-        notes: What else the reader should know: environment differences, what was missing.
-        seconds: Whole time, process start included.
+        run_id: Id of the run.
+        verdict: The worst verdict of the steps.
+        steps: Verdict of each step, in order.
+        notes: Further notes: environment differences, missing parts.
+        seconds: Total duration, process start included.
     """
 
     run_id: str
@@ -106,21 +106,21 @@ class Verification:
 
     @property
     def hash_seeds(self) -> tuple[int, int]:
-        """The fewest and the most hash seeds that an executed step was tried under."""
+        """Minimum and maximum number of hash seeds that an executed step was tried under."""
         tried = [step.hash_seeds for step in self.executed] or [0]
         return min(tried), max(tried)
 
     def count(self, how: str) -> int:
-        """Return how many steps were judged in a way, such as ``"replayed"``."""
+        """Return the number of steps that were judged in a way, such as ``"replayed"``."""
         return sum(step.how == how for step in self.steps)
 
     @property
     def proved(self) -> bool:
-        """True if every executed step's outputs came out equal, or within its tolerance."""
+        """True if the outputs of every executed step were equal, or within the tolerance."""
         return self.verdict in {Verdict.BITWISE, Verdict.WITHIN_TOLERANCE}
 
     def to_json(self) -> dict[str, Any]:
-        """Return the answer as plain JSON."""
+        """Return the verdict as plain JSON."""
         first = self.first_difference
         return {
             "run_id": self.run_id,

@@ -1,10 +1,10 @@
-"""Execute a recorded run's steps again under one hash seed; a process that verify starts.
+"""Second execution of a run's steps under a hash seed, in a process that verify starts.
 
-It loads the recorded pipeline once. Each step is then judged in a process of its own that is
-forked from that state: fresh, as no step has run in it, but for the price of a fork instead of an
-import. Where a fork is not safe, because code of the pipeline has started threads when it was
-imported, each step gets an interpreter of its own. Each step gets the inputs that were recorded,
-so that a step that differs is named alone; if every step comes out equal, the whole chain does.
+The recorded pipeline is loaded once. Each step is then judged in a separate process that is forked
+from that state: as fresh as a new process in which no step has run, for the price of a fork instead
+of an import. Where a fork is not safe, because the pipeline's code started threads at import, each
+step gets a new interpreter. Each step gets the recorded inputs, so that only the steps that differ
+themselves are named; if every step is equal, the whole chain is.
 """
 
 import json
@@ -41,8 +41,8 @@ from penstock.stores import Store, load_libraries, open_store
 
 Recorded = Mapping[str, StepRunRecord]
 _IDLE_S = 20.0
-# Threads that importing polars and pyarrow starts: an allocator that prepares for forks by itself,
-# and one that only removes files of queries larger than memory.
+# Threads that importing polars and pyarrow starts: an allocator that handles forks itself,
+# and a thread that only removes files of queries larger than memory.
 _HARMLESS = {"jemalloc_bg_thd", "polars-ooc-clea"}
 
 
@@ -56,7 +56,8 @@ def replay(request: Mapping[str, Any]) -> dict[str, Any]:
             ``pristine`` (a copy of the sources), ``alone`` (True to judge in this process).
 
     Returns:
-        ``steps``, one verdict each, and ``tries``: how many hash seeds each executed step deserves.
+        ``steps``, a verdict for each, and ``tries``: the number of hash seeds for each executed
+        step.
     """
     _move_addresses(request["rank"])
     with open_store(request["store"], artifacts=request["artifacts"] or None) as store:
@@ -135,9 +136,7 @@ class _Replay:
         os.close(writing)
         data, is_stuck = _read_all(reading, pid, 3 * _seconds(job.record) + _IDLE_S)
         _, status = os.waitpid(pid, 0)
-        if (
-            is_stuck
-        ):  # a lock that some library held at the fork: an interpreter of its own has none
+        if is_stuck:  # a library held a lock at the fork, which a new interpreter does not
             return self._spawn(job)
         return _read_verdict(job, data, os.waitstatus_to_exitcode(status))
 
@@ -160,21 +159,21 @@ class _Replay:
 
 
 class _Folder:
-    """The folder of the recorded sources: as it was before each step, whatever the last one wrote."""
+    """The folder of the recorded sources, restored before each step."""
 
     def __init__(self, pristine: Path, folder: Path) -> None:
         self._pristine, self._folder = pristine, folder
         self._before = self._state()
 
     def restore(self) -> None:
-        """Remove what a step wrote, and write the sources anew."""
+        """Remove the files that a step wrote, and restore the sources."""
         os.chdir(self._folder)
         if self._state() != self._before:
             for path in self._folder.iterdir():
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
             shutil.copytree(self._pristine, self._folder, dirs_exist_ok=True)
             self._before = self._state()
-        # What a step leaves in the folder for temporary files is a file like any other.
+        # Temporary files that a step leaves must not reach the next step either.
         temporary = self._folder.with_name(f"tmp-{new_id()}")
         temporary.mkdir()
         os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
@@ -198,7 +197,7 @@ class _Folder:
 def _jobs(
     graph: Graph, node: Node, recorded: Recorded, others: Mapping[str, Recorded]
 ) -> Iterator[Job]:
-    """List what is judged for a node; of a map or loop every item, then what was made of them."""
+    """Return the jobs of a node; for a map or loop every item, then the combined output."""
     record = recorded.get(node.name)
     if record is not None and NOT_TAKEN in record.facts:
         return
@@ -206,7 +205,7 @@ def _jobs(
         yield Job(node, record)
         return
     made_in = record.facts.get("items_in", record.run_id)
-    if made_in != record.run_id:  # it was reused as a whole: its items are in that run
+    if made_in != record.run_id:  # reused as a whole: the items are in that run
         recorded = others.get(made_in, {})
     inner = {
         name: found
@@ -225,12 +224,12 @@ def _jobs(
 
 
 def _is_in(name: str, node: str) -> bool:
-    """Return whether a step is a node, or an item of it."""
+    """Return whether a step is a node, or an item of that node."""
     return name == node or name.startswith(f"{node}[")
 
 
 def _read_others(store: Store, run: RunRecord, recorded: Recorded) -> dict[str, Recorded]:
-    """Read the steps of other runs whose items were reused as a whole."""
+    """Read the steps of the runs whose items were reused as a whole."""
     found: dict[str, Recorded] = {}
     waiting = [recorded]
     while waiting:
@@ -248,11 +247,11 @@ def _read_others(store: Store, run: RunRecord, recorded: Recorded) -> dict[str, 
 
 
 def _sets_of(record: StepRunRecord | None, places: Mapping[str, list[str]]) -> Sets:
-    """Return whether the code that a step reached, as far as its key names it, uses sets.
+    """Return whether the code that a step reached, as far as the step key has it, uses sets.
 
     Args:
         record: The step run.
-        places: The files that use sets, with the names of the definitions that do.
+        places: The files that use sets, with the names of the using definitions.
     """
     if not places:
         return Sets.NOWHERE
@@ -300,11 +299,11 @@ def _answer_and_exit(job: Job, room: Room, writing: int) -> None:
         with suppress(Exception), os.fdopen(writing, "wb") as pipe:
             pipe.write(json.dumps(judge(job, room).to_json()).encode())
     finally:
-        os._exit(0)  # nothing of the process it was forked from may end here
+        os._exit(0)  # cleanup of the parent process must not run here
 
 
 def _read_all(reading: int, pid: int, idle_s: float) -> tuple[bytes, bool]:
-    """Read a step's answer; gives up on one that has used no processor for so long."""
+    """Read the verdict of a step; stops after ``idle_s`` seconds without processor use."""
     data, used, since = bytearray(), -1.0, time.monotonic()
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         while True:
@@ -346,20 +345,20 @@ def _read_verdict(job: Job, data: bytes, code: int) -> StepVerdict:
 
 
 def _can_fork() -> bool:
-    """Return whether a fork of this process can run: no thread holds a lock that nobody frees."""
+    """Return whether this process can fork: no thread holds a lock that would stay locked."""
     if sys.platform != "linux" or threading.active_count() > 1:
         return False
     names = set()
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):
             names.add((task / "comm").read_text(encoding="utf-8", errors="replace").strip())
-    # Threads of BLAS libraries have the process's own name, and survive a fork by their own care.
+    # Threads of BLAS libraries have the process's own name, and handle forks themselves.
     own = Path("/proc/self/comm").read_text(encoding="utf-8", errors="replace").strip()
     return names <= {own, *_HARMLESS}
 
 
 def _formats(store: Store, recorded: Recorded) -> set[str]:
-    """Return the formats that the recorded values are stored in."""
+    """Return the formats of the recorded values."""
     found = set()
     for step in recorded.values():
         places = [(step.input_address(path), digest) for path, digest in step.inputs.items()]
@@ -371,7 +370,7 @@ def _formats(store: Store, recorded: Recorded) -> set[str]:
 
 
 def _move_addresses(rank: int) -> None:
-    """Take some memory, another amount per hash seed: the order of a set of objects hangs on it."""
+    """Allocate memory, depending on the seed: the order of a set of objects depends on addresses."""
     _held.extend(bytes(size) for size in range(15, 480, 16) for _ in range(rank % 16))
 
 
@@ -379,7 +378,7 @@ _held: list[bytes] = []
 
 
 def main() -> None:
-    """Read the request file named on the command line and write the answer beside it."""
+    """Read the request file named on the command line and write the result beside it."""
     path = Path(sys.argv[1])
     request = json.loads(path.read_text(encoding="utf-8"))
     os.chdir(request["folder"])

@@ -1,4 +1,4 @@
-"""Rounds: the processes that verify starts, one per hash seed, and what they say together."""
+"""Rounds: the processes that verify starts, a process per hash seed, and their combined verdict."""
 
 import json
 import os
@@ -32,14 +32,14 @@ _NOTHING_EXECUTED = (
 
 @dataclass(slots=True)
 class _Answers:
-    """What the processes have said so far, by step."""
+    """The results of the processes so far, by step."""
 
     steps: dict[str, StepVerdict] = field(default_factory=dict)
     tries: Mapping[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def add(self, found: Sequence[StepVerdict]) -> None:
-        """Take in the verdicts under one more hash seed: the worst of each step counts."""
+        """Add the verdicts under a further hash seed: the worst verdict of each step counts."""
         for verdict in found:
             known = self.steps.get(verdict.step)
             if known is None:
@@ -63,12 +63,12 @@ class Rounds:
     """Executes a run again under several hash seeds.
 
     Args:
-        store: Where the run is recorded.
+        store: Store that has the run.
         run: The run.
-        manifest: What it was made from.
+        manifest: Manifest of the run's provenance.
         reread: Read sources again instead of replaying the stored snapshot.
-        timeout_s: Give up after so many seconds; None waits.
-        hash_seeds: Under how many hash seeds each step is executed; None to let the cost decide.
+        timeout_s: Limit in seconds; None for no limit.
+        hash_seeds: Number of hash seeds for each step; None to derive it from the cost.
         steps: Names of the steps to judge; None for all.
     """
 
@@ -94,7 +94,7 @@ class Rounds:
         self._is_interrupted = False
 
     def answer(self) -> Verification:
-        """Execute the steps and give the verdict."""
+        """Execute the steps and return the verdict."""
         with tempfile.TemporaryDirectory(prefix="penstock-verify-") as room, self._watch:
             self._room = Path(room)
             try:
@@ -102,7 +102,7 @@ class Rounds:
             except StoreError as error:
                 return self._cannot(f"A recorded source file cannot be read: {error}")
             restore_source(files, self._room / "source")
-            (self._room / "source" / ".penstock").mkdir(exist_ok=True)  # so that it is a project
+            (self._room / "source" / ".penstock").mkdir(exist_ok=True)  # makes the folder a project
             open_store(f"sqlite:///{room}/scratch.db").close()
             return self._judge(files)
 
@@ -110,8 +110,8 @@ class Rounds:
         code = {path: data for path, data in files.items() if _is_code(path)}
         strings = strings_of(code)
         shared: dict[str, Any] = {"sets": places_of_sets(code), "skipped": []}
-        # Without sets one seed is often enough, as loading the pipeline alone may say; then a
-        # second process would have been started only to find that out.
+        # Without sets a single seed is often enough, which the load time of the pipeline can show;
+        # a second process would be started only to find that out.
         count = min(2, self._most or (2 if shared["sets"] else 1))
         seeds = choose_seeds(strings, recorded=self._recorded_seed, count=count)
         answers = _Answers()
@@ -168,7 +168,7 @@ class Rounds:
         return Verification(self._run.run_id, verdict, tuple(steps), tuple(notes))
 
     def _looked_up(self, step: StepRunRecord) -> str:
-        """Tell which files a step read by itself that are not recorded; empty if there are none."""
+        """Describe the unrecorded files that a step read; empty if there are none."""
         trace, known = step.facts.get("trace", {}), self._manifest.get("code", {}).get("files", {})
         files = [
             name
@@ -184,7 +184,7 @@ class Rounds:
         )
 
     def _set_order(self, answers: _Answers) -> dict[str, str]:
-        """Try the steps that differ again under the recorded hash seed, to name set order as cause."""
+        """Repeat differing steps under the recorded hash seed, to name set order as the cause."""
         if not answers.differing or not self._recorded_seed.isdecimal():
             return {}
         request = {"sets": {}, "skipped": [], "steps": answers.differing}
@@ -198,7 +198,7 @@ class Rounds:
         return {s.step: cause for s in _verdicts(again) if s.verdict is Verdict.BITWISE}
 
     def _stale(self, step: StepVerdict, made_in: str) -> str:
-        """Tell of a reused result that differs: does the run that made it return it again?"""
+        """Explain a reused result that differs: can the original run return the result again?"""
         if not made_in or step.verdict is not Verdict.DIFFERS:
             return ""
         try:
@@ -219,7 +219,7 @@ class Rounds:
     def _ask_all(
         self, seeds: Sequence[int], first: int, shared: Mapping[str, Any]
     ) -> list[dict[str, Any] | str]:
-        """Run one process per hash seed, side by side as far as there are processors."""
+        """Run a process per hash seed, in parallel as far as there are processors."""
         workers = max(1, min(_WORKERS, os.cpu_count() or 1, len(seeds)))
         with ThreadPoolExecutor(workers) as pool:
             started = [
@@ -228,7 +228,7 @@ class Rounds:
             ]
             try:
                 return [each.result() for each in started]
-            except BaseException:  # Ctrl-C: the threads of the pool wait for what they started
+            except BaseException:  # Ctrl-C: the threads of the pool wait for their processes
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._is_interrupted = True
                 for process in list(self._processes):
@@ -236,7 +236,7 @@ class Rounds:
                 raise
 
     def _ask(self, seed: int, rank: int, shared: Mapping[str, Any]) -> dict[str, Any] | str:
-        """Run the process of a hash seed; its answer, or a sentence that says why there is none."""
+        """Run the process of a hash seed; returns the result, or a sentence why there is none."""
         room = Path(tempfile.mkdtemp(prefix=f"seed-{seed}-", dir=self._room))
         folder = room / "source"
         shutil.copytree(self._room / "source", folder)
@@ -284,11 +284,11 @@ class Rounds:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                start_new_session=True,  # what it forks ends with it
+                start_new_session=True,  # forked processes end with it
             )
             self._watch.add(process.pid)
             self._processes.add(process)
-            if self._is_interrupted:  # it was started while the others were ended
+            if self._is_interrupted:  # started while the processes were being ended
                 self._watch.end(process.pid)
             try:
                 process.wait(timeout=left)
@@ -311,7 +311,7 @@ class Rounds:
         return answer
 
     def _left_out(self) -> str:
-        """Name the source files that were not recorded, as they may be what is missing."""
+        """Return a sentence that names the unrecorded source files, which may be missing."""
         code = self._manifest.get("code", {})
         names = [*code.get("left_out", ()), *code.get("outside", ())]
         return f" Not recorded with the run: {', '.join(names)}." if names else ""
@@ -325,7 +325,7 @@ def _verdicts(answer: Mapping[str, Any]) -> list[StepVerdict]:
 
 
 def _is_code(path: str) -> bool:
-    """Return whether a source file is code of a pipeline, and not of its tests."""
+    """Return whether a source file is code of a pipeline, and not of tests."""
     name = path.rsplit("/", 1)[-1]
     return name.endswith(".py") and not name.startswith("test_") and name != "conftest.py"
 
@@ -336,7 +336,7 @@ def _target(run: RunRecord, folder: Path) -> str:
 
 
 def _data_folders(run: RunRecord) -> str:
-    """Where the run's sources looked for relative paths: the project, and beside the pipeline."""
+    """Return the folders for relative paths of sources: the project, and the pipeline's folder."""
     project, here = find_project(), Path.cwd()
     beside = project / (run.entry or "").rpartition(":")[0]
     return os.pathsep.join(map(str, dict.fromkeys((beside.parent, project, here))))

@@ -1,4 +1,4 @@
-"""Lines of a step that can make it differ from run to run: clocks, fresh randomness, sets."""
+"""Lines of a step that can make the result differ from run to run: clocks, randomness, sets."""
 
 import ast
 import inspect
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# What a call's dotted end means when its result gets into a value.
+# Reasons by the dotted end of a call whose result gets into a value.
 _CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "datetime.now",
            "datetime.utcnow", "datetime.today", "date.today", "Timestamp.now"}  # fmt: skip
 _ENTROPY = {"os.urandom", "uuid.uuid1", "uuid.uuid4", "uuid1", "uuid4", "secrets.token_hex",
@@ -27,8 +27,8 @@ def list_suspects(function: Callable[..., Any], *, root: Path | None = None) -> 
     True
 
     Args:
-        function: The step's function; functions of its module that it calls are read too.
-        root: Folder that file names are told relative to.
+        function: The step's function; functions of the same module that it calls are read too.
+        root: Folder that file names are relative to.
     """
     seen: set[str] = set()
     return list(_walk(function, root, seen))
@@ -61,7 +61,7 @@ def _reason(node: ast.AST) -> str | None:
     if isinstance(node, ast.Call):
         return _call_reason(node)
     if isinstance(node, ast.For | ast.comprehension) and _is_set(node.iter):
-        # comprehension has no line of its own: its iterable has one.
+        # comprehension has no line number: the iterable has.
         if isinstance(node, ast.comprehension):
             node.lineno = node.iter.lineno  # type: ignore[attr-defined]  # borrowed for the message
         return "goes through a set, whose order changes with PYTHONHASHSEED"

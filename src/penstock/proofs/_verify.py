@@ -32,23 +32,23 @@ def verify(
     timeout_s: float | None = None,
     hash_seeds: int | None = None,
 ) -> Verification:
-    """Prove that a recorded run returns the same result again, or name the first step that differs.
+    """Check that a recorded run returns the same result again, or name the first step that differs.
 
     The recorded sources are restored into an empty folder. Each step is executed in a fresh
-    process, on its recorded inputs, without cache, and under several PYTHONHASHSEEDs: a result
-    that holds under one of them only is an accident of set order. A step that differs is tried
-    again under the recorded seed to tell whether that is the cause.
+    process, on the recorded inputs, without cache, and under several PYTHONHASHSEEDs: a result that
+    holds under only one of them is an accident of set order. A step that differs is repeated under
+    the recorded seed to tell whether set order is the cause.
 
     Args:
-        run_id: The run; a unique prefix, or ``"last"``.
-        store: Where it is recorded; by default the project's store.
+        run_id: Id of the run; a unique prefix, or ``"last"``.
+        store: Store that has the run; by default the project's store.
         reread: Read sources again instead of replaying the stored snapshot.
-        timeout_s: Give up after so many seconds; None waits.
-        hash_seeds: Under how many hash seeds each step is executed, 1 to 12; by default more where
-            it takes little time or the code uses sets. The verdict says how many they were.
+        timeout_s: Limit in seconds; None for no limit.
+        hash_seeds: Number of hash seeds for each step, 1 to 12; by default more where a step is
+            quick or the code uses sets. The verdict has the numbers used.
 
     Returns:
-        The verdict with an answer per step; also kept in the store as a proof.
+        The verdict with a result per step; also stored as a proof.
 
     Raises:
         NotFoundError: If there is no such run.
@@ -83,7 +83,7 @@ def _require_seeds(hash_seeds: int | None) -> None:
 
 
 def _with_environment(answer: Verification, manifest: Mapping[str, Any]) -> Verification:
-    """Add what differs between the recorded environment and this one."""
+    """Add the differences between the recorded environment and the present environment."""
     notes = manifest_difference(
         {"environment": manifest.get("environment", {})}, {"environment": capture_environment()}
     )
@@ -92,7 +92,7 @@ def _with_environment(answer: Verification, manifest: Mapping[str, Any]) -> Veri
 
 
 def _preconditions(store: Store, run: RunRecord) -> tuple[list[str], Mapping[str, Any]]:
-    """Say what is missing before anything runs, one sentence each."""
+    """Return the reasons why nothing can be executed, a sentence each, and the manifest."""
     missing = []
     if run.state is not RunState.FINISHED:
         missing.append(f"The run is {run.state.value}: only a finished run can be verified.")
