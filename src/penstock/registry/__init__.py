@@ -1,4 +1,4 @@
-"""A model version's life: numbered, judged by gates, approved, promoted, rolled back, never rewritten."""
+"""Model versions: numbered, judged by gates, approved, promoted, rolled back, never rewritten."""
 
 from typing import TYPE_CHECKING
 

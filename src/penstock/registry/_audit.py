@@ -1,4 +1,4 @@
-"""Checking that a model's history is as it was written: each event's hash holds the one before."""
+"""Verification of a model's history: each event's hash includes the hash of the event before."""
 
 from collections.abc import Iterable
 
@@ -7,18 +7,19 @@ from penstock.stores import stage_event_hash
 
 
 def verify_events(events: Iterable[StageEvent]) -> int | None:
-    """Find the first event that was changed, added, moved or follows one that was removed.
+    """Return the first event that was changed, added, moved or follows a removed event.
 
-    Removing events at the end leaves no trace here; keep the last hash elsewhere for that.
+    The removal of events at the end leaves no trace here; to detect this, store the last hash
+    elsewhere.
 
     >>> verify_events([]) is None
     True
 
     Args:
-        events: One model's events, oldest first.
+        events: Events of a model, oldest first.
 
     Returns:
-        Its position from 0, or None if all are as written.
+        The position from 0, or None if all events are as written.
     """
     previous = ""
     for index, event in enumerate(events):

@@ -1,4 +1,4 @@
-"""Writing a version's model card from what the store recorded: its run, code, data and report."""
+"""Model card of a version, written from recorded facts: run, code, data and report."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,13 @@ def render_card(
     report: Any,
     provenance: Mapping[str, Any] | None,
 ) -> str:
-    """Write the card of a version.
+    """Return the card of a version.
 
     Args:
-        store: Where its run is recorded.
+        store: Store that has the version's run.
         version: The version.
-        report: Its EvaluationReport, or None.
-        provenance: Facts given by the caller; they go before recorded ones.
+        report: EvaluationReport of the version, or None.
+        provenance: Facts given by the caller; these override recorded facts.
     """
     judged = report.to_json() if hasattr(report, "to_json") else None
     facts = {
@@ -50,7 +50,7 @@ def render_card(
 def current_card(
     text: str, version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]
 ) -> str:
-    """Give a version's card with its stage, gates and approvals of now."""
+    """Return a version's card with the present stage, gates and approvals."""
     facts = {
         "model": version.model,
         "version": version.version,
@@ -84,7 +84,7 @@ def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
 
 
 def _data(store: "Store", version: ModelVersionRecord) -> list[dict[str, Any]]:
-    """Find the sources that the model came from, by lineage."""
+    """Return the sources of the model's data, by lineage."""
     edges = store.metadata.artifacts.list_edges(
         f"{_ARTIFACT}{version.content_digest}", direction="up"
     )
@@ -103,5 +103,5 @@ def _snapshot_facts(store: "Store", digest: str) -> dict[str, Any]:
     try:
         snapshot = store.get(digest)
     except (NotFoundError, StoreError):
-        return {}  # the bytes may have been collected; the card says that nothing is recorded
+        return {}  # the bytes may have been deleted; the card then has no recorded facts
     return {name: getattr(snapshot, name, None) for name in _SNAPSHOT_FACTS}

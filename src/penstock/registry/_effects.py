@@ -1,4 +1,4 @@
-"""What a refused version means for deployments: its rollouts end in the transaction that refuses it."""
+"""Effects of a refused version on deployments: rollouts end in the transaction of the refusal."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,14 +24,14 @@ def end_rollouts(
     reason: str,
     at: datetime,
 ) -> list[tuple[DeploymentRecord, DeploymentEvent]]:
-    """Give the next generations of the deployments that roll a version out: without it.
+    """Return the next generations of the deployments that roll a version out, without that version.
 
     Args:
         deployments: All deployments.
-        version: What may answer no more requests.
-        production: The production version, which the traffic goes back to.
+        version: The version that may answer no more requests.
+        production: The production version, which takes the traffic.
         reason: Why, as a sentence.
-        at: When.
+        at: Time of the change.
     """
     ended = []
     for record in deployments:
@@ -59,10 +59,10 @@ def end_rollouts(
 
 
 def require_unserved(version: ModelVersionRecord, deployments: Iterable[DeploymentRecord]) -> None:
-    """Make sure that no deployment answers with a production version that is to be taken out.
+    """Check that no deployment answers with a production version that is to be archived.
 
     Raises:
-        ConflictError: If one does: the history would say that nothing is in production while
+        ConflictError: If a deployment does: the history would have no version in production while
             requests are still answered.
     """
     if version.stage is not Stage.PRODUCTION:

@@ -1,4 +1,4 @@
-"""What was in production at a time, who put it there and who had approved it."""
+"""Which version was in production at a time, with promoter and approvers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from penstock.core import ApprovalRecord, ParameterError, Stage, StageEvent
 
 @dataclass(frozen=True, slots=True)
 class ProductionAt:
-    """The answer to "what was live then".
+    """The version in production at a time.
 
     Args:
         model: The model's name.
-        at: The time asked about, UTC.
+        at: The time of the query, UTC.
         version: The version in production then; None if there was none.
-        since: When it had come there.
-        until: When it left; None if it has not.
-        actor: Who put it there.
-        reason: Why.
-        approved_by: Who had said yes by then.
+        since: Start of the version's time in production.
+        until: End of that time; None if the version is still in production.
+        actor: Actor of the promotion.
+        reason: Reason of the promotion.
+        approved_by: Approvers up to that time.
     """
 
     model: str
@@ -34,7 +34,7 @@ class ProductionAt:
 
     @property
     def sentence(self) -> str:
-        """The answer for people."""
+        """The result as a sentence."""
         if self.version is None or self.since is None:
             return f"At {_time(self.at)} no version of {self.model!r} was in production."
         until = f" until {_time(self.until)}" if self.until else ""
@@ -47,7 +47,7 @@ class ProductionAt:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the answer as plain JSON; times in ISO form."""
+        """Return the result as plain JSON; times in ISO form."""
         return {
             "model": self.model,
             "at": self.at.isoformat(),
@@ -63,19 +63,19 @@ class ProductionAt:
 def production_at(
     model: str, at: datetime, events: Sequence[StageEvent], approvals: Sequence[ApprovalRecord]
 ) -> ProductionAt:
-    """Read from a model's history what was in production at a time.
+    """Read from a model's history which version was in production at a time.
 
     Args:
         model: The model's name.
         at: The time, aware.
         events: The model's history, oldest first.
-        approvals: Of all its versions.
+        approvals: Approvals of all versions of the model.
     """
     entry: StageEvent | None = None
     until: datetime | None = None
     for event in events:
         if event.from_stage is event.to_stage:
-            continue  # no move: a gate was judged, or someone approved
+            continue  # no move: a gate was judged, or an approval was given
         leaves = entry is not None and event.version == entry.version
         if event.at > at:
             if leaves and event.to_stage is not Stage.PRODUCTION:
@@ -105,13 +105,13 @@ def production_at(
 
 
 def read_time(value: str | datetime) -> datetime:
-    """Read a time for ``history --at``; without a zone it is UTC, a date is its midnight.
+    """Parse a time for ``history --at``; without a zone in UTC, a date as midnight.
 
     >>> read_time("2026-05-27T12:00Z")
     datetime.datetime(2026, 5, 27, 12, 0, tzinfo=datetime.timezone.utc)
 
     Raises:
-        ParameterError: If it is no ISO time.
+        ParameterError: If the text is no ISO time.
     """
     if isinstance(value, str):
         try:

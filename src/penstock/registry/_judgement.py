@@ -1,4 +1,4 @@
-"""Judge a version's gates against today's champion; here because registration and promotion share it."""
+"""Judgement of gates against today's champion; apart because registration and promotion share this."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -32,17 +32,17 @@ def judge_candidate(
     champion: ModelVersionRecord | None,
     facts: Mapping[str, Any] | None = None,
 ) -> tuple[tuple[GateResult, ...], Comparison | None]:
-    """Judge gates over a report, scoring the champion on the same rows if there is one.
+    """Judge gates over a report, scoring the champion on the same rows if there is a champion.
 
     Args:
-        store: Where the champion's model is kept.
-        report: What the candidate's evaluation found, with its holdout rows.
+        store: Store of the champion's model.
+        report: Evaluation of the candidate, with the holdout rows.
         gates: Rules as text.
         champion: The version in production; None if there is none.
-        facts: What proofs have found, for example ``{"verified": Verdict.BITWISE}``.
+        facts: Results of proofs, for example ``{"verified": Verdict.BITWISE}``.
 
     Returns:
-        The answers in the order of the gates, and the comparison (None without a champion).
+        The results in the order of the gates, and the comparison (None without a champion).
     """
     comparison, trouble = None, ""
     if champion is not None:
@@ -50,8 +50,8 @@ def judge_candidate(
             estimator = Model.load(store, champion).estimator
             comparison = compare(report, estimator, trained_on=_trained_on(store, champion))
         except (DataError, SerializationError, StoreError) as error:
-            # A champion that cannot score these rows (columns changed) is no reason to crash, and
-            # none to let a gate pass as if there were no champion.
+            # If a champion cannot score these rows (columns changed), neither crash nor let a gate
+            # pass as if there were no champion.
             trouble = (
                 f"cannot be told: {champion.ref} cannot be scored on the candidate's rows: {error}"
             )
@@ -62,7 +62,7 @@ def judge_candidate(
 
 
 def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
-    """Give the rows that the champion has seen, as its report recorded them; None if it did not."""
+    """Return the champion's training rows, as its report recorded them; None if not recorded."""
     if champion.report is None:
         return None
     try:
@@ -72,7 +72,7 @@ def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
 
 
 def needs_proof(record: ModelVersionRecord) -> bool:
-    """Say whether one of the version's gates asks for a proof of its run."""
+    """Return whether a gate of the version needs a proof of the version's run."""
     return any("verified" in gate.gate for gate in record.gates)
 
 
@@ -81,10 +81,10 @@ def judge_gates(
 ) -> tuple[GateResult, ...]:
     """Judge a registered version's gates as of now; nothing is stored.
 
-    What a version without a report was registered with stands: there is nothing to judge it by.
+    Without a report the gate results of the registration stand: nothing is left to judge by.
 
     Args:
-        store: Where its report, the champion and the proofs are kept.
+        store: Store of the report, the champion and the proofs.
         record: The version.
         champion: The version in production; None if there is none.
     """
@@ -103,12 +103,12 @@ def judge_gates(
 def judge_version(
     store: "Store", record: ModelVersionRecord, *, actor: str | None = None
 ) -> ModelVersionRecord:
-    """Judge a registered version's gates again, with today's champion and the proofs known now.
+    """Judge a registered version's gates again, with today's champion and the known proofs.
 
-    The production version itself is left as it was judged: it has no champion to be compared with.
+    The gates of the production version are not judged again: there is no champion to compare with.
 
     Returns:
-        The version with its new answers, already stored.
+        The version with the new gate results, already stored.
     """
     if record.stage is Stage.PRODUCTION:
         return record
@@ -136,7 +136,7 @@ def _facts(store: "Store", record: ModelVersionRecord) -> dict[str, Any]:
 
 
 def _told(proof: ProofRecord) -> str:
-    """Give the verdict with what a reader asks next: which step differs, or what is missing."""
+    """Return the verdict with details: which step differs, or why nothing can be verified."""
     first, notes = proof.details.get("first_difference"), proof.details.get("notes")
     if first:
         return f"{proof.verdict.value}: first at step {first['step']!r}"

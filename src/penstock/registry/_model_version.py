@@ -1,4 +1,4 @@
-"""ModelVersion: what the register step gives on: a registered version's facts, without the model."""
+"""ModelVersion: the output of the register step: facts of a version, without the model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from penstock.core import GateResult, GateState, ModelVersionRecord, Stage
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A registered version, as it was when the step ended.
+    """A registered version, as of the end of the step.
 
     Args:
         model: The model's name.
-        version: Its number.
-        stage: Where it was.
-        run_id: The run that made it.
+        version: Version number.
+        stage: Stage of the version.
+        run_id: Id of the run that made the version.
         metrics: Headline metrics on the test rows.
-        gates: Answers of its gates.
+        gates: Results of the gates.
     """
 
     bundle_type: ClassVar[str] = "penstock.registry:ModelVersion"
@@ -31,7 +31,7 @@ class ModelVersion:
 
     @classmethod
     def from_record(cls, record: ModelVersionRecord) -> Self:
-        """Take what is of use to later steps from a record."""
+        """Return the facts of a record that are of use to later steps."""
         return cls(
             model=record.model,
             version=record.version,
@@ -47,11 +47,11 @@ class ModelVersion:
         return f"{self.model}@{self.version}"
 
     def lineage_targets(self) -> list[str]:
-        """Name the lineage node that comes of it."""
+        """Return the lineage node of the version."""
         return [f"version:{self.ref}"]
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give its parts for storing."""
+        """Return the parts to store."""
         gates = [[gate.gate, gate.state.value, gate.reason] for gate in self.gates]
         facts = {
             "model": self.model,
@@ -65,7 +65,7 @@ class ModelVersion:
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Read back what to_bundle gave."""
+        """Return the version of parts that ``to_bundle`` returned."""
         facts = parts["facts"]
         return cls(
             model=facts["model"],

@@ -1,4 +1,4 @@
-"""Planning moves between stages: which versions move, and why a move is refused; pure functions."""
+"""Plans of moves between stages: which versions move, and why a move is refused; pure functions."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from penstock.core import (
 )
 from penstock.registry._references import in_stage
 
-_AT_ONCE = timedelta(minutes=1)  # two people on call who see the same alert
+_AT_ONCE = timedelta(minutes=1)  # two people on call react to the same alert
 _DEAD_ENDS = {
     Stage.REJECTED: "Rejected is final.",
     Stage.PRODUCTION: "It answers requests.",
@@ -24,12 +24,12 @@ _DEAD_ENDS = {
 
 
 def require_move(version: ModelVersionRecord, to: Stage, events: Sequence[StageEvent] = ()) -> None:
-    """Make sure that a version may move to a stage by its present one.
+    """Check that a version may move to a stage from its present stage.
 
     Args:
-        version: What moves.
-        to: Where to.
-        events: The model's history: a version that was in production comes back by rollback only.
+        version: The version to move.
+        to: The target stage.
+        events: The model's history: a version that was in production comes back only by rollback.
 
     Raises:
         ConflictError: If the move is not allowed.
@@ -65,7 +65,7 @@ def plan_production(
     reason: str,
     at: datetime,
 ) -> list[StageEvent]:
-    """Plan a version's way into production: the one that is there goes to the archive."""
+    """Plan a version's way into production: the present production version is archived."""
     champion = in_stage(versions, Stage.PRODUCTION)
     moves = []
     if champion is not None:
@@ -76,19 +76,19 @@ def plan_production(
 def move(
     version: ModelVersionRecord, to: Stage, actor: str, reason: str, at: datetime
 ) -> StageEvent:
-    """Describe one move; the store adds its hash."""
+    """Return the event of a move; the store adds the hash."""
     return StageEvent(version.model, version.version, version.stage, to, actor, reason, at)
 
 
 def rollback_target(
     versions: Sequence[ModelVersionRecord], events: Sequence[StageEvent], to: int | None
 ) -> ModelVersionRecord:
-    """Find the version that a rollback brings back.
+    """Return the version that a rollback brings back.
 
     Args:
-        versions: All of the model's, by number.
+        versions: All versions of the model, by number.
         events: The model's history, oldest first.
-        to: The version asked for; None for the one in production before, so that two rollbacks
+        to: The requested version; None for the previous production version, so that two rollbacks
             return to the start.
 
     Raises:
@@ -103,7 +103,7 @@ def rollback_target(
     if to is None:
         # A version that was archived by hand and brought back entered twice in a row.
         turns = [number for number, _ in groupby(entered)]
-        # Without a champion (it was archived by hand) the last one comes back.
+        # Without a champion (archived by hand) the last production version comes back.
         earlier = turns[:-1] if champion is not None else turns
         fit = [
             number
@@ -143,10 +143,10 @@ def rollback_target(
 
 
 def require_expected(model: str, champion: ModelVersionRecord | None, expected: int | None) -> None:
-    """Make sure that the version that is to go is still in production.
+    """Check that the version that is to go is still in production.
 
     Raises:
-        ConflictError: If another one is, or none.
+        ConflictError: If a different version is in production, or none.
     """
     if expected is None or (champion is not None and champion.version == expected):
         return
@@ -162,15 +162,15 @@ def require_expected(model: str, champion: ModelVersionRecord | None, expected: 
 def require_alone(
     champion: ModelVersionRecord | None, events: Sequence[StageEvent], at: datetime
 ) -> None:
-    """Make sure that no other rollback has brought the production version back a moment ago.
+    """Check that the production version was not brought back by a rollback a moment ago.
 
     Args:
-        champion: What is in production.
+        champion: The version in production.
         events: The model's history, oldest first.
         at: The time now.
 
     Raises:
-        ConflictError: If one has: a second rollback would put the bad version back.
+        ConflictError: If it was: a second rollback would put the bad version back.
     """
     back = last_production(events, champion.version) if champion is not None else None
     if champion is None or back is None or back.from_stage is not Stage.ARCHIVED:
@@ -186,7 +186,7 @@ def require_alone(
 
 
 def last_production(events: Sequence[StageEvent], version: int) -> StageEvent | None:
-    """Give the event with which a version last entered production."""
+    """Return the event with which a version last entered production."""
     entries = [event for event in events if _is_entry(event) and event.version == version]
     return entries[-1] if entries else None
 

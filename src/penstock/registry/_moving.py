@@ -1,4 +1,4 @@
-"""Making planned moves, if what they were decided on is still so; apart because it is the race."""
+"""Execution of planned moves, if the facts of the plan still hold; apart because of the race."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ from penstock.core import (
 from penstock.registry._references import in_stage
 from penstock.stores import MetadataStore
 
-_ATTEMPTS = 10  # of a move whose versions were touched (a gate judged, an approval) meanwhile
+_ATTEMPTS = 10  # of a move whose versions were changed meanwhile (gate results, an approval)
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """What happens together, in one transaction, or not at all.
+    """Changes that are made in a single transaction, or not at all.
 
     Args:
-        events: The moves; the last one's version is what the caller asked about.
-        gates: What the gates of a moved version answer at this moment.
-        approvals: Given with the move: whoever loses the race has approved nothing.
-        deployments: Next generations of the deployments that the moves take effect on.
+        events: The moves; the version of the last move is returned to the caller.
+        gates: Gate results of a moved version at this moment.
+        approvals: Approvals given with the move: if the move fails, nothing is approved.
+        deployments: Next generations of the deployments affected by the moves.
     """
 
     events: Sequence[StageEvent]
@@ -41,18 +41,19 @@ def make_moves(
     model: str,
     plan: Callable[[Sequence[ModelVersionRecord]], Moves],
 ) -> ModelVersionRecord:
-    """Plan on what is there now, and move if it is still so.
+    """Plan moves on the present versions, and make the moves if the versions are unchanged.
 
-    Planned again only if the stages are as they were (a gate or note was written meanwhile); if
-    another move came first, its maker decided on other facts than the caller saw.
+    A plan is repeated only if the stages are unchanged (a gate result or note was written
+    meanwhile); if a concurrent move came first, its actor decided on facts that the caller did not
+    see.
 
     Args:
-        metadata: Where versions are.
+        metadata: Store of the versions.
         model: The model's name.
-        plan: Gives the moves for the model's versions; the last one's version is given back.
+        plan: Returns the moves for the model's versions; the version of the last move is returned.
 
     Raises:
-        ConflictError: If someone else moved first; nothing was changed.
+        ConflictError: If a concurrent move came first; nothing was changed.
     """
     decided: tuple[int | None, dict[int, Stage]] | None = None
     for _ in range(_ATTEMPTS):
@@ -80,7 +81,7 @@ def make_moves(
 def _facts(
     versions: Sequence[ModelVersionRecord], moved: Iterable[int]
 ) -> tuple[int | None, dict[int, Stage]]:
-    """Give what a move was decided on: the production version, and where the moved ones are."""
+    """Return the facts of a decision: the production version, and the stages of moved versions."""
     champion, numbers = in_stage(versions, Stage.PRODUCTION), set(moved)
     stages = {version.version: version.stage for version in versions if version.version in numbers}
     return (champion.version if champion else None), stages

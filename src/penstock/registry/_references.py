@@ -1,4 +1,4 @@
-"""Naming a version: numbers, ``model@3``, and aliases that follow the stages."""
+"""References to a version: numbers, ``model@3``, and aliases that follow the stages."""
 
 import re
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ _NUMBER = re.compile(r"v?([0-9]{1,9})")
 
 
 def parse_ref(text: str) -> tuple[str, int | str | None]:
-    """Read ``model``, ``model@3``, ``model@v3`` or ``model@champion``.
+    """Parse ``model``, ``model@3``, ``model@v3`` or ``model@champion``.
 
     >>> parse_ref("big-tips@3"), parse_ref("big-tips@champion"), parse_ref("big-tips")
     (('big-tips', 3), ('big-tips', 'champion'), ('big-tips', None))
 
     Raises:
-        ParameterError: If nothing stands before or after the ``@``.
+        ParameterError: If the text before or after the ``@`` is empty.
     """
     model, at, version = text.partition("@")
     if not model or (at and not version):
@@ -37,14 +37,14 @@ def parse_ref(text: str) -> tuple[str, int | str | None]:
 def find_version(
     versions: Sequence[ModelVersionRecord], wanted: int | str | None
 ) -> ModelVersionRecord:
-    """Find a version among a model's; see Registry.get.
+    """Return a version of a model; see Registry.get.
 
     Args:
-        versions: All of the model's, by number, at least one.
+        versions: All versions of the model, by number, at least one.
         wanted: Number, alias, ``latest``, or None for the newest that is not rejected.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If there is no such version.
     """
     model, number = versions[0].model, _read(wanted) if isinstance(wanted, str) else wanted
     if number is None:
@@ -73,15 +73,15 @@ def find_version(
 
 
 def in_stage(versions: Sequence[ModelVersionRecord], stage: Stage) -> ModelVersionRecord | None:
-    """Give the newest version in a stage."""
+    """Return the newest version in a stage."""
     return next((version for version in reversed(versions) if version.stage is stage), None)
 
 
 def newest_candidate(versions: Sequence[ModelVersionRecord]) -> ModelVersionRecord:
-    """Give the newest version that nobody has promoted, archived or rejected yet.
+    """Return the newest version that has not been promoted, archived or rejected yet.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If there is no such version.
     """
     for version in reversed(versions):
         if version.stage in {Stage.NONE, Stage.STAGING}:

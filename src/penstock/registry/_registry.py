@@ -1,4 +1,4 @@
-"""Registry: the doors to a model version's life; rules and plans stand in the files beside it."""
+"""Registry: the operations on model versions; rules and plans are in the modules beside this."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -47,23 +47,23 @@ from penstock.stores import STORE_HISTORY
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-# Named here because inside the class ``list`` is the method.
+# Aliases, because inside the class ``list`` is the method.
 Versions: TypeAlias = list[ModelVersionRecord]
 Events: TypeAlias = list[StageEvent]
 Approvals: TypeAlias = list[ApprovalRecord]
 
-_ATTEMPTS = 10  # of a move whose versions were touched (a gate judged, an approval) meanwhile
+_ATTEMPTS = 10  # of a move whose versions were changed meanwhile (gate results, an approval)
 
 
 class Registry:
-    """Model versions: numbered, judged, approved, promoted, rolled back; nothing is rewritten.
+    """Registry of model versions: numbered, judged, approved, promoted, never rewritten.
 
-    Threads and processes: any number may use one store at once. A move sees the revision of
-    every version it touches; if someone else changed the production version in between, nothing
-    happens and a ConflictError says so.
+    Threads and processes: any number may use a store at the same time. A move checks the revision
+    of every version that it changes; if the production version was changed in between, nothing is
+    moved and a ConflictError is raised.
 
     Args:
-        store: Where versions and their models are kept.
+        store: Store of versions and their models.
     """
 
     def __init__(self, store: "Store") -> None:
@@ -87,24 +87,24 @@ class Registry:
         provenance: Mapping[str, Any] | None = None,
         actor: str | None = None,
     ) -> ModelVersionRecord:
-        """Give a fitted estimator the next number under a name.
+        """Register a fitted estimator as the next version of a model.
 
-        The same model of the same run is registered once; repeating gives that version back.
+        The same model of the same run is registered once; a repeated call returns that version.
 
         Args:
             model_name: Letters, digits, ``.``, ``_`` and ``-``.
             estimator: Fitted scikit-learn, xgboost or lightgbm estimator.
-            signature: What it takes and gives, see penstock.models.infer_signature.
-            report: Its EvaluationReport.
+            signature: The model's inputs and outputs, see penstock.models.infer_signature.
+            report: EvaluationReport of the model.
             profile: Profile of the training rows, the reference for drift.
             metrics: Headline metrics by name; by default those of the report.
-            gates: Answers of its gates.
-            run_id: The run that made it.
-            trained_by: Who trained it; by default the run's user, else the actor.
-            card: Model card as Markdown; by default one is written from the recorded facts.
-            note: What it is meant for, Markdown.
+            gates: Results of the gates.
+            run_id: Id of the run that made the model.
+            trained_by: The trainer; by default the run's user, else the actor.
+            card: Model card as Markdown; by default written from the recorded facts.
+            note: Intended use, Markdown.
             provenance: Facts for the card, see penstock.models.model_card.
-            actor: Who registers; by default the user of this process.
+            actor: The actor; by default the user of this process.
 
         Raises:
             ParameterError: If the name is not legal.
@@ -141,7 +141,7 @@ class Registry:
         return self._change(made, card=self._store.put(text).digest)
 
     def list(self, model: str | None = None) -> Versions:
-        """List a model's versions by number, or every model's.
+        """List the versions of a model by number, or of every model.
 
         Raises:
             NotFoundError: If there is no such model.
@@ -150,36 +150,36 @@ class Registry:
         return [version for name in models for version in self._metadata.models.list_versions(name)]
 
     def get(self, model: str, version: int | str | None = None) -> ModelVersionRecord:
-        """Get a version.
+        """Return a version.
 
         Args:
             model: The model's name.
-            version: Its number, ``champion`` (= ``production``), ``challenger`` (= ``staging``: the
-                newest there), ``latest``, or None for the newest that is not rejected.
+            version: Version number, ``champion`` (= ``production``), ``challenger`` (= ``staging``:
+                the newest there), ``latest``, or None for the newest that is not rejected.
 
         Raises:
-            NotFoundError: If there is none.
+            NotFoundError: If there is no such version.
         """
         return find_version(self._metadata.models.list_versions(model), version)
 
     def champion(self, model: str) -> ModelVersionRecord | None:
-        """Get the production version; None if there is none or no such model yet."""
+        """Return the production version; None if there is none or no such model yet."""
         return self._in_stage(model, Stage.PRODUCTION)
 
     def challenger(self, model: str) -> ModelVersionRecord | None:
-        """Get the newest version in staging; None if there is none or no such model yet."""
+        """Return the newest version in staging; None if there is none or no such model yet."""
         return self._in_stage(model, Stage.STAGING)
 
     def newest_candidate(self, model: str) -> ModelVersionRecord:
-        """Get the newest version that nobody has promoted, archived or rejected yet.
+        """Return the newest version that has not been promoted, archived or rejected yet.
 
         Raises:
-            NotFoundError: If there is none.
+            NotFoundError: If there is no such version.
         """
         return newest_candidate(self._metadata.models.list_versions(model))
 
     def card(self, model: str, version: int | str | None = None) -> str:
-        """Read a version's model card, Markdown; its stage, gates and approvals are those of now.
+        """Return a version's model card, Markdown, with the present stage, gates and approvals.
 
         Raises:
             NotFoundError: If there is no such version.
@@ -193,9 +193,9 @@ class Registry:
     def record_gates(
         self, model: str, version: int, gates: Sequence[GateResult], *, actor: str | None = None
     ) -> ModelVersionRecord:
-        """Store a version's gates as judged elsewhere; the history tells who did and what changed.
+        """Store a version's gates as judged elsewhere; the history has the actor and the changes.
 
-        Where the version has a report, ``promote`` judges it again and takes nobody's word.
+        If the version has a report, ``promote`` judges the gates again instead of trusting these.
 
         Raises:
             NotFoundError: If there is no such version.
@@ -204,14 +204,14 @@ class Registry:
         return self._change(self.get(model, version), actor=actor, gates=tuple(gates))
 
     def judge(self, model: str, version: int | str | None = None) -> ModelVersionRecord:
-        """Judge a version's gates as of now, against today's champion and with the proofs known.
+        """Judge a version's gates as of now, against today's champion and with the known proofs.
 
         Args:
             model: The model's name.
             version: As in ``get``.
 
         Returns:
-            The version with its new answers, already stored.
+            The version with the new gate results, already stored.
 
         Raises:
             NotFoundError: If there is no such version.
@@ -219,14 +219,14 @@ class Registry:
         return judge_version(self._store, self.get(model, version))
 
     def compare_signatures(self, model: str, version: int | str | None = None) -> SignatureChanges:
-        """Compare what a version takes and answers with the production version.
+        """Compare a version's inputs and outputs with those of the production version.
 
         Args:
             model: The model's name.
             version: As in ``get``.
 
         Returns:
-            What callers would notice; empty if nothing is in production.
+            The changes that callers would notice; empty if nothing is in production.
 
         Raises:
             NotFoundError: If there is no such version.
@@ -236,24 +236,25 @@ class Registry:
     def require_promotable(
         self, model: str, version: int | None = None, *, accept_changes: bool = False
     ) -> ModelVersionRecord:
-        """Judge a version as of now, and make sure that it may go to production.
+        """Judge a version as of now, and check that it may go to production.
 
-        Whoever sends traffic to a version that is to be promoted later asks this first, with the
-        same rules as ``promote``.
+        To be called before traffic is sent to a version that is to be promoted later; the rules are
+        those of ``promote``.
 
         Args:
             model: The model's name.
-            version: Its number; None for the newest that is neither in production nor was.
-            accept_changes: Whether it may refuse requests that the production version answers.
+            version: Version number; None for the newest that was never in production.
+            accept_changes: True if the version may refuse requests that the production version
+                answers.
 
         Returns:
-            The version, with its new answers.
+            The version, with the new gate results.
 
         Raises:
-            GateError: If a gate did not pass, nobody else approved, or callers would break, with
+            GateError: If a gate did not pass, an approval is missing, or callers would break, with
                 every reason.
             ConflictError: If the version cannot move to production.
-            NotFoundError: If there is none.
+            NotFoundError: If there is no such version.
         """
         record = self.newest_candidate(model) if version is None else self.get(model, version)
         require_move(record, Stage.PRODUCTION, self.history(model))
@@ -266,17 +267,17 @@ class Registry:
     def approve(
         self, model: str, version: int, *, approver: str | None = None, reason: str
     ) -> ApprovalRecord:
-        """Say yes to a version, and only to this version.
+        """Approve a version, and only this version.
 
         Args:
             model: The model's name.
-            version: Its number.
-            approver: Who says yes; by default the user of this process.
+            version: Version number.
+            approver: The actor; by default the user of this process.
             reason: Why.
 
         Raises:
-            GateError: If the approver trained it, in a team's store.
-            ConflictError: If it is rejected.
+            GateError: If the approver trained the version, in a team's store.
+            ConflictError: If the version is rejected.
             ParameterError: If the reason is empty.
         """
         record = self.get(model, version)
@@ -293,13 +294,13 @@ class Registry:
     def reject(
         self, model: str, version: int, *, reason: str, actor: str | None = None
     ) -> ModelVersionRecord:
-        """Say no to a version, for good: it never answers requests again.
+        """Reject a version permanently: a rejected version never answers requests again.
 
-        A rollout of it ends in the same transaction, and its traffic goes back. An archived
-        version that was in production is in quarantine then: no rollback brings it back.
+        A rollout of the version ends in the same transaction, and its traffic goes back. A rejected
+        version that was in production before is in quarantine: no rollback brings it back.
 
         Raises:
-            ConflictError: If it is in production or rejected already.
+            ConflictError: If the version is in production or rejected already.
             ParameterError: If the reason is empty.
         """
         text, who = _given(reason, "A rejection"), actor or current_actor()
@@ -307,7 +308,7 @@ class Registry:
         return self._take_out(model, version, Stage.REJECTED, who, text, (no,))
 
     def approvals(self, model: str, version: int) -> Approvals:
-        """List who said yes or no to a version, oldest first.
+        """List the approvals and rejections of a version, oldest first.
 
         Raises:
             NotFoundError: If there is no such version.
@@ -325,26 +326,26 @@ class Registry:
         force_reason: str | None = None,
         accept_changes: str | None = None,
     ) -> ModelVersionRecord:
-        """Move a version to production, or to staging.
+        """Promote a version to production, or to staging.
 
-        The one way in: the command, steps, rollouts and deployments all end here, and the gates
-        are judged here, as of now. What is in production goes to the archive in the same
-        transaction. In a single-user store the promoter's yes is recorded with the move.
+        This is the only way in: the command, steps, rollouts and deployments all end here, and the
+        gates are judged here, as of now. The present production version is archived in the same
+        transaction. In a single-user store the promoter's approval is recorded with the move.
 
         Args:
-            model: The model's name.
+            model: Name of the model.
             version: As in ``get``.
             to: ``Stage.PRODUCTION`` or ``Stage.STAGING``.
-            actor: Who promotes; by default the user of this process.
+            actor: The actor; by default the user of this process.
             reason: Why.
-            force_reason: Why gates that did not pass are overruled; stays in the history.
-            accept_changes: Why the version may refuse requests that the production version
-                answers (see ``compare_signatures``); stays in the history.
+            force_reason: Why gates that did not pass are overruled; recorded in the history.
+            accept_changes: Why the version may refuse requests that the production version answers
+                (see ``compare_signatures``); recorded in the history.
 
         Raises:
-            GateError: If a gate did not pass, nobody else approved, or callers would break, with
+            GateError: If a gate did not pass, an approval is missing, or callers would break, with
                 every reason.
-            ConflictError: If the move is not allowed, or someone else was first.
+            ConflictError: If the move is not allowed, or a concurrent move came first.
             NotFoundError: If there is no such version.
         """
         who = actor or current_actor()
@@ -385,12 +386,13 @@ class Registry:
     def archive(
         self, model: str, version: int, *, actor: str | None = None, reason: str = ""
     ) -> ModelVersionRecord:
-        """Take a version out of use; a rollout of it ends in the same transaction.
+        """Archive a version; a rollout of the version ends in the same transaction.
 
         The production version can only be archived while no deployment answers with it.
 
         Raises:
-            ConflictError: If it is archived or rejected already, or a deployment answers with it.
+            ConflictError: If the version is archived or rejected already, or a deployment answers
+                with it.
         """
         return self._take_out(model, version, Stage.ARCHIVED, actor or current_actor(), reason)
 
@@ -403,24 +405,24 @@ class Registry:
         reason: str = "",
         expected: int | None = None,
     ) -> ModelVersionRecord:
-        """Put the version that was in production before back; twice returns to the start.
+        """Bring the previous production version back; two rollbacks return to the start.
 
-        It was judged and approved when it was promoted, so nothing is asked again: a gate against
-        the champion would compare it with what is failing. Rejected versions are passed over.
-        Two people who see the same alert do not roll back twice: within a minute of another
-        rollback, ``expected`` or ``to`` must be given.
+        The version was judged and approved at its promotion, so nothing is checked again: a gate
+        against the champion would compare the version with the failing champion. Rejected versions
+        are skipped. Two people who react to the same alert do not roll back twice: within a minute
+        of a rollback, ``expected`` or ``to`` is required.
 
         Args:
-            model: The model's name.
-            to: Another earlier production version.
-            actor: Who rolls back; by default the user of this process.
+            model: Name of the model.
+            to: A specific earlier production version.
+            actor: The actor; by default the user of this process.
             reason: Why.
-            expected: The version that is to go. An automatic caller names it, so that two at
-                once do not roll back twice.
+            expected: The version that is to go. An automatic caller passes this, so that two at the
+                same time do not roll back twice.
 
         Raises:
-            ConflictError: If there is nothing to go back to, another version than ``expected``
-                is in production, or another rollback was made a moment ago.
+            ConflictError: If there is nothing to go back to, a different version than ``expected``
+                is in production, or there was a rollback a moment ago.
             ParameterError: If ``to`` was never in production.
             NotFoundError: If there is no such model or version.
         """
@@ -438,10 +440,10 @@ class Registry:
         return make_moves(self._metadata, model, plan)
 
     def history(self, model: str, at: str | datetime | None = None) -> Events:
-        """List what happened to the model's versions, oldest first, up to a time if one is given.
+        """List the events of the model's versions, oldest first, up to a time if given.
 
-        An event that leads from a stage to the same one is no move: a version was registered, its
-        gates were judged, or someone approved it.
+        An event whose two stages are equal is no move: a version was registered, its gates were
+        judged, or an approval was given.
 
         Raises:
             NotFoundError: If there is no such model.
@@ -453,10 +455,10 @@ class Registry:
         return events if at is None else [event for event in events if event.at <= read_time(at)]
 
     def production_at(self, model: str, at: str | datetime) -> ProductionAt:
-        """Say which version was in production at a time, who put it there and who approved.
+        """Return the version in production at a time, with promoter and approvers.
 
         Args:
-            model: The model's name.
+            model: Name of the model.
             at: A time; ISO text without a zone is UTC.
 
         Raises:
@@ -471,14 +473,14 @@ class Registry:
         return production_at(model, moment, events, approvals)
 
     def store_history(self) -> Events:
-        """List who changed the store's settings on which promotions depend, oldest first."""
+        """List the changes of the store's settings on which promotions depend, oldest first."""
         return self._metadata.models.list_stage_events(STORE_HISTORY)
 
     def verify_history(self, model: str) -> int | None:
         """Check the hash chain of a model's history.
 
         Returns:
-            The position (from 0) of the first event that is not as it was written; None if all are.
+            The position (from 0) of the first event that is not as written; None if all are.
 
         Raises:
             NotFoundError: If there is no such model.
@@ -511,7 +513,7 @@ class Registry:
     def _change(
         self, version: ModelVersionRecord, *, actor: str | None = None, **changes: Any
     ) -> ModelVersionRecord:
-        """Change what is not part of a version's identity; whoever else changed it, too."""
+        """Change facts that are not part of a version's identity; retried on concurrent changes."""
         for attempt in range(_ATTEMPTS):
             try:
                 return self._metadata.models.update_version(
@@ -536,12 +538,12 @@ class Registry:
         force: bool,
         changes: Sequence[str],
     ) -> tuple[ApprovalRecord, ...]:
-        """Make sure that a version may be promoted; give the promoter's own yes if it counts."""
+        """Check that a version may be promoted; return the promoter's own approval if it counts."""
         single, given = self._store.single_user, self.approvals(version.model, version.version)
         try:
             require_ready(version, given, single_user=single, force=force, changes=changes)
         except GateError:
-            self._change(version, actor=actor, gates=version.gates)  # why, for whoever looks later
+            self._change(version, actor=actor, gates=version.gates)  # why, for later readers
             raise
         if not single or any(approval.approved for approval in given):
             return ()

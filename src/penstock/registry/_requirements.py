@@ -1,6 +1,6 @@
-"""What a version must have before production: passed gates, and in a team someone else's yes.
+"""Requirements of production: passed gates, and in a team's store an approval by a second person.
 
-All reasons are given at once, each with the command that mends it.
+All reasons are reported at the same time, each with the command that fixes it.
 """
 
 from collections.abc import Sequence
@@ -23,17 +23,18 @@ def require_ready(
     force: bool = False,
     changes: Sequence[str] = (),
 ) -> None:
-    """Make sure that a version may go to production.
+    """Check that a version may go to production.
 
     Args:
         version: The candidate.
-        approvals: Every yes and no given to it.
-        single_user: True if the promoter's own yes is enough.
+        approvals: All approvals and rejections of the version.
+        single_user: True if the promoter's own approval is enough.
         force: Overrule gates that did not pass; a missing approval is never overruled.
-        changes: What would break for callers of the production version; empty if accepted.
+        changes: Changes that break callers of the production version; empty if accepted.
 
     Raises:
-        GateError: If it may not. Attributes: ``reasons``, and ``gates`` (those not passed).
+        GateError: If the version may not. Attributes: ``reasons``, and ``gates`` (those not
+            passed).
     """
     gates = [] if force else open_gates(version)
     reasons = [_gate_reason(version, gate) for gate in gates]
@@ -52,10 +53,10 @@ def require_ready(
 
 
 def require_other_person(version: ModelVersionRecord, approver: str) -> None:
-    """Make sure that the approver is not the trainer.
+    """Check that the approver is not the trainer.
 
     Raises:
-        GateError: If they are one person, however the name is spelt.
+        GateError: If approver and trainer are the same person, however the name is spelt.
     """
     if is_same_person(approver, version.trained_by):
         raise GateError(
@@ -67,7 +68,7 @@ def require_other_person(version: ModelVersionRecord, approver: str) -> None:
 
 
 def open_gates(version: ModelVersionRecord) -> list[GateResult]:
-    """List the gates that did not pass."""
+    """Return the gates that did not pass."""
     return [gate for gate in version.gates if gate.state is not GateState.PASSED]
 
 
@@ -77,13 +78,13 @@ def describe_force(
     force_reason: str | None,
     accepted: tuple[Sequence[str], str | None] = ((), None),
 ) -> str:
-    """Write the reason of a promotion, with the gates that it overruled and what callers notice.
+    """Return the reason of a promotion, with overruled gates and accepted changes for callers.
 
     Args:
-        version: What is promoted.
-        reason: Why.
+        version: The version that is promoted.
+        reason: Reason given by the actor.
         force_reason: Why gates are overruled.
-        accepted: What breaks for callers of the production version, and why that is accepted.
+        accepted: Changes that break callers of the production version, and why these are accepted.
     """
     gates = open_gates(version) if force_reason else []
     changes, why = accepted
@@ -99,7 +100,7 @@ def describe_force(
 
 
 def has_approval(version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]) -> bool:
-    """Say whether someone other than the trainer said yes."""
+    """Return whether a person other than the trainer has approved the version."""
     return any(
         approval.approved and not is_same_person(approval.approver, version.trained_by)
         for approval in approvals
