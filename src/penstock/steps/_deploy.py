@@ -1,4 +1,4 @@
-"""The deploy step: ModelVersion -> Deployment; apart because it changes what users get."""
+"""The deploy step: ModelVersion -> Deployment; apart because the step changes live traffic."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,16 +15,16 @@ def deploy(version: ModelVersion, *, canary: Sequence[int] | None = None) -> dic
     """Send traffic to a version: at once, or in canary steps beside the production version.
 
     Args:
-        version: What the register step gave.
+        version: Output of the register step.
         canary: Percent of traffic per step, for example ``(5, 25, 100)``; None for all at once.
 
     Returns:
         The deployment's name, weights and generation.
 
     Raises:
-        ConflictError: If another rollout of this deployment is running.
-        GateError: If the version may not go to production, with every reason. A gate that needs
-            the finished run (``verified``) does not pass inside it: deploy after the run, with
+        ConflictError: If a rollout of this deployment is already running.
+        GateError: If the version may not go to production, with every reason. A gate that needs the
+            finished run (``verified``) does not pass inside the run: deploy after the run, with
             `penstock deploy`.
     """
     run = current_run()

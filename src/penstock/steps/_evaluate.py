@@ -1,4 +1,4 @@
-"""The evaluate step: Model and Split -> EvaluationReport, its metrics logged on the run."""
+"""The evaluate step: Model and Split -> EvaluationReport, with metrics logged on the run."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,21 +22,21 @@ def evaluate(
     part: str = "test",
     resamples: int = 500,
 ) -> EvaluationReport:
-    """Judge a model on rows that it has not seen, whole and per slice.
+    """Evaluate a model on unseen rows, whole and per slice.
 
     Args:
         model: A fitted estimator that takes the split's columns.
-        split: Where the rows come from.
-        slices: Columns to judge per value.
+        split: The split that the rows are taken from.
+        slices: Columns whose values are evaluated separately.
         sensitive: Columns for fairness gaps; by default the slices.
-        positive: The class that counts as yes; by default what the split declares, else what the
-            labels say (``"yes"``, ``1``, ``"fraud"`` beside ``"legit"``). Where they do not say it,
+        positive: The positive class; by default as declared by the split, else as told by the
+            labels (``"yes"``, ``1``, ``"fraud"`` beside ``"legit"``). Where the labels do not tell,
             precision, recall, F1 and average precision are left out with the reason.
         part: ``"test"`` or ``"validation"``.
         resamples: Bootstrap resamples behind each interval.
 
     Raises:
-        DataError: If the part is empty or a slice column does not exist.
+        DataError: If the subset is empty or a slice column does not exist.
     """
     report = judge_model(
         model,

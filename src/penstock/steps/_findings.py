@@ -1,4 +1,4 @@
-"""What a run's steps found about its data; apart, so that telling it loads nothing that reads tables."""
+"""Findings of a run's steps about data; apart, so that listing them imports no table library."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +13,7 @@ _SPLIT = "Split"
 
 
 def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
-    """List what a run's steps found about its data, the worst first, each with its step.
+    """List the findings of a run's steps about its data, the worst first, each with its step.
 
     ```python
     for step, finding in list_findings(store, result.run_id):
@@ -21,8 +21,8 @@ def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
     ```
 
     Args:
-        store: Where the run is recorded.
-        run_id: The run.
+        store: Store that has the run.
+        run_id: Id of the run.
     """
     found: dict[Finding, str] = {}
     for step, value in outputs_of(store, run_id, SNAPSHOT, _SPLIT):
@@ -34,7 +34,7 @@ def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
 
 
 def outputs_of(store: Store, run_id: str, *types: str) -> Iterator[tuple[str, Any]]:
-    """Load the step outputs of some types; one whose bytes are gone says nothing."""
+    """Load the step outputs of some types; an output whose bytes are gone is skipped."""
     for step in store.metadata.steps.list(run_id):
         for content in step.outputs.values():
             address = step.addresses.get(content, content)

@@ -1,4 +1,4 @@
-"""The ingest step: DataSource -> Snapshot; apart because it is the only step that reads a source."""
+"""The ingest step: DataSource -> Snapshot; apart because no step else reads a source."""
 
 from datetime import date
 
@@ -15,17 +15,17 @@ def ingest(
     """Read a source between two times into a Snapshot with its digests, schema and profile.
 
     Args:
-        source: Where the rows are, for example ``ps.FileSource("rides.csv", time="start")``.
-        since: First time read (inclusive); a date is its midnight in UTC.
-        cutoff: End of the time read (exclusive): no row at or after it gets in.
+        source: Source of the rows, for example ``ps.FileSource("rides.csv", time="start")``.
+        since: Start of the time read (inclusive); a date is midnight in UTC.
+        cutoff: End of the time read (exclusive): later rows, and rows at the cutoff, are left out.
 
     Returns:
         The rows, frozen. Columns that were added, are missing or changed type since the last
         reading of this source are named.
 
     Raises:
-        DataError: If nothing is left, or the source cannot be read.
-        SchemaError: If a column of the last reading is missing or has another type.
+        DataError: If no row is left, or the source cannot be read.
+        SchemaError: If a column of the last reading is missing or has a different type.
     """
     run = current_run()
     return read_snapshot(

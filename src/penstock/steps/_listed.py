@@ -1,10 +1,10 @@
-"""Arguments that take several names, given one: shared by the steps that have such arguments."""
+"""Arguments that take a name or several names: shared by the steps that have such arguments."""
 
 from collections.abc import Sequence
 
 
 def as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Read one name as a list of one, instead of as its letters.
+    """Return a single name as a tuple of one, not of its letters.
 
     >>> as_tuple("company"), as_tuple(["company", "kind"])
     (('company',), ('company', 'kind'))

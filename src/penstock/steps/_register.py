@@ -16,7 +16,7 @@ from penstock.stores import open_store
 from penstock.tracking import current_run
 
 _SHOWN = 5
-_SAMPLE = 200  # rows that the model is tried on the way serving will
+_SAMPLE = 200  # rows on which the model is tried in the same way as in serving
 
 
 @step(effect=True, models=("model",))
@@ -29,26 +29,26 @@ def register(
     note: str = "",
     extra_fields: Literal["refuse", "ignore"] = "refuse",
 ) -> ModelVersion:
-    """Register a model as the next version under a name, with each gate's answer and reason.
+    """Register a model as the next version under a name, with each gate's result and reason.
 
-    A gate that needs the finished run (``verified``) is pending; `penstock promote` runs it. A
-    version whose gates fail is registered all the same, with the reasons, and cannot be promoted.
-    The same model from the same run gives the same version back.
+    A gate that needs the finished run (``verified``) is pending; `penstock promote` runs the proof.
+    A version whose gates fail is registered all the same, with the reasons, and cannot be promoted.
+    The same model from the same run gives the same version.
 
     Args:
         name: The model's name.
-        model: The fitted estimator; it must be storable in a safe format.
-        report: What ``evaluate`` found.
+        model: The fitted estimator; must be storable in a safe format.
+        report: Output of ``evaluate``.
         gates: Rules, for example ``"roc_auc >= champion.roc_auc - 0.005"``.
-        note: Intended use and anything else worth knowing, Markdown.
-        extra_fields: What serving does with request fields that no source of the run had:
-            ``refuse`` the row, or ``ignore`` them with a warning. Columns that the model does not
-            take, and the target, are always ignored with a warning.
+        note: Intended use and further remarks, Markdown.
+        extra_fields: How serving treats request fields that no source of the run had: ``refuse``
+            the row, or ``ignore`` them with a warning. Columns that the model does not take, and
+            the target, are always ignored with a warning.
 
     Raises:
         ParameterError: If the name is not legal or a gate cannot be read.
         SerializationError: If the model cannot be stored in a safe format.
-        DataError: If the model cannot answer rows the way serving asks.
+        DataError: If the model cannot predict rows in the form that serving sends.
     """
     require_name(name, "model")
     rules = as_tuple(gates)
@@ -92,7 +92,7 @@ def register(
 
 
 def _warn_derived(names: list[str]) -> None:
-    """Say which inputs callers of the server must compute, as they are made before the model."""
+    """Warn of inputs that callers of the server must compute, as a step makes them."""
     if names:
         shown = ", ".join(names[:_SHOWN]) + (
             f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -1,4 +1,4 @@
-"""What a run's sources held: how their texts were read, and columns that a model may not take."""
+"""Sources of a run: how their texts were read, and columns that a model may not take."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from penstock.stores import Store
 
 @dataclass(frozen=True, slots=True)
 class RunSources:
-    """What the Snapshots of a run say of their columns.
+    """Columns of the Snapshots of a run, and how they were read.
 
     Attributes:
-        rules: How texts were read, by column; columns that two sources read in two ways are left
+        rules: How texts were read, by column; columns that two sources read differently are left
             out.
         columns: All columns, in order.
     """
@@ -23,12 +23,12 @@ class RunSources:
     columns: tuple[str, ...] = ()
 
     def derived(self, inputs: "list[str]") -> list[str]:
-        """List the inputs that no source has: a step has made them, and callers would have to."""
+        """Return the inputs that no source has: made by a step, so callers would have to make them."""
         return [name for name in inputs if self.columns and name not in self.columns]
 
 
 def find_sources(store: Store, run_id: str) -> RunSources:
-    """Collect what the Snapshots among a run's step outputs say, cached ones included."""
+    """Collect the columns of the Snapshots among a run's step outputs, cached outputs included."""
     rules: dict[str, ReadingRule] = {}
     columns: dict[str, None] = {}
     doubtful: set[str] = set()

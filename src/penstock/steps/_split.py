@@ -27,27 +27,27 @@ def split(
     seed: int = 0,
     positive: str | bool | float | None = None,
 ) -> Split:
-    """Split rows into train, validation and test, and check at once that they are apart.
+    """Split rows into train, validation and test, and check at once that they do not overlap.
 
     Args:
         table: The rows: a Snapshot or a frame.
         target: The column to predict; rows without it are left out and counted.
         by_time: Column to split by time, or a date and an hour column: the newest rows become the
-            test.
-        by_group: Column whose values stay whole: no group stands on both sides.
+            test subset.
+        by_group: Column whose values stay whole: no group is in two subsets.
         validation: Share of rows for validation, 0 to 1.
-        test: Share of rows for the test, 0 to 1.
-        gap: Time left out between the parts, for example ``"7d"``; needs ``by_time``.
+        test: Share of rows for test, 0 to 1.
+        gap: Time left out between the subsets, for example ``"7d"``; needs ``by_time``.
         drop: Columns that are no features.
-        stratify: Column whose shares are kept in a random split; by default the target.
-        task: What to predict, where the values do not say it.
+        stratify: Column whose shares are preserved in a random split; by default the target.
+        task: Kind of prediction, where the values do not tell.
         seed: Seed of a random split.
-        positive: The class of a binary target that counts as yes, where the labels do not say it
-            (``"yes"``, ``1``, ``"fraud"`` beside ``"legit"`` do).
+        positive: The positive class of a binary target, where the labels do not tell (``"yes"``,
+            ``1``, ``"fraud"`` beside ``"legit"`` do).
 
     Raises:
-        LeakageError: If rows, groups or times stand on both sides.
-        DataError: If the target has one class, or too few rows are left.
+        LeakageError: If rows, groups or times are in two subsets.
+        DataError: If the target has only one class, or too few rows are left.
     """
     return split_table(
         table,

@@ -1,4 +1,4 @@
-"""What the subject of a trace means: prediction, version, run or another node; apart from the trace."""
+"""Resolution of a trace's subject: prediction, version, run or lineage node; apart from it."""
 
 from typing import TypeAlias
 
@@ -6,19 +6,19 @@ from penstock.core import ModelVersionRecord, NotFoundError, PredictionRecord, R
 from penstock.registry import Registry, parse_ref
 from penstock.stores import Store
 
-# The prediction, version and run that are known of it, and its node in the lineage graph.
+# The known prediction, version and run of a subject, and the node in the lineage graph.
 Subject: TypeAlias = tuple[
     PredictionRecord | None, ModelVersionRecord | None, RunRecord | None, str
 ]
 
-_OTHER_KINDS = {"source", "step", "code", "environment"}  # known by their arrows only
+_OTHER_KINDS = {"source", "step", "code", "environment"}  # known by their lineage edges only
 
 
 def find_subject(store: Store, subject: str) -> Subject:
-    """Find out what a name means.
+    """Resolve a name to a subject.
 
     Args:
-        store: Where it is recorded.
+        store: Store that has the subject.
         subject: A prediction id, ``model@version``, a run id, a digest or a node ``kind:id``.
 
     Raises:

@@ -18,19 +18,19 @@ from penstock.stores import Store, open_store
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a subject came from, or what came of it.
+    """The ancestors or descendants of a subject in the lineage graph.
 
     Args:
-        subject: What was asked for, as a lineage node or prediction id.
-        prediction: The answered row, if the subject is a prediction.
-        version: The model version, if one is on the way.
-        run: The run that made it.
+        subject: The subject, as a lineage node or prediction id.
+        prediction: The predicted row, if the subject is a prediction.
+        version: The model version, if there is one on the way.
+        run: The run that made the version.
         sources: Per snapshot: source, rows, times and digests.
-        split: Rows per part, target and how it was split.
+        split: Rows per subset, target and kind of split.
         code: Commit, dirty or not, number of files, digest.
         environment: Python and packages.
-        edges: The arrows of the lineage graph.
-        answered: Downwards: per deployment and version how many predictions it gave.
+        edges: Edges of the lineage graph.
+        answered: Downwards: number of predictions per deployment and version.
     """
 
     subject: str
@@ -45,7 +45,7 @@ class Trace:
     answered: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give the trace as plain JSON."""
+        """Return the trace as plain JSON."""
         return {
             "subject": self.subject,
             "prediction": _prediction_document(self.prediction),
@@ -63,7 +63,7 @@ class Trace:
         }
 
     def lines(self) -> Iterator[str]:
-        """Tell the trace for people, one line per fact."""
+        """Return the trace as text for people, a line per fact."""
         if self.prediction:
             p = self.prediction
             told = f"failed ({p.error})" if p.error else repr(p.prediction)
@@ -110,12 +110,12 @@ class Trace:
 
 
 def trace(subject: str, *, store: Store | None = None, direction: str = "up") -> Trace:
-    """Trace a prediction, model version, run or artifact to what made it, or what came of it.
+    """Trace a prediction, model version, run or artifact to its ancestors, or its descendants.
 
     Args:
         subject: A prediction id, ``model@version``, a run id, a digest or a node ``kind:id``.
-        store: Where it is recorded; by default the project's store.
-        direction: ``up`` for what made it, ``down`` for what came of it.
+        store: Store that has the subject; by default the project's store.
+        direction: ``up`` for ancestors, ``down`` for descendants.
 
     Raises:
         NotFoundError: If nothing of that name is recorded.
@@ -126,7 +126,7 @@ def trace(subject: str, *, store: Store | None = None, direction: str = "up") ->
         run = store.metadata.runs.get(version.run_id)
     edges = tuple(store.metadata.artifacts.list_edges(node, direction=direction))
     if direction == "down":
-        if prediction:  # a single answer: all that can come of it is its truth
+        if prediction:  # a single prediction has no descendants but its ground truth
             return Trace(prediction.prediction_id, prediction)
         return Trace(node, edges=edges, answered=_answered(store, node, edges))
     sources, split = _data(store, run) if run else ((), {})
@@ -145,10 +145,10 @@ def trace(subject: str, *, store: Store | None = None, direction: str = "up") ->
 
 
 def describe_run(store: Store, run: RunRecord) -> dict[str, Any]:
-    """Give what a model card tells of the run: data, code and environment.
+    """Return the facts of a run for a model card: data, code and environment.
 
     Args:
-        store: Where the run is recorded.
+        store: Store that has the run.
         run: The run, finished or not.
     """
     sources, _ = _data(store, run)
@@ -167,7 +167,7 @@ def describe_run(store: Store, run: RunRecord) -> dict[str, Any]:
 
 
 def _answered(store: Store, node: str, edges: Iterable[Edge]) -> tuple[Mapping[str, Any], ...]:
-    """Count what the versions below a node have answered, per deployment."""
+    """Count the predictions of the versions below a node, per deployment."""
     below = dict.fromkeys([node, *(edge.target for edge in edges)])
     refs = [name.removeprefix("version:") for name in below if name.startswith("version:")]
     return tuple(
@@ -184,7 +184,7 @@ def _answered(store: Store, node: str, edges: Iterable[Edge]) -> tuple[Mapping[s
 
 
 def _brief(node: str) -> str:
-    """Write a node with a short digest.
+    """Return a node with a short digest.
 
     >>> _brief("artifact:sha256:0123456789abcdef0123"), _brief("source:rides")
     ('artifact:0123456789ab', 'source:rides')
@@ -194,7 +194,7 @@ def _brief(node: str) -> str:
 
 
 def _data(store: Store, run: RunRecord) -> tuple[tuple[Mapping[str, Any], ...], Mapping[str, Any]]:
-    """Read what the run's snapshots and split say of the rows; values of other types are passed by."""
+    """Return the facts of the run's snapshots and split; values of different types are skipped."""
     sources, split = [], {}
     for step in store.metadata.steps.list(run.run_id):
         for name, digest in step.outputs.items():

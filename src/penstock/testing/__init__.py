@@ -1,4 +1,4 @@
-"""Parts for tests of pipelines, and contract suites that every back end passes; needs pytest."""
+"""Helpers for tests of pipelines, and contract suites for every back end; needs pytest."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""``ArtifactStoreContract``: the one suite that every place for bytes passes."""
+"""``ArtifactStoreContract``: the test suite of every artifact store."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,11 +11,11 @@ from penstock.stores import ArtifactStore
 
 
 class ArtifactStoreContract:
-    """Subclass it and give an empty store by the fixture ``artifacts``."""
+    """Base class of tests; a subclass returns an empty store from the fixture ``artifacts``."""
 
     @pytest.fixture
     def artifacts(self) -> ArtifactStore:
-        """Give an empty store; replaced by the subclass."""
+        """Return an empty store; replaced by the subclass."""
         raise NotImplementedError
 
     @pytest.mark.parametrize("data", [b"", b"x", bytes(range(256)) * 5000])

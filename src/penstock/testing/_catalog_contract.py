@@ -1,4 +1,4 @@
-"""What every MetadataStore must do with experiments, models and the search for them."""
+"""Contract of every MetadataStore for experiments, models and the search for them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Parts for tests: a store in a temporary folder, a clock that is set by hand, a small table."""
+"""Helpers for tests: a store in a temporary folder, a clock that is set by hand, a small table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def temporary_store(folder: Path) -> Iterator[Store]:
 
 
 class FakeClock:
-    """A clock that stands until it is told to move.
+    """A clock that stands still until `advance` is called.
 
     >>> from penstock.core import now
     >>> with FakeClock() as clock:
@@ -43,7 +43,7 @@ class FakeClock:
         self.time = start or datetime(2026, 1, 1, tzinfo=UTC)
 
     def advance(self, **duration: float) -> None:
-        """Move the clock on; arguments as of timedelta."""
+        """Move the clock forward; arguments as of timedelta."""
         self.time += timedelta(**duration)
 
     def __call__(self) -> datetime:
@@ -58,14 +58,14 @@ class FakeClock:
 
 
 def tiny_dataset(rows: int = 200, *, seed: int = 0) -> "pl.DataFrame":
-    """Make a small table with a number, a category, a time, a gap here and there and a target.
+    """Return a small table with a number, a category, a time, a few gaps and a target.
 
     >>> tiny_dataset(4).columns
     ['day', 'amount', 'shop', 'paid']
 
     Args:
-        rows: How many.
-        seed: Of the random values.
+        rows: Number of rows.
+        seed: Seed of the random values.
     """
     import numpy as np
     import polars as pl

@@ -1,4 +1,4 @@
-"""``MetadataStoreContract``: the one suite that every metadata back end passes."""
+"""``MetadataStoreContract``: the test suite of every metadata back end."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ class MetadataStoreContract(
     ScheduleContract,
     ServingContract,
 ):
-    """Subclass it and give an empty store by the fixture ``metadata``.
+    """Base class of tests; a subclass returns an empty store from the fixture ``metadata``.
 
     Example::
 
@@ -38,7 +38,7 @@ class MetadataStoreContract(
 
     @pytest.fixture
     def metadata(self) -> MetadataStore:
-        """Give an empty store; replaced by the subclass."""
+        """Return an empty store; replaced by the subclass."""
         raise NotImplementedError
 
     def test_threads_write_at_once_and_nothing_is_lost(self, metadata: MetadataStore) -> None:

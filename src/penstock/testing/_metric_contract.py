@@ -1,4 +1,4 @@
-"""What every MetadataStore must do with metric points."""
+"""Contract of every MetadataStore for metric points."""
 
 import math
 
@@ -16,7 +16,7 @@ class MetricContract:
 
     @pytest.fixture
     def run_id(self, metadata: MetadataStore) -> str:
-        """Give the id of a run to log to."""
+        """Return the id of a run to log to."""
         run = a_run()
         metadata.runs.create(run)
         return run.run_id

@@ -1,4 +1,4 @@
-"""Pipelines in tests: run in milliseconds, in a store of their own, and a failing step raises."""
+"""Pipelines in tests: run in milliseconds, in a separate store, and a failing step raises."""
 
 import atexit
 import os
@@ -19,7 +19,7 @@ from penstock.stores import Store, open_store
 def run_pipeline(
     pipeline: Pipeline[..., Any], *, store: Store | None = None, **options: Any
 ) -> PipelineResult:
-    """Run a pipeline in a test: nothing is printed, nothing is reused, a step that fails raises.
+    """Run a pipeline in a test: nothing is printed or reused, and a failing step raises.
 
     >>> import penstock as ps
     >>> @ps.step
@@ -34,11 +34,11 @@ def run_pipeline(
 
     Args:
         pipeline: The pipeline.
-        store: Where it is recorded; by default a store of this process, which is thrown away.
-        **options: The pipeline's parameters, and what `penstock.run` takes.
+        store: Store that records the run; by default a temporary store of this process.
+        **options: Parameters of the pipeline, and options of `penstock.run`.
 
     Raises:
-        StepError: If a step failed, with its traceback.
+        StepError: If a step failed, with the step's traceback.
         ParameterError: If a parameter or option cannot be used.
     """
     options = {"use_cache": False, "reporter": QuietReporter(), **options}
@@ -55,7 +55,7 @@ def run_pipeline(
 
 @lru_cache(maxsize=1)
 def _own_store(_pid: int) -> Store:
-    """Make the store of this process: a forked test worker makes its own."""
+    """Return the store of this process: a forked test worker makes a new store."""
     folder = TemporaryDirectory(prefix="penstock-testing-", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
     return open_store(f"sqlite:///{folder.name}/penstock.db")
@@ -63,9 +63,9 @@ def _own_store(_pid: int) -> Store:
 
 @pytest.fixture
 def penstock_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A fresh store, which is also the default of all calls in the test.
+    """Fixture: a fresh store, which is also the default of all calls in the test.
 
-    Import it in ``conftest.py``: ``from penstock.testing import penstock_store``.
+    To be imported in ``conftest.py``: ``from penstock.testing import penstock_store``.
     """
     url = f"sqlite:///{tmp_path}/.penstock/penstock.db"
     monkeypatch.setenv("PENSTOCK_STORE", url)

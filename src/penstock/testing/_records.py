@@ -1,4 +1,4 @@
-"""Records for contract suites, with defaults for all that a test does not care about."""
+"""Records for contract suites, with defaults for everything that does not matter to a test."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,17 +25,17 @@ START = datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 
 def at(seconds: float) -> datetime:
-    """Give the time so many seconds after the tests' beginning."""
+    """Return the time a number of seconds after the start of the tests."""
     return START + timedelta(seconds=seconds)
 
 
 def digest_of(text: str) -> str:
-    """Give some digest that belongs to a text."""
+    """Return the digest of a text."""
     return digest_bytes(text.encode())
 
 
 def a_run(**changes: Any) -> RunRecord:
-    """Make a run."""
+    """Return a run."""
     fields: dict[str, Any] = {
         "run_id": new_id(),
         "name": "baseline",
@@ -50,7 +50,7 @@ def a_run(**changes: Any) -> RunRecord:
 
 
 def a_step(run_id: str, step: str = "train", **changes: Any) -> StepRunRecord:
-    """Make a step run."""
+    """Return a step run."""
     fields: dict[str, Any] = {
         "step_run_id": new_id(),
         "run_id": run_id,
@@ -63,7 +63,7 @@ def a_step(run_id: str, step: str = "train", **changes: Any) -> StepRunRecord:
 
 
 def an_artifact(text: str = "value", **changes: Any) -> ArtifactRecord:
-    """Make an artifact of a short text."""
+    """Return an artifact of a short text."""
     fields: dict[str, Any] = {
         "digest": digest_of(text),
         "content_digest": digest_json(text),
@@ -77,7 +77,7 @@ def an_artifact(text: str = "value", **changes: Any) -> ArtifactRecord:
 
 
 def a_version(model: str = "big-tips", content: str = "v", **changes: Any) -> ModelVersionRecord:
-    """Make a model version to register."""
+    """Return a model version to register."""
     fields: dict[str, Any] = {
         "model": model,
         "version": 0,
@@ -92,7 +92,7 @@ def a_version(model: str = "big-tips", content: str = "v", **changes: Any) -> Mo
 
 
 def a_move(version: int, from_stage: Stage, to_stage: Stage, **changes: Any) -> StageEvent:
-    """Make a move of a version of big-tips."""
+    """Return a move of a version of big-tips."""
     fields: dict[str, Any] = {
         "model": "big-tips",
         "version": version,
@@ -106,7 +106,7 @@ def a_move(version: int, from_stage: Stage, to_stage: Stage, **changes: Any) -> 
 
 
 def a_deployment(**changes: Any) -> DeploymentRecord:
-    """Make a deployment of big-tips."""
+    """Return a deployment of big-tips."""
     fields: dict[str, Any] = {
         "name": "big-tips",
         "model": "big-tips",
@@ -119,7 +119,7 @@ def a_deployment(**changes: Any) -> DeploymentRecord:
 
 
 def a_prediction(prediction_id: str, **changes: Any) -> PredictionRecord:
-    """Make a prediction of big-tips@1."""
+    """Return a prediction of big-tips@1."""
     fields: dict[str, Any] = {
         "prediction_id": prediction_id,
         "deployment": "big-tips",
@@ -133,7 +133,7 @@ def a_prediction(prediction_id: str, **changes: Any) -> PredictionRecord:
 
 
 def an_alert(alert_id: str, **changes: Any) -> AlertRecord:
-    """Make an alert of big-tips."""
+    """Return an alert of big-tips."""
     fields: dict[str, Any] = {
         "alert_id": alert_id,
         "deployment": "big-tips",

@@ -1,4 +1,4 @@
-"""What every MetadataStore must do with model versions."""
+"""Contract of every MetadataStore for model versions."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What every MetadataStore must do with runs."""
+"""Contract of every MetadataStore for runs."""
 
 import math
 from dataclasses import replace

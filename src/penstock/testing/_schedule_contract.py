@@ -1,4 +1,4 @@
-"""What every MetadataStore must do with schedules, ticks, hooks and events."""
+"""Contract of every MetadataStore for schedules, ticks, hooks and events."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What every MetadataStore must do with deployments, predictions, reports and alerts."""
+"""Contract of every MetadataStore for deployments, predictions, reports and alerts."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from penstock.testing._records import a_deployment, a_prediction, an_alert, at
 
 
 class ServingContract:
-    """Tests about deployments and what they answered; see MetadataStoreContract."""
+    """Tests about deployments and their predictions; see MetadataStoreContract."""
 
     def test_a_deployment_is_replaced_by_who_saw_its_generation(
         self, metadata: MetadataStore

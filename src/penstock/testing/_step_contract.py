@@ -1,4 +1,4 @@
-"""What every MetadataStore must do with steps, artifacts, lineage, snapshots and proofs."""
+"""Contract of every MetadataStore for steps, artifacts, lineage, snapshots and proofs."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from penstock.testing._records import START, a_run, a_step, an_artifact, at, dig
 
 
 class StepContract:
-    """Tests about steps and what they give; see MetadataStoreContract."""
+    """Tests about steps and their outputs; see MetadataStoreContract."""
 
     @pytest.fixture
     def run_id(self, metadata: MetadataStore) -> str:
