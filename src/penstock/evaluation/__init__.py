@@ -1,4 +1,4 @@
-"""A model and rows it has not seen in, a verdict out: metrics, slices, fairness, comparison, gates."""
+"""Evaluation of a model on unseen rows: metrics, slices, fairness, comparison, gates."""
 
 from typing import TYPE_CHECKING
 

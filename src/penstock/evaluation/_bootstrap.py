@@ -1,7 +1,7 @@
-"""Bootstrap weights, of which the intervals of means are made.
+"""Bootstrap weights, from which the intervals of means are computed.
 
-A resample draws as many rows as there are, with replacement; only how often each row comes counts,
-so a resample is a row of weights and every formula works on many at once.
+A resample draws as many rows as there are, with replacement; only the count of each row matters, so
+a resample is a row of weights and every formula works on many at once.
 
 Source: Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 6.
 """
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
-_CHUNK = 2_000_000  # weights held at once: 16 MB
+_CHUNK = 2_000_000  # weights held in memory at the same time: 16 MB
 
 
 def draw_weights(rows: int, *, resamples: int, seed: int) -> Iterator[Floats]:
     """Draw bootstrap weights in chunks that fit in cache.
 
     Args:
-        rows: How many rows there are and are drawn.
-        resamples: How many resamples in all.
+        rows: Number of rows, also of rows drawn.
+        resamples: Number of resamples in total.
         seed: Equal seeds give equal weights.
 
     Yields:

@@ -1,4 +1,4 @@
-"""Calibration: whether a score of 0.7 comes true in 70 % of cases; apart because it is no single figure."""
+"""Calibration: whether a score of 0.7 is right in 70 % of cases; apart because this is no number."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,14 +13,14 @@ _Z = 1.959963984540054  # normal quantile of a two-sided 95 % interval
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBin:
-    """Rows with scores near each other.
+    """Rows with similar scores.
 
     Args:
-        rows: How many.
-        score: Their mean score, 0 to 1.
-        share: How often it came true, 0 to 1.
+        rows: Number of rows.
+        score: Mean score of the rows, 0 to 1.
+        share: Share of the rows in which the scored class is the truth, 0 to 1.
         low: Lower end of the share's 95 % Wilson interval.
-        high: Upper end.
+        high: Upper end of the interval.
     """
 
     rows: int
@@ -32,13 +32,13 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Scores against what came true, in up to ten bins of equal counts.
+    """Scores against ground truth, in up to ten bins of equal counts.
 
     Args:
-        bins: By rising score.
+        bins: Bins by rising score.
         expected_calibration_error: Mean distance of score and share, weighted by rows, 0 to 1.
         brier: Mean squared distance of score and truth; None for several classes.
-        subject: What the score is the probability of, for the axis.
+        subject: Name of the event whose probability the score is, for the axis.
     """
 
     bins: tuple[CalibrationBin, ...]
@@ -47,22 +47,22 @@ class Calibration:
     subject: str
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON."""
+        """Return the calibration as plain JSON."""
         document = asdict(self)
         return {**document, "bins": [asdict(each) for each in self.bins]}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Calibration":
-        """Read what ``to_json`` wrote."""
+        """Return the calibration that ``to_json`` wrote."""
         bins = tuple(CalibrationBin(**each) for each in document["bins"])
         return cls(**{**document, "bins": bins})
 
 
 def calibrate(outcomes: "Outcomes") -> Calibration | None:
-    """Compare scores with what came true; None without probabilities.
+    """Compare scores with ground truth; None without probabilities.
 
-    For several classes the score is that of the class with the highest, and it comes true if that
-    class is the truth. Bins are scikit-learn's ``calibration_curve`` with ``strategy="quantile"``.
+    For several classes the score is the highest class score, and the event is that this class is
+    the truth. Bins are those of scikit-learn's ``calibration_curve`` with ``strategy="quantile"``.
 
     Args:
         outcomes: The test rows.
@@ -97,7 +97,7 @@ def calibrate(outcomes: "Outcomes") -> Calibration | None:
 
 def _bin(rows: int, total: float, hits: int) -> CalibrationBin:
     share = hits / rows
-    # Wilson (1927): stays inside 0 to 1 and is right for few rows.
+    # Wilson (1927): stays inside 0 to 1 and holds for few rows.
     centre = (share + _Z**2 / (2 * rows)) / (1 + _Z**2 / rows)
     half = _Z / (1 + _Z**2 / rows) * (share * (1 - share) / rows + _Z**2 / (4 * rows**2)) ** 0.5
     return CalibrationBin(

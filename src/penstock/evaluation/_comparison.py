@@ -20,18 +20,18 @@ from penstock.evaluation._trained_on import TrainedOn
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One metric of both models on the same rows.
+    """A metric of both models on the same rows.
 
     >>> print(Difference(0.81, 0.80, 0.01, -0.002, 0.021))
     0.810 against 0.800: +0.010 [-0.002, +0.021]
 
     Args:
-        challenger: The new model's figure.
-        champion: The production model's figure.
+        challenger: Value of the new model.
+        champion: Value of the production model.
         difference: Challenger minus champion.
         low: Lower end of the difference's 95 % interval, paired row by row.
-        high: Upper end.
-        needs: What the rows lack for an interval that holds; empty if nothing.
+        high: Upper end of the interval.
+        needs: What the rows lack for a valid interval; empty if nothing.
     """
 
     challenger: float
@@ -48,27 +48,27 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """The difference and its interval with signs."""
+        """The difference and the interval with signs."""
         if self.needs:
             return f"{_signed(self.difference)} (no interval: {self.needs})"
         return f"{_signed(self.difference)} [{_signed(self.low)}, {_signed(self.high)}]"
 
     @property
     def significant(self) -> bool:
-        """Whether the interval excludes 0; never where the rows are too few for one."""
+        """True if the interval excludes 0; never where the rows are too few for an interval."""
         return not self.needs and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
 class Comparison(Mapping[str, Difference]):
-    """Differences by metric, of two models on the same rows.
+    """Differences of two models on the same rows, by metric.
 
     Args:
-        differences: By metric, as far as both models have it.
-        absent: Why the other metrics are not compared.
-        rows: How many rows both were scored on.
-        left_out: How many rows of the holdout were left out, because the champion has seen them.
-        note: What a reader of the figures must know; empty if nothing.
+        differences: Difference by metric, as far as both models have the metric.
+        absent: Why the remaining metrics are not compared.
+        rows: Number of rows on which both models were scored.
+        left_out: Number of holdout rows left out because the champion was trained on them.
+        note: Remark for readers of the values; empty if none.
     """
 
     differences: Mapping[str, Difference]
@@ -87,14 +87,14 @@ class Comparison(Mapping[str, Difference]):
         return len(self.differences)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON."""
+        """Return the comparison as plain JSON."""
         figures = {name: asdict(difference) for name, difference in self.differences.items()}
         known = {"differences": figures, "absent": dict(self.absent), "rows": self.rows}
         return {**known, "left_out": self.left_out, "note": self.note}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Comparison":
-        """Read what ``to_json`` wrote."""
+        """Return the comparison that ``to_json`` wrote."""
         figures = {name: Difference(**each) for name, each in document["differences"].items()}
         return cls(
             figures,
@@ -106,7 +106,7 @@ class Comparison(Mapping[str, Difference]):
 
 
 FEWEST_UNSEEN = 30
-"""Rows that must be left once those are gone which the champion was trained on."""
+"""Minimum number of rows after the champion's training rows have been left out."""
 
 
 def compare(
@@ -117,24 +117,24 @@ def compare(
     resamples: int = 500,
     seed: int = 0,
 ) -> Comparison:
-    """Score the champion on rows of a report that it has not seen, and compare it with the challenger.
+    """Score the champion on unseen rows of a report, and compare it with the challenger.
 
-    Row by row it is asked how both figures move, so what makes a row easy or hard for both cancels out.
+    Both values' changes are taken row by row, so that the difficulty of a row cancels out.
 
     Args:
         report: The challenger's report; its holdout rows are used.
-        champion: The production model, scikit-learn-like.
-        trained_on: The rows that the champion has seen: they are left out.
-        resamples: Bootstrap resamples, where a model's own interval needs any.
+        champion: The production model, with a scikit-learn-like interface.
+        trained_on: The champion's training rows, which are left out.
+        resamples: Bootstrap resamples, where a model's own interval needs resampling.
         seed: Seed of the resamples.
 
     Raises:
-        DataError: If the holdout lacks columns that the champion needs, its labels are others, or
-            the champion has seen nearly all of the rows.
+        DataError: If the holdout lacks columns that the champion needs, its labels differ, or the
+            champion was trained on nearly all of the rows.
     """
     unseen, note = _unseen(report, trained_on)
     holdout = report.holdout
-    # Columns that the challenger dropped are offered to a model that names what it takes.
+    # A model that names its features is offered the columns that the challenger dropped, too.
     named = getattr(champion, "feature_names_in_", None) is not None
     rows = (holdout.table if named else holdout.X)[unseen]
     ours = report.outcomes().take(unseen)
@@ -150,7 +150,7 @@ def compare(
 
 
 def _unseen(report: EvaluationReport, trained_on: TrainedOn | None) -> tuple[NDArray[np.intp], str]:
-    """Give the places of the rows that the champion has not seen, and what to say of it."""
+    """Return the positions of the rows unseen by the champion, and a remark about them."""
     holdout, own = report.holdout, report.trained_on
     every = np.arange(len(holdout.y))
     if trained_on is None or own is None:
@@ -215,7 +215,7 @@ def _why_not_compared(challenger: Outcomes, champion: Outcomes) -> dict[str, str
 
 
 def _joint_order(first: Outcomes, second: Outcomes) -> NDArray[np.intp]:
-    # The second model breaks the first's ties, so the order depends on the rows' content alone.
+    # The second model breaks the first's ties, so the order depends only on the rows' content.
     inner = second.canonical_order()
     return inner[first.take(inner).canonical_order()]
 

@@ -1,4 +1,4 @@
-"""``evaluate``: a model and a split in, an EvaluationReport out."""
+"""``evaluate``: evaluates a model on a split and returns an EvaluationReport."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,7 +26,7 @@ from penstock.evaluation._slices import (
 )
 from penstock.evaluation._trained_on import TrainedOn
 
-# There are many slices: their intervals cost less than those of all rows.
+# There are many slices, so their intervals use fewer resamples than those of all rows.
 SLICE_RESAMPLES = 200
 
 
@@ -41,25 +41,25 @@ def evaluate(
     resamples: int = 500,
     seed: int = 0,
 ) -> EvaluationReport:
-    """Judge a model on rows that it has not seen.
+    """Evaluate a model on unseen rows.
 
     Args:
-        model: Scikit-learn-like: ``predict``, and perhaps ``predict_proba`` or
+        model: Scikit-learn-like: has ``predict``, and optionally ``predict_proba`` or
             ``decision_function``; trained on polars, pandas or arrays.
-        split: The split it was trained on.
-        slices: Columns by whose values the metrics are given too; any column of the split's table.
+        split: The split with the model's training rows.
+        slices: Columns by whose values the metrics are repeated; any column of the split's table.
         sensitive: Columns for fairness; by default the slices.
         part: ``test`` or ``validation``.
-        positive: The positive class of a binary target; by default what the split declares, else
-            what the labels mean (see ``penstock.data.find_positive``). Where neither says it,
-            metrics that need one are absent with the reason.
-        resamples: Bootstrap resamples behind the metrics' intervals (slices use at most 200).
+        positive: The positive class of a binary target; by default the class declared by the split,
+            else the class told by the labels (see ``penstock.data.find_positive``). If neither
+            tells, metrics that need a positive class are absent with the reason.
+        resamples: Bootstrap resamples for the metrics' intervals (slices use at most 200).
         seed: Seed of the resamples.
 
     Raises:
-        ParameterError: If the part or the positive class does not exist.
+        ParameterError: If the subset or the positive class does not exist.
         NotFoundError: If a slice column does not exist.
-        DataError: If the part is empty, or the model cannot predict it.
+        DataError: If the subset is empty, or the model cannot predict the rows.
     """
     chosen = _choose_part(split, part)
     columns = _choose_columns(chosen, slices, sensitive)
@@ -105,7 +105,7 @@ def evaluate(
     )
 
 
-# What was asked for
+# Requested columns and classes
 
 
 def _choose_part(split: Split, part: str) -> Part:
@@ -142,7 +142,7 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _order_classes(split: Split, positive: Any) -> tuple[tuple[Any, ...], bool]:
-    """Give the labels by code, and whether the last of two is known to be the positive one."""
+    """Return the labels by code, and whether the last of two is known to be the positive class."""
     classes = sort_labels(split.classes or ())
     if split.task != "binary":
         return classes, True
@@ -158,7 +158,7 @@ def _order_classes(split: Split, positive: Any) -> tuple[tuple[Any, ...], bool]:
     return (next(other for other in classes if other != label), label), True
 
 
-# What came out
+# Results
 
 
 def _drop_unknown_truth(outcomes: Outcomes) -> tuple[Any, list[str]]:
@@ -201,7 +201,7 @@ def _fairness(
         values = sum(result.value != MISSING for result in results)
         if len(large) > 1 and values > 1:  # else there is nothing to compare
             found = parity(large)
-            # A ratio of selection rates is another one where the other class is selected.
+            # A ratio of selection rates is not symmetric in the two classes.
             keep = found if outcomes.oriented else [n for n in found if n.endswith("difference")]
             figures.update({name: found[name] for name in keep})
     for name in TASK_METRICS[outcomes.task]:
@@ -215,7 +215,7 @@ def _fairness(
 
 
 def _baseline(split: Split, outcomes: Outcomes) -> Mapping[str, float]:
-    """Metrics of the model that always answers the majority class or the mean of the train rows."""
+    """Return metrics of a constant model: the majority class or the mean of the train rows."""
     rows = len(outcomes)
     truth = split.train.y.to_list()
     if split.task == "regression":

@@ -2,8 +2,8 @@
 
 Notation: a group's selection rate is P(prediction positive), its true positive rate P(prediction
 positive | truth positive), its false positive rate P(prediction positive | truth negative).
-One difference to fairlearn is on purpose: a rate that has no rows (a group without a positive row)
-is left out; fairlearn counts it as 0.
+A deliberate difference to fairlearn: a rate without rows (a group without a positive row) is left
+out; fairlearn counts such a rate as 0.
 
 Source: Agarwal et al. (2018), A Reductions Approach to Fair Classification; fairlearn.metrics.
 """
@@ -20,14 +20,14 @@ RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "accurac
 
 @dataclass(frozen=True, slots=True)
 class GroupCounts:
-    """What a group's rates are made of.
+    """The counts from which a group's rates are computed.
 
     Args:
-        value: The group: a value of the sensitive column; None where it is missing.
-        rows: How many rows.
-        actual: Rows whose truth is positive.
-        predicted: Rows predicted positive.
-        hits: Rows whose truth and prediction are positive.
+        value: The group: a value of the sensitive column; None for a missing value.
+        rows: Number of rows.
+        actual: Number of rows whose truth is positive.
+        predicted: Number of rows predicted positive.
+        hits: Number of rows whose truth and prediction are positive.
     """
 
     value: Any
@@ -53,19 +53,19 @@ class GroupCounts:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of rows predicted rightly."""
+        """Share of rows predicted correctly."""
         return _share(self.rows - self.actual - self.predicted + 2 * self.hits, self.rows)
 
     @property
     def precision(self) -> float | None:
-        """Share of rows predicted positive that are."""
+        """Share of rows predicted positive whose truth is positive."""
         return _share(self.hits, self.predicted)
 
 
 def count_groups(
     truth: Any, prediction: Any, sensitive: "pl.DataFrame"
 ) -> dict[str, list[GroupCounts]]:
-    """Count, per sensitive column and group, what the five rates need.
+    """Return, per sensitive column and group, the counts for the five rates.
 
     >>> import polars as pl
     >>> groups = count_groups([1, 0], [1, 1], pl.DataFrame({"sex": ["f", "m"]}))
@@ -78,7 +78,7 @@ def count_groups(
         sensitive: The sensitive columns, n rows.
 
     Returns:
-        Per column its groups, sorted by value, a missing value last.
+        Groups per column, sorted by value, a missing value last.
     """
     import polars as pl
 
@@ -102,7 +102,7 @@ def _count(marks: "pl.DataFrame", column: "pl.Series") -> list[GroupCounts]:
 
 
 def demographic_parity_difference(groups: Sequence[GroupCounts]) -> float | None:
-    """Highest selection rate minus the lowest; None without groups.
+    """Return the highest selection rate minus the lowest; None without groups.
 
     >>> demographic_parity_difference([GroupCounts("f", 4, 2, 1, 1), GroupCounts("m", 4, 2, 3, 2)])
     0.5
@@ -111,7 +111,7 @@ def demographic_parity_difference(groups: Sequence[GroupCounts]) -> float | None
 
 
 def demographic_parity_ratio(groups: Sequence[GroupCounts]) -> float | None:
-    """Lowest selection rate by the highest; None if nobody is selected.
+    """Return the lowest selection rate divided by the highest; None if no row is selected.
 
     >>> demographic_parity_ratio([GroupCounts("f", 4, 2, 1, 1), GroupCounts("m", 4, 2, 2, 2)])
     0.5
@@ -120,7 +120,7 @@ def demographic_parity_ratio(groups: Sequence[GroupCounts]) -> float | None:
 
 
 def equalized_odds_difference(groups: Sequence[GroupCounts]) -> float | None:
-    """The greater of the differences in true and in false positive rate.
+    """Return the greater of the differences in true and in false positive rate.
 
     >>> equalized_odds_difference([GroupCounts("f", 4, 2, 1, 1), GroupCounts("m", 4, 2, 3, 2)])
     0.5
@@ -129,7 +129,7 @@ def equalized_odds_difference(groups: Sequence[GroupCounts]) -> float | None:
 
 
 def equalized_odds_ratio(groups: Sequence[GroupCounts]) -> float | None:
-    """The smaller of the ratios in true and in false positive rate.
+    """Return the smaller of the ratios in true and in false positive rate.
 
     >>> equalized_odds_ratio([GroupCounts("f", 4, 2, 2, 1), GroupCounts("m", 4, 2, 3, 2)])
     0.5
@@ -148,19 +148,19 @@ def _worst(
 
 
 def rate_difference(groups: Sequence[GroupCounts], rate: str) -> float | None:
-    """Highest minus lowest of one of RATES over the groups that have it."""
+    """Return the highest minus the lowest value of a rate over the groups that have the rate."""
     figures = _known(groups, rate)
     return max(figures) - min(figures) if figures else None
 
 
 def rate_ratio(groups: Sequence[GroupCounts], rate: str) -> float | None:
-    """Lowest by highest of one of RATES; None if the highest is 0."""
+    """Return the lowest value of a rate divided by the highest; None if the highest is 0."""
     figures = _known(groups, rate)
     return min(figures) / max(figures) if figures and max(figures) > 0 else None
 
 
 def parity(groups: Sequence[GroupCounts]) -> Mapping[str, float]:
-    """Give the four parity figures of a column by name; one that is not defined is absent."""
+    """Return the four parity figures of a column by name; an undefined figure is absent."""
     figures = {
         "demographic_parity_difference": demographic_parity_difference(groups),
         "demographic_parity_ratio": demographic_parity_ratio(groups),

@@ -1,4 +1,4 @@
-"""The report's figures, all in one look; apart because plotly is heavy and the look is one decision."""
+"""Plots of a report in a uniform style; apart because plotly is heavy and the style is a decision."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from penstock.evaluation._metrics import Estimate
     from penstock.evaluation._slices import SliceResult
 
-# Okabe and Ito (2008): told apart by colour-blind readers too.
+# Okabe and Ito (2008): distinguishable for colour-blind readers.
 _COLOURS = (
     "#0072B2",
     "#D55E00",
@@ -30,14 +30,14 @@ _COLOURS = (
 _INK, _GREY, _GRID = "#1f2933", "#8a94a0", "#e5e9ee"
 _BLUES = ((0.0, "#f4f8fb"), (0.5, "#7fb5d8"), (1.0, "#0b4f80"))
 _MOST_POINTS = 400  # of a curve: finer than a screen
-_MOST_DOTS = 2_000  # of a scatter
+_MOST_DOTS = 2_000  # of a scatter plot
 _MOST_CURVES = 8
 _MOST_CLASSES = 20
 _MOST_SLICES = 12  # shown per column
 
 
 class Drawable(Protocol):
-    """What the figures need of a report; here so that report and figures make no circle."""
+    """The attributes of a report that plots need; here to avoid an import circle."""
 
     @property
     def task(self) -> str: ...
@@ -59,10 +59,10 @@ class Drawable(Protocol):
 
 
 def draw_figures(report: Drawable) -> "dict[str, go.Figure]":
-    """Draw every figure that the report has the data for; equal reports give equal figures.
+    """Draw every plot for which the report has data; equal reports give equal plots.
 
     Args:
-        report: The report; its holdout rows are read.
+        report: The report; the holdout rows are read.
     """
     outcomes = report.outcomes()
     outcomes = outcomes.take(outcomes.canonical_order())
@@ -118,7 +118,7 @@ def _draw_precision_recall(report: Drawable, outcomes: Outcomes) -> "go.Figure |
 
 
 def _curves(outcomes: Outcomes) -> "list[tuple[str, str, Any, Any, Any]]":
-    """Per class: name, colour, recall, false positive rate and precision by falling threshold."""
+    """Return name, colour, recall, false positive rate, precision of each class's curve."""
     assert outcomes.scores is not None
     if outcomes.task == "binary":
         parts = [(1, outcomes.scores)]
@@ -144,7 +144,7 @@ def _thresholds(
 
     order, starts, _ = order_scores(scores)
     positive = positive if order is None else positive[order]
-    # From the highest score down; one point per distinct score.
+    # From the highest score down; a point per distinct score.
     firsts = np.unique(starts)[::-1]
     tail = np.cumsum(positive[::-1])[::-1]
     found, chosen = tail[firsts], len(positive) - firsts
@@ -337,7 +337,7 @@ def _draw_slices(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     return figure
 
 
-# The look
+# Style
 
 
 def _new_figure(title: str, subtitle: str, *, x: str, y: str) -> "go.Figure":
@@ -438,12 +438,12 @@ def _spaced(rows: int, most: int) -> "NDArray[np.intp]":
 
 
 def _plain(values: Any) -> list[float]:
-    # Six digits are finer than any screen and keep the stored figure small.
+    # Six digits are finer than any screen and make the stored plot small.
     return [float(f"{value:.6g}") for value in values]
 
 
 def _text(value: Any) -> str:
     text = str(value)
     short = text if len(text) <= 28 else text[:27] + "…"  # noqa: PLR2004 - fits beside the axis
-    # Plotly reads a little HTML; a label is plain text.
+    # Plotly interprets some HTML, but a label is plain text.
     return short.replace("&", "&amp;").replace("<", "&lt;")

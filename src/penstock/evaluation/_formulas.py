@@ -1,7 +1,7 @@
-"""The metrics' formulas over weighted rows, whole resamples at once; definitions are scikit-learn's.
+"""Formulas of the metrics over weighted rows, for many resamples at once, as in scikit-learn.
 
-Notation: R resamples, n rows, W (R, n) how often each resample holds each row. A formula gives (R,)
-figures, not-a-number where a resample has no such figure (no positive row, constant target).
+Notation: R resamples, n rows, W (R, n) count of each row in each resample. A formula returns (R,)
+values, not-a-number where a resample has no such value (no positive row, constant target).
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ _CLASS_BLOCK = 64  # bounds the one-hot matrix when there are many classes
 
 
 class WeightedRows:
-    """Outcomes with weights; shares between formulas what several need.
+    """Outcomes with weights; caches the intermediate results that several formulas need.
 
     Args:
         outcomes: The rows.
@@ -34,13 +34,13 @@ class WeightedRows:
         return total
 
     def mean(self, values: NDArray[np.float64]) -> Floats:
-        """Weighted mean of one value per row, shape (R,)."""
+        """Return the weighted mean of a value per row, shape (R,)."""
         total: Floats = self.weights @ values
         return _divide(total, self.total)
 
     @cached_property
     def hits(self) -> Floats:
-        """Weight by class of rows predicted rightly, shape (R, K)."""
+        """Weight by class of rows predicted correctly, shape (R, K)."""
         rows = self.outcomes
         return self._by_class(np.where(rows.truth == rows.prediction, rows.truth, -1))
 
@@ -106,7 +106,7 @@ def _mcc(rows: WeightedRows) -> Floats:
     false_positive = rows.predicted[:, 1] - true_positive
     above = true_positive * true_negative - false_positive * false_negative
     below = np.sqrt(np.prod(rows.actual, axis=1) * np.prod(rows.predicted, axis=1))
-    # A constant prediction has no correlation; scikit-learn calls it 0.
+    # A constant prediction has no correlation; scikit-learn defines this as 0.
     return np.where(below == 0, 0.0, _divide(above, np.where(below == 0, 1.0, below)))
 
 
@@ -149,7 +149,7 @@ def _area(
     positive: NDArray[np.bool_],
     ties: tuple[NDArray[np.intp] | None, NDArray[np.intp], NDArray[np.intp]],
 ) -> Floats:
-    """Chance that a positive row scores above a negative one, ties counting half (Mann-Whitney)."""
+    """Return the chance that a positive row scores above a negative row, ties counting half."""
     order, starts, ends = ties
     if order is not None:
         weights, positive = weights[:, order], positive[order]
@@ -168,7 +168,7 @@ def _average_precision(rows: WeightedRows) -> Floats:
         weights, positive = weights[:, order], positive[order]
     places = np.flatnonzero(positive)
     gains, first = weights[:, places], starts[places]
-    # Rows with at least this score = everything minus what lies below the tie.
+    # Rows with at least this score = all rows minus the rows below the tie.
     chosen = rows.total[:, None] - _below(weights, first)
     found = gains.sum(axis=1, keepdims=True) - _below(np.where(positive, weights, 0.0), first)
     share = np.where(gains > 0, _divide(found, chosen), 0.0)
@@ -207,7 +207,7 @@ def _mape(rows: WeightedRows) -> Floats:
 def _r2(rows: WeightedRows) -> Floats:
     centred = rows.outcomes.truth - rows.outcomes.truth.mean()
     spread = rows.mean(centred**2) - rows.mean(centred) ** 2
-    # A resample of one value has no spread; rounding may leave a speck.
+    # A resample of a single value has no spread; rounding may leave a tiny remainder.
     spread = np.where(spread > 1e-12 * np.mean(centred**2), spread, np.nan)
     return 1.0 - _divide(rows.mean(_residuals(rows) ** 2), spread)
 

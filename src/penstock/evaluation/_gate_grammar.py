@@ -2,12 +2,12 @@
 
 roc_auc >= 0.70                          a metric against a number
 roc_auc >= champion.roc_auc - 0.005      against the production model on the same rows
-accuracy > baseline.accuracy + 0.05      against always answering the majority (or the mean)
+accuracy > baseline.accuracy + 0.05      against a constant model: the majority class, or the mean
 lower(roc_auc) >= 0.68                   an end of the 95 % interval (lower, upper)
 lower(f1 - champion.f1) > -0.01          an end of the paired difference's interval
 gap(recall, company) <= 0.15             highest minus lowest over the column's values
-ratio(recall, company) >= 0.8            lowest by highest
-equalized_odds_difference(sex) <= 0.1    and the other three parity figures
+ratio(recall, company) >= 0.8            lowest divided by highest
+equalized_odds_difference(sex) <= 0.1    also the remaining three parity figures
 leakage == none                          the split's checks found nothing
 verified                                 the run was executed again with the same result
 """
@@ -43,7 +43,7 @@ _RELATIONS: dict[type[ast.cmpop], str] = {
 }
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*"}
 _LONGEST = 500
-# A column is written as it is: gap(recall, native-country). Quotes are only needed around , ( ) '.
+# A column is written verbatim: gap(recall, native-country). Quotes are needed only for , ( ) '.
 _COLUMN = re.compile(
     rf"\b((?:gap|ratio)\(\s*\w+\s*,|(?:{'|'.join(PARITIES)})\()\s*([^\s'\"(),\\][^'\"(),\\]*?)\s*\)"
 )
@@ -57,27 +57,27 @@ class Term:
 
     @property
     def parts(self) -> tuple["Term", ...]:
-        """The terms inside it."""
+        """The terms inside this term."""
         return ()
 
     @property
     def named_metric(self) -> str | None:
-        """The metric that it names."""
+        """The metric that the term names."""
         return None
 
     @property
     def needs_champion(self) -> bool:
-        """Whether it has a value only if there is a production model."""
+        """True if the term has a value only with a production model."""
         return False
 
     def walk(self) -> tuple["Term", ...]:
-        """Give this term and all inside it."""
+        """Return this term and all terms inside."""
         return (self, *(inner for part in self.parts for inner in part.walk()))
 
 
 @dataclass(frozen=True, slots=True)
 class Number(Term):
-    """A number, with the text that the user wrote."""
+    """A number, with the text as written by the user."""
 
     value: float
     text: str
@@ -107,7 +107,7 @@ class Figure(Term):
 
 @dataclass(frozen=True, slots=True)
 class End(Term):
-    """Lower or upper end of a metric's interval, or of its paired difference to the champion."""
+    """Lower or upper end of a metric's interval, or of the paired difference to the champion."""
 
     kind: str
     metric: str
@@ -145,7 +145,7 @@ class Across(Term):
 
 @dataclass(frozen=True, slots=True)
 class Negative(Term):
-    """Minus a term."""
+    """The negative of a term."""
 
     operand: Term
 
@@ -194,7 +194,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that a check or a proof has found; one of FACTS."""
+    """A result of a check or a proof; one of FACTS."""
 
     name: str
 
@@ -207,8 +207,8 @@ class Gate:
     """A rule that a model must satisfy to be promoted.
 
     Args:
-        text: As the user wrote it.
-        rule: What it means.
+        text: The text as written by the user.
+        rule: The parsed rule.
     """
 
     text: str
@@ -219,12 +219,12 @@ class Gate:
 
     @property
     def needs_proof(self) -> bool:
-        """Whether it stays pending until a proof has run."""
+        """True if the gate stays pending until a proof has run."""
         return isinstance(self.rule, Fact) and self.rule.name != "leakage == none"
 
     @property
     def needs_champion(self) -> bool:
-        """Whether it compares with the production model."""
+        """True if the gate compares with the production model."""
         if isinstance(self.rule, Fact):
             return False
         terms = (*self.rule.left.walk(), *self.rule.right.walk())
@@ -232,7 +232,7 @@ class Gate:
 
 
 def parse_gate(text: str) -> Gate:
-    """Read a gate.
+    """Parse a gate.
 
     >>> gate = parse_gate("roc_auc >= champion.roc_auc - 0.005")
     >>> gate.needs_champion, str(gate)
@@ -241,10 +241,10 @@ def parse_gate(text: str) -> Gate:
     "gap(recall, 'native-country') <= 0.15"
 
     Args:
-        text: One rule in the language of this module.
+        text: A rule in the language of this module.
 
     Raises:
-        ParameterError: If it cannot be read or names no metric; a caret shows where.
+        ParameterError: If the text cannot be parsed or names no metric; a caret shows where.
     """
     plain = " ".join(text.split())
     if plain == _NEVER_ANSWERED:
@@ -267,12 +267,12 @@ def _quote_column(match: re.Match[str]) -> str:
 
 
 def _is_word(column: str) -> bool:
-    # Python would normalise other letters, and the column would not be found.
+    # Python would normalise non-ASCII letters, and the column would not be found.
     return column.isascii() and column.isidentifier() and not keyword.iskeyword(column)
 
 
 class _Reader:
-    """Turns Python's syntax tree into terms and refuses the rest with a caret."""
+    """Converts Python's syntax tree to terms; anything else is refused with a caret."""
 
     def __init__(self, text: str) -> None:
         self.text = text

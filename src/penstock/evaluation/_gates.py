@@ -1,4 +1,4 @@
-"""``judge``: rules over a report, each answered with a reason; what a gate may say is in _gate_grammar."""
+"""``judge``: rules over a report, each with result and reason; the grammar is in _gate_grammar."""
 
 import math
 import operator
@@ -64,7 +64,7 @@ class _Valued:
 
 
 class _Undefined(Exception):  # noqa: N818 - not an error: the way out of a term without a value
-    """A term has no value; the message says why."""
+    """Raised for a term without a value; the message has the reason."""
 
 
 def judge(
@@ -74,19 +74,19 @@ def judge(
     comparison: "Comparison | None" = None,
     facts: Mapping[str, Any] | None = None,
 ) -> tuple[GateResult, ...]:
-    """Answer each gate with passed, failed or pending, and a reason with the figures.
+    """Judge each gate as passed, failed or pending, and give a reason with the figures.
 
     Args:
         gates: Gates as text or parsed.
         report: The challenger's report.
-        comparison: Challenger against champion on the same rows; None if there is no champion,
-            then gates that name it pass.
-        facts: What proofs have found: ``verified``, True, False or a verdict. A gate whose fact is
-            not given is pending.
+        comparison: Challenger against champion on the same rows; None if there is no champion: then
+            gates that compare with the champion pass.
+        facts: Results of proofs: ``verified``, True, False or a verdict. A gate whose fact is
+            missing is pending.
 
     Raises:
-        ParameterError: If a gate cannot be read, or names a metric of another task.
-        NotFoundError: If a gate names a column that the report has no slices of.
+        ParameterError: If a gate cannot be parsed, or names a metric of a different task.
+        NotFoundError: If a gate names a column for which the report has no slices.
     """
     known = facts or {}
     judged = []
@@ -152,7 +152,7 @@ def _judge_compared(
     except _Undefined as undefined:
         return GateState.FAILED, f"cannot be told: {undefined}{_name_positive(report, terms)}"
     if math.isnan(left.value) or math.isnan(right.value):
-        # Also for !=, which is true of a figure that is no number.
+        # Also for !=, which is true of not-a-number.
         return GateState.FAILED, f"cannot be told: {left.total} {rule.relation} {right.total}"
     passed = _RELATIONS[rule.relation](left.value, right.value)
     said = rule.relation if passed else f"is not {rule.relation}"
@@ -191,7 +191,7 @@ def _needs_positive(term: Term) -> bool:
 
 
 def _name_positive(report: "EvaluationReport", terms: Sequence[Term]) -> str:
-    """Say which class the figures are about, where there are two."""
+    """Return a sentence with the positive class of the figures, if there are two classes."""
     figures = any(term.named_metric or isinstance(term, Across) for term in terms)
     if report.task != "binary" or report.positive is None or not figures:
         return ""
@@ -200,11 +200,11 @@ def _name_positive(report: "EvaluationReport", terms: Sequence[Term]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Where terms get their values from."""
+    """The source of the values of terms."""
 
     report: "EvaluationReport"
     comparison: "Comparison | None"
-    beside: bool = False  # whether the gate sets a figure beside the champion's
+    beside: bool = False  # True if the gate compares a figure with the champion's
 
     def value(self, term: Term) -> _Valued:
         match term:
@@ -237,7 +237,7 @@ class _Scope:
                 raise _Undefined(f"the baseline has no {term.metric}")
             value = self.report.baseline[term.metric]
         elif self.beside and self.comparison is not None and self.comparison.left_out:
-            # Beside the champion's figure stands the one of the same rows.
+            # The champion's figure is compared with the challenger's figure on the same rows.
             value = self._difference(term.metric).challenger
         else:
             self._require(term.metric)
@@ -290,7 +290,7 @@ class _Scope:
         return self.comparison[metric]
 
     def paired(self, terms: Sequence[Term]) -> str:
-        """Tell the paired difference where a gate names a metric of both models."""
+        """Return the paired difference as text, where a gate names a metric of both models."""
         names = {term.named_metric for term in terms if term.needs_champion}
         if self.comparison is None or not names:
             return ""

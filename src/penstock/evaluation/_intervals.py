@@ -1,8 +1,8 @@
-"""95 % intervals of metrics that hold in small samples too: one method per kind of figure.
+"""95 % intervals of metrics that hold in small samples too, by the kind of figure.
 
 shares           Wilson's score interval on the figure's own denominator, with Poisson ends near 0
-                 and 1 (Brown, Cai and DasGupta 2001); of a handful of rows exact ones (mid-P,
-                 Agresti and Gottard 2007); F1 by way of Jaccard's share, of which it is
+                 and 1 (Brown, Cai and DasGupta 2001); for very few rows exact ends (mid-P,
+                 Agresti and Gottard 2007); F1 by way of Jaccard's share, of which F1 is
                  a rising function; sums of shares by MOVER (Zou and Donner 2008)
 areas            normal interval of the logit with DeLong's (1988) variance, by Student's t; where few rows
                  are ranked wrongly score interval with Hanley and McNeil's variance as a function
@@ -13,11 +13,12 @@ correlation      Jeffreys' posterior of the four counts
 means of errors  bootstrap-t on the logarithm (Efron and Tibshirani 1993, chapter 12), by Student's t
 median           order statistics (exact)
 
-By Student's t: a variance that few rows carry is itself uncertain. Its degrees of freedom are twice
-the number of rows that carry it (Pan 2002, Computational Statistics and Data Analysis 40, 143).
+By Student's t: a variance that depends on few rows is itself uncertain. The degrees of freedom are
+twice the number of rows that carry the variance (Pan 2002, Computational Statistics and Data
+Analysis 40, 143).
 
-The percentile bootstrap is not among them: in 40 rows, or where classes are nearly separated, its
-"95 %" held the truth in 36 to 88 of 100 samples.
+The percentile bootstrap is not used: with 40 rows, or where classes are nearly separated, the
+"95 %" interval held the truth in 36 to 88 of 100 samples.
 """
 
 from collections.abc import Callable
@@ -34,35 +35,35 @@ Floats = NDArray[np.float64]
 Ends = tuple[float, float]
 
 FEWEST_EVENTS = 10
-"""Rows of the rarer class below which no method holds for figures of scores."""
+"""Number of rows of the rarer class below which no method holds for figures of scores."""
 
 FEWEST_NUMBERS = 10
-"""Rows below which no method holds for figures of numbers."""
+"""Number of rows below which no method holds for figures of numbers."""
 
 FEWEST_WEIGHTY = 6
-"""Rows that must carry a mean of errors, counted as (sum)² / (sum of squares): a mean that hangs on
-fewer says nothing about the large errors which these rows happen not to show."""
+"""Effective number of rows, (sum)² / (sum of squares), that a mean of errors needs: a mean that
+depends on fewer rows says nothing about large errors that these rows happen not to have."""
 
 Z = 1.959963984540054
-_HANDFUL = 5  # rows below which Wilson's interval holds in 79 to 89 of 100 samples at the worst
-_NEAR = 3  # so many counts from an end are Poisson's
-_SHOWING = 30  # rows that show, in 95 of 100 samples, what one row in ten is like
+_HANDFUL = 5  # rows below which Wilson's interval holds in 79 to 89 of 100 samples at worst
+_NEAR = 3  # counts this close to an end are treated as Poisson
+_SHOWING = 30  # rows that contain, in 95 of 100 samples, a kind of row that is a tenth of all
 _HALVINGS = 40
-_MANY = 5_000  # above so many rows a mean is normal, and resamples would only add noise
+_MANY = 5_000  # with more rows a mean is normal, and resamples would only add noise
 _DRAWS = 2_000
-_HIGHEST = 300.0  # logarithm of an end that means "no idea"
-_LEAST = 1e-300  # and the share of a mean that does
+_HIGHEST = 300.0  # logarithm of an end that is unbounded in practice
+_LEAST = 1e-300  # the same for the lower end, as a share of the mean
 
 
 def share_interval(hits: float, rows: float) -> Ends:
-    """Find the interval of a share.
+    """Compute the interval of a share.
 
     >>> tuple(round(end, 3) for end in share_interval(24, 24))
     (0.862, 1.0)
 
     Args:
-        hits: Rows that count; may be a fraction where a share stands for others.
-        rows: The share's own denominator, above 0.
+        hits: Rows that count; may be a fraction if the share stands for a different figure.
+        rows: Denominator of the share, above 0.
     """
     if rows <= 0:
         return 0.0, 1.0
@@ -81,7 +82,7 @@ def share_interval(hits: float, rows: float) -> Ends:
 
 
 def _exact_ends(hits: float, rows: float) -> Ends:
-    """Find the ends at which more hits, and half of as many, come by chance in 1 of 40 samples (mid-P)."""
+    """Compute the mid-P ends: more hits, plus half of equal hits, have a chance of 1 in 40."""
     from scipy.special import betainc
 
     def above(share: float) -> float:
@@ -103,18 +104,18 @@ def _poisson_end(count: float) -> float:
 
 
 def class_interval(name: str, outcomes: Outcomes, value: float) -> Ends:
-    """Find the interval of a metric that is made of counts.
+    """Compute the interval of a metric that is computed from counts.
 
     Args:
         name: accuracy, balanced_accuracy, precision, recall, f1, macro_f1 or mcc.
         outcomes: The rows.
-        value: The metric on them.
+        value: The metric on the rows.
     """
     return _CLASS_INTERVALS[name](_Counts(outcomes), value)
 
 
 class _Counts:
-    """Rows by true class, by predicted class, and where both agree; each shape (K,)."""
+    """Rows by true class, by predicted class, and where both agree; each of shape (K,)."""
 
     def __init__(self, outcomes: Outcomes) -> None:
         classes = max(len(outcomes.classes), 2)
@@ -158,12 +159,12 @@ def _balanced_accuracy(counts: _Counts, value: float) -> Ends:
 
 
 def _macro_f1(counts: _Counts, value: float) -> Ends:
-    """Join the classes' own ends; a row that is taken for another class tells against both (MOVER)."""
+    """Combine the classes' own ends; a misclassified row counts against both classes (MOVER)."""
     both = counts.actual + counts.predicted
     known = np.flatnonzero(both > 0)
     score = np.zeros(len(both))
     score[known] = 2 * counts.hits[known] / both[known]
-    sides = np.zeros((2, len(both)))  # how far each class's ends lie below and above
+    sides = np.zeros((2, len(both)))  # distance of each class's ends below and above
     for code in known:
         low, high = _f1_ends(counts.hits[code], both[code] - counts.hits[code])
         sides[:, code] = max(score[code] - low, 0.0), max(high - score[code], 0.0)
@@ -211,7 +212,7 @@ def _share_of_variance(value: float, variance: float, rows: float) -> Ends:
 
 
 def area_interval(outcomes: Outcomes, value: float) -> Ends:
-    """Find the interval of the area under the ROC curve (for several classes of their mean)."""
+    """Compute the interval of the area under the ROC curve (for several classes, of the mean)."""
     assert outcomes.scores is not None
     moves = find_moves("roc_auc", outcomes)
     binary = outcomes.scores.ndim == 1
@@ -244,7 +245,7 @@ def _score_interval(value: float, variance: float, positive: NDArray[np.bool_]) 
         return area * (1 - area) * (1 + spread) / (positives * negatives)
 
     expected = model(value)
-    # A smaller variance, seen in so few rows that are ranked wrongly, is luck.
+    # A smaller variance, with so few rows that are ranked wrongly, is chance.
     ratio = max(variance / expected, 1.0) if expected > 0 else 1.0
 
     def holds(area: float) -> bool:
@@ -269,9 +270,9 @@ def logit_ends(value: float, half: float) -> Ends:
 
 
 def ranked_interval(outcomes: Outcomes, value: float) -> Ends:
-    """Find the interval of average precision: of its logit, with the variance of its moves."""
+    """Compute the interval of average precision: of the logit, with the variance of its moves."""
     positives = float((outcomes.truth == 1).sum())
-    if positives < 2:  # noqa: PLR2004 - one row has no variance
+    if positives < 2:  # noqa: PLR2004 - a single row has no variance
         return 0.0, 1.0
     moves = find_moves("average_precision", outcomes)
     variance = float(moves @ moves) * positives / (positives - 1)
@@ -279,7 +280,7 @@ def ranked_interval(outcomes: Outcomes, value: float) -> Ends:
     inside = min(max(value, near), 1 - near) if variance == 0 else value
     far = student(moves)
     if count_carrying(moves) < FEWEST_WEIGHTY:
-        # A smaller variance than a share's, seen in so few rows, is luck.
+        # A smaller variance than a share's, with so few rows, is chance.
         variance, far = max(variance * (far / Z) ** 2, inside * (1 - inside) / positives), Z
     low, high = logit_ends(inside, sqrt(variance) * far)
     return min(low, value), (1.0 if value >= 1 else max(high, value))
@@ -289,7 +290,7 @@ def ranked_interval(outcomes: Outcomes, value: float) -> Ends:
 
 
 def count_carrying(moves: Floats) -> float:
-    """Count the rows that carry the variance of a figure: all if they move it alike.
+    """Return the effective number of rows that carry a variance: all rows if moves are equal.
 
     Args:
         moves: How much each row moves the figure, shape (n,).
@@ -298,7 +299,7 @@ def count_carrying(moves: Floats) -> float:
 
 
 def student(moves: Floats) -> float:
-    """Find how many standard errors the ends lie away, as the variance itself is uncertain.
+    """Return the distance of the ends in standard errors, as the variance itself is uncertain.
 
     >>> round(student(np.ones(1000)), 2), round(student(np.array([0.0, 1.0, -1.0])), 2)
     (1.96, 2.78)
@@ -318,14 +319,14 @@ def student(moves: Floats) -> float:
 def mean_interval(
     values: Floats, *, seed: int, resamples: int, positive: bool, wide: Floats | None = None
 ) -> Ends:
-    """Find the interval of a mean, studentised; of a positive one on the logarithm.
+    """Compute the studentised interval of a mean; for a positive mean, on the logarithm.
 
     Args:
-        values: One per row, shape (n,).
+        values: Value of each row, shape (n,).
         seed: Equal seeds give equal ends.
         resamples: Bootstrap resamples.
         positive: Whether the values are 0 or more.
-        wide: Divide the mean by the mean of these (shape (n,)); None for the mean itself.
+        wide: Divide the mean by the mean of these values (shape (n,)); None for the mean itself.
     """
     weights = np.ones((1, len(values)))
     centre, error = (float(each[0]) for each in _student(weights, values, wide, positive=positive))
@@ -352,7 +353,7 @@ def mean_interval(
 def _student(
     weights: Floats, values: Floats, wide: Floats | None, *, positive: bool
 ) -> tuple[Floats, Floats]:
-    """Give centre and standard error in each resample."""
+    """Return centre and standard error in each resample."""
     rows = weights.sum(axis=1)
     mean, square = weights @ values / rows, weights @ values**2 / rows
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -369,7 +370,7 @@ def _student(
 
 
 def number_interval(name: str, outcomes: Outcomes, *, seed: int, resamples: int) -> Ends:
-    """Find the interval of a metric of numbers.
+    """Compute the interval of a metric of numbers.
 
     Args:
         name: rmse, mae, medae, r2, mape or bias.
@@ -396,7 +397,7 @@ def number_interval(name: str, outcomes: Outcomes, *, seed: int, resamples: int)
 
 
 def probability_interval(name: str, outcomes: Outcomes, *, seed: int, resamples: int) -> Ends:
-    """Find the interval of log_loss or brier: means of one value per row."""
+    """Compute the interval of log_loss or brier: means of a value per row."""
     values = losses(name, outcomes)
     ends = mean_interval(values, seed=seed, resamples=resamples, positive=True)
     return _widen(float(values.mean()), ends, student(find_moves(name, outcomes)) / Z)
@@ -421,11 +422,11 @@ def _median_interval(ordered: Floats) -> Ends:
     return float(ordered[first - 1]), float(ordered[rows - first])
 
 
-# What is missing
+# Why an interval does not hold
 
 
 def why_too_few(name: str, outcomes: Outcomes) -> str:
-    """Say what an interval lacks to hold; empty if it holds."""
+    """Return what an interval lacks to hold; empty if the interval holds."""
     rows = len(outcomes)
     if outcomes.task == "regression":
         if rows < FEWEST_NUMBERS:
@@ -455,7 +456,7 @@ _FEWEST = {
 
 
 def _weighty(values: Floats) -> float:
-    """Count the rows that carry a sum: all of them if they are equal, one if it is alone."""
+    """Return the effective number of rows that carry a sum: all if equal, 1 if alone."""
     square = float(values @ values)
     return float(values.sum()) ** 2 / square if square > 0 else 0.0
 

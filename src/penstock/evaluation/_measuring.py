@@ -1,4 +1,4 @@
-"""``measure``: every metric of a task with its interval, or the reason why there is none."""
+"""``measure``: every metric of a task with its interval, or the reason why it is absent."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from penstock.evaluation._outcomes import Outcomes
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Metrics, and why the others are absent."""
+    """Metrics, and the reasons why metrics are absent."""
 
     metrics: Mapping[str, Estimate]
     absent: Mapping[str, str]
 
 
 def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measured:
-    """Compute every metric of the task; one that the rows cannot give is absent with a reason.
+    """Compute every metric of the task; a metric undefined for the rows is absent with a reason.
 
     >>> truth, prediction = np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 4.0])
     >>> measured = measure(Outcomes("regression", (), truth, prediction))
@@ -38,8 +38,8 @@ def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measu
 
     Args:
         outcomes: The rows, in any order.
-        resamples: Bootstrap resamples where an interval needs any; 0 for values only
-            (low = value = high).
+        resamples: Bootstrap resamples for intervals that need resampling; 0 for values only (low =
+            value = high).
         seed: Seed of the resamples.
     """
     outcomes = outcomes.take(outcomes.canonical_order())
@@ -57,7 +57,7 @@ def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measu
 
 
 def point_values(names: Sequence[str], outcomes: Outcomes) -> dict[str, float]:
-    """Compute metrics on all rows once; the names must be defined there."""
+    """Compute metrics on all rows; all names must be defined for the rows."""
     rows = WeightedRows(outcomes, np.ones((1, len(outcomes))))
     return {name: float(FORMULAS[outcomes.task][name](rows)[0]) for name in names}
 
@@ -65,13 +65,13 @@ def point_values(names: Sequence[str], outcomes: Outcomes) -> dict[str, float]:
 def interval(
     name: str, value: float, outcomes: Outcomes, *, resamples: int, seed: int
 ) -> tuple[float, float]:
-    """Find the 95 % interval of a metric; it always holds the value and stays in its range.
+    """Compute the 95 % interval of a metric; includes the value and stays in the metric's range.
 
     Args:
-        name: The metric; it must be defined for the rows.
+        name: The metric; must be defined for the rows.
         value: The metric on the rows.
         outcomes: The rows in canonical order.
-        resamples: Bootstrap resamples, where the method draws any.
+        resamples: Bootstrap resamples, where the method needs resampling.
         seed: Seed of the resamples.
     """
     if outcomes.task == "regression":
@@ -92,7 +92,7 @@ def interval(
 
 
 def why_absent(name: str, outcomes: Outcomes) -> str:
-    """Say why the rows cannot give a metric; empty if they can."""
+    """Return why the rows do not define a metric; empty if they do."""
     if not len(outcomes):
         return "there are no rows"
     if outcomes.task == "regression":

@@ -1,4 +1,4 @@
-"""Which metrics exist, for which task, and an Estimate of one; apart from the formulas so that it stays light."""
+"""Metrics by task, and an Estimate of a metric; apart from the formulas to be cheap to import."""
 
 from dataclasses import dataclass
 from math import inf
@@ -9,17 +9,17 @@ from penstock.core import ParameterError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric's value with its 95 % interval.
+    """A metric's value with a 95 % interval.
 
     >>> print(Estimate(0.8123, 0.801, 0.823))
     0.812 [0.801, 0.823]
 
     Args:
         value: The metric on the test rows.
-        low: Lower end, at most the value.
-        high: Upper end, at least the value.
-        needs: What the rows lack for an interval that holds; empty if nothing. Where it says
-            something, the ends are not shown and no gate may use them.
+        low: Lower end of the interval, at most the value.
+        high: Upper end of the interval, at least the value.
+        needs: What the rows lack for a valid interval; empty if nothing. If not empty, the ends are
+            not shown and no gate may use them.
     """
 
     value: float
@@ -35,21 +35,21 @@ class Estimate:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures by name, and what an interval lacks if it lacks something."""
+        """Return the figures by name, and ``needs`` if the interval lacks something."""
         figures: dict[str, Any] = {"value": self.value, "low": self.low, "high": self.high}
         return {**figures, "needs": self.needs} if self.needs else figures
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a metric is called, where it lies and which way is better.
+    """Name, range and direction of a metric.
 
     Args:
-        name: Its name in reports and gates.
-        title: Its name for people, with the unit in brackets where it has one.
+        name: Name in reports and gates.
+        title: Name for people, with the unit in brackets if there is a unit.
         better: ``higher``, ``lower`` or ``zero`` (the nearer to 0 the better).
-        minimum: The lowest value it can take.
-        maximum: The highest value it can take.
+        minimum: The lowest possible value.
+        maximum: The highest possible value.
     """
 
     name: str
@@ -80,7 +80,7 @@ _ALL = (
 )
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _ALL}
 
-# The first one of a task is its headline: figures and short listings show it.
+# The first metric of a task is the headline, used in plots and short listings.
 TASK_METRICS: dict[str, tuple[str, ...]] = {
     "binary": (
         "roc_auc",
@@ -100,18 +100,18 @@ TASK_METRICS: dict[str, tuple[str, ...]] = {
 
 
 NEED_POSITIVE = frozenset({"average_precision", "precision", "recall", "f1"})
-"""Metrics of a binary target that are others if the other class is the positive one."""
+"""Metrics of a binary target that depend on which class is the positive class."""
 
 
 def get_metric(name: str, task: str | None = None) -> Metric:
-    """Find a metric by name.
+    """Return a metric by name.
 
     >>> get_metric("rmse").better
     'lower'
 
     Args:
         name: The metric.
-        task: Only metrics of this task are meant; None for any.
+        task: Task to which the metric must belong; None for any.
 
     Raises:
         ParameterError: If there is no such metric (for the task).
@@ -128,7 +128,7 @@ def get_metric(name: str, task: str | None = None) -> Metric:
 
 
 def format_figure(value: float) -> str:
-    """Write a figure as people read it: three decimals, or three digits when it is small or large.
+    """Format a figure: three decimals, or three digits when it is small or large.
 
     >>> format_figure(0.8123), format_figure(12345.6), format_figure(0.00012), format_figure(-0.0)
     ('0.812', '12,346', '0.00012', '0')
@@ -144,7 +144,7 @@ def format_figure(value: float) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Turn a numpy scalar into the Python value it stands for; leave the rest.
+    """Return a numpy scalar as the equivalent Python value; any non-scalar unchanged.
 
     >>> plain("yes")
     'yes'

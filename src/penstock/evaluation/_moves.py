@@ -1,8 +1,8 @@
-"""How much each row moves a figure: the figure's influence function at the row, over the number of rows.
+"""Moves of a figure by each row: the influence function at the row, over the number of rows.
 
-The moves of a figure sum to 0, and the sum of their squares is its variance (the infinitesimal
-jackknife); the difference of two models' moves is that of the difference of their figures, so that
-what makes a row easy or hard for both cancels out.
+The moves of a figure sum to 0, and the sum of their squares is the figure's variance (the
+infinitesimal jackknife). The difference of two models' moves belongs to the difference of their
+figures, so that the difficulty of a row cancels out.
 
 Source: Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans, chapter 6; for areas
 DeLong, DeLong and Clarke-Pearson (1988).
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 def find_moves(name: str, outcomes: Outcomes) -> Floats:
-    """Find how much each row moves a metric that the rows define.
+    """Compute how much each row moves a metric that the rows define.
 
     Args:
         name: The metric.
@@ -56,7 +56,7 @@ def _macro_f1(outcomes: Outcomes) -> Floats:
 
 
 def _f1_by_class(outcomes: Outcomes) -> tuple[Floats, Floats]:
-    """Give each class's F1, and what one more true or predicted row of it weighs in the mean."""
+    """Return each class's F1, and the weight of an additional true or predicted row in the mean."""
     truth, said, classes = outcomes.truth, outcomes.prediction, len(outcomes.classes)
     both = np.bincount(truth, minlength=classes) + np.bincount(said, minlength=classes)
     hits = np.bincount(truth[truth == said], minlength=classes)
@@ -73,7 +73,7 @@ def _by_cell(name: str) -> Callable[[Outcomes], Floats]:
 
 
 def _slopes(name: str, outcomes: Outcomes) -> Floats:
-    """Give how much one more row in each cell (truth, prediction) moves a metric of two classes."""
+    """Return how much an additional row in each cell (truth, prediction) moves a metric."""
     table = np.zeros((2, 2))
     np.add.at(table, (outcomes.truth, outcomes.prediction), 1.0)
     actual, said = table.sum(axis=1), table.sum(axis=0)
@@ -84,7 +84,7 @@ def _slopes(name: str, outcomes: Outcomes) -> Floats:
         value = (table[1, 1] * table[0, 0] - table[0, 1] * table[1, 0]) / below
         opposite = table[::-1, ::-1] * np.array([[1, -1], [-1, 1]])
         return np.asarray(opposite / below - value / 2 * (1 / actual[:, None] + 1 / said))
-    # A share of hits: each cell counts so often above and so often below.
+    # A share of hits: how often each cell counts in the numerator and in the denominator.
     above, below = _SHARES[name]
     value = (above * table).sum() / (below * table).sum()
     return np.asarray((above - value * below) / (below * table).sum())
@@ -99,14 +99,14 @@ _SHARES = {
 
 
 def find_steps(name: str, outcomes: Outcomes) -> Floats:
-    """Find how far a metric of classes moves if one more row of each is predicted otherwise.
+    """Compute how far a class metric moves if an additional row of each class is mispredicted.
 
     Args:
         name: The metric.
         outcomes: The rows.
 
     Returns:
-        Shape (K,), 0 or more; of no class for metrics that are not made of counts.
+        Shape (K,), 0 or more; empty for metrics that are not computed from counts.
     """
     classes = len(outcomes.classes)
     rows = np.bincount(outcomes.truth, minlength=classes) if classes else np.zeros(0)
@@ -140,7 +140,7 @@ def _roc_auc(outcomes: Outcomes) -> Floats:
 
 
 def area_moves(positive: NDArray[np.bool_], scores: Floats) -> Floats:
-    """Give how much each row moves the area: DeLong's components over their numbers."""
+    """Compute how much each row moves the area: DeLong's components over their numbers."""
     order, starts, ends = order_scores(scores)
     ranked = positive if order is None else positive[order]
     positives, negatives = int(ranked.sum()), int((~ranked).sum())
@@ -156,17 +156,17 @@ def area_moves(positive: NDArray[np.bool_], scores: Floats) -> Floats:
 
 
 def _average_precision(outcomes: Outcomes) -> Floats:
-    """A row moves the precision at its own rank and, by being counted, at all ranks below it."""
+    """Compute the moves: a row changes the precision at its own rank and at all ranks below."""
     assert outcomes.scores is not None
     order, starts, ends = order_scores(outcomes.scores)
     positive = outcomes.truth == 1
     ranked = positive if order is None else positive[order]
     positives = int(ranked.sum())
-    found = positives - np.concatenate([[0], np.cumsum(ranked)])[starts]  # as high or higher
+    found = positives - np.concatenate([[0], np.cumsum(ranked)])[starts]  # scored as high or higher
     passed = (~ranked).sum() - np.concatenate([[0], np.cumsum(~ranked)])[starts]
     above = (found + passed).astype(float)
     precision = found / above
-    # By how much one more positive (negative) row above moves the precision at each positive row.
+    # Effect of an additional positive (negative) row above on the precision at each positive row.
     helped = np.cumsum(np.where(ranked, passed / above**2, 0.0))[ends]
     harmed = np.cumsum(np.where(ranked, found / above**2, 0.0))[ends]
     own = precision - precision[ranked].mean()
@@ -182,7 +182,7 @@ def _put_back(moves: Floats, order: NDArray[np.intp] | None) -> Floats:
 
 
 def losses(name: str, outcomes: Outcomes) -> Floats:
-    """Give the loss of each row, whose mean is log_loss or brier; shape (n,)."""
+    """Return the loss of each row, whose mean is log_loss or brier; shape (n,)."""
     scores = outcomes.scores
     assert scores is not None
     if name == "brier":
@@ -198,7 +198,7 @@ def losses(name: str, outcomes: Outcomes) -> Floats:
 
 
 def errors(name: str, outcomes: Outcomes) -> Floats:
-    """Give the errors whose mean a metric is; for rmse the root of it; shape (n,)."""
+    """Return the errors whose mean is the metric (for rmse, the root of the mean); shape (n,)."""
     off = np.abs(outcomes.prediction - outcomes.truth)
     if name == "mape":
         off = off / np.abs(outcomes.truth)
@@ -219,13 +219,13 @@ def _r2(outcomes: Outcomes) -> Floats:
 
 
 def _medae(outcomes: Outcomes) -> Floats:
-    """Take the steepness at the median from the ends of its own interval (McKean, Schrader 1984)."""
+    """Estimate the slope at the median from the median's interval (McKean, Schrader 1984)."""
     off = errors("medae", outcomes)
     ordered, rows = np.sort(off), len(off)
     half = 1.96 * np.sqrt(rows) / 2
     first = max(int(np.floor(rows / 2 - half)), 0)
     last = min(int(np.ceil(rows / 2 + half)), rows - 1)
-    slope = (ordered[last] - ordered[first]) / max(last - first, 1)  # per row that passes over
+    slope = (ordered[last] - ordered[first]) / max(last - first, 1)  # per row
     return np.asarray(np.sign(off - np.median(off)) / 2 * slope)
 
 

@@ -1,4 +1,4 @@
-"""Outcomes: truth, prediction and score of the same rows as plain arrays; what every metric is computed from.
+"""Outcomes: truth, prediction and score of the same rows as plain arrays; the input of metrics.
 
 Notation: n rows, K classes; ``truth`` and ``prediction`` are class codes 0…K-1 (or numbers),
 ``scores`` is (n,) for the positive class of a binary target and (n, K) for several classes.
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Truth beside prediction, row by row.
+    """Truth and prediction, row by row.
 
     Args:
         task: ``binary``, ``multiclass`` or ``regression``.
         classes: Labels by code; for a binary target (negative, positive); empty for regression.
         truth: Shape (n,): class codes, or numbers in the target's unit.
-        prediction: Shape (n,): the same for what the model said.
-        scores: Shape (n,) or (n, K); None if the model gives none.
-        probability: Whether the scores are probabilities.
-        epsilon: Resolution of the scores as the model gave them: log loss clips there.
-        oriented: Whether the second of two classes is known to be the positive one.
+        prediction: Shape (n,): predicted class codes or numbers.
+        scores: Shape (n,) or (n, K); None if the model has no scores.
+        probability: True if the scores are probabilities.
+        epsilon: Resolution of the scores as returned by the model: log loss is clipped there.
+        oriented: True if the second of two classes is known to be the positive class.
     """
 
     task: str
@@ -48,7 +48,7 @@ class Outcomes:
         return len(self.truth)
 
     def take(self, rows: "NDArray[Any]") -> "Outcomes":
-        """Choose rows by position or mask."""
+        """Return rows chosen by position or mask."""
         return replace(
             self,
             truth=self.truth[rows],
@@ -57,7 +57,7 @@ class Outcomes:
         )
 
     def canonical_order(self) -> "NDArray[np.intp]":
-        """Order rows by their content, so that results do not depend on how rows were stored.
+        """Return the order of rows by content, so that results do not depend on the stored order.
 
         Rows that tie are identical, so any permutation of the table gives bitwise equal figures.
         """
@@ -72,7 +72,7 @@ class Outcomes:
 
     @cached_property
     def bad_scores(self) -> int:
-        """How many rows have a score that is no finite number."""
+        """Number of rows with a score that is no finite number."""
         import numpy as np
 
         if self.scores is None:
@@ -82,13 +82,13 @@ class Outcomes:
 
     @cached_property
     def score_order(self) -> "Ties":
-        """Rows by rising score (None: they are already), and each one's tie: first row, last row."""
+        """Rows by rising score (None: already sorted), and first and last row of each row's tie."""
         assert self.scores is not None
         return order_scores(self.scores)
 
 
 def order_scores(scores: "NDArray[np.float64]") -> "Ties":
-    """Order rows by rising score; per place in the order, where its tie starts and ends."""
+    """Return the rows by rising score; per position, where the tie starts and ends."""
     import numpy as np
 
     rising = bool(np.all(scores[1:] >= scores[:-1]))
@@ -100,7 +100,7 @@ def order_scores(scores: "NDArray[np.float64]") -> "Ties":
 
 
 def sort_labels(labels: Iterable[Any]) -> tuple[Any, ...]:
-    """Sort labels, also where their types cannot be compared.
+    """Sort labels, also if their types cannot be compared.
 
     >>> sort_labels(["yes", "no"]), sort_labels([1, "a"])
     (('no', 'yes'), (1, 'a'))
@@ -115,7 +115,7 @@ def sort_labels(labels: Iterable[Any]) -> tuple[Any, ...]:
 def encode_labels(
     labels: "Sequence[Any] | NDArray[Any]", classes: Sequence[Any], *, owner: str
 ) -> "NDArray[np.int64]":
-    """Turn labels into class codes; 1, 1.0 and True are one label, 1 and "1" are two.
+    """Convert labels to class codes; 1, 1.0 and True are the same label, 1 and "1" are not.
 
     >>> encode_labels(["yes", "no"], ["no", "yes"], owner="target").tolist()
     [1, 0]
@@ -123,7 +123,7 @@ def encode_labels(
     Args:
         labels: Labels, shape (n,).
         classes: Known labels by code.
-        owner: Whose labels they are, for the message.
+        owner: Owner of the labels, for the message.
 
     Raises:
         DataError: If a label is not among the classes.

@@ -1,18 +1,18 @@
 """95 % interval of the difference between two models' figures on the same rows.
 
-Each row moves both figures (``_moves``); how alike it moves them is the correlation of the figures.
+Each row moves both figures (``_moves``); the similarity of the moves is the figures' correlation.
 
 means of errors  Student's t of the differences of the moves
-all others       each figure keeps the skewed interval that it has alone (``_intervals``), and both
+others           each figure keeps the skewed interval that it has alone (``_intervals``), and both
                  are read as a normal pair with that correlation: two nearly equal models differ by
-                 nearly nothing, two that have little in common by what MOVER gives (Zou and Donner
-                 2008, Statistics in Medicine 27, 1693)
+                 nearly nothing, two that have little in common by the result of MOVER (Zou and
+                 Donner 2008, Statistics in Medicine 27, 1693)
 
-Few rows may tell two models apart, or none. So one more is added for each model, unseen, as Bonett
-and Price (2012, Journal of Educational and Behavioral Statistics 37, 479) do for shares: it is as
-large as those seen, and at least as one more row that is predicted otherwise. Where few rows are
-ranked wrongly, the correlation is at least what that of the scores within the classes makes of it
-(Hanley and McNeil 1983, Radiology 148, 839; their table lies above its cube).
+Few rows, or none, may distinguish two models. Therefore an unseen row is added for each model, as
+Bonett and Price (2012, Journal of Educational and Behavioral Statistics 37, 479) do for shares: as
+large as the rows seen, and at least as large as a further mispredicted row. Where few rows are
+ranked wrongly, the correlation is at least the value derived from the correlation of the scores
+within the classes (Hanley and McNeil 1983, Radiology 148, 839; their table lies above its cube).
 """
 
 from math import sqrt
@@ -36,22 +36,22 @@ Floats = NDArray[np.float64]
 Sides = tuple[Outcomes, Outcomes]
 
 MEANS = frozenset({"log_loss", "brier", "rmse", "mae", "medae", "r2", "mape", "bias"})
-"""Metrics whose difference is a mean over rows, as near as matters."""
+"""Metrics whose difference is a mean over rows, in good approximation."""
 
 _RANKED = frozenset({"roc_auc", "average_precision"})
-_GRID = 100  # places at which each of two normal variables is looked at
+_GRID = 100  # positions at which each of two normal variables is evaluated
 
 
 def paired_ends(
     name: str, sides: Sides, values: tuple[float, float], alone: tuple[Ends, Ends]
 ) -> Ends:
-    """Find the interval of the first model's metric minus the second's.
+    """Compute the interval of the first model's metric minus the second's.
 
     Args:
-        name: A metric that both define.
+        name: A metric that both models define.
         sides: Both models' outcomes of the same rows in the same order.
-        values: The metric of each.
-        alone: The metric's own interval of each; not looked at for ``MEANS``.
+        values: The metric of each model.
+        alone: The metric's interval for each model; not used for ``MEANS``.
     """
     difference = values[0] - values[1]
     if _is_one_model(*sides):
@@ -61,7 +61,7 @@ def paired_ends(
         half = _half_of_mean(moves[0] - moves[1])
         return difference - half, difference + half
     if name in _RANKED and min(values) > 0 and max(values) < 1:
-        # One shape for both: what differs between two shapes, pairing cannot cancel.
+        # The same shape for both: pairing cannot cancel a difference between two shapes.
         far = max(student(moves[0]), student(moves[1]))
         alone = (
             logit_ends(values[0], far * _error(moves[0])),
@@ -72,7 +72,7 @@ def paired_ends(
 
 
 def _is_one_model(ours: Outcomes, theirs: Outcomes) -> bool:
-    """Whether numbers or scores agree in every row; that labels do says little of the rows to come."""
+    """Return whether numbers or scores agree in every row; equal labels would say little."""
     if not np.array_equal(ours.prediction, theirs.prediction):
         return False
     if ours.scores is None or theirs.scores is None:
@@ -90,7 +90,7 @@ def _half_of_mean(apart: Floats) -> float:
 
 
 def _correlation(name: str, sides: Sides, moves: tuple[Floats, Floats]) -> float:
-    """Find how alike the rows, and one more of each model, move both figures; -1 to 1."""
+    """Compute the correlation of the moves, with an additional row of each model; -1 to 1."""
     ours, theirs = moves
     steps = (_carried(find_steps(name, side)) for side in sides)
     unseen = max(_carried(ours - theirs), *steps)
@@ -102,14 +102,14 @@ def _correlation(name: str, sides: Sides, moves: tuple[Floats, Floats]) -> float
 
 
 def _carried(moves: Floats) -> float:
-    """Give the square of such a move as carries the variance."""
+    """Return the square of a typical move that carries the variance."""
     squares = moves**2
     total = float(squares.sum())
     return float(squares @ squares) / total if total > 0 else 0.0
 
 
 def _alike(ours: Outcomes, theirs: Outcomes) -> float:
-    """Find how alike both models rank the rows of a class: the lower of both; 0 if not at all."""
+    """Compute how similarly both models rank the rows of a class: the lower value; at least 0."""
     from scipy.stats import rankdata
 
     assert ours.scores is not None
@@ -124,11 +124,11 @@ def _alike(ours: Outcomes, theirs: Outcomes) -> float:
 
 
 def _join(values: tuple[float, float], alone: tuple[Ends, Ends], tie: float) -> Ends:
-    """Find the quantiles of the difference of two figures whose own intervals are known."""
+    """Compute the quantiles of the difference of two figures whose own intervals are known."""
     from scipy.special import ndtri
 
     steps = ndtri((np.arange(_GRID) + 0.5) / _GRID)
-    # Sum and difference of a normal pair are independent: the models may change places.
+    # Sum and difference of a normal pair are independent: the models are interchangeable.
     common = sqrt((1 + tie) / 2) * steps[:, None]
     apart = sqrt((1 - tie) / 2) * steps[None, :]
     first = _quantile(values[0], alone[0], common + apart)
@@ -138,6 +138,6 @@ def _join(values: tuple[float, float], alone: tuple[Ends, Ends], tie: float) -> 
 
 
 def _quantile(value: float, ends: Ends, steps: Floats) -> Floats:
-    """Read an interval as a normal distribution whose two halves differ in width."""
+    """Return quantiles of an interval as a normal distribution whose two halves differ in width."""
     below, above = (value - ends[0]) / Z, (ends[1] - value) / Z
     return np.asarray(value + np.where(steps < 0, below, above) * steps)

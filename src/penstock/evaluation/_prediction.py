@@ -1,4 +1,4 @@
-"""``predict_with``: ask a model in the form of table that it was trained with, and turn the answer into plain arrays."""
+"""``predict_with``: predict in the table form of the training, and return plain arrays."""
 
 import importlib.util
 import warnings
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-_ROUNDING = 1e-3  # a half-precision softmax sums to 1 within this
+_ROUNDING = 1e-3  # a half-precision softmax sums to 1 within this tolerance
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A model's answer to n rows.
+    """A model's prediction for n rows.
 
     Args:
         values: Labels or numbers, shape (n,).
-        scores: Probabilities (n, K), decision values (n,) or (n, K); None if the model has none.
-        probability: Whether the scores are probabilities.
-        classes: The model's labels in the order of the scores' columns; None if it does not say.
-        form: What it was asked with: ``polars``, ``pandas`` or ``numpy``.
+        scores: Probabilities (n, K), decision values (n,) or (n, K); None if the model has no
+            scores.
+        probability: True if the scores are probabilities.
+        classes: The model's labels in the order of the scores' columns; None if unknown.
+        form: Form of the input: ``polars``, ``pandas`` or ``numpy``.
     """
 
     values: NDArray[Any]
@@ -45,14 +46,15 @@ class Prediction:
 def predict_with(model: Any, frame: "pl.DataFrame") -> Prediction:
     """Predict rows with a scikit-learn-like model.
 
-    The frame is offered as polars, then as pandas, then as an array, until the model takes it.
+    The frame is passed as polars, then as pandas, then as an array, until the model accepts it.
 
     Args:
-        model: Has ``predict``, and perhaps ``predict_proba`` or ``decision_function``, ``classes_``.
-        frame: The feature columns; columns that the model does not know are left out.
+        model: Has ``predict``, and optionally ``predict_proba`` or ``decision_function``,
+            ``classes_``.
+        frame: The feature columns; columns unknown to the model are left out.
 
     Raises:
-        DataError: If columns are missing or the model takes no form of the table.
+        DataError: If columns are missing or the model accepts no form of the table.
     """
     frame = _select_features(model, frame)
     form, table, values = _first_that_works(model.predict, frame)
@@ -75,17 +77,17 @@ def align(
     task: str,
     classes: tuple[Any, ...],
 ) -> Outcomes:
-    """Put a model's answer beside the truth, in the words and order of the classes.
+    """Combine a model's prediction with the truth, in the labels and order of the classes.
 
     Args:
-        prediction: The model's answer, n rows.
+        prediction: The model's prediction, n rows.
         truth: Labels or numbers, n rows.
         task: ``binary``, ``multiclass`` or ``regression``.
         classes: All labels by code; (negative, positive) for a binary target.
 
     Raises:
-        DataError: If the model answers with labels that are none of the classes, or with text
-            where numbers are wanted.
+        DataError: If the model predicts labels that are not among the classes, or text where
+            numbers are expected.
     """
     if task == "regression":
         return Outcomes(task, (), _numbers(truth), _numbers(prediction.values))
@@ -115,7 +117,7 @@ def _align_scores(prediction: Prediction, classes: tuple[Any, ...]) -> tuple[Flo
     scores = prediction.scores
     if scores is None:
         return None, False
-    # Without classes_ the columns follow the sorted labels, as scikit-learn's do.
+    # Without classes_ the columns follow the sorted labels, as in scikit-learn.
     labels = prediction.classes or sort_labels(classes)
     if scores.ndim == 1:
         scores = _two_columns(scores, probability=prediction.probability)
@@ -139,7 +141,7 @@ def _select_features(model: Any, frame: "pl.DataFrame") -> "pl.DataFrame":
         return frame
     missing = [str(name) for name in names if name not in frame.columns]
     if len(missing) == len(names) == frame.width:
-        return frame  # made-up names (lightgbm's Column_0, …): the order is all there is
+        return frame  # made-up names (lightgbm's Column_0, …): only the order is known
     if missing:
         shown = ", ".join(repr(name) for name in missing[:5])
         raise DataError(
@@ -215,9 +217,9 @@ def _scores(model: Any, table: Any) -> tuple[Floats | None, bool, float]:
 
 
 def _are_probabilities(scores: Floats) -> bool:
-    """Tell probabilities from other scores that ``predict_proba`` of one's own may give.
+    """Return whether scores are probabilities: a custom ``predict_proba`` may return any scores.
 
-    Of those the log loss would be computed from clipped values, and mean nothing.
+    The log loss of such scores would be computed from clipped values, and be meaningless.
     """
     known = scores[np.isfinite(scores).all(axis=tuple(range(1, scores.ndim)))]
     inside = bool(((known >= -_ROUNDING) & (known <= 1 + _ROUNDING)).all())

@@ -1,4 +1,4 @@
-"""EvaluationReport: what is known about a model on rows it has not seen; stored whole, read in parts."""
+"""EvaluationReport: evaluation of a model on unseen rows; stored as a whole, read in parts."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -23,16 +23,16 @@ _LARGE = ("profile", "prediction_profile", "holdout", "trained_on")
 
 @dataclass(frozen=True)
 class Holdout:
-    """The rows a report was made on, with what the model said.
+    """The rows that a report was made on, with the model's predictions.
 
     Args:
         X: Feature columns, n rows.
         answers: n rows: ``row`` (position in the split's table), ``truth``, ``prediction`` and
             ``score`` (positive class) or ``score_0``, ``score_1``, … (by class).
-        probability: Whether the scores are probabilities.
+        probability: True if the scores are probabilities.
         epsilon: Resolution of the scores.
-        rest: The table's other columns but the target, n rows: the model never sees them, but an
-            older one may have been trained on them. Empty if nothing was left out.
+        rest: Remaining columns of the table except the target, n rows: not seen by the model, but
+            an older model may have been trained on them. None if nothing was left out.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:Holdout"
@@ -45,7 +45,7 @@ class Holdout:
 
     @property
     def table(self) -> "pl.DataFrame":
-        """All columns of the rows but the target."""
+        """All columns of the rows except the target."""
         return self.X if self.rest is None else self.X.hstack(self.rest)
 
     @property
@@ -55,12 +55,12 @@ class Holdout:
 
     @property
     def predictions(self) -> "pl.Series":
-        """What the model said, shape (n,)."""
+        """Predicted values, shape (n,)."""
         return self.answers["prediction"]
 
     @property
     def scores(self) -> "pl.Series | pl.DataFrame | None":
-        """Score of the positive class (n,), or one column per class; None if there is none."""
+        """Score of the positive class (n,), or a column per class; None if there are no scores."""
         if "score" in self.answers.columns:
             return self.answers["score"]
         columns = [name for name in self.answers.columns if name.startswith("score_")]
@@ -72,7 +72,7 @@ class Holdout:
         return self.answers["row"]
 
     def outcomes(self, task: str, classes: tuple[Any, ...]) -> Outcomes:
-        """Give truth, predictions and scores as arrays; for classes as codes."""
+        """Return truth, predictions and scores as arrays; class labels as codes."""
         import polars as pl
 
         scores = None if self.scores is None else self.scores.to_numpy()
@@ -86,41 +86,41 @@ class Holdout:
         return Outcomes(task, classes, truth, prediction, scores, self.probability, self.epsilon)
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give the storable parts."""
+        """Return the parts to store."""
         facts = {"probability": self.probability, "epsilon": self.epsilon}
         parts = {"X": self.X, "answers": self.answers, "facts": facts}
         return parts if self.rest is None else {**parts, "rest": self.rest}
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Read what ``to_bundle`` gave."""
+        """Return the holdout of parts that ``to_bundle`` returned."""
         rest = parts.get("rest")
         return cls(X=parts["X"], answers=parts["answers"], **parts["facts"], rest=rest)
 
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """Metrics with intervals on a holdout, whole and per slice, and what a gate needs to judge.
+    """Metrics with intervals on a holdout, whole and per slice, and all inputs of gates.
 
     Args:
         task: ``binary``, ``multiclass`` or ``regression``.
         target: The target column.
-        part: Which part of the split was used: ``test`` or ``validation``.
-        positive: The positive class of a binary target; None for other targets, and where nobody
-            declared it and the labels do not say it.
+        part: Subset of the split that was used: ``test`` or ``validation``.
+        positive: The positive class of a binary target; None for different targets, and where the
+            class was not declared and the labels do not tell.
         classes: All labels, sorted; empty for regression.
-        metrics: By name.
-        absent: Why each other metric of the task is absent.
-        baseline: The metrics of always answering the majority class (or the training mean).
-        slices: Per column the results of its values.
-        fairness: Per sensitive column parity figures, and gap and ratio of each metric; slices with
-            fewer than 30 rows are left out.
-        calibration: Scores against what came true; None without probabilities.
-        leakage: What the split's checks found.
+        metrics: Estimates by name.
+        absent: Why each remaining metric of the task is absent.
+        baseline: Metrics of a constant model: the majority class (or the training mean).
+        slices: Results of a column's values, by column.
+        fairness: Per sensitive column the parity figures, and gap and ratio of each metric; slices
+            with fewer than 30 rows are left out.
+        calibration: Scores against ground truth; None without probabilities.
+        leakage: Findings of the split's checks.
         rows: Row counts of ``train``, ``validation`` and ``test``.
         schema: The feature columns.
-        notes: What a reader must know, as sentences.
-        resamples: Bootstrap resamples behind the intervals.
+        notes: Remarks for readers, as sentences.
+        resamples: Bootstrap resamples for the intervals.
         seed: Seed of the resamples.
         parts: The large parts, read on use: ``holdout``, ``profile``, ``prediction_profile``,
             ``trained_on``.
@@ -148,10 +148,10 @@ class EvaluationReport:
     parts: Mapping[str, Any] = field(repr=False, compare=False)
 
     def metric(self, name: str) -> Estimate:
-        """Get a metric by name.
+        """Return a metric by name.
 
         Raises:
-            NotFoundError: If the report has no such metric; it says why if that is known.
+            NotFoundError: If the report has no such metric; with the reason if known.
         """
         if name in self.metrics:
             return self.metrics[name]
@@ -178,13 +178,13 @@ class EvaluationReport:
 
     @property
     def holdout(self) -> Holdout:
-        """The rows it was made on."""
+        """The rows that the report was made on."""
         holdout: Holdout = self.parts["holdout"]
         return holdout
 
     @property
     def trained_on(self) -> TrainedOn | None:
-        """The rows that the model has seen; None in reports of versions that did not record them."""
+        """The model's training rows; None in reports of versions that did not record them."""
         found: TrainedOn | None = self.parts.get("trained_on")
         return found
 
@@ -199,21 +199,22 @@ class EvaluationReport:
         return TableProfile.from_json(self.parts["prediction_profile"])
 
     def outcomes(self) -> Outcomes:
-        """Give truth, predictions and scores of the holdout as arrays."""
+        """Return truth, predictions and scores of the holdout as arrays."""
         outcomes = self.holdout.outcomes(self.task, self.outcome_classes)
         return replace(outcomes, oriented=self.task != "binary" or self.positive is not None)
 
     def figures(self) -> dict[str, "go.Figure"]:
-        """Draw the report.
+        """Draw the plots of the report.
 
         Returns:
-            By name, as far as the task has them: ``roc``, ``precision_recall``, ``calibration``,
+            Plots by name, as far as the task has them: ``roc``, ``precision_recall``,
+            ``calibration``,
             ``confusion``, ``predicted_vs_actual``, ``residuals``, ``slices``.
         """
         return draw_figures(self)
 
     def to_json(self) -> dict[str, Any]:
-        """Give everything but the rows and the profiles as plain JSON."""
+        """Return everything except the rows and the profiles as plain JSON."""
         return {
             "task": self.task,
             "target": self.target,
@@ -238,13 +239,13 @@ class EvaluationReport:
         }
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give the storable parts."""
+        """Return the parts to store."""
         large = {name: self.parts[name] for name in _LARGE if name in self.parts}
         return {"facts": self.to_json(), **large}
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Read what ``to_bundle`` gave; rows and profiles are read when they are asked for."""
+        """Return the report of parts that ``to_bundle`` returned; large parts are read on use."""
         facts = dict(parts["facts"])
         calibration = facts.pop("calibration")
         return cls(

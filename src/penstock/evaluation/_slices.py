@@ -1,4 +1,4 @@
-"""Slices: a column's values as groups of test rows, and the metrics of each; apart because any column may cut."""
+"""Slices: the values of a column as groups of test rows, with metrics; any column may be used."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
-SMALL_ROWS = 30  # below this a figure says more about luck than about the model
+SMALL_ROWS = 30  # below this, a figure depends more on chance than on the model
 MISSING = "(missing)"
-_MOST_VALUES = 10  # a number or time with more is cut into bins
+_MOST_VALUES = 10  # a number or time column with more values is cut into bins
 _BINS = 5
 _MOST_LEVELS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """The metrics of the test rows where a column has one value.
+    """The metrics of the test rows with a value of a column.
 
     Args:
         value: The value as text, a bin such as ``[20, 35)``, or ``(missing)``.
-        rows: How many test rows.
-        metrics: Those that the rows can give.
+        rows: Number of test rows.
+        metrics: Metrics that the rows define.
     """
 
     value: str
@@ -34,17 +34,17 @@ class SliceResult:
 
     @property
     def small(self) -> bool:
-        """Whether it has too few rows to be compared; gaps and ratios leave it out."""
+        """True if the slice has too few rows for comparisons; gaps and ratios leave it out."""
         return self.rows < SMALL_ROWS
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON."""
+        """Return the result as plain JSON."""
         figures = {name: estimate.to_json() for name, estimate in self.metrics.items()}
         return {"value": self.value, "rows": self.rows, "small": self.small, "metrics": figures}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "SliceResult":
-        """Read what ``to_json`` wrote."""
+        """Return the result that ``to_json`` wrote."""
         figures = {name: Estimate(**figure) for name, figure in document["metrics"].items()}
         return cls(document["value"], document["rows"], figures)
 
@@ -54,8 +54,8 @@ class Slicing:
     """A column cut into groups.
 
     Args:
-        column: Its name.
-        labels: The groups' names, in the order in which they are shown.
+        column: Name of the column.
+        labels: Names of the groups, in display order.
         codes: Group of each row, shape (n,).
     """
 
@@ -64,7 +64,7 @@ class Slicing:
     codes: "NDArray[np.int64]"
 
     def groups(self) -> "Iterator[tuple[str, NDArray[np.intp]]]":
-        """Give each group's name and the positions of its rows; empty groups are left out."""
+        """Iterate over the groups' names and positions of rows; empty groups are left out."""
         import numpy as np
 
         for code, label in enumerate(self.labels):
@@ -74,9 +74,9 @@ class Slicing:
 
 
 def cut_column(series: "pl.Series") -> Slicing:
-    """Cut a column into groups: values, or five equal-count bins of a number or time with many.
+    """Cut a column into groups: values, or five equal-count bins for many numbers or times.
 
-    Levels beyond the 49 most frequent are put together; missing values are a group of their own.
+    Levels beyond the 49 most frequent are combined; missing values are a separate group.
 
     >>> import polars as pl
     >>> cut_column(pl.Series("vendor", ["b", "a", "b", None])).labels
@@ -167,15 +167,15 @@ def _distinct_texts(edges: Sequence[float], *, whole: bool) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How far a metric lies apart between the values of a column.
+    """The spread of a metric between the values of a column.
 
     Args:
         gap: Highest minus lowest, 0 or more.
-        ratio: Lowest by highest; None where it means nothing (negative figures, all 0).
-        lowest: Value of the column and its estimate.
-        highest: The same of the highest.
-        small: How many values were left out for too few rows.
-        undefined: How many large values have no such metric.
+        ratio: Lowest divided by highest; None where meaningless (negative figures, all 0).
+        lowest: Value of the column with the lowest estimate, and the estimate.
+        highest: Value of the column with the highest estimate, and the estimate.
+        small: Number of values left out for too few rows.
+        undefined: Number of large values for which the metric is undefined.
     """
 
     gap: float
@@ -197,14 +197,14 @@ class Spread:
 
 
 def spread(metric: str, slices: Sequence[SliceResult]) -> Spread | None:
-    """Find how far a metric lies apart between slices; None if fewer than two can be compared.
+    """Compute the spread of a metric between slices; None if fewer than two can be compared.
 
-    A column with one value only, or with none (all missing), has nothing to compare: a gap of 0
-    would let a gate pass that has looked at nothing.
+    A column with a single value, or with none (all missing), has nothing to compare: a gap of 0
+    would let a gate pass without any comparison.
 
     Args:
-        metric: The metric's name.
-        slices: All slices of one column.
+        metric: Name of the metric.
+        slices: All slices of a column.
     """
     large = [result for result in slices if not result.small]
     if sum(result.value != MISSING for result in slices) < 2:  # noqa: PLR2004 - two are compared

@@ -1,4 +1,4 @@
-"""TrainedOn: the rows a model has seen, by number and content, so that no other holdout judges it on them."""
+"""TrainedOn: a model's training rows, by number and content, so that no holdout includes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _TELLS_APART = 0.9
-"""Share of distinct rows from which on a row's content says which row it is."""
+"""Share of distinct rows from which on a row's content identifies the row."""
 
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """The rows that a model was trained or chosen on.
+    """The rows that a model was trained or selected on.
 
     Args:
-        columns: The table's columns, whose values the digests are made of.
+        columns: The table's columns, from whose values the digests are computed.
         table_digest: Ordered digest of the table.
-        distinct: Share of the table's rows that differ from all others, 0 to 1.
-        rows: ``row`` (position in the table) and ``digest`` (of its content), n rows.
+        distinct: Share of the table's rows that are unique, 0 to 1.
+        rows: ``row`` (position in the table) and ``digest`` (of the content), n rows.
     """
 
     bundle_type: ClassVar[str] = "penstock.evaluation:TrainedOn"
@@ -35,11 +35,11 @@ class TrainedOn:
 
     @classmethod
     def of(cls, split: Split, part: str) -> Self:
-        """Take the training rows of a split, and the validation rows if they are not judged on.
+        """Return the training rows of a split, and the validation rows if not used for evaluation.
 
         Args:
             split: The split.
-            part: The part that the model is judged on.
+            part: The subset used for evaluation.
         """
         import numpy as np
         import polars as pl
@@ -57,15 +57,15 @@ class TrainedOn:
     def find(
         self, table: "pl.DataFrame", positions: "NDArray[np.int64]", table_digest: str
     ) -> "NDArray[np.bool_] | str":
-        """Find which rows of another holdout are among them.
+        """Return which rows of a different holdout are among the training rows.
 
         Args:
-            table: The holdout's rows with all columns of its table, n rows.
-            positions: Their places in that table.
+            table: The holdout's rows with all columns of their table, n rows.
+            positions: Positions of the rows in that table.
             table_digest: Ordered digest of that table.
 
         Returns:
-            A mask of n rows; or why it cannot be told.
+            A mask of n rows; or the reason why this cannot be decided.
         """
         import numpy as np
 
@@ -79,7 +79,7 @@ class TrainedOn:
         return np.isin(row_digests(table.select(self.columns)), self.rows["digest"].to_numpy())
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give the storable parts."""
+        """Return the parts to store."""
         facts = {
             "columns": list(self.columns),
             "table_digest": self.table_digest,
@@ -89,13 +89,13 @@ class TrainedOn:
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Read what ``to_bundle`` gave."""
+        """Return the rows of parts that ``to_bundle`` returned."""
         facts = dict(parts["facts"])
         return cls(columns=tuple(facts.pop("columns")), rows=parts["rows"], **facts)
 
 
 def row_digests(table: "pl.DataFrame") -> "NDArray[np.uint64]":
-    """Hash each row by its values: whole numbers as their decimals, categories as their text.
+    """Hash each row by values: whole numbers as their decimals, categories as their text.
 
     Args:
         table: Rows, shape (n, columns); the columns' order does not count.
