@@ -1,4 +1,4 @@
-"""Runs without being asked: schedules, sensors, partitions made up for; one scheduler or several."""
+"""Scheduled pipeline runs: schedules, sensors, partitions, backfill; any number of schedulers."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""backfill: run a pipeline for the partitions that have no finished run."""
+"""Backfill: run a pipeline for the partitions that have no finished run."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -35,11 +35,11 @@ Progress = Callable[[PartitionState, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Backfill:
-    """What came of a backfill.
+    """The result of a backfill.
 
     Args:
-        parts: The partitions that it ran, in order, with their runs.
-        left: Those that it left alone, since they were done or someone else ran them.
+        parts: The partitions that the backfill ran, in order, with their runs.
+        left: The partitions left alone: finished already, or run by a different process.
     """
 
     parts: tuple[PartitionState, ...]
@@ -47,12 +47,12 @@ class Backfill:
 
     @property
     def failed(self) -> list[PartitionState]:
-        """Those that were not done."""
+        """Partitions whose run did not finish."""
         return [part for part in self.parts if not part.is_done]
 
     @property
     def ok(self) -> bool:
-        """True if every partition that it ran was done."""
+        """True if every partition that the backfill ran was finished."""
         return not self.failed
 
 
@@ -71,28 +71,29 @@ def backfill(
     progress: Progress | None = None,
     **params: Any,
 ) -> Backfill:
-    """Run a pipeline for its partitions that have no finished run, oldest first.
+    """Run a pipeline for all partitions without a finished run, oldest first.
 
-    What has ended is recorded: a backfill that was interrupted goes on when it is asked for again.
-    A partition that someone else is running is left to them.
+    Finished runs are recorded, so an interrupted backfill continues in the next call. A
+    partition that a different process is running is left to that process.
 
     ```python
     backfill(trips_of_a_day, since="2016-01-01", until="2016-02-01", at_once=2)
     ```
 
     Args:
-        pipeline: The pipeline, or ``file.py:name``.
-        since: The first partition, by its key.
-        until: The partition to stop before.
-        partitions: These only, by their keys.
-        again: True to run also what is done.
-        at_once: How many runs may go on at once, each in a process of its own if more than one.
-        stop_on_failure: True to begin no other once one has failed.
-        store: A store or its URL; by default the project's.
+        pipeline: The pipeline, or an entry point ``file.py:name``.
+        since: Key of the first partition.
+        until: Key of the partition to stop before.
+        partitions: Keys of the only partitions to run.
+        again: True to run finished partitions too.
+        at_once: Maximum number of runs at the same time; if more than 1, each has its own process.
+        stop_on_failure: True to start no further run after a failure.
+        store: Store or store URL; by default the project's store.
         runner: Where the steps of a run are executed, see `run`.
-        workers: How many at once, see `run`.
-        progress: Told of each partition that has ended, how many have, and of how many.
-        **params: The pipeline's other parameters.
+        workers: Maximum number of steps at the same time, see `run`.
+        progress: Called at the end of each partition with the partition, the number ended so far
+            and the total.
+        **params: Remaining parameters of the pipeline.
 
     Raises:
         ParameterError: If the pipeline has no partitions, or a parameter cannot be used.
@@ -106,7 +107,9 @@ def backfill(
     wanted = [part for part in chosen if again or not (part.is_done or part.is_going_on)]
     left = [part.key for part in chosen if part not in wanted]
     if wanted:
-        found.bind_part(wanted[0].key, params)  # a mistake is told once, and not for each
+        found.bind_part(
+            wanted[0].key, params
+        )  # a wrong parameter is reported once, not per partition
     how = {"runner": runner, "workers": workers}
     work = _Work(found, opened, params, how, again=again, total=len(wanted), progress=progress)
     run_all = work.one_by_one if at_once == 1 else work.side_by_side
@@ -121,10 +124,10 @@ def choose(
     until: str | None,
     keys: Sequence[str] = (),
 ) -> list[PartitionState]:
-    """Choose partitions from one, up to another, or by their keys.
+    """Return the partitions from ``since`` up to ``until``, or those named by key.
 
     Raises:
-        NotFoundError: If there is none of that key.
+        NotFoundError: If no partition has that key.
     """
     known = {part.key: place for place, part in enumerate(parts)}
     of_time = require_partitions(pipeline).is_of_time
@@ -138,13 +141,15 @@ def choose(
             )
     first = known[since] if since is not None else 0
     last = len(parts)
-    if until is not None:  # of time, the end may be one that is not over yet
+    if (
+        until is not None
+    ):  # for time partitions, `until` may be the end of a period that is not over yet
         last = known.get(until, sum(part.key < until for part in parts))
     return [part for part in parts[first:last] if not keys or part.key in keys]
 
 
 class _Work:
-    """The runs of one backfill."""
+    """Runs of a backfill."""
 
     def __init__(
         self,
@@ -176,7 +181,7 @@ class _Work:
                     reporter=QuietReporter(),
                     **self.how,
                 )
-            except ConflictError:  # someone was faster
+            except ConflictError:  # a concurrent run of this partition started first
                 self.left.append(key)
                 continue
             self._note(key, result.run_id)
@@ -238,7 +243,7 @@ class _Work:
             process.close()
 
     def _is_taken(self, key: str) -> bool:
-        """Look again whether somebody has run it, or is running it."""
+        """Read from the store whether the partition has been run, or is running, elsewhere."""
         run = runs_by_partition(self.store, self.pipeline.name, key).get(key)
         if run is None:
             return False

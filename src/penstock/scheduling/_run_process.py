@@ -1,4 +1,4 @@
-"""A run in a process of its own: started by command, so that it outlives who started it."""
+"""A run in a separate process, which outlives the process that started the run."""
 
 import json
 import os
@@ -15,21 +15,21 @@ from typing import IO, Any
 
 from penstock.stores import Store
 
-_TOLD = 2000  # characters of what it printed last
+_TOLD = 2000  # characters kept of the end of the process's output
 
 
 @dataclass(frozen=True, slots=True)
 class RunOrder:
-    """What a process is to run.
+    """The run that a process executes.
 
     Args:
-        target: ``file.py:name`` or ``module:name``.
-        run_id: The id that the run gets, or of the run to resume.
-        params: Parameters as plain JSON.
-        tags: Marks on the run.
+        target: Entry point, ``file.py:name`` or ``module:name``.
+        run_id: Id of the new run, or of the run to resume.
+        params: Parameters of the pipeline as plain JSON.
+        tags: Tags of the run.
         partition: The partition to run for.
-        runner: Where its steps run.
-        workers: How many at once.
+        runner: Name of the runner that executes the steps.
+        workers: Maximum number of steps at the same time.
     """
 
     target: str
@@ -41,7 +41,7 @@ class RunOrder:
     workers: int | None = None
 
     def command(self, *, resume: bool) -> Sequence[str]:
-        """Give the command that starts the run, or goes on with it."""
+        """Return the command that starts or resumes the run."""
         words = [sys.executable, "-P", "-m", "penstock.cli", "run", self.target, "--quiet"]
         words += ["--on", self.runner]
         if self.workers is not None:
@@ -61,7 +61,7 @@ class RunOrder:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Put Ctrl-C off until the block has ended: what was just started must not be forgotten."""
+    """Delay Ctrl-C until the block has ended, so that a process just started is not lost."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -76,13 +76,13 @@ def undisturbed() -> Iterator[None]:
 
 
 class RunProcess:
-    """A started run.
+    """A started process of a run.
 
     Args:
-        order: What to run.
-        store: Where it is recorded.
-        project: The folder to run it in.
-        resume: True to go on with a run that is there.
+        order: The run to execute.
+        store: Store that records the run.
+        project: Working directory of the run.
+        resume: True to resume a recorded run.
     """
 
     def __init__(self, order: RunOrder, store: Store, project: Path, *, resume: bool) -> None:
@@ -106,25 +106,27 @@ class RunProcess:
         )
 
     def ended(self) -> int | None:
-        """Give the exit code, or None while it goes on."""
+        """Return the exit code, or None while the process runs."""
         return self._process.poll()
 
     def interrupt(self) -> None:
-        """Ask it to stop; the run is marked as killed and can be resumed."""
+        """Interrupt the process; the run is marked as killed and can be resumed."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
 
     def wait(self) -> int:
-        """Wait for the end, and give the exit code."""
+        """Wait for the process to end, and return the exit code."""
         return self._process.wait()
 
     def printed(self) -> str:
-        """Give the end of what it printed."""
+        """Return the end of the process's output."""
         self._printed.seek(0)
         return self._printed.read().decode(errors="replace").strip()[-_TOLD:]
 
     def close(self) -> None:
-        """Forget it; if it goes on, it does so alone."""
+        """Release the process without ending the run."""
         self._printed.close()
         if self._process.returncode is None:
-            self._process.returncode = 0  # not to be warned of: it is meant to go on
+            self._process.returncode = (
+                0  # prevents Popen's ResourceWarning: the process is meant to keep running
+            )

@@ -1,4 +1,4 @@
-"""Schedule: when a pipeline is run without being asked; the definition only, nothing runs here."""
+"""Schedule: the definition of when a pipeline runs; nothing is executed here."""
 
 import inspect
 import sys
@@ -36,47 +36,51 @@ _FILLED = frozenset({"cutoff", "since", "model", "version", "deployment"})
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """When a pipeline is run without being asked; `penstock scheduler` does it.
+    """A time or event at which a pipeline runs; executed by `penstock scheduler`.
 
     ```python
     nightly = ps.Schedule(
         pipeline=big_tips, cron="0 3 * * *", timezone="Europe/Zurich", window="90d"
     )
     fresh = ps.Schedule(pipeline=big_tips, name="fresh", new_data=rides)
-    daily = ps.Schedule(pipeline=trips_of_a_day)  # each of its partitions, when it is over
+    daily = ps.Schedule(pipeline=trips_of_a_day)  # each partition, when its period is over
     ```
 
-    One of ``cron``, ``every``, ``new_data``, ``new_version`` and ``alert`` says when; a pipeline
-    with partitions needs none. What a run is due for becomes its parameters, so that a run that is
-    made up for later is the one that should have been: ``cutoff`` is the moment, or its day, and
-    ``since`` is ``window`` before it. ``model`` and ``version``, or ``deployment``, tell which one.
+    One of ``cron``, ``every``, ``new_data``, ``new_version`` and ``alert`` sets the trigger; a
+    pipeline with partitions needs none. The facts of a tick become parameters of the run, so that a
+    run that catches up later equals the run that was missed: ``cutoff`` is the tick's time, or its
+    day, and ``since`` is ``window`` before ``cutoff``. ``model`` and ``version``, or
+    ``deployment``, name the object that triggered the run.
 
     Args:
-        pipeline: The pipeline, or ``file.py:name``; it must be in a file of the project.
-        name: A unique name; by default that of its variable, or the pipeline's.
+        pipeline: The pipeline, or an entry point ``file.py:name``; must be in a file of the
+            project.
+        name: A unique name; by default the name of the schedule's variable, or of the pipeline.
         cron: Five fields: minute, hour, day of month, month, day of week.
         every: A duration, counted from when the schedule was added.
-        new_data: A source, or a file, folder or glob: due when its data changed and has come to
-            rest.
-        new_version: A model: due when it gets a version; ``model@staging`` when one comes into a
-            stage.
-        alert: A deployment: due when monitoring raises an alert; ``name/kind`` for one kind.
-        delay: How long after a partition's end it is due: for rows that come late.
-        timezone: Where the cron expression is meant.
-        params: Other parameters of the pipeline.
+        new_data: A source, or a file, folder or glob: due when the data changed and has been stable
+            for two checks.
+        new_version: Name of a model: due when the model gets a version; ``model@staging`` when a
+            version enters a stage.
+        alert: Name of a deployment: due when monitoring raises an alert; ``name/kind`` for one
+            kind.
+        delay: How long after a partition's end the run is due: for rows that arrive late.
+        timezone: Time zone of the cron expression.
+        params: Remaining parameters of the pipeline.
         window: How far ``since`` lies before ``cutoff``.
-        missed: What to do about times that no run could be started at, because no scheduler was
-            up or the run before went on: make up for the ``last`` one, for ``all``, or ``skip``
-            them. By default the last, of partitions all.
-        at_most: How many of its runs may go on at once.
-        cool_down: Least time between two runs for new data, versions or alerts; what comes
-            meanwhile is due together at its end.
-        look_every: How often to look for new data, versions or alerts.
-        runner: Where steps run, see `run`.
-        workers: How many at once, see `run`.
+        missed: Catch-up policy: how to treat ticks that passed while no scheduler was up or the
+            previous run was still going. ``last`` runs the latest, ``all`` runs each, ``skip`` runs
+            none. Default: ``last``, with partitions ``all``.
+        at_most: Concurrency limit: how many runs of this schedule may run at the same time.
+        cool_down: Minimum time between two runs for new data, versions or alerts; events in between
+            become due together when this time is over.
+        look_every: Interval between checks for new data, versions or alerts.
+        runner: Name of the runner that executes the steps, see `run`.
+        workers: Maximum number of steps at the same time, see `run`.
 
     Raises:
-        DefinitionError: If it does not say when, or not what.
+        DefinitionError: If the schedule has no trigger, more than one, or an option that cannot be
+            used.
     """
 
     pipeline: Pipeline[..., Any] | str
@@ -122,10 +126,10 @@ class Schedule:
             )
 
     def trigger(self, pipeline: Pipeline[..., Any], moment: datetime) -> dict[str, Any]:
-        """Give what makes it due as plain JSON.
+        """Return the trigger as plain JSON.
 
         Raises:
-            DefinitionError: If nothing does.
+            DefinitionError: If the schedule has no trigger.
         """
         if self.cron is not None:
             return {"cron": self.cron, "timezone": self.timezone}
@@ -147,10 +151,10 @@ class Schedule:
         )
 
     def to_record(self) -> ScheduleRecord:
-        """Check the schedule against its pipeline, and write it as it is stored.
+        """Check the schedule against the pipeline, and return the record to store.
 
         Raises:
-            DefinitionError: If the pipeline is in no file, or nothing says when to run it.
+            DefinitionError: If the pipeline is in no file, or the schedule has no trigger.
             ParameterError: If a parameter is missing or cannot be used.
             NotFoundError: If there is no such pipeline, or a file source that a run would not find.
         """
@@ -194,13 +198,13 @@ class Schedule:
 
 
 def parameters_of(schedule: ScheduleRecord, due: Due) -> dict[str, Any]:
-    """Give the parameters that a run gets because of what it is due for, as plain JSON."""
+    """Return the parameters that a run gets from the tick, as plain JSON."""
     given: dict[str, Any] = dict(due.facts)
     if "partition" not in due.facts:
         zone = ZoneInfo(str(schedule.trigger.get("timezone", "UTC")))
         cutoff = due.at.astimezone(zone)
         if is_sensor(schedule.trigger):
-            cutoff += timedelta(days=1)  # exclusive: what came today belongs to it
+            cutoff += timedelta(days=1)  # the cutoff is exclusive: today's data belongs to this run
         given["cutoff"] = cutoff
         window = parse_duration(schedule.options["window"] or 0)
         since = begin_of_window(schedule.trigger, cutoff.astimezone(UTC), window)
@@ -215,7 +219,7 @@ def parameters_of(schedule: ScheduleRecord, due: Due) -> dict[str, Any]:
 def _fills(
     pipeline: Pipeline[..., Any], params: Mapping[str, Any], *, windowed: bool
 ) -> dict[str, str]:
-    """Say which parameters of a pipeline a tick gives, and whether as a day or as a time."""
+    """Return the parameters of a pipeline that a tick sets, each as ``day`` or ``time``."""
     return {
         name: _form_of(parameter.hint)
         for name, parameter in pipeline.parameters.items()
@@ -236,10 +240,10 @@ def _as_form(value: Any, form: str) -> Any:
 def _require_bindable(
     pipeline: Pipeline[..., Any], schedule: ScheduleRecord, moment: datetime
 ) -> dict[str, Any] | None:
-    """Try the parameters of a run, so that a mistake is told now and not at night.
+    """Bind the parameters of a trial run, so that a mistake is reported now and not at night.
 
     Returns:
-        The values that a run would get; None if there is no partition yet to try.
+        The values that a run would get; None if there is no partition to try yet.
     """
     facts: dict[str, Any] = {"model": "model", "version": 1, "deployment": "deployment"}
     of_kind = {
@@ -277,7 +281,7 @@ def _told(duration: str | timedelta) -> str:
 
 
 def _source_name(source: DataSource | str, pipeline: Pipeline[..., Any]) -> str:
-    """Say how a source is found again: by its path, or by its name in the pipeline's module."""
+    """Return how a source is found later: by path, or by name in the pipeline's module."""
     if isinstance(source, str):
         return source
     module = inspect.getmodule(pipeline.function) or sys.modules.get(pipeline.__module__)
@@ -293,7 +297,7 @@ def _source_name(source: DataSource | str, pipeline: Pipeline[..., Any]) -> str:
 
 
 def find_source(told: str, pipeline: Pipeline[..., Any], project: Path) -> DataSource:
-    """Find the source that a trigger names.
+    """Return the source that a trigger names.
 
     Raises:
         DefinitionError: If the pipeline's module has no such source.

@@ -1,9 +1,10 @@
-"""Scheduler: looks what is due, starts its runs, and sees them through; any number may be up.
+"""Scheduler: finds due ticks, starts their runs and follows them; any number may be up.
 
-What is due is written once, with how far was looked, in one transaction. Who works on it holds a
-claim that runs out unless it is prolonged. The id of a tick's run is settled with the claim, before
-the run is made: whoever takes over finds the run by it, and a second one with it is refused. So
-each tick leads to one run, started at least once and recorded at most once.
+Due ticks and the cursor of their trigger are written in one transaction. The scheduler that works
+on a tick holds a claim that expires unless it is renewed. The id of a tick's run is fixed with the
+claim, before the run is created: a scheduler that takes over finds the run by this id, and a second
+run with the same id is refused. Each tick therefore leads to one run, started at least once and
+recorded at most once, even when a scheduler is killed.
 """
 
 import logging
@@ -36,24 +37,24 @@ from penstock.scheduling._watch import CLAIM, MANY, RENEW, Tell, Watch
 from penstock.stores import Store, open_store, this_process
 
 _log = logging.getLogger("penstock.scheduling")
-_LATE = timedelta(seconds=60)  # a tick that could not start for so long is missed
+_LATE = timedelta(seconds=60)  # a tick that could not start for this long counts as missed
 
 
 class Scheduler:
-    """Runs what schedules say, until it is stopped.
+    """Starts the runs of schedules until stopped.
 
     ```python
-    ps.Scheduler().run()  # what `penstock scheduler` does
+    ps.Scheduler().run()  # ps.Scheduler().run()  # the same as `penstock scheduler`
     ```
 
     Threads: `run` and `once` are called from one thread; `stop` from any, or a signal handler.
 
     Args:
-        store: A store or its URL; by default the project's.
-        project: The folder whose schedules it runs; by default the current project's.
-        at_once: How many runs it has going at once; by default one for each core.
-        poll_s: Seconds between two looks.
-        tell: Who is told what it does, one line at a time.
+        store: Store or store URL; by default the project's store.
+        project: Folder whose schedules are run; by default the current project's.
+        at_once: Maximum number of runs at the same time; by default the number of cores.
+        poll_s: Seconds between two checks.
+        tell: Callback for progress messages, called with a line at a time.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Scheduler:
         self._troubled: str | None = None
 
     def run(self) -> None:
-        """Go on until `stop`; a store that cannot be reached for a while is waited for."""
+        """Run until `stop` is called; while the store cannot be reached, try again."""
         courier = Courier(self.store, always=True).start()
         try:
             while not self._leaving.is_set() and (not self._stopping.is_set() or self._watch):
@@ -89,15 +90,15 @@ class Scheduler:
             courier.stop()
 
     def once(self) -> None:
-        """Run what is due now, wait for its end, and return: for who is called by another clock."""
+        """Run the ticks that are due now and wait for their runs; for use from a cron job."""
         with Courier(self.store):
             self._once()
 
     def stop(self, *, leave: bool = False) -> None:
-        """Start no more runs, and end when those that go on have ended.
+        """Start no more runs, and end when the current runs have ended.
 
         Args:
-            leave: End at once; the runs go on alone, and another scheduler takes them over.
+            leave: End at once; the runs continue, and a different scheduler takes them over.
         """
         self._stopping.set()
         if leave:
@@ -105,7 +106,7 @@ class Scheduler:
 
     @property
     def running(self) -> list[str]:
-        """Ids of the runs that it sees through."""
+        """Ids of the runs that this scheduler follows."""
         return self._watch.run_ids
 
     def _once(self) -> None:
@@ -128,7 +129,10 @@ class Scheduler:
                 self._start_due()
             self._watch.look_after()
             self._troubled = None
-        except (StoreError, OSError) as error:  # a store that is away, no room for a process
+        except (
+            StoreError,
+            OSError,
+        ) as error:  # the store cannot be reached, or no process can be started
             if self._troubled != str(error):
                 self._tell(f"Something is away, trying again: {error}")
             self._troubled = str(error)
@@ -147,7 +151,7 @@ class Scheduler:
                 self._look_at(schedule)
 
     def schedules(self) -> list[ScheduleRecord]:
-        """Give those of this project: only their files are here."""
+        """List the schedules of this project: only files of this project can be loaded here."""
         return [
             schedule
             for schedule in self._metadata.schedules.list()
@@ -172,11 +176,11 @@ class Scheduler:
             changes["cursor"] = seen.cursor
         except PenstockError as error:
             changes["error"] = error.what
-        except Exception as error:  # noqa: BLE001 - a source is anybody's code
+        except Exception as error:  # noqa: BLE001 - a source is third-party code
             changes["error"] = f"{type(error).__name__}: {error}"
         if changes["error"] not in {None, schedule.error}:
             self._tell(f"{schedule.name}: cannot look. {changes['error']}")
-        # A clock's look is not written each second, only when something came of it.
+        # A clock trigger is checked every second; the check is written only when it found a tick.
         idle = not ticks and schedule.cursor is not None and changes["error"] == schedule.error
         if idle and not is_sensor(schedule.trigger):
             return
@@ -220,7 +224,7 @@ class Scheduler:
     def _still_wanted(
         self, schedule: ScheduleRecord, ticks: Sequence[TickRecord]
     ) -> Sequence[TickRecord]:
-        """Leave out, and mark as missed, what could not start in time."""
+        """Return the ticks that can still start; mark the rest as missed."""
         missed = schedule.options["missed"]
         if missed == "all":
             return ticks
@@ -251,7 +255,7 @@ class Scheduler:
         self._watch.claim(schedule, tick)
 
     def _is_settled(self, schedule: ScheduleRecord, tick: TickRecord) -> bool:
-        """Look whether somebody ran a partition already, or is about to."""
+        """Check whether a partition has been run already, or is running."""
         key = tick.facts["partition"]
         run = runs_by_partition(self.store, schedule.pipeline, key).get(key)
         if run is None or run.state in {RunState.FAILED, RunState.KILLED}:
@@ -277,7 +281,7 @@ def _is_free(tick: TickRecord) -> bool:
 
 
 def _ticks_of(schedule: ScheduleRecord, due: Sequence[Due], moment: datetime) -> list[TickRecord]:
-    """Make ticks of what is due, by what the schedule says about times that were missed."""
+    """Make the ticks of due times, by the schedule's catch-up policy."""
     missed = schedule.options["missed"]
     wanted = list(due)
     if missed == "last":

@@ -1,4 +1,4 @@
-"""Schedules: those of a store; added, listed, paused, triggered, removed."""
+"""Schedules of a store: add, list, pause, resume, trigger, remove."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,10 +23,10 @@ from penstock.scheduling._triggers import Due, next_due
 from penstock.stores import Store, open_store
 
 BY_HAND = "by hand "
-"""How the keys of ticks begin that somebody asked for."""
+"""Prefix of the keys of ticks that a person triggered."""
 
 SCHEDULERS = "schedulers"
-"""The lease that every scheduler holds that is up."""
+"""Name of the lease that every running scheduler holds."""
 
 
 class Schedules:
@@ -38,7 +38,7 @@ class Schedules:
     ```
 
     Args:
-        store: A store or its URL; by default the project's.
+        store: Store or store URL; by default the project's store.
     """
 
     def __init__(self, store: Store | str | None = None) -> None:
@@ -46,14 +46,14 @@ class Schedules:
         self._metadata = self.store.metadata
 
     def add(self, schedule: Schedule) -> ScheduleRecord:
-        """Add a schedule, or put it in the place of the one with its name.
+        """Add a schedule, or replace the schedule of the same name.
 
-        What the other one has seen stays seen if both are due by the same.
+        A replaced schedule keeps the cursor of its predecessor if both have the same trigger.
 
         Raises:
-            DefinitionError: If the pipeline is in no file, or nothing says when to run it.
+            DefinitionError: If the pipeline is in no file, or the schedule has no trigger.
             ParameterError: If a parameter is missing or cannot be used.
-            ConflictError: If the name is taken by a schedule of another project.
+            ConflictError: If the name is taken by a schedule of a different project.
         """
         record = schedule.to_record()
         known = {other.name: other for other in self._metadata.schedules.list()}
@@ -71,10 +71,10 @@ class Schedules:
         return record
 
     def add_all(self, file: str) -> list[ScheduleRecord]:
-        """Add every Schedule that stands at the top level of a file, by the name it has there.
+        """Add every Schedule at the top level of a file, named by the variable.
 
         Raises:
-            DefinitionError: If there is none.
+            DefinitionError: If the file has no schedule.
         """
         found = {
             name: value
@@ -93,39 +93,39 @@ class Schedules:
         ]
 
     def all(self) -> list[ScheduleRecord]:
-        """List them by name."""
+        """List the schedules by name."""
         return self._metadata.schedules.list()
 
     def get(self, name: str) -> ScheduleRecord:
-        """Give one.
+        """Return the schedule of a name.
 
         Raises:
-            NotFoundError: If there is none of that name.
+            NotFoundError: If there is no schedule of that name.
         """
         return self._metadata.schedules.get(name)
 
     def ticks(self, name: str | None = None, *, limit: int = 100) -> list[TickRecord]:
-        """List what was due, latest first."""
+        """List the ticks, latest first."""
         return self._metadata.schedules.list_ticks(name, limit=limit)
 
     def next_due(self, name: str) -> datetime | None:
-        """Tell when one is due next; None if it is paused or nobody can know."""
+        """Return when a schedule is due next; None if paused or the time cannot be known."""
         return next_due_of(self.get(name))
 
     def pause(self, name: str) -> ScheduleRecord:
-        """Let it make no ticks until it is resumed; what is running goes on."""
+        """Pause a schedule: no ticks are made until `resume`; running runs continue."""
         return self._change(name, paused_at=now())
 
     def resume(self, name: str) -> ScheduleRecord:
-        """Let it make ticks again; those of the pause count as missed."""
+        """Resume a schedule; the ticks that fell in the pause count as missed."""
         return self._change(name, paused_at=None)
 
     def remove(self, name: str) -> None:
-        """Remove it with its ticks; its runs stay."""
+        """Remove a schedule with all ticks; the runs stay."""
         self._metadata.schedules.delete(name)
 
     def trigger(self, name: str) -> TickRecord:
-        """Make it due now, paused or not; a scheduler runs it."""
+        """Make a schedule due now, paused or not; a scheduler starts the run."""
         schedule, moment = self.get(name), now()
         due = Due(f"{BY_HAND}{moment.isoformat()}", moment, f"{current_actor()} asked for it.")
         if "partitions" in schedule.trigger:
@@ -140,7 +140,7 @@ class Schedules:
         return tick
 
     def schedulers(self) -> list[str]:
-        """Name the schedulers that are up, ``host:pid``."""
+        """Return the schedulers that are up, as ``host:pid``."""
         return [
             holder.rpartition(":")[0] for holder in self._metadata.steps.list_holders(SCHEDULERS)
         ]
@@ -155,7 +155,7 @@ class Schedules:
 
 
 def check_watched(schedule: ScheduleRecord, store: Store, project: Path) -> list[str]:
-    """Say what a schedule waits for that is not there yet: it may come, or be a slip of the pen."""
+    """Return warnings of watched names that do not exist: not made yet, or misspelt."""
     trigger, metadata = schedule.trigger, store.metadata
     told = str(next(iter(trigger.values())))
     if "new_version" in trigger:
@@ -176,7 +176,7 @@ def check_watched(schedule: ScheduleRecord, store: Store, project: Path) -> list
 
 
 def tick_of(schedule: ScheduleRecord, due: Due, params: Mapping[str, Any]) -> TickRecord:
-    """Make the tick of what is due."""
+    """Make the tick of a due time."""
     facts = {name: value for name, value in due.facts.items() if name == "partition"}
     return TickRecord(
         schedule.name, due.key, due.at, TickState.QUEUED, {**facts, "params": params}, due.reason
@@ -184,13 +184,13 @@ def tick_of(schedule: ScheduleRecord, due: Due, params: Mapping[str, Any]) -> Ti
 
 
 def partitions_of(schedule: ScheduleRecord) -> Partitions | None:
-    """Give the partitions of a schedule's pipeline, as it was when it was added."""
+    """Return the partitions of a schedule's pipeline, as of when the schedule was added."""
     spec = schedule.options.get("partitions")
     return None if spec is None else Partitions.from_spec(spec)
 
 
 def next_due_of(schedule: ScheduleRecord) -> datetime | None:
-    """Tell when a schedule is due next; None if it is paused or nobody can know."""
+    """Return when a schedule is due next; None if paused or the time cannot be known."""
     if schedule.paused_at is not None:
         return None
     return next_due(schedule.trigger, schedule.cursor, partitions_of(schedule))

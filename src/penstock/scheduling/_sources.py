@@ -1,4 +1,4 @@
-"""Sources tried when a schedule is added: what is not found then is told now and not at night."""
+"""Check of file sources when a schedule is added, so that a missing file is reported at once."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,12 +10,12 @@ from penstock.pipelines import Pipeline
 
 
 def require_sources(pipeline: Pipeline[..., Any], params: Mapping[str, Any], project: Path) -> None:
-    """Look every file source of a pipeline up as a scheduled run will.
+    """Check that every file source of a pipeline will be found by a scheduled run.
 
     Args:
         pipeline: The pipeline.
-        params: Its parameters, typed.
-        project: The folder that the scheduler runs it in.
+        params: Parameters of the pipeline, typed.
+        project: The folder in which the scheduler runs the pipeline.
 
     Raises:
         NotFoundError: If a source has no files.

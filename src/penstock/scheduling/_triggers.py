@@ -1,8 +1,8 @@
-"""What makes a schedule due: a clock, a partition's end, new data, a model version, an alert.
+"""Triggers of schedules: a clock, a partition's end, new data, a model version, an alert.
 
-Each trigger is plain JSON with one key that says its kind. Looking at one is a function of what it
-saw last (its cursor) and of the moment, so that two schedulers that look at the same time see the
-same, and the store lets one of them write it down.
+A trigger is plain JSON; its single or first key is the kind. A check is a function of the cursor
+(the state that the last check saw) and of the moment, so that two schedulers that check at the same
+time see the same, and the store accepts the result of only the first.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from penstock.pipelines import Partitions, require_timezone
 from penstock.stores import Store
 
 MOST_DUE = 1000
-"""How many moments of the past are made up for at most: the newest."""
+"""Maximum number of past ticks to catch up on, the newest first."""
 
 Cursor = Mapping[str, Any]
 _NEAR = timedelta(days=1)
@@ -29,13 +29,13 @@ _NEAR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One time that a schedule is due.
+    """A time at which a schedule is due.
 
     Args:
-        key: What it is for; the same for everyone who looks.
-        at: When it was due.
-        reason: Why, as a sentence.
-        facts: What a pipeline may want to know: model, version, deployment, partition.
+        key: Identifies the tick; the same for every scheduler.
+        at: When the tick was due.
+        reason: Why the tick is due, as a sentence.
+        facts: Facts that a pipeline may use: model, version, deployment, partition.
     """
 
     key: str
@@ -46,11 +46,11 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What was seen.
+    """Result of a check.
 
     Args:
-        cursor: How far was looked.
-        due: What is due, oldest first.
+        cursor: State to compare the next check with.
+        due: The due ticks, oldest first.
     """
 
     cursor: Cursor
@@ -59,13 +59,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a trigger can look at.
+    """Everything that a trigger's check may read.
 
     Args:
-        store: Versions and alerts.
-        source: The source of rows, if the trigger has one.
-        partitions: Those of the pipeline, if it has some.
-        moment: When it looks.
+        store: Store of versions and alerts.
+        source: Source of rows, if the trigger has a source.
+        partitions: Partitions of the pipeline, if any.
+        moment: Time of the check.
     """
 
     store: Store
@@ -75,31 +75,31 @@ class Sight:
 
 
 def look(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
-    """Look whether something is due since the last look.
+    """Check whether a schedule has become due since the last check.
 
-    The first look finds nothing: what is there already is what later looks compare with. Only
-    partitions are due from their first one on.
+    The first check finds nothing: the present state is the baseline for later checks. Only
+    partitions are due from the first on.
 
     Raises:
-        PenstockError: If what is looked at cannot be read.
+        PenstockError: If the watched object cannot be read.
     """
     return _LOOKS[kind_of(trigger)](trigger, cursor, sight)
 
 
 def kind_of(trigger: Mapping[str, Any]) -> str:
-    """Give a trigger's kind: its first key."""
+    """Return a trigger's kind: the first key."""
     return next(iter(trigger))
 
 
 def is_sensor(trigger: Mapping[str, Any]) -> bool:
-    """True if looking costs something, so that it is done now and then only."""
+    """Return whether a check is costly, so that the trigger is checked at intervals only."""
     return kind_of(trigger) in {"new_data", "new_version", "alert"}
 
 
 def next_due(
     trigger: Mapping[str, Any], cursor: Cursor | None, partitions: Partitions | None
 ) -> datetime | None:
-    """Tell when it is due next; None where nobody can know."""
+    """Return when a trigger is due next; None where this cannot be known."""
     after = _moment(cursor["at"]) if cursor and "at" in cursor else now()
     match kind_of(trigger):
         case "cron":
@@ -116,7 +116,7 @@ def next_due(
 
 
 def tell(trigger: Mapping[str, Any]) -> str:
-    """Say what makes it due, for people.
+    """Describe a trigger for people.
 
     >>> tell({"cron": "0 3 * * *", "timezone": "Europe/Zurich"})
     'cron 0 3 * * * (Europe/Zurich)'
@@ -143,7 +143,7 @@ def require_cron(text: str, timezone: str) -> None:
     """Refuse a cron expression or timezone that cannot be read.
 
     Raises:
-        DefinitionError: If it cannot.
+        DefinitionError: If the expression or the timezone cannot be read.
     """
     require_timezone(timezone)
     try:
@@ -165,10 +165,10 @@ def _cron(trigger: Mapping[str, Any], after: datetime, *, back: bool = False) ->
 
 
 def begin_of_window(trigger: Mapping[str, Any], cutoff: datetime, window: timedelta) -> datetime:
-    """Return where a window that ends at a tick begins, so that windows of one tick each tile.
+    """Return the start of the window that ends at a tick, so that windows of a tick each tile.
 
-    Hours are hours, days are days of the calendar. Where clocks are changed, a tick's distance from
-    the one before is another one than the window: then the window begins at that tick.
+    Hours are hours, days are calendar days. Where clocks change, the distance between a tick and
+    the previous tick differs from the window: the window then begins at the previous tick.
 
     >>> from datetime import UTC, datetime
     >>> hourly = {"cron": "0 * * * *", "timezone": "Europe/Zurich"}
@@ -176,9 +176,9 @@ def begin_of_window(trigger: Mapping[str, Any], cutoff: datetime, window: timede
     0
 
     Args:
-        trigger: What makes the schedule due.
+        trigger: The schedule's trigger.
         cutoff: End of the window.
-        window: Its length.
+        window: Length of the window.
     """
     zone = ZoneInfo(trigger.get("timezone", "UTC"))
     by_clock = cutoff.astimezone(UTC) - window
@@ -192,7 +192,7 @@ def begin_of_window(trigger: Mapping[str, Any], cutoff: datetime, window: timede
 
 
 def _instant(local: datetime) -> datetime:
-    """Return when a local time is: of two the first, of none the moment when clocks are moved."""
+    """Return a local time in UTC: the first of two, or for a skipped hour the clock change."""
     first = local.replace(fold=0).astimezone(UTC)
     zone = local.tzinfo
     if first.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
@@ -210,7 +210,7 @@ def _look_cron(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) 
         return Look(at)
     after = _moment(cursor["at"])
     found = []
-    # Backwards, so that a minute's schedule after a year's pause is not counted through.
+    # Backwards, so that a schedule of every minute is not iterated through a year's pause.
     for found_at in islice(
         _cron(trigger, sight.moment + timedelta(seconds=1), back=True), MOST_DUE
     ):
@@ -253,13 +253,13 @@ def _look_partitions(trigger: Mapping[str, Any], cursor: Cursor | None, sight: S
         due.append(Due(key, end + delay, f"Partition {key} was over.", {"partition": key}))
     if not due:
         return Look(cursor or {"keys": [], "last": ""})
-    if sight.partitions.is_of_time:  # their order is that of time: the last one says it all
+    if sight.partitions.is_of_time:  # keys of time partitions sort by time, so the last is enough
         return Look({"keys": [], "last": due[-1].key}, tuple(due))
     return Look({"keys": sorted(seen | {each.key for each in due}), "last": ""}, tuple(due))
 
 
 def _look_new_data(_: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:
-    """Find data in another state, once two looks have seen the same: then nobody is writing it."""
+    """Find changed data that is stable for two checks, so that no half-written data is used."""
     source = sight.source
     if source is None:
         return Look(cursor or {})
@@ -337,7 +337,8 @@ def _look_alert(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight)
         if not kind or alert.kind == kind
     ]
     last = max((alert.raised_at for alert in alerts), default=sight.moment)
-    # Alerts of one check have one time and are saved one by one: those near it are told by name.
+    # Alerts of a check share a time but are saved separately, so recent alerts are compared by id.
+    # A check between two saves would miss the second if only times were compared.
     near = sorted(alert.alert_id for alert in alerts if alert.raised_at > last - _NEAR)
     if cursor is None:
         return Look({"at": last.isoformat(), "ids": near})

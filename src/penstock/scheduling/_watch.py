@@ -1,4 +1,4 @@
-"""Watch: the runs that a scheduler has started or taken over, until what became of them is recorded."""
+"""Watch: the runs that a scheduler started or took over, until their results are recorded."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,13 +21,13 @@ from penstock.scheduling._run_process import RunOrder, RunProcess
 from penstock.stores import Store
 
 CLAIM = timedelta(seconds=60)
-"""After this silence a scheduler is gone."""
+"""A scheduler that has not renewed a claim for this long is taken for dead."""
 
 RENEW = timedelta(seconds=15)
-"""How often it shows that it is not."""
+"""Interval at which a scheduler renews its claims."""
 
 ASK = timedelta(seconds=5)
-"""How often the runs of others and waiting ones are asked for."""
+"""Interval between checks of waiting runs and of runs that this scheduler did not start."""
 
 MANY = 10_000
 Tell = Callable[[str], None]
@@ -38,7 +38,7 @@ _THERE = frozenset({RunState.RUNNING, RunState.FINISHED, RunState.FAILED})
 
 @dataclass(slots=True)
 class _Watched:
-    """A tick that this scheduler works on; without a process its run was started by another."""
+    """A claimed tick; without a process, the run was started by a different scheduler."""
 
     tick: TickRecord
     process: RunProcess | None
@@ -47,13 +47,13 @@ class _Watched:
 
 
 class Watch:
-    """The ticks that one scheduler works on.
+    """The ticks that a scheduler works on.
 
     Args:
-        store: Where they are recorded.
-        project: The folder that runs are started in.
-        holder: Who claims them.
-        tell: Who is told what becomes of them.
+        store: Store that records the ticks.
+        project: Working directory of the runs.
+        holder: Id of the scheduler that claims the ticks.
+        tell: Callback for messages about the ticks.
     """
 
     def __init__(self, store: Store, project: Path, holder: str, tell: Tell) -> None:
@@ -70,11 +70,11 @@ class Watch:
 
     @property
     def run_ids(self) -> list[str]:
-        """The runs."""
+        """Ids of the runs."""
         return [str(watched.tick.run_id) for watched in self._watched.values()]
 
     def claim(self, schedule: ScheduleRecord, tick: TickRecord) -> None:
-        """Claim a tick and begin to work on it, unless somebody else does or too many go on."""
+        """Claim a tick and start the run, unless taken or over the concurrency limit."""
         claimed = self._metadata.schedules.claim_tick(
             tick,
             holder=self._holder,
@@ -87,7 +87,7 @@ class Watch:
             self._watched[claimed.schedule, claimed.key] = _Watched(claimed, process, now(), now())
 
     def look_after(self) -> None:
-        """See which runs have ended, and prolong the claims of the others."""
+        """Record the runs that have ended, and renew the remaining claims."""
         for watched in list(self._watched.values()):
             if watched.process is not None and watched.process.ended() is not None:
                 self._settle(watched)
@@ -103,7 +103,7 @@ class Watch:
                 watched.renewed = now()
 
     def _settle(self, watched: _Watched) -> None:
-        """Record what became of a tick."""
+        """Record the result of a tick."""
         tick, process = watched.tick, watched.process
         self._metadata.runs.kill_dead()
         run = self._run_of(tick)
@@ -111,7 +111,7 @@ class Watch:
         if run is None:
             printed = "" if process is None else process.printed()
             state, error = TickState.FAILED, printed or "Its run was not made."
-        elif run.state is RunState.RUNNING:  # another process goes on with it
+        elif run.state is RunState.RUNNING:  # a different process continues the run
             watched.process = None
             return
         elif run.state is RunState.QUEUED:
@@ -131,7 +131,7 @@ class Watch:
         self._tell(f"{tick.schedule}: run {tick.run_id} {state.value}.{told}")
 
     def ask_for_waiting(self) -> None:
-        """Let runs go on that waited for somebody who has decided; see to those resumed by hand."""
+        """Requeue runs whose approval was decided; follow those that were resumed by hand."""
         if now() - self._asked < ASK:
             return
         self._asked = now()
@@ -149,7 +149,7 @@ class Watch:
                 )
 
     def leave(self) -> None:
-        """Give the claims back, so that another scheduler takes over at once; runs go on."""
+        """Release the claims, so that a different scheduler takes over at once; runs continue."""
         with suppress(PenstockError):
             for watched in self._watched.values():
                 self._metadata.schedules.update_tick(
@@ -159,7 +159,7 @@ class Watch:
                     watched.process.close()
 
     def _begin(self, schedule: ScheduleRecord, tick: TickRecord) -> RunProcess | None:
-        """Start a tick's run, or go on with it; nothing is started for one that goes on."""
+        """Start or resume a tick's run; a run that is going on, or has ended, is only followed."""
         run = self._run_of(tick)
         if run is not None and run.state in _THERE:
             self._tell(f"{tick.schedule}: run {run.run_id} is taken over.")
