@@ -1,4 +1,4 @@
-"""Running a pipeline: one step runner, the local runner, results, progress, resume."""
+"""Execution of pipelines: the step runner, runners, results, progress, resume."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Cards: which graphics cards are free on this machine; apart because only the process pool asks."""
+"""Graphics cards that are free on this machine; apart because only the process pool needs them."""
 
 import os
 
@@ -7,12 +7,13 @@ from penstock.provenance import capture_hardware
 
 
 class Cards:
-    """The graphics cards that steps of one pool share.
+    """The graphics cards that the steps of a pool share.
 
-    A machine without a card counts as having one: steps that ask for cards run one at a time there.
+    A machine without a card counts as having one card: steps that ask for cards then run one
+    at a time.
 
     Args:
-        names: What CUDA_VISIBLE_DEVICES calls each of them.
+        names: Names of the cards as in CUDA_VISIBLE_DEVICES.
     """
 
     def __init__(self, names: tuple[str, ...] | None = None) -> None:
@@ -21,11 +22,11 @@ class Cards:
         self._free = list(found) or [""]
 
     def fits(self, node: Node) -> bool:
-        """Return whether as many are free as a step asks for."""
+        """Return whether as many cards are free as a step asks for."""
         return self._count(node) <= len(self._free)
 
     def take(self, node: Node) -> tuple[str, ...]:
-        """Take as many as a step asks for; fewer only if they are not there."""
+        """Take as many cards as a step asks for; fewer only if the machine has fewer."""
         count = self._count(node)
         taken, self._free = self._free[:count], self._free[count:]
         return tuple(taken)
@@ -35,12 +36,12 @@ class Cards:
         self._free = sorted({*self._free, *cards}, key=(*self._all, "").index)
 
     def _count(self, node: Node) -> int:
-        """Return how many a step asks for, at most all."""
+        """Return how many cards a step asks for, at most all."""
         return min(node.step.resources.gpu, max(1, len(self._all)))
 
 
 def visible_cards() -> tuple[str, ...]:
-    """Name the cards that CUDA may use: CUDA_VISIBLE_DEVICES, else those of the machine."""
+    """Return the names of the cards that CUDA may use: CUDA_VISIBLE_DEVICES, else the machine's."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         return tuple(name.strip() for name in given.split(",") if name.strip() not in {"", "-1"})
@@ -48,5 +49,5 @@ def visible_cards() -> tuple[str, ...]:
 
 
 def card_environment(cards: tuple[str, ...]) -> dict[str, str]:
-    """Return the environment of a process that may use these cards; empty for no card of its own."""
+    """Return the environment of a process that may use these cards; empty if there are none."""
     return {"CUDA_VISIBLE_DEVICES": ",".join(cards)} if any(cards) else {}

@@ -19,7 +19,7 @@ _DEPTH = 8
 
 
 def copy_constants(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy the arguments of a step that are no outputs; what two of them share stays shared.
+    """Copy a step's arguments that are not outputs; objects shared by two arguments stay shared.
 
     >>> kept = {"model": [{"depth": 3}], "same": None}
     >>> copied = copy_constants(kept)
@@ -27,7 +27,7 @@ def copy_constants(arguments: Mapping[str, Any]) -> dict[str, Any]:
     (True, False)
 
     Args:
-        arguments: By name, as traced.
+        arguments: Values by name, as traced.
     """
     if all(isinstance(value, _UNCHANGING) for value in arguments.values()):
         return dict(arguments)
@@ -39,20 +39,20 @@ def copy_constants(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _copy(value: Any, memo: dict[int, Any]) -> Any:
     if type(value) in {list, tuple} and set(map(type, value)) <= _PLAIN:
-        return value  # the container is rebuilt with the outputs in it: millions of numbers stay
+        return value  # the container is rebuilt later: millions of numbers are not copied
     try:
         return copy.deepcopy(value, memo)
-    except Exception:  # noqa: BLE001 - a lock, a connection: it cannot be copied, and runs as it is
+    except Exception:  # noqa: BLE001 - a lock, a connection: not copyable, passed as is
         return value
 
 
 def _keep(value: Any, memo: dict[int, Any], depth: int = _DEPTH) -> None:
-    """Note what stays the same object: outputs, steps, sources, marks without a state."""
+    """Add to ``memo`` the objects that are not copied: outputs, steps, sources, sentinels."""
     if _stays(value):
         memo[id(value)] = value
     elif depth and isinstance(value, _CONTAINERS):
         items = value.values() if isinstance(value, dict) else value
-        if not set(map(type, items)) <= _PLAIN:  # asked by C: there may be millions
+        if not set(map(type, items)) <= _PLAIN:  # checked in C: there may be millions
             for item in items:
                 _keep(item, memo, depth - 1)
 

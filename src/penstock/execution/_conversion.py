@@ -1,6 +1,6 @@
-"""Tables given as the step's hint asks: polars, pandas or numpy; apart because hints name classes.
+"""Conversion of tables to the step's hint: polars, pandas, numpy; apart because hints name classes.
 
-Classes are recognised by module and name, so that no table library is imported for nothing.
+Classes are recognised by module and name, so that no table library is imported without need.
 """
 
 import inspect
@@ -11,25 +11,25 @@ from typing import Any, Union, get_args, get_origin
 from penstock.core import require
 from penstock.stores import NamedParts, Parts
 
-# Hints of steps that go over many values without having them all at once.
+# Hints of steps that iterate over values without holding all of them in memory.
 _LAZY: tuple[Any, ...] = (Parts, NamedParts, Iterable, Iterator, Sequence, Mapping)
 
 
 def convert_argument(value: Any, hint: Any) -> Any:
-    """Turn a table into the kind of table that a hint asks for; other values stay as they are.
+    """Convert a table to the kind of table that a hint names; return any non-table value unchanged.
 
     >>> convert_argument(3, float)
     3
 
     Args:
-        value: A polars or pandas frame or series, an array, or something with a polars ``table``
-            (a Snapshot); or any other value.
+        value: A polars or pandas frame or series, an array, or an object with a polars ``table`` (a
+            Snapshot); or any value that is no table.
         hint: The step's annotation.
 
     Raises:
-        MissingPackageError: If pandas is asked for and not installed.
+        MissingPackageError: If the hint names pandas, and pandas is not installed.
     """
-    if type(value) is hint:  # as most are
+    if type(value) is hint:  # the usual case
         return value
     if isinstance(value, Parts | NamedParts):
         return _from_parts(value, hint)
@@ -46,7 +46,7 @@ def convert_argument(value: Any, hint: Any) -> Any:
 
 
 def _from_parts(value: Parts | NamedParts, hint: Any) -> Any:
-    """Load all parts, unless the hint names something that can be read one by one."""
+    """Load all chunks, unless the hint names a type that can be read lazily."""
     asked = _options(hint)
     if any(option in _LAZY for option in asked):
         return iter(value) if asked == (Iterator,) else value
@@ -62,7 +62,7 @@ def _from_parts(value: Parts | NamedParts, hint: Any) -> Any:
 def _is_one(value: Any, option: Any) -> bool:
     try:
         return inspect.isclass(option) and isinstance(value, option)
-    except TypeError:  # Any, and protocols that cannot be asked at run time
+    except TypeError:  # Any, and protocols without run-time checks
         return False
 
 
@@ -90,7 +90,7 @@ def _value_kind(value: Any) -> str:
 
 
 def _table_of(value: Any) -> Any:
-    """Give the frame of something that carries one; else the value."""
+    """Return the frame of an object that has a ``table``; else the value."""
     table = value if _value_kind(value) else getattr(value, "table", value)
     return table if _value_kind(table) else value
 

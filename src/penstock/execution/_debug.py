@@ -1,4 +1,4 @@
-"""``step_call``: a recorded step with its exact inputs, to be called in this process."""
+"""``step_call``: a recorded step with the exact inputs, to call in this process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepCall:
-    """One call of a step, as a run made it.
+    """A call of a step, as made by a run.
 
     Args:
-        step: The step, with the code as it is now.
-        name: Its name in the pipeline.
-        arguments: What it was given, by name; recorded values, loaded and checked.
-        seed: Its seed.
-        threads: How many threads numerical libraries had; None for their own choice.
-        recorded: Content digest by output that was recorded; empty if it failed.
+        step: The step, with the present code.
+        name: Name of the step in the pipeline.
+        arguments: Arguments by name; recorded values, loaded and checked.
+        seed: Seed of the step run.
+        threads: Threads that numerical libraries had; None for the libraries' defaults.
+        recorded: Recorded content digest by output; empty if the step failed.
     """
 
     step: Step[..., Any]
@@ -41,9 +41,9 @@ class StepCall:
     recorded: Mapping[str, str]
 
     def __call__(self) -> Any:
-        """Call the function, with the seed and threads of the run; exceptions come through.
+        """Call the function with the seed and threads of the run; exceptions are passed on.
 
-        What it logs goes to a run that is thrown away.
+        Logged metrics and artifacts go to a temporary run that is deleted.
         """
         context = StepContext(self.name, "debug", self.seed)
         with (
@@ -70,7 +70,7 @@ class StepCall:
             return self.step.call(values)
 
     def same_as_recorded(self, value: Any, store: "Store") -> bool:
-        """Say whether what a call gave is what was recorded, bit for bit."""
+        """Return whether the value of a call equals the recorded outputs, bit for bit."""
         found = split_outputs(self.name, self.step, value)
         digests = {name: store.digest(output) for name, output in found.items()}
         return bool(self.recorded) and digests == dict(self.recorded)
@@ -83,18 +83,18 @@ def step_call(
     target: Pipeline[..., Any] | str | None = None,
     store: "Store | str | None" = None,
 ) -> StepCall:
-    """Load a step of a recorded run with the exact inputs that it had, to look at or to call.
+    """Load a step of a recorded run with the exact inputs, to inspect or to call.
 
     Args:
-        run: The run; a unique prefix, or ``"last"``.
-        step: The step's name in the pipeline.
-        target: The pipeline or ``file.py:name``; by default what the run was started from.
-        store: Where it is recorded; by default the project's store.
+        run: Id of the run; a unique prefix, or ``"last"``.
+        step: Name of the step in the pipeline.
+        target: The pipeline or ``file.py:name``; by default the entry point of the run.
+        store: Store that has the run; by default the project's store.
 
     Raises:
-        NotFoundError: If there is no such run or step, its file is gone, or it never began.
-        StoreError: If a value's bytes are gone or damaged.
-        StepError: If the step takes other inputs now.
+        NotFoundError: If there is no such run or step, the file is gone, or the step never began.
+        StoreError: If the bytes of a value are gone or damaged.
+        StepError: If the step has different inputs now.
     """
     opened = open_store(store) if store is None or isinstance(store, str) else store
     record = opened.metadata.runs.get(run)

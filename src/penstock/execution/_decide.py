@@ -1,4 +1,4 @@
-"""``decide``: yes or no to a step of a run that waits for it."""
+"""``decide``: approve or reject a step that waits for approval."""
 
 from penstock.core import (
     ConflictError,
@@ -25,20 +25,20 @@ def decide(
     by: str | None = None,
     store: Store | str | None = None,
 ) -> DecisionRecord:
-    """Let a waiting step of a run go on, or not; the run is resumed afterwards.
+    """Approve or reject a waiting step of a run; the run is to be resumed afterwards.
 
     Args:
-        run: The run; a unique prefix, or ``"last"``.
-        step: The step that waits, as `wait_for_approval` called it.
-        approved: True to let it go on; False, and it fails.
-        reason: Why; kept with the run.
-        by: Who decides; by default the user of this process.
-        store: Where it is recorded; by default the project's store.
+        run: Id of the run; a unique prefix, or ``"last"``.
+        step: Name of the waiting step, as given to `wait_for_approval`.
+        approved: True to approve the step; False to reject and so fail the step.
+        reason: Why; recorded with the run.
+        by: The actor; by default the user of this process.
+        store: Store that has the run; by default the project's store.
 
     Raises:
         NotFoundError: If there is no such run or step.
-        ConflictError: If the step waits for nobody.
-        GateError: If the one who started the run approves it, in a team's store.
+        ConflictError: If the step does not wait for approval.
+        GateError: If the approver started the run, in a team's store.
         ParameterError: If the reason is empty.
     """
     opened = open_store(store) if store is None or isinstance(store, str) else store
@@ -76,5 +76,5 @@ def decide(
 
 
 def _is_open(step: StepRunRecord) -> bool:
-    """Say whether a step that was decided about can be decided about again: it was refused."""
+    """Return whether a decided step can be decided again: only if the step was rejected."""
     return step.state is StepState.FAILED

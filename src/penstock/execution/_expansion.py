@@ -1,4 +1,4 @@
-"""Expansion: a map or a loop while its items are done, and what it gives when all are."""
+"""Expansion: the items of a map or loop while they run, and the combined result."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,20 +15,20 @@ from penstock.stores import NamedParts, Parts, part_key, part_name
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_EXPLAINED, _NAMED_FAILURES = 2, 20  # of what is told in one line
+_EXPLAINED, _NAMED_FAILURES = 2, 20  # limits of the items named in an error line
 _LISTS = frozenset({"list", "tuple", Parts.bundle_type})
 _DICTS = frozenset({"dict", NamedParts.bundle_type})
 
 
 @dataclass(slots=True)
 class Item:
-    """One item of a map, or one round of a loop.
+    """An item of a map, or a round of a loop.
 
     Args:
-        key: Its place, or its key in a dict.
-        nodes: What is to be done for it.
-        edges: The arrow from the whole to the item.
-        artifacts: The item's record and those of its parts, if it is no constant.
+        key: Position of the item, or key in a dict.
+        nodes: Nodes to execute for the item.
+        edges: Lineage edge from the whole to the item.
+        artifacts: Records of the item and its elements, unless the item is a constant.
     """
 
     key: Any
@@ -39,13 +39,13 @@ class Item:
 
 @dataclass
 class Expansion:
-    """A node that has become others.
+    """A node that was expanded into items.
 
     Args:
-        plan: The map or loop as it was planned.
-        store: Where items are kept.
-        values: What the steps before gave.
-        is_partial: True if only some of its items are executed here, so that it does not end.
+        plan: Plan of the map or loop.
+        store: Store of the items.
+        values: Outputs of earlier steps.
+        is_partial: True if only some of the items are executed here, so that the node does not end.
     """
 
     plan: Plan
@@ -65,7 +65,7 @@ class Expansion:
 
     @property
     def is_done(self) -> bool:
-        """True if all of its items have ended."""
+        """True if all items have ended."""
         return not self.pending and not self.is_partial
 
     @property
@@ -74,10 +74,10 @@ class Expansion:
         return self.plan.node
 
     def begin(self) -> list[Item]:
-        """Give the first items: of a map all, of a loop the first round.
+        """Return the first items: all items of a map, the first round of a loop.
 
         Raises:
-            DefinitionError: If what it is mapped over has no items.
+            DefinitionError: If the mapped value has no items.
         """
         node = self.node
         given = node.arguments[str(node.each)]
@@ -86,7 +86,7 @@ class Expansion:
         return [self._item(key, item, *more) for key, item, *more in self._all(given)]
 
     def ended(self, node: Node, record: StepRunRecord) -> list[Item]:
-        """Note that one of its nodes has ended; gives the next round of a loop, if there is one."""
+        """Record the end of a node; returns the next round of a loop, if any."""
         self.pending -= 1
         self.traces.append(record.facts.get("trace", {}))
         self._note_metrics(record)
@@ -109,7 +109,7 @@ class Expansion:
         return [self._item(key, *self._known(key, parts["value"], whole))]
 
     def _note_metrics(self, record: StepRunRecord) -> None:
-        """Note what an item logged, and when: a map that is reused as a whole has it, too."""
+        """Record when and which metrics an item logged: a map reused as a whole needs both."""
         self.logged.update({key: [key, *last] for key, *last in record.facts.get("metrics", ())})
         own = [record.facts["logged_in"]] if "logged_in" in record.facts else []
         for run_id, began, ended in record.facts.get("logged_in_all", own):
@@ -117,12 +117,12 @@ class Expansion:
             span[:] = [min(span[0], began), max(span[1], ended)]
 
     def finish(self) -> tuple[StepRunRecord, list[ArtifactRecord], list[Edge]]:
-        """Give the record of the whole, with the artifacts and arrows of what it gave."""
+        """Return the record of the whole, with artifacts and edges of the outputs."""
         facts = {**self.plan.record.facts, "trace": merge_traces(self.traces)}
         record = replace(self.plan.record, ended_at=now(), facts=facts)
         if self.failures:
             return replace(record, state=StepState.FAILED, error=self._failure()), [], []
-        if self.unmade:  # without them it would look whole
+        if self.unmade:  # without the missing items the result would look complete
             return self._without(record), [], []
         made = self._last() if self.node.at_most else self._collected()
         wholes = {name: whole for name, (whole, _) in made.items()}
@@ -163,7 +163,7 @@ class Expansion:
                 yield key, *self._packed(key, rows, given)
         elif isinstance(given, Output):
             yield from self._of_output(given)
-        else:  # it stands in the pipeline's body
+        else:  # a constant in the pipeline's body
             self.named = isinstance(given, Mapping)
             yield from given.items() if isinstance(given, Mapping) else enumerate(given)
 
@@ -182,7 +182,7 @@ class Expansion:
             yield key, *self._packed(key, item, given)
 
     def _in_order(self, value: Any) -> Any:
-        """Return items in the same order in every process: a set has another one in each."""
+        """Return items in the same order in every process, also those of a set."""
         if not isinstance(value, set | frozenset):
             return value
         is_plain = len(kinds := set(map(type, value))) == 1 and kinds <= {int, str}
@@ -205,7 +205,7 @@ class Expansion:
     def _known(
         self, key: Any, part: ArtifactRecord, whole: ArtifactRecord | None
     ) -> tuple[Output, list[Edge], list[ArtifactRecord]]:
-        """Make what is stored already an item: the output that stands for it, its arrow."""
+        """Make an item of a stored value: the output that stands for the value, and the edge."""
         name = self.node.item_name(key)
         self.values.add(name, ITEM, part)
         digest = f"artifact:{part.content_digest}"
@@ -237,12 +237,12 @@ class Expansion:
         return item
 
     def _gives(self, key: Any, value: Any) -> dict[str, Output]:
-        """Say which outputs are an item's results."""
+        """Return the outputs that are an item's results."""
         node, name = self.node, self.node.item_name(key)
         if not node.body:
             return {output: Output(name, output) for output in node.outputs}
         before = f"{node.name}[]"
-        if node.gives.node == before:  # the body gives the item itself
+        if node.gives.node == before:  # the body returns the item itself
             return {"result": value} if isinstance(value, Output) else {}
         return {"result": node.gives.moved(before, name)}
 
@@ -251,7 +251,7 @@ class Expansion:
         parts: dict[str, dict[str, ArtifactRecord]] = {name: {} for name in self.node.outputs}
         for key in self.keys:
             for name, output in self.gives[key].items():
-                if self.values.has(output):  # an item may give nothing
+                if self.values.has(output):  # an item may return nothing
                     place = part_name(key) if self.named else str(len(parts[name]))
                     parts[name][place] = self.values.record(output)
         return {
@@ -268,7 +268,7 @@ class Expansion:
         return {name: (record, {name: record}) for name, record in found.items()}
 
     def _without(self, record: StepRunRecord) -> StepRunRecord:
-        """Give the record of a map some of whose items wait, or were ended with the run."""
+        """Return the record of a map with items that wait for approval or were killed."""
         waiting = [item for item in self.unmade if item.state is StepState.QUEUED]
         first = (waiting or self.unmade)[0]
         state = StepState.QUEUED if waiting else StepState.SKIPPED

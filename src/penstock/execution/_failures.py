@@ -1,4 +1,4 @@
-"""A failed step told in one line, and its traceback from the user's code on."""
+"""A failed step as an error line, and the traceback from the user's code on."""
 
 import traceback
 from pathlib import Path
@@ -12,13 +12,13 @@ _MAX_TRACEBACK = 20_000
 
 
 def failure_text(step: str, error: BaseException) -> str:
-    """Tell a step's failure in one line, with the user's file and line where there is one.
+    """Describe a step's failure in a single line, with the user's file and line if known.
 
     >>> failure_text("train", ValueError("no rows"))
     "step 'train' failed: ValueError: no rows"
     """
     text = str(error)
-    if not isinstance(error, PenstockError):  # those are written as one sentence
+    if not isinstance(error, PenstockError):  # messages of PenstockError are a single sentence
         text = text.strip().partition("\n")[0]
     told = f"{type(error).__name__}: {text}" if text else type(error).__name__
     told = told if len(told) <= _MAX_TEXT else told[: _MAX_TEXT - 1] + "…"
@@ -27,11 +27,11 @@ def failure_text(step: str, error: BaseException) -> str:
 
 
 def failure_traceback(error: BaseException, code: CodeType | None) -> str:
-    """Format an exception's traceback from the frame that runs ``code`` on.
+    """Format an exception's traceback from the frame of ``code`` on.
 
     Args:
-        error: What was raised.
-        code: The step function's code; None to keep every frame.
+        error: The exception.
+        code: Code of the step function; None to include every frame.
     """
     start = error.__traceback__
     while start is not None and start.tb_frame.f_code is not code:
@@ -44,7 +44,7 @@ def failure_traceback(error: BaseException, code: CodeType | None) -> str:
 
 
 def _own_position(trace: TracebackType | None) -> str:
-    """Give the innermost line of the user's own code."""
+    """Return the innermost line of the user's own code."""
     place = ""
     while trace is not None:
         path = Path(trace.tb_frame.f_code.co_filename)

@@ -1,8 +1,8 @@
-"""Homes: two projects in one process, each with its own modules of the same names.
+"""Homes: two projects in a process, each with separate modules of the same names.
 
-``A/pipe.py`` and ``B/pipe.py`` may both import a ``helper``. The one whose pipeline is loaded or
-executed has its modules in ``sys.modules`` and its folders first in ``sys.path``; those of the other
-are put aside meanwhile.
+``A/pipe.py`` and ``B/pipe.py`` may both import a ``helper``. The project whose pipeline is loaded
+or executed has its modules in ``sys.modules`` and its folders first in ``sys.path``; the modules of
+the second project are removed from ``sys.modules`` meanwhile.
 """
 
 import importlib
@@ -17,15 +17,15 @@ from penstock.provenance import loaded_modules
 
 _seen: set[tuple[str, ...]] = set()
 _aside: dict[str, tuple[str, ModuleType]] = {}  # by file
-_in_use: Path | None = None  # whose modules are in place
-_turn = threading.RLock()  # runs in threads begin at any time: each move is whole
+_in_use: Path | None = None  # the file whose project's modules are in `sys.modules`
+_turn = threading.RLock()  # runs in threads begin at any time: each swap is atomic
 
 
 def enter_home(path: Path) -> None:
-    """Make the folders of a pipeline's file importable, before those of other projects.
+    """Make the folders of a pipeline's file importable, before the folders of different projects.
 
     Args:
-        path: The file; its own folder comes first, then the project's ``src`` and the project.
+        path: The file; the file's folder comes first, then the project's ``src`` and the project.
     """
     folders = _folders_of(path)
     for folder in reversed(folders):
@@ -37,17 +37,17 @@ def enter_home(path: Path) -> None:
 
 
 def keep_home(path: Path) -> None:
-    """Use a pipeline's home, unless nobody has used another one since: before each step."""
+    """Restore a pipeline's home if a different home was used since; called before steps."""
     with _turn:
         if path != _in_use:
             use_home(path)
 
 
 def use_home(path: Path) -> None:
-    """Put the modules of a pipeline's project in the place of those of others."""
+    """Replace the modules of different projects with those of a pipeline's project."""
     global _in_use  # noqa: PLW0603 - there is one `sys.modules`
     with _turn:
-        if len(_seen) > 1:  # with one project nothing can be mixed up
+        if len(_seen) > 1:  # with a single project nothing can be mixed up
             _swap(_folders_of(path))
         _in_use = path
 
@@ -78,7 +78,7 @@ def _folders_of(path: Path) -> tuple[str, ...]:
 def _is_of_another(
     name: str, file: str, folders: tuple[str, ...], found: dict[str, str | None]
 ) -> bool:
-    """Return whether the name of a user's loaded module means another file in these folders."""
+    """Return whether a loaded module's name means a different file in these folders."""
     top = name.partition(".")[0]
     if top not in found:
         found[top] = _find(top, folders)
@@ -87,7 +87,7 @@ def _is_of_another(
 
 
 def _find(top: str, folders: tuple[str, ...]) -> str | None:
-    """Find the file or the package's folder that a top-level name means in these folders."""
+    """Return the file or package folder that a top-level name means in these folders."""
     for folder in folders:
         if Path(folder, top, "__init__.py").is_file():
             return str(Path(folder, top))

@@ -1,4 +1,4 @@
-"""The step key: equal keys give equal results, and its parts explain a hit or a miss."""
+"""The step key: equal keys give equal results, and the parts of a key explain a hit or a miss."""
 
 import hashlib
 import locale
@@ -17,7 +17,7 @@ from penstock.stores import Store, dump_json
 
 _FROM_STEP = "output"
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-# A long list of nothing but plain values is digested as one text.
+# A long list of only plain values is digested as a single text.
 _LONG = 1_000
 _FLAT = frozenset({type(None), bool, int, float, str})
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -25,14 +25,15 @@ _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 @dataclass(frozen=True, slots=True)
 class StepKey:
-    """A step's key with what it is made of.
+    """A step's key with the parts of which the key is computed.
 
     Args:
         digest: The key.
-        parts: ``code``, ``python``, constant ``arguments``, and ``code_parts`` (shortened: they are
-            told, not looked up). Inputs and seed count too; the step's record has them.
+        parts: ``code``, ``python``, constant ``arguments``, and ``code_parts`` (digests shortened:
+            these are displayed, not looked up). Inputs and seed count too; the step's record has
+            them.
         complete: False if something that the result depends on has no digest: never reused.
-        cacheable: True if another run may reuse the result.
+        cacheable: True if a later run may reuse the result.
     """
 
     digest: str
@@ -42,13 +43,13 @@ class StepKey:
 
 
 class KeyMaker:
-    """Makes the keys of one graph; each function's code is digested once while no step runs.
+    """Computes the keys of a graph; each function's code is digested once while no step runs.
 
     Args:
-        store: Digests constants that are tables, arrays or models.
+        store: Computes digests of constants that are tables, arrays or estimators.
         graph: The traced graph.
-        project: The folder that the user's code is in.
-        pipeline: The pipeline: what its module imports counts too.
+        project: Folder of the user's code.
+        pipeline: The pipeline: effects of the module's imports count too.
     """
 
     def __init__(
@@ -66,15 +67,16 @@ class KeyMaker:
         self._shown_parts: dict[str, tuple[CodeDigest, dict[str, str]]] = {}
 
     def make(self, node: Node, inputs: Mapping[str, str], seed: int) -> StepKey:
-        """Make the key of a step.
+        """Compute the key of a step.
 
         Args:
-            node: The step's node.
-            inputs: Content digest by path of every output that it takes.
-            seed: Its seed.
+            node: Node of the step.
+            inputs: Content digest by path of every output that the step takes.
+            seed: Seed of the step.
 
         Raises:
-            PenstockError: If a source in its arguments cannot tell its state (a missing file).
+            PenstockError: If the state of a source in the arguments cannot be read (a missing
+                file).
         """
         code = self.code_of(node.step.function)
         constants = _Constants(self)
@@ -89,7 +91,7 @@ class KeyMaker:
             "python": _PYTHON,
         }
         encoding = locale.getpreferredencoding(do_setlocale=False).lower()
-        if encoding != "utf-8":  # what `open` reads and writes texts by
+        if encoding != "utf-8":  # the encoding with which `open` reads and writes text
             parts["encoding"] = encoding
         if self._effects.parts:
             parts["effects"] = self._effects.digest
@@ -97,7 +99,7 @@ class KeyMaker:
             parts["sources"] = sources
         if carried:
             parts["classes"] = digest_json(sorted(carried))
-        if node.is_expanded:  # the same step on the whole list is another thing
+        if node.is_expanded:  # the same step on the whole list gives a different result
             parts["each"] = [node.each, node.by, node.at_most, [n.name for n in node.body]]
         declared = self._declared(node.step)
         if declared:
@@ -114,7 +116,7 @@ class KeyMaker:
         )
 
     def _shown(self, code: CodeDigest, constants: Mapping[str, str]) -> Mapping[str, str]:
-        """Write what the code's digest was made of for people; made once for each digest."""
+        """Return the parts of the code's digest in display form; computed once for each digest."""
         if constants:
             return _shortened({**self._effects.parts, **constants, **code.parts})
         found = self._shown_parts.get(code.digest)
@@ -124,22 +126,22 @@ class KeyMaker:
         return found[1]
 
     def forget(self) -> None:
-        """Look again whether a function's digest holds: a step is about to run here."""
+        """Require that functions' digests are checked again: a step is about to run here."""
         self._checked.clear()
 
     @cached_property
     def _effects(self) -> CodeDigest:
-        """What importing the pipeline's modules changed elsewhere."""
+        """Digest of the effects that importing the pipeline's modules had on loaded modules."""
         steps = [node.step.function for node in _all_nodes(self._graph.nodes)]
         functions = steps if self._pipeline is None else [*steps, self._pipeline.function]
         modules = {str(getattr(function, "__module__", None)) for function in functions}
         return effects_digest(modules, self._project, self._store.digest)
 
     def _declared(self, step: Step[..., Any]) -> dict[str, str]:
-        """Digest what a step says that it uses.
+        """Compute the digests of a step's declared ``uses``.
 
         Raises:
-            NotFoundError: If a file is not there.
+            NotFoundError: If a file does not exist.
         """
         found: dict[str, str] = {}
         for value in step.uses:
@@ -154,13 +156,13 @@ class KeyMaker:
         return found
 
     def inherit(self, item: str, node: str) -> None:
-        """Note that an item's value may hold the code that a map's inputs hold."""
+        """Record that an item's value may hold the code that a map's inputs hold."""
         found = self._carried.get(node)
         if found:
             self._carried[item] = found
 
     def code_of(self, function: Any) -> CodeDigest:
-        """Digest a function's code, once until a step runs."""
+        """Compute the digest of a function's code, once until a step runs."""
         found = self._code.get(function)
         if found is None or (function not in self._checked and not found.holds()):
             found = code_digest(function, self._project, self._store.digest)
@@ -169,14 +171,14 @@ class KeyMaker:
         return found
 
     def value(self, value: Any, place: str) -> CodeDigest:
-        """Digest a constant with the code that it holds."""
+        """Compute the digest of a constant, including code that the constant holds."""
         return value_digest(value, place, self._project, self._store.digest)
 
     def _carried_into(self, node: Node, code: CodeDigest, own: Iterable[str]) -> frozenset[str]:
-        """Return the code that comes to a node inside of its inputs, and note what it passes on.
+        """Return the code that reaches a node inside inputs, and record the code passed on.
 
-        A value may hold objects of the user's classes and functions: they are stored by name, so
-        its digest says nothing about their code.
+        A value may hold objects of the user's classes and functions: these are stored by name, so
+        the value's digest does not cover their code.
         """
         carried = frozenset[str]().union(
             *(self._carried.get(output.node, ()) for output in node.inputs.values())
@@ -187,7 +189,7 @@ class KeyMaker:
 
 
 class _Constants:
-    """Digests the constants in one call; outputs inside containers count by their place."""
+    """Digests of the constants of a call; outputs inside containers count by position."""
 
     def __init__(self, keys: KeyMaker) -> None:
         self._keys = keys
@@ -260,14 +262,14 @@ def _file_digest(path: Path, step: Step[..., Any]) -> str:
 
 
 def _module_files(module: ModuleType) -> list[Path]:
-    """Give the files of a module; of a package all that are code."""
+    """Return the file of a module; for a package, all Python files."""
     if hasattr(module, "__path__"):
         return sorted(path for place in module.__path__ for path in Path(place).rglob("*.py"))
     return [Path(module.__file__)] if module.__file__ else []
 
 
 def _may_be_reused(node: Node) -> bool:
-    """Say whether its definition lets another run reuse it; of a map, whether it does as a whole."""
+    """Return whether a node's definition allows reuse by a later run; for a map, as a whole."""
     inside = all(
         _may_be_reused(inner) and not inner.step.source and inner.step.cache_for is None
         for inner in node.body

@@ -1,4 +1,4 @@
-"""Leases on what few steps may use at once: taken before a step begins, kept while it runs."""
+"""Leases of concurrency limits: taken before a step begins, renewed while the step runs."""
 
 import threading
 from contextlib import suppress
@@ -8,16 +8,16 @@ from pathlib import Path
 from penstock.core import PenstockError, limit_of, now
 from penstock.stores import Store
 
-_LASTS = timedelta(seconds=60)  # after this silence a lease is free: its process is gone
+_LASTS = timedelta(seconds=60)  # an unrenewed lease expires after this time: its process is gone
 _EVERY_S = 15.0
 
 
 class Leases:
-    """The leases of one run.
+    """The leases of a run.
 
     Args:
-        store: Where all runs that share the limits are recorded.
-        project: Its pyproject.toml says how many there are.
+        store: Store shared by all runs that share the limits.
+        project: Folder whose pyproject.toml sets the limits.
     """
 
     def __init__(self, store: Store, project: Path) -> None:
@@ -27,7 +27,7 @@ class Leases:
         self._thread: threading.Thread | None = None
 
     def take(self, name: str, holder: str) -> bool:
-        """Take a lease for a step run; False if all are taken.
+        """Take a lease for a step run; return False if the limit is reached.
 
         Raises:
             SettingsError: If the limit cannot be read.
@@ -44,13 +44,13 @@ class Leases:
         return True
 
     def drop(self, holder: str) -> None:
-        """Give back what a step run holds, if it holds something."""
+        """Release the lease of a step run, if held."""
         name = self._held.pop(holder, None)
         if name is not None:
             self._metadata.steps.drop_lease(name, holder)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release all leases."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -61,5 +61,5 @@ class Leases:
     def _prolong(self) -> None:
         while not self._ended.wait(_EVERY_S):
             for holder, name in list(self._held.items()):
-                with suppress(PenstockError):  # it is tried again before the lease has run out
+                with suppress(PenstockError):  # the renewal is tried again before the lease expires
                     self._metadata.steps.take_lease(name, holder, now() + _LASTS, most=0)

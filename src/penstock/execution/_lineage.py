@@ -1,4 +1,4 @@
-"""The arrows that a step adds to the lineage graph, written in the same commit as its result."""
+"""The lineage edges that a step adds, written in the same commit as the step's result."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from penstock.core import Edge, StepRunRecord
 def step_edges(
     record: StepRunRecord, outputs: Mapping[str, str], values: Mapping[str, Any]
 ) -> list[Edge]:
-    """Give the arrows of a step that was executed.
+    """Return the edges of a step that was executed.
 
     Args:
         record: The step run.
-        outputs: Content digest of what it gave, by output name.
-        values: What it gave, by output name. One with ``lineage_sources()`` names where it was
-            read from (``source:rides``), one with ``lineage_targets()`` what it became
-            (``version:big-tips@1``).
+        outputs: Content digest by output name.
+        values: Value by output name. A value with ``lineage_sources()`` names the sources that were
+            read (``source:rides``), a value with ``lineage_targets()`` the model version that was
+            made (``version:big-tips@1``).
     """
     step = f"step:{record.step_run_id}"
     edges = [Edge(f"run:{record.run_id}", step, "step")]
@@ -33,7 +33,7 @@ def step_edges(
 
 
 def reuse_edges(record: StepRunRecord) -> list[Edge]:
-    """Give the arrows of a step whose result was known: it uses it, it did not make it."""
+    """Return the edges of a cached step: the step uses the result, but did not make the result."""
     step = f"step:{record.step_run_id}"
     return [
         Edge(f"run:{record.run_id}", step, "step"),

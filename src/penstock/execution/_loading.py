@@ -18,14 +18,14 @@ _loaded: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
 
 
 class StopLoading(BaseException):
-    """Ends the import of a file at a call that would start a run; not an error."""
+    """Raised to end the import of a file at a call that would start a run; not an error."""
 
 
 def stop_while_loading() -> None:
-    """End the import of a file that calls ``run`` outside of functions.
+    """Stop the import of a file that calls ``run`` outside functions.
 
-    What stands above the call is defined, so `penstock run` can run the pipeline it was asked for
-    instead of every one that the file would start.
+    Everything above the call is defined, so `penstock run` can run the requested pipeline instead
+    of every pipeline that the file would start.
     """
     if _loading.get():
         raise StopLoading
@@ -35,8 +35,9 @@ def load_pipeline(target: str) -> Pipeline[..., Any]:
     """Load a pipeline from a file or a module.
 
     Args:
-        target: ``file.py``, ``file.py:name`` or ``module:name``; a file with exactly one pipeline
-            that no other one uses needs no name. The file's folder, the project and its ``src`` become importable.
+        target: ``file.py``, ``file.py:name`` or ``module:name``; no name is needed in a file with
+            exactly one pipeline that is not a sub-pipeline. The file's folder, the project and the
+            project's ``src`` become importable.
 
     Raises:
         NotFoundError: If there is no such file, module or pipeline.
@@ -63,17 +64,17 @@ def load_pipeline(target: str) -> Pipeline[..., Any]:
 
 
 def module_of(file: str) -> ModuleType:
-    """Load a file or module as `load_pipeline` does, and give its module.
+    """Load a file or module as `load_pipeline` does, and return the module.
 
     Raises:
         NotFoundError: If there is no such file or module.
-        DefinitionError: If it cannot be imported.
+        DefinitionError: If the file or module cannot be imported.
     """
     return _load_file(Path(file)) if file.endswith(".py") else _load_module(file)
 
 
 def _has_name(target: str) -> bool:
-    """A colon behind the last separator; a drive letter's is before one."""
+    """Return whether a colon follows the last separator; a drive letter's colon precedes it."""
     return ":" in target.replace("\\", "/").rsplit("/", 1)[-1]
 
 
@@ -172,10 +173,10 @@ def _import_error(path: Path, error: Exception) -> DefinitionError:
 
 
 def _pipelines_of(module: ModuleType) -> dict[str, Pipeline[..., Any]]:
-    """Pipelines defined in the module; imported ones only if it defines none."""
+    """Return the pipelines defined in the module; imported pipelines only if there are none."""
     every: dict[str, Pipeline[..., Any]] = {}
     for name, value in vars(module).items():
-        # By its type: a proxy may refuse to say its class.
+        # `type`, not `isinstance`: a proxy may raise when asked for its class.
         if issubclass(type(value), Pipeline) and value not in every.values():
             every[name] = value
     own = {name: item for name, item in every.items() if item.__module__ == module.__name__}
@@ -183,7 +184,7 @@ def _pipelines_of(module: ModuleType) -> dict[str, Pipeline[..., Any]]:
 
 
 def _outermost(found: Mapping[str, Pipeline[..., Any]]) -> list[Pipeline[..., Any]]:
-    """Leave out the pipelines that are part of others."""
+    """Return the pipelines that are not sub-pipelines."""
     used = {
         name
         for pipeline in found.values()
@@ -194,7 +195,7 @@ def _outermost(found: Mapping[str, Pipeline[..., Any]]) -> list[Pipeline[..., An
 
 
 def _names_in(code: CodeType) -> set[str]:
-    """Give the names that a function uses, also inside of functions in it."""
+    """Return the names that a function uses, including functions inside it."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
     return set(code.co_names).union(*map(_names_in, inner))
 

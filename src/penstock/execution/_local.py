@@ -1,7 +1,7 @@
-"""LocalRunner: the steps of a run in this process, one at a time.
+"""LocalRunner: executes the steps of a run in this process, one at a time.
 
 One at a time because the generators of random, numpy and torch and the thread counts belong to the
-process: two steps at once would make results depend on timing.
+process: two steps at the same time would make results depend on timing.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,10 +23,10 @@ class LocalRunner:
     """Executes steps in the calling thread."""
 
     def check(self, graph: Graph) -> None:
-        """Refuse timeouts that cannot be kept here.
+        """Refuse timeouts that cannot be enforced here.
 
         Raises:
-            ParameterError: If a step has one, and this is not the main thread.
+            ParameterError: If a step has a timeout, and this is not the main thread.
         """
         if can_limit_time():
             return
@@ -53,11 +53,11 @@ class LocalRunner:
 
 
 class _Here:
-    """Takes one step at a time, and executes it when it is waited for.
+    """Accepts a step at a time, and executes the step in `wait`.
 
     Args:
-        workplace: Where steps are executed.
-        make_pool: Makes the process for steps that are to have one of their own.
+        workplace: Executes the steps.
+        make_pool: Makes the process for steps that need a separate process.
     """
 
     def __init__(self, workplace: Workplace, make_pool: Callable[[], Workers]) -> None:

@@ -1,4 +1,4 @@
-"""What a step prints and logs, captured as lines and still echoed to standard error."""
+"""Printed and logged output of a step, captured as lines and still echoed to standard error."""
 
 import logging
 import sys
@@ -13,23 +13,23 @@ from penstock.core import LogLine, now_micros
 
 _KEPT_FIRST, _KEPT_LAST = 2_000, 3_000
 _MAX_LINE = 4_000
-_MAX_PIECES = 1_000  # of a line that does not end
+_MAX_PIECES = 1_000  # of a line without an end
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _Line = tuple[int, str, str]
 
 
 class LineLog:
-    """Lines in the order they came; of very many the first and the last are kept."""
+    """Lines in order of arrival; of very many lines the first and the last are stored."""
 
     def __init__(self) -> None:
-        # As microseconds, stream and text: of a million lines few become records.
+        # Microseconds, stream and text: of a million lines few become records.
         self._first: list[_Line] = []
         self._last: deque[_Line] = deque(maxlen=_KEPT_LAST)
         self._count = 0
         self._open: dict[str, str] = {}
 
     def feed(self, stream: str, text: str) -> None:
-        """Add text as written; a line counts when it ends."""
+        """Add text as written; a line is complete at its newline."""
         if not self._open and text.find("\n") == len(text) - 1 >= 0:  # one whole line
             self.add(stream, text[:-1])
             return
@@ -41,7 +41,7 @@ class LineLog:
             self._open[stream] = rest[-_MAX_LINE:]
 
     def add(self, stream: str, line: str) -> None:
-        """Add one line; of a progress bar's overwritten states only the last counts."""
+        """Add a line; of a progress bar's overwritten states only the last is stored."""
         if "\r" in line:
             line = next((part for part in reversed(line.split("\r")) if part), "")
         kept = self._first if self._count < _KEPT_FIRST else self._last
@@ -49,7 +49,7 @@ class LineLog:
         self._count += 1
 
     def lines(self) -> list[LogLine]:
-        """Give all lines, unfinished ones too, with a note where some were left out."""
+        """Return all lines, unfinished lines too, with a note where lines were left out."""
         for stream, rest in sorted(self._open.items()):
             self.add(stream, rest)
         self._open.clear()
@@ -63,10 +63,10 @@ class LineLog:
 
 @contextmanager
 def captured_output(*, echo: bool = True) -> Iterator[LineLog]:
-    """Collect what is printed or logged in the block.
+    """Capture everything printed or logged in the block.
 
-    Standard output is echoed to standard error, so that a program's own answer on standard output
-    stays clean. Output written below Python (C libraries, child processes) is not seen.
+    Standard output is echoed to standard error, so that a program's own output on standard output
+    stays clean. Output written below Python (C libraries, child processes) is not captured.
 
     Args:
         echo: False to keep the terminal quiet.
@@ -89,10 +89,10 @@ def captured_output(*, echo: bool = True) -> Iterator[LineLog]:
 
 
 class _Tee:
-    """A text stream that keeps lines and passes them on; afterwards it only passes them on.
+    """A text stream that captures lines and passes them on; after `close_log`, only passes on.
 
-    `print` writes a line in four pieces; they are put together here, once for the log and the
-    terminal. As on a terminal, the beginning of a line is seen when it ends or is flushed.
+    `print` writes a line in four pieces, which are joined here, once for the log and the terminal.
+    As on a terminal, the beginning of a line appears when the line ends or is flushed.
     """
 
     def __init__(self, log: LineLog, stream: str, target: TextIO | None) -> None:
@@ -110,7 +110,7 @@ class _Tee:
 
     def _pass_on(self) -> None:
         with self._turn:
-            pieces = self._pieces[:]  # another thread may write more meanwhile
+            pieces = self._pieces[:]  # a concurrent thread may write more meanwhile
             text = "".join(pieces)
             del self._pieces[: len(pieces)]
             if self._log is not None:
@@ -136,7 +136,7 @@ class _Tee:
 
 
 class _Recorder(logging.Handler):
-    """Keeps log records; prints them only if no other handler would."""
+    """Captures log records; prints a record only if no handler else would."""
 
     def __init__(self, log: LineLog, tees: tuple[_Tee, ...], target: TextIO | None) -> None:
         super().__init__()
@@ -145,7 +145,7 @@ class _Recorder(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         others = [handler for handler in logging.getLogger().handlers if handler is not self]
         if any(getattr(handler, "stream", None) in self._tees for handler in others):
-            return  # that handler writes into our stream: it would be there twice
+            return  # that handler writes into our stream: the record would appear twice
         try:
             text = self.format(record)
         except Exception:  # noqa: BLE001 - as every handler: a bad log call must not stop the work
@@ -154,6 +154,6 @@ class _Recorder(logging.Handler):
         line = f"{record.levelname} {record.name}: {text}"
         for part in line.split("\n"):
             self._log.add("log", part)
-        # Without us logging would print warnings and errors by itself.
+        # Without this handler, logging itself would print warnings and errors.
         if not others and self._target is not None and record.levelno >= logging.WARNING:
             self._target.write(line + "\n")

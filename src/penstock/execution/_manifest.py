@@ -1,4 +1,4 @@
-"""A run's provenance in the store: its source files and the manifest that names them."""
+"""Provenance of a run in the store: the source files and the manifest that names them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _last: dict[tuple[str, Path], "tuple[SourceTree, Mapping[str, Any], Provenance]"
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a run was made from, as recorded.
+    """The recorded provenance of a run.
 
     Args:
         digest: Stored digest of the manifest.
         code: Digest of the source files: the ``code:`` node of the lineage graph.
         environment: Digest of the environment: the ``environment:`` node.
-        unrecorded: Sentences on sources that are not recorded.
+        unrecorded: Sentences about sources that are not recorded.
     """
 
     digest: str
@@ -37,7 +37,7 @@ class Provenance:
     unrecorded: tuple[str, ...] = ()
 
     def edges(self, run_id: str) -> list[Edge]:
-        """Give the arrows from code and environment to a run."""
+        """Return the edges from code and environment to a run."""
         run = f"run:{run_id}"
         return [
             Edge(f"code:{self.code}", run, "code"),
@@ -48,11 +48,11 @@ class Provenance:
 def record_provenance(store: Store, project: Path) -> Provenance:
     """Store a project's source and the manifest of code, environment and hardware.
 
-    A second run of the same process with the same files and environment stores nothing.
+    A second run in the same process with the same files and environment stores nothing.
 
     Args:
-        store: Where to.
-        project: The project's folder.
+        store: Store to write to.
+        project: Folder of the project.
     """
     tree = capture_source(project)
     known = _last.get((store.url, project))
@@ -67,7 +67,7 @@ def record_provenance(store: Store, project: Path) -> Provenance:
     )
     if known and known[1] == manifest and store.metadata.artifacts.renew([known[2].digest]):
         return known[2]
-    if files is not None:  # recorded in another store object, or the store was made anew
+    if files is not None:  # recorded through a different store object, or the store was made anew
         records = write_source_files(store, tree.files)
     packed = store.pack(manifest)
     store.metadata.artifacts.add([*records, *packed])
@@ -82,10 +82,10 @@ def record_provenance(store: Store, project: Path) -> Provenance:
 
 
 def read_manifest(store: Store, run: RunRecord) -> dict[str, Any]:
-    """Load a run's manifest.
+    """Load the manifest of a run.
 
     Raises:
-        NotFoundError: If the run has none.
+        NotFoundError: If the run has no manifest.
     """
     if run.provenance is None:
         raise NotFoundError(
@@ -101,7 +101,7 @@ def read_source(store: Store, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     """Read the source files that a manifest names.
 
     Raises:
-        StoreError: If one is gone or damaged.
+        StoreError: If a file's bytes are gone or damaged.
     """
     return {
         path: store.artifacts.read(digest, check=True)

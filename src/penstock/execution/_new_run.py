@@ -1,4 +1,4 @@
-"""A new run: checked, traced and recorded, ready to be executed or to wait for others."""
+"""A new run: checked, traced and recorded, ready to be executed or queued."""
 
 import getpass
 import logging
@@ -44,16 +44,16 @@ def new_session(
     reporter: Reporter | None = None,
     check: Callable[[Graph], None] | None = None,
 ) -> Session:
-    """Record a new run and give what executing it needs.
+    """Record a new run and return the session that executes it.
 
-    The arguments are those of `run`; with ``waiting`` the run is queued: nobody executes it yet.
-    ``check`` raises if the graph cannot be executed as it is asked for.
+    The arguments are those of `run`; with ``waiting`` the run is queued and not executed yet.
+    ``check`` raises if the graph cannot be executed as requested.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
-        DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+        DefinitionError: If the pipeline's definition is wrong; nothing is recorded then.
         NotFoundError: If there is no such partition.
-        ConflictError: If the partition is being run, or there is a run with this id.
+        ConflictError: If the partition is being run, or a run with this id exists.
     """
     bound = pipeline.bind(params) if partition is None else pipeline.bind_part(partition, params)
     graph = pipeline.trace(**bound)

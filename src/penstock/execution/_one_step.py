@@ -1,4 +1,4 @@
-"""``run_step``: one step of a recorded run, executed alone on what the steps before it gave."""
+"""``run_step``: execute a single step of a recorded run on the outputs of earlier steps."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,22 +39,22 @@ def run_step(
     store: Store | str | None = None,
     reporter: Reporter | None = None,
 ) -> StepResult:
-    """Execute one step of a run; what it takes must have been made in this run.
+    """Execute a step of a run; the step's inputs must have been made in this run.
 
-    The result is recorded under the same key as any runner's. A step that has ended well and whose
-    key still holds is not executed again. The step that ends last ends the run.
+    The result is recorded under the same key as by any runner. A step that has ended well and whose
+    key still holds is not executed again. The last step to end ends the run.
 
     Args:
-        run: The run; a unique prefix, or ``"last"``.
-        step: The step's name; ``train`` does all items of a map, ``train[3]`` one of them.
-        target: The pipeline or ``file.py:name``; by default what the run was started from.
-        store: Where it is recorded; by default the project's store.
-        reporter: Whom to tell.
+        run: Id of the run; a unique prefix, or ``"last"``.
+        step: Name of the step; ``train`` executes all items of a map, ``train[3]`` a single item.
+        target: The pipeline or ``file.py:name``; by default the entry point of the run.
+        store: Store that has the run; by default the project's store.
+        reporter: Progress reporter.
 
     Raises:
-        NotFoundError: If there is no such run or step, or its file is gone.
-        ConflictError: If the run has finished, or a step that it needs has not ended well in it or
-            was made with other code than now.
+        NotFoundError: If there is no such run or step, or the pipeline's file is gone.
+        ConflictError: If the run has finished, or a step needed has not ended well in this run or
+            was made with code that differs from the present code.
     """
     stop_while_loading()
     opened = open_store(store) if store is None or isinstance(store, str) else store
@@ -123,7 +123,7 @@ def _require_ended(
 
 
 def _is_settled(step: StepRunRecord | None) -> bool:
-    """Say whether a step has ended as it was meant to."""
+    """Return whether a step has ended as intended."""
     return step is not None and (step.state in GOOD_STATES or NOT_TAKEN in step.facts)
 
 
@@ -133,7 +133,7 @@ def _mark(store: Store, record: RunRecord, **changes: Any) -> None:
 
 
 def _close(store: Store, record: RunRecord, graph: Graph) -> None:
-    """End the run if all of its steps have ended, or one badly; else let it wait for the next."""
+    """End the run if all steps have ended or a step failed; else queue the run again."""
     steps = {step.step: step for step in store.metadata.steps.list(record.run_id)}
     own = [steps.get(node.name) for node in graph.order()]
     failed = next((step for step in own if step and step.state in _BAD_STATES), None)

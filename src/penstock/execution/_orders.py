@@ -1,9 +1,9 @@
-"""What a run's process and its workers send each other, and where a worker finds a step.
+"""Messages between a run's process and workers, and how a worker finds a step.
 
-A worker does not get functions, it gets names: it loads the pipeline's file, traces it as the run
-did and takes the step of that name. So it executes what `penstock step` or another machine would,
-and it checks that the code is what the run's key was made of: a file that was edited meanwhile
-must not give a result under the key of the old code.
+A worker is sent names, not functions: the worker loads the pipeline's file, traces the pipeline as
+the run did and takes the step of that name. The worker so executes the same code as `penstock step`
+or a different machine would, and checks that the code matches the run's key: a file that was edited
+meanwhile must not give a result under the key of the old code.
 """
 
 import atexit
@@ -33,16 +33,16 @@ _SHOWN = 5  # names in an error
 
 @dataclass(frozen=True)
 class Setup:
-    """What a worker is told once.
+    """Settings that a worker gets at the start.
 
     Args:
-        store: What to open the store with.
-        artifacts: Where its bytes are.
-        run_id: The run.
-        target: The pipeline as ``file.py:name``; None if it is in no file.
-        project: The folder that the user's code is in.
-        path: Where modules are looked for.
-        scratch: Folder of the run for what its workers share.
+        store: Address of the store.
+        artifacts: URL of the artifact store.
+        run_id: Id of the run.
+        target: The pipeline as ``file.py:name``; None if the pipeline is in no file.
+        project: Folder of the user's code.
+        path: Folders in which modules are searched.
+        scratch: Folder of the run for files that workers share.
     """
 
     store: str
@@ -56,15 +56,15 @@ class Setup:
 
 @dataclass(frozen=True)
 class Order:
-    """One step to execute.
+    """A step to execute.
 
     Args:
-        name: The step in the pipeline; ``train[3]`` for an item.
-        record: Its step run, as it starts.
-        inputs: Records of what it takes, by path.
-        pickled: The node itself, if the pipeline is in no file.
-        code: Digest of the code that its key was made of.
-        parts: What that was made of, by place.
+        name: Name of the step in the pipeline; ``train[3]`` for an item.
+        record: The step run at the start.
+        inputs: Records of the inputs, by path.
+        pickled: The pickled node, if the pipeline is in no file.
+        code: Digest of the code in the step key.
+        parts: Parts of that digest, by place.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Order:
 
 
 def make_setup(session: Session, scratch: Path | None = None) -> Setup:
-    """Say what workers of a run need to know."""
+    """Return the settings for the workers of a run."""
     return Setup(
         session.store.address,
         session.store.artifacts.url,
@@ -89,11 +89,11 @@ def make_setup(session: Session, scratch: Path | None = None) -> Setup:
 
 
 def make_order(setup: Setup, work: Work, values: Values) -> Order:
-    """Say what is to be executed.
+    """Return the order to execute a step.
 
     Raises:
         MissingPackageError: If the pipeline is in no file and cloudpickle is not installed.
-        NotFoundError: If an input's record is gone.
+        NotFoundError: If the record of an input is gone.
     """
     inputs = {
         path: values.record(output)
@@ -114,25 +114,25 @@ def make_order(setup: Setup, work: Work, values: Values) -> Order:
 
 
 class Workshop:
-    """The pipeline of a run as a worker has loaded it.
+    """The pipeline of a run as loaded by a worker.
 
     Args:
-        setup: What the worker was told.
-        store: The run's store.
-        arguments: The run's own parameters.
+        setup: Settings of the worker.
+        store: Store of the run.
+        arguments: Parameters of the run.
     """
 
     def __init__(self, setup: Setup, store: Store, arguments: Mapping[str, Any]) -> None:
         self._setup, self._store, self._arguments = setup, store, arguments
         self.project = Path(setup.project)
-        """The folder that the code is in here."""
+        """Folder of the code on this machine."""
         self._code: dict[Any, CodeDigest] = {}
 
     def node(self, order: Order) -> Node:
-        """Find the step of an order.
+        """Return the node of an order.
 
         Raises:
-            StepError: If it is not there any more, or its code is another one.
+            StepError: If the node does not exist any more, or the code has changed.
         """
         if order.pickled is not None:
             import pickle
@@ -163,7 +163,7 @@ class Workshop:
         return self._code[function]
 
     def _target(self) -> str:
-        """Say where the pipeline is here; where its file is not, the recorded source is laid out."""
+        """Return the entry point here; the recorded source is restored if the file is missing."""
         target = str(self._setup.target)
         file, _, name = target.rpartition(":")
         if not file.endswith(".py") or Path(file).is_file():
@@ -192,7 +192,7 @@ class Workshop:
 
 
 def _differing(code: CodeDigest, order: Order) -> str:
-    """Name the parts that are others here than where the key was made."""
+    """Return the parts of the code that differ from those of the key."""
     here = {name: short(text) for name, text in code.parts.items()}
     there = {name: short(text) for name, text in order.parts.items()}
     names = [name for name in sorted(here | there) if here.get(name) != there.get(name)]
@@ -200,7 +200,7 @@ def _differing(code: CodeDigest, order: Order) -> str:
 
 
 def _target(session: Session) -> str | None:
-    """Name the pipeline so that another process can load it; None if it is in no file."""
+    """Return the entry point for a different process to load; None if there is no file."""
     entry = entry_of(session.pipeline, session.project) if session.pipeline else None
     is_file = entry is not None and entry.rpartition(":")[0].endswith(".py")
     return f"{session.project}/{entry}" if is_file else entry

@@ -1,4 +1,4 @@
-"""Which partitions of a pipeline were run, and which are missing; one run at a time for each."""
+"""Partitions of a pipeline, run or missing; a single run at a time for each partition."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from penstock.pipelines import Partitions, Pipeline
 from penstock.stores import Store, open_store
 
 PARTITION = "penstock.partition"
-"""The tag of a run that says which partition it is for."""
+"""Tag of a run that has the key of its partition."""
 
 _MANY = 1_000_000
 _GOING_ON = frozenset({RunState.QUEUED, RunState.RUNNING})
@@ -22,11 +22,12 @@ _BEGINNING = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """What became of one partition.
+    """State of a partition.
 
     Args:
-        key: The partition.
-        run: Its run: the newest, but a finished one before a failed one; None if there is none.
+        key: Key of the partition.
+        run: Newest run of the partition, but a finished run before a failed one; None without a
+            run.
     """
 
     key: str
@@ -34,24 +35,24 @@ class PartitionState:
 
     @property
     def state(self) -> str:
-        """``missing``, or the state of its run."""
+        """``missing``, or the state of the run."""
         return "missing" if self.run is None else self.run.state.value
 
     @property
     def is_done(self) -> bool:
-        """True if a run for it has finished."""
+        """True if a run of the partition has finished."""
         return self.run is not None and self.run.state is RunState.FINISHED
 
     @property
     def is_going_on(self) -> bool:
-        """True if a run for it is running, or waits for somebody."""
+        """True if a run of the partition is running, or waits for approval."""
         return self.run is not None and self.run.state in _GOING_ON
 
 
 def list_partitions(
     pipeline: Pipeline[..., Any], *, store: Store | str | None = None, at: datetime | None = None
 ) -> list[PartitionState]:
-    """List a pipeline's partitions up to now, each with its run or without.
+    """List a pipeline's partitions up to now, each with the run, if any.
 
     ```python
     [part.key for part in list_partitions(trips) if not part.is_done]
@@ -59,8 +60,8 @@ def list_partitions(
 
     Args:
         pipeline: A pipeline with partitions.
-        store: A store or its URL; by default the project's.
-        at: The moment up to which parts of time count; by default now.
+        store: Store or store URL; by default the project's store.
+        at: The moment up to which time partitions are listed; by default now.
 
     Raises:
         ParameterError: If the pipeline has no partitions.
@@ -73,14 +74,14 @@ def list_partitions(
 def states_of(
     store: Store, pipeline: str, partitions: Partitions, *, at: datetime | None = None
 ) -> list[PartitionState]:
-    """List partitions of a pipeline that is known by its name."""
+    """List the partitions of a pipeline given by name."""
     store.metadata.runs.kill_dead()
     found = runs_by_partition(store, pipeline)
     return [PartitionState(key, found.get(key)) for key in partitions.keys(at or now())]
 
 
 def runs_by_partition(store: Store, pipeline: str, key: str | None = None) -> dict[str, RunRecord]:
-    """Give the run of each partition that has one: the newest, but a finished one before a failed."""
+    """Return the run of each partition: the newest, but a finished run before a failed run."""
     wanted = f"tags.`{PARTITION}` " + ("!= ''" if key is None else f"= {_quoted(key)}")
     asked = f"pipeline = {_quoted(pipeline)} and {wanted}"
     runs: dict[str, RunRecord] = {}
@@ -92,16 +93,16 @@ def runs_by_partition(store: Store, pipeline: str, key: str | None = None) -> di
 
 
 def known_partitions(store: Store, pipeline: str) -> Partitions | None:
-    """Give the partitions that a pipeline had when it was last run for one; None if it never was."""
+    """Return a pipeline's partitions as of the last run for a partition; None if never run."""
     spec = store.metadata.settings.get(_setting(pipeline))
     return None if spec is None else Partitions.from_spec(json.loads(spec))
 
 
 def require_partitions(pipeline: Pipeline[..., Any]) -> Partitions:
-    """Give a pipeline's partitions.
+    """Return a pipeline's partitions.
 
     Raises:
-        ParameterError: If it has none.
+        ParameterError: If the pipeline has no partitions.
     """
     if pipeline.partitions is not None:
         return pipeline.partitions
@@ -114,11 +115,11 @@ def require_partitions(pipeline: Pipeline[..., Any]) -> Partitions:
 
 @contextmanager
 def begin_part(store: Store, pipeline: Pipeline[..., Any], partition: str | None) -> Iterator[None]:
-    """Make sure that only one begins a run for a partition; what is done inside records the run.
+    """Ensure that a single process starts a run for a partition; the block records the run.
 
     Raises:
-        ParameterError: If it is not over yet.
-        ConflictError: If someone else runs it.
+        ParameterError: If the period of the partition is not over yet.
+        ConflictError: If the partition is being run elsewhere.
     """
     if partition is None or pipeline.partitions is None:
         yield

@@ -1,4 +1,4 @@
-"""Perform a recorded session: heartbeats, the runner, and how it ended."""
+"""Execution of a recorded session: heartbeats, the runner, and the end of the run."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,11 +16,11 @@ from penstock.tracking import Heartbeat, use_run
 
 
 def perform(runner: Runner, session: Session) -> PipelineResult:
-    """Execute a session and record how its run ended.
+    """Execute a session and record how the run ended.
 
     Raises:
-        KeyboardInterrupt: If it is interrupted; the run is marked as killed.
-        StoreError: If it cannot be recorded; the run is marked as failed where that is possible.
+        KeyboardInterrupt: If the run is interrupted; the run is marked as killed.
+        StoreError: If the end cannot be recorded; the run is marked as failed where possible.
     """
     if session.pipeline is not None:
         use_home(Path(session.pipeline.file))
@@ -52,7 +52,7 @@ def _perform(runner: Runner, session: Session) -> PipelineResult:
 
 
 def process_facts() -> dict[str, Any]:
-    """Name this process as a run's record does."""
+    """Return the facts that identify this process in a run's record."""
     host, pid, started = this_process()
     return {"host": host, "pid": pid, "pid_started": started}
 

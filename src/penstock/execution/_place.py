@@ -1,4 +1,4 @@
-"""Where a pipeline's code is: its project's folder, and the entry that finds it again."""
+"""Where a pipeline's code is: the folder of the project, and the entry point."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,11 @@ from penstock.provenance import is_own
 
 
 def project_of(file: str) -> Path:
-    """Find the folder whose source a run keeps: that of the pipeline's file.
+    """Return the folder whose source a run records: the project of the pipeline's file.
 
     Args:
-        file: The file that the pipeline is defined in; of a notebook, the current project counts.
-            PENSTOCK_PROJECT wins if the file is in it.
+        file: File that defines the pipeline; for a notebook, the current project is used.
+            PENSTOCK_PROJECT takes precedence if the file is in that folder.
     """
     path = Path(file)
     if not is_own(path):
@@ -26,10 +26,10 @@ def project_of(file: str) -> Path:
 
 
 def entry_of(pipeline: Pipeline[..., Any], project: Path) -> str | None:
-    """Tell how a pipeline is found again: ``file.py:name`` or ``module:name``.
+    """Return a pipeline's entry point: ``file.py:name`` or ``module:name``.
 
     Returns:
-        None if it cannot be: it was made in a notebook or inside a function.
+        None if there is no entry point: the pipeline was made in a notebook or inside a function.
     """
     function, path = pipeline.function, Path(pipeline.file)
     if "." in function.__qualname__ or not path.is_file():

@@ -1,4 +1,4 @@
-"""What to do with a step: reuse, execute, skip or fail; decided from its key before it runs."""
+"""Plan of a step: reuse, execute, skip or fail; decided from the step key before execution."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,18 +13,18 @@ from penstock.execution._values import Values
 from penstock.pipelines import Node
 from penstock.provenance import derive_seed, find_change
 
-NOT_TAKEN = "not_taken"  # the fact of a step that was skipped as the pipeline means it to be
-NOT_REUSED = "not_reused"  # why an earlier result with the same key was not reused
+NOT_TAKEN = "not_taken"  # fact of a step that was skipped by the pipeline's intention
+NOT_REUSED = "not_reused"  # fact: why an earlier result with the same key was not reused
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A step and what to do with it.
+    """A step and the planned action.
 
     Args:
-        node: The step's node.
-        record: Its record as it starts or, where nothing is executed, as it ends.
-        executes: True if its function is to be called.
+        node: Node of the step.
+        record: The step run at the start or, where nothing is executed, at the end.
+        executes: True if the function is to be called.
         recorded: True if the record is in the store already (an earlier attempt).
     """
 
@@ -35,11 +35,11 @@ class Plan:
 
 
 class Planner:
-    """Plans the steps of a session, one after the other.
+    """Plans the steps of a session, in sequence.
 
     Args:
-        session: The run.
-        values: What the steps before gave.
+        session: The session of the run.
+        values: Outputs of earlier steps.
     """
 
     def __init__(self, session: Session, values: Values) -> None:
@@ -47,11 +47,11 @@ class Planner:
         self._keys = KeyMaker(session.store, session.graph, session.project, session.pipeline)
         self._without_result: dict[str, str] = {}
         self._absent: dict[str, str] = {}
-        self._outdated: list[str] = []  # why earlier results of the step at hand do not hold
+        self._outdated: list[str] = []  # why earlier results of the current step do not hold
         self._stopped = False
 
     def plan(self, node: Node, position: int) -> Plan:
-        """Decide what to do with a step whose predecessors have ended."""
+        """Choose reuse, execution, skip or failure for a step whose predecessors have ended."""
         started = StepRunRecord(
             new_id(),
             self._session.run.run_id,
@@ -83,7 +83,7 @@ class Planner:
         started = started.with_inputs(
             inputs,
             key=key.digest if key.cacheable else None,
-            # A step that no other run may reuse still tells its key, for a resume of this one.
+            # A step that no later run may reuse still records its key, for a resume of this run.
             facts={"key_parts": key.parts} | ({} if key.cacheable else {"key": key.digest}),
         )
         self._outdated.clear()
@@ -104,27 +104,27 @@ class Planner:
         return Plan(node, started, executes=True)
 
     def without_result(self, node: Node, record: StepRunRecord) -> None:
-        """Note that a step gave nothing: what depends on it cannot run."""
+        """Record that a step has no result: dependent steps cannot run."""
         if NOT_TAKEN in record.facts:
             self._absent[node.name] = str(record.error)
         else:
             self._without_result[node.name] = record.state.value
 
     def inherit(self, item: str, node: str) -> None:
-        """Note that an item's value is made of what a map or loop was given."""
+        """Record that an item's value is made of the input of a map or loop."""
         self._keys.inherit(item, node)
 
     def stop(self) -> None:
-        """Begin no other step: one has failed, and that was to stop the run."""
+        """Plan no further step: a step has failed, and the failure policy is to stop."""
         self._stopped = True
 
     def _not_taken(self, node: Node) -> str:
-        """Say which condition does not hold; nothing if all do."""
+        """Return the condition that does not hold, as a sentence; empty if all hold."""
         for condition, wanted in node.guards:
             if condition.node in self._absent:
                 return self._absent[condition.node]
             if condition.node in self._without_result:
-                continue  # it is blocked, and that is told as a failure
+                continue  # the step is blocked, and that is reported as a failure
             if not self._values.has(condition):
                 return f"it needs {condition.text!r}, which was not made"
             if bool(self._values.get(condition)) is not wanted:
@@ -141,7 +141,7 @@ class Planner:
         return ""
 
     def _lacking(self, node: Node) -> str:
-        """Name an input that was not made this time, unless the node can do without."""
+        """Return an input that was not made in this run, unless the node accepts missing inputs."""
         for output in node.inputs.values():
             if not node.step.joins and not self._values.has(output):
                 return f"{output.text!r}, which was not made"
@@ -152,7 +152,7 @@ class Planner:
         if not key.complete or self._is_refreshed(node):
             return None
         earlier = session.earlier.get(node.name)
-        # An effect that has happened must not happen again: this does not ask for use_cache.
+        # A side effect must not happen twice: this reuse does not depend on use_cache.
         if earlier is not None and self._still_holds(node, earlier, key):
             return Plan(node, earlier, recorded=True)
         wanted = session.use_cache or node.name in session.graph.given
@@ -176,7 +176,7 @@ class Planner:
         return node.name in refresh or any(node.name.startswith(f"{name}[") for name in refresh)
 
     def _trace_holds(self, found: StepRunRecord) -> bool:
-        """Say whether all that a step looked up is as it was, and what it wrote is there."""
+        """Return whether all that a step read is unchanged and all written files exist."""
         trace, why = found.facts.get("trace"), ""
         if trace is None:
             why = "the earlier result was recorded without what the step looks up by itself"
@@ -202,10 +202,10 @@ class Planner:
         return self._has_bytes(earlier)
 
     def _may_be_kept(self, node: Node, earlier: StepRunRecord) -> bool:
-        """Say whether what a step of this run looked up is as it was.
+        """Return whether everything that a step of this run read is unchanged.
 
-        An effect that has happened must not happen again because a file was touched; and where each
-        step is executed alone, maybe on another machine, the steps before it are not asked.
+        A side effect must not happen twice because a file was touched; and where each step is
+        executed alone, maybe on a different machine, the earlier steps are not checked.
         """
         alone = self._session.alone
         if node.step.effect or (alone is not None and not is_part(alone, node.name)):
@@ -225,7 +225,7 @@ def _without_reason(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_part(step: str, node: str) -> bool:
-    """Say whether a node is a step, an item of it, or what it is an item of."""
+    """Return whether a node is the given step, an item of that step, or the map of that item."""
     return step == node or step.startswith(f"{node}[") or node.startswith((f"{step}[", f"{step}/"))
 
 
@@ -240,7 +240,7 @@ def _not_made(node: Node, session: Session) -> ConflictError:
 
 
 def _unknown(node: Node, key: StepKey) -> str:
-    """Say why a step that is not among those asked for cannot give its earlier result."""
+    """Explain why an unselected step has no earlier result to reuse."""
     if key.cacheable:
         return (
             f"{node.name!r} is not among the steps asked for, and no earlier run gave its result"

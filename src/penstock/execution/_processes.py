@@ -1,4 +1,4 @@
-"""ProcessRunner: steps and items side by side, each in a process of its own that stays warm."""
+"""ProcessRunner: executes steps and items in parallel, in worker processes that stay warm."""
 
 import os
 import shutil
@@ -29,15 +29,15 @@ from penstock.execution._work import Done, Work, failed, lost
 from penstock.execution._worker import OWN_PATH
 from penstock.pipelines import Node
 
-_GRACE_S = 2.0  # a step that is over its time ends by itself, unless it is stuck below Python
-_LOOK_EVERY_S = 0.1  # at memory
+_GRACE_S = 2.0  # a step over its timeout ends by itself, unless stuck below Python
+_LOOK_EVERY_S = 0.1  # interval of memory checks
 
 
 class ProcessRunner:
-    """Executes steps in processes that are started once and used again.
+    """Executes steps in processes that are started once and reused.
 
-    They are spawned, not forked: threads and locks of this process are not in them. Steps that
-    could begin at the same time do; results are those of the local runner, bit for bit.
+    Processes are spawned, not forked, so that they share no threads or locks with this process.
+    Steps that can run at the same time do; results equal the local runner's, bit for bit.
     """
 
     def run(self, session: Session) -> list[StepResult]:
@@ -48,10 +48,10 @@ class ProcessRunner:
 
 @contextmanager
 def process_pool(session: Session, *, size: int | None = None) -> Iterator["ProcessPool"]:
-    """Give worker processes for a session; none is left when the block ends.
+    """Start worker processes for a session; all are ended when the block ends.
 
     Raises:
-        ParameterError: If this system cannot hand a connection to a process.
+        ParameterError: If this system cannot pass a connection to a process.
     """
     if os.name == "nt":
         raise ParameterError(
@@ -70,7 +70,7 @@ def process_pool(session: Session, *, size: int | None = None) -> Iterator["Proc
 
 @dataclass
 class _Process:
-    """A worker process with what it does."""
+    """A worker process and the current work."""
 
     popen: subprocess.Popen[bytes]
     connection: Connection
@@ -83,11 +83,11 @@ class _Process:
 
 
 class ProcessPool:
-    """Workers: processes of this machine.
+    """Worker processes of this machine.
 
     Args:
-        setup: What each is told when it is started.
-        size: How many steps run at once, counted by the threads that they ask for.
+        setup: Settings that each worker gets at the start.
+        size: Maximum number of steps at the same time, weighted by the threads that they ask for.
     """
 
     def __init__(self, setup: Setup, size: int) -> None:
@@ -122,7 +122,7 @@ class ProcessPool:
         memory = parse_bytes(step.resources.memory) if step.resources.memory else None
         process.limits = (timeout, memory)
         self._busy.append(process)
-        with suppress(OSError):  # it is dead: that is seen when it is waited for
+        with suppress(OSError):  # the process is dead, which `wait` notices
             process.connection.send(order)
 
     def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
@@ -151,7 +151,7 @@ class ProcessPool:
         self._ended.clear()
 
     def close(self) -> None:
-        """End all processes: the idle ones by themselves, others by force."""
+        """End all processes: idle processes by themselves, busy processes by force."""
         self.cancel()
         for process in self._idle:
             process.connection.close()
@@ -164,7 +164,7 @@ class ProcessPool:
         self._guard.close()
 
     def _process_with(self, cards: tuple[str, ...]) -> _Process:
-        """Take an idle process that sees these cards, as CUDA asks once only; else start one."""
+        """Take an idle process with these cards, which CUDA reads only once; else start a process."""
         for process in reversed(self._idle):
             if process.cards == cards:
                 self._idle.remove(process)
@@ -181,7 +181,7 @@ class ProcessPool:
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=2,
-            start_new_session=True,  # its children end with it
+            start_new_session=True,  # child processes of the worker end with it
             env={**_environment(mark), **card_environment(cards)},
         )
         theirs.close()
@@ -217,7 +217,7 @@ class ProcessPool:
         self._end(process, f"its process ended with {told}{hint}")
 
     def _watch(self, process: _Process) -> None:
-        """End a process that is over its limits."""
+        """End a process that is over the limits."""
         seconds, most = process.limits
         if seconds is not None and process.ready and time.monotonic() - process.began > seconds:
             self._end(process, f"it ran longer than its timeout of {seconds - _GRACE_S:g} s")
@@ -238,7 +238,7 @@ class ProcessPool:
             self._ended.append((process.work, lost(process.work.node.name, why)))
 
     def _next_look(self) -> float | None:
-        """Say how long nobody needs to look at the limits."""
+        """Return the seconds until limits need to be checked; None if never."""
         if any(process.limits[1] is not None for process in self._busy):
             return _LOOK_EVERY_S
         ends = [
@@ -255,7 +255,7 @@ def _threads(work: Work | None, size: int) -> int:
 
 
 def _environment(mark: str) -> dict[str, str]:
-    """Make the environment of a worker, which it sets back to ours for its steps."""
+    """Return the environment of a worker, which the worker resets to ours for its steps."""
     told = {
         MARK: mark,
         OWN_PATH: os.environ.get("PYTHONPATH", ""),
@@ -265,7 +265,7 @@ def _environment(mark: str) -> dict[str, str]:
 
 
 def _kill(processes: Sequence[_Process]) -> None:
-    """End processes and all that they have started."""
+    """Kill processes and all of their descendants."""
     if processes:
         end_all([p.mark for p in processes], {p.popen.pid for p in processes})
     for process in processes:
@@ -276,7 +276,7 @@ def _kill(processes: Sequence[_Process]) -> None:
 
 
 def _memory_of(pid: int) -> int:
-    """Measure what a process and its children hold, without what they share with others."""
+    """Measure the memory of a process and its children, without memory shared between processes."""
     total = 0
     with suppress(psutil.Error):
         process = psutil.Process(pid)
@@ -288,8 +288,8 @@ def _memory_of(pid: int) -> int:
 
 
 def _memory_folder() -> str | None:
-    """Choose where what is shared lies: in memory if there is much of it, else on the disk."""
-    folder = "/dev/shm"  # noqa: S108 - its own folder is made in it
+    """Return the folder for shared files: in memory if enough is free, else None for the disk."""
+    folder = "/dev/shm"  # noqa: S108 - a private folder is made in it
     try:
         return (
             folder if shutil.disk_usage(folder).free > psutil.virtual_memory().total / 4 else None

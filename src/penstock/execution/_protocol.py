@@ -1,4 +1,4 @@
-"""Reporter: the seam to whoever wants to be told how a run goes."""
+"""Reporter: the seam for progress reports of a run."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ from penstock.execution._result import PipelineResult, StepResult
 
 
 class Reporter(Protocol):
-    """Tells people how a run goes; called in the runner's thread, must not raise."""
+    """Reports the progress of a run; called in the runner's thread, must not raise."""
 
     def run_started(self, run_id: str, name: str, steps: Sequence[str]) -> None: ...
     def step_started(self, step: str) -> None: ...

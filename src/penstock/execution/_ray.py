@@ -1,8 +1,8 @@
-"""RayRunner: steps and items as Ray tasks, on this machine or on a cluster.
+"""RayRunner: executes steps and items as Ray tasks, on this machine or on a cluster.
 
-A worker gets the same order as a worker process: names, and records of what it takes. Values go
-through the store, so a task may run on any node that reaches it, and a node that is lost takes
-nothing with it but the tasks that ran there, which are executed elsewhere.
+A Ray worker gets the same order as a worker process: names, and records of the inputs. Values go
+through the store, so a task may run on any node that reaches the store, and the loss of a node
+affects only the tasks that ran there, which are executed elsewhere.
 """
 
 import os
@@ -24,16 +24,16 @@ from penstock.execution._worker import Worker
 from penstock.pipelines import Node, Step
 from penstock.stores import open_store
 
-_MOVES = 3  # how often a step goes to another node because its node was lost
-_AHEAD = 2  # tasks per core that Ray is given, so that no core waits for us
+_MOVES = 3  # how often a step is moved to a new node after its node was lost
+_AHEAD = 2  # tasks per core submitted to Ray, so that no core is idle
 _workers: dict[str, Worker] = {}
 
 
 class RayRunner:
     """Executes steps as Ray tasks with the resources that they ask for.
 
-    Ray that runs already is used (``RAY_ADDRESS``, or ``ray.init`` before); else one is started on
-    this machine for the run.
+    A running Ray is used (``RAY_ADDRESS``, or an earlier ``ray.init``); else Ray is started on this
+    machine for the run.
     """
 
     def run(self, session: Session) -> list[StepResult]:
@@ -51,7 +51,7 @@ class RayRunner:
 
 @dataclass
 class _Task:
-    """A step that Ray has been given."""
+    """A step that was submitted to Ray."""
 
     work: Work
     order: Order
@@ -60,12 +60,12 @@ class _Task:
 
 
 class RayTasks:
-    """Workers: tasks of a Ray cluster.
+    """Workers that are tasks of a Ray cluster.
 
     Args:
         ray: The package.
-        setup: What each worker is told.
-        most: How many tasks are given to Ray at once; None for as many as it has cores for.
+        setup: Settings that each worker gets.
+        most: Maximum number of tasks submitted to Ray at a time; None for a number derived from the cores.
     """
 
     def __init__(self, ray: Any, setup: Setup, most: int | None) -> None:
@@ -99,7 +99,7 @@ class RayTasks:
         if not self._ended and self._tasks:
             references = list(self._tasks)
             ready, _ = self._ray.wait(references, num_returns=1, timeout=seconds)
-            if ready:  # take all that have ended by now, not only the first
+            if ready:  # take all tasks that have ended by now, not only the first
                 ready, _ = self._ray.wait(references, num_returns=len(references), timeout=0)
             for reference in ready:
                 self._take(reference, self._tasks.pop(reference))
@@ -124,7 +124,7 @@ class RayTasks:
         name = task.work.node.name
         try:
             done: Done = self._ray.get(reference)
-            for line in done.logs:  # the other runners show it while the step runs
+            for line in done.logs:  # runners on this machine show it at once
                 print(line.text, file=sys.stderr)  # noqa: T201 - what the step printed
             self._ended.append((task.work, done))
         except errors.OutOfMemoryError as error:
@@ -153,10 +153,10 @@ class RayTasks:
 
 
 def execute_order(setup: Setup, order: Order) -> Done:
-    """Execute an order in a worker of Ray, which stays warm for the run."""
+    """Execute an order in a Ray worker, which stays warm for the run."""
     worker = _workers.get(setup.run_id)
     if worker is None:
-        _workers.clear()  # of other runs: this one's come next
+        _workers.clear()  # the workers of earlier runs are not needed any more
         store = open_store(setup.store, artifacts=setup.artifacts)
         worker = _workers[setup.run_id] = Worker(setup, store)
     return worker.execute(order)
@@ -172,7 +172,7 @@ def _connect(ray: Any, workers: int | None) -> None:
         include_dashboard=False,
         log_to_driver=False,
         configure_logging=False,
-        _node_ip_address="127.0.0.1",  # nothing outside needs to reach it
+        _node_ip_address="127.0.0.1",  # no connection from outside is needed
     )
 
 

@@ -1,4 +1,4 @@
-"""Reporters: how a run is told to people, on a terminal, as plain lines, or not at all."""
+"""Reporters: progress of a run on a terminal, as plain lines, or not at all."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ _LOOKS = {
 
 
 class QuietReporter:
-    """Says nothing."""
+    """Reports nothing."""
 
     def run_started(self, run_id: str, name: str, steps: Sequence[str]) -> None:
         """See Reporter."""
@@ -50,7 +50,7 @@ class LineReporter:
     """Writes a plain line per step; for logs and pipes.
 
     Args:
-        stream: Where to; standard error by default.
+        stream: Stream to write to; standard error by default.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -68,7 +68,7 @@ class LineReporter:
 
     def items_started(self, step: str, count: int) -> None:
         """See Reporter."""
-        if not self._items.begin(step, count) and "[" not in step:  # inner maps are told by theirs
+        if not self._items.begin(step, count) and "[" not in step:  # inner maps: see outer
             self._say(f"  {step:<{self._width}}  {_count(count, 'item')}")
 
     def item_finished(self, step: str, result: StepResult) -> None:
@@ -97,10 +97,10 @@ class LineReporter:
 
 
 class RichReporter:
-    """Shows a moving line for the step that runs, and a mark for each that has ended.
+    """Shows a spinner for the running step, and a mark for each step that has ended.
 
     Args:
-        console: Where to; standard error by default.
+        console: Console to write to; standard error by default.
     """
 
     def __init__(self, console: "Console | None" = None) -> None:
@@ -130,7 +130,7 @@ class RichReporter:
 
     def step_started(self, step: str) -> None:
         """See Reporter."""
-        if self._progress and "[" not in step:  # items are told with their map
+        if self._progress and "[" not in step:  # items are reported with their map
             self._tasks[step] = self._progress.add_task(f"{step:<{self._width}}", total=None)
 
     def items_started(self, step: str, count: int) -> None:
@@ -175,7 +175,7 @@ class RichReporter:
 
 
 class _Items:
-    """Counts the items of maps, and says when that is worth a line."""
+    """Counts the items of maps, and decides when to report them."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -184,14 +184,14 @@ class _Items:
         self._told: dict[str, float] = {}
 
     def begin(self, step: str, count: int) -> bool:
-        """Note how many there are; True if some were known already, as of a loop."""
+        """Add to the number of items; return True if the step had items already, as a loop has."""
         known = step in self._counts
         self._counts[step] = self._counts.get(step, 0) + count
         self._told.setdefault(step, time.monotonic())
         return known
 
     def ended(self, step: str, result: StepResult) -> list[str]:
-        """Count an item; gives lines about it if it failed, for the first few."""
+        """Count an item; return lines about the failure, for the first few failed items."""
         self._ended[step] += 1
         if result.state is not StepState.FAILED:
             return []
@@ -201,7 +201,7 @@ class _Items:
         return [f"{result.name}  failed", *(f"  {line}" for line in _explanation(result))]
 
     def is_due(self, step: str) -> bool:
-        """Say whether there has been no line for a while."""
+        """Return whether no line was written for a while."""
         moment = time.monotonic()
         if moment - self._told[step] < _EVERY_S:
             return False
@@ -209,13 +209,13 @@ class _Items:
         return True
 
     def progress(self, step: str) -> str:
-        """Tell how far it is."""
+        """Return the progress as text."""
         told = f"{self._ended[step]:,} of {self._counts[step]:,}"
         return told + (f", {self._failed[step]:,} failed" if self._failed[step] else "")
 
 
 def default_reporter() -> Reporter:
-    """Choose by where standard error goes: a terminal gets movement, a file plain lines."""
+    """Return a rich reporter if standard error is a terminal, else a line reporter."""
     return RichReporter() if sys.stderr.isatty() else LineReporter()
 
 
@@ -224,7 +224,7 @@ def _state_of(result: StepResult) -> str:
 
 
 def _explanation(result: StepResult) -> list[str]:
-    """Tell why a step has no result; the frames of the user's code stand below the sentence."""
+    """Explain why a step has no result; frames of the user's code follow the sentence."""
     if result.state in {StepState.SKIPPED, StepState.QUEUED} and result.error:
         return [result.error]
     if result.state is StepState.FINISHED and result.unfollowed:

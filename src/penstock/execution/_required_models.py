@@ -1,4 +1,4 @@
-"""What the registry would refuse is refused where it was made, before anything is computed from it."""
+"""Check of models before registration: a model that the registry would refuse fails the step."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from penstock.pipelines import Graph
 
 
 def outputs_to_register(graph: Graph) -> dict[str, list[str]]:
-    """List by node the outputs that other steps of a graph register as models."""
+    """Return by node the outputs that later steps of a graph register as models."""
     found: dict[str, list[str]] = {}
     for taker in graph.nodes:
         for path in taker.step.models:
@@ -20,15 +20,15 @@ def outputs_to_register(graph: Graph) -> dict[str, list[str]]:
 
 
 def require_models(registered: Mapping[str, Sequence[str]], node: str, done: Done) -> Done:
-    """Fail a step whose output is to be registered and may not be.
+    """Fail a step with an output that is to be registered and would be refused.
 
     Args:
-        registered: What `outputs_to_register` said of the run's graph.
+        registered: Result of `outputs_to_register` for the run's graph.
         node: Name of the step that ended.
-        done: What it came to.
+        done: Result of the step.
 
     Returns:
-        The same, or a failure with the registry's own words.
+        The same result, or a failure with the registry's message.
     """
     if done.error is not None:
         return done
@@ -48,7 +48,7 @@ def require_models(registered: Mapping[str, Sequence[str]], node: str, done: Don
 
 
 def find_refusal(models: Iterable[ArtifactRecord]) -> SerializationError | None:
-    """Return why the registry would refuse one of some models; None if it takes them all."""
+    """Return why the registry would refuse any of some models; None if all are accepted."""
     for record in models:
         try:
             require_safe(record)

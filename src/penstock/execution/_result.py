@@ -1,4 +1,4 @@
-"""PipelineResult: what a run came to, step by step, and how to resume it."""
+"""PipelineResult: the result of a run, step by step, and how to resume the run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,22 +14,22 @@ GOOD_STATES = frozenset({StepState.FINISHED, StepState.CACHED})
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one step came to.
+    """The result of a step.
 
     Args:
-        name: The step's name in the pipeline.
+        name: Name of the step in the pipeline.
         state: See StepState.
-        seconds: Time it took; 0 if it was reused or skipped.
-        key: Its step key; None if it is never cached.
+        seconds: Duration of the step; 0 if cached or skipped.
+        key: Step key; None if the step is never cached.
         outputs: Content digest by output name.
         addresses: Stored digest by output name.
-        error: One line if it failed, or why it was skipped.
-        traceback: The traceback from the user's code on, if it failed.
-        version: ``model@version`` if it registered one.
-        refused: True if that version has a gate that failed.
-        not_taken: True if it was skipped as the pipeline means it to be: a branch not taken.
-        kept: True if an earlier attempt of this run made it, and it was not executed again.
-        unfollowed: Where its code does what only the run knows: its result is never reused.
+        error: Error line if the step failed, or the reason if skipped.
+        traceback: The traceback from the user's code on, if the step failed.
+        version: ``model@version`` if the step registered a model.
+        refused: True if a gate of that version failed.
+        not_taken: True if the step was skipped by the pipeline's intention: a branch not taken.
+        kept: True if an earlier attempt of this run made the result, and the step was not repeated.
+        unfollowed: Places where the code runs something known only at run time: never reused.
     """
 
     name: str
@@ -47,7 +47,7 @@ class StepResult:
     addresses: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as plain JSON."""
+        """Return the result as plain JSON."""
         return {
             "name": self.name,
             "state": self.state.value,
@@ -60,18 +60,18 @@ class StepResult:
 
 @dataclass(frozen=True)
 class PipelineResult:
-    """What a run came to.
+    """The result of a run.
 
     Args:
-        run_id: The run.
-        name: The pipeline's name.
-        state: ``finished``, ``failed``, ``killed``, or ``queued`` if it waits for a decision.
-        steps: One result per step, in order.
+        run_id: Id of the run.
+        name: Name of the pipeline.
+        state: ``finished``, ``failed``, ``killed``, or ``queued`` if a step waits for approval.
+        steps: Result of each step, in order.
         graph: The graph that was run.
-        store: Where it is recorded.
-        model_version: ``model@version`` if a step registered one; else None.
-        refused: True if a registered version has a gate that failed.
-        error: One line about the first step that failed; else None.
+        store: Store that has the run.
+        model_version: ``model@version`` if a step registered a model; else None.
+        refused: True if a gate of a registered version failed.
+        error: Error line of the first step that failed; else None.
     """
 
     run_id: str
@@ -91,19 +91,19 @@ class PipelineResult:
 
     @property
     def waits_for(self) -> str | None:
-        """The first step that waits for a decision; None if there is none."""
+        """The first step that waits for approval; None if no step waits."""
         queued = [step.name for step in self.steps if step.state is StepState.QUEUED]
-        # A map is queued because one of its items is: that is the one to decide about.
+        # A map is queued because an item is: the item is the step to decide about.
         return next((s for s in queued if not any(o.startswith(f"{s}[") for o in queued)), None)
 
     @property
     def decide_command(self) -> str:
-        """The command that lets the waiting step go on."""
+        """The command that approves the waiting step."""
         return f"penstock decide {self.run_id} {quote(str(self.waits_for))} --approve --reason '…'"
 
     @property
     def resume_command(self) -> str:
-        """The command that goes on where this run stopped."""
+        """The command that resumes this run."""
         return f"penstock run --resume {self.run_id}"
 
     def __getitem__(self, step: str) -> StepResult:
@@ -117,13 +117,13 @@ class PipelineResult:
         )
 
     def output(self, name: str | None = None) -> Any:
-        """Load what the pipeline returned, or what one step gave.
+        """Load the pipeline's result, or the result of a step.
 
         Args:
-            name: A step's name; None for the pipeline's result.
+            name: Name of a step; None for the pipeline's result.
 
         Raises:
-            StepError: If the step that makes it did not finish.
+            StepError: If the step that makes the result did not finish.
             NotFoundError: If there is no such step.
         """
         if name is not None:
@@ -135,11 +135,11 @@ class PipelineResult:
         return replace_outputs(self.graph.result, "result", values)
 
     def step_output(self, step: str, output: str | None = None) -> Any:
-        """Load what a step gave.
+        """Load the result of a step.
 
         Args:
-            step: The step's name in the pipeline.
-            output: One of its outputs; None for its result, a tuple if it gives several.
+            step: Name of the step in the pipeline.
+            output: Name of an output; None for the result, a tuple if there are several outputs.
 
         Raises:
             StepError: If the step did not finish.
@@ -169,7 +169,7 @@ class PipelineResult:
         return self.store.get(result.addresses.get(name, content), content)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the result as plain JSON (architecture, section 3)."""
+        """Return the result as plain JSON (architecture, section 3)."""
         return {
             "run_id": self.run_id,
             "state": self.state.value,

@@ -1,4 +1,4 @@
-"""resume_run: go on where a failed or killed run stopped, with the code as it is now."""
+"""resume_run: continue a failed or killed run, with the present code."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ from penstock.stores import Store, open_store
 from penstock.tracking import Run
 
 RESUMED_AT = "resumed_at"
-"""When the last attempt of a run began, in its graph; steps that ended before were kept."""
+"""Key in a run's graph: when the last attempt began; steps that ended before were not repeated."""
 
 
 def resume_run(
@@ -33,23 +33,23 @@ def resume_run(
     reporter: Reporter | None = None,
     params: Mapping[str, Any] | None = None,
 ) -> PipelineResult:
-    """Go on with a failed or killed run where it stopped, with the code as it is now.
+    """Resume a failed or killed run, with the present code.
 
     Steps that finished and whose key still holds are not repeated.
 
     Args:
-        run_id: The run; a unique prefix, or ``"last"`` for the newest run of a pipeline.
-        target: The pipeline or ``file.py:name``; by default what the run was started from.
-        runner: Where steps run, see `run`; it may be another one than before.
+        run_id: Id of the run; a unique prefix, or ``"last"`` for the newest run of a pipeline.
+        target: The pipeline or ``file.py:name``; by default the entry point of the run.
+        runner: Name of the runner, see `run`; may differ from the first attempt's.
         workers: See `run`.
         on_failure: See `run`.
-        store: Where it is recorded; by default the project's store.
-        reporter: Whom to tell.
-        params: Parameters given again; they must be those of the run.
+        store: Store that has the run; by default the project's store.
+        reporter: Progress reporter.
+        params: Repeated parameters; must equal those of the run.
 
     Raises:
-        NotFoundError: If there is no such run, or its file is gone.
-        ConflictError: If it is running or finished, or made with other parameters.
+        NotFoundError: If there is no such run, or the pipeline's file is gone.
+        ConflictError: If the run is running or finished, or was made with different parameters.
     """
     stop_while_loading()
     chosen, how = find_runner(runner), policy(workers, on_failure)
@@ -95,7 +95,7 @@ def resume_run(
 
 
 def _last_of_pipelines(store: Store) -> str:
-    """Return the newest run of a pipeline: a script that was tracked since has no steps."""
+    """Return the newest run of a pipeline: a tracked script, even a newer one, has no steps."""
     found = store.metadata.runs.search("pipeline != ''", order_by="created_at desc", limit=1)
     return found[0].run_id if found else "last"
 
@@ -134,7 +134,7 @@ def _require_same(
 
 
 def entry_of_run(record: RunRecord) -> str:
-    """Find the file that a run was started from, below the project or the current folder."""
+    """Return the entry point of a run, with the file below the project or the current folder."""
     entry = record.entry
     if entry is None:
         raise NotFoundError(

@@ -15,7 +15,7 @@ from penstock.execution._runners import find_runner
 from penstock.pipelines import Pipeline
 from penstock.stores import Store
 
-# What is settled when a run is recorded; the rest says how its steps are executed.
+# Options that are fixed when a run is recorded; the rest control how steps are executed.
 _RECORDED = (
     "store", "seed", "only", "from_step", "until", "name", "experiment", "tags", "entry",
     "partition", "run_id",
@@ -45,10 +45,11 @@ def run(
     reporter: Reporter | None = None,
     **params: Any,
 ) -> PipelineResult:
-    """Run a pipeline, with everything recorded.
+    """Run a pipeline, and record everything.
 
-    A step that fails stops only what depends on it; the result says what happened and which
-    command goes on. In a file that `penstock run` loads, a call outside of functions does nothing.
+    A failed step stops only the steps that depend on it; the result has the error and the command
+    that resumes the run. In a file that `penstock run` loads, a call outside functions does
+    nothing.
 
     >>> import tempfile
     >>> from penstock.pipelines import pipeline, step
@@ -64,39 +65,39 @@ def run(
     12
 
     Args:
-        pipeline: The pipeline, or ``file.py:name``; None only with ``resume``.
-        runner: Where steps run: ``local``, in this process, one at a time; ``processes``, side by
-            side in processes of this machine; or ``ray``, on this machine or on the cluster of
+        pipeline: The pipeline, or an entry point ``file.py:name``; None only with ``resume``.
+        runner: Where steps run: ``local``, in this process, in sequence; ``processes``, in
+            parallel in processes of this machine; or ``ray``, on this machine or on the cluster of
             ``RAY_ADDRESS``. Keys and results are the same.
-        workers: How many steps may run at once, where they run side by side; by default one for
-            each core.
-        on_failure: What one failed step means for the others: ``finish`` all that do not need it,
-            or ``stop`` what is running and begin nothing else.
-        store: A store or its URL; by default the project's.
+        workers: Maximum number of steps at the same time, for runners that work in parallel; by
+            default one for each core.
+        on_failure: Failure policy: ``finish`` all steps that do not depend on the failed step, or
+            ``stop`` the running steps and start no more.
+        store: Store or store URL; by default the project's store.
         seed: The run seed that every step's seed derives from.
-        use_cache: False to execute every step, whatever is known.
-        refresh: Names of steps to execute even if their result is known.
-        only: Names of steps: these are executed, on what earlier runs gave.
-        from_step: Execute this step and all that depend on it, on what earlier runs gave.
-        until: Execute this step and what it needs; with ``from_step`` what lies between them.
-        resume: Id of a failed or killed run to go on with; its own parameters are used.
-        name: What to call the run; by default the pipeline's name.
-        experiment: The group that it belongs to; by default the pipeline's name.
-        tags: Free marks.
-        entry: Where it is started from, ``file.py:name``; by default where the pipeline is defined.
-        partition: Which of the pipeline's partitions to run; it gives some of the parameters. Two
-            runs for one at the same time are refused.
-        run_id: The id that the run gets; by default a new one. Who gives the same one again gets a
-            ConflictError instead of a second run.
-        reporter: Whom to tell; by default a terminal gets progress, else plain lines.
-        **params: The pipeline's parameters, as values or text.
+        use_cache: False to execute every step, even if a cached result exists.
+        refresh: Names of steps to execute even if a cached result exists.
+        only: Names of the only steps to execute, on results of earlier runs.
+        from_step: Execute this step and all that depend on it, on results of earlier runs.
+        until: Execute this step and its predecessors; with ``from_step`` only the steps between.
+        resume: Id of a failed or killed run to resume, with the parameters of that run.
+        name: Name of the run; by default the pipeline's name.
+        experiment: Experiment that groups the run; by default the pipeline's name.
+        tags: Tags of the run.
+        entry: Entry point of the run, ``file.py:name``; by default where the pipeline is defined.
+        partition: Key of the pipeline's partition to run; sets some of the parameters. Two runs of
+            the same partition at the same time are refused.
+        run_id: Id of the run; by default a new id. A second call with the same id raises a
+            ConflictError and makes no second run.
+        reporter: Progress reporter; by default rich progress on a terminal, else plain lines.
+        **params: Parameters of the pipeline, as values or text.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
-        DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+        DefinitionError: If the pipeline's definition is wrong; nothing is recorded then.
         NotFoundError: If there is no such partition.
-        ConflictError: If the partition is being run, or there is a run with this id.
-        KeyboardInterrupt: If it is interrupted; the run is marked as killed.
+        ConflictError: If the partition is being run, or a run with this id exists.
+        KeyboardInterrupt: If the run is interrupted; the run is marked as killed.
     """
     stop_while_loading()
     if resume is not None:
@@ -145,17 +146,17 @@ def run_pipeline(
     runner: str = "local",
     **options: Any,
 ) -> PipelineResult:
-    """Run a pipeline whose parameters are given as a mapping; see `run` for the options."""
+    """Run a pipeline with its parameters in a mapping; see `run` for the options."""
     chosen = find_runner(runner)
-    check = getattr(chosen, "check", None)  # of a runner that cannot keep every promise everywhere
+    check = getattr(chosen, "check", None)  # for runners that cannot keep every option everywhere
     return perform(chosen, new_session(pipeline, params, check=check, **options))
 
 
 def prepare_run(pipeline: Pipeline[..., Any] | str, /, **options: Any) -> str:
-    """Record a run whose steps are executed one by one from outside; gives its id.
+    """Record a run whose steps are executed from outside with `run_step`; returns the run's id.
 
-    Other orchestrators start a run so: `run_step` executes each of its steps, in any process and
-    on any machine that reaches the store, and the last one ends the run.
+    Orchestrators start a run this way: `run_step` executes each of the steps, in any process and on
+    any machine that reaches the store, and the last step ends the run.
 
     >>> import tempfile
     >>> from penstock.execution import run_step
@@ -172,13 +173,13 @@ def prepare_run(pipeline: Pipeline[..., Any] | str, /, **options: Any) -> str:
     'finished'
 
     Args:
-        pipeline: The pipeline, or ``file.py:name``.
-        **options: The pipeline's parameters, and the options of `run` but for those that say how
-            steps are executed.
+        pipeline: The pipeline, or an entry point ``file.py:name``.
+        **options: Parameters of the pipeline, and the options of `run` except those that control
+            how steps are executed.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
-        DefinitionError: If the pipeline is written wrongly; nothing is recorded then.
+        DefinitionError: If the pipeline's definition is wrong; nothing is recorded then.
     """
     found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     given = {name: options.pop(name) for name in _RECORDED if name in options}

@@ -1,4 +1,4 @@
-"""The runners by name, and how a run is to be executed; apart because resuming chooses too."""
+"""Runners by name, and the options of execution; apart because resuming uses them too."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,10 +18,10 @@ _FINISH, _STOP = "finish", "stop"
 
 
 def find_runner(name: str) -> Runner:
-    """Make the runner of a name.
+    """Return a new runner by name.
 
     Raises:
-        ParameterError: If there is none.
+        ParameterError: If there is no runner of that name.
     """
     if name in RUNNERS:
         return RUNNERS[name]()
@@ -31,7 +31,7 @@ def find_runner(name: str) -> Runner:
 
 
 def policy(workers: int | None, on_failure: str) -> dict[str, Any]:
-    """Read how a session is to be executed.
+    """Check the options of execution, and return them as arguments of a session.
 
     Raises:
         ParameterError: If an option cannot be used.

@@ -1,8 +1,8 @@
-"""The scheduler: which step is next, what is done with it, and how its end is recorded.
+"""The scheduler: chooses the next step, decides how to treat the step, and records the end.
 
-It alone plans and records; workers execute. One order for all runners: steps that can begin are
-begun by priority, then in the order of the pipeline's body, so that one worker does what a plain
-reading of the body would do.
+Only the scheduler plans and records; workers execute. The order is the same for all runners: ready
+steps start by priority, then in the order of the pipeline's body, so that a single worker executes
+the steps in the order in which the body is read.
 """
 
 import heapq
@@ -43,11 +43,11 @@ _CARDS_AGAIN_S = 0.1
 
 
 class Workers(Protocol):
-    """Executes work; made for one run and closed at its end."""
+    """Executes steps; made for a run and closed at the end of the run."""
 
     @property
     def free(self) -> int:
-        """How many more steps it can take now."""
+        """Number of further steps that can start now."""
         ...
 
     def fits(self, node: Node) -> bool:
@@ -55,21 +55,21 @@ class Workers(Protocol):
         ...
 
     def submit(self, work: Work, values: Values) -> None:
-        """Begin a step."""
+        """Start a step."""
         ...
 
     def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
-        """Wait until at least one step has ended, or so long; give those that have."""
+        """Wait until a step has ended or the time is over; return the steps that have ended."""
         ...
 
     def cancel(self) -> None:
-        """End what is running, whatever it does."""
+        """End the running steps by force."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """A step run as it ended, with what is to be recorded beside it."""
+    """An ended step run, with the artifacts, edges and logs to record."""
 
     record: StepRunRecord
     outputs: Sequence[ArtifactRecord] = ()
@@ -79,11 +79,11 @@ class _Ending:
 
 
 class Scheduler:
-    """One pass over a session's steps.
+    """A pass over the steps of a session.
 
     Args:
-        session: The run.
-        workers: Who executes.
+        session: The session of the run.
+        workers: Execute the steps.
     """
 
     def __init__(self, session: Session, workers: Workers) -> None:
@@ -92,7 +92,7 @@ class Scheduler:
         self.values = Values(session.store, session.graph)
         self._planner = Planner(session, self.values)
         self._ready: list[tuple[int, _Rank, Node]] = []
-        self._later: list[tuple[float, _Rank, Plan]] = []  # to be tried again then
+        self._later: list[tuple[float, _Rank, Plan]] = []  # postponed until a time
         self._waiting: dict[str, set[str]] = {}
         self._followers: dict[str, list[Node]] = {}
         self._ranks: dict[str, _Rank] = {}
@@ -106,7 +106,7 @@ class Scheduler:
         self._registered = outputs_to_register(session.graph)
 
     def run(self) -> list[StepResult]:
-        """Execute every step that can run, and give their results in the pipeline's order."""
+        """Execute every step that can run, and return the results in the pipeline's order."""
         self._add(self._session.graph.order(), (), self._wanted())
         try:
             while self._ready or self._running or self._later:
@@ -121,7 +121,7 @@ class Scheduler:
         return [result for _, result in sorted(self._results, key=lambda pair: pair[0])]
 
     def _wanted(self) -> set[str] | None:
-        """Name the step that is executed alone, and what it needs; None for all."""
+        """Return the step that is executed alone, and the steps needed; None for all."""
         alone, graph = self._session.alone, self._session.graph
         if alone is None:
             return None
@@ -131,7 +131,7 @@ class Scheduler:
     def _add(
         self, nodes: Sequence[Node], rank: _Rank, wanted: Collection[str] | None = None
     ) -> None:
-        """Take nodes in; those that wait for nothing are ready."""
+        """Add nodes; nodes without unfinished predecessors are ready."""
         chosen = [
             (place, node)
             for place, node in enumerate(nodes)
@@ -152,7 +152,7 @@ class Scheduler:
         heapq.heappush(self._ready, (-node.step.priority, self._ranks[node.name], node))
 
     def _begin(self) -> None:
-        """Begin what can begin; what needs no worker is settled at once."""
+        """Start the ready steps; steps that need no worker are settled at once."""
         moment = time.monotonic()
         while self._later and self._later[0][0] <= moment and self._workers.free:
             self._try_to_start(heapq.heappop(self._later)[2])
@@ -169,7 +169,7 @@ class Scheduler:
                 self._settle(plan, self._without_running(plan))
 
     def _try_to_start(self, plan: Plan) -> None:
-        """Begin a step, unless what it uses is used by as many as may: then it is tried later."""
+        """Start a step; postpone the step if cards or the concurrency limit are exhausted."""
         limit = plan.node.step.limit
         if not self._workers.fits(plan.node):
             self._postpone(plan, _CARDS_AGAIN_S)
@@ -188,7 +188,7 @@ class Scheduler:
             self._postpone(plan, _ASK_AGAIN_S)
 
     def _ask(self, plan: Plan) -> None:
-        """Go on if somebody has said yes, fail if somebody has said no, else let the run wait."""
+        """Start an approved step, fail a rejected step, else queue the run until a decision."""
         decisions = self._metadata.steps.list_decisions(plan.record.run_id)
         latest = next((d for d in reversed(decisions) if d.step == plan.node.name), None)
         if latest is not None and latest.approved:
@@ -206,7 +206,7 @@ class Scheduler:
         self._settle(plan, _Ending(replace(plan.record, state=state, error=why)))
 
     def _start(self, plan: Plan) -> None:
-        """Record the start of a step, with the end of the one before in one commit, and begin."""
+        """Record the start of a step and the end of the previous step in a single commit, and start."""
         self._flush(plan.record)
         self._running[plan.record.step_run_id] = plan
         self._session.reporter.step_started(plan.node.name)
@@ -229,7 +229,7 @@ class Scheduler:
         if not self._running and not self._later:
             return
         seconds = max(0.0, self._later[0][0] - time.monotonic()) if self._later else None
-        self._flush()  # what has ended is to be seen while others go on
+        self._flush()  # ended steps must be visible while running steps continue
         if not self._running:
             time.sleep(seconds or 0.0)
             return
@@ -243,7 +243,7 @@ class Scheduler:
                 self._settle(plan, self._ending(plan, done))
 
     def _again(self, plan: Plan, done: Done) -> None:
-        """Record a failed try, and plan the next one."""
+        """Record a failed attempt, and plan the next attempt."""
         self._keep(self._ending(plan, done))
         record = plan.record
         following = replace(
@@ -264,7 +264,7 @@ class Scheduler:
         self._unrecorded = ending
 
     def _settle(self, plan: Plan, ending: _Ending) -> None:
-        """Take in how a node ended: what waited for it may be ready now."""
+        """Record how a node ended, and make followers ready."""
         node, record = plan.node, ending.record
         self.values.release(node)
         if record.state not in GOOD_STATES:
@@ -291,7 +291,7 @@ class Scheduler:
             self._item_ended(parent, node, record)
 
     def _stop(self) -> None:
-        """End what is running, and begin nothing else: a step has failed."""
+        """End the running steps and start no more: a step has failed."""
         self._planner.stop()
         self._later.clear()
         self._workers.cancel()
@@ -325,7 +325,7 @@ class Scheduler:
             self._finish(expansion)
 
     def _is_whole(self, node: Node) -> bool:
-        """False if only one item of a map or loop is to be executed."""
+        """Return False if only a single item of a map or loop is to be executed."""
         alone = self._session.alone
         return alone is None or not alone.startswith(f"{node.name}[")
 
@@ -334,7 +334,7 @@ class Scheduler:
         return self._session.alone == name or str(self._session.alone).startswith(f"{name}/")
 
     def _needed_in(self, item: Item) -> set[str] | None:
-        """Name the nodes of an item that are to be there; None for all."""
+        """Return the names of an item's nodes that are needed; None for all."""
         alone = self._session.alone
         if alone is None or not any(is_part(alone, node.name) for node in item.nodes):
             return None
@@ -342,7 +342,7 @@ class Scheduler:
             wanted = {node.name for node in item.nodes if is_part(alone, node.name)}
         else:
             wanted = {node.name for node in item.nodes if alone.startswith(f"{node.name}[")}
-        for node in reversed(item.nodes):  # each stands after what it needs
+        for node in reversed(item.nodes):  # each node stands after the nodes that it needs
             if node.name in wanted:
                 wanted.update(node.needs)
         return wanted
@@ -385,7 +385,7 @@ class Scheduler:
         self._settle(expansion.plan, _Ending(record))
 
     def _without_running(self, plan: Plan) -> _Ending:
-        """Take in a step that was reused, skipped, or could not begin."""
+        """Return the ending of a step that was reused, skipped, or could not start."""
         record = plan.record
         if record.state is StepState.CACHED and (error := self._refusal(plan)) is not None:
             text = failure_text(plan.node.name, error)
@@ -399,7 +399,7 @@ class Scheduler:
             edges = reuse_edges(record)
             self._log_again(record)
         done = Done()
-        if plan.node.step.effect and plan.recorded:  # an earlier attempt may have registered
+        if plan.node.step.effect and plan.recorded:  # an earlier attempt may have a version
             loaded = [
                 self._session.store.get(record.output_address(name), digest)
                 for name, digest in record.outputs.items()
@@ -410,7 +410,7 @@ class Scheduler:
         return _Ending(record, item.artifacts if item else (), edges, done=done)
 
     def _refusal(self, plan: Plan) -> SerializationError | None:
-        """Return why a reused model that this run is to register would be refused."""
+        """Return why the registry would refuse a reused model that this run registers."""
         names = self._registered.get(plan.node.name, ())
         outputs = {name: plan.record.outputs.get(name) for name in names}
         return find_refusal(
@@ -424,7 +424,7 @@ class Scheduler:
         return parent.items.get(node.name) if parent else None
 
     def _ending(self, plan: Plan, done: Done) -> _Ending:
-        """Make the record of a step that was executed."""
+        """Return the ending of a step that was executed."""
         done = require_models(self._registered, plan.node.name, done)
         item = self._item_of(plan.node)
         extra = list(item.artifacts) if item else []
@@ -443,7 +443,7 @@ class Scheduler:
             self.values.add(plan.node.name, name, records[0], **_known_value(done, name))
         wholes = {name: records[0] for name, records in done.outputs.items()}
         every = [artifact for records in done.outputs.values() for artifact in records]
-        # What lies in the artifact store can be gone later, while its record is still there.
+        # Bytes in the artifact store can be deleted later, while the record still exists.
         stored = [artifact.digest for artifact in every if artifact.inline is None]
         if stored:
             facts["stored"] = stored
@@ -459,10 +459,10 @@ class Scheduler:
         return _Ending(record, [*every, *extra], edges, done.logs, done)
 
     def _log_again(self, record: StepRunRecord) -> None:
-        """Log on this run what a reused step logged when it was executed."""
+        """Log the metrics of a reused step on this run, as logged in the original execution."""
         last = record.facts.get("metrics", ())
         if last and not self._copy_curves(record, [key for key, *_ in last]):
-            # The run that executed it is gone: where its curves ended is in the step's own record.
+            # The run that executed the step is gone: the last points are in the step's own record.
             points = [MetricPoint(key, value, step, now()) for key, value, step in last]
             self._metadata.metrics.log(record.run_id, points)
 
@@ -478,7 +478,7 @@ class Scheduler:
         return copied
 
     def _abandon(self, error: BaseException) -> None:
-        """Leave nothing running, and no step that looks as if it were."""
+        """End everything that is running, and mark unfinished steps as killed."""
         self._workers.cancel()
         with suppress(Exception):
             self._flush()

@@ -1,4 +1,4 @@
-"""Session and Runner: all that executing one run needs, and the seam to where it is executed."""
+"""Session and Runner: the inputs of a run's execution, and the seam to the place of execution."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,22 +15,23 @@ from penstock.tracking import Run
 
 @dataclass(frozen=True)
 class Session:
-    """One run about to be executed.
+    """A run about to be executed.
 
     Args:
         run: The run, recorded and running.
-        graph: What to execute.
-        store: Where to record it.
-        project: The folder that the user's code is in.
+        graph: Graph to execute.
+        store: Store that records the run.
+        project: Folder of the user's code.
         seed: The run seed.
-        reporter: Whom to tell.
-        use_cache: False to execute steps whatever is known.
-        refresh: Steps to execute even if their result is known.
-        earlier: Steps of an earlier attempt of this run, by name.
-        stop_on_failure: True to begin no other step once one has failed, and to end what runs.
-        pipeline: What the graph was traced from: workers in other processes trace it again.
-        workers: How many steps may run at once where there are workers; None for one per core.
-        alone: The only step to execute: all that it needs must be in ``earlier``.
+        reporter: Progress reporter.
+        use_cache: False to execute steps even if a cached result exists.
+        refresh: Steps to execute even if a cached result exists.
+        earlier: Step runs of an earlier attempt of this run, by name.
+        stop_on_failure: True to end the running steps and start no more after a failure.
+        pipeline: Pipeline of the graph: workers in separate processes trace the pipeline again.
+        workers: Maximum number of steps at the same time where there are workers; None for one per
+            core.
+        alone: The only step to execute: all steps needed must be in ``earlier``.
     """
 
     run: Run
@@ -49,12 +50,12 @@ class Session:
 
 
 class Runner(Protocol):
-    """Executes the steps of a session and records each in its store.
+    """Executes the steps of a session and records each in the session's store.
 
-    ``run`` is called once, in the thread that the user waits in. It records every step before it
-    returns, and lets KeyboardInterrupt through after marking the step that was running as killed.
+    ``run`` is called once, in the thread in which the user waits. ``run`` records every step before
+    it returns, and passes KeyboardInterrupt on after marking the running step as killed.
     """
 
     def run(self, session: Session) -> list[StepResult]:
-        """Execute every step that can run, in order, and give their results."""
+        """Execute every step that can run, in order, and return the results."""
         ...

@@ -1,8 +1,8 @@
-"""Large inputs that several processes read: mapped from one file instead of copied into each.
+"""Large inputs that several processes read: memory-mapped from a file instead of copied.
 
-An array's file is mapped as it lies in the store. A table's is compressed, so the first worker
-that needs it unpacks it into the run's scratch folder as an Arrow file, which the others map.
-Pages are private when they are written to: a step that changes its input changes its own copy.
+An array's file is mapped as stored. A table's file is compressed, so the first worker that needs
+the table unpacks it into the run's scratch folder as an Arrow file, which the remaining workers
+map. Pages are private when written to: a step that changes an input changes only its own copy.
 """
 
 from contextlib import suppress
@@ -14,23 +14,23 @@ from penstock.core import ArtifactRecord, new_id
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_LEAST_BYTES = 1 << 20  # below, a copy is cheaper than a file
+_LEAST_BYTES = 1 << 20  # below this size, a copy is cheaper than a file
 _VALUE_BYTES = 8
 
 
 class SharedInputs:
-    """Loads what is worth sharing.
+    """Loads the values that are worth sharing.
 
     Args:
-        scratch: The run's folder for it, on this machine.
-        store: Where values are.
+        scratch: Folder of the run for shared files, on this machine.
+        store: Store of the values.
     """
 
     def __init__(self, scratch: str, store: "Store") -> None:
         self._scratch, self._store = Path(scratch), store
 
     def load(self, record: ArtifactRecord) -> Any:
-        """Give the value of a record, its memory shared; None if it is to be loaded as usual."""
+        """Return the value of a record, in shared memory; None for values to load as usual."""
         if record.format == "npy":
             if "class" in record.metadata:  # a matrix is no plain array
                 return None
@@ -39,7 +39,7 @@ class SharedInputs:
         if record.format != "parquet" or facts.get("frame") != "polars frame":
             return None
         values = facts.get("rows", 0) * len(facts.get("columns", ()))
-        # What is compressed may be many times as large in memory.
+        # Compressed data may be many times as large in memory.
         large = max(record.size_bytes, values * _VALUE_BYTES) >= _LEAST_BYTES
         return self._table(record) if large else None
 
@@ -47,7 +47,7 @@ class SharedInputs:
         import numpy as np
 
         path = self._store.artifacts.path(record.digest)
-        if path is None:  # it is in a bucket
+        if path is None:  # the bytes are in a bucket
             path = self._place(record, "npy")
             if not path.exists():
                 self._store.fetch(record, path)
@@ -58,7 +58,7 @@ class SharedInputs:
             import pyarrow as pa
             import pyarrow.ipc
         except ImportError:
-            return None  # polars alone reads a copy
+            return None  # without pyarrow, polars reads a copy
         import polars as pl
 
         path = self._place(record, "arrow")
@@ -78,7 +78,7 @@ class SharedInputs:
 
     @staticmethod
     def _keep(frame: Any, path: Path) -> bool:
-        """Write a table for all; False if it would come back as another one, or has no room."""
+        """Write a table for all workers; False if Arrow would change the table, or the disk is full."""
         if not all(_comes_back(dtype) for dtype in getattr(frame, "dtypes", [None])):
             return False
         beside = path.with_name(f".{path.name}-{new_id()}")
@@ -96,7 +96,7 @@ class SharedInputs:
 
 
 def _comes_back(dtype: Any) -> bool:
-    """Say whether Arrow gives a column back as it was; categories it does not."""
+    """Return whether Arrow returns a column unchanged, which is not so for categories."""
     if dtype is None:
         return False
     plain = dtype.is_numeric() or dtype.is_temporal()

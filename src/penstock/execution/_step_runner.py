@@ -1,6 +1,6 @@
-"""Run one step: generators seeded, output captured, time limited; every runner and proof calls this.
+"""Execution of a step: generators seeded, output captured, time limited; for runners and proofs.
 
-It knows nothing of runs and stores: it gets values and gives values.
+Independent of runs and stores: values in, values out.
 """
 
 import inspect
@@ -28,16 +28,16 @@ _NO_LIMIT = nullcontext(True)
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What one execution of a step came to.
+    """The result of a step's execution.
 
     Args:
-        outputs: Values by output name; empty if it failed.
-        error: One line if it failed; else None.
-        traceback: The traceback from the user's code on, if it failed.
-        logs: What it printed and logged.
-        seconds: Time it took.
-        facts: ``seed``, ``threads``, ``hash_seed`` as they were set.
-        exception: What was raised, if it failed.
+        outputs: Values by output name; empty if the step failed.
+        error: Error line if the step failed; else None.
+        traceback: The traceback from the user's code on, if the step failed.
+        logs: Printed and logged lines.
+        seconds: Duration.
+        facts: ``seed``, ``threads``, ``hash_seed`` as set.
+        exception: The exception, if the step failed.
     """
 
     outputs: dict[str, Any]
@@ -66,18 +66,19 @@ def execute_step(
     {'result': 8}
 
     Args:
-        node_name: The step's name in its pipeline, for messages.
+        node_name: Name of the step in the pipeline, for messages.
         function: The step, or a plain function.
-        arguments: Values by argument name; tables are converted to what the hints ask for.
+        arguments: Values by argument name; tables are converted as the hints ask.
         seed: Seed for the global generators (see ``provenance.derive_seed``).
-        threads: Threads for numerical libraries; None for their own choice.
-        timeout_s: Longest time in seconds; a step is interrupted in the main thread only, elsewhere
-            it fails when it ends too late.
+        threads: Threads for numerical libraries; None for the libraries' defaults.
+        timeout_s: Limit in seconds; a step is interrupted in the main thread only, elsewhere the
+            step fails when it ends too late.
         echo: False to keep the step's output off the terminal.
-        stream: Takes what a generator yields, while it is yielded; by default it is kept in memory.
+        stream: Consumes the values of a generator as they are yielded; by default collects in
+            memory.
 
     Returns:
-        The outcome; an exception of the step is in it, only KeyboardInterrupt goes through.
+        The outcome; includes an exception of the step: only KeyboardInterrupt is raised.
     """
     step = function if isinstance(function, Step) else Step(function, name=node_name)
     outputs: dict[str, Any] = {}
@@ -116,7 +117,7 @@ def execute_step(
 
 @contextmanager
 def _only_this_process() -> Iterator[None]:
-    """End a process that the step has forked and that comes back: the run is not its own."""
+    """End a forked process of the step that returns here: a fork must not continue the run."""
     own = os.getpid()
     code = 1
     try:
@@ -138,19 +139,19 @@ def _only_this_process() -> Iterator[None]:
 
 
 def bind_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Put values in place of the outputs that a node takes.
+    """Replace the outputs among a node's arguments by values.
 
     Args:
-        node: The node of a traced graph; a constant that can change is a fresh copy, so that no
-            step and no item of a map sees what another one did to it.
-        inputs: Value by path, named as in ``node.inputs`` and ``StepRunRecord.inputs``:
-            ``split``, ``models[0]``.
+        node: Node of a traced graph; a mutable constant is copied, so that no step and no item of a
+            map sees changes made by a different step or item.
+        inputs: Value by path, named as in ``node.inputs`` and ``StepRunRecord.inputs``: ``split``,
+            ``models[0]``.
 
     Raises:
-        StepError: If the recorded inputs are not those that the step takes now.
+        StepError: If the recorded inputs differ from those that the step takes now.
     """
     missing = sorted(node.inputs.keys() - inputs.keys())
-    if missing and node.step.joins:  # a branch that was not taken gave nothing
+    if missing and node.step.joins:  # a branch that was not taken has no outputs
         inputs = {**dict.fromkeys(missing), **inputs}
     elif missing:
         raise StepError(
@@ -163,10 +164,10 @@ def bind_arguments(node: Node, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]:
-    """Name what a function gave.
+    """Assign a function's return value to output names.
 
     Raises:
-        StepError: If it is annotated with a tuple and gave another number of values.
+        StepError: If the annotation is a tuple and the number of values differs.
     """
     if step.outputs == ("result",):
         return {"result": value}

@@ -1,4 +1,4 @@
-"""A limit on how long a block may run, by the operating system's alarm."""
+"""Time limit of a block, by the operating system's alarm."""
 
 import signal
 import threading
@@ -7,26 +7,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_AGAIN_S = 1.0  # after the limit, for code that catches everything and goes on
+_AGAIN_S = 1.0  # interval after the limit, for code that catches everything and continues
 
 
 class _OverTimeError(BaseException):
-    """Ends code that is over its time; no ``except Exception`` of it catches this."""
+    """Raised in code that is over the time limit; not caught by ``except Exception``."""
 
 
 def can_limit_time() -> bool:
-    """Say whether a limit can be enforced here: only a process's main thread can be interrupted."""
+    """Return whether a limit can be enforced here: only the main thread can be interrupted."""
     is_main = threading.current_thread() is threading.main_thread()
     return is_main and hasattr(signal, "SIGALRM")
 
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[bool]:
-    """Raise TimeoutError from the block after so many seconds.
+    """Raise TimeoutError from the block after a number of seconds.
 
     Only the main thread of a process can be interrupted, and not while it is inside a C function
-    that does not return to Python. There, and where the code goes on whatever is raised in it, a
-    block that has ended too late raises all the same.
+    that does not return to Python. There, and where the code catches the exception and continues,
+    the error is raised when the block has ended.
 
     Args:
         seconds: The limit, above 0; None for no limit.

@@ -1,7 +1,7 @@
-"""Values between steps: kept in memory only if nobody can change them, else read from the store.
+"""Values between steps: immutable values stay in memory, the rest is read from the store.
 
-A value is found by where its bytes are (its stored digest) and what they mean (its content digest):
-equal contents may be stored as other bytes, and equal bytes may be other values.
+A value is addressed by its stored digest (where the bytes are) and its content digest (what they
+mean): equal contents may be stored as different bytes, and equal bytes may be different values.
 """
 
 from collections import Counter
@@ -13,8 +13,8 @@ from penstock.core import ArtifactRecord, StepRunRecord
 from penstock.pipelines import Graph, Node, Output
 from penstock.stores import Store, is_plain_frame
 
-# A step that changes what it was given must not change what the next one gets; and it is given
-# what another process would read from the store.
+# A step that changes an input must not change the input of the next step; and a step gets the
+# same value that a separate process would read from the store.
 _UNKNOWN = object()
 _IMMUTABLE = frozenset(
     {type(None), bool, int, float, complex, str, bytes, date, datetime, time, timedelta}
@@ -23,11 +23,11 @@ _ZONES = frozenset({type(None), timezone, ZoneInfo})
 
 
 class Values:
-    """What the steps of one run gave, by node and output.
+    """The outputs of the steps of a run, by node and output.
 
     Args:
-        store: Where the values are.
-        graph: Says how often each will be asked for.
+        store: Store of the values.
+        graph: Graph, which tells how often each value is needed.
     """
 
     def __init__(self, store: Store, graph: Graph) -> None:
@@ -40,11 +40,11 @@ class Values:
             self.expect(node)
 
     def expect(self, node: Node) -> None:
-        """Count what a node will ask for."""
+        """Count the values that a node will need."""
         self._uses.update((output.node, output.name) for output in node.inputs.values())
 
     def add(self, node: str, output: str, record: ArtifactRecord, *, value: Any = _UNKNOWN) -> None:
-        """Add what an executed step gave; its value, if that is in this process."""
+        """Add an output of an executed step; with the value, if in this process."""
         place = (node, output)
         self._digests[place] = record.content_digest, record.digest
         self._records[place] = record
@@ -52,12 +52,12 @@ class Values:
             self._kept[place] = _own(value)
 
     def add_recorded(self, node: str, record: StepRunRecord) -> None:
-        """Add what a step gave in another run or an earlier attempt."""
+        """Add the outputs of a step of a different run or an earlier attempt."""
         for output, content in record.outputs.items():
             self._digests[node, output] = content, record.output_address(output)
 
     def has(self, output: Output) -> bool:
-        """Say whether an output was made."""
+        """Return whether an output was made."""
         return (output.node, output.name) in self._digests
 
     def digests(self, node: Node) -> dict[str, tuple[str, str]]:
@@ -69,7 +69,7 @@ class Values:
         }
 
     def record(self, output: Output) -> ArtifactRecord:
-        """Give the record of an output that was made."""
+        """Return the record of an output that was made."""
         place = (output.node, output.name)
         if place not in self._records:
             content, stored = self._digests[place]
@@ -77,11 +77,11 @@ class Values:
         return self._records[place]
 
     def inputs(self, node: Node) -> dict[str, Any]:
-        """Give the values that a node takes, by path; a mutable one is a fresh copy each time."""
+        """Return the values that a node takes, by path; mutable values are fresh copies."""
         return {path: self.get(output) for path, output in node.inputs.items() if self.has(output)}
 
     def release(self, node: Node) -> None:
-        """Forget values that no other step will ask for."""
+        """Release values that no later step needs."""
         for output in node.inputs.values():
             place = (output.node, output.name)
             self._uses[place] -= 1
@@ -89,7 +89,7 @@ class Values:
                 self._kept.pop(place, None)
 
     def get(self, output: Output) -> Any:
-        """Give one value; a mutable one is a fresh copy each time."""
+        """Return a value; a mutable value is a fresh copy each time."""
         place = (output.node, output.name)
         if place in self._kept:
             return _own(self._kept[place])
@@ -100,11 +100,11 @@ def load_inputs(store: Store, record: StepRunRecord) -> dict[str, Any]:
     """Load the recorded inputs of a step run, by path as in ``Node.inputs``.
 
     Args:
-        store: Where it is recorded.
+        store: Store that has the step run.
         record: The step run.
 
     Raises:
-        StoreError: If a value's bytes are gone or damaged.
+        StoreError: If the bytes of a value are gone or damaged.
     """
     return {
         path: store.get(record.input_address(path), content, check=True)
@@ -113,7 +113,7 @@ def load_inputs(store: Store, record: StepRunRecord) -> dict[str, Any]:
 
 
 def _is_safe(value: Any) -> bool:
-    """Return whether nobody can change a value and the store gives it back as it is."""
+    """Return whether a value is immutable and the store returns the value unchanged."""
     kind = type(value)
     if kind is datetime or kind is time:
         return type(value.tzinfo) in _ZONES

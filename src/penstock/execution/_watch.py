@@ -1,4 +1,4 @@
-"""Watch: the processes that this one has started end with it, also when it is killed."""
+"""Watch: ends the child processes of this process when this process ends, even if killed."""
 
 import subprocess
 import sys
@@ -13,30 +13,30 @@ from penstock.execution._watcher import FAREWELL, end_all
 
 
 class Watch:
-    """Names processes to a program that ends them, and what they started, if this one is gone.
+    """Names processes to a program that ends them, with all descendants, if this process is gone.
 
-    The program is started with the first of them. It is said farewell to by `close`, which ends
-    nothing: that is for whoever has started the processes.
+    The program is started with the first process. `close` ends the program but no process: ending
+    processes is up to the code that started them.
     """
 
     def __init__(self) -> None:
         self.mark = new_id()
-        """Beginning of what stands in the variable MARK of processes that are ended, too."""
+        """Prefix of the variable MARK of processes that are ended, too."""
         self._lock = threading.Lock()
         self._program: subprocess.Popen[str] | None = None
 
     def add(self, process: int) -> None:
-        """End a process, the leader of a session, when this one is gone."""
+        """Register a process, the leader of a session, to be ended when this process is gone."""
         with self._lock:
             self._program = self._program or self._start()
             _say(self._program, str(process))
 
     def end(self, process: int) -> None:
-        """Kill a process that was added, and what it has started."""
+        """Kill a registered process and all descendants."""
         end_all([], {process})
 
     def close(self) -> None:
-        """Let the program end."""
+        """End the program."""
         with self._lock:
             program, self._program = self._program, None
         if program is not None:
@@ -61,7 +61,7 @@ class Watch:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a signal to the group of this process is not for it
+            start_new_session=True,  # a signal to this process's group must not reach the program
             text=True,
         )
 

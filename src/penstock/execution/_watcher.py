@@ -1,8 +1,8 @@
-"""A process that outlives a killed run for a moment and ends what its workers have started.
+"""A process that briefly outlives a killed run and ends the descendants of the run's workers.
 
-Started by file name in an interpreter without packages, so that it costs little: only the standard
-library is imported here. It reads the workers' process ids from its standard input; if that ends
-without a farewell, the run is gone, however it was ended.
+Started by file name in an interpreter without packages, so that the start is cheap: only the
+standard library is imported here. The ids of the workers' processes come on standard input; if the
+input ends without a farewell, the run is gone, for whatever reason.
 """
 
 import contextlib
@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 
 FAREWELL = "done"
 MARK = "PENSTOCK_WORKERS"
-"""Variable in the environment of a run's workers and of all that they start."""
+"""Variable in the environment of a run's workers and of all their descendants."""
 
 _ROUNDS, _PAUSE_S = 40, 0.05
-_STAT_SESSION, _STAT_PARENT = 3, 1  # after the name of the program in /proc/PID/stat
+_STAT_SESSION, _STAT_PARENT = 3, 1  # fields after the name of the program in /proc/PID/stat
 
 
 def main() -> None:
@@ -33,15 +33,15 @@ def main() -> None:
 
 
 def end_all(marks: Sequence[str], workers: set[int]) -> None:
-    """Kill workers and whatever descends from them: by mark, session, group and parent.
+    """Kill workers and their descendants: found by mark, session, group and parent.
 
     Args:
-        marks: Beginnings of the value of the variable MARK.
+        marks: Prefixes of the value of the variable MARK.
         workers: Process ids of workers; each leads a session.
     """
     marked = tuple(f"{MARK}={mark}".encode() for mark in marks)
     known, quiet = set(workers), 0
-    for _ in range(_ROUNDS):  # what is killed may have started something just before
+    for _ in range(_ROUNDS):  # a killed process may have started a process just before
         found = _descendants(marked, known)  # first of all, while each still has its parent
         for process in found:
             with contextlib.suppress(OSError):
@@ -56,7 +56,7 @@ def end_all(marks: Sequence[str], workers: set[int]) -> None:
 
 
 def _descendants(marked: tuple[bytes, ...], known: set[int]) -> list[int]:
-    """List what lives of them; ``known`` grows by what is found."""
+    """Return the living descendants; adds them to ``known``."""
     alive = [each for each in _processes() if each[0] != os.getpid() and each[3] != "Z"]
     found: dict[int, None] = {}
     grown = True
@@ -75,8 +75,8 @@ def _descendants(marked: tuple[bytes, ...], known: set[int]) -> list[int]:
 
 def _processes() -> Iterator[tuple[int, int, int, str]]:
     try:
-        names = os.listdir("/proc")  # noqa: PTH208 - numbers are all that is needed
-    except OSError:  # not on macOS: there the groups are all that is known
+        names = os.listdir("/proc")  # noqa: PTH208 - only the numbers are needed
+    except OSError:  # macOS has no /proc: only the groups are known
         return
     for name in names:
         if not name.isdigit():

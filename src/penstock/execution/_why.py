@@ -1,4 +1,4 @@
-"""``why``: what of a step's key changed since an earlier run, told from what both recorded."""
+"""``why``: the parts of a step's key that changed since an earlier run, from both records."""
 
 import ast
 import difflib
@@ -25,7 +25,7 @@ from penstock.stores import open_store
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_LOOKED_AT = 200  # runs, newest first, for one that the step can be compared with
+_LOOKED_AT = 200  # runs, newest first, searched for a run to compare with
 _PAGE = 25
 _CONTEXT = 2
 _OF_ONE_FILE = 6  # entries of a file's state in a trace
@@ -34,17 +34,17 @@ _CALLED = {"environment": "environment variable"}
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """One part of a step's key that is another one than before.
+    """A part of a step's key that differs from an earlier run.
 
     Args:
-        step: The step whose part it is: the one that was asked for, or one before it.
-        kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (what the step
-            says that it uses), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (what
-            the step looked up while it ran); or ``result`` where equal keys gave different values.
-        name: What it is called: ``util.py:helper``, ``learning_rate``, ``polars``.
-        before: What it was; None if it is new.
-        after: What it is; None if it is gone.
-        diff: Of code, the lines of the difference, as far as both sources are recorded.
+        step: Step that has the part: the given step, or a step before it.
+        kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (declared by the
+            step), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the step
+            while it ran); or ``result`` where equal keys gave different values.
+        name: Name of the part: ``util.py:helper``, ``learning_rate``, ``polars``.
+        before: Earlier value; None if the part is new.
+        after: Present value; None if the part is gone.
+        diff: For code, the lines of the difference, as far as both sources are recorded.
     """
 
     step: str
@@ -62,10 +62,10 @@ class Why:
     Args:
         run_id: The run.
         step: The step.
-        executed: False if its result was reused.
-        against: The earlier run that it is compared with; None if there is none.
-        reason: One sentence.
-        changes: The parts of its key that changed, and what changed before it where an input did.
+        executed: False if the result was reused.
+        against: The earlier run of the comparison; None if there is none.
+        reason: The reason as a sentence.
+        changes: Changed parts of the key, and for changed inputs the changes before them.
     """
 
     run_id: str
@@ -76,7 +76,7 @@ class Why:
     changes: tuple[KeyChange, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as plain JSON."""
+        """Return the explanation as plain JSON."""
         from dataclasses import asdict
 
         return asdict(self)
@@ -85,7 +85,7 @@ class Why:
 def why(
     run: str, step: str, *, against: str | None = None, store: "Store | str | None" = None
 ) -> Why:
-    """Say why a step was executed or reused, and which part of its key changed.
+    """Explain why a step was executed or reused, and which part of the key changed.
 
     >>> import tempfile
     >>> import penstock as ps
@@ -104,11 +104,11 @@ def why(
     [('argument', 'number', '1', '2')]
 
     Args:
-        run: The run; a unique prefix, or ``"last"``.
-        step: The step's name in the pipeline.
-        against: The run to compare with; by default the last one before in which the step ended
+        run: Id of the run; a unique prefix, or ``"last"``.
+        step: Name of the step in the pipeline.
+        against: The run to compare with; by default the last earlier run in which the step ended
             well.
-        store: Where they are recorded; by default the project's store.
+        store: Store that has the runs; by default the project's store.
 
     Raises:
         NotFoundError: If there is no such run or step.
@@ -135,7 +135,7 @@ def why(
 
 
 def _kept(run: RunRecord, record: StepRunRecord) -> str:
-    """Tell of a step that an earlier attempt of its run executed; empty if it is not one."""
+    """Explain why a resumed run did not repeat a step; empty for a step of the last attempt."""
     resumed = (run.graph or {}).get(RESUMED_AT)
     if resumed is None or record.ended_at is None or record.state not in GOOD_STATES:
         return ""
@@ -148,7 +148,7 @@ def _kept(run: RunRecord, record: StepRunRecord) -> str:
 
 
 class _Side:
-    """A run with what it recorded about its steps."""
+    """A run with the records of the steps."""
 
     def __init__(self, store: "Store", run: RunRecord) -> None:
         self.store, self.run = store, run
@@ -179,14 +179,14 @@ class _Side:
             return {}
 
     def giver(self, step: str, argument: str) -> str | None:
-        """Name the step that gives an input."""
+        """Return the name of the step that an input comes from."""
         edges = (self.run.graph or {}).get("edges", ())
         found = (e["from"] for e in edges if (e["to"], e["argument"]) == (step, argument))
         return next(found, None)
 
 
 def _earlier(side: _Side) -> Iterator[_Side]:
-    """Give the runs of the pipeline before this one, newest first."""
+    """Iterate over the earlier runs of the pipeline, newest first."""
     name = str(side.run.pipeline).replace("'", "''")
     after = side.run.run_id
     for _ in range(_LOOKED_AT // _PAGE):
@@ -200,7 +200,7 @@ def _earlier(side: _Side) -> Iterator[_Side]:
 
 
 def _before(side: _Side, step: str) -> _Side | None:
-    """Find the last run before in which the step ended well."""
+    """Return the last earlier run in which the step ended well."""
     return next(
         (
             other
@@ -216,7 +216,7 @@ def _before(side: _Side, step: str) -> _Side | None:
 def _changes(
     side: _Side, other: _Side, step: str, seen: set[str] | None = None
 ) -> Iterator[KeyChange]:
-    """Compare the parts of a step's keys; of an input that changed, what changed before it."""
+    """Compare the parts of a step's keys; for a changed input, also the changes before it."""
     seen = {step} if seen is None else seen
     now, then = side.step(step), other.step(step)
     parts, earlier = now.facts.get("key_parts", {}), then.facts.get("key_parts", {})
@@ -254,7 +254,7 @@ def _changes(
 
 
 def _other_result(side: _Side, other: _Side, step: str) -> KeyChange:
-    """Tell of a step that gave another value though nothing in its key changed."""
+    """Describe a step with a different value though nothing in its key changed."""
     one, two = other.step(step).outputs, side.step(step).outputs
     name, before, after = next(iter(_differing(one, two)), ("result", None, None))
     return KeyChange(step, "result", name, before, after)
@@ -274,7 +274,7 @@ def _code_changes(side: _Side, other: _Side, step: str) -> Iterator[KeyChange]:
 def _trace_changes(
     step: str, then: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[KeyChange]:
-    """Compare what a step looked up both times; what only one looked up follows from the rest."""
+    """Compare the state read by a step in both runs; reads of a single run follow from the rest."""
     for part in ("cwd", "env", "whole_env", "files", "code", "folders", "lists", "exists", "stats"):
         kind = "environment" if part in {"cwd", "env", "whole_env"} else "file"
         was, given = then.get(part, {}), now.get(part, {})
@@ -285,7 +285,7 @@ def _trace_changes(
 
 
 def _looked_up(state: Any) -> str | None:
-    """Show what was found: of a file its digest, of many in a folder the one of them all."""
+    """Return the digest of a file's state; for a folder of files, the digest of all."""
     if isinstance(state, list):
         return str(state[1] if len(state) > _OF_ONE_FILE else state[0])
     return None if state is None else str(state)
@@ -298,7 +298,7 @@ def _differing(was: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tup
 
 
 def _shown(side: _Side, step: str, name: str, digest: str | None) -> str | None:
-    """Show an argument as it was written in the graph; its digest where that does not tell."""
+    """Return an argument as written in the graph; the digest where there is no text."""
     if digest is None:
         return None
     shown = side.nodes.get(step, {}).get("arguments", {}).get(name)
@@ -313,7 +313,7 @@ def _diff(before: Mapping[str, bytes], after: Mapping[str, bytes], place: str) -
 
 
 def _definition(source: bytes, name: str) -> list[str]:
-    """Cut a definition out of a file: a function, a class, or what is assigned to a name."""
+    """Return the lines of a definition in a file: a function, a class, or an assignment."""
     text = source.decode("utf-8", "replace")
     lines = text.splitlines()
     try:
@@ -322,10 +322,10 @@ def _definition(source: bytes, name: str) -> list[str]:
         return lines
     if name == "(whole file)":
         return lines
-    name = name.partition(" ")[0]  # "scaled default factor" is told at `scaled`
+    name = name.partition(" ")[0]  # "scaled default factor" is part of `scaled`
     top = name.partition(".")[0]
     places = [(_first_line(node), node.end_lineno) for node in body if top in _names(node)]
-    if not places:  # what stands at the top level of the file, outside of definitions
+    if not places:  # code at the top level of the file, outside definitions
         return [] if name.isidentifier() else _top_level(body, lines)
     return [line for first, last in places for line in lines[first - 1 : last]]
 
@@ -405,7 +405,7 @@ def _reason(
 
 
 def _is_fresh(side: _Side, record: StepRunRecord, lasts: timedelta) -> bool:
-    """Say whether the earlier result, since it was executed, was young enough to be reused."""
+    """Return whether the earlier result was young enough to be reused."""
     for other in _earlier(side):
         found = other.steps.get(record.step)
         if found and found.state is StepState.FINISHED and found.key == record.key:
@@ -415,7 +415,7 @@ def _is_fresh(side: _Side, record: StepRunRecord, lasts: timedelta) -> bool:
 
 
 def _never_reused(record: StepRunRecord, node: Mapping[str, Any]) -> str:
-    """Say why a step is executed each time; nothing if it is not so."""
+    """Explain why a step is executed each time; empty for a reusable result."""
     if record.key is not None:
         return ""
     if node.get("effect"):

@@ -1,4 +1,4 @@
-"""Work and Done: one execution of a step, as every runner does it, here or in another process."""
+"""Work and Done: a step's execution as in every runner, here or in a separate process."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ class Work:
 
     Args:
         node: The step with its constant arguments.
-        record: Its step run, as it starts.
+        record: The step run at the start.
     """
 
     node: Node
@@ -35,21 +35,21 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What one execution came to; its values are stored, but not yet recorded.
+    """Result of an execution; the values are stored, but not yet recorded.
 
     Args:
-        outputs: By output name, the value's record and those of its parts.
-        error: One line if it failed; else None.
-        traceback: The traceback from the user's code on, if it failed.
-        logs: What it printed and logged.
-        seconds: Time it took.
-        facts: What was set for it and what it logged.
-        edges: Its arrows in the lineage graph.
-        nothing: Outputs that it did not make.
-        version: ``model@version`` if it registered one.
-        refused: True if that version has a gate that failed.
-        raised: Names of the exception's class and of those it derives from.
-        values: By output name, if they are in this process.
+        outputs: By output name, the records of the value and the value's elements.
+        error: Error line if the step failed; else None.
+        traceback: The traceback from the user's code on, if the step failed.
+        logs: Printed and logged lines.
+        seconds: Duration.
+        facts: Settings of the execution and logged metrics.
+        edges: Lineage edges of the step.
+        nothing: Outputs that were not made.
+        version: ``model@version`` if the step registered a model.
+        refused: True if a gate of that version failed.
+        raised: Names of the exception's class and base classes.
+        values: Values by output name, if they are in this process.
     """
 
     outputs: Mapping[str, Sequence[ArtifactRecord]] = field(default_factory=dict)
@@ -67,12 +67,12 @@ class Done:
 
 
 def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
-    """Execute a step on its inputs and store what it gives.
+    """Execute a step on inputs and store the outputs.
 
     Args:
-        store: Where values are kept; nothing is recorded there.
+        store: Store of the values; nothing is recorded there.
         work: The step.
-        inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
+        inputs: Value by path, as in ``Node.inputs``; or the exception raised while loading them.
     """
     node, record = work.node, work.record
     key = record.key or record.facts.get("key")
@@ -82,7 +82,7 @@ def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> 
     with use_step(context):
         try:
             if isinstance(inputs, Exception):
-                raise inputs  # noqa: TRY301 - told as any other failure of the step
+                raise inputs  # noqa: TRY301 - reported like any failure of the step
             arguments = bind_arguments(node, inputs)
         except Exception as error:  # noqa: BLE001 - a value that cannot be read fails its step
             return failed(node.name, error)
@@ -108,13 +108,13 @@ def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> 
         }
     except Exception as error:  # noqa: BLE001 - a value that cannot be stored fails its step
         return replace(failed(node.name, error), logs=outcome.logs, facts=outcome.facts)
-    if context.checkpoints:  # what it gave takes their place
+    if context.checkpoints:  # the outputs replace the checkpoints
         store.metadata.artifacts.drop(record.run_id, context.checkpoints)
     return _finished(record, outcome, packed)
 
 
 def failed(name: str, error: BaseException) -> Done:
-    """Tell of a step that failed outside of its function."""
+    """Return the result of a step that failed outside the function."""
     return Done(
         error=failure_text(name, error),
         traceback=failure_traceback(error, None),
@@ -123,20 +123,20 @@ def failed(name: str, error: BaseException) -> Done:
 
 
 def lost(name: str, why: str) -> Done:
-    """Tell of a step whose process or node was gone before it could say anything."""
+    """Return the result of a step whose process or node was lost before reporting."""
     raised = ("builtins.Exception", "builtins.BaseException")
     return Done(error=f"step {name!r} failed: {why}", raised=raised)
 
 
 class _Streamed:
-    """Stores what a generator yields as it comes; only one item at a time is in memory."""
+    """Stores the values of a generator as they are yielded; a single value is in memory at a time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._packed: dict[int, list[ArtifactRecord]] = {}
 
     def keep(self, values: Any) -> Parts:
-        """Store what is yielded, and give what stands for all of it."""
+        """Store the yielded values, and return the value that stands for all of them."""
         first: dict[str, ArtifactRecord] = {}
         rest: list[ArtifactRecord] = []
         for index, value in enumerate(values):
@@ -149,7 +149,7 @@ class _Streamed:
         return made
 
     def pack(self, value: Any) -> list[ArtifactRecord]:
-        """Store a value, unless it is one that was stored as it came."""
+        """Store a value, unless the value was stored when yielded."""
         return self._packed.get(id(value)) or self._store.pack(value)
 
 

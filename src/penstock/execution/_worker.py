@@ -1,7 +1,7 @@
-"""A worker process: takes one order after the other, executes it and answers; started by us only.
+"""A worker process: takes orders in sequence, executes and answers them; started by penstock only.
 
-It dies with the process that started it: a watcher sees to that (see ``_watcher``), and it notices
-by itself that nobody sends orders any more.
+The worker ends with the process that started it: a watcher ends it (see ``_watcher``), and it
+notices a closed connection by itself.
 """
 
 import os
@@ -22,15 +22,15 @@ from penstock.stores import Store, open_store
 from penstock.tracking import Run, use_run
 
 OWN_PATH = "PENSTOCK_OWN_PYTHONPATH"
-"""Variable in which a worker gets the PYTHONPATH of the run's process: its own finds penstock."""
+"""Variable with the PYTHONPATH of the run's process: the worker's own PYTHONPATH finds penstock."""
 
 
 class Worker:
-    """Executes orders of one run.
+    """Executes the orders of a run.
 
     Args:
-        setup: What it was told.
-        store: The run's store.
+        setup: Settings of the worker.
+        store: Store of the run.
     """
 
     def __init__(self, setup: Setup, store: Store) -> None:
@@ -43,7 +43,7 @@ class Worker:
             store.unpacked = SharedInputs(setup.scratch, store).load
 
     def execute(self, order: Order) -> Done:
-        """Execute an order; whatever goes wrong is in the answer."""
+        """Execute an order; an error is part of the result."""
         try:
             node = self._workshop.node(order)
             inputs = self._inputs(node, order)
@@ -53,7 +53,7 @@ class Worker:
         with use_run(self._run):
             done = self._workplace.do(Work(node, order.record), inputs)
         if "logged_in" in done.facts:
-            self._store.flush()  # before its end is told: what it logged is there by then
+            self._store.flush()  # logged metrics must be stored before the end is reported
         return replace(done, values={})
 
     def _inputs(self, node: Node, order: Order) -> dict[str, Any] | Exception:
@@ -63,12 +63,12 @@ class Worker:
                 for path in node.inputs
                 if path in order.inputs
             }
-        except Exception as error:  # noqa: BLE001 - told as the step's failure
+        except Exception as error:  # noqa: BLE001 - reported as the step's failure
             return error
 
 
 class Relay:
-    """A text stream that sends what is written to the run's process, which shows it."""
+    """A text stream that sends written text to the run's process, which displays the text."""
 
     encoding = "utf-8"
 
@@ -82,19 +82,19 @@ class Relay:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: no text is buffered."""
 
     def isatty(self) -> bool:
-        """Progress bars are for terminals."""
+        """Return False: progress bars are for terminals."""
         return False
 
     def fileno(self) -> int:
-        """Give where programs that this one starts write to."""
+        """Return the descriptor that child processes write to."""
         return 2
 
 
 def serve(connection: Connection) -> None:
-    """Answer orders until nobody sends any."""
+    """Answer orders until the connection is closed."""
     setup: Setup = connection.recv()
     sys.path[:] = list(setup.path)
     lock = threading.Lock()
@@ -114,7 +114,7 @@ def serve(connection: Connection) -> None:
 
 
 def _restore_path() -> None:
-    """Give steps, and the programs that they start, the environment that the run has."""
+    """Restore the run's environment for steps, and for the programs that they start."""
     own = os.environ.pop(OWN_PATH, "")
     if own:
         os.environ["PYTHONPATH"] = own
@@ -123,12 +123,12 @@ def _restore_path() -> None:
 
 
 def main() -> None:
-    """Serve on the connection that was inherited: its number and the parent's are arguments."""
+    """Serve on the inherited connection: connection number and parent's id are arguments."""
     number, parent = map(int, sys.argv[1:3])
     _restore_path()
-    if os.getppid() != parent:  # it died before
+    if os.getppid() != parent:  # the parent died before
         sys.exit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's process decides what is ended
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's process decides which processes end
     serve(Connection(number))
 
 

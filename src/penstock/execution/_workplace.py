@@ -1,6 +1,6 @@
-"""Workplace: where the steps of one run are executed in a process, each as if it were the first.
+"""Workplace: executes the steps of a run in a process, each as if it were the first.
 
-A step leaves a trace of what it looked up, and the process as it found it.
+A step leaves a trace of all reads, and the process in the state before the step.
 """
 
 import itertools
@@ -21,20 +21,20 @@ from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_m
 from penstock.stores import Store
 
 _TOLD_CHANGES = 8
-_LOOKED_INTO = 100  # items of one container, for paths in it
+_LOOKED_INTO = 100  # items of a container that are searched for paths
 _PATHS, _CONTAINERS = (str, Path), (list, tuple, dict)
-# The state of the process is one for all: two runs in threads take turns at their steps.
+# The state of the process is shared: two runs in threads take turns at their steps.
 _turn = threading.RLock()
 
 
 class Workplace:
-    """Executes steps one at a time and sets the process back after each.
+    """Executes steps one at a time and restores the state of the process after each.
 
     Args:
-        store: Where values are kept; nothing is recorded there.
-        project: The folder that the user's code is in.
-        pipeline: What is run, if it is known: the modules of its project are used, and what its
-            code reaches is set back whole.
+        store: Store of the values; nothing is recorded there.
+        project: Folder of the user's code.
+        pipeline: The pipeline, if known: the modules of its project are used, and all state that
+            its code reaches is restored.
     """
 
     def __init__(
@@ -46,14 +46,15 @@ class Workplace:
         self._places = _places_of(store)
         self._keeper = StateKeeper()
         self._told: set[str] = set()
-        self._named: dict[FunctionType, list[Any]] = {}  # the same each time: state is set back
+        self._named: dict[FunctionType, list[Any]] = {}  # the same each time: state is restored
 
     def do(self, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
-        """Execute a step on its inputs and store what it gives, with a trace of what it looked up.
+        """Execute a step on inputs and store the outputs, with a trace of all reads.
 
         Args:
             work: The step.
-            inputs: Value by path, as in ``Node.inputs``; or what went wrong when they were loaded.
+            inputs: Value by path, as in ``Node.inputs``; or the exception raised while loading
+                them.
         """
         step = work.node.step
         with _turn, self._kept(step.function, *_run_by(work.node, inputs)) as changes:
@@ -75,7 +76,7 @@ class Workplace:
         return self._keeper.kept(*self._functions, *functions)
 
     def _named_values(self, node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
-        """Give the texts and paths that may name files: arguments, what the function reads."""
+        """Iterate over texts and paths that may name files: arguments, values read."""
         yield from _texts(node.arguments)
         if not isinstance(inputs, Exception):
             yield from _texts(inputs)
@@ -86,7 +87,7 @@ class Workplace:
             yield from self._named[function]
 
     def _tell(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
-        """Say once for each step what it changed, and whether others see it."""
+        """Report once for each step the state that it changed, and who sees the change."""
         if step in self._told:
             return
         for names, told in (
@@ -101,13 +102,13 @@ class Workplace:
 
 
 def _places_of(store: Store) -> tuple[str, ...]:
-    """Name where the store's own files are: what happens there is no step's doing."""
+    """Return the folders of the store's own files: accesses there are no step's doing."""
     places = (store.url.removeprefix("sqlite://"), store.artifacts.url)
     return tuple(place for place in places if place.startswith("/"))
 
 
 def _run_by(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
-    """Give the functions that a step is given, and the classes of the other values."""
+    """Iterate over the functions among a step's values, and the classes of the remaining values."""
     given = () if isinstance(inputs, Exception) else inputs.values()
     for value in itertools.chain(node.arguments.values(), given):
         held: Any = value
@@ -133,7 +134,7 @@ def _texts(values: Any, depth: int = 3) -> Iterator[Any]:
 
 
 def _texts_of_function(function: FunctionType, seen: set[int]) -> Iterator[Any]:
-    """Give the texts and paths that a function reads, and those of own functions that it calls."""
+    """Iterate over texts and paths that a function reads, and those of own functions that are called."""
     code, scope = function.__code__, function.__globals__
     if id(code) in seen or len(seen) > _LOOKED_INTO or not is_own_code(code.co_filename):
         return
