@@ -119,7 +119,7 @@ def compare(
 ) -> Comparison:
     """Score the champion on unseen rows of a report, and compare it with the challenger.
 
-    Both values' changes are taken row by row, so that the difficulty of a row cancels out.
+    The moves of both figures are compared row by row, so that the difficulty of a row cancels out.
 
     Args:
         report: The challenger's report; its holdout rows are used.
@@ -183,6 +183,7 @@ def compare_outcomes(
     ours, theirs = (point_values(names, side) for side in sides)
 
     def ends(name: str, side: Outcomes, value: float) -> Ends:
+        # The paired interval of a mean needs no interval of either model.
         if name in MEANS:
             return value, value
         return interval(name, value, side, resamples=resamples, seed=seed)

@@ -272,7 +272,7 @@ def _is_word(column: str) -> bool:
 
 
 class _Reader:
-    """Converts Python's syntax tree to terms; anything else is refused with a caret."""
+    """Conversion of Python's syntax tree to terms; anything else is refused with a caret."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -303,6 +303,7 @@ class _Reader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # the compiler's hints are about programs
+                # Python's own parser handles precedence and brackets.
                 return ast.parse(self.text, mode="eval").body
         except SyntaxError as error:
             raise self._refusal_at(

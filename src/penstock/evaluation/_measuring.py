@@ -42,6 +42,7 @@ def measure(outcomes: Outcomes, *, resamples: int = 500, seed: int = 0) -> Measu
             value = high).
         seed: Seed of the resamples.
     """
+    # The same rows in any order give bitwise equal figures.
     outcomes = outcomes.take(outcomes.canonical_order())
 
     def estimate(name: str, value: float) -> Estimate:

@@ -158,6 +158,7 @@ def _cut_into_bins(series: "pl.Series") -> Slicing:
 def _distinct_texts(edges: Sequence[float], *, whole: bool) -> list[str]:
     if whole and all(edge.is_integer() for edge in edges):
         return [str(int(edge)) for edge in edges]
+    # More digits only where edges would look equal.
     for digits in (4, 8, 17):
         texts = [f"{edge:.{digits}g}" for edge in edges]
         if len(set(texts)) == len(texts):

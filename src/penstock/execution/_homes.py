@@ -2,7 +2,7 @@
 
 ``A/pipe.py`` and ``B/pipe.py`` may both import a ``helper``. The project whose pipeline is loaded
 or executed has its modules in ``sys.modules`` and its folders first in ``sys.path``; the modules of
-the second project are removed from ``sys.modules`` meanwhile.
+the second project are moved out of ``sys.modules`` meanwhile.
 """
 
 import importlib

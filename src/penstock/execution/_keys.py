@@ -43,7 +43,7 @@ class StepKey:
 
 
 class KeyMaker:
-    """Computes the keys of a graph; each function's code is digested once while no step runs.
+    """Factory of a graph's step keys; each function's code is digested once while no step runs.
 
     Args:
         store: Computes digests of constants that are tables, arrays or estimators.

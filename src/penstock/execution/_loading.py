@@ -92,6 +92,7 @@ def _load_file(path: Path) -> ModuleType:
     facts = path.stat()
     stamp = (facts.st_mtime_ns, facts.st_size)
     known = _loaded.get(path)
+    # Also for a cached module: modules of a different project may be in place.
     enter_home(path)
     if known and known[0] == stamp:
         return known[1]
@@ -103,6 +104,7 @@ def _load_file(path: Path) -> ModuleType:
 def _execute(path: Path) -> ModuleType:
     name = path.stem
     other = sys.modules.get(name)
+    # A pipeline's file must not shadow a standard module or a loaded module of the same name.
     if name in sys.stdlib_module_names or (
         other is not None and getattr(other, "__file__", None) != str(path)
     ):
@@ -144,6 +146,7 @@ def _load_module(name: str) -> ModuleType:
     except PenstockError:
         raise
     except ModuleNotFoundError as error:
+        # A missing module inside the loaded file is an import error, not a missing pipeline.
         if error.name and (name == error.name or name.startswith(error.name + ".")):
             files = [file.stem for file in Path.cwd().glob("*.py")]
             raise NotFoundError(

@@ -20,7 +20,7 @@ from penstock.pipelines import Graph, Node
 
 
 class LocalRunner:
-    """Executes steps in the calling thread."""
+    """Runner that executes steps in the calling thread."""
 
     def check(self, graph: Graph) -> None:
         """Refuse timeouts that cannot be enforced here.
@@ -53,7 +53,7 @@ class LocalRunner:
 
 
 class _Here:
-    """Accepts a step at a time, and executes the step in `wait`.
+    """Workers of a single thread: a step at a time is accepted, and executed in `wait`.
 
     Args:
         workplace: Executes the steps.

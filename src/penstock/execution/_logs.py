@@ -136,7 +136,7 @@ class _Tee:
 
 
 class _Recorder(logging.Handler):
-    """Captures log records; prints a record only if no handler else would."""
+    """Handler that captures log records, and prints a record only if no other handler would."""
 
     def __init__(self, log: LineLog, tees: tuple[_Tee, ...], target: TextIO | None) -> None:
         super().__init__()

@@ -95,6 +95,7 @@ def new_session(
         graph=graph.to_spec() | _exact(pipeline, graph),
         **life,
     )
+    # The partition stays leased until its run is recorded, so that no second run can start.
     with begin_part(opened, pipeline, partition):
         opened.metadata.runs.create(record)
     opened.metadata.artifacts.add_edges(provenance.edges(record.run_id))

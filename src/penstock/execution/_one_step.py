@@ -58,6 +58,7 @@ def run_step(
     """
     stop_while_loading()
     opened = open_store(store) if store is None or isinstance(store, str) else store
+    # A run whose process died counts as running until it is marked as killed.
     opened.metadata.runs.kill_dead()
     record = opened.metadata.runs.get(run)
     _require_open(record)
@@ -67,6 +68,7 @@ def run_step(
     whole = pipeline.trace(**pipeline.bind(record.arguments))
     whole = part_of(whole, **(record.graph or {}).get("asked", {}))
     node = whole[step]
+    # An item needs the predecessors of its map: ``train[3]`` those of ``train``.
     own = step.partition("[")[0]
     earlier = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
     _require_ended(whole, own, earlier, record)

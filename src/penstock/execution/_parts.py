@@ -126,6 +126,7 @@ def begin_part(store: Store, pipeline: Pipeline[..., Any], partition: str | None
         return
     _require_over(pipeline.partitions, partition)
     name, holder = f"partition:{pipeline.name}:{partition}", new_id()
+    # Without the lease, two processes could both find no run and both start one.
     if not store.metadata.steps.take_lease(name, holder, now() + _BEGINNING):
         raise _taken(pipeline.name, partition, "is being begun by another process")
     try:

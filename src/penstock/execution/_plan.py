@@ -13,7 +13,7 @@ from penstock.execution._values import Values
 from penstock.pipelines import Node
 from penstock.provenance import derive_seed, find_change
 
-NOT_TAKEN = "not_taken"  # fact of a step that was skipped by the pipeline's intention
+NOT_TAKEN = "not_taken"  # fact of a step that was skipped as intended by the pipeline
 NOT_REUSED = "not_reused"  # fact: why an earlier result with the same key was not reused
 
 
@@ -35,7 +35,7 @@ class Plan:
 
 
 class Planner:
-    """Plans the steps of a session, in sequence.
+    """Planner of a session's steps, called in sequence.
 
     Args:
         session: The session of the run.

@@ -34,7 +34,7 @@ _LOOK_EVERY_S = 0.1  # interval of memory checks
 
 
 class ProcessRunner:
-    """Executes steps in processes that are started once and reused.
+    """Runner that executes steps in processes, which are started once and reused.
 
     Processes are spawned, not forked, so that they share no threads or locks with this process.
     Steps that can run at the same time do; results equal the local runner's, bit for bit.

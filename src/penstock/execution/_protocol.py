@@ -7,7 +7,7 @@ from penstock.execution._result import PipelineResult, StepResult
 
 
 class Reporter(Protocol):
-    """Reports the progress of a run; called in the runner's thread, must not raise."""
+    """Receiver of a run's progress; called in the runner's thread, must not raise."""
 
     def run_started(self, run_id: str, name: str, steps: Sequence[str]) -> None: ...
     def step_started(self, step: str) -> None: ...

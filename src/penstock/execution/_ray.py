@@ -30,7 +30,7 @@ _workers: dict[str, Worker] = {}
 
 
 class RayRunner:
-    """Executes steps as Ray tasks with the resources that they ask for.
+    """Runner that executes steps as Ray tasks with the resources that they ask for.
 
     A running Ray is used (``RAY_ADDRESS``, or an earlier ``ray.init``); else Ray is started on this
     machine for the run.

@@ -25,7 +25,7 @@ _LOOKS = {
 
 
 class QuietReporter:
-    """Reports nothing."""
+    """Reporter without output."""
 
     def run_started(self, run_id: str, name: str, steps: Sequence[str]) -> None:
         """See Reporter."""
@@ -47,7 +47,7 @@ class QuietReporter:
 
 
 class LineReporter:
-    """Writes a plain line per step; for logs and pipes.
+    """Reporter that writes a plain line per step; for logs and pipes.
 
     Args:
         stream: Stream to write to; standard error by default.
@@ -97,7 +97,7 @@ class LineReporter:
 
 
 class RichReporter:
-    """Shows a spinner for the running step, and a mark for each step that has ended.
+    """Reporter with a spinner for the running step, and a mark for each step that has ended.
 
     Args:
         console: Console to write to; standard error by default.
@@ -175,7 +175,7 @@ class RichReporter:
 
 
 class _Items:
-    """Counts the items of maps, and decides when to report them."""
+    """Counter of the items of maps, which also decides when to report them."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}

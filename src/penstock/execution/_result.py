@@ -27,7 +27,7 @@ class StepResult:
         traceback: The traceback from the user's code on, if the step failed.
         version: ``model@version`` if the step registered a model.
         refused: True if a gate of that version failed.
-        not_taken: True if the step was skipped by the pipeline's intention: a branch not taken.
+        not_taken: True if the step was skipped as intended by the pipeline: a branch not taken.
         kept: True if an earlier attempt of this run made the result, and the step was not repeated.
         unfollowed: Places where the code runs something known only at run time: never reused.
     """

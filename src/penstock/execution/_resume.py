@@ -45,7 +45,7 @@ def resume_run(
         on_failure: See `run`.
         store: Store that has the run; by default the project's store.
         reporter: Progress reporter.
-        params: Repeated parameters; must equal those of the run.
+        params: Parameters passed again; must equal those of the run.
 
     Raises:
         NotFoundError: If there is no such run, or the pipeline's file is gone.
@@ -67,6 +67,7 @@ def resume_run(
     if check is not None:
         check(graph)
     project = project_of(pipeline.file)
+    # The code may have changed since the last attempt, so provenance and graph are recorded anew.
     provenance = record_provenance(opened, project)
     record = opened.metadata.runs.update(
         record.run_id,
@@ -122,6 +123,7 @@ def _require_same(
 ) -> None:
     if not params:
         return
+    # Compared in the stored form, which is the only form that the run's record has.
     given = pipeline.dump(pipeline.bind({**record.arguments, **params}))
     other = sorted(name for name in given if given[name] != record.params.get(name))
     if other:

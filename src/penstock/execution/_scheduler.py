@@ -43,7 +43,7 @@ _CARDS_AGAIN_S = 0.1
 
 
 class Workers(Protocol):
-    """Executes steps; made for a run and closed at the end of the run."""
+    """The workers that execute steps; made for a run and closed at the end of the run."""
 
     @property
     def free(self) -> int:

@@ -50,7 +50,7 @@ class Session:
 
 
 class Runner(Protocol):
-    """Executes the steps of a session and records each in the session's store.
+    """The execution of a session's steps, each recorded in the session's store.
 
     ``run`` is called once, in the thread in which the user waits. ``run`` records every step before
     it returns, and passes KeyboardInterrupt on after marking the running step as killed.

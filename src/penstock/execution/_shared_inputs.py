@@ -19,7 +19,7 @@ _VALUE_BYTES = 8
 
 
 class SharedInputs:
-    """Loads the values that are worth sharing.
+    """Loader of the values that are worth sharing.
 
     Args:
         scratch: Folder of the run for shared files, on this machine.

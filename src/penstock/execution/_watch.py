@@ -13,10 +13,10 @@ from penstock.execution._watcher import FAREWELL, end_all
 
 
 class Watch:
-    """Names processes to a program that ends them, with all descendants, if this process is gone.
+    """Guard that ends registered processes, with all descendants, if this process is gone.
 
-    The program is started with the first process. `close` ends the program but no process: ending
-    processes is up to the code that started them.
+    The guard is a separate program, started with the first process. `close` ends the program but
+    no process: ending processes is up to the code that started them.
     """
 
     def __init__(self) -> None:

@@ -38,9 +38,9 @@ class KeyChange:
 
     Args:
         step: Step that has the part: the given step, or a step before it.
-        kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (declared by the
-            step), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the step
-            while it ran); or ``result`` where equal keys gave different values.
+        kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (declared in
+            ``uses``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
+            step while it ran); or ``result`` where equal keys gave different values.
         name: Name of the part: ``util.py:helper``, ``learning_rate``, ``polars``.
         before: Earlier value; None if the part is new.
         after: Present value; None if the part is gone.
@@ -246,6 +246,7 @@ def _changes(
     for name, before, after in _differing(then.inputs, now.inputs):
         giver = side.giver(step, name) or name
         yield KeyChange(step, "input", f"{name} (from {giver})", before, after)
+        # A step may feed several inputs; its changes are listed once.
         if giver in seen or giver not in side.steps or giver not in other.steps:
             continue
         seen.add(giver)

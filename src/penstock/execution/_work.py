@@ -129,7 +129,7 @@ def lost(name: str, why: str) -> Done:
 
 
 class _Streamed:
-    """Stores the values of a generator as they are yielded; a single value is in memory at a time."""
+    """Storage of a generator's values as they are yielded; a single value is in memory at a time."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -26,7 +26,7 @@ OWN_PATH = "PENSTOCK_OWN_PYTHONPATH"
 
 
 class Worker:
-    """Executes the orders of a run.
+    """Executor of the orders of a run.
 
     Args:
         setup: Settings of the worker.

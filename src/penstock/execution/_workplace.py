@@ -28,7 +28,7 @@ _turn = threading.RLock()
 
 
 class Workplace:
-    """Executes steps one at a time and restores the state of the process after each.
+    """Executor of steps, one at a time, which restores the state of the process after each.
 
     Args:
         store: Store of the values; nothing is recorded there.
@@ -87,7 +87,7 @@ class Workplace:
             yield from self._named[function]
 
     def _tell(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
-        """Report once for each step the state that it changed, and who sees the change."""
+        """Report once per step which state the step changed, and whether later steps see this."""
         if step in self._told:
             return
         for names, told in (

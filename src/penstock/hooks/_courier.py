@@ -62,7 +62,7 @@ class Attempt:
 
 
 class Courier:
-    """Delivers events to hooks.
+    """Delivery of events to hooks.
 
     Threads: `deliver` may be called from any thread, in sequence; from `start` to `stop`, or inside
     a with-block, a background thread calls `deliver`.

@@ -73,6 +73,7 @@ class Hooks:
             ConflictError: If a hook of that name exists.
         """
         _require_form(form)
+        # For an early error; the address is checked again at each delivery.
         require_destination(url)
         name = require_name(name or form, "hook")
         if any(hook.name == name for hook in self._metadata.hooks.list()):
@@ -109,7 +110,7 @@ class Hooks:
         return self._metadata.hooks.list_events(self.get(name).name, state=state, limit=limit)
 
     def try_out(self, name: str) -> Attempt:
-        """Post a finished event of the newest run, whatever its state, and return the result.
+        """Post a ``run.finished`` event of the newest run, finished or not; returns the result.
 
         Raises:
             NotFoundError: If there is no such hook, or no run yet.

@@ -240,7 +240,7 @@ def wait_for_approval(value: Any, /, *, message: str = "", name: str = "approval
 
 
 class _Approval(Step[..., Any]):
-    """Waits for a decision, then returns its input."""
+    """A step that waits for a decision, then returns the input."""
 
     asks = True
 
@@ -255,7 +255,7 @@ APPROVE = _Approval(_approved, name="approval", cache=False)
 
 
 class _Choice(Step[..., Any]):
-    """Returns the result of the branch that was taken; the branch not taken has no result."""
+    """A step that returns the result of the branch taken; the branch not taken has no result."""
 
     joins = True
 
@@ -300,6 +300,7 @@ def _mapped_pipeline(
     unique = tracer.unique(name or pipeline.name)
     around = Step(pipeline.function, name=name or pipeline.name)
     arguments = tracer.bind(around, (), {argument: items, **shared}, position)
+    # The body is traced once, with a placeholder, and copied for each item in the run.
     placeholder = f"{unique}[]"
     inner = {**arguments, argument: Output(placeholder, ITEM)}
     body, gives = pipeline.trace_body(f"{placeholder}/", inner)

@@ -91,6 +91,7 @@ _OPERATIONS = {
     "is turned into a number": "int float index complex",
     "is asked for its length": "len",
 }
+# Python looks operators up on the class, so `__getattr__` alone would not refuse them.
 for _doing, _names in _OPERATIONS.items():
     for _name in _names.split():
         setattr(Output, f"__{_name}__", _refusing(_doing))

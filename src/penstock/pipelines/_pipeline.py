@@ -101,6 +101,7 @@ class Pipeline(Generic[P, R]):
             try:
                 text = dump_exact(value, parameter.hint)
             except TypeError:
+                # A value without a text can be restored only if it is the default.
                 found[name] = "" if value is parameter.default else None
                 continue
             if text is not None:
@@ -125,6 +126,7 @@ class Pipeline(Generic[P, R]):
                 fix='Say what it is run for: @pipeline(partitions=Partitions.daily("2016-01-01")).',
                 key=key,
             )
+        # A pipeline may take ``cutoff`` alone of a time partition's two parameters.
         of_part = {
             name: value
             for name, value in self.partitions.parameters(key).items()
@@ -181,6 +183,7 @@ class Pipeline(Generic[P, R]):
             return self.function(*args, **kwargs)
         except DefinitionError as error:
             place = told(error_position(error.__traceback__))
+            # Only an error that does not name the user's line yet gets the line.
             if error.what.startswith(place) or re.match(r"\S+:\d+: ", error.what):
                 raise
             raise DefinitionError(

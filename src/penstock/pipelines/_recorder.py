@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 
 class Recorder(Protocol):
-    """Records the calls of steps inside a pipeline body."""
+    """Recorder of the calls of steps inside a pipeline body."""
 
     def record(self, step: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Record a call and return the placeholder of its result."""

@@ -16,7 +16,7 @@ from penstock.pipelines._step import Step
 
 
 class Tracer:
-    """Collects the nodes of a pipeline body, and of its sub-pipelines.
+    """Collector of the nodes of a pipeline body, and of all sub-pipelines.
 
     Args:
         prefix: Prefix of the nodes' names: ``score[]/`` for the body of a mapped pipeline.
@@ -116,6 +116,7 @@ def tracing(pipeline: str, position: str, prefix: str = "") -> Iterator[Tracer]:
         DefinitionError: If the pipeline calls itself.
     """
     outer = current_tracer()
+    # A mapped pipeline has a separate tracer, as its body is copied for each item in the run.
     tracer = Tracer(prefix, outer) if prefix or outer is None else outer
     if pipeline in tracer.pipelines:
         chain = " → ".join((*tracer.pipelines[tracer.pipelines.index(pipeline) :], pipeline))

@@ -199,6 +199,7 @@ def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
         return
     differ = recorded != found
     if recorded.dtype.kind in "fc":
+        # A value that is NaN on both sides is no difference.
         differ &= ~(np.isnan(recorded) & np.isnan(found))
     if differ.any():
         index = tuple(int(i) for i in np.argwhere(np.atleast_1d(differ))[0])

@@ -60,7 +60,7 @@ class _Answers:
 
 
 class Rounds:
-    """Executes a run again under several hash seeds.
+    """Repeated executions of a run under several hash seeds.
 
     Args:
         store: Store that has the run.
@@ -265,6 +265,7 @@ class Rounds:
             "PENSTOCK_STORE": request["scratch"],
             "PENSTOCK_PROJECT": os.environ.get("PENSTOCK_PROJECT", data),
         }
+        # Artifacts that a step logs belong to the scratch store, too.
         environment.pop("PENSTOCK_ARTIFACTS", None)
         code = self._manifest.get("code", {})
         given = environment.get("PYTHONPATH")

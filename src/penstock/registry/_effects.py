@@ -37,6 +37,7 @@ def end_rollouts(
     for record in deployments:
         if record.model != version.model or not _rolls_out(record, version.version):
             continue
+        # The refused version may itself be the production version.
         back_to = record.control if production in {None, version.version} else production
         assert back_to is not None
         rollout = {**(record.rollout or {}), "state": str(RolloutState.ROLLED_BACK)}

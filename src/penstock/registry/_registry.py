@@ -134,6 +134,7 @@ class Registry:
             note=note,
         )
         made = self._metadata.models.create_version(version, actor=who)
+        # A repeated registration returns the existing version, which has a card.
         if made.card is not None:
             return made
         self._add_lineage(made)
@@ -357,6 +358,7 @@ class Registry:
                 fix="Promote to staging or production; use archive or reject for the others.",
             )
 
+        # `make_moves` may plan several times; gates are judged again only if a version has changed.
         judged: dict[tuple[int, int | None], tuple[GateResult, ...]] = {}
 
         def plan(versions: Sequence[ModelVersionRecord]) -> Moves:

@@ -192,6 +192,7 @@ class Schedule:
             created_by=current_actor(),
         )
         values = _require_bindable(found, record, moment)
+        # With `new_data`, the source may have no data yet: the schedule waits for it.
         if values is not None and "new_data" not in trigger:
             require_sources(found, values, project)
         return record

@@ -41,7 +41,7 @@ _LATE = timedelta(seconds=60)  # a tick that could not start for this long count
 
 
 class Scheduler:
-    """Starts the runs of schedules until stopped.
+    """A process's scheduler, which starts the runs of schedules until stopped.
 
     ```python
     ps.Scheduler().run()  # ps.Scheduler().run()  # the same as `penstock scheduler`
@@ -214,6 +214,7 @@ class Scheduler:
             states=[TickState.QUEUED, TickState.RUNNING], limit=MANY
         )
         for name, schedule in schedules.items():
+            # Ticks are listed latest first, but started oldest first.
             mine = [tick for tick in reversed(going_on) if tick.schedule == name]
             for tick in self._still_wanted(schedule, mine):
                 if len(self._watch) >= self._at_once:

@@ -147,6 +147,7 @@ class Schedules:
 
     def _change(self, name: str, **changes: Any) -> ScheduleRecord:
         while True:
+            # Repeated if a scheduler has changed the record in between.
             schedule = self.get(name)
             if self._metadata.schedules.advance(
                 name, expected_revision=schedule.revision, **changes
@@ -198,8 +199,10 @@ def next_due_of(schedule: ScheduleRecord) -> datetime | None:
 
 def _go_on_from(before: ScheduleRecord, record: ScheduleRecord) -> ScheduleRecord:
     trigger = dict(record.trigger)
+    # A new start would shift the ticks of an unchanged interval.
     if "every" in trigger and before.trigger.get("every") == trigger["every"]:
         trigger["start"] = before.trigger["start"]
+    # A cursor has a meaning only for the trigger that wrote it.
     same = before.trigger == trigger
     return replace(
         record,

@@ -265,6 +265,7 @@ def _look_new_data(_: Mapping[str, Any], cursor: Cursor | None, sight: Sight) ->
         return Look(cursor or {})
     stamp = getattr(source, "stamp", None)
     marks = None if stamp is None else digest_json(stamp())
+    # An unchanged stamp spares reading the data for its fingerprint.
     if cursor is not None and marks is not None and marks == cursor.get("stamp"):
         return Look(cursor)
     state = digest_json(source.fingerprint())

@@ -105,6 +105,7 @@ class Watch:
     def _settle(self, watched: _Watched) -> None:
         """Record the result of a tick."""
         tick, process = watched.tick, watched.process
+        # Marks the run as killed if its process died without recording an end.
         self._metadata.runs.kill_dead()
         run = self._run_of(tick)
         error: str | None
@@ -141,6 +142,7 @@ class Watch:
             if run is not None and run.state is RunState.QUEUED:
                 decisions = self._metadata.steps.list_decisions(run.run_id)
                 since = tick.ended_at or tick.due_at
+                # An earlier decision was about a step that the run has passed.
                 if any(decision.at >= since for decision in decisions):
                     state = TickState.QUEUED
             if state is not None:
