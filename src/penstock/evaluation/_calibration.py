@@ -1,4 +1,4 @@
-"""Calibration: whether a score of 0.7 is right in 70 % of cases; apart because this is no number."""
+"""Calibration: whether a score of 0.7 is right in 70 % of cases; apart because this is a curve."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Plots of a report in a uniform style; apart because plotly is heavy and the style is a decision."""
+"""Plots of a report; apart because plotly is heavy and all plots share a style."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -118,7 +118,7 @@ def _draw_precision_recall(report: Drawable, outcomes: Outcomes) -> "go.Figure |
 
 
 def _curves(outcomes: Outcomes) -> "list[tuple[str, str, Any, Any, Any]]":
-    """Return name, colour, recall, false positive rate, precision of each class's curve."""
+    """Return curves by falling threshold: name, colour, recall, false positive rate, precision."""
     assert outcomes.scores is not None
     if outcomes.task == "binary":
         parts = [(1, outcomes.scores)]

@@ -149,7 +149,7 @@ def _area(
     positive: NDArray[np.bool_],
     ties: tuple[NDArray[np.intp] | None, NDArray[np.intp], NDArray[np.intp]],
 ) -> Floats:
-    """Return the chance that a positive row scores above a negative row, ties counting half."""
+    """Compute the chance of a positive row above a negative row, ties as half (Mann-Whitney)."""
     order, starts, ends = ties
     if order is not None:
         weights, positive = weights[:, order], positive[order]

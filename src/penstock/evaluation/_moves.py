@@ -225,7 +225,7 @@ def _medae(outcomes: Outcomes) -> Floats:
     half = 1.96 * np.sqrt(rows) / 2
     first = max(int(np.floor(rows / 2 - half)), 0)
     last = min(int(np.ceil(rows / 2 + half)), rows - 1)
-    slope = (ordered[last] - ordered[first]) / max(last - first, 1)  # per row
+    slope = (ordered[last] - ordered[first]) / max(last - first, 1)  # per row passed
     return np.asarray(np.sign(off - np.median(off)) / 2 * slope)
 
 

@@ -106,8 +106,8 @@ class EvaluationReport:
         task: ``binary``, ``multiclass`` or ``regression``.
         target: The target column.
         part: Subset of the split that was used: ``test`` or ``validation``.
-        positive: The positive class of a binary target; None for different targets, and where the
-            class was not declared and the labels do not tell.
+        positive: The positive class of a binary target; None for multiclass and regression targets,
+            and where the class was not declared and the labels do not tell.
         classes: All labels, sorted; empty for regression.
         metrics: Estimates by name.
         absent: Why each remaining metric of the task is absent.
@@ -208,8 +208,7 @@ class EvaluationReport:
 
         Returns:
             Plots by name, as far as the task has them: ``roc``, ``precision_recall``,
-            ``calibration``,
-            ``confusion``, ``predicted_vs_actual``, ``residuals``, ``slices``.
+            ``calibration``, ``confusion``, ``predicted_vs_actual``, ``residuals``, ``slices``.
         """
         return draw_figures(self)
 

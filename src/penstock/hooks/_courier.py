@@ -111,9 +111,7 @@ class Courier:
     def _work(self) -> None:
         while True:
             ending = self._ended.wait(_EVERY_S)
-            with suppress(
-                PenstockError
-            ):  # an event not delivered now is delivered later, by any process
+            with suppress(PenstockError):  # delivered later instead, by any process
                 self.deliver()
             if ending:
                 return

@@ -37,7 +37,7 @@ class Hooks:
 
     ```python
     hook = ps.Hooks().add("https://example.org/penstock", events=["run.failed"])
-    print(hook.secret)  # print(hook.secret)  # the receiver checks signatures with this
+    print(hook.secret)  # the receiver checks signatures with this
     ```
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Reasons by the dotted end of a call whose result gets into a value.
+# Dotted ends of calls whose results differ from run to run, by kind.
 _CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "datetime.now",
            "datetime.utcnow", "datetime.today", "date.today", "Timestamp.now"}  # fmt: skip
 _ENTROPY = {"os.urandom", "uuid.uuid1", "uuid.uuid4", "uuid1", "uuid4", "secrets.token_hex",

@@ -7,7 +7,7 @@ from penstock.stores import stage_event_hash
 
 
 def verify_events(events: Iterable[StageEvent]) -> int | None:
-    """Return the first event that was changed, added, moved or follows a removed event.
+    """Return the position of the first event changed, added, moved or following a removed event.
 
     The removal of events at the end leaves no trace here; to detect this, store the last hash
     elsewhere.

@@ -18,8 +18,8 @@ class ProductionAt:
         version: The version in production then; None if there was none.
         since: Start of the version's time in production.
         until: End of that time; None if the version is still in production.
-        actor: Actor of the promotion.
-        reason: Reason of the promotion.
+        actor: Actor of the move into production.
+        reason: Reason of that move.
         approved_by: Approvers up to that time.
     """
 

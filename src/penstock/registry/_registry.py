@@ -244,7 +244,7 @@ class Registry:
 
         Args:
             model: The model's name.
-            version: Version number; None for the newest that was never in production.
+            version: Version number; None for the newest not promoted, archived or rejected yet.
             accept_changes: True if the version may refuse requests that the production version
                 answers.
 
@@ -407,7 +407,7 @@ class Registry:
         reason: str = "",
         expected: int | None = None,
     ) -> ModelVersionRecord:
-        """Bring the previous production version back; two rollbacks return to the start.
+        """Roll back to the previous production version; a second rollback returns to the start.
 
         The version was judged and approved at its promotion, so nothing is checked again: a gate
         against the champion would compare the version with the failing champion. Rejected versions

@@ -107,9 +107,7 @@ def backfill(
     wanted = [part for part in chosen if again or not (part.is_done or part.is_going_on)]
     left = [part.key for part in chosen if part not in wanted]
     if wanted:
-        found.bind_part(
-            wanted[0].key, params
-        )  # a wrong parameter is reported once, not per partition
+        found.bind_part(wanted[0].key, params)  # a mistake is reported once, not per partition
     how = {"runner": runner, "workers": workers}
     work = _Work(found, opened, params, how, again=again, total=len(wanted), progress=progress)
     run_all = work.one_by_one if at_once == 1 else work.side_by_side
@@ -141,9 +139,7 @@ def choose(
             )
     first = known[since] if since is not None else 0
     last = len(parts)
-    if (
-        until is not None
-    ):  # for time partitions, `until` may be the end of a period that is not over yet
+    if until is not None:  # for time partitions, the end may be one that is not over yet
         last = known.get(until, sum(part.key < until for part in parts))
     return [part for part in parts[first:last] if not keys or part.key in keys]
 

@@ -127,6 +127,5 @@ class RunProcess:
         """Release the process without ending the run."""
         self._printed.close()
         if self._process.returncode is None:
-            self._process.returncode = (
-                0  # prevents Popen's ResourceWarning: the process is meant to keep running
-            )
+            # Prevents Popen's ResourceWarning: the process is meant to keep running.
+            self._process.returncode = 0

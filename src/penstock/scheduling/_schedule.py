@@ -79,8 +79,7 @@ class Schedule:
         workers: Maximum number of steps at the same time, see `run`.
 
     Raises:
-        DefinitionError: If the schedule has no trigger, more than one, or an option that cannot be
-            used.
+        DefinitionError: If there is more than one trigger, or an option cannot be used.
     """
 
     pipeline: Pipeline[..., Any] | str

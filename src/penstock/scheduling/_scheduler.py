@@ -44,7 +44,7 @@ class Scheduler:
     """A process's scheduler, which starts the runs of schedules until stopped.
 
     ```python
-    ps.Scheduler().run()  # ps.Scheduler().run()  # the same as `penstock scheduler`
+    ps.Scheduler().run()  # the same as `penstock scheduler`
     ```
 
     Threads: `run` and `once` are called from one thread; `stop` from any, or a signal handler.
@@ -129,10 +129,7 @@ class Scheduler:
                 self._start_due()
             self._watch.look_after()
             self._troubled = None
-        except (
-            StoreError,
-            OSError,
-        ) as error:  # the store cannot be reached, or no process can be started
+        except (StoreError, OSError) as error:  # store unreachable, or no room for a process
             if self._troubled != str(error):
                 self._tell(f"Something is away, trying again: {error}")
             self._troubled = str(error)

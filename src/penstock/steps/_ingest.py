@@ -1,4 +1,4 @@
-"""The ingest step: DataSource -> Snapshot; apart because no step else reads a source."""
+"""The ingest step: DataSource -> Snapshot; apart because no other step reads a source."""
 
 from datetime import date
 
