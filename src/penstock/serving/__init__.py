@@ -1,4 +1,4 @@
-"""ModelVersion -> answers: deployments, traffic, rollouts, the model server and its prediction log."""
+"""ModelVersion -> predictions: deployments, traffic, rollouts, model server, prediction log."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Answering: rows in, logged predictions out; the way that both prediction routes share."""
+"""Answering: request rows to logged predictions; the path that both prediction routes share."""
 
 import os
 import time
@@ -14,25 +14,25 @@ from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._router import Route, Router
 from penstock.serving._served_version import ModelError, Row, ServedVersion
 
-# Requests that may wait for a thread; beyond it the caller is told to come back.
+# Requests that may wait for a thread; further requests are refused with 503.
 _MAX_WAITING = 256
 MAX_ROWS = 10_000
 _OPEN = frozenset({str(RolloutState.RUNNING), str(RolloutState.PAUSED)})
 _BAD_REQUEST = 400
 
 Read = Callable[[ServedVersion], Sequence[Row]]
-"""Reads a request's rows as a version takes them; raises DataError or HttpError 400 if it cannot."""
+"""Reads a request's rows for a version; raises DataError or HttpError 400 if that fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The answers to one request.
+    """The predictions for a request.
 
     Args:
-        route: The generation that answered.
+        route: The deployment generation that answered.
         served: The version that answered.
-        ids: Prediction ids, one per row.
-        answers: What the model said, one per row.
+        ids: Prediction ids, in row order.
+        answers: The model's predictions, in row order.
         shares: Class probabilities as an array of shape (n, classes), or None.
     """
 
@@ -44,7 +44,7 @@ class Answered:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Which version and generation answered."""
+        """Response headers with the version and the generation that answered."""
         return {
             "x-penstock-model-version": str(self.served.version),
             "x-penstock-generation": str(self.route.record.generation),
@@ -52,11 +52,11 @@ class Answered:
 
 
 class Answering:
-    """Chooses the version, asks it where it does not stop the loop, and logs.
+    """The service behind both routes: version choice, prediction off the event loop, logging.
 
     Args:
-        router: Gives the routes.
-        log: Takes the predictions; None to keep none.
+        router: Source of the routes.
+        log: Receives the predictions; None to log none.
     """
 
     def __init__(self, router: Router, log: PredictionLog | None) -> None:
@@ -67,23 +67,24 @@ class Answering:
     async def answer(
         self, call: Call, read: Read, unit: str | None, version: int | None = None
     ) -> Answered:
-        """Answer rows.
+        """Predict rows and log the predictions.
 
-        A request that fails leaves one record. During a rollout that is also a request which the
-        chosen version refuses and the version beside it would take: for the caller it is as broken
-        as one on which the model fails. What both refuse is the caller's doing and not recorded.
+        A failed request leaves one record. During a rollout, a request that the chosen version
+        refuses and the rollout's second version would accept is also recorded as a failure: for the
+        caller the effect is the same as a failing model. A request that both versions refuse is the
+        caller's mistake and is not recorded.
 
         Args:
-            call: The request; its deployment and version are filled in.
+            call: The request; its deployment and version are filled in here.
             read: Reads the rows for the version that was chosen.
             unit: The caller's id for sticky assignment, or None.
-            version: A version asked for by number, or None.
+            version: A version requested by number, or None.
 
         Raises:
             NotFoundError: If the deployment or version is not served.
             DataError: If a row cannot be used.
             HttpError: 400 with too many rows, 503 with too many requests waiting.
-            ModelError: If the model failed; it is logged.
+            ModelError: If the model failed; the failure is logged.
         """
         route = self._router.route(call.path["name"])
         call.deployment = route.record.name
@@ -96,6 +97,7 @@ class Answering:
             answers, shares = await self._ask(served, rows)
         except ModelError as error:
             failure = error.values["failure"]
+            # A hard fault needs no statistics: a value that is no prediction is wrong by itself.
             if failure.hard:
                 self._router.controller(route.record.name).fault(served.version, error.what)
             row = {} if failure.row is None else rows[failure.row]
@@ -175,7 +177,7 @@ def _is_refusal(error: PenstockError) -> bool:
 
 
 def _other_takes(route: Route, served: ServedVersion, read: Read) -> bool:
-    """Say whether the other version of a running rollout would take what this one refuses."""
+    """Check whether the second version of a running rollout would accept the refused request."""
     if (route.record.rollout or {}).get("state") not in _OPEN:
         return False
     return any(_takes(other, read) for other in route.versions.values() if other is not served)

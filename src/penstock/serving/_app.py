@@ -45,19 +45,20 @@ def create_app(
     allowed_hosts: Sequence[str] | None = None,
     on_promote: OnPromote | None = None,
 ) -> Litestar:
-    """Make the model server for deployments of a store.
+    """Create the model server for deployments of a store.
 
-    The models are loaded here, so that what cannot be served is said at once; its requests are
-    answered with 503 and the reason. While the app runs,
-    a thread follows the store: new versions are loaded, warmed up and swapped in; rollouts move.
+    The models are loaded here, so that a deployment that cannot be served is reported at once;
+    requests to such a deployment are answered with 503 and the reason. While the app runs, a thread
+    polls the store: new versions are loaded, warmed up and swapped in; rollouts advance.
 
     Args:
-        store: Where deployments and models are.
-        names: Deployments to serve; a model with a production version gets one. None for all.
-        log: Whether predictions are kept.
-        poll_s: Seconds between looks at the store.
+        store: The store of the deployments and models.
+        names: Deployments to serve; a model with a production version gets a deployment. None for
+            all.
+        log: Whether predictions are logged.
+        poll_s: Seconds between polls of the store.
         allowed_hosts: Host names that requests may carry; None for any.
-        on_promote: Called with model, version and reason when a rollout has passed its last step;
+        on_promote: Called with model, version and reason when a rollout has passed the last step;
             by default the registry's promote.
 
     Raises:
@@ -93,7 +94,7 @@ def _routes(
     metrics: ServingMetrics,
     hosts: frozenset[str],
 ) -> list[ASGIRouteHandler]:
-    """Make the routes; mounts, because litestar's ASGI handlers have no path parameters."""
+    """Build the routes; mounts, because litestar's ASGI handlers have no path parameters."""
     answering = Answering(router, journal)
     friendly = FriendlyRoutes(store, router, answering, journal)
     protocol = ProtocolRoutes(router, answering)
@@ -132,7 +133,7 @@ def _routes(
 def _mount(
     folder: str, routes: Sequence[Route], metrics: ServingMetrics, hosts: frozenset[str]
 ) -> ASGIRouteHandler:
-    """Answer everything below a folder straight on ASGI: read, answered, counted, nothing else."""
+    """Mount a folder directly on ASGI, without litestar's request handling: read, answer, count."""
     table = RouteTable(routes)
 
     @asgi(f"/{folder}", is_mount=True, copy_scope=True)
@@ -142,17 +143,19 @@ def _mount(
         call = Call(path, request["headers"], b"")
         started = time.perf_counter()
         try:
+            # Checked before the body is read, so that a refused request costs little.
             require_host(call, hosts)
             _require_method(request["method"], route.method)
             if route.method == "POST":
                 require_own_page(call)
                 require_json(call)
             call.body = await _read_body(receive) if route.method == "POST" else b""
+            # Restarted once the body has arrived: a slow sender must not look like a slow model.
             started = time.perf_counter()
             reply = await route.handler(call)
         except PenstockError as error:
             reply = route.render(error)
-        except Exception as error:  # noqa: BLE001 - the server answers whatever happens, and logs it
+        except Exception as error:  # noqa: BLE001 - the server answers every request, and logs the error
             _log.exception("Route %s failed", route.pattern)
             reply = route.render(_unexpected(error))
         metrics.observe(

@@ -1,13 +1,14 @@
-"""Asking an estimator for labels and probabilities without doing its work twice; apart as a speed matter.
+"""Estimator calls for labels and probabilities without duplicated work; apart as a speed matter.
 
-Nothing here changes an answer: work is shared only where both results provably come from the same
-numbers.
+Nothing here changes a prediction: work is shared only where both results provably come from the
+same numbers.
 """
 
 import threading
 from typing import Any
 
-# Their label is the class of the largest probability, by definition or by a monotone link.
+# Classifiers whose label is the class of the largest probability, by definition or by a monotone
+# link.
 _LIKELIEST = frozenset(
     {
         ("sklearn", "DecisionTreeClassifier"),
@@ -20,7 +21,8 @@ _LIKELIEST = frozenset(
         ("xgboost", "XGBClassifier"),
     }
 )
-# Closer than this, rounding in the link could decide otherwise: then the estimator is asked.
+# Closer than this, rounding in the link could decide otherwise: then the estimator's predict is
+# called.
 _CLEAR = 1e-6
 
 
@@ -34,12 +36,12 @@ def wrap_estimator(estimator: Any) -> "Asked":
 
 
 class Asked:
-    """An estimator whose pipeline transforms once for all questions about the same rows.
+    """An estimator whose pipeline transforms the same rows only once for several calls.
 
-    Threads: each keeps its own memory.
+    Threads: each thread has a separate memory.
 
     Args:
-        estimator: Fitted.
+        estimator: A fitted estimator.
     """
 
     def __init__(self, estimator: Any) -> None:
@@ -51,11 +53,11 @@ class Asked:
         self._memory = threading.local()
 
     def predict(self, rows: Any) -> Any:
-        """Give labels or numbers, shape (n,)."""
+        """Predict labels or numbers, shape (n,)."""
         return self._last.predict(self._transformed(rows))
 
     def take_shares(self) -> Any:
-        """Give the probabilities of this thread's last rows, once; None if there are none."""
+        """Return the probabilities of this thread's last rows, once; None if there are none."""
         memory = self._memory
         shares = getattr(memory, "shares", None)
         memory.rows = memory.found = memory.shares = None
@@ -63,7 +65,8 @@ class Asked:
 
     def _transformed(self, rows: Any) -> Any:
         memory = self._memory
-        # The same object, not an equal one: it cannot have been another table meanwhile.
+        # Compared by identity, not equality: the same object cannot have been replaced by a
+        # different table.
         if getattr(memory, "rows", None) is not rows:
             memory.shares = None
             memory.found = rows if self._head is None else self._head.transform(rows)
@@ -72,7 +75,7 @@ class Asked:
 
 
 class AskedClassifier(Asked):
-    """A classifier whose probabilities are computed once, and give the label where they may."""
+    """A classifier whose probabilities are computed once, and decide the label where exact."""
 
     def __init__(self, estimator: Any) -> None:
         super().__init__(estimator)
@@ -80,7 +83,7 @@ class AskedClassifier(Asked):
         self._is_likeliest = (kind.__module__.split(".")[0], kind.__name__) in _LIKELIEST
 
     def predict(self, rows: Any) -> Any:
-        """Give labels, shape (n,)."""
+        """Predict labels, shape (n,)."""
         if not self._is_likeliest:
             return super().predict(rows)
         shares = self.predict_proba(rows)
@@ -89,7 +92,7 @@ class AskedClassifier(Asked):
         return self._last.classes_.take(shares.argmax(axis=1))
 
     def predict_proba(self, rows: Any) -> Any:
-        """Give probabilities, shape (n, classes)."""
+        """Predict probabilities, shape (n, classes)."""
         found = self._transformed(rows)
         if self._memory.shares is None:
             self._memory.shares = self._last.predict_proba(found)

@@ -1,9 +1,9 @@
-"""Connections of the model server: who is too slow is cut, a stop resets nobody; apart from the app.
+"""Connections of the model server: slow clients are closed, a stop resets none; apart from the app.
 
-uvicorn reads a request for as long as its sender likes, accepts until no file is left, and closes
-idle connections when it stops, also those whose next request is on its way. Here every request has
-a time to arrive in, a full server lets go of whoever keeps it waiting longest, and a stop answers
-what still comes before it closes.
+uvicorn waits for a request without a time limit, accepts connections until no file descriptor is
+left, and closes idle connections when stopping, even those whose next request is on the way. Here
+every request has a time limit to arrive in, a full server closes the connection that has been
+waiting longest, and a stop answers the requests that still arrive before closing.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ from uvicorn.server import ServerState
 _log = logging.getLogger("penstock.serving")
 _HEAD_S = 10.0  # for a request's headers to arrive
 _BODY_S = 60.0  # for the whole request to arrive
-_KEEP_ALIVE_S = 75  # above the pools of usual clients and balancers, so that they close first
-_YOUNG_S = 1.0  # a connection is not let go of for others before it is this old
-_LAST_REQUESTS_S = 1.0  # a stop waits so long for requests that are on their way
-_HALF_SENT_S = 2.0  # and so long for those that have begun to arrive
-_DRAIN_S = 10.0  # and so long for answers under way
-_ACCEPT_AT_ONCE = 64  # asyncio accepts so many before it looks at any
-_OTHER_FILES = 64  # of the store, the models and the log
+_KEEP_ALIVE_S = 75  # longer than the pools of usual clients and balancers, so that they close first
+_YOUNG_S = 1.0  # younger connections are not closed to make room
+_LAST_REQUESTS_S = 1.0  # how long a stop waits for requests that are on their way
+_HALF_SENT_S = 2.0  # how long a stop waits for requests that have begun to arrive
+_DRAIN_S = 10.0  # how long a stop waits for responses under way
+_ACCEPT_AT_ONCE = 64  # asyncio accepts this many before it serves any
+_OTHER_FILES = 64  # open files of the store, the models and the log
 _MOST_CONNECTIONS = 10_000
 _WAITING = 2048  # connections that the system holds until they are accepted
-_SWEEP_TICKS = 10  # of a tenth of a second
+_SWEEP_TICKS = 10  # a tick is a tenth of a second
 
 
 class State(ServerState):
-    """What all connections of a server share.
+    """State shared by all connections of a server.
 
     Args:
         limit: Connections that may be open at once.
@@ -46,11 +46,11 @@ class State(ServerState):
 
 
 class Connection(HttpToolsProtocol):
-    """One connection, which knows how long it has been waited for.
+    """A connection that records how long the server has waited for the client.
 
     Attributes:
-        reading_since: When the request began that has not arrived yet; None between requests.
-        idle_since: When the last request was answered; None before and during one.
+        reading_since: When the incomplete request began; None between requests.
+        idle_since: When the last request was answered; None before and during a request.
     """
 
     server_state: State
@@ -58,7 +58,7 @@ class Connection(HttpToolsProtocol):
     idle_since: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in uvicorn
-        """Take a connection, or refuse it if nobody can be let go of."""
+        """Accept a connection, or refuse it if no present connection can be closed."""
         self.reading_since = self.loop.time()
         crowded = len(self.connections) >= self.server_state.limit
         super().connection_made(transport)
@@ -66,32 +66,32 @@ class Connection(HttpToolsProtocol):
             self._say(503, "The server has no connection left.", retry=True)
 
     def on_message_begin(self) -> None:
-        """Note when a request begins to arrive."""
+        """Record when a request begins to arrive."""
         self.idle_since = None
         if self.reading_since is None:
             self.reading_since = self.loop.time()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Start to answer; while the server stops, as the last answer on this connection."""
+        """Start to answer; while the server stops, mark this response as the connection's last."""
         super().on_headers_complete()
         if self.server_state.draining:
             self.close_after_answer()
 
     def on_message_complete(self) -> None:
-        """Note that the request has arrived."""
+        """Record that the request has arrived."""
         self.reading_since = None
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Note that the connection waits for its next request."""
+        """Record that the connection waits for the next request."""
         self.idle_since = self.loop.time()
         super().on_response_complete()
 
     @property
     def has_headers(self) -> bool:
-        """True from a request's last header to the end of its answer."""
-        cycle: Any = self.cycle  # uvicorn declares it as always there
+        """True from a request's last header to the end of its response."""
+        cycle: Any = self.cycle  # uvicorn's types declare it as always present
         return cycle is not None and not cycle.response_complete
 
     @property
@@ -100,24 +100,24 @@ class Connection(HttpToolsProtocol):
         return self.has_headers and not self.cycle.more_body
 
     def close_if_slow(self, now: float) -> None:
-        """Close the connection if its request takes too long to arrive."""
+        """Close the connection if the request takes too long to arrive."""
         if self.reading_since is None:
             return
         if now - self.reading_since > (_BODY_S if self.has_headers else _HEAD_S):
             self._say(408, "The request took too long to arrive.")
 
     def close_after_answer(self) -> None:
-        """Make the answer under way the last one of the connection."""
+        """Close the connection after the response under way."""
         if self.has_headers:
             self.cycle.keep_alive = False
 
     def let_go(self) -> None:
-        """Close at once, for the sake of others."""
+        """Close at once, to make room for a new connection."""
         self.connections.discard(self)
         self.transport.abort()
 
     def _say(self, status: int, text: str, *, retry: bool = False) -> None:
-        """Answer outside any handler, and close."""
+        """Respond outside any handler, and close."""
         if not (self.has_headers and self.cycle.response_started):
             body = b'{"error":{"what":"%s","why":"","fix":""}}' % text.encode()
             head = (
@@ -131,9 +131,9 @@ class Connection(HttpToolsProtocol):
 
 
 def make_room(state: State, now: float) -> bool:
-    """Let go of the connection that has kept the server waiting longest.
+    """Close the connection that has been waiting longest for the client.
 
-    Half-sent requests go before idle connections; what is being answered stays.
+    Half-sent requests are closed before idle connections; requests being answered are never closed.
 
     Returns:
         False if every connection is busy or has only just begun.
@@ -159,7 +159,7 @@ def make_room(state: State, now: float) -> bool:
 
 
 def connection_limit() -> int:
-    """Work out how many connections the process can have open, from its limit of open files."""
+    """Compute how many connections the process can have open, from the limit of open files."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -171,12 +171,12 @@ def connection_limit() -> int:
 
 
 class ModelServer(uvicorn.Server):
-    """uvicorn with connections that cannot be held, and a stop that finishes what has begun.
+    """A uvicorn server that limits slow connections, and finishes open requests when stopping.
 
     Args:
         app: The ASGI application.
         listener: A listening socket.
-        ready: Called once it answers.
+        ready: Called once the server answers.
     """
 
     def __init__(
@@ -202,14 +202,14 @@ class ModelServer(uvicorn.Server):
         self.server_state = self._state
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen; the system may hold more connections than are accepted at once."""
+        """Start to listen; the system may queue more connections than are accepted at once."""
         await super().startup(sockets=sockets)
         self._listener.listen(_WAITING)
         if self._ready is not None and self.started:
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Close what is too slow, once a second."""
+        """Close slow connections, once a second."""
         if counter % _SWEEP_TICKS == 0:
             now = asyncio.get_running_loop().time()
             for connection in self._connections():
@@ -217,17 +217,18 @@ class ModelServer(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, answer what is on its way, then close."""
+        """Stop accepting connections, answer the requests on their way, then close."""
         await self._accept_the_last()
         await self._drain()
         await super().shutdown(sockets=sockets)
 
     async def _accept_the_last(self) -> None:
-        """Accept whoever waits already: closing the listener would reset them."""
+        """Accept the connections already queued: closing the listener would reset them."""
         loop = asyncio.get_running_loop()
+        # asyncio must not accept from the same queue at the same time.
         loop.remove_reader(self._listener)
         accepted = []
-        with contextlib.suppress(OSError):  # nobody waits any more
+        with contextlib.suppress(OSError):  # the queue is empty
             while True:
                 accepted.append(self._listener.accept()[0])
         for server in self.servers:
@@ -241,7 +242,7 @@ class ModelServer(uvicorn.Server):
         return Connection(self.config, self._state, self.lifespan.state)
 
     async def _drain(self) -> None:
-        """Close each connection after its last answer; idle ones wait for one more request."""
+        """Close each connection after the last response; idle ones may send a further request."""
         loop, self._state.draining = asyncio.get_running_loop(), True
         began = loop.time()
         for connection in self._connections():

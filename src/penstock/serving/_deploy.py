@@ -1,4 +1,4 @@
-"""deploy, stop_rollout: decide which versions a deployment's requests go to; nothing is loaded here."""
+"""deploy, stop_rollout: decide which versions answer a deployment; nothing is loaded here."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,15 +33,15 @@ def deploy(
     accept_changes: str | None = None,
     actor: str | None = None,
 ) -> DeploymentRecord:
-    """Send a deployment's traffic to a model version: at once, or in canary steps.
+    """Deploy a model version: all traffic at once, or in canary steps.
 
     All at once means: the version becomes the production version, by the registry's rules, and
-    answers every request. With canary steps the production version stays in control and the new
-    one gets a growing share until it is promoted or rolled back. A deployment without a running
-    rollout follows the production version by itself.
+    answers every request. With canary steps the production version remains the control and the new
+    version gets a growing share until it is promoted or rolled back. A deployment without a running
+    rollout follows the production version automatically.
 
-    A rollout ends in production, so what could not get there gets no traffic at all: the version
-    is judged here, again before each step that gives it more, and when it is promoted.
+    A rollout ends in production, so a version that cannot be promoted gets no traffic at all: the
+    version is checked here, again before each step that increases the share, and at promotion.
 
     ```python
     deploy(store, "big-tips")  # the production version
@@ -49,19 +49,19 @@ def deploy(
     ```
 
     Args:
-        store: Where the model is registered.
+        store: The store where the model is registered.
         model: The model's name.
         version: The version's number; None for the production version, or with ``canary`` for the
-            newest version that nobody has promoted, archived or rejected.
+            newest version that has not been promoted, archived or rejected.
         name: The deployment's name; by default the model's.
         canary: Percent of units per step, rising to 100; None for all at once.
-        rules: When the rollout moves on and when it goes back.
+        rules: When the rollout advances and when it is rolled back.
         accept_changes: Why the version may refuse requests that the production version answers;
-            without a reason it is refused itself.
-        actor: Who does it.
+            without a reason such a version is refused.
+        actor: Who deploys.
 
     Returns:
-        The deployment; its state turns to ``live`` when a server has loaded it.
+        The deployment; the state becomes ``live`` when a server has loaded it.
 
     Raises:
         NotFoundError: If the model or version does not exist, or nothing is in production.
@@ -83,13 +83,13 @@ def deploy(
 
 
 def stop_rollout(store: Store, name: str, *, reason: str, actor: str) -> DeploymentRecord:
-    """Stop a deployment's running rollout and give all traffic back to the control.
+    """Stop a deployment's running rollout and return all traffic to the control.
 
     Args:
-        store: Where the deployment is.
+        store: The store of the deployment.
         name: The deployment.
         reason: Why, as a sentence.
-        actor: Who does it.
+        actor: Who stops the rollout.
 
     Raises:
         NotFoundError: If the deployment does not exist.
@@ -107,11 +107,11 @@ def stop_rollout(store: Store, name: str, *, reason: str, actor: str) -> Deploym
 
 
 def ensure_deployment(store: Store, name: str) -> DeploymentRecord:
-    """Give a deployment by name; make it if a model of that name has a production version.
+    """Return a deployment by name; create it if a model of that name has a production version.
 
     Args:
-        store: Where the deployment or model is.
-        name: The deployment's, or the model's.
+        store: The store of the deployment or model.
+        name: The deployment's or the model's name.
 
     Raises:
         NotFoundError: If there is neither.
@@ -183,7 +183,7 @@ def _deploy_canary(
     if control is None:
         raise _nothing_in_production(model)
     rules, registry = rules or RolloutRules(), Registry(store)
-    # One choice: what is judged here is what is rolled out.
+    # Chosen once, so that the version checked here is the version rolled out.
     new = registry.newest_candidate(model).version if version is None else version
     rollout = Rollout.start(new, control, tuple(steps), rules)
     registry.require_promotable(model, new, accept_changes=bool(rules.accepted_changes))
@@ -251,6 +251,7 @@ def _write(
     record: DeploymentRecord,
     event: DeploymentEvent,
 ) -> DeploymentRecord:
+    # The generation guards the write: a change by another process since the read is a conflict.
     if found is not None:
         record = replace(record, state=found.state, generation=found.generation)
     return store.metadata.deployments.save(

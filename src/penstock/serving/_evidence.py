@@ -1,8 +1,8 @@
-"""What a rollout has seen, and what is still missing before a step is passed; pure.
+"""Evidence of a rollout: the counts seen, and the evidence missing before a step is passed; pure.
 
-Apart from the decision, because `deploy` and the pages tell it too. Notation: p1 and p0 are the
-error rates of the new version and the control; the step is passed once p1 - p0 is below the limit,
-that is an upper bound of p1 minus a lower bound of p0, each valid at every look.
+Apart from the decision, because `deploy` and the pages report the evidence too. Notation: p1 and p0
+are the error rates of the new version and the control; the step is passed once p1 - p0 is below the
+limit, that is an upper bound of p1 minus a lower bound of p0, each valid at every look.
 """
 
 import math
@@ -20,20 +20,20 @@ _MOST_REQUESTS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Requests and errors of one version since the rollout began."""
+    """Requests and errors of a version since the rollout began."""
 
     requests: int = 0
     errors: int = 0
 
     @property
     def rate(self) -> float:
-        """Share of requests that failed."""
+        """Share of failed requests."""
         return self.errors / self.requests if self.requests else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that a decision rests on.
+    """The evidence that a decision rests on.
 
     Args:
         new: Counts of the new version since the rollout began.
@@ -43,7 +43,8 @@ class Seen:
         step_s: Seconds since the step began.
         idle_s: Seconds since the new version's last request, or since the step began.
         outcomes: The watched metric by version; empty if no metric is watched.
-        fault: A hard fault of the new version: it cannot be loaded, or gave no number; empty if none.
+        fault: A hard fault of the new version: it cannot be loaded, or returned no number; empty if
+            none.
     """
 
     new: Counts
@@ -58,11 +59,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What is missing before a step is passed.
+    """Evidence missing before a step is passed.
 
     Args:
-        reason: As a sentence, with how much and how long.
-        seconds: How long it takes at the rate of this step; infinite if it cannot be said.
+        reason: A sentence with the missing amount and the expected time.
+        seconds: Expected time in seconds at the rate of this step; infinite if unknown.
     """
 
     reason: str
@@ -70,12 +71,12 @@ class Lack:
 
 
 def increase_at_most(rollout: Rollout, new: Counts, control: Counts) -> float:
-    """Bound how much higher the new version's error rate is than the control's.
+    """Compute an upper bound of the increase of the new version's error rate over the control's.
 
     Args:
-        rollout: Gives the certainty.
+        rollout: Source of the certainty.
         new: Counts of the new version.
-        control: Counts of the control; without a request it counts as one that never fails.
+        control: Counts of the control; without a request the control counts as never failing.
     """
     alpha = rollout.rules.pass_alpha
     high = rate_at_most(new.errors, new.requests, alpha * (1 - _CONTROL_SHARE))
@@ -86,7 +87,7 @@ def increase_at_most(rollout: Rollout, new: Counts, control: Counts) -> float:
 def requests_needed(
     rules: RolloutRules, rate: float = 0.0, *, per_request: float = 19.0
 ) -> int | None:
-    """Work out how many requests of a new version, as good as the control, pass a rollout.
+    """Compute how many requests a new version, as good as the control, needs to pass a rollout.
 
     >>> requests_needed(RolloutRules())
     807
@@ -94,7 +95,7 @@ def requests_needed(
     Args:
         rules: Limit and certainty.
         rate: The error rate of both.
-        per_request: Requests to the control for each to the new version; 19 at 5 %.
+        per_request: Requests to the control for each request to the new version; 19 at 5 %.
 
     Returns:
         The count over all steps; None if no realistic number is enough.
@@ -107,6 +108,7 @@ def requests_needed(
         limit = low + rules.max_error_rate_increase
         return limit < 1 and log_e_value_below(rate * count, count, limit) >= certain
 
+    # Doubling finds an upper limit, bisection the smallest count: evidence grows with the count.
     high = rules.step_requests
     while not is_enough(high):
         high *= 2
@@ -120,11 +122,11 @@ def requests_needed(
 
 
 def lacking(rollout: Rollout, seen: Seen) -> Lack | None:
-    """Say what is missing before the present step is passed; None if nothing is.
+    """Return the evidence missing before the present step is passed; None if none is missing.
 
     Args:
-        rollout: Where it stands.
-        seen: What it saw.
+        rollout: The rollout, at the present step.
+        seen: The evidence so far.
     """
     rules = rollout.rules
     high = increase_at_most(rollout, seen.new, seen.control)
@@ -141,7 +143,7 @@ def lacking(rollout: Rollout, seen: Seen) -> Lack | None:
 
 
 def duration_text(seconds: float) -> str:
-    """Write a duration for people.
+    """Format a duration for people.
 
     >>> duration_text(7_300)
     '2.0 hours'
@@ -163,7 +165,7 @@ def _lacks_evidence(rollout: Rollout, seen: Seen, high: float) -> Lack:
             f"{rollout.control}; allowed are {rollout.rules.max_error_rate_increase:.2%}."
         )
     )
-    # What is asked is how long a version takes that is as good as the control.
+    # The estimate is for a version that is as good as the control.
     percent = rollout.percent
     beside = control.requests / new.requests if rollout.at_last_step and new.requests else 0.0
     needed = requests_needed(
@@ -178,7 +180,7 @@ def _lacks_evidence(rollout: Rollout, seen: Seen, high: float) -> Lack:
 
 
 def _lacks_metric(rollout: Rollout, seen: Seen) -> Lack | None:
-    """A watched metric must be known well enough to exclude the difference that is not allowed."""
+    """Check that the watched metric is certain enough to exclude a forbidden difference."""
     if rollout.rules.metric is None:
         return None
     name, least = rollout.rules.metric
@@ -201,7 +203,7 @@ def _lacks_metric(rollout: Rollout, seen: Seen) -> Lack | None:
 
 
 def _lack(known: str, missing: int, seen: Seen) -> Lack:
-    """Add how many requests and how much time are missing."""
+    """Build the text with the missing requests and the expected time."""
     if not seen.step_requests or not seen.step_s:
         return Lack(f"{known} About {missing:,} more are needed.", 0.0)
     seconds = missing * seen.step_s / seen.step_requests

@@ -1,4 +1,4 @@
-"""The friendly routes: predict with rows by column name, post truth, ask for the form."""
+"""The row-based routes: predict rows by column name, post ground truth, describe the schema."""
 
 from typing import Any
 
@@ -33,10 +33,10 @@ class FriendlyRoutes:
     """Handlers of ``/models/{name}/…``.
 
     Args:
-        store: Where truth goes.
-        router: Gives the routes.
-        answering: Answers rows.
-        log: Is flushed when truth comes before its prediction was written; None if off.
+        store: The store where ground truth is recorded.
+        router: Source of the routes.
+        answering: Predicts rows.
+        log: Flushed when ground truth arrives before the prediction was written; None if off.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class FriendlyRoutes:
         self._truth_form = msgspec.json.Decoder(_TruthBody)
 
     async def predict(self, call: Call) -> Reply:
-        """Answer rows given as objects by column name."""
+        """Predict rows sent as objects by column name."""
         body = read_json(call.body, self._predict_form, _PREDICT_EXAMPLE)
         if (body.rows is None) == (body.row is None):
             raise HttpError(
@@ -76,7 +76,7 @@ class FriendlyRoutes:
         )
 
     async def truth(self, call: Call) -> Reply:
-        """Take true values by prediction id."""
+        """Record true values by prediction id."""
         route = self._router.route(call.path["name"])
         call.deployment = route.record.name
         body = read_json(call.body, self._truth_form, _TRUTH_EXAMPLE)
@@ -87,6 +87,7 @@ class FriendlyRoutes:
                 f"One request takes 1 to {_MAX_TRUTH:,}.",
                 f"Send for example {_TRUTH_EXAMPLE}",
             )
+        # In a thread, because the database must not block the event loop.
         found = await anyio.to_thread.run_sync(
             self._truths.record, route.record.name, body.truth, route.current.signature
         )
@@ -111,7 +112,7 @@ class FriendlyRoutes:
         return reply_json(told | ({"refused": found.refused} if found.refused else {}))
 
     async def describe(self, call: Call) -> Reply:
-        """Say what a deployment takes, with an example row."""
+        """Describe a deployment's inputs, with an example row."""
         route = self._router.route(call.path["name"])
         call.deployment = route.record.name
         signature, record = route.current.signature, route.record
@@ -131,13 +132,13 @@ class FriendlyRoutes:
 
 
 def read_unit(value: Any) -> str | None:
-    """Read the id that sticky assignment hashes.
+    """Read the unit: the id that sticky assignment hashes.
 
     >>> read_unit(17)
     '17'
 
     Raises:
-        HttpError: 400 if it is no text or number, or very long.
+        HttpError: 400 if the unit is no text or number, or very long.
     """
     if value is None:
         return None

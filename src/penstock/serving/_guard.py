@@ -1,7 +1,8 @@
-"""What a request must carry before it is answered: a host of this server, no foreign page, JSON.
+"""Checks of a request before the handler runs: a host of this server, no foreign page, JSON.
 
-Apart from the routes, so that none forgets it. A web page elsewhere can make its reader's browser
-send requests to a server on the reader's machine; the browser says so, by Origin and Sec-Fetch-Site.
+Apart from the routes, so that no route omits a check. A foreign web page can make the reader's
+browser send requests to a server on the reader's machine; the browser reports this in Origin and
+Sec-Fetch-Site.
 """
 
 import re
@@ -9,19 +10,19 @@ import re
 from penstock.serving._messages import Call, HttpError
 
 _PORT = re.compile(r":\d+$")
-_FORM = "application/x-www-form-urlencoded"  # what curl -d and urllib say when nobody tells them
+_FORM = "application/x-www-form-urlencoded"  # the default of curl -d and urllib
 _WHY = "A page in somebody's browser could be writing predictions and ground truth here."
 
 
 def require_host(call: Call, hosts: frozenset[str]) -> None:
-    """Refuse names that a foreign page could have given this machine (DNS rebinding).
+    """Refuse host names that a foreign page could have given this machine (DNS rebinding).
 
     Args:
         call: The request.
         hosts: Names without a port, in lower case; empty for any.
 
     Raises:
-        HttpError: 400 for another name.
+        HttpError: 400 for a name not in ``hosts``.
     """
     if not hosts:
         return
@@ -36,10 +37,10 @@ def require_host(call: Call, hosts: frozenset[str]) -> None:
 
 
 def require_own_page(call: Call) -> None:
-    """Refuse what a page of another site makes a browser send.
+    """Refuse requests that a page of a foreign site makes a browser send.
 
     Raises:
-        HttpError: 403 for another origin.
+        HttpError: 403 for a foreign origin.
     """
     site, origin = call.header(b"sec-fetch-site"), call.header(b"origin")
     if site is not None and site.strip().lower() not in {"same-origin", "none"}:
@@ -50,12 +51,12 @@ def require_own_page(call: Call) -> None:
 
 
 def require_json(call: Call) -> None:
-    """Refuse a body that does not say it is JSON; pages may send other types to any site unasked.
+    """Refuse a body not declared as JSON; pages may send other types to any site without preflight.
 
-    What ``curl -d`` says by itself passes where no browser is at work.
+    The default type of ``curl -d`` passes where no browser is involved.
 
     Raises:
-        HttpError: 415 for another type or a compressed body.
+        HttpError: 415 for a type that is not JSON, or a compressed body.
     """
     encoding = (call.header(b"content-encoding") or "identity").strip().lower()
     if encoding != "identity":

@@ -1,4 +1,4 @@
-"""What a rollout should do next, from what it has seen; pure, so that it can be simulated."""
+"""The next move of a rollout, from the evidence so far; pure, for simulations."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from penstock.serving._sequential import rate_bounds
 
 
 class Move(StrEnum):
-    """What to do with a rollout."""
+    """A move of a rollout."""
 
     STAY = "stay"
     ADVANCE = "advance"
@@ -23,20 +23,20 @@ class Move(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A move with its reason, for people; a stay says what is waited for."""
+    """A move with a reason, for people; the reason of a stay names the missing evidence."""
 
     move: Move
     reason: str = ""
 
 
 def judge(rollout: Rollout, seen: Seen) -> Decision:
-    """Decide what a rollout does next.
+    """Decide the next move of a rollout.
 
-    Harm is looked for before progress, so that a step is never passed on bad evidence.
+    Harm is checked before progress, so that a step is never passed on bad evidence.
 
     Args:
-        rollout: Where it stands.
-        seen: What it saw.
+        rollout: The rollout, at the present step.
+        seen: The evidence so far.
     """
     for look in (_fault, _errors, _metric, _no_data, _too_long):
         decision = look(rollout, seen)
@@ -50,14 +50,14 @@ def _fault(_rollout: Rollout, seen: Seen) -> Decision | None:
 
 
 def _errors(rollout: Rollout, seen: Seen) -> Decision | None:
-    """Compare error rates: alpha/2 for each side's bound, so both hold together with chance 1 - alpha."""
+    """Compare error rates: alpha/2 for each side's bound, so both hold with chance 1 - alpha."""
     rules = rollout.rules
     if seen.new.rate <= seen.control.rate:
         return None  # no bound can say otherwise
     low, _ = rate_bounds(seen.new.errors, seen.new.requests, rules.alpha / 2)
     _, high = rate_bounds(seen.control.errors, seen.control.requests, rules.alpha / 2)
     if rollout.steps[0] == 100 and not seen.control.requests:  # noqa: PLR2004 - percent
-        high = 0.0  # no control beside it: it is judged against a version that never fails
+        high = 0.0  # no control beside the new version: compare with a version that never fails
     if low <= high + rules.max_error_rate_increase:
         return None
     return Decision(
@@ -132,7 +132,7 @@ def _progress(rollout: Rollout, seen: Seen) -> Decision:
 
 
 def _wait(rollout: Rollout, seen: Seen, missing: Lack) -> Decision:
-    """Stay for what is missing; pause if it would take longer than the owner's patience."""
+    """Stay for the missing evidence; pause if that would take longer than the rule's patience."""
     patience_s = parse_duration(rollout.rules.patience).total_seconds()
     watched = seen.step_s >= parse_duration(rollout.rules.grace).total_seconds()
     paused = rollout.state is RolloutState.PAUSED
@@ -142,7 +142,7 @@ def _wait(rollout: Rollout, seen: Seen, missing: Lack) -> Decision:
             f"{rollout.rules.patience}: choose larger steps or a larger limit."
         )
         return Decision(Move.STAY if paused else Move.PAUSE, reason)
-    # Half, so that a rate that goes up and down does not pause and resume it all the time.
+    # Half, so that a fluctuating rate does not pause and resume the rollout all the time.
     if paused and missing.seconds <= patience_s / 2:
         return Decision(Move.RESUME, "Requests came again.")
     return Decision(Move.STAY, missing.reason)

@@ -1,4 +1,4 @@
-"""Call, Reply and their JSON: what a handler gets and gives; apart so that handlers know no HTTP server."""
+"""Call, Reply and their JSON: request and response of a handler; apart from any HTTP server."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -32,13 +32,13 @@ _T = TypeVar("_T")
 
 
 class HttpError(PenstockError):
-    """A request cannot be answered, with the HTTP status that says so.
+    """An HTTP status with a reason, for a request that cannot be answered.
 
     Args:
         status: HTTP status code.
-        what: What happened, as a sentence.
-        why: Why it matters.
-        fix: How to mend it.
+        what: The event, as a sentence.
+        why: Why the event matters.
+        fix: How to fix the cause.
     """
 
     def __init__(self, status: int, what: str, why: str = "", fix: str = "") -> None:
@@ -48,14 +48,14 @@ class HttpError(PenstockError):
 
 @dataclass(slots=True)
 class Call:
-    """One request.
+    """A request.
 
     Args:
         path: Parameters of the path by name.
         headers: Headers by lower-case name.
         body: The whole body.
         deployment: Filled in by the handler once known, for the metrics.
-        version: The same.
+        version: Filled in by the handler once known, for the metrics.
     """
 
     path: Mapping[str, Any]
@@ -65,7 +65,7 @@ class Call:
     version: str = ""
 
     def header(self, name: bytes) -> str | None:
-        """Give a header's text; None if it was not sent."""
+        """Return a header's text; None if the header was not sent."""
         for key, value in self.headers:
             if key == name:
                 return value.decode("latin-1")
@@ -74,7 +74,7 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """One answer.
+    """A response.
 
     Args:
         body: The whole body.
@@ -90,13 +90,13 @@ class Reply:
 
 
 def reply_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """Make a JSON answer.
+    """Build a JSON response.
 
     >>> reply_json({"live": True}).body
     b'{"live":true}'
 
     Args:
-        value: Anything msgspec encodes; other values as text.
+        value: A value that msgspec encodes; values of unknown types are encoded as text.
         status: HTTP status code.
         headers: Further headers.
     """
@@ -105,15 +105,15 @@ def reply_json(value: Any, status: int = 200, headers: Mapping[str, str] | None 
 
 
 def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) -> _T:
-    """Decode a body, or say what is wrong with it.
+    """Decode a body, or raise an error that explains why the body is unusable.
 
     Args:
-        body: The bytes that came.
-        decoder: Knows the form.
-        example: A body that would be right, for the message.
+        body: The body's bytes.
+        decoder: Decoder of the expected schema.
+        example: A valid body, for the message.
 
     Raises:
-        HttpError: 400 if it is no JSON or has another form.
+        HttpError: 400 if the body is no JSON or has a different schema.
     """
     try:
         return decoder.decode(body)
@@ -131,22 +131,23 @@ def read_json(body: bytes, decoder: "msgspec.json.Decoder[_T]", example: str) ->
 
 
 def _no_number(body: bytes) -> str:
-    """Find what Python's json writes for numbers that JSON does not have; outside of texts."""
+    """Search, outside of texts, for numbers that Python's json writes and JSON does not have."""
     outside = _TEXTS.sub(b'""', body)
     found = _NO_NUMBER.search(outside)
     return found[0].decode() if found else ""
 
 
 def status_of(error: PenstockError) -> int:
-    """Give the HTTP status that an error stands for; 500 for what is not the caller's doing."""
+    """Return the HTTP status that an error stands for; 500 for errors not caused by the caller."""
     if isinstance(error, HttpError):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 
 def render_error(error: PenstockError) -> Reply:
-    """Tell an error the way all routes but the Open Inference Protocol's do."""
+    """Render an error as all routes but the Open Inference Protocol's do."""
     told: dict[str, Any] = {"what": error.what, "why": error.why, "fix": error.fix}
+    # Details for programs, beside the sentences for people.
     for name in ("field", "row", "problems"):
         if name in error.values:
             told[name] = error.values[name]
@@ -154,7 +155,7 @@ def render_error(error: PenstockError) -> Reply:
 
 
 def render_protocol_error(error: PenstockError) -> Reply:
-    """Tell an error as the Open Inference Protocol wants it: one text."""
+    """Render an error as the Open Inference Protocol specifies: a single text."""
     return reply_json({"error": str(error)}, status_of(error), _retry(error))
 
 

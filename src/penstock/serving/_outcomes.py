@@ -1,7 +1,7 @@
-"""Metrics of posted truth with their variance, for comparing two versions while they serve.
+"""Metrics of posted ground truth with their variance, for comparing two versions while they serve.
 
 Apart from penstock.evaluation because a sequential comparison needs each row's influence on the
-metric, not only its value. Notation: t truth, p prediction, s score of the positive class.
+metric, not only the metric's value. Notation: t truth, p prediction, s score of the positive class.
 """
 
 import math
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# Name to True if higher is better.
+# Metric name to True if higher is better.
 METRICS = {
     "accuracy": True,
     "precision": True,
@@ -33,12 +33,12 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A metric over the rows whose truth is known.
+    """A metric over the rows with known ground truth.
 
     Args:
-        value: The metric; NaN if the rows do not define it.
-        variance: Variance of one row's influence on it.
-        rows: How many rows it is made from.
+        value: The metric; NaN if undefined for the rows.
+        variance: Variance of a row's influence on the metric.
+        rows: Number of rows that the metric is computed from.
     """
 
     value: float
@@ -46,20 +46,20 @@ class Outcome:
     rows: int
 
     def half_width(self, alpha: float) -> float:
-        """Half the width of its anytime-valid interval."""
+        """Compute half the width of the metric's anytime-valid interval."""
         return mean_half_width(self.rows, self.variance, alpha)
 
 
 def outcome(metric: str, records: Sequence[PredictionRecord], *, positive: Any = None) -> Outcome:
-    """Compute a metric from answered rows with truth.
+    """Compute a metric from predictions with ground truth.
 
     Args:
         metric: A name in METRICS.
-        records: Answered rows; those without truth or with an error are left out.
-        positive: The class that counts as yes, for precision, recall, roc_auc, brier and log_loss.
+        records: Logged predictions; those without ground truth or with an error are left out.
+        positive: The positive class, for precision, recall, roc_auc, brier and log_loss.
 
     Returns:
-        The metric with the variance of its influence values (for roc_auc: DeLong et al., 1988).
+        The metric with the variance of the influence values (for roc_auc: DeLong et al., 1988).
     """
     import numpy as np
 
@@ -116,7 +116,8 @@ def _regression(metric: str, errors: "Floats") -> "tuple[float, Floats]":
         return _mean(np.abs(errors))
     mean, squares = _mean(errors**2)
     root = math.sqrt(mean) if mean >= 0 else math.nan
-    # Delta method: a square moves the root by 1 / (2 root) of its own move.
+    # Delta method: a small change of the mean square changes the root by 1 / (2 root) times as
+    # much.
     return root, (squares / (2 * root) if root else squares)
 
 

@@ -1,6 +1,6 @@
-"""PredictionLog: answered rows to the store, behind the reply; apart because it may never fail one.
+"""PredictionLog: writes predictions after the response; apart because no request may fail by it.
 
-Threads: ``add`` may be called from any thread; one daemon thread writes.
+Threads: ``add`` may be called from any thread; a single daemon thread writes.
 """
 
 import logging
@@ -15,7 +15,7 @@ from penstock.core import PredictionRecord
 
 _log = logging.getLogger("penstock.serving")
 _BATCH = 2_000
-_TRIES_OF_ONE = 8  # a record's failures, each beside another record that was stored
+_TRIES_OF_ONE = 8  # failures of one record, each while the next record could be stored
 _LONGEST_PAUSE_S = 5.0
 _WARN_EVERY_S = 60.0
 
@@ -24,8 +24,8 @@ class PredictionLog:
     """A bounded queue with a background writer.
 
     Adding never blocks and never raises: when the queue is full the newest records are dropped and
-    counted. While the sink fails, records wait in the queue and are tried again with pauses; one is
-    given up only if others can be stored and it cannot.
+    counted. While the sink fails, records wait in the queue and are retried with pauses; a record
+    is given up only if the next record can be stored and this record cannot.
 
     >>> written = []
     >>> with PredictionLog(written.extend) as log:
@@ -35,8 +35,8 @@ class PredictionLog:
 
     Args:
         write: Stores a batch or raises; called from the writer thread only.
-        capacity: Records that may wait; beyond it they are dropped.
-        interval_s: Longest time a record waits for company, in seconds.
+        capacity: Maximum number of waiting records; further records are dropped.
+        interval_s: Longest time a record waits to be batched, in seconds.
     """
 
     def __init__(
@@ -58,16 +58,16 @@ class PredictionLog:
 
     @property
     def depth(self) -> int:
-        """Records that wait to be written."""
+        """Number of records that wait to be written."""
         return len(self._queue)
 
     def add(self, records: Sequence[PredictionRecord]) -> None:
-        """Hand over records; returns at once.
+        """Queue records for writing; returns at once.
 
         Args:
-            records: What was answered, in order.
+            records: The predictions, in order.
         """
-        # deque is safe across threads; the bound may be passed by one request's rows at most.
+        # deque is safe across threads; one request's rows at most may exceed the bound.
         room = self._capacity - len(self._queue)
         if room < len(records) or self._closed.is_set():
             kept = 0 if self._closed.is_set() else max(room, 0)
@@ -76,13 +76,13 @@ class PredictionLog:
         self._queue.extend(records)
 
     def flush(self, timeout_s: float = 5.0) -> bool:
-        """Wait until all that was added is written.
+        """Wait until all queued records are written.
 
         Args:
             timeout_s: Longest wait in seconds.
 
         Returns:
-            False if the sink did not take it in time.
+            False if the sink did not store all records in time.
         """
         self._wake.set()
         with self._idle:
@@ -90,7 +90,7 @@ class PredictionLog:
         return not self._queue
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Write what waits, then stop; what the sink does not take in time is counted as dropped.
+        """Write the waiting records, then stop; records not stored in time are counted as dropped.
 
         Args:
             timeout_s: Longest wait in seconds.
@@ -126,12 +126,13 @@ class PredictionLog:
             self._idle.notify_all()
 
     def _drain(self, pause: float) -> float:
-        """Write until the queue is empty or the sink fails; the seconds to wait before the next try."""
+        """Write until the queue is empty or the sink fails; return the seconds until the retry."""
         while self._queue:
+            # Copied, not popped: records leave the queue only once they are stored.
             batch = [self._queue[place] for place in range(min(self._batch, len(self._queue)))]
             try:
                 self._write(batch)
-            except Exception as error:  # noqa: BLE001 - the log outlives any sink's failure
+            except Exception as error:  # noqa: BLE001 - the log survives every failure of the sink
                 if self._note_failure(error):
                     return self._interval_s
                 return min(max(2 * pause, self._interval_s), _LONGEST_PAUSE_S)
@@ -143,7 +144,7 @@ class PredictionLog:
         return 0.0
 
     def _note_failure(self, error: Exception) -> bool:
-        """Close in on a record that can never be stored; say whether others can be."""
+        """Narrow down to a record that can never be stored; return whether the next one can be."""
         self.failures += 1
         if time.monotonic() - self._warned_at >= _WARN_EVERY_S:
             self._warned_at = time.monotonic()
@@ -153,6 +154,7 @@ class PredictionLog:
                 str(error)[:200],
                 self.depth,
             )
+        # Halving the batch isolates a record that can never be stored in few steps.
         was_alone, self._batch = self._batch == 1, max(self._batch // 2, 1)
         if not was_alone or not self._stores_the_next():
             self._tries = 0
@@ -165,12 +167,12 @@ class PredictionLog:
         return True
 
     def _stores_the_next(self) -> bool:
-        """Try the record behind the one that failed alone: an outage fails both."""
+        """Write the record behind the failing record: an outage fails both."""
         if len(self._queue) == 1:
             return False
         try:
             self._write([self._queue[1]])
-        except Exception:  # noqa: BLE001 - told already
+        except Exception:  # noqa: BLE001 - already logged
             self.failures += 1
             return False
         del self._queue[1]

@@ -1,4 +1,4 @@
-"""Presence: which servers answer for a deployment now; "live" is what the last one that did wrote."""
+"""Presence: which servers answer a deployment now; the state "live" may outlive them."""
 
 import logging
 import time
@@ -11,19 +11,19 @@ from penstock.stores import Store, this_process
 
 _log = logging.getLogger("penstock.serving")
 _RENEW_S = 15.0
-_CLAIM = timedelta(seconds=60)  # a server that is silent for so long is not there any more
-_MANY = 10_000  # servers of one deployment
-_ALL = "*"  # of a server that serves all deployments; no deployment can be called so
+_CLAIM = timedelta(seconds=60)  # a server that has not renewed for this long counts as gone
+_MANY = 10_000  # most servers of one deployment
+_ALL = "*"  # the lease of a server that serves all deployments; not a legal deployment name
 
 
 class Presence:
-    """Says in the store that a server is up, again and again, until it stops.
+    """A lease in the store that a server renews while it is up.
 
-    Threads: for one at a time.
+    Threads: to be used from a single thread.
 
     Args:
-        store: Where the deployments are.
-        names: The deployments that it serves; None for all.
+        store: The store of the deployments.
+        names: The served deployments; None for all.
     """
 
     def __init__(self, store: Store, names: Sequence[str] | None) -> None:
@@ -34,7 +34,7 @@ class Presence:
         self._due = 0.0
 
     def renew(self) -> None:
-        """Say it if it is time to; cheap otherwise."""
+        """Renew the record if due; cheap otherwise."""
         if time.monotonic() < self._due:
             return
         self._due = time.monotonic() + _RENEW_S
@@ -42,7 +42,7 @@ class Presence:
             self._metadata.steps.take_lease(lease, self._holder, now() + _CLAIM, most=_MANY)
 
     def end(self) -> None:
-        """Say that the server is gone; a store that is away learns it from the silence."""
+        """Delete the record; if the store is unreachable, the record expires."""
         try:
             for lease in self._leases:
                 self._metadata.steps.drop_lease(lease, self._holder)
@@ -52,11 +52,11 @@ class Presence:
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Whether a deployment is answered for now, and when it was last.
+    """The servers that answer for a deployment now, and the time of the last prediction.
 
     Args:
         servers: The servers that are up, as ``host:pid``.
-        last_at: When the newest kept prediction was made; None if none is kept.
+        last_at: When the newest logged prediction was made; None if none is logged.
     """
 
     servers: tuple[str, ...]
@@ -64,11 +64,11 @@ class Availability:
 
 
 def availability(store: Store, name: str) -> Availability:
-    """Look which servers are up for a deployment.
+    """Look up which servers are up for a deployment.
 
     Args:
-        store: Where the deployment is.
-        name: Its name.
+        store: The store of the deployment.
+        name: The deployment's name.
     """
     holders = [
         holder

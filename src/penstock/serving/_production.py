@@ -1,14 +1,14 @@
-"""Which version is in production; apart because deploying, following and rolling out all ask."""
+"""The version in production; apart because deploying, following and rolling out all need it."""
 
 from penstock.core import NotFoundError, Stage, did_you_mean
 from penstock.stores import Store
 
 
 def production_version(store: Store, model: str) -> int | None:
-    """Give the number of the model's production version; None if it has none.
+    """Return the number of the model's production version; None if there is none.
 
     Args:
-        store: Where the registry is.
+        store: The store of the registry.
         model: The model's name.
     """
     for record in store.metadata.models.list_versions(model):
@@ -18,10 +18,10 @@ def production_version(store: Store, model: str) -> int | None:
 
 
 def require_model(store: Store, model: str) -> None:
-    """Check that the model has at least one version.
+    """Check that the model has a version.
 
     Raises:
-        NotFoundError: If it has none.
+        NotFoundError: If the model has no version.
     """
     known = store.metadata.models.list()
     if model not in known:

@@ -1,4 +1,4 @@
-"""ServingMetrics: what a server counts for Prometheus; one registry per app, so apps do not mix."""
+"""ServingMetrics: a server's metrics for Prometheus; a registry per app, so apps do not mix."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,11 @@ _ROLLOUT_STATES = ("none", "running", "paused", "promoted", "rolled_back")
 
 
 class ServingMetrics:
-    """Counts requests as they are answered; reads the rest when it is scraped.
+    """Metrics of a server: requests are counted at once, the remaining figures at each scrape.
 
     Args:
-        router: Gives generations and rollout states.
-        log: Gives the prediction log's figures; None if it is off.
+        router: Source of generations and rollout states.
+        log: Source of the prediction log's figures; None if off.
     """
 
     def __init__(self, router: Router, log: PredictionLog | None) -> None:
@@ -44,16 +44,17 @@ class ServingMetrics:
         self._registry.register(_Gauges(router, log))
 
     def observe(self, deployment: str, version: str, route: str, code: int, seconds: float) -> None:
-        """Count one answered request.
+        """Count an answered request.
 
         Args:
-            deployment: Its name, or empty if it is not served: labels must stay few.
+            deployment: The deployment's name, or empty if not served: labels must be few.
             version: The version that answered, or empty.
             route: Name of the route.
             code: HTTP status.
             seconds: Time spent.
         """
         key = (deployment, version, route, code)
+        # Stored per key, because looking up labels costs more than counting.
         counter = self._counts.get(key)
         if counter is None:
             counter = self._counts[key] = self._requests.labels(
@@ -67,7 +68,7 @@ class ServingMetrics:
         timer.observe(seconds)
 
     def render(self) -> bytes:
-        """Give all metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         from prometheus_client import generate_latest
 
         text: bytes = generate_latest(self._registry)

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2's routes, so that KServe's, Triton's and MLServer's clients work."""
+"""The Open Inference Protocol v2's routes, for the clients of KServe, Triton and MLServer."""
 
 from importlib.metadata import version as package_version
 from typing import Any
@@ -28,8 +28,8 @@ class ProtocolRoutes:
     """Handlers of ``/v2/…``.
 
     Args:
-        router: Gives the routes.
-        answering: Answers rows.
+        router: Source of the routes.
+        answering: Predicts rows.
     """
 
     def __init__(self, router: Router, answering: Answering) -> None:
@@ -46,16 +46,16 @@ class ProtocolRoutes:
         return reply_json(self._server)
 
     async def live(self, _call: Call) -> Reply:
-        """Say that the loop turns."""
+        """Report that the event loop runs."""
         return reply_json({"live": True})
 
     async def ready(self, _call: Call) -> Reply:
-        """Say whether every deployment is served."""
+        """Report whether every deployment is served."""
         ready = self._router.ready
         return reply_json({"ready": ready}, 200 if ready else 503)
 
     async def model_ready(self, call: Call) -> Reply:
-        """Say that a deployment is served."""
+        """Report that a deployment is served."""
         served = self._served(call)
         return reply_json({"name": call.deployment, "version": call.version, "ready": bool(served)})
 
@@ -74,7 +74,7 @@ class ProtocolRoutes:
         )
 
     async def infer(self, call: Call) -> Reply:
-        """Answer tensors."""
+        """Predict rows sent as tensors."""
         body = read_json(call.body, self._form, _EXAMPLE)
 
         def read(served: ServedVersion) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ class ProtocolRoutes:
                 answered.shares,
                 body.outputs,
             ),
-            # The protocol's parameters are single values, so the ids are one text.
+            # The protocol's parameters are single values, so the ids are joined into one text.
             "parameters": {"prediction_ids": ",".join(answered.ids)},
         }
         warnings = tell_warnings([answer.warnings for answer in answered.answers])

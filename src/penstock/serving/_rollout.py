@@ -1,4 +1,4 @@
-"""RolloutController: moves a deployment's traffic in steps, or back; apart as the only mover."""
+"""RolloutController: moves a deployment's traffic in steps, or back; the only place that does."""
 
 import contextlib
 import logging
@@ -31,15 +31,16 @@ OnPromote = Callable[[str, int, str], None]
 
 
 class RolloutController:
-    """Decides about one deployment's rollout each time ``tick`` is called.
+    """The controller of a deployment's rollout; decides each time ``tick`` is called.
 
-    All state that matters is in the store, so that a killed server's successor goes on; any number
-    of controllers may tick one deployment, the store lets one of them win.
+    All state that matters is in the store, so that a killed server's successor continues the
+    rollout; any number of controllers may tick the same deployment, the store accepts the change of
+    a single controller.
 
-    Threads: one thread at a time may call ``tick``; ``fault`` may be called from any thread.
+    Threads: a single thread at a time may call ``tick``; ``fault`` may be called from any thread.
 
     Args:
-        store: Where the deployment and its predictions are.
+        store: The store of the deployment and the predictions.
         name: The deployment.
         on_promote: Called with model, version and reason when the last step is passed; by default
             the registry's promote with the actor ``rollout``.
@@ -54,16 +55,16 @@ class RolloutController:
         self._accepted_changes: str | None = None
 
     def fault(self, version: int, reason: str) -> None:
-        """Report a hard fault of a version; the next tick rolls back if it is the new one.
+        """Report a hard fault of a version; the next tick rolls back if it is the new version.
 
         Args:
             version: The version at fault.
-            reason: What happened, as a sentence.
+            reason: The fault, as a sentence.
         """
         self._faults.setdefault(version, reason)
 
     def tick(self) -> DeploymentRecord:
-        """Look at what was seen and make the next move, if there is one.
+        """Evaluate the evidence so far and make the next move, if any.
 
         Returns:
             The deployment as it is now.
@@ -79,7 +80,7 @@ class RolloutController:
         try:
             return self._move(record, rollout, self._decide(record, rollout))
         except ConflictError:
-            # Another process was first; what it did is read at the next tick.
+            # Another process changed the deployment first; its change is read at the next tick.
             return self._store.metadata.deployments.get(self._name)
 
     def _decide(self, record: DeploymentRecord, rollout: Rollout) -> Decision:
@@ -88,7 +89,7 @@ class RolloutController:
             return Decision(Move.PROMOTE, f"Version {rollout.version} is in production.")
         if production is not None and production != rollout.control:
             return Decision(Move.ROLL_BACK, f"Version {production} came into production meanwhile.")
-        # The registry ends a rollout with what refuses its version; an older one did not.
+        # The registry ends the rollout of a version that it rejects; older registries did not.
         stage = self._store.metadata.models.get_version(record.model, rollout.version).stage
         if stage in {Stage.REJECTED, Stage.ARCHIVED}:
             return Decision(Move.ROLL_BACK, f"Version {rollout.version} was {stage}.")
@@ -112,7 +113,7 @@ class RolloutController:
     def _move_on(
         self, record: DeploymentRecord, rollout: Rollout, decision: Decision
     ) -> DeploymentRecord:
-        """Give the version more, or all; if it may no longer be promoted, give the traffic back."""
+        """Increase the version's share, or promote; roll back if promotion is no longer allowed."""
         if time.monotonic() < self._next_try:
             return record
         try:
@@ -125,9 +126,10 @@ class RolloutController:
             )
             return self._advance(record, rollout, decision.reason)
         except ConflictError:
-            raise  # someone else was first
+            raise  # another process was first
         except StoreError as error:
-            # Neither a yes nor a no: the version keeps its share, and is asked for again.
+            # Neither an approval nor a rejection: the version keeps its share, and promotion is
+            # retried.
             self._next_try = time.monotonic() + _RETRY_PROMOTION_S
             _log.warning("Deployment %s cannot move on now: %s", record.name, error.what)
             return record
@@ -194,17 +196,18 @@ class RolloutController:
 def roll_back(
     store: Store, record: DeploymentRecord, rollout: Rollout, reason: str
 ) -> DeploymentRecord:
-    """Give all traffic back to the control, or to what is in production now.
+    """Return all traffic to the control, or to the version in production now.
 
     Args:
-        store: Where the deployment is.
-        record: The deployment as it was read.
-        rollout: Its open rollout.
+        store: The store of the deployment.
+        record: The deployment as read.
+        rollout: The deployment's open rollout.
         reason: Why, as a sentence.
 
     Raises:
         ConflictError: If the deployment changed meanwhile.
     """
+    # A third version may be in production by now; the old control must not replace it.
     production = production_version(store, record.model)
     back_to = production if production not in {None, rollout.version} else rollout.control
     assert back_to is not None
@@ -228,7 +231,7 @@ def _one_line(error: PenstockError) -> str:
 
 
 def _note(store: Store, record: DeploymentRecord, version: int, reason: str) -> None:
-    """Leave the reason on the version, where the one who tries it next will look."""
+    """Record the reason on the version, to be read before the next deployment of that version."""
     found = store.metadata.models.get_version(record.model, version)
     told = f"Rolled back from deployment {record.name} at {now():%Y-%m-%d %H:%M} UTC: {reason}"
     with contextlib.suppress(ConflictError):
@@ -251,10 +254,10 @@ def save(
     control: int | None = None,
     facts: Mapping[str, Any] | None = None,
 ) -> DeploymentRecord:
-    """Write a deployment's next generation with its event, in one transaction.
+    """Write a deployment's next generation with the event, in a single transaction.
 
     Raises:
-        ConflictError: If the deployment changed since it was read.
+        ConflictError: If the deployment changed since the read.
     """
     time_now = now()
     return store.metadata.deployments.save(

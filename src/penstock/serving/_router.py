@@ -1,4 +1,4 @@
-"""Router: which loaded version answers which deployment; swapped whole, so no request sees half."""
+"""Router: which loaded version answers which deployment; replaced whole, never in parts."""
 
 import logging
 import threading
@@ -34,7 +34,7 @@ _RETRY_LOAD_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One generation of a deployment, ready to answer; immutable.
+    """A generation of a deployment, ready to answer; immutable.
 
     Args:
         record: The deployment.
@@ -48,16 +48,16 @@ class Route:
 
     @property
     def current(self) -> ServedVersion:
-        """The version that owns most units; it describes the deployment to its callers."""
+        """The version that owns most units; its signature describes the deployment to callers."""
         weights = self.record.weights
         return self.versions[max(sorted(weights), key=weights.__getitem__)]
 
     def choose(self, unit: str | None, version: int | None = None) -> ServedVersion:
-        """Choose who answers.
+        """Choose the version that answers.
 
         Args:
             unit: The caller's id, or None.
-            version: A version asked for by number, or None.
+            version: A version requested by number, or None.
 
         Raises:
             NotFoundError: If that version is not served here.
@@ -74,7 +74,7 @@ class Route:
 
 
 class _CannotServe(Exception):  # noqa: N818 - never leaves the module
-    """No version can answer for a deployment; says why."""
+    """No version can answer for a deployment; the text is the reason."""
 
 
 class _LoadFailed(Exception):  # noqa: N818 - never leaves the module
@@ -84,17 +84,17 @@ class _LoadFailed(Exception):  # noqa: N818 - never leaves the module
 
 
 class Router:
-    """Holds the routes and keeps them up with the store.
+    """The routes of a server, synchronized with the store.
 
-    Threads: ``route`` may be called from any thread; ``refresh`` and ``poll`` from one at a time.
+    Threads: ``route`` may be called from any thread; ``refresh`` and ``poll`` from a single thread.
 
     Args:
-        store: Where deployments and models are.
-        names: Deployments (or models, which then get one) to serve; None for all of them.
+        store: The store of the deployments and models.
+        names: Deployments (or models, which then get a deployment) to serve; None for all of them.
         on_promote: See RolloutController.
 
     Attributes:
-        ready: True if every deployment that should be served is.
+        ready: True if every deployment that should be served is served.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Router:
 
     @property
     def routes(self) -> Mapping[str, Route]:
-        """The routes now, by deployment name; the mapping never changes, it is replaced."""
+        """The routes now, by deployment name; never changed in place but replaced."""
         return self._table
 
     @property
@@ -130,11 +130,11 @@ class Router:
         return sorted(f"{model}@{version}" for model, version in self._failed)
 
     def route(self, name: str) -> Route:
-        """Give a deployment's route.
+        """Return a deployment's route.
 
         Raises:
-            NotFoundError: If there is no such deployment here.
-            HttpError: 503 if there is one that cannot be served now, with the reason.
+            NotFoundError: If this server has no such deployment.
+            HttpError: 503 if the deployment cannot be served now, with the reason.
         """
         found = self._table.get(name)
         if found is None and name in self._unserved:
@@ -153,14 +153,14 @@ class Router:
         return found
 
     def controller(self, name: str) -> RolloutController:
-        """Give the one controller of a deployment."""
+        """Return the single controller of a deployment."""
         if name not in self._controllers:
             made = RolloutController(self._store, name, on_promote=self._on_promote)
             self._controllers.setdefault(name, made)  # another thread may have been first
         return self._controllers[name]
 
     def poll(self) -> None:
-        """Move rollouts on, and take up what changed in the store; cheap when nothing did."""
+        """Advance rollouts, and load changes of the store; cheap when nothing changed."""
         for name, route in self._table.items():
             rollout = route.record.rollout
             if rollout is not None and rollout["state"] in {"running", "paused"}:
@@ -170,9 +170,9 @@ class Router:
             self.refresh()
 
     def refresh(self) -> None:
-        """Load what the store says and swap; what cannot be loaded keeps its old route."""
+        """Load the store's deployments and swap the routes; a failed load leaves the old route."""
         with self._lock:
-            # Read before the work, so that a change made meanwhile is taken up by the next poll.
+            # Read before the work, so that a change made meanwhile is loaded by the next poll.
             self._counter = self._store.metadata.settings.change_counter()
             self._wanted.clear()
             table: dict[str, Route] = {}
@@ -205,7 +205,7 @@ class Router:
         ]
 
     def _deploy_undeployed(self) -> None:
-        """Serve every model that is in production, also before anyone said deploy."""
+        """Deploy every model in production that has no deployment yet."""
         served = {record.model for record in self._store.metadata.deployments.list()}
         for model in self._store.metadata.models.list():
             if model not in served and production_version(self._store, model) is not None:
@@ -225,7 +225,7 @@ class Router:
             return _kept(old, "another server changes it")
 
     def _require_version(self, record: DeploymentRecord) -> None:
-        """Make sure that what answers was not taken out of use: the history says so then."""
+        """Check that the answering version was not taken out of use: the history records that."""
         if production_version(self._store, record.model) is not None:
             return
         control = self._store.metadata.models.get_version(record.model, record.control)
@@ -236,6 +236,7 @@ class Router:
 
     def _is_settled(self, route: Route) -> bool:
         rollout = Rollout.from_json(route.record.rollout)
+        # During a rollout only the controller changes the record.
         if rollout is not None and rollout.is_open:
             return True
         return production_version(self._store, route.record.model) in {route.record.control, None}
@@ -266,7 +267,7 @@ class Router:
         return Route(wanted, TrafficPolicy.of(wanted), versions)
 
     def _following(self, record: DeploymentRecord) -> DeploymentRecord:
-        """Without a running rollout a deployment serves what is in production."""
+        """Return the record to serve: the production version unless a rollout is running."""
         rollout = Rollout.from_json(record.rollout)
         production = production_version(self._store, record.model)
         if (rollout is not None and rollout.is_open) or production in {None, record.control}:
@@ -288,6 +289,7 @@ class Router:
             again = key in self._failed
             self._failed[key] = time.monotonic() + _RETRY_LOAD_S
             self._errors[key] = error
+            # Reported once, not at every retry.
             if not again:
                 self._tell_failure(record, version, error)
             raise _LoadFailed(version, error) from error
@@ -297,7 +299,7 @@ class Router:
         return served
 
     def _without(self, record: DeploymentRecord, failure: _LoadFailed, old: Route | None) -> Route:
-        """Go on without a version that cannot be loaded: roll back, or keep what served before."""
+        """Continue without a version that cannot be loaded: roll back, or serve the old route."""
         why = f"version {failure.version} cannot be loaded ({_one_line(failure.error)})."
         rollout = Rollout.from_json(record.rollout)
         if rollout is None or not rollout.is_open:
@@ -356,12 +358,12 @@ def _alert_id(record: DeploymentRecord, version: int) -> str:
 
 
 class Reloader:
-    """A thread that polls a router until it is stopped, and says in the store that it is there.
+    """A thread that polls a router until stopped, and records the server's presence.
 
     Args:
-        router: What to poll.
+        router: The router to poll.
         poll_s: Seconds between polls.
-        presence: Says it.
+        presence: Records in the store that the server is up.
     """
 
     def __init__(self, router: Router, poll_s: float, presence: Presence) -> None:
@@ -370,12 +372,12 @@ class Reloader:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to poll."""
+        """Start the polling thread."""
         self._thread = threading.Thread(target=self._run, name="penstock-reload", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """End and wait for the poll that is under way."""
+        """Stop polling, and wait for the poll that is under way."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=10)

@@ -1,4 +1,4 @@
-"""RouteTable: from a path to its handler and parameters; apart because it is pure and on every call."""
+"""RouteTable: from a path to the handler and parameters; pure, and used by every call."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ KNOWN_ROUTES = "Routes: /models/{name}/predict, /models/{name}/truth, /v2/…, /
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path's pattern and what answers it.
+    """A path's pattern with a handler.
 
     Args:
-        pattern: Parts between slashes; ``{name}`` stands for any one part.
+        pattern: Path segments between slashes; ``{name}`` matches any single segment.
         method: HTTP method.
         name: Name in the metrics.
         handler: Answers a call.
-        render: Tells an error in the form of this protocol.
+        render: Renders an error in this protocol's format.
     """
 
     pattern: str
@@ -30,10 +30,10 @@ class Route:
 
 
 class RouteTable:
-    """Finds routes by path.
+    """A table that finds routes by path.
 
     Args:
-        routes: At least one; its first gives the form of errors for unknown paths.
+        routes: At least one route; the first sets the format of errors for unknown paths.
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
@@ -41,10 +41,10 @@ class RouteTable:
         self._unknown = Route("", ANY, "unknown", _not_found, routes[0].render)
 
     def find(self, path: str) -> tuple[Route, Mapping[str, str]]:
-        """Find the route of a path, and its parameters.
+        """Search for the route of a path, and the parameters.
 
         Args:
-            path: Without a leading slash; a trailing one does not count.
+            path: Without a leading slash; a trailing slash is ignored.
         """
         parts = path.rstrip("/").split("/")
         for route, pattern in self._routes:

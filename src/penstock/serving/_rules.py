@@ -1,4 +1,4 @@
-"""RolloutRules and Rollout: what a rollout promises and where it stands; plain data, no decisions."""
+"""RolloutRules and Rollout: limits and progress of a rollout; plain data, no decisions."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -14,33 +14,35 @@ DEFAULT_STEPS = (5, 25, 100)
 
 @dataclass(frozen=True, slots=True)
 class RolloutRules:
-    """When a rollout moves on and when it goes back.
+    """The limits by which a rollout advances and is rolled back.
 
     >>> RolloutRules(step_requests=200, metric=("accuracy", -0.02)).step_requests
     200
 
     Args:
-        step_requests: Fewest requests of the new version in each step; a batch is one request.
-            More are needed until the evidence is there, see ``max_error_rate_increase``.
-        max_error_rate_increase: How much higher (0 to 1) its error rate may be than the control's.
-            A step is passed when the increase is below this limit with the certainty of
-            ``pass_alpha``; without a single error that takes about 4 divided by the limit requests.
-        alpha: Chance (0 to 1) of going back although nothing is wrong, over the whole rollout and
+        step_requests: Fewest requests of the new version in each step; a batch counts as a single
+            request. More are needed until the evidence is sufficient, see
+            ``max_error_rate_increase``.
+        max_error_rate_increase: How much higher (0 to 1) the new version's error rate may be than
+            the control's. A step is passed when the increase is below this limit with the certainty
+            of ``pass_alpha``; without a single error that takes about 4 divided by the limit
+            requests.
+        alpha: Chance (0 to 1) of rolling back although nothing is wrong, over the whole rollout and
             all looks.
         pass_alpha: Chance (0 to 1) of promoting a version whose error rate is higher by the limit
             or more, over the whole rollout and all looks.
-        metric: A metric of the posted truth and the smallest difference (new minus control) that
-            is acceptable; for errors and losses the sign is turned, so that less is always worse.
-            A step is passed when a smaller difference is excluded with the same certainty.
-        step_truth: Fewest posted truths of the new version per step; only with ``metric``.
-        step_time: Longest time for one step, as a duration; after it the rollout goes back. None
+        metric: A metric of the posted ground truth and the smallest difference (new minus control)
+            that is acceptable; for errors and losses the sign is turned, so that less is always
+            worse. A step is passed when a smaller difference is excluded with the same certainty.
+        step_truth: Fewest posted true values of the new version per step; only with ``metric``.
+        step_time: Longest time for a step, as a duration; after it the rollout is rolled back. None
             for no limit.
-        grace: How long the new version may be without requests before the rollout pauses; after as
-            long again it goes back.
+        grace: How long the new version may be without requests before the rollout pauses; after
+            twice that time the rollout is rolled back.
         patience: How long the missing evidence may take at the present rate of requests; a rollout
-            that would need longer pauses, and says how long.
-        accepted_changes: Why a version with another signature is rolled out all the same, in the
-            owner's words; None to refuse what the control's callers could not use.
+            that would need longer pauses, and reports how long.
+        accepted_changes: Why a version with a different signature is rolled out all the same, in
+            the owner's words; None to refuse changes that would break the control's callers.
 
     Raises:
         ParameterError: If a value is out of range or the metric is not known.
@@ -82,37 +84,37 @@ class RolloutRules:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "RolloutRules":
-        """Read what ``to_json`` gave, also before evidence was asked for."""
+        """Read the JSON of ``to_json``, also of rules from before evidence was required."""
         metric, limit = value.get("metric"), value.get("max_error_rate_increase")
         return cls(
             **{
                 **value,
                 "metric": (str(metric[0]), float(metric[1])) if metric else None,
-                # Older rules could allow no increase at all, which no evidence shows.
+                # Older rules could allow no increase at all, which no evidence can show.
                 "max_error_rate_increase": limit or cls().max_error_rate_increase,
             }
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the rules as plain JSON."""
+        """Return the rules as plain JSON."""
         return {**asdict(self), "metric": list(self.metric) if self.metric else None}
 
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A running or finished rollout, as kept in ``DeploymentRecord.rollout``.
+    """A running or finished rollout, as stored in ``DeploymentRecord.rollout``.
 
     Args:
         state: See RolloutState.
         version: The new version.
-        control: The version that it is compared with.
+        control: The version that the new version is compared with.
         steps: Percent of units per step, rising, the last 100.
-        position: The step it is at, from 0.
+        position: Index of the present step, from 0.
         rules: See RolloutRules.
-        started_at: When it began.
+        started_at: When the rollout began.
         step_started_at: When the present step began.
-        reason: Why it is in this state; empty while it runs.
-        passed: What each passed step saw: percent, requests, errors, seconds.
+        reason: Why the rollout is in this state; empty while running.
+        passed: Figures of each passed step: percent, requests, errors, seconds.
     """
 
     state: RolloutState
@@ -130,7 +132,7 @@ class Rollout:
     def start(
         cls, version: int, control: int, steps: tuple[int, ...], rules: RolloutRules
     ) -> "Rollout":
-        """Begin at the first step.
+        """Start a rollout at the first step.
 
         Raises:
             ParameterError: If the steps do not rise to 100.
@@ -148,7 +150,7 @@ class Rollout:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any] | None) -> "Rollout | None":
-        """Read what ``to_json`` gave; None for a deployment without a rollout."""
+        """Read the JSON of ``to_json``; None for a deployment without a rollout."""
         if value is None:
             return None
         return cls(
@@ -165,7 +167,7 @@ class Rollout:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Give the rollout as plain JSON, in the form that the metadata store keeps."""
+        """Return the rollout as plain JSON, in the form of the metadata store."""
         return {
             "state": str(self.state),
             "version": self.version,
@@ -182,7 +184,7 @@ class Rollout:
 
     @property
     def is_open(self) -> bool:
-        """True while it is neither promoted nor rolled back."""
+        """True while the rollout is neither promoted nor rolled back."""
         return self.state in {RolloutState.RUNNING, RolloutState.PAUSED}
 
     @property
@@ -202,7 +204,7 @@ class Rollout:
         return {self.control: round(1 - share, 6), self.version: share}
 
     def next_step(self, facts: Mapping[str, Any]) -> "Rollout":
-        """Move to the next step, keeping what the passed one saw."""
+        """Return the rollout at the next step, with the passed step's figures added."""
         return replace(
             self,
             state=RolloutState.RUNNING,

@@ -1,7 +1,7 @@
-"""Bounds that stay valid however often one looks; apart because they are pure mathematics.
+"""Bounds that are valid at any number of looks; apart because they are pure mathematics.
 
-Notation: k errors among n requests, p the true rate, alpha the allowed chance that the true value is
-ever outside its bounds, over the whole life of the rollout and any number of looks. One-sided
+Notation: k errors among n requests, p the true rate, alpha the allowed chance that the true value
+is ever outside the bounds, over the whole life of the rollout and any number of looks. One-sided
 bounds bet on rates below p only: (q/p)^k ((1-q)/(1-p))^(n-k) with q < p cannot be expected to win
 for any true rate of p or more, so a mixture over q in (0, p) is a supermartingale there.
 
@@ -16,13 +16,13 @@ import math
 
 _PRIOR = 0.5  # Jeffreys: narrow for rates near 0, where error rates live
 _BISECTIONS = 40
-_SMALL = 1e-9  # a rate that no rollout tells from none
+_SMALL = 1e-9  # a rate that no rollout distinguishes from 0
 # The number of labelled rows at which bounds of a mean are narrowest; wider elsewhere, still valid.
 _TUNED_FOR = 500
 
 
 def rate_bounds(errors: int, requests: int, alpha: float) -> tuple[float, float]:
-    """Bound an error rate so that the bounds hold at every look at once.
+    """Compute bounds of an error rate that hold at all looks together.
 
     >>> low, high = rate_bounds(20, 100, 0.01)
     >>> low < 0.2 < high
@@ -49,7 +49,7 @@ def rate_bounds(errors: int, requests: int, alpha: float) -> tuple[float, float]
 
 
 def rate_at_most(errors: float, requests: float, alpha: float) -> float:
-    """Bound an error rate from above, at every look at once; narrower than ``rate_bounds``.
+    """Compute an upper bound of an error rate for all looks; narrower than ``rate_bounds``.
 
     >>> round(rate_at_most(0, 760, 0.05), 4)
     0.005
@@ -77,7 +77,7 @@ def rate_at_most(errors: float, requests: float, alpha: float) -> float:
 
 
 def rate_at_least(errors: float, requests: float, alpha: float) -> float:
-    """Bound an error rate from below, at every look at once.
+    """Compute a lower bound of an error rate for all looks.
 
     >>> rate_at_least(0, 1_000, 0.05)
     0.0
@@ -91,7 +91,7 @@ def rate_at_least(errors: float, requests: float, alpha: float) -> float:
 
 
 def log_e_value_below(errors: float, requests: float, rate: float) -> float:
-    """Weigh the evidence that the true rate is below a rate: log of a one-sided bet.
+    """Compute the evidence that the true rate is below a rate: log of a one-sided bet.
 
     Args:
         errors: Errors so far.
@@ -109,7 +109,7 @@ def log_e_value_below(errors: float, requests: float, rate: float) -> float:
 
 
 def mean_half_width(rows: int, variance: float, alpha: float) -> float:
-    """Bound how far a mean may be from its estimate, at every look at once, for large samples.
+    """Compute how far a mean may be from the estimate, for all looks together, for large samples.
 
     >>> round(mean_half_width(500, 1.0, 0.05), 3)
     0.136
@@ -131,7 +131,7 @@ def mean_half_width(rows: int, variance: float, alpha: float) -> float:
 
 
 def log_e_value(errors: int, requests: int, rate: float) -> float:
-    """Weigh the evidence against a rate: log of a bet that cannot be expected to win if it is true.
+    """Compute the evidence against a rate: log of a bet with no expected gain if the rate is true.
 
     >>> log_e_value(50, 100, 0.5) < 0 < log_e_value(50, 100, 0.1)
     True

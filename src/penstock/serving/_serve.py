@@ -26,12 +26,12 @@ def serve(
     """Serve deployments over HTTP until interrupted.
 
     Args:
-        store: Where deployments and models are.
+        store: The store of the deployments and models.
         names: Deployments (or models in production) to serve; None for all.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         allow_remote: Needed for an address that other machines can reach.
-        ready: Called with the server's URL once it answers.
+        ready: Called with the server's URL once the server answers.
 
     Raises:
         ServingError: If the port is in use or may not be used, or the address is not this machine's
@@ -42,21 +42,21 @@ def serve(
     listener = _listen(host, port)
     with contextlib.closing(listener):
         hosts = None if allow_remote else ["127.0.0.1", "localhost", "[::1]", host]
-        # Loaded here: it brings litestar, which no other command needs.
+        # Imported here: the module loads litestar, which no other command needs.
         application = importlib.import_module("penstock.serving._app")
         app = application.create_app(store, names=names, allowed_hosts=hosts)
         _require_something(store)
         connections = importlib.import_module("penstock.serving._connections")
         url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         server = connections.ModelServer(app, listener, partial(ready, url) if ready else None)
-        # uvicorn has stopped in order already when it passes the interrupt on.
+        # uvicorn has already shut down in order when it passes the interrupt on.
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio switches Nagle's algorithm off: replies are not held 40 ms.
+    # With the protocol named, asyncio switches Nagle's algorithm off: otherwise replies wait 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

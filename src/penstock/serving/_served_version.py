@@ -1,4 +1,4 @@
-"""ServedVersion: a loaded, warmed-up model version that answers rows; apart as the only model caller."""
+"""ServedVersion: a loaded, warmed-up model version that predicts rows; the only model caller."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,24 +12,24 @@ from penstock.serving._asking import wrap_estimator
 from penstock.stores import Store
 
 Row = Mapping[str, Any]
-# Quicker work is done on the event loop: handing it to a thread costs about a tenth of this.
+# Quicker work runs on the event loop: handing it to a thread costs about a tenth of this.
 _INLINE_S = 0.002
 _WARM_UPS = 3
-_SUMMER_2020 = 1_592_222_400  # a time as good as any where training saw none
+_SUMMER_2020 = 1_592_222_400  # a plausible time where training saw none
 
 
 class ModelError(ServingError):
-    """The model raised, or answered with something that is no prediction."""
+    """The model raised an error, or returned a value that is no prediction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Which row a model failed on, and how.
+    """The row that a model failed on, and the error.
 
     Args:
-        row: Index of the first row that fails alone; None if each answers alone.
-        message: The exception as one line.
-        hard: True if the model answered, but not with a prediction.
+        row: Index of the first row that fails alone; None if every row succeeds alone.
+        message: The exception as a single line.
+        hard: True if the model returned a value, but not a prediction.
     """
 
     row: int | None
@@ -40,7 +40,7 @@ class Failure:
 class ServedVersion:
     """A model version in memory.
 
-    Threads: any number may call ``answer`` at once.
+    Threads: any number of threads may call ``answer`` at once.
 
     Args:
         record: The version as registered.
@@ -56,11 +56,11 @@ class ServedVersion:
 
     @classmethod
     def load(cls, store: Store, record: ModelVersionRecord) -> "ServedVersion":
-        """Load a version and answer an invented row, so that the first caller does not wait.
+        """Load a version and predict an invented row, so that the first caller does not wait.
 
         Raises:
-            PenstockError: If it cannot be loaded.
-            ModelError: If it cannot answer.
+            PenstockError: If the version cannot be loaded.
+            ModelError: If the version cannot predict.
         """
         served = cls(record, Model.load(store, record))
         served.warm_up()
@@ -73,14 +73,14 @@ class ServedVersion:
 
     @property
     def has_scores(self) -> bool:
-        """True if it gives class probabilities; a support vector machine has classes but none."""
+        """True if the estimator has class probabilities; a support vector machine may have none."""
         return bool(self.signature.classes) and hasattr(self._estimator, "predict_proba")
 
     def warm_up(self) -> None:
-        """Answer an invented row a few times and note how long it takes.
+        """Predict an invented row a few times and measure how long a prediction takes.
 
         Raises:
-            ModelError: If the model cannot answer it.
+            ModelError: If the model cannot predict the row.
         """
         row = sample_row(self.signature.inputs)
         for _ in range(_WARM_UPS):
@@ -96,25 +96,25 @@ class ServedVersion:
             self._call_s = time.perf_counter() - started
 
     def is_quick(self, rows: int) -> bool:
-        """Say whether this many rows may be answered without a thread.
+        """Check whether this many rows may be predicted without a thread.
 
         Args:
-            rows: How many.
+            rows: Number of rows.
         """
         return self._call_s + self._row_s * rows < _INLINE_S
 
     def answer(self, rows: Sequence[Row]) -> tuple[list[Answer], Any]:
-        """Check rows and answer each.
+        """Check rows and predict each.
 
         Args:
-            rows: Values by column name, at least one row.
+            rows: Values by column name; at least a single row.
 
         Returns:
-            The answers, and class probabilities as an array of shape (n, classes) or None.
+            The predictions, and class probabilities as an array of shape (n, classes) or None.
 
         Raises:
-            DataError: If a row cannot be used; the field is named.
-            ModelError: If the model fails; ``failure`` says on which row.
+            DataError: If a row cannot be used; the error names the field.
+            ModelError: If the model fails; ``failure`` names the row.
         """
         started = time.perf_counter()
         try:
@@ -135,9 +135,9 @@ class ServedVersion:
         return answers, self._estimator.take_shares()
 
     def _locate(self, rows: Sequence[Row], error: Exception) -> Failure:
-        """Find the row at fault, so that the record names one bad row and not its neighbours."""
+        """Search for the row at fault, so that the record names the bad row and not a neighbour."""
         low, high = 0, len(rows)
-        while high - low > 1:  # the first row at fault is in rows[low:high], if a row alone is
+        while high - low > 1:  # rows[low:high] has the first row at fault, if a single row is
             middle = (low + high) // 2
             if self._fault(rows[low:middle]) is not None:
                 high = middle
@@ -163,7 +163,7 @@ class ServedVersion:
 
 
 def sample_row(fields: Sequence[Field]) -> dict[str, Any]:
-    """Invent a row in the middle of what training saw.
+    """Build an example row with values in the middle of the training ranges.
 
     >>> sample_row([Field("age", "integer", "Int64", minimum=17, maximum=90)])
     {'age': 53}
@@ -194,7 +194,7 @@ def _sample_value(field: Field) -> Any:
         moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
         if dtype == "Date":
             return moment.date().isoformat()
-        # Where training times have a zone, a time without is only guessed to be in UTC.
+        # Where training times have a zone, a time without a zone is only assumed to be in UTC.
         zone = "Z" if "time_zone='" in dtype else ""
         return moment.replace(tzinfo=None).isoformat() + zone
     return 0.0 if dtype.startswith("Duration") else "a"

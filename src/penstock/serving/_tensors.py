@@ -1,4 +1,4 @@
-"""Open Inference Protocol tensors to rows and back; apart because it is pure and easily fuzzed.
+"""Open Inference Protocol tensors to rows and back; pure, and easily fuzzed.
 
 Source: https://github.com/kserve/open-inference-protocol, REST form.
 """
@@ -19,7 +19,7 @@ _MAX_WARNINGS = 100
 
 
 class Tensor(msgspec.Struct):
-    """One named input: values in row-major order, flat or nested."""
+    """A named input: values in row-major order, flat or nested."""
 
     name: str
     shape: list[int]
@@ -29,7 +29,7 @@ class Tensor(msgspec.Struct):
 
 
 class Wanted(msgspec.Struct):
-    """An output asked for by name."""
+    """An output requested by name."""
 
     name: str
     parameters: dict[str, Any] = {}
@@ -74,18 +74,18 @@ def rows_of(
     names: Sequence[str],
     unused: Callable[[str], bool] = lambda _: False,
 ) -> list[dict[str, Any]]:
-    """Turn input tensors into rows.
+    """Convert input tensors to rows.
 
-    Either one tensor per column, of shape [n] or [n, 1], or one tensor of shape [n, columns] with
-    the columns in training order. A null is a missing value.
+    Either a tensor per column, of shape [n] or [n, 1], or a single tensor of shape [n, columns]
+    with the columns in training order. A null is a missing value.
 
     >>> rows_of([Tensor("age", [2], "INT64", [20, 60])], ["age"])
     [{'age': 20}, {'age': 60}]
 
     Args:
-        inputs: What came.
+        inputs: The tensors of the request.
         names: The model's input columns in order.
-        unused: Says whether a further input may be there; the model does not take it.
+        unused: Whether a further input of that name may be sent; the model ignores such inputs.
 
     Raises:
         HttpError: 400 if shapes, names or values do not fit.
@@ -93,6 +93,7 @@ def rows_of(
     if not inputs:
         raise _wrong("The request has no inputs.", f"Send a tensor for each of: {_some(names)}.")
     single = inputs[0]
+    # A single tensor with a column's name is that column, also with the shape [n, 1].
     if len(inputs) == 1 and len(single.shape) == _MAX_DIMENSIONS and single.name not in names:
         return _matrix_rows(single, names)
     columns: dict[str, list[Any]] = {}
@@ -196,16 +197,16 @@ def output_tensors(signature: Signature, *, has_scores: bool = True) -> list[dic
 def answer_tensors(
     signature: Signature, predictions: Sequence[Any], shares: Any, wanted: Sequence[Wanted] | None
 ) -> list[dict[str, Any]]:
-    """Give answers as output tensors.
+    """Convert predictions to output tensors.
 
     Args:
-        signature: The model's.
-        predictions: One per row.
+        signature: The model's signature.
+        predictions: Predictions in row order.
         shares: Class probabilities, shape (n, classes), or None.
-        wanted: The outputs asked for; None for all.
+        wanted: The requested outputs; None for all.
 
     Raises:
-        HttpError: 400 if an output is asked for that the model does not have.
+        HttpError: 400 if a requested output does not exist.
     """
     described = output_tensors(signature, has_scores=shares is not None)
     data: Mapping[str, list[Any]] = {
@@ -228,7 +229,7 @@ def answer_tensors(
 
 
 def tell_warnings(warnings: Sequence[Sequence[str]]) -> str:
-    """Write the warnings of all rows as one text, as the protocol's parameters are single values.
+    """Join the warnings of all rows into one text: the protocol's parameters are single values.
 
     >>> tell_warnings([(), ("age: 120 is outside the training range 17 to 90.",)])
     'row 1: age: 120 is outside the training range 17 to 90.'
@@ -239,10 +240,10 @@ def tell_warnings(warnings: Sequence[Sequence[str]]) -> str:
 
 
 def require_outputs(wanted: Sequence[Wanted] | None, known: Sequence[str]) -> None:
-    """Check the outputs asked for.
+    """Check the requested outputs.
 
     Raises:
-        HttpError: 400 if one is not known.
+        HttpError: 400 if an output is not known.
     """
     for output in wanted or ():
         if output.name not in known:

@@ -1,7 +1,7 @@
-"""Which version answers a request: sticky weighted assignment; apart because it must never change.
+"""Sticky weighted assignment of requests to versions; apart because it must never change.
 
 Notation: a unit's bucket b is an integer in [0, 10,000); a version owns the half-open range of
-buckets below its threshold. Thresholds of candidates start at 0, so raising a share only adds units.
+buckets below a threshold. Thresholds of candidates start at 0, so raising a share only adds units.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def bucket(salt: str, unit: str) -> int:
 
     Args:
         salt: Makes assignments of two deployments independent.
-        unit: The id that must always meet the same version: a customer, a device.
+        unit: The id that must always get the same version: a customer, a device.
 
     Returns:
         A number from 0 to 9,999.
@@ -34,11 +34,11 @@ def bucket(salt: str, unit: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The version that answers, and whether it was chosen by the caller's unit.
+    """The version that answers, and whether the caller's unit decided it.
 
     Args:
         version: The version's number.
-        sticky: False if no unit was given and chance decided.
+        sticky: False if no unit was sent and chance decided.
     """
 
     version: int
@@ -46,7 +46,7 @@ class Assignment:
 
 
 class TrafficPolicy:
-    """Sends units to versions by weight; immutable, one per generation of a deployment.
+    """A policy that sends units to versions by weight; immutable, made per deployment generation.
 
     >>> policy = TrafficPolicy({1: 0.95, 2: 0.05}, control=1, salt="big-tips")
     >>> policy.choose("taxi-17")
@@ -54,7 +54,7 @@ class TrafficPolicy:
 
     Args:
         weights: Share of units (0 to 1) by version; they sum to 1.
-        control: The version that owns what no candidate owns.
+        control: The version that owns the buckets of no candidate.
         salt: See ``bucket``.
 
     Raises:
@@ -65,24 +65,25 @@ class TrafficPolicy:
         _require_shares(weights)
         self.control = control
         candidates = sorted(version for version in weights if version != control)
-        # The salt names the candidates: another rollout tries another part of the units.
+        # The salt names the candidates: each rollout selects a different subset of the units.
         self.salt = "/".join([salt, *map(str, candidates)])
         thresholds: list[tuple[int, int]] = []
         upper = 0.0
+        # Candidates first, so that raising a share takes units from the control only.
         for version in candidates:
             upper += weights[version]
             thresholds.append((round(upper * BUCKETS), version))
         self._thresholds = tuple(thresholds)
-        # Chance must not touch the generator that the user's model may rely on.
+        # A separate generator: drawing must not change the state that the user's model may rely on.
         self._chance = random.Random()  # noqa: S311 - load spreading, no secret
 
     @classmethod
     def of(cls, deployment: DeploymentRecord) -> "TrafficPolicy":
-        """Make the policy of a deployment."""
+        """Create the policy of a deployment."""
         return cls(deployment.weights, control=deployment.control, salt=deployment.name)
 
     def choose(self, unit: str | None = None) -> Assignment:
-        """Choose the version for a unit; without one, by chance.
+        """Choose the version for a unit; by chance if there is no unit.
 
         Args:
             unit: The caller's id, or None.

@@ -15,12 +15,12 @@ _ZERO_AND_ONE = {0, 1}
 
 @dataclass(slots=True)
 class Recorded:
-    """What became of the true values of one request.
+    """The result of recording the true values of a request.
 
     Args:
-        recorded: How many are stored.
-        unknown: Ids of no prediction.
-        refused: Those that cannot be the truth of their prediction: ``prediction_id`` and ``why``.
+        recorded: Number of stored values.
+        unknown: Ids that match no prediction.
+        refused: Values that cannot be the truth of their prediction: ``prediction_id`` and ``why``.
     """
 
     recorded: int = 0
@@ -29,23 +29,23 @@ class Recorded:
 
 
 class Truths:
-    """Records true values; each is compared with what its own prediction could have been.
+    """Recording of true values; each is checked against the signature of the prediction's version.
 
     Args:
-        store: Where predictions are.
-        log: Is flushed when truth comes before its prediction was written; None if off.
+        store: The store of the predictions.
+        log: Flushed when ground truth arrives before the prediction was written; None if off.
     """
 
     def __init__(self, store: Store, log: PredictionLog | None) -> None:
         self._store, self._log = store, log
 
     def record(self, deployment: str, truth: Mapping[str, Any], served: Signature) -> Recorded:
-        """Store what can be stored, and say what cannot.
+        """Store the valid values, and report the invalid ones.
 
         Args:
             deployment: The endpoint that the values were sent to.
             truth: True values by prediction id.
-            served: What the endpoint answers now; values of unknown predictions are read by it.
+            served: The endpoint's present signature, for the values of unknown predictions.
         """
         predictions = self._find(list(truth))
         result, values = Recorded(), dict[str, Any]()
@@ -54,6 +54,7 @@ class Truths:
             prediction = predictions.get(prediction_id)
             try:
                 if prediction is None:
+                    # Read only to refuse unusable values: no prediction can store them.
                     read_label(value, served, prediction_id)
                     result.unknown.append(prediction_id)
                 else:
@@ -69,7 +70,7 @@ class Truths:
     def _find(self, ids: list[str]) -> dict[str, PredictionRecord]:
         found = self._store.metadata.predictions.get_many(ids)
         if len(found) < len(ids) and self._log is not None and self._log.depth:
-            # The truth was quicker than the log.
+            # The ground truth arrived before the log was written.
             self._log.flush(1.0)
             missing = [prediction_id for prediction_id in ids if prediction_id not in found]
             found |= self._store.metadata.predictions.get_many(missing)
@@ -95,19 +96,19 @@ class Truths:
 
 
 def read_label(value: Any, signature: Signature, prediction_id: str) -> Any:
-    """Read a true value in the form that the model's answers have.
+    """Read a true value as a value of the model's predictions.
 
     >>> read_label("1", Signature((), task="binary", classes=(0, 1)), "id")
     1
 
     Args:
-        value: What came: a class, its text, or for numbers an equal number; true and false are
-            also 1 and 0 where the classes are just those.
-        signature: Knows the classes.
+        value: The received value: a class, the text of a class, or for numbers an equal number;
+            true and false are also 1 and 0 where the classes are just those.
+        signature: Source of the classes.
         prediction_id: For the message.
 
     Raises:
-        DataError: If it is none of the classes, or no number for a regression.
+        DataError: If the value is none of the classes, or no number for a regression.
     """
     classes = signature.classes
     if not classes:
@@ -134,7 +135,7 @@ def _is_same_number(value: Any, label: Any, classes: tuple[Any, ...]) -> bool:
 
 
 def _same_text(value: Any) -> str:
-    """Write a value so that 1, 1.0 and "1" are one text, and capitals do not count."""
+    """Format a value so that 1, 1.0 and "1" are the same text, and capitals do not count."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value).strip().lower()

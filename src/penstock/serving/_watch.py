@@ -1,4 +1,4 @@
-"""Watch: what a step of a rollout has seen, read from the prediction log without reading it twice."""
+"""Watch: the evidence of a rollout's step, from the prediction log, without reading rows twice."""
 
 import time
 from collections.abc import Mapping
@@ -17,14 +17,15 @@ _OUTCOME_ROWS = 20_000
 
 
 def rollout_outlook(store: Store, record: DeploymentRecord) -> list[str]:
-    """Say what a running rollout waits for, and how long that takes; nothing without one.
+    """Describe the evidence a running rollout waits for, and for how long; empty without a rollout.
 
     Args:
-        store: Where the deployment and its predictions are.
+        store: The store of the deployment and the predictions.
         record: The deployment.
 
     Returns:
-        Sentences: what the present step still lacks, and what the whole rollout asks for.
+        Sentences: the evidence the present step still lacks, and the requests that the whole
+        rollout needs.
     """
     rollout = Rollout.from_json(record.rollout)
     if rollout is None or not rollout.is_open:
@@ -44,12 +45,12 @@ def rollout_outlook(store: Store, record: DeploymentRecord) -> list[str]:
 
 
 class Watch:
-    """Reads what one step of a rollout has seen from the prediction log.
+    """The evidence of a rollout's step, read from the prediction log.
 
     Args:
-        store: Where the predictions are.
+        store: The store of the predictions.
         record: The deployment.
-        rollout: Its open rollout, at the step to watch.
+        rollout: The deployment's open rollout, at the step to watch.
     """
 
     def __init__(self, store: Store, record: DeploymentRecord, rollout: Rollout) -> None:
@@ -64,7 +65,7 @@ class Watch:
         self._seen: Seen | None = None
 
     def look(self, rollout: Rollout, fault: str = "") -> Seen:
-        """Read what was seen up to now.
+        """Read the evidence up to now.
 
         Args:
             rollout: The rollout, at the same step.
@@ -73,6 +74,7 @@ class Watch:
         whole, step = self._whole.read(), self._step.read()
         new = whole.get(rollout.version, Counts())
         control = whole.get(rollout.control, Counts())
+        # On the first look any request counts as recent: the log's last time is not read.
         if new.requests != self._requests:
             if self._requests >= 0 or new.requests:
                 self._busy_at = now()
@@ -90,7 +92,7 @@ class Watch:
         return self._seen
 
     def facts(self, rollout: Rollout) -> dict[str, Any]:
-        """Give what the last look saw in this step, for the record."""
+        """Return the figures of the last look in this step, for the record."""
         seen = self._seen
         if seen is None:
             return {}
@@ -122,7 +124,7 @@ class Watch:
             self._outcomes[version] = outcome(
                 rollout.rules.metric[0], records, positive=signature.get("positive")
             )
-        # Reading many labelled rows may cost a twentieth of the time at most.
+        # Reading many labelled rows may take a twentieth of the time at most.
         self._next_read = time.monotonic() + 20 * (time.monotonic() - started)
         return self._outcomes
 
@@ -130,7 +132,7 @@ class Watch:
 class _Tally:
     """Counts by version since a time, without counting all rows at each look.
 
-    What is older than a few seconds can no longer change and is kept as a sum.
+    Rows older than a few seconds can no longer change and are stored as a sum.
     """
 
     def __init__(self, store: Store, name: str, since: datetime) -> None:
@@ -147,7 +149,8 @@ class _Tally:
     def _settle(self, fresh: dict[int, Counts]) -> None:
         mark = now() - _LATEST
         newer = self._count(mark)
-        # Only if nothing was written between the two counts is their difference what lies between.
+        # Their difference is the rows between the marks only if nothing was written between the two
+        # counts.
         if self._count(self._mark) == fresh:
             self._settled = _add(self._settled, fresh, minus=newer)
             self._mark = mark
