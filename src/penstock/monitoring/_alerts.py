@@ -1,4 +1,4 @@
-"""Alerts: one open record per fault, seen again while it lasts, resolved when it is gone."""
+"""Alerts: one open record per fault, repeated while the fault lasts, resolved when it is gone."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -12,13 +12,14 @@ _OURS = frozenset({"feature_drift", "prediction_drift", "data_quality", "perform
 
 
 def update_alerts(store: Store, report: DriftReport, artifact: str) -> list[AlertRecord]:
-    """Raise, repeat and resolve alerts so that they say what the report says.
+    """Raise, repeat and resolve alerts according to a report.
 
-    What the report could not judge (no rows, no truth) stays as it was: silence is no recovery.
+    Alerts that the report could not judge (no rows, no ground truth) are left as they were: missing
+    data is no recovery.
 
     Args:
-        store: Where alerts are kept.
-        report: What was found.
+        store: The store of the alerts.
+        report: The drift report.
         artifact: Stored digest of the report.
 
     Returns:
@@ -63,7 +64,7 @@ def _seen_again(alert: AlertRecord, message: str, at: datetime, artifact: str) -
 
 
 def _is_judged(report: DriftReport, alert: AlertRecord) -> bool:
-    """Say whether the report looked at what the alert is about."""
+    """Check whether the report judged the subject of the alert."""
     if alert.kind not in _OURS or not report.rows:
         return False
     if alert.kind == "performance":

@@ -1,4 +1,4 @@
-"""Compare one column's current values with its training profile; apart from which columns there are."""
+"""Compare a column's current values with the training profile; apart from the choice of columns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -40,17 +40,17 @@ _NOT_COMPARED = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One question about a column: evidence, size and verdict.
+    """A test of one aspect of a column: evidence, effect size and verdict.
 
     Args:
         aspect: ``distribution``, ``missing``, ``new`` or ``level``.
         statistic: ``w1``, ``tvd``, ``share`` or ``ratio``.
-        effect: How large the change is.
-        minimum: How large it must surely be to matter.
-        p: Evidence that there is a change at all.
-        p_adjusted: The same, allowing for all questions of the report.
-        drifted: True if the evidence suffices and the effect is surely above its minimum.
-        subject: What changed, where it is not the column as a whole.
+        effect: Effect size: how large the change is.
+        minimum: Minimum effect: the lower bound must exceed this for the change to matter.
+        p: Evidence that there is any change, as a p-value.
+        p_adjusted: The p-value, adjusted for all checks of the report.
+        drifted: True if the change is significant and the effect's lower bound exceeds the minimum.
+        subject: The changed part of the column; empty for the column as a whole.
         reason: The verdict as a sentence.
     """
 
@@ -66,14 +66,14 @@ class Check:
 
     @property
     def is_unclear(self) -> bool:
-        """True if it is no drift, but one of five times its minimum cannot be ruled out."""
-        if self.drifted or self.aspect == "level":  # the distribution's own check answers for it
+        """True if there is no drift, but five times the minimum cannot be ruled out."""
+        if self.drifted or self.aspect == "level":  # the distribution's check covers it
             return False
         far = self.effect.high > _TELLS_NOTHING * self.minimum
         return far and self.effect.value > self.minimum
 
     def to_json(self) -> dict[str, Any]:
-        """Give the check as plain JSON."""
+        """Return the check as plain JSON."""
         return {
             "aspect": self.aspect,
             "statistic": self.statistic,
@@ -89,27 +89,27 @@ class Check:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Check":
-        """Read what ``to_json`` returned."""
+        """Read the JSON of ``to_json``."""
         facts = {name: each for name, each in value.items() if name != "unclear"}
         return cls(**{**facts, "effect": Measure(**facts["effect"])})
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnDrift:
-    """How a column's values differ from training.
+    """The difference of a column's values from training.
 
     Args:
-        column: Its name.
+        column: The column's name.
         kind: As in the training profile.
         role: ``feature``, ``prediction`` or ``score``.
-        checks: What was asked; empty if nothing could be.
+        checks: The checks made; empty if the column could not be checked.
         measures: All distances computed, by name.
         bins: Labels of the compared bins, with reference and current counts, for pictures.
         reference_rows: Values in the profile.
         rows: Current values.
-        missing: Share of missing values then and now.
+        missing: Share of missing values in training and now.
         new_values: Up to 5 values that training never saw.
-        note: Why something was not compared; else empty.
+        note: Why a comparison was not made; else empty.
     """
 
     column: str
@@ -126,12 +126,12 @@ class ColumnDrift:
 
     @property
     def drifted(self) -> bool:
-        """True if any check says so."""
+        """True if any check found drift."""
         return any(check.drifted for check in self.checks)
 
     @property
     def verdict(self) -> Verdict:
-        """``drifted``, ``unclear`` (too few rows to tell), ``steady`` or ``not compared``."""
+        """``drifted``, ``unclear`` (too few rows to decide), ``steady`` or ``not compared``."""
         if self.drifted:
             return "drifted"
         if not self.checks:
@@ -140,37 +140,37 @@ class ColumnDrift:
 
     @property
     def main(self) -> Check | None:
-        """The check of the distribution; None if it was not compared."""
+        """The check of the distribution; None if the distribution was not compared."""
         return next((check for check in self.checks if check.aspect == "distribution"), None)
 
     @property
     def statistic(self) -> str:
-        """Name of the distance that decides; empty if the distribution was not compared."""
+        """Name of the deciding distance; empty if the distribution was not compared."""
         return self.main.statistic if self.main else ""
 
     @property
     def effect(self) -> float | None:
-        """The distance that decides."""
+        """The deciding distance."""
         return self.main.effect.value if self.main else None
 
     @property
     def low(self) -> float | None:
-        """Its lower 95 % bound."""
+        """Lower 95 % bound of the deciding distance."""
         return self.main.effect.low if self.main else None
 
     @property
     def high(self) -> float | None:
-        """Its upper 95 % bound."""
+        """Upper 95 % bound of the deciding distance."""
         return self.main.effect.high if self.main else None
 
     @property
     def p(self) -> float | None:
-        """Its p-value, allowing for all questions of the report."""
+        """p-value of the distribution's check, adjusted for all checks of the report."""
         return self.main.p_adjusted if self.main else None
 
     @property
     def reason(self) -> str:
-        """Why it drifted or not, as one or more sentences."""
+        """Why the column drifted or not, as one or more sentences."""
         told = [check.reason for check in self.checks if check.drifted]
         told = told or [check.reason for check in self.checks if check.is_unclear]
         if not told and self.main:
@@ -178,7 +178,7 @@ class ColumnDrift:
         return " ".join(told) or self.note
 
     def to_json(self) -> dict[str, Any]:
-        """Give the comparison as plain JSON."""
+        """Return the comparison as plain JSON."""
         return {
             "column": self.column,
             "kind": self.kind,
@@ -198,7 +198,7 @@ class ColumnDrift:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ColumnDrift":
-        """Read what ``to_json`` gave."""
+        """Read the JSON of ``to_json``."""
         return cls(
             column=value["column"],
             kind=value["kind"],
@@ -222,13 +222,13 @@ def compare_column(
     role: str = "feature",
     as_category: bool = False,
 ) -> ColumnDrift:
-    """Compare a column with its profile; verdicts are left open until all columns are known.
+    """Compare a column with the training profile; verdicts are set once all columns are known.
 
     Args:
         profile: The training profile.
         values: Current values in time order.
-        limits: Gives the least effects that matter.
-        role: What the column is.
+        limits: Source of the minimum effects.
+        role: ``feature``, ``prediction`` or ``score``.
         as_category: True to compare whole numbers as categories: class labels.
     """
     limits = limits.of(values.name)
@@ -247,6 +247,7 @@ def compare_column(
         few = f"{profile.rows} reference rows are too few to compare with"
         return replace(drift, note=f"Not compared: {few}.")
     change = rate_change(profile.missing, profile.rows, missing, len(values))
+    # A check without missing values would only weaken the adjusted p-values of the rest.
     if profile.missing or missing:
         drift = replace(drift, checks=(_rate_check("missing", change, limits.missing),))
     if missing == len(values) or profile.missing == profile.rows:
@@ -269,6 +270,7 @@ def _compare_numbers(
     numbers = values.cast(pl.Float64, strict=False).fill_nan(None).drop_nulls().to_numpy()
     if not len(numbers):
         return replace(drift, note="No current value is a number.")
+    # A constant has no spread to measure a shift by: any new value counts.
     if profile.unique <= 1:
         return _compare_constant(drift, profile, numbers, limits)
     codes = bin_places(profile.edges, numbers)
@@ -323,6 +325,7 @@ def _compare_categories(
     known = profile.rows - profile.missing
     then = [*levels.values(), known - sum(levels.values())]
     tau = rows_per_independent(profile.dependence, codes, known)
+    # Only a complete list of levels shows which values are new.
     complete = not profile.other and len(levels) == len(profile.top)
     measures = share_measures(then, counts, name=drift.column, tau=tau)
     before, after = np.asarray(then, dtype=float), np.asarray(counts, dtype=float)
@@ -332,8 +335,8 @@ def _compare_categories(
     checks += _rare_level(list(levels), before, after, limits, tau)
     fresh: tuple[str, ...] = ()
     if complete and counts[-1]:
-        # A training row whose value no other one has was new to the rest: so many new values are
-        # to be expected where nothing has changed (Good 1953, Biometrika 40).
+        # A training row with a unique value was new to the rest of the rows: that many new values
+        # are expected where nothing has changed (Good 1953, Biometrika 40).
         once = sum(count == 1 for count in levels.values())
         change = rate_change(once, known, counts[-1], len(texts), tau)
         checks.append(_rate_check("new", change, limits.new))
@@ -352,9 +355,9 @@ def _compare_categories(
 def _rare_level(
     levels: list[str], before: Any, after: Any, limits: Limits, tau: float
 ) -> list[Check]:
-    """Ask whether the share of any rare level rose or fell; they move few rows, and may matter."""
+    """Test whether the share of any rare level rose or fell; few rows change, but may matter."""
     found = rarest_change(before, after, rare=_RARE, floor=limits.ratio_floor, tau=tau)
-    if found is None or found.level == len(levels):  # what training never saw has its own check
+    if found is None or found.level == len(levels):  # new values have a separate check
         return []
     subject = f"The share of {levels[found.level]!r} went from {found.then:.2%} to {found.now:.2%}"
     effect = Measure(found.ratio, found.low, found.high)
@@ -362,11 +365,11 @@ def _rare_level(
 
 
 def _comparable_levels(profile: ColumnProfile) -> dict[str, int]:
-    """Choose the levels whose reference count tells their share.
+    """Choose the levels whose reference count is a fair estimate of their share.
 
-    A profile keeps the most frequent levels only. Where levels are many and alike, those that were
-    kept were lucky in training, and would all look rarer now; only levels that lead the last kept
-    one by more than chance are free of that.
+    A profile stores the most frequent levels only. Where many levels have similar counts, the
+    stored levels were the lucky ones in training, and would all look rarer now; only levels that
+    exceed the last stored level by more than chance are free of that bias.
     """
     if not profile.other:
         return dict(profile.top)
@@ -386,7 +389,7 @@ def _as_texts(values: "pl.Series") -> "pl.Series":
     import polars as pl
 
     if values.dtype.is_float():
-        # Whole numbers lose nothing on the way to text; a class 1.0 is the class 1.
+        # Whole numbers are the same as text; a class 1.0 is the class 1.
         whole = values.fill_nan(None).drop_nulls()
         if bool((whole == whole.floor()).all()):
             values = whole.cast(pl.Int64, strict=False)

@@ -1,4 +1,4 @@
-"""check_drift: the rows of a window against the training profile of the version that answered them."""
+"""check_drift: the rows of a window against the training profile of the version that predicted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,19 +44,20 @@ def check_drift(
     version: int | None = None,
     limits: Limits | None = None,
 ) -> DriftReport:
-    """Compare a window of answered rows with training; nothing is stored or raised.
+    """Compare a window of logged predictions with training; stores nothing, raises no alert.
 
     The result depends on the rows alone: the same rows give the same bytes.
 
     Args:
-        store: Where the predictions are.
+        store: The store of the predictions.
         deployment: The endpoint.
         since: Start of the window, included; None for the last day before ``until``, or the newest
-            1,000 rows of the version where the day has fewer; `EVERYTHING` for all rows. Ground
-            truth comes later: without ``since``, performance counts the newest 5,000 rows with it.
+            1,000 rows of the version where the day has fewer; `EVERYTHING` for all rows. Labels are
+            delayed: without ``since``, performance is computed from the newest 5,000 rows with
+            ground truth.
         until: End of the window, excluded; None for now.
-        version: The version; None for the one in control.
-        limits: What matters; by default ``Limits()``.
+        version: The version; None for the deployment's control.
+        limits: The alarm limits; by default ``Limits()``.
 
     Raises:
         NotFoundError: If the deployment or version does not exist.
@@ -113,7 +114,7 @@ def _answered(
     found = read(since or (until or now()) - _RECENT, most)
     if since is None and len(found) < _RECENT_ROWS:
         found = read(None, min(_RECENT_ROWS, most))
-    # Rows of one request share their time; ids make the order one and the same everywhere.
+    # Rows of one request share their time; ordering by id too makes the order reproducible.
     return sorted(found, key=lambda one: (one.at, one.prediction_id))
 
 
@@ -125,7 +126,7 @@ def _with_truth(
     since: datetime | None,
     until: datetime | None,
 ) -> list[PredictionRecord]:
-    """Add the newest rows whose truth is known: it comes later than a day."""
+    """Add the newest rows with ground truth: labels are often delayed by more than a day."""
     if since is not None:
         return rows
     older = store.metadata.predictions.list(
@@ -140,11 +141,11 @@ def training_profile(store: Store, version: ModelVersionRecord) -> TableProfile:
     """Read the profile of the rows that a version was trained on.
 
     Args:
-        store: Where it is.
+        store: The store of the profile.
         version: The version.
 
     Raises:
-        DataError: If it was registered without one.
+        DataError: If the version was registered without a profile.
     """
     if version.profile is not None:
         value = store.get(version.profile)
@@ -163,11 +164,11 @@ def training_profile(store: Store, version: ModelVersionRecord) -> TableProfile:
 def compare_table(
     profile: TableProfile, table: "pl.DataFrame", limits: Limits
 ) -> tuple[ColumnDrift, ...]:
-    """Compare every column of a profile with a table; verdicts are left open.
+    """Compare every column of a profile with a table; verdicts are set by ``judge_columns``.
 
     Args:
         profile: The training profile.
-        table: Current rows in time order; columns that it lacks are all missing.
+        table: Current rows in time order; columns absent from the table count as all missing.
         limits: See Limits.
     """
     import polars as pl
@@ -186,17 +187,18 @@ def compare_table(
 def judge_columns(
     features: Sequence[ColumnDrift], predictions: Sequence[ColumnDrift], limits: Limits
 ) -> tuple[tuple[ColumnDrift, ...], tuple[ColumnDrift, ...]]:
-    """Turn both keys: evidence that survives all questions of the report, and size.
+    """Set the verdicts: drift is significant over all checks, and above the minimum effect.
 
     Args:
         features: Compared columns.
         predictions: Compared predictions and scores.
-        limits: Gives the chance of a false alarm for the whole report.
+        limits: Source of the chance of a false alarm for the whole report.
 
     Returns:
-        The same, with verdicts.
+        The same columns, with verdicts.
     """
     every = [*features, *predictions]
+    # Adjusted over all columns together, so that alpha holds for the whole report.
     adjusted = iter(holm([check.p for drift in every for check in drift.checks]))
     judged = [
         replace(
@@ -211,7 +213,7 @@ def judge_columns(
 
 
 def _told_once(checks: list[Check]) -> tuple[Check, ...]:
-    """Leave out the rare category where the shares as a whole have drifted."""
+    """Remove the rare category's check where the whole distribution has drifted."""
     moved = any(check.drifted and check.aspect == "distribution" for check in checks)
     return tuple(check for check in checks if not (moved and check.aspect == "level"))
 
@@ -237,7 +239,7 @@ def _reason(drift: ColumnDrift, check: Check, *, evident: bool, large: bool) -> 
         return f"A change of {figures} is significant, but negligible: {_limit(check)}."
     if effect.value > check.minimum and check.is_unclear:
         return f"A change of {figures} may be chance: too few rows ({drift.rows:,})."
-    if effect.value > check.minimum:  # steady, so the reason must not say that nothing is known
+    if effect.value > check.minimum:  # steady: the reason must not call the column unknown
         return f"A change of {figures} may be chance; a larger one than {effect.high:.3f} is ruled out."
     return "As in training."
 
@@ -258,7 +260,7 @@ def _limit(check: Check) -> str:
 
 
 def _frame(rows: Sequence[PredictionRecord], signature: Signature) -> "pl.DataFrame":
-    """Read what callers sent as the server read it: "$5" is a number, and 0 may be false."""
+    """Parse the callers' rows as the server parsed them: "$5" is a number, and 0 may be false."""
     import polars as pl
 
     if not rows:
@@ -269,12 +271,12 @@ def _frame(rows: Sequence[PredictionRecord], signature: Signature) -> "pl.DataFr
             signature.check_rows(sent[start : start + _ROWS_AT_ONCE])[0]
             for start in range(0, len(sent), _ROWS_AT_ONCE)
         ]
-    except DataError:  # the server answers no such row; a log filled otherwise is taken as it is
+    except DataError:  # the server refuses such rows; logs filled elsewhere are used as they are
         read = []
     table = pl.concat(read) if read else pl.DataFrame()
     return pl.DataFrame(
         [
-            # An Enum has no room for a category that training never saw.
+            # An Enum cannot hold a category absent from training.
             table[field.name]
             if field.name in table.columns and not field.dtype.startswith("Enum")
             else _series(field.name, [row.get(field.name) for row in sent], field.dtype)
@@ -284,7 +286,7 @@ def _frame(rows: Sequence[PredictionRecord], signature: Signature) -> "pl.DataFr
 
 
 def _series(name: str, values: list[Any], dtype: str = "") -> "pl.Series":
-    """Make a column of what callers sent, who may have mixed 1 and 1.5, or 1 and true."""
+    """Build a column from callers' values, which may mix 1 and 1.5, or 1 and true."""
     import polars as pl
 
     kinds = set(map(type, values)) - {type(None)}
@@ -309,7 +311,7 @@ def _compare_predictions(
         "score": [row.score for row in rows],
     }
     if rows and all(row.score is None for row in rows):
-        del values["score"]  # a model without probabilities: it answers none, nothing is missing
+        del values["score"]  # a model without probabilities has no scores; none are missing
     return tuple(
         compare_column(
             columns[name],

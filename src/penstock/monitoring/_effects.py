@@ -1,4 +1,4 @@
-"""How far two distributions are apart, with intervals; apart as pure mathematics.
+"""Distances between two distributions, with intervals; apart as pure mathematics.
 
 Notation: F reference, G current, with quantile functions F^-1 and G^-1; p and q shares by bin;
 n and m effective rows; scale is a robust standard deviation of the reference.
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 _DRAWS = 400
 _SEED = 20_260_101
-_LEVELS = 19  # 5, 10, … 95 %: an outlier cannot move them
+_LEVELS = 19  # 5, 10, … 95 %: not affected by outliers
 _TABLE = 801
 _TAIL = 2.0
-_CONFIDENCE = 0.95  # one reach for both ends: a bound on the noise is a bound on either side
+_CONFIDENCE = 0.95  # a one-sided bound on the noise holds for either end
 _NORMAL_IQR = 1.349
 _NORMAL_90 = 3.290
 
@@ -34,7 +34,7 @@ class Measure:
 
     Args:
         value: The distance between the two samples.
-        low: Lower bound of the distance between what they were drawn from.
+        low: Lower bound of the distance between the two populations.
         high: Upper bound.
     """
 
@@ -43,17 +43,18 @@ class Measure:
     high: float
 
     def to_json(self) -> dict[str, float]:
-        """Give the figures as plain JSON, rounded to what they can carry."""
+        """Return the figures as plain JSON, rounded to 6 digits."""
         return {name: round(getattr(self, name), 6) for name in ("value", "low", "high")}
 
 
 def wasserstein(profile: ColumnProfile, ordered: "Floats", *, n: float, m: float) -> Measure:
-    """Measure how far a number has moved: mean |F^-1(u) - G^-1(u)| / scale over u = 5, …, 95 %.
+    """Compute how far a number has moved: mean |F^-1(u) - G^-1(u)| / scale over u = 5, …, 95 %.
 
-    For a pure shift it is the shift in robust standard deviations. Outliers do not move it.
+    For a pure shift the distance is the shift in robust standard deviations. Outliers do not affect
+    the distance.
 
     Args:
-        profile: The reference; has quantiles.
+        profile: The reference, with quantiles.
         ordered: Current values without NaN, sorted, shape (rows,), at least one.
         n: Effective reference rows.
         m: Effective current rows.
@@ -66,6 +67,7 @@ def wasserstein(profile: ColumnProfile, ordered: "Floats", *, n: float, m: float
     scale = robust_scale(profile)
     reference = _tamed(np.asarray(profile.quantiles))
     reach = 100 * scale
+    # Clipped, so that an absurd value cannot dominate the interpolation.
     current = np.clip(ordered, reference[0] - reach, reference[-1] + reach)
     grid = np.linspace(0.0, 1.0, len(reference))
     fine = np.linspace(0.0, 1.0, _TABLE)
@@ -81,10 +83,10 @@ def wasserstein(profile: ColumnProfile, ordered: "Floats", *, n: float, m: float
 
 
 def robust_scale(profile: ColumnProfile) -> float:
-    """Give a spread that outliers do not move: IQR / 1.349, or what is left where that is 0.
+    """Compute a spread that outliers do not affect: IQR / 1.349, with fallbacks where that is 0.
 
     Args:
-        profile: The reference; has 21 quantiles.
+        profile: The reference, with 21 quantiles.
     """
     q = profile.quantiles
     candidates = (
@@ -97,7 +99,7 @@ def robust_scale(profile: ColumnProfile) -> float:
 
 
 def _tamed(quantiles: "Floats") -> "Floats":
-    """Draw the reference's extremes in: one wild value must not stretch the outer cells."""
+    """Limit the reference's extremes: a single outlier must not stretch the outer cells."""
     import numpy as np
 
     tamed = quantiles.copy()
@@ -108,7 +110,7 @@ def _tamed(quantiles: "Floats") -> "Floats":
 
 @lru_cache(maxsize=1)
 def _bridges() -> "tuple[Floats, Floats]":
-    """Two sets of Brownian bridges at the levels, shape (draws, levels); always the same."""
+    """Return two fixed sets of Brownian bridges at the levels, shape (draws, levels)."""
     import numpy as np
 
     generator = np.random.default_rng(_SEED)
@@ -122,7 +124,7 @@ def _bridges() -> "tuple[Floats, Floats]":
 def share_measures(
     reference: Sequence[int], current: Sequence[int], *, name: str, tau: float = 1.0
 ) -> dict[str, Measure]:
-    """Measure how far shares by bin have moved: tvd, js and psi.
+    """Compute how far shares by bin have moved: tvd, js and psi.
 
     >>> found = share_measures([50, 50], [90, 10], name="city")
     >>> round(found["tvd"].value, 2), found["tvd"].low > 0.2
@@ -131,7 +133,8 @@ def share_measures(
     Args:
         reference: Counts by bin.
         current: Counts by bin, at least one row.
-        name: The column; it seeds the resamples, so that a column's figures never depend on others.
+        name: The column; seeds the resamples, so that a column's figures never depend on other
+            columns.
         tau: Autocorrelation time, 1 or more.
 
     Returns:
@@ -141,6 +144,7 @@ def share_measures(
     import numpy as np
 
     then, now = np.asarray(reference, dtype=float), np.asarray(current, dtype=float)
+    # crc32 and not hash(), which differs between processes: equal data has equal figures.
     generator = np.random.default_rng([_SEED, zlib.crc32(name.encode("utf-8", "replace"))])
     n, m = max(round(then.sum() / tau), 1), max(round(now.sum() / tau), 1)
     p, q = then / then.sum(), now / now.sum()
@@ -173,7 +177,7 @@ def _js(p: "Floats", q: "Floats", _p0: float, _q0: float) -> "Floats":
 def _psi(p: "Floats", q: "Floats", p0: float, q0: float) -> "Floats":
     import numpy as np
 
-    # Half a row in each bin: an empty one would make the index infinite.
+    # Half a row in each bin: an empty bin would make the index infinite.
     p, q = p + p0, q + q0
     index: Floats = ((p - q) * np.log(p / q)).sum(axis=1)
     return index
@@ -183,11 +187,12 @@ _SHARES = {"js": _js, "psi": _psi}
 
 
 def _triangle(value: float, noise: "Floats") -> Measure:
-    """Bound a distance by what chance alone can add or take.
+    """Compute bounds of a distance from the difference that chance alone can make.
 
-    The distance of two samples is at most that of what they come from plus the noise of both, by
-    the triangle inequality, so the lower bound also holds where the truth is 0 and samples are small:
-    a percentile of resampled distances would not, as distances are biased upwards.
+    The distance of two samples is at most the distance of the populations plus the noise of both,
+    by the triangle inequality, so the lower bound also holds where the true distance is 0 and
+    samples are small: a percentile of resampled distances would not, as distances are biased
+    upwards.
     """
     import numpy as np
 
@@ -199,6 +204,6 @@ def _basic(value: float, draws: "Floats") -> Measure:
     import numpy as np
 
     low, high = np.quantile(draws, (0.025, 0.975))
-    # Draws of a distance lie above it by as much as it lies above the truth.
+    # Resampled distances exceed the estimate by as much as the estimate exceeds the true distance.
     lower = min(max(2 * value - float(high), 0.0), value)
     return Measure(value, lower, max(2 * value - float(low), value))

@@ -1,7 +1,7 @@
-"""How surely two samples differ: p-values calibrated for their sizes; apart as pure mathematics.
+"""p-values for the difference of two samples, calibrated for their sizes; pure mathematics.
 
 Notation: n reference rows, m current rows, B bins; tau is the autocorrelation time of the rows, so
-that m rows in time order tell as much as m / tau independent ones.
+that m rows in time order carry as much evidence as m / tau independent rows.
 """
 
 import math
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     Counts = NDArray[np.float64]
 
 _LEAST_EXPECTED = 5.0  # below it the chi-squared approximation is not trusted
-_LEAST_INDEPENDENT = 20  # training tells at least this much, however its rows are ordered
+_LEAST_INDEPENDENT = 20  # training counts as at least this many independent rows
 _SURELY = 2.0  # standard errors
-_CLOSE = 0.5  # neighbours that are this alike could not hide it
+_CLOSE = 0.5  # a lag-1 correlation above which the current rows would show the same dependence
 _NORMAL_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
 class RateChange:
-    """A share then and now.
+    """The change of a share from then to now.
 
     Args:
         difference: Now minus then.
         low: Lower 95 % bound of the difference.
         high: Upper 95 % bound.
-        p: Chance of such a rise, or a larger one, if nothing changed.
+        p: Chance of such a rise, or a larger rise, if nothing changed.
     """
 
     difference: float
@@ -44,10 +44,10 @@ class RateChange:
 
 
 def homogeneity_p(reference: "Counts", current: "Counts", tau: float = 1.0) -> float:
-    """Test that two rows of counts come from one distribution (chi-squared, two samples).
+    """Test that two rows of counts have the same distribution (chi-squared, two samples).
 
-    Bins that expect fewer than 5 rows are joined to their neighbour; with one bin left nothing can
-    be said and p is 1.
+    Bins with an expected count below 5 are joined to a neighbour; with a single bin left there is
+    no evidence and p is 1.
 
     >>> import numpy as np
     >>> round(homogeneity_p(np.array([50.0, 50.0]), np.array([50.0, 50.0])), 3)
@@ -66,7 +66,7 @@ def homogeneity_p(reference: "Counts", current: "Counts", tau: float = 1.0) -> f
     from scipy.stats import chi2
 
     reference, current = _joined(reference / tau, current / tau)
-    if len(current) < 2:  # noqa: PLR2004 - one bin holds no shape
+    if len(current) < 2:  # noqa: PLR2004 - one bin has no shape
         return 1.0
     n, m = reference.sum(), current.sum()
     pooled = (reference + current) / (n + m)
@@ -78,7 +78,7 @@ def homogeneity_p(reference: "Counts", current: "Counts", tau: float = 1.0) -> f
 
 
 def ordered_p(reference: "Counts", current: "Counts", tau: float = 1.0) -> float:
-    """Test ordered bins for any change, with more power for the commonest one, a shift.
+    """Test ordered bins for any change, with more power for the commonest change, a shift.
 
     Twice the smaller p-value of the chi-squared test and of the trend test over the bins' ranks.
 
@@ -118,6 +118,7 @@ def _joined(reference: "Counts", current: "Counts") -> "tuple[Counts, Counts]":
     n, m = reference.sum(), current.sum()
     if not n or not m:
         return reference[:1], current[:1]
+    # The smaller sample's expected count decides whether a bin is large enough.
     least = (reference + current) * min(n, m) / (n + m)
     starts, room = [0], 0.0
     for place, expected in enumerate(least):
@@ -157,6 +158,7 @@ def rate_change(
     low_then, high_then = wilson(then, rows_then / tau)
     low_now, high_now = wilson(now, rows_now / tau)
     difference = now - then
+    # Counts are divided by tau, so that the exact test counts independent rows.
     a, b = round(hits_then / tau), round(hits_now / tau)
     n, m = max(round(rows_then / tau), a), max(round(rows_now / tau), b)
     return RateChange(
@@ -169,16 +171,16 @@ def rate_change(
 
 @dataclass(frozen=True, slots=True)
 class LevelChange:
-    """The rare category whose share changed most surely.
+    """The rare category with the most significant change of share.
 
     Args:
-        level: Its place among the counts.
-        then: Its share in the reference.
-        now: Its share now.
+        level: Index of the category among the counts.
+        then: The category's share in the reference.
+        now: The category's share now.
         ratio: The larger share over the smaller.
         low: Lower 95 % bound of that ratio.
         high: Upper 95 % bound.
-        p: Chance of such a change in any of the categories that were looked at.
+        p: Chance of such a change in any of the tested categories.
     """
 
     level: int
@@ -193,9 +195,9 @@ class LevelChange:
 def rarest_change(
     reference: "Counts", current: "Counts", *, rare: float, floor: float, tau: float = 1.0
 ) -> LevelChange | None:
-    """Find the rare category whose share rose or fell most surely.
+    """Search for the rare category whose share rose or fell most significantly.
 
-    A share that goes from 0.2 % to 0.4 % moves few rows, and doubles.
+    A share that goes from 0.2 % to 0.4 % changes few rows, but doubles.
 
     >>> import numpy as np
     >>> found = rarest_change(np.array([9950.0, 50.0]), np.array([960.0, 40.0]), rare=0.2, floor=0)
@@ -205,12 +207,12 @@ def rarest_change(
     Args:
         reference: Counts by category, shape (B,).
         current: Counts by category, shape (B,).
-        rare: Categories below this share (0 to 1) then and now are looked at.
+        rare: Categories below this share (0 to 1) then and now are tested.
         floor: Changes that may be smaller than this difference of shares are left out.
         tau: Autocorrelation time, 1 or more.
 
     Returns:
-        None if no rare category may have changed by more than the floor.
+        The change; None if no rare category may have changed by more than the floor.
 
     Source:
         Katz et al. (1978), Biometrics 34 (interval); Fisher's exact test, doubled for both
@@ -250,7 +252,7 @@ def _level_change(
     )
     if change.low <= floor:
         return None
-    # Half a row more on each side: a category that is gone has a ratio, too.
+    # Half a row more on each side, so that a category with no rows left has a ratio, too.
     few, small, many, large = (hits_then, n, hits_now, m) if rise else (hits_now, m, hits_then, n)
     few, many = few / tau + 0.5, many / tau + 0.5
     small, large = small / tau + 1, large / tau + 1
@@ -262,14 +264,14 @@ def _level_change(
 
 
 def wilson(share: float, rows: float, z: float = _NORMAL_95) -> tuple[float, float]:
-    """Bound a share (Wilson's score interval).
+    """Compute bounds of a share (Wilson's score interval).
 
     >>> [round(bound, 3) for bound in wilson(0.5, 100)]
     [0.404, 0.596]
 
     Args:
         share: Observed share, 0 to 1.
-        rows: Rows it was seen in, above 0.
+        rows: Number of rows, above 0.
         z: Normal quantile of the two-sided level.
     """
     z2 = z * z
@@ -281,18 +283,18 @@ def wilson(share: float, rows: float, z: float = _NORMAL_95) -> tuple[float, flo
 def rows_per_independent(
     reference: "Dependence | None", codes: "NDArray[np.generic]", reference_rows: int
 ) -> float:
-    """Bound from above how many current rows in time order make one independent row.
+    """Compute an upper bound of the current rows in time order per independent row.
 
-    Dependence that shows within stretches of the window counts, whatever changed between them. What
-    is longer than that counts if the training rows follow one another so too; but not if the current
-    rows plainly do not: a table that is sorted by a column says nothing about requests.
+    Dependence within stretches of the window always counts, regardless of changes between them.
+    Longer dependence counts if the training rows show the same dependence; but not if the current
+    rows plainly do not: a table sorted by a column carries no information about requests.
 
     >>> import numpy as np
     >>> rows_per_independent(None, np.repeat([0.0, 9.0], 500), 1000)
     1.0
 
     Args:
-        reference: Dependence of the training rows, if it is known.
+        reference: Dependence of the training rows, if known.
         codes: One number per row in time order: a bin, shape (m,).
         reference_rows: Training rows.
 
@@ -310,7 +312,7 @@ def rows_per_independent(
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """Adjust p-values so that the chance of any false alarm stays below the level.
+    """Adjust p-values so that the chance of any false alarm is at most the level.
 
     >>> holm([0.01, 0.04, 0.5])
     [0.03, 0.08, 0.5]

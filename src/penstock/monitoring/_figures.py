@@ -17,14 +17,14 @@ _MOST_BARS = 40
 
 
 def draw_figures(report: "DriftReport") -> "dict[str, go.Figure]":
-    """Draw a report.
+    """Draw the figures of a report.
 
     Args:
-        report: What was found.
+        report: The drift report.
 
     Returns:
         Figures by name: ``overview``; ``column:NAME`` for each drifted column and each prediction;
-        ``performance`` if truth has come.
+        ``performance`` if there is ground truth.
     """
     compared = [each for each in (*report.columns, *report.predictions) if each.main is not None]
     figures: dict[str, go.Figure] = {}
@@ -47,6 +47,7 @@ def _overview(compared: list[ColumnDrift]) -> "go.Figure":
     for drift in compared:
         check = drift.main
         assert check is not None
+        # Effects have different units; as multiples of their limits they share an axis.
         unit = check.minimum or 1.0
         rows.append((check.effect.value / unit, drift.column, check, unit, drift.drifted))
     rows.sort(key=lambda row: (row[0], row[1]))
@@ -100,6 +101,7 @@ def _performance(report: "DriftReport") -> "go.Figure":
     import plotly.graph_objects as go
 
     performance = report.performance
+    # Metrics between 0 and 1 share an axis, which errors in other units would flatten.
     names = [
         name
         for name in performance.metrics

@@ -1,4 +1,4 @@
-"""Limits: how large a change must be to matter, and how sure one must be; apart because users set them."""
+"""Limits: minimum effects and the significance level; apart because users set them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -11,26 +11,27 @@ _OF_A_COLUMN = ("w1", "tvd", "ratio", "ratio_floor", "missing", "new")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What raises an alarm: evidence beyond ``alpha`` and an effect surely beyond its minimum.
+    """The alarm limits: evidence beyond ``alpha`` and an effect significantly above its minimum.
 
     >>> limits = Limits(w1=0.2, columns={"amount": {"w1": 0.05}})
     >>> limits.w1, limits.of("amount").w1
     (0.2, 0.05)
 
     Args:
-        alpha: Chance (0 to 1) of any false alarm in one report, over all columns.
-        w1: Least move of a number: mean distance between quantiles in robust standard deviations.
-        tvd: Least move of a category: share of rows (0 to 1) that changed their category.
-        ratio: Least factor by which the share of a rare category (below 20 %) rises or falls.
-        ratio_floor: Least difference of such a share, 0.0005 is a twentieth of a point.
-        missing: Least rise of the share of missing values, 0.01 is one point.
-        new: Least share of values that training never saw.
-        errors: Least share of rows that the model failed on.
-        performance: Least loss of a metric between 0 and 1.
-        performance_share: Least loss of another metric, as a share of its value at registration.
+        alpha: Chance (0 to 1) of any false alarm in a report, over all columns.
+        w1: Minimum move of a number: mean distance between quantiles in robust standard deviations.
+        tvd: Minimum move of a category: share of rows (0 to 1) that changed their category.
+        ratio: Minimum factor by which the share of a rare category (below 20 %) rises or falls.
+        ratio_floor: Minimum difference of such a share, 0.0005 is a twentieth of a point.
+        missing: Minimum rise of the share of missing values, 0.01 is one point.
+        new: Minimum share of values absent from training.
+        errors: Minimum share of rows that the model failed on.
+        performance: Minimum loss of a metric between 0 and 1.
+        performance_share: Minimum loss of any other metric, as a share of the value at
+            registration.
         metric: The metric whose loss raises an alarm; None for the task's headline metric.
-        min_truth: Truths needed before performance is judged.
-        max_rows: The newest rows that are looked at.
+        min_truth: Ground truth values needed before performance is judged.
+        max_rows: Number of newest rows compared.
         columns: Limits of single columns by name: w1, tvd, ratio, ratio_floor, missing, new.
 
     Raises:
@@ -73,10 +74,10 @@ class Limits:
             self.of(column)
 
     def of(self, column: str) -> "Limits":
-        """Return the limits that hold for a column.
+        """Return the limits of a column.
 
         Args:
-            column: Its name; ``prediction`` and ``score`` have limits too.
+            column: The column's name; ``prediction`` and ``score`` have limits too.
         """
         own = self.columns.get(column)
         return replace(self, columns={}, **own) if own else self  # type: ignore[arg-type] # names are checked

@@ -1,4 +1,4 @@
-"""Monitor: check a deployment, keep the report, and keep the alerts up with it."""
+"""Monitor: check a deployment, store the report, and update the alerts."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from penstock.stores import Store
 
 
 class Monitor:
-    """Watches one deployment.
+    """The monitor of a deployment.
 
     ```python
     report = Monitor(store, "big-tips").check(since=yesterday)
@@ -20,9 +20,9 @@ class Monitor:
     ```
 
     Args:
-        store: Where the deployment and its predictions are.
-        deployment: Its name.
-        limits: What matters; by default ``Limits()``.
+        store: The store of the deployment and the predictions.
+        deployment: The deployment's name.
+        limits: The alarm limits; by default ``Limits()``.
     """
 
     def __init__(self, store: Store, deployment: str, limits: Limits | None = None) -> None:
@@ -42,7 +42,7 @@ class Monitor:
             since: Start of the window, included; None for the last day, or the newest 1,000 rows
                 where the day has fewer; `EVERYTHING` for all rows of the version.
             until: End of the window, excluded; None for now.
-            version: The version; None for the one in control.
+            version: The version; None for the deployment's control.
 
         Raises:
             NotFoundError: If the deployment or version does not exist.

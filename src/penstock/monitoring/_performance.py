@@ -1,4 +1,4 @@
-"""Performance where truth has come: the metric now beside the metric at registration."""
+"""Performance on rows with ground truth: the metrics now beside the metrics at registration."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,23 @@ _Z_99_OVER_95 = 2.5758293035489004 / 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """A model's metrics on the rows whose truth is known.
+    """A model's metrics on the rows with known ground truth.
 
     Args:
-        rows: Answered rows.
-        truths: Those whose truth has been posted and can be compared.
-        unusable: Truths that are no value of the target: a text for a number, an unknown class.
-        metrics: By name, now.
-        registered: By name, on the test rows at registration.
-        watched: The metric that raises an alarm; empty if it could not be computed.
-        loss: How much worse it is than at registration, in its own unit; below 0 if better.
+        rows: Number of predicted rows.
+        truths: Number of rows with posted ground truth that can be compared.
+        unusable: True values that are no value of the target: a text for a number, an unknown
+            class.
+        metrics: Metrics now, by name.
+        registered: Metrics on the test rows at registration, by name.
+        watched: The metric that raises an alarm; empty if the metric could not be computed.
+        loss: How much worse the watched metric is than at registration, in the metric's unit; below
+            0 if better.
         low: Lower 99 % bound of the loss.
         high: Upper 99 % bound.
-        minimum: The least loss that matters.
-        dropped: True if the loss is surely above 0 and at least the minimum.
+        minimum: The minimum loss that matters.
+        dropped: True if the lower bound of the loss is above 0 and the loss is at least the
+            minimum.
         reason: The verdict as a sentence.
     """
 
@@ -49,17 +52,17 @@ class Performance:
 
     @property
     def matured(self) -> float:
-        """Share (0 to 1) of answered rows whose truth is known."""
+        """Share (0 to 1) of predicted rows with known ground truth."""
         return self.truths / self.rows if self.rows else 0.0
 
     def to_json(self) -> dict[str, Any]:
-        """Give the figures as plain JSON."""
+        """Return the figures as plain JSON."""
         told = {name: _rounded(value) for name, value in asdict(self).items()}
         return {**told, "matured": round(self.matured, 6)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Performance":
-        """Read what ``to_json`` gave."""
+        """Read the JSON of ``to_json``."""
         facts = {key: each for key, each in value.items() if key != "matured"}
         for name in ("metrics", "registered"):
             facts[name] = {key: Estimate(**each) for key, each in facts[name].items()}
@@ -69,13 +72,13 @@ class Performance:
 def measure_performance(
     store: Store, version: ModelVersionRecord, records: Sequence[PredictionRecord], limits: Limits
 ) -> Performance:
-    """Compute metrics from posted truth and compare them with those at registration.
+    """Compute metrics from posted ground truth and compare them with the metrics at registration.
 
     Args:
-        store: Where the version's report is.
-        version: The version that answered.
-        records: Answered rows without errors.
-        limits: Says which metric is watched and what loss matters.
+        store: The store of the version's report.
+        version: The version that predicted.
+        records: Logged predictions without errors.
+        limits: The watched metric and the minimum loss.
     """
     known = [record for record in records if record.truth is not None]
     registered = _registered(store, version)
@@ -91,7 +94,7 @@ def measure_performance(
         measured = measure(outcomes_of(usable, signature), resamples=_RESAMPLES)
         found = replace(found, metrics=measured.metrics)
         scored = any(record.score is not None for record in usable)
-        # Without scores there is no area under a curve now, whatever there was at registration.
+        # Without scores there is no area under a curve now, even if there was one at registration.
         names = TASK_METRICS[signature.task] if scored else tuple(measured.metrics)
         found = _judged(found, measured.absent, names, limits)
     if unusable:
@@ -102,11 +105,11 @@ def measure_performance(
 
 
 def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outcomes:
-    """Give truth, predictions and scores of logged rows as arrays.
+    """Return ground truth, predictions and scores of logged rows as arrays.
 
     Args:
-        known: Rows with truth; those with a label that the model does not know are left out.
-        signature: The model's.
+        known: Rows with ground truth; rows with a label unknown to the model are left out.
+        signature: The model's signature.
     """
     import numpy as np
 
@@ -133,7 +136,7 @@ def outcomes_of(known: Sequence[PredictionRecord], signature: Signature) -> Outc
 
 
 def _is_of_target(record: PredictionRecord, signature: Signature) -> bool:
-    """Check that truth and prediction are values that the model's target may have."""
+    """Check that the true value and the prediction are legal values of the model's target."""
     values = (record.truth, record.prediction)
     if signature.task != "regression":
         return all(value in signature.classes for value in values)
@@ -144,7 +147,7 @@ def _is_of_target(record: PredictionRecord, signature: Signature) -> bool:
 
 
 def _ordered_classes(signature: Signature) -> tuple[Any, ...]:
-    """Labels by code: (negative, positive) for a binary target."""
+    """Return the labels by code: (negative, positive) for a binary target."""
     if signature.task != "binary" or signature.positive is None:
         return signature.classes
     others = [label for label in signature.classes if label != signature.positive]
@@ -193,11 +196,12 @@ def _judged(
 
 
 def _loss(name: str, then: Estimate, now: Estimate) -> tuple[float, float, float]:
-    """Difference in the bad direction with its 99 % interval from the two 95 % intervals.
+    """Compute the loss of a metric with the 99 % interval, from the two 95 % intervals.
 
     Source: Zou and Donner (2008), "Construction of confidence limits about effect measures: a
     general approach", Statistics in Medicine 27 (the method of variance estimates recovery).
     """
+    # For a metric that is best at 0, only the magnitude can get worse.
     if METRICS[name].better == "zero":
         then, now = (_magnitude(one) for one in (then, now))
     if METRICS[name].better == "higher":

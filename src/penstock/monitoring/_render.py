@@ -1,4 +1,4 @@
-"""A DriftReport as Markdown and as one HTML page; apart from what it says."""
+"""A DriftReport as Markdown and as an HTML page; apart from the report's content."""
 
 import html
 from typing import TYPE_CHECKING
@@ -23,10 +23,10 @@ tr.drifted td:first-child{border-left:3px solid #dc2626}
 
 
 def render_markdown(report: "DriftReport") -> str:
-    """Write a report as Markdown.
+    """Render a report as Markdown.
 
     Args:
-        report: What was found.
+        report: The drift report.
     """
     lines = [f"# {_title(report)}", "", f"**{report.headline}**", "", _window(report), ""]
     for heading, columns in _sections(report):
@@ -47,10 +47,10 @@ def render_markdown(report: "DriftReport") -> str:
 
 
 def render_html(report: "DriftReport") -> str:
-    """Write a report as one HTML page with pictures, plotly's script inside.
+    """Render a report as an HTML page with pictures, with plotly's script embedded.
 
     Args:
-        report: What was found.
+        report: The drift report.
     """
     import plotly.io
 
@@ -63,7 +63,7 @@ def render_html(report: "DriftReport") -> str:
             plotly.io.to_html(
                 figure,
                 full_html=False,
-                # Once is enough for all pictures.
+                # The script is embedded once for all pictures.
                 include_plotlyjs="inline" if place == 0 else False,
                 div_id=f"figure-{place}",
             )
@@ -94,7 +94,7 @@ def _window(report: "DriftReport") -> str:
 
 
 def _sections(report: "DriftReport") -> list[tuple[str, list[ColumnDrift]]]:
-    # What drifted stands on top; the rest keeps the order of training.
+    # Drifted columns are listed first; the rest keeps the order of training.
     found = []
     for heading, columns in (("Predictions", report.predictions), ("Features", report.columns)):
         if columns:

@@ -1,4 +1,4 @@
-"""DriftReport: what monitoring found in one window; plain data that is stored, compared and drawn."""
+"""DriftReport: the result of monitoring a window; plain data that is stored, compared and drawn."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """How the rows of a window differ from training; equal data gives equal bytes.
+    """The difference of a window's rows from training; equal data has equal bytes.
 
     Args:
         deployment: The watched endpoint.
-        model: Its model.
+        model: The endpoint's model.
         version: The version whose rows and training profile are compared.
-        since: Time of the window's first row, ISO; None if it is empty.
-        until: Time of its last row.
-        rows: Answered rows.
+        since: Time of the window's first row, ISO; None if the window is empty.
+        until: Time of the window's last row.
+        rows: Number of predicted rows.
         errors: Rows that the model failed on.
-        errors_drifted: True if that is surely above its limit.
+        errors_drifted: True if the share of errors is significantly above the limit.
         columns: Features in the training profile's order.
         predictions: Predictions and scores.
-        performance: Metrics where truth has come.
+        performance: Metrics on the rows with ground truth.
         limits: See Limits.
     """
 
@@ -52,19 +52,19 @@ class DriftReport:
 
     @property
     def drifted(self) -> bool:
-        """True if anything in the window raises an alarm."""
+        """True if the window raises an alarm."""
         return bool(self.findings)
 
     @property
     def verdict(self) -> Literal["drifted", "cannot tell", "steady"]:
-        """The answer: ``cannot tell`` if rows are too few to rule out a change that matters."""
+        """The verdict: ``cannot tell`` if rows are too few to rule out a change that matters."""
         if self.drifted:
             return "drifted"
         return "cannot tell" if self.rows < _LEAST_ROWS or self.unclear_columns else "steady"
 
     @property
     def unclear_columns(self) -> tuple[ColumnDrift, ...]:
-        """Features and predictions that may have changed, for all that the rows tell."""
+        """Features and predictions that may have changed, but with too few rows to decide."""
         return tuple(
             each for each in (*self.columns, *self.predictions) if each.verdict == "unclear"
         )
@@ -77,7 +77,7 @@ class DriftReport:
 
     @property
     def findings(self) -> list[tuple[str, str, str]]:
-        """What raises an alarm, as (kind, subject, message); kinds as in AlertRecord."""
+        """The causes of an alarm, as (kind, subject, message); kinds as in AlertRecord."""
         found = [
             (_kind(drift, check.aspect), drift.column, check.reason)
             for drift in self.drifted_columns
@@ -116,7 +116,7 @@ class DriftReport:
         return f"No column drifted in {self.rows:,} rows."
 
     def to_json(self) -> dict[str, Any]:
-        """Give the report as plain JSON."""
+        """Return the report as plain JSON."""
         return {
             "deployment": self.deployment,
             "model": self.model,
@@ -137,7 +137,7 @@ class DriftReport:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what ``to_json`` gave."""
+        """Read the JSON of ``to_json``."""
         return cls(
             deployment=value["deployment"],
             model=value["model"],
@@ -154,16 +154,16 @@ class DriftReport:
         )
 
     def to_bundle(self) -> dict[str, Any]:
-        """Give the storable parts."""
+        """Return the storable parts."""
         return {"report": self.to_json()}
 
     @classmethod
     def from_bundle(cls, parts: Mapping[str, Any]) -> Self:
-        """Read what ``to_bundle`` gave."""
+        """Read the parts of ``to_bundle``."""
         return cls.from_json(parts["report"])
 
     def summary(self) -> dict[str, Any]:
-        """Give what listings show, as plain JSON."""
+        """Return the fields of listings, as plain JSON."""
         return {
             "headline": self.headline,
             "rows": self.rows,
@@ -182,16 +182,16 @@ class DriftReport:
         return draw_figures(self)
 
     def to_markdown(self) -> str:
-        """Write the report for people, as Markdown."""
+        """Render the report for people, as Markdown."""
         return render_markdown(self)
 
     def to_html(self) -> str:
-        """Write the report as one HTML page that needs nothing from elsewhere."""
+        """Render the report as a self-contained HTML page."""
         return render_html(self)
 
 
 def severity(drift: ColumnDrift) -> float:
-    """Effect as a multiple of its minimum: what to look at first."""
+    """Compute the largest effect as a multiple of its minimum, for sorting."""
     return max(
         (check.effect.value / check.minimum for check in drift.checks if check.minimum), default=0.0
     )

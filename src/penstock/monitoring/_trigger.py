@@ -1,4 +1,4 @@
-"""Trigger: from a report to a new run, at most once per cool-down; apart because it acts."""
+"""Trigger: from a report to a new run, at most once per cool-down; apart as a side effect."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -16,10 +16,10 @@ KINDS = ("feature_drift", "prediction_drift", "performance")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a trigger decided.
+    """The decision of a trigger.
 
     Args:
-        run_id: The run that it started; None if it started none.
+        run_id: The started run; None if no run was started.
         reason: Why, as a sentence.
     """
 
@@ -33,10 +33,10 @@ class Decision:
 
 
 class Trigger:
-    """Starts a run when a report calls for one, and then rests.
+    """A trigger that starts a run when a report calls for it, at most once per cool-down.
 
-    The time of the last start is kept in the store, so that restarts and other processes respect
-    the cool-down. A start that fails counts too: a broken pipeline is not started in a loop.
+    The time of the last start is stored in the store, so that restarts and other processes respect
+    the cool-down. A failing start counts too: a broken pipeline is not started in a loop.
 
     ```python
     trigger = Trigger(
@@ -46,11 +46,11 @@ class Trigger:
     ```
 
     Args:
-        store: Where the last start is kept.
-        start: Gets the cutoff (time of the report's last row) and gives the new run's id.
-        cool_down: Least time between two starts, as a duration.
+        store: The store of the last start's time.
+        start: Called with the cutoff (time of the report's last row); returns the new run's id.
+        cool_down: Minimum time between two starts, as a duration.
         kinds: Kinds of findings that call for a run.
-        name: Tells triggers of one deployment apart.
+        name: Distinguishes several triggers of the same deployment.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Trigger:
         """Start a run if the report calls for one and the cool-down is over.
 
         Args:
-            report: What was found.
+            report: The drift report.
         """
         causes = [(kind, subject) for kind, subject, _ in report.findings if kind in self._kinds]
         if not causes:
@@ -80,6 +80,7 @@ class Trigger:
         if last is not None and now() - datetime.fromisoformat(last) < self._cool_down:
             over = datetime.fromisoformat(last) + self._cool_down
             return Decision(None, f"Cooling down until {over:%Y-%m-%d %H:%M} UTC.")
+        # Before the start, so that a failing start is not repeated in a loop.
         self._store.metadata.settings.set(setting, now().isoformat())
         cutoff = datetime.fromisoformat(report.until) if report.until else now()
         run_id = self._start(cutoff)
@@ -93,19 +94,21 @@ class Trigger:
 
 
 def start_pipeline(target: str, store: Store) -> Callable[[datetime], str]:
-    """Give a trigger what it starts: a pipeline, run up to the cutoff of the report.
+    """Return the ``start`` of a trigger: runs a pipeline up to the cutoff of the report.
 
     ```python
     trigger = Trigger(store, start=start_pipeline("big_tips.py", store))
     ```
 
     Args:
-        target: ``file.py``, ``file.py:name`` or ``module:name``; it takes a ``cutoff``.
-        store: Where the run is recorded.
+        target: ``file.py``, ``file.py:name`` or ``module:name``; the pipeline must have a
+            ``cutoff`` parameter.
+        store: The store where the run is recorded.
 
     Raises:
         NotFoundError: If there is no such pipeline.
-        ParameterError: If it takes no ``cutoff``, or another parameter has no default.
+        ParameterError: If the pipeline has no ``cutoff`` parameter, or any further parameter has no
+            default.
     """
     pipeline = load_pipeline(target)
     if "cutoff" not in pipeline.parameters:
@@ -117,7 +120,7 @@ def start_pipeline(target: str, store: Store) -> Callable[[datetime], str]:
         )
 
     def start(cutoff: datetime) -> str:
-        # A cutoff is exclusive: the day of the last row belongs to the training.
+        # A cutoff is exclusive: the day of the last row must belong to the training.
         day = (cutoff + timedelta(days=1)).date()
         return run(pipeline, cutoff=day, store=store, reporter=QuietReporter()).run_id
 
