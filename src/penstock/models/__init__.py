@@ -1,4 +1,4 @@
-"""What a trained model is: its signature, safe loading, prediction and its card."""
+"""The trained model: signature, safe loading, prediction and model card."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,6 @@
-"""model_card: what is recorded about a version, as Markdown; what is not recorded is said so.
+"""model_card: the recorded facts of a version, as Markdown; missing facts are listed as such.
 
-Equal facts give equal bytes: no clock, no set order, no locale.
+Equal facts produce equal bytes: no clock, no set order, no locale.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.models._markdown import NOT_RECORDED, cell, number, table
 
-_MAX_ROWS = 50  # per table; the whole stands in the stored report
+_MAX_ROWS = 50  # rows per table; the stored report has all rows
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -27,7 +27,7 @@ def model_card(
         version: Facts of the version: ``model``, ``version``, ``created_at``, ``run_id``,
             ``trained_by``, ``content_digest``, ``signature`` (plain JSON), ``metrics``,
             ``gates`` (``gate``, ``state``, ``reason``), ``note`` (the intended use).
-        report: ``EvaluationReport.to_json()``; None if there is none.
+        report: ``EvaluationReport.to_json()``; None without a report.
         provenance: Facts of the run: ``data`` (a list of ``source``, ``rows``, ``first_time``,
             ``last_time``, ``ordered_digest``, ``order_free_digest``), ``commit``, ``branch``,
             ``dirty``, ``pipeline``, ``entry``, ``seed``, ``environment`` (``python``,
@@ -56,15 +56,16 @@ def model_card(
 def refresh_card(
     card: str, version: Mapping[str, Any], approvals: Sequence[Mapping[str, Any]]
 ) -> str:
-    """Put what is true now into a card that was written at registration: stage, gates, approvals.
+    """Update a card written at registration with the present stage, gates and approvals.
 
-    A card of the user's own is left as it is.
+    A user's own card is returned unchanged.
 
     Args:
-        card: The card as it is stored.
+        card: The card as stored.
         version: ``model``, ``version``, ``stage`` and ``gates`` (``gate``, ``state``, ``reason``).
         approvals: Each with ``approver``, ``approved`` and ``reason``, oldest first.
     """
+    # The last such headings are the card's own: the user's note may contain others.
     start, end = card.rfind("\n## Gates\n"), card.rfind("\n## Provenance\n")
     if not card.startswith(_title(version) + "\n") or not 0 <= start < end:
         return card
@@ -107,6 +108,7 @@ def _head(version: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
         ("Registered", _time(version.get("created_at"))),
         ("Trained by", version.get("trained_by")),
     ]
+    # A regression has neither, and "not recorded" would look like a gap.
     if (signature.get("task") or report.get("task")) == "regression":
         facts = [fact for fact in facts if fact[0] not in {"Classes", "Positive class"}]
     return [_title(version), "", *table(("", ""), facts), ""]

@@ -1,4 +1,4 @@
-"""Column types as text and back, and the family of values each takes; apart because text is untrusted."""
+"""Column types as text and back, and the family of values of each; apart: the text is untrusted."""
 
 import ast
 import sys
@@ -9,7 +9,7 @@ from penstock.core import DataError
 if TYPE_CHECKING:
     import polars as pl
 
-# Family of values by the name of the polars type: what a JSON client may send for the column.
+# Family of values by the name of the polars type: the values that a JSON client may send.
 _FAMILIES = {
     "Float32": "number",
     "Float64": "number",
@@ -33,7 +33,7 @@ _TENSORS = {"Float32": "FP32", "Float64": "FP64", "Decimal": "FP64", "Boolean": 
 
 
 def base_name(dtype: str) -> str:
-    """Name a type without its arguments.
+    """Return the name of a type without arguments.
 
     >>> base_name("Datetime(time_unit='us', time_zone=None)")
     'Datetime'
@@ -42,7 +42,7 @@ def base_name(dtype: str) -> str:
 
 
 def family(dtype: str) -> str:
-    """Name the family of values that a column type takes.
+    """Return the family of values of a column type.
 
     >>> family("Int32"), family("Categorical"), family("Date")
     ('integer', 'text', 'date')
@@ -64,7 +64,7 @@ def family(dtype: str) -> str:
 
 
 def integer_limits(dtype: str) -> tuple[int, int]:
-    """Give the smallest and largest number of an integer type.
+    """Return the smallest and largest number of an integer type.
 
     >>> integer_limits("UInt8"), integer_limits("Int8")
     ((0, 255), (-128, 127))
@@ -77,7 +77,7 @@ def integer_limits(dtype: str) -> tuple[int, int]:
 
 
 def number_limits(dtype: str) -> tuple[float, float]:
-    """Give the smallest and largest finite number of a floating type.
+    """Return the smallest and largest finite number of a floating type.
 
     >>> number_limits("Float32")[1] < 1e39 < number_limits("Float64")[1]
     True
@@ -87,7 +87,7 @@ def number_limits(dtype: str) -> tuple[float, float]:
 
 
 def tensor_type(dtype: str) -> str:
-    """Name a column type as the Open Inference Protocol does; text and times travel as BYTES.
+    """Return a column type's name in the Open Inference Protocol; text and times are sent as BYTES.
 
     >>> tensor_type("Float64"), tensor_type("Int32"), tensor_type("String")
     ('FP64', 'INT32', 'BYTES')
@@ -101,20 +101,20 @@ def tensor_type(dtype: str) -> str:
 
 
 def parse_dtype(text: str) -> "pl.DataType":
-    """Read a polars type from its text, without running any of it.
+    """Parse a polars type from text, without running the text as code.
 
     >>> parse_dtype("Datetime(time_unit='us', time_zone=None)")
     Datetime(time_unit='us', time_zone=None)
 
     Raises:
-        DataError: If it names no column type.
+        DataError: If the text names no column type.
     """
     import polars as pl
 
     try:
         node = ast.parse(text, mode="eval").body
         name, options = _read_call(node)
-        family(name)  # raises unless the name is in our tables: nothing else is looked up
+        family(name)  # raises unless the name is in our tables: only those are looked up
         dtype = getattr(pl, name)(**options)
     except (SyntaxError, ValueError, TypeError, AttributeError) as error:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Field: one input column of a model, as training saw it."""
+"""Field: an input column of a model, as seen in training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,20 +9,22 @@ from penstock.reading import ReadingRule
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input column of a model.
+    """An input column of a model.
 
     >>> Field("age", "integer", "Int64", minimum=17, maximum=90).to_json()["maximum"]
     90
 
     Args:
         name: Column name.
-        kind: What it means: number, integer, boolean, category, text, datetime, date, constant, id.
+        kind: Meaning of the column: number, integer, boolean, category, text, datetime, date,
+            constant, id.
         dtype: Exact polars type in training, as text.
         nullable: True if training rows had missing values.
         minimum: Smallest training value, for numbers; for dates and times in seconds since 1970.
-        maximum: Largest training value, likewise.
+        maximum: Largest training value, in the same unit.
         levels: Every category seen in training; None if not a category, or too many to list.
-        reading: How the source read the column's texts; None if it held values, not texts.
+        reading: How the source parsed the column's texts; None if the column held values, not
+            texts.
     """
 
     name: str
@@ -35,7 +37,7 @@ class Field:
     reading: ReadingRule | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give the field as plain JSON."""
+        """Return the field as plain JSON."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -49,7 +51,7 @@ class Field:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Field":
-        """Read a field that ``to_json`` wrote."""
+        """Read the JSON of ``to_json``."""
         levels, reading = document.get("levels"), document.get("reading")
         return cls(
             name=document["name"],

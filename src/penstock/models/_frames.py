@@ -1,4 +1,4 @@
-"""Handing a polars frame to an estimator in the frame it takes, and its answer back as plain values."""
+"""Conversion of a polars frame to an estimator's frame type, and of predictions to plain values."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -14,27 +14,27 @@ FRAMES = ("polars", "pandas", "numpy")
 
 
 def convert_frame(frame: "pl.DataFrame", kind: str) -> Any:
-    """Turn a polars frame into the frame an estimator takes.
+    """Convert a polars frame to the frame type of an estimator.
 
     >>> import polars as pl
     >>> convert_frame(pl.DataFrame({"a": [1, None]}), "numpy").tolist()
     [[1.0], [nan]]
 
     Raises:
-        MissingPackageError: If it takes pandas and pandas is not installed.
+        MissingPackageError: If the frame type is pandas and pandas is not installed.
     """
     return _CONVERTERS[kind](frame)
 
 
 def plain_values(answer: Any) -> list[Any]:
-    """Turn an estimator's answer into a list of Python values, one per row.
+    """Convert an estimator's predictions to a list of Python values in row order.
 
     >>> import numpy as np
     >>> plain_values(np.array([[1.5], [2.0]]))
     [1.5, 2.0]
 
     Raises:
-        DataError: If it holds more than one value per row.
+        DataError: If there is more than one value per row.
     """
     shape = getattr(answer, "shape", None)
     if shape is not None and len(shape) > 1:

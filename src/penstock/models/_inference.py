@@ -1,4 +1,4 @@
-"""infer_signature: what a model takes and gives, from the recorded schema, profile and a sample."""
+"""infer_signature: a model's inputs and outputs, from the recorded schema, profile and a sample."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -43,7 +43,7 @@ def infer_signature(
     ignored: Iterable[str] = (),
     extra_fields: ExtraFields = "refuse",
 ) -> Signature:
-    """Work out a model's signature, and try the model the way serving will.
+    """Infer a model's signature, and test the model the way serving calls it.
 
     >>> import polars as pl
     >>> from sklearn.dummy import DummyClassifier
@@ -52,21 +52,22 @@ def infer_signature(
     ('no', 'yes')
 
     Args:
-        schema: ``Schema.to_json()`` of the features (may hold more columns than the model takes).
-        profile: ``TableProfile.to_json()`` of the training rows: ranges and categories; None takes
-            them from the sample.
+        schema: ``Schema.to_json()`` of the features (may have more columns than the model's
+            inputs).
+        profile: ``TableProfile.to_json()`` of the training rows: ranges and categories; None to use
+            those of the sample.
         model: The fitted estimator.
         sample: Some rows of the features, shape (n, inputs), with the training types.
-        y: True values of some rows, to tell classes from numbers.
-        target: Name of what is predicted.
-        positive: The label that scores are about; by default the last of two classes.
-        reading: How the source read the texts of columns, by name.
-        ignored: Columns of the training rows that the model does not take.
-        extra_fields: What to do with request fields that nobody knows: ``refuse`` or ``ignore``.
+        y: True values of some rows, to distinguish classes from numbers.
+        target: Name of the target column.
+        positive: The label that scores refer to; by default the last of two classes.
+        reading: How the source parsed the texts of columns, by name.
+        ignored: Columns of the training rows that are no inputs of the model.
+        extra_fields: Treatment of unknown request fields: ``refuse`` or ``ignore``.
 
     Raises:
-        DataError: If the model cannot answer rows of the sample, answers labels that the target
-            does not have, or takes columns that no request can carry.
+        DataError: If the model cannot predict rows of the sample, predicts labels that the target
+            does not have, or has input columns that no request can carry.
     """
     columns, facts = _by_name(schema), _by_name(profile or {})
     fields = tuple(
@@ -93,7 +94,7 @@ def infer_signature(
 
 
 def _with_reading(field: Field, rule: ReadingRule | None) -> Field:
-    """Attach a rule where the column still has the type that the rule reads."""
+    """Attach a rule where the column still has the rule's type."""
     if rule is None:
         return field
     group = family(field.dtype)
@@ -104,7 +105,7 @@ def _with_reading(field: Field, rule: ReadingRule | None) -> Field:
 
 
 def _by_name(document: Any) -> dict[str, Mapping[str, Any]]:
-    """Index columns by name, given as a list, under ``columns``, or by name already."""
+    """Index columns by name, from a list, a mapping under ``columns``, or a mapping by name."""
     columns = document.get("columns", document) if isinstance(document, Mapping) else document
     if isinstance(columns, Mapping):
         return {name: column for name, column in columns.items() if isinstance(column, Mapping)}
@@ -141,7 +142,7 @@ def _span(
 
 
 def _as_number(value: Any) -> float | None:
-    """Return a limit as a number; of dates and times the seconds since 1970."""
+    """Return a limit as a number; for dates and times the seconds since 1970."""
     if isinstance(value, datetime):
         value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
         since = value - datetime(1970, 1, 1, tzinfo=UTC)
@@ -163,7 +164,8 @@ def _levels(
     if facts is None:
         return tuple(sorted(series.drop_nulls().cast(str).unique().to_list()))
     top = _top_values(facts.get("top") or ())
-    # The profile keeps the commonest categories only; a shortened list would warn of known ones.
+    # The profile stores the commonest categories only; with a shortened list, known categories
+    # would raise warnings.
     return tuple(sorted(top)) if len(top) == facts.get("unique", len(top)) else None
 
 

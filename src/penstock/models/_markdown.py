@@ -1,4 +1,4 @@
-"""Markdown tables and figures for the model card; nothing in a cell can break the table."""
+"""Markdown tables and figures for the model card; cell values cannot break the table."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,7 +8,7 @@ NOT_RECORDED = "not recorded"
 
 
 def cell(value: Any) -> str:
-    r"""Write a value so that it stays in its cell and is no HTML.
+    r"""Format a value for a table cell, with Markdown and HTML escaped.
 
     >>> cell("a|b<c>"), cell(None), cell(0.123456), cell(12345)
     ('a\\|b&lt;c&gt;', 'not recorded', '0.1235', '12,345')
@@ -26,7 +26,7 @@ def cell(value: Any) -> str:
 
 
 def number(value: float | None) -> str:
-    """Write a figure with four significant digits, a whole number with thousands.
+    """Format a figure with four significant digits, a whole number with thousands.
 
     >>> number(1234567.0), number(0.25), number(float("nan"))
     ('1,234,567', '0.25', 'not recorded')
@@ -35,13 +35,13 @@ def number(value: float | None) -> str:
         return NOT_RECORDED
     if value == int(value):
         return f"{int(value):,}"
-    if abs(value) >= 1000:  # noqa: PLR2004 - no digits behind the point where they say nothing
+    if abs(value) >= 1000:  # noqa: PLR2004 - no decimals where they carry no information
         return f"{value:,.0f}"
     return f"{value:.4g}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """Lay out rows under a head; without rows, say that nothing is recorded."""
+    """Format rows as a table with a head; without rows, as a line that nothing is recorded."""
     body = ["| " + " | ".join(cell(value) for value in row) + " |" for row in rows]
     if not body:
         return [NOT_RECORDED.capitalize() + "."]

@@ -1,4 +1,4 @@
-"""Model: a fitted estimator with its signature; loads from safe formats only."""
+"""Model: a fitted estimator with a signature; loads from safe formats only."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model says about one row.
+    """The prediction for a row.
 
     Args:
         prediction: Class label or number.
-        score: Probability of the positive class, or of the predicted one of many; else None.
-        warnings: What the sender of the row should know.
+        score: Probability of the positive class, or of the predicted class of several; else None.
+        warnings: Warnings for the sender of the row.
     """
 
     prediction: Any
@@ -35,14 +35,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A fitted estimator with its signature.
+    """A fitted estimator with a signature.
 
     Threads: predicting from several threads at once is as safe as the estimator's ``predict``
     (scikit-learn's, xgboost's and lightgbm's are).
 
     Args:
-        estimator: Fitted; has ``predict`` and for classes usually ``predict_proba``.
-        signature: What it takes and gives.
+        estimator: A fitted estimator with ``predict`` and for classes usually ``predict_proba``.
+        signature: The estimator's inputs and outputs.
     """
 
     estimator: Any
@@ -50,12 +50,12 @@ class Model:
 
     @classmethod
     def load(cls, store: "Store", version: ModelVersionRecord) -> "Model":
-        """Load a registered version, checking its bytes against their digest.
+        """Load a registered version, and check the stored bytes against the digest.
 
         Raises:
-            SerializationError: If it is stored in a format that can run code.
-            StoreError: If the bytes are damaged or gone.
-            DataError: If its signature is damaged.
+            SerializationError: If the stored format can run code.
+            StoreError: If the bytes are damaged or missing.
+            DataError: If the signature is damaged.
         """
         record = require_safe(store.metadata.artifacts.get(version.artifact))
         estimator = store.load(record, check=True)
@@ -65,18 +65,18 @@ class Model:
         """Predict each row as a plain Python value.
 
         Args:
-            frame: The inputs, shape (n, inputs), in any column order, other columns ignored.
+            frame: The inputs, shape (n, inputs), in any column order; further columns are ignored.
 
         Raises:
             DataError: If an input column is missing.
-            ServingError: If the model answers with NaN, infinity or the wrong number of rows.
+            ServingError: If the model returns NaN, infinity or the wrong number of rows.
         """
         prepared = self._prepare(frame)
         with threads_for(frame.height):
             return self._checked(self.estimator.predict(prepared), frame.height)
 
     def predict_proba(self, frame: "pl.DataFrame") -> "NDArray[np.float64] | None":
-        """Give class probabilities, shape (n, classes) in the order of ``signature.classes``.
+        """Predict class probabilities, shape (n, classes) in the order of ``signature.classes``.
 
         None for regression and for classifiers without probabilities.
 
@@ -90,7 +90,7 @@ class Model:
             return _as_matrix(self.estimator.predict_proba(prepared))
 
     def predict_scores(self, frame: "pl.DataFrame") -> list[float] | None:
-        """Give one probability per row: of the positive class, or of the likeliest of many.
+        """Predict a probability per row: of the positive class, or of the likeliest of several.
 
         Raises:
             DataError: If an input column is missing.
@@ -99,11 +99,11 @@ class Model:
         return None if shares is None else self._scores(shares)
 
     def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Answer]:
-        """Check rows and answer each; see Signature.check_rows.
+        """Check rows and predict each; see Signature.check_rows.
 
         Raises:
-            DataError: If a row cannot be used; the field is named.
-            ServingError: If the model fails to answer.
+            DataError: If a row cannot be used; the error names the field.
+            ServingError: If the model fails to predict.
         """
         frame, warnings = self.signature.check_rows(rows)
         prepared = convert_frame(frame, self.signature.frame)

@@ -1,7 +1,8 @@
-"""RowChecker: rows of JSON to a frame with the exact training types, each fault named by its field.
+"""RowChecker: rows of JSON to a frame with the exact training types; errors name the field.
 
-Works by column, so that ten thousand rows cost little more per row than one does in a loop; the
-common case of a column (every value has the plain type and is in range) is a few passes in C.
+Works by column, so that ten thousand rows cost little more per row than a single row does in a
+loop; the common case of a column (every value has the plain type and is in range) is a few passes
+in C.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,13 +30,13 @@ from penstock.models._values import (
 if TYPE_CHECKING:
     import polars as pl
 
-MAX_ROWS = 100_000  # one request; more belongs in a batch run
-_MAX_TOLD = 5  # problems named in one message
-_MAX_FOUND = 100  # where the search for further problems ends
+MAX_ROWS = 100_000  # per request; larger data belongs in a batch run
+_MAX_TOLD = 5  # problems named in a message
+_MAX_FOUND = 100  # the search for further problems ends here
 _MAX_NAME = 60
 _SECONDS = 1e8  # smaller numbers are days such as 20160630
 _YEAR_S = 366 * 86_400.0
-_FEW_ROWS = 32  # below it polars is faster from rows than from columns
+_FEW_ROWS = 32  # with fewer rows polars is faster from rows than from columns
 
 _PLAIN: dict[str, frozenset[type]] = {
     "number": frozenset({float, int}),
@@ -50,7 +51,7 @@ ExtraFields: TypeAlias = Literal["refuse", "ignore"]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One value that cannot be used."""
+    """A value that cannot be used."""
 
     row: int
     field: str
@@ -60,7 +61,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What checking one field needs, worked out once."""
+    """The settings for checking a field, computed once."""
 
     field: Field
     family: str
@@ -74,19 +75,19 @@ class Column:
 
     @property
     def is_time(self) -> bool:
-        """Whether it holds dates or times."""
+        """Whether the column has dates or times."""
         return self.family in {"date", "datetime"}
 
 
 class RowChecker:
-    """Turns rows into a frame and warnings, or says what is wrong with them.
+    """A converter of rows to a frame and warnings; raises an error if rows cannot be used.
 
     Args:
         fields: The model's inputs, in the order of the frame.
-        accepts_missing: True if the model answers rows with a missing value in a column that had
+        accepts_missing: True if the model predicts rows with a missing value in a column that had
             none in training; then such a value is a warning, otherwise an error.
-        ignored: Fields that are known and not used; they are a warning.
-        extra_fields: What to do with fields that are not known.
+        ignored: Known fields that the model does not use; they raise a warning.
+        extra_fields: Treatment of unknown fields.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class RowChecker:
         problems: list[Problem] = []
         for index, row in enumerate(rows):
             keys = row.keys()
+            # The common case costs a single comparison per row.
             if keys == self._known:
                 continue
             unknown = sorted(keys - self._known, key=str)
@@ -182,7 +184,8 @@ def _unused(names: Sequence[object]) -> str:
 def _column(field: Field, *, accepts_missing: bool) -> Column:
     kind = family(field.dtype)
     low, high = _range(field, kind)
-    # Enum columns cannot hold a new category at all; others only warn of it.
+    # Enum columns cannot hold a new category at all; in any other column a new category is a
+    # warning.
     watched = field.levels is not None and (field.kind == "category" or kind == "enum")
     return Column(
         field=field,
@@ -201,7 +204,7 @@ def _range(field: Field, kind: str) -> tuple[float, float]:
     low, high = integer_limits(field.dtype) if kind == "integer" else number_limits(field.dtype)
     minimum, maximum = field.minimum, field.maximum
     if kind in {"date", "datetime"} and minimum is not None and maximum is not None:
-        # New rows are newer than training ones by nature: only far ones deserve a word.
+        # Requests are newer than training rows by nature: only distant times are worth a warning.
         margin = max(maximum - minimum, _YEAR_S)
         return minimum - margin, maximum + margin
     if field.kind == "id" or kind not in {"number", "integer"}:  # new ids are always out of range
@@ -221,6 +224,7 @@ def _check_column(
         if column.required:
             _check_missing(column, values, problems, warnings)
     if not types <= column.plain or not _is_fine(column, values):
+        # Kept for the warnings about the form sent, which reading loses.
         sent = values
         values = _read_column(column, values, problems)
         _warn_column(column, values, warnings)
@@ -233,7 +237,7 @@ def _check_column(
 
 
 def _is_fine(column: Column, values: list[Any]) -> bool:
-    """Say whether plain values need no second look: in range, known, of usual length."""
+    """Check whether plain values can be used unread: in range, known, of usual length."""
     match column.family:
         case "number":
             low, high = column.low, column.high
@@ -293,7 +297,7 @@ def _warn_column(column: Column, values: list[Any], warnings: Warnings) -> None:
 def _warn_times(
     column: Column, sent: Sequence[Any], values: Sequence[Any], warnings: Warnings
 ) -> None:
-    """Warn of times far from those of training, and of clocks that had to be guessed."""
+    """Warn of times far from the training range, and of assumed time zones."""
     field, aware = column.field, is_aware(column.field)
     for index, (came, value) in enumerate(zip(sent, values, strict=False)):
         if value is None:
@@ -368,7 +372,7 @@ def _require_rows(rows: Any) -> None:
     if not 0 < len(rows) <= MAX_ROWS:
         raise DataError(
             what="There is no row." if not rows else f"There are {len(rows):,} rows.",
-            # How many are too many, a server may say otherwise.
+            # The maximum is part of the reason because a server may have a lower maximum.
             why=f"One call takes up to {MAX_ROWS:,} rows." if rows else "",
             fix="Send at least one row." if not rows else "Send them in parts.",
         )
@@ -410,13 +414,14 @@ def _sentence(problem: Problem, rows: int) -> str:
 def _show(value: Any) -> str:
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - a stranger's repr may raise anything; the answer must not
+    except Exception:  # noqa: BLE001 - the repr of an unknown type may raise anything; the error message must not
         text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "…"  # noqa: PLR2004 - fits a line
 
 
 def _number(value: float) -> str:
-    # Whole numbers are shown whole as far as a float is exact; all values here are finite.
+    # Whole numbers are shown without a fraction as far as a float is exact; all values here are
+    # finite.
     return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"  # noqa: PLR2004
 
 

@@ -1,7 +1,8 @@
-"""Which stored formats a model may be loaded from; apart because it is a security decision.
+"""The stored formats that a model may be loaded from; apart because this is a security decision.
 
-The format is decided by the record, never by trying the next loader, and none of these can run
-code: skops with penstock's own closed list of types, and the boosters' native files.
+The format is read from the record, never found by trying loader after loader, and none of these
+formats can run code: skops with penstock's own closed list of types, and the boosters' native
+files.
 """
 
 from penstock.core import ArtifactRecord, SerializationError
@@ -10,13 +11,13 @@ SAFE_FORMATS = frozenset({"skops", "xgboost", "lightgbm"})
 
 
 def require_safe(record: ArtifactRecord) -> ArtifactRecord:
-    """Return the record if a model may be loaded from it.
+    """Return the record if a model may be loaded from the format.
 
     Args:
-        record: Where the model is stored.
+        record: The stored model.
 
     Raises:
-        SerializationError: If its format can run code when loaded, or holds no model.
+        SerializationError: If the format can run code when loaded, or the artifact is no model.
     """
     if record.format in SAFE_FORMATS and not record.unsafe:
         return record

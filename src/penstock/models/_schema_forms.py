@@ -1,4 +1,4 @@
-"""A signature in other people's words: JSON Schema (draft 2020-12) and Open Inference Protocol v2."""
+"""A signature in standard formats: JSON Schema (draft 2020-12) and Open Inference Protocol v2."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def json_schema_of(
     ignored: Sequence[str] = (),
     accepts_extra: bool = False,
 ) -> dict[str, Any]:
-    """Describe one row as a JSON Schema; training ranges are told, not enforced."""
+    """Describe a row as a JSON Schema; training ranges are described, not enforced."""
     unused = {"description": "Not used by the model; may be left out."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -78,7 +78,7 @@ def _property(field: Field, *, accepts_missing: bool) -> dict[str, Any]:
 
 
 def show_limit(field: Field, value: float) -> str:
-    """Write a limit of the training values: dates and times as such, numbers shortly.
+    """Format a limit of the training values: dates and times in ISO form, numbers in short form.
 
     >>> show_limit(Field("day", "date", "Date"), 86_400.0)
     '1970-01-02'

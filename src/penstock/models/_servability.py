@@ -1,4 +1,4 @@
-"""Trying a fitted estimator on a few rows the way serving will; apart because it runs user code."""
+"""Test calls of a fitted estimator, made the way serving makes them; apart: they run user code."""
 
 import warnings
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from penstock.models._frames import FRAMES, convert_frame, plain_values
 if TYPE_CHECKING:
     import polars as pl
 
-_ROWS = 50  # enough to see it work; the whole holdout is evaluation's
+_ROWS = 50  # enough for a test; evaluation uses the whole holdout
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How the estimator answered.
+    """The result of a test call.
 
     Args:
-        frame: The frame that it takes.
-        answers: Its predictions for the first rows of the sample.
+        frame: The frame type that the estimator accepts.
+        answers: The estimator's predictions for the first rows of the sample.
     """
 
     frame: str
@@ -30,13 +30,14 @@ class Trial:
 
 
 def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
-    """Find the frame that an estimator takes: polars, else pandas, else numpy.
+    """Search for the frame type of an estimator: polars, else pandas, else numpy.
 
-    A frame that it takes without complaint goes before one with warnings (scikit-learn warns
-    when names are given to a model fitted without).
+    A frame type accepted without a warning is preferred to a type with warnings (scikit-learn warns
+    when names are passed to a model fitted without).
 
     Raises:
-        DataError: If it answers none of them, one row alone or the wrong number of rows.
+        DataError: If the estimator fails for every frame type, fails on a single row, or returns
+            the wrong number of rows.
     """
     if not callable(getattr(estimator, "predict", None)):
         raise _no_model(estimator)
@@ -50,7 +51,7 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
     for kind in FRAMES:
         try:
             answers, complained = _ask(estimator, head, kind)
-        except Exception as error:  # noqa: BLE001 - an estimator may raise anything; it is told below
+        except Exception as error:  # noqa: BLE001 - an estimator may raise anything; it is reported below
             failures.append(f"{kind}: {_one_line(error)}")
             continue
         if not complained:
@@ -69,9 +70,9 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
 def answers_missing(
     estimator: Any, sample: "pl.DataFrame", fields: Sequence[Field], frame: str
 ) -> bool:
-    """Say whether it answers a missing value in the columns that had none in training.
+    """Check whether the estimator predicts missing values in columns that had none in training.
 
-    Row i of the trial has column i missing, so one call answers for all columns.
+    Row i of the test has column i missing, so a single call covers all columns.
     """
     import polars as pl
 
@@ -95,7 +96,7 @@ def answers_missing(
 
 
 def cast_sample(sample: "pl.DataFrame", fields: Sequence[Field]) -> "pl.DataFrame":
-    """Select the inputs in order with the recorded types, as check_rows will give them."""
+    """Select the inputs in order with the recorded types, as check_rows returns them."""
     import polars as pl
 
     return sample.select(pl.col(field.name).cast(parse_dtype(field.dtype)) for field in fields)
@@ -104,6 +105,7 @@ def cast_sample(sample: "pl.DataFrame", fields: Sequence[Field]) -> "pl.DataFram
 def _ask(estimator: Any, rows: "pl.DataFrame", kind: str) -> tuple[list[Any], bool]:
     frame = convert_frame(rows, kind)
     with warnings.catch_warnings(record=True) as caught:
+        # A warning that was shown before would otherwise not be recorded again.
         warnings.simplefilter("always")
         answers = plain_values(estimator.predict(frame))
         alone = plain_values(estimator.predict(convert_frame(rows.head(1), kind)))

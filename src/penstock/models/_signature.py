@@ -1,4 +1,4 @@
-"""Signature: what a model takes and gives; rows in, a frame with the training types out."""
+"""Signature: a model's inputs and outputs; converts rows to a frame with the training types."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _TASKS = ("binary", "multiclass", "regression")
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model takes and gives.
+    """The inputs and outputs of a model.
 
     >>> signature = Signature((Field("age", "integer", "Int64", minimum=17, maximum=90),))
     >>> frame, warnings = signature.check_rows([{"age": 120}])
@@ -27,15 +27,17 @@ class Signature:
 
     Args:
         inputs: Input columns, in the order the model was trained on.
-        target: Name of what it predicts.
+        target: Name of the predicted column.
         task: ``binary``, ``multiclass`` or ``regression``.
         classes: Labels in the order of the model's probabilities; empty for regression.
-        frame: The frame that the model takes: ``polars``, ``pandas`` or ``numpy``.
-        positive: The label that scores are about; None unless binary.
-        accepts_missing: True if the model answers a missing value in columns that never had one.
-        ignored: Columns of the training rows that the model does not take; requests may hold them.
-        extra_fields: What to do with fields that are neither: ``refuse`` the row, or ``ignore``
-            them with a warning.
+        frame: The frame type of the estimator: ``polars``, ``pandas`` or ``numpy``.
+        positive: The label that scores refer to; None unless binary.
+        accepts_missing: True if the model predicts missing values in columns that had none in
+            training.
+        ignored: Columns of the training rows that are no inputs of the model; requests may have
+            them.
+        extra_fields: Treatment of any further fields: ``refuse`` the row, or ``ignore`` them with a
+            warning.
     """
 
     inputs: tuple[Field, ...]
@@ -64,36 +66,36 @@ class Signature:
 
     @property
     def ignored_fields(self) -> frozenset[str]:
-        """Fields that a request may hold and the model does not use: left-out columns, the target."""
+        """Fields that requests may have and the model does not use: unused columns, the target."""
         return frozenset((*self.ignored, *([self.target] if self.target else []))) - {*self.names}
 
     def is_unused(self, name: str) -> bool:
-        """Say whether a request may hold a field that the model does not take."""
+        """Check whether a request may have a field that is no input of the model."""
         return name in self.ignored_fields or self.extra_fields == "ignore"
 
     def check_rows(
         self, rows: Sequence[Mapping[str, Any]]
     ) -> "tuple[pl.DataFrame, list[tuple[str, ...]]]":
-        """Turn rows into a frame with the exact training types.
+        """Convert rows to a frame with the exact training types.
 
         Args:
             rows: Values by column name, 1 to 100,000 rows. Missing values are None. Fields that
-                were never missing in training must be there. Texts are read as the source read
-                them, where the signature knows how.
+                were never missing in training are required. Texts are parsed as the source parsed
+                them, where the signature has the rule.
 
         Returns:
-            The frame, columns in training order, and for each row what its sender should know:
-            numbers outside the training range, categories never seen, fields that are not used.
+            The frame, columns in training order, and for each row the warnings for the sender:
+            numbers outside the training range, categories never seen, unused fields.
 
         Raises:
             DataError: If a field is unknown, missing or has a value that cannot be read; the
-                first five are named, with what was expected. Attributes: ``field``, ``row``,
-                ``problems``.
+                message names the first five, with the expected values. Attributes: ``field``,
+                ``row``, ``problems``.
         """
         return self._checker.check(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Give the signature as plain JSON."""
+        """Return the signature as plain JSON."""
         return {
             "inputs": [field.to_json() for field in self.inputs],
             "target": self.target,
@@ -108,10 +110,10 @@ class Signature:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Signature":
-        """Read a signature that ``to_json`` wrote.
+        """Read the JSON of ``to_json``.
 
         Raises:
-            DataError: If it is damaged.
+            DataError: If the JSON is damaged.
         """
         try:
             signature = cls(
@@ -132,7 +134,7 @@ class Signature:
         return signature
 
     def to_json_schema(self) -> dict[str, Any]:
-        """Describe one row as a JSON Schema (draft 2020-12).
+        """Describe a row as a JSON Schema (draft 2020-12).
 
         >>> Signature((Field("age", "integer", "Int64"),)).to_json_schema()["required"]
         ['age']

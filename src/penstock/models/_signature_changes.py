@@ -1,4 +1,4 @@
-"""What changes for callers when one signature takes another's place; apart from both, and pure."""
+"""The effect on callers when a new signature replaces the old; apart from both, and pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from penstock.models._dtypes import family
 from penstock.models._fields import Field
 from penstock.models._signature import Signature
 
-# What a family of values takes, as the checker of rows reads it: an integer is also a number.
+# The families accepted by each family, as the row checker reads them: an integer is also a number.
 _TAKES = {
     "number": frozenset({"number", "integer", "decimal"}),
     "decimal": frozenset({"number", "integer", "decimal"}),
@@ -19,12 +19,12 @@ _TAKES = {
 
 @dataclass(frozen=True, slots=True)
 class SignatureChanges:
-    """How a model's callers notice that another version answers.
+    """The effect of a new version on a model's callers.
 
     Args:
-        breaking: Changes that make requests fail which the old version answers, or that give the
-            answers another meaning; one sentence each.
-        notes: Changes that callers can live with.
+        breaking: Changes that break requests which the old version answers, or that change the
+            meaning of predictions; a sentence each.
+        notes: Changes that do not break callers.
     """
 
     breaking: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class SignatureChanges:
 
 
 def compare_signatures(old: Signature, new: Signature) -> SignatureChanges:
-    """Compare the signature of what answers now with that of what is to answer.
+    """Compare the signature in production with the signature to be deployed.
 
     >>> old = Signature((Field("age", "integer", "Int64"),))
     >>> new = Signature((Field("age", "integer", "Int64"), Field("city", "text", "String")))
@@ -40,8 +40,8 @@ def compare_signatures(old: Signature, new: Signature) -> SignatureChanges:
     ("The column 'city' is new and required.",)
 
     Args:
-        old: What callers have written their requests for.
-        new: What is to read them.
+        old: The signature that callers write requests for.
+        new: The signature that is to read those requests.
     """
     found = [*_columns(old, new), *_answers(old, new)]
     return SignatureChanges(
@@ -81,14 +81,14 @@ def _column(
     if now == "enum":
         yield from _categories(before, after)
     if (before.nullable or old.accepts_missing) and _is_required(after):
-        # Without a training row that misses it, the model may still answer such rows.
+        # Without training rows that lack the column, the model may still predict such rows.
         breaks = not new.accepts_missing
         if breaks or before.nullable:
             yield f"The column {after.name!r} could be missing and is required now.", breaks
 
 
 def _categories(before: Field, after: Field) -> Iterator[tuple[str, bool]]:
-    """A column of fixed categories refuses all others."""
+    """Compare fixed categories: such a column refuses all values outside the list."""
     known = frozenset(after.levels or ())
     gone = sorted(frozenset(before.levels or ()) - known)
     if gone:

@@ -1,7 +1,7 @@
-"""Texts of a request read by the rule that read the training file; apart because it is the file's code.
+"""Texts of a request, read by the training file's rule; apart because the code is the file's.
 
-A row of the file and the same row as a request give equal features. Texts that the rule cannot read
-stay as they are, and are refused with a message by the readers of values.
+A row of the file and the same row as a request have equal features. Texts that the rule cannot
+parse are left unchanged, and the readers of values refuse them with a message.
 """
 
 import re
@@ -13,7 +13,7 @@ from penstock.models._fields import Field
 from penstock.models._values import FIRST_SECOND, MAX_TEXT
 from penstock.reading import ReadingRule, is_missing_text, missing_in, read_values
 
-# What Python's own reader of ISO times reads as the rule does: no need of a frame for one value.
+# Python's own parser of ISO times parses these as the rule does: a single value needs no frame.
 _ISO = {
     ("date", ""): re.compile(r"\d{4}-\d\d-\d\d", re.ASCII),
     ("datetime", ""): re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII),
@@ -27,9 +27,10 @@ def read_texts(values: Sequence[Any], field: Field, levels: frozenset[str] | Non
     """Replace texts by the values that the source would have read; missing marks by None.
 
     Args:
-        values: What came for one column.
+        values: The received values of a column.
         field: The column.
-        levels: Its categories; a category is a value, even if it looks like a missing mark.
+        levels: The column's categories; a category is a value, even if it looks like a missing
+            mark.
     """
     rule = field.reading
     if rule is None:
@@ -47,12 +48,12 @@ def read_texts(values: Sequence[Any], field: Field, levels: frozenset[str] | Non
         if gone or (value is not None and not _is_counter(value, rule, field)):
             found[place] = value
         elif not isinstance(values[place], str):
-            found[place] = str(values[place])  # a number that is no time must not become one
+            found[place] = str(values[place])  # a number that is no time must not become a time
     return found
 
 
 def _is_counter(value: Any, rule: ReadingRule, field: Field) -> bool:
-    """Tell a number that would be a time long before those of training: 20240205 is no second."""
+    """Check for a number that would be a time long before training: 20240205 is no second."""
     if not rule.times.startswith("epoch_"):
         return False
     seconds = abs((value.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
@@ -67,7 +68,7 @@ def _read_text(value: Any, rule: ReadingRule, levels: frozenset[str]) -> Any:
         try:
             text = _series([value]).str.strip_chars()[0]
         except UnicodeEncodeError:
-            return value  # half a character: refused by name later
+            return value  # half a character: refused later with the field's name
     if text in levels:
         return text
     return None if is_missing_text(text, rule) else text
@@ -77,7 +78,7 @@ def _is_read(value: Any, rule: ReadingRule) -> bool:
     if isinstance(value, str):
         quick = _ISO.get((rule.type, rule.zone)) if rule.times == "iso" else None
         return len(value) <= MAX_TEXT and not (quick is not None and quick.fullmatch(value))
-    # Numbers mean what they meant in the file: a compact day, or the file's unit since 1970.
+    # Numbers have the same meaning as in the file: a compact day, or the file's unit since 1970.
     return rule.times not in {"", "iso"} and type(value) in {int, float}
 
 
@@ -88,7 +89,7 @@ def _as_text(value: Any) -> str:
         text = str(value)
         text.encode()
     except (UnicodeEncodeError, ValueError):
-        return "\ufffd"  # half a character, or a number without end: nothing that can be read
+        return "\ufffd"  # half a character, or a number without end: not readable
     return text
 
 

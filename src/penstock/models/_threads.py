@@ -1,7 +1,8 @@
-"""Answering few rows on one thread: starting OpenMP's others costs more than they do.
+"""Prediction of few rows on a single thread: starting OpenMP's threads costs more than they save.
 
-On a busy machine of 2 cores one row through a HistGradientBoosting pipeline took 3 ms so, and
-anything up to 3 s with threads that wait for each other. Answers do not depend on the number.
+On a busy machine of 2 cores a row through a HistGradientBoosting pipeline took 3 ms this way, and
+anything up to 3 s with threads that wait for each other. Predictions do not depend on the number of
+threads.
 """
 
 import sys
@@ -10,14 +11,14 @@ from functools import cache
 from typing import Any
 
 _FEW_ROWS = 1_000
-_LIBRARIES = ("sklearn", "xgboost", "lightgbm")  # each may bring an OpenMP of its own
+_LIBRARIES = ("sklearn", "xgboost", "lightgbm")  # each may have a separate OpenMP
 
 
 def threads_for(rows: int) -> AbstractContextManager[Any]:
-    """Give a context in which this thread predicts so many rows.
+    """Return a context in which this thread predicts the given number of rows.
 
     Args:
-        rows: How many will be asked at once.
+        rows: Number of rows per call.
     """
     if rows > _FEW_ROWS:
         return nullcontext()

@@ -1,4 +1,4 @@
-"""Reading one JSON value for one column: what is taken as it is, what is converted, what is refused.
+"""Parsing of a JSON value for a column: values accepted unchanged, converted or refused.
 
 | column | taken | converted | refused |
 |---|---|---|---|
@@ -9,8 +9,8 @@
 | datetime | | ISO text, 20160630, seconds since 1970 | other text, milliseconds, small numbers |
 | date | | ISO text, 20160630, seconds since 1970 | other text, small numbers |
 
-Texts of a column that a source has read by a rule are read by that rule first: see `_texts`. Without
-one a missing value is null, nothing else. An offset is refused where training times have none.
+Texts of a column that a source parsed by a rule are parsed by that rule first: see `_texts`.
+Without a rule only null is a missing value. An offset is refused where training times have none.
 """
 
 import math
@@ -22,9 +22,9 @@ from typing import Any
 from penstock.models._dtypes import integer_limits, number_limits
 from penstock.models._fields import Field
 
-MAX_TEXT = 100_000  # characters of one value; a request is no place for documents
+MAX_TEXT = 100_000  # characters of a value; requests are not for documents
 _MISSING_MARKS = frozenset({"", "na", "n/a", "?", "null", "none", "nan", "nat", "-"})
-FIRST_SECOND = 1e8  # before March 1973: rather a counter than a time
+FIRST_SECOND = 1e8  # before March 1973: more likely a counter than a time
 _COMPACT = (19_000_101, 21_001_231)
 _LATEST = datetime(2500, 1, 1, tzinfo=UTC).timestamp()  # later "seconds" are milliseconds
 
@@ -44,17 +44,17 @@ EXPECTED = {
 
 
 class Refusal(Exception):  # noqa: N818 - never leaves the package: it becomes a DataError
-    """A value cannot be read; holds the remedy as a sentence."""
+    """An error for a value that cannot be read; the text is the remedy as a sentence."""
 
 
 def plain_number(value: Any) -> Any:
-    """Turn numpy's scalars and the like into Python's; leave the rest."""
+    """Convert numpy's scalars and the like to Python's; return the rest unchanged."""
     item = getattr(value, "item", None)
     return item() if callable(item) and getattr(value, "shape", None) == () else value
 
 
 def is_missing_mark(text: str) -> bool:
-    """Say whether text looks like a table's mark for a missing value.
+    """Check whether a text looks like a table's mark for a missing value.
 
     >>> is_missing_mark("?"), is_missing_mark("no")
     (True, False)
@@ -120,8 +120,8 @@ def read_text(value: Any, field: Field) -> str:
 def read_datetime(value: Any, field: Field) -> datetime:
     """Read an ISO time or seconds since 1970.
 
-    Where training times have a zone, one without is in UTC. Where they have none, an offset is
-    refused: which of the two clocks training meant cannot be known.
+    Where training times have a zone, a time without a zone is in UTC. Where they have none, an
+    offset is refused: whether training meant the local clock or UTC cannot be known.
     """
     moment = _moment(value)
     if is_aware(field):
@@ -137,14 +137,14 @@ def read_datetime(value: Any, field: Field) -> datetime:
 
 
 def is_aware(field: Field) -> bool:
-    """Say whether a column's times have a zone."""
+    """Check whether a column's times have a zone."""
     return "time_zone='" in field.dtype
 
 
 def read_date(value: Any, _field: Field) -> date:
-    """Read an ISO date; of a time, its day.
+    """Read an ISO date; for a time, return the day.
 
-    With an offset that is the day at midnight alone: 23:00 in one zone is the next day in another,
+    A time with an offset is accepted at midnight only: 23:00 in a zone is the next day in another,
     and training days have no zone.
     """
     if type(value) is date:
@@ -179,7 +179,7 @@ def read_duration(value: Any, field: Field) -> timedelta:
 
 
 def read_nothing(_value: Any, _field: Field) -> None:
-    """Drop the value: the column was empty in training, so the model cannot use it."""
+    """Drop the value: the column was empty in training, so the model cannot use the value."""
 
 
 READERS: dict[str, Callable[[Any, Field], Any]] = {
@@ -247,7 +247,7 @@ def _moment(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the caller gives the zone
+        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the caller sets the zone
     if type(value) in {int, float}:
         return _from_seconds(value)
     try:
@@ -274,7 +274,7 @@ def _from_seconds(value: float) -> datetime:
 
 
 def _compact_day(number: float) -> datetime | None:
-    """Read a number such as 20160630 as that day: as seconds it would lie in August 1970."""
+    """Read a number such as 20160630 as that day: as seconds the number would be in August 1970."""
     if not _COMPACT[0] <= number <= _COMPACT[1] or number != int(number):
         return None
     try:
