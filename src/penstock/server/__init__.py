@@ -1,4 +1,4 @@
-"""Doors over HTTP for people and programs; today the read-only web UI. No logic of its own."""
+"""HTTP interfaces for people and programs; today the read-only web UI. No logic beyond that."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""``create_ui``: the routes of the UI, and what each kind of error looks like."""
+"""``create_ui``: the routes of the UI, and the page of each kind of error."""
 
 import logging
 from collections.abc import Callable
@@ -66,12 +66,12 @@ _DATA: dict[str, Callable[..., Any]] = {
 
 
 def create_ui(store: "Store", *, hosts: tuple[str, ...] = LOCAL_HOSTS) -> Litestar:
-    """Make the UI's ASGI application.
+    """Create the UI's ASGI application.
 
     Args:
-        store: The open store to show. Nothing in it is changed, but that a run whose process has
-            died is recorded as killed.
-        hosts: Host names to answer to, without port; others are refused.
+        store: The open store to show. The UI changes nothing in the store, except that a run whose
+            process has died is recorded as killed.
+        hosts: Accepted host names, without port; requests for any further host are refused.
     """
     site = Site(store)
     handlers = [_page_route(site, path, build) for path, build in _PAGES.items()]
@@ -86,7 +86,7 @@ def create_ui(store: "Store", *, hosts: tuple[str, ...] = LOCAL_HOSTS) -> Litest
         openapi_config=None,
         logging_config=None,
     )
-    # Outermost, so that also answers made before routing carry the headers.
+    # Outermost, so that responses made before routing carry the headers too.
     app.asgi_handler = Guard(app.asgi_handler, hosts)
     return app
 
@@ -103,7 +103,7 @@ def _page_route(site: Site, path: str, build: "Build") -> Any:
 def _data_route(site: Site, path: str, build: Callable[..., Any]) -> Any:
     def show(request: Request[Any, Any, Any]) -> Response[bytes]:
         data, media_type = build(site, **request.path_params)
-        # Named by digest: what it answers can never change.
+        # Addressed by digest: the response can never change.
         return Response(data, media_type=media_type, headers=_FOREVER)
 
     return get(path, sync_to_thread=True)(show)
@@ -117,7 +117,7 @@ def _download_route(site: Site) -> Any:
             "content-disposition": found.disposition,
             "content-length": str(found.size_bytes),
         }
-        # Whatever it is, it is a file to keep: no page of this site.
+        # A download is always a file to save, never a page of this site.
         return Stream(found.parts, media_type="application/octet-stream", headers=headers)
 
     return get("/runs/{run_id:str}/artifact", sync_to_thread=True)(send)

@@ -1,4 +1,4 @@
-"""The page of one artifact: what it is, what is in it, and which runs made or used it."""
+"""The page of an artifact: record, content, and the runs that made or used the artifact."""
 
 from penstock.core import NotFoundError
 from penstock.server.ui._content import content_of
@@ -10,10 +10,10 @@ _RUNS = 20
 
 
 def artifact_page(site: Site, query: Query, digest: str) -> Page:
-    """Show one artifact.
+    """Show an artifact.
 
     Raises:
-        NotFoundError: If there is none.
+        NotFoundError: If there is no such artifact.
     """
     record = site.artifact(digest)
     if record is None:

@@ -1,4 +1,4 @@
-"""Lines of metrics: plotly data for the script, and small SVG lines that need no script."""
+"""Charts of metrics: plotly data for the script, and small SVG lines that need no script."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from penstock.server.ui._site import Site
 
 _DRAWN_POINTS = 1000
 _SPARK_POINTS = 60
-CHARTS = 30  # drawn at once; a page shows more when it is asked to
+CHARTS = 30  # drawn at first; a page shows all on request
 
 
 @dataclass(frozen=True, slots=True)
 class MetricView:
-    """A metric with its summary and, if it was logged more than once, its line."""
+    """A metric with the summary and, if logged more than once, the line."""
 
     key: str
     summary: MetricSummary
@@ -25,13 +25,13 @@ class MetricView:
 def metric_views(
     site: Site, run_id: str, metrics: Mapping[str, MetricSummary], *, most: int | None = CHARTS
 ) -> list[MetricView]:
-    """Read the histories worth drawing: those with at least two points.
+    """Read the histories that are drawn: those with at least two points.
 
     Args:
-        site: Where they are.
+        site: The site of the store.
         run_id: The run.
-        metrics: Its metrics.
-        most: How many charts to draw; the others keep their small line. None for all.
+        metrics: The run's metrics.
+        most: How many charts to draw; the rest keep their small line. None for all.
     """
     views: list[MetricView] = []
     drawn = 0
@@ -49,13 +49,13 @@ def metric_views(
 def metric_line(
     site: Site, run_id: str, key: str, most: int = _DRAWN_POINTS
 ) -> list[tuple[float, float]]:
-    """Read as much of a metric's history as can be seen, as (step, value) pairs."""
+    """Read a metric's history at the resolution of a chart, as (step, value) pairs."""
     history = site.metadata.metrics.history(run_id, key, most=most)
     return list(zip(history.steps.tolist(), history.values.tolist(), strict=True))
 
 
 def line_chart(lines: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, Any]:
-    """Make a figure of one or more lines.
+    """Build a figure from named lines.
 
     >>> line_chart({"": [(0, 1.0), (1, 2.0)]})["data"][0]["y"]
     [1.0, 2.0]
@@ -78,7 +78,7 @@ def line_chart(lines: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, 
 
 
 def thinned(line: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
-    """Leave points out, but keep the lowest and highest of each stretch, so that spikes stay.
+    """Reduce the points of a line to the lowest and highest of each stretch, so that spikes remain.
 
     >>> thinned([(0, 1.0), (1, 9.0), (2, 1.0), (3, 1.0), (4, 0.0), (5, 1.0)], 4)
     [(0, 1.0), (1, 9.0), (3, 1.0), (4, 0.0)]

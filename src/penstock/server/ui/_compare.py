@@ -1,4 +1,4 @@
-"""Two runs side by side: what was given, what came out, and what they were made from."""
+"""Comparison of two runs: parameters, results and provenance."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def compare_page(site: Site, query: Query) -> Page:
 
     Raises:
         ParameterError: If not exactly two runs are named.
-        NotFoundError: If one of them does not exist.
+        NotFoundError: If a named run does not exist.
     """
     named = [query.text("a"), query.text("b")] if query.text("a") else query.texts("run")
     if len(named) != 2 or not all(named):  # noqa: PLR2004 - a comparison has two sides
@@ -52,7 +52,7 @@ def compare_page(site: Site, query: Query) -> Page:
 
 
 def _step_rows(site: Site, found: RunComparison) -> list[dict[str, Any]]:
-    """Add state and time on each side to what the comparison says of a step."""
+    """Add state and time on each side to the comparison of each step."""
     sides = [
         {step.step: step for step in site.metadata.steps.list(run.run_id)}
         for run in (found.a, found.b)
@@ -73,7 +73,7 @@ def _step_rows(site: Site, found: RunComparison) -> list[dict[str, Any]]:
 
 
 def _lines(a: RunRecord, b: RunRecord) -> list[str]:
-    """Name the metrics that have a line on either side."""
+    """List the metrics that have a line on either side."""
     names = sorted(a.metrics.keys() | b.metrics.keys())
     return [
         name
@@ -83,7 +83,7 @@ def _lines(a: RunRecord, b: RunRecord) -> list[str]:
 
 
 def _charts(site: Site, a: RunRecord, b: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
-    """Draw metrics, both sides in one chart."""
+    """Draw metrics, with both sides in the same chart."""
     charts: dict[str, Any] = {}
     for key in keys:
         lines = {}

@@ -1,4 +1,4 @@
-"""What is in an artifact, for people to look at: picture, sound, figure, histogram, table, text."""
+"""Content of an artifact, for display: picture, sound, figure, histogram, table, text."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ from penstock.server.ui._figures import histogram_chart, image_type, is_figure
 from penstock.server.ui._format import value_text
 from penstock.server.ui._site import Site
 
-MOST_BYTES = 32 << 20  # what is larger is not loaded to be looked at
+MOST_BYTES = 32 << 20  # larger artifacts are not loaded for display
 _MOST_SIGNS = 200_000
 _CELL = 200
 _IMAGE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -16,11 +16,11 @@ _TEXT_NAMES = (".txt", ".md", ".log", ".csv", ".json", ".yaml", ".yml", ".toml",
 
 
 def kind_of(record: ArtifactRecord, label: str = "") -> str:
-    """Tell what an artifact is to those who look at it, by what was recorded of it.
+    """Return how an artifact is displayed, from the recorded facts.
 
     Args:
         record: The artifact.
-        label: What it is called; a file's ending is believed only until its bytes are served.
+        label: Name of the artifact; a file's ending is trusted only until the bytes are served.
 
     Returns:
         ``figure``, ``image``, ``audio``, ``histogram``, ``table``, ``text``, ``json`` or nothing.
@@ -53,19 +53,19 @@ def _kind_of_bytes(record: ArtifactRecord, name: str) -> str:
 def content_of(
     site: Site, record: ArtifactRecord, label: str = "", *, rows: int, most_bytes: int = MOST_BYTES
 ) -> dict[str, Any]:
-    """Read what a page shows of an artifact.
+    """Read the content of an artifact that a page shows.
 
     Args:
-        site: The store.
+        site: The site of the store.
         record: The artifact.
-        label: What it is called.
-        rows: So many of a table's rows, and lines of a text, are shown.
-        most_bytes: A table or text that is larger is not loaded.
+        label: Name of the artifact.
+        rows: Maximum number of a table's rows, and of a text's lines, to show.
+        most_bytes: Maximum size of a table or text; a larger artifact is not loaded.
 
     Returns:
         ``kind``, ``digest`` and ``caption``; ``chart`` of a histogram; ``columns``, ``rows`` and
-        ``total`` of a table; ``text``, ``markup`` and ``more`` of a text; ``why`` if it cannot be
-        shown.
+        ``total`` of a table; ``text``, ``markup`` and ``more`` of a text; ``why`` if the content
+        cannot be shown.
     """
     kind = kind_of(record, label)
     shown = {
@@ -86,6 +86,7 @@ def content_of(
 
 
 def _loaded(site: Site, record: ArtifactRecord, kind: str, rows: int) -> dict[str, Any]:
+    # Histograms of earlier versions are plain JSON.
     if kind in {"histogram", "json"}:
         chart = histogram_chart(site, record)
         if chart is not None:
@@ -125,7 +126,7 @@ def _text(text: str, record: ArtifactRecord, rows: int) -> dict[str, Any]:
 
 
 def _table(frame: Any, rows: int) -> dict[str, Any]:
-    """Take the first rows of a frame of polars or pandas, or of one column of them."""
+    """Convert the first rows of a polars or pandas frame, or of a single column."""
     if hasattr(frame, "to_frame"):
         frame = frame.to_frame()
     types = dict(frame.schema if hasattr(frame, "schema") else frame.dtypes)

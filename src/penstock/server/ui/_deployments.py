@@ -1,4 +1,4 @@
-"""Deployments: the list, and one deployment's traffic, rollout, events, drift and alerts."""
+"""Deployments: the list, and a deployment's traffic, rollout, events, drift and alerts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ _MEASURES = {"w1": "shift in spreads", "tvd": "share moved", "share": "change of
 
 
 def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
-    """List the deployments with what was asked of them and what is wrong with them."""
+    """List the deployments with requests, errors, drift and alerts."""
     day = now() - timedelta(days=1)
     rows = []
     for deployment in sorted(site.metadata.deployments.list(), key=lambda d: d.name):
@@ -45,7 +45,7 @@ def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page
 
 
 def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 - a page's form
-    """Show one deployment.
+    """Show a deployment.
 
     Raises:
         NotFoundError: If there is no such deployment.
@@ -91,7 +91,7 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
 
 
 def weights(deployment: DeploymentRecord) -> list[dict[str, Any]]:
-    """Give the shares as pieces of a bar 100 wide, the control first."""
+    """Return the shares as pieces of a bar 100 wide, the control first."""
     order = sorted(deployment.weights, key=lambda v: (int(v) != deployment.control, int(v)))
     pieces, start = [], 0.0
     for version in order:
@@ -110,7 +110,7 @@ def weights(deployment: DeploymentRecord) -> list[dict[str, Any]]:
 
 
 def rollout_steps(rollout: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Tell for each step of a rollout whether it is done, current, undone or still to come."""
+    """Return for each step of a rollout whether it is done, current, undone or still to come."""
     steps = list(rollout.get("steps") or ())
     position, state = int(rollout.get("position") or 0), rollout.get("state")
     looks = []
@@ -125,7 +125,7 @@ def rollout_steps(rollout: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def latency(predictions: Sequence[PredictionRecord]) -> dict[str, float] | None:
-    """Give the median and tail latency of the latest predictions, in seconds."""
+    """Compute the median and tail latency of the latest predictions, in seconds."""
     taken = sorted(p.latency_s for p in predictions if p.latency_s > 0)
     if not taken:
         return None
@@ -160,7 +160,7 @@ def drift_columns(drift: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def performance_rows(performance: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Put each metric now beside the one at registration, the watched metric first."""
+    """List each metric now beside the metric at registration, the watched metric first."""
     now_, then = performance.get("metrics") or {}, performance.get("registered") or {}
     rows = [
         {
@@ -175,13 +175,13 @@ def performance_rows(performance: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def verdict(report: ReportRecord) -> str:
-    """Name a check's answer: ``drifted``, ``steady`` or ``cannot_tell``."""
+    """Return the verdict of a drift report: ``drifted``, ``steady`` or ``cannot_tell``."""
     said = str(report.summary.get("verdict") or ("drifted" if report.drifted else "steady"))
     return said.replace(" ", "_")
 
 
 def performance_verdict(performance: Mapping[str, Any]) -> str:
-    """Name the answer about the watched metric; too few labelled rows are no good news.
+    """Return the verdict on the watched metric; too few labelled rows mean ``cannot_tell``.
 
     >>> performance_verdict({"dropped": False, "metrics": {}})
     'cannot_tell'
@@ -197,7 +197,7 @@ def performance_verdict(performance: Mapping[str, Any]) -> str:
 def _alert_versions(
     alerts: Sequence[AlertRecord], reports: Sequence[ReportRecord]
 ) -> dict[str, int]:
-    """Name the version that each alert is about, by alert id."""
+    """Return the version that each alert is about, by alert id."""
     of_report = {report.artifact: report.version for report in reports}
     found = {}
     for alert in alerts:
@@ -210,7 +210,7 @@ def _alert_versions(
 
 
 def _drift_row(column: Mapping[str, Any]) -> dict[str, Any]:
-    """Take what a row shows: the check of the distribution, or the one that drifted."""
+    """Build a table row from the check that drifted, else the check of the distribution."""
     checks = sorted(
         column.get("checks") or (),
         key=lambda check: (not check["drifted"], check["aspect"] != "distribution"),

@@ -1,4 +1,4 @@
-"""An artifact of a run as a file: streamed, checked on the way, and never shown by the browser."""
+"""An artifact of a run as a file: streamed, verified on the way, and never shown by the browser."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _LONGEST = 120
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Bytes for the browser to keep.
+    """A file for the browser to save.
 
     Args:
-        parts: The bytes; what goes wrong with them before the first part is raised already.
-        size_bytes: How many there are.
+        parts: The bytes; errors before the first part are raised before the response starts.
+        size_bytes: Size of the file.
         disposition: The header that names the file.
     """
 
@@ -27,17 +27,18 @@ class Download:
 
 
 def artifact_download(site: Site, run_id: str, name: str) -> Download:
-    """Give an artifact of a run.
+    """Return an artifact of a run as a download.
 
     Raises:
         NotFoundError: If there is no such run or artifact.
-        StoreError: If its bytes are gone.
+        StoreError: If the bytes are gone.
     """
     record = Run(site.metadata.runs.get(run_id), site.store).artifact_record(name)
     text = logged_text(site.store, record)
     if text is not None:
         return Download(iter((text,)), len(text), _disposition(file_name(name, record)))
     parts = site.store.stream(record)
+    # Read before the response starts, so that missing bytes are an error page.
     first = next(parts)
     return Download(
         chain((first,), parts), record.size_bytes, _disposition(file_name(name, record))
@@ -45,7 +46,7 @@ def artifact_download(site: Site, run_id: str, name: str) -> Download:
 
 
 def _disposition(name: str) -> str:
-    """Name the file in a header: as it is where that is safe, and in full for all browsers of today.
+    """Name the file in a header: a safe ASCII form, and the full name for all current browsers.
 
     >>> _disposition('plots/a "b".png')
     "attachment; filename=a__b_.png; filename*=UTF-8''a%20%22b%22.png"

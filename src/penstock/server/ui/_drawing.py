@@ -1,11 +1,11 @@
-"""A graph for the template: nodes with words, state and link, placed by the layered layout."""
+"""A graph for the template: nodes with text, state and link, placed by the layered layout."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from penstock.server.ui._layout import Arrow, Box, Placed, Route, arrange
 
-_WIDE = 1340  # what fits beside nothing on a usual screen; beyond it the graph runs downwards
+_WIDE = 1340  # width that fits a usual screen; wider graphs run downwards
 _TITLE, _SUB = 28, 36
 _ONE_LINE, _TWO_LINES = 34.0, 46.0
 _THIN, _BROAD = frozenset("fijlrt.,:;|'I!()[] -"), frozenset("mwMW@%ABCDGHKNOQRSUVX_")
@@ -13,15 +13,15 @@ _THIN, _BROAD = frozenset("fijlrt.,:;|'I!()[] -"), frozenset("mwMW@%ABCDGHKNOQRS
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Something to draw.
+    """A node of a graph to draw.
 
     Args:
-        key: Its id in the graph.
+        key: The node's id in the graph.
         title: First line.
         sub: Second line; may be empty.
         look: CSS classes: state or kind.
         icon: Name in icons.svg.
-        link: Where a click goes; may be empty.
+        link: Target of a click; may be empty.
         here: True for the node that the page is about.
     """
 
@@ -36,7 +36,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class DrawnNode:
-    """A node with its place and its words cut to fit."""
+    """A node with a position, and with texts cut to fit."""
 
     node: Node
     box: Placed
@@ -46,7 +46,7 @@ class DrawnNode:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What the graph template draws."""
+    """A drawn graph for the template."""
 
     width: float
     height: float
@@ -56,12 +56,12 @@ class Drawing:
 
 
 def draw(nodes: Sequence[Node], arrows: Iterable[Arrow], label: str) -> Drawing:
-    """Lay a graph out, to the right if that fits a screen and downwards if not.
+    """Lay out a graph, to the right if that fits a screen and downwards if not.
 
     Args:
-        nodes: What to draw, in a sensible order.
-        arrows: How it hangs together.
-        label: What the picture shows, for readers who do not see it.
+        nodes: The nodes, in a sensible order.
+        arrows: The edges between the nodes.
+        label: Text alternative of the picture.
     """
     words = {node.key: (_cut(node.title, _TITLE), _cut(node.sub, _SUB)) for node in nodes}
     boxes = [
@@ -91,7 +91,7 @@ def _width(title: str, sub: str) -> float:
 
 
 def _measure(text: str, usual: float) -> float:
-    """Estimate how wide a line is; fonts differ, so it errs on the wide side."""
+    """Estimate the width of a line; fonts differ, so the estimate is on the wide side."""
     return sum(usual * (0.62 if sign in _THIN else 1.3 if sign in _BROAD else 1.0) for sign in text)
 
 

@@ -14,7 +14,7 @@ _ORDERS = {
 
 
 def experiments_page(site: Site, query: Query) -> Page:
-    """Show the experiments that match."""
+    """Show the matching experiments."""
     query = Query("/experiments", {k: v for k, v in query.params.items() if k != "format"})
     asked, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
     order = order if order in _ORDERS else next(iter(_ORDERS))

@@ -1,4 +1,4 @@
-"""Figures and images of artifacts, asked for by the page's script when they come into view."""
+"""Figures and images of artifacts, fetched by the page's script when they scroll into view."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from penstock.stores import media_type
 
 _JSON = "application/json"
 _MOST_JSON = 1 << 20
-_LINES = 48  # of the picture of histograms over steps
+_LINES = 48  # rows of the heatmap of histograms over steps
 
 
 def figures_answer(site: Site, digest: str) -> tuple[bytes, str]:
-    """Give all figures of a report, ``{name: figure}``."""
+    """Return all figures of a report, ``{name: figure}``."""
 
     def make(report: Any) -> bytes:
         if not hasattr(report, "figures"):
@@ -26,12 +26,12 @@ def figures_answer(site: Site, digest: str) -> tuple[bytes, str]:
 
 
 def figure_answer(site: Site, digest: str) -> tuple[bytes, str]:
-    """Give one stored figure."""
+    """Return a stored figure."""
     return site.made("figure", digest, lambda figure: json_bytes(_plain(figure))), _JSON
 
 
 def image_answer(site: Site, digest: str) -> tuple[bytes, str]:
-    """Give a stored picture; its type is read from its bytes, never from its name."""
+    """Return a stored picture; the type is read from the bytes, never from the name."""
     record = site.metadata.artifacts.get(digest)
     data = site.store.read_bytes(record)
     found = image_type(data)
@@ -41,7 +41,7 @@ def image_answer(site: Site, digest: str) -> tuple[bytes, str]:
 
 
 def audio_answer(site: Site, digest: str) -> tuple[bytes, str]:
-    """Give a stored sound; its type is read from its bytes, never from its name."""
+    """Return a stored sound; the type is read from the bytes, never from the name."""
     data = site.store.read_bytes(site.metadata.artifacts.get(digest))
     found = media_type(data) or ""
     if not found.startswith("audio/"):
@@ -50,7 +50,7 @@ def audio_answer(site: Site, digest: str) -> tuple[bytes, str]:
 
 
 def histogram_chart(site: Site, record: ArtifactRecord) -> dict[str, Any] | None:
-    """Draw a logged histogram; None if the artifact is something else."""
+    """Draw a logged histogram; None if the artifact is no histogram."""
     if record.format != "json" or record.size_bytes > _MOST_JSON:
         return None
     value = site.store.load(record)
@@ -69,10 +69,10 @@ def histogram_chart(site: Site, record: ArtifactRecord) -> dict[str, Any] | None
 
 
 def histogram_steps(charts: Sequence[tuple[float, Mapping[str, Any]]]) -> dict[str, Any]:
-    """Draw histograms over their steps as one picture: where it is dark, many values are.
+    """Draw histograms over their steps as a heatmap: dark cells have many values.
 
-    Their bins differ, so each is counted anew between common edges, as if the values of a bin lay
-    evenly in it; what is drawn is the share of each step's values.
+    The bins differ between steps, so the counts are redistributed over common edges, as if the
+    values of a bin lay evenly within the bin; a cell shows the share of the step's values.
 
     Args:
         charts: Steps with the charts of `histogram_chart`, by step.
@@ -90,6 +90,7 @@ def histogram_steps(charts: Sequence[tuple[float, Mapping[str, Any]]]) -> dict[s
     common = np.linspace(min(e[0] for e in edges), max(e[-1] for e in edges), _LINES + 1)
     columns = []
     for bar, own in zip(bars, edges, strict=True):
+        # Interpolating cumulative counts spreads a bin's values evenly.
         sums = np.concatenate([[0.0], np.cumsum(bar["y"])])
         columns.append(np.diff(np.interp(common, own, sums)) / max(sums[-1], 1.0))
     picture = {
@@ -105,23 +106,23 @@ def histogram_steps(charts: Sequence[tuple[float, Mapping[str, Any]]]) -> dict[s
 
 
 def image_type(data: bytes) -> str | None:
-    """Name the media type of a picture's first bytes; None for anything else."""
+    """Return the media type of a picture from the first bytes; None for anything else."""
     found = media_type(data)
     return found if found and found.startswith("image/") else None
 
 
 def is_figure(record: ArtifactRecord) -> bool:
-    """Tell whether an artifact is a stored plotly figure."""
+    """Check whether an artifact is a stored plotly figure."""
     return record.format == "figure"
 
 
 def is_report(record: ArtifactRecord) -> bool:
-    """Tell whether an artifact is one of our reports, which can draw themselves."""
+    """Check whether an artifact is a penstock report, which can draw figures."""
     return record.type_name.endswith(("EvaluationReport", "DriftReport"))
 
 
 def _plain(figure: Any) -> dict[str, Any]:
-    """Make a figure plain, without the library's own look: the page gives it its colours."""
+    """Convert a figure to plain JSON, without the library's theme: the page sets the colours."""
     import json
 
     plain: dict[str, Any] = json.loads(figure.to_json()) if hasattr(figure, "to_json") else figure

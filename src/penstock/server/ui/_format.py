@@ -1,4 +1,4 @@
-"""Numbers, times and values as people read them; apart because every template uses them."""
+"""Numbers, times and values in readable form; apart because every template uses them."""
 
 import json
 import math
@@ -14,7 +14,7 @@ _NONE = "\u2013"
 
 
 def ago(moment: datetime | None) -> str:
-    """Say how long ago something was.
+    """Format how long ago a time was.
 
     >>> from datetime import timedelta
     >>> ago(now() - timedelta(minutes=3))
@@ -42,19 +42,19 @@ def _rough(seconds: float) -> str:
 
 
 def exact(moment: datetime | None) -> str:
-    """Write a time in full, UTC."""
+    """Format a time in full, UTC."""
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else ""
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Measure from a start to an end, or to now if it has not ended; None before the start."""
+    """Compute the seconds from start to end, or to now without an end; None without a start."""
     if start is None:
         return None
     return max(0.0, ((end or now()) - start).total_seconds())
 
 
 def duration(seconds: float | None) -> str:
-    """Write a duration.
+    """Format a duration.
 
     >>> duration(0.0123), duration(2.5), duration(64), duration(7500)
     ('12 ms', '2.5 s', '1 min 04 s', '2 h 05 min')
@@ -72,9 +72,9 @@ def duration(seconds: float | None) -> str:
 
 
 def number(value: Any) -> str:
-    """Write a number with four decimals below 1 and four significant digits above.
+    """Format a number with four decimals below 1 and four significant digits above.
 
-    Whole numbers are written in full. Figures of one kind so end at the same place.
+    Whole numbers are written in full. Figures of the same kind therefore align.
 
     >>> number(0.812345), number(0.02), number(12.3456), number(123.0), number(0.0000123)
     ('0.8123', '0.0200', '12.35', '123', '1.23e-05')
@@ -100,7 +100,7 @@ def number(value: Any) -> str:
 
 
 def signed(value: float | None) -> str:
-    """Write a difference with its sign.
+    """Format a difference with the sign.
 
     >>> signed(0.25), signed(-0.25), signed(0.0)
     ('+0.2500', '\u22120.2500', '0')
@@ -109,7 +109,7 @@ def signed(value: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Write a share (0 to 1) in percent.
+    """Format a share (0 to 1) in percent.
 
     >>> print(percent(0.05), percent(0.1234), percent(1), sep="; ")
     5\u202f%; 12.3\u202f%; 100\u202f%
@@ -120,7 +120,7 @@ def percent(share: float | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """Write a number of bytes.
+    """Format a number of bytes.
 
     >>> size(0), size(1536), size(5_000_000)
     ('0 B', '1.5 kB', '5.0 MB')
@@ -134,7 +134,7 @@ def size(count: int | None) -> str:
 
 
 def value_text(value: Any, limit: int = 200) -> str:
-    """Write any JSON-like value in one line.
+    """Format any JSON-like value in a single line.
 
     >>> value_text({"a": [1, 2]}), value_text("x"), value_text(None)
     ('{"a": [1, 2]}', 'x', '\u2013')
@@ -153,7 +153,7 @@ def value_text(value: Any, limit: int = 200) -> str:
 
 
 def plural(count: int, noun: str, many: str | None = None) -> str:
-    """Write a count with its noun.
+    """Format a count with the noun.
 
     >>> plural(1, "run"), plural(3, "run"), plural(2, "entry", "entries")
     ('1 run', '3 runs', '2 entries')

@@ -1,6 +1,6 @@
-"""What every answer and request must satisfy: host allow-list, GET only, strict headers.
+"""Requirements on every request and response: host allow-list, GET only, strict headers.
 
-Apart from the pages and outside the router, so that no route, error or later addition escapes it.
+Apart from the pages and outside the router, so that no route, error or later addition is left out.
 """
 
 from collections.abc import Iterable
@@ -30,13 +30,13 @@ CHART_MARK = "x-penstock-charts"
 
 
 class Guard:
-    """ASGI wrapper that refuses what does not belong here and marks every answer.
+    """ASGI wrapper that refuses foreign requests and adds security headers to every response.
 
     Only GET passes. A Host outside the list is refused, so that a foreign page cannot
     reach the store by DNS rebinding; a cross-site request passes only as a navigation.
 
     Args:
-        app: What to wrap.
+        app: The application to wrap.
         hosts: Host names to accept, without port.
     """
 
@@ -68,8 +68,8 @@ class Guard:
 
 
 def _without_port(host: str) -> str:
-    """Give the host's name; nothing for a port that none can have."""
-    end = host.rfind("]") + 1  # of an IPv6 address, which has colons itself
+    """Return the host's name without the port; empty for an impossible port."""
+    end = host.rfind("]") + 1  # of an IPv6 address, which contains colons
     name, mark, port = host[end:].partition(":")
     if mark and not (port.isascii() and port.isdigit() and int(port[:6]) <= _LAST_PORT):
         return ""
@@ -77,7 +77,7 @@ def _without_port(host: str) -> str:
 
 
 def _marked(send: "Send") -> "Send":
-    """Add the security headers to whatever answer is sent."""
+    """Add the security headers to every response."""
 
     async def marked(message: "Message") -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Items of maps and rounds of loops: counted beside their step, and listed on a page of their own."""
+"""Items of maps and rounds of loops: counted beside their step, and listed on a separate page."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -11,9 +11,9 @@ from penstock.server.ui._site import Site
 _PER_PAGE = 200
 _NAMED = 10
 _CELLS = 240
-_LOGS = 500  # items whose lines one page shows
+_LOGS = 500  # items whose lines a page shows
 _OPEN = {RunState.RUNNING, RunState.QUEUED}
-# Of several items in one cell, the state that people look for first.
+# Of several items in a cell, the state that people look for first.
 _WORST = (
     StepState.FAILED, StepState.KILLED, StepState.RUNNING, StepState.FINISHED, StepState.CACHED,
     StepState.SKIPPED, StepState.QUEUED,
@@ -22,12 +22,12 @@ _WORST = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A piece of the strip: one item, or some that lie beside each other.
+    """A piece of the strip: an item, or several adjacent items.
 
     Args:
-        state: The state that counts most of these.
+        state: The worst state of these items.
         first: The first item's name.
-        count: How many.
+        count: Number of items.
     """
 
     state: str
@@ -37,13 +37,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class ItemsView:
-    """The items of a step in short.
+    """Summary of the items of a step.
 
     Args:
-        count: How many there are.
-        states: How many in each state.
+        count: Number of items.
+        states: Number of items in each state.
         cells: The strip, in the order of the items.
-        failed: The first few that failed.
+        failed: The first few failed items.
     """
 
     count: int
@@ -53,7 +53,7 @@ class ItemsView:
 
 
 def whole_of(name: str) -> str | None:
-    """Name the map or loop that a step belongs to; None for a step of the pipeline itself."""
+    """Return the map or loop that a step belongs to; None for a step of the pipeline itself."""
     return name.partition("[")[0] if "[" in name else None
 
 
@@ -68,10 +68,10 @@ def items_views(steps: Sequence[StepRunRecord]) -> dict[str, ItemsView]:
 
 
 def items_page(site: Site, query: Query, run_id: str) -> Page:
-    """List what became of a map or loop, all or those in one state.
+    """List the items of a map or loop, all or those in a given state.
 
     Raises:
-        NotFoundError: If there is no such run, or its step has no items.
+        NotFoundError: If there is no such run, or the step has no items.
     """
     run = site.metadata.runs.get(run_id)
     steps = site.metadata.steps.list(run.run_id)
@@ -102,16 +102,16 @@ def items_page(site: Site, query: Query, run_id: str) -> Page:
 def item_logs(
     site: Site, steps: Iterable[StepRunRecord], name: str, most: int = _LOGS
 ) -> tuple[dict[str, list[LogLine]], int]:
-    """Read what the items of a map or loop wrote, by item, in the order of the items.
+    """Read the log lines of a map's or loop's items, by item, in the order of the items.
 
     Args:
-        site: Where the lines are.
+        site: The site of the store.
         steps: The run's steps.
         name: The map or loop.
-        most: Items to look at.
+        most: Maximum number of items to read.
 
     Returns:
-        The lines of the items that wrote any, and how many items were not looked at.
+        The lines of the items that have any, and the number of items not read.
     """
     items = [step for step in steps if whole_of(step.step) == name]
     found = {item.step: site.metadata.steps.list_logs(item.step_run_id) for item in items[:most]}

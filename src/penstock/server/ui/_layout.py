@@ -1,4 +1,4 @@
-"""Layered drawing of a directed graph: which box stands where and how the arrows run.
+"""Layered drawing of a directed graph: positions of boxes and paths of arrows.
 
 Sugiyama's four phases: ranks by longest path, order within a rank by barycentre sweeps, positions
 by least squares with separation (pool adjacent violators), arrows as curves through the ranks they
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 _SWEEPS = 12
 _RELAXATIONS = 8
-_NARROW = 6.0  # room that a passing arrow takes
+_NARROW = 6.0  # room for a passing arrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An arrow as an SVG path, and where its label stands."""
+    """An arrow as an SVG path, and the position of the label."""
 
     source: str
     target: str
@@ -69,7 +69,7 @@ class Picture:
 
 @dataclass(slots=True)
 class _Slot:
-    """A box, or a point where a long arrow crosses a rank; ``across`` is its centre."""
+    """A box, or a point where a long arrow crosses a rank; ``across`` is the centre."""
 
     rank: int
     length: float
@@ -94,7 +94,7 @@ def arrange(
 
     Args:
         boxes: The nodes, in the order to prefer where nothing else decides.
-        arrows: Edges between them; unknown ends and self-loops are left out, circles are cut.
+        arrows: Edges between the boxes; unknown ends and self-loops are left out, cycles are cut.
         down: Downwards instead of to the right.
         rank_gap: Pixels between ranks.
         gap: Pixels between neighbours in a rank.
@@ -135,7 +135,7 @@ def _ranked(
 
 
 def _ranks(keys: list[str], arrows: list[Arrow]) -> dict[str, int]:
-    """Give each key its longest distance from a start; starts move up to their first use."""
+    """Compute each key's longest distance from a start; starts move up to their first use."""
     after: dict[str, list[str]] = {key: [] for key in keys}
     for arrow in arrows:
         after[arrow.source].append(arrow.target)
@@ -148,6 +148,7 @@ def _ranks(keys: list[str], arrows: list[Arrow]) -> dict[str, int]:
             if place[target] > place[key]:
                 ranks[target] = max(ranks[target], ranks[key] + 1)
                 fed.add(target)
+    # A start next to its first use has short arrows.
     for key in keys:
         if key not in fed and after[key]:
             nearest = min(ranks[target] for target in after[key])
@@ -156,7 +157,7 @@ def _ranks(keys: list[str], arrows: list[Arrow]) -> dict[str, int]:
 
 
 def _topological(keys: list[str], after: dict[str, list[str]]) -> list[str]:
-    """Order keys so that arrows point forward, except those that close a circle."""
+    """Sort keys so that arrows point forward, except the arrows that close a cycle."""
     done: list[str] = []
     seen: set[str] = set()
     for start in keys:
@@ -175,7 +176,7 @@ def _topological(keys: list[str], after: dict[str, list[str]]) -> list[str]:
 
 
 def _order(layers: list[list[str]], chains: list[list[str]]) -> None:
-    """Sort each rank by the mean place of its neighbours, sweeping to and fro; keep the best."""
+    """Sort each rank by the mean position of its neighbours, in sweeps both ways; keep the best."""
     before, after = _neighbours(chains)
     best = [list(layer) for layer in layers]
     fewest = _crossings(best, after)
@@ -233,7 +234,7 @@ def _crossings(layers: list[list[str]], after: dict[str, list[str]]) -> int:
 def _spread(
     layers: list[list[str]], slots: dict[str, _Slot], chains: list[list[str]], gap: float
 ) -> None:
-    """Set each slot's place across: near its neighbours' mean, never nearer than the gap."""
+    """Set each slot's position across: near the neighbours' mean, never nearer than the gap."""
     before, after = _neighbours(chains)
     for layer in layers:
         _separate(layer, slots, gap, [0.0] * len(layer))
@@ -250,7 +251,7 @@ def _spread(
 
 
 def _separate(layer: list[str], slots: dict[str, _Slot], gap: float, wanted: list[float]) -> None:
-    """Least squares to the wanted places with room between neighbours (isotonic regression)."""
+    """Fit positions to the wanted ones by least squares with room between (isotonic regression)."""
     offsets = [0.0]
     for left, right in pairwise(layer):
         room = (slots[left].breadth + slots[right].breadth) / 2 + gap
@@ -258,6 +259,7 @@ def _separate(layer: list[str], slots: dict[str, _Slot], gap: float, wanted: lis
     pools: list[tuple[float, int]] = []
     for want, offset in zip(wanted, offsets, strict=False):
         mean, count = want - offset, 1
+        # Pool adjacent violators: slots that would overlap share the mean of their wishes.
         while pools and pools[-1][0] > mean:
             other, size = pools.pop()
             mean, count = (mean * count + other * size) / (count + size), count + size
@@ -327,7 +329,7 @@ def _route(
     lengths: list[float],
     frame: _Frame,
 ) -> Route:
-    """Run a smooth curve from box edge to box edge, straight through the ranks between."""
+    """Draw a smooth curve from box edge to box edge, straight through the ranks between."""
     points: list[tuple[float, float]] = []
     for index, key in enumerate(chain):
         slot = slots[key]
@@ -337,7 +339,7 @@ def _route(
             points.append((middle - half, slot.across))
         if index < len(chain) - 1:
             points.append((middle + half, slot.across))
-    if chain[0] != arrow.source:  # it closed a circle and points backwards
+    if chain[0] != arrow.source:  # the arrow closed a cycle and points backwards
         points.reverse()
     parts = ["M{:.1f} {:.1f}".format(*frame.point(*points[0]))]
     for index, (here, there) in enumerate(pairwise(points)):

@@ -1,4 +1,4 @@
-"""The lineage page: what made something, and what came of it, as a graph."""
+"""The lineage page: the ancestors and descendants of a node, as a graph."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,11 +23,11 @@ _DIRECTIONS = ("up", "down", "both")
 
 
 def lineage_page(site: Site, query: Query) -> Page:
-    """Show the graph around a node, or where to start from.
+    """Show the graph around a node, or a list of nodes to start from.
 
     Raises:
-        ParameterError: If the direction is none.
-        NotFoundError: If the node means nothing.
+        ParameterError: If the direction is unknown.
+        NotFoundError: If the node is unknown.
     """
     node = query.text("node")
     direction = query.text("direction", "up")
@@ -61,7 +61,7 @@ def lineage_page(site: Site, query: Query) -> Page:
 
 
 def describe(site: Site, node: str, steps: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Say what a node is: kind, title, second line and the page about it."""
+    """Describe a node: kind, title, second line and the node's page."""
     kind, _, name = node.partition(":")
     title, sub, link = name, kind, node_link(node)
     if kind == "artifact":
@@ -119,7 +119,7 @@ def _edges(site: Site, node: str, direction: str) -> list[Edge]:
 
 
 def _favoured(site: Site, node: str) -> frozenset[str]:
-    """Name the run of a model version with its steps, so that they are followed first."""
+    """Return the run of a model version with the run's steps, so that they are followed first."""
     kind, _, ref = node.partition(":")
     model, _, number = ref.rpartition("@")
     if kind != "version" or not number.isdecimal():
@@ -132,7 +132,7 @@ def _favoured(site: Site, node: str) -> frozenset[str]:
 
 
 def _step_names(site: Site, nodes: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Look up name and run of the steps, through the runs that are shown beside them."""
+    """Look up name and run of the steps, through the runs shown beside them."""
     found = {}
     for node in nodes:
         kind, _, run_id = node.partition(":")
@@ -143,7 +143,7 @@ def _step_names(site: Site, nodes: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def _start_page(site: Site) -> Page:
-    """Offer places to start from."""
+    """Show nodes to start from."""
     versions = [
         version
         for model in site.metadata.models.list()

@@ -1,4 +1,4 @@
-"""Markdown to HTML that can do nothing: no raw HTML, no images, only web links."""
+"""Markdown to inert HTML: no raw HTML, no images, only web links."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ def _renderer() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     renderer = MarkdownIt("commonmark", {"html": False, "linkify": False})
-    # An image would be a request to wherever the text says.
+    # An image would be a request to any address in the text.
     renderer.enable("table").disable("image")
     renderer.validateLink = _is_web_link  # type: ignore[method-assign]  # its documented hook
     return renderer

@@ -1,4 +1,4 @@
-"""What a run logged to be looked at, each name once: over several steps it is a series."""
+"""Media that a run logged, each name once: a name logged at several steps is a series."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from penstock.tracking import step_of
 
 _MOST_SERIES, _MOST_STEPS = 100, 200
 _ROWS = 8  # of a table, and lines of a text
-_MOST_BYTES = 1 << 20  # larger ones are shown on their own page
+_MOST_BYTES = 1 << 20  # larger artifacts are shown on their own page
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One name with what was logged under it.
+    """A logged name with the artifacts under that name.
 
     Args:
         name: The name, without a step.
-        kind: What all of it is; see `kind_of`.
-        items: What is shown of each, by step; see `content_of`, and ``step``.
-        left_out: So many between them are not shown.
+        kind: Display kind of all items; see `kind_of`.
+        items: Content of each item, by step; see `content_of`, and ``step``.
+        left_out: Number of items in between that are not shown.
         over: A chart of all histograms over their steps; or None.
     """
 
@@ -35,9 +35,9 @@ class Series:
 
 
 def media_series(site: Site, artifacts: Mapping[str, ArtifactRecord]) -> list[Series]:
-    """Find what can be looked at or listened to among a run's artifacts.
+    """List the visible and audible media among a run's artifacts.
 
-    Plain JSON is shown on the artifact's own page only: most of it is settings and results.
+    Plain JSON is shown on the artifact's own page only: most JSON is settings and results.
     """
     found: dict[tuple[str, str], list[tuple[float, str]]] = {}
     for label, record in artifacts.items():
@@ -53,7 +53,7 @@ def media_series(site: Site, artifacts: Mapping[str, ArtifactRecord]) -> list[Se
 
 
 def _may_be_histogram(record: ArtifactRecord) -> bool:
-    """Say whether a JSON value could be a histogram that an earlier version logged."""
+    """Check whether a JSON value could be a histogram that an earlier version logged."""
     return record.metadata.get("items") == 3 and "dict" in record.type_name  # noqa: PLR2004 - its keys
 
 
@@ -77,7 +77,7 @@ def _series(
 
 
 def _spread(items: Sequence[tuple[float, str]], most: int) -> list[tuple[float, str]]:
-    """Choose so many, evenly, the first and the last among them."""
+    """Choose the given number of items, evenly, with the first and the last among them."""
     if len(items) <= most:
         return list(items)
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]

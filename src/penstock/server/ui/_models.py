@@ -1,4 +1,4 @@
-"""Models: the list, and one model's versions with gates, approvals, history and card."""
+"""Models: the list, and a model's versions with gates, approvals, history and card."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ _ORDERS = {"created_at desc": "newest", "model": "model", "version desc": "versi
 
 
 def models_page(site: Site, query: Query) -> Page:
-    """List the models; with a filter, the versions that match."""
+    """List the models; with a filter, the matching versions."""
     asked, order = query.text("filter"), query.text("sort", next(iter(_ORDERS)))
     if asked:
         return _versions_page(site, asked, order if order in _ORDERS else next(iter(_ORDERS)))
@@ -77,7 +77,7 @@ def _versions_page(site: Site, asked: str, order: str) -> Page:
 
 
 def model_page(site: Site, query: Query, name: str) -> Page:
-    """Show one model.
+    """Show a model.
 
     Raises:
         NotFoundError: If there is no such model or version.
@@ -131,7 +131,7 @@ def tally(gates: Sequence[GateResult]) -> dict[str, int]:
 
 
 def better(metric: str, value: float | None, reference: float | None) -> str:
-    """Say whether a figure is better (``up``) or worse (``down``) than another; else empty.
+    """Return whether a figure is better (``up``) or worse (``down``) than a reference; else empty.
 
     >>> better("log_loss", 0.3, 0.4)
     'up'
@@ -149,7 +149,7 @@ def _in_stage(versions: Sequence[ModelVersionRecord], stage: Stage) -> ModelVers
 def _shown(
     versions: Sequence[ModelVersionRecord], champion: ModelVersionRecord | None, query: Query
 ) -> ModelVersionRecord:
-    """Choose the version whose details are shown: the asked one, the champion, or the newest."""
+    """Choose the version whose details are shown: the requested, the champion, or the newest."""
     newest = versions[0]
     number = query.number("version", 0, low=0, high=1_000_000_000)
     if not number:
@@ -196,7 +196,7 @@ def _commands(
     commands: dict[str, Any] = {}
     ref = f"{shown.model}@{shown.version}"
     if is_back and shown.stage in {Stage.NONE, Stage.STAGING, Stage.ARCHIVED}:
-        # It failed its callers once: whoever wants it all the same knows how.
+        # The version failed its callers before: promotion is not suggested, though still possible.
         commands["reject"] = f'penstock reject {ref} --reason "…"'
     elif shown.stage in {Stage.NONE, Stage.STAGING}:
         commands["promote"] = f'penstock promote {ref} --reason "…"'

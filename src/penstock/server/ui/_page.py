@@ -1,4 +1,4 @@
-"""Page: what a page function gives back, and Query: the URL it was asked with."""
+"""Page: the result of a page function, and Query: the requested URL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ from penstock.core import ParameterError
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page before it is written as HTML or JSON.
+    """A page before rendering as HTML or JSON.
 
     Args:
         template: File in templates/.
         title: For the browser's tab.
-        data: The facts: the JSON twin, and what the template shows.
-        view: What only HTML needs: drawings, links, choices.
+        data: The facts: the JSON twin, and the content of the template.
+        view: Content for HTML only: drawings, links, choices.
         section: The entry of the menu to mark.
         charts: True if charts are drawn.
-        live: True if the page should be read again every few seconds, because something runs.
+        live: True if the page should be reloaded every few seconds, because something runs.
         status: HTTP status.
     """
 
@@ -35,7 +35,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The asked URL: its path and its parameters, which hold the whole state of a page."""
+    """The requested URL: path and parameters, which hold the whole state of a page."""
 
     path: str
     params: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -46,14 +46,14 @@ class Query:
         return values[-1].strip() if values else default
 
     def texts(self, name: str) -> list[str]:
-        """Return all values of a repeated parameter, empty ones left out."""
+        """Return all values of a repeated parameter, without empty ones."""
         return [value for value in self.params.get(name, ()) if value]
 
     def number(self, name: str, default: int, *, low: int, high: int) -> int:
-        """Return a whole number, kept within its range.
+        """Return a whole number, clipped to the range.
 
         Raises:
-            ParameterError: If it is no whole number.
+            ParameterError: If the value is no whole number.
         """
         text = self.text(name)
         if not text:
@@ -67,7 +67,7 @@ class Query:
             ) from error
 
     def link(self, **changes: Any) -> str:
-        """Write this URL with some parameters changed; None removes one.
+        """Build this URL with some parameters changed; None removes a parameter.
 
         >>> Query("/runs", {"page": ["2"], "sort": ["name"]}).link(page=None)
         '/runs?sort=name'
@@ -79,7 +79,7 @@ class Query:
 
 
 def node_link(node: str, direction: str = "") -> str:
-    """Write the lineage page's address for a node.
+    """Build the lineage page's URL for a node.
 
     >>> node_link("version:big-tips@3")
     '/lineage?node=version%3Abig-tips%403'
@@ -89,7 +89,7 @@ def node_link(node: str, direction: str = "") -> str:
 
 
 def path_link(*parts: str | int) -> str:
-    """Write a path from parts, each made safe.
+    """Build a path from parts, each escaped.
 
     >>> path_link("models", "a/b")
     '/models/a%2Fb'

@@ -1,4 +1,4 @@
-"""The page of one prediction: its trace back to rows, code and environment, told as a chain."""
+"""The page of a prediction: its trace back to rows, code and environment, as sentences."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from penstock.steps import Trace, trace
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link of the chain.
+    """A link of the chain.
 
     Args:
-        kind: Names its icon and colour.
+        kind: Name of icon and colour.
         lead: The sentence's beginning, before the name.
-        name: What it is about, shown strong.
+        name: Name of the thing described, in bold.
         rest: The sentence's end.
-        link: The page about it; may be empty.
+        link: The page of the thing described; may be empty.
         facts: Facts to list below.
     """
 
@@ -34,7 +34,7 @@ class Link:
 
 
 def prediction_page(site: Site, query: Query, prediction_id: str) -> Page:  # noqa: ARG001 - form
-    """Show where one prediction came from.
+    """Show the origin of a prediction.
 
     Raises:
         NotFoundError: If there is no such prediction.
@@ -44,7 +44,7 @@ def prediction_page(site: Site, query: Query, prediction_id: str) -> Page:  # no
     try:
         found = trace("prediction:" + prediction.prediction_id, store=site.store)
     except NotFoundError as error:
-        # Its deployment and version may be gone; the row that was answered is still known.
+        # The deployment and version may be deleted; the predicted row is still known.
         found, lost = Trace("prediction:" + prediction.prediction_id, prediction), str(error)
     data = {"prediction": prediction, "trace": found.to_json()}
     view = {"chain": _chain(found), "lost": lost}

@@ -1,4 +1,4 @@
-"""A run's manifest for its page: code, environment, hardware, told shortly."""
+"""A run's manifest for the run's page: code, environment, hardware, in short."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class ProvenanceView:
 
 
 def provenance_view(manifest: Mapping[str, Any] | None) -> ProvenanceView | None:
-    """Take a manifest apart; None if the run has none."""
+    """Split a manifest into parts; None if the run has no manifest."""
     if not manifest:
         return None
     code = manifest.get("code") or {}
@@ -54,7 +54,7 @@ def provenance_view(manifest: Mapping[str, Any] | None) -> ProvenanceView | None
 
 
 def diff_lines(lines: Sequence[str]) -> tuple[DiffLine, ...]:
-    """Give the lines of a diff their looks."""
+    """Assign a look to each line of a diff."""
     return tuple(DiffLine(line, _look(line)) for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""From Page to an answer: Jinja templates with escaping always on, or the JSON twin."""
+"""From Page to a response: Jinja templates with escaping always on, or the JSON twin."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _INERT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "
 
 
 def respond(page: Page, *, as_json: bool, status: int = 200) -> Response[Any]:
-    """Write a page's answer."""
+    """Build the response of a page."""
     if as_json:
         return Response(
             json_bytes(page.data), media_type=MediaType.JSON, status_code=status, headers=_fresh()
@@ -38,7 +38,7 @@ def respond(page: Page, *, as_json: bool, status: int = 200) -> Response[Any]:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Write records, times and enums as JSON; NaN and infinities become null.
+    """Encode records, times and enums as JSON; NaN and infinities become null.
 
     >>> json_bytes({"a": float("nan"), 1: (2,)})
     b'{"a":null,"1":[2]}'
@@ -47,7 +47,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def json_markup(value: Any) -> Markup:
-    r"""Write JSON that is inert inside a script element.
+    r"""Encode JSON that is inert inside a script element.
 
     >>> print(json_markup({"a": "</script>"}))
     {"a":"\u003c/script\u003e"}

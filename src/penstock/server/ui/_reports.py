@@ -1,4 +1,4 @@
-"""Evaluation and drift reports for pages: their JSON, arranged into tables."""
+"""Evaluation and drift reports for pages: the reports' JSON, arranged into tables."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ _LOSSES = frozenset({"log_loss", "brier", "rmse", "mae", "medae", "mape", "bias"
 
 @dataclass(frozen=True, slots=True)
 class EstimateView:
-    """A figure with its interval and, for drawing, their places on a common scale."""
+    """A figure with the interval and, for drawing, their positions on a common scale."""
 
     name: str
     value: float | None
@@ -41,7 +41,7 @@ class SliceTable:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationView:
-    """An evaluation report as tables; its figures are fetched by digest."""
+    """An evaluation report as tables; the figures are fetched by digest."""
 
     digest: str
     facts: Mapping[str, Any]
@@ -51,7 +51,7 @@ class EvaluationView:
 
 
 def evaluation_view(site: Site, record: ArtifactRecord) -> EvaluationView | None:
-    """Arrange an evaluation report; None if it cannot be read."""
+    """Arrange an evaluation report; None if the report cannot be read."""
     facts = site.facts(record.digest)
     if facts is None:
         return None
@@ -65,12 +65,12 @@ def evaluation_view(site: Site, record: ArtifactRecord) -> EvaluationView | None
 
 
 def headline(metrics: Mapping[str, float], most: int = 4) -> dict[str, float]:
-    """Choose the first few metrics of a version, in their own order."""
+    """Choose the first few metrics of a version, in the recorded order."""
     return dict(list(metrics.items())[:most])
 
 
 def is_loss(metric: str) -> bool:
-    """Tell whether a smaller figure of this metric is the better one."""
+    """Check whether smaller figures of this metric are better."""
     return metric in _LOSSES or metric.endswith(("loss", "error"))
 
 
@@ -89,7 +89,7 @@ def _estimates(
 
 
 def _places(figures: Mapping[str, float | None]) -> dict[str, float]:
-    """Put figures on a line of fixed length: 0 to 1 where they are shares, else around them."""
+    """Compute positions on a line of fixed length: 0 to 1 for shares, else around the figures."""
     known = [figure for figure in figures.values() if figure is not None]
     if not known:
         return {}
@@ -97,6 +97,7 @@ def _places(figures: Mapping[str, float | None]) -> dict[str, float]:
     if low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     room = (high - low) or abs(high) or 1.0
+    # Room on both sides, so that no figure is drawn on the edge.
     if (low, high) != (0.0, 1.0):
         low, room = low - 0.08 * room, room * 1.16
     return {
@@ -121,7 +122,7 @@ def _slices(facts: Mapping[str, Any]) -> tuple[SliceTable, ...]:
 def _fairness(
     figures: Mapping[str, Any],
 ) -> tuple[dict[str, float], tuple[tuple[str, float | None, float | None], ...]]:
-    """Part the parity figures from the gap and ratio that each metric has."""
+    """Separate the parity figures from the gap and ratio of each metric."""
     known = {name: value for name, item in figures.items() if (value := _finite(item)) is not None}
     parity = {name: value for name, value in known.items() if name.startswith(_PARITY)}
     metrics = [name.removesuffix("_gap") for name in known if name.endswith("_gap")]
@@ -132,7 +133,7 @@ def _fairness(
 def _extremes(
     groups: Sequence[Mapping[str, Any]], metrics: Sequence[str]
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Find the best and the worst figure of each metric among groups with enough rows."""
+    """Return the best and the worst figure of each metric among groups with enough rows."""
     best, worst = {}, {}
     for metric in metrics:
         large = [group["metrics"].get(metric) for group in groups if not group.get("small")]

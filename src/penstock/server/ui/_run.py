@@ -1,4 +1,4 @@
-"""The page of one run: everything that was recorded about it."""
+"""The page of a run: everything recorded about the run."""
 
 import json
 import shlex
@@ -33,7 +33,7 @@ _RESUMABLE = {RunState.FAILED, RunState.KILLED}
 
 
 def run_page(site: Site, query: Query, run_id: str) -> Page:
-    """Show one run.
+    """Show a run.
 
     Raises:
         NotFoundError: If there is no such run.
@@ -78,13 +78,13 @@ def run_page(site: Site, query: Query, run_id: str) -> Page:
         "failed": next((v.record for v in views if v.record.state in _BROKEN), None),
         "waiting": next((v.record for v in views if v.record.state is StepState.QUEUED), None),
     }
-    live = run.state in _OPEN  # what is not drawn yet may be soon
+    live = run.state in _OPEN  # parts not drawn yet may be drawn soon
     charts = bool(live or evaluations or view["media"] or any(m.chart for m in (*metrics, *system)))
     return Page("run.html", run.name, data, view, section="runs", charts=charts, live=live)
 
 
 def log_page(site: Site, query: Query, run_id: str) -> Page:
-    """Show all that one step of a run wrote.
+    """Show the whole log of a step.
 
     Raises:
         NotFoundError: If there is no such run or step.
@@ -125,14 +125,14 @@ def _commands(
 
 
 def again_command(run: RunRecord, argv: Sequence[str]) -> str:
-    """Write the command that starts such a run once more; empty where none is known.
+    """Build the command that starts such a run again; empty if unknown.
 
     Args:
         run: The run.
-        argv: What its process was started with, as recorded.
+        argv: Command line of the run's process, as recorded.
     """
     if run.pipeline and run.entry:
-        # A parameter that is None had no value, and no text on the command line says None.
+        # A parameter that is None had no value, and no text on the command line stands for None.
         plain = [(name, run.params[name]) for name in run.arguments]
         given = [(name, value) for name, value in plain if value is not None]
         words = [word for name, value in given for word in _option(name, value)]
@@ -144,24 +144,24 @@ def again_command(run: RunRecord, argv: Sequence[str]) -> str:
 
 
 def _option(name: str, value: Any) -> list[str]:
-    """Write a parameter as the command line reads it."""
+    """Format a parameter as a command line option."""
     text = json.dumps(value) if isinstance(value, list | dict | bool) else str(value)
     option = f"--{name.replace('_', '-')}"
-    # A value that looks like an option would be taken for one.
+    # A value that looks like an option would be parsed as an option.
     return [f"{option}={text}"] if text.startswith("-") else [option, text]
 
 
 def _reports(
     views: list[StepView], artifacts: Mapping[str, ArtifactRecord]
 ) -> list[ArtifactRecord]:
-    """Find the reports among all that the run made, each once."""
+    """List the reports among all outputs of the run, each once."""
     made = [value.artifact for view in views for value in view.outputs if value.artifact]
     found = {record.digest: record for record in (*made, *artifacts.values()) if is_report(record)}
     return list(found.values())
 
 
 def _versions(site: Site, run: RunRecord) -> list[str]:
-    """Name the model versions that came of this run."""
+    """List the model versions registered by this run."""
     return sorted(
         version.ref
         for model in site.metadata.models.list()

@@ -31,10 +31,10 @@ class Column:
     """A column of the table.
 
     Args:
-        key: What it shows in the filter language: ``name``, ``metrics.auc``, ``params.lr``.
-        label: Its head.
-        link: The URL that sorts by it; empty if it cannot be sorted.
-        order: ``ascending`` or ``descending`` if the table is sorted by it.
+        key: The shown field in the filter language: ``name``, ``metrics.auc``, ``params.lr``.
+        label: The column's heading.
+        link: The URL that sorts by the column; empty if sorting is not possible.
+        order: ``ascending`` or ``descending`` if the table is sorted by the column.
         numeric: True for right-aligned figures.
     """
 
@@ -47,7 +47,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the URL asks for."""
+    """The filter, order and page in the URL."""
 
     text: str
     experiment: str
@@ -66,7 +66,8 @@ class _Asked:
 
 
 def runs_page(site: Site, query: Query) -> Page:
-    """Show the runs that match."""
+    """Show the matching runs."""
+    # Links must lead to pages, also from the JSON twin.
     query = Query("/runs", {k: v for k, v in query.params.items() if k != "format"})
     site.note_dead_runs()
     asked = _read(query)
@@ -114,14 +115,14 @@ def runs_page(site: Site, query: Query) -> Page:
 
 
 def run_seconds(run: RunRecord) -> float | None:
-    """Measure how long a run took, or takes so far."""
+    """Compute how long a run took, or has taken so far."""
     if run.ended_at is None and run.state is not RunState.RUNNING:
         return None
     return seconds_between(run.started_at, run.ended_at)
 
 
 def cell(run: RunRecord, key: str) -> Any:
-    """Return what a column shows of a run: ``metrics.auc``, ``params.lr`` or ``tags.team``."""
+    """Return a column's value of a run: ``metrics.auc``, ``params.lr`` or ``tags.team``."""
     kind, _, name = key.partition(".")
     if kind == "metrics":
         return run.metrics[name].last if name in run.metrics else None
@@ -145,7 +146,7 @@ def _read(query: Query) -> _Asked:
 
 
 def _usual_columns(runs: Sequence[RunRecord]) -> list[str]:
-    """Choose the metrics that most runs have, and the parameters that tell runs apart."""
+    """Choose the metrics that most runs have, and the parameters that differ between runs."""
     metrics = Counter(name for run in runs for name in run.metrics if not name.startswith(SYSTEM))
     values: dict[str, set[str]] = {}
     for run in runs:
@@ -176,7 +177,7 @@ def _choices(runs: Sequence[RunRecord], chosen: Sequence[str]) -> dict[str, list
 
 
 def _numeric(runs: Sequence[RunRecord], chosen: Sequence[str]) -> frozenset[str]:
-    """Name the columns that hold figures only."""
+    """Return the columns that contain figures only."""
     found = {"duration", *(key for key in chosen if key.startswith("metrics."))}
     for key in chosen:
         values = [value for run in runs if (value := cell(run, key)) is not None]
@@ -187,11 +188,12 @@ def _numeric(runs: Sequence[RunRecord], chosen: Sequence[str]) -> frozenset[str]
 
 def _column(query: Query, asked: _Asked, key: str, *, numeric: bool) -> Column:
     label = _FIXED.get(key) or key.partition(".")[2] or key.capitalize()
-    # A duration is no stored fact, and the order's language has no quotes for such names.
+    # A duration is no stored fact, and the language of the order has no quotes for such names.
     if key == "duration" or not _SORTABLE.fullmatch(key):
         return Column(key, label, "", numeric=numeric)
     sorted_by = asked.sort == key
-    # A first click shows the greatest figure or the newest; a click on the sorted column turns it.
+    # A first click sorts the greatest figure or the newest first; a click on the sorted column
+    # reverses the order.
     first = "desc" if numeric or key == "created_at" else "asc"
     turned = "asc" if asked.descending else "desc"
     link = query.link(sort=key, dir=turned if sorted_by else first, page=None)
@@ -214,7 +216,7 @@ def _tabs(site: Site, query: Query, asked: _Asked) -> list[dict[str, Any]]:
 
 
 def _count(site: Site, asked: _Asked) -> int:
-    """Count what matches; nobody waits for an exact number of very many."""
+    """Count the matching runs up to a maximum: an exact large number is not worth the wait."""
     return site.metadata.runs.count(
         asked.filter, experiment=asked.experiment or None, most=_COUNTED + 1
     )

@@ -1,4 +1,4 @@
-"""Schedules: what runs without being asked, when next, what came of it; and partitions as a map."""
+"""Schedules: pipelines that run automatically, next ticks, resulting runs; partitions as a map."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,12 +14,12 @@ from penstock.server.ui._site import Site
 _STRIP = 40
 _TICKS = 200
 _GOING_ON = frozenset({TickState.QUEUED, TickState.RUNNING, TickState.WAITING})
-# How much of a key names the row of the map that a part stands in.
+# Number of characters of a key that name the map's row of a partition.
 _ROWS = {"hour": 10, "day": 7, "week": 4, "month": 4}
 
 
 def schedules_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
-    """List the schedules with their last ticks, who runs them, and who is told of runs."""
+    """List the schedules with their last ticks, the schedulers, and the webhooks."""
     schedules = Schedules(site.store)
     rows = [_row(schedules, schedule) for schedule in schedules.all()]
     counts = site.metadata.hooks.count_events()
@@ -44,7 +44,7 @@ def schedules_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's
 
 
 def schedule_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 - a page's form
-    """Show one schedule: what it was due for and what came of it.
+    """Show a schedule: the ticks and the resulting runs.
 
     Raises:
         NotFoundError: If there is no such schedule.
@@ -58,10 +58,10 @@ def schedule_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 
 
 
 def partitions_page(site: Site, query: Query, pipeline: str) -> Page:  # noqa: ARG001 - a page's form
-    """Show the partitions of a pipeline as a map: what was run for which, and what is missing.
+    """Show the partitions of a pipeline as a map: partitions with runs, and missing partitions.
 
     Raises:
-        NotFoundError: If the store knows no partitions of it.
+        NotFoundError: If the store knows no partitions of the pipeline.
     """
     partitions = _partitions(site, pipeline)
     parts = states_of(site.store, pipeline, partitions)
@@ -113,7 +113,7 @@ def _partitions(site: Site, pipeline: str) -> Partitions:
 def _map_of(
     partitions: Partitions, parts: Sequence[PartitionState]
 ) -> Mapping[str, list[PartitionState]]:
-    """Put the parts in rows: days by month, hours by day, keys by their first name."""
+    """Arrange the partitions in rows: days by month, hours by day, keys by their first name."""
     rows: dict[str, list[PartitionState]] = {}
     for part in parts:
         if partitions.unit is not None:

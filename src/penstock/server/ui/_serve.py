@@ -17,11 +17,11 @@ def serve_ui(store: "Store", host: str = "127.0.0.1", port: int = 4270) -> None:
 
     Args:
         store: The open store to show.
-        host: Address of this machine to listen on; only loopback ones, as there is no login.
+        host: Address of this machine to listen on; only loopback addresses, as there is no login.
         port: TCP port.
 
     Raises:
-        ServingError: If the port is taken or the address would show the store to a network.
+        ServingError: If the port is taken or the address would expose the store to a network.
     """
     import uvicorn
 
@@ -50,7 +50,7 @@ def _require_loopback(host: str, port: int) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Open the socket ourselves, so that a taken port is a sentence and not a log line."""
+    """Open the socket before uvicorn does, so that a taken port is an error and not a log line."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Versions that a rollout sent back: said wherever they are listed, so that none looks ready."""
+"""Versions that a rollout sent back: marked in every list, so that none looks ready."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,9 @@ _ALL = 1_000_000
 
 
 def setbacks(site: Site, versions: Sequence[ModelVersionRecord]) -> dict[str, DeploymentEvent]:
-    """Find the versions whose last rollout went back, by ``model@version``, with the event.
+    """Return the versions whose last rollout was rolled back, by ``model@version``, with the event.
 
-    A version that is in production by now got over it.
+    A version that is in production by now is left out.
     """
     refs = {version.ref for version in versions if version.stage is not Stage.PRODUCTION}
     models = {version.model for version in versions}
@@ -31,7 +31,7 @@ def setbacks(site: Site, versions: Sequence[ModelVersionRecord]) -> dict[str, De
 def with_setbacks(
     history: Sequence[StageEvent], found: Mapping[str, DeploymentEvent]
 ) -> list[StageEvent]:
-    """Put rollouts that went back into a model's history, newest first."""
+    """Add rolled-back rollouts to a model's history, newest first."""
     told = list(history)
     for ref, event in found.items():
         model, _, number = ref.rpartition("@")

@@ -1,4 +1,4 @@
-"""Site: the store as the pages read it, with what never changes kept in memory."""
+"""Site: the store as read by the pages, with a memory cache of immutable values."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,7 +23,7 @@ _LOOK_EVERY_S = 5.0
 
 
 class Site:
-    """Reads of one store. Artifacts are immutable, so what was made of one is kept.
+    """Cached reads of a store. Artifacts are immutable, so values computed from them are cached.
 
     Threads: may be used from any thread.
     """
@@ -35,16 +35,16 @@ class Site:
         self._looked = -_LOOK_EVERY_S
 
     def note_dead_runs(self) -> None:
-        """Let the store see which running runs have died, at most every few seconds."""
+        """Record running runs whose process has died, at most every few seconds."""
         if monotonic() - self._looked > _LOOK_EVERY_S:
             self._looked = monotonic()
-            with suppress(StoreError):  # trouble with a journal must not hide the pages
+            with suppress(StoreError):  # an error in a journal must not hide the pages
                 self.store.flush()
             self.metadata.runs.kill_dead()
 
     @property
     def metadata(self) -> "MetadataStore":
-        """The store's facts."""
+        """The metadata store."""
         return self.store.metadata
 
     def artifact(self, digest: str | None) -> ArtifactRecord | None:
@@ -57,10 +57,10 @@ class Site:
             return None
 
     def load(self, digest: str) -> Any:
-        """Load a value, but never one that can run code.
+        """Load a value, unless the stored format can run code.
 
         Raises:
-            SerializationError: If loading it could run code.
+            SerializationError: If loading the value could run code.
         """
         record = self.metadata.artifacts.get(digest)
         if record.unsafe:
@@ -72,17 +72,18 @@ class Site:
         return self.store.load(record)
 
     def made(self, kind: str, digest: str, make: Callable[[Any], Any]) -> Any:
-        """Return what ``make`` makes of an artifact, made once.
+        """Return the result of ``make`` for an artifact, computed once.
 
         Args:
-            kind: What is made; with the digest it names the result.
+            kind: Kind of the result; with the digest the key of the cache.
             digest: The artifact.
-            make: From the loaded value to the result.
+            make: Function from the loaded value to the result.
         """
         key = (kind, digest)
         with self._lock:
             if key in self._made:
                 return self._made[key]
+        # Outside the lock: a slow load must not block other pages, and computing twice is harmless.
         result = make(self.load(digest))
         with self._lock:
             while len(self._made) >= _KEPT:
@@ -91,7 +92,7 @@ class Site:
         return result
 
     def facts(self, digest: str | None) -> Mapping[str, Any] | None:
-        """Return a stored report or manifest as plain JSON; None if it cannot be had."""
+        """Return a stored report or manifest as plain JSON; None if it cannot be read."""
         if not digest:
             return None
         try:

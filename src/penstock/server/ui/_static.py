@@ -1,4 +1,4 @@
-"""Style sheet, scripts and icons, and plotly's own file: read once, named by content, cached long."""
+"""Style sheet, scripts, icons and plotly's file: read once, named by content, cached long."""
 
 import hashlib
 from dataclasses import dataclass
@@ -27,13 +27,13 @@ class Asset:
 
 
 def asset(name: str) -> str:
-    """Write a static file's address; it changes with the files, so it may be cached for ever."""
+    """Build a static file's URL; it changes with the files, so that it may be cached for ever."""
     return f"/static/{_stamp()}/{name}"
 
 
 @lru_cache(maxsize=32)
 def read_asset(name: str) -> Asset:
-    """Read a static file by its exact name; nothing but the listed files can be had.
+    """Read a static file by exact name; only the listed files can be read.
 
     Raises:
         NotFoundError: If there is no such file.
@@ -59,7 +59,7 @@ def _stamp() -> str:
 
 
 def _plotly() -> Path:
-    # Found without importing: plotly takes half a second to import and we only need its file.
+    # Found without importing: plotly takes half a second to import, and only the file is needed.
     spec = find_spec("plotly")
     places = (spec.submodule_search_locations or []) if spec else []
     for place in places:

@@ -1,4 +1,4 @@
-"""Steps of a run for its page: place in time, what went in and out, log and error."""
+"""Steps of a run for the run's page: times, inputs and outputs, log and error."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _ENDED_WITHOUT_RUNNING = {StepState.CACHED, StepState.SKIPPED, StepState.QUEUED}
 
 @dataclass(frozen=True, slots=True)
 class ValueView:
-    """An input or output: its name, content digest and what is known of it."""
+    """An input or output: name, content digest and, if known, the artifact."""
 
     name: str
     digest: str
@@ -28,18 +28,18 @@ class ValueView:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step as the page shows it.
+    """A step as shown on the page.
 
     Args:
         record: The step run.
-        seconds: How long it took; None if it did not run.
-        start: Where its bar starts, percent of the run's time.
-        length: How long its bar is, percent.
-        inputs: What went in.
-        outputs: What came out.
-        log: The last lines it wrote.
-        more: How many lines came before those.
-        items: Of a map or loop, its items.
+        seconds: How long the step took; None if the step did not run.
+        start: Start of the step's bar, percent of the run's time.
+        length: Length of the bar, percent.
+        inputs: The step's inputs.
+        outputs: The step's outputs.
+        log: The last lines of the step's log.
+        more: Number of lines before those.
+        items: The items of a map or loop.
     """
 
     record: StepRunRecord
@@ -54,7 +54,7 @@ class StepView:
 
 
 def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
-    """Put the pipeline's own steps on one time axis and look up their values."""
+    """Arrange the pipeline's own steps on a common time axis and look up their values."""
     items = items_views(steps)
     steps = [step for step in steps if whole_of(step.step) is None]
     begins = [step.started_at for step in steps if step.started_at]
@@ -80,6 +80,7 @@ def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
             StepView(
                 record=step,
                 seconds=seconds,
+                # Bars of very short steps stay visible, also at the right edge.
                 start=round(min(99.6, 100 * start / span), 2),
                 length=round(max(0.4, 100 * (seconds or 0) / span), 2),
                 inputs=values(step.inputs, step),
@@ -93,7 +94,7 @@ def step_views(site: Site, steps: Sequence[StepRunRecord]) -> list[StepView]:
 
 
 def step_seconds(step: StepRunRecord) -> float | None:
-    """Measure a step that ran; None for one that did not."""
+    """Compute how long a step ran; None if the step did not run."""
     if step.state in _ENDED_WITHOUT_RUNNING:
         return None
     return seconds_between(step.started_at, step.ended_at)
@@ -126,10 +127,11 @@ def _node(name: str, step: StepRunRecord | None, items: ItemsView | None) -> Nod
 def _graph(
     spec: Mapping[str, Any], steps: Sequence[StepRunRecord]
 ) -> tuple[list[str], list[Arrow]]:
-    """Read nodes and arrows from the pipeline's spec, else from which digests went where."""
+    """Read nodes and arrows from the pipeline's spec, else infer them from the steps' digests."""
     names = [str(node["name"]) for node in spec.get("nodes", ())]
     if names:
         return names, _spec_arrows(spec)
+    # Without a recorded graph, an input's digest identifies the step that made it.
     maker: dict[str, tuple[str, str]] = {}
     arrows = []
     for step in steps:
@@ -142,7 +144,7 @@ def _graph(
 
 
 def _spec_arrows(spec: Mapping[str, Any]) -> list[Arrow]:
-    """Join the edges between the same two steps into one arrow."""
+    """Join the edges between the same two steps into a single arrow."""
     joined: dict[tuple[str, str], list[str]] = {}
     for edge in spec.get("edges", ()):
         ends = (str(edge["from"]), str(edge["to"]))

@@ -1,4 +1,4 @@
-"""Which part of a large lineage graph to show: near first, and few of many alike."""
+"""The part of a large lineage graph to show: near nodes first, and few of many similar nodes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Part:
     """The nodes and arrows to draw.
 
     Args:
-        nodes: Nearest first; the first is where the walk began.
+        nodes: Nearest first; the first is the start of the walk.
         edges: The arrows between them.
-        left_out: How many nodes of the graph are not among them.
+        left_out: Number of nodes of the graph that are left out.
     """
 
     nodes: tuple[str, ...]
@@ -25,12 +25,12 @@ class Part:
 
 
 def nearest_part(start: str, edges: Sequence[Edge], favoured: frozenset[str]) -> Part:
-    """Walk from a node outwards; of many neighbours of one kind only a few are followed.
+    """Walk from a node outwards; of many neighbours of a kind only a few are followed.
 
-    A value that a hundred runs gave has a hundred makers, and one of them is enough to see.
+    An output of a hundred runs has a hundred producers, and a few of them are enough to see.
 
     Args:
-        start: Where to begin.
+        start: The node to start from.
         edges: The whole graph.
         favoured: Nodes to follow first, for example the steps of the run in question.
     """
@@ -55,7 +55,7 @@ def nearest_part(start: str, edges: Sequence[Edge], favoured: frozenset[str]) ->
 
 
 def _chosen(others: list[str], favoured: frozenset[str]) -> list[str]:
-    """Choose among neighbours of one kind: the favoured ones, else the newest."""
+    """Choose among neighbours of a kind: the favoured nodes, else the newest."""
     wanted = sorted(set(others) & favoured)
     # Ids rise with time.
     return (wanted or sorted(set(others), reverse=True))[:_ALIKE]

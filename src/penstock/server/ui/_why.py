@@ -1,4 +1,4 @@
-"""The page that says why a step was executed or reused."""
+"""The page that explains why a step was executed or cached."""
 
 from penstock.execution import why
 from penstock.server.ui._page import Page, Query
@@ -7,7 +7,7 @@ from penstock.server.ui._site import Site
 
 
 def why_page(site: Site, query: Query, run_id: str) -> Page:
-    """Show which parts of a step's key changed.
+    """Show the changed parts of a step's key.
 
     Raises:
         NotFoundError: If there is no such run or step.
