@@ -1,4 +1,4 @@
-"""``penstock artifacts``: what a run kept, as a list, as files or as addresses."""
+"""``penstock artifacts``: the artifacts of a run, as a list, as files or as URLs."""
 
 from datetime import timedelta
 from pathlib import Path

@@ -34,7 +34,7 @@ def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: b
         value = call()
     except Exception as error:  # noqa: BLE001 - a user's step may raise anything
         _explore(error, call, start=not no_pdb and sys.stdin.isatty())
-        sys.exit(3)  # as a run whose step failed
+        sys.exit(3)  # the exit code of a run with a failed step
     say(f"  gave {plain(_shown(value))}")
     if not call.recorded:
         run_id = store.metadata.runs.get(run).run_id
@@ -47,7 +47,7 @@ def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: b
 
 
 def _explore(error: Exception, call: StepCall, *, start: bool) -> None:
-    """Show where it was raised; open the debugger there, below our own frames."""
+    """Show where the error was raised; open the debugger there, below penstock's own frames."""
     place = error.__traceback__
     code = getattr(call.step.function, "__code__", None)
     while place is not None and place.tb_frame.f_code is not code and place.tb_next is not None:

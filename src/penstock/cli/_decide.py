@@ -1,4 +1,4 @@
-"""``penstock decide``: yes or no to a step of a run that waits for it."""
+"""``penstock decide``: approve or reject a step of a run that waits for a decision."""
 
 import click
 

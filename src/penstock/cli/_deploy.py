@@ -1,4 +1,4 @@
-"""``penstock deploy``, ``deployments``, ``serve`` and ``truth``: the way to users."""
+"""``penstock deploy``, ``deployments``, ``serve`` and ``truth``: serving of registered models."""
 
 import math
 from dataclasses import replace
@@ -186,7 +186,7 @@ def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> 
 
 
 def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
-    """Give a deployment as plain JSON, as every ``--json`` shows it."""
+    """Return a deployment as plain JSON, in the form of every ``--json``."""
     return {
         "name": record.name,
         "model": record.model,
@@ -209,7 +209,7 @@ def _listed(store: "Store", record: DeploymentRecord) -> dict[str, Any]:
 
 
 def _server(found: Availability) -> str:
-    """Say who answers now; where nobody does, since when."""
+    """Describe the servers that are up, or the time of the last prediction."""
     if found.servers:
         return ", ".join(found.servers)
     return "none is up, " + (
@@ -218,7 +218,7 @@ def _server(found: Availability) -> str:
 
 
 def _version(store: "Store", model: str, version: int | None) -> tuple[str, int | None]:
-    """Read MODEL, MODEL@VERSION or MODEL@ALIAS, and --version."""
+    """Parse MODEL, MODEL@VERSION or MODEL@ALIAS, and --version."""
     name, wanted = parse_ref(model)
     if wanted is None:
         return name, version
@@ -232,7 +232,7 @@ def _version(store: "Store", model: str, version: int | None) -> tuple[str, int 
 
 
 def _true_value(version: ModelVersionRecord, text: str) -> Any:
-    """Read a true value in the form of the model's answers: one of its classes, or a number."""
+    """Parse a true value as a value of the model's predictions: a class label, or a number."""
     classes = {str(label).lower(): label for label in version.signature.get("classes") or ()}
     if text.lower() in classes:
         return classes[text.lower()]

@@ -1,4 +1,4 @@
-"""``penstock doctor``: what is wrong with the installation and how to mend it."""
+"""``penstock doctor``: faults of the installation and their fixes."""
 
 import sys
 

@@ -1,20 +1,20 @@
-"""Where the command starts: the interpreter gets a fixed hash seed before anything is imported."""
+"""Entry point of the command: the interpreter gets a fixed hash seed before any import."""
 
 import importlib
 import os
 import sys
 
-# Commands that run user code: their results must not depend on the order of a set.
+# Commands that run user code: results must not depend on the order of a set.
 _SEEDED = {"run", "step", "debug", "backfill", "demo"}
 
 
 def main() -> None:
-    """Run the command line; start the interpreter anew if its hash seed is random."""
+    """Run the command line; restart the interpreter if its hash seed is random."""
     if "PYTHONHASHSEED" not in os.environ and _SEEDED & set(sys.argv[1:4]):
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        # -P: a user's own file named like a library must not stand in its place.
+        # -P: a user's own file named like a library must not shadow the library.
         command = [sys.executable, "-P", "-m", "penstock.cli", *sys.argv[1:]]
-        os.execve(sys.executable, command, environment)  # noqa: S606 - ourselves again, no shell
-    # Imported here, because everything before the execve would be loaded twice.
+        os.execve(sys.executable, command, environment)  # noqa: S606 - this program again, no shell
+    # Imported here, because all imports before the execve would be loaded twice.
     cli = importlib.import_module("penstock.cli._main").cli
     sys.exit(cli(prog_name="penstock"))

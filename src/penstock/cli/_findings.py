@@ -1,4 +1,4 @@
-"""Findings about a run's data, the worst first, as `run` and `show` print them."""
+"""Findings about a run's data, the most severe first, as printed by `run` and `show`."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -22,14 +22,14 @@ _NOUNS: dict[Level, tuple[str, str]] = {
 def say_findings(
     store: "Store", run_id: str, *, limit: int, stderr: bool = False, brief: bool = False
 ) -> None:
-    """Print what a run's steps found about its data, with counts.
+    """Print the data findings of a run's steps, with counts.
 
     Args:
-        store: Where the run is recorded.
+        store: The store of the run.
         run_id: The run.
-        limit: Most findings printed.
-        stderr: Whether they go to standard error.
-        brief: Whether to leave out what is ordinary: identifiers and constants.
+        limit: Maximum number of findings printed.
+        stderr: Whether to print to standard error.
+        brief: Whether to leave out ordinary findings: identifiers and constants.
     """
     found = list_findings(store, run_id)
     if brief:

@@ -1,4 +1,4 @@
-"""``penstock hooks``: who is told when runs and steps begin and end."""
+"""``penstock hooks``: webhooks and OpenLineage for the start and end of runs and steps."""
 
 import sys
 from typing import Any
@@ -43,6 +43,7 @@ def add(
         emit({**_json(hook), "secret": hook.secret})
         return
     say(f"[green]✓[/] {plain(hook.name)}: {plain(' '.join(hook.events))} to {plain(hook.url)}")
+    # Only a generated secret is shown: the user knows a chosen one.
     if hook.form == "webhook" and secret is None:
         say(f"  Its secret, shown only now: {plain(hook.secret)}")
         say("  The receiver checks signatures with it, with any library of Standard Webhooks.")
@@ -163,7 +164,7 @@ def _told(hook: HookRecord, text: str, *, as_json: bool) -> None:
 
 
 def _json(hook: HookRecord) -> dict[str, Any]:
-    """Give a hook without its secret."""
+    """Return a hook as plain JSON, without the secret."""
     return {
         "hook": hook.name,
         "url": hook.url,

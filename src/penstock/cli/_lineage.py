@@ -1,4 +1,4 @@
-"""``penstock lineage``: from a prediction back to the rows, or from rows on to predictions."""
+"""``penstock lineage``: from a prediction back to the rows, or from rows forward to predictions."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""What a run was made from, in a few lines: code, command line, environment, hardware."""
+"""Provenance of a run in a few lines: code, command line, environment, hardware."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,10 @@ _COMMIT = 10
 
 
 def made_from(store: "Store", run: RunRecord) -> Iterator[tuple[str, str]]:
-    """Give what a run's manifest says, as pairs of a word and a sentence.
+    """Yield the facts of a run's manifest, as pairs of a word and a sentence.
 
     Args:
-        store: Where the run is recorded.
+        store: The store of the run.
         run: The run.
     """
     if run.provenance is None:

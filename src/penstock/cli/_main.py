@@ -1,4 +1,4 @@
-"""The root command: global options, exit codes, and where each command is found."""
+"""The root command: global options, exit codes, and the module of each command."""
 
 import importlib
 import os
@@ -13,7 +13,7 @@ import penstock
 from penstock.cli._output import fail
 from penstock.core import PenstockError, did_you_mean
 
-# Loaded when used, so that `penstock --help` and each command stay quick.
+# Imported when used, so that `penstock --help` and each command remain quick.
 _COMMANDS = {
     "new": ("_new", "Write a readable pipeline for your own table."),
     "run": ("_run", "Run a pipeline, or resume a run."),
@@ -59,14 +59,14 @@ _COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Commands by name, each loaded from its file when it is used."""
+    """Commands by name, each imported when used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's form
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
     def get_command(
         self,
-        ctx: click.Context,  # noqa: ARG002 - click's form
+        ctx: click.Context,  # noqa: ARG002 - click's signature
         cmd_name: str,
     ) -> click.Command | None:
         if cmd_name not in _COMMANDS:
@@ -77,7 +77,7 @@ class _Commands(click.Group):
 
     def format_commands(
         self,
-        ctx: click.Context,  # noqa: ARG002 - click's form
+        ctx: click.Context,  # noqa: ARG002 - click's signature
         formatter: click.HelpFormatter,
     ) -> None:
         with formatter.section("Commands"):
@@ -101,14 +101,14 @@ class _Commands(click.Group):
             sys.exit(130)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except Exception as error:  # the last door: nobody is served by a wall of frames
+        except Exception as error:  # the last handler: a long traceback helps no user
             if os.environ.get("PENSTOCK_DEBUG"):
                 raise
             fail(ctx, _unexpected(error))
 
 
 def _unexpected(error: Exception) -> PenstockError:
-    """Tell a defect of ours as a sentence, with where to find the traceback."""
+    """Convert an unexpected exception to an error, with the place of the traceback."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return PenstockError(
         what=f"Something unexpected happened: {type(error).__name__}: {error}",

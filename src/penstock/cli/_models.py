@@ -279,6 +279,7 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
             ["when", "version", "from", "to", "who", "why"],
             [[e.at, *_event_cells(e), e.actor, e.reason] for e in events],
         )
+    # Checked after printing: a damaged history is still worth reading.
     damaged = registry.verify_history(model)
     if damaged is None:
         damaged = verify_events(settings)
@@ -291,7 +292,7 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
 
 
 def version_document(version: ModelVersionRecord) -> dict[str, Any]:
-    """Give a version as plain JSON, as every ``--json`` shows it."""
+    """Return a version as plain JSON, in the form of every ``--json``."""
     return {
         "model": version.model,
         "version": version.version,
@@ -318,7 +319,7 @@ def _chosen(registry: Registry, model: str | None) -> list[ModelVersionRecord]:
 
 
 def _ref(model: str, version: str | None) -> tuple[str, int | str | None]:
-    """Read MODEL and VERSION, or MODEL@VERSION."""
+    """Parse MODEL and VERSION, or MODEL@VERSION."""
     name, number = parse_ref(model)
     if version is None:
         return name, number
@@ -358,7 +359,7 @@ def _approval_document(approval: ApprovalRecord) -> dict[str, Any]:
 
 
 def _event_cells(event: StageEvent) -> list[Any]:
-    """Write version, from and to; a remark about a version that did not move has no "to"."""
+    """Format version, from and to; an event without a move has no "to"."""
     if event.model == STORE_HISTORY:
         return ["store", "", ""]
     moved = event.from_stage is not event.to_stage

@@ -1,4 +1,4 @@
-"""``penstock monitor`` and ``alerts``: is the deployed model still good?"""
+"""``penstock monitor`` and ``alerts``: drift and performance of a deployed model."""
 
 import sys
 from dataclasses import asdict
@@ -75,7 +75,7 @@ def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: b
     """List open alerts, of the deployment NAME or of all."""
     metadata = current_store(ctx).metadata
     if name is not None:
-        metadata.deployments.get(name)  # a misspelt name must not look like good news
+        metadata.deployments.get(name)  # a misspelt name must not look like the absence of alerts
     found = metadata.deployments.list_alerts(name, open_only=not with_resolved)
     if as_json:
         emit(

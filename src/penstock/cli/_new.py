@@ -54,6 +54,6 @@ def new(
 
 
 def _near(path: Path) -> Path:
-    """Tell a path from here if it is below here."""
+    """Return a path relative to the current folder if below that folder."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,4 +1,4 @@
-"""What commands print: tables for people, one JSON document for programs, errors as sentences."""
+"""Output of commands: tables for people, a JSON document for programs, errors as sentences."""
 
 import os
 import sys
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# Done, and the answer is no: 1. A step failed: 3. Everything else on purpose is wrong use: 2.
+# Completed with a negative answer: 1. A failed step: 3. All other deliberate errors are wrong use:
+# 2.
 _EXIT_CODES: tuple[tuple[type[PenstockError], int], ...] = (
     (StepError, 3),
     (GateError, 1),
@@ -29,7 +30,7 @@ _EXIT_CODES: tuple[tuple[type[PenstockError], int], ...] = (
 )
 
 
-# In click's meta, which all contexts of one call share.
+# In click's meta, which all contexts of a call share.
 _WANTS_JSON = "penstock.json"
 _DOCUMENT = "penstock.document"
 
@@ -41,7 +42,7 @@ def json_option(command: Command) -> Command:
         "as_json",
         is_flag=True,
         callback=_note_json,
-        is_eager=True,  # known before another option can be found wrong
+        is_eager=True,  # known before any further option can be found wrong
         help="Print one JSON document and nothing else.",
     )(command)
 
@@ -56,9 +57,9 @@ def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
 
 
 class _Stdout:
-    """Standard output, kept for one document: what anything else prints goes to standard error.
+    """Standard output reserved for the JSON document; all other output goes to standard error.
 
-    Also what child processes print: their file descriptor 1 is that of standard error.
+    Output of child processes too: their file descriptor 1 is that of standard error.
     """
 
     def __init__(self) -> None:
@@ -71,7 +72,7 @@ class _Stdout:
         sys.stdout = sys.stderr
 
     def write(self, text: str) -> None:
-        """Print on what standard output was."""
+        """Write to the original standard output."""
         if self._number is None:
             click.echo(text, file=self._stream)
             return
@@ -79,7 +80,7 @@ class _Stdout:
             stream.write(text + "\n")
 
     def restore(self) -> None:
-        """Make standard output what it was."""
+        """Restore the original standard output."""
         sys.stdout = self._stream
         if self._number is not None:
             self._stream.flush()
@@ -102,11 +103,11 @@ def current_store(
 
     Args:
         ctx: The command's context.
-        project: The project's folder; by default where the current folder is in.
-        create: Make it if it does not exist: for commands that write the first thing into one.
+        project: The project's folder; by default the project of the current folder.
+        create: Whether to create a missing store: for commands that write the first record.
 
     Raises:
-        StoreError: If it does not exist and is not made.
+        StoreError: If the store does not exist and is not created.
     """
     store = open_store(ctx.find_root().obj, project=project, create=create)
     ctx.find_root().call_on_close(store.close)
@@ -114,7 +115,7 @@ def current_store(
 
 
 def emit(document: Any) -> None:
-    """Print one JSON document on standard output."""
+    """Print a JSON document on standard output."""
     text = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2)
     ctx = click.get_current_context(silent=True)
     stdout = None if ctx is None else ctx.meta.get(_DOCUMENT)
@@ -125,12 +126,12 @@ def emit(document: Any) -> None:
 
 
 def say(text: str = "", *, stderr: bool = False) -> None:
-    """Print a line for people; what a user wrote goes through ``plain`` first."""
+    """Print a line for people; a user's text must be escaped with ``plain`` first."""
     console(stderr=stderr).print(text, highlight=False)
 
 
 def plain(text: Any) -> str:
-    r"""Give text that is printed as it stands, square brackets too.
+    r"""Escape text to be printed unchanged, with square brackets.
 
     >>> plain("[bold] is no style here")
     '\\[bold] is no style here'
@@ -141,7 +142,7 @@ def plain(text: Any) -> str:
 
 
 def fail(ctx: click.Context, error: PenstockError) -> NoReturn:
-    """Print an error as what, why and fix, and leave with its exit code."""
+    """Print an error as what, why and fix, and exit with the error's code."""
     code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 2)
     if ctx.meta.get(_WANTS_JSON):
         emit({"error": {"what": error.what, "why": error.why, "fix": error.fix}})
@@ -155,7 +156,7 @@ def fail(ctx: click.Context, error: PenstockError) -> NoReturn:
 
 @lru_cache(maxsize=2)
 def console(*, stderr: bool = False) -> "Console":
-    """Give the terminal; plain text where there is none."""
+    """Return the terminal; plain text without a terminal."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else 140
@@ -165,7 +166,7 @@ def console(*, stderr: bool = False) -> "Console":
 def show_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> None:
-    """Print a table; numbers to the right."""
+    """Print a table; numbers are right-aligned."""
     from rich import box
     from rich.table import Table
 
@@ -177,7 +178,7 @@ def show_table(
             name,
             justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=index == 0,  # ids are copied
+            no_wrap=index == 0,  # ids are copied by users
         )
     for row in body:
         table.add_row(*row)
@@ -185,7 +186,7 @@ def show_table(
 
 
 def ago(moment: datetime | None) -> str:
-    """Tell how long ago a moment was.
+    """Format how long ago a moment was.
 
     >>> ago(None)
     ''
@@ -200,7 +201,7 @@ def ago(moment: datetime | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Tell a duration in the unit that fits.
+    """Format a duration in the fitting unit.
 
     >>> duration(0.0123), duration(75), duration(None)
     ('12 ms', '1 min 15 s', '')

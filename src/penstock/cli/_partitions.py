@@ -1,4 +1,4 @@
-"""``penstock partitions`` and ``backfill``: what was run for which part, and making up for the rest."""
+"""``penstock partitions`` and ``backfill``: runs of each partition, and runs for missing ones."""
 
 import sys
 from collections import Counter

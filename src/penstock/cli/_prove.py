@@ -1,4 +1,4 @@
-"""``penstock verify``: the proof, told step by step."""
+"""``penstock verify``: the proof, reported step by step."""
 
 import sys
 from collections import Counter
@@ -60,7 +60,7 @@ def _tell(answer: Verification) -> None:
     for step in answer.steps:
         whole, bracket, _ = step.step.partition("[")
         if bracket and items[whole] > _FEW_ITEMS and step.verdict not in _EXIT:
-            continue  # thousands that are equal are told in the line of their map
+            continue  # equal items of a large map are summarized in the line of the map
         name, took = plain(f"{step.step:<24}"), duration(step.seconds)
         told = f"  {items[step.step]:,} items" if step.step in items else ""
         if step.made_in:
@@ -79,7 +79,7 @@ def _tell(answer: Verification) -> None:
 
 
 def _executed(answer: Verification) -> str:
-    """Tell how much was proved, and how often it was tried."""
+    """Format the number of verified steps, and of hash seeds."""
     least, most = answer.hash_seeds
     seeds = f"{least}" if least == most else f"{least} to {most}"
     noun = "seed" if most == 1 else "seeds"
@@ -87,7 +87,7 @@ def _executed(answer: Verification) -> str:
 
 
 def _others(answer: Verification) -> str:
-    """Tell what is not among the executed steps."""
+    """Format the steps that were not executed."""
     replayed, effects = answer.count("replayed"), answer.count("side effect")
     told = [
         f"{_count(replayed, 'source')} replayed" if replayed else "",

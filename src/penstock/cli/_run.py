@@ -28,7 +28,7 @@ from penstock.execution import (
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_FINDINGS = 8  # those that matter most; `show` prints more
+_FINDINGS = 8  # the most severe; `show` prints more
 _SETTLED = (
     "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
     "partition", "run_id",
@@ -36,13 +36,13 @@ _SETTLED = (
 
 
 class _Run(click.Command):
-    """A command whose words are parameters, too: a value arrives as it is written."""
+    """A command whose arguments include pipeline parameters: values are passed unchanged."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _joined(args, self._own_options()))
 
     def _own_options(self) -> dict[str, bool]:
-        """Name the command's own options, and whether each takes a value."""
+        """Return the command's own options, and whether each takes a value."""
         return {
             name: not getattr(option, "is_flag", False) and not option.count
             for option in self.params
@@ -52,7 +52,7 @@ class _Run(click.Command):
 
 
 def _joined(args: Sequence[str], own: Mapping[str, bool]) -> list[str]:
-    """Write ``--parameter value`` as one word, so that a value such as ``-q1`` is no option.
+    """Join ``--parameter value`` to a single word, so that a value such as ``-q1`` is no option.
 
     >>> _joined(["a.py", "--text", "-q1", "--seed", "3", "-q"], {"--seed": True, "-q": False})
     ['a.py', '--text=-q1', '--seed', '3', '-q']
@@ -195,6 +195,7 @@ def run(
         emit(result.to_json())
     elif not quiet:
         say_findings(store, result.run_id, limit=_FINDINGS, stderr=True, brief=True)
+    # Without progress nothing has printed the error yet.
     if (quiet or as_json) and not result.ok:
         say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
         say(f"  Go on with:  {result.resume_command}", stderr=True)
@@ -202,7 +203,7 @@ def run(
 
 
 def _tell_place(project: Path, store: "Store", *, chosen: str | None) -> None:
-    """Tell where the run is recorded, if commands in this folder would look elsewhere."""
+    """Print where the run is recorded, if commands in this folder would use a different store."""
     if chosen is None and settings_of().store.value != settings_of(project=project).store.value:
         say(
             f"[dim]The project is {plain(project)}; its store is {plain(store.url)}.[/]\n"
@@ -212,7 +213,7 @@ def _tell_place(project: Path, store: "Store", *, chosen: str | None) -> None:
 
 
 def _prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
-    """Tell the run and its steps in the order in which they can be executed."""
+    """Print the run and the steps in the order in which they can be executed."""
     run = store.metadata.runs.get(run_id)
     steps = [node["name"] for node in (run.graph or {}).get("nodes", ())]
     if as_json:
@@ -233,14 +234,14 @@ def _exit_code(result: PipelineResult) -> int:
     if result.state is RunState.KILLED:
         return 130
     if result.state is RunState.QUEUED:
-        return 1  # it waits for somebody
+        return 1  # the run waits for a decision
     if result.state is not RunState.FINISHED:
         return 3
     return 1 if result.refused else 0
 
 
 def _refuse_settled(ctx: click.Context) -> None:
-    """Refuse what a resumed run has settled when it was started."""
+    """Refuse the options that a resumed run has fixed at the start."""
     for name in _SETTLED:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(param.opts[0] for param in ctx.command.params if param.name == name)
@@ -252,7 +253,7 @@ def _refuse_settled(ctx: click.Context) -> None:
 
 
 def _options(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
-    """Read the target and ``--name value`` and ``--name=value`` pairs, in any order."""
+    """Parse the target and ``--name value`` and ``--name=value`` pairs, in any order."""
     target: str | None = None
     given: dict[str, Any] = {}
     rest = list(words)
@@ -279,10 +280,10 @@ def _options(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
 
 
 def pairs(words: tuple[str, ...], option: str) -> dict[str, str]:
-    """Read ``NAME=VALUE`` words of an option.
+    """Parse ``NAME=VALUE`` words of an option.
 
     Raises:
-        ParameterError: If one has no ``=``.
+        ParameterError: If a word has no ``=``.
     """
     pairs = {}
     for word in words:

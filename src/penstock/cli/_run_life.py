@@ -1,4 +1,4 @@
-"""``penstock edit``, ``fork``, ``delete``, ``restore``: what is said of runs, and which are kept."""
+"""``penstock edit``, ``fork``, ``delete``, ``restore``: descriptions of runs, and their removal."""
 
 from pathlib import Path
 

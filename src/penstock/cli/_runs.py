@@ -1,4 +1,4 @@
-"""``penstock runs``, ``show`` and ``compare``: what was run, and how two runs differ."""
+"""``penstock runs``, ``show`` and ``compare``: list, show and compare runs."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ from penstock.tracking import SYSTEM, compare_runs, search_experiments, search_r
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_MOST_SHOWN = 200  # characters of one parameter
+_MOST_SHOWN = 200  # characters of a parameter
 _FEW_ITEMS = 12
 _FINDINGS = 50
 _MARKS = {
@@ -67,6 +67,7 @@ def runs(
 ) -> None:
     """Search runs, for example: penstock runs "metrics.roc_auc > 0.7 and state = 'finished'"."""
     store = current_store(ctx)
+    # A killed process cannot record its end.
     store.metadata.runs.kill_dead()
     found = [
         run.record
@@ -147,6 +148,7 @@ def experiments(
 def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json: bool) -> None:
     """Show one RUN (id, unique beginning, or `last`): steps, metrics, what it was made from."""
     store = current_store(ctx)
+    # A killed process cannot record its end.
     store.metadata.runs.kill_dead()
     record = store.metadata.runs.get(run)
     steps = store.metadata.steps.list(record.run_id)
@@ -156,7 +158,7 @@ def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json:
         )
     elif logs:
         step = _step(steps, logs)
-        # Of a cached step what it wrote when it was executed.
+        # A cached step's log is that of the execution.
         lines = store.metadata.steps.list_logs(step.cached_from or step.step_run_id)
         _show_lines(lines, f"Step {step.step}", as_json=as_json)
     elif as_json:
@@ -205,7 +207,7 @@ def compare(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
 
 
 def run_document(run: RunRecord) -> dict[str, Any]:
-    """Give a run as plain JSON, as every ``--json`` shows it."""
+    """Return a run as plain JSON, in the form of every ``--json``."""
     return {
         "run_id": run.run_id,
         "name": run.name,
@@ -249,14 +251,14 @@ def _step_document(step: StepRunRecord) -> dict[str, Any]:
 
 
 def _common_metrics(found: list[RunRecord]) -> list[str]:
-    """Choose the three metrics that most of the runs have; in the order they were logged."""
+    """Choose the three metrics that most of the runs have, in the order of logging."""
     names = (name for run in found for name in run.metrics if not name.startswith(SYSTEM))
     counts = Counter(names)
     return [name for name, _ in counts.most_common(3)]
 
 
 def _short(value: Any) -> str:
-    """Write a parameter for people; a long one is whole in the JSON form."""
+    """Format a parameter for people; the JSON form has long values in full."""
     text = str(value)
     if len(text) <= _MOST_SHOWN:
         return text
@@ -309,7 +311,7 @@ def _show_step(step: StepRunRecord) -> None:
 
 
 def _items(steps: Iterable[StepRunRecord]) -> dict[str, list[StepRunRecord]]:
-    """Give the items of each map and loop."""
+    """Group the items by map and loop."""
     found: dict[str, list[StepRunRecord]] = defaultdict(list)
     for step in steps:
         whole, bracket, _ = step.step.partition("[")
@@ -319,7 +321,7 @@ def _items(steps: Iterable[StepRunRecord]) -> dict[str, list[StepRunRecord]]:
 
 
 def _show_items(items: Sequence[StepRunRecord]) -> None:
-    """Show a few items one by one, many as numbers and the first that failed."""
+    """Print few items one by one, many as counts and the first failed items."""
     if len(items) <= _FEW_ITEMS:
         for item in items:
             _show_step(item)

@@ -1,4 +1,4 @@
-"""``penstock schedule`` and ``scheduler``: when pipelines run without being asked."""
+"""``penstock schedule`` and ``scheduler``: create, manage and run schedules."""
 
 import signal
 import sys
@@ -236,6 +236,7 @@ def scheduler(ctx: click.Context, once: bool, at_once: int | None, quiet: bool) 
     worker = Scheduler(current_store(ctx, create=True), at_once=at_once, tell=told)
 
     def stop(number: int, _: object) -> None:
+        # The first Ctrl-C waits for the runs; SIGTERM and a second Ctrl-C leave them.
         again = number == signal.SIGTERM or stopping
         stopping.append(number)
         worker.stop(leave=bool(again))

@@ -1,4 +1,4 @@
-"""``penstock step``: one step of a run, executed alone; what other orchestrators call."""
+"""``penstock step``: a single step of a run, executed alone; other orchestrators call it."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""``penstock store`` and ``gc``: what the store knows of itself, and keeping it for years."""
+"""``penstock store`` and ``gc``: settings of the store, checks, backups and retention."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -145,6 +145,7 @@ def copy(
 
     Without a place, a SQLite store has its bytes in the folder artifacts beside it.
     """
+    # A mistyped source must not become an empty store.
     first = open_store(source, artifacts=source_artifacts or _beside(source), create=False)
     second = open_store(target, artifacts=target_artifacts or _beside(target))
     with first, second, _progress("copy", quiet=as_json) as tell:
@@ -252,7 +253,7 @@ def _show_garbage(report: GarbageReport, *, delete: bool) -> None:
 
 @contextmanager
 def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Show how far long work is, where there is a terminal."""
+    """Show the progress of long work, on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -268,7 +269,7 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], N
 
 
 def _beside(url: str) -> str | None:
-    """Name the folder beside a SQLite file; the project's setting is another store's."""
+    """Return the folder beside a SQLite file; the project's setting belongs to another store."""
     if "://" in url and not url.startswith("sqlite:///"):
         return None
     return str(Path(url.removeprefix("sqlite:///")).expanduser().absolute().parent / "artifacts")
@@ -285,7 +286,7 @@ def _day(text: str) -> datetime:
 def _size(count: int) -> str:
     size = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":  # noqa: PLR2004 - of a unit
+        if size < 1024 or unit == "GiB":  # noqa: PLR2004 - bytes per unit
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1024
     return ""

@@ -1,4 +1,4 @@
-"""``penstock ui``: the web pages, on this machine only."""
+"""``penstock ui``: the web UI, on this machine only."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""``penstock why``: which part of a step's key made it run again."""
+"""``penstock why``: the part of a step's key that caused an execution."""
 
 import click
 
