@@ -1,4 +1,4 @@
-"""A user's own table in, a short readable pipeline out: the door by which newcomers come in."""
+"""A user's own table in, a short readable pipeline out: the entry for newcomers."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Which columns are no features, and which deserve a word; apart because it looks at one column each."""
+"""Columns that are no features, and columns worth a note; a column at a time."""
 
 import re
 from typing import TYPE_CHECKING
@@ -25,26 +25,26 @@ _SENSITIVE = re.compile(
 
 
 def note_left_out(table: "pl.DataFrame", schema: Schema, kept: set[str]) -> list[ColumnNote]:
-    """List the columns that a model should not learn from, with the reason.
+    """List the columns that a model should not learn from, with the reasons.
 
     Args:
         table: The rows.
-        schema: Its columns.
-        kept: Columns that have another duty: target, time, group.
+        schema: The table's columns.
+        kept: Columns with a special role: target, time, group.
     """
     notes = [_left_out(table[column.name], column) for column in schema if column.name not in kept]
     return [note for note in notes if note is not None]
 
 
 def note_group(table: "pl.DataFrame", group: str) -> ColumnNote:
-    """Say why the group is no feature."""
+    """Return a note on why the group is no feature."""
     count = table[group].n_unique()
     reason = f"the groups ({count:,}): those in the test are new to the model"
     return ColumnNote(group, "group", reason)
 
 
 def is_sensitive(name: str) -> bool:
-    """Say whether a column's name is one that fairness is about.
+    """Check whether a column's name stands for a property that fairness is about.
 
     >>> is_sensitive("sex"), is_sensitive("age_group"), is_sensitive("page")
     (True, True, False)

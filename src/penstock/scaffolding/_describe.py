@@ -1,4 +1,4 @@
-"""``describe_table``: everything worth knowing about a table before its first pipeline is written."""
+"""``describe_table``: the facts about a table that matter before the first pipeline is written."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     import polars as pl
 
 FEW_ROWS = 300
-"""Below this many rows a simple model is the better first one, and figures mean little."""
+"""Below this many rows a simple model is the better first model, and metrics are unreliable."""
 
 _FORMULA_ROUNDS = 3
 _SHOWN = 6
-# Findings that column notes tell in other words.
+# Rules of findings that the column notes cover in their own words.
 _NOT_NUMBERS = {"number_text", "mixed_units"}
 _TOLD_ELSEWHERE = {"identifier", "constant", "empty", "unusable", "few_rows", "no_time"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is asked about a table."""
+    """The table with the user's choices and the inferred task."""
 
     table: "pl.DataFrame"
     schema: Schema
@@ -50,14 +50,14 @@ class _Question:
 
     @property
     def kept(self) -> set[str]:
-        """Columns that have a duty of their own."""
+        """Columns with a special role."""
         return {self.target, *self.times, *([self.group] if self.group else [])}
 
 
 def describe_table(
     snapshot: Snapshot, *, target: str, group: str | None = None, form: TimeForm | None = None
 ) -> TableNotes:
-    """Look at a table for its first pipeline: task, columns to leave out, slices, a split that works.
+    """Describe a table for a first pipeline: task, columns to leave out, slices, a working split.
 
     >>> import polars as pl
     >>> table = pl.DataFrame(
@@ -72,15 +72,15 @@ def describe_table(
     ('binary', ['a running number, 0 to 59'])
 
     Args:
-        snapshot: The rows; with a time column if there is one.
+        snapshot: The rows; with a time column if any.
         target: The column to predict.
-        group: Column whose values must not stand on both sides of a split.
-        form: How the time column is written in the file.
+        group: Column whose values must not appear on both sides of a split.
+        form: Format of the time column in the file.
 
     Raises:
         NotFoundError: If a column does not exist, with did-you-mean.
-        ParameterError: If one column is to be two things.
-        DataError: If nothing can be predicted: one class, no values, too few rows.
+        ParameterError: If a column has two roles.
+        DataError: If nothing can be predicted: a single class, no values, too few rows.
     """
     question = _ask(snapshot, target, group)
     series = snapshot.table[target]
@@ -113,7 +113,7 @@ def describe_table(
 
 
 def without_classes(table: "pl.DataFrame", target: str, rare: Sequence[Label]) -> "pl.DataFrame":
-    """Leave out the rows of some classes."""
+    """Remove the rows of some classes."""
     import polars as pl
 
     return table.filter(~pl.col(target).is_in(list(rare))) if rare else table
@@ -121,7 +121,7 @@ def without_classes(table: "pl.DataFrame", target: str, rare: Sequence[Label]) -
 
 @dataclass(frozen=True, slots=True)
 class _Settled:
-    """What was decided after the columns and the split were tried."""
+    """The decisions after the columns and the split were tried."""
 
     chosen: Chosen
     left_out: tuple[ColumnNote, ...]
@@ -153,14 +153,15 @@ def _settle(
         raise _nothing_left(question.target, notes)
     suspects = _note_formulas(question, notes)
     if len(suspects) == left:
-        suspects = []  # A toy table may hold nothing but its formula.
+        suspects = []  # A toy table may contain no column but the formula's.
     drop = tuple(note.column for note in (*notes, *suspects))
-    # Whole numbers may look like classes on some rows and like amounts on others.
+    # Whole numbers may look like classes in some rows and like amounts in others.
     task = question.task if rows[question.target].dtype.is_integer() else None
     wish = SplitChoice(question.target, time, question.group, drop, task=task)
     chosen = choose_split(rows, wish)
     suspects += _note_proxies(question.target, chosen)
     new = note_new_in_test(chosen.split)
+    # Known only after a split by time; the split is chosen again without these columns.
     if 0 < len(new) < len(chosen.split.schema):
         again = choose_split(rows, chosen.choice.without(note.column for note in new))
         chosen = replace(again, warnings=chosen.warnings)
@@ -201,6 +202,7 @@ def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[Col
         return []
     gone = question.kept | {note.column for note in notes}
     found: list[ColumnNote] = []
+    # Each round may reveal a further formula among the remaining columns.
     for _ in range(_FORMULA_ROUNDS):
         numbers = [
             column.name
@@ -278,7 +280,7 @@ def _warn(snapshot: Snapshot, settled: _Settled) -> tuple[str, ...]:
 
 
 def time_columns(snapshot: Snapshot) -> tuple[str, ...]:
-    """Name the columns that a snapshot's time is made of."""
+    """Return the columns that a snapshot's time consists of."""
     if snapshot.time is None:
         return ()
     return (snapshot.time,) if isinstance(snapshot.time, str) else snapshot.time

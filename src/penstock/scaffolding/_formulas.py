@@ -1,7 +1,7 @@
-"""Find columns that together make up the target: parts of a sum, factors of a product, copies.
+"""Search for columns that together determine the target: sums, products, copies.
 
-Apart from the single-column check of ``penstock.data``, which looks at one column at a time: in
-``cnt = casual + registered`` neither part alone gives the count away.
+Apart from the single-column check of ``penstock.data``, which checks each column separately: in
+``cnt = casual + registered`` neither part alone reveals the count.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ _SAMPLE = 5_000
 _MAX_COLUMNS = 200
 _MAX_TERMS = 5
 _MIN_ROWS = 20
-# Share of the target's variation that may stay unexplained in a formula that counts as exact.
+# Share of the target's variance that may remain unexplained by a formula that counts as exact.
 _REST = 1e-5
 _WHOLE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """Columns that together give the target.
+    """Columns that together determine the target.
 
     Attributes:
-        columns: The columns at work, in the order of their weight.
-        text: How they give it, for a comment: ``cnt = registered + casual``.
+        columns: The columns of the formula, in the order of their weight.
+        text: The formula as text, for a comment: ``cnt = registered + casual``.
     """
 
     columns: tuple[str, ...]
@@ -35,7 +35,7 @@ class Formula:
 
 
 def find_formula(table: "pl.DataFrame", target: str, columns: Sequence[str]) -> Formula | None:
-    """Find a sum, difference, weighted sum or product of columns that gives a numeric target.
+    """Search for a sum, difference, weighted sum or product of columns that is a numeric target.
 
     >>> import polars as pl
     >>> table = pl.DataFrame({"a": range(40), "b": [i * i % 7 for i in range(40)]})
@@ -66,9 +66,10 @@ def find_formula(table: "pl.DataFrame", target: str, columns: Sequence[str]) -> 
 def _find_sum(
     x: "np.ndarray", y: "np.ndarray", target: str, names: Sequence[str]
 ) -> Formula | None:
-    """Pursue the target greedily: take the column that explains most of the rest, fit again."""
+    """Fit the target greedily: add the column that explains most of the residual, fit again."""
     import numpy as np
 
+    # Standardized, so that a column's correlation does not depend on the unit.
     scale = x.std(axis=0)
     z = np.where(scale > 0, (x - x.mean(axis=0)) / np.where(scale > 0, scale, 1.0), 0.0)
     total = float(((y - y.mean()) ** 2).sum())
@@ -83,6 +84,7 @@ def _find_sum(
         rest = y - design @ weights
         if float((rest**2).sum()) <= _REST * total:
             used = [(i, float(w) / scale[i]) for i, w in zip(chosen, weights, strict=False)]
+            # Columns whose weight vanished in the last fit are no part of the formula.
             used = [(i, w) for i, w in used if abs(w) * scale[i] > _WHOLE * y.std()]
             return Formula(tuple(names[i] for i, _ in used), _tell_sum(target, used, names))
     return None
@@ -91,7 +93,7 @@ def _find_sum(
 def _find_product(
     x: "np.ndarray", y: "np.ndarray", target: str, names: Sequence[str]
 ) -> Formula | None:
-    """A product or quotient of positive columns is a sum of their logarithms."""
+    """Search for a product or quotient of positive columns, as a sum of their logarithms."""
     import numpy as np
 
     if not (y > 0).all():

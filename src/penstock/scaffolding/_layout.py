@@ -1,4 +1,4 @@
-"""Lay out Python calls as ``ruff format`` would; apart because it knows nothing of penstock."""
+"""Format Python calls as ``ruff format`` does; apart because independent of penstock."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ _STEP = "    "
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One element between brackets.
+    """An element between brackets.
 
     Attributes:
-        text: Its code, up to the value when ``parts`` is given: ``gates=``.
+        text: The element's code, up to the value when ``parts`` is given: ``gates=``.
         parts: A bracketed value that may be laid out over several lines.
-        comment: Why it stands here; forces a line of its own.
+        comment: The reason for the element; forces a separate line.
     """
 
     text: str
@@ -24,7 +24,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Bracketed:
-    """Something with brackets: a call, a list, a function's head."""
+    """Code with brackets: a call, a list, a function's head."""
 
     opening: str
     items: Sequence[Item]
@@ -32,11 +32,11 @@ class Bracketed:
 
     @property
     def is_broken(self) -> bool:
-        """Say whether a comment forces one element per line."""
+        """Whether a comment forces each element on a separate line."""
         return any(item.comment or (item.parts and item.parts.is_broken) for item in self.items)
 
     def flat(self) -> str:
-        """Write it on one line."""
+        """Format the code on a single line."""
         inner = ", ".join(
             item.text + (item.parts.flat() if item.parts else "") for item in self.items
         )
@@ -44,13 +44,13 @@ class Bracketed:
 
 
 def lay_out(value: Bracketed, *, indent: int = 0, before: str = "", after: str = "") -> str:
-    """Write brackets on one line if they fit, else the elements below, else one per line.
+    """Format brackets on a line if they fit, else the elements below, else each on a separate line.
 
     >>> print(lay_out(Bracketed("f(", [Item("a"), Item("b")], ")"), before="x = "))
     x = f(a, b)
 
     Args:
-        value: What to write.
+        value: The code to format.
         indent: Depth, in steps of four spaces.
         before: Text in front on the first line.
         after: Text behind on the last line.

@@ -1,4 +1,4 @@
-"""Names of a new project: folder, module, pipeline and model; apart because each has its own law."""
+"""Names of a new project: folder, module, pipeline and model; each with separate rules."""
 
 import builtins
 import keyword
@@ -13,11 +13,11 @@ from penstock.core import ParameterError
 
 @dataclass(frozen=True, slots=True)
 class ProjectNames:
-    """What a project is called in each place.
+    """The project's names.
 
     Attributes:
-        folder: Where the files go.
-        model: Name in the registry: survives a URL.
+        folder: Folder of the files.
+        model: Name in the registry: legal in a URL.
         module: Name of the file and of the pipeline function: a legal Python name.
     """
 
@@ -27,7 +27,7 @@ class ProjectNames:
 
 
 def choose_names(name: str, folder: Path | None = None) -> ProjectNames:
-    """Turn what the user typed into legal names.
+    """Convert the user's name to legal names.
 
     >>> names = choose_names("Bike rides")
     >>> names.folder.name, names.model, names.module
@@ -35,10 +35,10 @@ def choose_names(name: str, folder: Path | None = None) -> ProjectNames:
 
     Args:
         name: Project name, or a path whose last part is the name.
-        folder: Where the files go; by default a new folder of that name here.
+        folder: Folder of the files; by default a new folder of that name in the current folder.
 
     Raises:
-        ParameterError: If no letter or digit is left to make a name of.
+        ParameterError: If the name has no letter or digit.
     """
     parent, last = _parent_of(name), Path(name).name
     model = re.sub(r"[^a-z0-9._-]+", "-", last.lower()).strip("-._")[:60].rstrip("-._")
@@ -55,7 +55,7 @@ def choose_names(name: str, folder: Path | None = None) -> ProjectNames:
 def _parent_of(name: str) -> Path:
     try:
         return Path(name).expanduser().parent
-    except RuntimeError:  # ~someone who is not known here: a name like any other
+    except RuntimeError:  # ~someone who is unknown here: treated as a plain name
         return Path(name).parent
 
 
@@ -63,7 +63,7 @@ def _module_name(model: str) -> str:
     module = re.sub(r"\W+", "_", model).strip("_")
     if module[0].isdigit():
         module = f"p{module}"
-    # A file called json.py or polars.py would hide the real package as soon as it runs.
+    # A file called json.py or polars.py would hide the real package once the file runs.
     if _is_taken(module):
         module = f"{module}_pipeline"
     return module
@@ -78,5 +78,5 @@ def _is_taken(module: str) -> bool:
     return spec is not None and "site-packages" in str(spec.origin)
 
 
-# Names that the generated file itself uses.
+# Names that the generated file uses.
 _USED_NAMES = frozenset({"ps", "date", "train", "clean", "table", "penstock", "test", "tests"})

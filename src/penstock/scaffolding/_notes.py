@@ -1,4 +1,4 @@
-"""TableNotes: what was noticed about a user's table; plain values that the file and the CLI tell."""
+"""TableNotes: observations about a user's table; plain values for the written file and the CLI."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -15,12 +15,12 @@ _SHOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class ColumnNote:
-    """One column that deserves a word.
+    """A note on a column.
 
     Attributes:
-        column: Its name.
-        kind: What was noticed.
-        reason: The same for people, short enough for a comment behind the name.
+        column: The column's name.
+        kind: The observation.
+        reason: The observation for people, short enough for a comment behind the name.
     """
 
     column: str
@@ -30,15 +30,15 @@ class ColumnNote:
 
 @dataclass(frozen=True, slots=True)
 class TimeNote:
-    """When a row happened.
+    """The time of the rows.
 
     Attributes:
         columns: The time column, or a date column and an hour column.
-        form: How it is written: ``ISO``, ``epoch seconds`` …
-        time_format: strftime codes that the source needs to read it; None if it needs none.
+        form: Format of the times: ``ISO``, ``epoch seconds`` …
+        time_format: strftime codes that the source needs; None without a need.
         first: First time as text.
         last: Last time as text.
-        doubt: Another reading that also fits; empty if there is none.
+        doubt: A second format that also fits; empty if none.
     """
 
     columns: tuple[str, ...]
@@ -51,14 +51,14 @@ class TimeNote:
 
 @dataclass(frozen=True, slots=True)
 class RowsTested:
-    """What the test rows of the split can show.
+    """The number of test rows that the split's metrics rest on.
 
     Attributes:
         rows: Number of test rows.
-        scarce: The class with the fewest of them; None for regression.
-        scarce_rows: How many it has.
-        weighty: For regression, how many rows carry the target's spread, as (sum)² / (sum of
-            squares) of its squared deviations; with few of them errors hang on those too.
+        scarce: The class with the fewest test rows; None for regression.
+        scarce_rows: Number of test rows of that class.
+        weighty: For regression, the number of rows that carry the target's variance, as (sum)² /
+            (sum of squares) of the squared deviations; if small, the errors depend on few rows.
     """
 
     rows: int
@@ -69,26 +69,26 @@ class RowsTested:
 
 @dataclass(frozen=True, slots=True)
 class TableNotes:
-    """What was noticed about a table.
+    """The observations about a table.
 
     Attributes:
         rows: Number of rows.
         columns: All column names in order.
         target: The column to predict.
-        task: What kind of prediction that is.
-        target_says: How the task was guessed, as a sentence.
+        task: The kind of prediction.
+        target_says: The reason for the inferred task, as a sentence.
         classes: Class labels with their row counts, largest first; empty for regression.
         missing_target: Rows without a target.
-        time: When rows happened; None if no time column was named.
-        group: The column whose values stay whole in a split; None if none was named.
+        time: The time of the rows; None if no time column was named.
+        group: The column whose values are kept together in a split; None if no group was named.
         left_out: Columns that are no features, with the reason.
-        watched: Columns that are features, with something to know about them.
-        slices: Columns to judge per value.
-        sensitive: Those slices that describe people in a way that fairness is about.
+        watched: Features with a note.
+        slices: Columns to evaluate per value.
+        sensitive: Slices that describe people, for fairness.
         rare: Classes with too few rows to be learned and tested.
-        positive: The class that counts as yes; None where evaluation finds it by itself (1, True).
-        split: How to split so that it works.
-        tested: The test rows that the gates will be judged on; None if nothing was split.
+        positive: The positive class; None where evaluation infers it (1, True).
+        split: The choices of a split that works.
+        tested: The test rows that the gates are judged on; None without a split.
         warnings: Sentences about the whole table.
     """
 
@@ -113,17 +113,17 @@ class TableNotes:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The columns that the model sees, in order."""
+        """The model's features, in order."""
         gone = {note.column for note in self.left_out} | {self.target}
         return tuple(name for name in self.columns if name not in gone)
 
     @property
     def needs_cleaning(self) -> bool:
-        """Whether rows must go before the split: rare classes or copies."""
+        """Whether rows must be removed before the split: rare classes or copies."""
         return bool(self.rare) or self.split.distinct
 
     def lines(self) -> list[str]:
-        """Tell the findings as a short list for a terminal, most important first."""
+        """Return the findings as a short list for a terminal, most important first."""
         told = [
             f"{self.rows:,} rows, {len(self.columns):,} columns",
             self.target_says,

@@ -1,4 +1,4 @@
-"""Columns whose values in the test are all beyond those in train: a split by time makes them so."""
+"""Columns with test values entirely beyond the train values, as a split by time produces."""
 
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ _MOSTLY = 0.5
 
 
 def note_new_in_test(split: Split) -> list[ColumnNote]:
-    """List features that the model meets with values it has never seen, where time orders the parts.
+    """List features with test values never seen in train, for a split by time.
 
-    A month after all train months, or a counter that only rises: a tree answers for them as for the
-    last value it knows, which is worse than not to look.
+    A month after all train months, or a counter that only rises: a tree predicts for them as for
+    the last known value, which is worse than without the feature.
 
     Args:
-        split: A split by time; others give no notes.
+        split: A split by time; for any other split there are no notes.
     """
     if split.by_time is None:
         return []

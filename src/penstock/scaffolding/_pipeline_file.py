@@ -1,4 +1,4 @@
-"""The pipeline's file: what was noticed about a table, as code with reasons."""
+"""The pipeline's file: the table's notes as code with reasons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from penstock.scaffolding._notes import ColumnNote, TableNotes
 from penstock.scaffolding._recipes import Recipe, choose_recipe, write_gates
 from penstock.scaffolding._writing import fill, plain, quote, wrap, write_list, write_tuple
 
-# More lines than this are a list to skip, not to read.
+# A longer list would be skipped, not read.
 _LISTED = 40
 _WATCHED = 6
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """How the table's file is read.
+    """The options for reading the table's file.
 
     Attributes:
-        path: As the pipeline writes it.
-        columns: Names, if the file has no header.
-        has_header: Whether the first line holds names.
+        path: The path in the pipeline's file.
+        columns: Column names, if the file has no header.
+        has_header: Whether the first line contains names.
     """
 
     path: str
@@ -95,6 +95,7 @@ def _left_out(notes: TableNotes) -> str:
     if len(notes.left_out) <= _LISTED:
         items = [Item(quote(n.column), comment=_comment(n)) for n in notes.left_out]
         return lay_out(Bracketed("LEFT_OUT = [", items, "]"))
+    # Constant and empty columns tell least, and move to a compact list.
     told, others = _most_telling(notes.left_out)
     items = [Item(quote(n.column), comment=_comment(n)) for n in told]
     counts = {

@@ -1,4 +1,4 @@
-"""``new_project``: a user's own table in, a folder with a pipeline that runs as written out."""
+"""``new_project``: from a user's own table to a folder with a pipeline that runs as written."""
 
 import os
 from collections.abc import Sequence
@@ -22,15 +22,15 @@ _IGNORED = ".penstock/\n__pycache__/\n.pytest_cache/\n"
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """What was written.
+    """The written project.
 
     Attributes:
-        folder: Where.
-        file: The pipeline.
+        folder: The project's folder.
+        file: The file of the pipeline.
         files: All files, the pipeline first.
-        notes: What was noticed about the table.
+        notes: The table's notes.
         model: Name of the model in the registry.
-        pipeline: Name of the pipeline in its file.
+        pipeline: Name of the pipeline in the file.
     """
 
     folder: Path
@@ -42,7 +42,7 @@ class NewProject:
 
     @property
     def task(self) -> Task:
-        """What kind of prediction it is."""
+        """The kind of prediction."""
         return self.notes.task
 
 
@@ -68,19 +68,19 @@ def new_project(
     ('binary', 'visits.py')
 
     Args:
-        name: Name of the project; file, pipeline and model are called after it.
+        name: Name of the project; file, pipeline and model are named after it.
         data: The table: a CSV, Parquet or JSON-lines file, a folder or a glob.
         target: The column to predict.
-        time: Column that says when a row happened: the newest rows become the test.
-        group: Column whose values stay whole: no group stands in train and test.
-        has_header: Whether the first line of a CSV file holds names.
-        columns: Column names, if it does not.
-        folder: Where the files go; by default a folder of that name here.
+        time: Column with the time of a row: the newest rows become the test.
+        group: Column whose values are kept together: no group appears in train and test.
+        has_header: Whether the first line of a CSV file contains names.
+        columns: Column names, for a file without a header.
+        folder: Folder of the files; by default a new folder of that name in the current folder.
 
     Raises:
         NotFoundError: If the file or a column does not exist, with did-you-mean.
-        ConflictError: If a file that would be written is there already.
-        DataError: If the table cannot be read, or nothing can be learned from it.
+        ConflictError: If a file to be written exists already.
+        DataError: If the table cannot be read, or there is nothing to learn.
     """
     names = choose_names(name, None if folder is None else Path(folder))
     path = _find_data(Path(data))
@@ -90,6 +90,7 @@ def new_project(
     snapshot = ingest(_source_of(options, form))
     notes = describe_table(snapshot, target=target, group=group, form=form)
     written = SourceOptions(_path_for(path, names.folder), options.columns, has_header)
+    # Rendered before the first write, so that a failure leaves no half-written project.
     texts = (
         render_pipeline(notes, names, written),
         render_test(notes, names, every=_few_enough(notes, snapshot)),
@@ -151,14 +152,15 @@ def _source_of(options: SourceOptions, form: TimeForm | None) -> FileSource:
 
 
 def _path_for(data: Path, folder: Path) -> str:
-    """Write a near file relative to the project, so that both can move together."""
+    """Return a near path relative to the project, so that both can be moved together."""
     relative = Path(os.path.relpath(data, folder))
     near = sum(part == ".." for part in relative.parts) < _NEAR
     return relative.as_posix() if near else data.as_posix()
 
 
 def _few_enough(notes: TableNotes, snapshot: Snapshot) -> int:
-    """Find how many rows a test needs so that all that is asked of them can be answered."""
+    """Search for a sample size that is sufficient for a test of the pipeline."""
+    # The smallest sample first: the test should be quick.
     for count in _FEW:
         every = snapshot.rows // count
         if every > 1 and _can_be_trained(notes, snapshot, every):

@@ -1,4 +1,4 @@
-"""The files beside the pipeline: a test of its steps and a README with the next commands."""
+"""The files beside the pipeline: a test of the steps and a README with the next commands."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,9 @@ def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
     """Write the test file.
 
     Args:
-        notes: What was noticed.
-        names: What the project is called.
-        every: Which rows are few, yet enough: every n-th.
+        notes: The table's notes.
+        names: The project's names.
+        every: Interval of a small, yet sufficient sample: every n-th row.
     """
     recipe, cleaned = choose_recipe(notes), notes.needs_cleaning
     used = [*(["LEFT_OUT"] if notes.left_out else []), *(["clean"] if cleaned else [])]

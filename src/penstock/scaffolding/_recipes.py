@@ -1,4 +1,4 @@
-"""Which model and which gates a first pipeline starts with, by task and size; apart to be argued about."""
+"""Model and gates of a first pipeline, by task and size; apart because the choice is debatable."""
 
 from dataclasses import dataclass
 
@@ -7,22 +7,22 @@ from penstock.scaffolding._notes import TableNotes
 from penstock.scaffolding._scarce import beat_guessing, is_scarce
 
 FEW_ROWS = 300
-"""Below this many rows trees cannot grow, and figures mean little."""
+"""Below this many rows trees cannot grow, and metrics are unreliable."""
 
 _MANY_CLASSES = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A model to start with.
+    """The model of a first pipeline.
 
     Attributes:
-        import_line: Where it comes from.
-        estimator: Its class.
-        arguments: Its arguments as code.
-        parameter: The pipeline parameter that it takes.
-        default: That parameter's default, as code.
-        test_value: A value of it for a quick test, as code.
+        import_line: The import statement.
+        estimator: The estimator's class.
+        arguments: The estimator's arguments as code.
+        parameter: The estimator's pipeline parameter.
+        default: The parameter's default, as code.
+        test_value: The parameter's value for a quick test, as code.
         scale: Whether numbers must be scaled first.
     """
 
@@ -37,7 +37,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class GateText:
-    """A gate and why it is there."""
+    """A gate with a reason."""
 
     text: str
     reason: str
@@ -52,13 +52,13 @@ def choose_recipe(notes: TableNotes) -> Recipe:
         return _trees("HistGradientBoostingRegressor")
     if usable < FEW_ROWS or len(notes.classes) > _MANY_CLASSES:
         return _linear("LogisticRegression", "C=1 / strength", "max_iter=1000")
-    # Early stopping sets rows of each class aside, which fails where a class has a single one.
+    # Early stopping holds out rows of each class, which fails for a class with a single row.
     extra = ("early_stopping=False",) if notes.task == "multiclass" else ()
     return _trees("HistGradientBoostingClassifier", *extra)
 
 
 def write_gates(notes: TableNotes) -> list[GateText]:
-    """Choose gates that an ordinary model passes and a useless one does not, on these test rows."""
+    """Choose gates that an ordinary model passes and a useless model fails, on these test rows."""
     keeps = {
         "binary": "roc_auc >= champion.roc_auc - 0.01",
         "multiclass": "balanced_accuracy >= champion.balanced_accuracy - 0.01",

@@ -1,8 +1,8 @@
-"""What the test rows can show, and the gate where they are too few for an interval; apart for its rule.
+"""Gates for test rows that are too few for an interval; apart because the rule is special.
 
-With fewer than ten test rows of a class no interval of the area holds, so ``lower(roc_auc)`` could
-never pass. What those rows do allow is a test against guessing: the area of a model that guesses is
-Mann and Whitney's statistic, whose spread is known.
+With fewer than ten test rows of a class no interval of the area is valid, so ``lower(roc_auc)``
+could never pass. Those rows do allow a test against guessing: the area of a guessing model is Mann
+and Whitney's statistic, whose variance is known.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,19 +14,19 @@ from penstock.data import Split
 from penstock.evaluation import FEWEST_EVENTS, FEWEST_NUMBERS, FEWEST_WEIGHTY
 from penstock.scaffolding._notes import Label, RowsTested
 
-_Z = 1.96  # a guess reaches what lies so many deviations above its mean once in 40 tries
-_ONE_ROW = 0.98  # the area of one positive row is evenly spread, not normal
+_Z = 1.96  # a guess exceeds the mean by so many deviations once in 40 tries
+_ONE_ROW = 0.98  # the area of a single positive row is uniform, not normal
 
 
 def count_tested(
     split: Split, classes: Sequence[Label], rare: Collection[Label] = ()
 ) -> RowsTested:
-    """Count the test rows, and those of the class with the fewest.
+    """Count the test rows, and the test rows of the smallest class.
 
     Args:
         split: The split.
         classes: All classes of the table; empty for regression.
-        rare: Classes whose rows are left out before the split.
+        rare: Classes whose rows are removed before the split.
     """
     target = split.test.y
     learned = [label for label in classes if label not in rare]
@@ -42,7 +42,7 @@ def count_tested(
 
 
 def beat_guessing(tested: RowsTested) -> float:
-    """Find the area that a guess reaches in 1 of 40 samples of these rows.
+    """Compute the area that a guess reaches in 1 of 40 samples of these rows.
 
     >>> beat_guessing(RowsTested(400, 1, 4))
     0.79
@@ -57,7 +57,7 @@ def beat_guessing(tested: RowsTested) -> float:
 
 
 def is_scarce(tested: RowsTested | None) -> bool:
-    """Tell whether an interval of the area, or for regression of the errors, would be refused."""
+    """Check whether an interval of the area, or for regression of the errors, would be refused."""
     if tested is None:
         return False
     if tested.scarce is None:
@@ -66,7 +66,7 @@ def is_scarce(tested: RowsTested | None) -> bool:
 
 
 def warn_scarce(tested: RowsTested) -> list[str]:
-    """Say what the test rows lack."""
+    """Return warnings about too few test rows."""
     if tested.weighty is not None and tested.weighty < FEWEST_WEIGHTY:
         few = f"{max(round(tested.weighty), 1)} of {tested.rows:,} test rows"
         told = f"{few} carry most of the target's spread: lower(r2) may not be told."

@@ -1,4 +1,4 @@
-"""Which columns to judge a model by, value for value; apart because it asks the test rows."""
+"""Columns to evaluate a model by, value for value; apart because the test rows decide."""
 
 from typing import TYPE_CHECKING
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 _MOST = 3
 _MANY_LEVELS = 20
 _FEW_CODES = 12
-# A group smaller than this tells nothing about a model.
+# A smaller group carries no information about a model.
 _MIN_ROWS = 30
 _FIRST = ("sex", "gender", "race", "ethnic", "age")
 _CALENDAR = {"year", "yr", "month", "mnth", "day", "hour", "hr", "minute", "week", "weekday"}
 
 
 def choose_slices(split: Split, columns: tuple[Column, ...], group: str | None) -> tuple[str, ...]:
-    """Choose at most three columns: those about people first, then the group, then categories.
+    """Choose at most three columns: columns about people first, then the group, then categories.
 
     Args:
-        split: The split whose test rows will be judged.
+        split: The split whose test rows will be evaluated.
         columns: Candidates: the features.
-        group: The column that groups rows; None if there is none.
+        group: The column that groups rows; None without a group.
     """
     test = split.test.table
     people = [column.name for column in columns if is_sensitive(column.name)]
@@ -36,7 +36,7 @@ def choose_slices(split: Split, columns: tuple[Column, ...], group: str | None) 
 
 
 def _closest(people: list[str]) -> list[str]:
-    """Put what laws name first: sex and race before marital status."""
+    """Sort the properties named by law first: sex and race before marital status."""
 
     def place(name: str) -> int:
         found = [at for at, word in enumerate(_FIRST) if name.lower().startswith(word)]
@@ -56,7 +56,7 @@ def _is_code(column: Column) -> bool:
 
 
 def _is_told_apart(values: "pl.Series") -> bool:
-    """Say whether at least two values have enough test rows; numbers are cut into ranges later."""
+    """Check whether at least two values have enough test rows; numbers become ranges later."""
     if values.dtype.is_numeric() and values.n_unique() > _MANY_LEVELS:
         return len(values) >= 2 * _MIN_ROWS
     sizes = values.drop_nulls().value_counts()["count"]

@@ -1,4 +1,4 @@
-"""Choose how a table is split by splitting it: what cannot work is found now, not at the first run."""
+"""Choice of a split by trying splits: a failure is found now, not at the first run."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,16 +18,16 @@ _ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class SplitChoice:
-    """How to split.
+    """The choices of a split.
 
     Attributes:
         target: The column to predict.
         by_time: Time column, or a date column and an hour column; None to ignore time.
-        by_group: Column whose values stay whole; None if rows stand for themselves.
+        by_group: Column whose values are kept together; None if rows are independent.
         drop: Columns that are no features.
         seed: Seed of a random split.
-        distinct: Whether copies of rows are dropped first.
-        task: What to predict, where the values may say it differently on other rows.
+        distinct: Whether copies of rows are removed first.
+        task: The task, where the values of a subset may suggest a different task.
     """
 
     target: str
@@ -39,14 +39,14 @@ class SplitChoice:
     task: Task | None = None
 
     def without(self, columns: Iterable[str]) -> "SplitChoice":
-        """Leave more columns out of the features."""
+        """Return the choice with more columns left out of the features."""
         return replace(self, drop=tuple(dict.fromkeys((*self.drop, *columns))))
 
     def apply(self, table: "pl.DataFrame") -> Split:
         """Split a table.
 
         Raises:
-            DataError: If the table cannot be split so.
+            DataError: If the table cannot be split by these choices.
         """
         return split_table(
             drop_copies(table) if self.distinct else table,
@@ -60,7 +60,7 @@ class SplitChoice:
 
 
 def drop_copies(table: "pl.DataFrame") -> "pl.DataFrame":
-    """Keep the first of rows that are equal in every column, identifiers included."""
+    """Remove copies of rows, equal in every column with identifiers; the first is kept."""
     return table.unique(keep="first", maintain_order=True)
 
 
@@ -69,10 +69,10 @@ class Chosen:
     """A split that works.
 
     Attributes:
-        choice: How it was made.
-        split: The split itself.
-        leaks: Failures found on the way and left out, and warnings that stay.
-        warnings: Sentences on what could not be as asked.
+        choice: The choices that produced the split.
+        split: The split.
+        leaks: Failures found and left out, and remaining warnings.
+        warnings: Sentences on deviations from the user's wish.
     """
 
     choice: SplitChoice
@@ -82,24 +82,25 @@ class Chosen:
 
 
 def choose_split(table: "pl.DataFrame", wish: SplitChoice) -> Chosen:
-    """Find a split that works and that its own checks for leaks pass.
+    """Search for a split that works and passes the checks for leaks.
 
-    Columns that give the target away are left out one round after the other, and copies of rows
-    are dropped where they could stand on both sides. If nothing else is left to learn from, such
-    columns stay, and the gate has the last word.
+    Columns that reveal the target are left out round after round, and copies of rows are removed
+    where they could appear on both sides. If no further column is left to learn from, such columns
+    stay, and the gate decides.
 
     Args:
         table: The rows.
-        wish: How the user wants to split.
+        wish: The user's choices.
 
     Raises:
-        DataError: If no split works: too few rows, or one class.
+        DataError: If no split works: too few rows, or a single class.
     """
     choice, split, warnings = _first_that_works(table, wish)
     leaks: list[Finding] = []
     for _ in range(_ROUNDS):
         failed = [finding for finding in split.leakage if finding.level == "fail"]
         leaking = [finding.column for finding in failed if finding.column]
+        # Without a feature there would be nothing to learn: the gate decides then.
         if len(leaking) == len(split.schema):
             leaking = []
         copies = any(finding.rule == "L1" for finding in split.leakage) and not choice.distinct
@@ -130,6 +131,7 @@ def _first_that_works(
 
 def _alternatives(wish: SplitChoice) -> list[tuple[SplitChoice, str]]:
     plain = replace(wish, by_time=None, by_group=None)
+    # In the order of closeness to the wish; random splits come last.
     found = [(wish, "")]
     if wish.by_time and wish.by_group:
         found.append((replace(wish, by_time=None), "So rows are split by group only."))

@@ -1,4 +1,4 @@
-"""What the target column asks for, said in a sentence; apart because wrong targets end here."""
+"""The task of a target column, explained in a sentence; apart because unusable targets end here."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -20,10 +20,11 @@ _SHOWN = 4
 
 
 def require_target(target: "pl.Series") -> Task:
-    """Guess the task, and refuse a target that no model could learn.
+    """Infer the task, and refuse a target that no model could learn.
 
     Raises:
-        DataError: If it has one value, none, or nearly as many classes as rows; or holds dates.
+        DataError: If the target has a single value, none, or nearly as many classes as rows; or
+            dates.
     """
     task = guess_task(target)
     given = target.drop_nulls()
@@ -41,7 +42,7 @@ def require_target(target: "pl.Series") -> Task:
 
 
 def count_classes(target: "pl.Series") -> tuple[tuple[Label, int], ...]:
-    """Count the rows of each class, the largest first and equal ones by name."""
+    """Count the rows of each class, the largest first and ties by name."""
     import polars as pl
 
     values = target.drop_nulls()
@@ -52,7 +53,7 @@ def count_classes(target: "pl.Series") -> tuple[tuple[Label, int], ...]:
 
 
 def find_rare(classes: Sequence[tuple[Label, int]]) -> tuple[Label, ...]:
-    """List the classes with too few rows, where enough others are left.
+    """List the classes with too few rows, if at least two classes remain.
 
     >>> find_rare([("cash", 900), ("card", 500), ("dispute", 2)])
     ('dispute',)
@@ -64,9 +65,9 @@ def find_rare(classes: Sequence[tuple[Label, int]]) -> tuple[Label, ...]:
 
 
 def choose_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
-    """Choose which of two classes counts as yes; None where evaluation finds it by itself.
+    """Choose the positive class of two classes; None where evaluation infers it.
 
-    Where the labels do not say it, it is the rarer one, which is then declared in the file.
+    Where the labels do not decide, the rarer class is positive, and the file declares it.
 
     >>> choose_positive([("stays", 700), ("moves", 300)])
     'moves'
@@ -85,7 +86,7 @@ def choose_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
 def tell_target(
     target: "pl.Series", task: Task, classes: Sequence[tuple[Label, int]], missing: int
 ) -> str:
-    """Say what was guessed and why.
+    """Explain the inferred task.
 
     >>> import polars as pl
     >>> tell_target(pl.Series("paid", [True, False]), "binary", [(True, 1), (False, 1)], 0)

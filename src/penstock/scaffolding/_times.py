@@ -1,4 +1,4 @@
-"""How a table writes its times, and which columns look like times that nobody named."""
+"""Formats of a table's times, and unnamed columns that look like times."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _TIME_NAME = re.compile(r"date|time|stamp|(?:^|_)(?:ts|at|day)$", re.IGNORECASE)
 _EPOCH_UNITS = ((1e8, 1e11, "seconds"), (1e11, 1e14, "milliseconds"), (1e14, 1e17, "microseconds"))
 # The years 1900 to 2100 as YYYYMMDD; 1980 to 2100 in seconds and in milliseconds since 1970.
 _PLAUSIBLE = ((19_000_101, 21_001_231), (315_532_800, 4.1e9), (315_532_800_000, 4.1e12))
-# Both orders of day and month, where one text can mean two dates.
+# Both orders of day and month, where a text can mean two dates.
 _ORDERS = tuple(
     (f"%m{mark}%d{mark}%Y{clock}", f"%d{mark}%m{mark}%Y{clock}")
     for mark in "/-."
@@ -27,13 +27,13 @@ _ORDERS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class TimeForm:
-    """How a time column is written.
+    """The format of a time column.
 
     Attributes:
         columns: The time column, or a date column and an hour column.
-        form: For people: ``ISO dates``, ``epoch seconds`` …
-        time_format: strftime codes that the source needs to read it; None if it needs none.
-        doubt: Another format that also fits; empty if there is none.
+        form: Description for people: ``ISO dates``, ``epoch seconds`` …
+        time_format: strftime codes that the source needs; None without a need.
+        doubt: A second format that also fits; empty if none.
     """
 
     columns: tuple[str, ...]
@@ -43,7 +43,7 @@ class TimeForm:
 
 
 def recognise_time(table: "pl.DataFrame", time: str) -> TimeForm:
-    """Recognise how a time column is written, and the hour column that belongs to a date.
+    """Recognise the format of a time column, and the hour column that belongs to a date.
 
     >>> import polars as pl
     >>> recognise_time(pl.DataFrame({"at": [1400269500, 1362683700]}), "at").form
@@ -69,7 +69,7 @@ def recognise_time(table: "pl.DataFrame", time: str) -> TimeForm:
 
 
 def note_times(table: "pl.DataFrame", schema: Schema, kept: set[str]) -> list[ColumnNote]:
-    """Point at columns that look like times although no time column was named."""
+    """List columns that look like times although no time column was named."""
     notes = []
     for column in schema:
         if column.name in kept:
@@ -83,7 +83,7 @@ def note_times(table: "pl.DataFrame", schema: Schema, kept: set[str]) -> list[Co
 
 
 def note_written_dates(table: "pl.DataFrame", schema: Schema, kept: set[str]) -> list[ColumnNote]:
-    """List text columns that hold dates in a form of their own: no features as they are."""
+    """List text columns with dates in a non-ISO format: no features without conversion."""
     notes = []
     for column in schema:
         if column.name in kept or column.dtype != "String":
@@ -97,7 +97,7 @@ def note_written_dates(table: "pl.DataFrame", schema: Schema, kept: set[str]) ->
 
 
 def tell_moment(moment: "datetime | None") -> str:
-    """Write a time as a date.
+    """Format a time as a date.
 
     >>> tell_moment(None)
     'unknown'
@@ -135,7 +135,8 @@ def _form_of_texts(texts: "pl.Series") -> tuple[str, str | None, str]:
     for pair in _ORDERS:
         read = [_parse(texts, form) for form in pair]
         if all(times is not None for times in read):
-            # Rows are mostly stored in the order of time: only the true reading keeps it.
+            # Rows are mostly stored in the order of time: only the correct format preserves the
+            # order.
             rising = [times is not None and _is_ordered(times) for times in read]
             first, second = pair if rising[0] or not rising[1] else pair[::-1]
             doubt = "" if rising[0] != rising[1] else second

@@ -1,4 +1,4 @@
-"""Write values, comments and whole templates as text; apart because every written file needs them."""
+"""Formatting of values, comments and templates as text; shared by every written file."""
 
 import textwrap
 from collections.abc import Sequence
@@ -12,13 +12,14 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def quote(value: Label) -> str:
-    """Write a value as ``ruff format`` would.
+    """Format a value as ``ruff format`` does.
 
     >>> print(quote("it's"), quote('say "x"'), quote(3))
     "it's" 'say "x"' 3
     """
     if not isinstance(value, str):
         return repr(value)
+    # With both kinds of quotes appended, repr uses single quotes and escapes only those.
     inner = repr(value + "'\"")[1:-4].replace("\\'", "'")
     if value.count('"') > value.count("'"):
         return "'" + inner.replace("'", "\\'") + "'"
@@ -26,12 +27,12 @@ def quote(value: Label) -> str:
 
 
 def write_list(values: Sequence[Label]) -> Bracketed:
-    """Write a list of values."""
+    """Format a list of values."""
     return Bracketed("[", [Item(quote(value)) for value in values], "]")
 
 
 def write_tuple(values: Sequence[Label]) -> Bracketed:
-    """Write a tuple of values."""
+    """Format a tuple of values."""
     return Bracketed("(", [Item(quote(value)) for value in values], ")")
 
 
@@ -41,7 +42,7 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Make text safe for a comment or docstring: one line, no quotes that end it."""
+    """Convert text to a safe comment or docstring: a single line, without closing quotes."""
     line = " ".join(text.split())
     return (
         "".join(c if c.isprintable() else "?" for c in line)
