@@ -1,4 +1,4 @@
-"""Raw columns in, numbers for a model out: scikit-learn does the work, inside the model."""
+"""Raw columns in, numbers for a model out: scikit-learn transformers, inside the model."""
 
 from typing import TYPE_CHECKING
 

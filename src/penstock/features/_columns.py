@@ -1,4 +1,4 @@
-"""Columns of a polars or pandas frame as polars Series, whatever type a single row gave them."""
+"""Columns of a polars or pandas frame as polars Series, whatever type a single row has."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
 
 
 class NamedColumns(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Base of our transformers: learns nothing but the columns' names."""
+    """Base of penstock's transformers: learns only the columns' names."""
 
     def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803, ARG002 - scikit-learn's words
-        """Remember the columns' names."""
+        """Store the columns' names."""
         names = [column.name for column in columns_of(X)]
         self.feature_names_in_ = np.asarray(names, dtype=object)
         self.n_features_in_ = len(names)
         return self
 
     def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
-        """Give the columns' names."""
+        """Return the columns' names."""
         check_is_fitted(self)
         return self.feature_names_in_
 
 
 def columns_of(frame: Any) -> list[pl.Series]:
-    """Give a frame's columns as polars Series.
+    """Return a frame's columns as polars Series.
 
     Args:
         frame: A polars or pandas frame.
 
     Raises:
-        DataError: If it is something else.
+        DataError: If the value is no such frame.
     """
     if isinstance(frame, pl.DataFrame):
         return list(frame.iter_columns())
@@ -50,14 +50,14 @@ def columns_of(frame: Any) -> list[pl.Series]:
 
 
 def plain(column: pl.Series) -> pl.Series:
-    """Give a column of Python objects (a single row's null, for example) the type of its values."""
+    """Convert a column of Python objects (a single row's null, for example) to the values' type."""
     if column.dtype != pl.Object:
         return column
     return pl.Series(column.name, column.to_list(), strict=False)
 
 
 def _from_pandas(series: Any) -> pl.Series:
-    """Read a pandas column without pyarrow: numbers and times as arrays, the rest value by value."""
+    """Convert a pandas column without pyarrow: numbers and times as arrays, the rest by value."""
     name = str(series.name)
     kind = getattr(series.dtype, "kind", "O")
     if isinstance(series.dtype, np.dtype) and kind in "biuf":
@@ -67,7 +67,7 @@ def _from_pandas(series: Any) -> pl.Series:
         zoned = getattr(series.dtype, "tz", None) is not None
         local = series.dt.tz_convert("UTC").dt.tz_localize(None) if zoned else series
         stamps = local.to_numpy().astype("datetime64[us]").astype(np.int64)
-        # polars before 2 computes with what lies below a null, and NaT is out of its range.
+        # polars before 2 computes with the value below a null, and NaT is out of range there.
         present = pl.when(pl.Series(~missing)).then(pl.Series(name, np.where(missing, 0, stamps)))
         times = pl.select(present.alias(name)).to_series()
         return times.cast(pl.Datetime("us", "UTC" if zoned else None))

@@ -1,4 +1,4 @@
-"""DateParts: what a model can use of a date or a time."""
+"""DateParts: numbers from dates and times for a model."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,10 @@ _PARTS: dict[str, Callable[[pl.Series], pl.Series]] = {
 
 
 class DateParts(NamedColumns):
-    """Turn dates and times into year, month, day, weekday (1 Monday), hour and days since 1970.
+    """Transformer of dates and times: year, month, day, weekday (1 Monday), hour, days since 1970.
 
-    Times with a zone are read in UTC. Texts and numbers are understood as in ``read_times``, so a
-    request may send ISO text or seconds since 1970.
+    Times with a zone are read in UTC. Texts and numbers are read as in ``read_times``, so a request
+    may send ISO text or seconds since 1970.
 
     >>> import polars as pl
     >>> from datetime import date
@@ -44,7 +44,7 @@ class DateParts(NamedColumns):
         self.parts = parts
 
     def transform(self, X: Any) -> "NDArray[np.float64]":  # noqa: N803 - scikit-learn's word
-        """Give an array of shape (rows, columns x parts); NaN where the time is missing.
+        """Return an array of shape (rows, columns x parts); NaN where the time is missing.
 
         Raises:
             DataError: If a value is no time.
@@ -60,7 +60,7 @@ class DateParts(NamedColumns):
         return np.column_stack(columns)
 
     def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
-        """Give ``column_part`` for every column and part."""
+        """Return ``column_part`` for every column and part."""
         check_is_fitted(self)
         names = [f"{name}_{part}" for name in self.feature_names_in_ for part in self._chosen()]
         return np.asarray(names, dtype=object)

@@ -1,4 +1,4 @@
-"""LevelMeans: columns with many levels as means of the target, without letting a row see itself."""
+"""LevelMeans: columns with many levels as means of the target, without a row's own target."""
 
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,14 +21,15 @@ _TYPES = {"regression": "continuous", "binary": "binary", "multiclass": "multicl
 
 
 class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Encode levels by scikit-learn's TargetEncoder, cross-fitted, set up from the target itself.
+    """Encoder of levels by scikit-learn's TargetEncoder, cross-fitted, set up from the target.
 
-    It decides at fit what scikit-learn's own guess gets wrong or cannot do: a count is a number
-    and not hundreds of classes, and a class with fewer rows than folds needs fewer folds. The folds
-    are made here because scikit-learn 1.9 and those before take them in different ways.
+    The encoder decides at fit where scikit-learn's own inference is wrong or fails: a count is a
+    number and not hundreds of classes, and a class with fewer rows than folds needs fewer folds.
+    The folds are made here because scikit-learn 1.9 and earlier versions accept them in different
+    ways.
 
     Args:
-        target_type: ``binary``, ``multiclass`` or ``regression``; None to see it from the target.
+        target_type: ``binary``, ``multiclass`` or ``regression``; None to infer it from the target.
         random_state: Seed of the folds.
     """
 
@@ -42,7 +43,7 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def fit_transform(self, X: Any, y: Any) -> "NDArray[Any]":  # noqa: N803
-        """Learn the means, and encode each row by the means of the other folds."""
+        """Learn the means, and encode each row by the means of the remaining folds."""
         target, folds = self._learn(X, y)
         encoded = self.encoder_.transform(X)
         if folds is None:
@@ -54,12 +55,12 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return encoded  # type: ignore[no-any-return]
 
     def transform(self, X: Any) -> "NDArray[Any]":  # noqa: N803
-        """Give means of shape (rows, columns), or (rows, columns x classes) for many classes."""
+        """Return means of shape (rows, columns), or (rows, columns x classes) for many classes."""
         check_is_fitted(self)
         return self.encoder_.transform(X)  # type: ignore[no-any-return]
 
     def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":
-        """Give the columns' names, with the class where there are many."""
+        """Return the columns' names, with the class where there are many."""
         check_is_fitted(self)
         return self.encoder_.get_feature_names_out(input_features)  # type: ignore[no-any-return]
 
@@ -81,7 +82,7 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _folds(target: "NDArray[Any]", task: str, seed: int) -> Any:
-    """Make folds that each hold every class; None if a class has one row only."""
+    """Create folds that each contain every class; None if a class has a single row."""
     classes = task != "regression"
     smallest = np.unique(target, return_counts=True)[1].min() if classes else len(target)
     count = min(_FOLDS, int(smallest))

@@ -1,4 +1,4 @@
-"""ToNumber and ToText: columns of one plain type, also where a single row had no value to show it."""
+"""ToNumber and ToText: columns of a plain type, also where a single row has no value to show."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MISSING = "(missing)"
-"""What a text column says where it says nothing."""
+"""Text of a missing value in a text column."""
 
 _LARGEST = float(np.sqrt(np.finfo(np.float64).max))
 
 
 class ToNumber(NamedColumns):
-    """Turn columns of numbers and booleans into an array of floats; missing and infinite are NaN.
+    """Transformer of numbers and booleans to an array of floats; missing and infinite are NaN.
 
     A number whose square is no float (above 1e154) counts as infinite: medians and variances would
     overflow.
@@ -30,7 +30,7 @@ class ToNumber(NamedColumns):
     """
 
     def transform(self, X: Any) -> "NDArray[np.float64]":  # noqa: N803 - scikit-learn's word
-        """Give an array of shape (rows, columns).
+        """Return an array of shape (rows, columns).
 
         Raises:
             DataError: If a value is no number.
@@ -40,7 +40,7 @@ class ToNumber(NamedColumns):
 
 
 class ToText(NamedColumns):
-    """Turn columns into an array of texts; a missing value is the text ``(missing)``.
+    """Transformer of columns to an array of texts; a missing value is the text ``(missing)``.
 
     >>> import polars as pl
     >>> ToText().fit_transform(pl.DataFrame({"city": ["Bonn", None]})).tolist()
@@ -48,13 +48,13 @@ class ToText(NamedColumns):
     """
 
     def transform(self, X: Any) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's word
-        """Give an array of texts of shape (rows, columns)."""
+        """Return an array of texts of shape (rows, columns)."""
         check_is_fitted(self)
         return np.column_stack([texts_of(column) for column in columns_of(X)])
 
 
 def texts_of(column: pl.Series) -> "NDArray[Any]":
-    """Give a column as an array of Python texts."""
+    """Return a column as an array of Python texts."""
     texts = plain(column).cast(pl.String).fill_null(MISSING)
     return np.asarray(texts.to_list(), dtype=object)
 

@@ -31,13 +31,13 @@ def table_transformer(
     max_one_hot: int = 20,
     target_type: str | None = None,
 ) -> ColumnTransformer:
-    """Make the first part of a model: from raw columns to an array of numbers. Not fitted yet.
+    """Create the first part of a model: from raw columns to an array of numbers. Not fitted yet.
 
-    Numbers: median for missing ones, with a column that says so. Booleans: 0 and 1. Categories:
-    one column a level up to ``max_one_hot`` levels, else the target's cross-fitted mean. Times:
-    year, month, day, weekday, hour, days since 1970. Texts: weights of words. Identifiers,
-    constants and empty columns are left out. A level or a missing value that was not there at
-    training is no error.
+    Numbers: median for missing values, with an indicator column. Booleans: 0 and 1. Categories: a
+    column per level up to ``max_one_hot`` levels, else the target's cross-fitted mean. Times: year,
+    month, day, weekday, hour, days since 1970. Texts: weights of words. Identifiers, constants and
+    empty columns are left out. A level or a missing value that was absent from training is no
+    error.
 
     >>> import polars as pl
     >>> from penstock.data import infer_schema
@@ -48,12 +48,13 @@ def table_transformer(
 
     Args:
         schema: The features, for example ``split.schema``.
-        scale: Whether to bring numbers to mean 0 and deviation 1 (for linear models and neighbours).
-        max_one_hot: Most levels for one column a level, 0 or more.
+        scale: Whether to scale numbers to mean 0 and deviation 1 (for linear models and
+            neighbours).
+        max_one_hot: Maximum number of levels for a column per level, 0 or more.
         target_type: ``binary``, ``multiclass`` or ``regression`` where the target does not show it.
 
     Raises:
-        DataError: If no column can be used, or one is of a type that no model can use.
+        DataError: If no column can be used, or a column is of a type that no model can use.
     """
     if target_type not in _TARGET_TYPES:
         raise DataError(
@@ -83,7 +84,7 @@ def table_transformer(
 
 def _group(schema: Schema, max_one_hot: int) -> dict[str, list[str]]:
     categories = [column for column in schema if column.kind == "category"]
-    # A missing value becomes a level of its own.
+    # A missing value becomes a separate level.
     few = [c.name for c in categories if (c.levels or 0) + c.nullable <= max_one_hot]
     return {
         "number": schema.of_kind("number", "integer"),

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class WordWeights(NamedColumns):
-    """Weigh the most frequent words of one text column (scikit-learn's TfidfVectorizer).
+    """Transformer of a text column to weights of its words (scikit-learn's TfidfVectorizer).
 
-    A column without any word gives no features instead of an error.
+    Only the most frequent words are used. A column without any word has no features instead of an
+    error.
 
     >>> import polars as pl
     >>> texts = pl.DataFrame({"note": ["late again", "on time", "late"]})
@@ -24,7 +25,7 @@ class WordWeights(NamedColumns):
     ['note_again', 'note_late']
 
     Args:
-        max_words: How many words to keep.
+        max_words: Number of words to use.
     """
 
     def __init__(self, max_words: int = 64) -> None:
@@ -43,7 +44,7 @@ class WordWeights(NamedColumns):
         return self
 
     def transform(self, X: Any) -> "NDArray[np.float64]":  # noqa: N803
-        """Give weights of shape (rows, words)."""
+        """Return weights of shape (rows, words)."""
         check_is_fitted(self)
         texts = texts_of(columns_of(X)[0])
         if not self.has_words_:
@@ -51,7 +52,7 @@ class WordWeights(NamedColumns):
         return np.asarray(self.vectorizer_.transform(texts).toarray())
 
     def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
-        """Give ``column_word`` for every word."""
+        """Return ``column_word`` for every word."""
         check_is_fitted(self)
         words = self.vectorizer_.get_feature_names_out() if self.has_words_ else []
         return np.asarray([f"{self.feature_names_in_[0]}_{word}" for word in words], dtype=object)
