@@ -1,4 +1,4 @@
-"""How the demo tells its story: chapters with timings, facts below them."""
+"""Output of the demo: chapters with timings, and facts below them."""
 
 import time
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from rich.markup import escape
 
 @dataclass
 class Chapter:
-    """A chapter being told; ``done`` sets the words at its end."""
+    """A chapter in progress; ``done`` sets the text at the end."""
 
     title: str
     ending: str = ""
 
     def done(self, ending: str) -> None:
-        """Say how it ended."""
+        """Set the text of the chapter's end."""
         self.ending = ending
 
 
 class Narrator:
-    """Prints chapters and facts, and remembers how long each chapter took."""
+    """A printer of chapters and facts, with the time of each chapter."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=True)
@@ -31,7 +31,7 @@ class Narrator:
 
     @contextmanager
     def chapter(self, title: str) -> Iterator[Chapter]:
-        """Tell a chapter: its title before, its timing and ending after."""
+        """Print a chapter: the title before, the timing and ending after."""
         self._count += 1
         self._console.print(f"\n[bold cyan]{self._count}[/] [bold]{escape(title)}[/]")
         chapter, started = Chapter(title), time.perf_counter()
@@ -45,14 +45,14 @@ class Narrator:
         self._console.print(f"  [green]✓[/] {took:.1f} s{ending}")
 
     def fact(self, text: str) -> None:
-        """Tell one fact."""
+        """Print a fact."""
         self._console.print(f"  [dim]│[/] {escape(text)}")
 
     def line(self, text: str) -> None:
-        """Print a line as it is."""
+        """Print a line unchanged."""
         self._console.print(escape(text))
 
     def summary(self) -> None:
-        """Say how long the whole story took."""
+        """Print how long the whole story took."""
         took = time.perf_counter() - self._started
         self._console.print(f"\n[bold]The whole loop took {took:.0f} s.[/]")

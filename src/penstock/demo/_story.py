@@ -1,6 +1,7 @@
-"""The story of `penstock demo`: one payments model, from its first rows to a proven second version.
+"""The story of `penstock demo`: a payments model, from the first rows to a proven second version.
 
-It uses the public API and the real server in a process of its own; only the payments are simulated.
+The demo uses the public API and the real server in a separate process; only the payments are
+simulated.
 """
 
 import os
@@ -34,25 +35,25 @@ from penstock.serving import RolloutRules
 
 MODEL = "payments"
 _LIVE_ROWS = 120  # requests per simulated day: a sample of the day's payments
-_WINDOW_DAYS = 6  # drift is looked for over the last days
-_COLLECT_DAYS = 6  # days between the alarm and the training that answers it
+_WINDOW_DAYS = 6  # drift is checked over the last days
+_COLLECT_DAYS = 6  # days between the alert and the training that follows it
 _READY_S = 30.0
 _OK = 200
 
 
 @dataclass
 class _Loop:
-    """What the story carries along.
+    """State of the story.
 
     Args:
         store: The demo's store.
         client: The HTTP client that plays the payment system.
-        say: Who tells the story.
-        marks: When each simulated day began on the real clock.
-        waiting: Fraud labels by day that are not known yet, by prediction id.
+        say: The printer of the story.
+        marks: Start of each simulated day on the real clock.
+        waiting: Fraud labels by day that are still delayed, by prediction id.
         sent: Last prediction id.
-        new_country: A country that the bank has just entered.
-        known_days: Days whose labels are known.
+        new_country: A country that the bank has recently entered.
+        known_days: Number of days with known labels.
     """
 
     store: ps.Store
@@ -66,13 +67,13 @@ class _Loop:
 
 
 def run_demo(folder: Path) -> ps.Store:
-    """Tell the whole loop, and give the store that it is recorded in.
+    """Run the whole loop, and return the store of the records.
 
     Args:
-        folder: Where the demo keeps its files; emptied first if it is an earlier demo's.
+        folder: Folder of the demo's files; emptied first if an earlier demo made it.
 
     Raises:
-        ParameterError: If the folder holds something else.
+        ParameterError: If the folder contains anything else.
         StepError: If a step of the demo's pipeline fails.
     """
     say = Narrator()
@@ -137,7 +138,7 @@ def _report(result: PipelineResult) -> ps.EvaluationReport:
 
 
 def _live_until_alarm(loop: _Loop) -> int:
-    """Live days go by until monitoring raises an alarm; gives the day."""
+    """Simulate live days until monitoring raises an alert; return the day."""
     say = loop.say
     monitor = ps.Monitor(loop.store, MODEL)
     with say.chapter("Live payments; labels come two days late") as chapter:
@@ -162,7 +163,7 @@ def _live_until_alarm(loop: _Loop) -> int:
 
 
 def _live_day(loop: _Loop, number: int) -> None:
-    """Send a day's payments one by one; post the labels that have become known."""
+    """Send a day's payments one by one; post the labels that are due."""
     day = simulate_day(number, new_country=loop.new_country)
     loop.marks[number] = now()
     labels: dict[str, bool] = {}
@@ -178,7 +179,7 @@ def _live_day(loop: _Loop, number: int) -> None:
 
 
 def _ask(loop: _Loop, row: dict[str, Any]) -> str | None:
-    """Ask for one prediction; None if the server could not answer (a broken canary)."""
+    """Request a prediction; None if the server could not predict (a broken canary)."""
     features = {name: value for name, value in row.items() if name not in {"payment_id", "time"}}
     features["time"] = row["time"].isoformat()
     reply = loop.client.post(
@@ -191,7 +192,7 @@ def _ask(loop: _Loop, row: dict[str, Any]) -> str | None:
 
 
 def _retrain(loop: _Loop, alarm_day: int) -> int:
-    """Let labels of the alarming days come in, train on newer data and prove it; gives the next day."""
+    """Collect labels of the drifted days, train on newer data and verify; return the next day."""
     say = loop.say
     with say.chapter("The trigger starts a run on newer rows: version 2, and it is proved"):
         last = alarm_day + _COLLECT_DAYS
@@ -203,7 +204,7 @@ def _retrain(loop: _Loop, alarm_day: int) -> int:
         results: list[PipelineResult] = []
 
         def start(_: datetime) -> str:
-            # The stream runs on simulated days: the cutoff is the last day whose labels are known.
+            # The stream runs on simulated days: the cutoff is the last day with known labels.
             results.append(_train(loop.store, loop.known_days, say))
             return results[-1].run_id
 
@@ -220,7 +221,7 @@ def _retrain(loop: _Loop, alarm_day: int) -> int:
 
 
 def _canary(loop: _Loop, day: int) -> int:
-    """Roll version 2 out: 25, 100 percent, by itself."""
+    """Roll version 2 out automatically: 25, 100 percent."""
     say = loop.say
     with say.chapter("Canary 25 → 100 %") as chapter:
         ps.deploy(
@@ -228,7 +229,8 @@ def _canary(loop: _Loop, day: int) -> int:
             MODEL,
             version=2,
             canary=(25, 100),
-            # A hundred requests a day show no half percent; an owner with such traffic allows more.
+            # A hundred requests a day cannot exclude half a percent; an owner with such traffic
+            # allows more.
             rules=RolloutRules(step_requests=25, max_error_rate_increase=0.1),
             actor="demo",
         )
@@ -244,7 +246,7 @@ def _canary(loop: _Loop, day: int) -> int:
 
 
 def _broken_version(loop: _Loop, day: int) -> None:
-    """Version 3 raises on a country that it has not seen; the rollout notices and goes back."""
+    """Deploy version 3, which raises on an unseen country; the rollout notices and rolls back."""
     say = loop.say
     with say.chapter("A broken version 3 is rolled back by itself") as chapter:
         _train(loop.store, loop.known_days, say, encoder="strict")
@@ -256,7 +258,7 @@ def _broken_version(loop: _Loop, day: int) -> None:
             version=3,
             canary=(25, 100),
             rules=RolloutRules(step_requests=60, max_error_rate_increase=0.02),
-            # penstock sees that it takes no missing values any more, and would refuse.
+            # penstock detects that version 3 no longer accepts missing values, and would refuse.
             accept_changes="callers of the demo leave nothing out",
             actor="demo",
         )
@@ -271,7 +273,7 @@ def _broken_version(loop: _Loop, day: int) -> None:
 
 
 def _live_until_settled(loop: _Loop, day: int) -> tuple[int, str]:
-    """Live days go by until the running rollout is promoted or rolled back."""
+    """Simulate live days until the running rollout is promoted or rolled back."""
     for number in range(day, day + LIVE_DAYS):
         _live_day(loop, number)
         rollout = loop.store.metadata.deployments.get(MODEL).rollout
@@ -304,12 +306,12 @@ def _prepare(folder: Path) -> None:
 
 
 def _may_empty(folder: Path, mark: Path, source: str) -> bool:
-    """Say whether a folder is new, empty, or one that the demo has made itself."""
+    """Check whether a folder is new, empty, or made by an earlier demo."""
     if not folder.exists():
         return True
     if not folder.is_dir():
         return False
-    if mark.is_file():  # a user's own payments.py does not begin like the demo's
+    if mark.is_file():  # a user's own payments.py begins differently
         title = source.partition("\n")[0]
         return mark.read_text(encoding="utf-8", errors="replace").startswith(title)
     return not any(folder.iterdir())
@@ -327,7 +329,7 @@ def _working_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _serving(store: ps.Store) -> Iterator[str]:
-    """Start the model server in its own process and wait until it is ready."""
+    """Start the model server in a separate process and wait until the server is ready."""
     import httpx
 
     with socket.socket() as probe:
@@ -335,7 +337,7 @@ def _serving(store: ps.Store) -> Iterator[str]:
         port = probe.getsockname()[1]
     log = Path(".penstock") / "server.log"
     with log.open("wb") as output:
-        server = subprocess.Popen(  # noqa: S603 - ourselves, no shell
+        server = subprocess.Popen(  # noqa: S603 - this package, no shell
             [sys.executable, "-m", "penstock.cli", "--store", store.url, "serve", MODEL,
              "--port", str(port)],
             stdout=output, stderr=output,

@@ -1,6 +1,6 @@
-"""A simulated stream of card payments: seeded, with merchants, countries, late labels and a shift.
+"""A simulated stream of card payments: seeded, with merchants, countries, delayed labels, a shift.
 
-Nothing here is real. From day ``SHIFT_DAY`` on, fraud changes its pattern: from large amounts
+Nothing here is real. From day ``SHIFT_DAY`` on, the pattern of fraud changes: from large amounts
 abroad at night to many small amounts at digital shops with new cards.
 """
 
@@ -23,12 +23,12 @@ _COUNTRY_SHARES = (0.30, 0.20, 0.12, 0.10, 0.10, 0.08, 0.06, 0.04)
 _KINDS = ("grocery", "fuel", "travel", "electronics", "restaurant", "digital")
 _KIND_SHARES = (0.34, 0.16, 0.08, 0.12, 0.22, 0.08)
 _MERCHANTS = 90
-_HOME = 5  # the first countries are where the bank's customers live
+_HOME = 5  # the first countries are those of the bank's customers
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One simulated day.
+    """A simulated day.
 
     Args:
         number: Days since the start, from 0.
@@ -46,7 +46,7 @@ class Day:
         return START + timedelta(days=self.number)
 
     def labelled(self) -> pl.DataFrame:
-        """Give the rows with their label, as they look once it is known."""
+        """Return the rows with their labels, as known after the delay."""
         labels = [self.fraud[name] for name in self.payments["payment_id"]]
         return self.payments.with_columns(pl.Series("fraud", labels))
 
@@ -54,7 +54,7 @@ class Day:
 def simulate_day(
     number: int, *, seed: int = 7, rows: int = PER_DAY, new_country: str | None = None
 ) -> Day:
-    """Simulate one day; the same number and seed give the same rows.
+    """Simulate a day; the same number and seed produce the same rows.
 
     >>> day = simulate_day(3)
     >>> day.payments.height, sum(day.fraud.values()) > 0
@@ -64,7 +64,7 @@ def simulate_day(
         number: Days since the start, from 0.
         seed: Seed of the whole stream.
         rows: Payments on that day.
-        new_country: A country that the bank has just entered; it sends a tenth of the payments.
+        new_country: A country that the bank has recently entered, with a tenth of the payments.
     """
     rng = np.random.default_rng([seed, number])
     hour = rng.choice(24, rows, p=_hour_shares())
@@ -107,7 +107,7 @@ def _country_names(country: np.ndarray, new_country: str | None) -> list[str]:
 
 
 def write_days(folder: Path, days: range) -> Path:
-    """Write simulated payments with their labels, one CSV file per day; simulated, not real.
+    """Write simulated payments with their labels, a CSV file per day; simulated, not real.
 
     >>> import tempfile
     >>> folder = write_days(Path(tempfile.mkdtemp()) / "payments", range(2))
@@ -115,7 +115,7 @@ def write_days(folder: Path, days: range) -> Path:
     ['2026-01-01.csv', '2026-01-02.csv']
 
     Args:
-        folder: Where to write; made if it does not exist.
+        folder: Folder of the files; created if missing.
         days: Day numbers since the start, from 0.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def _odds(
     amount: np.ndarray,
     recent: np.ndarray,
 ) -> np.ndarray:
-    """Log-odds of fraud: the old pattern fades when the new one comes."""
+    """Compute the log-odds of fraud: the old pattern fades when the new pattern starts."""
     night = (hour < 6) | (hour > 22)
     abroad = country >= _HOME
     old = 2.6 * (np.log(amount) - 4.0) + 4.0 * abroad + 3.0 * night + 1.5 * (kind == 3)
