@@ -1,4 +1,4 @@
-"""What is wrong with an installation, and how to mend it."""
+"""Checks of an installation, with fixes."""
 
 from typing import TYPE_CHECKING
 

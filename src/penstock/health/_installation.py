@@ -1,4 +1,4 @@
-"""Checks of Python, packages, project, store and disk; each with a remedy when it is not well."""
+"""Checks of Python, packages, project, store and disk; each failed check has a fix."""
 
 import importlib.metadata
 import os
@@ -19,13 +19,13 @@ _EXTRAS = {"pandas": "pandas", "pyarrow": "pandas", "xgboost": "boosters", "ligh
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """The result of a check.
 
     Args:
-        name: What was looked at.
+        name: Name of the check.
         level: ``ok``, ``warn`` or ``fail``.
-        found: What was found.
-        fix: How to mend it; empty when it is well.
+        found: The state found.
+        fix: How to fix the fault; empty without a fault.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Check:
     fix: str = ""
 
     def to_json(self) -> dict[str, str]:
-        """Give the check as plain JSON."""
+        """Return the check as plain JSON."""
         return asdict(self)
 
 
 def check_installation(store_url: str | None = None) -> list[Check]:
-    """Look at Python, packages, project, store and disk; never raises.
+    """Check Python, packages, project, store and disk; never raises.
 
     >>> {check.level for check in check_installation()} <= {"ok", "warn", "fail"}
     True
@@ -65,7 +65,7 @@ def _python() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    """Compare what penstock requires with what is installed."""
+    """Compare penstock's requirements with the installed packages."""
     missing, present = [], 0
     for line in importlib.metadata.requires("penstock") or []:
         requirement, _, marker = line.partition(";")
@@ -107,7 +107,7 @@ def _store(chosen: Settings) -> Check:
 
 
 def _journals(chosen: Settings) -> Check:
-    """Look for journals that were set aside, and whether this process could make one."""
+    """Check that the store can be opened, and for damaged journals that were set aside."""
     try:
         store = open_store(chosen.store.value, artifacts=chosen.artifacts.value or None)
     except PenstockError:
