@@ -1,4 +1,4 @@
-"""Texts to values, by one rule a column: files and requests are read by the same code."""
+"""Texts to values, by a rule per column: files and requests are read by the same code."""
 
 from typing import TYPE_CHECKING
 

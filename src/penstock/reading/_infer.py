@@ -1,4 +1,4 @@
-"""Infer how a column's texts are read: by the majority, with what it leaves unread."""
+"""Inference of a column's reading rule: by the majority, with the unreadable values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     import polars as pl
 
 MOST_ODD = 0.05
-"""Largest share of values that cannot be read as the others are, and are then missing."""
+"""Largest share of values that do not fit the type of the rest, and are then missing."""
 
 _FEW = 10
 _SAMPLE = 1_000
 _HALF = 0.5
-_DIGITS = 16  # as many a float holds
+_DIGITS = 16  # as many as a float holds
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """How a column is read, and why not otherwise.
+    """The reading rule of a column, and the reasons against alternatives.
 
     Attributes:
-        rule: How.
-        instead: What most values look like where the column stays text all the same.
-        odd: How many values are not like that.
-        ambiguous: Whether the mark in 1,234 may as well be the other kind.
+        rule: The rule.
+        instead: The type of most values where the column stays text all the same.
+        odd: Number of values that do not fit.
+        ambiguous: Whether the mark in 1,234 may be a decimal as well as a thousands mark.
         codes: Values with leading zeros, for which numbers stay text.
         units: Several currencies or units, for which numbers stay text.
     """
@@ -54,18 +54,18 @@ def guess_rule(
 ) -> Guess:
     """Infer how a column is read.
 
-    Tried in order: integer, number, boolean (true/false), ISO date, ISO time. A type holds if all
-    values but one in twenty have it (a single one, of ten or more). Codes with leading zeros and
-    integers too long for 64 bits stay text, so that nothing is lost.
+    Tried in order: integer, number, boolean (true/false), ISO date, ISO time. A type is accepted if
+    at most 5 % of the values do not fit (or a single value, of ten or more). Codes with leading
+    zeros and integers too long for 64 bits stay text, so that nothing is lost.
 
     >>> import polars as pl
     >>> guess_rule(pl.Series(["$1,234.50", "$5", "-"])).rule.words
     'numbers such as $1,234.5'
 
     Args:
-        texts: Trimmed texts, null where there is none.
+        texts: Trimmed texts, null for missing texts.
         missing: Texts that mean "no value".
-        decimal: Decimal mark, if it is known.
+        decimal: Decimal mark, if known.
     """
     marks = tuple(missing)
     text = ReadingRule("text", missing=marks)
@@ -77,9 +77,10 @@ def guess_rule(
     given = texts.filter(~missing_in(texts, replace(text, type="number")))
     if not len(given):
         return Guess(text)
-    # From all over the column: what the first rows hold says little of the last ones.
+    # Sampled from the whole column: the first rows say little about the last rows.
     sample = given.gather_every(max(1, len(given) // _SAMPLE))
     if float(sample.str.contains(r"\d").mean() or 0) >= _HALF:  # type: ignore[arg-type] # a share
+        # The sample rules out most columns before the whole column is read.
         found = _guess_number(sample, decimal) and _guess_number(given, decimal)
         found = found or (_guess_time(sample) and _guess_time(given))
         if found is not None:
@@ -91,7 +92,7 @@ def guess_rule(
 
 
 def is_few(odd: int, values: int) -> bool:
-    """Say whether so many values that cannot be read may be missing without a change of type."""
+    """Check whether so many unreadable values may be missing without a change of type."""
     return odd <= MOST_ODD * values or (odd == 1 and values >= _FEW)
 
 
@@ -106,7 +107,8 @@ def _guess_number(given: "pl.Series", decimal: str | None) -> Guess | None:
         return Guess(ReadingRule("text"), codes=codes)
     huge = given.str.contains(HUGE)
     others = given.filter(~huge)
-    # Long numbers are identifiers, of which no digit may go; one among short ones is odd.
+    # Long numbers are identifiers, of which no digit may be lost; a single long number among short
+    # ones is odd.
     if huge.any() and not (is_few(int(huge.sum()), len(given)) and _are_short(others)):
         return None
     written = guess_numbers(given, decimal) or Written(plain, 0)

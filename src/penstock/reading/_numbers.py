@@ -1,4 +1,4 @@
-"""Numbers as people write them: money, percent, units, grouped digits, a decimal comma."""
+"""Numbers in human notation: money, percent, units, grouped digits, a decimal comma."""
 
 import re
 import unicodedata
@@ -200,12 +200,12 @@ _UNITS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How most values of a column are written as numbers.
+    """The notation of most numbers of a column.
 
     Attributes:
-        rule: How to read them.
-        readable: How many can be read.
-        ambiguous: Whether the mark in 1,234 may as well be the other kind.
+        rule: The rule to read them.
+        readable: Number of readable values.
+        ambiguous: Whether the mark in 1,234 may be a decimal as well as a thousands mark.
     """
 
     rule: ReadingRule
@@ -214,7 +214,7 @@ class Written:
 
 
 def read_plain_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series | None":
-    """Read texts that are all plain numbers or null; None if one is not: the common case, fast."""
+    """Read texts that are all plain numbers or null, the fast common case; None otherwise."""
     import polars as pl
 
     nulls = texts.null_count()
@@ -232,9 +232,9 @@ def read_plain_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series | No
 
 
 def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
-    """Read texts as numbers; null where one cannot be read.
+    """Read texts as numbers; null where a text cannot be read.
 
-    Codes with leading zeros and integers too long for 64 bits are no numbers: digits would go.
+    Codes with leading zeros and integers too long for 64 bits are no numbers: digits would be lost.
 
     >>> import polars as pl
     >>> rule = ReadingRule("number", decimal=",", thousands=".", suffix="€")
@@ -253,6 +253,7 @@ def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     if rule.type == "integer" and whole.null_count() == texts.null_count():
         return whole
     floats = texts.cast(pl.Float64, strict=False)
+    # A float would silently round integers that are too long for 64 bits.
     lost = whole.is_null() & texts.str.contains(HUGE)
     floats = pl.select(pl.when(~lost).then(floats)).to_series().rename(texts.name)
     if rule.type == "integer" and floats.null_count() == whole.null_count():
@@ -261,14 +262,15 @@ def read_numbers(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
 
 
 def guess_numbers(texts: "pl.Series", decimal: str | None) -> Written | None:
-    """Guess how numbers are written, whatever else stands between them; None if there are none.
+    """Infer the notation of a column's numbers, despite any texts among them; None without numbers.
 
     Args:
         texts: Values, none missing.
-        decimal: The decimal mark if it is known.
+        decimal: The decimal mark, if known.
     """
     import polars as pl
 
+    # Each distinct text is parsed once.
     counts = texts.value_counts(name="rows")
     parts = counts.select(
         pl.col("rows"), pl.col(texts.name).str.extract_groups(_WRITTEN).alias("parts")
@@ -278,7 +280,7 @@ def guess_numbers(texts: "pl.Series", decimal: str | None) -> Written | None:
         return None
     prefix = _commonest(parts, "prefix")
     suffix = _commonest(parts, "suffix")
-    # What only a few values have is no unit, but makes them odd: "12abc" among 100 numbers.
+    # An affix of only a few values is no unit, but makes them odd: "12abc" among 100 numbers.
     prefix = prefix if not prefix or _is_currency(prefix) else ""
     suffix = suffix if not suffix or _is_unit(suffix, parts) else ""
     parts = parts.filter(
@@ -289,7 +291,7 @@ def guess_numbers(texts: "pl.Series", decimal: str | None) -> Written | None:
 
 
 def known_affixes(texts: "pl.Series") -> list[str]:
-    """List the currencies and units of a column, the commonest first, if most values have one.
+    """List the currencies and units of a column, the commonest first, if most values have any.
 
     >>> import polars as pl
     >>> known_affixes(pl.Series(["$5", "€6", "$7"]))
@@ -323,9 +325,11 @@ def _guess_dialect(
         return None
     readable, (mark, thousands) = best
     bodies = parts["body"]
+    # Phone numbers and article numbers are grouped in the same way.
     if thousands in {" ", "."} and _are_codes(bodies):
         return None
     grouped = bodies.filter(bodies.str.contains(r"[.,]"))
+    # With groups of three only, 1,234 may be a whole number or a decimal fraction.
     unsure = bool(len(grouped)) and bool(grouped.str.contains(GROUPS_ONLY).all())
     unsure = unsure and not bool(grouped.str.contains(r"[.,]\d+[.,]").any())
     fraction = bodies.str.contains(rf"{re.escape(mark)}\d|[eE]").any() and not (
@@ -346,12 +350,13 @@ def _body(decimal: str, thousands: str) -> str:
     plain = rf"(?:\d+(?:{mark}\d*)?|{mark}\d+)(?:[eE][+\-]?\d+)?"
     if not group:
         return plain
+    # With commas, India groups by two: 12,34,567.
     pairs = rf"(?:{group}\d{{2,3}})*" if thousands == "," else rf"(?:{group}\d{{3}})*"
     return rf"[1-9]\d{{0,2}}{pairs}{group}\d{{3}}(?:{mark}\d*)?|{plain}"
 
 
 def _plain(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
-    """Rewrite numbers as Python writes them; null where a text is not written by the rule."""
+    """Convert numbers to Python's notation; null where a text does not follow the rule."""
     import polars as pl
 
     before = f"(?:{re.escape(rule.prefix)})?" if rule.prefix else ""
@@ -364,6 +369,7 @@ def _plain(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     signs = pl.concat_str("sign", "second", "last").str.replace_all(r"\s", "")
     minus = (signs.str.count_matches(r"[-\u2212]") == 1) | (pl.col("open") == "(")
     fits = (pl.col("open") == "(") == (pl.col("close") == ")")
+    # A number has at most one sign, or brackets in place of the minus.
     fits &= signs.str.len_chars() + (pl.col("open") == "(").cast(pl.UInt32) <= 1
     group = _GROUP[rule.thousands]
     number = pl.col("body").str.replace_all(group, "") if group else pl.col("body")
@@ -389,7 +395,7 @@ def _is_known_suffix(text: str) -> bool:
 
 
 def _is_unit(text: str, parts: "pl.DataFrame") -> bool:
-    """Tell a unit from the letter of a code: it is known, or every value has it."""
+    """Check for a unit, as opposed to a code's letter: known, or used by every value."""
     import polars as pl
 
     if _is_known_suffix(text):
@@ -402,7 +408,7 @@ def _is_unit(text: str, parts: "pl.DataFrame") -> bool:
 
 
 def _are_codes(bodies: "pl.Series") -> bool:
-    """Tell phone numbers and the like from amounts: long, and all of one length."""
+    """Check for phone numbers and the like, as opposed to amounts: long, and of equal length."""
     import polars as pl
 
     digits = bodies.str.replace_all(r"\D", "").str.len_chars()

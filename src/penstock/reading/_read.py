@@ -1,4 +1,4 @@
-"""Read texts by a rule: whole columns, and single values of a request by the same code."""
+"""Reading of texts by a rule: whole columns, and single values of a request by the same code."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,13 @@ TRUE, FALSE = ("true", "t", "yes", "y", "1"), ("false", "f", "no", "n", "0")
 
 
 def missing_in(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
-    """Say of each trimmed text whether it means "no value"; null counts as yes."""
+    """Return for each trimmed text whether it means "no value"; null counts as true."""
     marks = {"", *rule.missing} | (EXTRA_MARKS if rule.type != "text" else set())
     return texts.is_in(sorted(marks)).fill_null(value=True)
 
 
 def is_missing_text(text: str, rule: ReadingRule) -> bool:
-    """Say whether a trimmed text means "no value".
+    """Check whether a trimmed text means "no value".
 
     >>> is_missing_text("NA", ReadingRule("text", missing=("NA",)))
     True
@@ -38,7 +38,7 @@ def read_values(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
 
     Args:
         texts: Texts as written.
-        rule: How they are read.
+        rule: The reading rule.
     """
     import polars as pl
 
@@ -61,7 +61,7 @@ def read_values(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
 
 
 def read_value(text: str, rule: ReadingRule) -> Any:
-    """Read one text; None where it cannot be read.
+    """Read a single text; None where it cannot be read.
 
     >>> read_value("1,234", ReadingRule("integer", thousands=","))
     1234

@@ -1,4 +1,4 @@
-"""ReadingRule: how the texts of one column become values; apart because it travels with models."""
+"""ReadingRule: how the texts of a column become values; apart because models store it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -33,25 +33,26 @@ _WORDS = (
 EXTRA_MARKS = frozenset(
     change(word) for word in _WORDS for change in (str, str.upper, str.title, str.capitalize)
 )
-"""Texts that mean "no value" where the others are numbers, times or booleans."""
+"""Texts that mean "no value" in columns of numbers, times or booleans."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingRule:
-    """How the texts of one column are read.
+    """The rule for reading the texts of a column.
 
     >>> ReadingRule("number", thousands=",", prefix="$").words
     'numbers such as $1,234.5'
 
     Args:
-        type: What the column holds.
+        type: Type of the column's values.
         decimal: Decimal mark of numbers.
-        thousands: What groups digits by three; empty for nothing, a blank for any kind of blank.
-        prefix: What may stand before a number: a currency.
-        suffix: What may stand behind a number: a unit, a percent sign, a currency.
-        times: How times are written: ``iso``, ``compact`` (20160630), ``epoch_s``, ``epoch_ms``,
+        thousands: The mark that groups digits by three; empty for none, a blank for any kind of
+            blank.
+        prefix: Optional text before a number: a currency.
+        suffix: Optional text behind a number: a unit, a percent sign, a currency.
+        times: Format of times: ``iso``, ``compact`` (20160630), ``epoch_s``, ``epoch_ms``,
             ``epoch_us``, ``epoch_ns``, or strftime codes.
-        zone: ``UTC`` where times carry an offset; empty where they carry none.
+        zone: ``UTC`` where times have an offset; empty where they have none.
         missing: Texts that mean "no value".
     """
 
@@ -76,12 +77,12 @@ class ReadingRule:
 
     @property
     def is_plain(self) -> bool:
-        """Whether numbers are written as Python writes them."""
+        """Whether numbers are in Python's notation."""
         return (self.decimal, self.thousands, self.prefix, self.suffix) == (".", "", "", "")
 
     @property
     def words(self) -> str:
-        """How the values are written, for people."""
+        """The notation of the values, for people."""
         if self.is_number:
             fraction = f"{self.decimal}5" if self.type == "number" else ""
             return f"numbers such as {self.prefix}1{self.thousands}234{fraction}{self.suffix}"
@@ -93,7 +94,7 @@ class ReadingRule:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        """Read what to_json returned."""
+        """Read the values of to_json."""
         return cls(**{**value, "missing": tuple(value.get("missing", ()))})
 
 
@@ -103,5 +104,5 @@ def rules_to_json(rules: Mapping[str, ReadingRule]) -> dict[str, Any]:
 
 
 def rules_from_json(values: Mapping[str, Any]) -> dict[str, ReadingRule]:
-    """Read what rules_to_json returned."""
+    """Read the values of rules_to_json."""
     return {name: ReadingRule.from_json(value) for name, value in values.items()}

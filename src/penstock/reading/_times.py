@@ -1,4 +1,4 @@
-"""Columns of times: which texts and numbers are dates or times, and how they are read."""
+"""Columns of times: detection of dates and times in texts and numbers, and parsing."""
 
 from typing import TYPE_CHECKING, Literal
 
@@ -8,7 +8,7 @@ from penstock.reading._rule import ReadingRule
 if TYPE_CHECKING:
     import polars as pl
 
-# Numbers below this are counters or small codes, not seconds since 1970 (it is March 1973).
+# Numbers below this (March 1973) are counters or small codes, not seconds since 1970.
 _FIRST_SECOND = 1e8
 _SAMPLE = 100
 _EPOCHS = (("s", 1e11, 1_000_000), ("ms", 1e14, 1_000), ("us", 1e17, 1), ("ns", 1e20, 0.001))
@@ -19,7 +19,7 @@ _ISO_TIME = (
 _OFFSET = r"(Z|UTC|[+-]\d{2}:?\d{2})$"
 _ISO_FORM = "%Y-%m-%d"
 _SAMPLE, _ENOUGH = 1_000, 10  # different texts
-_FEW = 0.1  # of them may be no times
+_FEW = 0.1  # share of them that may be no times
 _GUESSES = (
     "%d.%m.%Y",
     "%d.%m.%Y %H:%M",
@@ -51,7 +51,7 @@ _GUESSES = (
 
 
 def read_iso(texts: "pl.Series") -> "pl.Series | None":
-    """Read texts as ISO dates or datetimes; None if one of them is neither.
+    """Read texts as ISO dates or datetimes; None if any text is neither.
 
     With an offset or Z the result is in UTC; without, it is naive.
 
@@ -60,7 +60,7 @@ def read_iso(texts: "pl.Series") -> "pl.Series | None":
     '2013-01-01T06:00:00+00:00'
     """
     given = texts.drop_nulls()
-    # The first value says no for nearly every text column, at no cost.
+    # The first value rules out nearly every text column, at no cost.
     if not len(given) or not _all_match(given.head(1), f"{_ISO_DATE}|{_ISO_TIME}"):
         return None
     if _all_match(given, _ISO_DATE):
@@ -92,9 +92,9 @@ def _parse_iso(texts: "pl.Series", *, offsets: bool) -> "pl.Series":
 def read_times(series: "pl.Series", time_format: str | None = None) -> "pl.Series":
     """Read a column as dates or datetimes.
 
-    Understood: dates and datetimes as they are; ISO texts; numbers (also as text) that count
-    seconds, milliseconds, microseconds or nanoseconds since 1970, or are written YYYYMMDD; any
-    other text with a format.
+    Accepted: dates and datetimes unchanged; ISO texts; numbers (also as text) that count seconds,
+    milliseconds, microseconds or nanoseconds since 1970, or have the form YYYYMMDD; any further
+    text with a format.
 
     >>> import polars as pl
     >>> read_times(pl.Series("t", [1400269500])).to_list()[0].isoformat()
@@ -102,7 +102,7 @@ def read_times(series: "pl.Series", time_format: str | None = None) -> "pl.Serie
 
     Args:
         series: The column; a missing value stays missing.
-        time_format: How texts are written, in strftime codes.
+        time_format: Format of the texts, in strftime codes.
 
     Raises:
         DataError: If a value cannot be read.
@@ -130,7 +130,7 @@ def read_times(series: "pl.Series", time_format: str | None = None) -> "pl.Serie
 
 
 def time_rule(series: "pl.Series", times: "pl.Series", time_format: str | None) -> ReadingRule:
-    """Say how a column was written that ``read_times`` has read.
+    """Return the rule of a column that ``read_times`` has read.
 
     >>> import polars as pl
     >>> days = pl.Series([20160630])
@@ -157,7 +157,7 @@ def time_rule(series: "pl.Series", times: "pl.Series", time_format: str | None) 
 
 
 def read_times_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
-    """Read texts as times by a rule; null where one is written otherwise.
+    """Read texts as times by a rule; null where a text does not follow the rule.
 
     >>> import polars as pl
     >>> read_times_by(pl.Series(["20240205", "5"]), ReadingRule("date", times="compact")).to_list()
@@ -175,6 +175,7 @@ def read_times_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
         factor = {unit: factor for unit, _, factor in _EPOCHS}[rule.times.removeprefix("epoch_")]
         whole = texts.cast(pl.Int64, strict=False)
         micro = whole * int(factor) if factor >= 1 else whole // 1000
+        # Fractions of a unit need floats.
         if whole.null_count() > texts.null_count():
             micro = (texts.cast(pl.Float64, strict=False) * factor).cast(pl.Int64, strict=False)
         return micro.cast(moment)
@@ -202,7 +203,7 @@ def _where(mask: "pl.Series", texts: "pl.Series") -> "pl.Series":
 
 
 def iso_rule(texts: "pl.Series") -> ReadingRule | None:
-    """Say how most of some texts write ISO dates or times; None if most are neither."""
+    """Return the rule of most ISO dates or times among texts; None if most texts are neither."""
     sample = texts.head(_SAMPLE)
     if not _most(sample.str.contains(f"{_ISO_DATE}|{_ISO_TIME}")):
         return None
@@ -217,7 +218,7 @@ def _most(mask: "pl.Series") -> bool:
 
 
 def guess_time_format(texts: "pl.Series") -> str | None:
-    """Guess how texts are written, in strftime codes; None if nothing, or more than one way, fits.
+    """Infer the strftime codes of texts; None if no format, or more than one, fits.
 
     >>> import polars as pl
     >>> guess_time_format(pl.Series(["31.12.2015", "01.01.2016"]))
@@ -241,11 +242,12 @@ def fitting_formats(texts: "pl.Series") -> list[str]:
     given = texts.drop_nulls()
     if given.dtype != pl.String or not len(given):
         return []
+    # The first text rules out most formats at little cost.
     return [form for form in _GUESSES if _fits(given.head(1), form) and _fits(given, form)]
 
 
 def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
-    """List the strftime codes by which nearly all texts can be read, each some of them.
+    """List the strftime codes by which nearly all texts can be read, each for a part of them.
 
     >>> import polars as pl
     >>> usual_formats(
@@ -254,8 +256,8 @@ def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
     (['%d.%m.%Y'], ['soon'])
 
     Returns:
-        The codes, the one of most texts first, and the texts that none reads; no code if these are
-        more than a few, or the texts are too few to tell.
+        The codes, in the order of the number of texts, and the unreadable texts; no code if these
+        are more than a few, or there are too few texts to decide.
     """
     given = texts.drop_nulls().unique(maintain_order=True).head(_SAMPLE)
     rest, forms = given, list[str]()
