@@ -4,7 +4,7 @@
 import penstock as ps
 ```
 
-Everything here loads on first use, so that importing stays cheap. What is not here is
+All names here load on first use, so that importing stays cheap. Further names are
 ``penstock.<package>.<Name>``; nothing deeper is promised.
 """
 
