@@ -1,7 +1,7 @@
-"""F8: one file of 1 GiB, and 10,000 files, as the artifacts of a run.
+"""F8: a file of 1 GiB, and 10,000 files, as the artifacts of a run.
 
-A file can be kept no faster than the slower of digesting it and writing it to the disk, which are
-measured in turn with it: the disks of shared machines change from second to second.
+A file can be stored no faster than the slower of digesting and writing to the disk, which are
+measured in turn with the storing: the disks of shared machines change from second to second.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ def one_large_file(folder: Path) -> None:
 
 
 def growth(folder: Path) -> None:
-    """A hundred thousand files: each may cost half as much again as one of a tenth."""
+    """Measure 100,000 files: each may cost half as much again as each of 10,000."""
     rates = []
     for count in (FILES, 10 * FILES):
         given = folder / f"given-{count}"

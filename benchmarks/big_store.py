@@ -1,4 +1,4 @@
-"""A store of 100,000 runs and 10^8 points: its size, search, history, check, backup and gc.
+"""A store of 100,000 runs and 10^8 points: size, search, history, check, backup and gc.
 
 usage: python benchmarks/big_store.py [RUNS POINTS]
 """
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def fill(store, points: int) -> tuple[float, str]:
-    """Noisy loss curves of 100,000 points each, ten to a write."""
+    """Write noisy loss curves of 100,000 points each, ten to a write."""
     random, spent, run_id = np.random.default_rng(0), 0.0, ""
     steps = np.arange(EACH, dtype=np.float64)
     curve = 1 / (1 + steps / 1000)

@@ -1,12 +1,12 @@
-"""How often a stated 95 % interval holds the truth: n = 40 … 10,000, rates 1 % … 50 %, separated classes.
+"""Coverage of stated 95 % intervals: n = 40 … 10,000, rates 1 % … 50 %, separated classes.
 
-Two normal classes, `apart` standard deviations from each other (4: separated), scored with their true
-probability; then, on fewer cells, scores that are overconfident, tied (eight leaves), or of labels that
-are wrong in one row of ten; three classes; numbers with normal and with heavy-tailed errors. The truth
-is measured on 2,000,000 rows. A sample in which an interval is refused ("no interval: 4 rows of class
-…") is counted apart: of it nothing is stated, and a cell in which most are refused is left out: what
-is left there is a choice of samples. Fixed seed; a cell lies outside of 93 … 97 where it does so by
-more than two binomial errors (95 % of 400: ± 2.2).
+Two normal classes, `apart` standard deviations from each other (4: separated), scored with their
+true probability; then, on fewer cells, scores that are overconfident, tied (eight leaves), or of
+labels that are wrong in one row of ten; three classes; numbers with normal and with heavy-tailed
+errors. The true value is measured on 2,000,000 rows. A sample in which an interval is refused ("no
+interval: 4 rows of class …") is counted separately: nothing is stated about such a sample, and a
+cell in which most intervals are refused is left out: the remaining samples are a biased choice.
+Fixed seed; a cell is outside of 93 … 97 if by more than two binomial errors (95 % of 400: ± 2.2).
 
 `python benchmarks/coverage.py [SAMPLES]`
 """
@@ -30,7 +30,7 @@ Make = Callable[[np.random.Generator, int], Outcomes]
 
 
 def binary(rate: float, apart: float, kind: str = "true") -> Make:
-    """Draw rows of two classes with scores of a kind."""
+    """Return a function that draws rows of two classes with scores of a kind."""
 
     def make(generator: np.random.Generator, rows: int) -> Outcomes:
         truth = (generator.random(rows) < rate).astype(np.int64)
@@ -47,7 +47,7 @@ def binary(rate: float, apart: float, kind: str = "true") -> Make:
 
 
 def classes(apart: float) -> Make:
-    """Draw rows of three classes, 60, 30 and 10 % of them, with their true probabilities."""
+    """Return a function that draws three classes (60, 30, 10 %), with true probabilities."""
     shares = np.array([0.6, 0.3, 0.1])
 
     def make(generator: np.random.Generator, rows: int) -> Outcomes:
@@ -61,7 +61,7 @@ def classes(apart: float) -> Make:
 
 
 def numbers(errors: str) -> Make:
-    """Draw a target and what a model says of it."""
+    """Return a function that draws a target and a model's predictions."""
 
     def make(generator: np.random.Generator, rows: int) -> Outcomes:
         truth = generator.normal(10, 1.5, rows)  # near 0 the mean of mape would be infinite
@@ -74,7 +74,7 @@ def numbers(errors: str) -> Make:
 
 
 def cells() -> Iterator[tuple[str, Make, tuple[int, ...]]]:
-    """Give what is drawn, and how many rows at a time."""
+    """Yield the cells: name, function to draw samples, and numbers of rows."""
     for rate in RATES:
         for apart in APART:
             yield f"{rate:.0%} positive, {apart:.0f} apart", binary(rate, apart), ROWS
@@ -92,7 +92,7 @@ def cells() -> Iterator[tuple[str, Make, tuple[int, ...]]]:
 def count(
     make: Make, generator: np.random.Generator, rows: int, truth: dict[str, float], samples: int
 ) -> dict[str, tuple[int, int]]:
-    """Per metric: in how many samples the interval held the truth, of those that had one."""
+    """Count per metric the samples whose interval covers the true value, and those with any."""
     held: dict[str, tuple[int, int]] = {}
     for _ in range(samples):
         for name, found in measure(make(generator, rows), resamples=300).metrics.items():

@@ -1,11 +1,12 @@
-"""Two models on the same rows: does the 95 % interval of their difference hold the truth, and how wide is it?
+"""Coverage and width of the 95 % interval of the difference of two models on the same rows.
 
 Two normal classes, 1 or 2.5 standard deviations apart, n = 100 … 10,000, 5 … 50 % positive. The
-challenger is the champion with a little noise (correlation of the scores 0.999), one trained on much
-the same (0.9), an independent one as good, one that is worse, or the champion itself. Width is told as
-a multiple of the narrowest that could hold: 3.92 standard deviations of the difference over the
-samples. Where fewer than two rows on average tell the two models apart, shares are left out of the
-widths. A gate `lower(roc_auc - champion.roc_auc) >= -0.02` asks whether a challenger is not worse.
+challenger is the champion with a little noise (correlation of the scores 0.999), a model trained on
+similar data (0.9), an independent model as good, a worse model, or the champion. The width is a
+multiple of the narrowest interval with that coverage: 3.92 standard deviations of the difference
+over the samples. Where fewer than two rows on average distinguish the two models, shares are left
+out of the widths. A gate `lower(roc_auc - champion.roc_auc) >= -0.02` tests whether a challenger is
+not worse.
 
 `python benchmarks/differences.py [SAMPLES]`
 """
@@ -23,7 +24,8 @@ from penstock.evaluation._comparison import compare_outcomes
 ROWS = (100, 300, 1_000, 10_000)
 RATES = (0.05, 0.2, 0.5)
 APART = (1.0, 2.5)
-# The challenger's correlation with the champion, and how far apart it sees the classes.
+# The challenger's correlation with the champion, and the class distance as a share of the
+# champion's.
 MODELS = {
     "nearly the same": (0.999, 1.0),
     "alike": (0.9, 1.0),
@@ -54,14 +56,14 @@ def pair(
 
 
 class Sums:
-    """What is counted over the cells of one kind of challenger."""
+    """Counts over the cells of a kind of challenger."""
 
     def __init__(self) -> None:
         self.held = self.seen = self.passed = self.asked = 0
         self.widths: dict[str, list[float]] = {"shares": [], "areas": [], "losses": []}
 
     def add(self, name: str, rows: int, truth: float, found: list[Difference]) -> str:
-        """Count one cell of a metric, and say what was found there."""
+        """Add a cell of a metric to the counts, and return the cell's figures as text."""
         values = np.array([each.difference for each in found])
         low = np.array([each.low for each in found])
         high = np.array([each.high for each in found])
@@ -70,7 +72,7 @@ class Sums:
         least = 2 * 1.96 * values.std()
         wide = float((high - low).mean() / least) if least > 0 else 1.0
         kind = kind_of(name)
-        # Where two rows or fewer tell the models apart, they are the same in one sample of seven.
+        # Where two rows or fewer distinguish the models, they are the same in one sample of seven.
         if least > 0 and (kind != "shares" or (values != 0).mean() > 1 - np.exp(-2)):
             self.widths[kind].append(wide)
         if name == "roc_auc" and rows >= 1_000:
@@ -93,7 +95,7 @@ class Sums:
 
 
 def compare_cell(sums: Sums, model: str, rate: float, apart: float, samples: int) -> None:
-    """Draw pairs of one shape and count."""
+    """Draw pairs of a cell and count."""
     generator = np.random.default_rng(round(100 * rate + apart))
     truth = {}  # 0 for two models that are equally good
     if MODELS[model][1] < 1:
@@ -132,7 +134,7 @@ def main() -> None:
 
 
 def kind_of(name: str) -> str:
-    """Say whether a metric is made of counts, of ranks or of losses."""
+    """Return whether a metric consists of counts, of ranks or of losses."""
     if name in {"roc_auc", "average_precision"}:
         return "areas"
     return "losses" if name in {"log_loss", "brier"} else "shares"

@@ -23,7 +23,7 @@ def frame(rows: int, columns: int, seed: int) -> pl.DataFrame:
 
 
 class PeakMemory:
-    """The process's resident memory, sampled every 5 ms, above what it was at the start."""
+    """The process's resident memory, sampled every 5 ms, above the memory at the start."""
 
     def __enter__(self) -> Self:
         self._process = psutil.Process()

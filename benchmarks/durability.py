@@ -19,7 +19,7 @@ import penstock as ps
 from penstock.stores import check_store, open_store
 
 THREADS = 3
-LONGEST_S = 0.25  # until it is killed; the first moments have the most that can break
+LONGEST_S = 0.25  # longest life of a process; most that can break happens at the start
 
 
 def log_until_killed(url: str, shared: mmap.mmap) -> None:
@@ -27,7 +27,7 @@ def log_until_killed(url: str, shared: mmap.mmap) -> None:
     store = open_store(url)
     run = ps.start_run("victim", store=store, strict=True, console=False, system_metrics=False)
     shared[64:128] = run.run_id.encode().ljust(64)
-    told = memoryview(shared).cast("q")  # a count is one store: a kill leaves it old or new
+    told = memoryview(shared).cast("q")  # a single memory write: old or new after a kill
 
     def work(place: int) -> None:
         count = 0
@@ -51,7 +51,7 @@ def log_until_killed(url: str, shared: mmap.mmap) -> None:
 
 
 def kill_one(url: str, after_s: float) -> tuple[str, list[int]]:
-    """Start one, kill it, and give its run with what it had acknowledged."""
+    """Start a process, kill it, and return the run with the acknowledged counts."""
     shared = mmap.mmap(-1, 128)
     child = os.fork()
     if not child:
@@ -69,7 +69,7 @@ def kill_one(url: str, after_s: float) -> tuple[str, list[int]]:
 
 
 def judge(url: str, run_id: str, counts: list[int]) -> tuple[float, int]:
-    """Open the store as the next process would; give the seconds that took, and the points."""
+    """Open the store as the next process would; return the seconds taken, and the points."""
     started = time.perf_counter()
     with open_store(url) as store:
         seconds = time.perf_counter() - started

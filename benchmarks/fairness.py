@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, precision_score
 from penstock.evaluation import count_groups
 
 ROWS = 1_000_000
-PEER_ROWS = 100_000  # the whole million takes the peer about 20 s a time
+PEER_ROWS = 100_000  # the peer takes about 20 s for the whole million
 
 
 def main() -> None:

@@ -23,12 +23,12 @@ LIMITS = Limits()
 SHIFT = 0.2  # standard deviations, in 5 of the 50 features
 FEATURES, MOVED = 50, 5
 PER_REFERENCE = 10
-SEASON = 1_000  # rows of one period
+SEASON = 1_000  # rows of a period
 Make = Callable[[np.random.Generator, int], pl.DataFrame]
 
 
 def mixed(generator: np.random.Generator, rows: int, shift: float = 0.0) -> pl.DataFrame:
-    """Normal, lognormal, t with 3 degrees, zero-inflated and 1,000 categories, ten of each."""
+    """Draw normal, lognormal, t with 3 degrees, zero-inflated and 1,000 categories, ten of each."""
     columns: dict[str, object] = {}
     for place in range(FEATURES // 5):
         moved = shift if place < MOVED else 0.0
@@ -46,7 +46,7 @@ def frame(values: np.ndarray) -> pl.DataFrame:
 
 
 def chained(rho: float, shift: float = 0.0) -> Make:
-    """AR(1), standard deviation 1."""
+    """Return a function that draws AR(1) features of standard deviation 1."""
 
     def make(generator: np.random.Generator, rows: int) -> pl.DataFrame:
         noise = generator.normal(size=(FEATURES, rows + 500))
@@ -58,14 +58,14 @@ def chained(rho: float, shift: float = 0.0) -> Make:
 
 
 def seasonal(generator: np.random.Generator, rows: int) -> pl.DataFrame:
-    """A sine of 0.7 standard deviations over 1,000 rows, from a random phase, in white noise."""
+    """Draw a sine of 0.7 standard deviations over 1,000 rows, random phase, in white noise."""
     times = np.arange(rows) + generator.integers(SEASON)
     wave = 0.7 * np.sin(2 * np.pi * times / SEASON)
     return frame(wave + generator.normal(size=(FEATURES, rows)))
 
 
 def share(part: float) -> Make:
-    """One column of two categories."""
+    """Return a function that draws a column of two categories."""
 
     def make(generator: np.random.Generator, rows: int) -> pl.DataFrame:
         return pl.DataFrame({"kind": np.where(generator.random(rows) < part, "rare", "usual")})
@@ -74,7 +74,7 @@ def share(part: float) -> Make:
 
 
 def normal(shift: float, outlier: float | None = None) -> Make:
-    """One column of normal values, with one wild value if it is asked for."""
+    """Return a function that draws a column of normal values, optionally with an outlier."""
 
     def make(generator: np.random.Generator, rows: int) -> pl.DataFrame:
         values = generator.normal(shift, size=rows)
@@ -86,7 +86,7 @@ def normal(shift: float, outlier: float | None = None) -> Make:
 
 
 def changed(before: int, shift: float) -> Make:
-    """Independent normal features, five of which move after so many rows of the window."""
+    """Return a function that draws normal features, five of which move after the given rows."""
 
     def make(generator: np.random.Generator, rows: int) -> pl.DataFrame:
         values = generator.normal(size=(FEATURES, rows))
@@ -97,7 +97,7 @@ def changed(before: int, shift: float) -> Make:
 
 
 def ordered(shift: float) -> Make:
-    """Shifted features, the rows sorted by the first."""
+    """Return a function that draws shifted features, with the rows sorted by the first."""
 
     def make(generator: np.random.Generator, rows: int) -> pl.DataFrame:
         values = generator.normal(size=(FEATURES, rows))
@@ -109,7 +109,7 @@ def ordered(shift: float) -> Make:
 
 @dataclass(frozen=True)
 class Cell:
-    """One line of the goals: windows like ``current`` against a reference."""
+    """A line of the goals: windows like ``current`` against a reference."""
 
     goal: str
     name: str
@@ -173,7 +173,7 @@ CELLS = (
 
 
 def alarms(cell: Cell, windows: int) -> Iterator[bool]:
-    """Say of each window whether it alarms."""
+    """Yield for each window whether monitoring alarms."""
     generator = np.random.default_rng(11)
     for window in range(windows):
         if window % PER_REFERENCE == 0:

@@ -1,4 +1,4 @@
-"""Small tools that the benchmark scripts share: timing, one JSON line per figure, a quiet store."""
+"""Tools shared by the benchmark scripts: timing, a JSON line per figure, a quiet store."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def median_s(work: Callable[[], object], repeats: int = 5) -> float:
-    """Median wall seconds of some work."""
+    """Compute the median wall seconds of a function."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
@@ -30,9 +30,9 @@ def tell(
     *,
     at_least: float | None = None,
 ) -> None:
-    """Print one figure as a JSON line; load tells how noisy the machine was.
+    """Print a figure as a JSON line; load shows how noisy the machine was.
 
-    ``goal`` is the most that it should be, ``at_least`` the least.
+    ``goal`` is the maximum goal, ``at_least`` the minimum goal.
     """
     reached = value <= goal if goal is not None else None
     if at_least is not None:
@@ -51,7 +51,7 @@ def tell(
 
 @contextmanager
 def quiet_store() -> Iterator[Path]:
-    """A fresh store in an empty project folder, which is also the working folder."""
+    """Create an empty project folder, and make it the working folder."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder:
         os.chdir(folder)
@@ -66,7 +66,7 @@ def quiet_store() -> Iterator[Path]:
 
 @contextmanager
 def postgres_url() -> Iterator[str | None]:
-    """A fresh database of a server of our own, which syncs as in production; None without one."""
+    """Start a PostgreSQL server, syncing as in production; yield a fresh database's URL or None."""
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     try:
         import services

@@ -1,4 +1,4 @@
-"""16 processes x 8 threads log into one store at once: nothing lost, nothing refused, how fast."""
+"""16 processes x 8 threads log into the same store at once: losses, refusals, speed."""
 
 import multiprocessing
 import threading
@@ -64,7 +64,7 @@ def work(url: str, artifacts: str, number: int) -> tuple[str, float, list[str]]:
                     run.log_metric(f"m{thread}", step, step)
                     times[step] = time.perf_counter_ns() - started
                 slow.append(float(np.quantile(times, 0.99)) / 1e3)
-            except Exception as error:  # noqa: BLE001 - told to the parent
+            except Exception as error:  # noqa: BLE001 - reported to the parent
                 errors.append(repr(error))
 
         threads = [threading.Thread(target=log, args=(n,)) for n in range(THREADS)]

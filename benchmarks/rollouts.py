@@ -1,8 +1,8 @@
-"""Rollouts simulated from the first request to the end: what is promoted, and what goes back.
+"""Rollouts simulated from the first request to the end: promotions and rollbacks.
 
-Each rollout goes 5, 25, 100 %, looks after every 20 requests to the new version, and is judged by the
-rules of `penstock deploy` with nothing changed. It ends when it is promoted, goes back, or has had
-the requests of the last column (then it still waits). Seeded; `ROLLOUTS=n` sets how many of each.
+Each rollout goes 5, 25, 100 %, is evaluated after every 20 requests to the new version, and is
+judged by the default rules of `penstock deploy`. The rollout ends when promoted, rolled back, or
+after the maximum of requests (then still waiting). Seeded; `ROLLOUTS=n` sets the number of each.
 """
 
 import os
@@ -18,11 +18,11 @@ from penstock.serving._judge import Move, judge
 
 ROLLOUTS = int(os.environ.get("ROLLOUTS", "1000"))
 STEPS = (5, 25, 100)
-LOOK_EVERY = 20  # canary requests between two looks
+LOOK_EVERY = 20  # canary requests between two evaluations
 
 
 class End(NamedTuple):
-    """How a rollout ended, and after how many requests to the new version."""
+    """The end of a rollout, and the number of requests to the new version."""
 
     move: Move
     requests: int
@@ -31,7 +31,7 @@ class End(NamedTuple):
 def simulate(
     new_rate: float, control_rate: float, seed: int, rules: RolloutRules, most: int
 ) -> End:
-    """Run one rollout of a version that fails at a rate, beside a control that fails at another."""
+    """Simulate a rollout of a version with an error rate, beside a control with an error rate."""
     generator = np.random.default_rng(seed)
     rollout = Rollout.start(2, 1, STEPS, rules)
     n1 = k1 = n0 = k0 = begun = 0
@@ -50,7 +50,7 @@ def simulate(
 
 
 def share(ends: list[End], move: Move) -> float:
-    """Percent of rollouts that ended with a move."""
+    """Compute the percent of rollouts that ended with a move."""
     return 100 * sum(end.move is move for end in ends) / len(ends)
 
 

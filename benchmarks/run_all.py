@@ -40,7 +40,7 @@ SCRIPTS = (
     "rollouts",
     "serving",
 )
-# Pins that install and run here: newer prefect asks for packages that are not offered yet.
+# Pins that install and run here: newer prefect requires packages that are not available yet.
 PEERS = {
     "kedro": ["kedro"],
     "dagster": ["dagster==1.13.27"],
@@ -51,7 +51,7 @@ PEERS = {
     "trackio": ["trackio"],
     "aim": ["aim"],
 }
-# More scripts of a peer, and what they are told.
+# Further scripts of a peer, and their arguments.
 ARGUMENTS = {"mlflow": (("mlflow", "local"), ("mlflow_search", "local"))}
 TRACKING_COLUMNS = (
     (("t1_caller_per_s", "t1_caller_points_per_s", "t1_calls_per_s"), "calls/s"),
@@ -148,11 +148,11 @@ def measure_peer(folder: Path, name: str) -> dict:
 
 
 def peer_cells(facts: dict, columns: tuple) -> list[str]:
-    """The peer's figures that stand beside ours; "-" where its script does not measure one."""
+    """Return the peer's figures for the columns; "-" where the peer's script measures none."""
     cells = []
     for names, unit in columns:
         found = next((facts[name] for name in names if name in facts), None)
-        many = 100  # from there on decimals tell nothing
+        many = 100  # from there on decimals carry no information
         shown = None if found is None else f"{found:,.0f}" if found >= many else f"{found:.3g}"
         cells.append("-" if shown is None else f"{shown} {unit}")
     return cells
@@ -193,7 +193,7 @@ def row(line: dict, date: str) -> str:
 
 
 def table(title: str, head: str, peers: dict, columns: tuple, note: str) -> list[str]:
-    """The peers that measured one of these columns."""
+    """Return the rows of the peers that measured any of these columns."""
     rows = [
         f"| {name} {facts.get('version', '')} | " + " | ".join(cells) + " |"
         for name, facts in peers.items()

@@ -1,4 +1,4 @@
-"""F6 and F18: finding runs among 100,000 and 1,000,000, each with 10 params, 10 metrics, 5 tags.
+"""F6 and F18: search of runs among 100,000 and 1,000,000, each with 10 params, 10 metrics, 5 tags.
 
 usage: python benchmarks/search.py [RUNS …]
 """
@@ -34,7 +34,7 @@ def main() -> None:
             store = ps.open_store(url, artifacts=str(folder))
             fill(store.metadata, sizes[0])
             with store.metadata.database.write() as rows:
-                rows.execute("ANALYZE")  # as the server does by itself within a minute
+                rows.execute("ANALYZE")  # as autovacuum does within a minute
             measure(store.metadata, f"PostgreSQL, {sizes[0]:,} runs", GOALS_MS.get(sizes[0]))
             store.close()
 
@@ -76,7 +76,7 @@ def measure(metadata, what: str, goal: float | None) -> None:
 
 
 def fill(metadata, size: int) -> None:
-    """Insert runs by the tables: as create_run would, without a transaction for each."""
+    """Insert runs into the tables: as create_run would, without a transaction for each."""
     from penstock.stores.metadata._runs import RUNS
 
     random = np.random.default_rng(0)

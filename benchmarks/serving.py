@@ -1,7 +1,7 @@
-"""F15: one row of 30 floats over HTTP, 16 connections, one process, schema checks and log on.
+"""F15: a row of 30 floats over HTTP, 16 connections, a single process, schema checks and log on.
 
 The bare ASGI handler with onnxruntime, MLServer and mlflow were measured on a quiet machine of this
-kind (figures.md); their lines stand there.
+kind (figures.md); the results are listed there.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ def measure(port: int) -> None:
 
 
 async def load(port: int, request: bytes, seconds: float) -> list[float]:
-    """Ask over and over on each connection; seconds per answer."""
+    """Send requests repeatedly on each connection; return the seconds per response."""
     times: list[float] = []
     end = time.perf_counter() + seconds
 

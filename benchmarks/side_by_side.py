@@ -1,8 +1,8 @@
-"""F4 and F2: a step on a warm process beyond what it does, and maps of 10,000 items.
+"""F4 and F2: overhead of a step on a warm process, and maps of 10,000 items.
 
-A chain of no-op steps on one warm process, the slope between 20 and 120 of them: what being
-isolated costs a step. The same on Ray, beyond a bare call of Ray, where it is installed. A map over
-10,000 items in this process and on two.
+A chain of no-op steps on a warm process, the slope between 20 and 120 steps: the cost of isolation
+per step. The same on Ray, beyond a bare call of Ray, if installed. A map over 10,000 items in this
+process and on two.
 """
 
 import importlib

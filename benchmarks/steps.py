@@ -1,6 +1,6 @@
-"""F1 and F2: what a no-op step costs with everything recorded, cached, and in a fan-out.
+"""F1 and F2: the cost of a no-op step with everything recorded, cached, and in a fan-out.
 
-The slope between chains of 20 and 220 steps leaves the cost of a run out; F18 asks that the cost
+The slope between chains of 20 and 220 steps excludes the cost of a run; F18 requires that the cost
 per step stays the same at ten times the length.
 """
 

@@ -1,4 +1,4 @@
-"""What the store's hot calls cost, and what importing SQLAlchemy would: the reasons in decision 0002."""
+"""Cost of the store's hot calls, and of importing SQLAlchemy: the reasons in decision 0002."""
 
 import subprocess
 import sys

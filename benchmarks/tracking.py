@@ -1,4 +1,4 @@
-"""F5, F7, F18 and F24: what logging costs its caller, what the store takes, and reading a history back."""
+"""F5, F7, F18 and F24: the cost of logging for the caller, the store's rates, and histories."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def calls(run) -> None:
 
 
 def tail(run) -> None:
-    """The slowest calls: a new page, and the thread that brings points on."""
+    """Measure the slowest calls: a new page, and the thread that drains the points."""
     times = np.empty(CALLS)
     for step in range(CALLS):
         started = time.perf_counter_ns()
@@ -47,7 +47,7 @@ def tail(run) -> None:
 
 
 def rates(store) -> None:
-    """Points a second from the first call until all are in the store."""
+    """Measure points per second from the first call until all are in the store."""
     names = {f"m{place}": float(place) for place in range(100)}
     for count, at_least in ((10_000, 1e6), (100_000, None)):
         started = time.perf_counter()
@@ -88,7 +88,7 @@ def bytes_of(store, run_id: str) -> int:
 
 
 def growth(store) -> None:
-    """A thousand metrics at once, each with few points: the drain's worst case."""
+    """Measure a thousand metrics at once, each with few points: the drain's worst case."""
     names = {f"k{place}": 1.0 for place in range(1000)}
     started = time.perf_counter()
     with ps.start_run(store=store) as run:
@@ -99,7 +99,7 @@ def growth(store) -> None:
 
 
 def names(store) -> None:
-    """F24: metrics that are logged once each; the cost of one must not grow with their number."""
+    """Measure F24: metrics logged once each; the cost of each must not grow with their number."""
     for count, goal in ((10_000, 20.0), (100_000, None)):
         with ps.start_run(store=store) as run:
             run.log_metric("first", 0.0)
@@ -115,11 +115,11 @@ def names(store) -> None:
 
 
 def killed() -> None:
-    """A process logs a million points and is killed; the next one opens the store."""
+    """Measure recovery: a process logs a million points and is killed; the next opens the store."""
     code = (
         "import os, penstock as ps; run = ps.start_run(store='sqlite:///penstock.db');"
         "run.log_metric('loss', -1);"
-        "run.store.journal._draining.acquire();"  # as if the store had been busy all the while
+        "run.store.journal._draining.acquire();"  # as if the store had been busy all the time
         "[run.log_metric('loss', i) for i in range(1_000_000)]; os.kill(os.getpid(), 9)"
     )
     with quiet_store():

@@ -1,6 +1,7 @@
 """F25: values that users really return: sparse matrices, large dicts, printed lines, long lists.
 
-Each is stored as a step's output is, its digest included; pickle of the same value stands beside it.
+Each value is stored as a step's output, digest included, and compared with pickle of the same
+value.
 """
 
 import importlib
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def _values() -> list[tuple[str, Any, float]]:
-    """Return name, value and the seconds that it may take at least."""
+    """Return name, value and the goal in seconds, the more lenient of this and twice pickle's."""
     sparse, numpy = importlib.import_module("scipy.sparse"), importlib.import_module("numpy")
     rng = numpy.random.default_rng(0)
     places = rng.integers(0, 20_000, size=(2, _ENTRIES))

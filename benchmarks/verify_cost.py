@@ -1,4 +1,4 @@
-"""F10: proving a run again costs no more than the run itself, 10 % and 2 s."""
+"""F10: verifying a run costs no more than the run, 10 % and 2 s."""
 
 import importlib
 
