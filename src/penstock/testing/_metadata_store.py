@@ -7,24 +7,30 @@ import pytest
 
 from penstock.core import MetricPoint, StepState
 from penstock.stores import MetadataStore
-from penstock.testing._catalog_contract import CatalogContract
+from penstock.testing._artifact_contract import ArtifactContract
+from penstock.testing._deployment_contract import DeploymentContract
+from penstock.testing._hook_contract import HookContract
 from penstock.testing._metric_contract import MetricContract
+from penstock.testing._model_contract import ModelContract
+from penstock.testing._prediction_contract import PredictionContract
 from penstock.testing._records import START, a_run, a_step, a_version
-from penstock.testing._registry_contract import RegistryContract
 from penstock.testing._run_contract import RunContract
 from penstock.testing._schedule_contract import ScheduleContract
-from penstock.testing._serving_contract import ServingContract
+from penstock.testing._setting_contract import SettingContract
 from penstock.testing._step_contract import StepContract
 
 
 class MetadataStoreContract(
     RunContract,
     MetricContract,
-    CatalogContract,
     StepContract,
-    RegistryContract,
+    ArtifactContract,
+    ModelContract,
+    DeploymentContract,
+    PredictionContract,
     ScheduleContract,
-    ServingContract,
+    HookContract,
+    SettingContract,
 ):
     """Base class of tests; a subclass returns an empty store from the fixture ``metadata``.
 
@@ -40,6 +46,13 @@ class MetadataStoreContract(
     def metadata(self) -> MetadataStore:
         """Return an empty store; replaced by the subclass."""
         raise NotImplementedError
+
+    @pytest.fixture
+    def run_id(self, metadata: MetadataStore) -> str:
+        """Return the id of a run to log to."""
+        run = a_run()
+        metadata.runs.create(run)
+        return run.run_id
 
     def test_threads_write_at_once_and_nothing_is_lost(self, metadata: MetadataStore) -> None:
         run = a_run()

@@ -14,13 +14,6 @@ from penstock.testing._records import START, a_run, at
 class MetricContract:
     """Tests about metric points; see MetadataStoreContract."""
 
-    @pytest.fixture
-    def run_id(self, metadata: MetadataStore) -> str:
-        """Return the id of a run to log to."""
-        run = a_run()
-        metadata.runs.create(run)
-        return run.run_id
-
     def test_points_come_in_order_of_step_then_time(
         self, metadata: MetadataStore, run_id: str
     ) -> None:

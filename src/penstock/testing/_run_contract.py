@@ -1,4 +1,4 @@
-"""Contract of every MetadataStore for runs."""
+"""Contract of runs and experiments."""
 
 import math
 from dataclasses import replace
@@ -20,8 +20,12 @@ from penstock.stores import MetadataStore, this_process
 from penstock.testing._records import START, a_run, a_step, at
 
 
+def _micros(moment: datetime) -> int:
+    return round(moment.timestamp() * 1e6)
+
+
 class RunContract:
-    """Tests about runs; see MetadataStoreContract."""
+    """Tests of runs and experiments; see MetadataStoreContract."""
 
     def test_a_run_comes_back_as_it_was_given(self, metadata: MetadataStore) -> None:
         run = a_run(
@@ -200,6 +204,50 @@ class RunContract:
         metadata.runs.beat(beating.run_id, now())
         assert metadata.runs.kill_dead() == [silent.run_id]
 
+    def test_an_experiment_comes_into_being_with_its_first_run(
+        self, metadata: MetadataStore
+    ) -> None:
+        for index, name in enumerate(["churn", "churn", "fraud"]):
+            metadata.runs.create(a_run(experiment=name, created_at=at(index)))
+        churn, fraud = metadata.runs.search_experiments(order_by="name")
+        assert (churn.name, churn.runs, churn.created_at) == ("churn", 2, at(0))
+        assert (churn.last_run_at, fraud.runs) == (at(1), 1)
+        assert metadata.runs.list_experiments() == ["churn", "fraud"]
 
-def _micros(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)
+    def test_experiments_are_found_by_note_tag_and_number_of_runs(
+        self, metadata: MetadataStore
+    ) -> None:
+        for name in ("a", "b", "b", "c"):
+            metadata.runs.create(a_run(experiment=name))
+        metadata.runs.set_experiment_tags("a", {"team": "risk"})
+        metadata.runs.set_experiment_tags("a", {"team": "rides", "owner": "ada"})
+        metadata.runs.update_experiment("c", note="# About c", archived_at=at(1))
+        found = metadata.runs.search_experiments("tags.team = 'rides' or runs > 1", order_by="name")
+        assert [(e.name, e.tags) for e in found] == [
+            ("a", {"owner": "ada", "team": "rides"}),
+            ("b", {}),
+        ]
+        assert [e.note for e in metadata.runs.search_experiments("archived_at is not null")] == [
+            "# About c"
+        ]
+        after = metadata.runs.search_experiments(order_by="name", limit=1)[0].name
+        assert [e.name for e in metadata.runs.search_experiments(order_by="name", after=after)] == [
+            "b"
+        ]
+
+    def test_archived_and_deleted_runs_are_found_only_by_name(
+        self, metadata: MetadataStore
+    ) -> None:
+        names = ["shown", "archived", "deleted"]
+        ids = {}
+        for name in names:
+            run = a_run(name=name)
+            metadata.runs.create(run)
+            ids[name] = run.run_id
+        metadata.runs.update(ids["archived"], archived_at=at(1))
+        metadata.runs.update(ids["deleted"], deleted_at=at(1))
+        assert [run.name for run in metadata.runs.search()] == ["shown"]
+        assert metadata.runs.count() == 1
+        assert [r.name for r in metadata.runs.search("deleted_at is not null")] == ["deleted"]
+        everything = "archived_at is null or archived_at is not null or deleted_at is not null"
+        assert metadata.runs.count(everything) == 3

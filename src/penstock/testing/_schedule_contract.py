@@ -1,4 +1,4 @@
-"""Contract of every MetadataStore for schedules, ticks, hooks and events."""
+"""Contract of schedules and ticks."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,18 +8,14 @@ from datetime import timedelta
 import pytest
 
 from penstock.core import (
-    EventState,
-    HookRecord,
     NotFoundError,
-    RunState,
     ScheduleRecord,
-    StepState,
     TickRecord,
     TickState,
     now,
 )
 from penstock.stores import MetadataStore
-from penstock.testing._records import START, a_run, a_step, at
+from penstock.testing._records import START, at
 
 NIGHTLY = ScheduleRecord(
     "nightly",
@@ -32,11 +28,10 @@ NIGHTLY = ScheduleRecord(
     created_by="ada",
 )
 TICK = TickRecord("nightly", "2026-01-02", at(60), facts={"params": {"cutoff": "2026-01-02"}})
-HOOK = HookRecord("team", "https://example.org/hook", "webhook", "whsec_abc", ("*",), START)
 
 
 class ScheduleContract:
-    """Tests about schedules and hooks; see MetadataStoreContract."""
+    """Tests of schedules and ticks; see MetadataStoreContract."""
 
     def test_a_schedule_comes_back_as_it_was_given(self, metadata: MetadataStore) -> None:
         paused = replace(NIGHTLY, paused_at=at(1), cursor={"at": "x"}, error="b\xf6se")
@@ -119,71 +114,3 @@ class ScheduleContract:
         assert metadata.schedules.list_ticks() == []
         with pytest.raises(NotFoundError):
             metadata.schedules.delete("nightly")
-
-    def test_who_holds_a_lease_is_listed_until_it_runs_out(self, metadata: MetadataStore) -> None:
-        metadata.steps.take_lease("up", "a", now() + timedelta(minutes=1), most=5)
-        metadata.steps.take_lease("up", "b", now() - timedelta(seconds=1), most=5)
-        assert metadata.steps.list_holders("up") == ["a"]
-
-    def test_what_happens_is_noted_for_who_wants_to_know(self, metadata: MetadataStore) -> None:
-        metadata.hooks.save(HOOK)
-        metadata.hooks.save(replace(HOOK, name="alarm", events=("run.failed", "step.failed")))
-        run = a_run()
-        metadata.runs.create(run)
-        step = a_step(run.run_id)
-        metadata.steps.start(step)
-        metadata.steps.finish(replace(step, state=StepState.FAILED, error="boom"))
-        metadata.runs.update(run.run_id, note="unlike a state, this is no event")
-        metadata.runs.update(run.run_id, state=RunState.FAILED, error="train: boom")
-        kinds = [event.kind for event in metadata.hooks.list_events("team")]
-        assert kinds == ["run.started", "step.started", "step.failed", "run.failed"]
-        alarms = metadata.hooks.list_events("alarm")
-        assert [(event.kind, event.step) for event in alarms] == [
-            ("step.failed", "train"),
-            ("run.failed", None),
-        ]
-        assert alarms[0].facts["error"] == "boom"
-        assert metadata.hooks.count_events() == {"alarm": {"pending": 2}, "team": {"pending": 4}}
-
-    def test_what_is_undone_is_no_event(self, metadata: MetadataStore) -> None:
-        metadata.hooks.save(HOOK)
-        with pytest.raises(NotFoundError):
-            metadata.steps.start(a_step("no-such-run"))
-        assert metadata.hooks.list_events("team") == []
-
-    def test_a_dead_process_is_told_of_with_its_steps(self, metadata: MetadataStore) -> None:
-        metadata.hooks.save(HOOK)
-        run = a_run(pid=2**22 + 1, pid_started=1.0, heartbeat_at=START)
-        metadata.runs.create(run)
-        metadata.steps.start(a_step(run.run_id))
-        assert metadata.runs.kill_dead() == [run.run_id]
-        assert [event.kind for event in metadata.hooks.list_events("team")][2:] == [
-            "step.killed",
-            "run.killed",
-        ]
-
-    def test_events_are_tried_again_given_up_or_removed(self, metadata: MetadataStore) -> None:
-        metadata.hooks.save(HOOK)
-        metadata.runs.create(a_run())
-        metadata.runs.create(a_run())
-        first, second = metadata.hooks.list_events("team")
-        later = now() + timedelta(hours=1)
-        metadata.hooks.update_event(first.event_id, due_at=later, attempts=1, error="refused")
-        assert metadata.hooks.list_events("team", due=now()) == [second]
-        assert metadata.hooks.get("team").error == "refused"
-        metadata.hooks.drop_events("team", [second.event_id], delivered=True)
-        hook = metadata.hooks.get("team")
-        assert (hook.delivered, hook.error) == (1, None)
-        metadata.hooks.update_event(first.event_id, state=EventState.DEAD)
-        assert metadata.hooks.list_events("team") == []
-        assert metadata.hooks.list_events("team", state=EventState.DEAD)[0].attempts == 1
-
-    def test_a_hook_comes_back_as_it_was_given(self, metadata: MetadataStore) -> None:
-        metadata.hooks.save(HOOK)
-        assert metadata.hooks.list() == [HOOK]
-        metadata.hooks.drop_events("team", ["e"], delivered=True)
-        metadata.hooks.save(replace(HOOK, url="https://example.org/other"))
-        assert metadata.hooks.get("team").delivered == 1
-        metadata.hooks.delete("team")
-        with pytest.raises(NotFoundError, match="no hook 'team'"):
-            metadata.hooks.get("team")

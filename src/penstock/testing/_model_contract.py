@@ -1,4 +1,4 @@
-"""Contract of every MetadataStore for model versions."""
+"""Contract of models, versions, stages and approvals."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ from penstock.core import (
     StageEvent,
 )
 from penstock.stores import MetadataStore, stage_event_hash
-from penstock.testing._records import START, a_move, a_version, at
+from penstock.testing._records import START, a_move, a_run, a_version, at
 
 
-class RegistryContract:
-    """Tests about model versions; see MetadataStoreContract."""
+class ModelContract:
+    """Tests of models, versions, stages and approvals; see MetadataStoreContract."""
 
     def test_versions_are_numbered_densely_by_model(self, metadata: MetadataStore) -> None:
         gates = (GateResult("auc >= 0.7", GateState.PASSED, "0.8 is more"),)
@@ -136,3 +136,40 @@ class RegistryContract:
         seen.append(metadata.settings.change_counter())
         assert len(set(seen)) == 4
         assert metadata.settings.change_counter() == seen[-1]
+
+    def test_models_are_found_by_tag_and_champion(self, metadata: MetadataStore) -> None:
+        for model in ("m", "m", "n"):
+            metadata.models.create_version(a_version(model), actor="ada")
+        metadata.models.set_tags("n", {"team": "risk"})
+        metadata.models.update("n", note="for fraud")
+        [n] = metadata.models.search("tags.team = 'risk' and champion is null")
+        assert (n.model, n.note, n.versions, n.tags) == ("n", "for fraud", 1, {"team": "risk"})
+        assert [m.model for m in metadata.models.search("versions >= 2")] == ["m"]
+
+    def test_versions_are_found_by_stage_metric_param_and_tag(
+        self, metadata: MetadataStore
+    ) -> None:
+        run = a_run(params={"lr": 0.1})
+        metadata.runs.create(run)
+        for auc in (0.7, 0.9):
+            metadata.models.create_version(
+                a_version("m", run_id=run.run_id, metrics={"auc": auc}, content_digest=str(auc)),
+                actor="ada",
+            )
+        metadata.models.set_version_tags("m", 2, {"for": "eu"})
+        found = metadata.models.search_versions("metrics.auc > 0.8 and stage = 'none'")
+        assert [(v.version, v.tags) for v in found] == [(2, {"for": "eu"})]
+        assert len(metadata.models.search_versions("params.lr = 0.1 and model = 'm'")) == 2
+        assert [v.version for v in metadata.models.search_versions("tags.for = 'eu'")] == [2]
+        assert metadata.models.get_version("m", 2).tags == {"for": "eu"}
+
+    def test_what_does_not_exist_is_not_tagged(self, metadata: MetadataStore) -> None:
+        metadata.runs.create(a_run(experiment="churn"))
+        with pytest.raises(NotFoundError, match="Did you mean 'churn'"):
+            metadata.runs.set_experiment_tags("chrun", {"a": "b"})
+        with pytest.raises(NotFoundError):
+            metadata.models.set_version_tags("m", 1, {"a": "b"})
+        with pytest.raises(ParameterError, match="cannot be changed"):
+            metadata.runs.update_experiment("churn", color="x")
+        with pytest.raises(ParameterError, match="No version is ever 'prod'"):
+            metadata.models.search_versions("stage = 'prod'")
