@@ -111,10 +111,34 @@ class Shell:
         pytest.fail("the server did not become ready: " + (self.folder / "serve.log").read_text())
 
 
+SLOW = frozenset(
+    line
+    for line in (Path(__file__).parent / "slow.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """In a hunt the order is drawn too: a round that the clock ends has looked somewhere else."""
+    """Mark what is slow. In a hunt the order is drawn too: a round that the clock ends has looked
+    somewhere else.
+    """
+    for item in items:
+        if item.nodeid.partition("[")[0] in SLOW:
+            item.add_marker(pytest.mark.slow)
     if hunting.HUNTING:
         random.Random(hunting.SEED).shuffle(items)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Write down what each test costs, its children's time included, if that is asked for."""
+    before = os.times()
+    yield
+    if costs := os.environ.get("PENSTOCK_COSTS"):
+        spent = sum(os.times()[:4]) - sum(before[:4])
+        with Path(costs).open("a", encoding="utf-8") as file:
+            file.write(f"{spent:.2f} {item.nodeid}\n")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

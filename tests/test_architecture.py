@@ -130,3 +130,12 @@ def test_tests_mirror_the_tree():
         if place.parts and place.parts[0] not in WHOLE and not mirrored:
             astray.setdefault(str(place), []).append(stem)
     assert {place: " ".join(stems) for place, stems in astray.items()} == TOGETHER
+
+
+def test_every_test_that_is_called_slow_exists():
+    lines = (ROOT / "tests/slow.txt").read_text(encoding="utf-8").splitlines()
+    named = [line for line in lines if not line.startswith("#")]
+    for line in named:
+        file, *_, name = line.split("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), line
+    assert named == sorted(set(named))
