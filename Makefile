@@ -18,7 +18,7 @@ demo: $(DEFAULT)  ## the whole loop on a simulated payments stream, then the UI
 
 test: $(DEV)  ## the tests, with the same draws each time; in minutes
 	@$(BIN)/python -m compileall -q src  # the commands that tests start need not each compile it
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow"
+	@$(BIN)/python -m pytest -n 4 --dist worksteal -q -m "not slow"  # on two cores: half of it waits
 
 test-slow: $(DEV)  ## whole pages, stories and tables, kills and clusters: what CI runs besides
 	@$(BIN)/python -m compileall -q src
