@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import hunting
 import services
 
-# Two test workers share two cores: threads that spin for work would only fight.
+# Test workers share few cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Hundreds of tests start a run; those about its provenance ask for it.
 os.environ.setdefault("PENSTOCK_PROVENANCE", "off")
