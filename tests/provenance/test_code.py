@@ -191,6 +191,25 @@ def test_registered_functions_count_though_no_name_leads_to_them(project, tmp_pa
     assert digest(project(text.replace('"int"', '"number"')), "use", tmp_path).digest != before
 
 
+@pytest.mark.parametrize(
+    ("decorator", "counts"),
+    [
+        ("pytest.mark.skipif(False, reason='')", False),
+        ("pytest.fixture", False),
+        ("pytest.mark.usefixtures('x')", True),  # such a name may change the library
+    ],
+)
+def test_a_known_librarys_decorator_counts_by_its_name_alone(project, tmp_path, decorator, counts):
+    module = project(f"""
+    import pytest
+
+    @{decorator}
+    def use():
+        return 1
+    """)
+    assert bool(code.effects_digest([module.__name__], tmp_path).parts) is counts
+
+
 def test_an_edited_file_counts_only_once_it_is_loaded_again(project, tmp_path):
     module = project()
     before = digest(module, "train", tmp_path).digest
