@@ -444,7 +444,7 @@ def test_retries_follow_their_rules_and_others_run_meanwhile(project):
     result = project.run("""
     import pathlib
 
-    @ps.step(retries=ps.Retry(3, wait=0.3, factor=1, on=(OSError,)))
+    @ps.step(retries=ps.Retry(3, delay=0.3, backoff=1, retry_on=(OSError,)))
     def flaky() -> int:
         note("flaky")
         tries = pathlib.Path("tries")
@@ -453,7 +453,7 @@ def test_retries_follow_their_rules_and_others_run_meanwhile(project):
             raise OSError("the line is busy")
         return 1
 
-    @ps.step(retries=ps.Retry(3, wait=0.01, never=(ValueError,)))
+    @ps.step(retries=ps.Retry(3, delay=0.01, never_on=(ValueError,)))
     def hopeless() -> int:
         note("hopeless")
         raise ValueError("no")

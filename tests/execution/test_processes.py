@@ -147,7 +147,7 @@ def test_a_process_that_died_is_replaced_when_the_step_is_tried_again(project):
         """
     import os, pathlib, signal
 
-    @ps.step(retries=ps.Retry(2, wait=0.01))
+    @ps.step(retries=ps.Retry(2, delay=0.01))
     def unlucky() -> int:
         tries = pathlib.Path("tries")
         tries.write_text(tries.read_text() + "x" if tries.exists() else "x")

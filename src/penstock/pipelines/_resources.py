@@ -74,48 +74,48 @@ class Tolerance:
 class Retry:
     """Retries of a failed step: how often and when.
 
-    >>> [Retry(4, wait=1, factor=2).seconds(attempt) for attempt in (1, 2, 3)]
+    >>> [Retry(4, delay=1, backoff=2).seconds(attempt) for attempt in (1, 2, 3)]
     [1.0, 2.0, 4.0]
-    >>> Retry(3, on=(OSError,)).wants(1, ["builtins.KeyError", "builtins.Exception"])
+    >>> Retry(3, retry_on=(OSError,)).wants(1, ["builtins.KeyError", "builtins.Exception"])
     False
 
     Args:
-        times: Maximum number of retries after the first attempt; 0 or more.
-        wait: Delay before the second attempt, in seconds or as text (``"5s"``).
-        factor: Growth of the delay from retry to retry; 1 for a constant delay.
-        longest: Maximum delay.
+        max_retries: Maximum number of retries after the first attempt; 0 or more.
+        delay: Delay before the second attempt, in seconds or as text (``"5s"``).
+        backoff: Factor by which the delay grows from retry to retry; 1 for a constant delay.
+        max_delay: Maximum delay, in the same forms.
+        retry_on: Exceptions after which a retry is made; by default any.
+        never_on: Exceptions after which no retry is made, even if ``retry_on`` names a base class.
         jitter: Each delay is longer by up to this share, so that many steps that failed at the same
             time are not all retried at the same time.
-        on: Exceptions after which a retry is useful; by default any.
-        never: Exceptions after which no retry is made, even if ``on`` names a base class of theirs.
     """
 
-    times: int = 3
-    wait: str | float | timedelta = 0.1
-    factor: float = 4.0
-    longest: str | float | timedelta = 30.0
+    max_retries: int = 3
+    delay: str | float | timedelta = 0.1
+    backoff: float = 4.0
+    max_delay: str | float | timedelta = 30.0
+    retry_on: Sequence[type[BaseException]] = (BaseException,)
+    never_on: Sequence[type[BaseException]] = ()
     jitter: float = 0.0
-    on: Sequence[type[BaseException]] = (BaseException,)
-    never: Sequence[type[BaseException]] = ()
 
     def __post_init__(self) -> None:
-        if not _is_count(self.times, 0):
-            self._refuse(f"times={self.times!r}", "Give a whole number of 0 or more.")
-        for name in ("wait", "longest"):
+        if not _is_count(self.max_retries, 0):
+            self._refuse(f"max_retries={self.max_retries!r}", "Give a whole number of 0 or more.")
+        for name in ("delay", "max_delay"):
             try:
                 found = parse_duration(getattr(self, name))
             except ParameterError as error:
                 self._refuse(f"{name}={getattr(self, name)!r}", error.fix)
             object.__setattr__(self, name, found)
-        if not self.factor >= 1:
-            self._refuse(f"factor={self.factor!r}", "Give 1 or more.")
+        if not self.backoff >= 1:
+            self._refuse(f"backoff={self.backoff!r}", "Give 1 or more.")
         if not 0 <= self.jitter <= 1:
             self._refuse(f"jitter={self.jitter!r}", "Give a number from 0 to 1.")
-        for name in ("on", "never"):
+        for name in ("retry_on", "never_on"):
             given = getattr(self, name)
             listed = (given,) if isinstance(given, type) else tuple(given)
             if not all(isinstance(cls, type) and issubclass(cls, BaseException) for cls in listed):
-                self._refuse(f"{name}={given!r}", "Give exception classes: on=(OSError,).")
+                self._refuse(f"{name}={given!r}", "Give exception classes: retry_on=(OSError,).")
             object.__setattr__(self, name, listed)
 
     def wants(self, attempt: int, raised: Sequence[str]) -> bool:
@@ -127,9 +127,9 @@ class Retry:
         """
         known = set(raised)
         return (
-            attempt <= self.times
-            and any(_full_name(cls) in known for cls in self.on)
-            and not any(_full_name(cls) in known for cls in self.never)
+            attempt <= self.max_retries
+            and any(_full_name(cls) in known for cls in self.retry_on)
+            and not any(_full_name(cls) in known for cls in self.never_on)
         )
 
     def seconds(self, attempt: int, key: str = "") -> float:
@@ -139,8 +139,8 @@ class Retry:
             attempt: Number of the failed attempt, from 1.
             key: Seed of the jitter: the same key gives the same delay.
         """
-        first, longest = (parse_duration(t).total_seconds() for t in (self.wait, self.longest))
-        plain = min(first * self.factor ** min(attempt - 1, 64), longest)
+        first, most = (parse_duration(t).total_seconds() for t in (self.delay, self.max_delay))
+        plain = min(first * self.backoff ** min(attempt - 1, 64), most)
         return plain * (1 + self.jitter * random.Random(key).random())  # noqa: S311 - not a secret
 
     @staticmethod

@@ -145,7 +145,7 @@ class Step(Generic[P, R]):
     @property
     def retries(self) -> int:
         """Maximum number of retries."""
-        return self.retry.times
+        return self.retry.max_retries
 
     def named(self, name: str) -> "Step[P, R]":
         """Return the same step under a new name, for a second use in the same pipeline.
