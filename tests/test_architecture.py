@@ -48,6 +48,20 @@ def test_private_files_of_other_packages_are_not_imported():
     assert bad == []
 
 
+def test_a_room_of_execution_is_imported_by_its_name_and_never_the_whole_from_within():
+    """Packages load lazily, so an import of the whole from within would be a circle nobody sees."""
+    bad = []
+    for path in sorted((SOURCE / "execution").rglob("*.py")):
+        room = ".".join(("penstock", *path.relative_to(SOURCE).parent.parts))
+        for name, line, _ in imports(path):
+            package, _, file = name.rpartition("._")
+            if name == "penstock.execution" or (
+                file and package.startswith("penstock.execution") and package != room
+            ):
+                bad.append(f"{path.relative_to(ROOT)}:{line} imports {name}")
+    assert bad == []
+
+
 def test_own_code_is_never_imported_inside_a_function():
     bad = []
     for path in MODULES:

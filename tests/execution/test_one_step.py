@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
+from tests.execution.runners.test_processes import outcome
 from tests.execution.test_control import LOOP, NESTED, WHEN
 from tests.execution.test_control import body as mapped
-from tests.execution.test_processes import outcome
 
 from penstock.core import ConflictError, NotFoundError, RunState, StepState
 from penstock.execution import prepare_run, run_step

@@ -6,11 +6,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import NotFoundError, StepState, did_you_mean
-from penstock.execution._conversion import convert_argument
-from penstock.execution._loading import load_pipeline
 from penstock.execution._resume import entry_of_run
-from penstock.execution._step_runner import bind_arguments, split_outputs
-from penstock.execution._values import load_inputs
+from penstock.execution.engine import load_inputs, load_pipeline
+from penstock.execution.step import bind_arguments, convert_argument, split_outputs
 from penstock.pipelines import Pipeline, Step
 from penstock.provenance import deterministic
 from penstock.stores import open_store

@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from penstock.core import ParameterError, RunRecord, RunState, new_id, now, require_name
-from penstock.execution._manifest import record_provenance
-from penstock.execution._parts import PARTITION, begin_part
-from penstock.execution._perform import process_facts
-from penstock.execution._place import entry_of, project_of
-from penstock.execution._protocol import Reporter
 from penstock.execution._reporters import default_reporter
-from penstock.execution._runners import policy
-from penstock.execution._session import Session
+from penstock.execution.engine import (
+    PARTITION,
+    Reporter,
+    Session,
+    begin_part,
+    entry_of,
+    process_facts,
+    project_of,
+    record_provenance,
+)
+from penstock.execution.runners import policy
 from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, current_run

@@ -12,16 +12,20 @@ from penstock.core import (
     StepState,
     now,
 )
-from penstock.execution._loading import load_pipeline, stop_while_loading
-from penstock.execution._local import LocalRunner
-from penstock.execution._perform import process_facts
-from penstock.execution._place import project_of
-from penstock.execution._plan import NOT_TAKEN
-from penstock.execution._protocol import Reporter
 from penstock.execution._reporters import QuietReporter
-from penstock.execution._result import GOOD_STATES, StepResult
 from penstock.execution._resume import entry_of_run
-from penstock.execution._session import Session
+from penstock.execution.engine import (
+    GOOD_STATES,
+    NOT_TAKEN,
+    Reporter,
+    Session,
+    StepResult,
+    load_pipeline,
+    process_facts,
+    project_of,
+    stop_while_loading,
+)
+from penstock.execution.runners import LocalRunner
 from penstock.hooks import Courier
 from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.provenance import keep_generators

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from penstock.core import RunState, StepState
-from penstock.execution._protocol import Reporter
-from penstock.execution._result import PipelineResult, StepResult
+from penstock.execution.engine import PipelineResult, Reporter, StepResult
 
 if TYPE_CHECKING:
     from rich.console import Console

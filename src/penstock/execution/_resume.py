@@ -5,15 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import ConflictError, NotFoundError, RunRecord, RunState, find_project, now
-from penstock.execution._loading import load_pipeline, stop_while_loading
-from penstock.execution._manifest import record_provenance
-from penstock.execution._perform import perform, process_facts
-from penstock.execution._place import project_of
-from penstock.execution._protocol import Reporter
 from penstock.execution._reporters import default_reporter
-from penstock.execution._result import PipelineResult
-from penstock.execution._runners import find_runner, policy
-from penstock.execution._session import Session
+from penstock.execution.engine import (
+    PipelineResult,
+    Reporter,
+    Session,
+    load_pipeline,
+    perform,
+    process_facts,
+    project_of,
+    record_provenance,
+    stop_while_loading,
+)
+from penstock.execution.runners import find_runner, policy
 from penstock.pipelines import Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run

@@ -4,14 +4,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from penstock.core import ParameterError
-from penstock.execution._loading import load_pipeline, stop_while_loading
 from penstock.execution._new_run import new_session
-from penstock.execution._perform import perform
-from penstock.execution._protocol import Reporter
 from penstock.execution._reporters import QuietReporter
-from penstock.execution._result import PipelineResult
 from penstock.execution._resume import resume_run
-from penstock.execution._runners import find_runner
+from penstock.execution.engine import (
+    PipelineResult,
+    Reporter,
+    load_pipeline,
+    perform,
+    stop_while_loading,
+)
+from penstock.execution.runners import find_runner
 from penstock.pipelines import Pipeline
 from penstock.stores import Store
 

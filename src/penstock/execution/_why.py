@@ -16,10 +16,8 @@ from penstock.core import (
     StepState,
     did_you_mean,
 )
-from penstock.execution._manifest import read_manifest, read_source
-from penstock.execution._plan import NOT_REUSED
-from penstock.execution._result import GOOD_STATES
 from penstock.execution._resume import RESUMED_AT
+from penstock.execution.engine import GOOD_STATES, NOT_REUSED, read_manifest, read_source
 from penstock.stores import open_store
 
 if TYPE_CHECKING:

@@ -18,12 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import ArtifactRecord, StepError, StepRunRecord, require, short
-from penstock.execution._loading import load_pipeline
-from penstock.execution._manifest import read_manifest, read_source
-from penstock.execution._place import entry_of
-from penstock.execution._session import Session
-from penstock.execution._values import Values
-from penstock.execution._work import Work
+from penstock.execution.engine import (
+    Session,
+    Values,
+    entry_of,
+    load_pipeline,
+    read_manifest,
+    read_source,
+)
+from penstock.execution.step import Work
 from penstock.pipelines import Graph, Node
 from penstock.provenance import CodeDigest, code_digest, restore_source
 from penstock.stores import Store

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from tests.execution.runners.test_processes import outcome
 from tests.execution.test_control import LOOP, NESTED, STREAM, WHEN
 from tests.execution.test_control import body as mapped
-from tests.execution.test_processes import outcome
 
 from penstock.core import RunState
 

@@ -8,7 +8,7 @@ import pytest
 import penstock
 from penstock.core import NotFoundError
 from penstock.execution import read_manifest, read_source, record_provenance
-from penstock.execution._place import entry_of, project_of
+from penstock.execution.engine._place import entry_of, project_of
 from penstock.pipelines import pipeline
 
 BODY = "@ps.step\ndef one() -> int:\n    return 1\n\n@ps.pipeline\ndef job():\n    return one()\n"

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import ArtifactRecord, DefinitionError, Edge, StepRunRecord, StepState, now
-from penstock.execution._plan import NOT_TAKEN, Plan
-from penstock.execution._result import GOOD_STATES
-from penstock.execution._values import Values
+from penstock.execution.engine._plan import NOT_TAKEN, Plan
+from penstock.execution.engine._result import GOOD_STATES
+from penstock.execution.engine._values import Values
 from penstock.pipelines import ITEM, Again, Node, Output, groups, too_many_rounds
 from penstock.provenance import merge_traces
 from penstock.stores import NamedParts, Parts, part_key, part_name

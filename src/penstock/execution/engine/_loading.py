@@ -10,7 +10,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from penstock.core import DefinitionError, NotFoundError, PenstockError, did_you_mean, find_project
-from penstock.execution._homes import enter_home
+from penstock.execution.step import enter_home
 from penstock.pipelines import Pipeline
 
 _loading: ContextVar[bool] = ContextVar("penstock_loading", default=False)

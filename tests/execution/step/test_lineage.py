@@ -53,7 +53,7 @@ def test_a_reused_result_was_made_by_the_first_run_and_used_by_the_second(projec
 
 def test_values_that_know_their_sources_and_targets_say_so():
     from penstock.core import StepRunRecord, StepState
-    from penstock.execution._lineage import step_edges
+    from penstock.execution.step._lineage import step_edges
 
     class Value:
         def lineage_sources(self):

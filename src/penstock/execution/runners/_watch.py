@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from penstock.core import new_id
-from penstock.execution import _watcher
-from penstock.execution._watcher import FAREWELL, end_all
+from penstock.execution.runners import _watcher
+from penstock.execution.runners._watcher import FAREWELL, end_all
 
 
 class Watch:

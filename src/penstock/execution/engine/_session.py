@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.core import StepRunRecord
-from penstock.execution._protocol import Reporter
-from penstock.execution._result import StepResult
+from penstock.execution.engine._reporter import Reporter
+from penstock.execution.engine._result import StepResult
 from penstock.pipelines import Graph, Pipeline
 from penstock.stores import Store
 from penstock.tracking import Run

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import penstock as ps
 from penstock.execution import QuietReporter
-from penstock.execution._cards import Cards, card_environment, visible_cards
+from penstock.execution.runners._cards import Cards, card_environment, visible_cards
 
 
 @ps.step(resources=ps.Resources(gpu=1))

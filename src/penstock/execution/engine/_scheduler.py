@@ -25,16 +25,18 @@ from penstock.core import (
     new_id,
     now,
 )
-from penstock.execution._expansion import Expansion, Item
-from penstock.execution._failures import failure_text, failure_traceback
-from penstock.execution._leases import Leases
-from penstock.execution._lineage import reuse_edges
-from penstock.execution._plan import NOT_TAKEN, Plan, Planner, is_part
-from penstock.execution._required_models import find_refusal, outputs_to_register, require_models
-from penstock.execution._result import GOOD_STATES, StepResult
-from penstock.execution._session import Session
-from penstock.execution._values import Values
-from penstock.execution._work import Done, Work, failed
+from penstock.execution.engine._expansion import Expansion, Item
+from penstock.execution.engine._leases import Leases
+from penstock.execution.engine._plan import NOT_TAKEN, Plan, Planner, is_part
+from penstock.execution.engine._required_models import (
+    find_refusal,
+    outputs_to_register,
+    require_models,
+)
+from penstock.execution.engine._result import GOOD_STATES, StepResult
+from penstock.execution.engine._session import Session
+from penstock.execution.engine._values import Values
+from penstock.execution.step import Done, Work, failed, failure_text, failure_traceback, reuse_edges
 from penstock.pipelines import Node
 
 _Rank = tuple[int, ...]

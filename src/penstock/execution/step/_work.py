@@ -12,9 +12,9 @@ from penstock.core import (
     StepRunRecord,
     now_micros,
 )
-from penstock.execution._failures import failure_text, failure_traceback
-from penstock.execution._lineage import step_edges
-from penstock.execution._step_runner import StepOutcome, bind_arguments, execute_step
+from penstock.execution.step._failures import failure_text, failure_traceback
+from penstock.execution.step._lineage import step_edges
+from penstock.execution.step._step_runner import StepOutcome, bind_arguments, execute_step
 from penstock.pipelines import NOTHING, Node
 from penstock.stores import Parts, Store
 from penstock.tracking import StepContext, use_step

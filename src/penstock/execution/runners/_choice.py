@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.core import ParameterError, did_you_mean
-from penstock.execution._local import LocalRunner
-from penstock.execution._processes import ProcessRunner
-from penstock.execution._ray import RayRunner
-from penstock.execution._session import Runner
+from penstock.execution.engine import Runner
+from penstock.execution.runners._local import LocalRunner
+from penstock.execution.runners._processes import ProcessRunner
+from penstock.execution.runners._ray import RayRunner
 
 RUNNERS: Mapping[str, Callable[[], Runner]] = {
     "local": LocalRunner,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from penstock.core import ArtifactRecord, SerializationError
-from penstock.execution._work import Done, failed
+from penstock.execution.step import Done, failed
 from penstock.models import require_safe
 from penstock.pipelines import Graph
 

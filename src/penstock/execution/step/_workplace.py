@@ -14,8 +14,8 @@ from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from penstock.core import LogLine, now
-from penstock.execution._homes import keep_home
-from penstock.execution._work import Done, Work, do_work
+from penstock.execution.step._homes import keep_home
+from penstock.execution.step._work import Done, Work, do_work
 from penstock.pipelines import Node, Output, Pipeline
 from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_module, recording
 from penstock.stores import Store

@@ -17,16 +17,13 @@ from pathlib import Path
 import psutil
 
 from penstock.core import ParameterError, parse_bytes
-from penstock.execution._cards import Cards, card_environment
-from penstock.execution._orders import Setup, make_order, make_setup
-from penstock.execution._result import StepResult
-from penstock.execution._scheduler import Scheduler
-from penstock.execution._session import Session
-from penstock.execution._values import Values
-from penstock.execution._watch import Watch
-from penstock.execution._watcher import MARK, end_all
-from penstock.execution._work import Done, Work, failed, lost
-from penstock.execution._worker import OWN_PATH
+from penstock.execution.engine import Scheduler, Session, StepResult, Values
+from penstock.execution.runners._cards import Cards, card_environment
+from penstock.execution.runners._orders import Setup, make_order, make_setup
+from penstock.execution.runners._watch import Watch
+from penstock.execution.runners._watcher import MARK, end_all
+from penstock.execution.runners._worker import OWN_PATH
+from penstock.execution.step import Done, Work, failed, lost
 from penstock.pipelines import Node
 
 _GRACE_S = 2.0  # a step over its timeout ends by itself, unless stuck below Python
@@ -175,7 +172,7 @@ class ProcessPool:
         ours, theirs = socket.socketpair()
         self._started += 1
         mark = f"{self._guard.mark}.{self._started}."
-        command = [sys.executable, "-m", "penstock.execution._worker"]
+        command = [sys.executable, "-m", "penstock.execution.runners._worker"]
         popen = subprocess.Popen(  # noqa: S603 - this interpreter on our own module
             [*command, str(theirs.fileno()), str(os.getpid())],
             pass_fds=(theirs.fileno(),),

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from penstock.core import PenstockError, RunState, StepState
-from penstock.execution._homes import use_home
-from penstock.execution._result import PipelineResult, StepResult
-from penstock.execution._session import Runner, Session
+from penstock.execution.engine._result import PipelineResult, StepResult
+from penstock.execution.engine._session import Runner, Session
+from penstock.execution.step import use_home
 from penstock.hooks import Courier
 from penstock.provenance import keep_generators
 from penstock.stores import this_process

@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.core import parse_bytes, require
-from penstock.execution._orders import Order, Setup, make_order, make_setup
-from penstock.execution._result import StepResult
-from penstock.execution._scheduler import Scheduler
-from penstock.execution._session import Session
-from penstock.execution._values import Values
-from penstock.execution._work import Done, Work, failed, lost
-from penstock.execution._worker import Worker
+from penstock.execution.engine import Scheduler, Session, StepResult, Values
+from penstock.execution.runners._orders import Order, Setup, make_order, make_setup
+from penstock.execution.runners._worker import Worker
+from penstock.execution.step import Done, Work, failed, lost
 from penstock.pipelines import Node, Step
 from penstock.stores import open_store
 

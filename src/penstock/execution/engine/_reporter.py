@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from penstock.execution._result import PipelineResult, StepResult
+from penstock.execution.engine._result import PipelineResult, StepResult
 
 
 class Reporter(Protocol):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from penstock.execution._logs import LineLog, captured_output
+from penstock.execution.step._logs import LineLog, captured_output
 
 
 def told(log):

@@ -8,14 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from penstock.core import ParameterError
-from penstock.execution._processes import process_pool
-from penstock.execution._result import StepResult
-from penstock.execution._scheduler import Scheduler, Workers
-from penstock.execution._session import Session
-from penstock.execution._time_limit import can_limit_time
-from penstock.execution._values import Values
-from penstock.execution._work import Done, Work
-from penstock.execution._workplace import Workplace
+from penstock.execution.engine import Scheduler, Session, StepResult, Values, Workers
+from penstock.execution.runners._processes import process_pool
+from penstock.execution.step import Done, Work, Workplace, can_limit_time
 from penstock.pipelines import Graph, Node
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core import LogLine, StepError
-from penstock.execution._constants import copy_constants
-from penstock.execution._conversion import convert_argument
-from penstock.execution._failures import failure_text, failure_traceback
-from penstock.execution._logs import captured_output
-from penstock.execution._time_limit import time_limit
+from penstock.execution.step._constants import copy_constants
+from penstock.execution.step._conversion import convert_argument
+from penstock.execution.step._failures import failure_text, failure_traceback
+from penstock.execution.step._logs import captured_output
+from penstock.execution.step._time_limit import time_limit
 from penstock.pipelines import NOTHING, Node, Step, replace_outputs
 from penstock.provenance import deterministic
 from penstock.stores import Parts

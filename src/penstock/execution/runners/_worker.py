@@ -13,10 +13,9 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, TextIO
 
-from penstock.execution._orders import Order, Setup, Workshop
-from penstock.execution._shared_inputs import SharedInputs
-from penstock.execution._work import Done, Work, failed
-from penstock.execution._workplace import Workplace
+from penstock.execution.runners._orders import Order, Setup, Workshop
+from penstock.execution.runners._shared_inputs import SharedInputs
+from penstock.execution.step import Done, Work, Workplace, failed
 from penstock.pipelines import Node
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, use_run

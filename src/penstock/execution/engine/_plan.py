@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.core import ConflictError, NotFoundError, StepRunRecord, StepState, new_id, now
-from penstock.execution._failures import failure_text
-from penstock.execution._keys import KeyMaker, StepKey
-from penstock.execution._result import GOOD_STATES
-from penstock.execution._session import Session
-from penstock.execution._values import Values
+from penstock.execution.engine._keys import KeyMaker, StepKey
+from penstock.execution.engine._result import GOOD_STATES
+from penstock.execution.engine._session import Session
+from penstock.execution.engine._values import Values
+from penstock.execution.step import failure_text
 from penstock.pipelines import Node
 from penstock.provenance import derive_seed, find_change
 

@@ -199,7 +199,7 @@ def test_a_step_that_keeps_its_result_and_changes_it_later_changes_nothing(proje
 
 
 def test_values_are_forgotten_when_nobody_needs_them(project):
-    from penstock.execution._values import Values
+    from penstock.execution.engine._values import Values
 
     pipeline = project.load(FAILING)
     graph = pipeline.trace()

@@ -1,0 +1,73 @@
+"""The engine of a run: what to execute, in which order, and what is recorded."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.execution.engine._loading import load_pipeline as load_pipeline
+    from penstock.execution.engine._loading import module_of as module_of
+    from penstock.execution.engine._loading import stop_while_loading as stop_while_loading
+    from penstock.execution.engine._manifest import read_manifest as read_manifest
+    from penstock.execution.engine._manifest import read_source as read_source
+    from penstock.execution.engine._manifest import record_provenance as record_provenance
+    from penstock.execution.engine._partitions import PARTITION as PARTITION
+    from penstock.execution.engine._partitions import PartitionState as PartitionState
+    from penstock.execution.engine._partitions import begin_part as begin_part
+    from penstock.execution.engine._partitions import known_partitions as known_partitions
+    from penstock.execution.engine._partitions import list_partitions as list_partitions
+    from penstock.execution.engine._partitions import require_partitions as require_partitions
+    from penstock.execution.engine._partitions import runs_by_partition as runs_by_partition
+    from penstock.execution.engine._partitions import states_of as states_of
+    from penstock.execution.engine._perform import perform as perform
+    from penstock.execution.engine._perform import process_facts as process_facts
+    from penstock.execution.engine._place import entry_of as entry_of
+    from penstock.execution.engine._place import project_of as project_of
+    from penstock.execution.engine._plan import NOT_REUSED as NOT_REUSED
+    from penstock.execution.engine._plan import NOT_TAKEN as NOT_TAKEN
+    from penstock.execution.engine._reporter import Reporter as Reporter
+    from penstock.execution.engine._result import GOOD_STATES as GOOD_STATES
+    from penstock.execution.engine._result import PipelineResult as PipelineResult
+    from penstock.execution.engine._result import StepResult as StepResult
+    from penstock.execution.engine._scheduler import Scheduler as Scheduler
+    from penstock.execution.engine._scheduler import Workers as Workers
+    from penstock.execution.engine._session import Runner as Runner
+    from penstock.execution.engine._session import Session as Session
+    from penstock.execution.engine._values import Values as Values
+    from penstock.execution.engine._values import load_inputs as load_inputs
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "GOOD_STATES": "_result",
+        "NOT_REUSED": "_plan",
+        "NOT_TAKEN": "_plan",
+        "PARTITION": "_partitions",
+        "PartitionState": "_partitions",
+        "PipelineResult": "_result",
+        "Reporter": "_reporter",
+        "Runner": "_session",
+        "Scheduler": "_scheduler",
+        "Session": "_session",
+        "StepResult": "_result",
+        "Values": "_values",
+        "Workers": "_scheduler",
+        "begin_part": "_partitions",
+        "entry_of": "_place",
+        "known_partitions": "_partitions",
+        "list_partitions": "_partitions",
+        "load_inputs": "_values",
+        "load_pipeline": "_loading",
+        "module_of": "_loading",
+        "perform": "_perform",
+        "process_facts": "_perform",
+        "project_of": "_place",
+        "read_manifest": "_manifest",
+        "read_source": "_manifest",
+        "record_provenance": "_manifest",
+        "require_partitions": "_partitions",
+        "runs_by_partition": "_partitions",
+        "states_of": "_partitions",
+        "stop_while_loading": "_loading",
+    },
+)
