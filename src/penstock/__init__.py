@@ -62,11 +62,11 @@ if TYPE_CHECKING:
     from penstock.pipelines import step as step
     from penstock.pipelines import wait_for_approval as wait_for_approval
     from penstock.pipelines import when as when
-    from penstock.proofs import deploy as deploy
-    from penstock.proofs import promote as promote
     from penstock.proofs import verify as verify
     from penstock.registry import ModelVersion as ModelVersion
     from penstock.registry import Registry as Registry
+    from penstock.release import deploy as deploy
+    from penstock.release import promote as promote
     from penstock.scaffolding import new_project as new_project
     from penstock.scheduling import Schedule as Schedule
     from penstock.scheduling import Scheduler as Scheduler
@@ -138,8 +138,9 @@ _PLACES = {
         "wait_for_approval",
         "when",
     ),
-    "proofs": ("deploy", "promote", "verify"),
+    "proofs": ("verify",),
     "registry": ("ModelVersion", "Registry"),
+    "release": ("deploy", "promote"),
     "scaffolding": ("new_project",),
     "scheduling": ("Schedule", "Scheduler", "Schedules", "backfill"),
     "serving": ("RolloutRules", "serve"),

@@ -3,7 +3,14 @@
 import pytest
 
 from penstock import core
-from penstock.core import NotFoundError, ParameterError, PenstockError, did_you_mean
+from penstock.core import (
+    DataError,
+    NotFoundError,
+    ParameterError,
+    PenstockError,
+    did_you_mean,
+    summarize_error,
+)
 
 
 def test_an_error_reads_as_what_why_and_fix():
@@ -43,3 +50,10 @@ def test_close_names_are_proposed_and_long_lists_are_cut():
         did_you_mean("lerning_rate", ["learning_rate", "seed"]) == "Did you mean 'learning_rate'?"
     )
     assert did_you_mean("q", [f"name{i}" for i in range(20)]).endswith("and 12 more.")
+
+
+def test_an_error_is_summarized_on_one_line_of_a_length():
+    assert summarize_error(KeyError()) == "KeyError"
+    assert summarize_error(ValueError("no\n  rows.")) == "ValueError: no rows"
+    assert summarize_error(DataError("No rows.", "Nothing can be fitted.")) == "No rows"
+    assert len(summarize_error(ValueError("x" * 900), 200)) == 200

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from penstock.core import ParameterError
 from penstock.evaluation import METRICS, parse_gate
 from penstock.evaluation._gate_grammar import (
-    FACTS,
     PARITIES,
     Across,
     Arithmetic,
     Compared,
     End,
-    Fact,
     Figure,
     Negative,
     Number,
+    Proved,
 )
+from penstock.evaluation._proofs import PROOFS
 
 metrics = st.sampled_from(sorted(METRICS))
 columns = (
@@ -70,11 +70,11 @@ def test_a_gate_that_nothing_can_answer_is_refused():
     assert "leakage == none" in refused.value.fix
 
 
-@pytest.mark.parametrize("fact", FACTS)
-def test_facts_are_read_whatever_the_spacing(fact):
-    gate = parse_gate("  " + fact.replace(" ", "   ") + " ")
-    assert gate.rule == Fact(fact)
-    assert gate.needs_proof == (fact != "leakage == none")
+@pytest.mark.parametrize("text", PROOFS)
+def test_proofs_are_read_whatever_the_spacing(text):
+    gate = parse_gate("  " + text.replace(" ", "   ") + " ")
+    assert gate.rule == Proved(PROOFS[text])
+    assert gate.proof_kind == ("" if text == "leakage == none" else text)
     assert not gate.needs_champion
 
 
@@ -93,7 +93,7 @@ def test_a_paired_interval_end_needs_a_champion():
     gate = parse_gate("lower(f1 - champion.f1) > -0.01")
     assert gate.rule.left == End("lower", "f1", paired=True)
     assert gate.needs_champion
-    assert not gate.needs_proof
+    assert gate.proof_kind == ""
 
 
 def test_an_unknown_metric_is_shown_with_a_caret():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from penstock.core import GateState, NotFoundError, ParameterError
+from penstock.core import GateState, NotFoundError, ParameterError, ProofRecord, Verdict, now
 from penstock.data import Finding
 from penstock.evaluation import Comparison, Difference, Estimate, SliceResult, judge
 
@@ -156,20 +156,34 @@ def test_leakage_fails_with_the_messages_of_the_findings(made):
     assert (state, reason) == (FAILED, "leakage found: Leak 0. Leak 1. Leak 2. And 2 more.")
 
 
-def test_a_proof_is_pending_until_its_fact_is_known(made):
+def verified(verdict, **details):
+    return {"verified": ProofRecord("run", "verified", verdict, now(), details)}
+
+
+def test_a_proof_is_pending_until_it_is_recorded(made):
     state, reason = one("verified", made)
     assert (state, "`penstock promote` runs it" in reason) == (PENDING, True)
-    assert one("verified", made, facts={"verified": True})[0] == PASSED
-    assert one("verified", made, facts={"verified": False})[0] == FAILED
 
 
-def test_a_verdict_is_read_as_the_fact(made):
-    assert one("verified", made, facts={"verified": "bitwise"})[0] == PASSED
-    assert one("verified", made, facts={"verified": "within_tolerance"})[0] == PASSED
-    assert one("verified", made, facts={"verified": "differs"}) == (
-        FAILED,
-        "the run was executed again: differs",
-    )
+@pytest.mark.parametrize(
+    ("verdict", "state", "said"),
+    [
+        (Verdict.BITWISE, PASSED, "bitwise"),
+        (Verdict.WITHIN_TOLERANCE, PASSED, "within tolerance"),
+        (Verdict.DIFFERS, FAILED, "differs"),
+        (Verdict.CANNOT_VERIFY, FAILED, "cannot verify"),
+    ],
+)
+def test_the_verdict_of_a_proof_decides_its_gate(made, verdict, state, said):
+    result = one("verified", made, proofs=verified(verdict))
+    assert result == (state, f"the run was executed again: {said}")
+
+
+def test_a_failed_proof_names_the_step_or_the_reason(made):
+    differs = verified(Verdict.DIFFERS, first_difference={"step": "train"})
+    assert one("verified", made, proofs=differs)[1].endswith("differs (first at step 'train')")
+    lost = verified(Verdict.CANNOT_VERIFY, notes=["The inputs are gone."])
+    assert one("verified", made, proofs=lost)[1].endswith("cannot verify (The inputs are gone.)")
 
 
 def test_a_metric_of_another_task_is_refused(made):

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from penstock.core import (
     GateError,
+    GateResult,
     GateState,
     ProofRecord,
     RunRecord,
@@ -21,7 +22,7 @@ from penstock.core import (
 from penstock.data import split_table
 from penstock.evaluation import evaluate
 from penstock.models import infer_signature
-from penstock.registry import judge_candidate, judge_version, needs_proof
+from penstock.registry import judge_candidate, judge_version, list_needed_proofs
 
 GATES = ["accuracy >= 0.5", "roc_auc >= champion.roc_auc - 0.01", "verified"]
 
@@ -66,7 +67,7 @@ def test_without_a_champion_its_gates_pass(candidate):
     first = candidate(["first"])
     assert states(first) == ["passed", "passed", "pending"]
     assert first.gates[1].reason.startswith("no champion yet; positive class ")
-    assert needs_proof(first)
+    assert list_needed_proofs(first) == ["verified"]
 
 
 def test_a_worse_model_fails_against_the_champion(candidate, registry):
@@ -151,7 +152,7 @@ def test_the_newest_proof_of_the_run_answers_verified(candidate, store, verdict,
 def test_without_gates_there_is_nothing_to_judge(candidate, store):
     record = candidate(["first"], gates=[])
     assert judge_version(store, record) == record
-    assert not needs_proof(record)
+    assert list_needed_proofs(record) == []
     assert replace(record, stage=Stage.NONE) == record
 
 
@@ -176,3 +177,9 @@ def test_the_card_says_what_is_true_now(candidate, registry, store):
     assert card.count("## Gates") == 1
     assert card.endswith("\n")
     assert "## Provenance" in card
+
+
+def test_a_column_called_verified_needs_no_proof(candidate):
+    gate = GateResult("gap(recall, verified) <= 0.1", GateState.PENDING, "")
+    record = replace(candidate(["first"], gates=[]), gates=(gate,))
+    assert list_needed_proofs(record) == []

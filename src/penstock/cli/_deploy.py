@@ -15,8 +15,8 @@ from penstock.core import (
     did_you_mean,
     now,
 )
-from penstock.proofs import deploy as deploy_version
 from penstock.registry import Registry, parse_ref
+from penstock.release import deploy as deploy_version
 from penstock.serving import (
     Availability,
     RolloutRules,

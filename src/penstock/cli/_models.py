@@ -15,8 +15,8 @@ from penstock.core import (
     StageEvent,
     short,
 )
-from penstock.proofs import promote as promote_version
 from penstock.registry import Registry, parse_ref, verify_events
+from penstock.release import promote as promote_version
 from penstock.stores import STORE_HISTORY
 
 _MARKS = {

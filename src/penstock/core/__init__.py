@@ -1,6 +1,6 @@
 """Terms, errors, records and small tools for all packages; imports no package of ours."""
 
-from penstock.core._actors import current_actor, is_same_person
+from penstock.core._actors import current_actor, is_same_person, use_actor
 from penstock.core._clock import now, now_micros, set_clock
 from penstock.core._digest import digest_bytes, digest_file, digest_json, short
 from penstock.core._durations import parse_duration
@@ -22,6 +22,7 @@ from penstock.core._errors import (
     StepError,
     StoreError,
     did_you_mean,
+    summarize_error,
 )
 from penstock.core._ids import LABEL_BYTES, new_id, require_label, require_name
 from penstock.core._lazy import lazy_exports
@@ -164,4 +165,6 @@ __all__ = [
     "settings",
     "shared_folders",
     "short",
+    "summarize_error",
+    "use_actor",
 ]

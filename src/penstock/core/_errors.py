@@ -126,3 +126,22 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return ""
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""  # noqa: PLR2004 - a short line
     return f"Known: {', '.join(names[:8])}{more}."
+
+
+def summarize_error(error: BaseException, longest: int = 300) -> str:
+    r"""Return an error as part of a sentence: one line, without the full stop.
+
+    >>> summarize_error(ValueError("Input X contains NaN.\nUse an imputer."))
+    'ValueError: Input X contains NaN. Use an imputer'
+    >>> summarize_error(NotFoundError("There is no model 'fraud'.", fix="Run a pipeline."))
+    "There is no model 'fraud'"
+
+    Args:
+        error: Any error; of penstock's own, what happened is taken.
+        longest: Maximum number of characters.
+    """
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, PenstockError):
+        text = error.what
+    line = " ".join(text.split())
+    return (line if len(line) <= longest else f"{line[: longest - 1]}…").rstrip(".: ")

@@ -21,8 +21,8 @@ from math import isfinite
 
 from penstock.core import ParameterError, did_you_mean
 from penstock.evaluation._metrics import METRICS
+from penstock.evaluation._proofs import PROOFS, Proof
 
-FACTS = ("leakage == none", "verified")
 _NEVER_ANSWERED = "leakage proved"
 PARITIES = (
     "demographic_parity_difference",
@@ -193,13 +193,13 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A result of a check or a proof; one of FACTS."""
+class Proved:
+    """A claim that a check or a proof answers as a whole; one of PROOFS."""
 
-    name: str
+    proof: Proof
 
     def __str__(self) -> str:
-        return self.name
+        return self.proof.gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,20 +212,20 @@ class Gate:
     """
 
     text: str
-    rule: Compared | Fact
+    rule: Compared | Proved
 
     def __str__(self) -> str:
         return str(self.rule)
 
     @property
-    def needs_proof(self) -> bool:
-        """True if the gate stays pending until a proof has run."""
-        return isinstance(self.rule, Fact) and self.rule.name != "leakage == none"
+    def proof_kind(self) -> str:
+        """Kind of the record that the gate waits for; empty if the report answers the gate."""
+        return self.rule.proof.kind if isinstance(self.rule, Proved) else ""
 
     @property
     def needs_champion(self) -> bool:
         """True if the gate compares with the production model."""
-        if isinstance(self.rule, Fact):
+        if isinstance(self.rule, Proved):
             return False
         terms = (*self.rule.left.walk(), *self.rule.right.walk())
         return any(term.needs_champion for term in terms)
@@ -254,8 +254,8 @@ def parse_gate(text: str) -> Gate:
             fix="Write 'leakage == none', which the checks of the split answer; or leave it out.",
             gate=text.strip(),
         )
-    if plain in FACTS:
-        return Gate(text.strip(), Fact(plain))
+    if plain in PROOFS:
+        return Gate(text.strip(), Proved(PROOFS[plain]))
     return Gate(text.strip(), _Reader(_COLUMN.sub(_quote_column, plain)).rule())
 
 
@@ -282,7 +282,7 @@ class _Reader:
         if isinstance(body, ast.BoolOp):
             raise self._refusal(body, "joins two rules.", "Write them as two gates: all must pass.")
         if not isinstance(body, ast.Compare):
-            close = did_you_mean(self.text, FACTS)
+            close = did_you_mean(self.text, PROOFS)
             raise self._refusal(body, "compares nothing.", close if "mean" in close else _EXAMPLE)
         if len(body.ops) != 1:
             raise self._refusal(
@@ -346,7 +346,7 @@ class _Reader:
 
     def _metric(self, node: ast.expr, name: str) -> str:
         if name not in METRICS:
-            known = (*METRICS, *FACTS)
+            known = (*METRICS, *PROOFS)
             raise self._refusal(
                 node, f"names {name!r}, which is no metric.", did_you_mean(name, known)
             )

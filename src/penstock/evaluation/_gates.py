@@ -11,7 +11,7 @@ from penstock.core import (
     GateState,
     NotFoundError,
     ParameterError,
-    Verdict,
+    ProofRecord,
     did_you_mean,
 )
 from penstock.data import why_unknown
@@ -20,11 +20,11 @@ from penstock.evaluation._gate_grammar import (
     Arithmetic,
     Compared,
     End,
-    Fact,
     Figure,
     Gate,
     Negative,
     Number,
+    Proved,
     Term,
     parse_gate,
 )
@@ -49,7 +49,6 @@ _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "*": operator.mul,
 }
 _NO_CHAMPION = "no champion yet"
-_PROVED = {Verdict.BITWISE, Verdict.WITHIN_TOLERANCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def judge(
     report: "EvaluationReport",
     *,
     comparison: "Comparison | None" = None,
-    facts: Mapping[str, Any] | None = None,
+    proofs: Mapping[str, ProofRecord] | None = None,
 ) -> tuple[GateResult, ...]:
     """Judge each gate as passed, failed or pending, and give a reason with the figures.
 
@@ -81,55 +80,23 @@ def judge(
         report: The challenger's report.
         comparison: Challenger against champion on the same rows; None if there is no champion: then
             gates that compare with the champion pass.
-        facts: Results of proofs: ``verified``, True, False or a verdict. A gate whose fact is
-            missing is pending.
+        proofs: The newest proof of the model's run by kind. A gate whose proof is missing is pending.
 
     Raises:
         ParameterError: If a gate cannot be parsed, or names a metric of a different task.
         NotFoundError: If a gate names a column for which the report has no slices.
     """
-    known = facts or {}
+    known = proofs or {}
     judged = []
     for each in gates:
         gate = parse_gate(each) if isinstance(each, str) else each
         rule = gate.rule
-        if isinstance(rule, Fact):
-            state, reason = _judge_fact(rule, report, known)
+        if isinstance(rule, Proved):
+            state, reason = rule.proof.judge(report, known.get(rule.proof.kind))
         else:
             state, reason = _judge_compared(rule, report, comparison)
         judged.append(GateResult(gate.text, state, reason))
     return tuple(judged)
-
-
-# Facts
-
-
-def _judge_fact(
-    fact: Fact, report: "EvaluationReport", facts: Mapping[str, Any]
-) -> tuple[GateState, str]:
-    if fact.name == "leakage == none":
-        return _judge_leakage(report)
-    found = facts.get(fact.name)
-    if found is None:
-        return GateState.PENDING, "needs the finished run; `penstock promote` runs it"
-    if isinstance(found, str):
-        verdict, _, detail = found.partition(": ")
-        state = GateState.PASSED if verdict in _PROVED else GateState.FAILED
-        said = verdict.replace("_", " ") + (f" ({detail})" if detail else "")
-        return state, f"the run was executed again: {said}"
-    said = "returned the same outputs" if found else "returned other outputs"
-    return _state(found), f"the run was executed again and {said}"
-
-
-def _judge_leakage(report: "EvaluationReport") -> tuple[GateState, str]:
-    failed = [finding for finding in report.leakage if finding.level == "fail"]
-    warned = sum(finding.level == "warn" for finding in report.leakage)
-    if not failed:
-        warning = f"; {warned} warning(s), see the report" if warned else ""
-        return GateState.PASSED, f"no leakage found by the checks of the split{warning}"
-    shown = " ".join(finding.message for finding in failed[:3])
-    more = f" And {len(failed) - 3} more." if len(failed) > 3 else ""  # noqa: PLR2004
-    return GateState.FAILED, f"leakage found: {shown}{more}"
 
 
 def _state(passed: object) -> GateState:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.core import DataError, PenstockError, did_you_mean
+from penstock.core import (
+    DataError,
+    PenstockError,
+    did_you_mean,
+    summarize_error,
+)
 from penstock.evaluation._metrics import plain
 from penstock.evaluation._outcomes import Outcomes, encode_labels, sort_labels
 
@@ -168,7 +173,7 @@ def _first_that_works(predict: Callable[[Any], Any], frame: "pl.DataFrame") -> t
         except Exception as error:  # noqa: BLE001 - the user's model may raise anything
             errors.append(error)
     raise DataError(
-        what=f"The model cannot predict these rows: {_one_line(errors[0])}.",
+        what=f"The model cannot predict these rows: {summarize_error(errors[0], 200)}.",
         why="It was offered the rows as a polars frame, a pandas frame and an array.",
         fix="Check that model.predict(split.test.X) works in the training step.",
     ) from errors[0]
@@ -225,8 +230,3 @@ def _are_probabilities(scores: Floats) -> bool:
     inside = bool(((known >= -_ROUNDING) & (known <= 1 + _ROUNDING)).all())
     whole = scores.ndim == 1 or bool((np.abs(known.sum(axis=1) - 1) <= _ROUNDING).all())
     return inside and whole
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}".rstrip(". ")

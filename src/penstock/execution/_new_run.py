@@ -1,11 +1,18 @@
 """A new run: checked, traced and recorded, ready to be executed or queued."""
 
-import getpass
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from penstock.core import ParameterError, RunRecord, RunState, new_id, now, require_name
+from penstock.core import (
+    ParameterError,
+    RunRecord,
+    RunState,
+    current_actor,
+    new_id,
+    now,
+    require_name,
+)
 from penstock.execution._reporters import default_reporter
 from penstock.execution.engine import (
     PARTITION,
@@ -92,7 +99,7 @@ def new_session(
         seed=_seed(seed),
         created_at=moment,
         parent_run_id=outer.run_id if outer else None,
-        user=_user(),
+        user=current_actor(),
         params=pipeline.dump(graph.parameters),
         tags=_tags(tags, partition),
         provenance=provenance.digest,
@@ -143,10 +150,3 @@ def _seed(seed: Any) -> int:
     raise ParameterError(
         what=f"The seed is {seed!r}.", fix="Give a whole number of 0 or more.", seed=seed
     )
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container whose user has no name
-        return ""

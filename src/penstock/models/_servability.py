@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, PenstockError
+from penstock.core import (
+    DataError,
+    summarize_error,
+)
 from penstock.models._dtypes import parse_dtype
 from penstock.models._fields import Field
 from penstock.models._frames import FRAMES, convert_frame, plain_values
@@ -52,7 +55,7 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
         try:
             answers, complained = _ask(estimator, head, kind)
         except Exception as error:  # noqa: BLE001 - an estimator may raise anything; it is reported below
-            failures.append(f"{kind}: {_one_line(error)}")
+            failures.append(f"{kind}: {summarize_error(error, 200)}")
             continue
         if not complained:
             return Trial(kind, answers)
@@ -122,9 +125,3 @@ def _no_model(estimator: Any) -> DataError:
         why="A model is something that was fitted and can predict.",
         fix="Return the fitted estimator from the training step.",
     )
-
-
-def _one_line(error: Exception) -> str:
-    text = error.what if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
-    line = " ".join(text.split())
-    return (line if len(line) <= 200 else line[:199] + "…").rstrip(".")  # noqa: PLR2004 - readable

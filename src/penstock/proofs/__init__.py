@@ -1,4 +1,4 @@
-"""Proofs: verification of a run by executing it again, and promotion that needs proofs."""
+"""Proofs: verification of a run by executing it again, and what differs."""
 
 from typing import TYPE_CHECKING
 
@@ -7,9 +7,6 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.proofs._difference import Difference as Difference
     from penstock.proofs._difference import find_differences as find_differences
-    from penstock.proofs._promotion import deploy as deploy
-    from penstock.proofs._promotion import promote as promote
-    from penstock.proofs._promotion import prove_version as prove_version
     from penstock.proofs._records import StepVerdict as StepVerdict
     from penstock.proofs._records import Verification as Verification
     from penstock.proofs._suspects import list_suspects as list_suspects
@@ -21,11 +18,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Difference": "_difference",
         "StepVerdict": "_records",
         "Verification": "_records",
-        "deploy": "_promotion",
         "find_differences": "_difference",
         "list_suspects": "_suspects",
-        "promote": "_promotion",
-        "prove_version": "_promotion",
         "verify": "_verify",
     },
 )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from penstock.registry._history import ProductionAt as ProductionAt
     from penstock.registry._judgement import judge_candidate as judge_candidate
     from penstock.registry._judgement import judge_version as judge_version
-    from penstock.registry._judgement import needs_proof as needs_proof
+    from penstock.registry._judgement import list_needed_proofs as list_needed_proofs
     from penstock.registry._model_version import ModelVersion as ModelVersion
     from penstock.registry._references import parse_ref as parse_ref
     from penstock.registry._registry import Registry as Registry
@@ -25,7 +25,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "current_card": "_card",
         "judge_candidate": "_judgement",
         "judge_version": "_judgement",
-        "needs_proof": "_judgement",
+        "list_needed_proofs": "_judgement",
         "parse_ref": "_references",
         "require_ready": "_requirements",
         "verify_events": "_audit",

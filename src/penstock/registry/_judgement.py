@@ -13,7 +13,6 @@ from penstock.core import (
     SerializationError,
     Stage,
     StoreError,
-    Verdict,
 )
 from penstock.evaluation import Comparison, compare, judge, parse_gate
 from penstock.models import Model
@@ -30,7 +29,7 @@ def judge_candidate(
     gates: Sequence[str],
     *,
     champion: ModelVersionRecord | None,
-    facts: Mapping[str, Any] | None = None,
+    proofs: Mapping[str, ProofRecord] | None = None,
 ) -> tuple[tuple[GateResult, ...], Comparison | None]:
     """Judge gates over a report, scoring the champion on the same rows if there is a champion.
 
@@ -39,7 +38,7 @@ def judge_candidate(
         report: Evaluation of the candidate, with the holdout rows.
         gates: Rules as text.
         champion: The version in production; None if there is none.
-        facts: Results of proofs, for example ``{"verified": Verdict.BITWISE}``.
+        proofs: The newest proof of the candidate's run by kind.
 
     Returns:
         The results in the order of the gates, and the comparison (None without a champion).
@@ -55,7 +54,7 @@ def judge_candidate(
             trouble = (
                 f"cannot be told: {champion.ref} cannot be scored on the candidate's rows: {error}"
             )
-    results = judge(gates, report, comparison=comparison, facts=facts)
+    results = judge(gates, report, comparison=comparison, proofs=proofs)
     if trouble:
         results = tuple(_fail_if_compared(result, trouble) for result in results)
     return results, comparison
@@ -71,9 +70,10 @@ def _trained_on(store: "Store", champion: ModelVersionRecord) -> Any:
         return None
 
 
-def needs_proof(record: ModelVersionRecord) -> bool:
-    """Return whether a gate of the version needs a proof of the version's run."""
-    return any("verified" in gate.gate for gate in record.gates)
+def list_needed_proofs(record: ModelVersionRecord) -> list[str]:
+    """List the kinds of proof of the version's run that gates of the version need."""
+    kinds = (parse_gate(gate.gate).proof_kind for gate in record.gates)
+    return list(dict.fromkeys(kind for kind in kinds if kind))
 
 
 def judge_gates(
@@ -96,8 +96,8 @@ def judge_gates(
     except (NotFoundError, SerializationError, StoreError) as error:
         lost = f"cannot be told: the evaluation report cannot be read: {error}"
         return tuple(GateResult(rule, GateState.FAILED, lost) for rule in rules)
-    facts = _facts(store, record)
-    return judge_candidate(store, report, rules, champion=champion, facts=facts)[0]
+    proofs = _newest_proofs(store, record)
+    return judge_candidate(store, report, rules, champion=champion, proofs=proofs)[0]
 
 
 def judge_version(
@@ -127,19 +127,6 @@ def _fail_if_compared(result: GateResult, reason: str) -> GateResult:
     return GateResult(result.gate, GateState.FAILED, reason)
 
 
-def _facts(store: "Store", record: ModelVersionRecord) -> dict[str, Any]:
+def _newest_proofs(store: "Store", record: ModelVersionRecord) -> dict[str, ProofRecord]:
     proofs = store.metadata.artifacts.list_proofs(record.run_id) if record.run_id else []
-    verified = [proof for proof in proofs if proof.kind == "verified"]
-    if not verified:
-        return {}
-    return {"verified": _told(max(verified, key=lambda proof: proof.at))}
-
-
-def _told(proof: ProofRecord) -> str:
-    """Return the verdict with details: which step differs, or why nothing can be verified."""
-    first, notes = proof.details.get("first_difference"), proof.details.get("notes")
-    if first:
-        return f"{proof.verdict.value}: first at step {first['step']!r}"
-    if proof.verdict is Verdict.CANNOT_VERIFY and notes:
-        return f"{proof.verdict.value}: {notes[0]}"
-    return proof.verdict.value
+    return {proof.kind: proof for proof in sorted(proofs, key=lambda proof: proof.at)}

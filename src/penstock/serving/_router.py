@@ -13,10 +13,10 @@ from penstock.core import (
     DeploymentRecord,
     DeploymentState,
     NotFoundError,
-    PenstockError,
     Stage,
     did_you_mean,
     now,
+    summarize_error,
 )
 from penstock.serving._deploy import ensure_deployment
 from penstock.serving._messages import HttpError
@@ -300,7 +300,7 @@ class Router:
 
     def _without(self, record: DeploymentRecord, failure: _LoadFailed, old: Route | None) -> Route:
         """Continue without a version that cannot be loaded: roll back, or serve the old route."""
-        why = f"version {failure.version} cannot be loaded ({_one_line(failure.error)})."
+        why = f"version {failure.version} cannot be loaded ({summarize_error(failure.error)})."
         rollout = Rollout.from_json(record.rollout)
         if rollout is None or not rollout.is_open:
             return _kept(old, why)
@@ -346,11 +346,6 @@ def _kept(old: Route | None, why: str) -> Route:
     if old is None:
         raise _CannotServe(why)
     return old
-
-
-def _one_line(error: Exception) -> str:
-    text = error.what if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
-    return " ".join(text.split())[:300].rstrip(". ")
 
 
 def _alert_id(record: DeploymentRecord, version: int) -> str:

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from penstock.core import DataError, ModelVersionRecord, ServingError
+from penstock.core import (
+    DataError,
+    ModelVersionRecord,
+    ServingError,
+    summarize_error,
+)
 from penstock.models import Answer, Field, Model
 from penstock.serving._asking import wrap_estimator
 from penstock.stores import Store
@@ -89,7 +94,7 @@ class ServedVersion:
                 self._model.predict_rows([row])
             except Exception as error:
                 raise ModelError(
-                    what=f"{self.record.ref} cannot answer a row: {_one_line(error)}.",
+                    what=f"{self.record.ref} cannot answer a row: {summarize_error(error)}.",
                     why="It would fail its callers.",
                     fix="Look at the model; the version that served before goes on.",
                 ) from error
@@ -145,7 +150,9 @@ class ServedVersion:
                 low = middle
         alone = self._fault(rows[low:high])
         place = None if alone is None else low
-        return Failure(place, _one_line(alone or error), isinstance(alone or error, ServingError))
+        return Failure(
+            place, summarize_error(alone or error), isinstance(alone or error, ServingError)
+        )
 
     def _fault(self, rows: Sequence[Row]) -> Exception | None:
         try:
@@ -204,8 +211,3 @@ def _middle(field: Field) -> float:
     if field.minimum is None or field.maximum is None:
         return 0.0
     return (field.minimum + field.maximum) / 2
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:300].rstrip(". ")

@@ -1,6 +1,5 @@
 """``start_run``: tracking a script or a notebook, without a pipeline."""
 
-import getpass
 import logging
 import math
 import sys
@@ -16,6 +15,7 @@ from penstock.core import (
     RunRecord,
     RunState,
     StoreError,
+    current_actor,
     find_project,
     new_id,
     now,
@@ -220,7 +220,7 @@ def _new_record(
         host=host,
         pid=pid,
         pid_started=pid_started,
-        user=_user(),
+        user=current_actor(),
         tags={require_label(key, "tag"): str(value) for key, value in tags.items()},
     )
 
@@ -286,13 +286,6 @@ def _entry() -> str | None:
         return None
     path, project = Path(script).absolute(), find_project()
     return path.relative_to(project).as_posix() if path.is_relative_to(project) else path.name
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):
-        return ""
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,0 +1,62 @@
+"""deploy: run the proofs that the gates need, then send traffic to the version."""
+
+from collections.abc import Sequence
+
+from penstock.core import DeploymentRecord
+from penstock.registry import Registry
+from penstock.release._proving import SETTLED, run_proofs
+from penstock.serving import RolloutRules
+from penstock.serving import deploy as send_traffic
+from penstock.stores import Store
+
+
+def deploy(
+    store: Store,
+    model: str,
+    *,
+    version: int | None = None,
+    name: str | None = None,
+    canary: Sequence[int] | None = None,
+    rules: RolloutRules | None = None,
+    accept_changes: str | None = None,
+    actor: str | None = None,
+) -> DeploymentRecord:
+    """Send a deployment's traffic to a version, after running the proofs that its gates need.
+
+    At once (the version becomes the production version), or in canary steps beside the production
+    version, which advance or roll back automatically and promote the version at the end.
+
+    Args:
+        store: Store of the model.
+        model: Name of the model.
+        version: Version number; None for the production version, or with ``canary`` for the newest
+            version that may still be promoted.
+        name: Name of the deployment; by default the model's name.
+        canary: Percent of units per step, rising to 100; None for all at once.
+        rules: Conditions for the rollout to advance or roll back.
+        accept_changes: Why the version may refuse requests that the production version answers.
+        actor: The actor.
+
+    Raises:
+        NotFoundError: If the model or version does not exist, or nothing is in production.
+        ConflictError: If a rollout is running, or the version was rejected.
+        GateError: If the version may not be promoted: a gate fails, or an approval is missing.
+    """
+    registry = Registry(store)
+    if canary is not None and version is None:
+        version = registry.newest_candidate(model).version
+    if version is not None:
+        record = registry.get(model, version)
+        if record.stage not in SETTLED:
+            # A rollout ends in production: a version that cannot get there gets no traffic at all.
+            run_proofs(store, record)
+    return send_traffic(
+        store,
+        model,
+        version=version,
+        name=name,
+        canary=canary,
+        rules=rules,
+        accept_changes=accept_changes,
+        actor=actor,
+    )

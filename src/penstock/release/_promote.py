@@ -1,0 +1,53 @@
+"""promote: run the proofs that the gates need, judge the gates, then move the version."""
+
+from collections.abc import Callable
+
+from penstock.core import ModelVersionRecord, Stage
+from penstock.registry import Registry
+from penstock.release._proving import SETTLED, run_proofs
+from penstock.stores import Store, open_store
+
+
+def promote(
+    model: str,
+    version: int | str | None = None,
+    *,
+    to: Stage = Stage.PRODUCTION,
+    actor: str | None = None,
+    reason: str = "",
+    accept_changes: str | None = None,
+    store: Store | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> ModelVersionRecord:
+    """Promote a version, after running the proofs that its gates need.
+
+    Gates are judged twice: at registration, and here again against the champion of today. The proof
+    for a pending ``verified`` gate is run here.
+
+    Args:
+        model: Name of the model.
+        version: Number, ``"challenger"``, …; by default the newest that is not rejected.
+        to: Stage to move to.
+        actor: The actor; by default the user of this machine.
+        reason: Why; recorded in the history.
+        accept_changes: Why the version may refuse requests that the production version answers.
+        store: Store of the registry; by default the project's store.
+        tell: Callback for progress messages, called before a long operation.
+
+    Raises:
+        GateError: If a gate does not pass, with every reason.
+        ConflictError: If the move is not allowed, or an approval is missing.
+        NotFoundError: If there is no such model or version.
+    """
+    store = store or open_store()
+    record = Registry(store).get(model, version)
+    if to is Stage.PRODUCTION and record.stage not in SETTLED:
+        run_proofs(store, record, tell)
+    return Registry(store).promote(
+        model,
+        record.version,
+        to=to,
+        actor=actor,
+        reason=reason,
+        accept_changes=accept_changes,
+    )
