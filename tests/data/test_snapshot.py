@@ -2,6 +2,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 
+from penstock.core import Edge
 from penstock.data import Finding, Snapshot
 
 TABLE = pl.DataFrame(
@@ -71,8 +72,11 @@ def test_the_table_of_a_bundle_is_loaded_when_asked_for():
 
 
 def test_a_snapshot_names_its_source_for_lineage():
-    assert Snapshot.of(TABLE, source={"name": "rides"}).lineage_sources() == ["source:rides"]
-    assert Snapshot.of(TABLE).lineage_sources() == ["source:table"]
+    rides = Snapshot.of(TABLE, source={"name": "rides"})
+    assert rides.lineage_edges("artifact:x") == [Edge("source:rides", "artifact:x", "source")]
+    assert [edge.source for edge in Snapshot.of(TABLE).lineage_edges("artifact:x")] == [
+        "source:table"
+    ]
 
 
 def test_findings_are_added_to_a_copy():

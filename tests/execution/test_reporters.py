@@ -6,9 +6,10 @@ import sys
 import pytest
 from rich.console import Console
 
-from penstock.core import StepState
+from penstock.core import GateResult, GateState, StepState
 from penstock.execution import LineReporter, QuietReporter, RichReporter, StepResult
 from penstock.execution._reporters import default_reporter
+from penstock.testing._records import a_version
 
 BODY = """
 @ps.step
@@ -82,11 +83,13 @@ def test_the_terminal_decides_by_default(monkeypatch):
 
 
 def test_a_registered_version_is_told(project):
-    from dataclasses import replace
-
     stream = io.StringIO()
-    result = project.run(BODY, fail=False)
-    LineReporter(stream).run_finished(replace(result, model_version="m@1"))
-    LineReporter(stream).run_finished(replace(result, model_version="m@2", refused=True))
+    for gate in (GateState.PASSED, GateState.FAILED):
+        result = project.run(BODY, fail=False)
+        version = a_version(
+            model="m", run_id=result.run_id, gates=(GateResult("auc > 1", gate, "it is 0.9"),)
+        )
+        project.store.metadata.models.create_version(version, actor="ada")
+        LineReporter(stream).run_finished(result)
     assert "registered: m@1" in stream.getvalue()
     assert "a gate says no: m@2" in stream.getvalue()

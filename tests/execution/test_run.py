@@ -178,19 +178,17 @@ def test_results_that_are_not_there_are_explained(project):
 
 def test_a_registered_version_is_told_with_its_gates(project):
     result = project.run("""
-    from datetime import UTC, datetime
     from penstock.core import GateResult, GateState
     from penstock.registry import ModelVersion
-    import penstock.registry as registry
+    from penstock.testing._records import a_version
 
     @ps.step(effect=True)
     def register():
         note("register")
-        from penstock.core import ModelVersionRecord, Stage
-        return ModelVersion.from_record(ModelVersionRecord(
-            "m", 2, Stage.NONE, None, "me", "sha256:1", "sha256:2", datetime(2026, 1, 1, tzinfo=UTC),
-            gates=(GateResult("auc > 1", GateState.FAILED, "it is 0.9"),),
-        ))
+        run = ps.current_run()
+        gates = (GateResult("auc > 1", GateState.FAILED, "it is 0.9"),)
+        version = a_version(model="m", run_id=run.run_id, gates=gates)
+        return ModelVersion.from_record(run.store.metadata.models.create_version(version, actor="me"))
 
     @ps.step
     def broken(version):
@@ -200,13 +198,13 @@ def test_a_registered_version_is_told_with_its_gates(project):
     def job():
         return broken(register())
     """)
-    assert (result.model_version, result.refused) == ("m@2", True)
+    assert (result.model_version, result.refused) == ("m@1", True)
     assert result.state is RunState.FAILED
     assert project.calls == ["register"]
-    edges = project.store.metadata.artifacts.list_edges("version:m@2", direction="up")
+    edges = project.store.metadata.artifacts.list_edges("version:m@1", direction="up")
     assert any(edge.source == f"run:{result.run_id}" for edge in edges)
     again = project.again(None, resume=result.run_id)
-    assert (again.model_version, again["register"].state) == ("m@2", StepState.FINISHED)
+    assert (again.model_version, again["register"].state) == ("m@1", StepState.FINISHED)
     assert project.calls == [], "an effect that has happened is not repeated"
 
 

@@ -1,6 +1,6 @@
 """ModelVersion: what the register step gives on."""
 
-from penstock.core import GateResult, GateState, Stage
+from penstock.core import Edge, GateResult, GateState, Stage
 from penstock.registry import ModelVersion
 
 
@@ -13,4 +13,6 @@ def test_it_comes_back_from_the_store(store, add):
 
 
 def test_it_is_a_node_of_the_lineage():
-    assert ModelVersion("tips", 3).lineage_targets() == ["version:tips@3"]
+    assert ModelVersion("tips", 3).lineage_edges("artifact:x") == [
+        Edge("artifact:x", "version:tips@3", "version")
+    ]

@@ -29,7 +29,7 @@ def test_outside_a_run_it_registers_in_the_projects_store(store, model, report):
     assert record.run_id is None
     assert record.metrics["roc_auc"] == report.metric("roc_auc").value
     assert [field["name"] for field in record.signature["inputs"]] == report.schema.names
-    assert version.lineage_targets() == ["version:fraud@1"]
+    assert [edge.target for edge in version.lineage_edges("artifact:x")] == ["version:fraud@1"]
 
 
 def test_within_a_run_the_same_model_is_registered_once(store, model, report):

@@ -26,6 +26,7 @@ from penstock.core._errors import (
 )
 from penstock.core._ids import LABEL_BYTES, new_id, require_label, require_name
 from penstock.core._lazy import lazy_exports
+from penstock.core._lineage import HasLineage
 from penstock.core._nesting import describe_nesting, find_circle
 from penstock.core._optional import require
 from penstock.core._settings import (
@@ -104,6 +105,7 @@ __all__ = [
     "GateError",
     "GateResult",
     "GateState",
+    "HasLineage",
     "HookRecord",
     "LeakageError",
     "LogLine",

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from penstock.core import DataError
+from penstock.core import DataError, Edge
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
 from penstock.data._kinds import MIN_ROWS
 from penstock.data._moments import Moment, TimeColumn, ends_of, moments_of, to_moment
@@ -160,9 +160,9 @@ class Snapshot:
             findings=(*self.findings, removed),
         )
 
-    def lineage_sources(self) -> list[str]:
-        """Return the source as a lineage node."""
-        return [f"source:{self.source['name']}"]
+    def lineage_edges(self, artifact: str) -> list[Edge]:
+        """Return the edge from the source's lineage node to the stored value; see HasLineage."""
+        return [Edge(f"source:{self.source['name']}", artifact, "source")]
 
     def to_bundle(self) -> dict[str, Any]:
         """Return the parts to store."""

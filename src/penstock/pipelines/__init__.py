@@ -18,7 +18,7 @@ from penstock.pipelines._part import part_of
 from penstock.pipelines._partitions import Partitions, require_timezone
 from penstock.pipelines._pipeline import Pipeline, pipeline
 from penstock.pipelines._resources import Resources, Retry, Tolerance
-from penstock.pipelines._step import Step, step
+from penstock.pipelines._step import InputCheck, Step, step
 from penstock.pipelines._values import dump_value, parse_value
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "RUN_OPTIONS",
     "Again",
     "Graph",
+    "InputCheck",
     "Node",
     "Output",
     "Parameter",

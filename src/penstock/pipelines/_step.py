@@ -6,13 +6,14 @@ from datetime import timedelta
 from functools import cached_property, update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, get_args, overload
 
-from penstock.core import DefinitionError, ParameterError, parse_duration
+from penstock.core import ArtifactRecord, DefinitionError, ParameterError, parse_duration
 from penstock.pipelines._hints import output_names, resolve_hints
 from penstock.pipelines._position import function_position, told
 from penstock.pipelines._recorder import recorder
 from penstock.pipelines._resources import Resources, Retry, Tolerance
 from penstock.provenance import watch_imports
 
+InputCheck = Callable[[ArtifactRecord], Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -46,8 +47,9 @@ class Step(Generic[P, R]):
             declared.
         limit: Name of a concurrency limit of all runs on the store together: 1 step, unless
             ``[tool.penstock.limits]`` in pyproject.toml sets a number.
-        models: Names of arguments that must be models in a safe format: a step that returns a
-            different value for such an argument fails at once, not when this step is reached.
+        input_checks: By argument, a check of the stored input: a function of the ArtifactRecord that
+            raises a PenstockError. A step whose output is refused fails at once, not when this
+            step is reached.
     """
 
     joins = False  # True for a step that accepts missing inputs, as `when` does
@@ -70,7 +72,7 @@ class Step(Generic[P, R]):
         isolate: bool = False,
         uses: Sequence[Any] = (),
         limit: str | None = None,
-        models: Sequence[str] = (),
+        input_checks: Mapping[str, InputCheck] | None = None,
     ) -> None:
         _require_function(function)
         update_wrapper(self, function)
@@ -87,13 +89,13 @@ class Step(Generic[P, R]):
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
         self.priority, self.isolate, self.limit = priority, isolate, limit
-        self.models = tuple(models)
+        self.input_checks = dict(input_checks or {})
         self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
             "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
             "priority": priority, "isolate": isolate, "uses": uses, "limit": limit,
-            "models": models,
+            "input_checks": input_checks,
         }  # fmt: skip
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
@@ -202,7 +204,7 @@ def step(
     isolate: bool = False,
     uses: Sequence[Any] = (),
     limit: str | None = None,
-    models: Sequence[str] = (),
+    input_checks: Mapping[str, InputCheck] | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a function a step.
@@ -217,7 +219,7 @@ def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
             ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``isolate``,
-            ``uses``, ``limit``, ``models``.
+            ``uses``, ``limit``, ``input_checks``.
 
     Raises:
         DefinitionError: If the function is no plain function, or an option cannot be used.

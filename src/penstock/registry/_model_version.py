@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
-from penstock.core import GateResult, GateState, ModelVersionRecord, Stage
+from penstock.core import Edge, GateResult, GateState, ModelVersionRecord, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class ModelVersion:
         """``model@version``."""
         return f"{self.model}@{self.version}"
 
-    def lineage_targets(self) -> list[str]:
-        """Return the lineage node of the version."""
-        return [f"version:{self.ref}"]
+    def lineage_edges(self, artifact: str) -> list[Edge]:
+        """Return the edge from the stored value to the version's lineage node; see HasLineage."""
+        return [Edge(artifact, f"version:{self.ref}", "version")]
 
     def to_bundle(self) -> dict[str, Any]:
         """Return the parts to store."""

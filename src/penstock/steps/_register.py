@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from penstock.core import require_name
 from penstock.evaluation import EvaluationReport, parse_gate
-from penstock.models import infer_signature
+from penstock.models import infer_signature, require_safe
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._listed import as_tuple
@@ -19,7 +19,7 @@ _SHOWN = 5
 _SAMPLE = 200  # rows on which the model is tried in the same way as in serving
 
 
-@step(effect=True, models=("model",))
+@step(effect=True, input_checks={"model": require_safe})
 def register(
     name: str,
     model: Any,

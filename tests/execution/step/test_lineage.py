@@ -51,16 +51,16 @@ def test_a_reused_result_was_made_by_the_first_run_and_used_by_the_second(projec
     assert down[0].target == f"step:{project.steps(second.run_id)['train'].step_run_id}"
 
 
-def test_values_that_know_their_sources_and_targets_say_so():
-    from penstock.core import StepRunRecord, StepState
+def test_the_edges_of_a_value_with_lineage_are_among_the_steps():
+    from penstock.core import Edge, StepRunRecord, StepState
     from penstock.execution.step._lineage import step_edges
 
     class Value:
-        def lineage_sources(self):
-            return ["source:rides"]
-
-        def lineage_targets(self):
-            return ["version:m@1"]
+        def lineage_edges(self, artifact):
+            return [
+                Edge("source:rides", artifact, "source"),
+                Edge(artifact, "version:m@1", "version"),
+            ]
 
     record = StepRunRecord("s", "r", "read", 0, StepState.FINISHED, outputs={"result": "sha256:1"})
     edges = {

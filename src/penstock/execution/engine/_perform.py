@@ -65,7 +65,6 @@ def _finish(
         session.store.metadata.runs.update(session.run.run_id, state=state, error=error)
     else:
         session.run.finish(state, error=error)
-    version = next((step.version for step in reversed(steps) if step.version), None)
     result = PipelineResult(
         session.run.run_id,
         session.graph.name,
@@ -73,8 +72,6 @@ def _finish(
         tuple(steps),
         session.graph,
         session.store,
-        version,
-        any(step.refused for step in steps),
         error,
     )
     session.reporter.run_finished(result)

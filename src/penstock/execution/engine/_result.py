@@ -1,11 +1,20 @@
 """PipelineResult: the result of a run, step by step, and how to resume the run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from shlex import quote
 from typing import Any
 
-from penstock.core import NotFoundError, RunState, StepError, StepState, did_you_mean
+from penstock.core import (
+    GateState,
+    ModelVersionRecord,
+    NotFoundError,
+    RunState,
+    StepError,
+    StepState,
+    did_you_mean,
+)
 from penstock.pipelines import Graph, replace_outputs
 from penstock.stores import Store
 
@@ -25,8 +34,6 @@ class StepResult:
         addresses: Stored digest by output name.
         error: Error line if the step failed, or the reason if skipped.
         traceback: The traceback from the user's code on, if the step failed.
-        version: ``model@version`` if the step registered a model.
-        refused: True if a gate of that version failed.
         not_taken: True if the step was skipped as intended by the pipeline: a branch not taken.
         kept: True if an earlier attempt of this run made the result, and the step was not repeated.
         unfollowed: Places where the code runs something known only at run time: never reused.
@@ -39,8 +46,6 @@ class StepResult:
     outputs: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     traceback: str | None = None
-    version: str | None = None
-    refused: bool = False
     not_taken: bool = False
     kept: bool = False
     unfollowed: tuple[str, ...] = ()
@@ -69,8 +74,6 @@ class PipelineResult:
         steps: Result of each step, in order.
         graph: The graph that was run.
         store: Store that has the run.
-        model_version: ``model@version`` if a step registered a model; else None.
-        refused: True if a gate of a registered version failed.
         error: Error line of the first step that failed; else None.
     """
 
@@ -80,14 +83,27 @@ class PipelineResult:
     steps: tuple[StepResult, ...]
     graph: Graph = field(repr=False)
     store: Store = field(repr=False)
-    model_version: str | None = None
-    refused: bool = False
     error: str | None = None
 
     @property
     def ok(self) -> bool:
         """True if every step is done."""
         return self.state is RunState.FINISHED
+
+    @cached_property
+    def _versions(self) -> Sequence[ModelVersionRecord]:
+        """Versions that the run registered, newest first."""
+        return self.store.metadata.models.search_versions(f"run_id = '{self.run_id}'")
+
+    @property
+    def model_version(self) -> str | None:
+        """``model@version`` of the newest version that the run registered; None if there is none."""
+        return next((f"{each.model}@{each.version}" for each in self._versions), None)
+
+    @property
+    def refused(self) -> bool:
+        """True if a gate of a version that the run registered has failed."""
+        return any(gate.state is GateState.FAILED for v in self._versions for gate in v.gates)
 
     @property
     def waits_for(self) -> str | None:

@@ -18,7 +18,7 @@ from penstock.core import (
     LogLine,
     MetricPoint,
     NotFoundError,
-    SerializationError,
+    PenstockError,
     SettingsError,
     StepRunRecord,
     StepState,
@@ -26,13 +26,9 @@ from penstock.core import (
     now,
 )
 from penstock.execution.engine._expansion import Expansion, Item
+from penstock.execution.engine._input_checks import InputChecks
 from penstock.execution.engine._leases import Leases
 from penstock.execution.engine._plan import NOT_TAKEN, Plan, Planner, is_part
-from penstock.execution.engine._required_models import (
-    find_refusal,
-    outputs_to_register,
-    require_models,
-)
 from penstock.execution.engine._result import GOOD_STATES, StepResult
 from penstock.execution.engine._session import Session
 from penstock.execution.engine._values import Values
@@ -105,7 +101,7 @@ class Scheduler:
         self._unrecorded: _Ending | None = None
         self._results: list[tuple[_Rank, StepResult]] = []
         self._leases = Leases(session.store, session.project)
-        self._registered = outputs_to_register(session.graph)
+        self._checks = InputChecks(session.graph)
 
     def run(self) -> list[StepResult]:
         """Execute every step that can run, and return the results in the pipeline's order."""
@@ -400,26 +396,18 @@ class Scheduler:
         if record.state is StepState.CACHED:
             edges = reuse_edges(record)
             self._log_again(record)
-        done = Done()
-        if plan.node.step.effect and plan.recorded:  # an earlier attempt may have a version
-            loaded = [
-                self._session.store.get(record.output_address(name), digest)
-                for name, digest in record.outputs.items()
-            ]
-            version = next((value for value in loaded if hasattr(value, "lineage_targets")), None)
-            done = Done(version=getattr(version, "ref", None), refused=_is_refused(version))
         item = self._item_of(plan.node)
-        return _Ending(record, item.artifacts if item else (), edges, done=done)
+        return _Ending(record, item.artifacts if item else (), edges)
 
-    def _refusal(self, plan: Plan) -> SerializationError | None:
-        """Return why the registry would refuse a reused model that this run registers."""
-        names = self._registered.get(plan.node.name, ())
-        outputs = {name: plan.record.outputs.get(name) for name in names}
-        return find_refusal(
-            self._metadata.artifacts.get(plan.record.output_address(name), digest)
-            for name, digest in outputs.items()
-            if digest is not None
-        )
+    def _refusal(self, plan: Plan) -> PenstockError | None:
+        """Return why a step of this run refuses a reused output."""
+        record = plan.record
+        outputs = {
+            name: self._metadata.artifacts.get(record.output_address(name), record.outputs[name])
+            for name in self._checks.outputs(plan.node.name)
+            if name in record.outputs
+        }
+        return self._checks.find_refusal(plan.node.name, outputs)
 
     def _item_of(self, node: Node) -> Item | None:
         parent = self._parents.get(node.name)
@@ -427,7 +415,7 @@ class Scheduler:
 
     def _ending(self, plan: Plan, done: Done) -> _Ending:
         """Return the ending of a step that was executed."""
-        done = require_models(self._registered, plan.node.name, done)
+        done = self._checks.apply(plan.node.name, done)
         item = self._item_of(plan.node)
         extra = list(item.artifacts) if item else []
         ended, facts = now(), {**plan.record.facts, **done.facts}
@@ -499,10 +487,6 @@ def _known_value(done: Done, name: str) -> dict[str, Any]:
     return {"value": done.values[name]} if name in done.values else {}
 
 
-def _is_refused(version: Any) -> bool:
-    return any(gate.state.value == "failed" for gate in getattr(version, "gates", ()))
-
-
 def _result(ending: _Ending, *, kept: bool = False) -> StepResult:
     record, done = ending.record, ending.done
     seconds = done.seconds
@@ -517,8 +501,6 @@ def _result(ending: _Ending, *, kept: bool = False) -> StepResult:
         record.error,
         record.traceback,
         addresses={name: record.output_address(name) for name in record.outputs},
-        version=done.version,
-        refused=done.refused,
         not_taken=NOT_TAKEN in record.facts,
         unfollowed=tuple(record.facts.get("key_parts", {}).get("unfollowed", ())),
         kept=kept,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.core import Edge, StepRunRecord
+from penstock.core import Edge, HasLineage, StepRunRecord
 
 
 def step_edges(
@@ -14,9 +14,8 @@ def step_edges(
     Args:
         record: The step run.
         outputs: Content digest by output name.
-        values: Value by output name. A value with ``lineage_sources()`` names the sources that were
-            read (``source:rides``), a value with ``lineage_targets()`` the model version that was
-            made (``version:big-tips@1``).
+        values: Value by output name. A value that is a `HasLineage` adds edges: from the source that
+            was read (``source:rides``), to the model version that was made (``version:tips@1``).
     """
     step = f"step:{record.step_run_id}"
     edges = [Edge(f"run:{record.run_id}", step, "step")]
@@ -25,10 +24,8 @@ def step_edges(
         artifact = f"artifact:{digest}"
         edges.append(Edge(step, artifact, name))
         value: Any = values[name]
-        if hasattr(value, "lineage_sources"):
-            edges += [Edge(source, artifact, "source") for source in value.lineage_sources()]
-        if hasattr(value, "lineage_targets"):
-            edges += [Edge(artifact, target, "version") for target in value.lineage_targets()]
+        if isinstance(value, HasLineage):
+            edges += value.lineage_edges(artifact)
     return edges
 
 

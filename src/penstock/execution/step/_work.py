@@ -7,7 +7,6 @@ from typing import Any
 from penstock.core import (
     ArtifactRecord,
     Edge,
-    GateState,
     LogLine,
     StepRunRecord,
     now_micros,
@@ -46,8 +45,6 @@ class Done:
         facts: Settings of the execution and logged metrics.
         edges: Lineage edges of the step.
         nothing: Outputs that were not made.
-        version: ``model@version`` if the step registered a model.
-        refused: True if a gate of that version failed.
         raised: Names of the exception's class and base classes.
         values: Values by output name, if they are in this process.
     """
@@ -60,8 +57,6 @@ class Done:
     facts: dict[str, Any] = field(default_factory=dict)
     edges: Sequence[Edge] = ()
     nothing: Sequence[str] = ()
-    version: str | None = None
-    refused: bool = False
     raised: Sequence[str] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
 
@@ -169,8 +164,6 @@ def _finished(
 ) -> Done:
     values = {name: value for name, value in outcome.outputs.items() if name in packed}
     digests = {name: records[0].content_digest for name, records in packed.items()}
-    version = next((v for v in values.values() if hasattr(v, "lineage_targets")), None)
-    gates = getattr(version, "gates", ())
     return Done(
         outputs=packed,
         logs=outcome.logs,
@@ -178,8 +171,6 @@ def _finished(
         facts=outcome.facts,
         edges=step_edges(record, digests, values),
         nothing=tuple(name for name in outcome.outputs if name not in packed),
-        version=getattr(version, "ref", None),
-        refused=any(gate.state is GateState.FAILED for gate in gates),
         values=values,
     )
 

@@ -1,0 +1,60 @@
+"""Checks that a step declares of its inputs, made as soon as the step before it has ended.
+
+A model that the registry would refuse so fails the step that trained it, before it is evaluated.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from penstock.core import ArtifactRecord, PenstockError
+from penstock.execution.step import Done, failed
+from penstock.pipelines import Graph, InputCheck
+
+
+class InputChecks:
+    """The checks of a graph's outputs by the steps that take them.
+
+    Args:
+        graph: The graph of the run.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._checks: dict[str, list[tuple[str, InputCheck]]] = {}
+        for taker in graph.nodes:
+            for path, check in taker.step.input_checks.items():
+                taken = taker.inputs.get(path)
+                if taken is not None:
+                    self._checks.setdefault(taken.node, []).append((taken.name, check))
+
+    def outputs(self, node: str) -> list[str]:
+        """Return the names of a node's outputs that are checked."""
+        return [name for name, _ in self._checks.get(node, ())]
+
+    def find_refusal(
+        self, node: str, outputs: Mapping[str, ArtifactRecord]
+    ) -> PenstockError | None:
+        """Return why an output of a node is refused; None if all are accepted."""
+        for name, check in self._checks.get(node, ()):
+            if name in outputs:
+                try:
+                    check(outputs[name])
+                except PenstockError as error:
+                    return error
+        return None
+
+    def apply(self, node: str, done: Done) -> Done:
+        """Return the result of a step, or a failure with the message of the check that refused it."""
+        if done.error is not None or node not in self._checks:
+            return done
+        wholes: dict[str, Sequence[ArtifactRecord]] = dict(done.outputs)
+        error = self.find_refusal(node, {name: records[0] for name, records in wholes.items()})
+        if error is None:
+            return done
+        refused = failed(node, error)
+        return Done(
+            error=refused.error,
+            traceback=refused.traceback,
+            raised=refused.raised,
+            logs=done.logs,
+            seconds=done.seconds,
+            facts=done.facts,
+        )
