@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from penstock.http import HttpError
 from penstock.models import Field, Signature
 from penstock.serving._friendly import read_unit
-from penstock.serving._messages import HttpError
 from penstock.serving._tensors import Tensor, output_tensors, rows_of
 from penstock.serving._truths import read_label
 

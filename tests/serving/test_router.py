@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from penstock.core import DeploymentState, NotFoundError, ServingError, Stage, StageEvent, now
+from penstock.http import HttpError
 from penstock.serving import RolloutRules, deploy
-from penstock.serving._messages import HttpError
 from penstock.serving._presence import Presence
 from penstock.serving._router import Reloader, Router
 from penstock.serving._served_version import ServedVersion

@@ -145,7 +145,7 @@ def fail(ctx: click.Context, error: PenstockError) -> NoReturn:
     """Print an error as what, why and fix, and exit with the error's code."""
     code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 2)
     if ctx.meta.get(_WANTS_JSON):
-        emit({"error": {"what": error.what, "why": error.why, "fix": error.fix}})
+        emit({"error": error.to_json()})
     else:
         say(f"[bold red]✗[/] {plain(error.what)}", stderr=True)
         for part in (error.why, error.fix):

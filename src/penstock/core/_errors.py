@@ -47,6 +47,10 @@ class PenstockError(Exception):
     def __str__(self) -> str:
         return " ".join(part for part in (self.what, self.why, self.fix) if part)
 
+    def to_json(self) -> dict[str, str]:
+        """Return the three sentences as plain JSON, the form of the CLI and of all servers."""
+        return {"what": self.what, "why": self.why, "fix": self.fix}
+
 
 class DefinitionError(PenstockError, TypeError):
     """A faulty definition of a step or pipeline."""

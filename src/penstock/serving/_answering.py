@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from penstock.core import DataError, PenstockError, PredictionRecord, RolloutState, new_id, now
+from penstock.http import Call, HttpError
 from penstock.models import Answer
-from penstock.serving._messages import Call, HttpError
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._router import Route, Router
 from penstock.serving._served_version import ModelError, Row, ServedVersion

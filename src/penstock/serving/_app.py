@@ -12,21 +12,22 @@ from litestar.response import Response
 from litestar.types import Receive, Scope, Send
 
 from penstock.core import PenstockError
-from penstock.serving._answering import Answering
-from penstock.serving._friendly import FriendlyRoutes
-from penstock.serving._guard import require_host, require_json, require_own_page
-from penstock.serving._messages import (
+from penstock.http import (
     TEXT,
     Call,
     HttpError,
     Reply,
     render_error,
-    render_protocol_error,
+    require_host,
+    require_json,
+    require_own_page,
 )
+from penstock.serving._answering import Answering
+from penstock.serving._friendly import FriendlyRoutes
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._presence import Presence
 from penstock.serving._prometheus import ServingMetrics
-from penstock.serving._protocol_routes import ProtocolRoutes
+from penstock.serving._protocol_routes import ProtocolRoutes, render_protocol_error
 from penstock.serving._rollout import OnPromote
 from penstock.serving._router import Reloader, Router
 from penstock.serving._routes import ANY, KNOWN_ROUTES, Route, RouteTable

@@ -5,8 +5,8 @@ from typing import Any
 import anyio.to_thread
 import msgspec
 
+from penstock.http import Call, HttpError, Reply, read_json, reply_json
 from penstock.serving._answering import Answering
-from penstock.serving._messages import Call, HttpError, Reply, read_json, reply_json
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._router import Router
 from penstock.serving._served_version import sample_row

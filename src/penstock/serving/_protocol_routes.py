@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from penstock.core import NotFoundError
+from penstock.core import NotFoundError, PenstockError
+from penstock.http import Call, HttpError, Reply, read_json, reply_json, retry_header, status_of
 from penstock.serving._answering import Answering
 from penstock.serving._friendly import read_unit
-from penstock.serving._messages import Call, HttpError, Reply, read_json, reply_json
 from penstock.serving._router import Router
 from penstock.serving._served_version import ServedVersion
 from penstock.serving._tensors import (
@@ -126,3 +126,8 @@ def _version(call: Call) -> int | None:
     if not (text.isascii() and text.isdigit()) or len(text) > 9:  # noqa: PLR2004 - no such versions
         raise NotFoundError(what=f"There is no version {text[:40]!r}.", fix="Versions are numbers.")
     return int(text)
+
+
+def render_protocol_error(error: PenstockError) -> Reply:
+    """Render an error as the Open Inference Protocol specifies: a single text."""
+    return reply_json({"error": str(error)}, status_of(error), retry_header(error))

@@ -18,8 +18,8 @@ from penstock.core import (
     now,
     summarize_error,
 )
+from penstock.http import HttpError
 from penstock.serving._deploy import ensure_deployment
-from penstock.serving._messages import HttpError
 from penstock.serving._presence import Presence
 from penstock.serving._production import production_version
 from penstock.serving._rollout import OnPromote, RolloutController, save

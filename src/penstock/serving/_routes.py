@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.core import PenstockError
-from penstock.serving._messages import Call, HttpError, Reply
+from penstock.http import Call, HttpError, Reply
 
 ANY = "any"
 KNOWN_ROUTES = "Routes: /models/{name}/predict, /models/{name}/truth, /v2/…, /metrics."

@@ -1,17 +1,13 @@
 """serve: run the model server on a port; apart because it owns sockets and signals."""
 
 import contextlib
-import errno
 import importlib
-import ipaddress
-import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from penstock.core import NotFoundError, ServingError
+from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, url_host
 from penstock.stores import Store
-
-_LAST_PORT = 65_535
 
 
 def serve(
@@ -39,67 +35,23 @@ def serve(
         NotFoundError: If there is nothing to serve, or a name is not known.
     """
     _require_loopback(host, allow_remote=allow_remote)
-    listener = _listen(host, port)
+    listener = listen(host, port)
     with contextlib.closing(listener):
-        hosts = None if allow_remote else ["127.0.0.1", "localhost", "[::1]", host]
+        hosts = None if allow_remote else [*LOCAL_HOSTS, url_host(host)]
         # Imported here: the module loads litestar, which no other command needs.
         application = importlib.import_module("penstock.serving._app")
         app = application.create_app(store, names=names, allowed_hosts=hosts)
         _require_something(store)
-        connections = importlib.import_module("penstock.serving._connections")
-        url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
-        server = connections.ModelServer(app, listener, partial(ready, url) if ready else None)
+        url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
+        server = Server(app, listener, partial(ready, url) if ready else None)
         # uvicorn has already shut down in order when it passes the interrupt on.
         with contextlib.suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio switches Nagle's algorithm off: otherwise replies wait 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen()
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise _cannot_listen(host, port, error) from error
-    listener.set_inheritable(True)
-    return listener
-
-
-def _cannot_listen(host: str, port: int, error: Exception) -> ServingError:
-    number = getattr(error, "errno", None)
-    other = port + 1 if port < _LAST_PORT else 8001
-    if number == errno.EADDRINUSE:
-        return ServingError(
-            what=f"Port {port} on {host} is in use.",
-            why="Another program answers there.",
-            fix=f"Choose another port: --port {other}",
-            port=port,
-        )
-    if number == errno.EACCES:
-        return ServingError(
-            what=f"Port {port} on {host} may not be used by this user.",
-            why="Ports below 1024 belong to the system.",
-            fix="Choose another port: --port 8000",
-            port=port,
-        )
-    return ServingError(
-        what=f"{host}:{port} cannot be listened on ({error}).",
-        why="The address must be one of this machine's, the port from 0 to 65535.",
-        fix="Use for example: --host 127.0.0.1 --port 8000",
-        port=port,
-    )
-
-
 def _require_loopback(host: str, *, allow_remote: bool) -> None:
-    if allow_remote or host == "localhost":
+    if allow_remote or is_loopback(host):
         return
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return
     raise ServingError(
         what=f"{host} can be reached from other machines.",
         why="The server asks nobody who they are: anyone there could ask for predictions and post "
@@ -116,7 +68,3 @@ def _require_something(store: Store) -> None:
             why="No model has a version in production.",
             fix="Run a pipeline with a register step, then: penstock promote MODEL",
         )
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from penstock.core import did_you_mean
+from penstock.http import HttpError
 from penstock.models import Signature
-from penstock.serving._messages import HttpError
 
 _MAX_VALUES = 10_000_000
 _MAX_DIMENSIONS = 2

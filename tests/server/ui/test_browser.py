@@ -30,11 +30,11 @@ def filled(fill_store):
 def address(filled):
     import uvicorn
 
+    from penstock.http import listen
     from penstock.server import create_ui
-    from penstock.server.ui._serve import _listen
 
     filled.metadata.runs.set_tags(filled.last, {"attack": ATTACK})
-    listener = _listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(create_ui(filled.store), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

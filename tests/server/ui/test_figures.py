@@ -55,5 +55,5 @@ def test_what_could_run_code_is_never_loaded(store, client, monkeypatch):
     record = replace(store.put({"a": 1}), unsafe=True)
     monkeypatch.setattr(store.metadata.artifacts, "get", lambda _digest: record)
     answer = client.get(f"/reports/{record.digest}/figures")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert "can run code" in answer.text

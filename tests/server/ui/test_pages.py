@@ -255,7 +255,8 @@ def test_what_does_not_exist_is_a_readable_404(site, path, told):
     assert answer.status_code == 404
     assert told in answer.text
     assert "Traceback" not in answer.text
-    assert site.get(path + "?format=json").json()["status"] == 404
+    twin = site.get(path + "?format=json")
+    assert (twin.status_code, set(twin.json()["error"])) == (404, {"what", "why", "fix"})
 
 
 def test_a_page_that_fails_says_so_readably(site, monkeypatch, filled):

@@ -8,14 +8,15 @@ from litestar import Litestar, MediaType, Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.response import Stream
 
-from penstock.core import NotFoundError, PenstockError
+from penstock.core import PenstockError
+from penstock.http import LOCAL_HOSTS, HttpError, status_of
 from penstock.server.ui._artifact import artifact_page
 from penstock.server.ui._compare import compare_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
 from penstock.server.ui._experiments import experiments_page
 from penstock.server.ui._figures import audio_answer, figure_answer, figures_answer, image_answer
-from penstock.server.ui._guard import LOCAL_HOSTS, Guard
+from penstock.server.ui._guard import Guard
 from penstock.server.ui._items import items_page
 from penstock.server.ui._lineage import lineage_page
 from penstock.server.ui._models import model_page, models_page
@@ -146,21 +147,23 @@ def _wants_json(request: Request[Any, Any, Any]) -> bool:
 
 
 def _show_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    status, what, why, fix = _explain(error, request.url.path)
-    data = {"status": status, "error": type(error).__name__, "what": what, "why": why, "fix": fix}
-    page = Page("error.html", what, data)
+    shown = _explain(error, request.url.path)
+    status = status_of(shown)
+    page = Page("error.html", shown.what, {"error": shown.to_json()}, view={"status": status})
     return respond(page, as_json=_wants_json(request), status=status)
 
 
-def _explain(error: Exception, path: str) -> tuple[int, str, str, str]:
+def _explain(error: Exception, path: str) -> PenstockError:
     if isinstance(error, PenstockError):
-        status = 404 if isinstance(error, NotFoundError) else 400
-        return status, error.what, error.why, error.fix
+        return error
     if isinstance(error, HTTPException) and error.status_code == 404:  # noqa: PLR2004 - not found
-        return 404, f"There is no page {path}.", "", "Start from the list of runs."
+        return HttpError(404, f"There is no page {path}.", fix="Start from the list of runs.")
     if isinstance(error, HTTPException):
-        return error.status_code, str(error.detail), "", ""
+        return HttpError(error.status_code, str(error.detail))
     _log.error("The page %s failed.", path, exc_info=error)
-    what = "This page could not be made."
-    why = f"{type(error).__name__}: {error}"
-    return 500, what, why, "The server's log has the traceback; the other pages still work."
+    return HttpError(
+        500,
+        "This page could not be made.",
+        f"{type(error).__name__}: {error}",
+        "The server's log has the traceback; the other pages still work.",
+    )

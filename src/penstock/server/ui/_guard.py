@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from litestar.enums import ScopeType
 
+from penstock.http import host_name
+
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
-
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 _POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -25,7 +25,6 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
 )
-_LAST_PORT = 65_535
 CHART_MARK = "x-penstock-charts"
 
 
@@ -56,8 +55,8 @@ class Guard:
 
     def _refusal(self, scope: "HTTPScope") -> tuple[int, str] | None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1").lower()
-        if _without_port(host) not in self.hosts:
+        host = headers.get(b"host", b"").decode("latin-1")
+        if host_name(host) not in self.hosts:
             return 421, "This host name is not served here. Open the UI as http://127.0.0.1:PORT."
         if scope["method"] != "GET":
             return 405, "The UI only reads: use GET. To change something use the penstock command."
@@ -65,15 +64,6 @@ class Guard:
         if site == b"cross-site" and headers.get(b"sec-fetch-mode") != b"navigate":
             return 403, "Another site asked for this page's content; that is not allowed."
         return None
-
-
-def _without_port(host: str) -> str:
-    """Return the host's name without the port; empty for an impossible port."""
-    end = host.rfind("]") + 1  # of an IPv6 address, which contains colons
-    name, mark, port = host[end:].partition(":")
-    if mark and not (port.isascii() and port.isdigit() and int(port[:6]) <= _LAST_PORT):
-        return ""
-    return host[:end] + name
 
 
 def _marked(send: "Send") -> "Send":

@@ -5,11 +5,9 @@ browser send requests to a server on the reader's machine; the browser reports t
 Sec-Fetch-Site.
 """
 
-import re
+from penstock.http._hosts import host_name
+from penstock.http._messages import Call, HttpError
 
-from penstock.serving._messages import Call, HttpError
-
-_PORT = re.compile(r":\d+$")
 _FORM = "application/x-www-form-urlencoded"  # the default of curl -d and urllib
 _WHY = "A page in somebody's browser could be writing predictions and ground truth here."
 
@@ -27,7 +25,7 @@ def require_host(call: Call, hosts: frozenset[str]) -> None:
     if not hosts:
         return
     host = call.header(b"host") or ""
-    if _PORT.sub("", host).lower() not in hosts:
+    if host_name(host) not in hosts:
         raise HttpError(
             400,
             f"The server does not go by the name {host[:60]!r}.",

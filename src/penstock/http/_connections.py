@@ -1,36 +1,24 @@
-"""Connections of the model server: slow clients are closed, a stop resets none; apart from the app.
+"""Connections of a server: slow clients are closed, a full server makes room; apart from the server.
 
-uvicorn waits for a request without a time limit, accepts connections until no file descriptor is
-left, and closes idle connections when stopping, even those whose next request is on the way. Here
-every request has a time limit to arrive in, a full server closes the connection that has been
-waiting longest, and a stop answers the requests that still arrive before closing.
+uvicorn waits for a request without a time limit, and accepts connections until no file descriptor
+is left. Here every request has a time limit to arrive in, and a full server closes the connection
+that has been waiting longest.
 """
 
 import asyncio
 import contextlib
-import logging
-import socket
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-_log = logging.getLogger("penstock.serving")
+ACCEPT_AT_ONCE = 64  # asyncio accepts this many before it serves any
 _HEAD_S = 10.0  # for a request's headers to arrive
 _BODY_S = 60.0  # for the whole request to arrive
-_KEEP_ALIVE_S = 75  # longer than the pools of usual clients and balancers, so that they close first
 _YOUNG_S = 1.0  # younger connections are not closed to make room
-_LAST_REQUESTS_S = 1.0  # how long a stop waits for requests that are on their way
-_HALF_SENT_S = 2.0  # how long a stop waits for requests that have begun to arrive
-_DRAIN_S = 10.0  # how long a stop waits for responses under way
-_ACCEPT_AT_ONCE = 64  # asyncio accepts this many before it serves any
 _OTHER_FILES = 64  # open files of the store, the models and the log
 _MOST_CONNECTIONS = 10_000
-_WAITING = 2048  # connections that the system holds until they are accepted
-_SWEEP_TICKS = 10  # a tick is a tenth of a second
 
 
 class State(ServerState):
@@ -165,98 +153,6 @@ def connection_limit() -> int:
 
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         if files != resource.RLIM_INFINITY:
-            room = files - _ACCEPT_AT_ONCE - _OTHER_FILES
+            room = files - ACCEPT_AT_ONCE - _OTHER_FILES
             return max(min(room, _MOST_CONNECTIONS), 16)
     return _MOST_CONNECTIONS
-
-
-class ModelServer(uvicorn.Server):
-    """A uvicorn server that limits slow connections, and finishes open requests when stopping.
-
-    Args:
-        app: The ASGI application.
-        listener: A listening socket.
-        ready: Called once the server answers.
-    """
-
-    def __init__(
-        self, app: Any, listener: socket.socket, ready: Callable[[], None] | None = None
-    ) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=Connection,
-                ws="none",
-                loop="asyncio",
-                log_level="warning",
-                access_log=False,
-                lifespan="on",
-                server_header=False,
-                backlog=_ACCEPT_AT_ONCE,
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=int(_DRAIN_S),
-            )
-        )
-        self._listener, self._ready = listener, ready
-        self._state = State(connection_limit())
-        self.server_state = self._state
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen; the system may queue more connections than are accepted at once."""
-        await super().startup(sockets=sockets)
-        self._listener.listen(_WAITING)
-        if self._ready is not None and self.started:
-            self._ready()
-
-    async def on_tick(self, counter: int) -> bool:
-        """Close slow connections, once a second."""
-        if counter % _SWEEP_TICKS == 0:
-            now = asyncio.get_running_loop().time()
-            for connection in self._connections():
-                connection.close_if_slow(now)
-        return await super().on_tick(counter)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop accepting connections, answer the requests on their way, then close."""
-        await self._accept_the_last()
-        await self._drain()
-        await super().shutdown(sockets=sockets)
-
-    async def _accept_the_last(self) -> None:
-        """Accept the connections already queued: closing the listener would reset them."""
-        loop = asyncio.get_running_loop()
-        # asyncio must not accept from the same queue at the same time.
-        loop.remove_reader(self._listener)
-        accepted = []
-        with contextlib.suppress(OSError):  # the queue is empty
-            while True:
-                accepted.append(self._listener.accept()[0])
-        for server in self.servers:
-            server.close()
-        for connection in accepted:
-            connection.setblocking(False)
-            await loop.connect_accepted_socket(self._make_connection, connection)
-        await asyncio.sleep(0)
-
-    def _make_connection(self) -> Connection:
-        return Connection(self.config, self._state, self.lifespan.state)
-
-    async def _drain(self) -> None:
-        """Close each connection after the last response; idle ones may send a further request."""
-        loop, self._state.draining = asyncio.get_running_loop(), True
-        began = loop.time()
-        for connection in self._connections():
-            connection.close_after_answer()
-        while self._state.connections and not self.force_exit:
-            waited = loop.time() - began
-            if waited > _DRAIN_S:
-                break
-            for connection in self._connections():
-                if connection.is_busy:
-                    continue
-                if waited > (_HALF_SENT_S if connection.has_headers else _LAST_REQUESTS_S):
-                    connection.transport.close()
-            await asyncio.sleep(0.02)
-
-    def _connections(self) -> list[Connection]:
-        return [each for each in self._state.connections if isinstance(each, Connection)]

@@ -13,6 +13,7 @@ from penstock.core import (
     NotFoundError,
     ParameterError,
     PenstockError,
+    SerializationError,
     StoreError,
 )
 
@@ -24,6 +25,7 @@ _STATUS: tuple[tuple[type[PenstockError], int], ...] = (
     (ConflictError, 409),
     (DataError, 400),
     (ParameterError, 400),
+    (SerializationError, 422),
     (StoreError, 503),
 )
 _TEXTS = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -145,19 +147,15 @@ def status_of(error: PenstockError) -> int:
 
 
 def render_error(error: PenstockError) -> Reply:
-    """Render an error as all routes but the Open Inference Protocol's do."""
-    told: dict[str, Any] = {"what": error.what, "why": error.why, "fix": error.fix}
+    """Render an error with sentences for people and details for programs."""
+    told: dict[str, Any] = error.to_json()
     # Details for programs, beside the sentences for people.
     for name in ("field", "row", "problems"):
         if name in error.values:
             told[name] = error.values[name]
-    return reply_json({"error": told}, status_of(error), _retry(error))
+    return reply_json({"error": told}, status_of(error), retry_header(error))
 
 
-def render_protocol_error(error: PenstockError) -> Reply:
-    """Render an error as the Open Inference Protocol specifies: a single text."""
-    return reply_json({"error": str(error)}, status_of(error), _retry(error))
-
-
-def _retry(error: PenstockError) -> dict[str, str]:
+def retry_header(error: PenstockError) -> dict[str, str]:
+    """Return the header that asks the client to try again in a second, for errors that pass."""
     return {"retry-after": "1"} if status_of(error) == 503 else {}  # noqa: PLR2004 - HTTP status

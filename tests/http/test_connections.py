@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from penstock.serving import _connections
-from penstock.serving._connections import Connection, State, connection_limit, make_room
+from penstock.http import _connections
+from penstock.http._connections import Connection, State, connection_limit, make_room
 
 
 class Waiting(Connection):

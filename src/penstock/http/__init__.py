@@ -1,0 +1,51 @@
+"""Sockets and requests of all servers: hosts, listening, errors to status, JSON, checks of a request."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.http._guard import require_host as require_host
+    from penstock.http._guard import require_json as require_json
+    from penstock.http._guard import require_own_page as require_own_page
+    from penstock.http._hosts import LOCAL_HOSTS as LOCAL_HOSTS
+    from penstock.http._hosts import host_name as host_name
+    from penstock.http._hosts import is_loopback as is_loopback
+    from penstock.http._hosts import url_host as url_host
+    from penstock.http._listen import listen as listen
+    from penstock.http._messages import JSON as JSON
+    from penstock.http._messages import TEXT as TEXT
+    from penstock.http._messages import Call as Call
+    from penstock.http._messages import HttpError as HttpError
+    from penstock.http._messages import Reply as Reply
+    from penstock.http._messages import read_json as read_json
+    from penstock.http._messages import render_error as render_error
+    from penstock.http._messages import reply_json as reply_json
+    from penstock.http._messages import retry_header as retry_header
+    from penstock.http._messages import status_of as status_of
+    from penstock.http._server import Server as Server
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "JSON": "_messages",
+        "LOCAL_HOSTS": "_hosts",
+        "TEXT": "_messages",
+        "Call": "_messages",
+        "HttpError": "_messages",
+        "Reply": "_messages",
+        "Server": "_server",
+        "host_name": "_hosts",
+        "is_loopback": "_hosts",
+        "listen": "_listen",
+        "read_json": "_messages",
+        "render_error": "_messages",
+        "reply_json": "_messages",
+        "require_host": "_guard",
+        "require_json": "_guard",
+        "require_own_page": "_guard",
+        "retry_header": "_messages",
+        "status_of": "_messages",
+        "url_host": "_hosts",
+    },
+)

@@ -1,0 +1,46 @@
+"""Names of hosts: which are this machine's own, and how a header and a URL write them."""
+
+import contextlib
+import ipaddress
+
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+_LAST_PORT = 65_535
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("::"), is_loopback("web")
+    (True, True, False, False)
+    """
+    if host == "localhost":
+        return True
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return False
+
+
+def url_host(host: str) -> str:
+    """Return an address as a URL has it: IPv6 in brackets.
+
+    >>> url_host("::1"), url_host("127.0.0.1")
+    ('[::1]', '127.0.0.1')
+    """
+    return f"[{host}]" if ":" in host else host
+
+
+def host_name(header: str) -> str:
+    """Return the name in a Host header, in lower case, without the port.
+
+    >>> host_name("LocalHost:8000"), host_name("[::1]:8000"), host_name("a:99999")
+    ('localhost', '[::1]', '')
+
+    Returns:
+        The name; empty if the port is impossible.
+    """
+    text = header.strip().lower()
+    end = text.rfind("]") + 1  # of an IPv6 address, which contains colons
+    name, mark, port = text[end:].partition(":")
+    if mark and not (port.isascii() and port.isdigit() and int(port[:6]) <= _LAST_PORT):
+        return ""
+    return text[:end] + name

@@ -1,0 +1,57 @@
+"""listen: open a server's socket before the server starts, so that a taken port is an error."""
+
+import errno
+import socket
+
+from penstock.core import ServingError
+
+_LAST_PORT = 65_535
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket.
+
+    Args:
+        host: Address of this machine.
+        port: TCP port; 0 takes a free one.
+
+    Raises:
+        ServingError: If the port is in use or not permitted, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio switches Nagle's algorithm off: otherwise replies wait 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise _refusal(host, port, error) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _refusal(host: str, port: int, error: Exception) -> ServingError:
+    number = getattr(error, "errno", None)
+    other = port + 1 if port < _LAST_PORT else 8001
+    if number == errno.EADDRINUSE:
+        return ServingError(
+            what=f"Port {port} on {host} is in use.",
+            why="Another program answers there.",
+            fix=f"Stop it, or choose another port: --port {other}",
+            port=port,
+        )
+    if number == errno.EACCES:
+        return ServingError(
+            what=f"Port {port} on {host} may not be used by this user.",
+            why="Ports below 1024 belong to the system.",
+            fix="Choose another port: --port 8000",
+            port=port,
+        )
+    return ServingError(
+        what=f"{host}:{port} cannot be listened on ({error}).",
+        why="The address must be one of this machine's, the port from 0 to 65535.",
+        fix="Use for example: --host 127.0.0.1 --port 8000",
+        port=port,
+    )

@@ -1,0 +1,30 @@
+"""A socket is opened, or the reason stands in one sentence."""
+
+import socket
+
+import pytest
+
+from penstock.core import ServingError
+from penstock.http import listen
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_a_free_port_is_taken(host):
+    with listen(host, 0) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection((host, port), timeout=5) as client:
+            assert client.getpeername()[1] == port
+
+
+def test_a_port_in_use_is_refused_with_a_free_one():
+    with listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ServingError, match=f"Port {port} on 127.0.0.1 is in use") as refused:
+            listen("127.0.0.1", port)
+    assert refused.value.fix.endswith(f"--port {port + 1}")
+
+
+@pytest.mark.parametrize(("host", "port"), [("203.0.113.7", 0), ("127.0.0.1", 70_000)])
+def test_an_address_of_another_machine_or_no_port_is_refused(host, port):
+    with pytest.raises(ServingError, match="cannot be listened on"):
+        listen(host, port)

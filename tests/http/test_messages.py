@@ -1,0 +1,78 @@
+"""Errors become statuses, bodies become values, and what is no JSON is refused with a reason."""
+
+import json
+
+import msgspec
+import pytest
+
+from penstock.core import (
+    ConflictError,
+    DataError,
+    NotFoundError,
+    PenstockError,
+    SchemaError,
+    SerializationError,
+    StoreError,
+)
+from penstock.http import Call, HttpError, read_json, render_error, reply_json, status_of
+
+DECODER = msgspec.json.Decoder(dict[str, float | None])
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NotFoundError("x"), 404),
+        (ConflictError("x"), 409),
+        (DataError("x"), 400),
+        (SchemaError("x"), 400),
+        (SerializationError("x"), 422),
+        (StoreError("x"), 503),
+        (PenstockError("x"), 500),
+        (HttpError(415, "x"), 415),
+    ],
+)
+def test_an_error_has_a_status(error, status):
+    assert status_of(error) == status
+    assert render_error(error).status == status
+
+
+def test_an_error_is_rendered_with_its_sentences_and_details():
+    reply = render_error(DataError("No number.", "A", "B", field="miles", secret=1))
+    assert json.loads(reply.body) == {
+        "error": {"what": "No number.", "why": "A", "fix": "B", "field": "miles"}
+    }
+    assert reply.headers == []
+
+
+def test_an_error_that_passes_asks_to_try_again():
+    assert render_error(StoreError("Down.")).headers == [(b"retry-after", b"1")]
+
+
+def test_a_body_is_read():
+    assert read_json(b'{"a": 1, "b": null}', DECODER, "{}") == {"a": 1.0, "b": None}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"a": NaN}', "The body has NaN, which is not JSON"),
+        (b'{"a": -Infinity}', "The body has -Infinity"),
+        (b'{"NaN": "x"}', "The body cannot be read"),  # the word stands in a text
+        (b"\xff", "The body cannot be read"),
+        (b"[" * 100_000, "The body cannot be read"),
+    ],
+)
+def test_a_body_that_is_no_json_is_refused(body, said):
+    with pytest.raises(HttpError, match=said) as refused:
+        read_json(body, DECODER, '{"a": 1}')
+    assert refused.value.status == 400
+
+
+def test_headers_are_found_by_name():
+    call = Call({}, [(b"host", b"a"), (b"x-note", b"\xe4")], b"")
+    assert (call.header(b"x-note"), call.header(b"none")) == ("ä", None)
+
+
+def test_a_reply_encodes_what_json_does_not_know_as_text():
+    assert reply_json({"at": {1}}).body in {b'{"at":[1]}', b'{"at":"{1}"}'}
