@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.data import TableProfile, count_bins, profile_table
+from penstock.data import TableProfile, count_bins, infer_schema, profile_table
 from penstock.data._profile import profile_column
 
 FINITE = st.floats(-1e12, 1e12)
@@ -128,3 +128,17 @@ def test_a_profile_survives_json_text():
     profile = profile_table(table)
     text = json.dumps(profile.to_json(), allow_nan=False)
     assert TableProfile.from_json(json.loads(text)) == profile
+
+
+def test_a_profile_completes_the_columns_of_a_schema():
+    table = pl.DataFrame({"age": [20, 30, None], "city": ["b", "a", "b"], "more": [1, 2, 3]})
+    profile = profile_table(table.drop("more"))
+    age, city = profile.describe(infer_schema(table))
+    assert (age.minimum, age.maximum, age.nullable, age.distinct) == (20.0, 30.0, True, 2)
+    assert (city.levels, city.kind) == (("a", "b"), "category")
+
+
+def test_a_shortened_list_of_categories_is_not_used():
+    table = pl.DataFrame({"city": [f"c{n}" for n in range(60)] * 3})
+    [city] = profile_table(table).describe(infer_schema(table))
+    assert (city.kind, city.levels) == ("category", None)

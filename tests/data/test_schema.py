@@ -2,7 +2,8 @@ import polars as pl
 import pytest
 
 from penstock.core import NotFoundError
-from penstock.data import Column, Schema, check_columns, check_schema, infer_schema
+from penstock.data import Schema, check_columns, check_schema, infer_schema
+from penstock.tables import Column
 
 TABLE = pl.DataFrame(
     {
@@ -16,10 +17,10 @@ TABLE = pl.DataFrame(
 
 def test_kinds_types_and_levels_are_inferred():
     assert infer_schema(TABLE).columns == (
-        Column("age", "integer", "Int64", nullable=True, levels=2),
-        Column("city", "category", "String", nullable=False, levels=2),
-        Column("unit", "constant", "String", nullable=False, levels=1),
-        Column("old", "boolean", "Boolean", nullable=True, levels=2),
+        Column("age", "integer", "Int64", nullable=True, distinct=2),
+        Column("city", "category", "String", nullable=False, distinct=2),
+        Column("unit", "constant", "String", nullable=False, distinct=1),
+        Column("old", "boolean", "Boolean", nullable=True, distinct=2),
     )
 
 

@@ -3,7 +3,7 @@ import pytest
 from penstock.core import ParameterError
 from penstock.evaluation import METRICS, TASK_METRICS, Estimate, format_figure
 from penstock.evaluation._formulas import FORMULAS
-from penstock.evaluation._metrics import get_metric, plain
+from penstock.evaluation._metrics import get_metric
 
 
 def test_every_metric_of_a_task_has_a_formula_and_a_title():
@@ -31,13 +31,3 @@ def test_an_estimate_reads_and_gives_its_figures():
     estimate = Estimate(0.5, 0.4, 0.6)
     assert str(estimate) == "0.500 [0.400, 0.600]"
     assert Estimate(**estimate.to_json()) == estimate
-
-
-def test_numpy_scalars_become_plain_values():
-    import numpy as np
-
-    assert [type(plain(each)) for each in (np.int64(1), np.bool_(1), np.str_("a"))] == [
-        int,
-        bool,
-        str,
-    ]

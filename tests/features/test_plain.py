@@ -7,7 +7,7 @@ import pytest
 
 from penstock.core import DataError
 from penstock.features import ToNumber, ToText
-from penstock.features._columns import columns_of
+from penstock.tables import columns_of
 
 
 def test_numbers_booleans_and_nulls_become_floats():

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from penstock.models import Field, Signature, model_card
+from penstock.models import Signature, model_card
+from penstock.tables import Column
 
-AGE = Field("age", "integer", "Int64", minimum=17, maximum=90)
-CITY = Field("city|town", "category", "String", True, levels=tuple("abcdefg"))
+AGE = Column("age", "integer", "Int64", minimum=17, maximum=90)
+CITY = Column("city|town", "category", "String", True, levels=tuple("abcdefg"))
 VERSION = {
     "model": "big-tips",
     "version": 3,
@@ -107,7 +108,7 @@ def test_a_regression_has_no_classes():
 
 
 def test_long_tables_are_cut_and_say_so():
-    fields = tuple(Field(f"c{index}", "number", "Float64") for index in range(60))
+    fields = tuple(Column(f"c{index}", "number", "Float64") for index in range(60))
     card = model_card({"model": "m", "version": 1, "signature": Signature(fields).to_json()})
     assert "And 10 more columns." in card
     assert "c50" not in card

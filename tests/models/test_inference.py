@@ -1,4 +1,4 @@
-"""infer_signature: from schema, profile and a trial of the fitted estimator."""
+"""infer_signature: from training columns and a trial of the fitted estimator."""
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from penstock.core import DataError
 from penstock.models import infer_signature
+from penstock.tables import Column
 
 X = pl.DataFrame(
     {
@@ -22,21 +23,11 @@ X = pl.DataFrame(
     }
 )
 Y = pl.Series("y", ["no", "yes", "no", "yes"] * 5)
-SCHEMA = {
-    "columns": [
-        {"name": "age", "kind": "integer", "dtype": "Int64", "nullable": False, "levels": None},
-        {"name": "income", "kind": "number", "dtype": "Float64", "nullable": True, "levels": None},
-        {"name": "city", "kind": "category", "dtype": "String", "nullable": False, "levels": 3},
-    ]
-}
-PROFILE = {
-    "rows": 100,
-    "columns": [
-        {"name": "age", "min": 18, "max": 99, "missing": 0},
-        {"name": "income", "min": 0.0, "max": 10.0, "missing": 3},
-        {"name": "city", "unique": 3, "missing": 1, "top": [["Köln", 9], ["Bonn", 8], ["Ulm", 1]]},
-    ],
-}
+COLUMNS = [
+    Column("age", "integer", "Int64", minimum=18, maximum=99),
+    Column("income", "number", "Float64", nullable=True, minimum=0.0, maximum=10.0),
+    Column("city", "category", "String", nullable=True, levels=("Bonn", "Köln", "Ulm")),
+]
 
 
 def pipeline():
@@ -47,8 +38,8 @@ def pipeline():
     return make_pipeline(columns, LogisticRegression()).fit(X, Y)
 
 
-def test_ranges_categories_and_missing_values_come_from_the_training_profile():
-    signature = infer_signature(SCHEMA, PROFILE, pipeline(), X, Y, target="y")
+def test_ranges_categories_and_missing_values_come_from_the_training_columns():
+    signature = infer_signature(pipeline(), X, Y, columns=COLUMNS, target="y")
     age, income, city = signature.inputs
     assert (age.minimum, age.maximum, age.nullable) == (18, 99, False)
     assert (income.kind, income.nullable, income.levels) == ("number", True, None)
@@ -56,57 +47,50 @@ def test_ranges_categories_and_missing_values_come_from_the_training_profile():
 
 
 def test_a_binary_classifier_is_recognised_with_its_last_class_positive():
-    signature = infer_signature(SCHEMA, PROFILE, pipeline(), X, Y, target="y")
+    signature = infer_signature(pipeline(), X, Y, columns=COLUMNS, target="y")
     assert (signature.task, signature.classes) == ("binary", ("no", "yes"))
     assert (signature.positive, signature.frame, signature.target) == ("yes", "polars", "y")
-    assert infer_signature(SCHEMA, None, pipeline(), X, Y, positive="no").positive == "no"
+    assert infer_signature(pipeline(), X, Y, columns=COLUMNS, positive="no").positive == "no"
 
 
-def test_without_a_profile_the_sample_tells():
-    signature = infer_signature([], None, pipeline(), X, Y)
+def test_without_training_columns_the_sample_decides():
+    signature = infer_signature(pipeline(), X, Y)
     age, _, city = signature.inputs
     assert (age.kind, age.minimum, age.maximum) == ("integer", 20, 50)
     assert (city.kind, city.levels) == ("text", None)
-    named = infer_signature(SCHEMA["columns"], None, pipeline(), X, Y)
-    assert named.inputs[2].levels == ("Bonn", "Köln", "Trier")
-
-
-def test_a_shortened_list_of_categories_is_not_used():
-    profile = {"columns": {"city": {"unique": 4000, "top": {"Bonn": 3, "Köln": 2}}}}
-    assert infer_signature(SCHEMA, profile, pipeline(), X, Y).inputs[2].levels is None
 
 
 def test_numbers_are_a_regression():
     model = DummyRegressor().fit(X, range(20))
-    signature = infer_signature([], None, model, X, range(20))
+    signature = infer_signature(model, X, range(20))
     assert (signature.task, signature.classes, signature.positive) == ("regression", (), None)
 
 
 def test_three_labels_are_multiclass():
     model = DummyClassifier().fit(X, [0, 1, 2, 1] * 5)
-    signature = infer_signature([], None, model, X, np.array([0, 1, 2, 1] * 5))
+    signature = infer_signature(model, X, np.array([0, 1, 2, 1] * 5))
     assert (signature.task, signature.classes) == ("multiclass", (0, 1, 2))
     assert [type(label) for label in signature.classes] == [int] * 3
 
 
 def test_booleans_stay_booleans():
     model = DummyClassifier().fit(X, [True, False] * 10)
-    assert infer_signature([], None, model, X).classes == (False, True)
+    assert infer_signature(model, X).classes == (False, True)
 
 
 def test_a_model_that_takes_missing_values_is_noticed():
-    assert infer_signature([], None, DummyRegressor().fit(X, range(20)), X).accepts_missing is True
+    assert infer_signature(DummyRegressor().fit(X, range(20)), X).accepts_missing is True
     numbers = X.select("age")
     strict = LinearRegression().fit(numbers, range(20))
-    assert infer_signature([], None, strict, numbers).accepts_missing is False
+    assert infer_signature(strict, numbers).accepts_missing is False
     lenient = HistGradientBoostingClassifier(max_iter=2).fit(numbers, Y)
-    assert infer_signature([], None, lenient, numbers).accepts_missing is True
+    assert infer_signature(lenient, numbers).accepts_missing is True
 
 
 def test_a_model_without_names_gets_numpy():
     numbers = X.select("age")
     model = LinearRegression().fit(numbers.to_numpy(), range(20))
-    assert infer_signature([], None, model, numbers).frame == "numpy"
+    assert infer_signature(model, numbers).frame == "numpy"
 
 
 class OnlyPandas:
@@ -125,11 +109,11 @@ class Complaining(OnlyPandas):
 
 
 def test_a_model_that_takes_pandas_gets_pandas():
-    assert infer_signature([], None, OnlyPandas(), X).frame == "pandas"
+    assert infer_signature(OnlyPandas(), X).frame == "pandas"
 
 
 def test_a_model_that_always_complains_gets_the_first_frame_it_takes():
-    assert infer_signature([], None, Complaining(), X).frame == "polars"
+    assert infer_signature(Complaining(), X).frame == "polars"
 
 
 class Raising:
@@ -155,7 +139,7 @@ class Wide:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (Raising(), "cannot answer rows of the split.*polars: KeyError.*pandas: KeyError.*numpy"),
+        (Raising(), "cannot predict these rows.*polars: KeyError.*pandas: KeyError.*numpy"),
         (Short(), "20 rows gave 1 answers"),
         (Nan(), "Some answers are NaN"),
         (Wide(), "answers 2 values per row"),
@@ -164,18 +148,18 @@ class Wide:
 )
 def test_a_model_that_cannot_answer_is_refused_with_the_reason(model, words):
     with pytest.raises(DataError, match=words):
-        infer_signature([], None, model, X)
+        infer_signature(model, X)
 
 
 def test_an_empty_sample_is_refused():
     with pytest.raises(DataError, match="has no row"):
-        infer_signature([], None, DummyRegressor().fit(X, range(20)), X.head(0))
+        infer_signature(DummyRegressor().fit(X, range(20)), X.head(0))
 
 
 def test_labels_that_the_target_does_not_have_are_refused():
     model = DummyClassifier().fit(X, [0, 1] * 10)
     with pytest.raises(DataError, match="The model answers 0, 1, but the target holds no, yes"):
-        infer_signature([], None, model, X, Y)
+        infer_signature(model, X, Y)
 
 
 class Labels:
@@ -184,26 +168,26 @@ class Labels:
 
 
 def test_classes_of_a_model_that_does_not_name_them_come_from_the_target():
-    signature = infer_signature([], None, Labels(), X, Y)
+    signature = infer_signature(Labels(), X, Y)
     assert (signature.task, signature.classes) == ("binary", ("no", "yes"))
     with pytest.raises(DataError, match="The model answers yes, but the target holds a, b"):
-        infer_signature([], None, Labels(), X, ["a", "b"])
+        infer_signature(Labels(), X, ["a", "b"])
 
 
 def test_an_unknown_positive_label_is_refused():
     with pytest.raises(DataError, match=r"positive label 'yess' is none.*Did you mean 'yes'"):
-        infer_signature(SCHEMA, None, pipeline(), X, Y, positive="yess")
+        infer_signature(pipeline(), X, Y, columns=COLUMNS, positive="yess")
 
 
 def test_columns_that_no_request_can_carry_are_refused():
     frame = pl.DataFrame({"a": [[1], [2]]})
     with pytest.raises(DataError, match="cannot be a model's input"):
-        infer_signature([], None, OnlyPandas(), frame)
+        infer_signature(OnlyPandas(), frame)
 
 
 def test_closed_categories_are_known_from_the_type():
     frame = pl.DataFrame({"s": pl.Series(["s", "m"], dtype=pl.Enum(["s", "m", "l"]))})
-    field = infer_signature([], None, DummyRegressor().fit([[0], [1]], [1, 2]), frame).inputs[0]
+    field = infer_signature(DummyRegressor().fit([[0], [1]], [1, 2]), frame).inputs[0]
     assert (field.kind, field.levels) == ("category", ("s", "m", "l"))
 
 
@@ -216,12 +200,12 @@ def test_five_hundred_columns_are_tried_in_one_call():
             calls.append(len(frame))
             return [1.0] * len(frame)
 
-    assert infer_signature([], None, Counting(), wide).accepts_missing is True
+    assert infer_signature(Counting(), wide).accepts_missing is True
     assert calls == [2, 1, 500, 1]
 
 
 def test_rows_checked_by_the_signature_are_answered_as_the_frame_was():
-    model, signature = pipeline(), infer_signature(SCHEMA, PROFILE, pipeline(), X, Y)
+    model, signature = pipeline(), infer_signature(pipeline(), X, Y, columns=COLUMNS)
     frame, _ = signature.check_rows(X.to_dicts())
     assert frame.equals(X)
     assert model.predict(frame).tolist() == model.predict(X).tolist()

@@ -39,7 +39,7 @@ def fitted(y=LABELS):
 @pytest.fixture(scope="module")
 def model():
     estimator = fitted()
-    return Model(estimator, infer_signature([], None, estimator, X, LABELS))
+    return Model(estimator, infer_signature(estimator, X, LABELS))
 
 
 def test_predictions_are_the_estimators_as_plain_values(model):
@@ -58,7 +58,7 @@ def test_scores_are_probabilities_of_the_positive_class(model):
 def test_scores_of_many_classes_are_of_the_likeliest():
     numbers, labels = X.select("age"), ["a", "b", "c", "b"] * 5
     estimator = GaussianNB().fit(numbers, labels)
-    many = Model(estimator, infer_signature([], None, estimator, numbers, labels))
+    many = Model(estimator, infer_signature(estimator, numbers, labels))
     assert many.predict_scores(numbers) == estimator.predict_proba(numbers).max(axis=1).tolist()
     assert many.predict_proba(numbers).shape == (20, 3)
 
@@ -66,7 +66,7 @@ def test_scores_of_many_classes_are_of_the_likeliest():
 def test_a_regression_has_no_scores():
     numbers = X.select("age")
     estimator = LinearRegression().fit(numbers, range(20))
-    regression = Model(estimator, infer_signature([], None, estimator, numbers))
+    regression = Model(estimator, infer_signature(estimator, numbers))
     assert regression.predict_scores(numbers) is None
     assert regression.predict_proba(numbers) is None
     answer = regression.predict_rows([{"age": 20}])[0]
@@ -186,7 +186,7 @@ def test_boosters_are_loaded_and_answer_as_before(store, package):
     numbers, labels = X.select("age"), [0, 0, 1, 1] * 5
     options = {"verbose": -1} if package == "lightgbm" else {}
     estimator = getattr(module, name)(n_estimators=3, **options).fit(numbers.to_numpy(), labels)
-    signature = infer_signature([], None, estimator, numbers, labels)
+    signature = infer_signature(estimator, numbers, labels)
     record = store.put(estimator)
     assert not record.unsafe
     loaded = Model.load(store, version(record, signature))

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.core import DataError
-from penstock.models import Field, Signature
+from penstock.models import Signature
+from penstock.tables import Column
 
 NAIVE = "Datetime(time_unit='us', time_zone=None)"
 AWARE = "Datetime(time_unit='us', time_zone='Europe/Berlin')"
@@ -36,14 +37,14 @@ def refusal(field, value, **options):
     return caught.value
 
 
-NUMBER = Field("price", "number", "Float64", nullable=True)
-COUNT = Field("count", "integer", "Int64", nullable=True)
-FLAG = Field("flag", "boolean", "Boolean", nullable=True)
-CITY = Field("city", "category", "String", nullable=True, levels=("Bonn", "Köln"))
-CODE = Field("code", "category", "String", nullable=True, levels=("1", "2", "10"))
-NOTE = Field("note", "text", "String", nullable=True)
-AT = Field("at", "datetime", NAIVE, nullable=True)
-DAY = Field("day", "date", "Date", nullable=True)
+NUMBER = Column("price", "number", "Float64", nullable=True)
+COUNT = Column("count", "integer", "Int64", nullable=True)
+FLAG = Column("flag", "boolean", "Boolean", nullable=True)
+CITY = Column("city", "category", "String", nullable=True, levels=("Bonn", "Köln"))
+CODE = Column("code", "category", "String", nullable=True, levels=("1", "2", "10"))
+NOTE = Column("note", "text", "String", nullable=True)
+AT = Column("at", "datetime", NAIVE, nullable=True)
+DAY = Column("day", "date", "Date", nullable=True)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,10 @@ DAY = Field("day", "date", "Date", nullable=True)
         (DAY, 20160630, date(2016, 6, 30)),
         (DAY, "20160630", date(2016, 6, 30)),
         (DAY, 1467288000, date(2016, 6, 30)),
-        (Field("t", "time", "Time"), "12:30:00", clock(12, 30)),
-        (Field("t", "time", "Time"), clock(12, 30), clock(12, 30)),
-        (Field("d", "duration", "Duration(time_unit='us')"), 90, timedelta(seconds=90)),
-        (Field("x", "boolean", "Boolean"), 1, True),
+        (Column("t", "time", "Time"), "12:30:00", clock(12, 30)),
+        (Column("t", "time", "Time"), clock(12, 30), clock(12, 30)),
+        (Column("d", "duration", "Duration(time_unit='us')"), 90, timedelta(seconds=90)),
+        (Column("x", "boolean", "Boolean"), 1, True),
     ],
 )
 def test_a_value_becomes_what_training_saw(field, value, expected):
@@ -83,9 +84,9 @@ def test_a_value_becomes_what_training_saw(field, value, expected):
 
 
 def test_times_get_the_zone_of_training_with_a_word_where_they_have_none():
-    value, warnings = one(Field("at", "datetime", AWARE), "2016-06-30T12:00:00")
+    value, warnings = one(Column("at", "datetime", AWARE), "2016-06-30T12:00:00")
     assert warnings == ("at: has no offset; it is read in UTC.",)
-    _, none = one(Field("at", "datetime", AWARE), "2016-06-30T12:00:00+02:00")
+    _, none = one(Column("at", "datetime", AWARE), "2016-06-30T12:00:00+02:00")
     assert none == ()
     assert value == datetime(2016, 6, 30, 12, tzinfo=UTC)
     assert str(value.tzinfo) == "Europe/Berlin"
@@ -98,20 +99,20 @@ def test_seconds_where_training_times_have_no_offset_are_a_warning():
 
 
 def test_times_far_from_training_are_a_warning_and_newer_ones_are_not():
-    field = Field("day", "date", "Date", minimum=1_672_531_200, maximum=1_704_067_200)  # 2023
+    field = Column("day", "date", "Date", minimum=1_672_531_200, maximum=1_704_067_200)  # 2023
     assert one(field, "2024-06-30") == (date(2024, 6, 30), ())
     _, (told,) = one(field, "1970-08-22")
     assert told == ("day: 1970-08-22 is far outside the training range 2023-01-01 to 2024-01-01.")
 
 
 def test_codes_with_leading_zeros_are_refused_as_numbers():
-    field = Field("branch", "category", "String", levels=("007", "120"))
+    field = Column("branch", "category", "String", levels=("007", "120"))
     assert one(field, 120) == ("120", ())
     assert "codes such as '007': send text in quotes" in str(refusal(field, 7))
 
 
 def test_known_fields_that_are_not_used_are_a_warning_and_unknown_ones_a_refusal():
-    age = Field("age", "integer", "Int64")
+    age = Column("age", "integer", "Int64")
     known = Signature((age,), target="default", ignored=("customer_id", "age"))
     _, (told,) = known.check_rows([{"age": 3, "customer_id": "C1", "default": 0}])
     assert told == ("customer_id, default: not used by this model.",)
@@ -134,12 +135,12 @@ def test_known_fields_that_are_not_used_are_a_warning_and_unknown_ones_a_refusal
         (NUMBER, math.nan, "NaN and infinity are not allowed"),
         (NUMBER, -math.inf, "NaN and infinity are not allowed"),
         (NUMBER, 10**400, "too large for a Float64 column"),
-        (Field("x", "number", "Float32"), 1e39, "too large for a Float32 column"),
+        (Column("x", "number", "Float32"), 1e39, "too large for a Float32 column"),
         (COUNT, 3.5, "Field 'count' is 3.5, not a whole number. Round it"),
         (COUNT, math.nan, "not a whole number"),
         (COUNT, "3", "Send the number without quotes"),
         (COUNT, 2**63, "The column is Int64: -9223372036854775808 to 9223372036854775807"),
-        (Field("x", "integer", "UInt8"), 256, "The column is UInt8: 0 to 255"),
+        (Column("x", "integer", "UInt8"), 256, "The column is UInt8: 0 to 255"),
         (FLAG, "yes", "Field 'flag' is 'yes', not true or false"),
         (FLAG, 2, "Send true or false without quotes"),
         (CITY, 3, "Field 'city' is 3, not text. Send text in quotes"),
@@ -159,9 +160,9 @@ def test_known_fields_that_are_not_used_are_a_warning_and_unknown_ones_a_refusal
         (DAY, 86_400, "neither a day such as 20160630"),
         (AT, True, "not an ISO time"),
         (DAY, "30.06.2016", "not an ISO date such as '2016-06-30'"),
-        (Field("t", "time", "Time"), "noon", "not an ISO time of day"),
-        (Field("d", "duration", "Duration(time_unit='us')"), 1e300, "seconds is too large"),
-        (Field("d", "duration", "Duration(time_unit='us')"), "1", "not a number of seconds"),
+        (Column("t", "time", "Time"), "noon", "not an ISO time of day"),
+        (Column("d", "duration", "Duration(time_unit='us')"), 1e300, "seconds is too large"),
+        (Column("d", "duration", "Duration(time_unit='us')"), "1", "not a number of seconds"),
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_name(field, value, words):
@@ -169,7 +170,7 @@ def test_a_value_of_another_kind_is_refused_by_name(field, value, words):
 
 
 def test_an_unknown_field_is_refused_with_did_you_mean():
-    checked = signature(Field("distance", "number", "Float64"))
+    checked = signature(Column("distance", "number", "Float64"))
     with pytest.raises(DataError) as caught:
         checked.check_rows([{"distance": 1.0, "distanse": 1.0}])
     assert str(caught.value) == (
@@ -179,17 +180,17 @@ def test_an_unknown_field_is_refused_with_did_you_mean():
 
 def test_a_missing_field_that_training_always_had_is_refused():
     with pytest.raises(DataError, match=r"Field 'age' is missing\. Add the field"):
-        signature(Field("age", "integer", "Int64"), CITY).check_rows([{"city": "Bonn"}])
+        signature(Column("age", "integer", "Int64"), CITY).check_rows([{"city": "Bonn"}])
 
 
 def test_a_field_left_out_that_may_be_missing_is_null():
-    frame, warnings = signature(Field("age", "integer", "Int64"), CITY).check_rows([{"age": 3}])
+    frame, warnings = signature(Column("age", "integer", "Int64"), CITY).check_rows([{"age": 3}])
     assert frame["city"][0] is None
     assert warnings == [()]
 
 
 def test_null_where_training_had_none_is_refused_unless_the_model_answers_it():
-    field = Field("age", "integer", "Int64")
+    field = Column("age", "integer", "Int64")
     assert "Field 'age' is null" in str(refusal(field, None))
     value, warnings = one(field, None, accepts_missing=True)
     assert value is None
@@ -200,12 +201,12 @@ def test_null_where_training_had_none_is_refused_unless_the_model_answers_it():
     ("field", "value", "warning"),
     [
         (
-            Field("age", "integer", "Int64", minimum=17, maximum=90),
+            Column("age", "integer", "Int64", minimum=17, maximum=90),
             120,
             "age: 120 is outside the training range 17 to 90.",
         ),
         (
-            Field("x", "number", "Float64", minimum=-0.5, maximum=2_000_000.0),
+            Column("x", "number", "Float64", minimum=-0.5, maximum=2_000_000.0),
             -1,
             "x: -1 is outside the training range -0.5 to 2000000.",
         ),
@@ -223,24 +224,24 @@ def test_what_training_never_saw_is_a_warning(field, value, warning):
 
 
 def test_identifiers_and_free_text_are_never_out_of_range():
-    assert one(Field("id", "id", "Int64", minimum=1, maximum=9), 10)[1] == ()
-    assert one(Field("note", "text", "String", levels=("a",)), "b")[1] == ()
+    assert one(Column("id", "id", "Int64", minimum=1, maximum=9), 10)[1] == ()
+    assert one(Column("note", "text", "String", levels=("a",)), "b")[1] == ()
 
 
 def test_a_column_that_was_empty_in_training_is_not_used():
-    field = Field("void", "constant", "Null", nullable=True)
+    field = Column("void", "constant", "Null", nullable=True)
     assert one(field, 3) == (None, ("void: was empty in training, so its value is not used.",))
     assert one(field, None) == (None, ())
 
 
 def test_a_new_category_of_a_closed_list_becomes_missing():
-    field = Field("size", "category", "Enum(categories=['s', 'm'])", levels=("s", "m"))
+    field = Column("size", "category", "Enum(categories=['s', 'm'])", levels=("s", "m"))
     assert one(field, "m") == ("m", ())
     assert one(field, "l") == (None, ("size: 'l' was not seen in training.",))
 
 
 def test_true_and_false_are_the_categories_that_are_spelt_so():
-    assert one(Field("b", "category", "String", levels=("False", "True")), True) == ("True", ())
+    assert one(Column("b", "category", "String", levels=("False", "True")), True) == ("True", ())
     assert "not text" in str(refusal(CITY, True))
 
 
@@ -353,8 +354,8 @@ def test_nothing_but_a_data_error_ever_comes_out(rows):
 
 
 def test_one_row_of_twenty_fields_is_quick():
-    fields = [Field(f"n{i}", "number", "Float64", True, 0, 9) for i in range(14)]
-    fields += [Field(f"c{i}", "category", "String", True, levels=("a", "b")) for i in range(6)]
+    fields = [Column(f"n{i}", "number", "Float64", True, 0, 9) for i in range(14)]
+    fields += [Column(f"c{i}", "category", "String", True, levels=("a", "b")) for i in range(6)]
     row = {field.name: 1.5 if field.name[0] == "n" else "a" for field in fields}
     checked = signature(*fields)
     checked.check_rows([row])

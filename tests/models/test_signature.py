@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.core import DataError
-from penstock.models import Field, Signature
+from penstock.models import Signature
+from penstock.tables import Column
 
-AGE = Field("age", "integer", "Int64", minimum=17, maximum=90)
-CITY = Field("city", "category", "String", nullable=True, levels=("Bonn", "Köln"))
-AT = Field("at", "datetime", "Datetime(time_unit='us', time_zone=None)", nullable=True)
-VOID = Field("void", "constant", "Null", nullable=True)
+AGE = Column("age", "integer", "Int64", minimum=17, maximum=90)
+CITY = Column("city", "category", "String", nullable=True, levels=("Bonn", "Köln"))
+AT = Column("at", "datetime", "Datetime(time_unit='us', time_zone=None)", nullable=True)
+VOID = Column("void", "constant", "Null", nullable=True)
 
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False) | st.integers()
 fields = st.builds(
-    Field,
+    Column,
     name=st.text(min_size=1, max_size=5),
     kind=st.sampled_from(["number", "integer", "category", "id"]),
     dtype=st.sampled_from(["Float64", "Int64", "String"]),

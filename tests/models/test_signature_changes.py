@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from penstock.models import Field, Signature, compare_signatures
+from penstock.models import Signature, compare_signatures
+from penstock.tables import Column
 
-AGE = Field("age", "integer", "Int64")
-CITY = Field("city", "category", "String", levels=("Bern", "Rome"))
+AGE = Column("age", "integer", "Int64")
+CITY = Column("city", "category", "String", levels=("Bern", "Rome"))
 OLD = Signature((AGE, CITY), task="binary", classes=(0, 1), positive=1)
 
 
-def inputs(*fields: Field, **more: object) -> Signature:
+def inputs(*fields: Column, **more: object) -> Signature:
     return replace(OLD, inputs=fields, **more)
 
 
@@ -22,7 +23,7 @@ def test_the_same_signature_changes_nothing() -> None:
     ("new", "sentence"),
     [
         (inputs(AGE), "The column 'city' is gone; requests that send it are refused."),
-        (inputs(AGE, CITY, Field("km", "number", "Float64")), "'km' is new and required."),
+        (inputs(AGE, CITY, Column("km", "number", "Float64")), "'km' is new and required."),
         (inputs(replace(AGE, dtype="String"), CITY), "'age' was integer and is text."),
         (inputs(AGE, replace(CITY, dtype="Int64")), "'city' was text and is integer."),
         (inputs(AGE, replace(CITY, dtype="Date")), "'city' was text and is date."),
@@ -44,7 +45,7 @@ def test_what_breaks_callers_is_said(new: Signature, sentence: str) -> None:
     [
         (inputs(AGE, ignored=("city",)), "'city' is no longer used"),
         (inputs(AGE, extra_fields="ignore"), "'city' is no longer used"),
-        (inputs(AGE, CITY, Field("km", "number", "Float64", nullable=True)), "'km' is new"),
+        (inputs(AGE, CITY, Column("km", "number", "Float64", nullable=True)), "'km' is new"),
         (inputs(replace(AGE, dtype="Float64"), CITY), "was integer and is number, which takes it"),
         (replace(OLD, task="multiclass", classes=(0, 1, 2), positive=None), "new 2, gone none"),
     ],

@@ -18,11 +18,10 @@ def signature_of(snapshot, **options):
     table = snapshot.table
     y = [n % 2 for n in range(table.height)]
     return infer_signature(
-        infer_schema(table).to_json(),
-        profile_table(table).to_json(),
         DummyClassifier().fit([[0]] * len(y), y),
         table,
         y,
+        columns=profile_table(table).describe(infer_schema(table)),
         reading=snapshot.reading,
         **options,
     )
@@ -122,6 +121,6 @@ def test_a_rule_is_kept_only_where_the_column_still_has_its_type(tmp_path):
     snapshot, _ = read(tmp_path, ["a"], [[f"${n}"] for n in range(20)])
     changed = snapshot.table.with_columns(pl.col("a").cast(pl.String))
     field = infer_signature(
-        [], None, DummyClassifier().fit([[0], [1]], [0, 1]), changed, reading=snapshot.reading
+        DummyClassifier().fit([[0], [1]], [0, 1]), changed, reading=snapshot.reading
     ).inputs[0]
     assert field.reading is None

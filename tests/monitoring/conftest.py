@@ -88,11 +88,10 @@ def trained() -> Any:
     model.fit(split.train.X, split.train.y)
     profile = profile_table(split.train.X)
     signature = infer_signature(
-        split.schema.to_json(),
-        profile.to_json(),
         model,
         split.test.X.head(50),
         split.test.y.head(50).to_list(),
+        columns=profile.describe(split.schema),
     )
     return model, signature, profile, evaluate(model, split, resamples=100)
 

@@ -21,10 +21,10 @@ from penstock.monitoring import (
     compare_table,
     judge_columns,
 )
-from penstock.reading import ReadingRule
 from penstock.registry import Registry
 from penstock.serving import deploy
 from penstock.stores import open_store
+from penstock.tables.reading import ReadingRule
 
 MODEL = "fraud"
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -128,11 +128,10 @@ def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
     model.fit(split.train.X, split.train.y)
     profile = profile_table(split.train.X)
     signature = infer_signature(
-        split.schema.to_json(),
-        profile.to_json(),
         model,
         split.test.X,
         split.test.y.to_list(),
+        columns=profile.describe(split.schema),
         reading={
             "price": ReadingRule("number", thousands=",", prefix="$"),
             "plan": ReadingRule("text"),

@@ -58,7 +58,7 @@ def estimator():
 
 @pytest.fixture
 def signature(estimator):
-    return infer_signature([], None, estimator, X, target="y")
+    return infer_signature(estimator, X, target="y")
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def candidate(store, registry, split):
     def make(columns, gates=GATES):
         model = LogisticRegression().fit(split.train.X.select(columns), split.train.y)
         report = evaluate(model, split, resamples=20)
-        signature = infer_signature([], None, model, split.test.X.select(columns), split.test.y)
+        signature = infer_signature(model, split.test.X.select(columns), split.test.y)
         champion = registry.champion("tips")
         results, _ = judge_candidate(store, report, gates, champion=champion)
         return registry.register(

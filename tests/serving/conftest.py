@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from penstock.core import ModelVersionRecord, PredictionRecord, new_id, now
-from penstock.data import profile_table
+from penstock.data import infer_schema, profile_table
 from penstock.models import infer_signature
 from penstock.registry import Registry
 from penstock.serving import create_app
@@ -42,7 +42,10 @@ class World:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength))
         model.fit(frame.to_numpy(), labels)
         signature = infer_signature(
-            [], profile_table(frame).to_json(), model, frame.head(40), labels[:40].tolist()
+            model,
+            frame.head(40),
+            labels[:40].tolist(),
+            columns=profile_table(frame).describe(infer_schema(frame)),
         )
         return self.registry.register(
             MODEL, model, signature=signature, profile=profile_table(frame), actor="ann"

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from penstock.http import HttpError
-from penstock.models import Field, Signature
+from penstock.models import Signature
 from penstock.serving._friendly import read_unit
 from penstock.serving._tensors import Tensor, output_tensors, rows_of
-from penstock.serving._truths import read_label
+from penstock.serving._truths import read_truth
+from penstock.tables import Column
 
 MODEL = "big-tips"
 INFER = f"/v2/models/{MODEL}/infer"
@@ -163,23 +164,23 @@ def test_a_matrix_of_another_width_names_the_order() -> None:
 def test_labels_have_the_datatype_of_their_classes(classes: tuple, datatype: str) -> None:
     task = "binary" if classes else "regression"
     outputs = output_tensors(
-        Signature((Field("a", "number", "Float64"),), task=task, classes=classes)
+        Signature((Column("a", "number", "Float64"),), task=task, classes=classes)
     )
     assert outputs[0]["datatype"] == datatype
 
 
 def test_labels_are_read_in_the_words_of_the_model() -> None:
     classes = Signature((), task="binary", classes=(False, True))
-    assert read_label("true", classes, "id") is True
-    assert read_label(False, classes, "id") is False
-    assert read_label(1, Signature((), task="binary", classes=(0, 1)), "id") == 1
-    assert read_label(3, Signature((), task="regression"), "id") == 3.0
+    assert read_truth("true", classes, "id") is True
+    assert read_truth(False, classes, "id") is False
+    assert read_truth(1, Signature((), task="binary", classes=(0, 1)), "id") == 1
+    assert read_truth(3, Signature((), task="regression"), "id") == 3.0
 
 
 @pytest.mark.parametrize("value", [True, "3", None, float("inf")])
 def test_a_truth_that_is_no_number_is_refused(value: Any) -> None:
     with pytest.raises(Exception, match="It must be a number"):
-        read_label(value, Signature((), task="regression"), "id")
+        read_truth(value, Signature((), task="regression"), "id")
 
 
 @pytest.mark.parametrize("value", [True, 1.5, [], "x" * 501])

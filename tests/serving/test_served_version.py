@@ -10,11 +10,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from penstock.core import DataError, ModelVersionRecord, Stage, now
-from penstock.models import Field, Model, Signature
+from penstock.models import Model, Signature
 from penstock.serving._asking import wrap_estimator
 from penstock.serving._served_version import ModelError, ServedVersion, sample_row
+from penstock.tables import Column
 
-FIELDS = (Field("a", "number", "Float64", minimum=0, maximum=10),)
+FIELDS = (Column("a", "number", "Float64", minimum=0, maximum=10),)
 
 
 class Breaking:
@@ -120,20 +121,23 @@ def test_slow_models_go_to_a_thread() -> None:
 )
 def test_a_sample_row_suits_each_type(dtype: str, expected: Any) -> None:
     limits = {} if dtype.startswith("Date") else {"minimum": 0.0, "maximum": 10.0}
-    field = Field("a", "number", dtype, nullable=True, **limits)
+    field = Column("a", "number", dtype, nullable=True, **limits)
     assert sample_row([field]) == {"a": expected}
     Signature((field,)).check_rows([sample_row([field])])
 
 
 def test_a_sample_row_has_a_time_that_training_saw() -> None:
     limits = {"minimum": 1_709_251_200.0, "maximum": 1_711_929_600.0}  # March 2024
-    day, moment = Field("a", "date", "Date", **limits), Field("b", "datetime", "Datetime", **limits)
+    day, moment = (
+        Column("a", "date", "Date", **limits),
+        Column("b", "datetime", "Datetime", **limits),
+    )
     assert sample_row([day, moment]) == {"a": "2024-03-16", "b": "2024-03-16T12:00:00"}
 
 
 def test_a_sample_row_has_a_known_category() -> None:
-    assert sample_row([Field("c", "category", "String", levels=("x", "y"))]) == {"c": "x"}
-    assert sample_row([Field("n", "number", "Float64")]) == {"n": 0.0}
+    assert sample_row([Column("c", "category", "String", levels=("x", "y"))]) == {"c": "x"}
+    assert sample_row([Column("n", "number", "Float64")]) == {"n": 0.0}
 
 
 DATA = np.random.default_rng(0).normal(size=(300, 3))

@@ -5,7 +5,7 @@ import pytest
 from penstock.core import DataError
 from penstock.models import Signature
 from penstock.serving import deploy
-from penstock.serving._truths import Truths, read_label
+from penstock.serving._truths import Truths, read_truth
 
 MODEL = "big-tips"
 ANSWERS = Signature((), task="binary", classes=("no", "yes"))
@@ -13,7 +13,7 @@ ANSWERS = Signature((), task="binary", classes=("no", "yes"))
 
 def label(value: Any, *classes: Any) -> Any:
     task = "regression" if not classes else "binary" if len(classes) == 2 else "multiclass"
-    return read_label(value, Signature((), task=task, classes=classes), "id")
+    return read_truth(value, Signature((), task=task, classes=classes), "id")
 
 
 @pytest.mark.parametrize(

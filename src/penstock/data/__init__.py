@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from penstock.data._profile import count_bins as count_bins
     from penstock.data._profile import level_places as level_places
     from penstock.data._profile import profile_table as profile_table
-    from penstock.data._schema import Column as Column
     from penstock.data._schema import Schema as Schema
     from penstock.data._schema import check_columns as check_columns
     from penstock.data._schema import check_schema as check_schema
@@ -42,13 +41,12 @@ if TYPE_CHECKING:
     from penstock.data.sources import DataSource as DataSource
     from penstock.data.sources import FileSource as FileSource
     from penstock.data.sources import Reading as Reading
-    from penstock.reading import guess_time_format as guess_time_format
-    from penstock.reading import read_times as read_times
+    from penstock.tables.reading import guess_time_format as guess_time_format
+    from penstock.tables.reading import read_times as read_times
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Column": "_schema",
         "ColumnProfile": "_profile",
         "DataSource": "penstock.data.sources",
         "Dependence": "_dependence",
@@ -76,7 +74,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "digest_table": "_table_digest",
         "estimate_dependence": "_dependence",
         "guess_task": "_target",
-        "guess_time_format": "penstock.reading",
+        "guess_time_format": "penstock.tables.reading",
         "infer_schema": "_schema",
         "ingest": "_ingest",
         "level_places": "_profile",
@@ -84,7 +82,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "match_class": "_positive",
         "why_unknown": "_positive",
         "profile_table": "_profile",
-        "read_times": "penstock.reading",
+        "read_times": "penstock.tables.reading",
         "split_rows": "_splitting",
         "split_table": "_splitting",
     },

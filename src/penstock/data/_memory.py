@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import digest_json
 from penstock.data._schema import Schema
 from penstock.data.sources import DataSource
-from penstock.reading import ReadingRule, rules_from_json, rules_to_json
+from penstock.tables.reading import ReadingRule, rules_from_json, rules_to_json
 
 if TYPE_CHECKING:
     from penstock.data._snapshot import Snapshot

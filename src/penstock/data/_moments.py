@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from penstock.core import DataError
-from penstock.reading import read_times
+from penstock.tables.reading import read_times
 
 if TYPE_CHECKING:
     import polars as pl

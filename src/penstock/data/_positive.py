@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.core import ParameterError, did_you_mean
+from penstock.tables import read_label
 
 _YES = frozenset(
     [
@@ -125,12 +126,9 @@ def match_class(classes: Sequence[Any], declared: Any) -> Any:
     Raises:
         ParameterError: If the declared class does not exist.
     """
-    for label in classes:
-        if type(label) is type(declared) and label == declared:
-            return label
-    for label in classes:
-        if label == declared or str(label) == str(declared):
-            return label
+    label = read_label(declared, classes)
+    if label is not None:
+        return label
     raise ParameterError(
         what=f"The positive class {declared!r} is none of the target's classes.",
         fix=did_you_mean(str(declared), [str(label) for label in classes]),

@@ -4,13 +4,13 @@ Numbers: moments, 21 quantiles, and counts in at most 10 bins cut at the values'
 Times: the same, in seconds since 1970 (UTC). Texts and booleans: the 50 most frequent values.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from penstock.data._dependence import Dependence, estimate_dependence
-from penstock.data._kinds import kind_of
 from penstock.data._moments import as_moments
+from penstock.tables import Column, Kind, kind_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,7 @@ class ColumnProfile:
             this was recorded, and where values are not compared.
     """
 
-    kind: str
+    kind: Kind
     rows: int
     missing: int
     infinite: int = 0
@@ -62,6 +62,20 @@ class ColumnProfile:
     other: int = 0
     dependence: Dependence | None = None
 
+    def describe(self, column: Column) -> Column:
+        """Return a column with its limits and categories."""
+        levels = None
+        # With a shortened list, known categories would count as never seen.
+        if column.kind in {"category", "boolean"} and len(self.top) == self.unique:
+            levels = tuple(sorted(text for text, _ in self.top))
+        return replace(
+            column,
+            nullable=column.nullable or self.missing > 0,
+            minimum=self.min,
+            maximum=self.max,
+            levels=levels,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TableProfile:
@@ -69,6 +83,18 @@ class TableProfile:
 
     rows: int
     columns: Mapping[str, ColumnProfile]
+
+    def describe(self, columns: Iterable[Column]) -> tuple[Column, ...]:
+        """Return the columns that have a profile, with their limits and categories.
+
+        Args:
+            columns: Columns of the table, for example a Schema.
+        """
+        return tuple(
+            self.columns[column.name].describe(column)
+            for column in columns
+            if column.name in self.columns
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for storing."""
@@ -203,7 +229,7 @@ def _dependence_of_texts(
     return estimate_dependence(level_places([level for level, _ in top], texts))
 
 
-def _profile_numbers(series: "pl.Series", kind: str) -> ColumnProfile:
+def _profile_numbers(series: "pl.Series", kind: Kind) -> ColumnProfile:
     import numpy as np
     import polars as pl
 

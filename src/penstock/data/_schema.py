@@ -1,48 +1,15 @@
 """Schema: kind and type of each column for a model; inference and checks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core import NotFoundError, did_you_mean
-from penstock.data._dtypes import dtype_name, family
 from penstock.data._finding import Finding
-from penstock.data._kinds import has_missing, kind_of
+from penstock.tables import Column, Kind, broad_family, dtype_name, has_missing, kind_of
 
 if TYPE_CHECKING:
     import polars as pl
-
-Kind: TypeAlias = Literal[
-    "number",
-    "integer",
-    "boolean",
-    "category",
-    "text",
-    "datetime",
-    "date",
-    "constant",
-    "id",
-    "other",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column as observed.
-
-    Args:
-        name: Name of the column.
-        kind: Kind for a model; ``other`` is a type that no model can use unchanged.
-        dtype: polars type as text, for example ``Int64``.
-        nullable: Whether a value was missing.
-        levels: Number of distinct values; None for kinds where the number is meaningless.
-    """
-
-    name: str
-    kind: Kind
-    dtype: str
-    nullable: bool = False
-    levels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +69,12 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for storing."""
-        return {"columns": [asdict(column) for column in self.columns]}
+        return {"columns": [_to_json(column) for column in self.columns]}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """Create a schema from the result of to_json."""
-        return cls(tuple(Column(**column) for column in value["columns"]))
+        return cls(tuple(_from_json(column) for column in value["columns"]))
 
 
 def infer_schema(table: "pl.DataFrame") -> Schema:
@@ -122,14 +89,14 @@ def infer_schema(table: "pl.DataFrame") -> Schema:
     """
     columns = []
     for series in table.iter_columns():
-        kind, levels = kind_of(series)
+        kind, distinct = kind_of(series)
         columns.append(
             Column(
                 series.name,
                 kind,
                 dtype_name(series.dtype),
                 nullable=has_missing(series),
-                levels=levels,
+                distinct=distinct,
             )
         )
     return Schema(tuple(columns))
@@ -175,13 +142,34 @@ def check_schema(recorded: Schema, found: Schema) -> list[Finding]:
     return findings
 
 
+def _to_json(column: Column) -> dict[str, Any]:
+    """Return the facts that a schema records; its ``levels`` is the number of distinct values."""
+    return {
+        "name": column.name,
+        "kind": column.kind,
+        "dtype": column.dtype,
+        "nullable": column.nullable,
+        "levels": column.distinct,
+    }
+
+
+def _from_json(value: Mapping[str, Any]) -> Column:
+    return Column(
+        value["name"],
+        value["kind"],
+        value["dtype"],
+        nullable=value.get("nullable", False),
+        distinct=value.get("levels"),
+    )
+
+
 def _check_type(before: Column, now: Column) -> list[Finding]:
-    old, new = family(before.dtype), family(now.dtype)
+    old, new = broad_family(before.dtype), broad_family(now.dtype)
     if old == new:
         return []
     change = f"was {before.dtype} and is {now.dtype} now"
     # A CSV column without values is text here: no evidence of the type.
-    if "missing" in {old, new} or before.levels == 0 or now.levels == 0:
+    if "nothing" in {old, new} or before.distinct == 0 or now.distinct == 0:
         message = f"Column '{now.name}' {change}: it is empty on one side."
         return [Finding("warn", "empty", now.name, message)]
     if {old, new} == {"integer", "number"}:

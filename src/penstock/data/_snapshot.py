@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from penstock.core import DataError, Edge
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
-from penstock.data._kinds import MIN_ROWS
 from penstock.data._moments import Moment, TimeColumn, ends_of, moments_of, to_moment
 from penstock.data._profile import TableProfile, profile_table
 from penstock.data._schema import Schema, infer_schema
 from penstock.data._table_digest import digest_rows, digest_table
-from penstock.reading import ReadingRule, rules_from_json, rules_to_json
+from penstock.tables import MIN_ROWS
+from penstock.tables.reading import ReadingRule, rules_from_json, rules_to_json
 
 if TYPE_CHECKING:
     import polars as pl
@@ -208,7 +208,7 @@ def notice_columns(schema: Schema, rows: int) -> tuple[Finding, ...]:
         elif column.kind == "other":
             text = f"Column '{name}' is {column.dtype}: a model cannot use it as it is."
             findings.append(Finding("warn", "unusable", name, text))
-        elif column.kind == "constant" and not column.levels:
+        elif column.kind == "constant" and not column.distinct:
             findings.append(Finding("warn", "empty", name, f"Column '{name}' has no values."))
         elif column.kind == "constant":
             text = f"Column '{name}' holds one value only."

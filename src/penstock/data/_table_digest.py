@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from penstock.core import digest_bytes, digest_json
-from penstock.data._dtypes import dtype_name
+from penstock.tables import dtype_name
 
 if TYPE_CHECKING:
     import numpy as np

@@ -141,13 +141,3 @@ def format_figure(value: float) -> str:
     if size >= 10:  # noqa: PLR2004
         return f"{value:.2f}"
     return f"{value:.3f}" if size >= 0.01 else f"{value:.3g}"  # noqa: PLR2004
-
-
-def plain(value: Any) -> Any:
-    """Return a numpy scalar as the equivalent Python value; any non-scalar unchanged.
-
-    >>> plain("yes")
-    'yes'
-    """
-    item = getattr(value, "item", None)
-    return item() if callable(item) and getattr(value, "shape", None) == () else value

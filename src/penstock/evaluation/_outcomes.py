@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from penstock.core import DataError
-from penstock.evaluation._metrics import plain
+from penstock.tables import plain_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,7 +105,7 @@ def sort_labels(labels: Iterable[Any]) -> tuple[Any, ...]:
     >>> sort_labels(["yes", "no"]), sort_labels([1, "a"])
     (('no', 'yes'), (1, 'a'))
     """
-    values = [plain(label) for label in labels]
+    values = [plain_value(label) for label in labels]
     try:
         return tuple(sorted(values))
     except TypeError:
@@ -130,7 +130,7 @@ def encode_labels(
     """
     import numpy as np
 
-    code_of = {plain(label): code for code, label in enumerate(classes)}
+    code_of = {plain_value(label): code for code, label in enumerate(classes)}
     values = labels.tolist() if isinstance(labels, np.ndarray) else list(labels)
     try:
         return np.fromiter((code_of[value] for value in values), np.int64, count=len(values))

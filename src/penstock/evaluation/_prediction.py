@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.core import (
-    DataError,
-    PenstockError,
-    did_you_mean,
-    summarize_error,
-)
-from penstock.evaluation._metrics import plain
+from penstock.core import DataError, PenstockError, did_you_mean, summarize_error
 from penstock.evaluation._outcomes import Outcomes, encode_labels, sort_labels
+from penstock.tables import plain_value
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,7 +64,7 @@ def predict_with(model: Any, frame: "pl.DataFrame") -> Prediction:
         values=_one_per_row(values, frame.height),
         scores=scores,
         probability=probability,
-        classes=None if classes is None else tuple(plain(label) for label in classes),
+        classes=None if classes is None else tuple(plain_value(label) for label in classes),
         form=form,
         epsilon=epsilon,
     )

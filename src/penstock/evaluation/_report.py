@@ -12,6 +12,7 @@ from penstock.evaluation._metrics import TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes, encode_labels
 from penstock.evaluation._slices import SliceResult
 from penstock.evaluation._trained_on import TrainedOn
+from penstock.tables import Column
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -192,6 +193,11 @@ class EvaluationReport:
     def profile(self) -> TableProfile:
         """Profile of the training features: the reference for drift."""
         return TableProfile.from_json(self.parts["profile"])
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The feature columns with the limits and categories of the training rows."""
+        return self.profile.describe(self.schema)
 
     @property
     def prediction_profile(self) -> TableProfile:

@@ -8,7 +8,8 @@ import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
 from penstock.data import as_moments, read_times
-from penstock.features._columns import NamedColumns, columns_of, plain
+from penstock.features._columns import NamedColumns, plain
+from penstock.tables import columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,8 @@ import polars as pl
 from sklearn.utils.validation import check_is_fitted
 
 from penstock.core import DataError
-from penstock.features._columns import NamedColumns, columns_of, plain
+from penstock.features._columns import NamedColumns, plain
+from penstock.tables import columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

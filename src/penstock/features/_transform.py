@@ -8,11 +8,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from penstock.core import DataError
-from penstock.data import Column, Schema
+from penstock.data import Schema
 from penstock.features._dates import DateParts
 from penstock.features._levels import LevelMeans
 from penstock.features._plain import ToNumber, ToText
 from penstock.features._words import WordWeights
+from penstock.tables import Column
 
 _TARGET_TYPES = {
     None: None,
@@ -85,7 +86,7 @@ def table_transformer(
 def _group(schema: Schema, max_one_hot: int) -> dict[str, list[str]]:
     categories = [column for column in schema if column.kind == "category"]
     # A missing value becomes a separate level.
-    few = [c.name for c in categories if (c.levels or 0) + c.nullable <= max_one_hot]
+    few = [c.name for c in categories if (c.distinct or 0) + c.nullable <= max_one_hot]
     return {
         "number": schema.of_kind("number", "integer"),
         "boolean": schema.of_kind("boolean"),

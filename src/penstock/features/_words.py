@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.utils.validation import check_is_fitted
 
-from penstock.features._columns import NamedColumns, columns_of
+from penstock.features._columns import NamedColumns
 from penstock.features._plain import texts_of
+from penstock.tables import columns_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,6 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.models._card import model_card as model_card
     from penstock.models._card import refresh_card as refresh_card
-    from penstock.models._fields import Field as Field
     from penstock.models._inference import infer_signature as infer_signature
     from penstock.models._model import Answer as Answer
     from penstock.models._model import Model as Model
@@ -20,7 +19,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Answer": "_model",
-        "Field": "_fields",
         "Model": "_model",
         "Signature": "_signature",
         "SignatureChanges": "_signature_changes",

@@ -1,24 +1,33 @@
-"""infer_signature: a model's inputs and outputs, from the recorded schema, profile and a sample."""
+"""infer_signature: a model's inputs and outputs, from the training columns and a test call."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, did_you_mean
-from penstock.models._dtypes import family
-from penstock.models._fields import Field
-from penstock.models._frames import plain_values
+from penstock.models._predictions import plain_values
 from penstock.models._rows import ExtraFields
 from penstock.models._servability import answers_missing, cast_sample, try_estimator
 from penstock.models._signature import Signature
-from penstock.models._values import plain_number
-from penstock.reading import ReadingRule
+from penstock.models._values import find_reader
+from penstock.tables import Column, Family, Kind, family, plain_value
+from penstock.tables.reading import ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl
 
-_KINDS = {"number": "number", "decimal": "number", "text": "text", "enum": "category"}
+_KINDS: dict[Family, Kind] = {
+    "number": "number",
+    "decimal": "number",
+    "integer": "integer",
+    "boolean": "boolean",
+    "text": "text",
+    "enum": "category",
+    "datetime": "datetime",
+    "date": "date",
+    "nothing": "constant",
+}
 _RANGED = frozenset({"number", "integer", "date", "datetime"})
 _READS = {
     "text": {"text", "enum"},
@@ -31,34 +40,31 @@ _READS = {
 
 
 def infer_signature(
-    schema: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-    profile: Mapping[str, Any] | None,
-    model: Any,
+    estimator: Any,
     sample: "pl.DataFrame",
     y: Iterable[Any] | None = None,
     *,
+    columns: Iterable[Column] = (),
     target: str = "",
     positive: Any = None,
     reading: Mapping[str, ReadingRule] | None = None,
     ignored: Iterable[str] = (),
     extra_fields: ExtraFields = "refuse",
 ) -> Signature:
-    """Infer a model's signature, and test the model the way serving calls it.
+    """Infer an estimator's signature, and test the estimator the way serving calls it.
 
     >>> import polars as pl
     >>> from sklearn.dummy import DummyClassifier
     >>> X, y = pl.DataFrame({"age": [20, 60]}), ["no", "yes"]
-    >>> infer_signature([], None, DummyClassifier().fit(X, y), X, y).classes
+    >>> infer_signature(DummyClassifier().fit(X, y), X, y).classes
     ('no', 'yes')
 
     Args:
-        schema: ``Schema.to_json()`` of the features (may have more columns than the model's
-            inputs).
-        profile: ``TableProfile.to_json()`` of the training rows: ranges and categories; None to use
-            those of the sample.
-        model: The fitted estimator.
+        estimator: The fitted estimator.
         sample: Some rows of the features, shape (n, inputs), with the training types.
         y: True values of some rows, to distinguish classes from numbers.
+        columns: The training columns with their limits and categories (may be more than the
+            inputs); the sample's own for inputs that are not among them.
         target: Name of the target column.
         positive: The label that scores refer to; by default the last of two classes.
         reading: How the source parsed the texts of columns, by name.
@@ -66,79 +72,62 @@ def infer_signature(
         extra_fields: Treatment of unknown request fields: ``refuse`` or ``ignore``.
 
     Raises:
-        DataError: If the model cannot predict rows of the sample, predicts labels that the target
-            does not have, or has input columns that no request can carry.
+        DataError: If the estimator cannot predict rows of the sample, predicts labels that the
+            target does not have, or has input columns that no request can carry.
     """
-    columns, facts = _by_name(schema), _by_name(profile or {})
-    fields = tuple(
-        _with_reading(
-            _field(sample[name], columns.get(name, {}), facts.get(name)), (reading or {}).get(name)
-        )
-        for name in sample.columns
+    known, rules = {column.name: column for column in columns}, reading or {}
+    inputs = tuple(
+        _with_reading(_input(series, known.get(series.name)), rules.get(series.name))
+        for series in sample.iter_columns()
     )
-    rows = cast_sample(sample, fields)
-    trial = try_estimator(model, rows)
-    truth = [plain_number(value) for value in y] if y is not None else []
-    classes = _classes(model, truth, trial.answers)
+    rows = cast_sample(sample, inputs)
+    trial = try_estimator(estimator, rows)
+    truth = [plain_value(value) for value in y] if y is not None else []
+    classes = _classes(estimator, truth, trial.labels)
     return Signature(
-        inputs=fields,
+        inputs=inputs,
         target=target,
         task=_task(classes),
         classes=classes,
         frame=trial.frame,
         positive=_positive(classes, positive),
-        accepts_missing=answers_missing(model, rows, fields, trial.frame),
+        accepts_missing=answers_missing(estimator, rows, inputs, trial.frame),
         ignored=tuple(dict.fromkeys(name for name in ignored if name not in sample.columns)),
         extra_fields=extra_fields,
     )
 
 
-def _with_reading(field: Field, rule: ReadingRule | None) -> Field:
+def _with_reading(column: Column, rule: ReadingRule | None) -> Column:
     """Attach a rule where the column still has the rule's type."""
     if rule is None:
-        return field
-    group = family(field.dtype)
-    fits = group in _READS[rule.type]
-    if group == "datetime" and fits:
-        fits = bool(rule.zone) == ("time_zone='" in field.dtype)
-    return replace(field, reading=rule) if fits else field
+        return column
+    fits = column.family in _READS[rule.type]
+    if column.family == "datetime" and fits:
+        fits = bool(rule.zone) == column.has_zone
+    return replace(column, reading=rule) if fits else column
 
 
-def _by_name(document: Any) -> dict[str, Mapping[str, Any]]:
-    """Index columns by name, from a list, a mapping under ``columns``, or a mapping by name."""
-    columns = document.get("columns", document) if isinstance(document, Mapping) else document
-    if isinstance(columns, Mapping):
-        return {name: column for name, column in columns.items() if isinstance(column, Mapping)}
-    return {column["name"]: column for column in columns}
-
-
-def _field(
-    series: "pl.Series", column: Mapping[str, Any], facts: Mapping[str, Any] | None
-) -> Field:
+def _input(series: "pl.Series", known: Column | None) -> Column:
+    """Return the input of a sample's column, with the facts of the training column if known."""
     dtype = str(series.dtype)
     group = family(dtype)
-    kind = column.get("kind") or _KINDS.get(group, group)
-    missing = bool(column.get("nullable")) or series.null_count() > 0
-    low, high = _span(series, facts) if group in _RANGED else (None, None)
-    return Field(
-        name=series.name,
-        kind=kind,
-        dtype=dtype,
-        nullable=missing or bool((facts or {}).get("missing")),
-        minimum=low,
-        maximum=high,
-        levels=_levels(series, kind, group, facts),
+    kind = known.kind if known else _KINDS.get(group, "other")
+    found = Column(series.name, kind, dtype, nullable=series.null_count() > 0)
+    find_reader(found)
+    limits = _limits(series, known) if group in _RANGED else (None, None)
+    return replace(
+        found,
+        nullable=found.nullable or (known is not None and known.nullable),
+        minimum=limits[0],
+        maximum=limits[1],
+        levels=_levels(series, found, known),
     )
 
 
-def _span(
-    series: "pl.Series", facts: Mapping[str, Any] | None
-) -> tuple[float | None, float | None]:
-    if facts is not None:
-        return facts.get("min"), facts.get("max")
-    low: Any = series.min()
-    high: Any = series.max()
-    return _as_number(low), _as_number(high)
+def _limits(series: "pl.Series", known: Column | None) -> tuple[float | None, float | None]:
+    if known is not None:
+        return known.minimum, known.maximum
+    return _as_number(series.min()), _as_number(series.max())
 
 
 def _as_number(value: Any) -> float | None:
@@ -153,37 +142,21 @@ def _as_number(value: Any) -> float | None:
     return number
 
 
-def _levels(
-    series: "pl.Series", kind: str, group: str, facts: Mapping[str, Any] | None
-) -> tuple[str, ...] | None:
-    categories = getattr(series.dtype, "categories", None) if group == "enum" else None
-    if categories is not None:
-        return tuple(categories.to_list())
-    if kind not in {"category", "boolean"} or group != "text":
-        return None
-    if facts is None:
-        return tuple(sorted(series.drop_nulls().cast(str).unique().to_list()))
-    top = _top_values(facts.get("top") or ())
-    # The profile stores the commonest categories only; with a shortened list, known categories
-    # would raise warnings.
-    return tuple(sorted(top)) if len(top) == facts.get("unique", len(top)) else None
+def _levels(series: "pl.Series", found: Column, known: Column | None) -> tuple[str, ...] | None:
+    if found.family == "enum":
+        return tuple(series.dtype.categories.to_list())  # type: ignore[attr-defined] # an Enum has them
+    return known.levels if known is not None and found.family == "text" else None
 
 
-def _top_values(top: Any) -> list[str]:
-    if isinstance(top, Mapping):
-        return [str(value) for value in top]
-    return [str(entry["value"] if isinstance(entry, Mapping) else entry[0]) for entry in top]
-
-
-def _classes(model: Any, truth: list[Any], answers: list[Any]) -> tuple[Any, ...]:
-    known = getattr(model, "classes_", None)
+def _classes(estimator: Any, truth: list[Any], labels: list[Any]) -> tuple[Any, ...]:
+    known = getattr(estimator, "classes_", None)
     if known is not None:
         classes = tuple(plain_values(known))
     elif truth and not _are_numbers(truth):
         classes = tuple(sorted(set(truth), key=str))
     else:
         return ()
-    strange = sorted({str(answer) for answer in answers if answer not in classes})
+    strange = sorted({str(label) for label in labels if label not in classes})
     if truth and not set(truth) & set(classes):
         strange = sorted({str(label) for label in classes})
     if strange:

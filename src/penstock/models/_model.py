@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ModelVersionRecord, ServingError, did_you_mean
-from penstock.models._frames import convert_frame, plain_values
+from penstock.models._predictions import plain_values
 from penstock.models._safety import require_safe
 from penstock.models._signature import Signature
 from penstock.models._threads import threads_for
+from penstock.tables import convert_frame
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,11 +1,9 @@
 """A signature in standard formats: JSON Schema (draft 2020-12) and Open Inference Protocol v2."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from penstock.models._dtypes import family, tensor_type
-from penstock.models._fields import Field
+from penstock.tables import Column, base_name, show_limit
 
 _TYPES: dict[str, dict[str, Any]] = {
     "number": {"type": ["number"]},
@@ -20,11 +18,14 @@ _TYPES: dict[str, dict[str, Any]] = {
     "duration": {"type": ["number"]},
     "nothing": {"type": []},
 }
+# https://github.com/kserve/open-inference-protocol, "Tensor Data Types"
+_TENSORS = {"number": "FP64", "decimal": "FP64", "boolean": "BOOL"}
+_NARROW = {"Float16": "FP16", "Float32": "FP32", "Int128": "INT64", "UInt128": "UINT64"}
 _MAX_EXAMPLES = 10
 
 
 def json_schema_of(
-    fields: Sequence[Field],
+    columns: Sequence[Column],
     *,
     accepts_missing: bool,
     ignored: Sequence[str] = (),
@@ -37,61 +38,62 @@ def json_schema_of(
         "type": "object",
         "properties": {
             **{name: dict(unused) for name in ignored},
-            **{field.name: _property(field, accepts_missing=accepts_missing) for field in fields},
+            **{
+                column.name: _property(column, accepts_missing=accepts_missing)
+                for column in columns
+            },
         },
-        "required": [field.name for field in fields if _is_required(field)],
+        "required": [column.name for column in columns if column.is_required],
         "additionalProperties": accepts_extra,
     }
 
 
-def tensors_of(fields: Sequence[Field], task: str, classes: Sequence[Any]) -> dict[str, Any]:
+def tensors_of(columns: Sequence[Column], task: str, classes: Sequence[Any]) -> dict[str, Any]:
     """Describe inputs and outputs as Open Inference Protocol tensors of any number of rows."""
     outputs = [{"name": "prediction", "datatype": _answer_type(task, classes), "shape": [-1]}]
     if task != "regression":
         outputs.append({"name": "score", "datatype": "FP64", "shape": [-1]})
     return {
         "inputs": [
-            {"name": field.name, "datatype": tensor_type(field.dtype), "shape": [-1]}
-            for field in fields
+            {"name": column.name, "datatype": tensor_type(column), "shape": [-1]}
+            for column in columns
         ],
         "outputs": outputs,
     }
 
 
-def _property(field: Field, *, accepts_missing: bool) -> dict[str, Any]:
-    kind = family(field.dtype)
+def tensor_type(column: Column) -> str:
+    """Return a column's type in the Open Inference Protocol; text and times are sent as BYTES.
+
+    >>> (
+    ...     tensor_type(Column("age", "integer", "Int32")),
+    ...     tensor_type(Column("city", "text", "String")),
+    ... )
+    ('INT32', 'BYTES')
+    """
+    name = base_name(column.dtype)
+    if name in _NARROW:
+        return _NARROW[name]
+    return name.upper() if column.family == "integer" else _TENSORS.get(column.family, "BYTES")
+
+
+def _property(column: Column, *, accepts_missing: bool) -> dict[str, Any]:
+    kind = column.family
     found = {key: value for key, value in _TYPES[kind].items() if key != "type"}
     types = list(_TYPES[kind]["type"])
-    if field.nullable or accepts_missing or kind == "nothing":
+    if column.nullable or accepts_missing or kind == "nothing":
         types.append("null")
     found["type"] = types[0] if len(types) == 1 else types
-    if field.minimum is not None and field.maximum is not None:
-        low, high = show_limit(field, field.minimum), show_limit(field, field.maximum)
+    if column.minimum is not None and column.maximum is not None:
+        low, high = show_limit(column, column.minimum), show_limit(column, column.maximum)
         found["description"] = f"Training values: {low} to {high}."
-    if field.reading is not None and not field.reading.is_plain:
+    if column.reading is not None and not column.reading.is_plain:
         found["description"] = (
-            f"{found.get('description', '')} Read as {field.reading.words}.".strip()
+            f"{found.get('description', '')} Read as {column.reading.words}.".strip()
         )
-    if field.levels:
-        found["examples"] = list(field.levels[:_MAX_EXAMPLES])
+    if column.levels:
+        found["examples"] = list(column.levels[:_MAX_EXAMPLES])
     return found
-
-
-def show_limit(field: Field, value: float) -> str:
-    """Format a limit of the training values: dates and times in ISO form, numbers in short form.
-
-    >>> show_limit(Field("day", "date", "Date"), 86_400.0)
-    '1970-01-02'
-    """
-    kind = family(field.dtype)
-    if kind not in {"date", "datetime"}:
-        return f"{value:g}"
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
-    return f"{moment:%Y-%m-%d}" if kind == "date" else f"{moment:%Y-%m-%dT%H:%M:%S}"
-
-
-def _is_required(field: Field) -> bool:
-    return not field.nullable and family(field.dtype) != "nothing"
 
 
 def _answer_type(task: str, classes: Sequence[Any]) -> str:

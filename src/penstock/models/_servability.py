@@ -1,17 +1,12 @@
 """Test calls of a fitted estimator, made the way serving makes them; apart: they run user code."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import (
-    DataError,
-    summarize_error,
-)
-from penstock.models._dtypes import parse_dtype
-from penstock.models._fields import Field
-from penstock.models._frames import FRAMES, convert_frame, plain_values
+from penstock.core import DataError
+from penstock.models._predictions import plain_values
+from penstock.tables import Column, FrameType, convert_frame, offer_frames, parse_dtype
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,18 +20,15 @@ class Trial:
 
     Args:
         frame: The frame type that the estimator accepts.
-        answers: The estimator's predictions for the first rows of the sample.
+        labels: The estimator's predictions for the first rows of the sample.
     """
 
-    frame: str
-    answers: list[Any]
+    frame: FrameType
+    labels: list[Any]
 
 
 def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
-    """Search for the frame type of an estimator: polars, else pandas, else numpy.
-
-    A frame type accepted without a warning is preferred to a type with warnings (scikit-learn warns
-    when names are passed to a model fitted without).
+    """Find the frame type of an estimator, and test the estimator on a single row.
 
     Raises:
         DataError: If the estimator fails for every frame type, fails on a single row, or returns
@@ -50,28 +42,13 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
             why="A model is registered only after it has answered.",
             fix="Give some rows of the split, for example split.test.X.",
         )
-    head, failures, second_best = sample.head(_ROWS), [], None
-    for kind in FRAMES:
-        try:
-            answers, complained = _ask(estimator, head, kind)
-        except Exception as error:  # noqa: BLE001 - an estimator may raise anything; it is reported below
-            failures.append(f"{kind}: {summarize_error(error, 200)}")
-            continue
-        if not complained:
-            return Trial(kind, answers)
-        second_best = second_best or Trial(kind, answers)
-    if second_best:
-        return second_best
-    raise DataError(
-        what=f"The model ({type(estimator).__name__}) cannot answer rows of the split.",
-        why="It was tried with " + "; ".join(failures) + ".",
-        fix="Fit it on split.train.X as it is, with all preparation inside the model: "
-        "make_pipeline(table_transformer(split.schema), …).",
-    )
+    owner = f"The model ({type(estimator).__name__})"
+    head = sample.head(_ROWS)
+    return Trial(*offer_frames(lambda frame: _predict(estimator, head, frame), owner=owner))
 
 
 def answers_missing(
-    estimator: Any, sample: "pl.DataFrame", fields: Sequence[Field], frame: str
+    estimator: Any, sample: "pl.DataFrame", columns: Sequence[Column], frame: str
 ) -> bool:
     """Check whether the estimator predicts missing values in columns that had none in training.
 
@@ -79,11 +56,11 @@ def answers_missing(
     """
     import polars as pl
 
-    columns = [field.name for field in fields if not field.nullable]
-    if not columns:
+    names = [column.name for column in columns if not column.nullable]
+    if not names:
         return True
-    order = {name: index for index, name in enumerate(columns)}
-    rows = sample[[0] * len(columns)]
+    order = {name: index for index, name in enumerate(names)}
+    rows = sample[[0] * len(names)]
     places = pl.int_range(pl.len())
     holed = rows.select(
         pl.when(places != order[name]).then(pl.col(name)).alias(name)
@@ -92,31 +69,28 @@ def answers_missing(
         for name in rows.columns
     )
     try:
-        _ask(estimator, holed, frame)
+        _predict(estimator, holed, frame)
     except Exception:  # noqa: BLE001 - any failure means no
         return False
     return True
 
 
-def cast_sample(sample: "pl.DataFrame", fields: Sequence[Field]) -> "pl.DataFrame":
+def cast_sample(sample: "pl.DataFrame", columns: Sequence[Column]) -> "pl.DataFrame":
     """Select the inputs in order with the recorded types, as check_rows returns them."""
     import polars as pl
 
-    return sample.select(pl.col(field.name).cast(parse_dtype(field.dtype)) for field in fields)
+    return sample.select(pl.col(column.name).cast(parse_dtype(column.dtype)) for column in columns)
 
 
-def _ask(estimator: Any, rows: "pl.DataFrame", kind: str) -> tuple[list[Any], bool]:
-    frame = convert_frame(rows, kind)
-    with warnings.catch_warnings(record=True) as caught:
-        # A warning that was shown before would otherwise not be recorded again.
-        warnings.simplefilter("always")
-        answers = plain_values(estimator.predict(frame))
-        alone = plain_values(estimator.predict(convert_frame(rows.head(1), kind)))
-    if len(answers) != rows.height or len(alone) != 1:
-        raise DataError(what=f"{rows.height} rows gave {len(answers)} answers, 1 row {len(alone)}.")
-    if any(answer is None or answer != answer for answer in answers):  # noqa: PLR0124 - NaN
+def _predict(estimator: Any, rows: "pl.DataFrame", frame: str) -> list[Any]:
+    """Predict all rows, and the first row alone."""
+    labels = plain_values(estimator.predict(convert_frame(rows, frame)))
+    alone = plain_values(estimator.predict(convert_frame(rows.head(1), frame)))
+    if len(labels) != rows.height or len(alone) != 1:
+        raise DataError(what=f"{rows.height} rows gave {len(labels)} answers, 1 row {len(alone)}.")
+    if any(label is None or label != label for label in labels):  # noqa: PLR0124 - NaN
         raise DataError(what="Some answers are NaN.")
-    return answers, any("feature names" in str(warning.message) for warning in caught)
+    return labels
 
 
 def _no_model(estimator: Any) -> DataError:

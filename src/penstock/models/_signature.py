@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
-from penstock.models._fields import Field
 from penstock.models._rows import ExtraFields, RowChecker
 from penstock.models._schema_forms import json_schema_of, tensors_of
+from penstock.tables import Column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,7 +20,7 @@ _TASKS = ("binary", "multiclass", "regression")
 class Signature:
     """The inputs and outputs of a model.
 
-    >>> signature = Signature((Field("age", "integer", "Int64", minimum=17, maximum=90),))
+    >>> signature = Signature((Column("age", "integer", "Int64", minimum=17, maximum=90),))
     >>> frame, warnings = signature.check_rows([{"age": 120}])
     >>> warnings
     [('age: 120 is outside the training range 17 to 90.',)]
@@ -40,7 +40,7 @@ class Signature:
             warning.
     """
 
-    inputs: tuple[Field, ...]
+    inputs: tuple[Column, ...]
     target: str = ""
     task: str = "regression"
     classes: tuple[Any, ...] = ()
@@ -53,7 +53,7 @@ class Signature:
     @property
     def names(self) -> list[str]:
         """Input column names in order."""
-        return [field.name for field in self.inputs]
+        return [column.name for column in self.inputs]
 
     @cached_property
     def _checker(self) -> RowChecker:
@@ -97,7 +97,7 @@ class Signature:
     def to_json(self) -> dict[str, Any]:
         """Return the signature as plain JSON."""
         return {
-            "inputs": [field.to_json() for field in self.inputs],
+            "inputs": [column.to_json() for column in self.inputs],
             "target": self.target,
             "task": self.task,
             "classes": list(self.classes),
@@ -117,7 +117,7 @@ class Signature:
         """
         try:
             signature = cls(
-                inputs=tuple(Field.from_json(field) for field in document["inputs"]),
+                inputs=tuple(Column.from_json(column) for column in document["inputs"]),
                 target=document["target"],
                 task=document["task"],
                 classes=tuple(document.get("classes", ())),
@@ -136,7 +136,7 @@ class Signature:
     def to_json_schema(self) -> dict[str, Any]:
         """Describe a row as a JSON Schema (draft 2020-12).
 
-        >>> Signature((Field("age", "integer", "Int64"),)).to_json_schema()["required"]
+        >>> Signature((Column("age", "integer", "Int64"),)).to_json_schema()["required"]
         ['age']
         """
         return json_schema_of(
@@ -149,7 +149,7 @@ class Signature:
     def to_oip(self) -> dict[str, Any]:
         """Describe inputs and outputs as Open Inference Protocol v2 tensors.
 
-        >>> Signature((Field("age", "integer", "Int64"),)).to_oip()["inputs"]
+        >>> Signature((Column("age", "integer", "Int64"),)).to_oip()["inputs"]
         [{'name': 'age', 'datatype': 'INT64', 'shape': [-1]}]
         """
         return tensors_of(self.inputs, self.task, self.classes)

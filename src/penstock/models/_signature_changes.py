@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from penstock.models._dtypes import family
-from penstock.models._fields import Field
 from penstock.models._signature import Signature
+from penstock.tables import Column
 
 # The families accepted by each family, as the row checker reads them: an integer is also a number.
 _TAKES = {
@@ -34,8 +33,8 @@ class SignatureChanges:
 def compare_signatures(old: Signature, new: Signature) -> SignatureChanges:
     """Compare the signature in production with the signature to be deployed.
 
-    >>> old = Signature((Field("age", "integer", "Int64"),))
-    >>> new = Signature((Field("age", "integer", "Int64"), Field("city", "text", "String")))
+    >>> old = Signature((Column("age", "integer", "Int64"),))
+    >>> new = Signature((Column("age", "integer", "Int64"), Column("city", "text", "String")))
     >>> compare_signatures(old, new).breaking
     ("The column 'city' is new and required.",)
 
@@ -51,12 +50,12 @@ def compare_signatures(old: Signature, new: Signature) -> SignatureChanges:
 
 
 def _columns(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
-    before = {field.name: field for field in old.inputs}
-    after = {field.name: field for field in new.inputs}
-    for name, field in after.items():
+    before = {column.name: column for column in old.inputs}
+    after = {column.name: column for column in new.inputs}
+    for name, column in after.items():
         if name in before:
-            yield from _column(before[name], field, old, new)
-        elif _is_required(field):
+            yield from _column(before[name], column, old, new)
+        elif column.is_required:
             yield f"The column {name!r} is new and required.", True
         else:
             yield (
@@ -71,23 +70,23 @@ def _columns(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
 
 
 def _column(
-    before: Field, after: Field, old: Signature, new: Signature
+    before: Column, after: Column, old: Signature, new: Signature
 ) -> Iterator[tuple[str, bool]]:
-    was, now = family(before.dtype), family(after.dtype)
+    was, now = before.family, after.family
     if was not in {now, "nothing"} and was not in _TAKES.get(now, frozenset()):
         yield f"The column {after.name!r} was {was} and is {now}.", True
     elif was != now:
         yield f"The column {after.name!r} was {was} and is {now}, which takes it too.", False
     if now == "enum":
         yield from _categories(before, after)
-    if (before.nullable or old.accepts_missing) and _is_required(after):
+    if (before.nullable or old.accepts_missing) and after.is_required:
         # Without training rows that lack the column, the model may still predict such rows.
         breaks = not new.accepts_missing
         if breaks or before.nullable:
             yield f"The column {after.name!r} could be missing and is required now.", breaks
 
 
-def _categories(before: Field, after: Field) -> Iterator[tuple[str, bool]]:
+def _categories(before: Column, after: Column) -> Iterator[tuple[str, bool]]:
     """Compare fixed categories: such a column refuses all values outside the list."""
     known = frozenset(after.levels or ())
     gone = sorted(frozenset(before.levels or ()) - known)
@@ -111,10 +110,6 @@ def _answers(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
         yield f"The classes change: new {_some(come)}, gone {_some(gone)}.", False
     if None not in {old.positive, new.positive} and old.positive != new.positive:
         yield f"The score was about {old.positive!r} and is about {new.positive!r}.", True
-
-
-def _is_required(field: Field) -> bool:
-    return not field.nullable and family(field.dtype) != "nothing"
 
 
 def _some(names: list[str]) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from penstock.models._fields import Field
 from penstock.models._values import FIRST_SECOND, MAX_TEXT
-from penstock.reading import ReadingRule, is_missing_text, missing_in, read_values
+from penstock.tables import Column
+from penstock.tables.reading import ReadingRule, is_missing_text, missing_in, read_values
 
 # Python's own parser of ISO times parses these as the rule does: a single value needs no frame.
 _ISO = {
@@ -23,16 +23,16 @@ _ISO = {
 }
 
 
-def read_texts(values: Sequence[Any], field: Field, levels: frozenset[str] | None) -> list[Any]:
+def read_texts(values: Sequence[Any], column: Column, levels: frozenset[str] | None) -> list[Any]:
     """Replace texts by the values that the source would have read; missing marks by None.
 
     Args:
         values: The received values of a column.
-        field: The column.
+        column: The column.
         levels: The column's categories; a category is a value, even if it looks like a missing
             mark.
     """
-    rule = field.reading
+    rule = column.reading
     if rule is None:
         return list(values)
     if rule.type == "text":
@@ -45,19 +45,19 @@ def read_texts(values: Sequence[Any], field: Field, levels: frozenset[str] | Non
     trimmed = texts.str.strip_chars()
     missing, read = missing_in(trimmed, rule), read_values(texts, rule)
     for place, gone, value in zip(places, missing, read, strict=True):
-        if gone or (value is not None and not _is_counter(value, rule, field)):
+        if gone or (value is not None and not _is_counter(value, rule, column)):
             found[place] = value
         elif not isinstance(values[place], str):
             found[place] = str(values[place])  # a number that is no time must not become a time
     return found
 
 
-def _is_counter(value: Any, rule: ReadingRule, field: Field) -> bool:
+def _is_counter(value: Any, rule: ReadingRule, column: Column) -> bool:
     """Check for a number that would be a time long before training: 20240205 is no second."""
     if not rule.times.startswith("epoch_"):
         return False
     seconds = abs((value.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-    return seconds < FIRST_SECOND and (field.minimum is None or field.minimum > FIRST_SECOND)
+    return seconds < FIRST_SECOND and (column.minimum is None or column.minimum > FIRST_SECOND)
 
 
 def _read_text(value: Any, rule: ReadingRule, levels: frozenset[str]) -> Any:

@@ -19,8 +19,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
-from penstock.models._dtypes import integer_limits, number_limits
-from penstock.models._fields import Field
+from penstock.core import DataError
+from penstock.tables import Column, integer_limits, number_limits
 
 MAX_TEXT = 100_000  # characters of a value; requests are not for documents
 _MISSING_MARKS = frozenset({"", "na", "n/a", "?", "null", "none", "nan", "nat", "-"})
@@ -47,12 +47,6 @@ class Refusal(Exception):  # noqa: N818 - never leaves the package: it becomes a
     """An error for a value that cannot be read; the text is the remedy as a sentence."""
 
 
-def plain_number(value: Any) -> Any:
-    """Convert numpy's scalars and the like to Python's; return the rest unchanged."""
-    item = getattr(value, "item", None)
-    return item() if callable(item) and getattr(value, "shape", None) == () else value
-
-
 def is_missing_mark(text: str) -> bool:
     """Check whether a text looks like a table's mark for a missing value.
 
@@ -62,25 +56,25 @@ def is_missing_mark(text: str) -> bool:
     return text.strip().lower() in _MISSING_MARKS
 
 
-def read_number(value: Any, field: Field) -> float:
+def read_number(value: Any, column: Column) -> float:
     """Read a finite number."""
     if type(value) not in {int, float}:
         raise Refusal(_number_remedy(value))
     number = _as_float(value)
     if math.isnan(number) or value in {math.inf, -math.inf}:
         raise Refusal("NaN and infinity are not allowed; send null if the value is missing.")
-    low, high = number_limits(field.dtype)
+    low, high = number_limits(column.dtype)
     if not low <= number <= high:
-        raise Refusal(f"The number is too large for a {field.dtype} column.")
+        raise Refusal(f"The number is too large for a {column.dtype} column.")
     return number
 
 
-def read_decimal(value: Any, field: Field) -> Decimal:
+def read_decimal(value: Any, column: Column) -> Decimal:
     """Read a finite number as a decimal."""
-    return Decimal(repr(read_number(value, field)))
+    return Decimal(repr(read_number(value, column)))
 
 
-def read_integer(value: Any, field: Field) -> int:
+def read_integer(value: Any, column: Column) -> int:
     """Read a whole number that the column's type can hold."""
     if type(value) is float and value.is_integer():
         value = int(value)
@@ -89,13 +83,13 @@ def read_integer(value: Any, field: Field) -> int:
         raise Refusal(remedy if math.isfinite(value) else _number_remedy(value))
     if type(value) is not int:
         raise Refusal(_number_remedy(value))
-    low, high = integer_limits(field.dtype)
+    low, high = integer_limits(column.dtype)
     if not low <= value <= high:
-        raise Refusal(f"The column is {field.dtype}: {low} to {high}.")
+        raise Refusal(f"The column is {column.dtype}: {low} to {high}.")
     return value
 
 
-def read_boolean(value: Any, _field: Field) -> bool:
+def read_boolean(value: Any, _column: Column) -> bool:
     """Read true, false, 0 or 1."""
     if type(value) is bool:
         return value
@@ -104,10 +98,10 @@ def read_boolean(value: Any, _field: Field) -> bool:
     raise Refusal("Send true or false without quotes, or null if it is missing.")
 
 
-def read_text(value: Any, field: Field) -> str:
+def read_text(value: Any, column: Column) -> str:
     """Read text, or a number that is the text of a known category."""
     if type(value) is not str:
-        return _as_level(value, field)
+        return _as_level(value, column)
     if len(value) > MAX_TEXT:
         raise Refusal(f"A text may have {MAX_TEXT:,} characters; this has {len(value):,}.")
     try:
@@ -117,14 +111,14 @@ def read_text(value: Any, field: Field) -> str:
     return value
 
 
-def read_datetime(value: Any, field: Field) -> datetime:
+def read_datetime(value: Any, column: Column) -> datetime:
     """Read an ISO time or seconds since 1970.
 
     Where training times have a zone, a time without a zone is in UTC. Where they have none, an
     offset is refused: whether training meant the local clock or UTC cannot be known.
     """
     moment = _moment(value)
-    if is_aware(field):
+    if column.has_zone:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     if moment.tzinfo is None:
         return moment
@@ -136,12 +130,7 @@ def read_datetime(value: Any, field: Field) -> datetime:
     return moment.replace(tzinfo=None)
 
 
-def is_aware(field: Field) -> bool:
-    """Check whether a column's times have a zone."""
-    return "time_zone='" in field.dtype
-
-
-def read_date(value: Any, _field: Field) -> date:
+def read_date(value: Any, _column: Column) -> date:
     """Read an ISO date; for a time, return the day.
 
     A time with an offset is accepted at midnight only: 23:00 in a zone is the next day in another,
@@ -158,7 +147,7 @@ def read_date(value: Any, _field: Field) -> date:
     return moment.date()
 
 
-def read_time(value: Any, _field: Field) -> time:
+def read_time(value: Any, _column: Column) -> time:
     """Read an ISO time of day."""
     if isinstance(value, time):
         return value.replace(tzinfo=None)
@@ -168,21 +157,21 @@ def read_time(value: Any, _field: Field) -> time:
         raise Refusal("Write for example '12:30:00', or null if it is missing.") from None
 
 
-def read_duration(value: Any, field: Field) -> timedelta:
+def read_duration(value: Any, column: Column) -> timedelta:
     """Read a number of seconds."""
     if isinstance(value, timedelta):
         return value
     try:
-        return timedelta(seconds=read_number(value, field))
+        return timedelta(seconds=read_number(value, column))
     except OverflowError:
         raise Refusal("The number of seconds is too large.") from None
 
 
-def read_nothing(_value: Any, _field: Field) -> None:
+def read_nothing(_value: Any, _column: Column) -> None:
     """Drop the value: the column was empty in training, so the model cannot use the value."""
 
 
-READERS: dict[str, Callable[[Any, Field], Any]] = {
+READERS: dict[str, Callable[[Any, Column], Any]] = {
     "number": read_number,
     "decimal": read_decimal,
     "integer": read_integer,
@@ -195,6 +184,23 @@ READERS: dict[str, Callable[[Any, Field], Any]] = {
     "duration": read_duration,
     "nothing": read_nothing,
 }
+
+
+def find_reader(column: Column) -> Callable[[Any, Column], Any]:
+    """Return the reader of a column's values.
+
+    Raises:
+        DataError: If rows of JSON cannot carry such values (lists, structures, bytes).
+    """
+    if column.family in READERS:
+        return READERS[column.family]
+    raise DataError(
+        what=f"A column of type {column.dtype} cannot be a model's input.",
+        why="A row of a request holds numbers, text, true/false and dates only.",
+        fix="Turn the column into plain columns in a step before the split.",
+        column=column.name,
+        dtype=column.dtype,
+    )
 
 
 def _number_remedy(value: Any) -> str:
@@ -214,8 +220,8 @@ def _as_float(value: float) -> float:
         return math.inf
 
 
-def _as_level(value: Any, field: Field) -> str:
-    levels = field.levels or ()
+def _as_level(value: Any, column: Column) -> str:
+    levels = column.levels or ()
     for text in _spellings(value):
         if text in levels:
             return text

@@ -277,20 +277,20 @@ def _frame(rows: Sequence[PredictionRecord], signature: Signature) -> "pl.DataFr
     return pl.DataFrame(
         [
             # An Enum cannot hold a category absent from training.
-            table[field.name]
-            if field.name in table.columns and not field.dtype.startswith("Enum")
-            else _series(field.name, [row.get(field.name) for row in sent], field.dtype)
-            for field in signature.inputs
+            table[column.name]
+            if column.name in table.columns and column.family != "enum"
+            else _series(column.name, [row.get(column.name) for row in sent], column.family)
+            for column in signature.inputs
         ]
     )
 
 
-def _series(name: str, values: list[Any], dtype: str = "") -> "pl.Series":
+def _series(name: str, values: list[Any], family: str = "") -> "pl.Series":
     """Build a column from callers' values, which may mix 1 and 1.5, or 1 and true."""
     import polars as pl
 
     kinds = set(map(type, values)) - {type(None)}
-    if dtype == "Boolean" and len(kinds) > 1:
+    if family == "boolean" and len(kinds) > 1:
         return pl.Series(name, [None if value is None else bool(value) for value in values])
     if float in kinds and kinds <= {int, float}:
         return pl.Series(name, values, pl.Float64, strict=False)

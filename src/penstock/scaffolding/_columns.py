@@ -3,8 +3,9 @@
 import re
 from typing import TYPE_CHECKING
 
-from penstock.data import Column, Schema
+from penstock.data import Schema
 from penstock.scaffolding._notes import ColumnNote
+from penstock.tables import Column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +55,7 @@ def is_sensitive(name: str) -> bool:
 
 def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
     name, rows = column.name, len(series)
-    levels = column.levels or 0
+    levels = column.distinct or 0
     given = rows - series.null_count()
     if 0 < given <= _NEARLY_EMPTY * rows:
         return ColumnNote(name, "empty", f"a value in only {given:,} of {rows:,} rows")

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from penstock.data import Column, Split
+from penstock.data import Split
 from penstock.scaffolding._columns import is_sensitive
+from penstock.tables import Column
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,7 @@ def choose_slices(split: Split, columns: tuple[Column, ...], group: str | None) 
     groups = [group] if group is not None else []
     texts = [c.name for c in columns if c.kind in {"category", "boolean"} and _is_low(c)]
     codes = [c for c in columns if c.kind == "integer" and _is_code(c)]
-    codes.sort(key=lambda c: (c.levels or 0) < 3)  # noqa: PLR2004 - yes or no tells least
+    codes.sort(key=lambda c: (c.distinct or 0) < 3)  # noqa: PLR2004 - yes or no tells least
     order = list(dict.fromkeys([*_closest(people), *groups, *texts, *(c.name for c in codes)]))
     return tuple([name for name in order if _is_told_apart(test[name])][:_MOST])
 
@@ -46,12 +47,12 @@ def _closest(people: list[str]) -> list[str]:
 
 
 def _is_low(column: Column) -> bool:
-    return column.levels is not None and column.levels <= _MANY_LEVELS
+    return column.distinct is not None and column.distinct <= _MANY_LEVELS
 
 
 def _is_code(column: Column) -> bool:
     words = set(column.name.lower().replace("-", "_").split("_"))
-    few = column.levels is not None and 1 < column.levels <= _FEW_CODES
+    few = column.distinct is not None and 1 < column.distinct <= _FEW_CODES
     return few and not words & _CALENDAR
 
 

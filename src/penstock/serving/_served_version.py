@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from penstock.core import (
-    DataError,
-    ModelVersionRecord,
-    ServingError,
-    summarize_error,
-)
-from penstock.models import Answer, Field, Model
+from penstock.core import DataError, ModelVersionRecord, ServingError, summarize_error
+from penstock.models import Answer, Model
 from penstock.serving._asking import wrap_estimator
 from penstock.stores import Store
+from penstock.tables import Column
 
 Row = Mapping[str, Any]
 # Quicker work runs on the event loop: handing it to a thread costs about a tenth of this.
@@ -169,45 +165,44 @@ class ServedVersion:
             self._row_s += 0.3 * (max(elapsed_s - self._call_s, 0.0) / rows - self._row_s)
 
 
-def sample_row(fields: Sequence[Field]) -> dict[str, Any]:
+def sample_row(columns: Sequence[Column]) -> dict[str, Any]:
     """Build an example row with values in the middle of the training ranges.
 
-    >>> sample_row([Field("age", "integer", "Int64", minimum=17, maximum=90)])
+    >>> sample_row([Column("age", "integer", "Int64", minimum=17, maximum=90)])
     {'age': 53}
 
     Args:
-        fields: The model's inputs.
+        columns: The model's inputs.
     """
-    return {field.name: _sample_value(field) for field in fields}
+    return {column.name: _sample_value(column) for column in columns}
 
 
-def _sample_value(field: Field) -> Any:
-    dtype = field.dtype
-    if field.levels:
-        return field.levels[0]
-    if dtype.startswith(("Int", "UInt")):
-        return int(_middle(field))
-    if dtype.startswith(("Float", "Decimal")):
-        return float(_middle(field))
-    plain: dict[str, Any] = {
-        "Boolean": False,
-        "Null": None,
-        "Time": "12:00:00",
+def _sample_value(column: Column) -> Any:
+    if column.levels:
+        return column.levels[0]
+    if column.is_time:
+        return _sample_time(column)
+    middle = 0.0
+    if column.minimum is not None and column.maximum is not None:
+        middle = (column.minimum + column.maximum) / 2
+    samples: dict[str, Any] = {
+        "integer": int(middle),
+        "number": float(middle),
+        "decimal": float(middle),
+        "boolean": False,
+        "nothing": None,
+        "time": "12:00:00",
+        "duration": 0.0,
     }
-    if dtype in plain:
-        return plain[dtype]
-    if dtype.startswith("Date"):
-        seconds = int(_middle(field)) if field.minimum is not None else _SUMMER_2020
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-        if dtype == "Date":
-            return moment.date().isoformat()
-        # Where training times have a zone, a time without a zone is only assumed to be in UTC.
-        zone = "Z" if "time_zone='" in dtype else ""
-        return moment.replace(tzinfo=None).isoformat() + zone
-    return 0.0 if dtype.startswith("Duration") else "a"
+    return samples.get(column.family, "a")
 
 
-def _middle(field: Field) -> float:
-    if field.minimum is None or field.maximum is None:
-        return 0.0
-    return (field.minimum + field.maximum) / 2
+def _sample_time(column: Column) -> str:
+    seconds = _SUMMER_2020
+    if column.minimum is not None and column.maximum is not None:
+        seconds = int((column.minimum + column.maximum) / 2)
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    if column.family == "date":
+        return moment.date().isoformat()
+    # Where training times have a zone, a time without a zone is only assumed to be in UTC.
+    return moment.replace(tzinfo=None).isoformat() + ("Z" if column.has_zone else "")

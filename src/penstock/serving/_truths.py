@@ -9,8 +9,7 @@ from penstock.core import DataError, NotFoundError, PredictionRecord, did_you_me
 from penstock.models import Signature
 from penstock.serving._prediction_log import PredictionLog
 from penstock.stores import Store
-
-_ZERO_AND_ONE = {0, 1}
+from penstock.tables import read_label
 
 
 @dataclass(slots=True)
@@ -55,7 +54,7 @@ class Truths:
             try:
                 if prediction is None:
                     # Read only to refuse unusable values: no prediction can store them.
-                    read_label(value, served, prediction_id)
+                    read_truth(value, served, prediction_id)
                     result.unknown.append(prediction_id)
                 else:
                     values[prediction_id] = self._read(deployment, prediction, value, signatures)
@@ -92,54 +91,34 @@ class Truths:
         if key not in signatures:
             version = self._store.metadata.models.get_version(*key)
             signatures[key] = Signature.from_json(version.signature)
-        return read_label(value, signatures[key], prediction.prediction_id)
+        return read_truth(value, signatures[key], prediction.prediction_id)
 
 
-def read_label(value: Any, signature: Signature, prediction_id: str) -> Any:
+def read_truth(value: Any, signature: Signature, prediction_id: str) -> Any:
     """Read a true value as a value of the model's predictions.
 
-    >>> read_label("1", Signature((), task="binary", classes=(0, 1)), "id")
+    >>> read_truth("1", Signature((), task="binary", classes=(0, 1)), "id")
     1
 
     Args:
-        value: The received value: a class, the text of a class, or for numbers an equal number;
-            true and false are also 1 and 0 where the classes are just those.
+        value: The received value: for a regression a number, otherwise what means a class (see
+            ``penstock.tables.read_label``).
         signature: Source of the classes.
         prediction_id: For the message.
 
     Raises:
         DataError: If the value is none of the classes, or no number for a regression.
     """
-    classes = signature.classes
-    if not classes:
+    if not signature.classes:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if number and math.isfinite(value):
             return float(value)
         raise _no_label(value, prediction_id, "It must be a number.")
-    for label in classes:
-        if type(label) is type(value) and label == value:
-            return label
-    for label in classes:
-        if _is_same_number(value, label, classes) or _same_text(value) == _same_text(label):
-            return label
-    known = [str(label) for label in classes]
+    label = read_label(value, signature.classes)
+    if label is not None:
+        return label
+    known = [str(label) for label in signature.classes]
     raise _no_label(value, prediction_id, did_you_mean(str(value)[:100], known))
-
-
-def _is_same_number(value: Any, label: Any, classes: tuple[Any, ...]) -> bool:
-    if not isinstance(value, int | float) or not isinstance(label, int | float):
-        return False
-    if isinstance(value, bool) != isinstance(label, bool):
-        return set(classes) <= _ZERO_AND_ONE and value == label
-    return value == label
-
-
-def _same_text(value: Any) -> str:
-    """Format a value so that 1, 1.0 and "1" are the same text, and capitals do not count."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = str(value).strip().lower()
-    return text.removesuffix(".0") if text.removesuffix(".0").lstrip("-").isdigit() else text
 
 
 def _no_label(value: Any, prediction_id: str, fix: str) -> DataError:

@@ -61,11 +61,10 @@ def register(
     holdout = report.holdout
     sources = find_sources(store, run.run_id) if run else RunSources()
     signature = infer_signature(
-        report.schema.to_json(),
-        report.profile.to_json(),
         model,
         holdout.X.head(_SAMPLE),
         holdout.y.head(_SAMPLE).to_list(),
+        columns=report.columns,
         target=report.target,
         positive=report.positive,
         reading=sources.rules,

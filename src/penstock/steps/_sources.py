@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from penstock.data import Snapshot
-from penstock.reading import ReadingRule
 from penstock.steps._findings import SNAPSHOT, outputs_of
 from penstock.stores import Store
+from penstock.tables.reading import ReadingRule
 
 
 @dataclass(frozen=True, slots=True)

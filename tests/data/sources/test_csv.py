@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from penstock.core import DataError
 from penstock.data.sources._csv import CsvForm, read_csv
 from penstock.data.sources._typing import QUOTED, TypeOptions, type_columns
-from penstock.reading import MARKS
+from penstock.tables.reading import MARKS
 
 FORM = CsvForm(None, has_header=True, columns=None, missing=MARKS)
 

@@ -355,11 +355,16 @@ class Filler:
         )
 
     def _model(self) -> None:
+        from penstock.data import profile_table
         from penstock.models import infer_signature
 
         split, model, report = self.values["split"], self.values["train"], self.values["evaluate"]
         signature = infer_signature(
-            split.schema.to_json(), None, model, split.train.X, split.train.y, target="big_tip"
+            model,
+            split.train.X,
+            split.train.y,
+            columns=profile_table(split.train.X).describe(split.schema),
+            target="big_tip",
         )
         registry = Registry(self.store)
         finished = list(self.metadata.runs.search("state = 'finished' and pipeline = 'big_tips'"))[

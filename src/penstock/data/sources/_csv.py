@@ -25,7 +25,7 @@ from penstock.data.sources._text import (
     to_utf8,
 )
 from penstock.data.sources._typing import QUOTED
-from penstock.reading import MARKS
+from penstock.tables.reading import MARKS
 
 if TYPE_CHECKING:
     import polars as pl

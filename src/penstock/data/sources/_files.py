@@ -24,7 +24,7 @@ from penstock.data.sources._same_form import require_same_columns, require_same_
 from penstock.data.sources._text import read_bytes
 from penstock.data.sources._typing import TYPES, TypeOptions, type_columns, without_marks
 from penstock.data.sources._window import Window
-from penstock.reading import MARKS, ReadingRule, read_iso, time_rule
+from penstock.tables.reading import MARKS, ReadingRule, read_iso, time_rule
 
 if TYPE_CHECKING:
     import polars as pl

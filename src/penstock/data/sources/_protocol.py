@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from penstock.data._finding import Finding
 from penstock.data._moments import Moment, TimeColumn
-from penstock.reading import ReadingRule
+from penstock.tables.reading import ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from penstock.data._finding import Finding
-from penstock.reading import (
+from penstock.tables.reading import (
     Guess,
     ReadingRule,
     fitting_formats,

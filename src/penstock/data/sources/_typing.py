@@ -12,7 +12,7 @@ from penstock.data.sources._remarks import (
     remark_marks,
     remark_times,
 )
-from penstock.reading import (
+from penstock.tables.reading import (
     MARKS,
     Guess,
     ReadingRule,

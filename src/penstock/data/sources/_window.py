@@ -18,7 +18,7 @@ from penstock.data._moments import (
     time_name,
     to_moment,
 )
-from penstock.reading import read_times
+from penstock.tables.reading import read_times
 
 if TYPE_CHECKING:
     import polars as pl

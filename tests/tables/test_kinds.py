@@ -4,7 +4,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from penstock.data._kinds import has_missing, kind_of, looks_like_id, named_id
+from penstock.tables._kinds import has_missing, kind_of, looks_like_id, named_id
 
 N = 40
 CASES = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from penstock.reading._numbers import (
+from penstock.tables.reading._numbers import (
     HUGE,
     LEADING_ZERO,
     Written,
@@ -12,9 +12,9 @@ from penstock.reading._numbers import (
     known_affixes,
     read_plain_numbers,
 )
-from penstock.reading._read import missing_in, read_values
-from penstock.reading._rule import ReadingRule, ValueType
-from penstock.reading._times import iso_rule
+from penstock.tables.reading._read import missing_in, read_values
+from penstock.tables.reading._rule import ReadingRule, ValueType
+from penstock.tables.reading._times import iso_rule
 
 if TYPE_CHECKING:
     import polars as pl

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from penstock.reading._numbers import read_numbers, read_plain_numbers
-from penstock.reading._rule import EXTRA_MARKS, ReadingRule
-from penstock.reading._times import read_times_by
+from penstock.tables.reading._numbers import read_numbers, read_plain_numbers
+from penstock.tables.reading._rule import EXTRA_MARKS, ReadingRule
+from penstock.tables.reading._times import read_times_by
 
 if TYPE_CHECKING:
     import polars as pl

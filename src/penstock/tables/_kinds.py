@@ -1,10 +1,24 @@
 """Kinds of columns for a model: number, category, text, time, identifier … by type and values."""
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import polars as pl
+
+Kind: TypeAlias = Literal[
+    "number",
+    "integer",
+    "boolean",
+    "category",
+    "text",
+    "datetime",
+    "date",
+    "constant",
+    "id",
+    "other",
+]
+"""Meaning of a column for a model; ``other`` is a type that no model can use unchanged."""
 
 MIN_ROWS = 20
 """Number of values below which "all different" does not indicate an identifier."""
@@ -18,7 +32,7 @@ _TEXT_WORDS = 3.0
 _TEXT_SHARE = 0.5
 
 
-def kind_of(series: "pl.Series") -> tuple[Any, int | None]:
+def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
     """Infer the kind of a column and the number of distinct values (None where meaningless).
 
     >>> import polars as pl
@@ -76,7 +90,7 @@ def _is_counter(values: "pl.Series", distinct: int) -> bool:
     return looks_like_id(values.name) or high - low + 1 == distinct
 
 
-def _kind_of_text(values: "pl.Series", distinct: int) -> str:
+def _kind_of_text(values: "pl.Series", distinct: int) -> Kind:
     import polars as pl
 
     if distinct < MIN_ROWS or distinct <= _TEXT_SHARE * len(values):

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from penstock.reading._rule import ReadingRule
+from penstock.tables.reading._rule import ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl

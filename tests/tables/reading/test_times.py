@@ -5,7 +5,7 @@ import pytest
 
 from penstock.core import DataError
 from penstock.data import guess_time_format, read_times
-from penstock.reading._times import read_iso
+from penstock.tables.reading._times import read_iso
 
 MOMENT = datetime(2014, 5, 16, 19, 45, tzinfo=UTC)
 SECONDS = 1_400_269_500

@@ -4,7 +4,14 @@ import polars as pl
 import pytest
 
 from penstock.core import DataError
-from penstock.models._dtypes import family, integer_limits, number_limits, parse_dtype, tensor_type
+from penstock.tables import (
+    broad_family,
+    dtype_name,
+    family,
+    integer_limits,
+    number_limits,
+    parse_dtype,
+)
 
 TYPES = [
     pl.Float32(),
@@ -49,11 +56,6 @@ def test_text_that_is_no_type_is_refused(text):
         parse_dtype(text)
 
 
-def test_types_that_a_request_cannot_carry_are_refused_with_the_remedy():
-    with pytest.raises(DataError, match=r"List\(Int64\) cannot be a model's input.*plain columns"):
-        family("List(Int64)")
-
-
 def test_limits_are_those_of_numpy():
     np = pytest.importorskip("numpy")
     for name in ("Int8", "Int32", "UInt16", "UInt64"):
@@ -62,16 +64,38 @@ def test_limits_are_those_of_numpy():
     assert number_limits("Float32")[1] == float(np.finfo("float32").max)
 
 
+NAMED = [
+    *(dtype for dtype in TYPES if dtype not in (pl.Categorical(), pl.Enum(["a", "it's"]))),
+    pl.Binary(),
+    pl.List(pl.List(pl.String)),
+    pl.Struct({"a": pl.Int64, "b": pl.String}),
+]
+
+
+@pytest.mark.parametrize("dtype", NAMED, ids=str)
+def test_names_are_those_of_this_polars(dtype):
+    assert dtype_name(dtype) == str(dtype)
+
+
+def test_categories_are_named_without_their_levels():
+    assert dtype_name(pl.Enum(["a", "b"])) == "Enum"
+    assert dtype_name(pl.Categorical()) == "Categorical"
+    assert dtype_name(pl.Array(pl.Int64, 3)) == "Array(Int64, shape=(3,))"
+
+
 @pytest.mark.parametrize(
-    ("dtype", "tensor"),
+    ("dtype", "narrow", "broad"),
     [
-        ("Float32", "FP32"),
-        ("Decimal(precision=10, scale=2)", "FP64"),
-        ("UInt8", "UINT8"),
-        ("Int128", "INT64"),
-        ("Boolean", "BOOL"),
-        ("Date", "BYTES"),
+        (pl.UInt8(), "integer", "integer"),
+        (pl.Float32(), "number", "number"),
+        (pl.Decimal(5, 1), "decimal", "number"),
+        (pl.Enum(["a"]), "enum", "text"),
+        (pl.Boolean(), "boolean", "boolean"),
+        (pl.Null(), "nothing", "nothing"),
+        (pl.List(pl.Int64), "other", "List"),
     ],
+    ids=str,
 )
-def test_tensors_are_named_as_the_protocol_does(dtype, tensor):
-    assert tensor_type(dtype) == tensor
+def test_types_of_one_broad_family_can_replace_each_other(dtype, narrow, broad):
+    name = dtype_name(dtype)
+    assert (family(name), broad_family(name)) == (narrow, broad)

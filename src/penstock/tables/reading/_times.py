@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from penstock.core import DataError
-from penstock.reading._rule import ReadingRule
+from penstock.tables.reading._rule import ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,0 +1,57 @@
+"""Columns of a table: dtype, family, kind, frame type and labels; shared by data, models and above."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.tables._column import Column as Column
+    from penstock.tables._column import show_limit as show_limit
+    from penstock.tables._dtypes import Family as Family
+    from penstock.tables._dtypes import base_name as base_name
+    from penstock.tables._dtypes import broad_family as broad_family
+    from penstock.tables._dtypes import dtype_name as dtype_name
+    from penstock.tables._dtypes import family as family
+    from penstock.tables._dtypes import integer_limits as integer_limits
+    from penstock.tables._dtypes import number_limits as number_limits
+    from penstock.tables._dtypes import parse_dtype as parse_dtype
+    from penstock.tables._frames import FrameType as FrameType
+    from penstock.tables._frames import columns_of as columns_of
+    from penstock.tables._frames import convert_frame as convert_frame
+    from penstock.tables._frames import offer_frames as offer_frames
+    from penstock.tables._kinds import MIN_ROWS as MIN_ROWS
+    from penstock.tables._kinds import Kind as Kind
+    from penstock.tables._kinds import has_missing as has_missing
+    from penstock.tables._kinds import kind_of as kind_of
+    from penstock.tables._kinds import looks_like_id as looks_like_id
+    from penstock.tables._kinds import named_id as named_id
+    from penstock.tables._labels import plain_value as plain_value
+    from penstock.tables._labels import read_label as read_label
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Column": "_column",
+        "Family": "_dtypes",
+        "FrameType": "_frames",
+        "Kind": "_kinds",
+        "MIN_ROWS": "_kinds",
+        "base_name": "_dtypes",
+        "broad_family": "_dtypes",
+        "columns_of": "_frames",
+        "convert_frame": "_frames",
+        "dtype_name": "_dtypes",
+        "family": "_dtypes",
+        "has_missing": "_kinds",
+        "integer_limits": "_dtypes",
+        "kind_of": "_kinds",
+        "looks_like_id": "_kinds",
+        "named_id": "_kinds",
+        "number_limits": "_dtypes",
+        "parse_dtype": "_dtypes",
+        "offer_frames": "_frames",
+        "plain_value": "_labels",
+        "read_label": "_labels",
+        "show_limit": "_column",
+    },
+)

@@ -1,0 +1,51 @@
+"""Texts to values, by a rule per column: files and requests are read by the same code."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.tables.reading._infer import Guess as Guess
+    from penstock.tables.reading._infer import guess_rule as guess_rule
+    from penstock.tables.reading._infer import is_few as is_few
+    from penstock.tables.reading._read import is_missing_text as is_missing_text
+    from penstock.tables.reading._read import missing_in as missing_in
+    from penstock.tables.reading._read import read_value as read_value
+    from penstock.tables.reading._read import read_values as read_values
+    from penstock.tables.reading._rule import EXTRA_MARKS as EXTRA_MARKS
+    from penstock.tables.reading._rule import MARKS as MARKS
+    from penstock.tables.reading._rule import ReadingRule as ReadingRule
+    from penstock.tables.reading._rule import ValueType as ValueType
+    from penstock.tables.reading._rule import rules_from_json as rules_from_json
+    from penstock.tables.reading._rule import rules_to_json as rules_to_json
+    from penstock.tables.reading._times import fitting_formats as fitting_formats
+    from penstock.tables.reading._times import guess_time_format as guess_time_format
+    from penstock.tables.reading._times import read_iso as read_iso
+    from penstock.tables.reading._times import read_times as read_times
+    from penstock.tables.reading._times import time_rule as time_rule
+    from penstock.tables.reading._times import usual_formats as usual_formats
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "EXTRA_MARKS": "_rule",
+        "Guess": "_infer",
+        "MARKS": "_rule",
+        "ReadingRule": "_rule",
+        "ValueType": "_rule",
+        "guess_rule": "_infer",
+        "fitting_formats": "_times",
+        "usual_formats": "_times",
+        "guess_time_format": "_times",
+        "is_few": "_infer",
+        "is_missing_text": "_read",
+        "missing_in": "_read",
+        "read_iso": "_times",
+        "read_times": "_times",
+        "read_value": "_read",
+        "read_values": "_read",
+        "rules_from_json": "_rule",
+        "rules_to_json": "_rule",
+        "time_rule": "_times",
+    },
+)
