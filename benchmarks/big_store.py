@@ -38,9 +38,9 @@ def main() -> None:
         read = median_s(lambda: store.metadata.metrics.history(long, "loss"))
         tell("store", f"history of {EACH:,} points", read * 1e3, "ms")
         for name, work in (
-            ("check, every chunk and reference", lambda: check_store(store)),
-            ("gc, a dry run", lambda: collect_garbage(store)),
-            ("backup, checked", lambda: backup_store(store, folder / "backup")),
+            ("check, every chunk and reference", lambda: check_store(store=store)),
+            ("gc, a dry run", lambda: collect_garbage(store=store)),
+            ("backup, checked", lambda: backup_store(folder / "backup", store=store)),
         ):
             started = time.perf_counter()
             answer = work()

@@ -104,7 +104,7 @@ def main() -> None:
             if number % 100 == 99:
                 print(f"  {number + 1} kills, {points:,} points", flush=True)
         with open_store(url) as store:
-            broken = [each for each in check_store(store) if not each.harmless]
+            broken = [each for each in check_store(store=store) if not each.harmless]
             assert broken == [], broken
     tell("durability", f"random kill -9 of {THREADS} logging threads, points lost", 0, "points", 0)
     tell("durability", f"points that {asked.kills:,} killed processes logged", points, "points")

@@ -32,7 +32,7 @@ def measure(kind: str, url: str, artifacts: str) -> None:
     found = 0
     for run_id, _, errors in answers:
         assert errors == [], errors
-        run = ps.get_run(run_id, store)
+        run = ps.get_run(run_id, store=store)
         assert len(run.params) == len(run.tags) == THREADS
         for thread in range(THREADS):
             values = run.metric_history(f"m{thread}")["value"].to_list()

@@ -107,7 +107,7 @@ def test_truth_of_a_regression_is_a_number():
 def test_serve_hands_over_the_names_and_says_where_it_serves(live, monkeypatch):
     given = {}
 
-    def serve(store, names, *, ready, **options):
+    def serve(names, *, ready, store, **options):
         given.update(names=names, **options)
         ready("http://127.0.0.1:8123")
 

@@ -211,7 +211,7 @@ def test_a_pipeline_of_another_folder_is_recorded_in_its_project_and_json_is_one
     with open_store(f"sqlite:///{project}/.penstock/penstock.db") as store:
         run = store.metadata.runs.get(told["run_id"])
         assert run.params == {"text": "-q1"}
-        manifest = read_manifest(store, run)
+        manifest = read_manifest(run, store=store)
     assert manifest["code"]["outside"] == [str(library / "helper.py")]
     assert manifest["code"]["left_out"] == ["large.py"]
     for text in ("imported", "from a child", "working", "helper.py", "large.py", f"cd {project}"):

@@ -147,7 +147,7 @@ def test_the_whole_story_runs_to_its_end(tmp_path, monkeypatch, capsys):
         "The whole loop took",
     ):
         assert sentence in told, sentence
-    assert ps.Registry(store).get("payments", "champion").version == 2
+    assert ps.Registry(store=store).get("payments", "champion").version == 2
     assert store.metadata.deployments.get("payments").weights[2] == 1.0
     assert store.metadata.deployments.list_alerts("payments")
     store.close()

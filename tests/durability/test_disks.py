@@ -56,9 +56,9 @@ def test_a_full_disk_does_not_stop_a_training_and_room_brings_it_back(disk, capl
             run.log_metric("after", 1.0)
         points = store.metadata.metrics.history(run.run_id, "loss").values.tolist()
         assert points == [float(step) for step in range(len(points))]  # what was taken, is there
-        assert get_run(run.run_id, store).metrics["after"] == 1.0
+        assert get_run(run.run_id, store=store).metrics["after"] == 1.0
         assert "large" not in store.metadata.artifacts.list(run.run_id)
-        assert [finding for finding in check_store(store) if not finding.harmless] == []
+        assert [finding for finding in check_store(store=store) if not finding.harmless] == []
     told = [record.getMessage() for record in caplog.records]
     assert any("space" in text for text in told)
     assert len(told) < 12  # each kind of trouble once, not for each call
@@ -75,7 +75,7 @@ def test_a_strict_run_stops_at_a_full_disk_and_leaves_nothing_half_written(disk)
         (disk / "filler").unlink()
         run.finish("failed")
         assert store.metadata.artifacts.list(run.run_id) == {}
-        assert [finding for finding in check_store(store) if not finding.harmless] == []
+        assert [finding for finding in check_store(store=store) if not finding.harmless] == []
         left = [path for path in (disk / "artifacts").rglob("*") if path.is_file()]
         assert [path for path in left if path.stat().st_size > 100_000] == []
 
@@ -96,7 +96,7 @@ def test_a_store_on_a_read_only_disk_can_be_read_and_checked(read_only, monkeypa
         [run] = search_runs(store=store)
         assert run.metrics == {"loss": 0.5}
         assert run.artifact("text") == "x" * 5000
-        assert check_store(store) == []
+        assert check_store(store=store) == []
         with pytest.raises(StoreError, match="write permission") as refused:
             store.metadata.runs.set_tags(run.run_id, {"a": "1"})
         assert str(read_only) in refused.value.what

@@ -57,7 +57,7 @@ def require_whole(folder: Path, said: dict) -> None:
     started = time.monotonic()
     with open_store(f"sqlite:///{folder}/penstock.db") as store:
         assert time.monotonic() - started < 2
-        assert [finding for finding in check_store(store) if not finding.harmless] == []
+        assert [finding for finding in check_store(store=store) if not finding.harmless] == []
         if "run" not in said:
             return
         run = store.metadata.runs.get(said["run"])

@@ -47,7 +47,7 @@ def day(folder: Path, acknowledge) -> None:
             acknowledge("points", step + 1)
         run.finish()
         acknowledge("finished", 1)
-        registry = Registry(store)
+        registry = Registry(store=store)
         registry.register("m", MODEL, signature={"inputs": []}, run_id=run.run_id)
         acknowledge("registered", 1)
         registry.promote("m", 1)

@@ -211,7 +211,7 @@ def test_a_step_inside_of_a_map_can_be_called_alone(project):
     result = project.run(NESTED)
     call = step_call(result.run_id, "fold_sum[0]/times[1]", store=project.store)
     assert dict(call.arguments) == {"number": 2, "factor": 2}
-    assert call.same_as_recorded(call(), project.store)
+    assert call.same_as_recorded(call(), store=project.store)
 
 
 def test_a_map_over_outputs_that_stand_in_the_body(project):

@@ -51,8 +51,8 @@ def test_the_inputs_seed_and_result_are_those_of_the_run(project):
     random.seed(0)
     value = call()
     assert value == result.output()
-    assert call.same_as_recorded(value, project.store)
-    assert not call.same_as_recorded(value + 1, project.store)
+    assert call.same_as_recorded(value, store=project.store)
+    assert not call.same_as_recorded(value + 1, store=project.store)
     assert current_run() is None
     assert len(project.store.metadata.runs.search()) == 1  # nothing is recorded
 

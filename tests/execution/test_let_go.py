@@ -38,11 +38,11 @@ AT_ONCE = {
 def test_large_values_go_small_ones_and_the_run_stay(project):
     result = project.run(BODY)
     size = sum(path.stat().st_size for path in (project.folder / ".penstock/artifacts").rglob("*"))
-    dry = collect_garbage(project.store, **AT_ONCE)
+    dry = collect_garbage(**AT_ONCE, store=project.store)
     assert dry.let_go == (result.run_id,)
     assert dry.bytes > 0
     assert project.steps(result.run_id)["rows"].facts.get("let_go") is None
-    done = collect_garbage(project.store, delete=True, **AT_ONCE)
+    done = collect_garbage(delete=True, **AT_ONCE, store=project.store)
     assert (done.let_go, done.bytes) == (dry.let_go, dry.bytes)
     left = sum(path.stat().st_size for path in (project.folder / ".penstock/artifacts").rglob("*"))
     assert left < size
@@ -50,27 +50,27 @@ def test_large_values_go_small_ones_and_the_run_stay(project):
     assert project.store.get(steps["total"].outputs["result"]) == sum(range(5000))
     with pytest.raises(NotFoundError):
         project.store.get(steps["rows"].outputs["result"])
-    assert check_store(project.store) == []
-    assert collect_garbage(project.store, **AT_ONCE).let_go == ()
+    assert check_store(store=project.store) == []
+    assert collect_garbage(**AT_ONCE, store=project.store).let_go == ()
 
 
 def test_a_step_whose_value_went_is_executed_again(project):
     project.run(BODY)
-    collect_garbage(project.store, delete=True, **AT_ONCE)
+    collect_garbage(delete=True, **AT_ONCE, store=project.store)
     assert project.calls == ["rows", "total"]
     again = project.run(BODY)
     assert project.calls == ["rows"]  # what is small was kept, and is reused
     assert again.output() == sum(range(5000))
     assert "let_go" not in project.steps(again.run_id)["total"].facts
     assert verify(again.run_id, store=project.store).verdict is Verdict.BITWISE
-    assert check_store(project.store) == []
+    assert check_store(store=project.store) == []
 
 
 @pytest.mark.slow
 def test_such_a_run_says_that_it_cannot_be_proved(project):
     result = project.run(BODY)
     assert verify(result.run_id, store=project.store).verdict is Verdict.BITWISE
-    collect_garbage(project.store, delete=True, **AT_ONCE)
+    collect_garbage(delete=True, **AT_ONCE, store=project.store)
     answer = verify(result.run_id, store=project.store)
     assert answer.verdict is Verdict.CANNOT_VERIFY
     assert "removed by penstock gc" in answer.steps[-1].reason
@@ -81,7 +81,7 @@ def test_what_a_younger_run_used_stays(project, monkeypatch):
     project.store.metadata.runs.update(old.run_id, ended_at=old_time())
     young = project.run(BODY)
     month = {**AT_ONCE, "outputs_older_than": timedelta(days=30)}
-    assert collect_garbage(project.store, delete=True, **month).let_go == (old.run_id,)
+    assert collect_garbage(delete=True, **month, store=project.store).let_go == (old.run_id,)
     rows = project.steps(young.run_id)["rows"].outputs["result"]
     assert project.store.get(rows).height == 5000
 

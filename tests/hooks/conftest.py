@@ -96,4 +96,4 @@ def store(tmp_path) -> Iterator[Store]:
 
 @pytest.fixture
 def hooks(store) -> Hooks:
-    return Hooks(store)
+    return Hooks(store=store)

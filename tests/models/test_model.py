@@ -155,7 +155,7 @@ def store(tmp_path):
 
 
 def test_a_stored_model_answers_as_before(store, model):
-    loaded = Model.load(store, version(store.put(model.estimator), model.signature))
+    loaded = Model.load(version(store.put(model.estimator), model.signature), store=store)
     assert loaded.signature == model.signature
     assert loaded.predict_scores(X) == model.predict_scores(X)
     assert loaded.predict_rows([{"age": 20, "city": "a"}]) == [
@@ -167,7 +167,7 @@ def test_a_pickled_model_is_not_loaded(store, model):
     pickled = store.put(Answering([1]))
     assert pickled.unsafe
     with pytest.raises(SerializationError, match="can only be stored as a pickle"):
-        Model.load(store, version(pickled, model.signature))
+        Model.load(version(pickled, model.signature), store=store)
 
 
 def test_a_damaged_model_is_not_loaded(store, model):
@@ -176,7 +176,7 @@ def test_a_damaged_model_is_not_loaded(store, model):
     path.chmod(0o644)
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(StoreError):
-        Model.load(store, version(record, model.signature))
+        Model.load(version(record, model.signature), store=store)
 
 
 @pytest.mark.parametrize("package", ["xgboost", "lightgbm"])
@@ -189,6 +189,6 @@ def test_boosters_are_loaded_and_answer_as_before(store, package):
     signature = infer_signature(estimator, numbers, labels)
     record = store.put(estimator)
     assert not record.unsafe
-    loaded = Model.load(store, version(record, signature))
+    loaded = Model.load(version(record, signature), store=store)
     assert loaded.predict(numbers) == estimator.predict(numbers.to_numpy()).tolist()
     assert signature.accepts_missing is True

@@ -100,11 +100,11 @@ def trained() -> Any:
 def watched(tmp_path: Path, trained: Any) -> Iterator[Watched]:
     model, signature, profile, report = trained
     store = open_store(f"sqlite:///{tmp_path}/penstock.db")
-    registry = Registry(store)
+    registry = Registry(store=store)
     registry.register(
         MODEL, model, signature=signature, report=report, profile=profile, actor="ann"
     )
     registry.promote(MODEL, 1, actor="ann", reason="It is good.")
-    deploy(store, MODEL, actor="ann")
+    deploy(MODEL, actor="ann", store=store)
     yield Watched(store, Model(model, signature))
     store.close()

@@ -32,7 +32,7 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 def test_rows_like_those_of_training_do_not_drift(watched: Any) -> None:
     watched.answer(watched.table(1_500, 2))
-    report = check_drift(watched.store, MODEL, since=EVERYTHING)
+    report = check_drift(MODEL, since=EVERYTHING, store=watched.store)
     assert not report.drifted
     assert report.verdict == "steady"
     assert report.rows == 1_500
@@ -43,7 +43,7 @@ def test_rows_like_those_of_training_do_not_drift(watched: Any) -> None:
 
 def test_a_shifted_feature_and_the_predictions_that_follow_it_drift(watched: Any) -> None:
     watched.answer(watched.table(1_500, 2, shift=0.8))
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(MODEL, store=watched.store)
     assert {each.column for each in report.drifted_columns} == {"amount", "prediction", "score"}
     assert {kind for kind, _, _ in report.findings} == {"feature_drift", "prediction_drift"}
     assert report.headline.startswith("3 columns drifted: ")
@@ -51,12 +51,12 @@ def test_a_shifted_feature_and_the_predictions_that_follow_it_drift(watched: Any
 
 def test_the_same_rows_give_the_same_bytes_in_any_order(watched: Any, tmp_path: Any) -> None:
     watched.answer(watched.table(400, 3, shift=0.5), truth=True)
-    one = check_drift(watched.store, MODEL)
+    one = check_drift(MODEL, store=watched.store)
     listed = watched.store.metadata.predictions.list
     metadata = watched.store.metadata
     shuffled = sorted(listed(MODEL), key=lambda record: hash(record.prediction_id))
     metadata.predictions.list = lambda *_args, **_more: shuffled
-    two = check_drift(watched.store, MODEL)
+    two = check_drift(MODEL, store=watched.store)
     del metadata.predictions.list
     assert json.dumps(one.to_json()) == json.dumps(two.to_json())
     assert watched.store.digest(one) == watched.store.digest(two)
@@ -64,7 +64,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_order(watched: Any, tmp_path: 
 
 def test_a_report_is_stored_and_read_back(watched: Any) -> None:
     watched.answer(watched.table(300, 3, shift=0.8), truth=True, errors=3)
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(MODEL, store=watched.store)
     again = watched.store.get(watched.store.put(report).digest)
     assert isinstance(again, DriftReport)
     assert again.to_json() == report.to_json()
@@ -74,8 +74,8 @@ def test_a_window_holds_only_its_rows(watched: Any) -> None:
     watched.answer(watched.table(300, 4), at=START)
     watched.answer(watched.table(300, 5, shift=0.9), at=START + timedelta(days=1))
     noon = START + timedelta(hours=12)
-    assert not check_drift(watched.store, MODEL, until=noon).drifted
-    later = check_drift(watched.store, MODEL, since=noon)
+    assert not check_drift(MODEL, until=noon, store=watched.store).drifted
+    later = check_drift(MODEL, since=noon, store=watched.store)
     assert later.drifted
     assert later.rows == 300
     assert later.since == (START + timedelta(days=1)).isoformat()
@@ -83,11 +83,11 @@ def test_a_window_holds_only_its_rows(watched: Any) -> None:
 
 def test_only_the_newest_rows_are_looked_at(watched: Any) -> None:
     watched.answer(watched.table(300, 4))
-    assert check_drift(watched.store, MODEL, limits=Limits(max_rows=50)).rows == 50
+    assert check_drift(MODEL, limits=Limits(max_rows=50), store=watched.store).rows == 50
 
 
 def test_an_empty_window_is_said_to_be_empty(watched: Any) -> None:
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(MODEL, store=watched.store)
     assert not report.drifted
     assert report.headline == "No row was answered in this window."
     assert all(each.note for each in report.columns)
@@ -96,20 +96,22 @@ def test_an_empty_window_is_said_to_be_empty(watched: Any) -> None:
 
 def test_rows_that_the_model_failed_on_raise_an_alarm(watched: Any) -> None:
     watched.answer(watched.table(300, 4), errors=30)
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(MODEL, store=watched.store)
     assert (report.rows, report.errors, report.errors_drifted) == (270, 30, True)
     assert ("errors", "model") in {finding[:2] for finding in report.findings}
 
 
 def test_few_failed_rows_raise_no_alarm(watched: Any) -> None:
     watched.answer(watched.table(300, 4), errors=2)
-    assert not check_drift(watched.store, MODEL).errors_drifted
+    assert not check_drift(MODEL, store=watched.store).errors_drifted
 
 
 def test_values_that_callers_mixed_are_compared(watched: Any) -> None:
     whole = pl.Series("age", [40] * 150 + [41] * 150, dtype=pl.Int64)
     watched.answer(watched.table(300, 4), change={"age": whole})
-    age = next(one for one in check_drift(watched.store, MODEL).columns if one.column == "age")
+    age = next(
+        one for one in check_drift(MODEL, store=watched.store).columns if one.column == "age"
+    )
     assert age.main is not None
 
 
@@ -142,10 +144,10 @@ def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
         for row in table.to_dicts()
     ]
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
-        registry = Registry(store)
+        registry = Registry(store=store)
         registry.register("offers", model, signature=signature, profile=profile)
         registry.promote("offers", 1)
-        deploy(store, "offers")
+        deploy("offers", store=store)
         answers = Model(model, signature).predict_rows(rows)
         store.metadata.predictions.add(
             [
@@ -162,7 +164,7 @@ def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
                 for place, (row, answer) in enumerate(zip(rows, answers, strict=True))
             ]
         )
-        report = check_drift(store, "offers", since=EVERYTHING)
+        report = check_drift("offers", since=EVERYTHING, store=store)
     assert {each.column: each.verdict for each in report.columns} == dict.fromkeys(
         ["price", "member", "plan"], "steady"
     )
@@ -174,7 +176,7 @@ def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
 def test_performance_is_compared_with_registration_where_truth_has_come(watched: Any) -> None:
     watched.answer(watched.table(1_500, 6), truth=True)
     watched.answer(watched.table(500, 7), at=START + timedelta(days=1))
-    performance = check_drift(watched.store, MODEL).performance
+    performance = check_drift(MODEL, store=watched.store).performance
     assert (performance.rows, performance.truths) == (2_000, 1_500), "the window and all truths"
     assert performance.matured == 0.75
     assert performance.watched == "roc_auc"
@@ -186,7 +188,7 @@ def test_performance_is_compared_with_registration_where_truth_has_come(watched:
 def test_a_lost_relation_is_a_performance_drop(watched: Any) -> None:
     table = watched.table(1_500, 6)
     watched.answer(table.with_columns(table["bad"].shuffle(seed=1)), truth=True)
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(MODEL, store=watched.store)
     assert report.performance.dropped
     assert not any(each.drifted for each in report.columns), "inputs are as in training"
     assert "with 99 % confidence" in report.performance.reason
@@ -196,7 +198,7 @@ def test_a_lost_relation_is_a_performance_drop(watched: Any) -> None:
 def test_few_truths_are_not_judged(watched: Any) -> None:
     table = watched.table(40, 6)
     watched.answer(table.with_columns(table["bad"].shuffle(seed=1)), truth=True)
-    performance = check_drift(watched.store, MODEL).performance
+    performance = check_drift(MODEL, store=watched.store).performance
     assert not performance.dropped
     assert "Fewer than 50 truths" in performance.reason
 
@@ -204,17 +206,17 @@ def test_few_truths_are_not_judged(watched: Any) -> None:
 def test_truth_of_one_class_only_says_why_there_is_no_auc(watched: Any) -> None:
     table = watched.table(200, 6).with_columns(bad=pl.lit("no"))
     watched.answer(table, truth=True)
-    performance = check_drift(watched.store, MODEL).performance
+    performance = check_drift(MODEL, store=watched.store).performance
     assert performance.watched == ""
     assert "roc_auc cannot be computed: no row is of class 'yes'" in performance.reason
 
 
 def test_another_metric_may_be_watched(watched: Any) -> None:
     watched.answer(watched.table(300, 6), truth=True)
-    report = check_drift(watched.store, MODEL, limits=Limits(metric="log_loss"))
+    report = check_drift(MODEL, limits=Limits(metric="log_loss"), store=watched.store)
     assert report.performance.watched == "log_loss"
     assert report.performance.minimum > 0.02, "a tenth of the loss at registration"
-    unknown = check_drift(watched.store, MODEL, limits=Limits(metric="rmse"))
+    unknown = check_drift(MODEL, limits=Limits(metric="rmse"), store=watched.store)
     assert "without such a metric" in unknown.performance.reason
 
 
@@ -223,23 +225,23 @@ def test_another_metric_may_be_watched(watched: Any) -> None:
 
 def test_a_version_without_a_profile_says_how_to_get_one(watched: Any, trained: Any) -> None:
     model, signature, _, _ = trained
-    registry = Registry(watched.store)
+    registry = Registry(store=watched.store)
     registry.register(MODEL, model, signature=signature, actor="ann", run_id=None, metrics={"a": 1})
     versions = watched.store.metadata.models.list_versions(MODEL)
     bare = next(one for one in versions if one.profile is None)
     with pytest.raises(DataError, match="has no training profile"):
-        check_drift(watched.store, MODEL, version=bare.version)
+        check_drift(MODEL, version=bare.version, store=watched.store)
 
 
 def test_an_unknown_deployment_is_told(watched: Any) -> None:
     with pytest.raises(NotFoundError, match="frauds"):
-        check_drift(watched.store, "frauds")
+        check_drift("frauds", store=watched.store)
 
 
 def test_drift_that_begins_inside_the_window_is_found(watched: Any) -> None:
     watched.answer(watched.table(1_000, 21))
     watched.answer(watched.table(1_000, 22, shift=1.5), at=START + timedelta(hours=1))
-    report = check_drift(watched.store, MODEL, since=EVERYTHING)
+    report = check_drift(MODEL, since=EVERYTHING, store=watched.store)
     assert report.verdict == "drifted"
     assert "amount" in {each.column for each in report.drifted_columns}
 
@@ -247,21 +249,23 @@ def test_drift_that_begins_inside_the_window_is_found(watched: Any) -> None:
 def test_the_same_drifted_rows_in_sorted_order_are_found(watched: Any) -> None:
     table = watched.table(1_000, 23, shift=0.8)
     watched.answer(table.sort("amount"))
-    assert "amount" in {each.column for each in check_drift(watched.store, MODEL).drifted_columns}
+    assert "amount" in {
+        each.column for each in check_drift(MODEL, store=watched.store).drifted_columns
+    }
 
 
 def test_the_window_is_the_last_day_so_that_late_drift_is_seen(watched: Any) -> None:
     watched.answer(watched.table(8_000, 24), at=START)
     watched.answer(watched.table(1_000, 25, shift=0.8), at=START + timedelta(days=9))
     until = START + timedelta(days=10)
-    report = check_drift(watched.store, MODEL, until=until)
+    report = check_drift(MODEL, until=until, store=watched.store)
     assert report.rows == 1_000
     assert report.verdict == "drifted"
 
 
 def test_too_few_rows_are_their_own_answer(watched: Any) -> None:
     watched.answer(watched.table(20, 26))
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(MODEL, store=watched.store)
     assert report.verdict == "cannot tell"
     assert report.headline.startswith("Cannot tell: ")
     assert not report.drifted
@@ -269,7 +273,7 @@ def test_too_few_rows_are_their_own_answer(watched: Any) -> None:
 
 def test_a_large_change_that_few_rows_show_cannot_be_told(watched: Any) -> None:
     watched.answer(watched.table(30, 27, shift=0.35))
-    report = check_drift(watched.store, MODEL, limits=Limits(w1=0.05))
+    report = check_drift(MODEL, limits=Limits(w1=0.05), store=watched.store)
     assert report.verdict == "cannot tell"
     [amount] = [each for each in report.columns if each.column == "amount"]
     assert amount.verdict == "unclear"
@@ -278,7 +282,7 @@ def test_a_large_change_that_few_rows_show_cannot_be_told(watched: Any) -> None:
 
 def test_a_model_without_scores_lacks_none(watched: Any) -> None:
     watched.answer(watched.table(1_000, 28), truth=True, scores=False)
-    report = check_drift(watched.store, MODEL)
+    report = check_drift(MODEL, store=watched.store)
     assert report.verdict == "steady"
     assert [each.column for each in report.predictions] == ["prediction"]
     assert report.performance.watched == "accuracy"
@@ -290,7 +294,7 @@ def test_performance_falls_without_scores_are_seen(watched: Any) -> None:
         bad=pl.when(pl.col("bad") == "yes").then(pl.lit("no")).otherwise(pl.lit("yes"))
     )
     watched.answer(wrong, truth=True, scores=False)
-    performance = check_drift(watched.store, MODEL).performance
+    performance = check_drift(MODEL, store=watched.store).performance
     assert performance.dropped
     assert performance.watched == "accuracy"
 
@@ -301,7 +305,7 @@ def test_truth_that_is_no_class_is_counted_and_left_out(watched: Any) -> None:
         bad=pl.when(pl.int_range(pl.len()) < 2).then(pl.lit("hi")).otherwise(pl.col("bad"))
     )
     watched.answer(strange, truth=True)
-    performance = check_drift(watched.store, MODEL).performance
+    performance = check_drift(MODEL, store=watched.store).performance
     assert (performance.truths, performance.unusable) == (298, 2)
     assert "2 truths such as 'hi' are no values of the target" in performance.reason
 
@@ -325,7 +329,8 @@ def test_limits_of_one_column_hold_for_it_alone(watched: Any) -> None:
     watched.answer(watched.table(1_500, 2, shift=0.8))
     patient = Limits(columns={"amount": {"w1": 9.0}})
     drifted = {
-        each.column for each in check_drift(watched.store, MODEL, limits=patient).drifted_columns
+        each.column
+        for each in check_drift(MODEL, limits=patient, store=watched.store).drifted_columns
     }
     assert drifted == {"prediction", "score"}
     with pytest.raises(ParameterError, match="has no limit 'w2'"):

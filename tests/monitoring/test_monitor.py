@@ -15,7 +15,7 @@ def day(number: int) -> datetime:
 
 
 def check(watched: Any, number: int) -> DriftReport:
-    return Monitor(watched.store, MODEL).check(since=day(number), until=day(number + 1))
+    return Monitor(MODEL, store=watched.store).check(since=day(number), until=day(number + 1))
 
 
 def open_alerts(watched: Any) -> dict[tuple[str, str], AlertRecord]:
@@ -102,7 +102,7 @@ def clock() -> Any:
 
 def test_a_drift_starts_a_run_with_the_windows_end_as_cutoff(days: Any, clock: Any) -> None:
     cutoffs = []
-    trigger = Trigger(days.store, start=lambda cutoff: cutoffs.append(cutoff) or "run-1")
+    trigger = Trigger(start=lambda cutoff: cutoffs.append(cutoff) or "run-1", store=days.store)
     decision = trigger.consider(check(days, 1))
     assert (decision.started, decision.run_id) == (True, "run-1")
     assert cutoffs == [day(1) + timedelta(seconds=599)]
@@ -111,7 +111,7 @@ def test_a_drift_starts_a_run_with_the_windows_end_as_cutoff(days: Any, clock: A
 
 
 def test_a_calm_report_starts_nothing(days: Any, clock: Any) -> None:
-    decision = Trigger(days.store, start=lambda _cutoff: pytest.fail("started")).consider(
+    decision = Trigger(start=lambda _cutoff: pytest.fail("started"), store=days.store).consider(
         check(days, 0)
     )
     assert not decision.started
@@ -121,7 +121,9 @@ def test_a_trigger_rests_across_processes_and_then_starts_again(days: Any, clock
     starts = []
 
     def fresh() -> Trigger:
-        return Trigger(days.store, cool_down="6h", start=lambda _cutoff: starts.append(1) or "r")
+        return Trigger(
+            cool_down="6h", start=lambda _cutoff: starts.append(1) or "r", store=days.store
+        )
 
     report = check(days, 1)
     assert fresh().consider(report).started
@@ -138,10 +140,10 @@ def test_a_start_that_fails_is_not_tried_in_a_loop(days: Any, clock: Any) -> Non
 
     report = check(days, 1)
     with pytest.raises(RuntimeError):
-        Trigger(days.store, start=fail).consider(report)
-    assert not Trigger(days.store, start=fail).consider(report).started
+        Trigger(start=fail, store=days.store).consider(report)
+    assert not Trigger(start=fail, store=days.store).consider(report).started
 
 
 def test_only_the_kinds_asked_for_start_a_run(days: Any, clock: Any) -> None:
-    trigger = Trigger(days.store, start=lambda _cutoff: "r", kinds=("performance",))
+    trigger = Trigger(start=lambda _cutoff: "r", kinds=("performance",), store=days.store)
     assert not trigger.consider(check(days, 1)).started

@@ -12,7 +12,7 @@ MODEL = "fraud"
 @pytest.fixture
 def report(watched: Any) -> DriftReport:
     watched.answer(watched.table(600, 2, shift=0.8), truth=True)
-    return check_drift(watched.store, MODEL)
+    return check_drift(MODEL, store=watched.store)
 
 
 def test_markdown_tells_the_verdict_then_every_column(report: DriftReport) -> None:
@@ -63,7 +63,7 @@ def test_figures_show_the_overview_what_drifted_and_performance(report: DriftRep
 
 
 def test_an_empty_report_has_no_figures_and_still_a_page(watched: Any) -> None:
-    empty = check_drift(watched.store, MODEL)
+    empty = check_drift(MODEL, store=watched.store)
     assert empty.figures() == {}
     assert "No row was answered" in empty.to_html()
 

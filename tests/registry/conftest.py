@@ -42,13 +42,13 @@ def store(tmp_path):
 
 @pytest.fixture
 def registry(store):
-    return Registry(store)
+    return Registry(store=store)
 
 
 @pytest.fixture
 def team(store):
     store.metadata.settings.set("single_user", "false")
-    return Registry(store)
+    return Registry(store=store)
 
 
 @pytest.fixture
@@ -67,6 +67,6 @@ def add(store, estimator, signature):
 
     def register(model="tips", **options):
         options = {"trained_by": "ada", "actor": "ada"} | options
-        return Registry(store).register(model, estimator, signature=signature, **options)
+        return Registry(store=store).register(model, estimator, signature=signature, **options)
 
     return register

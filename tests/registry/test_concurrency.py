@@ -113,7 +113,7 @@ def test_a_promotion_decided_on_an_older_champion_is_refused(store, registry, ad
     for _ in range(3):
         add()
     registry.promote("tips", 1)
-    meanwhile = Registry(store)
+    meanwhile = Registry(store=store)
     original = store.metadata.models.move_stages
 
     def late(moves, **options):

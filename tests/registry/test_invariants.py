@@ -35,7 +35,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.registry = Registry(self.store)
+        self.registry = Registry(store=self.store)
         self.model = f"m{next(numbers)}"  # a new name is a new registry, without a new database
         self.stages: list[Stage] = []
         self.entered: list[int] = []

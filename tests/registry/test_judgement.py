@@ -51,7 +51,7 @@ def candidate(store, registry, split):
         report = evaluate(model, split, resamples=20)
         signature = infer_signature(model, split.test.X.select(columns), split.test.y)
         champion = registry.champion("tips")
-        results, _ = judge_candidate(store, report, gates, champion=champion)
+        results, _ = judge_candidate(report, gates, champion=champion, store=store)
         return registry.register(
             "tips", model, signature=signature, report=report, gates=results, run_id="run7"
         )
@@ -83,7 +83,7 @@ def test_judging_again_takes_the_champion_of_today(candidate, registry, store):
     late = candidate(["second"])
     assert states(late)[1] == "passed"
     registry.promote("tips", 1, force_reason="First.")
-    judged = judge_version(store, late)
+    judged = judge_version(late, store=store)
     assert states(judged)[1] == "failed"
     assert registry.get("tips", 2).gates == judged.gates
 
@@ -105,13 +105,13 @@ def test_a_report_that_is_lost_lets_no_gate_pass(candidate, registry, store):
     lost = store.metadata.models.update_version(
         "tips", 1, expected_revision=record.revision, report="sha256:" + "0" * 64
     )
-    assert states(judge_version(store, lost)) == ["failed"]
+    assert states(judge_version(lost, store=store)) == ["failed"]
 
 
 def test_the_champion_keeps_the_answers_it_was_promoted_with(candidate, registry, store):
     candidate(["first"])
     champion = registry.promote("tips", 1, force_reason="First.")
-    assert judge_version(store, champion) == champion
+    assert judge_version(champion, store=store) == champion
 
 
 def test_a_champion_that_cannot_score_the_rows_fails_the_gates_that_name_it(
@@ -122,7 +122,9 @@ def test_a_champion_that_cannot_score_the_rows_fails_the_gates_that_name_it(
     narrow = split_table(table().drop("second"), target="label")
     model = LogisticRegression().fit(narrow.train.X, narrow.train.y)
     report = evaluate(model, narrow, resamples=20)
-    results, comparison = judge_candidate(store, report, GATES, champion=registry.champion("tips"))
+    results, comparison = judge_candidate(
+        report, GATES, champion=registry.champion("tips"), store=store
+    )
     assert comparison is None
     assert [result.state.value for result in results] == ["passed", "failed", "pending"]
     assert "tips@1 cannot be scored on the candidate's rows" in results[1].reason
@@ -146,12 +148,12 @@ def test_the_newest_proof_of_the_run_answers_verified(candidate, store, verdict,
     store.metadata.artifacts.add_proof(
         ProofRecord("run7", "verified", verdict, now(), {"first_difference": first})
     )
-    assert judge_version(store, record).gates[2].state is state
+    assert judge_version(record, store=store).gates[2].state is state
 
 
 def test_without_gates_there_is_nothing_to_judge(candidate, store):
     record = candidate(["first"], gates=[])
-    assert judge_version(store, record) == record
+    assert judge_version(record, store=store) == record
     assert list_needed_proofs(record) == []
     assert replace(record, stage=Stage.NONE) == record
 

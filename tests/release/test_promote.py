@@ -17,7 +17,7 @@ from penstock.release import prove_version
 
 
 def gate(store, version, name):
-    record = ps.Registry(store).get("fraud", version)
+    record = ps.Registry(store=store).get("fraud", version)
     return next(each for each in record.gates if each.gate == name)
 
 
@@ -55,7 +55,7 @@ def test_a_proof_that_fails_refuses_the_promotion_with_its_reason(train, proofs,
         ps.promote("fraud", store=train.store)
     assert "fraud@1 may not go to production" in str(refused.value)
     assert gate(train.store, 1, "verified").state is not GateState.PASSED
-    assert ps.Registry(train.store).champion("fraud") is None
+    assert ps.Registry(store=train.store).champion("fraud") is None
 
 
 def test_a_failed_gate_refuses_with_every_reason(train, proofs):
@@ -91,7 +91,7 @@ def test_staging_asks_for_nothing(train, proofs):
 def test_the_actor_and_the_reason_are_in_the_history(train, proofs):
     train()
     ps.promote("fraud", actor="ada", reason="first", store=train.store)
-    event = ps.Registry(train.store).history("fraud")[-1]
+    event = ps.Registry(store=train.store).history("fraud")[-1]
     assert (event.actor, event.reason) == ("ada", "first")
     with pytest.raises(ConflictError, match="in production already"):
         ps.promote("fraud", 1, store=train.store)
@@ -104,7 +104,7 @@ def test_in_a_team_the_trainers_yes_is_not_enough(train, proofs):
     train.store.metadata.settings.set("single_user", "false")
     with pytest.raises(GateError, match=f"nobody other than {getpass.getuser()}"):
         ps.promote("fraud", store=train.store)
-    ps.Registry(train.store).approve("fraud", 1, approver="ada", reason="looked at it")
+    ps.Registry(store=train.store).approve("fraud", 1, approver="ada", reason="looked at it")
     assert ps.promote("fraud", store=train.store).stage is Stage.PRODUCTION
 
 

@@ -65,10 +65,10 @@ class Project:
 
     @property
     def schedules(self) -> Schedules:
-        return Schedules(self.store)
+        return Schedules(store=self.store)
 
     def scheduler(self, **options) -> Scheduler:
-        return Scheduler(self.store, project=self.folder, tell=self.said.append, **options)
+        return Scheduler(project=self.folder, tell=self.said.append, **options, store=self.store)
 
     def write(self, text: str) -> None:
         (self.folder / "job.py").write_text(textwrap.dedent(text))

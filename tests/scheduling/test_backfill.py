@@ -126,8 +126,8 @@ def test_a_run_id_is_given_once(project):
 
 def test_the_store_knows_the_partitions_for_who_has_no_code(project):
     backfill(project.file + ":regions", partitions=["eu"], store=project.store)
-    assert known_partitions(project.store, "regions").keys() == ["eu", "bad", "us"]
-    assert known_partitions(project.store, "job") is None
+    assert known_partitions("regions", store=project.store).keys() == ["eu", "bad", "us"]
+    assert known_partitions("job", store=project.store) is None
 
 
 def test_an_interrupted_backfill_leaves_no_run_behind_and_goes_on(project):

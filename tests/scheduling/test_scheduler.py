@@ -370,7 +370,7 @@ def test_a_scheduler_that_is_asked_to_end_leaves_its_run_to_the_next(project):
     wait_for((project.folder / "began.txt").exists, 20)
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
-    Schedules(project.store)
+    Schedules(store=project.store)
     project.scheduler().once()
     (tick,) = ticks(project, "often")
     assert tick.state is TickState.FINISHED

@@ -91,7 +91,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     store = open_store(f"sqlite:///{tmp_path}/penstock.db")
-    yield World(store, Registry(store))
+    yield World(store, Registry(store=store))
     store.close()
 
 
@@ -104,7 +104,7 @@ def served(world: World) -> World:
 
 @pytest.fixture
 def client(served: World) -> Iterator[TestClient[Any]]:
-    with TestClient(create_app(served.store, names=[MODEL], poll_s=0.02)) as client:
+    with TestClient(create_app(names=[MODEL], poll_s=0.02, store=served.store)) as client:
         yield client
 
 
@@ -112,10 +112,10 @@ def client(served: World) -> Iterator[TestClient[Any]]:
 def module_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Any]]:
     """One server for the tests of a module that change nothing."""
     store = open_store(f"sqlite:///{tmp_path_factory.mktemp('served')}/penstock.db")
-    world = World(store, Registry(store))
+    world = World(store, Registry(store=store))
     world.register()
     world.promote(1)
-    with TestClient(create_app(store, names=[MODEL])) as client:
+    with TestClient(create_app(names=[MODEL], store=store)) as client:
         yield client
     store.close()
 

@@ -66,7 +66,7 @@ def test_predictions_are_logged_with_their_inputs(client: Any, served: Any, row:
 
 
 def test_logging_can_be_off(served: Any, row: dict) -> None:
-    with TestClient(create_app(served.store, names=[MODEL], log=False)) as quiet:
+    with TestClient(create_app(names=[MODEL], log=False, store=served.store)) as quiet:
         assert quiet.post(PREDICT, json={"row": row}).status_code == 200
         assert "penstock_log" not in quiet.get("/metrics").text
     assert served.store.metadata.predictions.list(MODEL) == []
@@ -77,7 +77,7 @@ def test_a_full_disk_costs_no_prediction(served: Any, row: dict, monkeypatch: An
         raise OSError("No space left on device")
 
     monkeypatch.setattr(served.store.metadata.predictions, "add", full)
-    with TestClient(create_app(served.store, names=[MODEL])) as client:
+    with TestClient(create_app(names=[MODEL], store=served.store)) as client:
         codes = {client.post(PREDICT, json={"row": row}).status_code for _ in range(50)}
         assert wait_for(
             lambda: "penstock_log_failures_total 0.0" not in client.get("/metrics").text
@@ -234,7 +234,7 @@ def test_slow_answers_are_given_in_threads_and_too_many_are_told_to_come_back(
     monkeypatch.setattr(ServedVersion, "answer", slow)
     monkeypatch.setattr(ServedVersion, "is_quick", lambda _self, _rows: False)
     monkeypatch.setattr("penstock.serving._answering._MAX_WAITING", 3)
-    app = create_app(served.store, names=[MODEL])
+    app = create_app(names=[MODEL], store=served.store)
 
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app=app)
@@ -258,8 +258,8 @@ def test_slow_answers_are_given_in_threads_and_too_many_are_told_to_come_back(
 def test_a_unit_meets_one_version_and_shares_hold(served: Any, row: dict) -> None:
     served.register(0.5)
     rules = RolloutRules(step_requests=10**6)
-    deploy(served.store, MODEL, canary=(30, 100), rules=rules)
-    with TestClient(create_app(served.store, names=[MODEL])) as client:
+    deploy(MODEL, canary=(30, 100), rules=rules, store=served.store)
+    with TestClient(create_app(names=[MODEL], store=served.store)) as client:
         first = {
             unit: client.post(PREDICT, json={"row": row, "unit": unit}).json()["version"]
             for unit in map(str, range(200))
@@ -278,9 +278,9 @@ def test_a_canary_that_breaks_is_rolled_back_within_seconds(
 ) -> None:
     served.register(0.5)
     rules = RolloutRules(step_requests=10**6)
-    deploy(served.store, MODEL, canary=(50, 100), rules=rules)
+    deploy(MODEL, canary=(50, 100), rules=rules, store=served.store)
     failing[2] = model_error()
-    with TestClient(create_app(served.store, names=[MODEL], poll_s=0.02)) as client:
+    with TestClient(create_app(names=[MODEL], poll_s=0.02, store=served.store)) as client:
 
         def is_back() -> bool:
             client.post(PREDICT, json={"row": row})
@@ -296,9 +296,9 @@ def test_requests_that_only_the_canary_refuses_count_against_it(served: Any, row
     fields = [{**field, "name": field["name"].upper()} for field in first.signature["inputs"]]
     form, estimator = {**first.signature, "inputs": fields}, served.store.get(first.artifact)
     served.registry.register(MODEL, estimator, signature=form, actor="ann")
-    deploy(served.store, MODEL, version=2, canary=(50, 100), accept_changes="They will move.")
+    deploy(MODEL, version=2, canary=(50, 100), accept_changes="They will move.", store=served.store)
     infer, data = f"/v2/models/{MODEL}/infer", {"shape": [1], "datatype": "FP64", "data": [3.0]}
-    with TestClient(create_app(served.store, names=[MODEL], poll_s=60)) as client:
+    with TestClient(create_app(names=[MODEL], poll_s=60, store=served.store)) as client:
         codes = [client.post(PREDICT, json={"row": row}).status_code for _ in range(40)]
         old = [{"name": name, **data} for name in ("miles", "hour")]
         codes += [client.post(infer, json={"inputs": old}).status_code for _ in range(40)]
@@ -316,7 +316,7 @@ def test_requests_that_only_the_canary_refuses_count_against_it(served: Any, row
 
 
 def test_batches_are_requests_and_one_bad_row_fails_its_batch(served: Any, row: dict) -> None:
-    with TestClient(create_app(served.store, names=[MODEL])) as client:
+    with TestClient(create_app(names=[MODEL], store=served.store)) as client:
         for _ in range(3):
             assert client.post(PREDICT, json={"rows": [row] * 50}).status_code == 200
         bad = client.post(PREDICT, json={"rows": [row] * 49 + [{"miles": "far", "hour": 1}]})
@@ -330,9 +330,9 @@ def test_a_canary_that_answers_with_no_number_is_rolled_back_at_once(
     served: Any, row: dict, failing: Any
 ) -> None:
     served.register(0.5)
-    deploy(served.store, MODEL, canary=(99, 100), rules=RolloutRules(step_requests=10**6))
+    deploy(MODEL, canary=(99, 100), rules=RolloutRules(step_requests=10**6), store=served.store)
     failing[2] = model_error(hard=True)
-    with TestClient(create_app(served.store, names=[MODEL], poll_s=0.02)) as client:
+    with TestClient(create_app(names=[MODEL], poll_s=0.02, store=served.store)) as client:
         # One request in a hundred goes to the control.
         codes = {client.post(PREDICT, json={"row": row}).status_code for _ in range(8)}
         assert 500 in codes
@@ -343,7 +343,7 @@ def test_a_canary_that_answers_with_no_number_is_rolled_back_at_once(
 def test_no_request_fails_during_20_promotions(served: Any, row: dict) -> None:
     served.register(0.5)
     stop, codes, versions = threading.Event(), [], set()
-    with TestClient(create_app(served.store, names=[MODEL], poll_s=0.01)) as client:
+    with TestClient(create_app(names=[MODEL], poll_s=0.01, store=served.store)) as client:
 
         def ask() -> None:
             while not stop.is_set():
@@ -397,13 +397,16 @@ def test_metrics_count_requests_by_version_route_and_code(client: Any, row: dict
 
 
 def test_two_apps_count_apart(served: Any, row: dict) -> None:
-    with TestClient(create_app(served.store)) as one, TestClient(create_app(served.store)) as two:
+    with (
+        TestClient(create_app(store=served.store)) as one,
+        TestClient(create_app(store=served.store)) as two,
+    ):
         one.post(PREDICT, json={"row": row})
         assert "penstock_requests_total{" not in two.get("/metrics").text
 
 
 def test_only_known_host_names_are_answered(served: Any) -> None:
-    app = create_app(served.store, allowed_hosts=["127.0.0.1", "localhost"])
+    app = create_app(allowed_hosts=["127.0.0.1", "localhost"], store=served.store)
     with TestClient(app) as client:
         stranger = client.get("/v2/health/live", headers={"host": "evil.example:8000"})
         assert stranger.status_code == 400

@@ -21,25 +21,25 @@ def wait_until(condition, seconds=5.0):
 
 
 def test_a_deployment_tells_whether_a_server_is_up(served, row):
-    assert availability(served.store, MODEL) == Availability((), None)
+    assert availability(MODEL, store=served.store) == Availability((), None)
     for names in ([MODEL], None):
-        with TestClient(create_app(served.store, names=names, poll_s=0.01)) as client:
+        with TestClient(create_app(names=names, poll_s=0.01, store=served.store)) as client:
             reply = client.post(f"/models/{MODEL}/predict", json={"rows": [row]})
             assert reply.status_code == 200
-            wait_until(lambda: availability(served.store, MODEL).servers)
+            wait_until(lambda: availability(MODEL, store=served.store).servers)
             host, pid, _ = this_process()
-            assert availability(served.store, MODEL).servers == (f"{host}:{pid}",)
-        after = availability(served.store, MODEL)
+            assert availability(MODEL, store=served.store).servers == (f"{host}:{pid}",)
+        after = availability(MODEL, store=served.store)
         assert after.servers == ()
         assert now() - after.last_at < timedelta(minutes=1)
 
 
 def test_a_server_that_is_silent_is_not_there_any_more(served):
     Presence(served.store, [MODEL]).renew()
-    assert availability(served.store, MODEL).servers
+    assert availability(MODEL, store=served.store).servers
     later = now() + timedelta(minutes=2)
     set_clock(lambda: later)
     try:
-        assert availability(served.store, MODEL).servers == ()
+        assert availability(MODEL, store=served.store).servers == ()
     finally:
         set_clock(None)

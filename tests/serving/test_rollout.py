@@ -13,10 +13,10 @@ MODEL = "big-tips"
 def rolling(served: Any) -> Any:
     served.register(0.5)
     deploy(
-        served.store,
         MODEL,
         canary=(5, 25, 100),
         rules=RolloutRules(step_requests=20, max_error_rate_increase=0.25),
+        store=served.store,
     )
     return served
 
@@ -26,7 +26,7 @@ def record_of(world: Any) -> Any:
 
 
 def test_a_good_version_passes_all_steps_and_is_promoted(rolling: Any) -> None:
-    controller = RolloutController(rolling.store, MODEL)
+    controller = RolloutController(MODEL, store=rolling.store)
     shares = []
     for _ in range(3):
         rolling.add_predictions(1, 60)
@@ -38,14 +38,14 @@ def test_a_good_version_passes_all_steps_and_is_promoted(rolling: Any) -> None:
     assert record.weights == {2: 1.0}
     assert record.rollout["state"] == "promoted"
     assert [step["requests"] for step in record.rollout["passed"]] == [20, 20]
-    assert production_version(rolling.store, MODEL) == 2
+    assert production_version(MODEL, store=rolling.store) == 2
     assert rolling.registry.history(MODEL)[-1].actor == "rollout"
     assert rolling.events().count("rollout_step") == 2
     assert "promoted" in rolling.events()
 
 
 def test_requests_of_an_earlier_step_do_not_pass_the_next(rolling: Any) -> None:
-    controller = RolloutController(rolling.store, MODEL)
+    controller = RolloutController(MODEL, store=rolling.store)
     rolling.add_predictions(2, 500)
     assert controller.tick().weights[2] == 0.25
     assert controller.tick().weights[2] == 0.25
@@ -54,17 +54,17 @@ def test_requests_of_an_earlier_step_do_not_pass_the_next(rolling: Any) -> None:
 def test_a_failing_version_goes_back_with_its_reason(rolling: Any) -> None:
     rolling.add_predictions(1, 300)
     rolling.add_predictions(2, 30, errors=25)
-    record = RolloutController(rolling.store, MODEL).tick()
+    record = RolloutController(MODEL, store=rolling.store).tick()
     assert record.weights == {1: 1.0}
     assert record.rollout["state"] == "rolled_back"
     assert "failed 25 of 30 requests" in record.rollout["reason"]
     assert rolling.registry.get(MODEL, 2).stage is Stage.NONE
     assert "failed 25 of 30" in rolling.registry.get(MODEL, 2).note
-    assert production_version(rolling.store, MODEL) == 1
+    assert production_version(MODEL, store=rolling.store) == 1
 
 
 def test_a_finished_rollout_is_left_alone(rolling: Any) -> None:
-    controller = RolloutController(rolling.store, MODEL)
+    controller = RolloutController(MODEL, store=rolling.store)
     controller.fault(2, "It is broken.")
     after = controller.tick()
     assert controller.tick() == after
@@ -72,15 +72,15 @@ def test_a_finished_rollout_is_left_alone(rolling: Any) -> None:
 
 def test_another_process_goes_on_where_a_killed_one_stood(rolling: Any) -> None:
     rolling.add_predictions(2, 20)
-    RolloutController(rolling.store, MODEL).tick()
+    RolloutController(MODEL, store=rolling.store).tick()
     rolling.add_predictions(2, 19)
-    assert RolloutController(rolling.store, MODEL).tick().weights[2] == 0.25
+    assert RolloutController(MODEL, store=rolling.store).tick().weights[2] == 0.25
     rolling.add_predictions(2, 1)
-    assert RolloutController(rolling.store, MODEL).tick().weights[2] == 1.0
+    assert RolloutController(MODEL, store=rolling.store).tick().weights[2] == 1.0
 
 
 def test_of_two_controllers_one_moves(rolling: Any) -> None:
-    one, two = (RolloutController(rolling.store, MODEL) for _ in range(2))
+    one, two = (RolloutController(MODEL, store=rolling.store) for _ in range(2))
     rolling.add_predictions(2, 20)
     one.tick()
     two.tick()
@@ -90,10 +90,10 @@ def test_of_two_controllers_one_moves(rolling: Any) -> None:
 def test_a_worse_metric_on_posted_truth_goes_back(served: Any) -> None:
     served.register(0.5)
     rules = RolloutRules(step_requests=10_000, metric=("accuracy", -0.02))
-    deploy(served.store, MODEL, canary=(50, 100), rules=rules)
+    deploy(MODEL, canary=(50, 100), rules=rules, store=served.store)
     served.add_predictions(1, 400, truth=lambda _place: ("yes", "yes"))
     served.add_predictions(2, 400, truth=lambda place: ("yes", "yes" if place % 3 else "no"))
-    record = RolloutController(served.store, MODEL).tick()
+    record = RolloutController(MODEL, store=served.store).tick()
     assert record.rollout["state"] == "rolled_back"
     assert "accuracy of version 2 is 0.66" in record.rollout["reason"]
 
@@ -105,7 +105,7 @@ def test_promotion_is_asked_of_the_callable(rolling: Any) -> None:
         asked.append((model, version))
         rolling.promote(version)
 
-    controller = RolloutController(rolling.store, MODEL, on_promote=promote)
+    controller = RolloutController(MODEL, on_promote=promote, store=rolling.store)
     for _ in range(3):
         rolling.add_predictions(2, 20)
         controller.tick()
@@ -116,7 +116,7 @@ def test_a_refused_promotion_gives_the_traffic_back(rolling: Any) -> None:
     def promote(_model: str, _version: int, _reason: str) -> None:
         raise GateError(what="Nobody approved it.", fix="Run: penstock approve")
 
-    controller = RolloutController(rolling.store, MODEL, on_promote=promote)
+    controller = RolloutController(MODEL, on_promote=promote, store=rolling.store)
     for _ in range(3):
         rolling.add_predictions(2, 20)
         record = controller.tick()
@@ -133,7 +133,7 @@ def test_a_store_that_is_busy_refuses_nothing(rolling: Any) -> None:
             raise StoreError(what="The database is locked.")
         rolling.promote(version)
 
-    controller = RolloutController(rolling.store, MODEL, on_promote=promote)
+    controller = RolloutController(MODEL, on_promote=promote, store=rolling.store)
     for _ in range(4):
         rolling.add_predictions(2, 20)
         record = controller.tick()
@@ -146,7 +146,7 @@ def test_a_store_that_is_busy_refuses_nothing(rolling: Any) -> None:
 def test_a_version_whose_gate_fails_meanwhile_gets_no_more_traffic(
     rolling: Any, steps_passed: int
 ) -> None:
-    controller = RolloutController(rolling.store, MODEL)
+    controller = RolloutController(MODEL, store=rolling.store)
     for _ in range(steps_passed):
         rolling.add_predictions(2, 20)
         controller.tick()
@@ -164,12 +164,12 @@ def test_a_version_that_is_taken_out_loses_its_traffic_at_once(rolling: Any, ref
     getattr(rolling.registry, refuse)(MODEL, 2, reason="Unfair.", actor="ann")
     assert record_of(rolling).weights == {1: 1.0}
     assert record_of(rolling).rollout["state"] == "rolled_back"
-    assert RolloutController(rolling.store, MODEL).tick() == record_of(rolling)
+    assert RolloutController(MODEL, store=rolling.store).tick() == record_of(rolling)
 
 
 def test_a_promotion_by_hand_ends_the_rollout(rolling: Any) -> None:
     rolling.promote(2)
-    record = RolloutController(rolling.store, MODEL).tick()
+    record = RolloutController(MODEL, store=rolling.store).tick()
     assert record.weights == {2: 1.0}
     assert record.rollout["state"] == "promoted"
 
@@ -177,7 +177,7 @@ def test_a_promotion_by_hand_ends_the_rollout(rolling: Any) -> None:
 def test_another_production_version_ends_the_rollout_and_gets_the_traffic(rolling: Any) -> None:
     rolling.register(0.1)
     rolling.promote(3)
-    record = RolloutController(rolling.store, MODEL).tick()
+    record = RolloutController(MODEL, store=rolling.store).tick()
     assert record.weights == {3: 1.0}
     assert "Version 3 came into production" in record.rollout["reason"]
 
@@ -186,7 +186,7 @@ def test_silence_pauses_and_requests_resume(rolling: Any) -> None:
     start, passed = datetime.now(UTC), timedelta(0)
     set_clock(lambda: start + passed)
     try:
-        controller = RolloutController(rolling.store, MODEL)
+        controller = RolloutController(MODEL, store=rolling.store)
         controller.tick()
         passed = timedelta(minutes=61)
         assert controller.tick().rollout["state"] == "paused"
@@ -204,7 +204,7 @@ def test_counts_stay_right_when_old_rows_are_summed_up(rolling: Any) -> None:
     start, passed = datetime.now(UTC), timedelta(0)
     set_clock(lambda: start + passed)
     try:
-        controller = RolloutController(rolling.store, MODEL)
+        controller = RolloutController(MODEL, store=rolling.store)
         for seconds in (0, 11, 22, 33):
             passed = timedelta(seconds=seconds)
             rolling.add_predictions(2, 4)

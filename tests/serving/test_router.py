@@ -103,7 +103,7 @@ def test_a_canary_that_cannot_be_loaded_is_rolled_back(served: Any, broken: set[
     router = loaded(served)
     served.register(0.5)
     broken.add(2)
-    deploy(served.store, MODEL, canary=(50, 100))
+    deploy(MODEL, canary=(50, 100), store=served.store)
     router.poll()
     record = served.store.metadata.deployments.get(MODEL)
     assert record.rollout is not None
@@ -116,7 +116,7 @@ def test_a_server_that_starts_during_a_broken_canary_serves_the_control(
     served: Any, broken: set[int]
 ) -> None:
     served.register(0.5)
-    deploy(served.store, MODEL, canary=(50, 100))
+    deploy(MODEL, canary=(50, 100), store=served.store)
     broken.add(2)
     assert loaded(served).route(MODEL).record.weights == {1: 1.0}
 
@@ -147,7 +147,7 @@ def test_a_deployment_whose_version_was_taken_out_of_use_answers_no_more(served:
 def test_polling_moves_a_rollout_on(served: Any) -> None:
     served.register(0.5)
     rules = RolloutRules(step_requests=10, max_error_rate_increase=0.5)
-    deploy(served.store, MODEL, canary=(50, 100), rules=rules)
+    deploy(MODEL, canary=(50, 100), rules=rules, store=served.store)
     router = loaded(served)
     served.add_predictions(2, 10)
     router.poll()
@@ -162,7 +162,7 @@ def test_without_names_every_model_in_production_is_served(served: Any) -> None:
     router = Router(served.store)
     router.refresh()
     assert list(router.routes) == [MODEL]
-    deploy(served.store, MODEL, name="tips-eu")
+    deploy(MODEL, name="tips-eu", store=served.store)
     router.poll()
     assert sorted(router.routes) == [MODEL, "tips-eu"]
 

@@ -27,26 +27,26 @@ def test_a_port_in_use_is_told_with_another(served: Any) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ServingError, match=rf"Port {port} .* --port {port + 1}"):
-            serve(served.store, [MODEL], port=port)
+            serve([MODEL], port=port, store=served.store)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
 def test_an_address_that_others_reach_needs_a_yes(served: Any, host: str) -> None:
     with pytest.raises(ServingError, match="--allow-remote"):
-        serve(served.store, [MODEL], host=host)
+        serve([MODEL], host=host, store=served.store)
 
 
 @pytest.mark.parametrize(("host", "port"), [("203.0.113.7", 0), ("127.0.0.1", 70_000)])
 def test_an_address_that_cannot_be_listened_on_is_told(served: Any, host: str, port: int) -> None:
     with pytest.raises(ServingError, match="cannot be listened on"):
-        serve(served.store, [MODEL], host=host, port=port, allow_remote=True)
+        serve([MODEL], host=host, port=port, allow_remote=True, store=served.store)
 
 
 def test_nothing_to_serve_is_told(world: Any) -> None:
     with pytest.raises(NotFoundError, match="penstock promote MODEL"):
-        serve(world.store, port=0)
+        serve(port=0, store=world.store)
     with pytest.raises(NotFoundError, match="no deployment or model 'x'"):
-        serve(world.store, ["x"], port=0)
+        serve(["x"], port=0, store=world.store)
 
 
 def test_a_real_server_answers_and_stops_in_order(served: Any, row: dict) -> None:
@@ -54,7 +54,7 @@ def test_a_real_server_answers_and_stops_in_order(served: Any, row: dict) -> Non
         "import sys\n"
         "from penstock.serving import serve\n"
         "from penstock.stores import open_store\n"
-        "serve(open_store(sys.argv[1]), port=0, ready=lambda url: print(url, flush=True))\n"
+        "serve(store=sys.argv[1], port=0, ready=lambda url: print(url, flush=True))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, served.store.url],
@@ -92,7 +92,7 @@ def server(store: Any, files: int | None = None) -> Iterator[tuple[subprocess.Po
         "from penstock.stores import open_store\n"
         "files = int(sys.argv[2])\n"
         "if files: resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))\n"
-        "serve(open_store(sys.argv[1]), port=0, ready=lambda url: print(url, flush=True))\n"
+        "serve(store=sys.argv[1], port=0, ready=lambda url: print(url, flush=True))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, store.url, str(files or 0)],

@@ -55,7 +55,7 @@ def test_what_is_no_number_is_no_truth_of_a_regression(value: Any) -> None:
 
 
 def test_one_wrong_value_does_not_refuse_the_others(served: Any) -> None:
-    deploy(served.store, MODEL)
+    deploy(MODEL, store=served.store)
     served.add_predictions(1, 2)
     served.add_predictions(1, 1, deployment="other")
     one, two = served.store.metadata.predictions.list(MODEL)

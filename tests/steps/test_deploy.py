@@ -10,7 +10,7 @@ def test_all_at_once_the_version_becomes_the_production_version(store, model, re
     version = ps.steps.register("fraud", model, report)
     answer = ps.steps.deploy(version)
     assert answer == {"name": "fraud", "generation": 1, "weights": {"1": 1.0}}
-    assert ps.Registry(store).champion("fraud").version == 1
+    assert ps.Registry(store=store).champion("fraud").version == 1
 
 
 def test_a_canary_stands_beside_the_production_version(store, model, report):
@@ -21,7 +21,7 @@ def test_a_canary_stands_beside_the_production_version(store, model, report):
         assert answer["weights"] == {"1": 0.9, "2": 0.1}
         with pytest.raises(ConflictError, match="is rolling out version 2"):
             ps.steps.deploy(second)
-    assert ps.Registry(store).champion("fraud").version == 1
+    assert ps.Registry(store=store).champion("fraud").version == 1
 
 
 def test_a_version_with_a_failed_gate_gets_no_traffic(store, model, report):
@@ -45,5 +45,5 @@ def test_in_a_team_an_unapproved_version_gets_no_traffic(store, model, report):
         second = ps.steps.register("fraud", model, report)
         with pytest.raises(GateError, match="nobody other than"):
             ps.steps.deploy(second, canary=[10, 100])
-        ps.Registry(store).approve("fraud", 2, approver="someone else", reason="looked at it")
+        ps.Registry(store=store).approve("fraud", 2, approver="someone else", reason="looked at it")
         assert ps.steps.deploy(second, canary=[10, 100])["weights"]["2"] == 0.1

@@ -15,7 +15,7 @@ def test_outside_a_run_it_gives_the_report(report):
 def test_inside_a_run_every_metric_is_logged(store, model, split, report):
     with ps.start_run(store=store) as run:
         ps.steps.evaluate(model, split, resamples=20)
-    logged = ps.get_run(run.run_id, store).metrics
+    logged = ps.get_run(run.run_id, store=store).metrics
     assert logged == {name: estimate.value for name, estimate in report.metrics.items()}
 
 

@@ -24,7 +24,7 @@ class Homemade(ClassifierMixin, BaseEstimator):
 
 def test_outside_a_run_it_registers_in_the_projects_store(store, model, report):
     version = ps.steps.register("fraud", model, report, gates=["roc_auc >= 0.5"])
-    record = ps.Registry(store).get("fraud", 1)
+    record = ps.Registry(store=store).get("fraud", 1)
     assert (version.ref, version.stage) == ("fraud@1", Stage.NONE)
     assert record.run_id is None
     assert record.metrics["roc_auc"] == report.metric("roc_auc").value
@@ -51,12 +51,12 @@ def test_a_version_with_a_failing_gate_is_registered_with_the_reason(store, mode
     assert pending.state is GateState.PENDING
     assert passed.reason.startswith("no champion yet; positive class ")
     with pytest.raises(ps.PenstockError, match=r"is not >= 0\.999"):
-        ps.Registry(store).promote("fraud")
+        ps.Registry(store=store).promote("fraud")
 
 
 def test_a_champion_is_scored_on_the_same_rows_and_the_comparison_is_kept(store, model, report):
     ps.steps.register("fraud", model, report)
-    ps.Registry(store).promote("fraud", 1)
+    ps.Registry(store=store).promote("fraud", 1)
     with ps.start_run(store=store) as run:
         version = ps.steps.register(
             "fraud", model, report, gates=["roc_auc >= champion.roc_auc - 0.01"]
@@ -93,6 +93,6 @@ def test_a_model_that_only_pickle_could_store_is_refused_with_a_sentence(store, 
 def test_the_card_tells_where_the_model_comes_from(store, model, report):
     with ps.start_run(store=store):
         ps.steps.register("fraud", model, report, note="For **demos** only.")
-    card = ps.Registry(store).card("fraud", 1)
+    card = ps.Registry(store=store).card("fraud", 1)
     assert "For **demos** only." in card
     assert "roc_auc" in card

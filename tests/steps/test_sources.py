@@ -54,7 +54,7 @@ def loans(tmp_path, store):
     def register(extra_fields="refuse"):
         result = ps.run(loans_of(path, extra_fields), store=store)
         assert result.ok, result.error
-        model = Model.load(store, store.metadata.models.get_version("loans", 1))
+        model = Model.load(store.metadata.models.get_version("loans", 1), store=store)
         with path.open(newline="") as file:
             return model, list(csv.DictReader(file)), result
 
@@ -103,7 +103,7 @@ def test_findings_of_a_run_come_the_worst_first_and_each_once(tmp_path, store):
 
     for _ in range(2):  # cached, too
         run = ps.run(loans, store=store)
-        found = ps.steps.list_findings(store, run.run_id)
+        found = ps.steps.list_findings(run.run_id, store=store)
         told = [(step, finding.level, finding.rule) for step, finding in found]
         assert told[:2] == [("ingest", "warn", "unreadable"), ("clean", "warn", "removed")]
         assert len(set(found)) == len(found)

@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
         patch.setattr(sys, "path", list(sys.path))
         result = ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
         assert result.ok, result.error
-        ps.deploy(store, "fraud", version=1)
+        ps.deploy("fraud", version=1, store=store)
         answered = PredictionRecord(
             "p1", "fraud", "fraud", 1, now(), {"amount": 1.0}, True, score=0.9
         )
@@ -108,7 +108,7 @@ def test_the_trace_of_a_prediction_is_told_with_its_truth(ran, store):
 def test_it_is_plain_json(ran, store):
     document = ps.steps.trace("p1", store=store).to_json()
     assert document["version"] == "fraud@1"
-    assert document["model_digest"] == ps.Registry(store).get("fraud", 1).content_digest
+    assert document["model_digest"] == ps.Registry(store=store).get("fraud", 1).content_digest
     assert document["run_id"] == ran.run_id
     assert document["seed"] == 0
     assert document["answered"] == []
@@ -130,7 +130,7 @@ def test_every_name_of_a_run_gives_one_trace(ran, store):
 
 
 def test_an_artifact_is_traced_by_stored_or_content_digest(ran, store):
-    version = ps.Registry(store).get("fraud", 1)
+    version = ps.Registry(store=store).get("fraud", 1)
     expected = ps.steps.trace(version.content_digest, store=store)
     assert expected.subject == f"artifact:{version.content_digest}"
     assert ps.steps.trace(version.artifact, store=store) == expected

@@ -21,11 +21,11 @@ def store(tmp_path):
     random = np.random.default_rng(1)
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as opened:
         opened.metadata.runs.create(a_run(run_id="r"))
-        run = get_run("r", opened)
+        run = get_run("r", store=opened)
         run.log_history("loss", np.cumsum(random.normal(size=8000)))
         run.log_history("few", [0.5, 0.25])
         opened.flush()
-        assert check_store(opened) == []
+        assert check_store(store=opened) == []
         yield opened
 
 
@@ -61,32 +61,32 @@ def test_every_flipped_bit_is_found_and_reading_raises(store):
         assert key in text
         if column == "points":
             with pytest.raises(StoreError, match="is damaged"):
-                get_run("r", store).metric_history(key)
+                get_run("r", store=store).metric_history(key)
         put(store, key, chunk_id, **{column: whole})
-    assert check_store(store) == []
+    assert check_store(store=store) == []
 
 
 def test_a_damaged_chart_is_not_drawn(store):
     [(key, chunk_id, _, outline)] = [row for row in chunks(store) if row[3]]
     put(store, key, chunk_id, outline=outline[:-1])
     with pytest.raises(StoreError, match="is damaged"):
-        get_run("r", store).metric_history(key, most=20)
+        get_run("r", store=store).metric_history(key, most=20)
 
 
 def test_logging_goes_on_beside_a_damaged_chunk(store):
     key, chunk_id, points, _ = next(row for row in chunks(store) if row[0] == "few")
     put(store, key, chunk_id, points=points[:-1] + bytes([points[-1] ^ 1]))
-    run = get_run("r", store)
+    run = get_run("r", store=store)
     for _ in range(40):
         run.log_metric("few", 1.0)
         store.flush()
     run.log_metric("other", 1.0)
     run.finish()
-    assert get_run("r", store).metrics["other"] == 1.0
+    assert get_run("r", store=store).metrics["other"] == 1.0
 
 
 def test_an_artifact_is_checked_when_it_is_loaded(store):
-    run = get_run("r", store)
+    run = get_run("r", store=store)
     run.log_artifact(np.arange(5000), name="numbers")
     place = store.artifacts.path(run.artifact_record("numbers").digest)
     data = bytearray(place.read_bytes())

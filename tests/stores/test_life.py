@@ -52,7 +52,7 @@ def test_the_end_of_a_run_wins_over_the_presumption(store):
     with start_run(store=store, console=False, system_metrics=False) as run:
         presumed(store, run.run_id)
         run.log_metric("loss", 1.0)
-    found = get_run(run.run_id, store).record
+    found = get_run(run.run_id, store=store).record
     assert (found.state, found.error, found.presumed_at) == (RunState.FINISHED, None, None)
     with pytest.raises(ConflictError, match="cannot become killed"):
         store.metadata.runs.update(run.run_id, state=RunState.KILLED)
@@ -151,7 +151,7 @@ def test_a_reader_in_another_process_namespace_leaves_a_live_run_alone(tmp_path)
         text=True,
     )
     run_id = worker.stdout.readline().strip()
-    look = f"import penstock as ps; print(ps.get_run({run_id!r}, {url!r}).state.value)"
+    look = f"import penstock as ps; print(ps.get_run({run_id!r}, store={url!r}).state.value)"
     seen = subprocess.run(
         ["unshare", "-p", "-f", "--mount-proc", sys.executable, "-c", look],
         capture_output=True,

@@ -28,7 +28,7 @@ def a_run_with_bytes(store) -> str:
 
 
 def read(store, run_id: str) -> str:
-    return get_run(run_id, store).artifact("text")
+    return get_run(run_id, store=store).artifact("text")
 
 
 def test_gc_in_a_copied_file_removes_none_of_the_originals_bytes(tmp_path, caplog):
@@ -40,15 +40,15 @@ def test_gc_in_a_copied_file_removes_none_of_the_originals_bytes(tmp_path, caplo
     shutil.copy(tmp_path / "ml.db", tmp_path / "staging.db")
     with open_store(f"sqlite:///{tmp_path}/staging.db", artifacts=place) as clone:
         assert "is a copy of another store" in caplog.text
-        get_run(run_id, clone).delete()
-        report = collect_garbage(clone, **AT_ONCE)
+        get_run(run_id, store=clone).delete()
+        report = collect_garbage(**AT_ONCE, store=clone)
         assert report.artifacts == 1
         assert report.shared_with == (f"sqlite:///{tmp_path}/ml.db",)
     with open_store(f"sqlite:///{tmp_path}/ml.db", artifacts=place) as store:
         assert read(store, run_id) == "x" * 5000
         # Nor does the original take what the copy needs.
-        get_run(run_id, store).delete()
-        assert collect_garbage(store, **AT_ONCE).shared_with == (
+        get_run(run_id, store=store).delete()
+        assert collect_garbage(**AT_ONCE, store=store).shared_with == (
             f"sqlite:///{tmp_path}/staging.db",
         )
 
@@ -58,8 +58,8 @@ def test_a_store_that_was_moved_is_the_same_one(tmp_path, caplog):
         run_id = a_run_with_bytes(store)
     (tmp_path / "a").rename(tmp_path / "b")
     with open_store(f"sqlite:///{tmp_path}/b/penstock.db") as store:
-        get_run(run_id, store).delete()
-        report = collect_garbage(store, **AT_ONCE)
+        get_run(run_id, store=store).delete()
+        report = collect_garbage(**AT_ONCE, store=store)
     assert report.bytes > 5000
     assert report.shared_with == ()
     assert "copy" not in caplog.text
@@ -70,8 +70,8 @@ def test_a_folder_that_was_copied_whole_has_bytes_of_its_own(tmp_path, caplog):
         run_id = a_run_with_bytes(store)
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     with open_store(f"sqlite:///{tmp_path}/b/penstock.db") as store:
-        get_run(run_id, store).delete()
-        report = collect_garbage(store, **AT_ONCE)
+        get_run(run_id, store=store).delete()
+        report = collect_garbage(**AT_ONCE, store=store)
     assert report.bytes > 5000
     assert report.shared_with == ()
     with open_store(f"sqlite:///{tmp_path}/a/penstock.db") as store:
@@ -89,8 +89,8 @@ def test_gc_in_a_database_made_from_a_template_removes_none_of_the_originals_byt
     name = url.rpartition("/")[2]
     postgres_server.sql(f"CREATE DATABASE staging_{name} TEMPLATE {name}")
     with open_store(postgres_server.url(f"staging_{name}"), artifacts=place) as clone:
-        get_run(run_id, clone).delete()
-        assert collect_garbage(clone, **AT_ONCE).shared_with == (url,)
+        get_run(run_id, store=clone).delete()
+        assert collect_garbage(**AT_ONCE, store=clone).shared_with == (url,)
     with open_store(url, artifacts=place) as store:
         assert read(store, run_id) == "x" * 5000
 

@@ -58,8 +58,8 @@ def test_a_thread_never_logs_to_one_of_several_runs(store):
 
     barrier = threading.Barrier(8)
     ids = list(ThreadPoolExecutor(8).map(trial, range(8)))
-    assert [get_run(run_id, store).params["number"] for run_id in ids] == list(range(8))
-    assert {get_run(run_id, store).record.parent_run_id for run_id in ids} == {None}
+    assert [get_run(run_id, store=store).params["number"] for run_id in ids] == list(range(8))
+    assert {get_run(run_id, store=store).record.parent_run_id for run_id in ids} == {None}
     assert not store.metadata.runs.search("metrics.score is not null")
 
 
@@ -150,7 +150,7 @@ def test_threads_inside_of_a_step_log_to_its_run_and_to_the_step(store, tmp_path
     first = ps.run(f"{tmp_path}/job.py", store=store)
     again = ps.run(f"{tmp_path}/job.py", store=store)  # cached, and its metrics are there
     for result in (first, again):
-        assert "score" in get_run(result.run_id, store).metrics
+        assert "score" in get_run(result.run_id, store=store).metrics
 
 
 class Cells:
@@ -210,7 +210,7 @@ def test_a_run_stays_active_in_a_kernel_and_after_await(tmp_path):
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     with open_store(url) as store:
-        run = get_run("last", store)
+        run = get_run("last", store=store)
         assert run.metric_history("loss")["value"].to_list() == [1.0, 2.0, 3.0]
         assert run.state.value == "finished"
 

@@ -48,7 +48,7 @@ def test_what_differs_between_two_runs_is_named(store):
         [("ingest", "k", "rows"), ("train", "k2", "m2"), ("score", "s", "y"), ("new", "n", "n")],
         {"environment": {"python": "3.12"}},
     )
-    found = compare_runs(first, second, store)
+    found = compare_runs(first, second, store=store)
     assert found.params == {"lr": (0.1, 0.2), "depth": (3, 3)}
     assert found.metrics == {"auc": (0.1, 0.2)}
     assert found.tags == {"team": ("risk", "risk")}
@@ -67,14 +67,14 @@ def test_what_differs_between_two_runs_is_named(store):
 
 def test_a_run_is_the_same_as_itself(store):
     run = a_run_of(store, 0.1, [("train", "k", "m")])
-    found = compare_runs(run, "last", store.url)
+    found = compare_runs(run, "last", store=store.url)
     assert found.differences == []
 
 
 def test_provenance_of_one_run_only_is_said(store):
     first = a_run_of(store, 0.1, [("train", "k", "m")])
     second = a_run_of(store, 0.1, [("train", "k2", "m")], {"environment": {}})
-    found = compare_runs(first, second, store)
+    found = compare_runs(first, second, store=store)
     assert found.steps == {"train": "other code or inputs, same result"}
     assert found.provenance == ("provenance: recorded for one of the runs only",)
 
@@ -87,7 +87,7 @@ def test_a_comparison_is_a_table_and_a_figure(tmp_path):
             run.log_param("rate", rate)
             run.log_history("loss", [1.0, rate])
         runs.append(run.run_id)
-    comparison = compare_runs(*runs, url)
+    comparison = compare_runs(*runs, store=url)
     rows = {(kind, name): rest for kind, name, *rest in comparison.frame().rows()}
     assert rows["param", "rate"] == ["0.1", "0.2", True]
     first, second = comparison.figure("loss").data

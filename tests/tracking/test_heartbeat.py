@@ -28,7 +28,7 @@ def wait_for(condition) -> bool:
 def test_it_beats_until_it_is_stopped(store):
     run = a_run()
     store.metadata.runs.create(run)
-    with Heartbeat(run.run_id, store, every_s=0.01) as heart:
+    with Heartbeat(run.run_id, every_s=0.01, store=store) as heart:
         assert wait_for(lambda: store.metadata.runs.get(run.run_id).heartbeat_at is not None)
         heart.start()  # a second start is none
     last = store.metadata.runs.get(run.run_id).heartbeat_at
@@ -48,7 +48,7 @@ def test_a_beat_that_cannot_be_written_is_made_up_for(store, monkeypatch):
         return beat(*arguments, **options)
 
     monkeypatch.setattr(store.metadata.runs, "beat", stumble)
-    with Heartbeat(run.run_id, store, every_s=0.01):
+    with Heartbeat(run.run_id, every_s=0.01, store=store):
         assert wait_for(lambda: store.metadata.runs.get(run.run_id).heartbeat_at is not None)
 
 

@@ -21,7 +21,7 @@ def test_a_run_is_named_noted_and_grouped(store):
         run.edit(name="second", note="Ends *well*.")
         run.set_tags({"a": 1, "b": 2})
         run.delete_tags(["a"])
-    found = get_run(run.run_id, store)
+    found = get_run(run.run_id, store=store)
     assert (found.name, found.note, found.group) == ("second", "Ends *well*.", "folds")
     assert found.tags == {"b": "2"}
     found.edit(group="")
@@ -56,7 +56,7 @@ def test_a_deleted_run_takes_its_nested_runs_along_and_brings_them_back(store):
     assert outer.delete() == [outer.run_id, middle.run_id]
     assert outer.delete() == []
     assert [run.name for run in search_runs(store=store)] == [other.name]
-    assert get_run(outer.run_id, store).restore() == [outer.run_id, middle.run_id]
+    assert get_run(outer.run_id, store=store).restore() == [outer.run_id, middle.run_id]
     assert {run.name for run in search_runs(store=store)} == {"other", "outer", "middle"}
 
 
@@ -64,7 +64,7 @@ def test_a_running_run_and_one_that_serves_are_not_deleted(store):
     with start_run(store=store) as run, pytest.raises(ConflictError, match="is running"):
         run.delete()
     store.metadata.models.create_version(a_version("m", run_id=run.run_id), actor="ada")
-    Registry(store)
+    Registry(store=store)
     versions = store.metadata.models.list_versions("m")
     from penstock.core import Stage, StageEvent, now
 

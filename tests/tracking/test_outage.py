@@ -46,7 +46,7 @@ def test_all_that_is_logged_while_the_server_is_down_is_recorded_when_it_is_back
         server.start()
         time.sleep(0.6)
         store.flush()
-        found = get_run(run.run_id, store)
+        found = get_run(run.run_id, store=store)
         assert found.record.state is RunState.FINISHED
         assert found.record.missed == ()
         assert len(found.metric_history("loss")) == 11
@@ -134,7 +134,7 @@ def test_text_that_no_database_can_store_is_escaped_in_values(store):
         run.log_param("p", "caf\udce9 \0")
         run.set_tag("t", "caf\udce9 \0")
         run.edit(note="n\udce9")
-    found = get_run(run.run_id, store)
+    found = get_run(run.run_id, store=store)
     assert found.params == {"p": "caf\udce9 \0"}  # as JSON it is stored whole
     assert (found.name, found.note) == (r"na\udce9me", r"n\udce9")
     assert found.tags == {"t": r"caf\udce9 \x00"}
@@ -154,10 +154,10 @@ def test_a_run_that_someone_ended_does_not_stop_what_comes_after_its_block(store
 def test_a_finished_run_is_read_again(store, monkeypatch):
     with start_run(store=store, **QUIET) as run:
         pass
-    get_run(run.run_id, store).set_tag("late", "x")
+    get_run(run.run_id, store=store).set_tag("late", "x")
     monkeypatch.setattr("penstock.tracking._run._FRESH_S", -1.0)
     assert run.tags == {"late": "x"}
-    get_run(run.run_id, store).delete()
+    get_run(run.run_id, store=store).delete()
     assert run.restore() == [run.run_id]
 
 
@@ -195,6 +195,6 @@ def test_a_history_of_one_point_is_the_last(store):
 def test_durations_are_never_negative(store, monkeypatch):
     run = a_run(started_at=now() + timedelta(hours=1))
     store.metadata.runs.create(run)
-    get_run(run.run_id, store).finish()
+    get_run(run.run_id, store=store).finish()
     found = store.metadata.runs.get(run.run_id)
     assert found.ended_at == found.started_at

@@ -87,7 +87,7 @@ def test_it_can_be_turned_off(tmp_path):
 
 
 def test_trouble_with_it_does_not_reach_the_script(tmp_path, monkeypatch, caplog):
-    def broken(*_):
+    def broken(*_, **__):
         raise OSError("the disk is full")
 
     monkeypatch.setattr(_provenance, "write_source_files", broken)

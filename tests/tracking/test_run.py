@@ -45,7 +45,7 @@ def test_what_is_logged_is_found_again(store):
         run.set_tag("owner", "ada")
         run.log_metric("loss", 0.31, step=1)
         run.log_metrics({"auc": 0.91, "f1": np.float32(0.5)}, step=1)
-    found = get_run(run.run_id, store)
+    found = get_run(run.run_id, store=store)
     assert found.name == "base"
     assert found.experiment == "churn"
     assert found.state is RunState.FINISHED
@@ -202,7 +202,7 @@ def test_how_a_run_ends_says_what_happened(store, error, state):
 
     with pytest.raises(type(error)):
         work()
-    run = get_run("last", store)
+    run = get_run("last", store=store)
     assert run.state is state
     assert (run.record.error is None) == (state is RunState.FINISHED)
     assert current_run() is None
@@ -259,7 +259,7 @@ def test_a_finished_run_goes_on_with_more_points_and_tags(store):
         assert again.state is RunState.RUNNING
         again.log_metric("loss", 1.0)
         again.set_tag("b", 2)
-    found = get_run(first.run_id, store)
+    found = get_run(first.run_id, store=store)
     assert (found.state, found.record.attempt) == (RunState.FINISHED, 2)
     assert found.metric_history("loss")["value"].to_list() == [3.0, 2.0, 1.0]
     assert found.tags == {"a": "1", "b": "2"}
@@ -315,7 +315,7 @@ def test_a_script_that_ends_without_finish_shows_as_killed(store):
         "run = ps.start_run('script', store=sys.argv[1]); run.log_metric('a', 1)"
     )
     subprocess.run([sys.executable, "-c", code, store.url], check=True)
-    run = get_run("last", store)
+    run = get_run("last", store=store)
     assert (run.state, run.metrics) == (RunState.KILLED, {"a": 1})
     assert "without finishing" in run.record.error
 
@@ -326,7 +326,7 @@ def test_the_script_is_the_entry_and_the_name(store, tmp_path):
         f"import penstock as ps\nwith ps.start_run(store={store.url!r}): pass\n"
     )
     subprocess.run([sys.executable, "train.py"], cwd=tmp_path, check=True)
-    run = get_run("last", store)
+    run = get_run("last", store=store)
     assert (run.name, run.record.entry) == ("train", "train.py")
 
 
@@ -397,7 +397,7 @@ def test_a_store_that_cannot_be_written_does_not_stop_the_work(store, monkeypatc
     assert run.params == {}
     monkeypatch.undo()
     store.flush()
-    record = get_run(run.run_id, store).record
+    record = get_run(run.run_id, store=store).record
     assert (record.state, record.params) == (RunState.FINISHED, {"a": 1})  # both waited
     assert set(record.missed) == {"The disk is full.", "artifact 'zeros': The disk is full."}
 

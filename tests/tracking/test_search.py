@@ -34,7 +34,7 @@ def test_searching_and_getting_notice_dead_runs(store):
     for _ in range(2):
         run = a_run(host=host, pid=pid, pid_started=started - 500)
         store.metadata.runs.create(run)
-        state = get_run(run.run_id, store).state if _ else search_runs(store=store)[0].state
+        state = get_run(run.run_id, store=store).state if _ else search_runs(store=store)[0].state
         assert state is RunState.KILLED
 
 
@@ -78,15 +78,15 @@ def test_a_prediction_is_traced_to_its_rows_and_run(store, made):
 
 @pytest.mark.parametrize("name", ["big-tips@1", "version:big-tips@1"])
 def test_what_came_of_a_version_is_found(store, made, name):
-    assert lineage(name, "down", store).nodes == ("version:big-tips@1", "prediction:p1")
+    assert lineage(name, "down", store=store).nodes == ("version:big-tips@1", "prediction:p1")
 
 
 def test_short_names_mean_runs_and_artifacts(store, made):
     run_id, table = made
-    assert lineage(run_id, "down", store).node == f"run:{run_id}"
-    assert lineage("last", "down", store).node == f"run:{run_id}"
+    assert lineage(run_id, "down", store=store).node == f"run:{run_id}"
+    assert lineage("last", "down", store=store).node == f"run:{run_id}"
     record = store.metadata.artifacts.get(table)
-    assert lineage(record.digest, "down", store).node == f"artifact:{table}"
+    assert lineage(record.digest, "down", store=store).node == f"artifact:{table}"
 
 
 @pytest.mark.parametrize("name", ["nothing", "big-tips@9", "sha256:" + "0" * 64])

@@ -40,7 +40,7 @@ def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: b
         run_id = store.metadata.runs.get(run).run_id
         say("[green]✓[/] It failed in the run, and does not now.")
         say(f"  Continue with:  penstock run --resume {run_id}")
-    elif call.same_as_recorded(value, store):
+    elif call.same_as_recorded(value, store=store):
         say("[green]✓[/] The same as recorded, bit for bit.")
     else:
         say("[yellow]≠[/] Another value than recorded.")

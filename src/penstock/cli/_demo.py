@@ -24,4 +24,4 @@ def demo(folder: Path, once: bool, port: int) -> None:
         return
     click.echo(f"The UI is at http://127.0.0.1:{port} (stop with Ctrl-C).")
     click.echo(f"Later: penstock --store {store.url} ui")
-    serve_ui(store, port=port)
+    serve_ui(port=port, store=store)

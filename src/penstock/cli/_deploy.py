@@ -71,10 +71,11 @@ def deploy(
     store = current_store(ctx)
     model, number = _version(store, model, version)
     if stop is not None:
-        record = stop_rollout(store, name or model, reason=stop, actor=actor or current_actor())
+        record = stop_rollout(
+            name or model, reason=stop, actor=actor or current_actor(), store=store
+        )
     else:
         record = deploy_version(
-            store,
             model,
             version=number,
             name=name,
@@ -82,12 +83,13 @@ def deploy(
             rules=_rules(step_requests, max_error_increase),
             accept_changes=accept_changes,
             actor=actor,
+            store=store,
         )
     if as_json:
         emit(deployment_document(record))
     else:
         say(f"[green]✓[/] {record.name}: {_traffic(record)}")
-        for line in rollout_outlook(store, record):
+        for line in rollout_outlook(record, store=store):
             say(f"  {plain(line)}")
 
 
@@ -113,7 +115,7 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
                         record.model,
                         record.state,
                         _traffic(record),
-                        _server(availability(store, record.name)),
+                        _server(availability(record.name, store=store)),
                         ago(record.updated_at),
                     ]
                     for record in records
@@ -138,8 +140,8 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
         )
         return
     say(f"[bold]{record.name}[/] {record.state.value}: {_traffic(record)}")
-    say(f"  server: {plain(_server(availability(store, name)))}")
-    for line in rollout_outlook(store, record):
+    say(f"  server: {plain(_server(availability(name, store=store)))}")
+    for line in rollout_outlook(record, store=store):
         say(f"  {plain(line)}")
     show_table(["when", "what", ""], [[event.at, event.kind, event.message] for event in events])
 
@@ -155,7 +157,6 @@ def serve(
 ) -> None:
     """Answer predictions for MODELS over HTTP until interrupted; default: all that are deployed."""
     serve_deployments(
-        current_store(ctx),
         models or None,
         host=host,
         port=port,
@@ -163,6 +164,7 @@ def serve(
         ready=lambda url: click.echo(
             f"Serving at {url}  (POST {url}/models/NAME/predict, stop with Ctrl-C)", err=True
         ),
+        store=current_store(ctx),
     )
 
 
@@ -200,7 +202,7 @@ def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
 
 
 def _listed(store: "Store", record: DeploymentRecord) -> dict[str, Any]:
-    found = availability(store, record.name)
+    found = availability(record.name, store=store)
     return {
         **deployment_document(record),
         "servers": list(found.servers),
@@ -222,7 +224,7 @@ def _version(store: "Store", model: str, version: int | None) -> tuple[str, int 
     name, wanted = parse_ref(model)
     if wanted is None:
         return name, version
-    number = Registry(store).get(name, wanted).version
+    number = Registry(store=store).get(name, wanted).version
     if version not in {None, number}:
         raise ParameterError(
             what=f"Two versions are named: {model} and {version}.",

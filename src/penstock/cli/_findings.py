@@ -31,7 +31,7 @@ def say_findings(
         stderr: Whether to print to standard error.
         brief: Whether to leave out ordinary findings: identifiers and constants.
     """
-    found = list_findings(store, run_id)
+    found = list_findings(run_id, store=store)
     if brief:
         found = [(step, finding) for step, finding in found if finding.rule not in _ORDINARY]
     if not found:

@@ -36,7 +36,7 @@ def add(
 
     A webhook is told of runs, OpenLineage also of steps, unless --event says otherwise.
     """
-    hook = Hooks(current_store(ctx, create=True)).add(
+    hook = Hooks(store=current_store(ctx, create=True)).add(
         url, name=name, form=form, events=events, secret=secret
     )
     if as_json:
@@ -56,7 +56,7 @@ def add(
 def list_hooks(ctx: click.Context, as_json: bool) -> None:
     """List hooks: what was delivered, what waits, what was given up."""
     store = current_store(ctx)
-    found, counts = Hooks(store).all(), store.metadata.hooks.count_events()
+    found, counts = Hooks(store=store).all(), store.metadata.hooks.count_events()
     if as_json:
         emit([{**_json(hook), **_counts(counts, hook)} for hook in found])
         return
@@ -89,7 +89,7 @@ def list_hooks(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def try_out(ctx: click.Context, name: str, as_json: bool) -> None:
     """Post an event about the newest run, and say what came of it."""
-    attempt = Hooks(current_store(ctx)).try_out(name)
+    attempt = Hooks(store=current_store(ctx)).try_out(name)
     if as_json:
         emit({"ok": attempt.ok, "error": attempt.error})
     elif attempt.ok:
@@ -104,7 +104,7 @@ def try_out(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def deliver(ctx: click.Context, as_json: bool) -> None:
     """Post what is waiting now: for who runs neither a scheduler nor pipelines here."""
-    number = Hooks(current_store(ctx)).deliver()
+    number = Hooks(store=current_store(ctx)).deliver()
     if as_json:
         emit({"delivered": number})
         return
@@ -117,7 +117,7 @@ def deliver(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def retry(ctx: click.Context, name: str, as_json: bool) -> None:
     """Try again what was given up, and what waits, at once."""
-    found = Hooks(current_store(ctx))
+    found = Hooks(store=current_store(ctx))
     number, delivered = found.retry(name), found.deliver()
     if as_json:
         emit({"tried": number, "delivered": delivered})
@@ -131,7 +131,9 @@ def retry(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def pause(ctx: click.Context, name: str, as_json: bool) -> None:
     """Post nothing to a hook for now; what happens waits."""
-    _told(Hooks(current_store(ctx)).pause(name), "rests; what happens waits.", as_json=as_json)
+    _told(
+        Hooks(store=current_store(ctx)).pause(name), "rests; what happens waits.", as_json=as_json
+    )
 
 
 @hooks.command()
@@ -140,7 +142,7 @@ def pause(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def resume(ctx: click.Context, name: str, as_json: bool) -> None:
     """Post to a hook again, what waits first."""
-    _told(Hooks(current_store(ctx)).resume(name), "is awake.", as_json=as_json)
+    _told(Hooks(store=current_store(ctx)).resume(name), "is awake.", as_json=as_json)
 
 
 @hooks.command()
@@ -149,7 +151,7 @@ def resume(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def remove(ctx: click.Context, name: str, as_json: bool) -> None:
     """Remove a hook, with what it has not been told."""
-    Hooks(current_store(ctx)).remove(name)
+    Hooks(store=current_store(ctx)).remove(name)
     if as_json:
         emit({"removed": name})
         return

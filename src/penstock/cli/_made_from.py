@@ -22,7 +22,7 @@ def made_from(store: "Store", run: RunRecord) -> Iterator[tuple[str, str]]:
     if run.provenance is None:
         return
     try:
-        manifest = read_manifest(store, run)
+        manifest = read_manifest(run, store=store)
     except PenstockError as error:
         yield "made from", f"cannot be read: {error}"
         return

@@ -38,7 +38,7 @@ def models(
 ) -> None:
     """List models; with MODEL (or MODEL@VERSION) its versions, gates and reasons."""
     store = current_store(ctx)
-    registry = Registry(store)
+    registry = Registry(store=store)
     if search is not None:
         also = f" and model = '{model}'" if model else ""
         versions = store.metadata.models.search_versions(f"({search}){also}", limit=1000)
@@ -109,7 +109,7 @@ def promote(
     """
     name, number = _ref(model, version)
     store = current_store(ctx)
-    changes = Registry(store).compare_signatures(name, number) if not as_json else None
+    changes = Registry(store=store).compare_signatures(name, number) if not as_json else None
     record = promote_version(
         name,
         number,
@@ -143,7 +143,7 @@ def approve(
     as_json: bool,
 ) -> None:
     """Say yes to a version of MODEL."""
-    registry = Registry(current_store(ctx))
+    registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)
     record = registry.get(name, number)
     approval = registry.approve(name, record.version, approver=actor, reason=reason)
@@ -173,7 +173,7 @@ def reject(
     A rollout of it ends at once. A version that was in production is in quarantine then: no
     rollback brings it back.
     """
-    registry = Registry(current_store(ctx))
+    registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)
     record = registry.get(name, number)
     rejected = registry.reject(name, record.version, actor=actor, reason=reason)
@@ -199,7 +199,7 @@ def archive(
 
     The production version can only be archived while no deployment answers with it.
     """
-    registry = Registry(current_store(ctx))
+    registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)
     if number is None:
         raise ParameterError(
@@ -239,7 +239,7 @@ def rollback(
     that is to go, so that two do not roll back twice; without it a rollback within a minute of
     another is refused. Rejected versions are passed over.
     """
-    registry = Registry(current_store(ctx))
+    registry = Registry(store=current_store(ctx))
     name, number = _ref(model, str(to) if to else None)
     target = None if number is None else registry.get(name, number).version
     record = registry.rollback(name, to=target, actor=actor, reason=reason, expected=expected)
@@ -257,7 +257,7 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
     Changes of the store's users stand between them. MODEL@VERSION tells of that version only.
     Leaves with 1 if the history was tampered with.
     """
-    registry = Registry(current_store(ctx))
+    registry = Registry(store=current_store(ctx))
     model, version = parse_ref(model)
     if at is not None:
         answer = registry.production_at(model, at)

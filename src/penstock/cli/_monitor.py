@@ -45,12 +45,14 @@ def monitor(
     rows to rule out a change that matters.
     """
     store = current_store(ctx)
-    report = Monitor(store, name).check(since=_start(since), until=_moment(until))
+    report = Monitor(name, store=store).check(since=_start(since), until=_moment(until))
     if html:
         _write(html, report.to_html())
     decision = None
     if retrain:
-        trigger = Trigger(store, start=start_pipeline(retrain, store), cool_down=cool_down)
+        trigger = Trigger(
+            start=start_pipeline(retrain, store=store), cool_down=cool_down, store=store
+        )
         decision = trigger.consider(report)
     if as_json:
         started = {"retrain": asdict(decision)} if decision else {}

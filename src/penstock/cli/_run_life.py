@@ -31,7 +31,7 @@ def edit(
     as_json: bool,
 ) -> None:
     """Change what is said of RUN: its name, note, group and tags; or put it aside."""
-    found = get_run(run, current_store(ctx))
+    found = get_run(run, store=current_store(ctx))
     if note is not None and note.startswith("@"):
         note = _read(Path(note[1:]))
     pairs = dict(map(_pair, tags))
@@ -65,7 +65,7 @@ def edit(
 def fork(ctx: click.Context, run: str, at: float | None, name: str | None, as_json: bool) -> None:
     """Make a run that begins with what RUN had at a step: parameters, tags and points."""
     store = current_store(ctx)
-    source = get_run(run, store)
+    source = get_run(run, store=store)
     with start_run(
         name or source.name,
         store=store,
@@ -89,7 +89,7 @@ def fork(ctx: click.Context, run: str, at: float | None, name: str | None, as_js
 def delete(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
     """Delete RUNS and what is nested in them; `penstock restore` brings them back until gc."""
     store = current_store(ctx)
-    gone = [run_id for run in runs for run_id in get_run(run, store).delete()]
+    gone = [run_id for run in runs for run_id in get_run(run, store=store).delete()]
     if as_json:
         emit({"deleted": gone})
         return
@@ -106,7 +106,7 @@ def delete(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
 def restore(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
     """Bring back deleted RUNS."""
     store = current_store(ctx)
-    back = [run_id for run in runs for run_id in get_run(run, store).restore()]
+    back = [run_id for run in runs for run_id in get_run(run, store=store).restore()]
     if as_json:
         emit({"restored": back})
         return

@@ -82,7 +82,7 @@ def add(
     Without --cron, --every, --new-data, --new-version or --alert every Schedule that FILE.py
     defines is added; if it defines none, the pipeline's partitions are what it is due for.
     """
-    schedules = Schedules(current_store(ctx, create=True))
+    schedules = Schedules(store=current_store(ctx, create=True))
     asked = any(
         ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in options
     )
@@ -98,7 +98,7 @@ def add(
         due = next_due_of(record)
         when = f"; next at {due:%Y-%m-%d %H:%M} UTC" if due else ""
         say(f"[green]✓[/] {plain(record.name)}: {plain(tell(record.trigger))}{when}.")
-        for finding in check_watched(record, schedules.store, find_project()):
+        for finding in check_watched(record, find_project(), store=schedules.store):
             say(f"  [yellow]![/] {plain(finding)}", stderr=True)
     _warn_if_nobody_is_up(schedules)
 
@@ -108,7 +108,7 @@ def add(
 @click.pass_context
 def list_schedules(ctx: click.Context, as_json: bool) -> None:
     """List schedules: when each is due next, and what came of the last time."""
-    schedules = Schedules(current_store(ctx))
+    schedules = Schedules(store=current_store(ctx))
     records = schedules.all()
     last = {
         record.name: next(iter(schedules.ticks(record.name, limit=1)), None) for record in records
@@ -151,7 +151,7 @@ def list_schedules(ctx: click.Context, as_json: bool) -> None:
 @click.pass_context
 def show(ctx: click.Context, name: str, limit: int, as_json: bool) -> None:
     """Show what a schedule was due for, and what came of it."""
-    schedules = Schedules(current_store(ctx))
+    schedules = Schedules(store=current_store(ctx))
     record, ticks = schedules.get(name), schedules.ticks(name, limit=limit)
     if as_json:
         emit({**_json(record), "ticks": [_tick(tick) for tick in ticks]})
@@ -175,7 +175,7 @@ def show(ctx: click.Context, name: str, limit: int, as_json: bool) -> None:
 @click.pass_context
 def pause(ctx: click.Context, name: str, as_json: bool) -> None:
     """Let a schedule rest; what is running goes on."""
-    record = Schedules(current_store(ctx)).pause(name)
+    record = Schedules(store=current_store(ctx)).pause(name)
     _told(record, f"{name} rests; wake it with: penstock schedule resume {name}", as_json=as_json)
 
 
@@ -185,7 +185,7 @@ def pause(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def resume(ctx: click.Context, name: str, as_json: bool) -> None:
     """Wake a schedule; the times of its rest count as missed."""
-    record = Schedules(current_store(ctx)).resume(name)
+    record = Schedules(store=current_store(ctx)).resume(name)
     _told(record, f"{name} is awake; next: {_next(record)}", as_json=as_json)
 
 
@@ -195,7 +195,7 @@ def resume(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def trigger(ctx: click.Context, name: str, as_json: bool) -> None:
     """Make a schedule due now; a scheduler runs it."""
-    schedules = Schedules(current_store(ctx))
+    schedules = Schedules(store=current_store(ctx))
     tick = schedules.trigger(name)
     if as_json:
         emit(_tick(tick))
@@ -210,7 +210,7 @@ def trigger(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.pass_context
 def remove(ctx: click.Context, name: str, as_json: bool) -> None:
     """Remove a schedule; the runs that it led to stay."""
-    Schedules(current_store(ctx)).remove(name)
+    Schedules(store=current_store(ctx)).remove(name)
     if as_json:
         emit({"removed": name})
         return
@@ -233,7 +233,7 @@ def scheduler(ctx: click.Context, once: bool, at_once: int | None, quiet: bool) 
         if not quiet:
             say(f"[dim]{now():%Y-%m-%d %H:%M:%S}[/] {plain(line)}")
 
-    worker = Scheduler(current_store(ctx, create=True), at_once=at_once, tell=told)
+    worker = Scheduler(at_once=at_once, tell=told, store=current_store(ctx, create=True))
 
     def stop(number: int, _: object) -> None:
         # The first Ctrl-C waits for the runs; SIGTERM and a second Ctrl-C leave them.

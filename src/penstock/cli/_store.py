@@ -83,7 +83,9 @@ def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
     """Look whether every byte is what it was and every reference leads somewhere; exits 1 if not."""
     with _progress("artifacts", quiet=as_json) as tell:
         findings = check_store(
-            current_store(ctx), quick=quick, told=lambda done, total: tell("artifacts", done, total)
+            quick=quick,
+            told=lambda done, total: tell("artifacts", done, total),
+            store=current_store(ctx),
         )
     broken = [finding for finding in findings if not finding.harmless]
     if as_json:
@@ -106,7 +108,7 @@ def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
 def backup(ctx: click.Context, folder: Path, as_json: bool) -> None:
     """Write a backup into a new FOLDER while others go on; it is checked, and is a store itself."""
     with _progress("artifacts", quiet=as_json) as tell:
-        findings = backup_store(current_store(ctx), folder, told=tell)
+        findings = backup_store(folder, told=tell, store=current_store(ctx))
     broken = [finding for finding in findings if not finding.harmless]
     if as_json:
         emit(
@@ -197,7 +199,6 @@ def gc(
     What a registered version needs stays: its run, rows, report and sources.
     """
     report = collect_garbage(
-        current_store(ctx),
         older_than=parse_duration(older_than),
         keep_last=keep_last,
         outputs_older_than=None
@@ -208,6 +209,7 @@ def gc(
         else parse_duration(predictions_older_than),
         keep_predictions=keep_predictions,
         delete=delete,
+        store=current_store(ctx),
     )
     if as_json:
         emit(asdict(report))

@@ -13,4 +13,4 @@ from penstock.server import serve_ui
 def ui(ctx: click.Context, host: str, port: int) -> None:
     """Serve runs, models, deployments and drift as web pages until interrupted."""
     click.echo(f"UI at http://{host}:{port}  (stop with Ctrl-C)", err=True)
-    serve_ui(current_store(ctx, create=True), host=host, port=port)
+    serve_ui(host=host, port=port, store=current_store(ctx, create=True))

@@ -21,8 +21,8 @@ def ingest(
     *,
     since: "Moment | None" = None,
     cutoff: "Moment | None" = None,
-    store: "Store | None" = None,
     run_id: str | None = None,
+    store: "Store | None" = None,
 ) -> Snapshot:
     r"""Read the rows of a source with ``since <= time < cutoff`` and freeze them.
 
@@ -43,9 +43,9 @@ def ingest(
         source: The source to read.
         since: First moment, included; a date, a datetime or ISO text.
         cutoff: Last moment, not included.
+        run_id: The run that reads, for the record.
         store: If passed, columns have the types of the source's last reading recorded there, the
             schema is checked against that reading, and this reading is recorded.
-        run_id: The run that reads, for the record.
 
     Raises:
         NotFoundError: If the file or the time column does not exist.

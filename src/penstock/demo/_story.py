@@ -140,7 +140,7 @@ def _report(result: PipelineResult) -> ps.EvaluationReport:
 def _live_until_alarm(loop: _Loop) -> int:
     """Simulate live days until monitoring raises an alert; return the day."""
     say = loop.say
-    monitor = ps.Monitor(loop.store, MODEL)
+    monitor = ps.Monitor(MODEL, store=loop.store)
     with say.chapter("Live payments; labels come two days late") as chapter:
         for number in range(TRAINING_DAYS, TRAINING_DAYS + LIVE_DAYS):
             if number == SHIFT_DAY:
@@ -208,10 +208,12 @@ def _retrain(loop: _Loop, alarm_day: int) -> int:
             results.append(_train(loop.store, loop.known_days, say))
             return results[-1].run_id
 
-        report = ps.check_drift(loop.store, MODEL, since=loop.marks[alarm_day - _WINDOW_DAYS + 1])
-        decision = ps.Trigger(loop.store, start=start, cool_down="1h").consider(report)
+        report = ps.check_drift(
+            MODEL, since=loop.marks[alarm_day - _WINDOW_DAYS + 1], store=loop.store
+        )
+        decision = ps.Trigger(start=start, cool_down="1h", store=loop.store).consider(report)
         say.fact(decision.reason)
-        version = ps.Registry(loop.store).get(MODEL, 2)
+        version = ps.Registry(store=loop.store).get(MODEL, 2)
         for gate in version.gates:
             if "champion" in gate.gate:
                 say.fact(f"on the same rows: {gate.reason}")
@@ -225,7 +227,6 @@ def _canary(loop: _Loop, day: int) -> int:
     say = loop.say
     with say.chapter("Canary 25 → 100 %") as chapter:
         ps.deploy(
-            loop.store,
             MODEL,
             version=2,
             canary=(25, 100),
@@ -233,14 +234,15 @@ def _canary(loop: _Loop, day: int) -> int:
             # allows more.
             rules=RolloutRules(step_requests=25, max_error_rate_increase=0.1),
             actor="demo",
+            store=loop.store,
         )
         began = day
         day, outcome = _live_until_settled(loop, day)
-        report = ps.Monitor(loop.store, MODEL).check(since=loop.marks[began])
+        report = ps.Monitor(MODEL, store=loop.store).check(since=loop.marks[began])
         still = len(loop.store.metadata.deployments.list_alerts(MODEL, open_only=True))
         say.fact(f"monitoring looks again: {report.headline} Open alerts: {still}.")
         chapter.done(
-            f"{outcome}; production is v{ps.Registry(loop.store).get(MODEL, 'champion').version}"
+            f"{outcome}; production is v{ps.Registry(store=loop.store).get(MODEL, 'champion').version}"
         )
     return day
 
@@ -253,7 +255,6 @@ def _broken_version(loop: _Loop, day: int) -> None:
         loop.new_country = "SE"
         say.fact("meanwhile the bank opens in Sweden, a country that no version has seen")
         ps.deploy(
-            loop.store,
             MODEL,
             version=3,
             canary=(25, 100),
@@ -261,6 +262,7 @@ def _broken_version(loop: _Loop, day: int) -> None:
             # penstock detects that version 3 no longer accepts missing values, and would refuse.
             accept_changes="callers of the demo leave nothing out",
             actor="demo",
+            store=loop.store,
         )
         _, outcome = _live_until_settled(loop, day)
         events = loop.store.metadata.deployments.list_events(MODEL)
@@ -268,7 +270,7 @@ def _broken_version(loop: _Loop, day: int) -> None:
             if "back" in event.kind:
                 say.fact(event.message)
         chapter.done(
-            f"{outcome}; production is v{ps.Registry(loop.store).get(MODEL, 'champion').version}"
+            f"{outcome}; production is v{ps.Registry(store=loop.store).get(MODEL, 'champion').version}"
         )
 
 
@@ -286,7 +288,7 @@ def _live_until_settled(loop: _Loop, day: int) -> tuple[int, str]:
 def _trace(loop: _Loop) -> None:
     for line in ps.steps.trace(loop.sent, store=loop.store).lines():
         loop.say.fact(line)
-    digest = ps.Registry(loop.store).get(MODEL, 2).content_digest
+    digest = ps.Registry(store=loop.store).get(MODEL, 2).content_digest
     loop.say.fact(f"model digest {short(digest)}")
 
 

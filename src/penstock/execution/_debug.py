@@ -67,7 +67,7 @@ class StepCall:
         with deterministic(self.seed, self.threads):
             return self.step.call(values)
 
-    def same_as_recorded(self, value: Any, store: "Store") -> bool:
+    def same_as_recorded(self, value: Any, *, store: "Store") -> bool:
         """Return whether the value of a call equals the recorded outputs, bit for bit."""
         found = split_outputs(self.name, self.step, value)
         digests = {name: store.digest(output) for name, output in found.items()}
@@ -94,7 +94,7 @@ def step_call(
         StoreError: If the bytes of a value are gone or damaged.
         StepError: If the step has different inputs now.
     """
-    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened = open_store(store)
     record = opened.metadata.runs.get(run)
     steps = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
     if step not in steps:
@@ -118,6 +118,6 @@ def step_call(
             what=f"Pipeline {found.name!r} has no step {step!r} any more.",
             fix=did_you_mean(step, names),
         )
-    arguments = bind_arguments(node, load_inputs(opened, made))
+    arguments = bind_arguments(node, load_inputs(made, store=opened))
     threads = made.facts.get("threads")
     return StepCall(node.step, step, arguments, made.seed, threads, dict(made.outputs))

@@ -41,7 +41,7 @@ def decide(
         GateError: If the approver started the run, in a team's store.
         ParameterError: If the reason is empty.
     """
-    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened = open_store(store)
     if not reason.strip():
         raise ParameterError(
             what="A decision without a reason was given.",

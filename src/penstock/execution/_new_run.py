@@ -75,8 +75,8 @@ def new_session(
     _require_executed(graph, again)
     how = policy(workers, on_failure)
     project = project_of(pipeline.file)
-    opened = open_store(store, project=project) if not isinstance(store, Store) else store
-    provenance = record_provenance(opened, project)
+    opened = open_store(store, project=project)
+    provenance = record_provenance(project, store=opened)
     for sentence in provenance.unrecorded:
         _log.warning("%s", sentence)
     outer, moment = current_run(), now()

@@ -40,8 +40,8 @@ def run_step(
     step: str,
     *,
     target: Pipeline[..., Any] | str | None = None,
-    store: Store | str | None = None,
     reporter: Reporter | None = None,
+    store: Store | str | None = None,
 ) -> StepResult:
     """Execute a step of a run; the step's inputs must have been made in this run.
 
@@ -52,8 +52,8 @@ def run_step(
         run: Id of the run; a unique prefix, or ``"last"``.
         step: Name of the step; ``train`` executes all items of a map, ``train[3]`` a single item.
         target: The pipeline or ``file.py:name``; by default the entry point of the run.
-        store: Store that has the run; by default the project's store.
         reporter: Progress reporter.
+        store: Store that has the run; by default the project's store.
 
     Raises:
         NotFoundError: If there is no such run or step, or the pipeline's file is gone.
@@ -61,7 +61,7 @@ def run_step(
             was made with code that differs from the present code.
     """
     stop_while_loading()
-    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened = open_store(store)
     # A run whose process died counts as running until it is marked as killed.
     opened.metadata.runs.kill_dead()
     record = opened.metadata.runs.get(run)
@@ -88,9 +88,9 @@ def run_step(
         alone=node.name,
     )
     _mark(opened, record, state=RunState.RUNNING, heartbeat_at=now(), **process_facts())
-    with Courier(opened):
+    with Courier(store=opened):
         try:
-            with keep_generators(), Heartbeat(session.run, opened), use_run(session.run):
+            with keep_generators(), Heartbeat(session.run, store=opened), use_run(session.run):
                 results = LocalRunner().run(session)
         finally:
             opened.flush()

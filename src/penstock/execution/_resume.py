@@ -33,9 +33,9 @@ def resume_run(
     runner: str = "local",
     workers: int | None = None,
     on_failure: str = "finish",
-    store: Store | str | None = None,
     reporter: Reporter | None = None,
     params: Mapping[str, Any] | None = None,
+    store: Store | str | None = None,
 ) -> PipelineResult:
     """Resume a failed or killed run, with the present code.
 
@@ -47,9 +47,9 @@ def resume_run(
         runner: Name of the runner, see `run`; may differ from the first attempt's.
         workers: See `run`.
         on_failure: See `run`.
-        store: Store that has the run; by default the project's store.
         reporter: Progress reporter.
         params: Parameters passed again; must equal those of the run.
+        store: Store that has the run; by default the project's store.
 
     Raises:
         NotFoundError: If there is no such run, or the pipeline's file is gone.
@@ -57,7 +57,7 @@ def resume_run(
     """
     stop_while_loading()
     chosen, how = find_runner(runner), policy(workers, on_failure)
-    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened = open_store(store)
     opened.metadata.runs.kill_dead()
     record = opened.metadata.runs.get(_last_of_pipelines(opened) if run_id == "last" else run_id)
     _require_resumable(record)
@@ -72,7 +72,7 @@ def resume_run(
         check(graph)
     project = project_of(pipeline.file)
     # The code may have changed since the last attempt, so provenance and graph are recorded anew.
-    provenance = record_provenance(opened, project)
+    provenance = record_provenance(project, store=opened)
     record = opened.metadata.runs.update(
         record.run_id,
         state=RunState.RUNNING,

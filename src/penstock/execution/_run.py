@@ -31,7 +31,6 @@ def run(
     runner: str = "local",
     workers: int | None = None,
     on_failure: str = "finish",
-    store: Store | str | None = None,
     seed: int = 0,
     use_cache: bool = True,
     refresh: Iterable[str] = (),
@@ -46,6 +45,7 @@ def run(
     partition: str | None = None,
     run_id: str | None = None,
     reporter: Reporter | None = None,
+    store: Store | str | None = None,
     **params: Any,
 ) -> PipelineResult:
     """Run a pipeline, and record everything.
@@ -76,7 +76,6 @@ def run(
             default one for each core.
         on_failure: Failure policy: ``finish`` all steps that do not depend on the failed step, or
             ``stop`` the running steps and start no more.
-        store: Store or store URL; by default the project's store.
         seed: The run seed that every step's seed derives from.
         use_cache: False to execute every step, even if a cached result exists.
         refresh: Names of steps to execute even if a cached result exists.
@@ -94,6 +93,7 @@ def run(
             ConflictError and makes no second run.
         reporter: Progress reporter; by default rich progress on a terminal, else plain lines.
         **params: Parameters of the pipeline, as values or text.
+        store: Store or store URL; by default the project's store.
 
     Raises:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.

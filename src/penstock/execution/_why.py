@@ -111,7 +111,7 @@ def why(
     Raises:
         NotFoundError: If there is no such run or step.
     """
-    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened = open_store(store)
     side = _Side(opened, opened.metadata.runs.get(run))
     record = side.step(step)
     other = _Side(opened, opened.metadata.runs.get(against)) if against else _before(side, step)
@@ -172,7 +172,7 @@ class _Side:
     def files(self) -> Mapping[str, bytes]:
         """The recorded sources; empty if they are gone."""
         try:
-            return read_source(self.store, read_manifest(self.store, self.run))
+            return read_source(read_manifest(self.run, store=self.store), store=self.store)
         except PenstockError:
             return {}
 

@@ -68,11 +68,11 @@ class Courier:
     a with-block, a background thread calls `deliver`.
 
     Args:
-        store: Store whose outbox is delivered.
         always: Start the thread even if there is no hook yet.
+        store: Store whose outbox is delivered.
     """
 
-    def __init__(self, store: Store, *, always: bool = False) -> None:
+    def __init__(self, *, always: bool = False, store: Store) -> None:
         self._store, self._metadata, self._always = store, store.metadata, always
         self._holder = new_id()
         self._ended = threading.Event()

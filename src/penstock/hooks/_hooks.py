@@ -44,8 +44,8 @@ class Hooks:
         store: Store or store URL; by default the project's store.
     """
 
-    def __init__(self, store: Store | str | None = None) -> None:
-        self.store = open_store(store) if store is None or isinstance(store, str) else store
+    def __init__(self, *, store: Store | str | None = None) -> None:
+        self.store = open_store(store)
         self._metadata = self.store.metadata
 
     def add(
@@ -123,7 +123,7 @@ class Hooks:
 
     def deliver(self) -> int:
         """Post the pending events now, and return how many were delivered."""
-        return Courier(self.store).deliver()
+        return Courier(store=self.store).deliver()
 
     def retry(self, name: str) -> int:
         """Retry the given-up and the pending events at once; returns the number of events."""

@@ -9,6 +9,7 @@ from penstock.models._predictions import plain_values
 from penstock.models._safety import require_safe
 from penstock.models._signature import Signature
 from penstock.models._threads import threads_for
+from penstock.stores import open_store
 from penstock.tables import convert_frame
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Model:
     signature: Signature
 
     @classmethod
-    def load(cls, store: "Store", version: ModelVersionRecord) -> "Model":
+    def load(cls, version: ModelVersionRecord, *, store: "Store | str | None" = None) -> "Model":
         """Load a registered version, and check the stored bytes against the digest.
 
         Raises:
@@ -58,6 +59,7 @@ class Model:
             StoreError: If the bytes are damaged or missing.
             DataError: If the signature is damaged.
         """
+        store = open_store(store)
         record = require_safe(store.metadata.artifacts.get(version.artifact))
         estimator = store.load(record, check=True)
         return cls(estimator, Signature.from_json(version.signature))

@@ -13,7 +13,7 @@ from penstock.monitoring._evidence import holm, wilson
 from penstock.monitoring._limits import Limits
 from penstock.monitoring._performance import measure_performance
 from penstock.monitoring._report import DriftReport
-from penstock.stores import Store
+from penstock.stores import Store, open_store
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,20 +36,19 @@ _ROWS_AT_ONCE = 10_000
 
 
 def check_drift(
-    store: Store,
     deployment: str,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
     version: int | None = None,
     limits: Limits | None = None,
+    store: Store | str | None = None,
 ) -> DriftReport:
     """Compare a window of logged predictions with training; stores nothing, raises no alert.
 
     The result depends on the rows alone: the same rows give the same bytes.
 
     Args:
-        store: The store of the predictions.
         deployment: The endpoint.
         since: Start of the window, included; None for the last day before ``until``, or the newest
             1,000 rows of the version where the day has fewer; `EVERYTHING` for all rows. Labels are
@@ -58,11 +57,13 @@ def check_drift(
         until: End of the window, excluded; None for now.
         version: The version; None for the deployment's control.
         limits: The alarm limits; by default ``Limits()``.
+        store: The store of the predictions; by default the project's.
 
     Raises:
         NotFoundError: If the deployment or version does not exist.
         DataError: If the version was registered without a training profile.
     """
+    store = open_store(store)
     limits = limits or Limits()
     found = store.metadata.deployments.get(deployment)
     record = store.metadata.models.get_version(found.model, version or found.control)
@@ -70,7 +71,9 @@ def check_drift(
     rows = [one for one in answered if one.error is None]
     errors = len(answered) - len(rows)
     features = compare_table(
-        training_profile(store, record), _frame(rows, Signature.from_json(record.signature)), limits
+        training_profile(record, store=store),
+        _frame(rows, Signature.from_json(record.signature)),
+        limits,
     )
     predictions = _compare_predictions(store, record, rows, limits)
     columns, predictions = judge_columns(features, predictions, limits)
@@ -137,12 +140,12 @@ def _with_truth(
     return [*added, *rows]
 
 
-def training_profile(store: Store, version: ModelVersionRecord) -> TableProfile:
+def training_profile(version: ModelVersionRecord, *, store: Store) -> TableProfile:
     """Read the profile of the rows that a version was trained on.
 
     Args:
-        store: The store of the profile.
         version: The version.
+        store: The store of the profile.
 
     Raises:
         DataError: If the version was registered without a profile.

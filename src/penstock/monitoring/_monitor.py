@@ -7,26 +7,28 @@ from penstock.monitoring._alerts import update_alerts
 from penstock.monitoring._drift import check_drift
 from penstock.monitoring._limits import Limits
 from penstock.monitoring._report import DriftReport
-from penstock.stores import Store
+from penstock.stores import Store, open_store
 
 
 class Monitor:
     """The monitor of a deployment.
 
     ```python
-    report = Monitor(store, "big-tips").check(since=yesterday)
+    report = Monitor("big-tips").check(since=yesterday)
     if report.drifted:
         print(report.to_markdown())
     ```
 
     Args:
-        store: The store of the deployment and the predictions.
         deployment: The deployment's name.
         limits: The alarm limits; by default ``Limits()``.
+        store: The store of the deployment and the predictions; by default the project's.
     """
 
-    def __init__(self, store: Store, deployment: str, limits: Limits | None = None) -> None:
-        self._store, self._deployment = store, deployment
+    def __init__(
+        self, deployment: str, limits: Limits | None = None, *, store: Store | str | None = None
+    ) -> None:
+        self._store, self._deployment = open_store(store), deployment
         self._limits = limits or Limits()
 
     def check(
@@ -49,12 +51,12 @@ class Monitor:
             DataError: If the version was registered without a training profile.
         """
         report = check_drift(
-            self._store,
             self._deployment,
             since=since,
             until=until,
             version=version,
             limits=self._limits,
+            store=self._store,
         )
         artifact = self._store.put(report)
         self._store.metadata.deployments.add_report(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from penstock.core import DeploymentEvent, ParameterError, now, parse_duration
 from penstock.execution import QuietReporter, load_pipeline, run
 from penstock.monitoring._report import DriftReport
-from penstock.stores import Store
+from penstock.stores import Store, open_store
 
 _log = logging.getLogger("penstock.monitoring")
 KINDS = ("feature_drift", "prediction_drift", "performance")
@@ -39,30 +39,28 @@ class Trigger:
     the cool-down. A failing start counts too: a broken pipeline is not started in a loop.
 
     ```python
-    trigger = Trigger(
-        store, cool_down="1d", start=lambda cutoff: run(big_tips, cutoff=cutoff).run_id
-    )
+    trigger = Trigger(cool_down="1d", start=lambda cutoff: run(big_tips, cutoff=cutoff).run_id)
     trigger.consider(report)
     ```
 
     Args:
-        store: The store of the last start's time.
         start: Called with the cutoff (time of the report's last row); returns the new run's id.
         cool_down: Minimum time between two starts, as a duration.
         kinds: Kinds of findings that call for a run.
         name: Distinguishes several triggers of the same deployment.
+        store: The store of the last start's time; by default the project's.
     """
 
     def __init__(
         self,
-        store: Store,
         *,
         start: Callable[[datetime], str],
         cool_down: str | timedelta = "1d",
         kinds: Sequence[str] = KINDS,
         name: str = "retrain",
+        store: Store | str | None = None,
     ) -> None:
-        self._store, self._start, self._name = store, start, name
+        self._store, self._start, self._name = open_store(store), start, name
         self._cool_down = parse_duration(cool_down)
         self._kinds = frozenset(kinds)
 
@@ -93,11 +91,11 @@ class Trigger:
         return Decision(run_id, reason)
 
 
-def start_pipeline(target: str, store: Store) -> Callable[[datetime], str]:
+def start_pipeline(target: str, *, store: Store) -> Callable[[datetime], str]:
     """Return the ``start`` of a trigger: runs a pipeline up to the cutoff of the report.
 
     ```python
-    trigger = Trigger(store, start=start_pipeline("big_tips.py", store))
+    trigger = Trigger(start=start_pipeline("big_tips.py", store=store), store=store)
     ```
 
     Args:

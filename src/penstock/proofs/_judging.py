@@ -194,7 +194,7 @@ class _Execution:
             outcome = execute_step(
                 node.name,
                 node.step,
-                bind_arguments(node, load_inputs(self._store, record)),
+                bind_arguments(node, load_inputs(record, store=self._store)),
                 seed=record.seed,
                 threads=record.facts.get("threads"),
                 echo=False,

@@ -98,7 +98,7 @@ class Rounds:
         with tempfile.TemporaryDirectory(prefix="penstock-verify-") as room, self._watch:
             self._room = Path(room)
             try:
-                files = read_source(self._store, self._manifest)
+                files = read_source(self._manifest, store=self._store)
             except StoreError as error:
                 return self._cannot(f"A recorded source file cannot be read: {error}")
             restore_source(files, self._room / "source")
@@ -203,7 +203,7 @@ class Rounds:
             return ""
         try:
             other = self._store.metadata.runs.get(made_in)
-            manifest = read_manifest(self._store, other)
+            manifest = read_manifest(other, store=self._store)
         except StoreError:
             return f"its result was reused from run {made_in}, which is gone"
         there = Rounds(

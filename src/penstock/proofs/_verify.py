@@ -27,10 +27,10 @@ _NOTES = 8
 def verify(
     run_id: str,
     *,
-    store: Store | None = None,
     reread: bool = False,
     timeout_s: float | None = None,
     hash_seeds: int | None = None,
+    store: Store | str | None = None,
 ) -> Verification:
     """Check that a recorded run returns the same result again, or name the first step that differs.
 
@@ -41,11 +41,11 @@ def verify(
 
     Args:
         run_id: Id of the run; a unique prefix, or ``"last"``.
-        store: Store that has the run; by default the project's store.
         reread: Read sources again instead of replaying the stored snapshot.
         timeout_s: Limit in seconds; None for no limit.
         hash_seeds: Number of hash seeds for each step, 1 to 12; by default more where a step is
             quick or the code uses sets. The verdict has the numbers used.
+        store: Store that has the run; by default the project's store.
 
     Returns:
         The verdict with a result per step; also stored as a proof.
@@ -55,7 +55,7 @@ def verify(
         ParameterError: If ``hash_seeds`` is not between 1 and 12.
     """
     _require_seeds(hash_seeds)
-    store = store or open_store()
+    store = open_store(store)
     started = time.perf_counter()
     run = store.metadata.runs.get(run_id)
     missing, manifest = _preconditions(store, run)
@@ -110,7 +110,7 @@ def _preconditions(store: Store, run: RunRecord) -> tuple[list[str], Mapping[str
         missing.append("The run has no recorded sources.")
     else:
         try:
-            manifest = read_manifest(store, run)
+            manifest = read_manifest(run, store=store)
         except StoreError as error:
             missing.append(f"The run's provenance cannot be read: {error}")
     return missing, manifest

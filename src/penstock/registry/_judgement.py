@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 
 def judge_candidate(
-    store: "Store",
     report: "EvaluationReport",
     gates: Sequence[str],
     *,
     champion: ModelVersionRecord | None,
     proofs: Mapping[str, ProofRecord] | None = None,
+    store: "Store",
 ) -> tuple[tuple[GateResult, ...], Comparison | None]:
     """Judge gates over a report, scoring the champion on the same rows if there is a champion.
 
     Args:
-        store: Store of the champion's model.
         report: Evaluation of the candidate, with the holdout rows.
         gates: Rules as text.
         champion: The version in production; None if there is none.
         proofs: The newest proof of the candidate's run by kind.
+        store: Store of the champion's model.
 
     Returns:
         The results in the order of the gates, and the comparison (None without a champion).
@@ -46,7 +46,7 @@ def judge_candidate(
     comparison, trouble = None, ""
     if champion is not None:
         try:
-            estimator = Model.load(store, champion).estimator
+            estimator = Model.load(champion, store=store).estimator
             comparison = compare(report, estimator, trained_on=_trained_on(store, champion))
         except (DataError, SerializationError, StoreError) as error:
             # If a champion cannot score these rows (columns changed), neither crash nor let a gate
@@ -97,11 +97,11 @@ def judge_gates(
         lost = f"cannot be told: the evaluation report cannot be read: {error}"
         return tuple(GateResult(rule, GateState.FAILED, lost) for rule in rules)
     proofs = _newest_proofs(store, record)
-    return judge_candidate(store, report, rules, champion=champion, proofs=proofs)[0]
+    return judge_candidate(report, rules, champion=champion, proofs=proofs, store=store)[0]
 
 
 def judge_version(
-    store: "Store", record: ModelVersionRecord, *, actor: str | None = None
+    record: ModelVersionRecord, *, actor: str | None = None, store: "Store"
 ) -> ModelVersionRecord:
     """Judge a registered version's gates again, with today's champion and the known proofs.
 

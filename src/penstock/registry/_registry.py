@@ -42,7 +42,7 @@ from penstock.registry._requirements import (
     require_other_person,
     require_ready,
 )
-from penstock.stores import STORE_HISTORY
+from penstock.stores import STORE_HISTORY, open_store
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -63,12 +63,12 @@ class Registry:
     moved and a ConflictError is raised.
 
     Args:
-        store: Store of versions and their models.
+        store: Store of versions and their models; by default the project's.
     """
 
-    def __init__(self, store: "Store") -> None:
-        self._store = store
-        self._metadata = store.metadata
+    def __init__(self, *, store: "Store | str | None" = None) -> None:
+        self._store = open_store(store)
+        self._metadata = self._store.metadata
 
     def register(
         self,
@@ -217,7 +217,7 @@ class Registry:
         Raises:
             NotFoundError: If there is no such version.
         """
-        return judge_version(self._store, self.get(model, version))
+        return judge_version(self.get(model, version), store=self._store)
 
     def compare_signatures(self, model: str, version: int | str | None = None) -> SignatureChanges:
         """Compare a version's inputs and outputs with those of the production version.
@@ -259,7 +259,7 @@ class Registry:
         """
         record = self.newest_candidate(model) if version is None else self.get(model, version)
         require_move(record, Stage.PRODUCTION, self.history(model))
-        record = judge_version(self._store, record)
+        record = judge_version(record, store=self._store)
         approvals = self.approvals(model, record.version)
         changes = () if accept_changes else signature_changes(self.champion(model), record).breaking
         require_ready(record, approvals, single_user=self._store.single_user, changes=changes)

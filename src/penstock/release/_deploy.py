@@ -7,11 +7,10 @@ from penstock.registry import Registry
 from penstock.release._proving import SETTLED, run_proofs
 from penstock.serving import RolloutRules
 from penstock.serving import deploy as send_traffic
-from penstock.stores import Store
+from penstock.stores import Store, open_store
 
 
 def deploy(
-    store: Store,
     model: str,
     *,
     version: int | None = None,
@@ -20,6 +19,7 @@ def deploy(
     rules: RolloutRules | None = None,
     accept_changes: str | None = None,
     actor: str | None = None,
+    store: Store | str | None = None,
 ) -> DeploymentRecord:
     """Send a deployment's traffic to a version, after running the proofs that its gates need.
 
@@ -27,7 +27,6 @@ def deploy(
     version, which advance or roll back automatically and promote the version at the end.
 
     Args:
-        store: Store of the model.
         model: Name of the model.
         version: Version number; None for the production version, or with ``canary`` for the newest
             version that may still be promoted.
@@ -36,13 +35,15 @@ def deploy(
         rules: Conditions for the rollout to advance or roll back.
         accept_changes: Why the version may refuse requests that the production version answers.
         actor: The actor.
+        store: Store of the model; by default the project's.
 
     Raises:
         NotFoundError: If the model or version does not exist, or nothing is in production.
         ConflictError: If a rollout is running, or the version was rejected.
         GateError: If the version may not be promoted: a gate fails, or an approval is missing.
     """
-    registry = Registry(store)
+    store = open_store(store)
+    registry = Registry(store=store)
     if canary is not None and version is None:
         version = registry.newest_candidate(model).version
     if version is not None:
@@ -51,7 +52,6 @@ def deploy(
             # A rollout ends in production: a version that cannot get there gets no traffic at all.
             run_proofs(store, record)
     return send_traffic(
-        store,
         model,
         version=version,
         name=name,
@@ -59,4 +59,5 @@ def deploy(
         rules=rules,
         accept_changes=accept_changes,
         actor=actor,
+        store=store,
     )

@@ -16,8 +16,8 @@ def promote(
     actor: str | None = None,
     reason: str = "",
     accept_changes: str | None = None,
-    store: Store | None = None,
     tell: Callable[[str], None] | None = None,
+    store: Store | str | None = None,
 ) -> ModelVersionRecord:
     """Promote a version, after running the proofs that its gates need.
 
@@ -31,19 +31,19 @@ def promote(
         actor: The actor; by default the user of this machine.
         reason: Why; recorded in the history.
         accept_changes: Why the version may refuse requests that the production version answers.
-        store: Store of the registry; by default the project's store.
         tell: Callback for progress messages, called before a long operation.
+        store: Store of the registry; by default the project's store.
 
     Raises:
         GateError: If a gate does not pass, with every reason.
         ConflictError: If the move is not allowed, or an approval is missing.
         NotFoundError: If there is no such model or version.
     """
-    store = store or open_store()
-    record = Registry(store).get(model, version)
+    store = open_store(store)
+    record = Registry(store=store).get(model, version)
     if to is Stage.PRODUCTION and record.stage not in SETTLED:
         run_proofs(store, record, tell)
-    return Registry(store).promote(
+    return Registry(store=store).promote(
         model,
         record.version,
         to=to,

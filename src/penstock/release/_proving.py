@@ -12,7 +12,7 @@ SETTLED = frozenset({Stage.PRODUCTION, Stage.REJECTED})
 
 
 def prove_version(
-    model: str, version: int | str | None = None, *, store: Store | None = None
+    model: str, version: int | str | None = None, *, store: Store | str | None = None
 ) -> ModelVersionRecord:
     """Run the proofs that a version's gates need, and judge the gates as of today.
 
@@ -27,10 +27,10 @@ def prove_version(
     Raises:
         NotFoundError: If there is no such model or version.
     """
-    store = store or open_store()
-    record = Registry(store).get(model, version)
+    store = open_store(store)
+    record = Registry(store=store).get(model, version)
     run_proofs(store, record)
-    return judge_version(store, record)
+    return judge_version(record, store=store)
 
 
 def run_proofs(

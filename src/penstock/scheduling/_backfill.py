@@ -65,10 +65,10 @@ def backfill(
     again: bool = False,
     at_once: int = 1,
     stop_on_failure: bool = False,
-    store: Store | str | None = None,
     runner: str = "local",
     workers: int | None = None,
     progress: Progress | None = None,
+    store: Store | str | None = None,
     **params: Any,
 ) -> Backfill:
     """Run a pipeline for all partitions without a finished run, oldest first.
@@ -88,19 +88,19 @@ def backfill(
         again: True to run finished partitions too.
         at_once: Maximum number of runs at the same time; if more than 1, each has its own process.
         stop_on_failure: True to start no further run after a failure.
-        store: Store or store URL; by default the project's store.
         runner: Where the steps of a run are executed, see `run`.
         workers: Maximum number of steps at the same time, see `run`.
         progress: Called at the end of each partition with the partition, the number ended so far
             and the total.
         **params: Remaining parameters of the pipeline.
+        store: Store or store URL; by default the project's store.
 
     Raises:
         ParameterError: If the pipeline has no partitions, or a parameter cannot be used.
         NotFoundError: If there is no such partition.
     """
     found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened = open_store(store)
     if at_once < 1:
         raise ParameterError(what=f"{at_once} runs are to go on at once.", fix="Give 1 or more.")
     chosen = choose(found, list_partitions(found, store=opened), since, until, partitions)
@@ -240,7 +240,7 @@ class _Work:
 
     def _is_taken(self, key: str) -> bool:
         """Read from the store whether the partition has been run, or is running, elsewhere."""
-        run = runs_by_partition(self.store, self.pipeline.name, key).get(key)
+        run = runs_by_partition(self.pipeline.name, key, store=self.store).get(key)
         if run is None:
             return False
         taken = {RunState.QUEUED, RunState.RUNNING}

@@ -50,23 +50,23 @@ class Scheduler:
     Threads: `run` and `once` are called from one thread; `stop` from any, or a signal handler.
 
     Args:
-        store: Store or store URL; by default the project's store.
         project: Folder whose schedules are run; by default the current project's.
         at_once: Maximum number of runs at the same time; by default the number of cores.
         poll_s: Seconds between two checks.
         tell: Callback for progress messages, called with a line at a time.
+        store: Store or store URL; by default the project's store.
     """
 
     def __init__(
         self,
-        store: Store | str | None = None,
         *,
         project: Path | str | None = None,
         at_once: int | None = None,
         poll_s: float = 1.0,
         tell: Tell | None = None,
+        store: Store | str | None = None,
     ) -> None:
-        self.store = open_store(store) if store is None or isinstance(store, str) else store
+        self.store = open_store(store)
         self.project = Path(project).resolve() if project else find_project()
         host, pid, _ = this_process()
         self.holder = f"{host}:{pid}:{new_id()}"
@@ -80,7 +80,7 @@ class Scheduler:
 
     def run(self) -> None:
         """Run until `stop` is called; while the store cannot be reached, try again."""
-        courier = Courier(self.store, always=True).start()
+        courier = Courier(always=True, store=self.store).start()
         try:
             while not self._leaving.is_set() and (not self._stopping.is_set() or self._watch):
                 self._round()
@@ -91,7 +91,7 @@ class Scheduler:
 
     def once(self) -> None:
         """Run the ticks that are due now and wait for their runs; for use from a cron job."""
-        with Courier(self.store):
+        with Courier(store=self.store):
             self._once()
 
     def stop(self, *, leave: bool = False) -> None:
@@ -255,7 +255,7 @@ class Scheduler:
     def _is_settled(self, schedule: ScheduleRecord, tick: TickRecord) -> bool:
         """Check whether a partition has been run already, or is running."""
         key = tick.facts["partition"]
-        run = runs_by_partition(self.store, schedule.pipeline, key).get(key)
+        run = runs_by_partition(schedule.pipeline, key, store=self.store).get(key)
         if run is None or run.state in {RunState.FAILED, RunState.KILLED}:
             return False
         if run.state is RunState.FINISHED:

@@ -41,8 +41,8 @@ class Schedules:
         store: Store or store URL; by default the project's store.
     """
 
-    def __init__(self, store: Store | str | None = None) -> None:
-        self.store = open_store(store) if store is None or isinstance(store, str) else store
+    def __init__(self, *, store: Store | str | None = None) -> None:
+        self.store = open_store(store)
         self._metadata = self.store.metadata
 
     def add(self, schedule: Schedule) -> ScheduleRecord:
@@ -155,7 +155,7 @@ class Schedules:
                 return self.get(name)
 
 
-def check_watched(schedule: ScheduleRecord, store: Store, project: Path) -> list[str]:
+def check_watched(schedule: ScheduleRecord, project: Path, *, store: Store) -> list[str]:
     """Return warnings of watched names that do not exist: not made yet, or misspelt."""
     trigger, metadata = schedule.trigger, store.metadata
     told = str(next(iter(trigger.values())))

@@ -31,20 +31,20 @@ from penstock.serving._protocol_routes import ProtocolRoutes, render_protocol_er
 from penstock.serving._rollout import OnPromote
 from penstock.serving._router import Reloader, Router
 from penstock.serving._routes import ANY, KNOWN_ROUTES, Route, RouteTable
-from penstock.stores import Store
+from penstock.stores import Store, open_store
 
 _log = logging.getLogger("penstock.serving")
 MAX_BODY_BYTES = 16 * 1024 * 1024
 
 
 def create_app(
-    store: Store,
     *,
     names: Sequence[str] | None = None,
     log: bool = True,
     poll_s: float = 0.25,
     allowed_hosts: Sequence[str] | None = None,
     on_promote: OnPromote | None = None,
+    store: Store | str | None = None,
 ) -> Litestar:
     """Create the model server for deployments of a store.
 
@@ -53,7 +53,6 @@ def create_app(
     polls the store: new versions are loaded, warmed up and swapped in; rollouts advance.
 
     Args:
-        store: The store of the deployments and models.
         names: Deployments to serve; a model with a production version gets a deployment. None for
             all.
         log: Whether predictions are logged.
@@ -61,10 +60,12 @@ def create_app(
         allowed_hosts: Host names that requests may carry; None for any.
         on_promote: Called with model, version and reason when a rollout has passed the last step;
             by default the registry's promote.
+        store: The store of the deployments and models; by default the project's.
 
     Raises:
         NotFoundError: If a name is neither a deployment nor a model in production.
     """
+    store = open_store(store)
     router = Router(store, names, on_promote=on_promote)
     router.refresh()
     journal = PredictionLog(store.metadata.predictions.add) if log else None

@@ -17,13 +17,12 @@ from penstock.registry import Registry
 from penstock.serving._production import production_version, require_model
 from penstock.serving._rollout import roll_back
 from penstock.serving._rules import Rollout, RolloutRules
-from penstock.stores import Store
+from penstock.stores import Store, open_store
 
 _SERVER = "server"
 
 
 def deploy(
-    store: Store,
     model: str,
     *,
     version: int | None = None,
@@ -32,6 +31,7 @@ def deploy(
     rules: RolloutRules | None = None,
     accept_changes: str | None = None,
     actor: str | None = None,
+    store: Store | str | None = None,
 ) -> DeploymentRecord:
     """Deploy a model version: all traffic at once, or in canary steps.
 
@@ -44,12 +44,11 @@ def deploy(
     version is checked here, again before each step that increases the share, and at promotion.
 
     ```python
-    deploy(store, "big-tips")  # the production version
-    deploy(store, "big-tips", version=4, canary=(5, 25, 100))
+    deploy("big-tips")  # the production version
+    deploy("big-tips", version=4, canary=(5, 25, 100))
     ```
 
     Args:
-        store: The store where the model is registered.
         model: The model's name.
         version: The version's number; None for the production version, or with ``canary`` for the
             newest version that has not been promoted, archived or rejected.
@@ -59,6 +58,7 @@ def deploy(
         accept_changes: Why the version may refuse requests that the production version answers;
             without a reason such a version is refused.
         actor: Who deploys.
+        store: The store where the model is registered; by default the project's.
 
     Returns:
         The deployment; the state becomes ``live`` when a server has loaded it.
@@ -68,6 +68,7 @@ def deploy(
         ConflictError: If a rollout is running, or the version was rejected.
         GateError: If the version may not be promoted, or callers would break.
     """
+    store = open_store(store)
     if accept_changes:
         rules = replace(rules or RolloutRules(), accepted_changes=accept_changes)
     name = require_name(name or model, "deployment")
@@ -82,14 +83,14 @@ def deploy(
     )
 
 
-def stop_rollout(store: Store, name: str, *, reason: str, actor: str) -> DeploymentRecord:
+def stop_rollout(name: str, *, reason: str, actor: str, store: Store) -> DeploymentRecord:
     """Stop a deployment's running rollout and return all traffic to the control.
 
     Args:
-        store: The store of the deployment.
         name: The deployment.
         reason: Why, as a sentence.
         actor: Who stops the rollout.
+        store: The store of the deployment.
 
     Raises:
         NotFoundError: If the deployment does not exist.
@@ -106,12 +107,12 @@ def stop_rollout(store: Store, name: str, *, reason: str, actor: str) -> Deploym
     return roll_back(store, record, rollout, f"Stopped by {actor}: {reason}")
 
 
-def ensure_deployment(store: Store, name: str) -> DeploymentRecord:
+def ensure_deployment(name: str, *, store: Store) -> DeploymentRecord:
     """Return a deployment by name; create it if a model of that name has a production version.
 
     Args:
-        store: The store of the deployment or model.
         name: The deployment's or the model's name.
+        store: The store of the deployment or model.
 
     Raises:
         NotFoundError: If there is neither.
@@ -128,7 +129,7 @@ def ensure_deployment(store: Store, name: str) -> DeploymentRecord:
             or "Run a pipeline with a register step, then: penstock promote MODEL",
             name=name,
         )
-    return deploy(store, name, actor=_SERVER)
+    return deploy(name, actor=_SERVER, store=store)
 
 
 def _deploy_at_once(
@@ -142,9 +143,9 @@ def _deploy_at_once(
     accept_changes: str | None,
 ) -> DeploymentRecord:
     who = actor or "deploy"
-    production = production_version(store, model)
+    production = production_version(model, store=store)
     if version is not None and version != production:
-        Registry(store).promote(
+        Registry(store=store).promote(
             model,
             version,
             actor=who,
@@ -179,10 +180,10 @@ def _deploy_canary(
     rules: RolloutRules | None,
     actor: str | None,
 ) -> DeploymentRecord:
-    control = production_version(store, model)
+    control = production_version(model, store=store)
     if control is None:
         raise _nothing_in_production(model)
-    rules, registry = rules or RolloutRules(), Registry(store)
+    rules, registry = rules or RolloutRules(), Registry(store=store)
     # Chosen once, so that the version checked here is the version rolled out.
     new = registry.newest_candidate(model).version if version is None else version
     rollout = Rollout.start(new, control, tuple(steps), rules)

@@ -63,12 +63,12 @@ class Availability:
     last_at: datetime | None
 
 
-def availability(store: Store, name: str) -> Availability:
+def availability(name: str, *, store: Store) -> Availability:
     """Look up which servers are up for a deployment.
 
     Args:
-        store: The store of the deployment.
         name: The deployment's name.
+        store: The store of the deployment.
     """
     holders = [
         holder

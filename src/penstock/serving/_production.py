@@ -4,12 +4,12 @@ from penstock.core import NotFoundError, Stage, did_you_mean
 from penstock.stores import Store
 
 
-def production_version(store: Store, model: str) -> int | None:
+def production_version(model: str, *, store: Store) -> int | None:
     """Return the number of the model's production version; None if there is none.
 
     Args:
-        store: The store of the registry.
         model: The model's name.
+        store: The store of the registry.
     """
     for record in store.metadata.models.list_versions(model):
         if record.stage is Stage.PRODUCTION:

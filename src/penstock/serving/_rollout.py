@@ -40,13 +40,13 @@ class RolloutController:
     Threads: a single thread at a time may call ``tick``; ``fault`` may be called from any thread.
 
     Args:
-        store: The store of the deployment and the predictions.
         name: The deployment.
         on_promote: Called with model, version and reason when the last step is passed; by default
             the registry's promote with the actor ``rollout``.
+        store: The store of the deployment and the predictions.
     """
 
-    def __init__(self, store: Store, name: str, *, on_promote: OnPromote | None = None) -> None:
+    def __init__(self, name: str, *, on_promote: OnPromote | None = None, store: Store) -> None:
         self._store, self._name = store, name
         self._promote = on_promote or self._promote_in_registry
         self._faults: dict[int, str] = {}
@@ -84,7 +84,7 @@ class RolloutController:
             return self._store.metadata.deployments.get(self._name)
 
     def _decide(self, record: DeploymentRecord, rollout: Rollout) -> Decision:
-        production = production_version(self._store, record.model)
+        production = production_version(record.model, store=self._store)
         if production == rollout.version:
             return Decision(Move.PROMOTE, f"Version {rollout.version} is in production.")
         if production is not None and production != rollout.control:
@@ -119,7 +119,7 @@ class RolloutController:
         try:
             if decision.move is Move.PROMOTE:
                 return self._finish(record, rollout, decision.reason)
-            Registry(self._store).require_promotable(
+            Registry(store=self._store).require_promotable(
                 record.model,
                 rollout.version,
                 accept_changes=bool(rollout.rules.accepted_changes),
@@ -169,7 +169,7 @@ class RolloutController:
         )
 
     def _finish(self, record: DeploymentRecord, rollout: Rollout, reason: str) -> DeploymentRecord:
-        if production_version(self._store, record.model) != rollout.version:
+        if production_version(record.model, store=self._store) != rollout.version:
             self._accepted_changes = rollout.rules.accepted_changes
             self._promote(record.model, rollout.version, reason)
         return save(
@@ -184,7 +184,7 @@ class RolloutController:
         )
 
     def _promote_in_registry(self, model: str, version: int, reason: str) -> None:
-        Registry(self._store).promote(
+        Registry(store=self._store).promote(
             model,
             version,
             actor="rollout",
@@ -208,7 +208,7 @@ def roll_back(
         ConflictError: If the deployment changed meanwhile.
     """
     # A third version may be in production by now; the old control must not replace it.
-    production = production_version(store, record.model)
+    production = production_version(record.model, store=store)
     back_to = production if production not in {None, rollout.version} else rollout.control
     assert back_to is not None
     saved = save(

@@ -117,7 +117,7 @@ class Router:
         self._lock = threading.Lock()
         self.ready = False
         for name in self._names or ():
-            ensure_deployment(store, name)
+            ensure_deployment(name, store=store)
 
     @property
     def routes(self) -> Mapping[str, Route]:
@@ -155,7 +155,7 @@ class Router:
     def controller(self, name: str) -> RolloutController:
         """Return the single controller of a deployment."""
         if name not in self._controllers:
-            made = RolloutController(self._store, name, on_promote=self._on_promote)
+            made = RolloutController(name, on_promote=self._on_promote, store=self._store)
             self._controllers.setdefault(name, made)  # another thread may have been first
         return self._controllers[name]
 
@@ -208,8 +208,8 @@ class Router:
         """Deploy every model in production that has no deployment yet."""
         served = {record.model for record in self._store.metadata.deployments.list()}
         for model in self._store.metadata.models.list():
-            if model not in served and production_version(self._store, model) is not None:
-                ensure_deployment(self._store, model)
+            if model not in served and production_version(model, store=self._store) is not None:
+                ensure_deployment(model, store=self._store)
 
     def _route_or_old(self, record: DeploymentRecord) -> Route:
         old = self._table.get(record.name)
@@ -226,7 +226,7 @@ class Router:
 
     def _require_version(self, record: DeploymentRecord) -> None:
         """Check that the answering version was not taken out of use: the history records that."""
-        if production_version(self._store, record.model) is not None:
+        if production_version(record.model, store=self._store) is not None:
             return
         control = self._store.metadata.models.get_version(record.model, record.control)
         if control.stage in {Stage.ARCHIVED, Stage.REJECTED}:
@@ -239,7 +239,10 @@ class Router:
         # During a rollout only the controller changes the record.
         if rollout is not None and rollout.is_open:
             return True
-        return production_version(self._store, route.record.model) in {route.record.control, None}
+        return production_version(route.record.model, store=self._store) in {
+            route.record.control,
+            None,
+        }
 
     def _build(self, record: DeploymentRecord) -> Route:
         wanted = self._following(record)
@@ -269,7 +272,7 @@ class Router:
     def _following(self, record: DeploymentRecord) -> DeploymentRecord:
         """Return the record to serve: the production version unless a rollout is running."""
         rollout = Rollout.from_json(record.rollout)
-        production = production_version(self._store, record.model)
+        production = production_version(record.model, store=self._store)
         if (rollout is not None and rollout.is_open) or production in {None, record.control}:
             return record
         assert production is not None

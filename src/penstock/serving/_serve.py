@@ -7,40 +7,41 @@ from functools import partial
 
 from penstock.core import NotFoundError, ServingError
 from penstock.http import LOCAL_HOSTS, Server, is_loopback, listen, url_host
-from penstock.stores import Store
+from penstock.stores import Store, open_store
 
 
 def serve(
-    store: Store,
     names: Sequence[str] | None = None,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
     allow_remote: bool = False,
     ready: Callable[[str], None] | None = None,
+    store: Store | str | None = None,
 ) -> None:
     """Serve deployments over HTTP until interrupted.
 
     Args:
-        store: The store of the deployments and models.
         names: Deployments (or models in production) to serve; None for all.
         host: Address to listen on.
         port: Port to listen on; 0 takes a free one.
         allow_remote: Needed for an address that other machines can reach.
         ready: Called with the server's URL once the server answers.
+        store: The store of the deployments and models; by default the project's.
 
     Raises:
         ServingError: If the port is in use or may not be used, or the address is not this machine's
             own and ``allow_remote`` is not given.
         NotFoundError: If there is nothing to serve, or a name is not known.
     """
+    store = open_store(store)
     _require_loopback(host, allow_remote=allow_remote)
     listener = listen(host, port)
     with contextlib.closing(listener):
         hosts = None if allow_remote else [*LOCAL_HOSTS, url_host(host)]
         # Imported here: the module loads litestar, which no other command needs.
         application = importlib.import_module("penstock.serving._app")
-        app = application.create_app(store, names=names, allowed_hosts=hosts)
+        app = application.create_app(names=names, allowed_hosts=hosts, store=store)
         _require_something(store)
         url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
         server = Server(app, listener, partial(ready, url) if ready else None)

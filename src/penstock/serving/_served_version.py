@@ -63,7 +63,7 @@ class ServedVersion:
             PenstockError: If the version cannot be loaded.
             ModelError: If the version cannot predict.
         """
-        served = cls(record, Model.load(store, record))
+        served = cls(record, Model.load(record, store=store))
         served.warm_up()
         return served
 

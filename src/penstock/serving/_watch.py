@@ -16,12 +16,12 @@ _LATEST = timedelta(seconds=5)  # a record may be written this much after its ti
 _OUTCOME_ROWS = 20_000
 
 
-def rollout_outlook(store: Store, record: DeploymentRecord) -> list[str]:
+def rollout_outlook(record: DeploymentRecord, *, store: Store) -> list[str]:
     """Describe the evidence a running rollout waits for, and for how long; empty without a rollout.
 
     Args:
-        store: The store of the deployment and the predictions.
         record: The deployment.
+        store: The store of the deployment and the predictions.
 
     Returns:
         Sentences: the evidence the present step still lacks, and the requests that the whole

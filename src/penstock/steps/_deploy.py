@@ -30,11 +30,11 @@ def deploy(version: ModelVersion, *, canary: Sequence[int] | None = None) -> dic
     run = current_run()
     store = run.store if run else open_store()
     record = deploy_version(
-        store,
         version.model,
         version=version.version,
         canary=tuple(canary) if canary else None,
         actor=run.record.user if run else None,
+        store=store,
     )
     return {
         "name": record.name,

@@ -12,7 +12,7 @@ SNAPSHOT = "Snapshot"
 _SPLIT = "Split"
 
 
-def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
+def list_findings(run_id: str, *, store: Store) -> list[tuple[str, Finding]]:
     """List the findings of a run's steps about its data, the worst first, each with its step.
 
     ```python
@@ -21,8 +21,8 @@ def list_findings(store: Store, run_id: str) -> list[tuple[str, Finding]]:
     ```
 
     Args:
-        store: Store that has the run.
         run_id: Id of the run.
+        store: Store that has the run.
     """
     found: dict[Finding, str] = {}
     for step, value in outputs_of(store, run_id, SNAPSHOT, _SPLIT):

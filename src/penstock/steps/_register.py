@@ -56,8 +56,10 @@ def register(
         parse_gate(rule)
     run = current_run()
     store = run.store if run else open_store()
-    registry = Registry(store)
-    results, comparison = judge_candidate(store, report, rules, champion=registry.champion(name))
+    registry = Registry(store=store)
+    results, comparison = judge_candidate(
+        report, rules, champion=registry.champion(name), store=store
+    )
     holdout = report.holdout
     sources = find_sources(store, run.run_id) if run else RunSources()
     signature = infer_signature(

@@ -73,5 +73,5 @@ def _nothing(subject: str, why: str = "") -> NotFoundError:
 
 def _of_version(store: Store, ref: str) -> Subject:
     model, number = parse_ref(ref)
-    version = Registry(store).get(model, number)
+    version = Registry(store=store).get(model, number)
     return None, version, None, f"version:{version.ref}"

@@ -109,18 +109,18 @@ class Trace:
             yield f"Nothing is recorded beyond {_brief(self.subject)}."
 
 
-def trace(subject: str, *, store: Store | None = None, direction: str = "up") -> Trace:
+def trace(subject: str, *, direction: str = "up", store: Store | str | None = None) -> Trace:
     """Trace a prediction, model version, run or artifact to its ancestors, or its descendants.
 
     Args:
         subject: A prediction id, ``model@version``, a run id, a digest or a node ``kind:id``.
-        store: Store that has the subject; by default the project's store.
         direction: ``up`` for ancestors, ``down`` for descendants.
+        store: Store that has the subject; by default the project's store.
 
     Raises:
         NotFoundError: If nothing of that name is recorded.
     """
-    store = store or open_store()
+    store = open_store(store)
     prediction, version, run, node = find_subject(store, subject)
     if run is None and version is not None and version.run_id:
         run = store.metadata.runs.get(version.run_id)

@@ -45,7 +45,7 @@ class _Place:
 
 
 def open_store(
-    url: str | None = None,
+    url: Store | str | None = None,
     *,
     artifacts: str | None = None,
     create: bool = True,
@@ -60,17 +60,19 @@ def open_store(
 
     Args:
         url: ``sqlite:///path`` or ``postgresql://user@host/database``; by default PENSTOCK_STORE,
-            else the project's setting, else ``.penstock/penstock.db`` in the project folder.
+            else the project's setting, else ``.penstock/penstock.db`` in the project folder. An
+            open store is returned as it is, so that functions accept either.
         artifacts: Folder or ``s3://bucket/prefix`` for bytes; by default PENSTOCK_ARTIFACTS, else
             the project's setting, else ``artifacts`` beside the database's file.
         create: Create the store if absent.
         project: Project whose store to open if no URL is passed; by default that of the current
-            folder,
-            else of the script that is run.
+            folder, else of the script that is run.
 
     Raises:
         StoreError: If the store cannot be opened; the message has a reason and a fix.
     """
+    if isinstance(url, Store):
+        return url
     chosen = settings(url, artifacts, project=project)
     place = _facts(chosen.store.value)
     kept_at = _bytes_url(chosen.artifacts.value, place)

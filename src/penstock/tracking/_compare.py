@@ -108,7 +108,7 @@ class RunComparison:
         }
 
 
-def compare_runs(a: str, b: str, store: "Store | str | None" = None) -> RunComparison:
+def compare_runs(a: str, b: str, *, store: "Store | str | None" = None) -> RunComparison:
     """Compare two runs.
 
     Args:
@@ -120,7 +120,7 @@ def compare_runs(a: str, b: str, store: "Store | str | None" = None) -> RunCompa
         NotFoundError: If there is no such run.
     """
     opened = as_store(store)
-    left, right = get_run(a, opened).record, get_run(b, opened).record
+    left, right = get_run(a, store=opened).record, get_run(b, store=opened).record
     return RunComparison(
         left,
         right,

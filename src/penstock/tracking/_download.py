@@ -84,7 +84,7 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
 
 
 def _write(store: "Store", record: ArtifactRecord, path: Path) -> None:
-    text = logged_text(store, record)
+    text = logged_text(record, store=store)
     if text is None:
         store.fetch(record, path)
         return
@@ -102,12 +102,12 @@ def _write(store: "Store", record: ArtifactRecord, path: Path) -> None:
         ) from error
 
 
-def logged_text(store: "Store", record: ArtifactRecord) -> bytes | None:
+def logged_text(record: ArtifactRecord, *, store: "Store") -> bytes | None:
     """Return a text stored by `log_text` as the bytes of its file: without JSON's quotes around it.
 
     Args:
-        store: The store of the bytes.
         record: Any artifact; None is returned for artifacts of a different kind.
+        store: The store of the bytes.
 
     Raises:
         StoreError: If the bytes are gone or damaged.

@@ -21,19 +21,19 @@ class Heartbeat:
 
     Args:
         run: The run or a run's id.
-        store: The store in which the run is recorded.
         every_s: Seconds between beats.
         attempt: The attempt that the process works at; a run that was resumed elsewhere gets no
             more beats. By default the attempt of the run as last read.
+        store: The store in which the run is recorded.
     """
 
     def __init__(
         self,
         run: "Run | str",
-        store: "Store",
         *,
         every_s: float = _EVERY_S,
         attempt: int | None = None,
+        store: "Store",
     ) -> None:
         self._run_id = run if isinstance(run, str) else run.run_id
         self._attempt = attempt

@@ -40,7 +40,7 @@ class Lineage:
         }
 
 
-def lineage(node: str, direction: str = "up", store: "Store | str | None" = None) -> Lineage:
+def lineage(node: str, direction: str = "up", *, store: "Store | str | None" = None) -> Lineage:
     """Walk the lineage graph.
 
     Args:
@@ -53,12 +53,12 @@ def lineage(node: str, direction: str = "up", store: "Store | str | None" = None
         ParameterError: If the direction is neither ``up`` nor ``down``.
     """
     opened = as_store(store)
-    start = find_node(opened, node)
+    start = find_node(node, store=opened)
     edges = tuple(opened.metadata.artifacts.list_edges(start, direction=direction))
     return Lineage(start, direction, edges, _by_distance(start, edges, direction))
 
 
-def find_node(store: "Store", text: str) -> str:
+def find_node(text: str, *, store: "Store") -> str:
     """Return the node that a short name means: a digest, ``model@3``, a run's id.
 
     Raises:

@@ -65,7 +65,7 @@ class ProvenanceRecorder:
             if _is_in_git(project)
             else provenance.loaded_source(project, _script())
         )
-        records = write_source_files(self._store, tree.files)
+        records = write_source_files(tree.files, store=self._store)
         digests = dict(zip(tree.files, (record.digest for record in records), strict=True))
         manifest = provenance.build_manifest(
             tree, digests, provenance.list_outside(project), provenance.import_folders(project)
@@ -78,7 +78,7 @@ class ProvenanceRecorder:
         self._store.metadata.artifacts.add_edges(provenance_edges(self._run_id, manifest))
 
 
-def write_source_files(store: "Store", files: Mapping[str, bytes]) -> list[ArtifactRecord]:
+def write_source_files(files: Mapping[str, bytes], *, store: "Store") -> list[ArtifactRecord]:
     """Store source files; their records are not recorded yet."""
     moment = now()
     digests = store.artifacts.write_many(list(files.values()))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _PLAIN = {int, float, bool, str, date, datetime}
 
 
-def get_run(run_id: str, store: "Store | str | None" = None) -> Run:
+def get_run(run_id: str, *, store: "Store | str | None" = None) -> Run:
     """Return a run by id, a unique beginning of the id, or ``last``.
 
     Args:
@@ -147,4 +147,4 @@ def _column(values: list[Any]) -> list[Any]:
 
 def as_store(store: "Store | str | None") -> "Store":
     """Return the store that an argument means: a store, a URL, or None for the project's."""
-    return open_store(store) if store is None or isinstance(store, str) else store
+    return open_store(store)

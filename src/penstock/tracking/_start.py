@@ -54,9 +54,9 @@ class ActiveRun(Run):
     ) -> None:
         super().__init__(record, store, strict=strict)
         self._attempt, self._finished = record.attempt, False
-        self._courier = Courier(store).start()
+        self._courier = Courier(store=store).start()
         self._helpers: list[Heartbeat | Console | SystemMetrics | ProvenanceRecorder] = [
-            Heartbeat(self, store).start()
+            Heartbeat(self, store=store).start()
         ]
         if wanted(provenance, "PENSTOCK_PROVENANCE"):
             self._helpers.append(ProvenanceRecorder(self, store).start())
@@ -114,7 +114,6 @@ def start_run(
     name: str | None = None,
     *,
     experiment: str = _EXPERIMENT,
-    store: "Store | str | None" = None,
     tags: Mapping[str, Any] | None = None,
     nested: bool = False,
     parent: Run | str | None = None,
@@ -127,6 +126,7 @@ def start_run(
     console: bool | None = None,
     system_metrics: bool | None = None,
     provenance: bool | None = None,
+    store: "Store | str | None" = None,
 ) -> ActiveRun:
     """Start a run, or continue a run; use as a with-block.
 
@@ -140,7 +140,6 @@ def start_run(
     Args:
         name: Name of the run; by default the script's name.
         experiment: Experiment of the run.
-        store: A store or a store URL; by default the project's.
         tags: Free labels.
         nested: Allow the run inside of an active run, which becomes the parent. Not needed in the
             other threads of the process.
@@ -160,6 +159,7 @@ def start_run(
         provenance: Record the script's provenance (git commit and changes, source files,
             packages, command line, hardware), in the background; by default unless
             PENSTOCK_PROVENANCE is ``off``.
+        store: A store or a store URL; by default the project's.
 
     Raises:
         ConflictError: If a run is active and ``nested`` is not set, or the run to resume is
@@ -176,7 +176,7 @@ def start_run(
             fix="End it with finish(), or write start_run(..., nested=True) for a child of it.",
             run_id=outer.run_id,
         )
-    opened = open_store(store) if store is None or isinstance(store, str) else store
+    opened = open_store(store)
     options: dict[str, Any] = {
         "strict": strict,
         "console": console,

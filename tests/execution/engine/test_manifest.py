@@ -18,8 +18,8 @@ def test_the_source_as_run_can_be_read_back(project):
     (project.folder / "helpers.py").write_text("A = 1\n")
     result = project.run(BODY)
     run = project.store.metadata.runs.get(result.run_id)
-    manifest = read_manifest(project.store, run)
-    files = read_source(project.store, manifest)
+    manifest = read_manifest(run, store=project.store)
+    files = read_source(manifest, store=project.store)
     assert list(files) == ["helpers.py", "job.py", "pyproject.toml"]
     assert files["job.py"] == (project.folder / "job.py").read_bytes()
     assert manifest["environment"]["packages"]["penstock"]
@@ -35,9 +35,9 @@ def test_the_same_source_is_stored_once(project):
 
 
 def test_another_environment_is_another_manifest(project, monkeypatch):
-    first = record_provenance(project.store, project.folder)
+    first = record_provenance(project.folder, store=project.store)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    second = record_provenance(project.store, project.folder)
+    second = record_provenance(project.folder, store=project.store)
     assert first.digest != second.digest
     assert first.code == second.code
     assert first.environment != second.environment
@@ -46,12 +46,12 @@ def test_another_environment_is_another_manifest(project, monkeypatch):
 
 def test_a_store_made_anew_gets_the_files_again(project, monkeypatch):
     project.write(BODY)
-    first = record_provenance(project.store, project.folder)
+    first = record_provenance(project.folder, store=project.store)
     monkeypatch.setattr(project.store.metadata.artifacts, "renew", lambda *_: False)
     for digest in project.store.get(first.digest)["code"]["files"].values():
         project.store.artifacts.delete(digest)
-    again = record_provenance(project.store, project.folder)
-    assert read_source(project.store, project.store.get(again.digest))["job.py"]
+    again = record_provenance(project.folder, store=project.store)
+    assert read_source(project.store.get(again.digest), store=project.store)["job.py"]
 
 
 def test_a_run_without_sources_says_so(project):
@@ -60,7 +60,7 @@ def test_a_run_without_sources_says_so(project):
     with start_run("script", store=project.store) as run:
         pass
     with pytest.raises(NotFoundError, match="no recorded sources"):
-        read_manifest(project.store, run.record)
+        read_manifest(run.record, store=project.store)
 
 
 def test_the_project_is_that_of_the_pipelines_file(project, monkeypatch):

@@ -89,7 +89,7 @@ def test_a_recorded_step_can_be_executed_again_from_its_record(project):
         return use([make()], 3)
     """)
     record = project.steps(result.run_id)["use"]
-    inputs = load_inputs(project.store, record)
+    inputs = load_inputs(record, store=project.store)
     assert inputs == {"parts[0]": [1, 2]}
     node = result.graph["use"]
     outcome = execute_step("use", node.step, bind_arguments(node, inputs), seed=record.seed)

@@ -366,7 +366,7 @@ class Filler:
             columns=profile_table(split.train.X).describe(split.schema),
             target="big_tip",
         )
-        registry = Registry(self.store)
+        registry = Registry(store=self.store)
         finished = list(self.metadata.runs.search("state = 'finished' and pipeline = 'big_tips'"))[
             :3
         ][::-1]
@@ -487,7 +487,7 @@ class Filler:
         self._drift()
 
     def _drift(self) -> None:
-        monitor = Monitor(self.store, "big-tips")
+        monitor = Monitor("big-tips", store=self.store)
         for hours in (8, 0):
             monitor.check(until=self.now - timedelta(hours=hours))
         resolved = AlertRecord(
@@ -531,12 +531,12 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def client(store: Store) -> TestClient:
-    return TestClient(create_ui(store), base_url="http://127.0.0.1")
+    return TestClient(create_ui(store=store), base_url="http://127.0.0.1")
 
 
 @pytest.fixture
 def site(filled: Filler) -> TestClient:
-    return TestClient(create_ui(filled.store), base_url="http://127.0.0.1")
+    return TestClient(create_ui(store=filled.store), base_url="http://127.0.0.1")
 
 
 @pytest.fixture

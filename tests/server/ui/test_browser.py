@@ -35,7 +35,7 @@ def address(filled):
 
     filled.metadata.runs.set_tags(filled.last, {"attack": ATTACK})
     listener = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(create_ui(filled.store), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_ui(store=filled.store), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

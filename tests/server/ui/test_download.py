@@ -80,7 +80,7 @@ def test_bytes_in_a_bucket_come_through_the_server(bucket, tmp_path):
     with open_store(f"sqlite:///{tmp_path}/p.db", artifacts=f"s3://{bucket}") as store:
         with start_run(store=store) as run:
             run.log_artifact(tmp_path / "model.bin")
-        with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
+        with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
             answer = download(client, run.run_id, "model.bin")
             assert answer.content == data
             assert isinstance(answer, httpx.Response)

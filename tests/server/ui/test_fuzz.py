@@ -87,7 +87,7 @@ def busy(postgres_server, tmp_path_factory):
             with start_run(f"r{number}", store=store, console=False, system_metrics=False) as run:
                 run.log_param("lr", number)
                 run.log_metric("m", number)
-        yield TestClient(create_ui(store), base_url="http://127.0.0.1")
+        yield TestClient(create_ui(store=store), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize("path", ["/runs/{}", "/models/{}", "/artifacts/{}", "/predictions/{}"])

@@ -21,14 +21,14 @@ def test_a_taken_port_is_one_sentence_with_the_remedy(store):
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(ServingError, match=f"Port {port} on 127.0.0.1 is in use") as raised:
-            serve_ui(store, port=port)
+            serve_ui(port=port, store=store)
     assert raised.value.fix.endswith(f"--port {port + 1}")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])
 def test_an_address_that_others_reach_is_refused(store, host):
     with pytest.raises(ServingError, match="not an address of this machine alone"):
-        serve_ui(store, host=host)
+        serve_ui(host=host, store=store)
 
 
 def test_it_serves_over_a_real_socket(store, monkeypatch):
@@ -41,7 +41,9 @@ def test_it_serves_over_a_real_socket(store, monkeypatch):
         uvicorn.Server, "run", lambda self, sockets: (servers.append(self), real(self, sockets))
     )
     port = free_port()
-    thread = threading.Thread(target=serve_ui, args=(store, "localhost", port), daemon=True)
+    thread = threading.Thread(
+        target=serve_ui, args=("localhost", port), kwargs={"store": store}, daemon=True
+    )
     thread.start()
     for _ in range(100):
         try:

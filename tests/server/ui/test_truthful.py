@@ -76,7 +76,7 @@ def test_a_version_that_failed_its_canary_is_marked_and_not_offered(tmp_path):
             expected_generation=None,
             event=DeploymentEvent("canary", "rolled_back", message, now(), {"version": 2}),
         )
-        with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
+        with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
             assert "penstock promote m@1" in client.get("/models/m?version=1").text
             page = client.get("/models/m?version=2").text
             assert "penstock promote m@2" not in page
@@ -92,7 +92,7 @@ def test_charts_beyond_those_drawn_are_counted_and_can_be_shown(tmp_path):
         with start_run("many", store=store) as run:
             for step in range(3):
                 run.log_metrics({f"m{n:02}": step * n for n in range(40)}, step=step)
-        with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
+        with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
             page = client.get(f"/runs/{run.run_id}").text
             assert page.count('<figure class="chart') == 30
             assert "30 of 40 charts" in page
@@ -108,7 +108,7 @@ def test_charts_beyond_those_drawn_are_counted_and_can_be_shown(tmp_path):
 def test_a_running_run_says_so_and_has_places_for_what_comes(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         run = start_run("live", store=store)
-        with TestClient(create_ui(store), base_url="http://127.0.0.1") as client:
+        with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
             page = client.get(f"/runs/{run.run_id}").text
             for wanted in ("running for", 'id="metric-charts"', 'id="more"', "charts.js"):
                 assert wanted in page

@@ -215,7 +215,7 @@ def test_a_damaged_journal_is_set_aside_and_hinders_nobody(store, home, caplog):
     assert "1 names of metrics cannot be read; 2 points cannot be read" in reason
     assert (folder / "00000000.points").read_bytes() == b"x" * 33
     assert caplog.text.count("is damaged") == 1
-    assert [finding.kind for finding in check_store(store)] == ["journal"]
+    assert [finding.kind for finding in check_store(store=store)] == ["journal"]
 
 
 def left_behind(store, home, *, name: str = "06h0") -> Path:
@@ -407,7 +407,7 @@ def test_a_journal_is_the_parents_while_a_child_outlives_a_dead_sibling(store, h
 def _log_in_child(url: str, run_id: str, value: float) -> None:
     import penstock as ps
 
-    ps.get_run(run_id, url).log_metric("loss", value)
+    ps.get_run(run_id, store=url).log_metric("loss", value)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])

@@ -36,11 +36,11 @@ def full(store):
     rows = np.arange(20.0).reshape(-1, 1)
     for content in range(2):
         model = LogisticRegression(C=content + 1.0).fit(rows, rows[:, 0] > 9)
-        Registry(store).register(
+        Registry(store=store).register(
             "m", model, signature={"inputs": [], "target": "y"}, metrics={"auc": 0.5 + content},
             run_id=run.run_id, note="n" * 3000,
         )  # fmt: skip
-    Registry(store).promote("m", 1, to=Stage.STAGING)
+    Registry(store=store).promote("m", 1, to=Stage.STAGING)
     store.metadata.predictions.add([a_prediction(f"p{i}") for i in range(3)])
     store.metadata.models.set_tags("m", {"for": "eu"})
     return store

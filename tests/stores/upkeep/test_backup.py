@@ -12,7 +12,7 @@ from penstock.tracking import start_run
 
 
 def test_a_backup_says_what_the_store_says(full, tmp_path):
-    assert backup_store(full, tmp_path / "backup") == []
+    assert backup_store(tmp_path / "backup", store=full) == []
     url = f"sqlite:///{tmp_path}/backup/penstock.db"
     with open_store(url, artifacts=str(tmp_path / "backup" / "artifacts")) as backup:
         assert shape(backup) == shape(full)
@@ -36,18 +36,18 @@ def test_a_backup_taken_while_others_write_is_whole(full, tmp_path):
     writer.start()
     try:
         for number in range(3):
-            assert backup_store(full, tmp_path / f"backup{number}") == []
+            assert backup_store(tmp_path / f"backup{number}", store=full) == []
     finally:
         stop.set()
         writer.join()
-    assert check_store(full) == []
+    assert check_store(store=full) == []
 
 
 @pytest.mark.services
 def test_a_store_on_a_server_is_backed_up_into_a_folder(full, postgres_url, tmp_path):
     with open_store(postgres_url, artifacts=str(tmp_path / "shared")) as team:
         copy_store(full, team)
-        assert backup_store(team, tmp_path / "backup") == []
+        assert backup_store(tmp_path / "backup", store=team) == []
     url = f"sqlite:///{tmp_path}/backup/penstock.db"
     with open_store(url, artifacts=str(tmp_path / "backup" / "artifacts")) as backup:
         assert shape(backup) == shape(full)
@@ -57,24 +57,26 @@ def test_a_folder_that_holds_something_is_left_alone(full, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "a.txt").touch()
     with pytest.raises(ParameterError, match="is not empty"):
-        backup_store(full, tmp_path / "notes")
+        backup_store(tmp_path / "notes", store=full)
     assert [path.name for path in (tmp_path / "notes").iterdir()] == ["a.txt"]
 
 
 def test_a_place_that_cannot_be_written_is_explained(full, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be written"):
-        backup_store(full, tmp_path / "file" / "backup")
+        backup_store(tmp_path / "file" / "backup", store=full)
 
 
 def test_a_backup_is_a_store_of_its_own_and_named_when_it_is_whole(full, tmp_path, monkeypatch):
-    backup_store(full, tmp_path / "whole")
+    backup_store(tmp_path / "whole", store=full)
     assert {path.name for path in (tmp_path / "whole").iterdir()} >= {"artifacts", "penstock.db"}
     url = f"sqlite:///{tmp_path}/whole/penstock.db"
     # Opened on the bytes of its source by mistake: it must not clean up there.
     with open_store(url, artifacts=full.artifacts.url) as backup:
-        assert collect_garbage(backup, delete=True, grace=timedelta(0)).shared_with == (full.url,)
+        assert collect_garbage(delete=True, grace=timedelta(0), store=backup).shared_with == (
+            full.url,
+        )
     full.artifacts.path(full.artifacts.list()[0]).write_bytes(b"other")
     with pytest.raises(StoreError, match="damaged"):
-        backup_store(full, tmp_path / "broken")
+        backup_store(tmp_path / "broken", store=full)
     assert not (tmp_path / "broken" / "penstock.db").exists()

@@ -8,7 +8,7 @@ from penstock.stores import check_store
 
 
 def kinds(store, **options) -> set[str]:
-    return {finding.kind for finding in check_store(store, **options)}
+    return {finding.kind for finding in check_store(**options, store=store)}
 
 
 def change(store, sql, *values):
@@ -18,7 +18,7 @@ def change(store, sql, *values):
 
 def test_a_store_with_everything_is_sound(full):
     told = []
-    assert check_store(full, told=lambda done, total: told.append((done, total))) == []
+    assert check_store(told=lambda done, total: told.append((done, total)), store=full) == []
     assert told[-1][0] == told[-1][1] > 5
 
 
@@ -26,10 +26,10 @@ def test_damaged_and_missing_bytes_are_found(full):
     first, second = full.artifacts.list()[:2]
     full.artifacts.path(first).write_bytes(b"other")
     full.artifacts.path(second).unlink()
-    found = {finding.subject: finding.message for finding in check_store(full)}
+    found = {finding.subject: finding.message for finding in check_store(store=full)}
     assert "damaged" in found[first]
     assert "gone" in found[second]
-    quick = [finding.subject for finding in check_store(full, quick=True)]
+    quick = [finding.subject for finding in check_store(quick=True, store=full)]
     assert quick == [second]
 
 
@@ -54,7 +54,7 @@ def test_bytes_that_nothing_names_are_told_as_harmless(full, monkeypatch):
 
     digest = full.artifacts.write(b"left over" * 1000)
     os.utime(full.artifacts.path(digest), (0, 0))
-    [finding] = check_store(full)
+    [finding] = check_store(store=full)
     assert (finding.kind, finding.subject, finding.harmless) == ("orphan", digest, True)
 
 
@@ -79,13 +79,13 @@ def test_a_row_that_cannot_be_read_is_a_finding_and_the_rest_is_still_looked_at(
     full.artifacts.path(digest).write_bytes(b"other")
     with full.metadata.database.write() as rows:
         rows.execute("UPDATE step_runs SET outputs = '{bad'")
-    assert {finding.kind for finding in check_store(full)} == {"bytes", "database"}
+    assert {finding.kind for finding in check_store(store=full)} == {"bytes", "database"}
 
 
 def test_source_files_that_are_gone_are_found(full):
     manifest = full.put({"code": {"files": {"job.py": "sha256:" + "0" * 64}}})
     full.metadata.runs.update("last", provenance=manifest.digest)
-    [finding] = check_store(full)
+    [finding] = check_store(store=full)
     assert (finding.kind, finding.subject) == ("reference", "sha256:" + "0" * 64)
 
 
@@ -93,4 +93,4 @@ def test_source_files_that_are_gone_are_found(full):
 def test_a_summary_that_says_something_else_than_its_points_is_found(full, column):
     with full.metadata.database.write() as transaction:
         transaction.execute(f'UPDATE metric_summaries SET "{column}" = 7.25')
-    assert {finding.kind for finding in check_store(full)} == {"metrics"}
+    assert {finding.kind for finding in check_store(store=full)} == {"metrics"}

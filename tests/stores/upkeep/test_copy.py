@@ -31,7 +31,7 @@ def test_a_copy_says_what_its_source_says_and_a_second_changes_nothing(full, oth
     report = copy_store(full, other)
     assert (report.runs, report.changed, report.models) == (2, 2, ("m",))
     assert shape(other) == shape(full)
-    assert check_store(other) == []
+    assert check_store(store=other) == []
     again = copy_store(full, other)
     assert (again.changed, again.artifacts, again.bytes) == (0, 0, 0)
     assert shape(other) == shape(full)
@@ -41,10 +41,10 @@ def test_a_copy_says_what_its_source_says_and_a_second_changes_nothing(full, oth
 def test_a_store_goes_to_a_server_and_comes_back(full, other, postgres_url, bucket):
     with open_store(postgres_url, artifacts=f"s3://{bucket}") as team:
         copy_store(full, team)
-        assert check_store(team) == []
+        assert check_store(store=team) == []
         copy_store(team, other)
     assert shape(other) == shape(full)
-    assert check_store(other) == []
+    assert check_store(store=other) == []
 
 
 def test_two_stores_are_merged_into_their_union(full, other, tmp_path):
@@ -54,8 +54,8 @@ def test_two_stores_are_merged_into_their_union(full, other, tmp_path):
     copy_store(full, other)
     assert other.metadata.runs.count() == 4
     assert other.metadata.runs.get(run.run_id).name == "elsewhere"
-    assert len(get_run(there.run_id, other).metric_history("loss")) == 100
-    assert check_store(other) == []
+    assert len(get_run(there.run_id, store=other).metric_history("loss")) == 100
+    assert check_store(store=other) == []
 
 
 def test_a_run_that_goes_on_is_brought_up_to_date_without_doubling(store, other):
@@ -63,13 +63,13 @@ def test_a_run_that_goes_on_is_brought_up_to_date_without_doubling(store, other)
         for step in range(100):
             run.log_metric("loss", step)
         copy_store(store, other)
-        assert get_run(run.run_id, other).state == "running"
+        assert get_run(run.run_id, store=other).state == "running"
         for step in range(100):
             run.log_metric("loss", step + 100)
             run.store.flush() if step % 10 == 0 else None
         run.set_tag("late", 1)
     copy_store(store, other)
-    found = get_run(run.run_id, other)
+    found = get_run(run.run_id, store=other)
     assert found.metric_history("loss")["value"].to_list() == list(range(200))
     assert (found.state, found.tags) == ("finished", {"late": "1"})
     assert shape(other) == shape(store)
@@ -78,7 +78,7 @@ def test_a_run_that_goes_on_is_brought_up_to_date_without_doubling(store, other)
 def test_a_number_that_means_another_version_is_refused_before_anything_is_written(full, other):
     rows = np.arange(10.0).reshape(-1, 1)
     model = LogisticRegression(C=9.0).fit(rows, rows[:, 0] > 4)
-    Registry(other).register("m", model, signature={"inputs": [], "target": "y"})
+    Registry(store=other).register("m", model, signature={"inputs": [], "target": "y"})
     before = shape(other)
     with pytest.raises(ConflictError, match="m@1 mean other versions"):
         copy_store(full, other)
@@ -87,38 +87,38 @@ def test_a_number_that_means_another_version_is_refused_before_anything_is_writt
     assert (report.models, report.skipped) == ((), ("m",))
     assert other.metadata.runs.count() == 2
     assert len(other.metadata.models.list_versions("m")) == 1
-    assert check_store(other) == []
+    assert check_store(store=other) == []
 
 
 def test_moves_that_came_later_follow_and_the_chain_stays_whole(full, other):
     from penstock.core import Stage
 
     copy_store(full, other)
-    Registry(full).promote("m", 2, to=Stage.STAGING)
+    Registry(store=full).promote("m", 2, to=Stage.STAGING)
     copy_store(full, other)
     assert other.metadata.models.get_version("m", 2).stage == Stage.STAGING
     assert shape(other)["stage_events"] == shape(full)["stage_events"]
-    assert check_store(other) == []
+    assert check_store(store=other) == []
 
 
 def register(store, strength):
     rows = np.arange(10.0).reshape(-1, 1)
     model = LogisticRegression(C=strength).fit(rows, rows[:, 0] > 4)
-    return Registry(store).register("m", model, signature={"inputs": [], "target": "y"})
+    return Registry(store=store).register("m", model, signature={"inputs": [], "target": "y"})
 
 
 def test_a_new_production_version_takes_the_place_of_the_one_before(full, other):
-    Registry(full).promote("m", 1)
+    Registry(store=full).promote("m", 1)
     copy_store(full, other)
-    Registry(full).promote("m", register(full, 9.0).version)
+    Registry(store=full).promote("m", register(full, 9.0).version)
     copy_store(full, other)
     assert shape(other) == shape(full)
-    assert check_store(other) == []
+    assert check_store(store=other) == []
 
 
 def test_a_model_that_moved_differently_in_both_is_refused(full, other):
     copy_store(full, other)
-    Registry(other).promote("m", 1)
+    Registry(store=other).promote("m", 1)
     register(full, 9.0)
     before = shape(other)
     with pytest.raises(ConflictError, match="have another history there"):
@@ -126,12 +126,12 @@ def test_a_model_that_moved_differently_in_both_is_refused(full, other):
     assert shape(other) == before
     assert copy_store(full, other, skip_conflicts=True).skipped == ("m",)
     assert len(other.metadata.models.list_versions("m")) == 2
-    assert check_store(other) == []
+    assert check_store(store=other) == []
 
 
 def test_a_model_that_moved_on_in_the_target_stays_as_it_is_there(full, other):
     copy_store(full, other)
-    Registry(other).promote("m", 1)
+    Registry(store=other).promote("m", 1)
     before = shape(other)
     copy_store(full, other)
     assert shape(other) == before
@@ -206,7 +206,7 @@ def test_a_copy_is_of_one_moment_whoever_goes_on_to_write(full, other, monkeypat
     monkeypatch.setattr(_copy, "_copy_artifacts", bring_while_others_write)
     copy_store(full, other)
     assert shape(other) == before
-    assert check_store(other) == []
+    assert check_store(store=other) == []
 
 
 def test_a_part_of_a_store_is_copied_with_all_that_is_its_own_and_nothing_else(full, other):
@@ -218,7 +218,7 @@ def test_a_part_of_a_store_is_copied_with_all_that_is_its_own_and_nothing_else(f
     [step] = other.metadata.steps.list(run.run_id)
     edges = other.metadata.artifacts.list_edges(f"step:{step.step_run_id}", direction="down")
     assert [edge.role for edge in edges] == ["made"]
-    assert check_store(other) == []
+    assert check_store(store=other) == []
     assert set(other.artifacts.list()) < set(full.artifacts.list())
     copy_store(full, other)
     assert shape(other) == shape(full)
@@ -265,7 +265,9 @@ def test_a_copy_that_is_killed_anywhere_is_finished_by_the_next(full, tmp_path):
             break
         assert done.returncode == -signal.SIGKILL
         with open_store(two) as half:
-            assert [f for f in check_store(half) if f.kind in {"bytes", "metrics", "history"}] == []
+            assert [
+                f for f in check_store(store=half) if f.kind in {"bytes", "metrics", "history"}
+            ] == []
     else:
         pytest.fail("the copy was never finished")
     assert writes > 1

@@ -33,7 +33,7 @@ def test_a_dry_run_changes_nothing_and_says_what_would_go(full):
     run = add_pipeline_run(full, name="old")
     full.metadata.runs.update(run.run_id, deleted_at=now())
     before = full.artifacts.list()
-    report = collect_garbage(full, **AT_ONCE)
+    report = collect_garbage(**AT_ONCE, store=full)
     assert [(r.run_id, r.why) for r in report.runs] == [(run.run_id, "deleted")]
     assert not report.deleted
     assert full.artifacts.list() == before
@@ -46,13 +46,13 @@ def test_a_deleted_run_goes_with_its_bytes_and_the_others_stay_sound(full):
         run.log_artifact(pl.DataFrame({"only": range(9000)}), name="rows")
     run.delete()
     [digest] = [record.digest for record in full.metadata.artifacts.list(run.run_id).values()]
-    report = collect_garbage(full, delete=True, **AT_ONCE)
+    report = collect_garbage(delete=True, **AT_ONCE, store=full)
     assert [r.name for r in report.runs] == ["gone"]
     assert report.bytes > 0
     assert not full.artifacts.exists(digest)
-    assert check_store(full) == []
+    assert check_store(store=full) == []
     assert full.metadata.runs.list_experiments() == ["churn", "taxi"]
-    assert collect_garbage(full, **AT_ONCE).artifacts == 0
+    assert collect_garbage(**AT_ONCE, store=full).artifacts == 0
     with full.metadata.database.read() as rows:
         for table in ("metric_chunks", "metric_summaries", "run_tags", "run_artifacts"):
             sql = f"SELECT COUNT(*) FROM {table} WHERE run_id = ?"
@@ -67,41 +67,41 @@ def test_bytes_that_another_run_names_as_well_stay(full):
             run.log_artifact(frame, name="rows")
         runs.append(run)
     runs[0].delete()
-    collect_garbage(full, delete=True, **AT_ONCE)
+    collect_garbage(delete=True, **AT_ONCE, store=full)
     assert runs[1].artifact("rows").equals(frame)
 
 
 def test_a_run_that_made_a_version_stays_whatever_happens(full):
     [run] = search_runs("name = 'tracked'", store=full)
     full.metadata.runs.update(run.run_id, deleted_at=now())
-    assert collect_garbage(full, delete=True, keep_last=1, **AT_ONCE).runs == ()
-    assert get_run(run.run_id, full).artifact("rows").height == 5000
+    assert collect_garbage(delete=True, keep_last=1, **AT_ONCE, store=full).runs == ()
+    assert get_run(run.run_id, store=full).artifact("rows").height == 5000
     version = full.metadata.models.get_version("m", 1)
     for digest in (version.artifact, version.card):
         assert full.get(digest, check=True) is not None
 
 
 def test_what_was_deleted_lately_can_still_be_restored(full):
-    run = get_run(add_pipeline_run(full, name="late").run_id, full)
+    run = get_run(add_pipeline_run(full, name="late").run_id, store=full)
     run.delete()
-    assert collect_garbage(full, delete=True, older_than=timedelta(days=30)).runs == ()
+    assert collect_garbage(delete=True, older_than=timedelta(days=30), store=full).runs == ()
     assert run.restore() == [run.run_id]
 
 
 def test_of_each_experiment_the_newest_are_kept(full):
     ids = [add_pipeline_run(full, name=f"r{place}").run_id for place in range(4)]
-    report = collect_garbage(full, delete=True, keep_last=2, **AT_ONCE)
+    report = collect_garbage(delete=True, keep_last=2, **AT_ONCE, store=full)
     left = {run.run_id for run in search_runs("experiment = 'taxi'", store=full)}
     assert left == set(ids[2:])
     assert {run.why for run in report.runs} == {"beyond the newest 2"}
     with pytest.raises(ParameterError, match="keep_last is 0"):
-        collect_garbage(full, keep_last=0)
+        collect_garbage(keep_last=0, store=full)
 
 
 def test_what_was_just_written_stays_though_nothing_names_it_yet(full):
     record = full.put(pl.DataFrame({"young": range(9000)}))
     digest = full.artifacts.write(b"not recorded yet" * 100)
-    collect_garbage(full, delete=True)
+    collect_garbage(delete=True, store=full)
     assert full.artifacts.exists(record.digest)
     assert full.artifacts.exists(digest)
 
@@ -134,10 +134,10 @@ def test_runs_that_are_written_while_garbage_is_collected_are_sound(full):
     writer = threading.Thread(target=write)
     writer.start()
     for _ in range(8):
-        collect_garbage(full, delete=True, older_than=timedelta(0))
+        collect_garbage(delete=True, older_than=timedelta(0), store=full)
     stop.set()
     writer.join()
-    assert [finding for finding in check_store(full) if not finding.harmless] == []
+    assert [finding for finding in check_store(store=full) if not finding.harmless] == []
 
 
 def add_deleted_run(store, name="old", rows=6000):
@@ -174,14 +174,14 @@ def meanwhile(monkeypatch, name, act):
 
 
 def sound(store):
-    return [finding for finding in check_store(store) if not finding.harmless] == []
+    return [finding for finding in check_store(store=store) if not finding.harmless] == []
 
 
 def test_old_bytes_go_at_once(full):
     _, stored = add_deleted_run(full)
-    collect_garbage(full, delete=True, older_than=timedelta(0))
+    collect_garbage(delete=True, older_than=timedelta(0), store=full)
     assert not any(map(full.artifacts.exists, stored))
-    assert check_store(full) == []
+    assert check_store(store=full) == []
 
 
 def test_a_step_reused_while_garbage_is_collected_keeps_its_results(full, monkeypatch):
@@ -194,7 +194,7 @@ def test_a_step_reused_while_garbage_is_collected_keeps_its_results(full, monkey
     meanwhile(monkeypatch, "remove_artifacts", reuse)
     # The run is not long enough deleted: what gc would take is unnamed only for a moment.
     monkeypatch.setattr(Garbage, "needed", lambda *_: (set(), set()))
-    collect_garbage(full, delete=True)
+    collect_garbage(delete=True, store=full)
     assert found[0] is not None
     assert all(map(full.artifacts.exists, stored))
     assert full.get(found[0].outputs["result"], check=True)[1].startswith("part")
@@ -202,7 +202,7 @@ def test_a_step_reused_while_garbage_is_collected_keeps_its_results(full, monkey
 
 def test_a_step_whose_results_are_gone_is_not_reused(full):
     add_deleted_run(full)
-    collect_garbage(full, delete=True, older_than=timedelta(0))
+    collect_garbage(delete=True, older_than=timedelta(0), store=full)
     assert full.metadata.steps.find_cached("old") is None
 
 
@@ -212,7 +212,7 @@ def test_what_is_stored_again_while_garbage_is_collected_stays(full, monkeypatch
     small = full.put({"small": 1})
     make_old(full)
     meanwhile(monkeypatch, "remove_artifacts", lambda: (full.put(value), full.put({"small": 1})))
-    collect_garbage(full, delete=True, older_than=timedelta(0))
+    collect_garbage(delete=True, older_than=timedelta(0), store=full)
     assert all(map(full.artifacts.exists, stored))
     assert full.get(small.digest) == {"small": 1}
     assert sound(full)
@@ -222,7 +222,7 @@ def test_a_run_that_is_restored_while_garbage_is_collected_stays(full, monkeypat
     run, stored = add_deleted_run(full)
     restore = lambda: full.metadata.runs.update(run.run_id, deleted_at=None)  # noqa: E731
     meanwhile(monkeypatch, "remove_runs", restore)
-    report = collect_garbage(full, delete=True, older_than=timedelta(0))
+    report = collect_garbage(delete=True, older_than=timedelta(0), store=full)
     assert report.runs == ()
     assert all(map(full.artifacts.exists, stored))
     assert sound(full)
@@ -231,29 +231,29 @@ def test_a_run_that_is_restored_while_garbage_is_collected_stays(full, monkeypat
 def test_bytes_that_a_killed_process_left_go(full):
     digest = full.artifacts.write(b"left over" * 1000)
     make_old(full)
-    assert collect_garbage(full).unrecorded == 1
+    assert collect_garbage(store=full).unrecorded == 1
     assert full.artifacts.exists(digest)
-    assert collect_garbage(full, delete=True).unrecorded == 1
+    assert collect_garbage(delete=True, store=full).unrecorded == 1
     assert not full.artifacts.exists(digest)
-    assert check_store(full) == []
+    assert check_store(store=full) == []
 
 
 def test_an_experiment_goes_with_its_last_run_unless_someone_wrote_about_it(full):
     add_deleted_run(full, "one")
     full.metadata.runs.set_experiment_tags("old", {"team": "risk"})
-    collect_garbage(full, delete=True, older_than=timedelta(0))
+    collect_garbage(delete=True, older_than=timedelta(0), store=full)
     assert "old" in full.metadata.runs.list_experiments()
     full.metadata.runs.update_experiment("old", deleted_at=now())
-    collect_garbage(full, delete=True, older_than=timedelta(0))
+    collect_garbage(delete=True, older_than=timedelta(0), store=full)
     assert full.metadata.runs.list_experiments() == ["churn", "taxi"]
 
 
 def test_the_runs_of_a_deleted_experiment_go_with_it(full):
     run = add_pipeline_run(full, name="of taxi")
     full.metadata.runs.update_experiment("taxi", deleted_at=now())
-    collect_garbage(full, delete=True)
+    collect_garbage(delete=True, store=full)
     assert full.metadata.runs.get(run.run_id).name == "of taxi"
-    collect_garbage(full, delete=True, older_than=timedelta(0))
+    collect_garbage(delete=True, older_than=timedelta(0), store=full)
     assert full.metadata.runs.list_experiments() == ["churn"]
     assert sound(full)
 
@@ -265,7 +265,7 @@ def test_a_run_whose_step_a_version_reused_stays(full):
     reused = a_step(run.run_id, state=StepState.CACHED, cached_from=step.step_run_id)
     full.metadata.steps.finish(reused)
     full.metadata.runs.update(made.run_id, deleted_at=now())
-    assert collect_garbage(full, delete=True, **AT_ONCE).runs == ()
+    assert collect_garbage(delete=True, **AT_ONCE, store=full).runs == ()
 
 
 def test_stores_that_share_a_place_do_not_remove_each_others_bytes(tmp_path):
@@ -278,11 +278,11 @@ def test_stores_that_share_a_place_do_not_remove_each_others_bytes(tmp_path):
             with start_run("same", store=store) as run:
                 run.log_text("text", "x" * 5000)
                 run.log_text("own", f"{store.url}" * 500)
-        get_run("last", one).delete()
+        get_run("last", store=one).delete()
         make_old(one)
-        report = collect_garbage(one, delete=True, **AT_ONCE)
+        report = collect_garbage(delete=True, **AT_ONCE, store=one)
         assert (report.bytes, report.shared_with) == (0, (other.url,))
-        assert check_store(other) == []
+        assert check_store(store=other) == []
 
 
 KILLED = """
@@ -322,7 +322,7 @@ def test_gc_that_is_killed_anywhere_leaves_a_sound_store_and_is_finished_by_the_
         pytest.fail("gc was never finished")
     assert calls > 3
     assert set(full.artifacts.list()) == kept
-    assert check_store(full) == []
+    assert check_store(store=full) == []
 
 
 def _named_by_deleted(store):
@@ -335,10 +335,10 @@ def test_garbage_of_a_team_store_goes(full, postgres_url, bucket):
     run, _ = add_deleted_run(full)
     with open_store(postgres_url, artifacts=f"s3://{bucket}") as team:
         copy_store(full, team)
-        report = collect_garbage(team, delete=True, **AT_ONCE)
+        report = collect_garbage(delete=True, **AT_ONCE, store=team)
         assert [old.run_id for old in report.runs] == [run.run_id]
         assert report.bytes > 0
-        assert check_store(team) == []
+        assert check_store(store=team) == []
         assert team.metadata.steps.find_cached("pipeline") is not None
 
 
@@ -353,8 +353,8 @@ def test_what_schedules_were_due_for_long_ago_goes(full):
         ("waiting", old, TickState.WAITING),
     ):
         full.metadata.schedules.add_tick(replace(TICK, key=key, ended_at=ended, state=state))
-    assert collect_garbage(full).ticks == 1
-    assert collect_garbage(full, delete=True).ticks == 1
+    assert collect_garbage(store=full).ticks == 1
+    assert collect_garbage(delete=True, store=full).ticks == 1
     assert {tick.key for tick in full.metadata.schedules.list_ticks()} == {"new", "waiting"}
 
 
@@ -380,7 +380,7 @@ def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
         return [one.prediction_id for one in full.metadata.predictions.list(name)]
 
     def gone(**choice):
-        found = collect_garbage(full, **choice).predictions
+        found = collect_garbage(**choice, store=full).predictions
         return {name: count for name, count in found.items() if name in {"a", "b"}}
 
     assert gone(delete=True) == {}
@@ -392,7 +392,7 @@ def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
     assert gone(delete=True, keep_predictions=2) == {"a": 2}
     assert left("a") == ["a1", "a0"]
     with pytest.raises(ParameterError, match="keep_predictions is 0"):
-        collect_garbage(full, keep_predictions=0)
+        collect_garbage(keep_predictions=0, store=full)
 
 
 def test_nested_runs_stay_or_go_with_the_outermost(tmp_path):
@@ -403,7 +403,7 @@ def test_nested_runs_stay_or_go_with_the_outermost(tmp_path):
                     with start_run(f"{study}.{trial}", nested=True, store=store):
                         pass
                 parent.log_text("best", "x" * 5000)
-        report = collect_garbage(store, delete=True, keep_last=2, **AT_ONCE)
+        report = collect_garbage(delete=True, keep_last=2, **AT_ONCE, store=store)
         assert len(report.runs) == 5
         left = search_runs(store=store)
         assert {run.name.split()[-1][0] for run in left} == {"1", "2"}

@@ -174,7 +174,7 @@ def test_two_processes_log_once(tmp_path):
         [sys.executable, "job.py"], capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert done.returncode == 0, done.stderr
-    run = get_run(done.stdout.split()[-1], f"sqlite:///{tmp_path}/.penstock/penstock.db")
+    run = get_run(done.stdout.split()[-1], store=f"sqlite:///{tmp_path}/.penstock/penstock.db")
     assert run.state == "finished"
     assert run.metric_history("val_loss")["step"].to_list() == [1, 3, 5]
     assert run.metric_history("train_loss")["step"].to_list() == list(range(6))

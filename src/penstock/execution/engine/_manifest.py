@@ -45,19 +45,19 @@ class Provenance:
         ]
 
 
-def record_provenance(store: Store, project: Path) -> Provenance:
+def record_provenance(project: Path, *, store: Store) -> Provenance:
     """Store a project's source and the manifest of code, environment and hardware.
 
     A second run in the same process with the same files and environment stores nothing.
 
     Args:
-        store: Store to write to.
         project: Folder of the project.
+        store: Store to write to.
     """
     tree = capture_source(project)
     known = _last.get((store.url, project))
     files = known[1]["code"]["files"] if known and known[0] is tree else None
-    records = [] if files is not None else write_source_files(store, tree.files)
+    records = [] if files is not None else write_source_files(tree.files, store=store)
     outside = list_outside(project)
     manifest = build_manifest(
         tree,
@@ -68,7 +68,7 @@ def record_provenance(store: Store, project: Path) -> Provenance:
     if known and known[1] == manifest and store.metadata.artifacts.renew([known[2].digest]):
         return known[2]
     if files is not None:  # recorded through a different store object, or the store was made anew
-        records = write_source_files(store, tree.files)
+        records = write_source_files(tree.files, store=store)
     packed = store.pack(manifest)
     store.metadata.artifacts.add([*records, *packed])
     found = Provenance(
@@ -81,7 +81,7 @@ def record_provenance(store: Store, project: Path) -> Provenance:
     return found
 
 
-def read_manifest(store: Store, run: RunRecord) -> dict[str, Any]:
+def read_manifest(run: RunRecord, *, store: Store) -> dict[str, Any]:
     """Load the manifest of a run.
 
     Raises:
@@ -97,7 +97,7 @@ def read_manifest(store: Store, run: RunRecord) -> dict[str, Any]:
     return manifest
 
 
-def read_source(store: Store, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+def read_source(manifest: Mapping[str, Any], *, store: Store) -> dict[str, bytes]:
     """Read the source files that a manifest names.
 
     Raises:

@@ -50,7 +50,7 @@ class PartitionState:
 
 
 def list_partitions(
-    pipeline: Pipeline[..., Any], *, store: Store | str | None = None, at: datetime | None = None
+    pipeline: Pipeline[..., Any], *, at: datetime | None = None, store: Store | str | None = None
 ) -> list[PartitionState]:
     """List a pipeline's partitions up to now, each with the run, if any.
 
@@ -60,27 +60,29 @@ def list_partitions(
 
     Args:
         pipeline: A pipeline with partitions.
-        store: Store or store URL; by default the project's store.
         at: The moment up to which time partitions are listed; by default now.
+        store: Store or store URL; by default the project's store.
 
     Raises:
         ParameterError: If the pipeline has no partitions.
     """
     partitions = require_partitions(pipeline)
-    opened = open_store(store) if store is None or isinstance(store, str) else store
-    return states_of(opened, pipeline.name, partitions, at=at)
+    opened = open_store(store)
+    return states_of(pipeline.name, partitions, at=at, store=opened)
 
 
 def states_of(
-    store: Store, pipeline: str, partitions: Partitions, *, at: datetime | None = None
+    pipeline: str, partitions: Partitions, *, at: datetime | None = None, store: Store
 ) -> list[PartitionState]:
     """List the partitions of a pipeline given by name."""
     store.metadata.runs.kill_dead()
-    found = runs_by_partition(store, pipeline)
+    found = runs_by_partition(pipeline, store=store)
     return [PartitionState(key, found.get(key)) for key in partitions.keys(at or now())]
 
 
-def runs_by_partition(store: Store, pipeline: str, key: str | None = None) -> dict[str, RunRecord]:
+def runs_by_partition(
+    pipeline: str, key: str | None = None, *, store: Store
+) -> dict[str, RunRecord]:
     """Return the run of each partition: the newest, but a finished run before a failed run."""
     wanted = f"tags.`{PARTITION}` " + ("!= ''" if key is None else f"= {_quoted(key)}")
     asked = f"pipeline = {_quoted(pipeline)} and {wanted}"
@@ -92,7 +94,7 @@ def runs_by_partition(store: Store, pipeline: str, key: str | None = None) -> di
     return runs
 
 
-def known_partitions(store: Store, pipeline: str) -> Partitions | None:
+def known_partitions(pipeline: str, *, store: Store) -> Partitions | None:
     """Return a pipeline's partitions as of the last run for a partition; None if never run."""
     spec = store.metadata.settings.get(_setting(pipeline))
     return None if spec is None else Partitions.from_spec(json.loads(spec))
@@ -131,7 +133,7 @@ def begin_part(store: Store, pipeline: Pipeline[..., Any], partition: str | None
         raise _taken(pipeline.name, partition, "is being begun by another process")
     try:
         store.metadata.runs.kill_dead()
-        run = runs_by_partition(store, pipeline.name, partition).get(partition)
+        run = runs_by_partition(pipeline.name, partition, store=store).get(partition)
         if run is not None and run.state in _GOING_ON:
             raise _taken(pipeline.name, partition, f"is {run.state.value} in run {run.run_id}")
         store.metadata.settings.set(

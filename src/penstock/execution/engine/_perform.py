@@ -24,7 +24,7 @@ def perform(runner: Runner, session: Session) -> PipelineResult:
     """
     if session.pipeline is not None:
         use_home(Path(session.pipeline.file))
-    with Courier(session.store):
+    with Courier(store=session.store):
         return _perform(runner, session)
 
 
@@ -33,7 +33,7 @@ def _perform(runner: Runner, session: Session) -> PipelineResult:
     names = [node.name for node in session.graph.order()]
     reporter.run_started(run.run_id, session.graph.name, names)
     try:
-        with keep_generators(), Heartbeat(run, session.store), use_run(run):
+        with keep_generators(), Heartbeat(run, store=session.store), use_run(run):
             steps = runner.run(session)
     except KeyboardInterrupt:
         _finish(session, (), RunState.KILLED, "it was interrupted")

@@ -96,12 +96,12 @@ class Values:
         return self._store.load(self.record(output))
 
 
-def load_inputs(store: Store, record: StepRunRecord) -> dict[str, Any]:
+def load_inputs(record: StepRunRecord, *, store: Store) -> dict[str, Any]:
     """Load the recorded inputs of a step run, by path as in ``Node.inputs``.
 
     Args:
-        store: Store that has the step run.
         record: The step run.
+        store: Store that has the step run.
 
     Raises:
         StoreError: If the bytes of a value are gone or damaged.

@@ -174,7 +174,9 @@ class Workshop:
         record = self._store.metadata.runs.get(self._setup.run_id)
         folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        restore_source(read_source(self._store, read_manifest(self._store, record)), folder)
+        restore_source(
+            read_source(read_manifest(record, store=self._store), store=self._store), folder
+        )
         self.project = folder
         os.chdir(folder)  # data files are named relative to the project
         return f"{folder / Path(file).relative_to(self._setup.project)}:{name}"

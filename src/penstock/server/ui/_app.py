@@ -29,6 +29,7 @@ from penstock.server.ui._schedules import partitions_page, schedule_page, schedu
 from penstock.server.ui._site import Site
 from penstock.server.ui._static import read_asset
 from penstock.server.ui._why import why_page
+from penstock.stores import open_store
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -66,14 +67,17 @@ _DATA: dict[str, Callable[..., Any]] = {
 }
 
 
-def create_ui(store: "Store", *, hosts: tuple[str, ...] = LOCAL_HOSTS) -> Litestar:
+def create_ui(
+    *, hosts: tuple[str, ...] = LOCAL_HOSTS, store: "Store | str | None" = None
+) -> Litestar:
     """Create the UI's ASGI application.
 
     Args:
-        store: The open store to show. The UI changes nothing in the store, except that a run whose
-            process has died is recorded as killed.
         hosts: Accepted host names, without port; requests for any further host are refused.
+        store: The open store to show. The UI changes nothing in the store, except that a run whose
+            process has died is recorded as killed; by default the project's.
     """
+    store = open_store(store)
     site = Site(store)
     handlers = [_page_route(site, path, build) for path, build in _PAGES.items()]
     handlers += [_data_route(site, path, build) for path, build in _DATA.items()]

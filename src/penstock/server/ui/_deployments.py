@@ -34,7 +34,7 @@ def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page
             {
                 "deployment": deployment,
                 "weights": weights(deployment),
-                "available": availability(site.store, name),
+                "available": availability(name, store=site.store),
                 "day": _sum(site.metadata.predictions.count(name, since=day)),
                 "all": _sum(site.metadata.predictions.count(name)),
                 "open_alerts": len(site.metadata.deployments.list_alerts(name, open_only=True)),
@@ -72,7 +72,7 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
     rollout = deployment.rollout or {}
     view = {
         "weights": weights(deployment),
-        "available": availability(site.store, name),
+        "available": availability(name, store=site.store),
         "rollout_steps": rollout_steps(rollout),
         "traffic": traffic(latest),
         "drift_digest": record.digest if record and is_report(record) else "",
@@ -82,7 +82,7 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
         "verdict": verdict,
         "alert_versions": _alert_versions(alerts, reports),
         "served": [number for number, share in deployment.weights.items() if share],
-        "outlook": rollout_outlook(site.store, deployment),
+        "outlook": rollout_outlook(deployment, store=site.store),
     }
     live = rollout.get("state") == RolloutState.RUNNING.value or _recent(latest)
     return Page(

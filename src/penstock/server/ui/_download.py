@@ -34,7 +34,7 @@ def artifact_download(site: Site, run_id: str, name: str) -> Download:
         StoreError: If the bytes are gone.
     """
     record = Run(site.metadata.runs.get(run_id), site.store).artifact_record(name)
-    text = logged_text(site.store, record)
+    text = logged_text(record, store=site.store)
     if text is not None:
         return Download(iter((text,)), len(text), _disposition(file_name(name, record)))
     parts = site.store.stream(record)

@@ -37,7 +37,7 @@ def lineage_page(site: Site, query: Query) -> Page:
         )
     if not node:
         return _start_page(site)
-    node = find_node(site.store, node)
+    node = find_node(node, store=site.store)
     edges = _edges(site, node, direction)
     part = nearest_part(node, edges, _favoured(site, node))
     steps = _step_names(site, part.nodes)

@@ -20,7 +20,7 @@ _ROWS = {"hour": 10, "day": 7, "week": 4, "month": 4}
 
 def schedules_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
     """List the schedules with their last ticks, the schedulers, and the webhooks."""
-    schedules = Schedules(site.store)
+    schedules = Schedules(store=site.store)
     rows = [_row(schedules, schedule) for schedule in schedules.all()]
     counts = site.metadata.hooks.count_events()
     hooks = [
@@ -49,7 +49,7 @@ def schedule_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 
     Raises:
         NotFoundError: If there is no such schedule.
     """
-    schedules = Schedules(site.store)
+    schedules = Schedules(store=site.store)
     row = _row(schedules, schedules.get(name))
     ticks = schedules.ticks(name, limit=_TICKS)
     data = {**row, "ticks": ticks, "schedulers": schedules.schedulers()}
@@ -64,7 +64,7 @@ def partitions_page(site: Site, query: Query, pipeline: str) -> Page:  # noqa: A
         NotFoundError: If the store knows no partitions of the pipeline.
     """
     partitions = _partitions(site, pipeline)
-    parts = states_of(site.store, pipeline, partitions)
+    parts = states_of(pipeline, partitions, store=site.store)
     entry = next((part.run.entry for part in parts if part.run and part.run.entry), None)
     data = {
         "pipeline": pipeline,
@@ -100,7 +100,7 @@ def _partitions(site: Site, pipeline: str) -> Partitions:
         found = partitions_of(schedule)
         if schedule.pipeline == pipeline and found is not None:
             return found
-    known = known_partitions(site.store, pipeline)
+    known = known_partitions(pipeline, store=site.store)
     if known is None:
         raise NotFoundError(
             what=f"The store knows no partitions of {pipeline!r}.",

@@ -11,20 +11,22 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 
-def serve_ui(store: "Store", host: str = "127.0.0.1", port: int = 4270) -> None:
+def serve_ui(
+    host: str = "127.0.0.1", port: int = 4270, *, store: "Store | str | None" = None
+) -> None:
     """Serve the UI until interrupted.
 
     Args:
-        store: The open store to show.
         host: Address of this machine to listen on; only loopback addresses, as there is no login.
         port: TCP port.
+        store: The open store to show; by default the project's.
 
     Raises:
         ServingError: If the port is taken or the address would expose the store to a network.
     """
     _require_loopback(host, port)
     with listen(host, port) as listener:
-        app = create_ui(store, hosts=(*LOCAL_HOSTS, url_host(host)))
+        app = create_ui(hosts=(*LOCAL_HOSTS, url_host(host)), store=store)
         # uvicorn has already shut down in order when it passes the interrupt on.
         with contextlib.suppress(KeyboardInterrupt):
             Server(app, listener).run(sockets=[listener])

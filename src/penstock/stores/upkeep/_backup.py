@@ -23,7 +23,10 @@ _PAGES = 2000
 
 
 def backup_store(
-    store: "Store", folder: Path, *, told: Callable[[str, int, int], None] | None = None
+    folder: Path,
+    *,
+    told: Callable[[str, int, int], None] | None = None,
+    store: "Store | str | None" = None,
 ) -> list[Finding]:
     """Write a backup into a folder that is a store itself: open in place, or copy back.
 
@@ -32,9 +35,9 @@ def backup_store(
     the whole backup is checked, every byte.
 
     Args:
-        store: The store; may be written meanwhile.
         folder: An empty or new folder.
         told: Called with the kind of the copied objects, the number done and the total.
+        store: The store; may be written meanwhile; by default the project's.
 
     Returns:
         Findings of `check_store` for the backup: empty if complete.
@@ -43,6 +46,7 @@ def backup_store(
         ParameterError: If the folder is not empty.
         StoreError: If the backup cannot be written.
     """
+    store = open_store(store)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ParameterError(
             what=f"{folder} is not empty.",
@@ -65,7 +69,7 @@ def backup_store(
     for beside in folder.glob(f"{begun.name}*"):
         shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
     with _opened(whole) as backup:
-        return check_store(backup)
+        return check_store(store=backup)
 
 
 def _opened(path: Path) -> "Store":

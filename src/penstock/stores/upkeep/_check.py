@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from penstock.core import ArtifactRecord, PenstockError, StoreError, digest_bytes
+from penstock.stores._open import open_store
 from penstock.stores.journals._folder import ADVICE, damaged_journals
 from penstock.stores.metadata._garbage import Garbage
 from penstock.stores.metadata._soundness import broken_chains, database_damage, metric_damage
@@ -38,21 +39,25 @@ class Finding:
 
 
 def check_store(
-    store: "Store", *, quick: bool = False, told: Callable[[int, int], None] | None = None
+    *,
+    quick: bool = False,
+    told: Callable[[int, int], None] | None = None,
+    store: "Store | str | None" = None,
 ) -> list[Finding]:
     """Check everything in a store; nothing is changed.
 
     >>> import tempfile
     >>> from penstock.stores import open_store
     >>> with open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db") as store:
-    ...     check_store(store)
+    ...     check_store(store=store)
     []
 
     Args:
-        store: The store.
         quick: Only check whether the bytes exist, without their digests.
         told: Called with the number of artifacts checked, and the total.
+        store: The store; by default the project's.
     """
+    store = open_store(store)
     store.flush()
     database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
     found = [Finding("database", store.url, text) for text in database_damage(database)]

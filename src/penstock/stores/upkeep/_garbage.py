@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock.core import ArtifactRecord, ParameterError, StoreError, now
+from penstock.stores._open import open_store
 from penstock.stores._store import DATABASE, IDENTITY
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._garbage import Garbage, OldRun
@@ -57,7 +58,6 @@ class GarbageReport:
 
 
 def collect_garbage(
-    store: "Store",
     *,
     older_than: timedelta = _MONTH,
     keep_last: int | None = None,
@@ -66,6 +66,7 @@ def collect_garbage(
     keep_predictions: int | None = None,
     delete: bool = False,
     grace: timedelta = _GRACE,
+    store: "Store | str | None" = None,
 ) -> GarbageReport:
     """Remove deleted runs permanently, and unreferenced artifacts; a dry run by default.
 
@@ -76,12 +77,11 @@ def collect_garbage(
     >>> import tempfile
     >>> from penstock.stores import open_store
     >>> with open_store(f"sqlite:///{tempfile.mkdtemp()}/penstock.db") as store:
-    ...     report = collect_garbage(store)
+    ...     report = collect_garbage(store=store)
     >>> report.deleted, report.artifacts
     (False, 0)
 
     Args:
-        store: The store.
         older_than: Minimum time since a run's deletion.
         keep_last: Treat runs beyond this number of newest runs of each experiment as deleted.
         outputs_older_than: Remove the outputs of steps of runs that ended before: rows, models,
@@ -92,11 +92,13 @@ def collect_garbage(
             deployment. Predictions that a running rollout is judged by stay in both cases.
         delete: Remove instead of a dry run.
         grace: Minimum age of bytes to remove.
+        store: The store; by default the project's.
 
     Raises:
         ParameterError: If ``keep_last`` or ``keep_predictions`` is below 1.
         StoreError: If something cannot be read or removed; objects removed by then were not needed.
     """
+    store = open_store(store)
     if keep_last is not None and keep_last < 1:
         raise ParameterError(
             what=f"keep_last is {keep_last}.", fix="Give 1 or more, or leave it out."

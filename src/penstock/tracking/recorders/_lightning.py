@@ -118,4 +118,4 @@ def _make_logger(run: Run, package: ModuleType) -> Any:
 
 
 def _reopened(run_id: str, url: str, package: str) -> Any:
-    return _make_logger(get_run(run_id, url), import_module(package))
+    return _make_logger(get_run(run_id, store=url), import_module(package))
