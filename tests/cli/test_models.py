@@ -107,9 +107,11 @@ def test_a_second_rollback_within_a_minute_does_not_undo_the_first(world):
     assert "fraud@1 was brought back a moment ago by ana: complaints" in told
     assert "penstock rollback fraud --expected 1" in told
     moves = [
-        event for event in world("history", "fraud", "--json").json if event["from"] != event["to"]
+        event
+        for event in world("history", "fraud", "--json").json
+        if event["from_stage"] != event["to_stage"]
     ]
-    assert [event["version"] for event in moves if event["to"] == "production"][-2:] == [2, 1]
+    assert [event["version"] for event in moves if event["to_stage"] == "production"][-2:] == [2, 1]
 
 
 def test_history_tells_who_when_and_why(world):
@@ -118,7 +120,10 @@ def test_history_tells_who_when_and_why(world):
     assert "ada" in out
     assert "[better]" in out
     events = world("history", "fraud", "--json").json
-    assert [(e["version"], e["to"]) for e in events[-2:]] == [(1, "archived"), (2, "production")]
+    assert [(e["version"], e["to_stage"]) for e in events[-2:]] == [
+        (1, "archived"),
+        (2, "production"),
+    ]
     assert {e["version"] for e in world("history", "fraud@2", "--json").json} == {2}
     assert "Did you mean 'fraud'?" in world("history", "frod", code=2).err
 

@@ -11,6 +11,7 @@ from penstock.core import (
     RunState,
     StepError,
     StepState,
+    to_json,
 )
 from penstock.execution import run_pipeline
 from penstock.tracking import current_run, start_run
@@ -54,10 +55,12 @@ def test_a_run_gives_its_result_and_is_recorded(project):
 def test_the_json_form_is_the_one_that_was_promised(project):
     result = project.run(CHAIN)
     document = result.to_json()
-    assert set(document) == {"run_id", "state", "steps", "model_version"}
+    record = project.store.metadata.runs.get(result.run_id)
+    assert {"run_id", "state", "params", "metrics", "seed"} <= set(document)
+    assert document == {**to_json(record), **{n: document[n] for n in ("steps", "model_version")}}
     assert (document["state"], document["model_version"]) == ("finished", None)
     for step in document["steps"]:
-        assert set(step) == {"name", "state", "seconds", "key", "outputs", "kept"}
+        assert {"name", "state", "seconds", "key", "outputs", "kept"} <= set(step)
         assert step["key"].startswith("sha256:")
         assert all(digest.startswith("sha256:") for digest in step["outputs"].values())
     assert list(document["steps"][1]["outputs"]) == ["0", "1"]

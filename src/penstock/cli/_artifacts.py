@@ -6,7 +6,11 @@ from pathlib import Path
 import click
 
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
-from penstock.core import ArtifactRecord, short
+from penstock.core import (
+    ArtifactRecord,
+    short,
+    to_json,
+)
 from penstock.tracking import Run, get_run
 
 
@@ -52,7 +56,7 @@ def artifacts(
 def _list(run: Run, names: tuple[str, ...], *, as_json: bool) -> None:
     chosen = _chosen(run, names)
     if as_json:
-        emit([_document(name, record) for name, record in chosen.items()])
+        emit([{"name": name, **to_json(record)} for name, record in chosen.items()])
     elif not chosen:
         say(f"Run {run.run_id} has kept no artifacts.")
     else:
@@ -90,16 +94,3 @@ def _tell_urls(run: Run, names: tuple[str, ...], expires: timedelta, *, as_json:
 
 def _chosen(run: Run, names: tuple[str, ...]) -> dict[str, ArtifactRecord]:
     return {name: run.artifact_record(name) for name in names} if names else run.artifacts()
-
-
-def _document(name: str, record: ArtifactRecord) -> dict[str, object]:
-    return {
-        "name": name,
-        "type": record.type_name,
-        "format": record.format,
-        "size_bytes": record.size_bytes,
-        "digest": record.digest,
-        "content_digest": record.content_digest,
-        "unsafe": record.unsafe,
-        "created_at": record.created_at,
-    }

@@ -14,6 +14,7 @@ from penstock.core import (
     current_actor,
     did_you_mean,
     now,
+    to_json,
 )
 from penstock.registry import Registry, parse_ref
 from penstock.release import deploy as deploy_version
@@ -86,7 +87,7 @@ def deploy(
             store=store,
         )
     if as_json:
-        emit(deployment_document(record))
+        emit(record)
     else:
         say(f"[green]✓[/] {record.name}: {_traffic(record)}")
         for line in rollout_outlook(record, store=store):
@@ -187,24 +188,10 @@ def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> 
         say(f"[green]✓[/] {plain(told)}")
 
 
-def deployment_document(record: DeploymentRecord) -> dict[str, Any]:
-    """Return a deployment as plain JSON, in the form of every ``--json``."""
-    return {
-        "name": record.name,
-        "model": record.model,
-        "state": record.state.value,
-        "weights": {str(version): share for version, share in record.weights.items()},
-        "control": record.control,
-        "generation": record.generation,
-        "rollout": record.rollout,
-        "updated_at": record.updated_at,
-    }
-
-
 def _listed(store: "Store", record: DeploymentRecord) -> dict[str, Any]:
     found = availability(record.name, store=store)
     return {
-        **deployment_document(record),
+        **to_json(record),
         "servers": list(found.servers),
         "last_answer_at": found.last_at,
     }

@@ -1,12 +1,14 @@
 """``penstock hooks``: webhooks and OpenLineage for the start and end of runs and steps."""
 
 import sys
-from typing import Any
 
 import click
 
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
-from penstock.core import HookRecord
+from penstock.core import (
+    HookRecord,
+    to_json,
+)
 from penstock.hooks import KINDS, Hooks
 
 
@@ -40,7 +42,7 @@ def add(
         url, name=name, form=form, events=events, secret=secret
     )
     if as_json:
-        emit({**_json(hook), "secret": hook.secret})
+        emit({**to_json(hook), "secret": hook.secret})
         return
     say(f"[green]✓[/] {plain(hook.name)}: {plain(' '.join(hook.events))} to {plain(hook.url)}")
     # Only a generated secret is shown: the user knows a chosen one.
@@ -58,7 +60,7 @@ def list_hooks(ctx: click.Context, as_json: bool) -> None:
     store = current_store(ctx)
     found, counts = Hooks(store=store).all(), store.metadata.hooks.count_events()
     if as_json:
-        emit([{**_json(hook), **_counts(counts, hook)} for hook in found])
+        emit([{**to_json(hook), **_counts(counts, hook)} for hook in found])
         return
     if not found:
         say("There is no hook. Add one: penstock hooks add https://…")
@@ -160,23 +162,9 @@ def remove(ctx: click.Context, name: str, as_json: bool) -> None:
 
 def _told(hook: HookRecord, text: str, *, as_json: bool) -> None:
     if as_json:
-        emit(_json(hook))
+        emit(hook)
     else:
         say(f"[green]✓[/] {plain(hook.name)} {text}")
-
-
-def _json(hook: HookRecord) -> dict[str, Any]:
-    """Return a hook as plain JSON, without the secret."""
-    return {
-        "hook": hook.name,
-        "url": hook.url,
-        "form": hook.form,
-        "events": hook.events,
-        "paused_at": hook.paused_at,
-        "delivered": hook.delivered,
-        "delivered_at": hook.delivered_at,
-        "error": hook.error,
-    }
 
 
 def _counts(counts: dict[str, dict[str, int]], hook: HookRecord) -> dict[str, int]:

@@ -7,7 +7,6 @@ import click
 
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import (
-    ApprovalRecord,
     GateState,
     ModelVersionRecord,
     ParameterError,
@@ -53,7 +52,7 @@ def models(
             click.echo(text, nl=False)
         return
     if as_json:
-        emit([version_document(version) for version in versions])
+        emit(versions)
         return
     if not versions:
         say(
@@ -148,7 +147,7 @@ def approve(
     record = registry.get(name, number)
     approval = registry.approve(name, record.version, approver=actor, reason=reason)
     if as_json:
-        emit(_approval_document(approval))
+        emit(approval)
     else:
         say(f"[green]✓[/] {plain(f'{approval.approver} approved {record.ref}: {reason}')}")
 
@@ -273,7 +272,7 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
         number = registry.get(model, version).version
         events = [event for event in events if event.version == number]
     if as_json:
-        emit([_event_document(event) for event in events])
+        emit(events)
     else:
         show_table(
             ["when", "version", "from", "to", "who", "why"],
@@ -289,25 +288,6 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
         )
         say(f"[red]{sentence}[/]", stderr=True)
         sys.exit(1)
-
-
-def version_document(version: ModelVersionRecord) -> dict[str, Any]:
-    """Return a version as plain JSON, in the form of every ``--json``."""
-    return {
-        "model": version.model,
-        "version": version.version,
-        "stage": version.stage.value,
-        "run_id": version.run_id,
-        "trained_by": version.trained_by,
-        "artifact": version.artifact,
-        "content_digest": version.content_digest,
-        "created_at": version.created_at,
-        "metrics": dict(version.metrics),
-        "gates": [
-            {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
-            for gate in version.gates
-        ],
-    }
 
 
 def _chosen(registry: Registry, model: str | None) -> list[ModelVersionRecord]:
@@ -333,7 +313,7 @@ def _ref(model: str, version: str | None) -> tuple[str, int | str | None]:
 
 def _tell(record: ModelVersionRecord, as_json: bool, sentence: str) -> None:
     if as_json:
-        emit(version_document(record))
+        emit(record)
         return
     _show_gates(record)
     say(f"[green]✓[/] {sentence}")
@@ -347,32 +327,9 @@ def _show_gates(version: ModelVersionRecord) -> None:
         say(f"  {_MARKS[gate.state]} {plain(gate.gate)}  [dim]{plain(gate.reason)}[/]")
 
 
-def _approval_document(approval: ApprovalRecord) -> dict[str, Any]:
-    return {
-        "model": approval.model,
-        "version": approval.version,
-        "approver": approval.approver,
-        "approved": approval.approved,
-        "reason": approval.reason,
-        "at": approval.at,
-    }
-
-
 def _event_cells(event: StageEvent) -> list[Any]:
     """Format version, from and to; an event without a move has no "to"."""
     if event.model == STORE_HISTORY:
         return ["store", "", ""]
     moved = event.from_stage is not event.to_stage
     return [event.version, event.from_stage, event.to_stage if moved else ""]
-
-
-def _event_document(event: StageEvent) -> dict[str, Any]:
-    return {
-        "model": event.model,
-        "version": event.version,
-        "from": event.from_stage.value,
-        "to": event.to_stage.value,
-        "actor": event.actor,
-        "reason": event.reason,
-        "at": event.at,
-    }

@@ -1,7 +1,6 @@
 """``penstock monitor`` and ``alerts``: drift and performance of a deployed model."""
 
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,7 +54,7 @@ def monitor(
         )
         decision = trigger.consider(report)
     if as_json:
-        started = {"retrain": asdict(decision)} if decision else {}
+        started = {"retrain": decision} if decision else {}
         emit({**report.to_json(), **started})
     else:
         say(plain(report.to_markdown()))
@@ -80,21 +79,7 @@ def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: b
         metadata.deployments.get(name)  # a misspelt name must not look like the absence of alerts
     found = metadata.deployments.list_alerts(name, open_only=not with_resolved)
     if as_json:
-        emit(
-            [
-                {
-                    "alert_id": alert.alert_id,
-                    "deployment": alert.deployment,
-                    "kind": alert.kind,
-                    "subject": alert.subject,
-                    "message": alert.message,
-                    "raised_at": alert.raised_at,
-                    "resolved_at": alert.resolved_at,
-                    "count": alert.count,
-                }
-                for alert in found
-            ]
-        )
+        emit(found)
     elif not found:
         say("No alerts." if with_resolved else "No open alerts.")
     else:

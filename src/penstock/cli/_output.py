@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 import msgspec
 
-from penstock.core import ConflictError, GateError, PenstockError, StepError, now
+from penstock.core import ConflictError, GateError, PenstockError, StepError, now, to_json
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
@@ -115,8 +115,8 @@ def current_store(
 
 
 def emit(document: Any) -> None:
-    """Print a JSON document on standard output."""
-    text = msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2)
+    """Print a JSON document on standard output; records have the form of ``to_json``."""
+    text = msgspec.json.format(msgspec.json.encode(to_json(document)), indent=2)
     ctx = click.get_current_context(silent=True)
     stdout = None if ctx is None else ctx.meta.get(_DOCUMENT)
     if stdout is None:

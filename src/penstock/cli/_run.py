@@ -10,7 +10,11 @@ import click
 
 from penstock.cli._findings import say_findings
 from penstock.cli._output import current_store, emit, json_option, plain, say
-from penstock.core import ParameterError, RunState
+from penstock.core import (
+    ParameterError,
+    RunState,
+    to_json,
+)
 from penstock.core import settings as settings_of
 from penstock.execution import (
     LineReporter,
@@ -217,7 +221,7 @@ def _prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
     run = store.metadata.runs.get(run_id)
     steps = [node["name"] for node in (run.graph or {}).get("nodes", ())]
     if as_json:
-        emit({"run_id": run_id, "state": run.state.value, "steps": steps})
+        emit({**to_json(run), "steps": [{"name": name} for name in steps]})
         return
     click.echo(run_id)
     for name in steps:

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,6 +27,7 @@ from penstock.core import (
     StepState,
     did_you_mean,
     short,
+    to_json,
 )
 from penstock.tracking import SYSTEM, compare_runs, search_experiments, search_runs
 
@@ -81,7 +81,7 @@ def runs(
         )
     ]
     if as_json:
-        emit([run_document(run) for run in found])
+        emit(found)
         return
     if not found:
         say("No runs." if not filter else f"No run matches {plain(repr(filter))}.")
@@ -119,7 +119,7 @@ def experiments(
         filter, order_by=order_by, limit=limit, after=after, store=current_store(ctx)
     )
     if as_json:
-        emit([asdict(experiment) for experiment in found])
+        emit(found)
         return
     if not found:
         say("No experiments." if not filter else f"No experiment matches {plain(repr(filter))}.")
@@ -165,16 +165,13 @@ def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json:
         proofs = store.metadata.artifacts.list_proofs(record.run_id)
         emit(
             {
-                **run_document(record),
-                "steps": [_step_document(step) for step in steps],
+                **to_json(record),
+                "steps": steps,
                 "artifacts": {
                     name: item.digest
                     for name, item in store.metadata.artifacts.list(record.run_id).items()
                 },
-                "proofs": [
-                    {"kind": proof.kind, "verdict": proof.verdict.value, "at": proof.at}
-                    for proof in proofs
-                ],
+                "proofs": proofs,
             }
         )
     else:
@@ -204,50 +201,6 @@ def compare(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
         say(plain(sentence))
     if not comparison.differences:
         say("Nothing differs in parameters, metrics, steps, code and environment.")
-
-
-def run_document(run: RunRecord) -> dict[str, Any]:
-    """Return a run as plain JSON, in the form of every ``--json``."""
-    return {
-        "run_id": run.run_id,
-        "name": run.name,
-        "state": run.state.value,
-        "experiment": run.experiment,
-        "pipeline": run.pipeline,
-        "entry": run.entry,
-        "attempt": run.attempt,
-        "seed": run.seed,
-        "user": run.user,
-        "started_at": run.started_at,
-        "ended_at": run.ended_at,
-        "error": run.error,
-        "params": dict(run.params),
-        "metrics": {name: summary.last for name, summary in run.metrics.items()},
-        "tags": dict(run.tags),
-        "note": run.note,
-        "group": run.group,
-        "parent_run_id": run.parent_run_id,
-        "forked_from": run.forked_from,
-        "forked_at": run.forked_at,
-        "archived_at": run.archived_at,
-        "deleted_at": run.deleted_at,
-        "provenance": run.provenance,
-        "missed": list(run.missed),
-    }
-
-
-def _step_document(step: StepRunRecord) -> dict[str, Any]:
-    return {
-        "name": step.step,
-        "state": step.state.value,
-        "key": step.key,
-        "seed": step.seed,
-        "seconds": _seconds(step),
-        "inputs": dict(step.inputs),
-        "outputs": dict(step.outputs),
-        "error": step.error,
-        "cached_from": step.cached_from,
-    }
 
 
 def _common_metrics(found: list[RunRecord]) -> list[str]:
@@ -364,7 +317,7 @@ def _step(steps: list[StepRunRecord], name: str) -> StepRunRecord:
 
 def _show_lines(lines: list[LogLine], what: str, *, as_json: bool) -> None:
     if as_json:
-        emit([{"time": line.time, "stream": line.stream, "text": line.text} for line in lines])
+        emit(lines)
         return
     for line in lines:
         click.echo(f"{line.time:%H:%M:%S} {line.stream:<7} {line.text}")

@@ -17,7 +17,14 @@ from penstock.cli._output import (
     show_table,
 )
 from penstock.cli._run import pairs
-from penstock.core import ScheduleRecord, TickRecord, TickState, find_project, now
+from penstock.core import (
+    ScheduleRecord,
+    TickRecord,
+    TickState,
+    find_project,
+    now,
+    to_json,
+)
 from penstock.scheduling import (
     Schedule,
     Scheduler,
@@ -114,12 +121,7 @@ def list_schedules(ctx: click.Context, as_json: bool) -> None:
         record.name: next(iter(schedules.ticks(record.name, limit=1)), None) for record in records
     }
     if as_json:
-        emit(
-            [
-                {**_json(record), "last": _tick(tick) if (tick := last[record.name]) else None}
-                for record in records
-            ]
-        )
+        emit([{**_json(record), "last": last[record.name]} for record in records])
         return
     if not records:
         say('There is no schedule. Add one: penstock schedule add FILE.py --cron "0 3 * * *"')
@@ -154,7 +156,7 @@ def show(ctx: click.Context, name: str, limit: int, as_json: bool) -> None:
     schedules = Schedules(store=current_store(ctx))
     record, ticks = schedules.get(name), schedules.ticks(name, limit=limit)
     if as_json:
-        emit({**_json(record), "ticks": [_tick(tick) for tick in ticks]})
+        emit({**_json(record), "ticks": ticks})
         return
     say(f"[bold]{plain(name)}[/]  {plain(record.entry)}  {plain(tell(record.trigger))}")
     say(f"  next: {_next(record)}   missed: {record.options['missed']}")
@@ -198,7 +200,7 @@ def trigger(ctx: click.Context, name: str, as_json: bool) -> None:
     schedules = Schedules(store=current_store(ctx))
     tick = schedules.trigger(name)
     if as_json:
-        emit(_tick(tick))
+        emit(tick)
         return
     say(f"[green]✓[/] {plain(name)} is due.")
     _warn_if_nobody_is_up(schedules)
@@ -290,25 +292,4 @@ def _why(tick: TickRecord) -> str:
 
 
 def _json(record: ScheduleRecord) -> dict[str, Any]:
-    return {
-        "schedule": record.name,
-        "pipeline": record.pipeline,
-        "entry": record.entry,
-        "trigger": record.trigger,
-        "params": record.params,
-        "options": record.options,
-        "paused_at": record.paused_at,
-        "next": next_due_of(record),
-        "error": record.error,
-    }
-
-
-def _tick(tick: TickRecord) -> dict[str, Any]:
-    return {
-        "key": tick.key,
-        "due_at": tick.due_at,
-        "state": tick.state.value,
-        "run_id": tick.run_id,
-        "reason": tick.reason,
-        "error": tick.error,
-    }
+    return {**to_json(record), "next_due_at": next_due_of(record)}

@@ -26,7 +26,10 @@ def step(
     was started from.
     """
     reporter = QuietReporter() if quiet or as_json else LineReporter()
-    result = run_step(run, step, target=target, store=current_store(ctx), reporter=reporter)
+    store = current_store(ctx)
+    result = run_step(run, step, target=target, store=store, reporter=reporter)
     if as_json:
-        emit(result.to_json())
+        run_id = store.metadata.runs.get(run).run_id
+        records = {record.step: record for record in store.metadata.steps.list(run_id)}
+        emit(result.document(records.get(result.name)))
     sys.exit({StepState.FAILED: 3, StepState.QUEUED: 1}.get(result.state, 0))

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -89,7 +88,7 @@ def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
         )
     broken = [finding for finding in findings if not finding.harmless]
     if as_json:
-        emit({"sound": not broken, "findings": [asdict(finding) for finding in findings]})
+        emit({"sound": not broken, "findings": findings})
     else:
         for finding in findings[:_SHOWN]:
             mark = "[yellow]·[/]" if finding.harmless else "[red]✗[/]"
@@ -111,9 +110,7 @@ def backup(ctx: click.Context, folder: Path, as_json: bool) -> None:
         findings = backup_store(folder, told=tell, store=current_store(ctx))
     broken = [finding for finding in findings if not finding.harmless]
     if as_json:
-        emit(
-            {"backup": str(folder), "sound": not broken, "findings": [asdict(f) for f in findings]}
-        )
+        emit({"backup": str(folder), "sound": not broken, "findings": findings})
     elif broken:
         for finding in broken[:_SHOWN]:
             say(f"[red]✗[/] {finding.kind:<10} {plain(finding.subject)}  {plain(finding.message)}")
@@ -160,7 +157,7 @@ def copy(
             told=tell,
         )
     if as_json:
-        emit(asdict(report))
+        emit(report)
         return
     say(
         f"[green]✓[/] {report.changed} of {report.runs} runs were new or had gone on;"
@@ -212,7 +209,7 @@ def gc(
         store=current_store(ctx),
     )
     if as_json:
-        emit(asdict(report))
+        emit(report)
         return
     _show_garbage(report, delete=delete)
 

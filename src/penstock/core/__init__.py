@@ -81,6 +81,7 @@ from penstock.core.records import (
     StepRunRecord,
     StoredArgument,
     TickRecord,
+    to_json,
 )
 
 __all__ = [
@@ -168,5 +169,6 @@ __all__ = [
     "shared_folders",
     "short",
     "summarize_error",
+    "to_json",
     "use_actor",
 ]

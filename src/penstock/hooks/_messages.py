@@ -1,10 +1,14 @@
 """Messages of webhooks: an event of a run or step as plain JSON."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
-from penstock.core import EventRecord, NotFoundError, RunRecord, StepRunRecord
+from penstock.core import (
+    EventRecord,
+    NotFoundError,
+    RunRecord,
+    StepRunRecord,
+    to_json,
+)
 from penstock.stores import Store
 
 
@@ -31,32 +35,16 @@ def message_of(store: Store, event: EventRecord) -> dict[str, Any]:
         NotFoundError: If the run has been deleted.
     """
     run, step = told_of(store, event)
+    # The run may have moved on since: what the event says of its moment stands above the record.
     data: dict[str, Any] = {
-        "run_id": run.run_id,
-        "name": run.name,
-        "experiment": run.experiment,
-        "pipeline": run.pipeline,
-        "user": run.user,
+        **to_json(run),
         "attempt": event.facts.get("attempt", run.attempt),
         "error": event.facts.get("error"),
-        "tags": dict(run.tags),
         "store": store.url,
     }
-    if event.step is None:
-        data |= {
-            "params": dict(run.params),
-            "metrics": _finite({key: summary.last for key, summary in run.metrics.items()}),
-            "started_at": run.started_at,
-            "ended_at": run.ended_at,
-        }
-    else:
-        data["step"] = {
-            "name": event.step,
-            "step_run_id": event.step_run_id,
-            "started_at": step.started_at if step else None,
-            "ended_at": step.ended_at if step else None,
-            "outputs": dict(step.outputs) if step else {},
-        }
+    if event.step is not None:
+        known = to_json(step) if step else {"name": event.step, "step_run_id": event.step_run_id}
+        data["step"] = known
     return {"type": event.kind, "timestamp": event.at, "data": data}
 
 
@@ -73,7 +61,3 @@ def is_gone(store: Store, event: EventRecord) -> bool:
     except NotFoundError:
         return True
     return False
-
-
-def _finite(metrics: Mapping[str, float]) -> dict[str, float | None]:
-    return {key: value if math.isfinite(value) else None for key, value in metrics.items()}

@@ -8,6 +8,7 @@ from penstock.core.records._deployments import (
     ReportRecord,
 )
 from penstock.core.records._hooks import EventRecord, HookRecord
+from penstock.core.records._json import to_json
 from penstock.core.records._metrics import MetricColumns, MetricPoint, MetricSummary
 from penstock.core.records._models import (
     ApprovalRecord,
@@ -49,4 +50,5 @@ __all__ = [
     "StepRunRecord",
     "StoredArgument",
     "TickRecord",
+    "to_json",
 ]

@@ -12,8 +12,10 @@ from penstock.core import (
     NotFoundError,
     RunState,
     StepError,
+    StepRunRecord,
     StepState,
     did_you_mean,
+    to_json,
 )
 from penstock.pipelines import Graph, replace_outputs
 from penstock.stores import Store
@@ -51,16 +53,14 @@ class StepResult:
     unfollowed: tuple[str, ...] = ()
     addresses: Mapping[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as plain JSON."""
-        return {
-            "name": self.name,
-            "state": self.state.value,
-            "seconds": round(self.seconds, 6),
-            "key": self.key,
-            "outputs": dict(self.outputs),
-            "kept": self.kept,
-        }
+    def document(self, record: StepRunRecord | None) -> dict[str, Any]:
+        """Return the step's record as plain JSON, with what only this execution knows.
+
+        Args:
+            record: The stored step run; None if the step was not recorded.
+        """
+        known = to_json(record) if record else {"name": self.name, "state": self.state.value}
+        return {**known, "kept": self.kept}
 
 
 @dataclass(frozen=True)
@@ -185,10 +185,13 @@ class PipelineResult:
         return self.store.get(result.addresses.get(name, content), content)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as plain JSON (architecture, section 3)."""
+        """Return the run as plain JSON, with the steps and the registered version.
+
+        Run and steps have the forms of ``penstock show --json`` and the web UI; ``kept`` is added.
+        """
+        records = {step.step: step for step in self.store.metadata.steps.list(self.run_id)}
         return {
-            "run_id": self.run_id,
-            "state": self.state.value,
-            "steps": [step.to_json() for step in self.steps],
+            **to_json(self.store.metadata.runs.get(self.run_id)),
+            "steps": [step.document(records.get(step.name)) for step in self.steps],
             "model_version": self.model_version,
         }

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Response
 from markupsafe import Markup
 
+from penstock.core import to_json
 from penstock.server.ui import _format
 from penstock.server.ui._guard import CHART_MARK
 from penstock.server.ui._markdown import markdown
@@ -28,7 +29,10 @@ def respond(page: Page, *, as_json: bool, status: int = 200) -> Response[Any]:
     """Build the response of a page."""
     if as_json:
         return Response(
-            json_bytes(page.data), media_type=MediaType.JSON, status_code=status, headers=_fresh()
+            msgspec.json.encode(to_json(page.data)),
+            media_type=MediaType.JSON,
+            status_code=status,
+            headers=_fresh(),
         )
     template = _environment().get_template(page.template)
     html = template.render(page=page, **page.data, **page.view)
