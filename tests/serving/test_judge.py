@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from penstock.core import ParameterError, RolloutState
+from penstock.evaluation.sequential import SequentialEstimate
 from penstock.serving import Rollout, RolloutRules
 from penstock.serving._evidence import Counts, Seen
 from penstock.serving._judge import Move, judge
-from penstock.serving._outcomes import Outcome
 
 
 def rollout(**rules) -> Rollout:
@@ -113,10 +113,10 @@ def test_a_step_that_takes_too_long_goes_back() -> None:
     assert judge(slow, seen((150, 0), (90, 0), step_s=601)).move is Move.ADVANCE
 
 
-def outcomes(new: float, control: float, rows: int = 2_000) -> dict[int, Outcome]:
+def outcomes(new: float, control: float, rows: int = 2_000) -> dict[int, SequentialEstimate]:
     return {
-        2: Outcome(new, new * (1 - new), rows),
-        1: Outcome(control, control * (1 - control), 5 * rows),
+        2: SequentialEstimate(new, new * (1 - new), rows),
+        1: SequentialEstimate(control, control * (1 - control), 5 * rows),
     }
 
 

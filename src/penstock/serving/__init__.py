@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from penstock.serving._deploy import deploy as deploy
     from penstock.serving._deploy import ensure_deployment as ensure_deployment
     from penstock.serving._deploy import stop_rollout as stop_rollout
-    from penstock.serving._outcomes import METRICS as METRICS
     from penstock.serving._prediction_log import PredictionLog as PredictionLog
     from penstock.serving._presence import Availability as Availability
     from penstock.serving._presence import availability as availability
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "METRICS": "_outcomes",
         "Availability": "_presence",
         "PredictionLog": "_prediction_log",
         "Rollout": "_rules",

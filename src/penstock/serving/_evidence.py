@@ -9,9 +9,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from penstock.serving._outcomes import METRICS, Outcome
+from penstock.evaluation.sequential import (
+    METRICS,
+    SequentialEstimate,
+    log_e_value_below,
+    rate_at_least,
+    rate_at_most,
+)
 from penstock.serving._rules import Rollout, RolloutRules
-from penstock.serving._sequential import log_e_value_below, rate_at_least, rate_at_most
 
 # The control usually has most of the requests, so that its bound costs little.
 _CONTROL_SHARE = 0.2
@@ -53,7 +58,7 @@ class Seen:
     step_errors: int = 0
     step_s: float = 0.0
     idle_s: float = 0.0
-    outcomes: Mapping[int, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[int, SequentialEstimate] = field(default_factory=dict)
     fault: str = ""
 
 

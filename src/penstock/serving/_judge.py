@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from penstock.core import RolloutState, parse_duration
+from penstock.evaluation.sequential import METRICS, rate_bounds
 from penstock.serving._evidence import Lack, Seen, increase_at_most, lacking
-from penstock.serving._outcomes import METRICS
 from penstock.serving._rules import Rollout
-from penstock.serving._sequential import rate_bounds
 
 
 class Move(StrEnum):

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from penstock.core import ParameterError, RolloutState, did_you_mean, now, parse_duration
-from penstock.serving._outcomes import METRICS
+from penstock.evaluation.sequential import METRICS
 
 DEFAULT_STEPS = (5, 25, 100)
 

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from penstock.core import DeploymentRecord, now
+from penstock.evaluation.sequential import SequentialEstimate, estimate_metric
 from penstock.serving._evidence import Counts, Seen, lacking, requests_needed
-from penstock.serving._outcomes import Outcome, outcome
 from penstock.serving._rules import Rollout
 from penstock.stores import Store
 
@@ -60,7 +60,7 @@ class Watch:
         self._step = _Tally(store, record.name, rollout.step_started_at)
         self._requests = -1
         self._busy_at = now()
-        self._outcomes: dict[int, Outcome] = {}
+        self._outcomes: dict[int, SequentialEstimate] = {}
         self._next_read = 0.0
         self._seen: Seen | None = None
 
@@ -106,7 +106,7 @@ class Watch:
             },
         }
 
-    def _read_outcomes(self, rollout: Rollout) -> dict[int, Outcome]:
+    def _read_outcomes(self, rollout: Rollout) -> dict[int, SequentialEstimate]:
         started = time.monotonic()
         if rollout.rules.metric is None or started < self._next_read:
             return self._outcomes
@@ -121,7 +121,7 @@ class Watch:
                 with_truth=True,
                 limit=_OUTCOME_ROWS,
             )
-            self._outcomes[version] = outcome(
+            self._outcomes[version] = estimate_metric(
                 rollout.rules.metric[0], records, positive=signature.get("positive")
             )
         # Reading many labelled rows may take a twentieth of the time at most.

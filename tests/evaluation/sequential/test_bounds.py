@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from penstock.serving._sequential import log_e_value, mean_half_width, rate_bounds
+from penstock.evaluation.sequential._bounds import log_e_value, mean_half_width, rate_bounds
 
 
 def test_e_value_is_the_mixture_over_the_jeffreys_prior() -> None:

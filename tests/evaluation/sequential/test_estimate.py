@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from penstock.core import PredictionRecord, now
-from penstock.serving._outcomes import METRICS, outcome
+from penstock.evaluation.sequential import METRICS, estimate_metric
 
 
 def classified(rows: int = 3_000, seed: int = 0) -> list[PredictionRecord]:
@@ -61,7 +61,7 @@ def sklearn_value(metric: str, records: list[PredictionRecord]) -> float:
 @pytest.mark.parametrize("metric", METRICS)
 def test_values_are_scikit_learns(metric: str) -> None:
     records = regressed() if metric in {"mae", "rmse"} else classified()
-    found = outcome(metric, records, positive="yes")
+    found = estimate_metric(metric, records, positive="yes")
     assert found.value == pytest.approx(sklearn_value(metric, records), rel=1e-9)
     assert found.rows == len(records)
 
@@ -74,7 +74,7 @@ def test_standard_errors_are_the_bootstraps(metric: str) -> None:
         sklearn_value(metric, [records[i] for i in rng.integers(0, len(records), len(records))])
         for _ in range(120)
     ]
-    found = outcome(metric, records, positive="yes")
+    found = estimate_metric(metric, records, positive="yes")
     # 120 resamples know a standard error to about 6.5 %; four times that is allowed.
     assert math.sqrt(found.variance / found.rows) == pytest.approx(np.std(drawn), rel=0.26)
 
@@ -86,7 +86,7 @@ def test_rows_without_a_positive_give_no_figure_and_no_evidence(metric: str) -> 
         PredictionRecord(str(i), "d", "m", 1, at, {}, "no", score=0.1, truth="no")
         for i in range(20)
     ]
-    found = outcome(metric, records, positive="yes")
+    found = estimate_metric(metric, records, positive="yes")
     assert math.isnan(found.value)
     assert found.variance == math.inf
 
@@ -99,5 +99,5 @@ def test_rows_without_truth_or_with_an_error_do_not_count() -> None:
         PredictionRecord("c", "d", "m", 1, at, {}, "no"),
         PredictionRecord("d", "d", "m", 1, at, {}, None, truth="no", error="ValueError"),
     ]
-    assert outcome("accuracy", records).value == 0.5
-    assert outcome("accuracy", records).rows == 2
+    assert estimate_metric("accuracy", records).value == 0.5
+    assert estimate_metric("accuracy", records).rows == 2

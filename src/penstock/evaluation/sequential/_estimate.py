@@ -1,6 +1,6 @@
 """Metrics of posted ground truth with their variance, for comparing two versions while they serve.
 
-Apart from penstock.evaluation because a sequential comparison needs each row's influence on the
+Apart from the metrics of a report because a sequential comparison needs each row's influence on the
 metric, not only the metric's value. Notation: t truth, p prediction, s score of the positive class.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import PredictionRecord
-from penstock.serving._sequential import mean_half_width
+from penstock.evaluation.sequential._bounds import mean_half_width
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ METRICS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SequentialEstimate:
     """A metric over the rows with known ground truth.
 
     Args:
@@ -50,7 +50,9 @@ class Outcome:
         return mean_half_width(self.rows, self.variance, alpha)
 
 
-def outcome(metric: str, records: Sequence[PredictionRecord], *, positive: Any = None) -> Outcome:
+def estimate_metric(
+    metric: str, records: Sequence[PredictionRecord], *, positive: Any = None
+) -> SequentialEstimate:
     """Compute a metric from predictions with ground truth.
 
     Args:
@@ -66,7 +68,7 @@ def outcome(metric: str, records: Sequence[PredictionRecord], *, positive: Any =
     known = [record for record in records if record.truth is not None and record.error is None]
     value, influence = _influence(metric, known, positive)
     usable = len(influence) > 1 and math.isfinite(value)
-    return Outcome(
+    return SequentialEstimate(
         value=value if usable else math.nan,
         variance=float(np.var(influence, ddof=1)) if usable else math.inf,
         rows=len(influence),
