@@ -8,7 +8,14 @@ import click
 
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import ParameterError, now, parse_duration
-from penstock.monitoring import EVERYTHING, Monitor, Trigger, start_pipeline
+from penstock.monitoring import (
+    EVERYTHING,
+    Monitor,
+    Trigger,
+    render_html,
+    render_markdown,
+    start_pipeline,
+)
 
 
 @click.command()
@@ -46,7 +53,7 @@ def monitor(
     store = current_store(ctx)
     report = Monitor(name, store=store).check(since=_start(since), until=_moment(until))
     if html:
-        _write(html, report.to_html())
+        _write(html, render_html(report))
     decision = None
     if retrain:
         trigger = Trigger(
@@ -57,7 +64,7 @@ def monitor(
         started = {"retrain": decision} if decision else {}
         emit({**report.to_json(), **started})
     else:
-        say(plain(report.to_markdown()))
+        say(plain(render_markdown(report)))
         if decision:
             say(plain(decision.reason))
         if html:

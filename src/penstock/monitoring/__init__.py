@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
-    from penstock.monitoring._columns import Check as Check
-    from penstock.monitoring._columns import ColumnDrift as ColumnDrift
+    from penstock.monitoring._column_drift import Check as Check
+    from penstock.monitoring._column_drift import ColumnDrift as ColumnDrift
     from penstock.monitoring._drift import EVERYTHING as EVERYTHING
     from penstock.monitoring._drift import check_drift as check_drift
     from penstock.monitoring._drift import compare_table as compare_table
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from penstock.monitoring._limits import Limits as Limits
     from penstock.monitoring._monitor import Monitor as Monitor
     from penstock.monitoring._performance import Performance as Performance
+    from penstock.monitoring._render import render_html as render_html
+    from penstock.monitoring._render import render_markdown as render_markdown
     from penstock.monitoring._report import DriftReport as DriftReport
     from penstock.monitoring._trigger import Decision as Decision
     from penstock.monitoring._trigger import Trigger as Trigger
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Check": "_columns",
-        "ColumnDrift": "_columns",
+        "Check": "_column_drift",
+        "ColumnDrift": "_column_drift",
         "Decision": "_trigger",
         "DriftReport": "_report",
         "EVERYTHING": "_drift",
@@ -35,6 +37,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "check_drift": "_drift",
         "compare_table": "_drift",
         "judge_columns": "_drift",
+        "render_html": "_render",
+        "render_markdown": "_render",
         "start_pipeline": "_trigger",
         "training_profile": "_drift",
     },

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import DataError, ModelVersionRecord, PredictionRecord, now
 from penstock.data import TableProfile
 from penstock.models import Signature
-from penstock.monitoring._columns import Check, ColumnDrift, compare_column
+from penstock.monitoring._column_drift import Check, ColumnDrift
+from penstock.monitoring._columns import compare_column
 from penstock.monitoring._evidence import holm, wilson
 from penstock.monitoring._limits import Limits
 from penstock.monitoring._performance import measure_performance

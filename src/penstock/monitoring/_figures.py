@@ -1,14 +1,14 @@
 """Pictures of a DriftReport as plotly figures; apart because plotly is heavy and loaded on use."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from penstock.evaluation import METRICS
-from penstock.monitoring._columns import ColumnDrift
+from penstock.monitoring._column_drift import ColumnDrift, drifted_columns
+from penstock.monitoring._performance import Performance
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-    from penstock.monitoring._report import DriftReport
 
 _THEN, _NOW, _ALARM, _CALM = "#7a8ba6", "#2563eb", "#dc2626", "#7a8ba6"
 _MOST_COLUMNS = 12
@@ -16,27 +16,32 @@ _MOST_BINS = 20
 _MOST_BARS = 40
 
 
-def draw_figures(report: "DriftReport") -> "dict[str, go.Figure]":
+def draw_figures(
+    columns: Sequence[ColumnDrift], predictions: Sequence[ColumnDrift], performance: Performance
+) -> "dict[str, go.Figure]":
     """Draw the figures of a report.
 
     Args:
-        report: The drift report.
+        columns: Features in the training profile's order.
+        predictions: Predictions and scores.
+        performance: Metrics on the rows with ground truth.
 
     Returns:
         Figures by name: ``overview``; ``column:NAME`` for each drifted column and each prediction;
         ``performance`` if there is ground truth.
     """
-    compared = [each for each in (*report.columns, *report.predictions) if each.main is not None]
+    every = (*columns, *predictions)
+    compared = [each for each in every if each.main is not None]
     figures: dict[str, go.Figure] = {}
     if compared:
         figures["overview"] = _overview(compared)
-    shown = [*report.drifted_columns[:_MOST_COLUMNS]]
-    shown += [each for each in report.predictions if each not in shown]
+    shown = drifted_columns(every)[:_MOST_COLUMNS]
+    shown += [each for each in predictions if each not in shown]
     for drift in shown:
         if drift.bins:
             figures[f"column:{drift.column}"] = _column(drift)
-    if report.performance.metrics:
-        figures["performance"] = _performance(report)
+    if performance.metrics:
+        figures["performance"] = _performance(performance)
     return figures
 
 
@@ -97,10 +102,9 @@ def _column(drift: ColumnDrift) -> "go.Figure":
     return _styled(figure, title, y="share of rows")
 
 
-def _performance(report: "DriftReport") -> "go.Figure":
+def _performance(performance: Performance) -> "go.Figure":
     import plotly.graph_objects as go
 
-    performance = report.performance
     # Metrics between 0 and 1 share an axis, which errors in other units would flatten.
     names = [
         name

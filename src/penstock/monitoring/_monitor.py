@@ -16,7 +16,7 @@ class Monitor:
     ```python
     report = Monitor("big-tips").check(since=yesterday)
     if report.drifted:
-        print(report.to_markdown())
+        print(render_markdown(report))
     ```
 
     Args:

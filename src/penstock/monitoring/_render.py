@@ -1,12 +1,9 @@
 """A DriftReport as Markdown and as an HTML page; apart from the report's content."""
 
 import html
-from typing import TYPE_CHECKING
 
-from penstock.monitoring._columns import ColumnDrift
-
-if TYPE_CHECKING:
-    from penstock.monitoring._report import DriftReport
+from penstock.monitoring._column_drift import ColumnDrift
+from penstock.monitoring._report import DriftReport
 
 _NAMES = {"w1": "W1/scale", "tvd": "TVD"}
 _HEADINGS = ("column", "kind", "distance", "value [95 %]", "p (adjusted)", "missing", "verdict")
@@ -22,7 +19,7 @@ tr.drifted td:first-child{border-left:3px solid #dc2626}
 """
 
 
-def render_markdown(report: "DriftReport") -> str:
+def render_markdown(report: DriftReport) -> str:
     """Render a report as Markdown.
 
     Args:
@@ -46,7 +43,7 @@ def render_markdown(report: "DriftReport") -> str:
     return "\n".join(lines)
 
 
-def render_html(report: "DriftReport") -> str:
+def render_html(report: DriftReport) -> str:
     """Render a report as an HTML page with pictures, with plotly's script embedded.
 
     Args:
@@ -84,16 +81,16 @@ def render_html(report: "DriftReport") -> str:
     )
 
 
-def _title(report: "DriftReport") -> str:
+def _title(report: DriftReport) -> str:
     return f"{report.deployment}: {report.model}@{report.version} against its training data"
 
 
-def _window(report: "DriftReport") -> str:
+def _window(report: DriftReport) -> str:
     span = f"{report.since} to {report.until}" if report.rows else "no time"
     return f"{report.rows:,} rows, {span}; the model failed on {report.errors:,} more."
 
 
-def _sections(report: "DriftReport") -> list[tuple[str, list[ColumnDrift]]]:
+def _sections(report: DriftReport) -> list[tuple[str, list[ColumnDrift]]]:
     # Drifted columns are listed first; the rest keeps the order of training.
     found = []
     for heading, columns in (("Predictions", report.predictions), ("Features", report.columns)):
@@ -120,7 +117,7 @@ def _cells(drift: ColumnDrift) -> list[str]:
     ]
 
 
-def _metric_rows(report: "DriftReport") -> list[list[str]]:
+def _metric_rows(report: DriftReport) -> list[list[str]]:
     performance = report.performance
     return [
         [name, str(value), str(performance.registered.get(name, "not recorded"))]

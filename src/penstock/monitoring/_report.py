@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from penstock.monitoring._columns import ColumnDrift
+from penstock.monitoring._column_drift import ColumnDrift, drifted_columns
 from penstock.monitoring._figures import draw_figures
 from penstock.monitoring._performance import Performance
-from penstock.monitoring._render import render_html, render_markdown
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -72,8 +71,7 @@ class DriftReport:
     @property
     def drifted_columns(self) -> tuple[ColumnDrift, ...]:
         """Features and predictions that drifted, the largest effect first."""
-        found = [each for each in (*self.columns, *self.predictions) if each.drifted]
-        return tuple(sorted(found, key=lambda each: (-severity(each), each.column)))
+        return tuple(drifted_columns((*self.columns, *self.predictions)))
 
     @property
     def findings(self) -> list[tuple[str, str, str]]:
@@ -179,22 +177,7 @@ class DriftReport:
 
     def figures(self) -> "dict[str, go.Figure]":
         """Draw an overview, each drifted column, predictions and performance."""
-        return draw_figures(self)
-
-    def to_markdown(self) -> str:
-        """Render the report for people, as Markdown."""
-        return render_markdown(self)
-
-    def to_html(self) -> str:
-        """Render the report as a self-contained HTML page."""
-        return render_html(self)
-
-
-def severity(drift: ColumnDrift) -> float:
-    """Compute the largest effect as a multiple of its minimum, for sorting."""
-    return max(
-        (check.effect.value / check.minimum for check in drift.checks if check.minimum), default=0.0
-    )
+        return draw_figures(self.columns, self.predictions, self.performance)
 
 
 def _counted(columns: Sequence[ColumnDrift]) -> str:

@@ -19,8 +19,7 @@ from penstock.core import (
     parse_duration,
     require_name,
 )
-from penstock.data import FileSource
-from penstock.data.sources import DataSource
+from penstock.data.sources import DataSource, open_source
 from penstock.execution import entry_of, load_pipeline, project_of
 from penstock.pipelines import Pipeline, dump_value
 from penstock.scheduling._sources import require_sources
@@ -303,8 +302,7 @@ def find_source(told: str, pipeline: Pipeline[..., Any], project: Path) -> DataS
         DefinitionError: If the pipeline's module has no such source.
     """
     if not told.startswith(":"):
-        path = Path(told) if Path(told).is_absolute() else project / told
-        return FileSource(path.as_posix())
+        return open_source(told, folder=project)
     module = inspect.getmodule(pipeline.function) or sys.modules.get(pipeline.__module__)
     source = getattr(module, told[1:], None)
     if isinstance(source, DataSource):

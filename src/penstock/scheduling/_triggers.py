@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from penstock.core import DefinitionError, digest_json, now, parse_duration, short
-from penstock.data.sources import DataSource
+from penstock.data.sources import DataSource, StampedSource
 from penstock.pipelines import Partitions, require_timezone
 from penstock.stores import Store
 
@@ -263,8 +263,7 @@ def _look_new_data(_: Mapping[str, Any], cursor: Cursor | None, sight: Sight) ->
     source = sight.source
     if source is None:
         return Look(cursor or {})
-    stamp = getattr(source, "stamp", None)
-    marks = None if stamp is None else digest_json(stamp())
+    marks = digest_json(source.stamp()) if isinstance(source, StampedSource) else None
     # An unchanged stamp spares reading the data for its fingerprint.
     if cursor is not None and marks is not None and marks == cursor.get("stamp"):
         return Look(cursor)

@@ -6,11 +6,13 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.data.sources._files import FileSource as FileSource
+    from penstock.data.sources._open import open_source as open_source
     from penstock.data.sources._paths import resolving_in as resolving_in
     from penstock.data.sources._protocol import DataSource as DataSource
     from penstock.data.sources._protocol import NotingSource as NotingSource
     from penstock.data.sources._protocol import Reading as Reading
     from penstock.data.sources._protocol import RememberingSource as RememberingSource
+    from penstock.data.sources._protocol import StampedSource as StampedSource
     from penstock.data.sources._window import Window as Window
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -21,7 +23,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "NotingSource": "_protocol",
         "Reading": "_protocol",
         "RememberingSource": "_protocol",
+        "StampedSource": "_protocol",
         "Window": "_window",
+        "open_source": "_open",
         "resolving_in": "_paths",
     },
 )

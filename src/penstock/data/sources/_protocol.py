@@ -66,6 +66,19 @@ class DataSource(Protocol):
 
 
 @runtime_checkable
+class StampedSource(DataSource, Protocol):
+    """A source that can tell at little cost whether its data may have changed."""
+
+    def stamp(self) -> dict[str, Any]:
+        """Return a cheap mark of the data's state as plain JSON, different whenever that differs.
+
+        Raises:
+            NotFoundError: If the data does not exist.
+        """
+        ...
+
+
+@runtime_checkable
 class NotingSource(DataSource, Protocol):
     """A source that also returns findings about the rows."""
 
