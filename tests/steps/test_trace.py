@@ -1,4 +1,4 @@
-"""trace and describe_run: every form of subject, up and down, and what is not recorded."""
+"""trace: every form of subject, up and down, and what is not recorded."""
 
 import shutil
 import sys
@@ -10,7 +10,6 @@ from penstock.core import Edge, NotFoundError, ParameterError, PredictionRecord,
 from penstock.demo import write_days
 from penstock.execution import QuietReporter
 from penstock.steps import Trace
-from penstock.steps._trace import describe_run
 from penstock.stores import open_store
 
 JOB = """
@@ -181,18 +180,14 @@ def test_a_run_without_recorded_sources_has_a_trace_too(store):
     found = ps.steps.trace(run.run_id, store=store)
     assert found.sources == ()
     assert next(found.lines()).startswith(f"  run       {run.run_id} of notebook, seed ")
-    described = describe_run(store, store.metadata.runs.get(run.run_id))
-    assert described["pipeline"] is None
-    assert described["data"] == []
 
 
-def test_a_run_is_described_for_its_card(ran, store):
-    described = describe_run(store, store.metadata.runs.get(ran.run_id))
-    assert described["pipeline"] == "fraud"
-    assert described["entry"] == "job.py:fraud"
-    assert described["data"][0]["rows"] == 1000
-    assert described["environment"]["python"].startswith("3.")
-    assert described["commit"] is None
+def test_a_run_is_described_on_the_card(ran, store):
+    card = ps.Registry(store=store).card("fraud", 1)
+    assert "| Pipeline | fraud |" in card
+    assert "| Started from | job.py:fraud |" in card
+    assert "| payments | 1,000 | 2026-01-01 00:00:00+00:00 |" in card
+    assert "| Python | 3." in card
 
 
 def test_values_of_a_run_that_cannot_be_read_any_more_are_passed_by(ran, store):

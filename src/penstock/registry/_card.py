@@ -1,6 +1,6 @@
 """Model card of a version, written from recorded facts: run, code, data and report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import ApprovalRecord, ModelVersionRecord, NotFoundError, Stage, StoreError
@@ -9,24 +9,19 @@ from penstock.models import model_card, refresh_card
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_SNAPSHOT_FACTS = ("rows", "first_time", "last_time", "ordered_digest", "order_free_digest")
+_SNAPSHOT_FACTS = ("rows", "ordered_digest", "order_free_digest")
+_SNAPSHOT_TIMES = ("first_time", "last_time")
 _SOURCE = "source:"
 _ARTIFACT = "artifact:"
 
 
-def render_card(
-    store: "Store",
-    version: ModelVersionRecord,
-    report: Any,
-    provenance: Mapping[str, Any] | None,
-) -> str:
+def render_card(store: "Store", version: ModelVersionRecord, report: Any) -> str:
     """Return the card of a version.
 
     Args:
         store: Store that has the version's run.
         version: The version.
         report: EvaluationReport of the version, or None.
-        provenance: Facts given by the caller; these override recorded facts.
     """
     judged = report.to_json() if hasattr(report, "to_json") else None
     facts = {
@@ -38,13 +33,10 @@ def render_card(
         "content_digest": version.content_digest,
         "signature": version.signature,
         "metrics": version.metrics,
-        "gates": [
-            {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
-            for gate in version.gates
-        ],
+        "gates": _gates(version),
         "note": version.note,
     }
-    return model_card(facts, judged, {**_recorded(store, version), **(provenance or {})})
+    return model_card(facts, judged, _recorded(store, version))
 
 
 def current_card(
@@ -55,10 +47,7 @@ def current_card(
         "model": version.model,
         "version": version.version,
         "stage": version.stage.value if version.stage is not Stage.NONE else "no stage",
-        "gates": [
-            {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
-            for gate in version.gates
-        ],
+        "gates": _gates(version),
     }
     given = [
         {"approver": each.approver, "approved": each.approved, "reason": each.reason}
@@ -67,7 +56,15 @@ def current_card(
     return refresh_card(text, facts, given)
 
 
+def _gates(version: ModelVersionRecord) -> list[dict[str, str]]:
+    return [
+        {"gate": gate.gate, "state": gate.state.value, "reason": gate.reason}
+        for gate in version.gates
+    ]
+
+
 def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
+    """Return the facts of the version's run: data, code and environment."""
     if version.run_id is None:
         return {}
     run = store.metadata.runs.get(version.run_id)
@@ -84,19 +81,24 @@ def _recorded(store: "Store", version: ModelVersionRecord) -> dict[str, Any]:
 
 
 def _data(store: "Store", version: ModelVersionRecord) -> list[dict[str, Any]]:
-    """Return the sources of the model's data, by lineage."""
+    """Return the sources of the model's data, by lineage, in the order in which the run read them."""
     edges = store.metadata.artifacts.list_edges(
         f"{_ARTIFACT}{version.content_digest}", direction="up"
     )
-    found = [
+    reads = sorted(
         {
-            "source": edge.source.removeprefix(_SOURCE),
-            **_snapshot_facts(store, edge.target.removeprefix(_ARTIFACT)),
+            (edge.source.removeprefix(_SOURCE), edge.target.removeprefix(_ARTIFACT))
+            for edge in edges
+            if edge.source.startswith(_SOURCE) and edge.target.startswith(_ARTIFACT)
         }
-        for edge in edges
-        if edge.source.startswith(_SOURCE) and edge.target.startswith(_ARTIFACT)
-    ]
-    return sorted(found, key=lambda source: (source["source"], str(source.get("ordered_digest"))))
+    )
+    steps = store.metadata.steps.list(version.run_id) if version.run_id else []
+    order = [digest for step in steps for digest in step.outputs.values()]
+    # Where another run has made an equal value on the way, its sources are upstream too.
+    own = sorted(
+        (read for read in reads if read[1] in order), key=lambda read: order.index(read[1])
+    )
+    return [{"source": name, **_snapshot_facts(store, digest)} for name, digest in own or reads]
 
 
 def _snapshot_facts(store: "Store", digest: str) -> dict[str, Any]:
@@ -104,4 +106,8 @@ def _snapshot_facts(store: "Store", digest: str) -> dict[str, Any]:
         snapshot = store.get(digest)
     except (NotFoundError, StoreError):
         return {}  # the bytes may have been deleted; the card then has no recorded facts
-    return {name: getattr(snapshot, name, None) for name in _SNAPSHOT_FACTS}
+    times = {name: getattr(snapshot, name, None) for name in _SNAPSHOT_TIMES}
+    return {
+        **{name: getattr(snapshot, name, None) for name in _SNAPSHOT_FACTS},
+        **{name: None if time is None else str(time) for name, time in times.items()},
+    }

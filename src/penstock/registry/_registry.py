@@ -84,7 +84,6 @@ class Registry:
         trained_by: str | None = None,
         card: str | None = None,
         note: str = "",
-        provenance: Mapping[str, Any] | None = None,
         actor: str | None = None,
     ) -> ModelVersionRecord:
         """Register a fitted estimator as the next version of a model.
@@ -103,7 +102,6 @@ class Registry:
             trained_by: The trainer; by default the run's user, else the actor.
             card: Model card as Markdown; by default written from the recorded facts.
             note: Intended use, Markdown.
-            provenance: Facts for the card, see penstock.models.model_card.
             actor: The actor; by default the user of this process.
 
         Raises:
@@ -138,7 +136,7 @@ class Registry:
         if made.card is not None:
             return made
         self._add_lineage(made)
-        text = card or render_card(self._store, made, report, provenance)
+        text = card or render_card(self._store, made, report)
         return self._change(made, card=self._store.put(text).digest)
 
     def list(self, model: str | None = None) -> Versions:

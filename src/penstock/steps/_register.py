@@ -11,7 +11,6 @@ from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._listed import as_tuple
 from penstock.steps._sources import RunSources, find_sources
-from penstock.steps._trace import describe_run
 from penstock.stores import open_store
 from penstock.tracking import current_run
 
@@ -85,7 +84,6 @@ def register(
         run_id=run.run_id if run else None,
         trained_by=run.record.user if run else None,
         note=note,
-        provenance=describe_run(store, run.record) if run else None,
     )
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")

@@ -144,28 +144,6 @@ def trace(subject: str, *, direction: str = "up", store: Store | str | None = No
     )
 
 
-def describe_run(store: Store, run: RunRecord) -> dict[str, Any]:
-    """Return the facts of a run for a model card: data, code and environment.
-
-    Args:
-        store: Store that has the run.
-        run: The run, finished or not.
-    """
-    sources, _ = _data(store, run)
-    manifest = store.get(run.provenance) if run.provenance else {}
-    code = manifest.get("code", {})
-    return {
-        "data": [dict(source) for source in sources],
-        "commit": code.get("commit"),
-        "branch": code.get("branch"),
-        "dirty": code.get("dirty"),
-        "pipeline": run.pipeline,
-        "entry": run.entry,
-        "seed": run.seed,
-        "environment": manifest.get("environment", {}),
-    }
-
-
 def _answered(store: Store, node: str, edges: Iterable[Edge]) -> tuple[Mapping[str, Any], ...]:
     """Count the predictions of the versions below a node, per deployment."""
     below = dict.fromkeys([node, *(edge.target for edge in edges)])
