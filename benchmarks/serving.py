@@ -36,7 +36,7 @@ def main() -> None:
         with_port(store.url, measure)
 
 
-def register(store: ps.Store, name: str, model: object) -> None:
+def register(store: ps.stores.Store, name: str, model: object) -> None:
     generator = np.random.default_rng(0)
     columns = {f"x{i}": generator.normal(size=2000) for i in range(COLUMNS)}
     table = pl.DataFrame(columns).with_columns(y=(pl.col("x0") + pl.col("x1") > 0).cast(pl.Int8))

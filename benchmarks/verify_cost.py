@@ -29,7 +29,7 @@ def main() -> None:
         (folder / "forest.py").write_text(PIPELINE, encoding="utf-8")
         ps = importlib.import_module("penstock")
         execution = importlib.import_module("penstock.execution")
-        pipeline = ps.load_pipeline(str(folder / "forest.py"))
+        pipeline = ps.execution.load_pipeline(str(folder / "forest.py"))
         results = []
         run_s = median_s(
             lambda: results.append(

@@ -38,7 +38,7 @@ def test_a_canary_starts_and_is_stopped_by_hand(canary):
     assert document["weights"] == {"1": 0.8, "2": 0.2}
     assert document["rollout"]["rules"]["step_requests"] == 50
     assert "is rolling out version 2" in canary("deploy", "fraud", code=1).err
-    stopped = canary("deploy", "fraud", "--stop", "complaints [today]", "--as", "ada", "--json")
+    stopped = canary("deploy", "fraud", "--stop", "complaints [today]", "--actor", "ada", "--json")
     assert stopped.json["weights"]["1"] == 1.0
     out = canary("deployments", "fraud").out
     assert "Stopped by ada: complaints [today]" in out

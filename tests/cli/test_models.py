@@ -61,7 +61,7 @@ def test_in_a_team_somebody_else_must_approve(world):
     assert "approve" in answer.err
     answer = world("approve", "fraud@2", "--reason", "mine is good", code=1)
     assert me in answer.err
-    approval = world("approve", "fraud@2", "--as", "ada", "--reason", "[bold]ok", "--json").json
+    approval = world("approve", "fraud@2", "--actor", "ada", "--reason", "[bold]ok", "--json").json
     assert approval["approver"] == "ada"
     assert approval["approved"] is True
     assert "fraud@2 is in production." in world("promote", "fraud@2").out
@@ -70,7 +70,7 @@ def test_in_a_team_somebody_else_must_approve(world):
 
 
 def test_an_approval_is_told_as_it_was_written(world):
-    answer = world("approve", "fraud", "2", "--as", "ada", "--reason", "[red]looked[/red] [/x]")
+    answer = world("approve", "fraud", "2", "--actor", "ada", "--reason", "[red]looked[/red] [/x]")
     assert answer.out == "✓ ada approved fraud@2: [red]looked[/red] [/x]\n"
     assert "Missing option '--reason'" in world("approve", "fraud", code=2).err
 
@@ -80,7 +80,7 @@ def test_rejected_is_final(world):
     assert stages(world)[2] == "rejected"
     answer = world("promote", "fraud@2", code=1)
     assert "rejected" in answer.err
-    assert world("approve", "fraud@2", "--as", "ada", "--reason", "but", code=1)
+    assert world("approve", "fraud@2", "--actor", "ada", "--reason", "but", code=1)
 
 
 def test_what_is_archived_is_named(world):
@@ -102,8 +102,8 @@ def test_a_rollback_puts_the_previous_version_back_and_twice_returns(world):
 
 def test_a_second_rollback_within_a_minute_does_not_undo_the_first(world):
     world("promote", "fraud@2")
-    world("rollback", "fraud", "--as", "ana", "--reason", "complaints")
-    told = world("rollback", "fraud", "--as", "ben", "--reason", "complaints", code=1).err
+    world("rollback", "fraud", "--actor", "ana", "--reason", "complaints")
+    told = world("rollback", "fraud", "--actor", "ben", "--reason", "complaints", code=1).err
     assert "fraud@1 was brought back a moment ago by ana: complaints" in told
     assert "penstock rollback fraud --expected 1" in told
     moves = [
@@ -115,7 +115,7 @@ def test_a_second_rollback_within_a_minute_does_not_undo_the_first(world):
 
 
 def test_history_tells_who_when_and_why(world):
-    world("promote", "fraud@2", "--as", "ada", "--reason", "[better]")
+    world("promote", "fraud@2", "--actor", "ada", "--reason", "[better]")
     out = world("history", "fraud").out
     assert "ada" in out
     assert "[better]" in out

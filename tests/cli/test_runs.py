@@ -73,7 +73,7 @@ def test_show_of_a_failed_run_tells_the_error_as_it_was_and_how_to_go_on(world):
     out = world("show", run_id[:-2]).out
     assert "[b]column[/x]" in out
     assert "broken.py" in out
-    assert f"Go on with:  penstock run --resume {run_id}" in out
+    assert f"Resume with:  penstock run --resume {run_id}" in out
     assert world("show", run_id, "--json").json["error"]
 
 
@@ -110,7 +110,7 @@ def test_a_run_that_still_runs_shows_no_time_and_one_that_was_killed_how_to_go_o
                                             ended_at=None))  # fmt: skip
     assert "took" in world("show", "r1").out
     world.store.metadata.runs.update("r1", state=RunState.KILLED)
-    assert "Go on with:  penstock run --resume r1" in world("show", "r1").out
+    assert "Resume with:  penstock run --resume r1" in world("show", "r1").out
 
 
 def test_runs_on_other_machines_differ_by_a_sentence(world):

@@ -18,7 +18,7 @@ from penstock.demo._stream import simulate_day, write_days
 @pytest.fixture
 def pipeline(monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))
-    return ps.load_pipeline("penstock.demo.payments_pipeline:payments_fraud")
+    return ps.execution.load_pipeline("penstock.demo.payments_pipeline:payments_fraud")
 
 
 def test_the_pipeline_is_what_the_guide_shows(pipeline):

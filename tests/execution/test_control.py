@@ -3,7 +3,7 @@
 import pytest
 
 from penstock.core import RunState, StepState
-from penstock.execution import step_call
+from penstock.execution import get_step_call
 from penstock.stores import NamedParts, Parts
 
 MAP = """
@@ -209,7 +209,7 @@ def test_a_pipeline_is_mapped_and_maps_again(project):
 
 def test_a_step_inside_of_a_map_can_be_called_alone(project):
     result = project.run(NESTED)
-    call = step_call(result.run_id, "fold_sum[0]/times[1]", store=project.store)
+    call = get_step_call(result.run_id, "fold_sum[0]/times[1]", store=project.store)
     assert dict(call.arguments) == {"number": 2, "factor": 2}
     assert call.same_as_recorded(call(), store=project.store)
 
@@ -408,7 +408,7 @@ def size(day: list[int]) -> int:
 
 
 @ps.step
-def lazily(parts: ps.Parts) -> str:
+def lazily(parts: ps.stores.Parts) -> str:
     return type(parts).__name__
 
 

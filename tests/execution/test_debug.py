@@ -5,8 +5,8 @@ import random
 import pytest
 
 from penstock.core import NotFoundError, StepError, StoreError
-from penstock.execution import step_call
-from penstock.tracking import current_run
+from penstock.execution import get_step_call
+from penstock.tracking import active_run
 
 BODY = """
 import random
@@ -40,7 +40,7 @@ BROKEN = BODY.replace("LIMIT = 1", "LIMIT = 0")
 
 
 def called(project, step, run="last"):
-    return step_call(run, step, store=project.store)
+    return get_step_call(run, step, store=project.store)
 
 
 def test_the_inputs_seed_and_result_are_those_of_the_run(project):
@@ -53,7 +53,7 @@ def test_the_inputs_seed_and_result_are_those_of_the_run(project):
     assert value == result.output()
     assert call.same_as_recorded(value, store=project.store)
     assert not call.same_as_recorded(value + 1, store=project.store)
-    assert current_run() is None
+    assert active_run() is None
     assert len(project.store.metadata.runs.search()) == 1  # nothing is recorded
 
 

@@ -138,7 +138,9 @@ def as_list(found: list) -> list:
 def job():
     return as_list(ps.map(same, items()))
 """
-PROGRAM = "import sys, penstock as ps; print(ps.run(ps.load_pipeline(sys.argv[1])).output())"
+PROGRAM = (
+    "import sys, penstock as ps; print(ps.run(ps.execution.load_pipeline(sys.argv[1])).output())"
+)
 
 
 @pytest.mark.parametrize("source", ["WORDS", "PAIRS"])

@@ -40,7 +40,7 @@ def test_plain_lines_tell_each_step_and_the_command_that_goes_on(project):
         "  good   finished  0.00 s\n", "  bad    failed\n",
         "step 'bad' failed: ZeroDivisionError: division by zero (job.py:",
         "return x / 0", "  after  skipped\n", "it needs 'bad', which is failed",
-        f"Go on with:  penstock run --resume {result.run_id}",
+        f"Resume with:  penstock run --resume {result.run_id}",
     ):  # fmt: skip
         assert words in text, text
     assert "Traceback" not in text

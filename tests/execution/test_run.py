@@ -14,7 +14,7 @@ from penstock.core import (
     to_json,
 )
 from penstock.execution import run_pipeline
-from penstock.tracking import current_run, start_run
+from penstock.tracking import active_run, start_run
 
 CHAIN = """
 @ps.step
@@ -142,7 +142,7 @@ def test_seeds_repeat_per_run_seed_and_differ_per_step(project):
 def test_a_run_inside_another_is_its_child(project):
     with start_run("outer", store=project.store) as outer:
         result = project.run(CHAIN)
-        assert current_run() is outer
+        assert active_run() is outer
     assert project.store.metadata.runs.get(result.run_id).parent_run_id == outer.run_id
 
 
@@ -188,7 +188,7 @@ def test_a_registered_version_is_told_with_its_gates(project):
     @ps.step(effect=True)
     def register():
         note("register")
-        run = ps.current_run()
+        run = ps.active_run()
         gates = (GateResult("auc > 1", GateState.FAILED, "it is 0.9"),)
         version = a_version(model="m", run_id=run.run_id, gates=gates)
         return ModelVersion.from_record(run.store.metadata.models.create_version(version, actor="me"))

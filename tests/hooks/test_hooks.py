@@ -209,7 +209,7 @@ def test_what_a_killed_process_could_not_tell_is_told_by_the_next(tmp_path, rece
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "job.py").write_text(KILLED)
     with open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db") as store:
-        hooks = ps.Hooks(store=store)
+        hooks = ps.hooks.Hooks(store=store)
         hooks.add(receiver.url, events=["*"])
         done = subprocess.run(
             [sys.executable, "-m", "penstock.cli", "run", "job.py", "-q"],

@@ -46,7 +46,7 @@ def project(tmp_path, monkeypatch):
     def run(body, **params):
         path = tmp_path / "job.py"
         path.write_text(HEAD + textwrap.dedent(body))
-        pipeline = ps.load_pipeline(str(path))
+        pipeline = ps.execution.load_pipeline(str(path))
         return ps.run(pipeline, store=store, reporter=QuietReporter(), **params)
 
     run.store = store
@@ -369,7 +369,7 @@ def test_a_source_that_is_gone_cannot_be_read_again(project, tmp_path):
 def test_a_step_is_judged_in_this_process_too(project, tmp_path):
     """The work of the forked process, seen from inside."""
     result = project(PLAIN)
-    graph = ps.load_pipeline(str(tmp_path / "job.py")).trace(count=50)
+    graph = ps.execution.load_pipeline(str(tmp_path / "job.py")).trace(count=50)
     records = {s.step: s for s in project.store.metadata.steps.list(result.run_id)}
     scratch = f"sqlite:///{tmp_path}/scratch.db"
     room = Room(project.store.address, None, scratch, _scratch_run(scratch))

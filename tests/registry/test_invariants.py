@@ -85,7 +85,7 @@ class Life(RuleBasedStateMachine):
     def approve(self, data, actor):
         number = self.pick(data)
         try:
-            self.registry.approve(self.model, number, approver=actor, reason="Good.")
+            self.registry.approve(self.model, number, actor=actor, reason="Good.")
         except GateError:
             assert actor.strip().lower() == "ada"
         except ConflictError:

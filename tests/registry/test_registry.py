@@ -198,7 +198,7 @@ def test_promote_refuses_with_every_reason_and_command(team, add):
     assert "gate 'gap(recall, company) <= 0.15' failed: gap is 0.22. Train a" in error.reasons[0]
     assert "register it from a pipeline" in error.reasons[1]
     assert "nobody other than ada has approved it" in error.reasons[2]
-    assert "penstock approve tips@1 --as NAME --reason WHY" in error.reasons[2]
+    assert "penstock approve tips@1 --actor NAME --reason WHY" in error.reasons[2]
     assert error.fix == "Then run: penstock promote tips@1"
     assert team.champion("tips") is None
 
@@ -244,26 +244,26 @@ def test_in_a_single_user_store_the_promoters_yes_is_recorded(registry, add):
 def test_in_a_team_the_trainer_may_not_approve_however_spelt(team, add, name):
     add()
     with pytest.raises(GateError, match="trained tips@1 and may not approve it"):
-        team.approve("tips", 1, approver=name, reason="Mine.")
+        team.approve("tips", 1, actor=name, reason="Mine.")
     assert team.approvals("tips", 1) == []
 
 
 def test_in_a_team_another_ones_yes_opens_the_gate(team, add):
     add()
-    team.approve("tips", 1, approver="bob", reason="Looked at the slices.")
+    team.approve("tips", 1, actor="bob", reason="Looked at the slices.")
     assert team.promote("tips", 1, actor="ada").stage is Stage.PRODUCTION
 
 
 def test_a_yes_counts_for_its_version_only(team, add):
     add(), add()
-    team.approve("tips", 1, approver="bob", reason="Good.")
+    team.approve("tips", 1, actor="bob", reason="Good.")
     with pytest.raises(GateError, match=r"tips@2 may not go to production"):
         team.promote("tips", 2, actor="ada")
 
 
 def test_a_trainers_yes_from_single_user_days_does_not_count_in_a_team(store, registry, add):
     add()
-    registry.approve("tips", 1, approver="ada", reason="Mine.")
+    registry.approve("tips", 1, actor="ada", reason="Mine.")
     store.metadata.settings.set("single_user", "false")
     with pytest.raises(GateError, match="nobody other than ada"):
         registry.promote("tips", 1, actor="ada")
@@ -429,7 +429,7 @@ def test_an_automatic_rollback_names_the_version_that_is_to_go(registry, add):
 def test_rollback_asks_for_no_approval_in_a_team(team, add):
     for number in (1, 2):
         add()
-        team.approve("tips", number, approver="bob", reason="Good.")
+        team.approve("tips", number, actor="bob", reason="Good.")
         team.promote("tips", number, actor="ada")
     assert team.rollback("tips", actor="eve").version == 1
 
@@ -500,7 +500,7 @@ def test_gates_are_not_erased_below_the_registry_either(store, registry, add):
 
 def test_approvals_and_the_stores_users_stand_in_the_audited_history(store, team, add):
     add()
-    team.approve("tips", 1, approver="bob", reason="Looked at it.")
+    team.approve("tips", 1, actor="bob", reason="Looked at it.")
     assert [(e.actor, e.reason) for e in team.history("tips")][1:] == [
         ("bob", "Approved: Looked at it.")
     ]
@@ -516,7 +516,7 @@ def test_remarks_do_not_change_who_put_a_version_into_production(clock, store, r
     add(gates=[PASSED])
     promoted = registry.promote("tips", 1, actor="ada")
     at = registry.history("tips")[-1].at
-    registry.approve("tips", 1, approver="bob", reason="Late.")
+    registry.approve("tips", 1, actor="bob", reason="Late.")
     found = registry.production_at("tips", clock())
     assert (found.version, found.actor, found.since) == (promoted.version, "ada", at)
     assert store.metadata.models.version_at("tips", Stage.PRODUCTION, clock()) == 1
@@ -588,7 +588,7 @@ def test_a_version_may_be_asked_whether_it_could_be_promoted(team, add):
         team.require_promotable("tips")
     with pytest.raises(GateError, match="nobody other than ada"):
         team.require_promotable("tips", 1)
-    team.approve("tips", 1, approver="bob", reason="Good.")
+    team.approve("tips", 1, actor="bob", reason="Good.")
     assert team.require_promotable("tips", 1).version == 1
     team.promote("tips", 1)
     with pytest.raises(ConflictError, match="in production already"):

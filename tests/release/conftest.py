@@ -49,7 +49,7 @@ def train(tmp_path, monkeypatch):
     store = open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db")
 
     def call(*gates, **params):
-        pipeline = ps.load_pipeline("job.py")
+        pipeline = ps.execution.load_pipeline("job.py")
         result = ps.run(
             pipeline, gates=list(gates), store=store, reporter=QuietReporter(), **params
         )

@@ -104,7 +104,7 @@ def test_in_a_team_the_trainers_yes_is_not_enough(train, proofs):
     train.store.metadata.settings.set("single_user", "false")
     with pytest.raises(GateError, match=f"nobody other than {getpass.getuser()}"):
         ps.promote("fraud", store=train.store)
-    ps.Registry(store=train.store).approve("fraud", 1, approver="ada", reason="looked at it")
+    ps.Registry(store=train.store).approve("fraud", 1, actor="ada", reason="looked at it")
     assert ps.promote("fraud", store=train.store).stage is Stage.PRODUCTION
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from hunting import SEED, length
 from penstock.core import RunState, StoreError, TickState, now
-from penstock.execution import decide
+from penstock.execution import approve_step
 from penstock.scheduling import Schedule, Schedules
 from penstock.stores import open_store
 
@@ -199,7 +199,7 @@ def test_a_run_that_waits_for_a_decision_goes_on_after_it(project, clock):
     clock.go_on(minutes=1)
     scheduler.once()
     assert ticks(project)[0].state is TickState.WAITING
-    decide(tick.run_id, "approval", approved=True, reason="good", store=project.store)
+    approve_step(tick.run_id, "approval", reason="good", store=project.store)
     clock.go_on(minutes=1)
     scheduler.once()
     assert ticks(project)[0].state is TickState.FINISHED

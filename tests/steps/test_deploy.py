@@ -45,5 +45,5 @@ def test_in_a_team_an_unapproved_version_gets_no_traffic(store, model, report):
         second = ps.steps.register("fraud", model, report)
         with pytest.raises(GateError, match="nobody other than"):
             ps.steps.deploy(second, canary=[10, 100])
-        ps.Registry(store=store).approve("fraud", 2, approver="someone else", reason="looked at it")
+        ps.Registry(store=store).approve("fraud", 2, actor="someone else", reason="looked at it")
         assert ps.steps.deploy(second, canary=[10, 100])["weights"]["2"] == 0.1

@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, open_store(url_in(folder)) as store:
         patch.chdir(folder)
         patch.setattr(sys, "path", list(sys.path))
-        result = ps.run(ps.load_pipeline("job.py"), store=store, reporter=QuietReporter())
+        result = ps.run(ps.execution.load_pipeline("job.py"), store=store, reporter=QuietReporter())
         assert result.ok, result.error
         ps.deploy("fraud", version=1, store=store)
         answered = PredictionRecord(
@@ -160,7 +160,7 @@ def test_what_is_not_recorded_is_said(ran, store, subject):
 
 
 def test_an_ambiguous_beginning_is_said_to_be_one(ran, store, folder):
-    ps.run(ps.load_pipeline(f"{folder[0]}/job.py"), store=store, reporter=QuietReporter())
+    ps.run(ps.execution.load_pipeline(f"{folder[0]}/job.py"), store=store, reporter=QuietReporter())
     with pytest.raises(NotFoundError, match="Several runs begin with"):
         ps.steps.trace(ran.run_id[:2], store=store)
 

@@ -16,7 +16,7 @@ import pytest
 import penstock as ps
 from penstock.core import ConflictError, NotFoundError
 from penstock.stores import open_store
-from penstock.tracking import current_run, get_run, start_run
+from penstock.tracking import active_run, get_run, start_run
 
 QUIET = {"console": False, "system_metrics": False}
 
@@ -85,7 +85,7 @@ def test_a_parent_is_named_from_anywhere(store):
     assert [run.name for run in parent.children] == ["by id", "by run"]
     with pytest.raises(NotFoundError):
         start_run(parent="nobody", store=store)
-    assert current_run() is None
+    assert active_run() is None
 
 
 def test_which_of_two_a_nested_run_is_inside_of_is_not_guessed(store):
@@ -98,7 +98,7 @@ def test_which_of_two_a_nested_run_is_inside_of_is_not_guessed(store):
     ):
         with pytest.raises(NotFoundError, match=r"start_run\(parent=run\)"):
             in_thread(child)
-        assert current_run() is inner
+        assert active_run() is inner
     assert [run.name for run in outer.children] == ["inner"]
 
 
@@ -106,9 +106,9 @@ def test_an_outer_run_that_ends_first_is_not_active_again(store):
     outer = start_run("outer", store=store, **QUIET)
     inner = start_run("inner", nested=True, store=store, **QUIET)
     outer.finish()
-    assert current_run() is inner
+    assert active_run() is inner
     inner.finish()
-    assert current_run() is None
+    assert active_run() is None
     start_run("next", store=store, **QUIET).finish()
 
 

@@ -6,7 +6,7 @@ from penstock.core import ConflictError, Edge, ParameterError
 from penstock.registry import Registry
 from penstock.stores import open_store
 from penstock.testing._records import a_version
-from penstock.tracking import get_run, runs_frame, search_experiments, search_runs, start_run
+from penstock.tracking import get_run, runs_to_frame, search_experiments, search_runs, start_run
 
 
 @pytest.fixture
@@ -97,11 +97,11 @@ def test_runs_stand_side_by_side_as_a_table(store):
         with start_run(store=store) as run:
             run.log_params({"lr": lr, "layers": [1, 2]})
             run.log_metric("auc", 0.5)
-    frame = runs_frame(search_runs(store=store, order_by="created_at"))
+    frame = runs_to_frame(search_runs(store=store, order_by="created_at"))
     assert frame["params.lr"].to_list() == ["0.1", "cosine"]
     assert frame["params.layers"].to_list() == ["[1, 2]"] * 2
     assert frame["metrics.auc"].to_list() == [0.5, 0.5]
-    assert runs_frame([]).height == 0
+    assert runs_to_frame([]).height == 0
 
 
 def test_experiments_are_found_by_what_they_hold(store):

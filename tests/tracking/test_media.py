@@ -180,8 +180,8 @@ def test_logging_by_function_goes_to_the_active_run(run):
     import penstock as ps
 
     ps.log_image("image", np.zeros((1, 1)), step=1, caption="c")
-    ps.log_audio("audio", np.zeros(8), rate=8, step=1)
-    ps.log_histogram("histogram", [1, 2], step=1, bins=2)
+    ps.tracking.log_audio("audio", np.zeros(8), rate=8, step=1)
+    ps.tracking.log_histogram("histogram", [1, 2], step=1, bins=2)
     ps.log_table("table", {"a": [1]}, step=1)
     ps.log_text("text", "a", step=1, markup="html")
     from matplotlib.figure import Figure

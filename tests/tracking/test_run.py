@@ -17,7 +17,7 @@ from penstock.testing._records import a_run
 from penstock.tracking import (
     Run,
     StepContext,
-    current_run,
+    active_run,
     current_step,
     get_run,
     log_artifact,
@@ -68,8 +68,8 @@ def test_the_functions_log_to_the_active_run(store, tmp_path):
         log_metrics({"n": 4})
         set_tags({"t": 5})
         log_artifact(tmp_path / "notes.txt")
-        assert current_run() is run
-    assert current_run() is None
+        assert active_run() is run
+    assert active_run() is None
     assert (run.params, run.metrics, run.tags) == ({"a": 1, "b": 2}, {"m": 3, "n": 4}, {"t": "5"})
     assert run.artifact("notes.txt") == b"hi"
 
@@ -205,7 +205,7 @@ def test_how_a_run_ends_says_what_happened(store, error, state):
     run = get_run("last", store=store)
     assert run.state is state
     assert (run.record.error is None) == (state is RunState.FINISHED)
-    assert current_run() is None
+    assert active_run() is None
     if state is RunState.FAILED:
         assert run.record.error == "ValueError: bad value"
 
@@ -214,7 +214,7 @@ def test_a_run_without_a_with_block_ends_with_finish(store):
     run = start_run(store=store)
     log_metric("a", 1)
     run.finish("failed", error="gave up")
-    assert current_run() is None
+    assert active_run() is None
     assert (run.state, run.record.error) == (RunState.FAILED, "gave up")
     ended = run.record.ended_at
     run.finish("failed")
@@ -236,8 +236,8 @@ def test_runs_nest_only_when_asked_to(store):
         with pytest.raises(ConflictError, match="nested=True"):
             start_run(store=store)
         with start_run("inner", store=store, nested=True) as inner:
-            assert current_run() is inner
-        assert current_run() is outer
+            assert active_run() is inner
+        assert active_run() is outer
     assert inner.record.parent_run_id == outer.run_id
 
 
@@ -282,7 +282,7 @@ def test_an_experiment_needs_a_legal_name(store):
         start_run(store=store, experiment="my tests")
     with pytest.raises(ParameterError, match="3 is no legal name"):
         start_run(store=store, experiment=3)  # type: ignore[arg-type]
-    assert current_run() is None
+    assert active_run() is None
 
 
 def test_a_thread_takes_the_run_that_is_active_in_the_process(store):
@@ -290,7 +290,7 @@ def test_a_thread_takes_the_run_that_is_active_in_the_process(store):
 
     def work():
         log_metric("m", 1)
-        seen.append(current_run())
+        seen.append(active_run())
 
     with start_run(store=store) as run:
         thread = threading.Thread(target=work)
@@ -298,7 +298,7 @@ def test_a_thread_takes_the_run_that_is_active_in_the_process(store):
         thread.join()
     assert seen == [run]
     assert run.metrics == {"m": 1}
-    assert current_run() is None
+    assert active_run() is None
 
 
 def test_times_come_from_the_clock(store):

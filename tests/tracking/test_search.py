@@ -5,7 +5,7 @@ import pytest
 from penstock.core import Edge, NotFoundError, ParameterError, RunState
 from penstock.stores import open_store
 from penstock.testing._records import a_prediction, a_run, a_version
-from penstock.tracking import get_run, lineage, search_runs, start_run
+from penstock.tracking import get_lineage, get_run, search_runs, start_run
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def made(store):
 
 def test_a_prediction_is_traced_to_its_rows_and_run(store, made):
     run_id, table = made
-    found = lineage("p1", store=store)
+    found = get_lineage("p1", store=store)
     assert found.node == "prediction:p1"
     assert found.nodes[:3] == ("prediction:p1", "version:big-tips@1", f"artifact:{table}")
     assert set(found.nodes[3:]) == {"source:rides", "step:t", f"run:{run_id}"}
@@ -78,18 +78,18 @@ def test_a_prediction_is_traced_to_its_rows_and_run(store, made):
 
 @pytest.mark.parametrize("name", ["big-tips@1", "version:big-tips@1"])
 def test_what_came_of_a_version_is_found(store, made, name):
-    assert lineage(name, "down", store=store).nodes == ("version:big-tips@1", "prediction:p1")
+    assert get_lineage(name, "down", store=store).nodes == ("version:big-tips@1", "prediction:p1")
 
 
 def test_short_names_mean_runs_and_artifacts(store, made):
     run_id, table = made
-    assert lineage(run_id, "down", store=store).node == f"run:{run_id}"
-    assert lineage("last", "down", store=store).node == f"run:{run_id}"
+    assert get_lineage(run_id, "down", store=store).node == f"run:{run_id}"
+    assert get_lineage("last", "down", store=store).node == f"run:{run_id}"
     record = store.metadata.artifacts.get(table)
-    assert lineage(record.digest, "down", store=store).node == f"artifact:{table}"
+    assert get_lineage(record.digest, "down", store=store).node == f"artifact:{table}"
 
 
 @pytest.mark.parametrize("name", ["nothing", "big-tips@9", "sha256:" + "0" * 64])
 def test_what_means_nothing_is_said(store, made, name):
     with pytest.raises(NotFoundError):
-        lineage(name, store=store)
+        get_lineage(name, store=store)

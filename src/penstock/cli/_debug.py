@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from penstock.cli._output import current_store, plain, say
-from penstock.execution import StepCall, step_call
+from penstock.execution import StepCall, get_step_call
 
 _LONGEST = 200
 
@@ -26,7 +26,7 @@ def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: b
     FILE.py or FILE.py:NAME, by default what the run was started from.
     """
     store = current_store(ctx)
-    call = step_call(run, step, target=target, store=store)
+    call = get_step_call(run, step, target=target, store=store)
     say(f"[bold]{plain(call.name)}[/] at {plain(call.step.position)}")
     for name, value in call.arguments.items():
         say(f"  {plain(name)} = {plain(_shown(value))}")

@@ -11,7 +11,6 @@ from penstock.core import (
     DeploymentRecord,
     ModelVersionRecord,
     ParameterError,
-    current_actor,
     did_you_mean,
     now,
     to_json,
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--accept-changes", metavar="WHY", help="Deploy although callers would break.")
 @click.option("--stop", metavar="REASON", help="Stop the running rollout of the endpoint instead.")
 @click.option("--name", help="Name of the endpoint; default: the model's.")
-@click.option("--as", "actor", metavar="USER", help="Who deploys; default: you.")
+@click.option("--actor", metavar="NAME", help="Who deploys; default: you.")
 @json_option
 @click.pass_context
 def deploy(
@@ -72,9 +71,7 @@ def deploy(
     store = current_store(ctx)
     model, number = _version(store, model, version)
     if stop is not None:
-        record = stop_rollout(
-            name or model, reason=stop, actor=actor or current_actor(), store=store
-        )
+        record = stop_rollout(name or model, reason=stop, actor=actor, store=store)
     else:
         record = deploy_version(
             model,

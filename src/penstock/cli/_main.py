@@ -32,7 +32,8 @@ _COMMANDS = {
     "schedule": ("_schedule", "Say when pipelines run without being asked; see what came of it."),
     "scheduler": ("_schedule", "Run what schedules say, until it is stopped."),
     "hooks": ("_hooks", "Say who is told when runs and steps begin and end."),
-    "decide": ("_decide", "Say yes or no to a step of a run that waits for it."),
+    "approve-step": ("_approval", "Approve a step of a run that waits for approval."),
+    "reject-step": ("_approval", "Reject a step of a run that waits for approval."),
     "step": ("_step", "Execute one step of a run alone; what other orchestrators call."),
     "debug": ("_debug", "Call a step of a run again on its exact inputs, in a debugger."),
     "verify": ("_prove", "Prove a run: execute it again and compare every output."),
@@ -72,7 +73,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"penstock.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(

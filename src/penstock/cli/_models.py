@@ -89,7 +89,7 @@ def models(
 @click.option("--to", type=_STAGES, default="production", show_default=True)
 @click.option("--reason", default="", help="Why; kept in the history.")
 @click.option("--accept-changes", metavar="WHY", help="Promote although callers would break.")
-@click.option("--as", "actor", metavar="USER", help="Who promotes; default: you.")
+@click.option("--actor", metavar="NAME", help="Who promotes; default: you.")
 @json_option
 @click.pass_context
 def promote(
@@ -130,7 +130,7 @@ def promote(
 @click.argument("model")
 @click.argument("version", required=False)
 @click.option("--reason", required=True, help="Why; kept with the approval.")
-@click.option("--as", "actor", metavar="USER", help="Who approves; default: you.")
+@click.option("--actor", metavar="NAME", help="Who approves; default: you.")
 @json_option
 @click.pass_context
 def approve(
@@ -145,7 +145,7 @@ def approve(
     registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)
     record = registry.get(name, number)
-    approval = registry.approve(name, record.version, approver=actor, reason=reason)
+    approval = registry.approve(name, record.version, actor=actor, reason=reason)
     if as_json:
         emit(approval)
     else:
@@ -156,7 +156,7 @@ def approve(
 @click.argument("model")
 @click.argument("version", required=False)
 @click.option("--reason", required=True, help="Why; kept in the history.")
-@click.option("--as", "actor", metavar="USER", help="Who rejects; default: you.")
+@click.option("--actor", metavar="NAME", help="Who rejects; default: you.")
 @json_option
 @click.pass_context
 def reject(
@@ -183,7 +183,7 @@ def reject(
 @click.argument("model")
 @click.argument("version", required=False)
 @click.option("--reason", default="", help="Why; kept in the history.")
-@click.option("--as", "actor", metavar="USER", help="Who archives; default: you.")
+@click.option("--actor", metavar="NAME", help="Who archives; default: you.")
 @json_option
 @click.pass_context
 def archive(
@@ -220,7 +220,7 @@ def archive(
     help="The version that is to go: nothing happens if another one is in production by now.",
 )
 @click.option("--reason", default="", help="Why; kept in the history.")
-@click.option("--as", "actor", metavar="USER", help="Who rolls back; default: you.")
+@click.option("--actor", metavar="NAME", help="Who rolls back; default: you.")
 @json_option
 @click.pass_context
 def rollback(

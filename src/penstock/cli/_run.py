@@ -202,7 +202,7 @@ def run(
     # Without progress nothing has printed the error yet.
     if (quiet or as_json) and not result.ok:
         say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
-        say(f"  Go on with:  {result.resume_command}", stderr=True)
+        say(f"  Resume with:  {result.resume_command}", stderr=True)
     sys.exit(_exit_code(result))
 
 

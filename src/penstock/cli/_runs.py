@@ -248,7 +248,7 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
     for proof in store.metadata.artifacts.list_proofs(run.run_id)[-1:]:
         say(f"  {proof.kind}: [bold]{proof.verdict.value}[/] ({ago(proof.at)})")
     if run.state in {RunState.FAILED, RunState.KILLED} and run.pipeline:
-        say(f"  Go on with:  penstock run --resume {run.run_id}")
+        say(f"  Resume with:  penstock run --resume {run.run_id}")
 
 
 def _show_step(step: StepRunRecord) -> None:

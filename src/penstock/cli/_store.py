@@ -57,7 +57,7 @@ def info(ctx: click.Context, as_json: bool) -> None:
 
 @store.command()
 @click.argument("kind", type=click.Choice(["single", "team"]))
-@click.option("--as", "actor", metavar="USER", help="Who says so; default: you.")
+@click.option("--actor", metavar="NAME", help="Who says so; default: you.")
 @json_option
 @click.pass_context
 def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> None:

@@ -56,7 +56,7 @@ class _Loop:
         known_days: Number of days with known labels.
     """
 
-    store: ps.Store
+    store: ps.stores.Store
     client: Any
     say: Narrator
     marks: dict[int, datetime] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class _Loop:
     known_days: int = TRAINING_DAYS
 
 
-def run_demo(folder: Path) -> ps.Store:
+def run_demo(folder: Path) -> ps.stores.Store:
     """Run the whole loop, and return the store of the records.
 
     Args:
@@ -85,7 +85,7 @@ def run_demo(folder: Path) -> ps.Store:
     return store
 
 
-def _tell(store: ps.Store, say: Narrator) -> None:
+def _tell(store: ps.stores.Store, say: Narrator) -> None:
     import httpx
 
     with say.chapter(f"{TRAINING_DAYS} days of payments become version 1"):
@@ -112,10 +112,10 @@ def _tell(store: ps.Store, say: Narrator) -> None:
 
 
 def _train(
-    store: ps.Store, days_known: int, say: Narrator, *, encoder: str = "robust"
+    store: ps.stores.Store, days_known: int, say: Narrator, *, encoder: str = "robust"
 ) -> PipelineResult:
     cutoff = (START + timedelta(days=days_known)).date()
-    pipeline = ps.load_pipeline("payments.py")
+    pipeline = ps.execution.load_pipeline("payments.py")
     result = ps.run(pipeline, cutoff=cutoff, encoder=encoder, store=store, reporter=QuietReporter())
     if not result.ok:
         raise StepError(
@@ -211,7 +211,9 @@ def _retrain(loop: _Loop, alarm_day: int) -> int:
         report = ps.check_drift(
             MODEL, since=loop.marks[alarm_day - _WINDOW_DAYS + 1], store=loop.store
         )
-        decision = ps.Trigger(start=start, cool_down="1h", store=loop.store).consider(report)
+        decision = ps.monitoring.Trigger(start=start, cool_down="1h", store=loop.store).consider(
+            report
+        )
         say.fact(decision.reason)
         version = ps.Registry(store=loop.store).get(MODEL, 2)
         for gate in version.gates:
@@ -330,7 +332,7 @@ def _working_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _serving(store: ps.Store) -> Iterator[str]:
+def _serving(store: ps.stores.Store) -> Iterator[str]:
     """Start the model server in a separate process and wait until the server is ready."""
     import httpx
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.execution._approval import approve_step as approve_step
+    from penstock.execution._approval import reject_step as reject_step
     from penstock.execution._debug import StepCall as StepCall
-    from penstock.execution._debug import step_call as step_call
-    from penstock.execution._decide import decide as decide
+    from penstock.execution._debug import get_step_call as get_step_call
     from penstock.execution._one_step import run_step as run_step
     from penstock.execution._reporters import LineReporter as LineReporter
     from penstock.execution._reporters import QuietReporter as QuietReporter
@@ -71,7 +72,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Why": "_why",
         "bind_arguments": "penstock.execution.step",
         "convert_argument": "penstock.execution.step",
-        "decide": "_decide",
+        "approve_step": "_approval",
+        "reject_step": "_approval",
         "entry_of": "penstock.execution.engine",
         "execute_step": "penstock.execution.step",
         "known_partitions": "penstock.execution.engine",
@@ -91,7 +93,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "runs_by_partition": "penstock.execution.engine",
         "states_of": "penstock.execution.engine",
         "run_step": "_one_step",
-        "step_call": "_debug",
+        "get_step_call": "_debug",
         "why": "_why",
     },
 )

@@ -1,4 +1,4 @@
-"""``step_call``: a recorded step with the exact inputs, to call in this process."""
+"""``get_step_call``: a recorded step with the exact inputs, to call in this process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ class StepCall:
         return bool(self.recorded) and digests == dict(self.recorded)
 
 
-def step_call(
+def get_step_call(
     run: str,
     step: str,
     *,

@@ -27,7 +27,7 @@ from penstock.execution.engine import (
 from penstock.execution.runners import policy
 from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.stores import Store, open_store
-from penstock.tracking import Run, current_run
+from penstock.tracking import Run, active_run
 
 _log = logging.getLogger("penstock")
 
@@ -79,7 +79,7 @@ def new_session(
     provenance = record_provenance(project, store=opened)
     for sentence in provenance.unrecorded:
         _log.warning("%s", sentence)
-    outer, moment = current_run(), now()
+    outer, moment = active_run(), now()
     life = (
         {"state": RunState.QUEUED}
         if waiting

@@ -244,9 +244,9 @@ def _ending(result: PipelineResult) -> list[str]:
     if result.error:
         lines[0] += f": {result.error}"
     if result.waits_for:
-        lines.append(f"Say yes or no:  {result.decide_command}")
+        lines.append(f"Approve with:  {result.approve_command}")
     if result.state is not RunState.FINISHED:
-        lines.append(f"Go on with:  {result.resume_command}")
+        lines.append(f"Resume with:  {result.resume_command}")
     if result.model_version:
         told = "registered, but a gate says no" if result.refused else "registered"
         lines.append(f"{told}: {result.model_version}")

@@ -36,7 +36,7 @@ class Hooks:
     """The hooks of a store: receivers of notifications about runs and steps.
 
     ```python
-    hook = ps.Hooks().add("https://example.org/penstock", events=["run.failed"])
+    hook = ps.hooks.Hooks().add("https://example.org/penstock", events=["run.failed"])
     print(hook.secret)  # the receiver checks signatures with this
     ```
 

@@ -212,8 +212,8 @@ def loop(
 def wait_for_approval(value: Any, /, *, message: str = "", name: str = "approval") -> Any:
     """Continue with a value once the step has been approved.
 
-    The run stops here, for days if necessary: no process waits. `penstock decide` approves or
-    rejects the step, and ``penstock run --resume`` continues the run. Outside a pipeline's body the
+    The run stops here, for days if necessary: no process waits. `penstock approve-step` or
+    `penstock reject-step` decides, and ``penstock run --resume`` continues the run. Outside a pipeline's body the
     value is returned at once.
 
     >>> wait_for_approval(3, message="Does the report look right?")

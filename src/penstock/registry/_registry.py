@@ -264,23 +264,23 @@ class Registry:
         return record
 
     def approve(
-        self, model: str, version: int, *, approver: str | None = None, reason: str
+        self, model: str, version: int, *, reason: str, actor: str | None = None
     ) -> ApprovalRecord:
         """Approve a version, and only this version.
 
         Args:
             model: The model's name.
             version: Version number.
-            approver: The actor; by default the user of this process.
-            reason: Why.
+            reason: Why; recorded with the approval.
+            actor: Who approves; by default the user of this process.
 
         Raises:
-            GateError: If the approver trained the version, in a team's store.
+            GateError: If the actor trained the version, in a team's store.
             ConflictError: If the version is rejected.
             ParameterError: If the reason is empty.
         """
         record = self.get(model, version)
-        who = (approver or current_actor()).strip()
+        who = (actor or current_actor()).strip()
         if not self._store.single_user:
             require_other_person(record, who)
         if record.stage is Stage.REJECTED:

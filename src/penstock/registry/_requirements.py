@@ -127,5 +127,5 @@ def _approval_reason(version: ModelVersionRecord) -> str:
     trainer = version.trained_by or "its trainer"
     return (
         f"nobody other than {trainer} has approved it. "
-        f"Someone else approves it with: penstock approve {version.ref} --as NAME --reason WHY"
+        f"Someone else approves it with: penstock approve {version.ref} --actor NAME --reason WHY"
     )

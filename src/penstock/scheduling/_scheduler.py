@@ -44,7 +44,7 @@ class Scheduler:
     """A process's scheduler, which starts the runs of schedules until stopped.
 
     ```python
-    ps.Scheduler().run()  # the same as `penstock scheduler`
+    ps.scheduling.Scheduler().run()  # the same as `penstock scheduler`
     ```
 
     Threads: `run` and `once` are called from one thread; `stop` from any, or a signal handler.

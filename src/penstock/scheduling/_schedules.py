@@ -33,7 +33,7 @@ class Schedules:
     """The schedules of a store.
 
     ```python
-    schedules = ps.Schedules()
+    schedules = ps.scheduling.Schedules()
     schedules.add(ps.Schedule(pipeline=big_tips, cron="0 3 * * *", window="90d"))
     ```
 

@@ -9,6 +9,7 @@ from penstock.core import (
     DeploymentRecord,
     DeploymentState,
     NotFoundError,
+    current_actor,
     did_you_mean,
     now,
     require_name,
@@ -83,19 +84,22 @@ def deploy(
     )
 
 
-def stop_rollout(name: str, *, reason: str, actor: str, store: Store) -> DeploymentRecord:
+def stop_rollout(
+    name: str, *, reason: str, actor: str | None = None, store: Store | str | None = None
+) -> DeploymentRecord:
     """Stop a deployment's running rollout and return all traffic to the control.
 
     Args:
         name: The deployment.
         reason: Why, as a sentence.
-        actor: Who stops the rollout.
-        store: The store of the deployment.
+        actor: Who stops the rollout; by default the user of this process.
+        store: The store of the deployment; by default the project's.
 
     Raises:
         NotFoundError: If the deployment does not exist.
         ConflictError: If no rollout is running.
     """
+    store = open_store(store)
     record = store.metadata.deployments.get(name)
     rollout = Rollout.from_json(record.rollout)
     if rollout is None or not rollout.is_open:
@@ -104,7 +108,7 @@ def stop_rollout(name: str, *, reason: str, actor: str, store: Store) -> Deploym
             fix=f"To go back to an earlier version, run: penstock rollback {record.model}",
             name=name,
         )
-    return roll_back(store, record, rollout, f"Stopped by {actor}: {reason}")
+    return roll_back(store, record, rollout, f"Stopped by {actor or current_actor()}: {reason}")
 
 
 def ensure_deployment(name: str, *, store: Store) -> DeploymentRecord:

@@ -7,7 +7,7 @@ from penstock.pipelines import step
 from penstock.registry import ModelVersion
 from penstock.serving import deploy as deploy_version
 from penstock.stores import open_store
-from penstock.tracking import current_run
+from penstock.tracking import active_run
 
 
 @step(effect=True)
@@ -27,7 +27,7 @@ def deploy(version: ModelVersion, *, canary: Sequence[int] | None = None) -> dic
             finished run (``verified``) does not pass inside the run: deploy after the run, with
             `penstock deploy`.
     """
-    run = current_run()
+    run = active_run()
     store = run.store if run else open_store()
     record = deploy_version(
         version.model,

@@ -8,7 +8,7 @@ from penstock.evaluation import EvaluationReport
 from penstock.evaluation import evaluate as judge_model
 from penstock.pipelines import step
 from penstock.steps._listed import as_tuple
-from penstock.tracking import current_run
+from penstock.tracking import active_run
 
 
 @step
@@ -47,7 +47,7 @@ def evaluate(
         part=part,
         resamples=resamples,
     )
-    run = current_run()
+    run = active_run()
     if run is not None:
         run.log_metrics({name: estimate.value for name, estimate in report.metrics.items()})
     return report

@@ -5,7 +5,7 @@ from datetime import date
 from penstock.data import DataSource, Snapshot
 from penstock.data import ingest as read_snapshot
 from penstock.pipelines import step
-from penstock.tracking import current_run
+from penstock.tracking import active_run
 
 
 @step(source=True)
@@ -27,7 +27,7 @@ def ingest(
         DataError: If no row is left, or the source cannot be read.
         SchemaError: If a column of the last reading is missing or has a different type.
     """
-    run = current_run()
+    run = active_run()
     return read_snapshot(
         source,
         since=since,

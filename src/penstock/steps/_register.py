@@ -12,7 +12,7 @@ from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._listed import as_tuple
 from penstock.steps._sources import RunSources, find_sources
 from penstock.stores import open_store
-from penstock.tracking import current_run
+from penstock.tracking import active_run
 
 _SHOWN = 5
 _SAMPLE = 200  # rows on which the model is tried in the same way as in serving
@@ -53,7 +53,7 @@ def register(
     rules = as_tuple(gates)
     for rule in rules:
         parse_gate(rule)
-    run = current_run()
+    run = active_run()
     store = run.store if run else open_store()
     registry = Registry(store=store)
     results, comparison = judge_candidate(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
-    from penstock.tracking._active import current_run as current_run
+    from penstock.tracking._active import active_run as active_run
     from penstock.tracking._active import use_run as use_run
     from penstock.tracking._checkpoint import Checkpoint as Checkpoint
     from penstock.tracking._checkpoint import checkpoint as checkpoint
@@ -16,27 +16,31 @@ if TYPE_CHECKING:
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
     from penstock.tracking._lineage import Lineage as Lineage
     from penstock.tracking._lineage import find_node as find_node
-    from penstock.tracking._lineage import lineage as lineage
+    from penstock.tracking._lineage import get_lineage as get_lineage
     from penstock.tracking._log import log_artifact as log_artifact
     from penstock.tracking._log import log_audio as log_audio
+    from penstock.tracking._log import log_dict as log_dict
     from penstock.tracking._log import log_figure as log_figure
     from penstock.tracking._log import log_histogram as log_histogram
     from penstock.tracking._log import log_image as log_image
     from penstock.tracking._log import log_metric as log_metric
     from penstock.tracking._log import log_metrics as log_metrics
+    from penstock.tracking._log import log_model as log_model
     from penstock.tracking._log import log_param as log_param
     from penstock.tracking._log import log_params as log_params
     from penstock.tracking._log import log_table as log_table
     from penstock.tracking._log import log_text as log_text
+    from penstock.tracking._log import set_tag as set_tag
     from penstock.tracking._log import set_tags as set_tags
     from penstock.tracking._provenance import write_source_files as write_source_files
     from penstock.tracking._run import Run as Run
     from penstock.tracking._search import get_run as get_run
-    from penstock.tracking._search import runs_frame as runs_frame
+    from penstock.tracking._search import runs_to_frame as runs_to_frame
     from penstock.tracking._search import search_experiments as search_experiments
     from penstock.tracking._search import search_runs as search_runs
     from penstock.tracking._series import step_of as step_of
     from penstock.tracking._start import ActiveRun as ActiveRun
+    from penstock.tracking._start import end_run as end_run
     from penstock.tracking._start import start_run as start_run
     from penstock.tracking._step import StepContext as StepContext
     from penstock.tracking._step import current_step as current_step
@@ -58,15 +62,16 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Checkpoint": "_checkpoint",
         "checkpoint": "_checkpoint",
         "compare_runs": "_compare",
-        "current_run": "_active",
+        "active_run": "_active",
         "current_step": "_step",
         "file_name": "_download",
         "logged_text": "_download",
         "find_node": "_lineage",
         "get_run": "_search",
-        "lineage": "_lineage",
+        "get_lineage": "_lineage",
         "log_artifact": "_log",
         "log_audio": "_log",
+        "log_dict": "_log",
         "log_figure": "_log",
         "log_histogram": "_log",
         "log_image": "_log",
@@ -75,11 +80,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "log_metric": "_log",
         "log_metrics": "_log",
         "log_param": "_log",
+        "log_model": "_log",
         "log_params": "_log",
-        "runs_frame": "_search",
+        "runs_to_frame": "_search",
         "search_experiments": "_search",
         "search_runs": "_search",
+        "set_tag": "_log",
         "set_tags": "_log",
+        "end_run": "_start",
         "start_run": "_start",
         "step_of": "_series",
         "write_source_files": "_provenance",

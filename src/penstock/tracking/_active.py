@@ -41,10 +41,10 @@ _lock = threading.Lock()
 _active: dict[Run, _Origin] = {}
 
 
-def current_run() -> Run | None:
+def active_run() -> Run | None:
     """Return the run that is active here; None if there is none, or if several are possible.
 
-    >>> current_run() is None
+    >>> active_run() is None
     True
     """
     run = _run.get()
@@ -59,7 +59,7 @@ def require_run() -> Run:
     Raises:
         NotFoundError: If there is none, or if the run that is meant cannot be determined.
     """
-    run = current_run()
+    run = active_run()
     if run is None:
         _refuse()
     return run

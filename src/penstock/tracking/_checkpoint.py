@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from penstock.core import NotFoundError, parse_duration, require_name
 from penstock.provenance import generator_states, set_generator_states
-from penstock.tracking._active import current_run
+from penstock.tracking._active import active_run
 from penstock.tracking._run import Run
 from penstock.tracking._step import StepContext, current_step
 
@@ -102,4 +102,4 @@ def checkpoint(name: str = "state", *, every: str | timedelta = "0s") -> Checkpo
         ParameterError: If the name is not legal, or the duration is not valid.
     """
     name = require_name(name, "checkpoint")
-    return Checkpoint(name, current_run(), current_step(), every=parse_duration(every))
+    return Checkpoint(name, active_run(), current_step(), every=parse_duration(every))

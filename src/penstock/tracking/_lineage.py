@@ -40,7 +40,7 @@ class Lineage:
         }
 
 
-def lineage(node: str, direction: str = "up", *, store: "Store | str | None" = None) -> Lineage:
+def get_lineage(node: str, direction: str = "up", *, store: "Store | str | None" = None) -> Lineage:
     """Walk the lineage graph.
 
     Args:

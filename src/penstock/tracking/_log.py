@@ -42,6 +42,15 @@ def log_metrics(metrics: Mapping[str, float], step: float | None = None) -> None
     require_run().log_metrics(metrics, step)
 
 
+def set_tag(name: str, value: object) -> None:
+    """Set a tag of the current run; see Run.set_tag.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    require_run().set_tag(name, value)
+
+
 def set_tags(tags: Mapping[str, Any]) -> None:
     """Set tags of the current run; see Run.set_tags.
 
@@ -58,6 +67,24 @@ def log_artifact(value: Any, name: str | None = None) -> str:
         NotFoundError: If no run is active, or a path names no file.
     """
     return require_run().log_artifact(value, name)
+
+
+def log_dict(name: str, dictionary: Mapping[str, object]) -> str:
+    """Log a dictionary as JSON to the current run; see Run.log_dict.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_dict(name, dictionary)
+
+
+def log_model(model: object, name: str = "model") -> str:
+    """Log a fitted model to the current run; see Run.log_model.
+
+    Raises:
+        NotFoundError: If no run is active.
+    """
+    return require_run().log_model(model, name)
 
 
 def log_image(

@@ -22,7 +22,7 @@ from penstock.stores import Fact, artifacts_fact, open_store
 from penstock.tracking._download import download
 from penstock.tracking._forgiving import Trouble, forgiving
 from penstock.tracking._life import RunLife, children
-from penstock.tracking._media import RunMedia
+from penstock.tracking._media import RunMedia, in_order
 from penstock.tracking._metric_log import MetricLog
 from penstock.tracking._series import last_of
 from penstock.tracking._step import step_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 _FRESH_S = 1.0
-_ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
+ENDED = frozenset({RunState.FINISHED, RunState.FAILED, RunState.KILLED})
 
 
 class Run(RunLife, RunMedia):
@@ -109,7 +109,7 @@ class Run(RunLife, RunMedia):
     def record(self) -> RunRecord:
         """The whole record; of a run that has ended at most a second old."""
         old = time.monotonic() - self._read_at > _FRESH_S
-        if self._stale or old or self._record.state not in _ENDED:
+        if self._stale or old or self._record.state not in ENDED:
             self.store.flush()
             self._set(self.store.metadata.runs.get(self.run_id))
         return self._record
@@ -232,6 +232,56 @@ class Run(RunLife, RunMedia):
         except StoreError as error:
             self.trouble.meet(error, f"artifact {name or path.name!r}")
             return ""
+
+    def log_dict(self, name: str, dictionary: Mapping[str, object]) -> str:
+        """Log a dictionary as a JSON artifact, for example a configuration.
+
+        MLflow's order, ``log_dict(dictionary, "config.json")``, is accepted too.
+
+        Args:
+            name: Name of the artifact.
+            dictionary: Values by name; values that are not JSON-like are stored as text.
+
+        Returns:
+            The content digest; empty if the artifact could not be stored.
+
+        Raises:
+            ParameterError: If ``dictionary`` is not a mapping.
+        """
+        name, dictionary = in_order(name, dictionary)
+        if not isinstance(dictionary, Mapping):
+            raise ParameterError(
+                what=f"log_dict got a {type(dictionary).__name__}, not a dictionary.",
+                why="It stores values by name, as JSON.",
+                fix='Write log_dict("config", {"lr": 0.1}); log_artifact takes any value.',
+            )
+        return self._log_value(json_like(dict(dictionary)), name)
+
+    def log_model(self, model: object, name: str = "model") -> str:
+        """Log a fitted model as an artifact; it can be loaded again with ``run.artifact(name)``.
+
+        A logged model belongs to the run. To serve it, register a version: ``Registry.register`` or
+        ``ps.steps.register``.
+
+        Args:
+            model: A fitted estimator, or a `penstock.models.Model`.
+            name: Name of the artifact.
+
+        Returns:
+            The content digest; empty if the artifact could not be stored.
+
+        Raises:
+            ParameterError: If ``model`` has no ``predict``, or is a class instead of an instance.
+        """
+        if isinstance(model, type) or not callable(getattr(model, "predict", None)):
+            what = model.__name__ if isinstance(model, type) else type(model).__name__
+            kind = "class " if isinstance(model, type) else ""
+            raise ParameterError(
+                what=f"log_model got the {kind}{what}, which is no fitted model.",
+                why="A model is an object with a predict method.",
+                fix="Write log_model(estimator, name=…); log_artifact takes any other value.",
+            )
+        return self._log_value(model, name)
 
     def artifact(self, name: str) -> Any:
         """Load an artifact; a file, a picture and a sound are returned as bytes.
@@ -362,7 +412,7 @@ class Run(RunLife, RunMedia):
 
     def _end(self, state: RunState, error: str | None, *, only_attempt: int | None = None) -> None:
         record = self.record
-        if record.state == state and state in _ENDED and record.presumed_at is None:
+        if record.state == state and state in ENDED and record.presumed_at is None:
             return
         self.store.metadata.metrics.merge(self.run_id)
         changes: dict[str, Any] = {"state": state, "ended_at": now()}

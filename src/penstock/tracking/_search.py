@@ -103,7 +103,7 @@ def search_experiments(
     )
 
 
-def runs_frame(runs: Sequence[Run]) -> "pl.DataFrame":
+def runs_to_frame(runs: Sequence[Run]) -> "pl.DataFrame":
     """Return runs side by side as a table.
 
     >>> import tempfile
@@ -112,7 +112,7 @@ def runs_frame(runs: Sequence[Run]) -> "pl.DataFrame":
     >>> with start_run("base", store=url) as run:
     ...     run.log_param("lr", 0.1)
     ...     run.log_metric("auc", 0.9)
-    >>> runs_frame(search_runs(store=url)).select("name", "params.lr", "metrics.auc").row(0)
+    >>> runs_to_frame(search_runs(store=url)).select("name", "params.lr", "metrics.auc").row(0)
     ('base', 0.1, 0.9)
 
     Args:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 from penstock.core import (
     ConflictError,
     Edge,
+    ParameterError,
     RunRecord,
     RunState,
     StoreError,
     current_actor,
+    did_you_mean,
     find_project,
     new_id,
     now,
@@ -24,11 +26,11 @@ from penstock.core import (
 )
 from penstock.hooks import Courier
 from penstock.stores import end_fact, open_store, this_process
-from penstock.tracking._active import enter_run, leave_run, outer_run
+from penstock.tracking._active import active_run, enter_run, leave_run, outer_run
 from penstock.tracking._console import Console, wanted
 from penstock.tracking._heartbeat import Heartbeat
 from penstock.tracking._provenance import ProvenanceRecorder
-from penstock.tracking._run import Run
+from penstock.tracking._run import ENDED, Run
 from penstock.tracking._system import SystemMetrics
 
 if TYPE_CHECKING:
@@ -197,6 +199,48 @@ def start_run(
         return ActiveRun(_fork(opened, record, fork, at_step), opened, **options)
     opened.metadata.runs.create(record)
     return ActiveRun(record, opened, **options)
+
+
+def end_run(state: RunState | str = RunState.FINISHED, *, error: str | None = None) -> None:
+    """End the active run; without one, nothing happens, as in MLflow.
+
+    Needed only where `start_run` is not used as a with-block. The run that was active before is
+    active again.
+
+    >>> end_run() is None
+    True
+
+    Args:
+        state: ``finished``, ``failed`` or ``killed``, in any case.
+        error: A line about the failure.
+
+    Raises:
+        ConflictError: If the active run is a pipeline's, which the pipeline ends itself.
+        ParameterError: If the state is not one that a run can end in.
+    """
+    run = active_run()
+    if run is None:
+        return
+    if not isinstance(run, ActiveRun):
+        raise ConflictError(
+            what=f"Run {run.run_id} ({run.shown_name!r}) was not started here with start_run.",
+            why="A pipeline's run ends when its last step has ended.",
+            fix="Leave end_run() out of steps.",
+            run_id=run.run_id,
+        )
+    run.finish(_end_state(state), error=error)
+
+
+def _end_state(state: RunState | str) -> RunState:
+    word = str(state).lower()
+    if word not in {ended.value for ended in ENDED}:
+        known = sorted(ended.value for ended in ENDED)
+        raise ParameterError(
+            what=f"A run cannot end as {state!r}.",
+            why="The state of an ended run says how it ended.",
+            fix=did_you_mean(word, known),
+        )
+    return RunState(word)
 
 
 def _new_record(

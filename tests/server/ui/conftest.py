@@ -391,7 +391,7 @@ class Filler:
                               note="Only for rides paid by card." if index == 1 else "")  # fmt: skip
         self._put_into_production(1, "mara", "First version; beats the constant model clearly.")
         registry.approve(
-            "big-tips", 2, approver="lena", reason="Looked at the slices: no company lost recall."
+            "big-tips", 2, actor="lena", reason="Looked at the slices: no company lost recall."
         )
         self._put_into_production(2, "lena", "Better on the same rows by 0.011 roc_auc.")
         registry.promote(

@@ -74,7 +74,7 @@ def careful():
 def test_a_run_that_waits_says_for_what_and_how_to_go_on(store, client):
     result = ps.run(careful, store=store, reporter=QuietReporter())
     page = client.get(f"/runs/{result.run_id}").text
-    assert "it waits for an approval: Are they &lt;all&gt; there?" in page
-    assert f"penstock decide {result.run_id} approval --approve" in page
+    assert "it waits for approval: Are they &lt;all&gt; there?" in page
+    assert f"penstock approve-step {result.run_id} approval" in page
     assert f"penstock run --resume {result.run_id}" in page
     assert 'id="error"' not in page

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from penstock.core import MissingPackageError, ParameterError, StoreError
-from penstock.tracking import autolog, current_run, get_run, search_runs, start_run
+from penstock.tracking import active_run, autolog, get_run, search_runs, start_run
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 4))
@@ -40,7 +40,7 @@ def test_a_fit_is_logged_to_the_active_run():
 
 def test_without_a_run_each_training_is_one():
     Ridge(alpha=2.0).fit(X, Y)
-    assert current_run() is None
+    assert active_run() is None
     [run] = search_runs()
     assert (run.name, run.state, run.params["alpha"]) == ("Ridge", "finished", 2.0)
 

@@ -113,9 +113,9 @@ class PipelineResult:
         return next((s for s in queued if not any(o.startswith(f"{s}[") for o in queued)), None)
 
     @property
-    def decide_command(self) -> str:
+    def approve_command(self) -> str:
         """The command that approves the waiting step."""
-        return f"penstock decide {self.run_id} {quote(str(self.waits_for))} --approve --reason '…'"
+        return f"penstock approve-step {self.run_id} {quote(str(self.waits_for))} --reason '…'"
 
     @property
     def resume_command(self) -> str:

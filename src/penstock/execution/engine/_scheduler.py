@@ -197,7 +197,7 @@ class Scheduler:
         message = str(plan.node.arguments.get("message") or "")
         if latest is None:
             state = StepState.QUEUED
-            why = "it waits for an approval" + (f": {message}" if message else "")
+            why = "it waits for approval" + (f": {message}" if message else "")
         else:
             state = StepState.FAILED
             why = f"{latest.decided_by} refused it: {latest.reason}"

@@ -110,9 +110,9 @@ def _commands(
     commands = {}
     for step in steps:
         if step.state is StepState.QUEUED and run.state is RunState.QUEUED:
-            words = ["penstock", "decide", run.run_id, step.step, "--approve", "--reason", "…"]
+            words = ["penstock", "approve-step", run.run_id, step.step, "--reason", "…"]
             commands = {
-                "decide": shlex.join(words),
+                "approve": shlex.join(words),
                 "resume": f"penstock run --resume {run.run_id}",
             }
     if run.state in _RESUMABLE and run.pipeline:

@@ -8,7 +8,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from penstock.tracking._active import current_run
+from penstock.tracking._active import active_run
 from penstock.tracking._run import Run
 from penstock.tracking._search import get_run
 from penstock.tracking.recorders._recording import log_params, quietly, recording
@@ -41,7 +41,7 @@ def _listening(original: Any, package: ModuleType) -> Any:
     @wraps(original)
     def listening(self: Any, model: Any = None, *data: Any, **options: Any) -> Any:
         # Of several processes the first logs; validating alone is not a training, and makes no run.
-        if not self.is_global_zero or (not fits and current_run() is None):
+        if not self.is_global_zero or (not fits and active_run() is None):
             return original(self, model, *data, **options)
         with recording(type(model).__name__ if model is not None else "lightning") as run:
             if run is None:

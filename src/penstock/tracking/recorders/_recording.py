@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from penstock.core import ConflictError, require
-from penstock.tracking._active import current_run
+from penstock.tracking._active import active_run
 from penstock.tracking._run import Run
 from penstock.tracking._start import start_run
 
@@ -30,7 +30,7 @@ def recording(name: str) -> Iterator[Run | None]:
         return
     token = _inside.set(True)
     try:
-        outer = current_run()
+        outer = active_run()
         if outer is not None:
             yield outer
             return

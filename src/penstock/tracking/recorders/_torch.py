@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from penstock.tracking._active import current_run
+from penstock.tracking._active import active_run
 from penstock.tracking._run import Run
 from penstock.tracking.recorders._recording import log_params, quietly
 
@@ -42,7 +42,7 @@ def stop() -> None:
 
 def _stepped(optimizer: Any, _args: Any, _options: Any) -> None:
     """Log an optimizer's settings once, and learning rates where they change."""
-    run = current_run()
+    run = active_run()
     if run is not None:
         quietly(lambda: _log_step(run, optimizer))
 

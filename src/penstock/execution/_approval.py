@@ -1,4 +1,4 @@
-"""``decide``: approve or reject a step that waits for approval."""
+"""``approve_step`` and ``reject_step``: decisions about a step that waits for approval."""
 
 from penstock.core import (
     ConflictError,
@@ -16,37 +16,72 @@ from penstock.core import (
 from penstock.stores import Store, open_store
 
 
-def decide(
+def approve_step(
     run: str,
-    step: str,
+    step: str = "approval",
     *,
-    approved: bool,
     reason: str,
-    by: str | None = None,
+    actor: str | None = None,
     store: Store | str | None = None,
 ) -> DecisionRecord:
-    """Approve or reject a waiting step of a run; the run is to be resumed afterwards.
+    """Approve a waiting step of a run; the run is to be resumed afterwards.
 
     Args:
         run: Id of the run; a unique prefix, or ``"last"``.
         step: Name of the waiting step, as given to `wait_for_approval`.
-        approved: True to approve the step; False to reject and so fail the step.
         reason: Why; recorded with the run.
-        by: The actor; by default the user of this process.
+        actor: Who approves; by default the user of this process.
         store: Store that has the run; by default the project's store.
 
     Raises:
         NotFoundError: If there is no such run or step.
         ConflictError: If the step does not wait for approval.
-        GateError: If the approver started the run, in a team's store.
+        GateError: If the actor started the run, in a team's store.
         ParameterError: If the reason is empty.
     """
+    return _decide(run, step, approved=True, reason=reason, actor=actor, store=store)
+
+
+def reject_step(
+    run: str,
+    step: str = "approval",
+    *,
+    reason: str,
+    actor: str | None = None,
+    store: Store | str | None = None,
+) -> DecisionRecord:
+    """Reject a waiting step of a run; the step fails with the reason when the run is resumed.
+
+    Args:
+        run: Id of the run; a unique prefix, or ``"last"``.
+        step: Name of the waiting step, as given to `wait_for_approval`.
+        reason: Why; recorded with the run.
+        actor: Who rejects; by default the user of this process.
+        store: Store that has the run; by default the project's store.
+
+    Raises:
+        NotFoundError: If there is no such run or step.
+        ConflictError: If the step does not wait for approval.
+        ParameterError: If the reason is empty.
+    """
+    return _decide(run, step, approved=False, reason=reason, actor=actor, store=store)
+
+
+def _decide(
+    run: str,
+    step: str,
+    *,
+    approved: bool,
+    reason: str,
+    actor: str | None,
+    store: Store | str | None,
+) -> DecisionRecord:
     opened = open_store(store)
     if not reason.strip():
         raise ParameterError(
-            what="A decision without a reason was given.",
-            why="Whoever reads the run later wants to know.",
-            fix="Say why.",
+            what=f"The decision about step {step!r} has no reason.",
+            why="The reason is recorded with the run, for later readers.",
+            fix='Give one: reason="…", or --reason "…".',
         )
     record = opened.metadata.runs.get(run)
     steps = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
@@ -60,15 +95,15 @@ def decide(
     if steps[step].state is not StepState.QUEUED and not (decided and _is_open(steps[step])):
         raise ConflictError(
             what=f"Step {step!r} of run {record.run_id} is {steps[step].state.value}.",
-            why="Only a step that waits can be decided about.",
-            fix=f"Look at it with: penstock show {record.run_id}",
+            why="Only a step that waits for approval can be approved or rejected.",
+            fix=f"See the run with: penstock show {record.run_id}",
         )
-    who = (by or current_actor()).strip()
+    who = (actor or current_actor()).strip()
     if approved and not opened.single_user and is_same_person(who, record.user):
         raise GateError(
             what=f"{who} started run {record.run_id} and cannot approve it.",
-            why="In a team's store somebody else must have looked.",
-            fix="Ask a colleague to run this command.",
+            why="In a team's store a second person approves.",
+            fix="Ask a colleague to approve the step.",
         )
     decision = DecisionRecord(record.run_id, step, approved, who, reason.strip(), now())
     opened.metadata.steps.add_decision(decision)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from penstock.core import ConflictError, GateError, NotFoundError, ParameterError, RunState
-from penstock.execution import decide, prepare_run, run_step
+from penstock.execution import approve_step, prepare_run, reject_step, run_step
 
 JOB = """
 @ps.step
@@ -35,12 +35,12 @@ def test_a_run_waits_and_goes_on_once_somebody_has_said_yes(project):
     assert waiting.state is RunState.QUEUED
     assert not waiting.ok
     assert waiting.waits_for == "approval"
-    assert waiting["approval"].error == "it waits for an approval: Is the report right?"
+    assert waiting["approval"].error == "it waits for approval: Is the report right?"
     assert waiting["publish"].error == "it needs 'approval', which is queued"
     assert project.store.metadata.runs.get(waiting.run_id).state is RunState.QUEUED
     still = project.again(None, resume=waiting.run_id)
     assert still.state is RunState.QUEUED
-    decide(waiting.run_id, "approval", approved=True, reason="looks right", by="ada",
+    approve_step(waiting.run_id, "approval", reason="looks right", actor="ada",
            store=project.store)  # fmt: skip
     done = project.again(None, resume=waiting.run_id)
     assert done.ok, done.error
@@ -52,19 +52,19 @@ def test_a_run_waits_and_goes_on_once_somebody_has_said_yes(project):
 
 def test_a_no_fails_the_step_with_who_and_why(project):
     waiting = project.run(JOB)
-    decide(waiting.run_id, "approval", approved=False, reason="the target leaks", by="ada",
+    reject_step(waiting.run_id, "approval", reason="the target leaks", actor="ada",
            store=project.store)  # fmt: skip
     result = project.again(None, resume=waiting.run_id)
     assert result.state is RunState.FAILED
     assert result.error == "ada refused it: the target leaks"
     assert project.calls == ["report"]
-    decide(waiting.run_id, "approval", approved=True, reason="mended", store=project.store)
+    approve_step(waiting.run_id, "approval", reason="mended", store=project.store)
     assert project.again(None, resume=waiting.run_id).ok  # the latest word counts
 
 
 def test_another_run_waits_again(project):
     first = project.run(JOB)
-    decide(first.run_id, "approval", approved=True, reason="ok", store=project.store)
+    approve_step(first.run_id, "approval", reason="ok", store=project.store)
     assert project.again(None, resume=first.run_id).ok
     assert project.run(JOB).state is RunState.QUEUED
 
@@ -74,19 +74,19 @@ def test_in_a_teams_store_somebody_else_must_say_yes(project):
     project.store.metadata.settings.set("single_user", "false")
     user = project.store.metadata.runs.get(waiting.run_id).user
     with pytest.raises(GateError, match="cannot approve it"):
-        decide(waiting.run_id, "approval", approved=True, reason="ok", by=f" {user.upper()} ",
+        approve_step(waiting.run_id, "approval", reason="ok", actor=f" {user.upper()} ",
                store=project.store)  # fmt: skip
-    decide(waiting.run_id, "approval", approved=True, reason="ok", by="bob", store=project.store)
+    approve_step(waiting.run_id, "approval", reason="ok", actor="bob", store=project.store)
 
 
 def test_what_cannot_be_decided_is_told(project):
     waiting = project.run(JOB)
     with pytest.raises(NotFoundError, match=r"no step 'aproval' that waits.*approval"):
-        decide(waiting.run_id, "aproval", approved=True, reason="ok", store=project.store)
+        approve_step(waiting.run_id, "aproval", reason="ok", store=project.store)
     with pytest.raises(ConflictError, match=r"Step 'report' .* is finished"):
-        decide(waiting.run_id, "report", approved=True, reason="ok", store=project.store)
+        approve_step(waiting.run_id, "report", reason="ok", store=project.store)
     with pytest.raises(ParameterError, match="without a reason"):
-        decide(waiting.run_id, "approval", approved=True, reason=" ", store=project.store)
+        approve_step(waiting.run_id, "approval", reason=" ", store=project.store)
 
 
 def test_a_step_at_a_time_waits_too(project):
@@ -95,7 +95,7 @@ def test_a_step_at_a_time_waits_too(project):
     assert run_step(run_id, "approval", store=project.store).state.value == "queued"
     with pytest.raises(ConflictError, match="which is queued"):
         run_step(run_id, "publish", store=project.store)
-    decide(run_id, "approval", approved=True, reason="ok", store=project.store)
+    approve_step(run_id, "approval", reason="ok", store=project.store)
     for name in ("approval", "publish"):
         assert run_step(run_id, name, store=project.store).state.value == "finished"
     assert project.store.metadata.runs.get(run_id).state is RunState.FINISHED
@@ -111,9 +111,9 @@ def test_the_commands_do_the_same(project):
 
     waiting = call("run", str(path))
     assert waiting.returncode == 1
-    assert "Say yes or no:  penstock decide" in waiting.stderr
-    assert call("decide", "last", "--reason", "ok").returncode == 2
-    decided = call("decide", "last", "--approve", "--reason", "ok", "--as", "ada", "--json")
+    assert "Approve with:  penstock approve-step" in waiting.stderr
+    assert call("approve-step", "last").returncode == 2
+    decided = call("approve-step", "last", "--reason", "ok", "--actor", "ada", "--json")
     assert json.loads(decided.stdout)["decided_by"] == "ada"
     assert call("run", "--resume", "last").returncode == 0
 
@@ -152,7 +152,7 @@ def test_a_map_waits_for_all_of_its_items(project):
     assert waiting["told"].state.value == "skipped"
     for number in (0, 1):
         assert waiting.waits_for == f"one[{number}]/approval"
-        decide(waiting.run_id, waiting.waits_for, approved=True, reason="ok", store=project.store)
+        approve_step(waiting.run_id, waiting.waits_for, reason="ok", store=project.store)
         waiting = project.again(None, resume=waiting.run_id)
     assert waiting.ok, waiting.error
     assert waiting.output() == 2
