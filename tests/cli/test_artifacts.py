@@ -47,7 +47,7 @@ def test_an_artifact_whose_name_leads_elsewhere_stays_in_the_folder(world, tmp_p
 def test_addresses_are_printed_one_a_line(world, kept):
     answer = world("artifacts", kept, "--url")
     assert answer.out.startswith("file:///")
-    assert "set[bold]tings stands in the store's database" in answer.err
+    assert "set[bold]tings is in the store's database" in answer.err
     found = world("artifacts", kept, "--url", "--expires", "0.5", "--json").json
     assert found["set[bold]tings"] is None
     assert world("artifacts", kept, "--url", "--expires", "0", code=2).err
@@ -56,5 +56,5 @@ def test_addresses_are_printed_one_a_line(world, kept):
 def test_a_run_without_artifacts_says_so(world, tmp_path):
     with start_run(store=world.store) as run:
         pass
-    assert "has kept no artifacts" in world("artifacts", run.run_id).out
-    assert "has kept no artifacts" in world("artifacts", run.run_id, "--download", tmp_path).out
+    assert "has no artifacts" in world("artifacts", run.run_id).out
+    assert "has no artifacts" in world("artifacts", run.run_id, "--download", tmp_path).out

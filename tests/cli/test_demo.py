@@ -10,7 +10,7 @@ def test_demo_ends_after_the_story_or_serves_the_ui(world, monkeypatch):
     assert served == []
     out = world("demo", "--port", "4299").out
     assert "http://127.0.0.1:4299" in out
-    assert f"Later: penstock --store {world.store.url} ui" in out
+    assert f"To start it again: penstock --store {world.store.url} ui" in out
     assert len(served) == 1
     monkeypatch.setenv("PENSTOCK_DEMO_ONCE", "1")
     world("demo")

@@ -47,7 +47,7 @@ def test_a_canary_starts_and_is_stopped_by_hand(canary):
 
 @pytest.mark.parametrize("text", ["5,abc", "", "5,,100"])
 def test_percents_that_cannot_be_read_are_refused(live, text):
-    assert "is no list of percents" in live("deploy", "fraud", "--canary", text, code=2).err
+    assert "is not a list of percents" in live("deploy", "fraud", "--canary", text, code=2).err
 
 
 def test_other_mistakes_have_sentences_too(live):
@@ -61,7 +61,7 @@ def test_a_deployment_tells_what_happened_and_how_much_it_answered(live):
     live.answer_rows(rows=40)
     out = live("deployments", "fraud").out
     assert "Version 1 answers all requests." in out
-    assert "server: none is up, last answer" in out
+    assert "server: none running, last prediction" in out
     document = live("deployments", "fraud", "--json").json
     assert document["counts"]["1"]["requests"] == 40
     assert document["servers"] == []
@@ -86,7 +86,7 @@ def test_truth_of_an_unknown_prediction_or_class_is_refused(live):
     live.answer_rows(rows=3)
     assert "nothing" in live("truth", "nothing", "true", code=2).err
     answer = live("truth", "p0-0001", "treu", code=2)
-    assert "'treu' cannot be the truth of fraud@1." in answer.err
+    assert "'treu' cannot be the ground truth of fraud@1." in answer.err
     assert "Did you mean 'true'?" in answer.err
     assert live.store.metadata.predictions.get("p0-0001").truth is None
 

@@ -10,7 +10,7 @@ import pytest
 
 import penstock
 from penstock.cli import cli
-from penstock.cli._main import _COMMANDS
+from penstock.cli._main import _MODULES
 
 SOURCES = Path(penstock.__file__).parent
 HEAVY = ("polars", "sklearn", "numpy", "scipy", "litestar", "plotly", "sqlalchemy", "rich")
@@ -22,13 +22,13 @@ def command(name):
 
 def test_help_names_every_command_and_the_exit_codes(world):
     out = world("--help").out
-    for name in _COMMANDS:
+    for name in _MODULES:
         assert re.search(rf"^  {name} ", out, re.MULTILINE), name
     assert "Exit codes: 0 good; 1 the answer is no" in out
     assert world("--version").out == f"penstock, version {penstock.__version__}\n"
 
 
-@pytest.mark.parametrize("name", list(_COMMANDS))
+@pytest.mark.parametrize("name", list(_MODULES))
 def test_every_command_says_what_it_does(name):
     assert command(name).help
     assert command(name).name == name
@@ -69,7 +69,7 @@ def test_a_defect_of_ours_is_a_sentence_with_its_place_and_a_traceback_on_demand
     monkeypatch.delenv("PENSTOCK_DEBUG", raising=False)
     monkeypatch.setattr("penstock.cli._runs.search_runs", divide)
     answer = world("runs", code=2)
-    assert "Something unexpected happened: ZeroDivisionError" in answer.err
+    assert "Unexpected error: ZeroDivisionError" in answer.err
     assert "test_main.py:" in answer.err
     assert world("runs", "--json", code=2).json["error"]["fix"].startswith("Set PENSTOCK_DEBUG=1")
     monkeypatch.setenv("PENSTOCK_DEBUG", "1")
@@ -90,7 +90,7 @@ def test_every_command_that_a_message_tells_exists_with_its_options():
             if not re.search(r"(what|why|fix)=|[Rr]un: |[Uu]se: |with: |`penstock", line):
                 continue
             for name, rest in told.findall(line):
-                if name not in _COMMANDS:
+                if name not in _MODULES:
                     continue
                 parameters = command(name).params
                 known = {n for p in parameters for n in (*p.opts, *p.secondary_opts)}

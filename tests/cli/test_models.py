@@ -56,7 +56,7 @@ def test_staging_asks_for_no_gate(world):
 
 def test_in_a_team_somebody_else_must_approve(world):
     me = getpass.getuser()
-    assert "belongs to a team" in world("store", "users", "team").out
+    assert "is used by a team" in world("store", "users", "team").out
     answer = world("promote", "fraud@2", code=1)
     assert "approve" in answer.err
     answer = world("approve", "fraud@2", "--reason", "mine is good", code=1)
@@ -84,7 +84,7 @@ def test_rejected_is_final(world):
 
 
 def test_what_is_archived_is_named(world):
-    assert "Which version of 'fraud'" in world("archive", "fraud", code=2).err
+    assert "No version of 'fraud' is named" in world("archive", "fraud", code=2).err
     assert "fraud@2 is archived." in world("archive", "fraud@2", "--reason", "old").out
     assert world("archive", "fraud", "1", "--json").json["stage"] == "archived"
     assert "in production" in world("deploy", "fraud", code=2).err

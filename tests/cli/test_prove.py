@@ -43,10 +43,7 @@ def test_a_proof_is_told_step_by_step_with_its_verdict_as_exit_code(world, monke
     assert (given["reread"], given["hash_seeds"]) == (True, 3)
     for told in ("The [outputs] differ.", "row 3 [x]: 1 and 2", "[time.time]", "polars [1.0]"):
         assert told in answer.out
-    assert (
-        "Run r1 differs: the run does not return the same result again; 1 source replayed"
-        in answer.out
-    )
+    assert "Run r1 differs: the run did not return the same result; 1 source replayed" in answer.out
     assert "Executing the recorded run again" in answer.err
 
     document = world("verify", "last", "--json", code=1).json

@@ -65,7 +65,7 @@ def test_a_resumed_run_keeps_its_parameters_and_its_seed(world):
     answer = world("run", "--resume", run_id, "--strength", "3", code=1)
     assert "was made with another strength" in answer.err
     answer = world("run", "--resume", run_id, "--seed", "3", code=2)
-    assert "--seed does not go with --resume." in answer.err
+    assert "--seed cannot be used with --resume." in answer.err
     answer = world("run", "--resume", run_id, "--tag", "a=b", code=2)
     assert "--tag does not go with --resume." in answer.err
 
@@ -97,18 +97,18 @@ def test_a_name_with_a_dash_means_the_underscore(world):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("job.py", "0.5"), "'0.5' stands alone."),
+        (("job.py", "0.5"), "Unexpected argument '0.5'."),
         (("job.py", "--strength"), "--strength has no value."),
         (("job.py", "--strength", "--bar", "1"), "--strength has no value."),
         (("job.py", "--strength", "much"), "'much'"),
         (("job.py", "--strenght", "1"), "Did you mean 'strength'?"),
         (("job.py", "--set", "strength"), "--set 'strength' has no '='."),
         (("job.py", "--tag", "risk"), "--tag 'risk' has no '='."),
-        (("job.py", "--on", "locl"), "Did you mean 'local'?"),
+        (("job.py", "--runner", "locl"), "Did you mean 'local'?"),
         (("job.py", "--refresh", "trian"), "Did you mean 'train'?"),
         (("jop.py",), "Did you mean 'job.py'?"),
         (("job.py:frod",), "Did you mean 'fraud'?"),
-        ((), "No pipeline was named."),
+        ((), "No pipeline is named."),
         (("--resume", "nothing"), "There is no run 'nothing'."),
     ],
 )
@@ -224,7 +224,7 @@ def test_a_pipeline_of_another_folder_is_recorded_in_its_project_and_json_is_one
     assert list(elsewhere.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["json", "quiet", "on", "help", "no_cache", "seed", "resume"])
+@pytest.mark.parametrize("name", ["json", "quiet", "runner", "help", "no_cache", "seed", "resume"])
 def test_a_parameter_called_as_an_option_is_refused_where_it_is_defined(name):
     space = {"ps": ps}
     with pytest.raises(DefinitionError, match=f"has a parameter '{name}'"):

@@ -19,7 +19,7 @@ def test_a_run_is_edited_and_shows_it(shell):
         "--tag", "team=risk", "--tag", "x=1", "--json",
     ).json  # fmt: skip
     assert (answer["name"], answer["note"], answer["group"]) == ("better", "# Why", "folds")
-    assert shell("edit", run_id, "--untag", "x", "--json").json["tags"] == {"team": "risk"}
+    assert shell("edit", run_id, "--delete-tag", "x", "--json").json["tags"] == {"team": "risk"}
     shown = shell("show", run_id).out
     assert "better" in shown
     assert "group       folds" in shown
@@ -59,7 +59,7 @@ def test_pages_and_experiments_are_listed(shell):
 def test_a_run_is_forked_at_a_step(shell):
     with start_run("base", store=str(shell.folder / ".penstock/penstock.db")) as run:
         run.log_history("loss", [3.0, 2.0, 1.0])
-    made = shell("fork", run.run_id, "--at", "1", "--name", "cooler", "--json").json
+    made = shell("fork", run.run_id, "--at-step", "1", "--name", "cooler", "--json").json
     assert (made["forked_from"], made["forked_at"]) == (run.run_id, 1.0)
     shown = shell("show", made["run_id"]).out
     assert "cooler" in shown

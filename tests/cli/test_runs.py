@@ -83,7 +83,7 @@ def test_logs_of_a_cached_step_are_those_of_its_execution(world):
     assert line["text"] == "fitting with 1.0"
     assert line["stream"] == "stdout"
     answer = world("show", "last", "--logs", "split")
-    assert (answer.out, answer.err) == ("", "Step split wrote nothing.\n")
+    assert (answer.out, answer.err) == ("", "Step split has no output.\n")
     assert "Did you mean 'train'?" in world("show", "last", "--logs", "trian", code=2).err
 
 
@@ -97,7 +97,7 @@ def test_compare_shows_only_what_differs(world):
     assert "bar" not in out
     assert "split" not in out
     assert "bar" in world("compare", first, third).out
-    assert world("compare", second, second).out.startswith("Nothing differs")
+    assert world("compare", second, second).out.startswith("No differences")
     document = world("compare", first, second, "--json").json
     assert document["params"]["strength"] == [1.0, 0.5]
     assert document["steps"]["split"] == "same"

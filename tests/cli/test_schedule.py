@@ -54,7 +54,17 @@ def test_the_life_of_a_schedule(shell):
 
 def test_a_schedule_of_the_command_line(shell):
     (shell.folder / "job.py").write_text(JOB)
-    words = ("--name", "six", "--every", "6h", "--missed", "all", "--at-most", "2", "--json")
+    words = (
+        "--name",
+        "six",
+        "--every",
+        "6h",
+        "--catch-up",
+        "all",
+        "--max-active-runs",
+        "2",
+        "--json",
+    )
     (record,) = shell("schedule", "add", "job.py:job", *words).json
     assert record["trigger"]["every"] == "6h"
     assert record["options"]["missed"] == "all"

@@ -79,7 +79,7 @@ def command(project):
     env = {**os.environ, "PENSTOCK_STORE": project.store.url}
 
     def start(*words):
-        line = [sys.executable, "-m", "penstock.cli", "run", *words, "-q", "--on", "processes"]
+        line = [sys.executable, "-m", "penstock.cli", "run", *words, "-q", "--runner", "processes"]
         return subprocess.Popen([*line, "--workers", "2"], env=env, stderr=subprocess.DEVNULL)
 
     return path, start

@@ -50,7 +50,7 @@ def wait_until(happened, seconds: float = 60) -> None:
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
 def test_a_run_that_is_ended_leaves_no_program_of_its_steps(project, ending):
     path, mark = project.write(JOB), uuid.uuid4().hex
-    words = ["run", str(path), "--set", f"mark={mark}", "--on", "processes", "-q"]
+    words = ["run", str(path), "--set", f"mark={mark}", "--runner", "processes", "-q"]
     run = subprocess.Popen(
         [sys.executable, "-m", "penstock.cli", *words],
         env={**os.environ, "PENSTOCK_STORE": project.store.url},

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from penstock.hooks import Hooks
+from penstock.hooks import Webhooks
 from penstock.stores import Store, open_store
 
 
@@ -95,5 +95,5 @@ def store(tmp_path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def hooks(store) -> Hooks:
-    return Hooks(store=store)
+def hooks(store) -> Webhooks:
+    return Webhooks(store=store)

@@ -1,4 +1,4 @@
-"""Hooks: signed, in order, at least once, and never into the network around this machine."""
+"""Webhooks: signed, in order, at least once, and never into the network around this machine."""
 
 import os
 import shutil
@@ -209,7 +209,7 @@ def test_what_a_killed_process_could_not_tell_is_told_by_the_next(tmp_path, rece
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "job.py").write_text(KILLED)
     with open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db") as store:
-        hooks = ps.hooks.Hooks(store=store)
+        hooks = ps.hooks.Webhooks(store=store)
         hooks.add(receiver.url, events=["*"])
         done = subprocess.run(
             [sys.executable, "-m", "penstock.cli", "run", "job.py", "-q"],
@@ -287,8 +287,8 @@ def test_the_address_that_was_judged_is_the_one_that_is_connected_to(monkeypatch
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"form": "slack"}, "no form 'slack'"),
-        ({"events": ["run.ended"]}, "No event is called 'run.ended'"),
+        ({"form": "slack"}, "no message format 'slack'"),
+        ({"events": ["run.ended"]}, "No event matches 'run.ended'"),
         ({"secret": "hush"}, "cannot be used to sign"),
         ({"name": "my hook"}, "no legal name"),
     ],
@@ -300,7 +300,7 @@ def test_a_hook_that_cannot_work_is_refused(hooks, options, told):
 
 def test_a_name_is_taken_once(hooks):
     hooks.add("https://example.org/hook")
-    with pytest.raises(ConflictError, match="hook 'webhook' already"):
+    with pytest.raises(ConflictError, match="webhook 'webhook' exists already"):
         hooks.add("https://example.org/other")
 
 
@@ -320,9 +320,9 @@ def test_allowed_hosts_come_from_the_project_too(tmp_path, monkeypatch, hooks):
 def test_a_hook_is_tried_out_on_the_newest_run(hooks, receiver, store):
     hooks.add(receiver.url, events=["run.failed"])
     go(store)
-    assert hooks.try_out("webhook").ok
+    assert hooks.test("webhook").ok
     receiver.answer = lambda _: 500
-    assert "answered 500" in hooks.try_out("webhook").error
+    assert "answered 500" in hooks.test("webhook").error
     assert hooks.events("webhook") == []
 
 
@@ -341,7 +341,7 @@ def test_https_goes_to_the_judged_address_and_wants_a_certificate_of_the_name(
     assert receiver.got[0].headers["host"] == f"localhost:{port}"
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "other.example.pem"))
     receiver.encrypt(tmp_path / "other.example.pem")
-    attempt = hooks.try_out("webhook")
+    attempt = hooks.test("webhook")
     assert "CERTIFICATE_VERIFY_FAILED" in attempt.error
     assert "localhost" in attempt.error
 

@@ -49,14 +49,14 @@ def test_only_what_is_missing_is_run_oldest_first(project, clock):
 
 @pytest.mark.parametrize("at_once", [1, 2])
 def test_what_fails_is_named_and_the_rest_is_done(project, at_once):
-    done = backfill(project.file + ":regions", at_once=at_once, store=project.store)
+    done = backfill(project.file + ":regions", max_active_runs=at_once, store=project.store)
     assert [(part.key, part.state) for part in done.parts] == [
         ("eu", "finished"),
         ("bad", "failed"),
         ("us", "finished"),
     ]
     assert [part.key for part in done.failed] == ["bad"]
-    again = backfill(project.file + ":regions", at_once=at_once, store=project.store)
+    again = backfill(project.file + ":regions", max_active_runs=at_once, store=project.store)
     assert [part.key for part in again.parts] == ["bad"]
     assert again.left == ("eu", "us")
 
@@ -81,7 +81,7 @@ def test_what_is_done_can_be_done_again(project):
         ({"partitions": ["asia"]}, NotFoundError, "no partition 'asia'"),
         ({"since": "ue"}, NotFoundError, "Known: bad, eu, us"),
         ({"until": "ue"}, NotFoundError, "Known: bad, eu, us"),
-        ({"at_once": 0}, ParameterError, "1 or more"),
+        ({"max_active_runs": 0}, ParameterError, "1 or more"),
         ({"region": "us"}, ParameterError, "gives it already"),
         ({"word": "x"}, ParameterError, "no parameter 'word'"),
     ],
@@ -147,7 +147,7 @@ def test_an_interrupted_backfill_leaves_no_run_behind_and_goes_on(project):
             return slow(number)
         """
     )
-    command = [sys.executable, "-m", "penstock.cli", "backfill", "job.py", "--at-once", "2"]
+    command = [sys.executable, "-m", "penstock.cli", "backfill", "job.py", "--max-active-runs", "2"]
     process = subprocess.Popen(command, cwd=project.folder, stdout=subprocess.PIPE, text=True)
     assert "1 of 5" in process.stdout.readline()
     process.send_signal(signal.SIGINT)

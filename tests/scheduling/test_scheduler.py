@@ -47,7 +47,7 @@ def test_what_is_due_runs_with_the_day_it_was_due_for(project, clock):
     ],
 )
 def test_times_without_a_scheduler_are_made_up_for_as_asked(project, clock, missed, ran, lost):
-    schedule = Schedule(pipeline=project.file + ":job", cron="0 3 * * *", missed=missed)
+    schedule = Schedule(pipeline=project.file + ":job", cron="0 3 * * *", catch_up=missed)
     project.schedules.add(schedule)
     project.scheduler().once()
     clock.go_on(days=4)
@@ -134,7 +134,7 @@ def test_a_source_that_cannot_be_read_is_told_and_looked_at_again(project, clock
 def test_what_changes_during_a_cool_down_is_due_together_at_its_end(project, clock):
     project.schedules.add(
         Schedule(
-            pipeline=project.file + ":job", new_data="rows.csv", cool_down="1h", look_every="1s"
+            pipeline=project.file + ":job", new_data="rows.csv", cool_down="1h", poll_interval="1s"
         )
     )
     scheduler = project.scheduler()
@@ -300,7 +300,7 @@ def job(tick: str = "-"):
     return two(one(tick))
 
 
-often = ps.Schedule(pipeline=job, every="1s", missed="all", at_most=2)
+often = ps.Schedule(pipeline=job, every="1s", catch_up="all", max_active_runs=2)
 """
 
 

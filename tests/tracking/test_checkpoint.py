@@ -94,9 +94,9 @@ def test_a_killed_training_goes_on_with_its_numbers_to_the_same_result(folder, r
     (folder / "die").write_text("5")
     # On processes only the worker dies, which fails the step; here the run's own process does.
     code = -signal.SIGKILL if runner == "local" else 3
-    penstock(folder, "run", "job.py", "-q", "--on", runner, code=code)
+    penstock(folder, "run", "job.py", "-q", "--runner", runner, code=code)
     assert epochs(folder) == [0, 1, 2, 3, 4]
-    penstock(folder, "run", "--resume", "last", "-q", "--on", runner)
+    penstock(folder, "run", "--resume", "last", "-q", "--runner", runner)
     assert epochs(folder) == [5, 6, 7]
     assert output(folder) == undisturbed
     assert '"bitwise"' in penstock(folder, "verify", "last", "--json")

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import click
 
+from penstock.cli._help import actor_option, examples
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import DecisionRecord
 from penstock.execution import approve_step as approve
@@ -18,14 +19,14 @@ def _decision_options(command: Command) -> Command:
         click.argument("run"),
         click.argument("step", default="approval"),
         click.option("--reason", required=True, help="Reason; recorded with the run."),
-        click.option("--actor", metavar="NAME", help="Who decides; default: you."),
+        actor_option("decides"),
         json_option,
     )[::-1]:
         command = option(command)
     return command
 
 
-@click.command(epilog='Example: penstock approve-step last --reason "figures checked"')
+@click.command(epilog=examples('penstock approve-step last --reason "figures checked" --actor ana'))
 @_decision_options
 @click.pass_context
 def approve_step(
@@ -39,7 +40,7 @@ def approve_step(
     _show(decision, as_json=as_json)
 
 
-@click.command(epilog='Example: penstock reject-step last --reason "the target leaks"')
+@click.command(epilog=examples('penstock reject-step last --reason "the target leaks"'))
 @_decision_options
 @click.pass_context
 def reject_step(

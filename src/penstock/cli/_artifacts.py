@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
 from penstock.core import (
     ArtifactRecord,
@@ -14,23 +15,25 @@ from penstock.core import (
 from penstock.tracking import Run, get_run
 
 
-@click.command()
+@click.command(
+    epilog=examples("penstock artifacts last", "penstock artifacts last roc --download out")
+)
 @click.argument("run")
 @click.argument("names", nargs=-1)
 @click.option(
     "--download",
     metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write them to files below this folder.",
+    help="Download to files in this folder.",
 )
-@click.option("--url", "urls", is_flag=True, help="Print addresses to read them from instead.")
+@click.option("--url", "urls", is_flag=True, help="Print URLs from which the bytes can be read.")
 @click.option(
     "--expires",
     metavar="HOURS",
     default=1.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="How long a signed address is good for.",
+    help="Lifetime of a signed URL.",
 )
 @json_option
 @click.pass_context
@@ -43,12 +46,12 @@ def artifacts(
     expires: float,
     as_json: bool,
 ) -> None:
-    """List the artifacts of a RUN (id, unique beginning, or `last`), or only those of NAMES."""
+    """List the artifacts of RUN (an id, a unique prefix, or `last`), or only NAMES."""
     found = get_run(run, store=current_store(ctx))
     if download is not None:
         _download(found, names, download, as_json=as_json)
     elif urls:
-        _tell_urls(found, names, timedelta(hours=expires), as_json=as_json)
+        _show_urls(found, names, timedelta(hours=expires), as_json=as_json)
     else:
         _list(found, names, as_json=as_json)
 
@@ -58,7 +61,7 @@ def _list(run: Run, names: tuple[str, ...], *, as_json: bool) -> None:
     if as_json:
         emit([{"name": name, **to_json(record)} for name, record in chosen.items()])
     elif not chosen:
-        say(f"Run {run.run_id} has kept no artifacts.")
+        say(f"Run {run.run_id} has no artifacts.")
     else:
         show_table(
             ["name", "type", "stored as", "bytes", "digest"],
@@ -77,17 +80,20 @@ def _download(run: Run, names: tuple[str, ...], folder: Path, *, as_json: bool) 
     for file in files:
         say(plain(file))
     if not files:
-        say(f"Run {run.run_id} has kept no artifacts.")
+        say(f"Run {run.run_id} has no artifacts.")
 
 
-def _tell_urls(run: Run, names: tuple[str, ...], expires: timedelta, *, as_json: bool) -> None:
+def _show_urls(run: Run, names: tuple[str, ...], expires: timedelta, *, as_json: bool) -> None:
     found = {name: run.artifact_url(name, expires=expires) for name in _chosen(run, names)}
     if as_json:
         emit(found)
         return
     for name, url in found.items():
         if url is None:
-            say(f"{plain(name)} stands in the store's database: use --download.", stderr=True)
+            say(
+                f"{plain(name)} is in the store's database and has no URL: use --download.",
+                stderr=True,
+            )
         else:
             click.echo(url)
 

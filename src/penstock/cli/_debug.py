@@ -7,43 +7,44 @@ from typing import Any
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import current_store, plain, say
 from penstock.execution import StepCall, get_step_call
 
-_LONGEST = 200
+_MAX_CHARACTERS = 200
 
 
-@click.command()
+@click.command(epilog=examples("penstock debug last train"))
 @click.argument("run")
 @click.argument("step")
 @click.argument("target", required=False)
-@click.option("--no-pdb", is_flag=True, help="Print the traceback and do not start a debugger.")
+@click.option("--no-pdb", is_flag=True, help="Print the traceback; start no debugger.")
 @click.pass_context
 def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: bool) -> None:
-    """Call STEP of RUN again, with the inputs that it had and the code as it is now.
+    """Call STEP of RUN again, with its recorded inputs and the current code.
 
-    Where it raises, the debugger opens at that line. Nothing is recorded. TARGET is the pipeline's
-    FILE.py or FILE.py:NAME, by default what the run was started from.
+    The debugger opens at the line that raises. Nothing is recorded. Default TARGET: the FILE.py or
+    FILE.py:NAME that RUN was started from.
     """
     store = current_store(ctx)
     call = get_step_call(run, step, target=target, store=store)
     say(f"[bold]{plain(call.name)}[/] at {plain(call.step.position)}")
     for name, value in call.arguments.items():
-        say(f"  {plain(name)} = {plain(_shown(value))}")
+        say(f"  {plain(name)} = {plain(_brief(value))}")
     try:
         value = call()
     except Exception as error:  # noqa: BLE001 - a user's step may raise anything
         _explore(error, call, start=not no_pdb and sys.stdin.isatty())
         sys.exit(3)  # the exit code of a run with a failed step
-    say(f"  gave {plain(_shown(value))}")
+    say(f"  returned {plain(_brief(value))}")
     if not call.recorded:
         run_id = store.metadata.runs.get(run).run_id
-        say("[green]✓[/] It failed in the run, and does not now.")
+        say("[green]✓[/] It failed in the run, and succeeds now.")
         say(f"  Continue with:  penstock run --resume {run_id}")
     elif call.same_as_recorded(value, store=store):
-        say("[green]✓[/] The same as recorded, bit for bit.")
+        say("[green]✓[/] Equal to the recorded output, bit for bit.")
     else:
-        say("[yellow]≠[/] Another value than recorded.")
+        say("[yellow]≠[/] Different from the recorded output.")
 
 
 def _explore(error: Exception, call: StepCall, *, start: bool) -> None:
@@ -57,9 +58,9 @@ def _explore(error: Exception, call: StepCall, *, start: bool) -> None:
         pdb.post_mortem(place)
 
 
-def _shown(value: Any) -> str:
+def _brief(value: Any) -> str:
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape:
         return f"{type(value).__name__} of shape {shape}"
     text = " ".join(repr(value).split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli._help import actor_option, examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import (
     DeploymentRecord,
@@ -30,23 +31,31 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock deploy churn@3",
+        "penstock deploy churn@4 --canary 5,25,100 --step-requests 2000",
+        'penstock deploy churn --stop "latency too high"',
+    )
+)
 @click.argument("model")
-@click.option("--version", type=int, help="The version; default: the newest that may be served.")
-@click.option("--canary", metavar="5,25,100", help="Percent of traffic per step.")
+@click.option("--version", type=int, help="Version; default: the newest that may be served.")
+@click.option("--canary", metavar="5,25,100", help="Percent of the traffic per canary step.")
 @click.option(
-    "--step-requests", type=click.IntRange(1), help="Fewest canary requests of each step."
+    "--step-requests", type=click.IntRange(1), help="Minimum number of canary requests per step."
 )
 @click.option(
     "--max-error-increase",
     type=click.FloatRange(0, 100, min_open=True, max_open=True),
     metavar="PERCENT",
-    help="How many percent points more requests may fail than with the control; default: 0.5.",
+    help="Maximum increase of the error rate over the control, in percent points; default: 0.5.",
 )
-@click.option("--accept-changes", metavar="WHY", help="Deploy although callers would break.")
-@click.option("--stop", metavar="REASON", help="Stop the running rollout of the endpoint instead.")
-@click.option("--name", help="Name of the endpoint; default: the model's.")
-@click.option("--actor", metavar="NAME", help="Who deploys; default: you.")
+@click.option(
+    "--accept-changes", metavar="REASON", help="Deploy in spite of breaking signature changes."
+)
+@click.option("--stop", metavar="REASON", help="Stop the running rollout and roll back.")
+@click.option("--name", help="Name of the deployment; default: the model's.")
+@actor_option("deploys")
 @json_option
 @click.pass_context
 def deploy(
@@ -62,11 +71,10 @@ def deploy(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Send traffic to a version of MODEL: all at once, or in canary steps.
+    """Send traffic to a version of MODEL, at once or in canary steps.
 
-    A canary moves on or goes back by itself, by error rate and by the metric on posted truth: a
-    step is passed when too many more errors are excluded with 95 % certainty. With --stop REASON
-    it goes back now.
+    A canary advances or rolls back automatically, by the error rate and by the metric on ground
+    truth. A step passes when an error rate above the limit is excluded at the 95 % level.
     """
     store = current_store(ctx)
     model, number = _version(store, model, version)
@@ -91,17 +99,17 @@ def deploy(
             say(f"  {plain(line)}")
 
 
-@click.command()
+@click.command(epilog=examples("penstock deployments", "penstock deployments churn"))
 @click.argument("name", required=False)
 @json_option
 @click.pass_context
 def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
-    """List deployments; with NAME what happened to it."""
+    """List deployments; with NAME, traffic, rollout and events of that deployment."""
     store = current_store(ctx)
     if name is None:
         records = store.metadata.deployments.list()
         if as_json:
-            emit([_listed(store, record) for record in records])
+            emit([_listing(store, record) for record in records])
         elif not records:
             say("Nothing is deployed. Use: penstock deploy MODEL, or penstock serve MODEL.")
         else:
@@ -125,7 +133,7 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
     if as_json:
         emit(
             {
-                **_listed(store, record),
+                **_listing(store, record),
                 "events": [
                     {"at": event.at, "kind": event.kind, "message": event.message}
                     for event in events
@@ -141,19 +149,29 @@ def deployments(ctx: click.Context, name: str | None, as_json: bool) -> None:
     say(f"  server: {plain(_server(availability(name, store=store)))}")
     for line in rollout_outlook(record, store=store):
         say(f"  {plain(line)}")
-    show_table(["when", "what", ""], [[event.at, event.kind, event.message] for event in events])
+    show_table(
+        ["at", "event", "message"], [[event.at, event.kind, event.message] for event in events]
+    )
 
 
-@click.command()
+@click.command(epilog=examples("penstock serve", "penstock serve churn --port 8080"))
 @click.argument("models", nargs=-1)
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--allow-remote", is_flag=True, help="Let other machines in; there is no login yet.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="TCP port; 0 for any free port.",
+)
+@click.option(
+    "--allow-remote", is_flag=True, help="Accept requests from other machines; there is no login."
+)
 @click.pass_context
 def serve(
     ctx: click.Context, models: tuple[str, ...], host: str, port: int, allow_remote: bool
 ) -> None:
-    """Answer predictions for MODELS over HTTP until interrupted; default: all that are deployed."""
+    """Serve predictions of MODELS over HTTP until interrupted; default: all deployments."""
     serve_deployments(
         models or None,
         host=host,
@@ -166,13 +184,13 @@ def serve(
     )
 
 
-@click.command()
+@click.command(epilog=examples("penstock truth 06h2ccxck4cxf2s90a40 yes"))
 @click.argument("prediction_id")
 @click.argument("value")
 @json_option
 @click.pass_context
 def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> None:
-    """Post the true VALUE of the prediction with PREDICTION_ID."""
+    """Record VALUE as the ground truth of the prediction PREDICTION_ID."""
     store = current_store(ctx)
     record = store.metadata.predictions.get(prediction_id)
     version = store.metadata.models.get_version(record.model, record.version)
@@ -181,11 +199,11 @@ def truth(ctx: click.Context, prediction_id: str, value: str, as_json: bool) -> 
     if as_json:
         emit({"prediction_id": record.prediction_id, "truth": found})
     else:
-        told = f"{record.prediction_id}: predicted {record.prediction}, was {found}"
-        say(f"[green]✓[/] {plain(told)}")
+        line = f"{record.prediction_id}: predicted {record.prediction}, was {found}"
+        say(f"[green]✓[/] {plain(line)}")
 
 
-def _listed(store: "Store", record: DeploymentRecord) -> dict[str, Any]:
+def _listing(store: "Store", record: DeploymentRecord) -> dict[str, Any]:
     found = availability(record.name, store=store)
     return {
         **to_json(record),
@@ -198,8 +216,8 @@ def _server(found: Availability) -> str:
     """Describe the servers that are up, or the time of the last prediction."""
     if found.servers:
         return ", ".join(found.servers)
-    return "none is up, " + (
-        f"last answer {ago(found.last_at)}" if found.last_at else "no answer is kept"
+    return "none running, " + (
+        f"last prediction {ago(found.last_at)}" if found.last_at else "no prediction logged"
     )
 
 
@@ -228,8 +246,8 @@ def _true_value(version: ModelVersionRecord, text: str) -> Any:
     except ValueError:
         pass
     raise ParameterError(
-        what=f"{text!r} cannot be the truth of {version.ref}.",
-        why="The truth is compared with what the model answers.",
+        what=f"{text!r} cannot be the ground truth of {version.ref}.",
+        why="Ground truth is compared with the predictions of the model.",
         fix=did_you_mean(text.lower(), classes) if classes else "Give a number.",
     )
 
@@ -250,7 +268,7 @@ def _percents(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise ParameterError(
-            what=f"--canary {text!r} is no list of percents.", fix="Write for example 5,25,100."
+            what=f"--canary {text!r} is not a list of percents.", fix="Write for example 5,25,100."
         ) from error
 
 

@@ -4,17 +4,18 @@ import sys
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import emit, json_option, plain, say
 from penstock.health import check_installation
 
 _MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
-@click.command()
+@click.command(epilog=examples("penstock doctor"))
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Say what is wrong with the installation, the project and the store, and how to mend it."""
+    """Check the installation, the project and the store; print a fix for each fault."""
     checks = check_installation(ctx.find_root().obj)
     failed = any(check.level == "fail" for check in checks)
     if as_json:

@@ -37,10 +37,10 @@ def say_findings(
     if not found:
         return
     counts = Counter(finding.level for _, finding in found)
-    told = [
+    parts = [
         f"{count} {_NOUNS[level][count > 1]}" for level in _MARKS if (count := counts.get(level, 0))
     ]
-    say(f"data: {', '.join(told)}", stderr=stderr)
+    say(f"data: {', '.join(parts)}", stderr=stderr)
     for step, finding in found[:limit]:
         say(f"  {_MARKS[finding.level]} {plain(step)}: {plain(finding.message)}", stderr=stderr)
     if len(found) > limit:

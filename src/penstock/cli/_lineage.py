@@ -2,13 +2,16 @@
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.steps import trace
 
 
-@click.command()
+@click.command(
+    epilog=examples("penstock lineage churn@3", "penstock lineage source:payments --down")
+)
 @click.argument("subject")
-@click.option("--down", is_flag=True, help="What came of it, instead of what made it.")
+@click.option("--down", is_flag=True, help="Downstream instead of upstream.")
 @json_option
 @click.pass_context
 def lineage(ctx: click.Context, subject: str, down: bool, as_json: bool) -> None:

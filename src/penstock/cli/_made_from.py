@@ -46,12 +46,12 @@ def _code(manifest: Mapping[str, Any]) -> str:
 
 def _environment(manifest: Mapping[str, Any]) -> str:
     environment, hardware = manifest.get("environment", {}), manifest.get("hardware", {})
-    told = [
+    parts = [
         f"Python {environment.get('python', '?')}",
         f"{len(environment.get('packages', ())):,} packages",
         f"{hardware.get('cores', '?')} cores",
     ]
     if hardware.get("memory_bytes"):
-        told.append(f"{hardware['memory_bytes'] / 2**30:.0f} GiB of memory")
-    told += hardware.get("gpus", ())
-    return ", ".join(told)
+        parts.append(f"{hardware['memory_bytes'] / 2**30:.0f} GiB of memory")
+    parts += hardware.get("gpus", ())
+    return ", ".join(parts)

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,66 +14,119 @@ import penstock
 from penstock.cli._output import fail
 from penstock.core import PenstockError, did_you_mean
 
-# Imported when used, so that `penstock --help` and each command remain quick.
-_COMMANDS = {
-    "new": ("_new", "Write a readable pipeline for your own table."),
-    "run": ("_run", "Run a pipeline, or resume a run."),
-    "runs": ("_runs", "Search runs."),
-    "show": ("_runs", "Show one run: steps, metrics, what it was made from."),
-    "compare": ("_runs", "Show what differs between two runs."),
-    "experiments": ("_runs", "Search experiments."),
-    "edit": ("_run_life", "Change a run's name, note, group or tags, or put it aside."),
-    "delete": ("_run_life", "Delete runs."),
-    "fork": ("_run_life", "Make a run that begins with what another had at a step."),
-    "restore": ("_run_life", "Bring back deleted runs."),
-    "artifacts": ("_artifacts", "List what a run kept, or write it to files."),
-    "why": ("_why", "Say why a step was executed: which part of its key changed."),
-    "partitions": ("_partitions", "List a pipeline's partitions and which are missing."),
-    "backfill": ("_partitions", "Run a pipeline for the partitions that are missing."),
-    "schedule": ("_schedule", "Say when pipelines run without being asked; see what came of it."),
-    "scheduler": ("_schedule", "Run what schedules say, until it is stopped."),
-    "hooks": ("_hooks", "Say who is told when runs and steps begin and end."),
-    "approve-step": ("_approval", "Approve a step of a run that waits for approval."),
-    "reject-step": ("_approval", "Reject a step of a run that waits for approval."),
-    "step": ("_step", "Execute one step of a run alone; what other orchestrators call."),
-    "debug": ("_debug", "Call a step of a run again on its exact inputs, in a debugger."),
-    "verify": ("_prove", "Prove a run: execute it again and compare every output."),
-    "models": ("_models", "List models and their versions."),
-    "promote": ("_models", "Move a version towards production if its gates pass."),
-    "approve": ("_models", "Say yes to a version."),
-    "reject": ("_models", "Say no to a version, for good."),
-    "archive": ("_models", "Take a version out of use."),
-    "rollback": ("_models", "Put the previous production version back."),
-    "history": ("_models", "Show who moved which version when and why."),
-    "lineage": ("_lineage", "Trace a prediction, model, run or artifact."),
-    "deploy": ("_deploy", "Send traffic to a version, at once or in canary steps."),
-    "deployments": ("_deploy", "List deployments and their traffic."),
-    "serve": ("_deploy", "Answer predictions over HTTP."),
-    "truth": ("_deploy", "Post the true value of a prediction."),
-    "monitor": ("_monitor", "Check a deployment for drift and performance."),
-    "alerts": ("_monitor", "List alerts."),
-    "store": ("_store", "Check, back up, copy the store; show and set what it knows of itself."),
-    "gc": ("_store", "Remove what nobody needs any more."),
-    "doctor": ("_doctor", "Say what is wrong with the installation and how to mend it."),
-    "ui": ("_ui", "Open the web UI."),
-    "demo": ("_demo", "The whole loop on a simulated payments stream."),
-}
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A section of ``penstock --help``.
+
+    Args:
+        title: Heading.
+        example: A typical call of one of the commands.
+        commands: Module and help line by command name.
+    """
+
+    title: str
+    example: str
+    commands: dict[str, tuple[str, str]]
+
+
+# Modules are imported when used, so that `penstock --help` and each command remain quick.
+_SECTIONS = (
+    _Section(
+        "Build and run",
+        "penstock run churn.py --cutoff 2026-01-31",
+        {
+            "new": ("_new", "Create a pipeline file for a table."),
+            "run": ("_run", "Run a pipeline, or resume a run."),
+            "step": ("_step", "Execute one step of a run; for other orchestrators."),
+            "approve-step": ("_approval", "Approve a step that waits for approval."),
+            "reject-step": ("_approval", "Reject a step that waits for approval."),
+            "partitions": ("_partitions", "List a pipeline's partitions and their runs."),
+            "backfill": ("_partitions", "Run a pipeline for its missing partitions."),
+            "schedule": ("_schedule", "Create and manage schedules."),
+            "scheduler": ("_schedule", "Start the scheduler, which runs schedules."),
+            "demo": ("_demo", "Run the whole loop on simulated payments."),
+        },
+    ),
+    _Section(
+        "Track",
+        'penstock runs "metrics.roc_auc > 0.7" --order-by "metrics.roc_auc desc"',
+        {
+            "runs": ("_runs", "Search runs."),
+            "show": ("_runs", "Show a run: steps, metrics, logs, provenance."),
+            "compare": ("_runs", "Compare two runs."),
+            "experiments": ("_runs", "Search experiments."),
+            "edit": ("_run_life", "Change a run's name, note, group or tags; archive it."),
+            "artifacts": ("_artifacts", "List or download the artifacts of a run."),
+            "fork": ("_run_life", "Create a run that starts from another run's state."),
+            "delete": ("_run_life", "Delete runs."),
+            "restore": ("_run_life", "Restore deleted runs."),
+        },
+    ),
+    _Section(
+        "Prove",
+        "penstock verify last",
+        {
+            "verify": ("_prove", "Execute a run again and compare every output."),
+            "why": ("_why", "Explain why a step was executed or cached."),
+            "debug": ("_debug", "Call a step again on its recorded inputs, in a debugger."),
+            "lineage": ("_lineage", "Trace a prediction, model, run or artifact."),
+        },
+    ),
+    _Section(
+        "Register",
+        'penstock promote churn@3 --reason "better on every slice"',
+        {
+            "models": ("_models", "List models, versions, gates and model cards."),
+            "promote": ("_models", "Promote a model version whose gates pass."),
+            "approve": ("_models", "Approve a model version."),
+            "reject": ("_models", "Reject a model version permanently."),
+            "archive": ("_models", "Archive a model version."),
+            "rollback": ("_models", "Roll back to the previous production version."),
+            "history": ("_models", "Show the audit trail of a model."),
+        },
+    ),
+    _Section(
+        "Serve and monitor",
+        "penstock deploy churn@3 --canary 5,25,100",
+        {
+            "deploy": ("_deploy", "Send traffic to a version, at once or as a canary."),
+            "deployments": ("_deploy", "List deployments, their traffic and events."),
+            "serve": ("_deploy", "Serve predictions over HTTP."),
+            "truth": ("_deploy", "Record the ground truth of a prediction."),
+            "monitor": ("_monitor", "Check a deployment for drift and performance."),
+            "alerts": ("_monitor", "List alerts."),
+        },
+    ),
+    _Section(
+        "Store and settings",
+        "penstock store backup /backups/penstock-2026-01-31",
+        {
+            "store": ("_store", "Check, back up, copy and configure the store."),
+            "gc": ("_store", "Delete what the retention settings no longer keep."),
+            "webhooks": ("_webhooks", "Create and manage webhooks."),
+            "doctor": ("_doctor", "Check the installation, the project and the store."),
+            "ui": ("_ui", "Start the web UI."),
+        },
+    ),
+)
+_MODULES = {name: module for section in _SECTIONS for name, (module, _) in section.commands.items()}
 
 
 class _Commands(click.Group):
     """Commands by name, each imported when used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
+        return list(_MODULES)
 
     def get_command(
         self,
         ctx: click.Context,  # noqa: ARG002 - click's signature
         cmd_name: str,
     ) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _MODULES:
             return None
-        module = importlib.import_module(f"penstock.cli.{_COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"penstock.cli.{_MODULES[cmd_name]}")
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
@@ -81,15 +135,19 @@ class _Commands(click.Group):
         ctx: click.Context,  # noqa: ARG002 - click's signature
         formatter: click.HelpFormatter,
     ) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+        width = max(map(len, _MODULES))  # the same in all sections
+        for section in _SECTIONS:
+            with formatter.section(section.title):
+                for name, (_, text) in section.commands.items():
+                    formatter.write(f"{'':>{formatter.current_indent}}{name:<{width}}  {text}\n")
+                formatter.write(f"{'':>{formatter.current_indent}}$ {section.example}\n")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in _COMMANDS and not name.startswith("-"):
-            ctx.fail(f"There is no command {name!r}. {did_you_mean(name, _COMMANDS)}")
+        if name not in _MODULES and not name.startswith("-"):
+            ctx.fail(f"There is no command {name!r}. {did_you_mean(name, _MODULES)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -112,24 +170,25 @@ def _unexpected(error: Exception) -> PenstockError:
     """Convert an unexpected exception to an error, with the place of the traceback."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return PenstockError(
-        what=f"Something unexpected happened: {type(error).__name__}: {error}",
-        why=f"This is a defect of penstock, at {Path(frame.filename).name}:{frame.lineno}.",
-        fix="Set PENSTOCK_DEBUG=1 and repeat the command to see the whole traceback; report it.",
+        what=f"Unexpected error: {type(error).__name__}: {error}",
+        why=f"This is a bug in penstock, at {Path(frame.filename).name}:{frame.lineno}.",
+        fix="Set PENSTOCK_DEBUG=1 and repeat the command to see the traceback; please report it.",
     )
 
 
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 good; 1 the answer is no; 2 wrong use; 3 a step failed; 130 interrupted.",
+    epilog="Exit codes: 0 success; 1 negative result (a gate, a drift, a proof); 2 wrong use; 3 a"
+    " step failed; 130 interrupted.",
 )
 @click.option(
     "--store",
     metavar="URL",
-    help="Where runs and models are kept, e.g. sqlite:///penstock.db; default: the project's.",
+    help="Store of runs and models, e.g. sqlite:///penstock.db; default: the project's.",
 )
 @click.version_option(penstock.__version__, prog_name="penstock")
 @click.pass_context
 def cli(ctx: click.Context, store: str | None) -> None:
-    """Carry a model from raw data to monitored production; open a gate only when there is proof."""
+    """Carry a model from raw data to monitored production, with proof at every gate."""
     ctx.obj = store

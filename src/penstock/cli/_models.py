@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from penstock.cli._help import actor_option, examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import (
     GateState,
@@ -26,16 +27,22 @@ _MARKS = {
 _STAGES = click.Choice([Stage.STAGING.value, Stage.PRODUCTION.value])
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock models",
+        "penstock models churn@3 --card",
+        "penstock models --search \"stage = 'production'\"",
+    )
+)
 @click.argument("model", required=False)
-@click.option("--search", metavar="FILTER", help="Versions such as: stage = 'production'.")
-@click.option("--card", is_flag=True, help="Print the model card (Markdown) of MODEL@VERSION.")
+@click.option("--search", metavar="FILTER", help="Only versions that match.")
+@click.option("--card", is_flag=True, help="Print the model card of MODEL@VERSION as Markdown.")
 @json_option
 @click.pass_context
 def models(
     ctx: click.Context, model: str | None, search: str | None, card: bool, as_json: bool
 ) -> None:
-    """List models; with MODEL (or MODEL@VERSION) its versions, gates and reasons."""
+    """List models; with MODEL or MODEL@VERSION, versions and gate results."""
     store = current_store(ctx)
     registry = Registry(store=store)
     if search is not None:
@@ -83,13 +90,22 @@ def models(
             _show_gates(version)
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock promote churn",
+        'penstock promote churn@3 --to staging --reason "for the load test"',
+    )
+)
 @click.argument("model")
 @click.argument("version", required=False)
-@click.option("--to", type=_STAGES, default="production", show_default=True)
-@click.option("--reason", default="", help="Why; kept in the history.")
-@click.option("--accept-changes", metavar="WHY", help="Promote although callers would break.")
-@click.option("--actor", metavar="NAME", help="Who promotes; default: you.")
+@click.option(
+    "--to", type=_STAGES, default="production", show_default=True, help="Stage to promote to."
+)
+@click.option("--reason", default="", help="Reason; recorded in the history.")
+@click.option(
+    "--accept-changes", metavar="REASON", help="Promote in spite of breaking signature changes."
+)
+@actor_option("promotes")
 @json_option
 @click.pass_context
 def promote(
@@ -102,9 +118,9 @@ def promote(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Move a version of MODEL to production if its gates pass; proofs that are pending are run.
+    """Promote a version of MODEL if its gates pass; pending proofs are executed first.
 
-    Without VERSION the newest one that is not rejected. MODEL@VERSION works too.
+    Default VERSION: the newest that is not rejected. MODEL@VERSION is accepted too.
     """
     name, number = _ref(model, version)
     store = current_store(ctx)
@@ -121,16 +137,16 @@ def promote(
     )
     for note in changes.notes if changes and record.stage is Stage.PRODUCTION else ():
         say(f"  [yellow]![/] {plain(note)}")
-    _tell(record, as_json, f"{record.ref} is in {record.stage.value}.")
+    _report(record, as_json, f"{record.ref} is in {record.stage.value}.")
     if not as_json and record.stage is Stage.PRODUCTION:
         say(f"Next:  penstock serve {plain(record.model)}")
 
 
-@click.command()
+@click.command(epilog=examples('penstock approve churn@3 --reason "slices checked" --actor ana'))
 @click.argument("model")
 @click.argument("version", required=False)
-@click.option("--reason", required=True, help="Why; kept with the approval.")
-@click.option("--actor", metavar="NAME", help="Who approves; default: you.")
+@click.option("--reason", required=True, help="Reason; recorded with the approval.")
+@actor_option("approves")
 @json_option
 @click.pass_context
 def approve(
@@ -141,7 +157,7 @@ def approve(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Say yes to a version of MODEL."""
+    """Approve a version of MODEL; in a team's store, not the version's own trainer."""
     registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)
     record = registry.get(name, number)
@@ -152,11 +168,11 @@ def approve(
         say(f"[green]✓[/] {plain(f'{approval.approver} approved {record.ref}: {reason}')}")
 
 
-@click.command()
+@click.command(epilog=examples('penstock reject churn@3 --reason "the target leaks"'))
 @click.argument("model")
 @click.argument("version", required=False)
-@click.option("--reason", required=True, help="Why; kept in the history.")
-@click.option("--actor", metavar="NAME", help="Who rejects; default: you.")
+@click.option("--reason", required=True, help="Reason; recorded in the history.")
+@actor_option("rejects")
 @json_option
 @click.pass_context
 def reject(
@@ -167,23 +183,22 @@ def reject(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Say no to a version of MODEL, for good.
+    """Reject a version of MODEL permanently.
 
-    A rollout of it ends at once. A version that was in production is in quarantine then: no
-    rollback brings it back.
+    A running rollout of the version ends at once, and no rollback returns to a rejected version.
     """
     registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)
     record = registry.get(name, number)
     rejected = registry.reject(name, record.version, actor=actor, reason=reason)
-    _tell(rejected, as_json, f"{rejected.ref} is rejected.")
+    _report(rejected, as_json, f"{rejected.ref} is rejected.")
 
 
-@click.command()
+@click.command(epilog=examples("penstock archive churn@1"))
 @click.argument("model")
 @click.argument("version", required=False)
-@click.option("--reason", default="", help="Why; kept in the history.")
-@click.option("--actor", metavar="NAME", help="Who archives; default: you.")
+@click.option("--reason", default="", help="Reason; recorded in the history.")
+@actor_option("archives")
 @json_option
 @click.pass_context
 def archive(
@@ -194,33 +209,35 @@ def archive(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Take a version of MODEL out of use. It must be named: VERSION, or MODEL@VERSION.
+    """Archive a version of MODEL; the version must be named.
 
-    The production version can only be archived while no deployment answers with it.
+    The production version can be archived only while no deployment serves it.
     """
     registry = Registry(store=current_store(ctx))
     name, number = _ref(model, version)
     if number is None:
         raise ParameterError(
-            what=f"Which version of {name!r} is to be archived?",
-            why="What is taken out of use is named, never guessed.",
+            what=f"No version of {name!r} is named.",
+            why="penstock does not guess which version to archive.",
             fix=f"Write: penstock archive {name}@VERSION",
         )
     record = registry.get(name, number)
     archived = registry.archive(name, record.version, actor=actor, reason=reason)
-    _tell(archived, as_json, f"{archived.ref} is archived.")
+    _report(archived, as_json, f"{archived.ref} is archived.")
 
 
-@click.command()
+@click.command(
+    epilog=examples("penstock rollback churn", "penstock rollback churn --to 2 --expected 4")
+)
 @click.argument("model")
-@click.option("--to", type=int, help="Version to go back to; default: the previous production.")
+@click.option("--to", type=int, help="Target version; default: the previous production version.")
 @click.option(
     "--expected",
     type=int,
-    help="The version that is to go: nothing happens if another one is in production by now.",
+    help="Version to replace; refused if a different version is in production by now.",
 )
-@click.option("--reason", default="", help="Why; kept in the history.")
-@click.option("--actor", metavar="NAME", help="Who rolls back; default: you.")
+@click.option("--reason", default="", help="Reason; recorded in the history.")
+@actor_option("rolls back")
 @json_option
 @click.pass_context
 def rollback(
@@ -232,29 +249,28 @@ def rollback(
     actor: str | None,
     as_json: bool,
 ) -> None:
-    """Put the previous production version of MODEL back; running servers follow at once.
+    """Roll MODEL back to the previous production version; running servers follow at once.
 
-    Whoever may not be alone (a monitor, a second on-call person) names with --expected the version
-    that is to go, so that two do not roll back twice; without it a rollback within a minute of
-    another is refused. Rejected versions are passed over.
+    Automation and on-call teams pass --expected, so that two rollbacks at the same time do not go
+    back two versions; without it, a second rollback within a minute is refused. Rejected versions
+    are skipped.
     """
     registry = Registry(store=current_store(ctx))
     name, number = _ref(model, str(to) if to else None)
     target = None if number is None else registry.get(name, number).version
     record = registry.rollback(name, to=target, actor=actor, reason=reason, expected=expected)
-    _tell(record, as_json, f"{record.ref} is in production again.")
+    _report(record, as_json, f"{record.ref} is in production again.")
 
 
-@click.command()
+@click.command(epilog=examples("penstock history churn", "penstock history churn --at 2026-01-31"))
 @click.argument("model")
-@click.option("--at", metavar="TIME", help="Which version was in production then (ISO time)?")
+@click.option("--at", metavar="TIME", help="Show the version in production at this ISO time.")
 @json_option
 @click.pass_context
 def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> None:
-    """Show who moved, judged or approved which version of MODEL; with --at what was live then.
+    """Show the audit trail of MODEL, or of MODEL@VERSION: stage changes, gates, approvals.
 
-    Changes of the store's users stand between them. MODEL@VERSION tells of that version only.
-    Leaves with 1 if the history was tampered with.
+    Changes of the store's users are included. Exits with 1 if the history was tampered with.
     """
     registry = Registry(store=current_store(ctx))
     model, version = parse_ref(model)
@@ -275,7 +291,7 @@ def history(ctx: click.Context, model: str, at: str | None, as_json: bool) -> No
         emit(events)
     else:
         show_table(
-            ["when", "version", "from", "to", "who", "why"],
+            ["at", "version", "from", "to", "actor", "reason"],
             [[e.at, *_event_cells(e), e.actor, e.reason] for e in events],
         )
     # Checked after printing: a damaged history is still worth reading.
@@ -311,7 +327,7 @@ def _ref(model: str, version: str | None) -> tuple[str, int | str | None]:
     return parse_ref(f"{name}@{version}")
 
 
-def _tell(record: ModelVersionRecord, as_json: bool, sentence: str) -> None:
+def _report(record: ModelVersionRecord, as_json: bool, sentence: str) -> None:
     if as_json:
         emit(record)
         return

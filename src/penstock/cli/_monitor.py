@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import ParameterError, now, parse_duration
 from penstock.monitoring import (
@@ -18,21 +19,26 @@ from penstock.monitoring import (
 )
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock monitor churn --since 7d --html drift.html",
+        "penstock monitor churn --retrain churn.py",
+    )
+)
 @click.argument("name")
 @click.option(
     "--since",
     metavar="TIME",
-    help="ISO time, how long ago (7d), or 'all'; default: the last day, or the newest 1,000 rows.",
+    help="ISO time, an age (7d), or 'all'; default: the last day, or the newest 1,000 rows.",
 )
-@click.option("--until", metavar="TIME", help="ISO time, or how long ago; default: now.")
+@click.option("--until", metavar="TIME", help="ISO time or an age; default: now.")
 @click.option(
-    "--html", type=click.Path(path_type=Path), help="Write the report with pictures here."
+    "--html", type=click.Path(path_type=Path), help="Write the report with figures to this file."
 )
+@click.option("--retrain", metavar="TARGET", help="Pipeline to run with a new cutoff after drift.")
 @click.option(
-    "--retrain", metavar="TARGET", help="Pipeline to run with a new cutoff if it drifted."
+    "--cool-down", default="1d", show_default=True, help="Minimum time between two retraining runs."
 )
-@click.option("--cool-down", default="1d", show_default=True, help="Least time between such runs.")
 @json_option
 @click.pass_context
 def monitor(
@@ -45,10 +51,10 @@ def monitor(
     cool_down: str,
     as_json: bool,
 ) -> None:
-    """Check the deployment NAME: drift of features and predictions, performance where truth came.
+    """Check the deployment NAME: drift of features and predictions; performance on ground truth.
 
-    Exits with 1 if something drifted, with 2 if it cannot be told: nothing was answered, or too few
-    rows to rule out a change that matters.
+    Exits with 1 after drift, and with 2 if the rows are too few to detect or to exclude a change
+    above the minimum effect size.
     """
     store = current_store(ctx)
     report = Monitor(name, store=store).check(since=_start(since), until=_moment(until))
@@ -74,13 +80,13 @@ def monitor(
     sys.exit(0 if report.verdict == "steady" else 2)
 
 
-@click.command()
+@click.command(epilog=examples("penstock alerts", "penstock alerts churn --all"))
 @click.argument("name", required=False)
-@click.option("--all", "with_resolved", is_flag=True, help="Resolved ones too.")
+@click.option("--all", "with_resolved", is_flag=True, help="Include resolved alerts.")
 @json_option
 @click.pass_context
 def alerts(ctx: click.Context, name: str | None, with_resolved: bool, as_json: bool) -> None:
-    """List open alerts, of the deployment NAME or of all."""
+    """List open alerts of the deployment NAME, or of all deployments."""
     metadata = current_store(ctx).metadata
     if name is not None:
         metadata.deployments.get(name)  # a misspelt name must not look like the absence of alerts

@@ -4,21 +4,29 @@ from pathlib import Path
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import emit, json_option, plain, say
 from penstock.scaffolding import new_project
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock new churn --data telco_churn.csv --target Churn",
+        'penstock new tips --data "taxi/*.parquet" --target big_tip --time pickup_at --group driver',
+    )
+)
 @click.argument("name")
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="File, folder or glob."
+    "--data", required=True, type=click.Path(path_type=Path), help="Table: file, folder or glob."
 )
-@click.option("--target", required=True, metavar="COL", help="The column to predict.")
-@click.option("--time", metavar="COL", help="The column that says when; two as DATE,HOUR.")
-@click.option("--group", metavar="COL", help="The column whose values must stay whole.")
+@click.option("--target", required=True, metavar="COL", help="Column to predict.")
+@click.option("--time", metavar="COL", help="Time column; two as DATE,HOUR.")
+@click.option("--group", metavar="COL", help="Column whose groups must not be split.")
 @click.option("--no-header", is_flag=True, help="The first line is data; name the columns.")
 @click.option("--columns", metavar="A,B,…", help="Column names in file order.")
-@click.option("--folder", type=click.Path(path_type=Path), help="Where to write; default: ./NAME.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Folder to write to; default: ./NAME."
+)
 @json_option
 def new(
     name: str,
@@ -31,7 +39,7 @@ def new(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Write a short, readable pipeline for your own table; it runs as written."""
+    """Create a pipeline file for a table, with a README and a test; it runs as written."""
     project = new_project(
         name,
         data=data,

@@ -43,7 +43,7 @@ def json_option(command: Command) -> Command:
         is_flag=True,
         callback=_note_json,
         is_eager=True,  # known before any further option can be found wrong
-        help="Print one JSON document and nothing else.",
+        help="Print one JSON document only.",
     )(command)
 
 

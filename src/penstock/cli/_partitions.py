@@ -5,6 +5,7 @@ from collections import Counter
 
 import click
 
+from penstock.cli._help import examples, runner_options, set_option
 from penstock.cli._output import (
     current_store,
     duration,
@@ -16,24 +17,32 @@ from penstock.cli._output import (
 )
 from penstock.cli._run import pairs
 from penstock.core import now
-from penstock.execution import PartitionState, list_partitions, load_pipeline, project_of
+from penstock.execution import (
+    PartitionState,
+    RunnerName,
+    list_partitions,
+    load_pipeline,
+    project_of,
+)
 from penstock.scheduling import backfill as run_backfill
 from penstock.scheduling import choose
 
-_SHOWN = 40
+_MAX_ROWS = 40
 _MARKS = {"finished": "[green]●[/]", "failed": "[red]●[/]", "killed": "[red]●[/]"}
 _RANGE = (
-    click.option("--since", metavar="KEY", help="The first partition."),
-    click.option("--until", metavar="KEY", help="The partition to stop before."),
+    click.option("--since", metavar="KEY", help="First partition."),
+    click.option("--until", metavar="KEY", help="Partition to stop before."),
 )
 
 
-@click.command()
+@click.command(epilog=examples("penstock partitions trips.py --missing"))
 @click.argument("target")
 @_RANGE[0]
 @_RANGE[1]
-@click.option("--missing", is_flag=True, help="Only those without a finished run.")
-@click.option("--all", "every", is_flag=True, help=f"Not only the last {_SHOWN}.")
+@click.option("--missing", is_flag=True, help="Only partitions without a finished run.")
+@click.option(
+    "--all", "every", is_flag=True, help=f"All partitions, not only the last {_MAX_ROWS}."
+)
 @json_option
 @click.pass_context
 def partitions(
@@ -45,7 +54,7 @@ def partitions(
     every: bool,
     as_json: bool,
 ) -> None:
-    """List the partitions of the pipeline in TARGET, each with its run or without."""
+    """List the partitions of the pipeline in TARGET, with state and run."""
     pipeline = load_pipeline(target)
     store = current_store(ctx, project=project_of(pipeline.file), create=True)
     parts = choose(pipeline, list_partitions(pipeline, store=store), since, until)
@@ -53,34 +62,47 @@ def partitions(
     if as_json:
         emit({"done": sum(part.is_done for part in parts), "partitions": list(map(_json, listed))})
         return
-    shown = listed if every else listed[-_SHOWN:]
+    rows = listed if every else listed[-_MAX_ROWS:]
     show_table(
         ["partition", "state", "run", "ended"],
         [
             (part.key, part.state, part.run and part.run.run_id, part.run and part.run.ended_at)
-            for part in shown
+            for part in rows
         ],
     )
-    if len(shown) < len(listed):
-        say(f"{len(listed) - len(shown)} before them; --all lists them.")
+    if len(rows) < len(listed):
+        say(f"{len(listed) - len(rows)} earlier partitions; --all lists them.")
     say(_sentence(parts))
     if not all(part.is_done for part in parts):
-        say(f"  Make up for the rest:  penstock backfill {plain(target)}")
+        say(f"  Run the missing partitions:  penstock backfill {plain(target)}")
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock backfill trips.py",
+        "penstock backfill trips.py --since 2016-01-01 --until 2016-02-01 --max-active-runs 4",
+    )
+)
 @click.argument("target")
 @_RANGE[0]
 @_RANGE[1]
-@click.option("--partition", "keys", multiple=True, metavar="KEY", help="This one only.")
-@click.option("--again", is_flag=True, help="Also those that are done.")
-@click.option("--at-once", type=int, default=1, show_default=True, help="Runs at the same time.")
-@click.option("--stop-on-failure", is_flag=True, help="Begin no other once one has failed.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter.")
-@click.option("--on", "runner", default="local", show_default=True, help="local, processes or ray.")
-@click.option("--workers", type=int, metavar="N", help="How many steps of a run at once.")
-@click.option("--dry-run", is_flag=True, help="Only say which partitions it would run.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option(
+    "--partition", "keys", multiple=True, metavar="KEY", help="Only this partition; repeatable."
+)
+@click.option("--again", is_flag=True, help="Run finished partitions again.")
+@click.option(
+    "--max-active-runs",
+    type=int,
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Maximum number of runs at once.",
+)
+@click.option("--stop-on-failure", is_flag=True, help="Start no run after a failure.")
+@set_option
+@runner_options
+@click.option("--dry-run", is_flag=True, help="Print the partitions without running them.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 @json_option
 @click.pass_context
 def backfill(
@@ -90,18 +112,18 @@ def backfill(
     until: str | None,
     keys: tuple[str, ...],
     again: bool,
-    at_once: int,
+    max_active_runs: int,
     stop_on_failure: bool,
     settings: tuple[str, ...],
-    runner: str,
+    runner: RunnerName,
     workers: int | None,
     dry_run: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Run the pipeline in TARGET for its partitions that have no finished run, oldest first.
+    """Run the pipeline in TARGET for all partitions without a finished run, oldest first.
 
-    What has ended is recorded: an interrupted backfill goes on when it is asked for again.
+    Repeat the command to continue an interrupted backfill.
     """
     pipeline = load_pipeline(target)
     store = current_store(ctx, project=project_of(pipeline.file), create=True)
@@ -131,7 +153,7 @@ def backfill(
         until=until,
         partitions=keys,
         again=again,
-        at_once=at_once,
+        max_active_runs=max_active_runs,
         stop_on_failure=stop_on_failure,
         store=store,
         runner=runner,
@@ -144,23 +166,23 @@ def backfill(
     else:
         say(_summary(len(done.parts), len(done.failed), len(done.left)))
         for part in done.failed[:5]:
-            told = part.run.error if part.run and part.run.error else part.state
-            say(f"  {plain(part.key)}: {plain(told.splitlines()[0])}")
+            reason = part.run.error if part.run and part.run.error else part.state
+            say(f"  {plain(part.key)}: {plain(reason.splitlines()[0])}")
     sys.exit(0 if done.ok else 3)
 
 
 def _summary(ran: int, failed: int, left: int) -> str:
     if not ran:
-        return "[green]✓[/] Nothing is missing." if left else "There is no partition to run."
-    told = f"{ran - failed} of {ran} partitions were done"
-    told += f"; {left} left alone: done before, or by others." if left else "."
-    return f"{'[red]✗[/]' if failed else '[green]✓[/]'} {told}"
+        return "[green]✓[/] No partition is missing." if left else "There is no partition to run."
+    text = f"{ran - failed} of {ran} partitions finished"
+    text += f"; {left} skipped: finished before, or running elsewhere." if left else "."
+    return f"{'[red]✗[/]' if failed else '[green]✓[/]'} {text}"
 
 
 def _sentence(parts: list[PartitionState]) -> str:
     counts = Counter(part.state for part in parts)
-    told = ", ".join(f"{number} {state}" for state, number in counts.most_common())
-    return f"{len(parts)} partitions: {told}." if parts else "There are no partitions yet."
+    states = ", ".join(f"{number} {state}" for state, number in counts.most_common())
+    return f"{len(parts)} partitions: {states}." if parts else "There are no partitions yet."
 
 
 def _json(part: PartitionState) -> dict[str, str | None]:

@@ -4,11 +4,12 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from penstock.cli._findings import say_findings
+from penstock.cli._help import examples, runner_options, set_option
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import (
     ParameterError,
@@ -18,10 +19,12 @@ from penstock.core import (
 from penstock.core import settings as settings_of
 from penstock.execution import (
     LineReporter,
+    OnFailure,
     PipelineResult,
     QuietReporter,
     Reporter,
     RichReporter,
+    RunnerName,
     load_pipeline,
     prepare_run,
     project_of,
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from penstock.stores import Store
 
 _FINDINGS = 8  # the most severe; `show` prints more
-_SETTLED = (
+_FIXED_OPTIONS = (
     "seed", "no_cache", "refresh", "only", "from_step", "until", "name", "experiment", "tags",
     "partition", "run_id",
 )  # fmt: skip
@@ -83,35 +86,45 @@ def _joined(args: Sequence[str], own: Mapping[str, bool]) -> list[str]:
 
 
 @click.command(
-    cls=_Run, context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True}
+    cls=_Run,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True},
+    epilog=examples(
+        "penstock run churn.py",
+        "penstock run churn.py --cutoff 2026-01-31 --refresh train",
+        "penstock run churn.py:job --runner processes --workers 4 --tag team=risk",
+        "penstock run --resume last",
+    ),
 )
 @click.argument(
     "words", nargs=-1, type=click.UNPROCESSED, metavar="[TARGET] [--PARAMETER VALUE]..."
 )
-@click.option("--resume", metavar="RUN", help="Go on with a failed or killed run.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter.")
-@click.option("--on", "runner", default="local", show_default=True, help="local, processes or ray.")
-@click.option("--workers", type=int, metavar="N", help="How many steps may run at once.")
+@click.option("--resume", metavar="RUN", help="Resume a failed or killed run; `last` works.")
+@set_option
+@runner_options
 @click.option(
     "--on-failure",
-    default="finish",
+    type=click.Choice(get_args(OnFailure)),
+    default="finish_independent",
     show_default=True,
-    metavar="finish|stop",
-    help="What one failed step means for the others.",
+    help="Failure policy: finish the steps that do not depend on it, or stop.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="The run seed.")
-@click.option("--no-cache", is_flag=True, help="Execute every step, whatever is known.")
-@click.option("--refresh", multiple=True, metavar="STEP", help="Execute this step again.")
-@click.option("--only", multiple=True, metavar="STEP", help="Execute this step only.")
-@click.option("--from", "from_step", metavar="STEP", help="Execute this and what depends on it.")
-@click.option("--until", metavar="STEP", help="Execute this step and what it needs.")
-@click.option("--name", help="What to call the run.")
-@click.option("--experiment", help="The group of runs that it belongs to.")
-@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A mark on the run.")
-@click.option("--partition", metavar="KEY", help="Run the pipeline for this partition.")
-@click.option("--run-id", metavar="ID", help="The run's id; by default a new one.")
-@click.option("--prepare", is_flag=True, help="Record the run only; penstock step executes it.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the run.")
+@click.option("--no-cache", is_flag=True, help="Execute every step, even if cached.")
+@click.option("--refresh", multiple=True, metavar="STEP", help="Execute this step even if cached.")
+@click.option("--only", multiple=True, metavar="STEP", help="Execute only this step.")
+@click.option("--from", "from_step", metavar="STEP", help="Execute this step and its descendants.")
+@click.option("--until", metavar="STEP", help="Execute this step and its ancestors.")
+@click.option("--name", help="Name of the run.")
+@click.option("--experiment", help="Experiment of the run.")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Set a tag on the run; repeatable."
+)
+@click.option("--partition", metavar="KEY", help="Partition to run the pipeline for.")
+@click.option("--run-id", metavar="ID", help="Id of the run; default: a new one.")
+@click.option(
+    "--prepare", is_flag=True, help="Record the run without executing; see `penstock step`."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 @json_option
 @click.pass_context
 def run(
@@ -119,9 +132,9 @@ def run(
     words: tuple[str, ...],
     resume: str | None,
     settings: tuple[str, ...],
-    runner: str,
+    runner: RunnerName,
     workers: int | None,
-    on_failure: str,
+    on_failure: OnFailure,
     seed: int,
     no_cache: bool,
     refresh: tuple[str, ...],
@@ -139,14 +152,13 @@ def run(
 ) -> None:
     """Run the pipeline in TARGET: FILE.py, FILE.py:NAME or module:NAME.
 
-    Its parameters are given by name: `penstock run big_tips.py --cutoff 2016-06-30`, or with
-    `--set learning_rate=0.05`.
+    The pipeline's parameters are options: `--cutoff 2016-06-30`, or `--set cutoff=2016-06-30`.
     """
     reporter = _reporter(quiet=quiet or as_json)
-    target, given = _options(words)
-    given.update(pairs(settings, "--set"))
+    target, params = _parse_words(words)
+    params.update(pairs(settings, "--set"))
     if resume:
-        _refuse_settled(ctx)
+        _refuse_fixed_options(ctx)
         store = current_store(ctx)
         result = resume_run(
             resume,
@@ -156,11 +168,11 @@ def run(
             on_failure=on_failure,
             store=store,
             reporter=reporter,
-            params=given,
+            params=params,
         )
     elif target is None:
         raise ParameterError(
-            what="No pipeline was named.",
+            what="No pipeline is named.",
             why="There is nothing to run.",
             fix="Use: penstock run FILE.py, or penstock run --resume RUN.",
         )
@@ -168,7 +180,7 @@ def run(
         pipeline = load_pipeline(target)
         project = project_of(pipeline.file)
         store = current_store(ctx, project=project, create=True)
-        _tell_place(project, store, chosen=ctx.find_root().obj)
+        _report_store(project, store, chosen=ctx.find_root().obj)
         recorded: dict[str, Any] = {
             "store": store,
             "seed": seed,
@@ -182,11 +194,11 @@ def run(
             "run_id": run_id,
         }
         if prepare:
-            _prepared(store, prepare_run(pipeline, **recorded, **given), as_json=as_json)
+            _show_prepared(store, prepare_run(pipeline, **recorded, **params), as_json=as_json)
             return
         result = run_pipeline(
             pipeline,
-            given,
+            params,
             runner=runner,
             workers=workers,
             on_failure=on_failure,
@@ -206,7 +218,7 @@ def run(
     sys.exit(_exit_code(result))
 
 
-def _tell_place(project: Path, store: "Store", *, chosen: str | None) -> None:
+def _report_store(project: Path, store: "Store", *, chosen: str | None) -> None:
     """Print where the run is recorded, if commands in this folder would use a different store."""
     if chosen is None and settings_of().store.value != settings_of(project=project).store.value:
         say(
@@ -216,7 +228,7 @@ def _tell_place(project: Path, store: "Store", *, chosen: str | None) -> None:
         )
 
 
-def _prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
+def _show_prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
     """Print the run and the steps in the order in which they can be executed."""
     run = store.metadata.runs.get(run_id)
     steps = [node["name"] for node in (run.graph or {}).get("nodes", ())]
@@ -244,22 +256,22 @@ def _exit_code(result: PipelineResult) -> int:
     return 1 if result.refused else 0
 
 
-def _refuse_settled(ctx: click.Context) -> None:
+def _refuse_fixed_options(ctx: click.Context) -> None:
     """Refuse the options that a resumed run has fixed at the start."""
-    for name in _SETTLED:
+    for name in _FIXED_OPTIONS:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             option = next(param.opts[0] for param in ctx.command.params if param.name == name)
             raise ParameterError(
-                what=f"{option} does not go with --resume.",
-                why="A resumed run goes on as it was started.",
-                fix="Leave it out, or start a new run.",
+                what=f"{option} cannot be used with --resume.",
+                why="A resumed run keeps the options of its start.",
+                fix=f"Leave {option} out, or start a new run.",
             )
 
 
-def _options(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
+def _parse_words(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
     """Parse the target and ``--name value`` and ``--name=value`` pairs, in any order."""
     target: str | None = None
-    given: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     rest = list(words)
     while rest:
         word = rest.pop(0)
@@ -268,8 +280,8 @@ def _options(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
                 target = word
                 continue
             raise ParameterError(
-                what=f"{word!r} stands alone.",
-                why="Parameters are given by name.",
+                what=f"Unexpected argument {word!r}.",
+                why="Parameters of a pipeline are passed by name.",
                 fix=f"Write --NAME {word}, or --set NAME={word}.",
             )
         name, equals, value = word[2:].partition("=")
@@ -279,8 +291,8 @@ def _options(words: tuple[str, ...]) -> tuple[str | None, dict[str, Any]]:
                     what=f"{word} has no value.", fix=f"Write {word} VALUE or {word}=VALUE."
                 )
             value = rest.pop(0)
-        given[name.replace("-", "_")] = value
-    return target, given
+        params[name.replace("-", "_")] = value
+    return target, params
 
 
 def pairs(words: tuple[str, ...], option: str) -> dict[str, str]:

@@ -4,19 +4,27 @@ from pathlib import Path
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import ParameterError
 from penstock.tracking import get_run, start_run
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock edit last --tag team=risk --note @notes.md",
+        "penstock edit 06h2cc --archive",
+    )
+)
 @click.argument("run")
-@click.option("--name", help="What it is called.")
-@click.option("--note", help="Markdown; @FILE reads it from a file.")
-@click.option("--group", help="Runs with the same group belong together; '' for none.")
-@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Set a tag.")
-@click.option("--untag", "gone", multiple=True, metavar="NAME", help="Remove a tag.")
-@click.option("--archived/--not-archived", default=None, help="Put it aside, or back.")
+@click.option("--name", help="Name of the run.")
+@click.option("--note", help="Note in Markdown; @FILE reads a file.")
+@click.option("--group", help="Group of the run; '' for none.")
+@click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="Set a tag; repeatable.")
+@click.option(
+    "--delete-tag", "old_tags", multiple=True, metavar="NAME", help="Delete a tag; repeatable."
+)
+@click.option("--archive/--unarchive", "archived", default=None, help="Archive or unarchive.")
 @json_option
 @click.pass_context
 def edit(
@@ -26,11 +34,11 @@ def edit(
     note: str | None,
     group: str | None,
     tags: tuple[str, ...],
-    gone: tuple[str, ...],
+    old_tags: tuple[str, ...],
     archived: bool | None,
     as_json: bool,
 ) -> None:
-    """Change what is said of RUN: its name, note, group and tags; or put it aside."""
+    """Change the name, note, group or tags of RUN; archive or unarchive RUN."""
     found = get_run(run, store=current_store(ctx))
     if note is not None and note.startswith("@"):
         note = _read(Path(note[1:]))
@@ -38,8 +46,8 @@ def edit(
     found.edit(name=name, note=note, group=group, archived=archived)
     if pairs:
         found.set_tags(pairs)
-    if gone:
-        found.delete_tags(gone)
+    if old_tags:
+        found.delete_tags(old_tags)
     record = found.store.metadata.runs.get(found.run_id)
     if as_json:
         emit(
@@ -53,73 +61,75 @@ def edit(
             }
         )
         return
-    say(f"[green]✓[/] {record.run_id} {plain(record.name)} is changed.")
+    say(f"[green]✓[/] {record.run_id} {plain(record.name)}: updated.")
 
 
-@click.command()
+@click.command(epilog=examples("penstock fork 06h2cc --at-step 1000 --name lower-lr"))
 @click.argument("run")
-@click.option("--at", type=float, metavar="STEP", help="The last step to take over; else all.")
-@click.option("--name", help="What it is called; by default as the other.")
+@click.option("--at-step", type=float, metavar="STEP", help="Last step to copy; default: all.")
+@click.option("--name", help="Name of the new run; default: that of RUN.")
 @json_option
 @click.pass_context
-def fork(ctx: click.Context, run: str, at: float | None, name: str | None, as_json: bool) -> None:
-    """Make a run that begins with what RUN had at a step: parameters, tags and points."""
+def fork(
+    ctx: click.Context, run: str, at_step: float | None, name: str | None, as_json: bool
+) -> None:
+    """Create a run that starts from the state of RUN: parameters, tags and metrics."""
     store = current_store(ctx)
     source = get_run(run, store=store)
     with start_run(
         name or source.name,
         store=store,
         fork=source.run_id,
-        at_step=at,
+        at_step=at_step,
         console=False,
         system_metrics=False,
     ) as made:
         pass
     if as_json:
-        emit({"run_id": made.run_id, "forked_from": source.run_id, "forked_at": at})
+        emit({"run_id": made.run_id, "forked_from": source.run_id, "forked_at": at_step})
         return
-    say(f"[green]✓[/] {made.run_id} begins where {source.run_id} was; a script goes on with it:")
+    say(f"[green]✓[/] {made.run_id} is a fork of {source.run_id}. Continue it in a script:")
     say(f'  with ps.start_run(resume="{made.run_id}") as run: …')
 
 
-@click.command()
+@click.command(epilog=examples("penstock delete 06h2cc 06h2cd"))
 @click.argument("runs", nargs=-1, required=True)
 @json_option
 @click.pass_context
 def delete(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
-    """Delete RUNS and what is nested in them; `penstock restore` brings them back until gc."""
+    """Delete RUNS and their child runs; `penstock restore` restores them until gc."""
     store = current_store(ctx)
-    gone = [run_id for run in runs for run_id in get_run(run, store=store).delete()]
+    deleted = [run_id for run in runs for run_id in get_run(run, store=store).delete()]
     if as_json:
-        emit({"deleted": gone})
+        emit({"deleted": deleted})
         return
-    for run_id in gone:
-        say(f"[green]✓[/] {run_id} is deleted; back with: penstock restore {run_id}")
-    if not gone:
-        say("They were deleted already.")
+    for run_id in deleted:
+        say(f"[green]✓[/] {run_id} deleted; restore with: penstock restore {run_id}")
+    if not deleted:
+        say("All of them were deleted already.")
 
 
-@click.command()
+@click.command(epilog=examples("penstock restore 06h2cc"))
 @click.argument("runs", nargs=-1, required=True)
 @json_option
 @click.pass_context
 def restore(ctx: click.Context, runs: tuple[str, ...], as_json: bool) -> None:
-    """Bring back deleted RUNS."""
+    """Restore deleted RUNS."""
     store = current_store(ctx)
-    back = [run_id for run in runs for run_id in get_run(run, store=store).restore()]
+    restored = [run_id for run in runs for run_id in get_run(run, store=store).restore()]
     if as_json:
-        emit({"restored": back})
+        emit({"restored": restored})
         return
-    for run_id in back:
-        say(f"[green]✓[/] {run_id} is back.")
-    if not back:
-        say("None of them was deleted.")
+    for run_id in restored:
+        say(f"[green]✓[/] {run_id} restored.")
+    if not restored:
+        say("None of these runs is deleted.")
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise ParameterError(what=f"{text!r} is no tag.", fix="Write --tag team=risk")
+        raise ParameterError(what=f"{text!r} is not a tag.", fix="Write --tag team=risk")
     return name, value
 
 

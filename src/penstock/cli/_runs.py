@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli._findings import say_findings
+from penstock.cli._help import examples
 from penstock.cli._made_from import made_from
 from penstock.cli._output import (
     ago,
@@ -34,7 +35,7 @@ from penstock.tracking import SYSTEM, compare_runs, search_experiments, search_r
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_MOST_SHOWN = 200  # characters of a parameter
+_MAX_CHARACTERS = 200  # characters of a parameter
 _FEW_ITEMS = 12
 _FINDINGS = 50
 _MARKS = {
@@ -48,11 +49,19 @@ _MARKS = {
 }
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "penstock runs",
+        "penstock runs \"metrics.roc_auc > 0.7 and state = 'finished'\"",
+        'penstock runs --experiment churn --order-by "metrics.roc_auc desc" --limit 5',
+    )
+)
 @click.argument("filter", required=False, default="")
-@click.option("--order-by", default="created_at desc", show_default=True)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 100_000))
-@click.option("--after", metavar="RUN", help="The run that the page before ended with.")
+@click.option("--order-by", default="created_at desc", show_default=True, help="Sort order.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Page size."
+)
+@click.option("--after", metavar="RUN", help="Last run of the previous page.")
 @click.option("--experiment", help="Only runs of this experiment.")
 @json_option
 @click.pass_context
@@ -65,7 +74,7 @@ def runs(
     experiment: str | None,
     as_json: bool,
 ) -> None:
-    """Search runs, for example: penstock runs "metrics.roc_auc > 0.7 and state = 'finished'"."""
+    """Search runs by FILTER: conditions on fields, params., metrics. and tags."""
     store = current_store(ctx)
     # A killed process cannot record its end.
     store.metadata.runs.kill_dead()
@@ -88,12 +97,12 @@ def runs(
         return
     names = _common_metrics(found)
     show_table(
-        ["run", "state", "pipeline", "experiment", "started", "took", *names],
+        ["run", "state", "name", "experiment", "started", "took", *names],
         [
             [
                 run.run_id,
                 run.state.value,
-                run.pipeline or run.name,
+                run.name,
                 run.experiment,
                 ago(run.started_at),
                 duration(_seconds(run)),
@@ -104,17 +113,19 @@ def runs(
     )
 
 
-@click.command()
+@click.command(epilog=examples("penstock experiments \"runs > 10 and tags.team = 'risk'\""))
 @click.argument("filter", required=False, default="")
-@click.option("--order-by", default="last_run_at desc", show_default=True)
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000))
-@click.option("--after", metavar="NAME", help="The experiment that the page before ended with.")
+@click.option("--order-by", default="last_run_at desc", show_default=True, help="Sort order.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="Page size."
+)
+@click.option("--after", metavar="NAME", help="Last experiment of the previous page.")
 @json_option
 @click.pass_context
 def experiments(
     ctx: click.Context, filter: str, order_by: str, limit: int, after: str | None, as_json: bool
 ) -> None:
-    """Search experiments, for example: penstock experiments "runs > 10 and tags.team = 'risk'"."""
+    """Search experiments by FILTER: name, note, tags, dates and number of runs."""
     found = search_experiments(
         filter, order_by=order_by, limit=limit, after=after, store=current_store(ctx)
     )
@@ -139,14 +150,14 @@ def experiments(
     )
 
 
-@click.command()
+@click.command(epilog=examples("penstock show last", "penstock show last --logs train"))
 @click.argument("run")
-@click.option("--logs", metavar="STEP", help="Print what this step wrote.")
-@click.option("--console", is_flag=True, help="Print what a tracked script wrote.")
+@click.option("--logs", metavar="STEP", help="Print the log of this step.")
+@click.option("--console", is_flag=True, help="Print the console output of a tracked script.")
 @json_option
 @click.pass_context
 def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json: bool) -> None:
-    """Show one RUN (id, unique beginning, or `last`): steps, metrics, what it was made from."""
+    """Show RUN (an id, a unique prefix of one, or `last`): steps, metrics, provenance."""
     store = current_store(ctx)
     # A killed process cannot record its end.
     store.metadata.runs.kill_dead()
@@ -178,13 +189,13 @@ def show(ctx: click.Context, run: str, logs: str | None, console: bool, as_json:
         _show_run(store, record, steps)
 
 
-@click.command()
+@click.command(epilog=examples("penstock compare 06h2cc last"))
 @click.argument("a")
 @click.argument("b")
 @json_option
 @click.pass_context
 def compare(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
-    """Show what differs between the runs A and B: parameters, metrics, steps, sources."""
+    """Compare runs A and B: parameters, metrics, tags, steps and provenance."""
     comparison = compare_runs(a, b, store=current_store(ctx))
     if as_json:
         emit(comparison.to_json())
@@ -196,11 +207,11 @@ def compare(ctx: click.Context, a: str, b: str, as_json: bool) -> None:
             show_table([part, "a", "b"], rows)
     steps = [[name, how] for name, how in comparison.steps.items() if how != "same"]
     if steps:
-        show_table(["step", "how it differs"], steps)
+        show_table(["step", "difference"], steps)
     for sentence in comparison.provenance:
         say(plain(sentence))
     if not comparison.differences:
-        say("Nothing differs in parameters, metrics, steps, code and environment.")
+        say("No differences in parameters, metrics, steps, code and environment.")
 
 
 def _common_metrics(found: list[RunRecord]) -> list[str]:
@@ -213,10 +224,10 @@ def _common_metrics(found: list[RunRecord]) -> list[str]:
 def _short(value: Any) -> str:
     """Format a parameter for people; the JSON form has long values in full."""
     text = str(value)
-    if len(text) <= _MOST_SHOWN:
+    if len(text) <= _MAX_CHARACTERS:
         return text
     items = f" ({len(value):,} items)" if isinstance(value, list | tuple | dict) else ""
-    return f"{text[:_MOST_SHOWN]}…{items}"
+    return f"{text[:_MAX_CHARACTERS]}…{items}"
 
 
 def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> None:
@@ -224,10 +235,10 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
         f"{_MARKS[run.state.value]} [bold]{run.run_id}[/] {plain(run.pipeline or run.name)}  "
         f"{run.state.value}, {ago(run.started_at)}, took {duration(_seconds(run))}"
     )
-    _show_life(run)
+    _show_description(run)
     if run.params:
-        given = ", ".join(f"{name}={_short(value)}" for name, value in run.params.items())
-        say(f"  parameters  {plain(given)}")
+        params = ", ".join(f"{name}={_short(value)}" for name, value in run.params.items())
+        say(f"  parameters  {plain(params)}")
     if run.error:
         say(f"  [red]{plain(run.error)}[/]")
     for sentence in run.missed:
@@ -280,17 +291,17 @@ def _show_items(items: Sequence[StepRunRecord]) -> None:
             _show_step(item)
         return
     counts = Counter(item.state.value for item in items)
-    told = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
-    say(f"      {len(items):,} items: {told}")
+    states = ", ".join(f"{count:,} {state}" for state, count in counts.most_common())
+    say(f"      {len(items):,} items: {states}")
     failed = [item for item in items if item.state is StepState.FAILED]
     for item in failed[:_FEW_ITEMS]:
         say(f"      [red]✗[/] {plain(item.step):<18} {plain(item.error or '')}")
     if len(failed) > _FEW_ITEMS:
-        say(f"      and {len(failed) - _FEW_ITEMS:,} more; see them all in penstock ui")
+        say(f"      and {len(failed) - _FEW_ITEMS:,} more: penstock ui lists all")
 
 
-def _show_life(run: RunRecord) -> None:
-    facts = {"group": run.group, "inside of": run.parent_run_id, "note": run.note}
+def _show_description(run: RunRecord) -> None:
+    facts = {"group": run.group, "parent": run.parent_run_id, "note": run.note}
     if run.forked_from:
         end = "" if run.forked_at is None else f" at step {run.forked_at:g}"
         facts["forked from"] = f"{run.forked_from}{end}"
@@ -299,10 +310,10 @@ def _show_life(run: RunRecord) -> None:
         if value:
             say(f"  {name:<10}  {plain(str(value))}")
     if run.deleted_at:
-        say(f"  [red]deleted {ago(run.deleted_at)}[/]; back with: penstock restore {run.run_id}")
+        say(f"  [red]deleted {ago(run.deleted_at)}[/]; restore with: penstock restore {run.run_id}")
     elif run.archived_at:
         say(
-            f"  archived {ago(run.archived_at)}; back with: penstock edit {run.run_id} --not-archived"
+            f"  archived {ago(run.archived_at)}; unarchive with: penstock edit {run.run_id} --unarchive"
         )
 
 
@@ -322,7 +333,7 @@ def _show_lines(lines: list[LogLine], what: str, *, as_json: bool) -> None:
     for line in lines:
         click.echo(f"{line.time:%H:%M:%S} {line.stream:<7} {line.text}")
     if not lines:
-        say(f"{plain(what)} wrote nothing.", stderr=True)
+        say(f"{plain(what)} has no output.", stderr=True)
 
 
 def _seconds(record: RunRecord | StepRunRecord) -> float | None:

@@ -3,10 +3,11 @@
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import click
 
+from penstock.cli._help import examples, runner_options, set_option
 from penstock.cli._output import (
     ago,
     current_store,
@@ -26,6 +27,7 @@ from penstock.core import (
     to_json,
 )
 from penstock.scheduling import (
+    CatchUp,
     Schedule,
     Scheduler,
     Schedules,
@@ -35,28 +37,48 @@ from penstock.scheduling import (
 )
 
 _WHEN = (
-    click.option("--cron", metavar="FIELDS", help="Minute, hour, day of month, month, weekday."),
-    click.option("--every", metavar="DURATION", help="For example 6h."),
-    click.option("--new-data", metavar="PATH", help="A file, folder or glob whose data changes."),
-    click.option("--new-version", metavar="MODEL", help="A model, or MODEL@STAGE."),
-    click.option("--alert", metavar="DEPLOYMENT", help="An alert of it, or DEPLOYMENT/KIND."),
+    click.option(
+        "--cron", metavar="FIELDS", help="Minute, hour, day, month, weekday: '0 3 * * *'."
+    ),
+    click.option("--every", metavar="DURATION", help="Interval, e.g. 6h."),
+    click.option(
+        "--new-data", metavar="PATH", help="When the data of this file, folder or glob changed."
+    ),
+    click.option(
+        "--new-version", metavar="MODEL", help="When the model has a new version; or MODEL@STAGE."
+    ),
+    click.option(
+        "--alert", metavar="DEPLOYMENT", help="When an alert is raised; or DEPLOYMENT/KIND."
+    ),
 )
 _HOW = (
-    click.option("--name", help="A unique name; by default the pipeline's."),
-    click.option("--timezone", default="UTC", show_default=True, help="Where --cron is meant."),
-    click.option("--window", metavar="DURATION", help="How far since lies before cutoff."),
-    click.option("--delay", default="0s", help="How long after a partition's end."),
+    click.option("--name", help="Unique name; default: the pipeline's."),
+    click.option("--timezone", default="UTC", show_default=True, help="Time zone of --cron."),
+    click.option("--window", metavar="DURATION", help="Time from `since` to `cutoff`."),
+    click.option("--delay", default="0s", help="Wait after the end of a partition."),
     click.option(
-        "--missed",
-        metavar="last|all|skip",
-        help="What to make up for; by default the last, of partitions all.",
+        "--catch-up",
+        type=click.Choice(get_args(CatchUp)),
+        help="Catch-up policy for missed ticks; default: last, for partitions all.",
     ),
-    click.option("--at-most", type=int, default=1, show_default=True, help="Runs at once."),
-    click.option("--cool-down", metavar="DURATION", help="Least time between two runs."),
-    click.option("--look-every", default="30s", show_default=True, help="How often to look."),
-    click.option("--on", "runner", default="local", show_default=True, help="Where steps run."),
-    click.option("--workers", type=int, metavar="N", help="How many steps at once."),
-    click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter."),
+    click.option(
+        "--max-active-runs",
+        type=int,
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Maximum number of runs at once.",
+    ),
+    click.option("--cool-down", metavar="DURATION", help="Minimum time between two runs."),
+    click.option(
+        "--poll-interval",
+        default="30s",
+        show_default=True,
+        metavar="DURATION",
+        help="Time between two checks for new data, versions or alerts.",
+    ),
+    runner_options,
+    set_option,
 )
 
 
@@ -68,10 +90,16 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def schedule() -> None:
-    """Say when pipelines run without being asked; `penstock scheduler` runs them."""
+    """Create and manage schedules; `penstock scheduler` executes them."""
 
 
-@schedule.command()
+@schedule.command(
+    epilog=examples(
+        "penstock schedule add churn.py",
+        'penstock schedule add churn.py:job --cron "0 3 * * *" --timezone Europe/Zurich',
+        'penstock schedule add churn.py:job --name fresh --new-data "rows/*.csv"',
+    )
+)
 @click.argument("target")
 @_options
 @json_option
@@ -84,18 +112,18 @@ def add(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Add a schedule for the pipeline in TARGET, or those that stand in the file.
+    """Add a schedule, or all schedules that TARGET defines.
 
-    Without --cron, --every, --new-data, --new-version or --alert every Schedule that FILE.py
-    defines is added; if it defines none, the pipeline's partitions are what it is due for.
+    TARGET is FILE.py, FILE.py:NAME or module:NAME. Without --cron, --every, --new-data, --new-version and --alert, every Schedule in the file is
+    added; if there is none, the pipeline is scheduled for each of its partitions.
     """
     schedules = Schedules(store=current_store(ctx, create=True))
-    asked = any(
+    has_options = any(
         ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE for name in options
     )
-    if asked or settings or ":" in target.rsplit("/", 1)[-1]:
-        given = {**options, "params": pairs(settings, "--set")}
-        added = [schedules.add(Schedule(pipeline=target, **given))]
+    if has_options or settings or ":" in target.rsplit("/", 1)[-1]:
+        options["params"] = pairs(settings, "--set")
+        added = [schedules.add(Schedule(pipeline=target, **options))]
     else:
         added = schedules.add_all(target)
     if as_json:
@@ -107,14 +135,14 @@ def add(
         say(f"[green]✓[/] {plain(record.name)}: {plain(tell(record.trigger))}{when}.")
         for finding in check_watched(record, find_project(), store=schedules.store):
             say(f"  [yellow]![/] {plain(finding)}", stderr=True)
-    _warn_if_nobody_is_up(schedules)
+    _warn_without_scheduler(schedules)
 
 
 @schedule.command(name="list")
 @json_option
 @click.pass_context
 def list_schedules(ctx: click.Context, as_json: bool) -> None:
-    """List schedules: when each is due next, and what came of the last time."""
+    """List schedules: trigger, next tick, last tick and run."""
     schedules = Schedules(store=current_store(ctx))
     records = schedules.all()
     last = {
@@ -124,10 +152,10 @@ def list_schedules(ctx: click.Context, as_json: bool) -> None:
         emit([{**_json(record), "last": last[record.name]} for record in records])
         return
     if not records:
-        say('There is no schedule. Add one: penstock schedule add FILE.py --cron "0 3 * * *"')
+        say('No schedules. Add one: penstock schedule add FILE.py --cron "0 3 * * *"')
         return
     show_table(
-        ["schedule", "pipeline", "due", "next", "last", "run"],
+        ["schedule", "pipeline", "trigger", "next", "last", "run"],
         [
             (
                 record.name,
@@ -142,28 +170,28 @@ def list_schedules(ctx: click.Context, as_json: bool) -> None:
     )
     for record in records:
         if record.error:
-            say(f"[red]✗[/] {plain(record.name)} cannot look: {plain(record.error)}")
-    _warn_if_nobody_is_up(schedules)
+            say(f"[red]✗[/] {plain(record.name)} check failed: {plain(record.error)}")
+    _warn_without_scheduler(schedules)
 
 
-@schedule.command()
+@schedule.command(epilog=examples("penstock schedule show nightly"))
 @click.argument("name")
-@click.option("--limit", default=20, show_default=True, help="How many times it was due.")
+@click.option("--limit", default=20, show_default=True, help="Number of ticks to list.")
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, limit: int, as_json: bool) -> None:
-    """Show what a schedule was due for, and what came of it."""
+    """Show a schedule and its ticks, newest first."""
     schedules = Schedules(store=current_store(ctx))
     record, ticks = schedules.get(name), schedules.ticks(name, limit=limit)
     if as_json:
         emit({**_json(record), "ticks": ticks})
         return
     say(f"[bold]{plain(name)}[/]  {plain(record.entry)}  {plain(tell(record.trigger))}")
-    say(f"  next: {_next(record)}   missed: {record.options['missed']}")
+    say(f"  next: {_next(record)}   catch-up: {record.options['missed']}")
     if record.error:
-        say(f"  [red]cannot look:[/] {plain(record.error)}")
+        say(f"  [red]check failed:[/] {plain(record.error)}")
     show_table(
-        ["due", "state", "run", "why"],
+        ["tick", "state", "run", "reason"],
         [
             (f"{tick.due_at:%Y-%m-%d %H:%M:%S}", tick.state.value, tick.run_id, _why(tick))
             for tick in ticks
@@ -176,9 +204,11 @@ def show(ctx: click.Context, name: str, limit: int, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def pause(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Let a schedule rest; what is running goes on."""
+    """Pause a schedule; current runs continue."""
     record = Schedules(store=current_store(ctx)).pause(name)
-    _told(record, f"{name} rests; wake it with: penstock schedule resume {name}", as_json=as_json)
+    _report(
+        record, f"{name} is paused. Resume with: penstock schedule resume {name}", as_json=as_json
+    )
 
 
 @schedule.command()
@@ -186,9 +216,9 @@ def pause(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def resume(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Wake a schedule; the times of its rest count as missed."""
+    """Resume a paused schedule; ticks during the pause count as missed."""
     record = Schedules(store=current_store(ctx)).resume(name)
-    _told(record, f"{name} is awake; next: {_next(record)}", as_json=as_json)
+    _report(record, f"{name} is active; next: {_next(record)}", as_json=as_json)
 
 
 @schedule.command()
@@ -196,14 +226,14 @@ def resume(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def trigger(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Make a schedule due now; a scheduler runs it."""
+    """Trigger a schedule now; a scheduler runs the pipeline."""
     schedules = Schedules(store=current_store(ctx))
     tick = schedules.trigger(name)
     if as_json:
         emit(tick)
         return
-    say(f"[green]✓[/] {plain(name)} is due.")
-    _warn_if_nobody_is_up(schedules)
+    say(f"[green]✓[/] {plain(name)} is triggered.")
+    _warn_without_scheduler(schedules)
 
 
 @schedule.command()
@@ -211,31 +241,38 @@ def trigger(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def remove(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Remove a schedule; the runs that it led to stay."""
+    """Remove a schedule; its runs are kept."""
     Schedules(store=current_store(ctx)).remove(name)
     if as_json:
         emit({"removed": name})
         return
-    say(f"[green]✓[/] {plain(name)} is gone; its runs stay.")
+    say(f"[green]✓[/] {plain(name)} is removed; its runs are kept.")
 
 
-@click.command()
-@click.option("--once", is_flag=True, help="Run what is due now, wait for its end, and stop.")
-@click.option("--at-once", type=int, metavar="N", help="Runs at once; default: one a core.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing.")
+@click.command(epilog=examples("penstock scheduler", "penstock scheduler --once"))
+@click.option("--once", is_flag=True, help="Run the due ticks, wait for their runs, and exit.")
+@click.option(
+    "--max-active-runs",
+    type=int,
+    metavar="N",
+    help="Maximum number of runs; default: one per core.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 @click.pass_context
-def scheduler(ctx: click.Context, once: bool, at_once: int | None, quiet: bool) -> None:
-    """Run what the project's schedules say, until it is stopped.
+def scheduler(ctx: click.Context, once: bool, max_active_runs: int | None, quiet: bool) -> None:
+    """Run the project's schedules until stopped.
 
-    Any number of schedulers may be up: nothing runs twice. Ctrl-C waits for the runs that go on, a
-    second one leaves them to the next scheduler, as SIGTERM does.
+    Any number of schedulers may run: each tick leads to one run. Ctrl-C waits for the current runs;
+    a second Ctrl-C, or SIGTERM, leaves them to the next scheduler.
     """
 
-    def told(line: str) -> None:
+    def report(line: str) -> None:
         if not quiet:
             say(f"[dim]{now():%Y-%m-%d %H:%M:%S}[/] {plain(line)}")
 
-    worker = Scheduler(at_once=at_once, tell=told, store=current_store(ctx, create=True))
+    worker = Scheduler(
+        max_active_runs=max_active_runs, tell=report, store=current_store(ctx, create=True)
+    )
 
     def stop(number: int, _: object) -> None:
         # The first Ctrl-C waits for the runs; SIGTERM and a second Ctrl-C leave them.
@@ -243,7 +280,7 @@ def scheduler(ctx: click.Context, once: bool, at_once: int | None, quiet: bool) 
         stopping.append(number)
         worker.stop(leave=bool(again))
         if worker.running and not again:
-            told(f"Stopping when {', '.join(worker.running)} has ended; again to leave it.")
+            report(f"Waiting for {', '.join(worker.running)}; press Ctrl-C again to leave now.")
 
     stopping: list[int] = []
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -252,33 +289,33 @@ def scheduler(ctx: click.Context, once: bool, at_once: int | None, quiet: bool) 
             worker.once()
         else:
             names = ", ".join(record.name for record in worker.schedules())
-            told(f"Up for {worker.project}: {names or 'no schedule yet'}.")
+            report(f"Scheduling {worker.project}: {names or 'no schedule yet'}.")
             worker.run()
             if worker.running:
-                told(f"Left {', '.join(worker.running)} to go on; another scheduler takes over.")
+                report(f"{', '.join(worker.running)} continues; the next scheduler takes over.")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
     sys.exit(0)
 
 
-def _told(record: ScheduleRecord, text: str, *, as_json: bool) -> None:
+def _report(record: ScheduleRecord, text: str, *, as_json: bool) -> None:
     if as_json:
         emit(_json(record))
     else:
         say(f"[green]✓[/] {plain(text)}")
 
 
-def _warn_if_nobody_is_up(schedules: Schedules) -> None:
+def _warn_without_scheduler(schedules: Schedules) -> None:
     if not schedules.schedulers():
-        say("[yellow]![/] No scheduler is up. Start one: penstock scheduler", stderr=True)
+        say("[yellow]![/] No scheduler is running. Start one: penstock scheduler", stderr=True)
 
 
 def _next(record: ScheduleRecord) -> str:
     if record.paused_at is not None:
         return "paused"
     due = next_due_of(record)
-    return f"{due:%Y-%m-%d %H:%M}" if due else "when it happens"
+    return f"{due:%Y-%m-%d %H:%M}" if due else "on event"
 
 
 def _last(tick: TickRecord | None) -> str:

@@ -4,26 +4,26 @@ import sys
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option
 from penstock.core import StepState
 from penstock.execution import LineReporter, QuietReporter, run_step
 
 
-@click.command()
+@click.command(epilog=examples("penstock step 06h2ccxck4cxf2s90a40 train[3]"))
 @click.argument("run")
 @click.argument("step")
 @click.argument("target", required=False)
-@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress.")
 @json_option
 @click.pass_context
 def step(
     ctx: click.Context, run: str, step: str, target: str | None, quiet: bool, as_json: bool
 ) -> None:
-    """Execute STEP of RUN on what the steps before it gave in that run.
+    """Execute STEP of RUN on the outputs of the previous steps of RUN.
 
-    RUN comes from `penstock run FILE.py --prepare`, or is a run that failed. STEP may be an item of
-    a map, as `train[3]`. TARGET is the pipeline's FILE.py or FILE.py:NAME, by default what the run
-    was started from.
+    RUN is a prepared run (`penstock run FILE.py --prepare`) or a failed run. STEP may be an item of
+    a map: `train[3]`. Default TARGET: the FILE.py or FILE.py:NAME that RUN was started from.
     """
     reporter = QuietReporter() if quiet or as_json else LineReporter()
     store = current_store(ctx)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from penstock.cli._help import actor_option, examples
 from penstock.cli._output import current_store, emit, json_option, plain, say, show_table
 from penstock.core import NoStoreError, ParameterError, parse_duration, settings
 from penstock.stores import (
@@ -19,19 +20,19 @@ from penstock.stores import (
     open_store,
 )
 
-_SHOWN = 20
+_MAX_ROWS = 20
 
 
 @click.group()
 def store() -> None:
-    """Check, back up and copy the store; show and set what it knows of itself."""
+    """Check, back up, copy and configure the store."""
 
 
 @store.command()
 @json_option
 @click.pass_context
 def info(ctx: click.Context, as_json: bool) -> None:
-    """Say where the store is, who chose that, and what is in it."""
+    """Show the store's location, its origin and its contents."""
     chosen = settings(ctx.find_root().obj)
     try:
         opened = current_store(ctx)
@@ -55,31 +56,34 @@ def info(ctx: click.Context, as_json: bool) -> None:
         say(f"{name:<12} {plain(value)}")
 
 
-@store.command()
+@store.command(epilog=examples("penstock store users team"))
 @click.argument("kind", type=click.Choice(["single", "team"]))
-@click.option("--actor", metavar="NAME", help="Who says so; default: you.")
+@actor_option("changes the setting")
 @json_option
 @click.pass_context
 def users(ctx: click.Context, kind: str, actor: str | None, as_json: bool) -> None:
-    """Say whether the store is used by a `single` person or a `team`.
+    """Set whether a `single` person or a `team` uses the store.
 
-    In a team's store the trainer of a version may not be its only approver. Each change stands in
-    the audited history: `penstock history MODEL` shows it.
+    In a team's store the trainer of a version cannot be its only approver. Every change is in the
+    audit trail: `penstock history MODEL`.
     """
     setting = "true" if kind == "single" else "false"
     current_store(ctx, create=True).metadata.settings.set("single_user", setting, actor=actor)
     if as_json:
         emit({"single_user": kind == "single"})
         return
-    say(f"[green]✓[/] The store belongs to a {kind if kind == 'team' else 'single person'}.")
+    say(f"[green]✓[/] The store is used by a {kind if kind == 'team' else 'single person'}.")
 
 
-@store.command()
-@click.option("--quick", is_flag=True, help="Do not digest the bytes; look whether they are there.")
+@store.command(epilog=examples("penstock store check", "penstock store check --quick"))
+@click.option("--quick", is_flag=True, help="Check that the bytes exist, not their digests.")
 @json_option
 @click.pass_context
 def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
-    """Look whether every byte is what it was and every reference leads somewhere; exits 1 if not."""
+    """Check every artifact and reference.
+
+    The digests of all bytes are computed again. Exits with 1 if the store is damaged.
+    """
     with _progress("artifacts", quiet=as_json) as tell:
         findings = check_store(
             quick=quick,
@@ -90,45 +94,54 @@ def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
     if as_json:
         emit({"sound": not broken, "findings": findings})
     else:
-        for finding in findings[:_SHOWN]:
+        for finding in findings[:_MAX_ROWS]:
             mark = "[yellow]·[/]" if finding.harmless else "[red]✗[/]"
             say(f"{mark} {finding.kind:<10} {plain(finding.subject)}  {plain(finding.message)}")
-        if len(findings) > _SHOWN:
-            say(f"… and {len(findings) - _SHOWN} more; --json shows all.")
-        say("[red]✗[/] The store is not sound." if broken else "[green]✓[/] The store is sound.")
+        if len(findings) > _MAX_ROWS:
+            say(f"… and {len(findings) - _MAX_ROWS} more; --json shows all.")
+        say("[red]✗[/] The store is damaged." if broken else "[green]✓[/] The store is sound.")
     if broken:
         sys.exit(1)
 
 
-@store.command()
+@store.command(epilog=examples("penstock store backup /backups/penstock-2026-01-31"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def backup(ctx: click.Context, folder: Path, as_json: bool) -> None:
-    """Write a backup into a new FOLDER while others go on; it is checked, and is a store itself."""
+    """Back up the store to a new FOLDER.
+
+    The store may be in use. The backup is checked, and is a store itself.
+    """
     with _progress("artifacts", quiet=as_json) as tell:
         findings = backup_store(folder, told=tell, store=current_store(ctx))
     broken = [finding for finding in findings if not finding.harmless]
     if as_json:
         emit({"backup": str(folder), "sound": not broken, "findings": findings})
     elif broken:
-        for finding in broken[:_SHOWN]:
+        for finding in broken[:_MAX_ROWS]:
             say(f"[red]✗[/] {finding.kind:<10} {plain(finding.subject)}  {plain(finding.message)}")
     else:
-        say(f"[green]✓[/] {plain(str(folder))} is whole. Look at it with:")
+        say(f"[green]✓[/] {plain(str(folder))} is complete. Open it with:")
         say(f"  PENSTOCK_ARTIFACTS={folder}/artifacts penstock --store {folder}/penstock.db runs")
     if broken:
         sys.exit(1)
 
 
-@store.command()
+@store.command(
+    epilog=examples("penstock store copy .penstock/penstock.db postgresql://ml@db/penstock")
+)
 @click.argument("source")
 @click.argument("target")
-@click.option("--source-artifacts", metavar="PLACE", help="Where the source has its bytes.")
-@click.option("--target-artifacts", metavar="PLACE", help="Where the target has its bytes.")
-@click.option("--experiment", help="Only runs of this experiment, and no models.")
-@click.option("--since", metavar="DAY", help="Only runs from this day on, and no models.")
-@click.option("--skip-conflicts", is_flag=True, help="Leave out models that mean others there.")
+@click.option("--source-artifacts", metavar="URL", help="Artifacts of the source.")
+@click.option("--target-artifacts", metavar="URL", help="Artifacts of the target.")
+@click.option("--experiment", help="Copy only runs of this experiment, no models.")
+@click.option("--since", metavar="DAY", help="Copy only runs from this day on, no models.")
+@click.option(
+    "--skip-conflicts",
+    is_flag=True,
+    help="Skip models whose name the target uses for another model.",
+)
 @json_option
 def copy(
     source: str,
@@ -140,9 +153,9 @@ def copy(
     skip_conflicts: bool,
     as_json: bool,
 ) -> None:
-    """Copy or merge the store SOURCE into TARGET, of any kind; call it again to go on.
+    """Copy or merge the store SOURCE into TARGET.
 
-    Without a place, a SQLite store has its bytes in the folder artifacts beside it.
+    Both may be of any kind. Repeat the command to continue an interrupted copy. By default the artifacts of a SQLite store are in the folder `artifacts` beside the file.
     """
     # A mistyped source must not become an empty store.
     first = open_store(source, artifacts=source_artifacts or _beside(source), create=False)
@@ -160,25 +173,40 @@ def copy(
         emit(report)
         return
     say(
-        f"[green]✓[/] {report.changed} of {report.runs} runs were new or had gone on;"
+        f"[green]✓[/] {report.changed} of {report.runs} runs were new or changed;"
         f" {report.artifacts} artifacts, {_size(report.bytes)}; models: "
         + plain(", ".join(report.models) or "none")
     )
     if report.skipped:
-        say(f"Left out, since their numbers mean others there: {plain(', '.join(report.skipped))}")
+        say(
+            f"Skipped, since the target has other versions under these names: {plain(', '.join(report.skipped))}"
+        )
 
 
-@click.command()
-@click.option("--older-than", default="30d", show_default=True, help="Since when runs are deleted.")
-@click.option("--keep-last", type=click.IntRange(1), metavar="N", help="Runs of each experiment.")
-@click.option(
-    "--outputs-older-than", metavar="TIME", help="Let go what steps of older runs gave, as 90d."
+@click.command(
+    epilog=examples("penstock gc", "penstock gc --keep-last 100 --outputs-older-than 90d --delete")
 )
-@click.option("--predictions-older-than", metavar="TIME", help="Logged predictions, as 180d.")
 @click.option(
-    "--keep-predictions", type=click.IntRange(1), metavar="N", help="The newest of each deployment."
+    "--older-than",
+    default="30d",
+    show_default=True,
+    metavar="AGE",
+    help="Retention of deleted runs.",
 )
-@click.option("--delete", is_flag=True, help="Do it; without, only say what would go.")
+@click.option(
+    "--keep-last", type=click.IntRange(1), metavar="N", help="Runs to keep of each experiment."
+)
+@click.option("--outputs-older-than", metavar="AGE", help="Retention of step outputs, e.g. 90d.")
+@click.option(
+    "--predictions-older-than", metavar="AGE", help="Retention of logged predictions, e.g. 180d."
+)
+@click.option(
+    "--keep-predictions",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Logged predictions to keep of each deployment.",
+)
+@click.option("--delete", is_flag=True, help="Delete; by default a dry run.")
 @json_option
 @click.pass_context
 def gc(
@@ -191,9 +219,9 @@ def gc(
     delete: bool,
     as_json: bool,
 ) -> None:
-    """Say what nobody needs any more: deleted runs and bytes that nothing names; or remove it.
+    """Delete deleted runs, unreferenced artifacts, and data beyond its retention.
 
-    What a registered version needs stays: its run, rows, report and sources.
+    Everything a registered version needs is kept: its run, rows, report and sources.
     """
     report = collect_garbage(
         older_than=parse_duration(older_than),
@@ -217,37 +245,37 @@ def gc(
 def _show_garbage(report: GarbageReport, *, delete: bool) -> None:
     if report.runs:
         show_table(
-            ["run", "name", "experiment", "why"],
-            [[run.run_id, run.name, run.experiment, run.why] for run in report.runs[:_SHOWN]],
+            ["run", "name", "experiment", "reason"],
+            [[run.run_id, run.name, run.experiment, run.why] for run in report.runs[:_MAX_ROWS]],
         )
-        if len(report.runs) > _SHOWN:
-            say(f"… and {len(report.runs) - _SHOWN} more; --json shows all.")
+        if len(report.runs) > _MAX_ROWS:
+            say(f"… and {len(report.runs) - _MAX_ROWS} more; --json shows all.")
     for name, size in report.by_format.items():
         say(f"  {plain(name):<12} {_size(size):>10}")
     if report.shared_with:
         say(
-            "Bytes stay, since other stores keep theirs in the same place: "
+            "Artifacts are kept, since other stores share the location: "
             + plain(", ".join(report.shared_with))
-            + ". If one of these is gone, remove its file from the folder stores beside the bytes."
+            + ". If one of these no longer exists, remove its file from the folder `stores` there."
         )
     if report.unrecorded:
-        say(f"  without a record, left by a process that was killed: {report.unrecorded} files")
+        say(f"  {report.unrecorded} files without a record, left by a killed process")
     if report.let_go:
-        verb = "stay" if delete else "would stay"
-        say(f"  {len(report.let_go)} runs {verb} without the rows and models that their steps gave")
+        verb = "lose" if delete else "would lose"
+        say(f"  {len(report.let_go)} runs {verb} their step outputs")
     for name, count in report.predictions.items():
         say(f"  {count:,} predictions of deployment {plain(name)}")
     if report.ticks:
-        say(f"  {report.ticks} times that schedules were due, more than 90 days ago")
-    verb = "Removed" if delete else "Would remove"
+        say(f"  {report.ticks} schedule ticks older than 90 days")
+    verb = "Deleted" if delete else "Would delete"
     say(
         f"{verb} {len(report.runs)} runs and {report.artifacts} artifacts, {_size(report.bytes)};"
-        f" {_size(report.kept_bytes)} stay."
+        f" {_size(report.kept_bytes)} kept."
     )
     if not delete and (
         report.runs or report.artifacts or report.unrecorded or report.ticks or report.predictions
     ):
-        say("Do it with: penstock gc --delete")
+        say("Delete with: penstock gc --delete")
 
 
 @contextmanager
@@ -278,7 +306,9 @@ def _day(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ParameterError(what=f"{text!r} is no day.", fix="Write --since 2026-01-31") from error
+        raise ParameterError(
+            what=f"{text!r} is not a day.", fix="Write --since 2026-01-31"
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -2,15 +2,18 @@
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import current_store
 from penstock.server import serve_ui
 
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=4270, show_default=True, type=click.IntRange(0, 65535))
+@click.command(epilog=examples("penstock ui", "penstock --store postgresql://ml@db/penstock ui"))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=4270, show_default=True, type=click.IntRange(0, 65535), help="TCP port."
+)
 @click.pass_context
 def ui(ctx: click.Context, host: str, port: int) -> None:
-    """Serve runs, models, deployments and drift as web pages until interrupted."""
+    """Start the web UI: runs, models, deployments, schedules and lineage."""
     click.echo(f"UI at http://{host}:{port}  (stop with Ctrl-C)", err=True)
     serve_ui(host=host, port=port, store=current_store(ctx, create=True))

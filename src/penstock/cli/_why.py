@@ -2,6 +2,7 @@
 
 import click
 
+from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option, plain, say
 from penstock.core import short
 from penstock.execution import KeyChange
@@ -11,18 +12,18 @@ _LINES = 40
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
-@click.command()
+@click.command(epilog=examples("penstock why last train", "penstock why train --against 06h2cc"))
 @click.argument("words", nargs=-1, required=True, metavar="[RUN] STEP")
-@click.option("--last", is_flag=True, help="Of the last run, as without RUN.")
-@click.option("--against", metavar="RUN", help="Compare with this run, not with the one before.")
+@click.option("--last", is_flag=True, help="Use the last run; the default.")
+@click.option("--against", metavar="RUN", help="Compare with this run; default: the previous one.")
 @json_option
 @click.pass_context
 def why(
     ctx: click.Context, words: tuple[str, ...], last: bool, against: str | None, as_json: bool
 ) -> None:
-    """Say why STEP of RUN was executed or reused, and which part of its key changed.
+    """Explain why STEP of RUN was executed or cached, and which part of its key changed.
 
-    RUN is a run id, a unique beginning of one, or `last`.
+    RUN is a run id, a unique prefix of one, or `last`.
     """
     if len(words) != (1 if last else min(len(words), 2)) or words == ("last",):
         ctx.fail("Name a run and a step, for example: penstock why last train")
@@ -34,7 +35,7 @@ def why(
     say(f"{answer.step} of run {answer.run_id}: {plain(answer.reason)}")
     for change in answer.changes:
         before = "" if change.step == answer.step else f"before it, in {change.step}: "
-        say(f"  {plain(before)}[bold]{change.kind}[/] {plain(change.name)}  {_told(change)}")
+        say(f"  {plain(before)}[bold]{change.kind}[/] {plain(change.name)}  {_describe(change)}")
         for line in change.diff[:_LINES]:
             colour = _COLOURS.get(line[:1])
             say(f"      [{colour}]{plain(line)}[/]" if colour else f"      {plain(line)}")
@@ -42,12 +43,12 @@ def why(
             say(f"      … and {len(change.diff) - _LINES} lines more; --json shows all.")
 
 
-def _told(change: KeyChange) -> str:
+def _describe(change: KeyChange) -> str:
     if change.diff:
         return ""
     before, after = (_value(value) for value in (change.before, change.after))
     if change.kind == "result":
-        return f"{before} → {after}, though nothing in its key changed"
+        return f"{before} → {after}, though its key is the same"
     return f"{before} → {after}"
 
 

@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from penstock.execution.engine import runs_by_partition as runs_by_partition
     from penstock.execution.engine import states_of as states_of
     from penstock.execution.runners import LocalRunner as LocalRunner
+    from penstock.execution.runners import OnFailure as OnFailure
     from penstock.execution.runners import ProcessRunner as ProcessRunner
+    from penstock.execution.runners import RunnerName as RunnerName
     from penstock.execution.runners import Watch as Watch
     from penstock.execution.step import StepOutcome as StepOutcome
     from penstock.execution.step import bind_arguments as bind_arguments
@@ -55,6 +57,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "KeyChange": "_why",
         "LineReporter": "_reporters",
         "LocalRunner": "penstock.execution.runners",
+        "OnFailure": "penstock.execution.runners",
+        "RunnerName": "penstock.execution.runners",
         "NOT_TAKEN": "penstock.execution.engine",
         "PARTITION": "penstock.execution.engine",
         "PartitionState": "penstock.execution.engine",

@@ -24,7 +24,7 @@ from penstock.execution.engine import (
     project_of,
     record_provenance,
 )
-from penstock.execution.runners import policy
+from penstock.execution.runners import OnFailure, policy
 from penstock.pipelines import Graph, Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, active_run
@@ -38,7 +38,7 @@ def new_session(
     *,
     waiting: bool = False,
     workers: int | None = None,
-    on_failure: str = "finish",
+    on_failure: OnFailure = "finish_independent",
     store: Store | str | None = None,
     seed: int = 0,
     use_cache: bool = True,

@@ -17,7 +17,7 @@ from penstock.execution.engine import (
     record_provenance,
     stop_while_loading,
 )
-from penstock.execution.runners import find_runner, policy
+from penstock.execution.runners import OnFailure, RunnerName, find_runner, policy
 from penstock.pipelines import Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run
@@ -30,9 +30,9 @@ def resume_run(
     run_id: str,
     *,
     target: Pipeline[..., Any] | str | None = None,
-    runner: str = "local",
+    runner: RunnerName = "local",
     workers: int | None = None,
-    on_failure: str = "finish",
+    on_failure: OnFailure = "finish_independent",
     reporter: Reporter | None = None,
     params: Mapping[str, Any] | None = None,
     store: Store | str | None = None,

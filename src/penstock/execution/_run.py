@@ -14,7 +14,7 @@ from penstock.execution.engine import (
     perform,
     stop_while_loading,
 )
-from penstock.execution.runners import find_runner
+from penstock.execution.runners import OnFailure, RunnerName, find_runner
 from penstock.pipelines import Pipeline
 from penstock.stores import Store
 
@@ -28,9 +28,9 @@ _RECORDED = (
 def run(
     pipeline: Pipeline[..., Any] | str | None = None,
     *,
-    runner: str = "local",
+    runner: RunnerName = "local",
     workers: int | None = None,
-    on_failure: str = "finish",
+    on_failure: OnFailure = "finish_independent",
     seed: int = 0,
     use_cache: bool = True,
     refresh: Iterable[str] = (),
@@ -74,7 +74,7 @@ def run(
             ``RAY_ADDRESS``. Keys and results are the same.
         workers: Maximum number of steps at the same time, for runners that work in parallel; by
             default one for each core.
-        on_failure: Failure policy: ``finish`` all steps that do not depend on the failed step, or
+        on_failure: Failure policy: ``finish_independent`` steps, those that do not depend on the failed step, or
             ``stop`` the running steps and start no more.
         seed: The run seed that every step's seed derives from.
         use_cache: False to execute every step, even if a cached result exists.
@@ -146,7 +146,7 @@ def run_pipeline(
     pipeline: Pipeline[..., Any],
     params: Mapping[str, Any],
     *,
-    runner: str = "local",
+    runner: RunnerName = "local",
     **options: Any,
 ) -> PipelineResult:
     """Run a pipeline with its parameters in a mapping; see `run` for the options."""

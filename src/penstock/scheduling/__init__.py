@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.scheduling._backfill import Backfill as Backfill
     from penstock.scheduling._backfill import backfill as backfill
     from penstock.scheduling._backfill import choose as choose
+    from penstock.scheduling._schedule import CatchUp as CatchUp
     from penstock.scheduling._schedule import Schedule as Schedule
     from penstock.scheduling._scheduler import Scheduler as Scheduler
     from penstock.scheduling._schedules import Schedules as Schedules
@@ -21,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Backfill": "_backfill",
+        "CatchUp": "_schedule",
         "Schedule": "_schedule",
         "Scheduler": "_scheduler",
         "Schedules": "_schedules",

@@ -17,6 +17,7 @@ from penstock.core import (
 from penstock.execution import (
     PartitionState,
     QuietReporter,
+    RunnerName,
     entry_of,
     list_partitions,
     load_pipeline,
@@ -63,9 +64,9 @@ def backfill(
     until: str | None = None,
     partitions: Sequence[str] = (),
     again: bool = False,
-    at_once: int = 1,
+    max_active_runs: int = 1,
     stop_on_failure: bool = False,
-    runner: str = "local",
+    runner: RunnerName = "local",
     workers: int | None = None,
     progress: Progress | None = None,
     store: Store | str | None = None,
@@ -77,7 +78,7 @@ def backfill(
     partition that a different process is running is left to that process.
 
     ```python
-    backfill(trips_of_a_day, since="2016-01-01", until="2016-02-01", at_once=2)
+    backfill(trips_of_a_day, since="2016-01-01", until="2016-02-01", max_active_runs=2)
     ```
 
     Args:
@@ -86,7 +87,7 @@ def backfill(
         until: Key of the partition to stop before.
         partitions: Keys of the only partitions to run.
         again: True to run finished partitions too.
-        at_once: Maximum number of runs at the same time; if more than 1, each has its own process.
+        max_active_runs: Maximum number of runs at the same time; if more than 1, each has its own process.
         stop_on_failure: True to start no further run after a failure.
         runner: Where the steps of a run are executed, see `run`.
         workers: Maximum number of steps at the same time, see `run`.
@@ -101,8 +102,10 @@ def backfill(
     """
     found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     opened = open_store(store)
-    if at_once < 1:
-        raise ParameterError(what=f"{at_once} runs are to go on at once.", fix="Give 1 or more.")
+    if max_active_runs < 1:
+        raise ParameterError(
+            what=f"{max_active_runs} runs are to go on at once.", fix="Give 1 or more."
+        )
     chosen = choose(found, list_partitions(found, store=opened), since, until, partitions)
     wanted = [part for part in chosen if again or not (part.is_done or part.is_going_on)]
     left = [part.key for part in chosen if part not in wanted]
@@ -110,8 +113,12 @@ def backfill(
         found.bind_part(wanted[0].key, params)  # a mistake is reported once, not per partition
     how = {"runner": runner, "workers": workers}
     work = _Work(found, opened, params, how, again=again, total=len(wanted), progress=progress)
-    run_all = work.one_by_one if at_once == 1 else work.side_by_side
-    run_all([part.key for part in wanted], at_once=at_once, stop_on_failure=stop_on_failure)
+    run_all = work.one_by_one if max_active_runs == 1 else work.side_by_side
+    run_all(
+        [part.key for part in wanted],
+        max_active_runs=max_active_runs,
+        stop_on_failure=stop_on_failure,
+    )
     return Backfill(tuple(work.ended), (*left, *work.left))
 
 
@@ -163,7 +170,13 @@ class _Work:
         self.ended: list[PartitionState] = []
         self.left: list[str] = []
 
-    def one_by_one(self, keys: Sequence[str], *, at_once: int, stop_on_failure: bool) -> None:  # noqa: ARG002 - as side_by_side
+    def one_by_one(
+        self,
+        keys: Sequence[str],
+        *,
+        max_active_runs: int,  # noqa: ARG002 - as side_by_side
+        stop_on_failure: bool,
+    ) -> None:
         for key in keys:
             if self._is_taken(key):
                 self.left.append(key)
@@ -184,20 +197,22 @@ class _Work:
             if stop_on_failure and not result.ok:
                 return
 
-    def side_by_side(self, keys: Sequence[str], *, at_once: int, stop_on_failure: bool) -> None:
+    def side_by_side(
+        self, keys: Sequence[str], *, max_active_runs: int, stop_on_failure: bool
+    ) -> None:
         project = project_of(self.pipeline.file)
         entry = entry_of(self.pipeline, project)
         if entry is None:
             raise ParameterError(
                 what=f"Pipeline {self.pipeline.name!r} is in no file of the project.",
                 why="Runs that go on at once are processes of their own, which must find it.",
-                fix="Move it to the top level of a file, or run one at a time: at_once=1.",
+                fix="Move it to the top level of a file, or run one at a time: max_active_runs=1.",
             )
         waiting = list(keys)
         going: dict[str, RunProcess] = {}
         try:
             while waiting or going:
-                while waiting and len(going) < at_once:
+                while waiting and len(going) < max_active_runs:
                     self._begin(waiting.pop(0), entry, project, going)
                 time.sleep(_POLL_S)
                 for key, process in list(going.items()):

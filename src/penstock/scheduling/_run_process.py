@@ -43,7 +43,7 @@ class RunOrder:
     def command(self, *, resume: bool) -> Sequence[str]:
         """Return the command that starts or resumes the run."""
         words = [sys.executable, "-P", "-m", "penstock.cli", "run", self.target, "--quiet"]
-        words += ["--on", self.runner]
+        words += ["--runner", self.runner]
         if self.workers is not None:
             words += ["--workers", str(self.workers)]
         if resume:

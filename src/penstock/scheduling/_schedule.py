@@ -20,16 +20,16 @@ from penstock.core import (
     require_name,
 )
 from penstock.data.sources import DataSource, open_source
-from penstock.execution import entry_of, load_pipeline, project_of
+from penstock.execution import RunnerName, entry_of, load_pipeline, project_of
 from penstock.pipelines import Pipeline, dump_value
 from penstock.scheduling._sources import require_sources
 from penstock.scheduling._triggers import Due, begin_of_window, is_sensor, require_cron
 
-Missed = Literal["last", "all", "skip"]
-_MISSED = ("last", "all", "skip")
+CatchUp = Literal["last", "all", "skip"]
+_CATCH_UP = ("last", "all", "skip")
 _RUNNERS = ("local", "processes", "ray")
 _EVENTS = frozenset({"new_data", "new_version", "alert"})
-_LOOK_EVERY = "30s"
+_POLL_INTERVAL = "30s"
 _FILLED = frozenset({"cutoff", "since", "model", "version", "deployment"})
 
 
@@ -67,13 +67,13 @@ class Schedule:
         timezone: Time zone of the cron expression.
         params: Remaining parameters of the pipeline.
         window: How far ``since`` lies before ``cutoff``.
-        missed: Catch-up policy: how to treat ticks that passed while no scheduler was up or the
+        catch_up: Catch-up policy: how to treat ticks that passed while no scheduler was up or the
             previous run was still going. ``last`` runs the latest, ``all`` runs each, ``skip`` runs
             none. Default: ``last``, with partitions ``all``.
-        at_most: Concurrency limit: how many runs of this schedule may run at the same time.
+        max_active_runs: How many runs of this schedule may run at the same time.
         cool_down: Minimum time between two runs for new data, versions or alerts; events in between
             become due together when this time is over.
-        look_every: Interval between checks for new data, versions or alerts.
+        poll_interval: Interval between checks for new data, versions or alerts.
         runner: Name of the runner that executes the steps, see `run`.
         workers: Maximum number of steps at the same time, see `run`.
 
@@ -92,19 +92,19 @@ class Schedule:
     timezone: str = "UTC"
     params: Mapping[str, Any] = field(default_factory=dict)
     window: str | timedelta | None = None
-    missed: Missed | None = None
-    at_most: int = 1
+    catch_up: CatchUp | None = None
+    max_active_runs: int = 1
     cool_down: str | timedelta | None = None
-    look_every: str | timedelta = _LOOK_EVERY
-    runner: str = "local"
+    poll_interval: str | timedelta = _POLL_INTERVAL
+    runner: RunnerName = "local"
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        _require_choice("missed", self.missed or "last", _MISSED)
+        _require_choice("catch_up", self.catch_up or "last", _CATCH_UP)
         _require_choice("runner", self.runner, _RUNNERS)
-        if self.at_most < 1:
+        if self.max_active_runs < 1:
             raise DefinitionError(
-                what=f"at_most is {self.at_most}.", fix="Give 1 or more runs at once."
+                what=f"max_active_runs is {self.max_active_runs}.", fix="Give 1 or more."
             )
         if self.cron is not None:
             require_cron(self.cron, self.timezone)
@@ -112,7 +112,7 @@ class Schedule:
             raise DefinitionError(
                 what=f"every is {self.every!r}.", fix="Give a second or more, for example '6h'."
             )
-        for duration in (self.delay, self.window, self.cool_down, self.look_every):
+        for duration in (self.delay, self.window, self.cool_down, self.poll_interval):
             parse_duration(duration or 0)
         given = [name for name in ("cron", "every", *sorted(_EVENTS)) if getattr(self, name)]
         if len(given) > 1:
@@ -169,11 +169,11 @@ class Schedule:
         trigger = self.trigger(found, moment)
         options = {
             "project": project.name,
-            "missed": self.missed or ("all" if "partitions" in trigger else "last"),
-            "at_most": self.at_most,
+            "missed": self.catch_up or ("all" if "partitions" in trigger else "last"),
+            "at_most": self.max_active_runs,
             "window": None if self.window is None else _told(self.window),
             "cool_down": None if self.cool_down is None else _told(self.cool_down),
-            "look_every": _told(self.look_every),
+            "look_every": _told(self.poll_interval),
             "runner": self.runner,
             "workers": self.workers,
             "partitions": None if found.partitions is None else found.partitions.to_spec(),

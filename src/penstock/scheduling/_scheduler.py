@@ -51,7 +51,7 @@ class Scheduler:
 
     Args:
         project: Folder whose schedules are run; by default the current project's.
-        at_once: Maximum number of runs at the same time; by default the number of cores.
+        max_active_runs: Maximum number of runs at the same time; by default the number of cores.
         poll_s: Seconds between two checks.
         tell: Callback for progress messages, called with a line at a time.
         store: Store or store URL; by default the project's store.
@@ -61,7 +61,7 @@ class Scheduler:
         self,
         *,
         project: Path | str | None = None,
-        at_once: int | None = None,
+        max_active_runs: int | None = None,
         poll_s: float = 1.0,
         tell: Tell | None = None,
         store: Store | str | None = None,
@@ -71,7 +71,7 @@ class Scheduler:
         host, pid, _ = this_process()
         self.holder = f"{host}:{pid}:{new_id()}"
         self._metadata = self.store.metadata
-        self._at_once, self._poll_s = at_once or os.cpu_count() or 1, poll_s
+        self._max_active_runs, self._poll_s = max_active_runs or os.cpu_count() or 1, poll_s
         self._tell = tell or _log.info
         self._watch = Watch(self.store, self.project, self.holder, self._tell)
         self._present = now() - RENEW
@@ -214,7 +214,7 @@ class Scheduler:
             # Ticks are listed latest first, but started oldest first.
             mine = [tick for tick in reversed(going_on) if tick.schedule == name]
             for tick in self._still_wanted(schedule, mine):
-                if len(self._watch) >= self._at_once:
+                if len(self._watch) >= self._max_active_runs:
                     return
                 if tick not in self._watch and _is_free(tick):
                     self._claim(schedule, tick)

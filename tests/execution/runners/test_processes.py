@@ -320,7 +320,16 @@ SLEEPY = """
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_the_run(project, how):
     path = project.write(SLEEPY)
-    command = [sys.executable, "-m", "penstock.cli", "run", str(path), "--on", "processes", "-q"]
+    command = [
+        sys.executable,
+        "-m",
+        "penstock.cli",
+        "run",
+        str(path),
+        "--runner",
+        "processes",
+        "-q",
+    ]
     env = {**os.environ, "PENSTOCK_STORE": project.store.url}
     process = subprocess.Popen(
         [*command, "--workers", "2"],

@@ -62,7 +62,7 @@ def test_group_nested_runs_forks_and_the_end_of_a_run_are_shown(shown, store, cl
         pass
     assert f"{run.run_id}</a> at step 3" in client.get(f"/runs/{fork.run_id}").text
     fork.edit(archived=True)
-    assert "--not-archived" in client.get(f"/runs/{fork.run_id}").text
+    assert "--unarchive" in client.get(f"/runs/{fork.run_id}").text
     assert fork.run_id not in client.get("/runs").text
     fork.delete()
     assert "penstock restore" in client.get(f"/runs/{fork.run_id}").text

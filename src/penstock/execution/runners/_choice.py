@@ -1,7 +1,7 @@
 """Runners by name, and the options of execution; apart because resuming uses them too."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
 from penstock.core import ParameterError, did_you_mean
 from penstock.execution.engine import Runner
@@ -14,7 +14,9 @@ RUNNERS: Mapping[str, Callable[[], Runner]] = {
     "processes": ProcessRunner,
     "ray": RayRunner,
 }
-_FINISH, _STOP = "finish", "stop"
+# The failure policy: what a failed step means for the steps that do not depend on it.
+OnFailure = Literal["finish_independent", "stop"]
+RunnerName = Literal["local", "processes", "ray"]
 
 
 def find_runner(name: str) -> Runner:
@@ -30,20 +32,18 @@ def find_runner(name: str) -> Runner:
     )
 
 
-def policy(workers: int | None, on_failure: str) -> dict[str, Any]:
+def policy(workers: int | None, on_failure: OnFailure) -> dict[str, Any]:
     """Check the options of execution, and return them as arguments of a session.
 
     Raises:
         ParameterError: If an option cannot be used.
     """
     if workers is not None and workers < 1:
+        raise ParameterError(what=f"workers is {workers}.", fix="Give 1 or more.")
+    if on_failure not in get_args(OnFailure):
         raise ParameterError(
-            what=f"{workers} steps are to run at once.", fix="Give 1 or more workers."
-        )
-    if on_failure not in {_FINISH, _STOP}:
-        raise ParameterError(
-            what=f"on_failure is {on_failure!r}.",
-            fix=did_you_mean(on_failure, (_FINISH, _STOP)),
+            what=f"on_failure is {on_failure!r}, which is no failure policy.",
+            fix=did_you_mean(on_failure, get_args(OnFailure)),
             on_failure=on_failure,
         )
-    return {"workers": workers, "stop_on_failure": on_failure == _STOP}
+    return {"workers": workers, "stop_on_failure": on_failure == "stop"}

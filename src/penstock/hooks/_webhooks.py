@@ -1,8 +1,9 @@
-"""Hooks of a store: add, list, try, pause, resume, remove."""
+"""Webhooks of a store: add, list, try, pause, resume, remove."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Literal, get_args
 
 from penstock.core import (
     ConflictError,
@@ -20,7 +21,8 @@ from penstock.hooks._destination import require_destination
 from penstock.hooks._signature import new_secret, read_secret
 from penstock.stores import Store, open_store
 
-FORMS = ("webhook", "openlineage")
+Form = Literal["webhook", "openlineage"]
+FORMS: tuple[Form, ...] = get_args(Form)
 KINDS = tuple(
     f"{noun}.{state}"
     for noun, states in {
@@ -32,11 +34,11 @@ KINDS = tuple(
 _DEFAULTS = {"webhook": ("run.*",), "openlineage": ("*",)}
 
 
-class Hooks:
+class Webhooks:
     """The hooks of a store: receivers of notifications about runs and steps.
 
     ```python
-    hook = ps.hooks.Hooks().add("https://example.org/penstock", events=["run.failed"])
+    hook = ps.hooks.Webhooks().add("https://example.org/penstock", events=["run.failed"])
     print(hook.secret)  # the receiver checks signatures with this
     ```
 
@@ -53,7 +55,7 @@ class Hooks:
         url: str,
         *,
         name: str | None = None,
-        form: str = "webhook",
+        form: Form = "webhook",
         events: Sequence[str] = (),
         secret: str | None = None,
     ) -> HookRecord:
@@ -78,17 +80,17 @@ class Hooks:
         name = require_name(name or form, "hook")
         if any(hook.name == name for hook in self._metadata.hooks.list()):
             raise ConflictError(
-                what=f"There is a hook {name!r} already.",
-                fix=f"Give another name, or remove it: penstock hooks remove {name}",
+                what=f"A webhook {name!r} exists already.",
+                fix=f"Choose a different name, or remove it: penstock webhooks remove {name}",
                 name=name,
             )
-        wanted = tuple(events) or _DEFAULTS[form]
-        for pattern in wanted:
+        patterns = tuple(events) or _DEFAULTS[form]
+        for pattern in patterns:
             _require_pattern(pattern)
         if form == "webhook":
             secret = secret or new_secret()
             read_secret(secret)
-        hook = HookRecord(name, url, form, secret, wanted, now())
+        hook = HookRecord(name, url, form, secret, patterns, now())
         self._metadata.hooks.save(hook)
         return hook
 
@@ -109,7 +111,7 @@ class Hooks:
         state = EventState.DEAD if dead else EventState.PENDING
         return self._metadata.hooks.list_events(self.get(name).name, state=state, limit=limit)
 
-    def try_out(self, name: str) -> Attempt:
+    def test(self, name: str) -> Attempt:
         """Post a ``run.finished`` event of the newest run, finished or not; returns the result.
 
         Raises:
@@ -154,12 +156,12 @@ class Hooks:
 def _require_form(form: str) -> None:
     if form not in FORMS:
         raise ParameterError(
-            what=f"There is no form {form!r}.", fix=did_you_mean(form, FORMS), form=form
+            what=f"There is no message format {form!r}.", fix=did_you_mean(form, FORMS), form=form
         )
 
 
 def _require_pattern(pattern: str) -> None:
     if not any(fnmatchcase(kind, pattern) for kind in KINDS):
         raise ParameterError(
-            what=f"No event is called {pattern!r}.", fix=did_you_mean(pattern, KINDS), name=pattern
+            what=f"No event matches {pattern!r}.", fix=did_you_mean(pattern, KINDS), name=pattern
         )
