@@ -24,7 +24,7 @@ def test_help_names_every_command_and_the_exit_codes(world):
     out = world("--help").out
     for name in _MODULES:
         assert re.search(rf"^  {name} ", out, re.MULTILINE), name
-    assert "Exit codes: 0 good; 1 the answer is no" in out
+    assert "Exit codes: 0 success; 1 negative result" in out
     assert world("--version").out == f"penstock, version {penstock.__version__}\n"
 
 

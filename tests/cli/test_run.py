@@ -67,7 +67,7 @@ def test_a_resumed_run_keeps_its_parameters_and_its_seed(world):
     answer = world("run", "--resume", run_id, "--seed", "3", code=2)
     assert "--seed cannot be used with --resume." in answer.err
     answer = world("run", "--resume", run_id, "--tag", "a=b", code=2)
-    assert "--tag does not go with --resume." in answer.err
+    assert "--tag cannot be used with --resume." in answer.err
 
 
 @pytest.mark.parametrize(
