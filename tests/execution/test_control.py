@@ -40,7 +40,7 @@ def body(bad=-1):
 
 
 def states(result):
-    return {step.name: step.state.value for step in result.steps}
+    return {step.step: step.state.value for step in result.steps}
 
 
 def test_a_step_is_done_for_every_item_that_another_gave(project):
@@ -52,7 +52,7 @@ def test_a_step_is_done_for_every_item_that_another_gave(project):
         "total": "finished",
     }  # fmt: skip
     assert result.output("squared") == [10, 11, 14, 19]
-    assert [step.name for step in result.steps][:3] == ["numbers", "squared", "squared[0]"]
+    assert [step.step for step in result.steps][:3] == ["numbers", "squared", "squared[0]"]
 
 
 def test_a_map_that_is_known_is_one_look_into_the_cache(project):
@@ -299,7 +299,7 @@ def test_only_the_branch_that_is_taken_is_done(project):
     assert small.output() == "done: quick"
     assert states(small)["thorough"] == "skipped"
     assert small["thorough"].error == "not taken: 'is_large' is false"
-    assert small["thorough"].not_taken
+    assert "not_taken" in small["thorough"].facts
     assert small.ok
     large = project.run(WHEN, count=30)
     assert large.output() == "done: thorough"

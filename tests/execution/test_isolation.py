@@ -334,8 +334,8 @@ def test_a_run_of_another_project_between_two_steps_leaves_them_their_modules(pr
     options = {"store": project.store, "use_cache": False}
 
     class Between(QuietReporter):
-        def step_finished(self, result):
-            if result.name == "first":
+        def step_finished(self, record):
+            if record.step == "first":
                 run(str(tmp_path / "B" / "pipe.py"), reporter=QuietReporter(), **options)
 
     run(str(tmp_path / "B" / "pipe.py"), reporter=QuietReporter(), **options)

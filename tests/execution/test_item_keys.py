@@ -44,7 +44,7 @@ def test_keys_of_a_dict_are_told_apart_and_keep_their_types(project, source):
     assert again.output() == expected
     assert again["same"].state.value == "cached"
     graph = project.load(MAPPED.format(source=source)).trace()
-    names = [step.name for step in result.steps if step.name.startswith("same[")]
+    names = [step.step for step in result.steps if step.step.startswith("same[")]
     assert len(names) == len(set(names)) == len(KEYS)
     assert all(graph.find(name).name == name for name in names)
 

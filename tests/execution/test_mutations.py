@@ -248,7 +248,7 @@ def test_each_edit_executes_exactly_what_it_can_change_and_why_names_it(workplac
     for file, before, after, own, name in EDITS:
         result = execute(edited(file, before, after))
         assert result.ok, (file, after, result.error)
-        known = {step.name: step.key for step in first.steps}
+        known = {step.step: step.key for step in first.steps}
         inputs = {s.step: s for s in store.metadata.steps.list(result.run_id)}
         base = {s.step: s for s in store.metadata.steps.list(first.run_id)}
         moved = {
@@ -290,9 +290,9 @@ def test_many_edits_at_once_and_one_after_the_other(workplace):
         fresh = run(
             load_pipeline("job.py:job"), store=store, reporter=QuietReporter(), use_cache=False
         )
-        assert {s.name: s.state.value for s in cached.steps if s.error} == {}
-        assert {s.name: dict(s.outputs) for s in cached.steps} == {
-            s.name: dict(s.outputs) for s in fresh.steps
+        assert {s.step: s.state.value for s in cached.steps if s.error} == {}
+        assert {s.step: dict(s.outputs) for s in cached.steps} == {
+            s.step: dict(s.outputs) for s in fresh.steps
         }
 
 
@@ -303,11 +303,11 @@ def test_what_cannot_be_followed_is_told_and_not_reused_unless_it_is_declared(wo
     files = {**FILES, "job.py": FILES["job.py"].replace(body, dynamic)}
     execute(files)
     again = execute(files)
-    states = {step.name: step.state.value for step in again.steps}
+    states = {step.step: step.state.value for step in again.steps}
     assert states["shift"] == "finished"
     assert {states[name] for name in ("load", "scale", "measure", "weigh")} == {"cached"}
     line = files["job.py"].splitlines().index(dynamic.rstrip()) + 1
-    assert again["shift"].unfollowed == (f"job.py:{line}: eval",)
+    assert again["shift"].facts["key_parts"]["unfollowed"] == [f"job.py:{line}: eval"]
     told = why(again.run_id, "shift", store=store).reason
     assert told.startswith("It runs what only the run knows")
     declared = files["job.py"].replace(

@@ -47,7 +47,7 @@ def job(start: int = 1, by: int = 2) -> int:
 def test_until_executes_a_step_and_what_it_needs(project):
     result = project.run(BODY, until="move")
     assert project.calls == ["load", "scale", "move"]
-    assert [step.name for step in result.steps] == ["load", "scale", "move"]
+    assert [step.step for step in result.steps] == ["load", "scale", "move"]
     assert result.ok
     assert result.output() is None  # what the pipeline returns was not asked for
     assert result.output("move") == 4
@@ -59,7 +59,7 @@ def test_from_executes_a_step_and_what_depends_on_it(project):
     result = project.run(BODY, from_step="move")
     assert project.calls == ["move", "send"]
     assert result.output() == 4
-    assert [step.name for step in result.steps] == ["load", "scale", "move", "send"]
+    assert [step.step for step in result.steps] == ["load", "scale", "move", "send"]
 
 
 def test_only_and_a_range_take_the_rest_from_earlier_runs(project):
@@ -94,7 +94,7 @@ def test_a_part_is_resumed_and_proved_as_that_part(project):
     project.write(BODY)
     result = project.again(None, resume=broken.run_id)
     assert result.output() == 4
-    assert [step.name for step in result.steps] == ["load", "scale", "move", "send"]
+    assert [step.step for step in result.steps] == ["load", "scale", "move", "send"]
     answer = verify(result.run_id, store=project.store)
     assert answer.verdict is Verdict.BITWISE
     assert [step.step for step in answer.steps] == ["load", "scale", "move", "send"]

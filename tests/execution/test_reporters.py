@@ -6,8 +6,8 @@ import sys
 import pytest
 from rich.console import Console
 
-from penstock.core import GateResult, GateState, StepState
-from penstock.execution import LineReporter, QuietReporter, RichReporter, StepResult
+from penstock.core import GateResult, GateState, StepRunRecord, StepState
+from penstock.execution import LineReporter, QuietReporter, RichReporter
 from penstock.execution._reporters import default_reporter
 from penstock.testing._records import a_version
 
@@ -67,7 +67,7 @@ def test_a_terminal_shows_the_same(project, fail):
 
 def test_a_terminal_reporter_must_be_started_first():
     with pytest.raises(RuntimeError, match="run_started"):
-        RichReporter().step_finished(StepResult("a", StepState.CACHED))
+        RichReporter().step_finished(StepRunRecord("s", "r", "a", 0, StepState.CACHED))
 
 
 def test_silence(project, capsys):

@@ -52,7 +52,7 @@ def run(tmp_path):
 
 def test_a_model_that_cannot_be_registered_fails_its_own_step(run):
     result = run(registered, own=True)
-    states = {step.name: step.state for step in result.steps}
+    states = {step.step: step.state for step in result.steps}
     assert states["train"] is StepState.FAILED
     assert states["evaluate"] is not StepState.FINISHED
     assert "can only be stored as a pickle" in result.error
@@ -71,7 +71,7 @@ def test_a_model_that_nobody_registers_may_be_of_any_class(run):
 def test_a_reused_model_that_cannot_be_registered_fails_before_it_is_evaluated(run):
     run(evaluated, own=True)
     result = run(registered, own=True)
-    states = {step.name: step.state for step in result.steps}
+    states = {step.step: step.state for step in result.steps}
     assert states["train"] is StepState.FAILED
     assert states["register"] is StepState.SKIPPED
     assert "can only be stored as a pickle" in result.error

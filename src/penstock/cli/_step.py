@@ -7,7 +7,7 @@ import click
 from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option
 from penstock.core import StepState
-from penstock.execution import LineReporter, QuietReporter, run_step
+from penstock.execution import LineReporter, QuietReporter, run_step, step_to_json
 
 
 @click.command(epilog=examples("penstock step 06h2ccxck4cxf2s90a40 train[3]"))
@@ -29,7 +29,5 @@ def step(
     store = current_store(ctx)
     result = run_step(run, step, target=target, store=store, reporter=reporter)
     if as_json:
-        run_id = store.metadata.runs.get(run).run_id
-        records = {record.step: record for record in store.metadata.steps.list(run_id)}
-        emit(result.document(records.get(result.name)))
+        emit(step_to_json(result))
     sys.exit({StepState.FAILED: 3, StepState.QUEUED: 1}.get(result.state, 0))

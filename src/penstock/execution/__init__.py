@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from penstock.execution.engine import Reporter as Reporter
     from penstock.execution.engine import Runner as Runner
     from penstock.execution.engine import Session as Session
-    from penstock.execution.engine import StepResult as StepResult
     from penstock.execution.engine import entry_of as entry_of
     from penstock.execution.engine import known_partitions as known_partitions
     from penstock.execution.engine import list_partitions as list_partitions
@@ -41,12 +40,13 @@ if TYPE_CHECKING:
     from penstock.execution.engine import require_partitions as require_partitions
     from penstock.execution.engine import runs_by_partition as runs_by_partition
     from penstock.execution.engine import states_of as states_of
+    from penstock.execution.engine import step_to_json as step_to_json
     from penstock.execution.runners import LocalRunner as LocalRunner
     from penstock.execution.runners import OnFailure as OnFailure
     from penstock.execution.runners import ProcessRunner as ProcessRunner
     from penstock.execution.runners import RunnerName as RunnerName
     from penstock.execution.runners import Watch as Watch
-    from penstock.execution.step import StepOutcome as StepOutcome
+    from penstock.execution.step import Outcome as Outcome
     from penstock.execution.step import bind_arguments as bind_arguments
     from penstock.execution.step import convert_argument as convert_argument
     from penstock.execution.step import execute_step as execute_step
@@ -60,6 +60,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "OnFailure": "penstock.execution.runners",
         "RunnerName": "penstock.execution.runners",
         "NOT_TAKEN": "penstock.execution.engine",
+        "Outcome": "penstock.execution.step",
         "PARTITION": "penstock.execution.engine",
         "PartitionState": "penstock.execution.engine",
         "PipelineResult": "penstock.execution.engine",
@@ -70,8 +71,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Runner": "penstock.execution.engine",
         "Session": "penstock.execution.engine",
         "StepCall": "_debug",
-        "StepOutcome": "penstock.execution.step",
-        "StepResult": "penstock.execution.engine",
         "Watch": "penstock.execution.runners",
         "Why": "_why",
         "bind_arguments": "penstock.execution.step",
@@ -98,6 +97,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "states_of": "penstock.execution.engine",
         "run_step": "_one_step",
         "get_step_call": "_debug",
+        "step_to_json": "penstock.execution.engine",
         "why": "_why",
     },
 )

@@ -15,11 +15,9 @@ from penstock.core import (
 from penstock.execution._reporters import QuietReporter
 from penstock.execution._resume import entry_of_run
 from penstock.execution.engine import (
-    GOOD_STATES,
-    NOT_TAKEN,
     Reporter,
     Session,
-    StepResult,
+    is_settled,
     load_pipeline,
     process_facts,
     project_of,
@@ -42,7 +40,7 @@ def run_step(
     target: Pipeline[..., Any] | str | None = None,
     reporter: Reporter | None = None,
     store: Store | str | None = None,
-) -> StepResult:
+) -> StepRunRecord:
     """Execute a step of a run; the step's inputs must have been made in this run.
 
     The result is recorded under the same key as by any runner. A step that has ended well and whose
@@ -91,11 +89,11 @@ def run_step(
     with Courier(store=opened):
         try:
             with keep_generators(), Heartbeat(session.run, store=opened), use_run(session.run):
-                results = LocalRunner().run(session)
+                records = LocalRunner().run(session)
         finally:
             opened.flush()
             _close(opened, record, whole)
-    return next(result for result in results if result.name == node.name)
+    return next(record for record in records if record.step == node.name)
 
 
 def _require_open(record: RunRecord) -> None:
@@ -116,7 +114,7 @@ def _require_ended(
     graph: Graph, step: str, earlier: Mapping[str, StepRunRecord], record: RunRecord
 ) -> None:
     for name in [node.name for node in graph.order() if node.name in graph.needed_by(step)]:
-        if _is_settled(earlier.get(name)):
+        if is_settled(earlier.get(name)):
             continue
         state = earlier[name].state if name in earlier else None
         told = "has not been executed" if state is None else f"is {state.value}"
@@ -126,11 +124,6 @@ def _require_ended(
             fix=f"Execute that first: penstock step {record.run_id} {name}",
             step=name,
         )
-
-
-def _is_settled(step: StepRunRecord | None) -> bool:
-    """Return whether a step has ended as intended."""
-    return step is not None and (step.state in GOOD_STATES or NOT_TAKEN in step.facts)
 
 
 def _mark(store: Store, record: RunRecord, **changes: Any) -> None:
@@ -143,7 +136,7 @@ def _close(store: Store, record: RunRecord, graph: Graph) -> None:
     steps = {step.step: step for step in store.metadata.steps.list(record.run_id)}
     own = [steps.get(node.name) for node in graph.order()]
     failed = next((step for step in own if step and step.state in _BAD_STATES), None)
-    if not all(_is_settled(step) for step in own) and not failed:
+    if not all(is_settled(step) for step in own) and not failed:
         _mark(store, record, state=RunState.QUEUED)
         return
     run = Run(replace(record, state=RunState.RUNNING), store)

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from penstock.core import RunState, StepState
-from penstock.execution.engine import PipelineResult, Reporter, StepResult
+from penstock.core import RunState, StepRunRecord, StepState
+from penstock.execution.engine import KEPT, PipelineResult, Reporter
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,10 +35,10 @@ class QuietReporter:
     def items_started(self, step: str, count: int) -> None:
         """See Reporter."""
 
-    def item_finished(self, step: str, result: StepResult) -> None:
+    def item_finished(self, step: str, record: StepRunRecord) -> None:
         """See Reporter."""
 
-    def step_finished(self, result: StepResult) -> None:
+    def step_finished(self, record: StepRunRecord) -> None:
         """See Reporter."""
 
     def run_finished(self, result: PipelineResult) -> None:
@@ -70,20 +70,20 @@ class LineReporter:
         if not self._items.begin(step, count) and "[" not in step:  # inner maps: see outer
             self._say(f"  {step:<{self._width}}  {_count(count, 'item')}")
 
-    def item_finished(self, step: str, result: StepResult) -> None:
+    def item_finished(self, step: str, record: StepRunRecord) -> None:
         """See Reporter."""
-        told = self._items.ended(step, result)
+        told = self._items.ended(step, record)
         for line in told:
             self._say(f"  {line}")
         if "[" not in step and self._items.is_due(step):
             self._say(f"  {step:<{self._width}}  {self._items.progress(step)}")
 
-    def step_finished(self, result: StepResult) -> None:
+    def step_finished(self, record: StepRunRecord) -> None:
         """See Reporter."""
-        executed = result.state is StepState.FINISHED and not result.kept
-        took = f"  {_duration(result.seconds)}" if executed else ""
-        self._say(f"  {result.name:<{self._width}}  {_state_of(result)}{took}")
-        for line in _explanation(result):
+        executed = record.state is StepState.FINISHED and KEPT not in record.facts
+        took = f"  {_duration(record.seconds)}" if executed else ""
+        self._say(f"  {record.step:<{self._width}}  {_state_of(record)}{took}")
+        for line in _explanation(record):
             self._say(f"    {line}")
 
     def run_finished(self, result: PipelineResult) -> None:
@@ -136,27 +136,27 @@ class RichReporter:
         """See Reporter."""
         self._items.begin(step, count)
 
-    def item_finished(self, step: str, result: StepResult) -> None:
+    def item_finished(self, step: str, record: StepRunRecord) -> None:
         """See Reporter."""
-        for line in self._items.ended(step, result):
+        for line in self._items.ended(step, record):
             self._console.print(f"    {line}", highlight=False, markup=False)
         if self._progress and step in self._tasks:
             told = f"{step:<{self._width}}  {self._items.progress(step)}"
             self._progress.update(self._tasks[step], description=told)
 
-    def step_finished(self, result: StepResult) -> None:
+    def step_finished(self, record: StepRunRecord) -> None:
         """See Reporter."""
-        task = self._tasks.pop(result.name, None)
+        task = self._tasks.pop(record.step, None)
         if self._progress and task is not None:
             self._progress.remove_task(task)
-        state = StepState.CACHED if result.kept else result.state
+        state = StepState.CACHED if KEPT in record.facts else record.state
         mark, look = _LOOKS.get(state, ("·", "dim"))
-        executed = result.state is StepState.FINISHED and not result.kept
-        told = _duration(result.seconds) if executed else _state_of(result)
+        executed = record.state is StepState.FINISHED and KEPT not in record.facts
+        told = _duration(record.seconds) if executed else _state_of(record)
         self._console.print(
-            f"[{look}]{mark}[/] {result.name:<{self._width}}  [dim]{told}[/]", highlight=False
+            f"[{look}]{mark}[/] {record.step:<{self._width}}  [dim]{told}[/]", highlight=False
         )
-        for line in _explanation(result):
+        for line in _explanation(record):
             self._console.print(f"    {line}", highlight=False, markup=False)
 
     def run_finished(self, result: PipelineResult) -> None:
@@ -189,15 +189,15 @@ class _Items:
         self._told.setdefault(step, time.monotonic())
         return known
 
-    def ended(self, step: str, result: StepResult) -> list[str]:
+    def ended(self, step: str, record: StepRunRecord) -> list[str]:
         """Count an item; return lines about the failure, for the first few failed items."""
         self._ended[step] += 1
-        if result.state is not StepState.FAILED:
+        if record.state is not StepState.FAILED:
             return []
         self._failed[step] += 1
         if self._failed[step] > _SHOWN_FAILURES:
             return []
-        return [f"{result.name}  failed", *(f"  {line}" for line in _explanation(result))]
+        return [f"{record.step}  failed", *(f"  {line}" for line in _explanation(record))]
 
     def is_due(self, step: str) -> bool:
         """Return whether no line was written for a while."""
@@ -218,25 +218,26 @@ def default_reporter() -> Reporter:
     return RichReporter() if sys.stderr.isatty() else LineReporter()
 
 
-def _state_of(result: StepResult) -> str:
-    return "kept" if result.kept else result.state.value
+def _state_of(record: StepRunRecord) -> str:
+    return "kept" if KEPT in record.facts else record.state.value
 
 
-def _explanation(result: StepResult) -> list[str]:
+def _explanation(record: StepRunRecord) -> list[str]:
     """Explain why a step has no result; frames of the user's code follow the sentence."""
-    if result.state in {StepState.SKIPPED, StepState.QUEUED} and result.error:
-        return [result.error]
-    if result.state is StepState.FINISHED and result.unfollowed:
-        places = ", ".join(result.unfollowed)
+    if record.state in {StepState.SKIPPED, StepState.QUEUED} and record.error:
+        return [record.error]
+    unfollowed = record.facts.get("key_parts", {}).get("unfollowed")
+    if record.state is StepState.FINISHED and unfollowed:
+        places = ", ".join(unfollowed)
         return [f"never reused: {places} runs what only the run knows; see @step(uses=…)"]
-    if result.state is not StepState.FAILED or not result.error:
+    if record.state is not StepState.FAILED or not record.error:
         return []
     frames = [
         line
-        for line in (result.traceback or "").splitlines()
+        for line in (record.traceback or "").splitlines()
         if line.startswith(("  File", "    "))
     ]
-    return [result.error, *frames[-_SHOWN_FRAMES:]]
+    return [record.error, *frames[-_SHOWN_FRAMES:]]
 
 
 def _ending(result: PipelineResult) -> list[str]:

@@ -210,7 +210,7 @@ class _Execution:
                 seconds=outcome.seconds,
                 hash_seeds=1,
             )
-        return self._compare(outcome.outputs, outcome.seconds)
+        return self._compare(outcome.results, outcome.seconds)
 
     def _compare(self, found: Mapping[str, Any], seconds: float) -> StepVerdict:
         record = self._record

@@ -48,7 +48,7 @@ def run_pipeline(
         raise StepError(
             what=result.error or f"The run is {result.state.value}.",
             why="" if failed is None else f"\n{failed.traceback}",
-            step=None if failed is None else failed.name,
+            step=None if failed is None else failed.step,
         )
     return result
 

@@ -36,7 +36,7 @@ def job():
 
 
 def states(result):
-    return {step.name: step.state.value for step in result.steps}
+    return {step.step: step.state.value for step in result.steps}
 
 
 def test_a_failure_stops_what_depends_on_it_and_finishes_the_rest(project):
@@ -60,7 +60,7 @@ def test_a_failed_step_keeps_its_traceback_from_the_users_code_on(project):
     step = project.steps(result.run_id)["bad"]
     assert step.error == result.error
     assert "in bad\n    return values[3]" in step.traceback
-    assert "_step_runner.py" not in step.traceback
+    assert "_execute.py" not in step.traceback
     skipped = project.steps(result.run_id)["after-2"]
     assert (skipped.state, skipped.error) == (StepState.SKIPPED, "it needs 'bad', which is failed")
     assert project.steps(result.run_id)["after-3"].error == "it needs 'after-2', which is skipped"

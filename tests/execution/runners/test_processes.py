@@ -134,7 +134,7 @@ def test_a_process_that_dies_fails_its_step_and_no_other(project, runner):
         runner=runner,
     )
     assert result.state is RunState.FAILED
-    assert {s.name: s.state.value for s in result.steps} == {
+    assert {s.step: s.state.value for s in result.steps} == {
         "crash": "failed", "crash[0]": "finished", "crash[1]": "failed", "crash[2]": "finished",
     }  # fmt: skip
     assert result["crash[1]"].error == (
@@ -224,7 +224,7 @@ def test_a_failure_stops_the_rest_if_it_is_to(project):
         on_failure="stop",
     )
     assert time.monotonic() - began < 20
-    assert {s.name: s.state.value for s in result.steps} == {
+    assert {s.step: s.state.value for s in result.steps} == {
         "bad": "failed", "slow": "killed", "after": "skipped",
     }  # fmt: skip
 
@@ -257,7 +257,7 @@ def test_a_map_that_a_failure_elsewhere_stopped_is_not_whole(project):
         workers=2,
         on_failure="stop",
     )
-    states = {step.name: step.state.value for step in result.steps}
+    states = {step.step: step.state.value for step in result.steps}
     assert states["item[0]"] == "finished"
     assert states["item"] == states["total"] == "skipped"
     assert set(states.values()) == {"failed", "finished", "killed", "skipped"}

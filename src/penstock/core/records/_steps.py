@@ -70,6 +70,18 @@ class StepRunRecord:
     cached_from: str | None = None
     facts: Mapping[str, Any] = field(default_factory=empty)
 
+    @property
+    def seconds(self) -> float:
+        """Duration of the function's call, if this process has just run the step; else from start
+        to end. 0 for a step that was not executed or has not ended.
+        """
+        if "seconds" in self.facts:  # in results only: not stored
+            return float(self.facts["seconds"])
+        is_finished = self.state is StepState.FINISHED
+        if not is_finished or self.started_at is None or self.ended_at is None:
+            return 0.0
+        return (self.ended_at - self.started_at).total_seconds()
+
     def input_address(self, path: str) -> str:
         """Return the stored digest of an input: the address of the bytes that the step received."""
         return _address(self.addresses, f"input:{path}", self.inputs[path])

@@ -23,25 +23,28 @@ if TYPE_CHECKING:
     from penstock.execution.engine._perform import process_facts as process_facts
     from penstock.execution.engine._place import entry_of as entry_of
     from penstock.execution.engine._place import project_of as project_of
-    from penstock.execution.engine._plan import NOT_REUSED as NOT_REUSED
-    from penstock.execution.engine._plan import NOT_TAKEN as NOT_TAKEN
     from penstock.execution.engine._reporter import Reporter as Reporter
-    from penstock.execution.engine._result import GOOD_STATES as GOOD_STATES
     from penstock.execution.engine._result import PipelineResult as PipelineResult
-    from penstock.execution.engine._result import StepResult as StepResult
+    from penstock.execution.engine._result import step_to_json as step_to_json
     from penstock.execution.engine._scheduler import Scheduler as Scheduler
-    from penstock.execution.engine._scheduler import Workers as Workers
     from penstock.execution.engine._session import Runner as Runner
     from penstock.execution.engine._session import Session as Session
+    from penstock.execution.engine._states import GOOD_STATES as GOOD_STATES
+    from penstock.execution.engine._states import KEPT as KEPT
+    from penstock.execution.engine._states import NOT_REUSED as NOT_REUSED
+    from penstock.execution.engine._states import NOT_TAKEN as NOT_TAKEN
+    from penstock.execution.engine._states import is_settled as is_settled
     from penstock.execution.engine._values import Values as Values
     from penstock.execution.engine._values import load_inputs as load_inputs
+    from penstock.execution.engine._workers import Workers as Workers
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "GOOD_STATES": "_result",
-        "NOT_REUSED": "_plan",
-        "NOT_TAKEN": "_plan",
+        "GOOD_STATES": "_states",
+        "KEPT": "_states",
+        "NOT_REUSED": "_states",
+        "NOT_TAKEN": "_states",
         "PARTITION": "_partitions",
         "PartitionState": "_partitions",
         "PipelineResult": "_result",
@@ -49,11 +52,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Runner": "_session",
         "Scheduler": "_scheduler",
         "Session": "_session",
-        "StepResult": "_result",
         "Values": "_values",
-        "Workers": "_scheduler",
+        "Workers": "_workers",
         "begin_part": "_partitions",
         "entry_of": "_place",
+        "is_settled": "_states",
         "known_partitions": "_partitions",
         "list_partitions": "_partitions",
         "load_inputs": "_values",
@@ -68,6 +71,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "require_partitions": "_partitions",
         "runs_by_partition": "_partitions",
         "states_of": "_partitions",
+        "step_to_json": "_result",
         "stop_while_loading": "_loading",
     },
 )

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import ArtifactRecord, DefinitionError, Edge, StepRunRecord, StepState, now
-from penstock.execution.engine._plan import NOT_TAKEN, Plan
-from penstock.execution.engine._result import GOOD_STATES
+from penstock.execution.engine._states import GOOD_STATES, NOT_TAKEN
 from penstock.execution.engine._values import Values
+from penstock.execution.step import Outcome, Work
 from penstock.pipelines import ITEM, Again, Node, Output, groups, too_many_rounds
 from penstock.provenance import merge_traces
 from penstock.stores import NamedParts, Parts, part_key, part_name
@@ -42,13 +42,13 @@ class Expansion:
     """A node that was expanded into items.
 
     Args:
-        plan: Plan of the map or loop.
+        work: Work of the map or loop.
         store: Store of the items.
         values: Outputs of earlier steps.
         is_partial: True if only some of the items are executed here, so that the node does not end.
     """
 
-    plan: Plan
+    work: Work
     store: "Store"
     values: Values
     pending: int = 0
@@ -71,7 +71,7 @@ class Expansion:
     @property
     def node(self) -> Node:
         """The map or loop."""
-        return self.plan.node
+        return self.work.node
 
     def begin(self) -> list[Item]:
         """Return the first items: all items of a map, the first round of a loop.
@@ -116,20 +116,20 @@ class Expansion:
             span = self.logged_in.setdefault(run_id, [began, ended])
             span[:] = [min(span[0], began), max(span[1], ended)]
 
-    def finish(self) -> tuple[StepRunRecord, list[ArtifactRecord], list[Edge]]:
-        """Return the record of the whole, with artifacts and edges of the outputs."""
-        facts = {**self.plan.record.facts, "trace": merge_traces(self.traces)}
-        record = replace(self.plan.record, ended_at=now(), facts=facts)
+    def finish(self) -> tuple[StepRunRecord, Outcome]:
+        """Return the record of the whole, and the outcome with outputs and edges."""
+        facts = {**self.work.record.facts, "trace": merge_traces(self.traces)}
+        record = replace(self.work.record, ended_at=now(), facts=facts)
         if self.failures:
-            return replace(record, state=StepState.FAILED, error=self._failure()), [], []
+            return replace(record, state=StepState.FAILED, error=self._failure()), Outcome()
         if self.unmade:  # without the missing items the result would look complete
-            return self._without(record), [], []
+            return self._without(record), Outcome()
         made = self._last() if self.node.at_most else self._collected()
         wholes = {name: whole for name, (whole, _) in made.items()}
         if not wholes:
             facts = {**record.facts, NOT_TAKEN: True}
             told = "none of its items gave anything" if self.keys else "there is nothing"
-            return replace(record, state=StepState.SKIPPED, error=told, facts=facts), [], []
+            return replace(record, state=StepState.SKIPPED, error=told, facts=facts), Outcome()
         step = f"step:{record.step_run_id}"
         edges = [Edge(f"run:{record.run_id}", step, "step")]
         edges += [Edge(f"artifact:{digest}", step, path) for path, digest in record.inputs.items()]
@@ -146,7 +146,8 @@ class Expansion:
             | ({"stored": stored} if stored else {})
             | self._metrics(),
         )
-        return record, list(wholes.values()), edges
+        outputs = {name: [whole] for name, whole in wholes.items()}
+        return record, Outcome(outputs=outputs, edges=edges)
 
     def _metrics(self) -> dict[str, Any]:
         if not self.logged:

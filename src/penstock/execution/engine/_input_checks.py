@@ -3,10 +3,10 @@
 A model that the registry would refuse so fails the step that trained it, before it is evaluated.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from penstock.core import ArtifactRecord, PenstockError
-from penstock.execution.step import Done, failed
+from penstock.execution.step import Outcome
 from penstock.pipelines import Graph, InputCheck
 
 
@@ -41,20 +41,10 @@ class InputChecks:
                     return error
         return None
 
-    def apply(self, node: str, done: Done) -> Done:
-        """Return the result of a step, or a failure with the message of the check that refused it."""
-        if done.error is not None or node not in self._checks:
-            return done
-        wholes: dict[str, Sequence[ArtifactRecord]] = dict(done.outputs)
-        error = self.find_refusal(node, {name: records[0] for name, records in wholes.items()})
-        if error is None:
-            return done
-        refused = failed(node, error)
-        return Done(
-            error=refused.error,
-            traceback=refused.traceback,
-            raised=refused.raised,
-            logs=done.logs,
-            seconds=done.seconds,
-            facts=done.facts,
-        )
+    def apply(self, node: str, outcome: Outcome) -> Outcome:
+        """Return the outcome of a step, or a failure with the message of the check that refused it."""
+        if outcome.error is not None or node not in self._checks:
+            return outcome
+        wholes = {name: records[0] for name, records in outcome.outputs.items()}
+        error = self.find_refusal(node, wholes)
+        return outcome if error is None else outcome.refused(node, error)

@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from penstock.core import PenstockError, RunState, StepState
-from penstock.execution.engine._result import PipelineResult, StepResult
+from penstock.core import PenstockError, RunState, StepRunRecord, StepState
+from penstock.execution.engine._result import PipelineResult
 from penstock.execution.engine._session import Runner, Session
 from penstock.execution.step import use_home
 from penstock.hooks import Courier
@@ -45,7 +45,7 @@ def _perform(runner: Runner, session: Session) -> PipelineResult:
     failed = [step for step in steps if step.state is StepState.FAILED]
     waiting = [step for step in steps if step.state is StepState.QUEUED]
     if waiting and not failed:
-        why = f"step {waiting[-1].name!r}: {waiting[-1].error}"
+        why = f"step {waiting[-1].step!r}: {waiting[-1].error}"
         return _finish(session, steps, RunState.QUEUED, why)
     state = RunState.FAILED if failed else RunState.FINISHED
     return _finish(session, steps, state, failed[0].error if failed else None)
@@ -58,7 +58,7 @@ def process_facts() -> dict[str, Any]:
 
 
 def _finish(
-    session: Session, steps: Sequence[StepResult], state: RunState, error: str | None
+    session: Session, steps: Sequence[StepRunRecord], state: RunState, error: str | None
 ) -> PipelineResult:
     if state is RunState.QUEUED:
         session.store.flush()

@@ -1,37 +1,18 @@
-"""Plan of a step: reuse, execute, skip or fail; decided from the step key before execution."""
+"""Planner: reuses, executes, skips or fails a step; decided from the step key before execution."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from penstock.core import ConflictError, NotFoundError, StepRunRecord, StepState, new_id, now
 from penstock.execution.engine._keys import KeyMaker, StepKey
-from penstock.execution.engine._result import GOOD_STATES
+from penstock.execution.engine._selection import Selection
 from penstock.execution.engine._session import Session
+from penstock.execution.engine._states import GOOD_STATES, KEPT, NOT_REUSED, NOT_TAKEN
 from penstock.execution.engine._values import Values
-from penstock.execution.step import failure_text
+from penstock.execution.step import Work, failure_text
 from penstock.pipelines import Node
 from penstock.provenance import derive_seed, find_change
-
-NOT_TAKEN = "not_taken"  # fact of a step that was skipped as intended by the pipeline
-NOT_REUSED = "not_reused"  # fact: why an earlier result with the same key was not reused
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A step and the planned action.
-
-    Args:
-        node: Node of the step.
-        record: The step run at the start or, where nothing is executed, at the end.
-        executes: True if the function is to be called.
-        recorded: True if the record is in the store already (an earlier attempt).
-    """
-
-    node: Node
-    record: StepRunRecord
-    executes: bool = False
-    recorded: bool = False
 
 
 class Planner:
@@ -40,17 +21,18 @@ class Planner:
     Args:
         session: The session of the run.
         values: Outputs of earlier steps.
+        selection: The steps that may be executed.
     """
 
-    def __init__(self, session: Session, values: Values) -> None:
-        self._session, self._values = session, values
+    def __init__(self, session: Session, values: Values, selection: Selection) -> None:
+        self._session, self._values, self._selection = session, values, selection
         self._keys = KeyMaker(session.store, session.graph, session.project, session.pipeline)
         self._without_result: dict[str, str] = {}
         self._absent: dict[str, str] = {}
         self._outdated: list[str] = []  # why earlier results of the current step do not hold
         self._stopped = False
 
-    def plan(self, node: Node, position: int) -> Plan:
+    def plan(self, node: Node, position: int) -> Work:
         """Choose reuse, execution, skip or failure for a step whose predecessors have ended."""
         started = StepRunRecord(
             new_id(),
@@ -86,22 +68,23 @@ class Planner:
             # A step that no later run may reuse still records its key, for a resume of this run.
             facts={"key_parts": key.parts} | ({} if key.cacheable else {"key": key.digest}),
         )
+        return self._reuse_or_execute(node, started, key)
+
+    def _reuse_or_execute(self, node: Node, started: StepRunRecord, key: StepKey) -> Work:
         self._outdated.clear()
         reused = self._reused(node, started, key)
         if reused is None and self._outdated:
             facts = {**started.facts, NOT_REUSED: self._outdated[0]}
             started = replace(started, facts=facts)
-        alone = self._session.alone
-        if alone is not None and not is_part(alone, node.name):
-            if reused is None or not reused.recorded:
+        if not self._selection.executes(node.name):
+            if reused is None or KEPT not in reused.record.facts:
                 raise _not_made(node, self._session)
         elif reused is None and node.name in self._session.graph.given:
             return _ended(node, started, StepState.FAILED, _unknown(node, key))
-        return reused or self._executed(node, started)
-
-    def _executed(self, node: Node, started: StepRunRecord) -> Plan:
+        if reused is not None:
+            return reused
         self._keys.forget()
-        return Plan(node, started, executes=True)
+        return Work(node, started)
 
     def without_result(self, node: Node, record: StepRunRecord) -> None:
         """Record that a step has no result: dependent steps cannot run."""
@@ -147,17 +130,16 @@ class Planner:
                 return f"{output.text!r}, which was not made"
         return ""
 
-    def _reused(self, node: Node, started: StepRunRecord, key: StepKey) -> Plan | None:
+    def _reused(self, node: Node, started: StepRunRecord, key: StepKey) -> Work | None:
         session = self._session
         if not key.complete or self._is_refreshed(node):
             return None
         earlier = session.earlier.get(node.name)
         # A side effect must not happen twice: this reuse does not depend on use_cache.
         if earlier is not None and self._still_holds(node, earlier, key):
-            return Plan(node, earlier, recorded=True)
+            return Work(node, replace(earlier, facts={**earlier.facts, KEPT: True}))
         wanted = session.use_cache or node.name in session.graph.given
-        wanted = wanted and (session.alone is None or is_part(session.alone, node.name))
-        if not wanted or not key.cacheable:
+        if not wanted or not key.cacheable or not self._selection.executes(node.name):
             return None
         found = session.store.metadata.steps.find_cached(key.digest, self._trace_holds)
         if found is None or _too_old(node, found) or not self._has_bytes(found):
@@ -169,7 +151,7 @@ class Planner:
             cached_from=found.step_run_id,
             facts={**_without_reason(found.facts), **started.facts, "made_in": found.run_id},
         )
-        return Plan(node, cached)
+        return Work(node, cached)
 
     def _is_refreshed(self, node: Node) -> bool:
         refresh = self._session.refresh
@@ -207,8 +189,7 @@ class Planner:
         A side effect must not happen twice because a file was touched; and where each step is
         executed alone, maybe on a different machine, the earlier steps are not checked.
         """
-        alone = self._session.alone
-        if node.step.effect or (alone is not None and not is_part(alone, node.name)):
+        if node.step.effect or not self._selection.executes(node.name):
             return True
         change = find_change(earlier.facts.get("trace", {}), self._session.project)
         if change:
@@ -222,11 +203,6 @@ class Planner:
 
 def _without_reason(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if name != NOT_REUSED}
-
-
-def is_part(step: str, node: str) -> bool:
-    """Return whether a node is the given step, an item of that step, or the map of that item."""
-    return step == node or step.startswith(f"{node}[") or node.startswith((f"{step}[", f"{step}/"))
 
 
 def _not_made(node: Node, session: Session) -> ConflictError:
@@ -256,9 +232,9 @@ def _too_old(node: Node, found: StepRunRecord) -> bool:
 
 def _ended(
     node: Node, record: StepRunRecord, state: StepState, why: str, *, not_taken: bool = False
-) -> Plan:
+) -> Work:
     facts = {**record.facts, NOT_TAKEN: True} if not_taken else record.facts
-    return Plan(node, replace(record, state=state, ended_at=now(), error=why, facts=facts))
+    return Work(node, replace(record, state=state, ended_at=now(), error=why, facts=facts))
 
 
 def _outputs_of(record: StepRunRecord) -> dict[str, tuple[str, str]]:

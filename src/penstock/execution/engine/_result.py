@@ -1,6 +1,6 @@
 """PipelineResult: the result of a run, step by step, and how to resume the run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from shlex import quote
@@ -17,50 +17,9 @@ from penstock.core import (
     did_you_mean,
     to_json,
 )
+from penstock.execution.engine._states import GOOD_STATES, KEPT
 from penstock.pipelines import Graph, replace_outputs
 from penstock.stores import Store
-
-GOOD_STATES = frozenset({StepState.FINISHED, StepState.CACHED})
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """The result of a step.
-
-    Args:
-        name: Name of the step in the pipeline.
-        state: See StepState.
-        seconds: Duration of the step; 0 if cached or skipped.
-        key: Step key; None if the step is never cached.
-        outputs: Content digest by output name.
-        addresses: Stored digest by output name.
-        error: Error line if the step failed, or the reason if skipped.
-        traceback: The traceback from the user's code on, if the step failed.
-        not_taken: True if the step was skipped as intended by the pipeline: a branch not taken.
-        kept: True if an earlier attempt of this run made the result, and the step was not repeated.
-        unfollowed: Places where the code runs something known only at run time: never reused.
-    """
-
-    name: str
-    state: StepState
-    seconds: float = 0.0
-    key: str | None = None
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    error: str | None = None
-    traceback: str | None = None
-    not_taken: bool = False
-    kept: bool = False
-    unfollowed: tuple[str, ...] = ()
-    addresses: Mapping[str, str] = field(default_factory=dict)
-
-    def document(self, record: StepRunRecord | None) -> dict[str, Any]:
-        """Return the step's record as plain JSON, with what only this execution knows.
-
-        Args:
-            record: The stored step run; None if the step was not recorded.
-        """
-        known = to_json(record) if record else {"name": self.name, "state": self.state.value}
-        return {**known, "kept": self.kept}
 
 
 @dataclass(frozen=True)
@@ -71,7 +30,7 @@ class PipelineResult:
         run_id: Id of the run.
         name: Name of the pipeline.
         state: ``finished``, ``failed``, ``killed``, or ``queued`` if a step waits for approval.
-        steps: Result of each step, in order.
+        steps: The run of each step, in order.
         graph: The graph that was run.
         store: Store that has the run.
         error: Error line of the first step that failed; else None.
@@ -80,7 +39,7 @@ class PipelineResult:
     run_id: str
     name: str
     state: RunState
-    steps: tuple[StepResult, ...]
+    steps: tuple[StepRunRecord, ...]
     graph: Graph = field(repr=False)
     store: Store = field(repr=False)
     error: str | None = None
@@ -108,7 +67,7 @@ class PipelineResult:
     @property
     def waits_for(self) -> str | None:
         """The first step that waits for approval; None if no step waits."""
-        queued = [step.name for step in self.steps if step.state is StepState.QUEUED]
+        queued = [step.step for step in self.steps if step.state is StepState.QUEUED]
         # A map is queued because an item is: the item is the step to decide about.
         return next((s for s in queued if not any(o.startswith(f"{s}[") for o in queued)), None)
 
@@ -122,13 +81,13 @@ class PipelineResult:
         """The command that resumes this run."""
         return f"penstock run --resume {self.run_id}"
 
-    def __getitem__(self, step: str) -> StepResult:
+    def __getitem__(self, step: str) -> StepRunRecord:
         for result in self.steps:
-            if result.name == step:
+            if result.step == step:
                 return result
         raise NotFoundError(
             what=f"Run {self.run_id} has no step {step!r}.",
-            fix=did_you_mean(step, [result.name for result in self.steps]),
+            fix=did_you_mean(step, [result.step for result in self.steps]),
             name=step,
         )
 
@@ -180,18 +139,21 @@ class PipelineResult:
             )
         return self._load(result, name)
 
-    def _load(self, result: StepResult, name: str) -> Any:
-        content = result.outputs[name]
-        return self.store.get(result.addresses.get(name, content), content)
+    def _load(self, record: StepRunRecord, name: str) -> Any:
+        return self.store.get(record.output_address(name), record.outputs[name])
 
     def to_json(self) -> dict[str, Any]:
         """Return the run as plain JSON, with the steps and the registered version.
 
         Run and steps have the forms of ``penstock show --json`` and the web UI; ``kept`` is added.
         """
-        records = {step.step: step for step in self.store.metadata.steps.list(self.run_id)}
         return {
             **to_json(self.store.metadata.runs.get(self.run_id)),
-            "steps": [step.document(records.get(step.name)) for step in self.steps],
+            "steps": [step_to_json(step) for step in self.steps],
             "model_version": self.model_version,
         }
+
+
+def step_to_json(record: StepRunRecord) -> dict[str, Any]:
+    """Return the run of a step as plain JSON, with what only a result knows: ``kept``."""
+    return {**to_json(record), "kept": KEPT in record.facts}

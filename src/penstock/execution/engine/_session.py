@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from penstock.core import StepRunRecord
 from penstock.execution.engine._reporter import Reporter
-from penstock.execution.engine._result import StepResult
 from penstock.pipelines import Graph, Pipeline
 from penstock.stores import Store
 from penstock.tracking import Run
@@ -56,6 +55,6 @@ class Runner(Protocol):
     it returns, and passes KeyboardInterrupt on after marking the running step as killed.
     """
 
-    def run(self, session: Session) -> list[StepResult]:
-        """Execute every step that can run, in order, and return the results."""
+    def run(self, session: Session) -> list[StepRunRecord]:
+        """Execute every step that can run, in order, and return the step runs in the pipeline's order."""
         ...

@@ -15,7 +15,7 @@ from penstock.stores import Store, is_plain_frame
 
 # A step that changes an input must not change the input of the next step; and a step gets the
 # same value that a separate process would read from the store.
-_UNKNOWN = object()
+UNKNOWN = object()
 _IMMUTABLE = frozenset(
     {type(None), bool, int, float, complex, str, bytes, date, datetime, time, timedelta}
 )
@@ -43,7 +43,7 @@ class Values:
         """Count the values that a node will need."""
         self._uses.update((output.node, output.name) for output in node.inputs.values())
 
-    def add(self, node: str, output: str, record: ArtifactRecord, *, value: Any = _UNKNOWN) -> None:
+    def add(self, node: str, output: str, record: ArtifactRecord, *, value: Any = UNKNOWN) -> None:
         """Add an output of an executed step; with the value, if in this process."""
         place = (node, output)
         self._digests[place] = record.content_digest, record.digest

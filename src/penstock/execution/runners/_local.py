@@ -7,11 +7,11 @@ process: two steps at the same time would make results depend on timing.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from penstock.core import ParameterError
-from penstock.execution.engine import Scheduler, Session, StepResult, Values, Workers
+from penstock.core import ParameterError, StepRunRecord
+from penstock.execution.engine import Scheduler, Session, Values, Workers
 from penstock.execution.runners._processes import process_pool
-from penstock.execution.step import Done, Work, Workplace, can_limit_time
-from penstock.pipelines import Graph, Node
+from penstock.execution.step import Outcome, Work, Workplace, can_limit_time
+from penstock.pipelines import Graph
 
 
 class LocalRunner:
@@ -37,7 +37,7 @@ class LocalRunner:
                     step=node.name,
                 )
 
-    def run(self, session: Session) -> list[StepResult]:
+    def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
         with ExitStack() as pools:
             here = _Here(
@@ -61,11 +61,11 @@ class _Here:
         self._taken: tuple[Work, Values] | None = None
 
     @property
-    def free(self) -> int:
+    def has_room(self) -> bool:
         """See Workers."""
-        return int(self._taken is None)
+        return self._taken is None
 
-    def fits(self, node: Node) -> bool:  # noqa: ARG002 - one step at a time has all cards
+    def can_take(self, work: Work) -> bool:  # noqa: ARG002 - one step at a time has all cards
         """See Workers."""
         return True
 
@@ -73,7 +73,7 @@ class _Here:
         """See Workers."""
         self._taken = (work, values)
 
-    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
+    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Outcome]]:
         """See Workers."""
         if self._taken is None:
             return ()
@@ -93,10 +93,10 @@ class _Here:
 
     def _elsewhere(
         self, work: Work, values: Values, seconds: float | None
-    ) -> Sequence[tuple[Work, Done]]:
+    ) -> Sequence[tuple[Work, Outcome]]:
         if self._pool is None:
             self._pool = self._make_pool()
-        if self._pool.free:
+        if self._pool.has_room:
             self._pool.submit(work, values)
         ended = self._pool.wait(seconds)
         if ended:

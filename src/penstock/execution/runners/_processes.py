@@ -16,15 +16,15 @@ from pathlib import Path
 
 import psutil
 
-from penstock.core import ParameterError, parse_bytes
-from penstock.execution.engine import Scheduler, Session, StepResult, Values
+from penstock.core import ParameterError, StepRunRecord, parse_bytes
+from penstock.execution.engine import Scheduler, Session, Values
 from penstock.execution.runners._cards import Cards, card_environment
-from penstock.execution.runners._orders import Setup, make_order, make_setup
+from penstock.execution.runners._setup import Setup, make_setup
 from penstock.execution.runners._watch import Watch
 from penstock.execution.runners._watcher import MARK, end_all
 from penstock.execution.runners._worker import OWN_PATH
-from penstock.execution.step import Done, Work, failed, lost
-from penstock.pipelines import Node
+from penstock.execution.runners._workshop import pack_work
+from penstock.execution.step import Outcome, Work, failed, lost
 
 _GRACE_S = 2.0  # a step over its timeout ends by itself, unless stuck below Python
 _LOOK_EVERY_S = 0.1  # interval of memory checks
@@ -37,7 +37,7 @@ class ProcessRunner:
     Steps that can run at the same time do; results equal the local runner's, bit for bit.
     """
 
-    def run(self, session: Session) -> list[StepResult]:
+    def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
         with process_pool(session) as pool:
             return Scheduler(session, pool).run()
@@ -92,23 +92,22 @@ class ProcessPool:
         self._guard, self._started = Watch(), 0
         self._idle: list[_Process] = []
         self._busy: list[_Process] = []
-        self._ended: list[tuple[Work, Done]] = []
+        self._ended: list[tuple[Work, Outcome]] = []
         self._cards = Cards()
 
     @property
-    def free(self) -> int:
+    def has_room(self) -> bool:
         """See Workers."""
-        used = sum(_threads(process.work, self._size) for process in self._busy)
-        return max(0, self._size - used)
+        return sum(_threads(process.work, self._size) for process in self._busy) < self._size
 
-    def fits(self, node: Node) -> bool:
+    def can_take(self, work: Work) -> bool:
         """See Workers."""
-        return self._cards.fits(node)
+        return self._cards.fits(work.node)
 
     def submit(self, work: Work, values: Values) -> None:
         """See Workers."""
         try:
-            order = make_order(self._setup, work, values)
+            packed = pack_work(self._setup, work, values)
         except Exception as error:  # noqa: BLE001 - a step that cannot be sent has failed
             self._ended.append((work, failed(work.node.name, error)))
             return
@@ -120,9 +119,9 @@ class ProcessPool:
         process.limits = (timeout, memory)
         self._busy.append(process)
         with suppress(OSError):  # the process is dead, which `wait` notices
-            process.connection.send(order)
+            process.connection.send((work.node.name, packed))
 
-    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
+    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Outcome]]:
         """See Workers."""
         until = None if seconds is None else time.monotonic() + seconds
         while not self._ended and self._busy:

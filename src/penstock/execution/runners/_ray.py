@@ -1,6 +1,6 @@
 """RayRunner: executes steps and items as Ray tasks, on this machine or on a cluster.
 
-A Ray worker gets the same order as a worker process: names, and records of the inputs. Values go
+A Ray worker gets the same work as a worker process: names, and records of the inputs. Values go
 through the store, so a task may run on any node that reaches the store, and the loss of a node
 affects only the tasks that ran there, which are executed elsewhere.
 """
@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import parse_bytes, require
-from penstock.execution.engine import Scheduler, Session, StepResult, Values
-from penstock.execution.runners._orders import Order, Setup, make_order, make_setup
+from penstock.core import StepRunRecord, parse_bytes, require
+from penstock.execution.engine import Scheduler, Session, Values
+from penstock.execution.runners._setup import Setup, make_setup
 from penstock.execution.runners._worker import Worker
-from penstock.execution.step import Done, Work, failed, lost
-from penstock.pipelines import Node, Step
+from penstock.execution.runners._workshop import pack_work
+from penstock.execution.step import Outcome, Work, failed, lost
+from penstock.pipelines import Step
 from penstock.stores import open_store
 
 _MOVES = 3  # how often a step is moved to a new node after its node was lost
@@ -33,7 +34,7 @@ class RayRunner:
     machine for the run.
     """
 
-    def run(self, session: Session) -> list[StepResult]:
+    def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
         ray = require("ray", extra="ray", purpose="running steps on Ray")
         started = not ray.is_initialized()
@@ -51,7 +52,7 @@ class _Task:
     """A step that was submitted to Ray."""
 
     work: Work
-    order: Order
+    packed: bytes
     nodes: frozenset[str]
     moves: int = 0
 
@@ -68,30 +69,30 @@ class RayTasks:
     def __init__(self, ray: Any, setup: Setup, most: int | None) -> None:
         self._ray, self._setup, self._most = ray, ray.put(setup), most
         self._told = setup
-        self._call = ray.remote(execute_order)
+        self._call = ray.remote(execute_work)
         self._tasks: dict[Any, _Task] = {}
-        self._ended: list[tuple[Work, Done]] = []
+        self._ended: list[tuple[Work, Outcome]] = []
         self._room, self._asked = 0, 0.0
 
     @property
-    def free(self) -> int:
+    def has_room(self) -> bool:
         """See Workers."""
-        return max(0, self._limit() - len(self._tasks))
+        return len(self._tasks) < self._limit()
 
-    def fits(self, node: Node) -> bool:  # noqa: ARG002 - ray counts the cards itself
+    def can_take(self, work: Work) -> bool:  # noqa: ARG002 - ray counts the cards itself
         """See Workers."""
         return True
 
     def submit(self, work: Work, values: Values) -> None:
         """See Workers."""
         try:
-            order = make_order(self._told, work, values)
+            packed = pack_work(self._told, work, values)
         except Exception as error:  # noqa: BLE001 - a step that cannot be sent has failed
             self._ended.append((work, failed(work.node.name, error)))
             return
-        self._send(_Task(work, order, self._alive()))
+        self._send(_Task(work, packed, self._alive()))
 
-    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Done]]:
+    def wait(self, seconds: float | None) -> Sequence[tuple[Work, Outcome]]:
         """See Workers."""
         if not self._ended and self._tasks:
             references = list(self._tasks)
@@ -113,17 +114,19 @@ class RayTasks:
 
     def _send(self, task: _Task) -> None:
         options = _options(task.work.node.step)
-        reference = self._call.options(**options).remote(self._setup, task.order)
+        reference = self._call.options(**options).remote(
+            self._setup, task.work.node.name, task.packed
+        )
         self._tasks[reference] = task
 
     def _take(self, reference: Any, task: _Task) -> None:
         errors = self._ray.exceptions
         name = task.work.node.name
         try:
-            done: Done = self._ray.get(reference)
-            for line in done.logs:  # runners on this machine show it at once
+            outcome: Outcome = self._ray.get(reference)
+            for line in outcome.logs:  # runners on this machine show it at once
                 print(line.text, file=sys.stderr)  # noqa: T201 - what the step printed
-            self._ended.append((task.work, done))
+            self._ended.append((task.work, outcome))
         except errors.OutOfMemoryError as error:
             self._ended.append((task.work, lost(name, f"its node ran out of memory: {error}")))
         except errors.RayError as error:
@@ -149,14 +152,14 @@ class RayTasks:
         return self._room
 
 
-def execute_order(setup: Setup, order: Order) -> Done:
-    """Execute an order in a Ray worker, which stays warm for the run."""
+def execute_work(setup: Setup, name: str, packed: bytes) -> Outcome:
+    """Execute work in a Ray worker, which stays warm for the run."""
     worker = _workers.get(setup.run_id)
     if worker is None:
         _workers.clear()  # the workers of earlier runs are not needed any more
         store = open_store(setup.store, artifacts=setup.artifacts)
         worker = _workers[setup.run_id] = Worker(setup, store)
-    return worker.execute(order)
+    return worker.execute(name, packed)
 
 
 def _connect(ray: Any, workers: int | None) -> None:

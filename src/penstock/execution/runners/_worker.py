@@ -1,4 +1,4 @@
-"""A worker process: takes orders in sequence, executes and answers them; started by penstock only.
+"""A worker process: takes work in sequence, executes it and answers; started by penstock only.
 
 The worker ends with the process that started it: a watcher ends it (see ``_watcher``), and it
 notices a closed connection by itself.
@@ -9,14 +9,13 @@ import signal
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing.connection import Connection
 from typing import Any, TextIO
 
-from penstock.execution.runners._orders import Order, Setup, Workshop
+from penstock.execution.runners._setup import Setup
 from penstock.execution.runners._shared_inputs import SharedInputs
-from penstock.execution.step import Done, Work, Workplace, failed
-from penstock.pipelines import Node
+from penstock.execution.runners._workshop import Workshop
+from penstock.execution.step import Outcome, Work, Workplace, failed
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, use_run
 
@@ -25,7 +24,7 @@ OWN_PATH = "PENSTOCK_OWN_PYTHONPATH"
 
 
 class Worker:
-    """Executor of the orders of a run.
+    """Executor of a run's work that is sent to this process.
 
     Args:
         setup: Settings of the worker.
@@ -41,27 +40,27 @@ class Worker:
         if setup.scratch is not None:
             store.unpacked = SharedInputs(setup.scratch, store).load
 
-    def execute(self, order: Order) -> Done:
-        """Execute an order; an error is part of the result."""
+    def execute(self, name: str, packed: bytes) -> Outcome:
+        """Execute work; an error is part of the outcome.
+
+        Args:
+            name: Name of the step, for an error before the work can be read.
+            packed: The work, see `pack_work`.
+        """
         try:
-            node = self._workshop.node(order)
-            inputs = self._inputs(node, order)
-        except Exception as error:  # noqa: BLE001 - a step that cannot be found or fed has failed
-            return failed(order.name, error)
+            work = self._workshop.unpack(packed)
+        except Exception as error:  # noqa: BLE001 - a step that cannot be found has failed
+            return failed(name, error)
         self._workplace.project = self._workshop.project  # known once the pipeline is loaded
         with use_run(self._run):
-            done = self._workplace.do(Work(node, order.record), inputs)
-        if "logged_in" in done.facts:
+            outcome = self._workplace.do(work, self._inputs(work))
+        if "logged_in" in outcome.facts:
             self._store.flush()  # logged metrics must be stored before the end is reported
-        return replace(done, values={})
+        return outcome.without_results()
 
-    def _inputs(self, node: Node, order: Order) -> dict[str, Any] | Exception:
+    def _inputs(self, work: Work) -> dict[str, Any] | Exception:
         try:
-            return {
-                path: self._store.load(order.inputs[path])
-                for path in node.inputs
-                if path in order.inputs
-            }
+            return {path: self._store.load(record) for path, record in work.inputs.items()}
         except Exception as error:  # noqa: BLE001 - reported as the step's failure
             return error
 
@@ -93,7 +92,7 @@ class Relay:
 
 
 def serve(connection: Connection) -> None:
-    """Answer orders until the connection is closed."""
+    """Execute the work that is sent until the connection is closed."""
     setup: Setup = connection.recv()
     sys.path[:] = list(setup.path)
     lock = threading.Lock()
@@ -105,10 +104,10 @@ def serve(connection: Connection) -> None:
         connection.send(("ready", os.getpid()))
     with suppress(EOFError, OSError):
         while True:
-            order = connection.recv()
-            done = worker.execute(order)
+            name, packed = connection.recv()
+            outcome = worker.execute(name, packed)
             with lock:
-                connection.send(("done", done))
+                connection.send(("done", outcome))
     store.close()
 
 

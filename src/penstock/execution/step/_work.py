@@ -1,19 +1,13 @@
-"""Work and Done: a step's execution as in every runner, here or in a separate process."""
+"""Work: a step of a run to be done; and how it is done: arguments, execution, stored outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from penstock.core import (
-    ArtifactRecord,
-    Edge,
-    LogLine,
-    StepRunRecord,
-    now_micros,
-)
-from penstock.execution.step._failures import failure_text, failure_traceback
+from penstock.core import ArtifactRecord, StepRunRecord, StepState, now_micros
+from penstock.execution.step._execute import bind_arguments, execute_step
 from penstock.execution.step._lineage import step_edges
-from penstock.execution.step._step_runner import StepOutcome, bind_arguments, execute_step
+from penstock.execution.step._outcome import Outcome, failed
 from penstock.pipelines import NOTHING, Node
 from penstock.stores import Parts, Store
 from penstock.tracking import StepContext, use_step
@@ -21,47 +15,29 @@ from penstock.tracking import StepContext, use_step
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A step about to be executed.
+    """A step of a run and what was decided about it.
 
     Args:
         node: The step with its constant arguments.
-        record: The step run at the start.
+        record: The step run: running if the step is to be executed; else as it ended.
+        inputs: Records of the inputs by path, where the work is sent to another process.
     """
 
     node: Node
     record: StepRunRecord
+    inputs: Mapping[str, ArtifactRecord] = field(default_factory=dict)
+
+    @property
+    def executes(self) -> bool:
+        """True if the step is to be executed; False if it was reused, skipped or has ended."""
+        return self.record.state is StepState.RUNNING
+
+    def changed(self, **changes: Any) -> "Work":
+        """Return the work with a changed record."""
+        return replace(self, record=replace(self.record, **changes))
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Result of an execution; the values are stored, but not yet recorded.
-
-    Args:
-        outputs: By output name, the records of the value and the value's elements.
-        error: Error line if the step failed; else None.
-        traceback: The traceback from the user's code on, if the step failed.
-        logs: Printed and logged lines.
-        seconds: Duration.
-        facts: Settings of the execution and logged metrics.
-        edges: Lineage edges of the step.
-        nothing: Outputs that were not made.
-        raised: Names of the exception's class and base classes.
-        values: Values by output name, if they are in this process.
-    """
-
-    outputs: Mapping[str, Sequence[ArtifactRecord]] = field(default_factory=dict)
-    error: str | None = None
-    traceback: str | None = None
-    logs: Sequence[LogLine] = ()
-    seconds: float = 0.0
-    facts: dict[str, Any] = field(default_factory=dict)
-    edges: Sequence[Edge] = ()
-    nothing: Sequence[str] = ()
-    raised: Sequence[str] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
+def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Outcome:
     """Execute a step on inputs and store the outputs.
 
     Args:
@@ -94,33 +70,28 @@ def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> 
         outcome.facts["metrics"] = [[key, *last] for key, last in context.logged.items()]
         outcome.facts["logged_in"] = [record.run_id, began, now_micros()]
     if outcome.error is not None:
-        return _failed(outcome)
+        return outcome.without_results()  # an exception would keep the step's values in memory
     try:
-        packed = {
-            name: streamed.pack(value)
-            for name, value in outcome.outputs.items()
-            if value is not NOTHING
-        }
+        stored = _stored(record, outcome, streamed)
     except Exception as error:  # noqa: BLE001 - a value that cannot be stored fails its step
-        return replace(failed(node.name, error), logs=outcome.logs, facts=outcome.facts)
+        return outcome.refused(node.name, error)
     if context.checkpoints:  # the outputs replace the checkpoints
         store.metadata.artifacts.drop(record.run_id, context.checkpoints)
-    return _finished(record, outcome, packed)
+    return stored
 
 
-def failed(name: str, error: BaseException) -> Done:
-    """Return the result of a step that failed outside the function."""
-    return Done(
-        error=failure_text(name, error),
-        traceback=failure_traceback(error, None),
-        raised=_classes(error),
+def _stored(record: StepRunRecord, outcome: Outcome, streamed: "_Streamed") -> Outcome:
+    """Store the values of an outcome; returns the outcome with their records and edges."""
+    values = {name: value for name, value in outcome.results.items() if value is not NOTHING}
+    outputs = {name: streamed.pack(value) for name, value in values.items()}
+    digests = {name: records[0].content_digest for name, records in outputs.items()}
+    return replace(
+        outcome,
+        results=values,
+        outputs=outputs,
+        nothing=tuple(name for name in outcome.results if name not in values),
+        edges=step_edges(record, digests, values),
     )
-
-
-def lost(name: str, why: str) -> Done:
-    """Return the result of a step whose process or node was lost before reporting."""
-    raised = ("builtins.Exception", "builtins.BaseException")
-    return Done(error=f"step {name!r} failed: {why}", raised=raised)
 
 
 class _Streamed:
@@ -143,37 +114,6 @@ class _Streamed:
         self._packed[id(made)] = [whole, *rest]
         return made
 
-    def pack(self, value: Any) -> list[ArtifactRecord]:
+    def pack(self, value: Any) -> Sequence[ArtifactRecord]:
         """Store a value, unless the value was stored when yielded."""
         return self._packed.get(id(value)) or self._store.pack(value)
-
-
-def _failed(outcome: StepOutcome) -> Done:
-    return Done(
-        error=outcome.error,
-        traceback=outcome.traceback,
-        logs=outcome.logs,
-        seconds=outcome.seconds,
-        facts=outcome.facts,
-        raised=_classes(outcome.exception) if outcome.exception else (),
-    )
-
-
-def _finished(
-    record: StepRunRecord, outcome: StepOutcome, packed: Mapping[str, Sequence[ArtifactRecord]]
-) -> Done:
-    values = {name: value for name, value in outcome.outputs.items() if name in packed}
-    digests = {name: records[0].content_digest for name, records in packed.items()}
-    return Done(
-        outputs=packed,
-        logs=outcome.logs,
-        seconds=outcome.seconds,
-        facts=outcome.facts,
-        edges=step_edges(record, digests, values),
-        nothing=tuple(name for name in outcome.outputs if name not in packed),
-        values=values,
-    )
-
-
-def _classes(error: BaseException) -> tuple[str, ...]:
-    return tuple(f"{cls.__module__}.{cls.__qualname__}" for cls in type(error).__mro__)

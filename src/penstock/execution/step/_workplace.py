@@ -15,7 +15,8 @@ from typing import Any
 
 from penstock.core import LogLine, now
 from penstock.execution.step._homes import keep_home
-from penstock.execution.step._work import Done, Work, do_work
+from penstock.execution.step._outcome import Outcome
+from penstock.execution.step._work import Work, do_work
 from penstock.pipelines import Node, Output, Pipeline
 from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_module, recording
 from penstock.stores import Store
@@ -48,7 +49,7 @@ class Workplace:
         self._told: set[str] = set()
         self._named: dict[FunctionType, list[Any]] = {}  # the same each time: state is restored
 
-    def do(self, work: Work, inputs: Mapping[str, Any] | Exception) -> Done:
+    def do(self, work: Work, inputs: Mapping[str, Any] | Exception) -> Outcome:
         """Execute a step on inputs and store the outputs, with a trace of all reads.
 
         Args:
@@ -60,15 +61,15 @@ class Workplace:
         with _turn, self._kept(step.function, *_run_by(work.node, inputs)) as changes:
             with recording(self.project, self._places) as recorder:
                 recorder.names(self._named_values(work.node, inputs))
-                done = do_work(self._store, work, inputs)
-                recorder.returns(done.values)
+                outcome = do_work(self._store, work, inputs)
+                recorder.returns(outcome.results)
             trace = recorder.finish(declared=bool(step.uses))
         if changes.lost:
             reason = f"it changed {', '.join(changes.lost)}, which cannot be set back"
             trace.setdefault("never", []).append(reason)
-        done.facts["trace"] = trace
+        outcome.facts["trace"] = trace
         told = list(self._tell(step.name, changes))
-        return replace(done, logs=[*done.logs, *told]) if told else done
+        return replace(outcome, logs=[*outcome.logs, *told]) if told else outcome
 
     def _kept(self, *functions: Any) -> AbstractContextManager[StateChanges]:
         if self._home is not None:

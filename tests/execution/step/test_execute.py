@@ -18,7 +18,7 @@ def test_an_outcome_has_outputs_time_logs_and_facts():
         return 2 * number
 
     outcome = execute_step("double", double, {"number": 4}, seed=5, threads=1, echo=False)
-    assert outcome.outputs == {"result": 8}
+    assert outcome.results == {"result": 8}
     assert (outcome.error, outcome.traceback, outcome.exception) == (None, None, None)
     assert [(line.stream, line.text) for line in outcome.logs] == [("stdout", "doubling")]
     assert (outcome.facts["seed"], outcome.facts["threads"]) == (5, 1)
@@ -30,16 +30,14 @@ def test_a_failure_is_an_outcome_too():
         raise ValueError("no rows")
 
     outcome = execute_step("broken", broken, {}, seed=0, echo=False)
-    assert outcome.outputs == {}
-    assert outcome.error.startswith(
-        "step 'broken' failed: ValueError: no rows (test_step_runner.py:"
-    )
+    assert outcome.results == {}
+    assert outcome.error.startswith("step 'broken' failed: ValueError: no rows (test_execute.py:")
     assert isinstance(outcome.exception, ValueError)
 
 
 def test_the_seed_is_set_before_the_function_runs():
     outcomes = [execute_step("d", random.random, {}, seed=seed) for seed in (1, 1, 2)]
-    first, again, other = (outcome.outputs["result"] for outcome in outcomes)
+    first, again, other = (outcome.results["result"] for outcome in outcomes)
     assert first == again != other
 
 
@@ -61,7 +59,7 @@ def test_tables_come_as_the_hints_ask():
         "kinds", kinds, {"a": frame, "b": frame, "c": frame.to_pandas(), "d": [frame]}, seed=0
     )
     assert outcome.error is None, outcome.error
-    assert outcome.outputs["result"] == ["pandas", "numpy", "polars", "pandas"]
+    assert outcome.results["result"] == ["pandas", "numpy", "polars", "pandas"]
 
 
 def test_arguments_are_bound_by_path():
@@ -93,7 +91,7 @@ def test_a_recorded_step_can_be_executed_again_from_its_record(project):
     assert inputs == {"parts[0]": [1, 2]}
     node = result.graph["use"]
     outcome = execute_step("use", node.step, bind_arguments(node, inputs), seed=record.seed)
-    assert outcome.outputs == {"result": result.output()}
+    assert outcome.results == {"result": result.output()}
 
 
 @pytest.mark.parametrize("value", [3, (1, 2, 3), None])
@@ -111,7 +109,7 @@ def test_outputs_of_several_are_named_by_place():
     def pair() -> tuple[int, str]:
         return 1, "a"
 
-    assert execute_step("pair", pair, {}, seed=0).outputs == {"0": 1, "1": "a"}
+    assert execute_step("pair", pair, {}, seed=0).results == {"0": 1, "1": "a"}
 
 
 def test_a_traceback_of_a_pipeline_in_a_step_starts_at_the_step():

@@ -10,43 +10,20 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.core import LogLine, StepError
+from penstock.core import StepError
 from penstock.execution.step._constants import copy_constants
 from penstock.execution.step._conversion import convert_argument
 from penstock.execution.step._failures import failure_text, failure_traceback
 from penstock.execution.step._logs import captured_output
+from penstock.execution.step._outcome import Outcome, class_names
 from penstock.execution.step._time_limit import time_limit
 from penstock.pipelines import NOTHING, Node, Step, replace_outputs
 from penstock.provenance import deterministic
 from penstock.stores import Parts
 
 _NO_LIMIT = nullcontext(True)
-
-
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
-    """The result of a step's execution.
-
-    Args:
-        outputs: Values by output name; empty if the step failed.
-        error: Error line if the step failed; else None.
-        traceback: The traceback from the user's code on, if the step failed.
-        logs: Printed and logged lines.
-        seconds: Duration.
-        facts: ``seed``, ``threads``, ``hash_seed`` as set.
-        exception: The exception, if the step failed.
-    """
-
-    outputs: dict[str, Any]
-    error: str | None = None
-    traceback: str | None = None
-    logs: list[LogLine] = field(default_factory=list)
-    seconds: float = 0.0
-    facts: dict[str, Any] = field(default_factory=dict)
-    exception: BaseException | None = None
 
 
 def execute_step(
@@ -59,10 +36,10 @@ def execute_step(
     timeout_s: float | None = None,
     echo: bool = True,
     stream: Callable[[Any], Any] = Parts,
-) -> StepOutcome:
+) -> Outcome:
     """Run a step's function on values.
 
-    >>> execute_step("double", lambda number: 2 * number, {"number": 4}, seed=0).outputs
+    >>> execute_step("double", lambda number: 2 * number, {"number": 4}, seed=0).values
     {'result': 8}
 
     Args:
@@ -78,10 +55,11 @@ def execute_step(
             memory.
 
     Returns:
-        The outcome; includes an exception of the step: only KeyboardInterrupt is raised.
+        The outcome, with values; includes an exception of the step: only KeyboardInterrupt is
+        raised.
     """
     step = function if isinstance(function, Step) else Step(function, name=node_name)
-    outputs: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     failure: BaseException | None = None
     with captured_output(echo=echo) as log, deterministic(seed, threads) as facts:
         started = time.perf_counter()
@@ -89,29 +67,29 @@ def execute_step(
             with _NO_LIMIT if timeout_s is None else time_limit(timeout_s) as enforced:
                 if not enforced:
                     facts["timeout"] = "not enforced outside the main thread"
-                values = {
+                converted = {
                     name: convert_argument(value, step.hints.get(name))
                     for name, value in arguments.items()
                 }
                 with _only_this_process():
-                    given = step.call(values)
-                    whole = stream(given) if inspect.isgenerator(given) else given
-                outputs = split_outputs(node_name, step, whole)
+                    returned = step.call(converted)
+                    whole = stream(returned) if inspect.isgenerator(returned) else returned
+                values = split_outputs(node_name, step, whole)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - user code may raise anything (CancelledError)
             failure = error
         seconds = time.perf_counter() - started
     if failure is None:
-        return StepOutcome(outputs, None, None, log.lines(), seconds, facts)
-    return StepOutcome(
-        {},
-        failure_text(node_name, failure),
-        failure_traceback(failure, getattr(step.function, "__code__", None)),
-        log.lines(),
-        seconds,
-        facts,
-        failure,
+        return Outcome(values, logs=log.lines(), seconds=seconds, facts=facts)
+    return Outcome(
+        error=failure_text(node_name, failure),
+        traceback=failure_traceback(failure, getattr(step.function, "__code__", None)),
+        raised=class_names(failure),
+        exception=failure,
+        logs=log.lines(),
+        seconds=seconds,
+        facts=facts,
     )
 
 

@@ -1,0 +1,51 @@
+"""Setup: what a worker in another process is told once, at its start."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from penstock.execution.engine import Session, entry_of
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Settings that a worker gets at the start.
+
+    Args:
+        store: Address of the store.
+        artifacts: URL of the artifact store.
+        run_id: Id of the run.
+        target: The pipeline as ``file.py:name``; None if the pipeline is in no file.
+        project: Folder of the user's code.
+        path: Folders in which modules are searched.
+        scratch: Folder of the run for files that workers share.
+    """
+
+    store: str
+    artifacts: str
+    run_id: str
+    target: str | None
+    project: str
+    path: Sequence[str] = field(default_factory=lambda: tuple(sys.path))
+    scratch: str | None = None
+
+
+def make_setup(session: Session, scratch: Path | None = None) -> Setup:
+    """Return the settings for the workers of a run."""
+    return Setup(
+        session.store.address,
+        session.store.artifacts.url,
+        session.run.run_id,
+        _target(session),
+        str(session.project),
+        tuple(sys.path),
+        str(scratch) if scratch else None,
+    )
+
+
+def _target(session: Session) -> str | None:
+    """Return the entry point for a different process to load; None if there is no file."""
+    entry = entry_of(session.pipeline, session.project) if session.pipeline else None
+    is_file = entry is not None and entry.rpartition(":")[0].endswith(".py")
+    return f"{session.project}/{entry}" if is_file else entry
