@@ -72,8 +72,9 @@ class StepRunRecord:
 
     @property
     def seconds(self) -> float:
-        """Duration of the function's call, if this process has just run the step; else from start
-        to end. 0 for a step that was not executed or has not ended.
+        """Duration of the step; 0 if it was not executed, or has not ended.
+
+        Of the function's call, if this process has just run the step; else from start to end.
         """
         if "seconds" in self.facts:  # in results only: not stored
             return float(self.facts["seconds"])

@@ -39,7 +39,7 @@ def execute_step(
 ) -> Outcome:
     """Run a step's function on values.
 
-    >>> execute_step("double", lambda number: 2 * number, {"number": 4}, seed=0).values
+    >>> execute_step("double", lambda number: 2 * number, {"number": 4}, seed=0).results
     {'result': 8}
 
     Args:
