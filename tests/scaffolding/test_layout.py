@@ -6,7 +6,7 @@ import sys
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.scaffolding._layout import LINE, Bracketed, Item, lay_out
+from penstock.scaffolding._layout import LINE, Bracketed, BracketElement, lay_out
 
 
 def _ruff(code: str) -> str:
@@ -15,7 +15,7 @@ def _ruff(code: str) -> str:
 
 
 def _call(names: list[str]) -> Bracketed:
-    return Bracketed("f(", [Item(name) for name in names], ")")
+    return Bracketed("f(", [BracketElement(name) for name in names], ")")
 
 
 def test_what_fits_stays_on_one_line():
@@ -28,12 +28,16 @@ def test_what_fits_below_goes_on_one_line_below():
 
 
 def test_a_comment_forces_a_line_each():
-    text = lay_out(Bracketed("[", [Item("1", comment="one"), Item("2", comment="two")], "]"))
+    text = lay_out(
+        Bracketed(
+            "[", [BracketElement("1", comment="one"), BracketElement("2", comment="two")], "]"
+        )
+    )
     assert text == "[\n    1,  # one\n    2,  # two\n]"
 
 
 def test_a_comment_too_long_for_the_line_stands_above():
-    text = lay_out(Bracketed("[", [Item("1", comment="w" * LINE)], "]"))
+    text = lay_out(Bracketed("[", [BracketElement("1", comment="w" * LINE)], "]"))
     assert text.splitlines()[1].lstrip().startswith("# www")
 
 
@@ -44,7 +48,7 @@ def test_a_comment_too_long_for_the_line_stands_above():
     st.integers(1, 30),
 )
 def test_ruff_would_change_nothing(outer, inner, before):
-    nested = Bracketed("g(", [Item("b" * size) for size in inner], ")")
-    items = [*(Item("a" * size) for size in outer), Item("", nested)]
+    nested = Bracketed("g(", [BracketElement("b" * size) for size in inner], ")")
+    items = [*(BracketElement("a" * size) for size in outer), BracketElement("", nested)]
     code = lay_out(Bracketed("f(", items, ")"), before="x" * before + " = ") + "\n"
     assert _ruff(code) == code

@@ -9,7 +9,7 @@ import penstock as ps
 from penstock.core import Edge, NotFoundError, ParameterError, PredictionRecord, now
 from penstock.demo import write_days
 from penstock.execution import QuietReporter
-from penstock.steps import Trace
+from penstock.steps import LineageTrace
 from penstock.stores import open_store
 
 JOB = """
@@ -171,7 +171,9 @@ def test_a_direction_is_up_or_down(ran, store):
 
 
 def test_a_node_with_nothing_beyond_it_says_so():
-    assert list(Trace("source:rides").lines()) == ["Nothing is recorded beyond source:rides."]
+    assert list(LineageTrace("source:rides").lines()) == [
+        "Nothing is recorded beyond source:rides."
+    ]
 
 
 def test_a_run_without_recorded_sources_has_a_trace_too(store):

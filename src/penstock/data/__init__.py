@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from penstock.data._schema import check_schema as check_schema
     from penstock.data._schema import infer_schema as infer_schema
     from penstock.data._snapshot import Snapshot as Snapshot
-    from penstock.data._split import Part as Part
     from penstock.data._split import Split as Split
+    from penstock.data._split import Subset as Subset
     from penstock.data._splitting import split_rows as split_rows
     from penstock.data._splitting import split_table as split_table
     from penstock.data._table_digest import column_hashes as column_hashes
@@ -54,7 +54,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Finding": "_finding",
         "LEVELS": "_finding",
         "Level": "_finding",
-        "Part": "_split",
+        "Subset": "_split",
         "Reading": "penstock.data.sources",
         "Schema": "_schema",
         "Snapshot": "_snapshot",

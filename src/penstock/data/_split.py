@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Subset:
     """Some rows of a table, for training or testing.
 
     Args:
@@ -96,17 +96,17 @@ class Split:
         return self._load_table()
 
     @cached_property
-    def train(self) -> Part:
+    def train(self) -> Subset:
         """The rows for fitting."""
         return self._part(self.train_rows)
 
     @cached_property
-    def validation(self) -> Part:
+    def validation(self) -> Subset:
         """The rows for model selection; may be empty."""
         return self._part(self.validation_rows)
 
     @cached_property
-    def test(self) -> Part:
+    def test(self) -> Subset:
         """The rows for evaluation."""
         return self._part(self.test_rows)
 
@@ -116,8 +116,8 @@ class Split:
         """Return a copy with these findings and leaks."""
         return replace(self, findings=tuple(findings), leakage=tuple(leakage))
 
-    def _part(self, rows: "Rows") -> Part:
-        return Part(rows, self.target, tuple(self.schema.names), lambda: self.table)
+    def _part(self, rows: "Rows") -> Subset:
+        return Subset(rows, self.target, tuple(self.schema.names), lambda: self.table)
 
     def to_bundle(self) -> dict[str, Any]:
         """Return the parts to store."""

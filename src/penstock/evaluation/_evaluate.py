@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from penstock.core import DataError, NotFoundError, ParameterError, did_you_mean
-from penstock.data import Part, Split, find_positive, match_class, profile_table
+from penstock.data import Split, Subset, find_positive, match_class, profile_table
 from penstock.evaluation._calibration import calibrate
 from penstock.evaluation._fairness import count_groups, parity
 from penstock.evaluation._measuring import Measured, measure
@@ -108,14 +108,14 @@ def evaluate(
 # Requested columns and classes
 
 
-def _choose_part(split: Split, part: str) -> Part:
+def _choose_part(split: Split, part: str) -> Subset:
     if part not in {"test", "validation"}:
         raise ParameterError(
             what=f"There is no part {part!r} to evaluate on.",
             why="A model is judged on rows that it was not trained on.",
             fix='Use part="test" or part="validation".',
         )
-    chosen: Part = getattr(split, part)
+    chosen: Subset = getattr(split, part)
     if not len(chosen):
         raise DataError(
             what=f"The {part} part of the split has no rows.",
@@ -125,7 +125,7 @@ def _choose_part(split: Split, part: str) -> Part:
     return chosen
 
 
-def _choose_columns(part: Part, slices: Sequence[str], sensitive: Sequence[str]) -> list[str]:
+def _choose_columns(part: Subset, slices: Sequence[str], sensitive: Sequence[str]) -> list[str]:
     columns = _unique(slices) + [name for name in _unique(sensitive) if name not in _unique(slices)]
     for name in columns:
         if name not in part.table.columns:
@@ -231,7 +231,7 @@ def _baseline(split: Split, outcomes: Outcomes) -> Mapping[str, float]:
     return {name: estimate.value for name, estimate in measured.metrics.items()}
 
 
-def _hold(part: Part, outcomes: Outcomes, known: Any) -> Holdout:
+def _hold(part: Subset, outcomes: Outcomes, known: Any) -> Holdout:
     answers = pl.DataFrame({"row": part.rows, "truth": part.y, "prediction": _labels(outcomes)})
     if outcomes.scores is not None:
         columns = np.atleast_2d(outcomes.scores.T)

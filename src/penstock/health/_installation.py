@@ -18,7 +18,7 @@ _EXTRAS = {"pandas": "pandas", "pyarrow": "pandas", "xgboost": "boosters", "ligh
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckResult:
     """The result of a check.
 
     Args:
@@ -38,7 +38,7 @@ class Check:
         return asdict(self)
 
 
-def check_installation(store_url: str | None = None) -> list[Check]:
+def check_installation(store_url: str | None = None) -> list[CheckResult]:
     """Check Python, packages, project, store and disk; never raises.
 
     >>> {check.level for check in check_installation()} <= {"ok", "warn", "fail"}
@@ -51,20 +51,20 @@ def check_installation(store_url: str | None = None) -> list[Check]:
     try:
         chosen = settings(store_url)
     except PenstockError as error:
-        return [*checks, Check("settings", "fail", error.what, error.fix)]
-    checks.append(Check("project folder", "ok", str(chosen.project)))
-    looks: tuple[Callable[[Settings], Check], ...] = (_store, _journals, _disk, _hash_seed)
+        return [*checks, CheckResult("settings", "fail", error.what, error.fix)]
+    checks.append(CheckResult("project folder", "ok", str(chosen.project)))
+    looks: tuple[Callable[[Settings], CheckResult], ...] = (_store, _journals, _disk, _hash_seed)
     return [*checks, *(look(chosen) for look in looks)]
 
 
-def _python() -> Check:
+def _python() -> CheckResult:
     found = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info < _OLDEST:
-        return Check("python", "fail", found, "Use Python 3.11 or newer.")
-    return Check("python", "ok", found)
+        return CheckResult("python", "fail", found, "Use Python 3.11 or newer.")
+    return CheckResult("python", "ok", found)
 
 
-def _packages() -> Iterator[Check]:
+def _packages() -> Iterator[CheckResult]:
     """Compare penstock's requirements with the installed packages."""
     missing, present = [], 0
     for line in importlib.metadata.requires("penstock") or []:
@@ -79,22 +79,22 @@ def _packages() -> Iterator[Check]:
             missing.append(name)
     if missing:
         fix = f"Run: pip install {' '.join(missing)}"
-        yield Check("packages", "fail", f"not installed: {', '.join(missing)}", fix)
+        yield CheckResult("packages", "fail", f"not installed: {', '.join(missing)}", fix)
     else:
-        yield Check("packages", "ok", f"all {present} required packages are installed")
+        yield CheckResult("packages", "ok", f"all {present} required packages are installed")
 
 
-def _extras() -> Iterator[Check]:
+def _extras() -> Iterator[CheckResult]:
     for package, extra in _EXTRAS.items():
         try:
             version = importlib.metadata.version(package)
-            yield Check(f"optional {package}", "ok", version)
+            yield CheckResult(f"optional {package}", "ok", version)
         except importlib.metadata.PackageNotFoundError:
             fix = f'If you need it: pip install "penstock[{extra}]"'
-            yield Check(f"optional {package}", "ok", "not installed", fix)
+            yield CheckResult(f"optional {package}", "ok", "not installed", fix)
 
 
-def _store(chosen: Settings) -> Check:
+def _store(chosen: Settings) -> CheckResult:
     where = f"{chosen.store.value} (from {chosen.store.origin})"
     try:
         store = open_store(chosen.store.value, artifacts=chosen.artifacts.value or None)
@@ -102,16 +102,16 @@ def _store(chosen: Settings) -> Check:
         digest = store.artifacts.write(b"penstock doctor")
         store.artifacts.read(digest, check=True)
     except PenstockError as error:
-        return Check("store", "fail", f"{where}: {error.what}", error.fix)
-    return Check("store", "ok", f"{where}: {runs} runs, artifacts can be written")
+        return CheckResult("store", "fail", f"{where}: {error.what}", error.fix)
+    return CheckResult("store", "ok", f"{where}: {runs} runs, artifacts can be written")
 
 
-def _journals(chosen: Settings) -> Check:
+def _journals(chosen: Settings) -> CheckResult:
     """Check that the store can be opened, and for damaged journals that were set aside."""
     try:
         store = open_store(chosen.store.value, artifacts=chosen.artifacts.value or None)
     except PenstockError:
-        return Check("journals", "warn", "the store cannot be opened", "See the line above.")
+        return CheckResult("journals", "warn", "the store cannot be opened", "See the line above.")
     home = store.journal.home
     damaged = damaged_journals(home)
     if damaged:
@@ -119,24 +119,24 @@ def _journals(chosen: Settings) -> Check:
         fix = "What can be read is in the store. Keep or delete: " + ", ".join(
             str(folder) for folder, _ in damaged
         )
-        return Check("journals", "warn", found, fix)
-    return Check("journals", "ok", f"{home}: none is damaged")
+        return CheckResult("journals", "warn", found, fix)
+    return CheckResult("journals", "ok", f"{home}: none is damaged")
 
 
-def _disk(chosen: Settings) -> Check:
+def _disk(chosen: Settings) -> CheckResult:
     folder = next(
         path for path in (chosen.project, *chosen.project.parents, Path("/")) if path.exists()
     )
     free = shutil.disk_usage(folder).free
     found = f"{free / (1 << 30):.1f} GiB free at {folder}"
     if free < _LOW_DISK_BYTES:
-        return Check("disk", "warn", found, "Free some space, or put artifacts elsewhere: "
+        return CheckResult("disk", "warn", found, "Free some space, or put artifacts elsewhere: "
                      "PENSTOCK_ARTIFACTS=/another/folder")  # fmt: skip
-    return Check("disk", "ok", found)
+    return CheckResult("disk", "ok", found)
 
 
-def _hash_seed(_: Settings) -> Check:
+def _hash_seed(_: Settings) -> CheckResult:
     seed = os.environ.get("PYTHONHASHSEED")
     if seed is None or seed == "random":
-        return Check("hash seed", "ok", "set to 0 by `penstock run`; not set in this shell")
-    return Check("hash seed", "ok", f"PYTHONHASHSEED={seed}")
+        return CheckResult("hash seed", "ok", "set to 0 by `penstock run`; not set in this shell")
+    return CheckResult("hash seed", "ok", f"PYTHONHASHSEED={seed}")

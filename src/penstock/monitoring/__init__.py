@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from penstock.monitoring._render import render_html as render_html
     from penstock.monitoring._render import render_markdown as render_markdown
     from penstock.monitoring._report import DriftReport as DriftReport
-    from penstock.monitoring._trigger import Decision as Decision
     from penstock.monitoring._trigger import Trigger as Trigger
+    from penstock.monitoring._trigger import TriggerDecision as TriggerDecision
     from penstock.monitoring._trigger import start_pipeline as start_pipeline
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -27,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "Check": "_column_drift",
         "ColumnDrift": "_column_drift",
-        "Decision": "_trigger",
+        "TriggerDecision": "_trigger",
         "DriftReport": "_report",
         "EVERYTHING": "_drift",
         "Limits": "_limits",

@@ -15,7 +15,7 @@ KINDS = ("feature_drift", "prediction_drift", "performance")
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class TriggerDecision:
     """The decision of a trigger.
 
     Args:
@@ -64,7 +64,7 @@ class Trigger:
         self._cool_down = parse_duration(cool_down)
         self._kinds = frozenset(kinds)
 
-    def consider(self, report: DriftReport) -> Decision:
+    def consider(self, report: DriftReport) -> TriggerDecision:
         """Start a run if the report calls for one and the cool-down is over.
 
         Args:
@@ -72,12 +72,12 @@ class Trigger:
         """
         causes = [(kind, subject) for kind, subject, _ in report.findings if kind in self._kinds]
         if not causes:
-            return Decision(None, "Nothing in the report calls for a run.")
+            return TriggerDecision(None, "Nothing in the report calls for a run.")
         setting = f"trigger:{report.deployment}:{self._name}"
         last = self._store.metadata.settings.get(setting)
         if last is not None and now() - datetime.fromisoformat(last) < self._cool_down:
             over = datetime.fromisoformat(last) + self._cool_down
-            return Decision(None, f"Cooling down until {over:%Y-%m-%d %H:%M} UTC.")
+            return TriggerDecision(None, f"Cooling down until {over:%Y-%m-%d %H:%M} UTC.")
         # Before the start, so that a failing start is not repeated in a loop.
         self._store.metadata.settings.set(setting, now().isoformat())
         cutoff = datetime.fromisoformat(report.until) if report.until else now()
@@ -88,7 +88,7 @@ class Trigger:
         self._store.metadata.deployments.add_event(
             DeploymentEvent(report.deployment, "retrain", reason, now(), {"run_id": run_id})
         )
-        return Decision(run_id, reason)
+        return TriggerDecision(run_id, reason)
 
 
 def start_pipeline(target: str, *, store: Store) -> Callable[[datetime], str]:

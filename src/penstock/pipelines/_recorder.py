@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 
-class Recorder(Protocol):
+class CallRecorder(Protocol):
     """Recorder of the calls of steps inside a pipeline body."""
 
     def record(self, step: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -12,4 +12,4 @@ class Recorder(Protocol):
         ...
 
 
-recorder: ContextVar[Recorder | None] = ContextVar("penstock_recorder", default=None)
+recorder: ContextVar[CallRecorder | None] = ContextVar("penstock_recorder", default=None)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
-    from penstock.proofs._difference import Difference as Difference
+    from penstock.proofs._difference import ValueDifference as ValueDifference
     from penstock.proofs._difference import find_differences as find_differences
     from penstock.proofs._records import StepVerdict as StepVerdict
     from penstock.proofs._records import Verification as Verification
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Difference": "_difference",
+        "ValueDifference": "_difference",
         "StepVerdict": "_records",
         "Verification": "_records",
         "find_differences": "_difference",

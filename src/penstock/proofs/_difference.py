@@ -11,7 +11,7 @@ _MAX_DEPTH = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ValueDifference:
     """A place where the recorded and the found value differ.
 
     Args:
@@ -48,7 +48,7 @@ class _Place:
 
 def find_differences(
     recorded: Any, found: Any, closeness: Closeness | None = None, *, path: str = ""
-) -> Iterator[Difference]:
+) -> Iterator[ValueDifference]:
     """Walk two values in parallel and yield each place where they differ, in order.
 
     >>> [str(d) for d in find_differences({"a": 1, "b": 2}, {"a": 1, "b": 3})]
@@ -63,11 +63,11 @@ def find_differences(
     yield from _walk(recorded, found, _Place(path, 0, closeness or Closeness()))
 
 
-def _walk(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     if type(recorded) is not type(found):
         if not (_is_number(recorded) and _is_number(found)):
             names = type(recorded).__name__, type(found).__name__
-            yield Difference(place.path, f"a {names[0]}", f"a {names[1]}")
+            yield ValueDifference(place.path, f"a {names[0]}", f"a {names[1]}")
             return
     elif place.depth > _MAX_DEPTH:
         yield from _walk_plain(recorded, found, place)
@@ -101,7 +101,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     import polars as pl
 
     if type(recorded).__module__.partition(".")[0] == "pandas":
@@ -110,19 +110,21 @@ def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
     if left.columns != right.columns:
         missing = [name for name in left.columns if name not in right.columns][:5]
         added = [name for name in right.columns if name not in left.columns][:5]
-        yield Difference(
+        yield ValueDifference(
             f"{place.path}, columns",
             f"{left.width} columns" + (f", {missing} gone" if missing else ""),
             f"{right.width} columns" + (f", {added} new" if added else ", in another order"),
         )
         return
     if left.height != right.height:
-        yield Difference(f"{place.path}, rows", f"{left.height:,} rows", f"{right.height:,} rows")
+        yield ValueDifference(
+            f"{place.path}, rows", f"{left.height:,} rows", f"{right.height:,} rows"
+        )
         return
     for name in left.columns:
         one, two = left[name], right[name]
         if one.dtype != two.dtype:
-            yield Difference(f"{place.path}, column {name!r}", str(one.dtype), str(two.dtype))
+            yield ValueDifference(f"{place.path}, column {name!r}", str(one.dtype), str(two.dtype))
             continue
         differ = one.ne_missing(two)
         if differ.any():
@@ -138,10 +140,10 @@ def _walk_table(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
                 tolerated = bool((gaps <= bound).all()) and gaps.null_count() == 0
             count = int(differ.sum())
             where = f"{place.path}, column {name!r}, row {row} ({count:,} of {left.height:,} rows differ)"
-            yield Difference(where, _short(one[row]), _short(two[row]), largest, tolerated)
+            yield ValueDifference(where, _short(one[row]), _short(two[row]), largest, tolerated)
 
 
-def _walk_labels(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_labels(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     """Compare the data that pandas stores beside the cells: index, categories, attributes."""
     if len(recorded) == len(found):
         unequal = [
@@ -153,16 +155,16 @@ def _walk_labels(recorded: Any, found: Any, place: _Place) -> Iterator[Differenc
             where = (
                 f"{place.path}, index, row {row} ({len(unequal):,} of {len(found):,} rows differ)"
             )
-            yield Difference(where, _short(recorded.index[row]), _short(found.index[row]))
+            yield ValueDifference(where, _short(recorded.index[row]), _short(found.index[row]))
     for name in dict.fromkeys(column for column in recorded.columns if column in found.columns):
         one, two = recorded[name], found[name]
         if hasattr(one, "cat") and hasattr(two, "cat"):
             levels = [list(column.cat.categories) for column in (one, two)]
             if levels[0] != levels[1]:
                 where = f"{place.path}, column {name!r}, categories"
-                yield Difference(where, _short(levels[0]), _short(levels[1]))
+                yield ValueDifference(where, _short(levels[0]), _short(levels[1]))
     if recorded.attrs != found.attrs:
-        yield Difference(f"{place.path}, attrs", _short(recorded.attrs), _short(found.attrs))
+        yield ValueDifference(f"{place.path}, attrs", _short(recorded.attrs), _short(found.attrs))
 
 
 def _as_polars(value: Any) -> Any:
@@ -173,11 +175,11 @@ def _as_polars(value: Any) -> Any:
     return value if isinstance(value, pl.DataFrame) else pl.from_pandas(value)
 
 
-def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     import numpy as np
 
     if recorded.dtype != found.dtype or recorded.shape != found.shape:
-        yield Difference(
+        yield ValueDifference(
             place.path,
             f"array {recorded.dtype}{list(recorded.shape)}",
             f"array {found.dtype}{list(found.shape)}",
@@ -186,7 +188,7 @@ def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
     if hasattr(recorded, "mask") and (recorded.mask != found.mask).any():
         count = int((recorded.mask != found.mask).sum())
         where = f"{place.path}, mask ({count:,} of {recorded.size:,})"
-        yield Difference(
+        yield ValueDifference(
             where, f"{int(recorded.mask.sum()):,} masked", f"{int(found.mask.sum()):,}"
         )
         return
@@ -211,40 +213,40 @@ def _walk_array(recorded: Any, found: Any, place: _Place) -> Iterator[Difference
             largest, tolerated = float(gaps.max()), bool((gaps <= bound).all())
         indices = ", ".join(map(str, index))
         where = f"{place.path}[{indices}] ({int(differ.sum()):,} of {differ.size:,})"
-        yield Difference(where, _short(one), _short(two), largest, tolerated)
+        yield ValueDifference(where, _short(one), _short(two), largest, tolerated)
 
 
-def _walk_number(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_number(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     same = recorded == found or (recorded != recorded and found != found)  # noqa: PLR0124 - NaN
     if not same or type(recorded) is not type(found):
         gap = abs(recorded - found)
         tolerated = place.close.allows(recorded, found)
-        yield Difference(place.path, _short(recorded), _short(found), float(gap), tolerated)
+        yield ValueDifference(place.path, _short(recorded), _short(found), float(gap), tolerated)
 
 
-def _walk_mapping(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_mapping(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     for key in recorded:
         if key not in found:
-            yield Difference(f"{place.path}[{key!r}]", _short(recorded[key]), "nothing")
+            yield ValueDifference(f"{place.path}[{key!r}]", _short(recorded[key]), "nothing")
         else:
             yield from _walk(recorded[key], found[key], place.inner(f"[{key!r}]"))
     for key in found:
         if key not in recorded:
-            yield Difference(f"{place.path}[{key!r}]", "nothing", _short(found[key]))
+            yield ValueDifference(f"{place.path}[{key!r}]", "nothing", _short(found[key]))
     if list(recorded) != list(found) and set(recorded) == set(found):
         keys = _short(list(recorded)), _short(list(found))
-        yield Difference(f"{place.path}, order of keys", *keys)
+        yield ValueDifference(f"{place.path}, order of keys", *keys)
 
 
-def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_sequence(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     if len(recorded) != len(found):
-        yield Difference(place.path, f"{len(recorded):,} items", f"{len(found):,} items")
+        yield ValueDifference(place.path, f"{len(recorded):,} items", f"{len(found):,} items")
         return
     for index, (one, two) in enumerate(zip(recorded, found, strict=True)):
         yield from _walk(one, two, place.inner(f"[{index}]"))
 
 
-def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     one, two = recorded.to_bundle(), found.to_bundle()
     # Rows first: they show the place; the digests and counts beside them only follow.
     for name in sorted(one, key=lambda name: _kind(one[name]) != "table"):
@@ -252,15 +254,15 @@ def _walk_bundle(recorded: Any, found: Any, place: _Place) -> Iterator[Differenc
             yield from _walk(one[name], two[name], place.inner(f".{name}"))
 
 
-def _walk_object(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_object(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     one, two = _state(recorded), _state(found)
     for name in sorted(one.keys() | two.keys()):
         if name in one and name in two:
             yield from _walk(one[name], two[name], place.inner(f".{name}"))
         elif name in one:
-            yield Difference(f"{place.path}.{name}", _short(one[name]), "nothing")
+            yield ValueDifference(f"{place.path}.{name}", _short(one[name]), "nothing")
         else:
-            yield Difference(f"{place.path}.{name}", "nothing", _short(two[name]))
+            yield ValueDifference(f"{place.path}.{name}", "nothing", _short(two[name]))
 
 
 def _state(value: Any) -> dict[str, Any]:
@@ -271,13 +273,13 @@ def _state(value: Any) -> dict[str, Any]:
     return dict(vars(value)) if hasattr(value, "__dict__") else {"value": repr(value)}
 
 
-def _walk_plain(recorded: Any, found: Any, place: _Place) -> Iterator[Difference]:
+def _walk_plain(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
     try:
         same = bool(recorded == found)
     except (TypeError, ValueError):
         same = repr(recorded) == repr(found)
     if not same:
-        yield Difference(place.path, _short(recorded), _short(found))
+        yield ValueDifference(place.path, _short(recorded), _short(found))
 
 
 def _short(value: Any) -> str:

@@ -21,7 +21,7 @@ from penstock.core import (
 from penstock.execution import bind_arguments, execute_step, load_inputs
 from penstock.pipelines import ITEM, NOTHING, Node, Output
 from penstock.proofs._closeness import Closeness, is_within
-from penstock.proofs._difference import Difference, find_differences
+from penstock.proofs._difference import ValueDifference, find_differences
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
 from penstock.provenance import changed_products
@@ -301,7 +301,7 @@ class _Execution:
         close = Closeness(tolerance.rtol, tolerance.atol) if tolerance else Closeness()
         for name in names:
             if not _is_made(found, name):
-                places.append(str(Difference(name, "an output", "nothing")))
+                places.append(str(ValueDifference(name, "an output", "nothing")))
                 continue
             try:
                 stored = self._recorded(name), self._stored(found[name])

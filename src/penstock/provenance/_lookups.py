@@ -18,9 +18,9 @@ from typing import Any
 
 from penstock.provenance._callers import frame_at, is_import_statement
 from penstock.provenance._own import is_own_code
-from penstock.provenance._recorder import Recorder
+from penstock.provenance._recorder import LookupRecorder
 
-_active: Recorder | None = None
+_active: LookupRecorder | None = None
 _is_hooked = False
 # Look-ups without an audit event are watched by a function that replaces the real function.
 _PLACES: tuple[tuple[Any, str], ...] = (
@@ -43,10 +43,10 @@ class recording:  # noqa: N801 - a context manager, used as a function
     """
 
     def __init__(self, project: Path, skipped: Sequence[str] = ()) -> None:
-        self._recorder = Recorder(project, skipped)
-        self._outer: Recorder | None = None
+        self._recorder = LookupRecorder(project, skipped)
+        self._outer: LookupRecorder | None = None
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> LookupRecorder:
         global _active
         _hook()
         self._outer, _active = _active, self._recorder
@@ -114,7 +114,9 @@ def _opens_folder(flags: Any) -> bool:
     return isinstance(flags, int) and bool(flags & getattr(os, "O_DIRECTORY", 0))
 
 
-def _note(recorder: Recorder, handler: Callable[..., None], *arguments: Any, **named: Any) -> None:
+def _note(
+    recorder: LookupRecorder, handler: Callable[..., None], *arguments: Any, **named: Any
+) -> None:
     """Pass a look-up to a recorder, unless the recorder itself made the look-up."""
     thread = threading.get_ident()
     if thread in recorder.busy:
@@ -195,11 +197,11 @@ class _WatchedEnviron(_Environ):  # type: ignore[misc] # the class of os.environ
     def _note_one(self, key: Any, value: Any | None, frame: FrameType) -> None:
         if _active is not None and isinstance(key, str | bytes):
             text = None if value is None else os.fsdecode(value)
-            _note(_active, Recorder.variable, os.fsdecode(key), text, frame)
+            _note(_active, LookupRecorder.variable, os.fsdecode(key), text, frame)
 
     def _note_all(self, frame: FrameType) -> None:
         if _active is not None:
-            _note(_active, Recorder.all_variables, frame)
+            _note(_active, LookupRecorder.all_variables, frame)
 
 
 def _watched_stat(path: Any, *arguments: Any, **named: Any) -> os.stat_result:
@@ -217,19 +219,21 @@ def _watched_access(path: Any, *arguments: Any, **named: Any) -> bool:
 def _watched_readlink(path: Any, *arguments: Any, **named: Any) -> Any:
     target = _look(_real["readlink"], path, arguments, named)
     if _active is not None:
-        _note(_active, Recorder.followed, _full(path, named), os.fsdecode(target), frame_at(1))
+        _note(
+            _active, LookupRecorder.followed, _full(path, named), os.fsdecode(target), frame_at(1)
+        )
     return target
 
 
 def _watched_open(path: Any, flags: int, *arguments: Any, **named: Any) -> int:
     if _active is not None and named.get("dir_fd") is not None:  # the audit event does not have it
-        _note(_active, Recorder.opened, _full(path, named), flags)
+        _note(_active, LookupRecorder.opened, _full(path, named), flags)
     return int(_real["open"](path, flags, *arguments, **named))
 
 
 def _watched_getcwd() -> str:
     if _active is not None:
-        _note(_active, Recorder.asked_for_folder, frame_at(1))
+        _note(_active, LookupRecorder.asked_for_folder, frame_at(1))
     return str(_real["getcwd"]())
 
 
@@ -241,7 +245,7 @@ def _look(real: Any, path: Any, arguments: Any, named: Any) -> Any:
         found = facts is not False
     finally:
         if recorder is not None and not isinstance(path, int):
-            _note(recorder, Recorder.looked, _full(path, named), frame_at(2), found=found)
+            _note(recorder, LookupRecorder.looked, _full(path, named), frame_at(2), found=found)
     return facts
 
 
@@ -258,13 +262,13 @@ def _full(path: Any, named: Any) -> Any:
 def _watched_text(path: PurePath) -> str:
     text = str(_real["__str__"](path))
     if _active is not None and text.startswith(("/", "..")):
-        _note(_active, Recorder.named, text, frame_at(1))
+        _note(_active, LookupRecorder.named, text, frame_at(1))
     return text
 
 
 def _watched_import(name: str, *arguments: Any, **named: Any) -> Any:
     if _active is not None and _is_own_and_loaded(name) and not is_import_statement(frame_at(1)):
-        _note(_active, Recorder.found_module, frame_at(1))
+        _note(_active, LookupRecorder.found_module, frame_at(1))
     return _real["__import__"](name, *arguments, **named)
 
 
@@ -272,7 +276,7 @@ def _watched_import_by_name(name: str, *arguments: Any, **named: Any) -> Any:
     if _active is not None and _is_own_and_loaded(name):
         caller = frame_at(2)  # of import_module: arguments from own code are in the step key
         if not is_own_code(caller.f_code.co_filename):
-            _note(_active, Recorder.found_module, caller)
+            _note(_active, LookupRecorder.found_module, caller)
     return _real["_gcd_import"](name, *arguments, **named)
 
 
@@ -284,7 +288,7 @@ def _is_own_and_loaded(name: str) -> bool:
 def _watched_start(process: Any) -> None:
     _start_process(process)
     if _active is not None and getattr(process._popen, "method", "fork") != "fork":  # noqa: SLF001 - who was started how is told nowhere else
-        _note(_active, Recorder.started_worker, frame_at(1))
+        _note(_active, LookupRecorder.started_worker, frame_at(1))
 
 
 _WATCHED: dict[str, Any] = {

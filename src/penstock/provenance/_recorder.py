@@ -73,7 +73,7 @@ _late: dict[
 ] = {}  # code loaded by steps of this process: later steps use it without a look-up
 
 
-class Recorder:
+class LookupRecorder:
     """The look-ups of a step so far.
 
     Args:

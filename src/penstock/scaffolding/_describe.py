@@ -13,7 +13,7 @@ from penstock.scaffolding._notes import ColumnNote, Label, TableNotes, TimeNote
 from penstock.scaffolding._novelty import note_new_in_test
 from penstock.scaffolding._scarce import count_tested, warn_scarce
 from penstock.scaffolding._slices import choose_slices
-from penstock.scaffolding._splits import Chosen, SplitChoice, Task, choose_split
+from penstock.scaffolding._splits import SplitChoice, Task, WorkingSplit, choose_split
 from penstock.scaffolding._target import (
     choose_positive,
     count_classes,
@@ -123,7 +123,7 @@ def without_classes(table: "pl.DataFrame", target: str, rare: Sequence[Label]) -
 class _Settled:
     """The decisions after the columns and the split were tried."""
 
-    chosen: Chosen
+    chosen: WorkingSplit
     left_out: tuple[ColumnNote, ...]
     slices: tuple[str, ...]
 
@@ -217,7 +217,7 @@ def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[Col
     return found
 
 
-def _note_proxies(target: str, chosen: Chosen) -> list[ColumnNote]:
+def _note_proxies(target: str, chosen: WorkingSplit) -> list[ColumnNote]:
     return [
         ColumnNote(leak.column, "suspect", f"alone predicts {target}{_score(leak)}")
         for leak in chosen.leaks

@@ -8,7 +8,7 @@ _STEP = "    "
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class BracketElement:
     """An element between brackets.
 
     Attributes:
@@ -27,7 +27,7 @@ class Bracketed:
     """Code with brackets: a call, a list, a function's head."""
 
     opening: str
-    items: Sequence[Item]
+    items: Sequence[BracketElement]
     closing: str
 
     @property
@@ -68,7 +68,7 @@ def lay_out(value: Bracketed, *, indent: int = 0, before: str = "", after: str =
     return "\n".join([f"{margin}{before}{value.opening}", *body, f"{margin}{value.closing}{after}"])
 
 
-def _lay_out_item(item: Item, indent: int) -> str:
+def _lay_out_item(item: BracketElement, indent: int) -> str:
     if item.parts is None:
         text = f"{_STEP * indent}{item.text},"
     else:

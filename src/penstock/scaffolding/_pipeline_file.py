@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.data import find_positive
-from penstock.scaffolding._layout import LINE, Bracketed, Item, lay_out
+from penstock.scaffolding._layout import LINE, Bracketed, BracketElement, lay_out
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import ColumnNote, TableNotes
 from penstock.scaffolding._recipes import Recipe, choose_recipe, write_gates
@@ -74,18 +74,20 @@ def _remarks(notes: TableNotes) -> list[str]:
 
 
 def _source(notes: TableNotes, source: SourceOptions) -> str:
-    items = [Item(quote(source.path))]
+    items = [BracketElement(quote(source.path))]
     if notes.time is not None:
         time = notes.time.columns
         items.append(
-            Item("time=", write_tuple(time)) if len(time) > 1 else Item(f"time={quote(time[0])}")
+            BracketElement("time=", write_tuple(time))
+            if len(time) > 1
+            else BracketElement(f"time={quote(time[0])}")
         )
         if notes.time.time_format:
-            items.append(Item(f"time_format={quote(notes.time.time_format)}"))
+            items.append(BracketElement(f"time_format={quote(notes.time.time_format)}"))
     if source.columns is not None:
-        items.append(Item("columns=", write_list(source.columns)))
+        items.append(BracketElement("columns=", write_list(source.columns)))
     elif not source.has_header:
-        items.append(Item("has_header=False"))
+        items.append(BracketElement("has_header=False"))
     return lay_out(Bracketed("ps.FileSource(", items, ")"), before="table = ")
 
 
@@ -93,16 +95,18 @@ def _left_out(notes: TableNotes) -> str:
     if not notes.left_out:
         return ""
     if len(notes.left_out) <= _LISTED:
-        items = [Item(quote(n.column), comment=_comment(n)) for n in notes.left_out]
+        items = [BracketElement(quote(n.column), comment=_comment(n)) for n in notes.left_out]
         return lay_out(Bracketed("LEFT_OUT = [", items, "]"))
     # Constant and empty columns tell least, and move to a compact list.
     told, others = _most_telling(notes.left_out)
-    items = [Item(quote(n.column), comment=_comment(n)) for n in told]
+    items = [BracketElement(quote(n.column), comment=_comment(n)) for n in told]
     counts = {
         kind: sum(n.kind == kind for n in others) for kind in dict.fromkeys(n.kind for n in others)
     }
     summary = ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
-    rest = lay_out(Bracketed("LEFT_OUT += [", [Item(quote(n.column)) for n in others], "]"))
+    rest = lay_out(
+        Bracketed("LEFT_OUT += [", [BracketElement(quote(n.column)) for n in others], "]")
+    )
     head = lay_out(Bracketed("LEFT_OUT = [", items, "]")) if items else "LEFT_OUT = []"
     return f"{head}\n# And {summary}.\n{rest}"
 
@@ -136,7 +140,7 @@ def _clean(notes: TableNotes) -> str:
         lines.append("    # Classes with fewer than 10 rows can neither be learned nor tested.")
         lines.append(lay_out(write_list(notes.rare), indent=1, before="rare = "))
         test = f"~pl.col({quote(notes.target)}).is_in(rare).fill_null(value=False)"
-        others = Bracketed("rows.table.filter(", [Item(test)], ")")
+        others = Bracketed("rows.table.filter(", [BracketElement(test)], ")")
         lines.append(lay_out(others, indent=1, before="others = "))
         lines.append('    return rows.keep(others, "classes with fewer than 10 rows")')
     return "\n".join(lines)
@@ -144,10 +148,13 @@ def _clean(notes: TableNotes) -> str:
 
 def _train(recipe: Recipe) -> dict[str, str]:
     model = [
-        Item("columns"),
-        Item("", Bracketed(f"{recipe.estimator}(", [Item(a) for a in recipe.arguments], ")")),
+        BracketElement("columns"),
+        BracketElement(
+            "",
+            Bracketed(f"{recipe.estimator}(", [BracketElement(a) for a in recipe.arguments], ")"),
+        ),
     ]
-    head = [Item("split: ps.Split"), Item(f"{recipe.parameter}: float")]
+    head = [BracketElement("split: ps.Split"), BracketElement(f"{recipe.parameter}: float")]
     return {
         "head": lay_out(Bracketed("def train(", head, ")"), after=" -> Pipeline:"),
         "scale": ", scale=True" if recipe.scale else "",
@@ -160,10 +167,12 @@ def _body(notes: TableNotes, names: ProjectNames, recipe: Recipe) -> dict[str, A
     window = (
         [] if notes.time is None else ["since: date | None = None", "cutoff: date | None = None"]
     )
-    head = [Item(text) for text in (*window, f"{recipe.parameter}: float = {recipe.default}")]
-    evaluate = [Item("model"), Item("split")]
+    head = [
+        BracketElement(text) for text in (*window, f"{recipe.parameter}: float = {recipe.default}")
+    ]
+    evaluate = [BracketElement("model"), BracketElement("split")]
     if notes.slices:
-        evaluate.append(Item("slices=", write_list(notes.slices)))
+        evaluate.append(BracketElement("slices=", write_list(notes.slices)))
     if notes.positive is not None:
         labels = [label for label, _ in notes.classes]
         why = (
@@ -171,9 +180,16 @@ def _body(notes: TableNotes, names: ProjectNames, recipe: Recipe) -> dict[str, A
             if find_positive(labels) is not None
             else "the rarer class: change it if the other one counts"
         )
-        evaluate.append(Item(f"positive={quote(notes.positive)}", comment=why))
-    gates = Bracketed("[", [Item(quote(g.text), comment=g.reason) for g in write_gates(notes)], "]")
-    register = [Item(quote(names.model)), Item("model"), Item("report"), Item("gates=", gates)]
+        evaluate.append(BracketElement(f"positive={quote(notes.positive)}", comment=why))
+    gates = Bracketed(
+        "[", [BracketElement(quote(g.text), comment=g.reason) for g in write_gates(notes)], "]"
+    )
+    register = [
+        BracketElement(quote(names.model)),
+        BracketElement("model"),
+        BracketElement("report"),
+        BracketElement("gates=", gates),
+    ]
     return {
         "head": lay_out(Bracketed(f"def {names.module}(", head, ")"), after=" -> ps.ModelVersion:"),
         "window": "" if notes.time is None else ", since=since, cutoff=cutoff",
@@ -191,22 +207,22 @@ def _body(notes: TableNotes, names: ProjectNames, recipe: Recipe) -> dict[str, A
 def _split_call(notes: TableNotes) -> Bracketed:
     choice = notes.split
     items = [
-        Item("clean(rows)" if notes.needs_cleaning else "rows"),
-        Item(f"target={quote(notes.target)}"),
+        BracketElement("clean(rows)" if notes.needs_cleaning else "rows"),
+        BracketElement(f"target={quote(notes.target)}"),
     ]
     if isinstance(choice.by_time, tuple):
-        items.append(Item("by_time=", write_tuple(choice.by_time)))
+        items.append(BracketElement("by_time=", write_tuple(choice.by_time)))
     elif choice.by_time:
-        items.append(Item(f"by_time={quote(choice.by_time)}"))
+        items.append(BracketElement(f"by_time={quote(choice.by_time)}"))
     if choice.by_group:
-        items.append(Item(f"by_group={quote(choice.by_group)}"))
+        items.append(BracketElement(f"by_group={quote(choice.by_group)}"))
     if choice.task:
-        items.append(Item(f'task="{choice.task}"'))
-    items.append(Item("test=0.2"))
+        items.append(BracketElement(f'task="{choice.task}"'))
+    items.append(BracketElement("test=0.2"))
     if notes.left_out:
-        items.append(Item("drop=LEFT_OUT"))
+        items.append(BracketElement("drop=LEFT_OUT"))
     if choice.seed:
-        items.append(Item(f"seed={choice.seed}"))
+        items.append(BracketElement(f"seed={choice.seed}"))
     return Bracketed("ps.steps.split(", items, ")")
 
 

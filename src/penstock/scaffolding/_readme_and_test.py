@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from penstock.scaffolding._layout import Bracketed, Item, lay_out
+from penstock.scaffolding._layout import Bracketed, BracketElement, lay_out
 from penstock.scaffolding._names import ProjectNames
 from penstock.scaffolding._notes import TableNotes
 from penstock.scaffolding._recipes import choose_recipe
@@ -28,10 +28,13 @@ def render_test(notes: TableNotes, names: ProjectNames, *, every: int) -> str:
     used += [names.module, "table", "train"]
     few = f"table.read(){f'.gather_every({every})' if every > 1 else ''}"
     few = f"Snapshot.of({few})" if cleaned else few
-    split = [Item("clean(rows)" if cleaned else "rows"), Item(f"target={quote(notes.target)}")]
-    split += [Item("drop=LEFT_OUT")] if notes.left_out else []
-    split += [Item(f'task="{notes.split.task}"')] if notes.split.task else []
-    split += [Item(f"seed={notes.split.seed}")] if notes.split.seed else []
+    split = [
+        BracketElement("clean(rows)" if cleaned else "rows"),
+        BracketElement(f"target={quote(notes.target)}"),
+    ]
+    split += [BracketElement("drop=LEFT_OUT")] if notes.left_out else []
+    split += [BracketElement(f'task="{notes.split.task}"')] if notes.split.task else []
+    split += [BracketElement(f"seed={notes.split.seed}")] if notes.split.seed else []
     steps = ["ingest", *(["clean"] if cleaned else []), "split", "train", "evaluate", "register"]
     imported = ", ".join(sorted(used, key=lambda name: (not name.isupper(), name)))
     return fill(

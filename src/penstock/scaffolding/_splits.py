@@ -65,7 +65,7 @@ def drop_copies(table: "pl.DataFrame") -> "pl.DataFrame":
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class WorkingSplit:
     """A split that works.
 
     Attributes:
@@ -81,7 +81,7 @@ class Chosen:
     warnings: tuple[str, ...]
 
 
-def choose_split(table: "pl.DataFrame", wish: SplitChoice) -> Chosen:
+def choose_split(table: "pl.DataFrame", wish: SplitChoice) -> WorkingSplit:
     """Search for a split that works and passes the checks for leaks.
 
     Columns that reveal the target are left out round after round, and copies of rows are removed
@@ -110,7 +110,7 @@ def choose_split(table: "pl.DataFrame", wish: SplitChoice) -> Chosen:
         choice = replace(choice.without(leaking), distinct=choice.distinct or copies)
         split = choice.apply(table)
     leaks += [finding for finding in split.leakage if finding.level == "warn"]
-    return Chosen(choice, split, tuple(leaks), warnings)
+    return WorkingSplit(choice, split, tuple(leaks), warnings)
 
 
 def _first_that_works(

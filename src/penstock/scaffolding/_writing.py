@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from penstock.scaffolding._layout import Bracketed, Item
+from penstock.scaffolding._layout import Bracketed, BracketElement
 from penstock.scaffolding._notes import Label
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -28,12 +28,12 @@ def quote(value: Label) -> str:
 
 def write_list(values: Sequence[Label]) -> Bracketed:
     """Format a list of values."""
-    return Bracketed("[", [Item(quote(value)) for value in values], "]")
+    return Bracketed("[", [BracketElement(quote(value)) for value in values], "]")
 
 
 def write_tuple(values: Sequence[Label]) -> Bracketed:
     """Format a tuple of values."""
-    return Bracketed("(", [Item(quote(value)) for value in values], ")")
+    return Bracketed("(", [BracketElement(quote(value)) for value in values], ")")
 
 
 def wrap(text: str, width: int) -> list[str]:

@@ -33,7 +33,7 @@ from penstock.hooks import Courier
 from penstock.scheduling._schedule import find_source, parameters_of
 from penstock.scheduling._schedules import BY_HAND, SCHEDULERS, partitions_of, tick_of
 from penstock.scheduling._triggers import Due, Sight, is_sensor, look
-from penstock.scheduling._watch import CLAIM, MANY, RENEW, Tell, Watch
+from penstock.scheduling._watch import CLAIM, MANY, RENEW, Tell, TickWatch
 from penstock.stores import Store, open_store, this_process
 
 _log = logging.getLogger("penstock.scheduling")
@@ -73,7 +73,7 @@ class Scheduler:
         self._metadata = self.store.metadata
         self._max_active_runs, self._poll_s = max_active_runs or os.cpu_count() or 1, poll_s
         self._tell = tell or _log.info
-        self._watch = Watch(self.store, self.project, self.holder, self._tell)
+        self._watch = TickWatch(self.store, self.project, self.holder, self._tell)
         self._present = now() - RENEW
         self._stopping, self._leaving = threading.Event(), threading.Event()
         self._troubled: str | None = None

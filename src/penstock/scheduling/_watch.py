@@ -46,7 +46,7 @@ class _Watched:
     asked: datetime
 
 
-class Watch:
+class TickWatch:
     """The ticks that a scheduler works on.
 
     Args:

@@ -11,7 +11,7 @@ from penstock.core import DataError, PenstockError, PredictionRecord, RolloutSta
 from penstock.http import Call, HttpError
 from penstock.models import Answer
 from penstock.serving._prediction_log import PredictionLog
-from penstock.serving._router import Route, Router
+from penstock.serving._router import Router, ServedDeployment
 from penstock.serving._served_version import ModelError, Row, ServedVersion
 
 # Requests that may wait for a thread; further requests are refused with 503.
@@ -36,7 +36,7 @@ class Answered:
         shares: Class probabilities as an array of shape (n, classes), or None.
     """
 
-    route: Route
+    route: ServedDeployment
     served: ServedVersion
     ids: list[str]
     answers: list[Answer]
@@ -136,7 +136,7 @@ class Answering:
 
     def _record_failure(
         self,
-        route: Route,
+        route: ServedDeployment,
         served: ServedVersion,
         row: Row,
         unit: str | None,
@@ -176,7 +176,7 @@ def _is_refusal(error: PenstockError) -> bool:
     return isinstance(error, DataError) or error.values.get("status") == _BAD_REQUEST
 
 
-def _other_takes(route: Route, served: ServedVersion, read: Read) -> bool:
+def _other_takes(route: ServedDeployment, served: ServedVersion, read: Read) -> bool:
     """Check whether the second version of a running rollout would accept the refused request."""
     if (route.record.rollout or {}).get("state") not in _OPEN:
         return False
@@ -192,7 +192,7 @@ def _takes(served: ServedVersion, read: Read) -> bool:
 
 
 def _records(
-    route: Route,
+    route: ServedDeployment,
     served: ServedVersion,
     ids: Sequence[str],
     rows: Sequence[Row],

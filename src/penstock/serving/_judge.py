@@ -21,14 +21,14 @@ class Move(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RolloutDecision:
     """A move with a reason, for people; the reason of a stay names the missing evidence."""
 
     move: Move
     reason: str = ""
 
 
-def judge(rollout: Rollout, seen: Seen) -> Decision:
+def judge(rollout: Rollout, seen: Seen) -> RolloutDecision:
     """Decide the next move of a rollout.
 
     Harm is checked before progress, so that a step is never passed on bad evidence.
@@ -44,11 +44,11 @@ def judge(rollout: Rollout, seen: Seen) -> Decision:
     return _progress(rollout, seen)
 
 
-def _fault(_rollout: Rollout, seen: Seen) -> Decision | None:
-    return Decision(Move.ROLL_BACK, seen.fault) if seen.fault else None
+def _fault(_rollout: Rollout, seen: Seen) -> RolloutDecision | None:
+    return RolloutDecision(Move.ROLL_BACK, seen.fault) if seen.fault else None
 
 
-def _errors(rollout: Rollout, seen: Seen) -> Decision | None:
+def _errors(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
     """Compare error rates: alpha/2 for each side's bound, so both hold with chance 1 - alpha."""
     rules = rollout.rules
     if seen.new.rate <= seen.control.rate:
@@ -59,7 +59,7 @@ def _errors(rollout: Rollout, seen: Seen) -> Decision | None:
         high = 0.0  # no control beside the new version: compare with a version that never fails
     if low <= high + rules.max_error_rate_increase:
         return None
-    return Decision(
+    return RolloutDecision(
         Move.ROLL_BACK,
         f"Version {rollout.version} failed {seen.new.errors:,} of {seen.new.requests:,} requests "
         f"({seen.new.rate:.2%}, at least {low:.2%}); version {rollout.control} failed "
@@ -68,7 +68,7 @@ def _errors(rollout: Rollout, seen: Seen) -> Decision | None:
     )
 
 
-def _metric(rollout: Rollout, seen: Seen) -> Decision | None:
+def _metric(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
     new, control = seen.outcomes.get(rollout.version), seen.outcomes.get(rollout.control)
     if rollout.rules.metric is None or new is None or control is None:
         return None
@@ -78,7 +78,7 @@ def _metric(rollout: Rollout, seen: Seen) -> Decision | None:
     half = new.half_width(rollout.rules.alpha / 2) + control.half_width(rollout.rules.alpha / 2)
     if not difference + half < least:  # NaN is no evidence
         return None
-    return Decision(
+    return RolloutDecision(
         Move.ROLL_BACK,
         f"{name} of version {rollout.version} is {new.value:.4f} on {new.rows:,} truths against "
         f"{control.value:.4f} of version {rollout.control} on {control.rows:,}: "
@@ -86,37 +86,37 @@ def _metric(rollout: Rollout, seen: Seen) -> Decision | None:
     )
 
 
-def _no_data(rollout: Rollout, seen: Seen) -> Decision | None:
+def _no_data(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
     grace_s = parse_duration(rollout.rules.grace).total_seconds()
     if seen.idle_s <= grace_s:
         return None
     if seen.idle_s > 2 * grace_s:
-        return Decision(
+        return RolloutDecision(
             Move.ROLL_BACK,
             f"Version {rollout.version} had no request for {seen.idle_s:,.0f} s, so nothing is "
             "known about it.",
         )
     if rollout.state is RolloutState.PAUSED:
-        return Decision(Move.STAY, rollout.reason)
-    return Decision(
+        return RolloutDecision(Move.STAY, rollout.reason)
+    return RolloutDecision(
         Move.PAUSE, f"Version {rollout.version} had no request for {seen.idle_s:,.0f} s."
     )
 
 
-def _too_long(rollout: Rollout, seen: Seen) -> Decision | None:
+def _too_long(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
     limit = rollout.rules.step_time
     if limit is None or seen.step_s <= parse_duration(limit).total_seconds():
         return None
     missing = lacking(rollout, seen)
     if missing is None:
         return None
-    return Decision(
+    return RolloutDecision(
         Move.ROLL_BACK,
         f"The step of {rollout.percent} % was not passed within {limit}: {missing.reason}",
     )
 
 
-def _progress(rollout: Rollout, seen: Seen) -> Decision:
+def _progress(rollout: Rollout, seen: Seen) -> RolloutDecision:
     missing = lacking(rollout, seen)
     if missing is not None:
         return _wait(rollout, seen, missing)
@@ -127,10 +127,10 @@ def _progress(rollout: Rollout, seen: Seen) -> Decision:
         f"({control.errors:,} in {control.requests:,} of version {rollout.control}); its error "
         f"rate is at most {increase_at_most(rollout, new, control):.2%} higher."
     )
-    return Decision(Move.PROMOTE if rollout.at_last_step else Move.ADVANCE, reason)
+    return RolloutDecision(Move.PROMOTE if rollout.at_last_step else Move.ADVANCE, reason)
 
 
-def _wait(rollout: Rollout, seen: Seen, missing: Lack) -> Decision:
+def _wait(rollout: Rollout, seen: Seen, missing: Lack) -> RolloutDecision:
     """Stay for the missing evidence; pause if that would take longer than the rule's patience."""
     patience_s = parse_duration(rollout.rules.patience).total_seconds()
     watched = seen.step_s >= parse_duration(rollout.rules.grace).total_seconds()
@@ -140,11 +140,11 @@ def _wait(rollout: Rollout, seen: Seen, missing: Lack) -> Decision:
             f"Too little traffic for {rollout.percent} %: {missing.reason} That is more than "
             f"{rollout.rules.patience}: choose larger steps or a larger limit."
         )
-        return Decision(Move.STAY if paused else Move.PAUSE, reason)
+        return RolloutDecision(Move.STAY if paused else Move.PAUSE, reason)
     # Half, so that a fluctuating rate does not pause and resume the rollout all the time.
     if paused and missing.seconds <= patience_s / 2:
-        return Decision(Move.RESUME, "Requests came again.")
-    return Decision(Move.STAY, missing.reason)
+        return RolloutDecision(Move.RESUME, "Requests came again.")
+    return RolloutDecision(Move.STAY, missing.reason)
 
 
 def _many(count: int, word: str) -> str:

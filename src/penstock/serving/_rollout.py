@@ -18,10 +18,10 @@ from penstock.core import (
     now,
 )
 from penstock.registry import Registry
-from penstock.serving._judge import Decision, Move, judge
+from penstock.serving._judge import Move, RolloutDecision, judge
 from penstock.serving._production import production_version
 from penstock.serving._rules import Rollout
-from penstock.serving._watch import Watch
+from penstock.serving._watch import EvidenceWatch
 from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
@@ -50,7 +50,7 @@ class RolloutController:
         self._store, self._name = store, name
         self._promote = on_promote or self._promote_in_registry
         self._faults: dict[int, str] = {}
-        self._watch: Watch | None = None
+        self._watch: EvidenceWatch | None = None
         self._next_try = 0.0
         self._accepted_changes: str | None = None
 
@@ -83,22 +83,24 @@ class RolloutController:
             # Another process changed the deployment first; its change is read at the next tick.
             return self._store.metadata.deployments.get(self._name)
 
-    def _decide(self, record: DeploymentRecord, rollout: Rollout) -> Decision:
+    def _decide(self, record: DeploymentRecord, rollout: Rollout) -> RolloutDecision:
         production = production_version(record.model, store=self._store)
         if production == rollout.version:
-            return Decision(Move.PROMOTE, f"Version {rollout.version} is in production.")
+            return RolloutDecision(Move.PROMOTE, f"Version {rollout.version} is in production.")
         if production is not None and production != rollout.control:
-            return Decision(Move.ROLL_BACK, f"Version {production} came into production meanwhile.")
+            return RolloutDecision(
+                Move.ROLL_BACK, f"Version {production} came into production meanwhile."
+            )
         # The registry ends the rollout of a version that it rejects; older registries did not.
         stage = self._store.metadata.models.get_version(record.model, rollout.version).stage
         if stage in {Stage.REJECTED, Stage.ARCHIVED}:
-            return Decision(Move.ROLL_BACK, f"Version {rollout.version} was {stage}.")
+            return RolloutDecision(Move.ROLL_BACK, f"Version {rollout.version} was {stage}.")
         if self._watch is None or self._watch.started_at != rollout.started_at:
-            self._watch = Watch(self._store, record, rollout)
+            self._watch = EvidenceWatch(self._store, record, rollout)
         return judge(rollout, self._watch.look(rollout, self._faults.get(rollout.version, "")))
 
     def _move(
-        self, record: DeploymentRecord, rollout: Rollout, decision: Decision
+        self, record: DeploymentRecord, rollout: Rollout, decision: RolloutDecision
     ) -> DeploymentRecord:
         match decision.move:
             case Move.STAY:
@@ -111,7 +113,7 @@ class RolloutController:
                 return self._pause(record, rollout, decision)
 
     def _move_on(
-        self, record: DeploymentRecord, rollout: Rollout, decision: Decision
+        self, record: DeploymentRecord, rollout: Rollout, decision: RolloutDecision
     ) -> DeploymentRecord:
         """Increase the version's share, or promote; roll back if promotion is no longer allowed."""
         if time.monotonic() < self._next_try:
@@ -152,7 +154,7 @@ class RolloutController:
         )
 
     def _pause(
-        self, record: DeploymentRecord, rollout: Rollout, decision: Decision
+        self, record: DeploymentRecord, rollout: Rollout, decision: RolloutDecision
     ) -> DeploymentRecord:
         paused = decision.move is Move.PAUSE
         return save(

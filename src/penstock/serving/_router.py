@@ -33,7 +33,7 @@ _RETRY_LOAD_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ServedDeployment:
     """A generation of a deployment, ready to answer; immutable.
 
     Args:
@@ -106,7 +106,7 @@ class Router:
     ) -> None:
         self._store, self._on_promote = store, on_promote
         self._names = tuple(names) if names is not None else None
-        self._table: Mapping[str, Route] = {}
+        self._table: Mapping[str, ServedDeployment] = {}
         self._unserved: Mapping[str, str] = {}
         self._loaded: dict[tuple[str, int], ServedVersion] = {}
         self._failed: dict[tuple[str, int], float] = {}
@@ -120,7 +120,7 @@ class Router:
             ensure_deployment(name, store=store)
 
     @property
-    def routes(self) -> Mapping[str, Route]:
+    def routes(self) -> Mapping[str, ServedDeployment]:
         """The routes now, by deployment name; never changed in place but replaced."""
         return self._table
 
@@ -129,7 +129,7 @@ class Router:
         """Versions that could not be loaded, as ``model@version``."""
         return sorted(f"{model}@{version}" for model, version in self._failed)
 
-    def route(self, name: str) -> Route:
+    def route(self, name: str) -> ServedDeployment:
         """Return a deployment's route.
 
         Raises:
@@ -175,7 +175,7 @@ class Router:
             # Read before the work, so that a change made meanwhile is loaded by the next poll.
             self._counter = self._store.metadata.settings.change_counter()
             self._wanted.clear()
-            table: dict[str, Route] = {}
+            table: dict[str, ServedDeployment] = {}
             unserved: dict[str, str] = {}
             records = self._records()
             for record in records:
@@ -211,7 +211,7 @@ class Router:
             if model not in served and production_version(model, store=self._store) is not None:
                 ensure_deployment(model, store=self._store)
 
-    def _route_or_old(self, record: DeploymentRecord) -> Route:
+    def _route_or_old(self, record: DeploymentRecord) -> ServedDeployment:
         old = self._table.get(record.name)
         self._require_version(record)
         if old is not None and old.record.generation == record.generation and self._is_settled(old):
@@ -234,7 +234,7 @@ class Router:
                 f"version {control.version} is {control.stage}, and no version is in production."
             )
 
-    def _is_settled(self, route: Route) -> bool:
+    def _is_settled(self, route: ServedDeployment) -> bool:
         rollout = Rollout.from_json(route.record.rollout)
         # During a rollout only the controller changes the record.
         if rollout is not None and rollout.is_open:
@@ -244,7 +244,7 @@ class Router:
             None,
         }
 
-    def _build(self, record: DeploymentRecord) -> Route:
+    def _build(self, record: DeploymentRecord) -> ServedDeployment:
         wanted = self._following(record)
         numbers = sorted({*wanted.weights, wanted.control})
         versions = {number: self._load(wanted, number) for number in numbers}
@@ -267,7 +267,7 @@ class Router:
                 kind="live",
                 message="A server has loaded the deployment and answers requests.",
             )
-        return Route(wanted, TrafficPolicy.of(wanted), versions)
+        return ServedDeployment(wanted, TrafficPolicy.of(wanted), versions)
 
     def _following(self, record: DeploymentRecord) -> DeploymentRecord:
         """Return the record to serve: the production version unless a rollout is running."""
@@ -301,7 +301,9 @@ class Router:
         self._loaded[key] = served
         return served
 
-    def _without(self, record: DeploymentRecord, failure: _LoadFailed, old: Route | None) -> Route:
+    def _without(
+        self, record: DeploymentRecord, failure: _LoadFailed, old: ServedDeployment | None
+    ) -> ServedDeployment:
         """Continue without a version that cannot be loaded: roll back, or serve the old route."""
         why = f"version {failure.version} cannot be loaded ({summarize_error(failure.error)})."
         rollout = Rollout.from_json(record.rollout)
@@ -345,7 +347,7 @@ class Router:
                 self._store.metadata.deployments.save_alert(replace(alert, resolved_at=now()))
 
 
-def _kept(old: Route | None, why: str) -> Route:
+def _kept(old: ServedDeployment | None, why: str) -> ServedDeployment:
     if old is None:
         raise _CannotServe(why)
     return old

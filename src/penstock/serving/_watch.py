@@ -30,7 +30,7 @@ def rollout_outlook(record: DeploymentRecord, *, store: Store) -> list[str]:
     rollout = Rollout.from_json(record.rollout)
     if rollout is None or not rollout.is_open:
         return []
-    seen = Watch(store, record, rollout).look(rollout)
+    seen = EvidenceWatch(store, record, rollout).look(rollout)
     missing = lacking(rollout, seen)
     lines = [f"Step of {rollout.percent} %: " + (missing.reason if missing else "passed.")]
     needed = requests_needed(rollout.rules)
@@ -44,7 +44,7 @@ def rollout_outlook(record: DeploymentRecord, *, store: Store) -> list[str]:
     return lines
 
 
-class Watch:
+class EvidenceWatch:
     """The evidence of a rollout's step, read from the prediction log.
 
     Args:

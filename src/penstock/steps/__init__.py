@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from penstock.steps._ingest import ingest as ingest
     from penstock.steps._register import register as register
     from penstock.steps._split import split as split
-    from penstock.steps._trace import Trace as Trace
+    from penstock.steps._trace import LineageTrace as LineageTrace
     from penstock.steps._trace import trace as trace
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -23,7 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "list_findings": "_findings",
         "register": "_register",
         "split": "_split",
-        "Trace": "_trace",
+        "LineageTrace": "_trace",
         "trace": "_trace",
     },
 )

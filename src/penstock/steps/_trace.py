@@ -17,7 +17,7 @@ from penstock.stores import Store, open_store
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class LineageTrace:
     """The ancestors or descendants of a subject in the lineage graph.
 
     Args:
@@ -109,7 +109,7 @@ class Trace:
             yield f"Nothing is recorded beyond {_brief(self.subject)}."
 
 
-def trace(subject: str, *, direction: str = "up", store: Store | str | None = None) -> Trace:
+def trace(subject: str, *, direction: str = "up", store: Store | str | None = None) -> LineageTrace:
     """Trace a prediction, model version, run or artifact to its ancestors, or its descendants.
 
     Args:
@@ -127,11 +127,11 @@ def trace(subject: str, *, direction: str = "up", store: Store | str | None = No
     edges = tuple(store.metadata.artifacts.list_edges(node, direction=direction))
     if direction == "down":
         if prediction:  # a single prediction has no descendants but its ground truth
-            return Trace(prediction.prediction_id, prediction)
-        return Trace(node, edges=edges, answered=_answered(store, node, edges))
+            return LineageTrace(prediction.prediction_id, prediction)
+        return LineageTrace(node, edges=edges, answered=_answered(store, node, edges))
     sources, split = _data(store, run) if run else ((), {})
     code, environment = _provenance(store, run) if run else ({}, {})
-    return Trace(
+    return LineageTrace(
         prediction.prediction_id if prediction else node,
         prediction,
         version,

@@ -61,7 +61,7 @@ def _boot_time() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class ProcessSign:
     """Position of a process and time of the last sign of life, by clocks that cannot be set.
 
     Args:
@@ -83,15 +83,15 @@ class Trace:
 def trace_here() -> str:
     """Return the trace of this process as of now; empty where the system has no such facts."""
     place = _place(os.getpid())
-    return "" if place is None else str(Trace(*place, time.monotonic()))
+    return "" if place is None else str(ProcessSign(*place, time.monotonic()))
 
 
-def read_trace(text: str) -> Trace | None:
+def read_trace(text: str) -> ProcessSign | None:
     """Read a trace that `trace_here` wrote; None if empty."""
     words = text.split()
     if len(words) != 4:  # noqa: PLR2004 - its fields
         return None
-    return Trace(words[0], int(words[1]), int(words[2]), float(words[3]))
+    return ProcessSign(words[0], int(words[1]), int(words[2]), float(words[3]))
 
 
 def is_ours(host: str, pid: int, pid_started: float) -> bool:

@@ -4,7 +4,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.server.ui._drawing import Node, draw
+from penstock.server.ui._drawing import GraphNode, draw
 from penstock.server.ui._layout import Arrow, Box, arrange
 
 
@@ -86,7 +86,7 @@ def test_a_hundred_steps_are_laid_out_in_a_moment():
 
 
 def test_a_wide_graph_runs_downwards_and_long_names_are_cut():
-    nodes = [Node(str(i), "a name much longer than fits into a box " * 2) for i in range(9)]
+    nodes = [GraphNode(str(i), "a name much longer than fits into a box " * 2) for i in range(9)]
     drawing = draw(nodes, [Arrow(str(i), str(i + 1)) for i in range(8)], "wide")
     assert drawing.height > drawing.width
     assert drawing.nodes[0].title.endswith("…")

@@ -333,12 +333,12 @@ def test_every_acknowledged_point_survives_kill_9(tmp_path, wait_ms):
 
 RECOVERER = """
 import os, sys, penstock.stores.metadata._metrics as metrics
-append = metrics.Metrics.append
+append = metrics.SQLMetricStore.append
 def die(self, *args, **options):
     if sys.argv[2] == "after":
         append(self, *args, **options)
     os.kill(os.getpid(), 9)
-metrics.Metrics.append = die
+metrics.SQLMetricStore.append = die
 import penstock as ps
 ps.open_store(sys.argv[1])
 """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from penstock.server.ui._layout import Arrow, Box, Placed, Route, arrange
+from penstock.server.ui._layout import Arrow, Box, DrawnArrow, Placed, arrange
 
 _WIDE = 1340  # width that fits a usual screen; wider graphs run downwards
 _TITLE, _SUB = 28, 36
@@ -12,7 +12,7 @@ _THIN, _BROAD = frozenset("fijlrt.,:;|'I!()[] -"), frozenset("mwMW@%ABCDGHKNOQRS
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class GraphNode:
     """A node of a graph to draw.
 
     Args:
@@ -38,7 +38,7 @@ class Node:
 class DrawnNode:
     """A node with a position, and with texts cut to fit."""
 
-    node: Node
+    node: GraphNode
     box: Placed
     title: str
     sub: str
@@ -51,11 +51,11 @@ class Drawing:
     width: float
     height: float
     nodes: tuple[DrawnNode, ...]
-    routes: tuple[Route, ...]
+    routes: tuple[DrawnArrow, ...]
     label: str
 
 
-def draw(nodes: Sequence[Node], arrows: Iterable[Arrow], label: str) -> Drawing:
+def draw(nodes: Sequence[GraphNode], arrows: Iterable[Arrow], label: str) -> Drawing:
     """Lay out a graph, to the right if that fits a screen and downwards if not.
 
     Args:

@@ -46,7 +46,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class DrawnArrow:
     """An arrow as an SVG path, and the position of the label."""
 
     source: str
@@ -64,7 +64,7 @@ class Picture:
     width: float
     height: float
     boxes: tuple[Placed, ...]
-    routes: tuple[Route, ...]
+    routes: tuple[DrawnArrow, ...]
 
 
 @dataclass(slots=True)
@@ -328,7 +328,7 @@ def _route(
     centre: dict[int, float],
     lengths: list[float],
     frame: _Frame,
-) -> Route:
+) -> DrawnArrow:
     """Draw a smooth curve from box edge to box edge, straight through the ranks between."""
     points: list[tuple[float, float]] = []
     for index, key in enumerate(chain):
@@ -355,7 +355,7 @@ def _route(
             )
         )
     label = frame.point((points[-2][0] + points[-1][0]) / 2, (points[-2][1] + points[-1][1]) / 2)
-    return Route(
+    return DrawnArrow(
         arrow.source,
         arrow.target,
         arrow.label,

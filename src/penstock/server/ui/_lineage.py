@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from penstock.core import Edge, NotFoundError, ParameterError
-from penstock.server.ui._drawing import Node, draw
+from penstock.server.ui._drawing import GraphNode, draw
 from penstock.server.ui._layout import Arrow
 from penstock.server.ui._page import Page, Query, node_link, path_link
 from penstock.server.ui._site import Site
@@ -96,10 +96,10 @@ def _run_words(site: Site, run_id: str) -> tuple[str, str, str]:
     return run.name, f"run · {run.state}", path_link("runs", run.run_id)
 
 
-def _drawn(about: dict[str, str], *, here: bool) -> Node:
+def _drawn(about: dict[str, str], *, here: bool) -> GraphNode:
     kind = about["kind"]
     icon = kind if kind in _KINDS else "dot"
-    return Node(
+    return GraphNode(
         about["node"],
         about["title"],
         about["sub"] if about["sub"] != about["title"] else kind,

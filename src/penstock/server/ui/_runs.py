@@ -27,7 +27,7 @@ _FIXED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class RunColumn:
     """A column of the table.
 
     Args:
@@ -186,11 +186,11 @@ def _numeric(runs: Sequence[RunRecord], chosen: Sequence[str]) -> frozenset[str]
     return frozenset(found)
 
 
-def _column(query: Query, asked: _Asked, key: str, *, numeric: bool) -> Column:
+def _column(query: Query, asked: _Asked, key: str, *, numeric: bool) -> RunColumn:
     label = _FIXED.get(key) or key.partition(".")[2] or key.capitalize()
     # A duration is no stored fact, and the language of the order has no quotes for such names.
     if key == "duration" or not _SORTABLE.fullmatch(key):
-        return Column(key, label, "", numeric=numeric)
+        return RunColumn(key, label, "", numeric=numeric)
     sorted_by = asked.sort == key
     # A first click sorts the greatest figure or the newest first; a click on the sorted column
     # reverses the order.
@@ -198,7 +198,7 @@ def _column(query: Query, asked: _Asked, key: str, *, numeric: bool) -> Column:
     turned = "asc" if asked.descending else "desc"
     link = query.link(sort=key, dir=turned if sorted_by else first, page=None)
     order = ("descending" if asked.descending else "ascending") if sorted_by else ""
-    return Column(key, label, link, order, numeric=numeric)
+    return RunColumn(key, label, link, order, numeric=numeric)
 
 
 def _tabs(site: Site, query: Query, asked: _Asked) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from penstock.core import ArtifactRecord, LogLine, RunRecord, StepRunRecord, StepState, now
-from penstock.server.ui._drawing import Drawing, Node, draw
+from penstock.server.ui._drawing import Drawing, GraphNode, draw
 from penstock.server.ui._format import duration, seconds_between
 from penstock.server.ui._items import ItemsView, items_views, whole_of
 from penstock.server.ui._layout import Arrow
@@ -115,13 +115,13 @@ def run_drawing(run: RunRecord, steps: Sequence[StepRunRecord]) -> Drawing | Non
     return draw(nodes, arrows, label)
 
 
-def _node(name: str, step: StepRunRecord | None, items: ItemsView | None) -> Node:
+def _node(name: str, step: StepRunRecord | None, items: ItemsView | None) -> GraphNode:
     state = step.state.value if step else "queued"
     took = duration(step_seconds(step)) if step and step_seconds(step) is not None else ""
     sub = f"{state} · {took}" if took else state
     if items is not None:
         sub = f"{items.count:,} items · {sub}"
-    return Node(name, name, sub, f"is-{state}", state, "#step-" + quote(name))
+    return GraphNode(name, name, sub, f"is-{state}", state, "#step-" + quote(name))
 
 
 def _graph(

@@ -10,7 +10,7 @@ _ALIKE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Subgraph:
     """The nodes and arrows to draw.
 
     Args:
@@ -24,7 +24,7 @@ class Part:
     left_out: int
 
 
-def nearest_part(start: str, edges: Sequence[Edge], favoured: frozenset[str]) -> Part:
+def nearest_part(start: str, edges: Sequence[Edge], favoured: frozenset[str]) -> Subgraph:
     """Walk from a node outwards; of many neighbours of a kind only a few are followed.
 
     An output of a hundred runs has a hundred producers, and a few of them are enough to see.
@@ -51,7 +51,7 @@ def nearest_part(start: str, edges: Sequence[Edge], favoured: frozenset[str]) ->
                     order.append(other)
     kept = tuple(edge for edge in edges if edge.source in seen and edge.target in seen)
     everything = {end for edge in edges for end in (edge.source, edge.target)} | {start}
-    return Part(tuple(order), kept, len(everything) - len(order))
+    return Subgraph(tuple(order), kept, len(everything) - len(order))
 
 
 def _chosen(others: list[str], favoured: frozenset[str]) -> list[str]:

@@ -17,7 +17,7 @@ from penstock.core import (
 )
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database, Transaction
-from penstock.stores.metadata._runs import Runs
+from penstock.stores.metadata._runs import SQLRunStore
 
 ARTIFACTS = RecordTable(
     "artifacts",
@@ -72,10 +72,10 @@ _DIRECTIONS = {
 }
 
 
-class Artifacts:
+class SQLArtifactIndex:
     """ArtifactIndex on SQL: artifacts, lineage, snapshots and proofs."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: SQLRunStore) -> None:
         self._database = database
         self._runs = runs
 

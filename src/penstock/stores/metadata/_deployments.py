@@ -13,9 +13,9 @@ from penstock.core import (
     did_you_mean,
 )
 from penstock.stores._json import dump_json, load_json
-from penstock.stores.metadata._changes import count_change
 from penstock.stores.metadata._codec import RecordTable
 from penstock.stores.metadata._database import Database, Transaction
+from penstock.stores.metadata._settings import count_change
 
 
 def _read_weights(text: str) -> dict[int, float]:
@@ -43,7 +43,7 @@ _UPSERT_REPORT = REPORTS.upsert("report_id")
 _UPSERT_ALERT = ALERTS.upsert("alert_id")
 
 
-class Deployments:
+class SQLDeploymentStore:
     """DeploymentStore on SQL."""
 
     def __init__(self, database: Database) -> None:

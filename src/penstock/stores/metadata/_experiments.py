@@ -8,7 +8,7 @@ from penstock.core import ExperimentRecord
 from penstock.stores.metadata._codec import from_micros
 from penstock.stores.metadata._database import Database
 from penstock.stores.metadata._fields import EXPERIMENTS
-from penstock.stores.metadata._search import Asked, find
+from penstock.stores.metadata._search import SearchQuery, find
 from penstock.stores.metadata._tagged import read_tags, require_row, update_row, write_tags
 
 _COLUMNS = ", ".join(
@@ -17,7 +17,7 @@ _COLUMNS = ", ".join(
 )
 
 
-class Experiments:
+class SQLExperiments:
     """The experiment methods of RunStore."""
 
     _database: Database
@@ -38,7 +38,7 @@ class Experiments:
     ) -> list[ExperimentRecord]:
         """See RunStore."""
         with self._database.read() as transaction:
-            asked = Asked(EXPERIMENTS, filter, order_by, limit, after=after)
+            asked = SearchQuery(EXPERIMENTS, filter, order_by, limit, after=after)
             rows = find(transaction, _COLUMNS, asked)
             tags = read_tags(transaction, "experiment_tags", "experiment", [row[0] for row in rows])
         return [

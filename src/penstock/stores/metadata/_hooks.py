@@ -97,7 +97,7 @@ class Outbox:
                 transaction.execute(EVENTS.insert, EVENTS.row(event))
 
 
-class Hooks:
+class SQLHookStore:
     """HookStore on SQL."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:

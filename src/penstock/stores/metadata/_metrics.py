@@ -12,7 +12,7 @@ from penstock.core import MetricColumns, MetricPoint, StoreError, now
 from penstock.stores.metadata._chunks import MOST, decode, encode_chunks, read_outline, thin
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database, Transaction
-from penstock.stores.metadata._runs import Runs
+from penstock.stores.metadata._runs import SQLRunStore
 from penstock.stores.metadata._summaries import add_points
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ _EXISTING = 500
 _ALWAYS = (-(2**63), 2**63 - 1)
 
 
-class Metrics:
+class SQLMetricStore:
     """MetricStore on SQL."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: SQLRunStore) -> None:
         self._database, self._runs = database, runs
         # Number of small chunks that this process has added to a series since the last merge.
         self._small: dict[tuple[str, str], int] = defaultdict(int)

@@ -24,10 +24,10 @@ from penstock.core import (
     now,
 )
 from penstock.stores._json import dump_json, load_json
-from penstock.stores.metadata._changes import count_change
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._deployments import write_deployment
+from penstock.stores.metadata._settings import count_change
 from penstock.stores.metadata._stage_events import EVENTS, add_event
 
 

@@ -8,7 +8,7 @@ from penstock.stores.metadata._codec import from_micros
 from penstock.stores.metadata._fields import MODELS, VERSIONS
 from penstock.stores.metadata._model_versions import VERSIONS as VERSION_ROWS
 from penstock.stores.metadata._model_versions import ModelVersions, list_models, read_versions
-from penstock.stores.metadata._search import Asked, find
+from penstock.stores.metadata._search import SearchQuery, find
 from penstock.stores.metadata._tagged import read_tags, require_row, update_row, write_tags
 
 _COLUMNS = ", ".join(
@@ -16,7 +16,7 @@ _COLUMNS = ", ".join(
 )
 
 
-class Models(ModelVersions):
+class SQLModelStore(ModelVersions):
     """ModelStore on SQL."""
 
     def search(
@@ -29,7 +29,7 @@ class Models(ModelVersions):
     ) -> list[ModelRecord]:
         """See ModelStore."""
         with self._database.read() as transaction:
-            asked = Asked(MODELS, filter, order_by, limit, after=after)
+            asked = SearchQuery(MODELS, filter, order_by, limit, after=after)
             rows = find(transaction, _COLUMNS, asked)
             tags = read_tags(transaction, "model_tags", "model", [row[0] for row in rows])
         return [
@@ -58,7 +58,9 @@ class Models(ModelVersions):
         """See ModelStore."""
         columns = ", ".join(f'model_versions."{name}"' for name in VERSION_ROWS.fields)
         with self._database.read() as transaction:
-            rows = find(transaction, columns, Asked(VERSIONS, filter, order_by, limit, offset))
+            rows = find(
+                transaction, columns, SearchQuery(VERSIONS, filter, order_by, limit, offset)
+            )
             return read_versions(transaction, rows)
 
     def set_version_tags(self, model: str, version: int, tags: Mapping[str, str]) -> None:

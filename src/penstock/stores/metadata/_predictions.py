@@ -36,7 +36,7 @@ _BEFORE_ALL = -(2**62)
 _AT_ONCE = 500  # ids in one statement
 
 
-class Predictions:
+class SQLPredictionStore:
     """PredictionStore on SQL."""
 
     def __init__(self, database: Database) -> None:

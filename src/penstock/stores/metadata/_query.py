@@ -98,7 +98,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Term:
+class OrderTerm:
     """A field of an order."""
 
     field: Field
@@ -126,7 +126,7 @@ def compile_filter(text: str, kind: Kind) -> Filter:
 
 
 @lru_cache(maxsize=128)
-def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
+def compile_order(text: str, kind: Kind) -> tuple[OrderTerm, ...]:
     """Compile ``"metrics.auc desc, created_at"`` into the terms of an order.
 
     Raises:
@@ -143,7 +143,7 @@ def compile_order(text: str, kind: Kind) -> tuple[Term, ...]:
         forms = (NUMBER, TEXT) if found.form == "any" else (found.form,)
         for form in forms:
             sql, values = found.sql(TEXT if form == TEXT else NUMBER)
-            terms.append(Term(found, sql, tuple(values), descending))
+            terms.append(OrderTerm(found, sql, tuple(values), descending))
         if tokens.at_end:
             return tuple(terms)
         if not tokens.accept(","):

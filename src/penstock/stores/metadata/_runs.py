@@ -21,13 +21,13 @@ from penstock.stores._json import dump_json, load_json
 from penstock.stores._processes import is_ours, trace_here
 from penstock.stores.metadata._codec import RecordTable, clean_text, to_micros
 from penstock.stores.metadata._database import Database, Transaction
-from penstock.stores.metadata._experiments import Experiments
+from penstock.stores.metadata._experiments import SQLExperiments
 from penstock.stores.metadata._fields import INDEXED, Sql
 from penstock.stores.metadata._fields import RUNS as FIELDS
 from penstock.stores.metadata._hooks import Outbox
 from penstock.stores.metadata._life import SignsOfLife, check_move, settled
 from penstock.stores.metadata._params import LEAF, add_params, insert_params, read_param
-from penstock.stores.metadata._search import Asked, count, find
+from penstock.stores.metadata._search import SearchQuery, count, find
 from penstock.stores.metadata._summaries import SUMMARY, add_summaries, read_summary
 
 RUNS = RecordTable(
@@ -66,7 +66,7 @@ _UPSERT_TAG = (
 )
 
 
-class Runs(Experiments):
+class SQLRunStore(SQLExperiments):
     """RunStore on SQL."""
 
     def __init__(self, database: Database, outbox: Outbox) -> None:
@@ -167,7 +167,7 @@ class Runs(Experiments):
     ) -> list[RunRecord]:
         """See RunStore."""
         also = _of_experiment(experiment)
-        asked = Asked(FIELDS, filter, order_by, limit, offset, after, also)
+        asked = SearchQuery(FIELDS, filter, order_by, limit, offset, after, also)
         with self._database.read() as transaction:
             rows = find(transaction, _prefixed(), asked)
             return self._complete(transaction, rows)
@@ -181,7 +181,7 @@ class Runs(Experiments):
     ) -> int:
         """See RunStore."""
         limit = _ALL if most is None else most
-        asked = Asked(FIELDS, filter, limit=limit, also=_of_experiment(experiment))
+        asked = SearchQuery(FIELDS, filter, limit=limit, also=_of_experiment(experiment))
         with self._database.read() as transaction:
             return count(transaction, asked)
 

@@ -44,7 +44,7 @@ _WORKED_ON = (
 )
 
 
-class Schedules:
+class SQLScheduleStore:
     """ScheduleStore on SQL."""
 
     def __init__(self, database: Database) -> None:

@@ -17,14 +17,14 @@ from typing import Any
 from penstock.core import NotFoundError, ParameterError, did_you_mean
 from penstock.stores.metadata._database import Transaction
 from penstock.stores.metadata._fields import Kind, Sql
-from penstock.stores.metadata._query import Filter, Term, compile_filter, compile_order
+from penstock.stores.metadata._query import Filter, OrderTerm, compile_filter, compile_order
 
 _FEW = 200
 _MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchQuery:
     """The query of a search.
 
     Args:
@@ -46,7 +46,7 @@ class Asked:
     also: Sql | None = None
 
 
-def find(transaction: Transaction, columns: str, asked: Asked) -> list[Any]:
+def find(transaction: Transaction, columns: str, asked: SearchQuery) -> list[Any]:
     """Return the rows of a page.
 
     Args:
@@ -75,7 +75,9 @@ def find(transaction: Transaction, columns: str, asked: Asked) -> list[Any]:
     return rows
 
 
-def _require_known(transaction: Transaction, order: Sequence[Term], asked: Asked) -> None:
+def _require_known(
+    transaction: Transaction, order: Sequence[OrderTerm], asked: SearchQuery
+) -> None:
     """Raise an error for an order by an unused name: such an order would have no effect.
 
     Raises:
@@ -98,7 +100,7 @@ def _require_known(transaction: Transaction, order: Sequence[Term], asked: Asked
         )
 
 
-def count(transaction: Transaction, asked: Asked) -> int:
+def count(transaction: Transaction, asked: SearchQuery) -> int:
     """Count the matches, up to the limit."""
     compiled = compile_filter(asked.filter, asked.kind)
     where = _conditions(compiled, asked)
@@ -111,7 +113,7 @@ def count(transaction: Transaction, asked: Asked) -> int:
     return int(row.fetchone()[0])
 
 
-def _conditions(compiled: Filter, asked: Asked) -> list[Sql]:
+def _conditions(compiled: Filter, asked: SearchQuery) -> list[Sql]:
     shown = [name for name in asked.kind.hidden if name not in compiled.names]
     hidden = [(f"{asked.kind.attributes[name].sql} IS NULL", list[Any]()) for name in shown]
     also = [asked.also] if asked.also else []
@@ -123,7 +125,7 @@ def _all(conditions: Sequence[Sql]) -> Sql:
     return sql, [value for _, values in conditions for value in values]
 
 
-def _rarest(transaction: Transaction, compiled: Filter, asked: Asked) -> Sql | None:
+def _rarest(transaction: Transaction, compiled: Filter, asked: SearchQuery) -> Sql | None:
     """Return the test with the fewest matches, if they are few enough to be sorted."""
     if not compiled.narrow:
         return None
@@ -140,7 +142,7 @@ def _rarest(transaction: Transaction, compiled: Filter, asked: Asked) -> Sql | N
     return found
 
 
-def _can_walk(first: Term) -> bool:
+def _can_walk(first: OrderTerm) -> bool:
     return (
         bool(first.field.group)
         and first.field.statistic == "last"
@@ -152,8 +154,8 @@ def _walk(
     transaction: Transaction,
     columns: str,
     where: Sequence[Sql],
-    order: Sequence[Term],
-    asked: Asked,
+    order: Sequence[OrderTerm],
+    asked: SearchQuery,
 ) -> list[Any]:
     """Return rows in the order of the metric's index; objects without the metric come last."""
     key, table = order[0].field.name, asked.kind.table
@@ -193,8 +195,8 @@ def _sorted(
     transaction: Transaction,
     columns: str,
     where: Sequence[Sql],
-    order: Sequence[Term],
-    asked: Asked,
+    order: Sequence[OrderTerm],
+    asked: SearchQuery,
 ) -> list[Any]:
     condition, values = _all(where)
     terms, term_values = _order(order, asked.kind, order[-1])
@@ -205,7 +207,7 @@ def _sorted(
     ).fetchall()
 
 
-def _order(order: Sequence[Term], kind: Kind, last: Term) -> Sql:
+def _order(order: Sequence[OrderTerm], kind: Kind, last: OrderTerm) -> Sql:
     """Return the inside of ORDER BY: missing values last, equal values in the order of creation."""
     parts, values = [], list[Any]()
     for term in order:
@@ -219,7 +221,7 @@ def _order(order: Sequence[Term], kind: Kind, last: Term) -> Sql:
     return ", ".join([*parts, tie]), values
 
 
-def _behind(transaction: Transaction, kind: Kind, order: Sequence[Term], key: str) -> Sql:
+def _behind(transaction: Transaction, kind: Kind, order: Sequence[OrderTerm], key: str) -> Sql:
     """Return the condition that an object comes after a given object in the order."""
     terms = ", ".join(term.sql for term in order)
     bound = [value for term in order for value in term.values]
@@ -243,7 +245,7 @@ def _behind(transaction: Transaction, kind: Kind, order: Sequence[Term], key: st
     return sql, values
 
 
-def _later(term: Term, seen: Any, rest: Sql) -> Sql:
+def _later(term: OrderTerm, seen: Any, rest: Sql) -> Sql:
     """Return the condition: later by this term, or equal in this term and later by the rest."""
     bound = list(term.values)
     # Missing values come last: only further missing values can follow.

@@ -1,16 +1,16 @@
 """The MetadataStore on SQL: an object for each noun."""
 
-from penstock.stores.metadata._artifacts import Artifacts
-from penstock.stores.metadata._changes import Changes
+from penstock.stores.metadata._artifacts import SQLArtifactIndex
 from penstock.stores.metadata._database import Database
-from penstock.stores.metadata._deployments import Deployments
-from penstock.stores.metadata._hooks import Hooks, Outbox
-from penstock.stores.metadata._metrics import Metrics
-from penstock.stores.metadata._models import Models
-from penstock.stores.metadata._predictions import Predictions
-from penstock.stores.metadata._runs import Runs
-from penstock.stores.metadata._schedules import Schedules
-from penstock.stores.metadata._steps import Steps
+from penstock.stores.metadata._deployments import SQLDeploymentStore
+from penstock.stores.metadata._hooks import Outbox, SQLHookStore
+from penstock.stores.metadata._metrics import SQLMetricStore
+from penstock.stores.metadata._models import SQLModelStore
+from penstock.stores.metadata._predictions import SQLPredictionStore
+from penstock.stores.metadata._runs import SQLRunStore
+from penstock.stores.metadata._schedules import SQLScheduleStore
+from penstock.stores.metadata._settings import SQLSettingStore
+from penstock.stores.metadata._steps import SQLStepStore
 
 
 class SQLMetadataStore:
@@ -23,16 +23,16 @@ class SQLMetadataStore:
     def __init__(self, database: Database) -> None:
         self.database = database
         outbox = Outbox()
-        self.runs = Runs(database, outbox)
-        self.metrics = Metrics(database, self.runs)
-        self.artifacts = Artifacts(database, self.runs)
-        self.steps = Steps(database, self.runs, self.artifacts, outbox)
-        self.models = Models(database)
-        self.deployments = Deployments(database)
-        self.predictions = Predictions(database)
-        self.schedules = Schedules(database)
-        self.hooks = Hooks(database, outbox)
-        self.settings = Changes(database)
+        self.runs = SQLRunStore(database, outbox)
+        self.metrics = SQLMetricStore(database, self.runs)
+        self.artifacts = SQLArtifactIndex(database, self.runs)
+        self.steps = SQLStepStore(database, self.runs, self.artifacts, outbox)
+        self.models = SQLModelStore(database)
+        self.deployments = SQLDeploymentStore(database)
+        self.predictions = SQLPredictionStore(database)
+        self.schedules = SQLScheduleStore(database)
+        self.hooks = SQLHookStore(database, outbox)
+        self.settings = SQLSettingStore(database)
 
     def close(self) -> None:
         """Close the database."""

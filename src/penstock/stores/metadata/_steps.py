@@ -5,13 +5,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from penstock.core import ArtifactRecord, Edge, LogLine, NotFoundError, StepRunRecord, StepState
-from penstock.stores.metadata._artifacts import ADD_ARTIFACT, ADD_EDGE, ARTIFACTS, Artifacts
+from penstock.stores.metadata._artifacts import (
+    ADD_ARTIFACT,
+    ADD_EDGE,
+    ARTIFACTS,
+    SQLArtifactIndex,
+)
 from penstock.stores.metadata._codec import RecordTable, clean_text, from_micros, to_micros
+from penstock.stores.metadata._coordination import StepCoordination
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._garbage import LET_GO
 from penstock.stores.metadata._hooks import Outbox
-from penstock.stores.metadata._runs import Runs
-from penstock.stores.metadata._turns import Turns
+from penstock.stores.metadata._runs import SQLRunStore
 
 STEP_RUNS = RecordTable(
     "step_runs",
@@ -38,11 +43,11 @@ _LATEST = (
 )
 
 
-class Steps(Turns):
+class SQLStepStore(StepCoordination):
     """StepStore on SQL, without the turns."""
 
     def __init__(
-        self, database: Database, runs: Runs, artifacts: Artifacts, outbox: Outbox
+        self, database: Database, runs: SQLRunStore, artifacts: SQLArtifactIndex, outbox: Outbox
     ) -> None:
         super().__init__(database, runs)
         self._artifacts, self._outbox = artifacts, outbox

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from penstock.stores.metadata._changes import count_change
 from penstock.stores.metadata._database import Database, Transaction
 from penstock.stores.metadata._schema import metadata
+from penstock.stores.metadata._settings import count_change
 
 _MANY = 10_000
 _FEW = 100  # chunks, of some ten kilobytes each
@@ -123,7 +123,7 @@ def tables() -> dict[str, Table]:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class Selection:
     """The selection of a copy.
 
     Args:
@@ -217,7 +217,7 @@ class Transfer:
                 changed |= self._add_missing(target, name, "run_id", run_id, rows[name])
         return changed
 
-    def copy_rest(self, chosen: Chosen) -> None:
+    def copy_rest(self, chosen: Selection) -> None:
         """Copy the rows that belong to no run."""
         wanted = _Wanted(self._source, self._tables, chosen)
         for name, key in _KEYED.items():
@@ -462,7 +462,7 @@ class Transfer:
 class _Wanted:
     """Test for the rows to copy that belong to no run."""
 
-    def __init__(self, source: Transaction, tables: dict[str, Table], chosen: Chosen) -> None:
+    def __init__(self, source: Transaction, tables: dict[str, Table], chosen: Selection) -> None:
         self._tables, self._chosen = tables, chosen
         self._contents = {content for _, content in chosen.artifacts}
         self._runs = set(chosen.runs) if chosen.partly else set()

@@ -6,7 +6,7 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.stores.upkeep._backup import backup_store as backup_store
-    from penstock.stores.upkeep._check import Finding as Finding
+    from penstock.stores.upkeep._check import StoreFault as StoreFault
     from penstock.stores.upkeep._check import check_store as check_store
     from penstock.stores.upkeep._copy import CopyReport as CopyReport
     from penstock.stores.upkeep._copy import copy_store as copy_store
@@ -17,7 +17,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "CopyReport": "_copy",
-        "Finding": "_check",
+        "StoreFault": "_check",
         "GarbageReport": "_garbage",
         "backup_store": "_backup",
         "check_store": "_check",

@@ -13,7 +13,7 @@ from penstock.stores._open import open_store
 from penstock.stores._store import DATABASE, IDENTITY, PLACE
 from penstock.stores.metadata._garbage import Garbage
 from penstock.stores.metadata._sqlite import SQLiteDatabase
-from penstock.stores.upkeep._check import Finding, check_store
+from penstock.stores.upkeep._check import StoreFault, check_store
 from penstock.stores.upkeep._copy import copy_store
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def backup_store(
     *,
     told: Callable[[str, int, int], None] | None = None,
     store: "Store | str | None" = None,
-) -> list[Finding]:
+) -> list[StoreFault]:
     """Write a backup into a folder that is a store itself: open in place, or copy back.
 
     The facts are those of a single moment (SQLite's online backup; a store on a server is copied

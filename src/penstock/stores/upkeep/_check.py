@@ -21,7 +21,7 @@ _ORPHAN = "No record names these bytes; penstock gc removes them."
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class StoreFault:
     """A fault in a store.
 
     Args:
@@ -43,7 +43,7 @@ def check_store(
     quick: bool = False,
     told: Callable[[int, int], None] | None = None,
     store: "Store | str | None" = None,
-) -> list[Finding]:
+) -> list[StoreFault]:
     """Check everything in a store; nothing is changed.
 
     >>> import tempfile
@@ -60,24 +60,26 @@ def check_store(
     store = open_store(store)
     store.flush()
     database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
-    found = [Finding("database", store.url, text) for text in database_damage(database)]
+    found = [StoreFault("database", store.url, text) for text in database_damage(database)]
     if found:
         return found  # nothing read from a damaged database could be trusted
     garbage = Garbage(database)
     records: list[ArtifactRecord] = []
 
-    def read() -> Iterator[Finding]:
+    def read() -> Iterator[StoreFault]:
         records.extend(garbage.artifacts())
         yield from ()
 
-    parts: tuple[Callable[[], Iterable[Finding]], ...] = (
+    parts: tuple[Callable[[], Iterable[StoreFault]], ...] = (
         read,
         lambda: _check_bytes(store, records, quick=quick, told=told),
         lambda: _check_references(store, garbage, records),
-        lambda: (Finding("metrics", run, text) for run, text in metric_damage(database)),
+        lambda: (StoreFault("metrics", run, text) for run, text in metric_damage(database)),
         lambda: _check_journals(store),
-        lambda: (Finding("history", model, text) for model, text in broken_chains(store.metadata)),
-        lambda: (Finding("orphan", digest, _ORPHAN, True) for digest in _orphans(store)),
+        lambda: (
+            StoreFault("history", model, text) for model, text in broken_chains(store.metadata)
+        ),
+        lambda: (StoreFault("orphan", digest, _ORPHAN, True) for digest in _orphans(store)),
     )
     for part in parts:
         try:
@@ -85,13 +87,13 @@ def check_store(
         except (PenstockError, ValueError, LookupError, TypeError, AttributeError) as error:
             # A row that cannot be read is a finding as well, and the remaining checks go on.
             text = f"Something in it cannot be read: {type(error).__name__}: {error}"
-            found.append(Finding("database", store.url, text))
+            found.append(StoreFault("database", store.url, text))
     return found
 
 
-def _check_journals(store: "Store") -> Iterator[Finding]:
+def _check_journals(store: "Store") -> Iterator[StoreFault]:
     for folder, reason in damaged_journals(store.journal.home):
-        yield Finding("journal", str(folder), f"{reason} {ADVICE.format(folder='it')}")
+        yield StoreFault("journal", str(folder), f"{reason} {ADVICE.format(folder='it')}")
 
 
 def _orphans(store: "Store") -> list[str]:
@@ -104,7 +106,7 @@ def _check_bytes(
     *,
     quick: bool,
     told: Callable[[int, int], None] | None,
-) -> Iterator[Finding]:
+) -> Iterator[StoreFault]:
     distinct = {record.digest: record for record in records}
     with ThreadPoolExecutor(_THREADS) as threads:
         answers = threads.map(lambda record: _damage(store, record, quick=quick), distinct.values())
@@ -112,7 +114,7 @@ def _check_bytes(
             if told is not None:
                 told(place, len(distinct))
             if text:
-                yield Finding("bytes", digest, text)
+                yield StoreFault("bytes", digest, text)
 
 
 def _damage(store: "Store", record: ArtifactRecord, *, quick: bool) -> str:
@@ -130,11 +132,13 @@ def _damage(store: "Store", record: ArtifactRecord, *, quick: bool) -> str:
 
 def _check_references(
     store: "Store", garbage: Garbage, records: list[ArtifactRecord]
-) -> Iterator[Finding]:
+) -> Iterator[StoreFault]:
     known = {name for record in records for name in (record.digest, record.content_digest)}
     named, manifests = garbage.needed()
     for digest in sorted(named - known):
-        yield Finding("reference", digest, "A run, version or report names it; it is not recorded.")
+        yield StoreFault(
+            "reference", digest, "A run, version or report names it; it is not recorded."
+        )
     for record in records:
         is_manifest = bool(manifests & {record.digest, record.content_digest})
         try:
@@ -143,4 +147,4 @@ def _check_references(
             continue  # the bytes themselves are damaged, and reported
         for digest in needs:
             if digest not in known:
-                yield Finding("reference", digest, f"{record.digest} is of no use without it.")
+                yield StoreFault("reference", digest, f"{record.digest} is of no use without it.")

@@ -25,7 +25,7 @@ def count_change(transaction: Transaction) -> None:
     transaction.execute(_COUNT)
 
 
-class Changes:
+class SQLSettingStore:
     """SettingStore on SQL."""
 
     def __init__(self, database: Database) -> None:

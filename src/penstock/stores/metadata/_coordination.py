@@ -5,7 +5,7 @@ from datetime import datetime
 from penstock.core import DecisionRecord, now
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database
-from penstock.stores.metadata._runs import Runs
+from penstock.stores.metadata._runs import SQLRunStore
 
 DECISIONS = RecordTable("step_decisions", DecisionRecord, times=("at",), flags=("approved",))
 # A slot is free if unused, if the holder is silent for too long, or if we hold it.
@@ -16,10 +16,10 @@ _TAKE = (
 )
 
 
-class Turns:
+class StepCoordination:
     """The approval and lease methods of StepStore."""
 
-    def __init__(self, database: Database, runs: Runs) -> None:
+    def __init__(self, database: Database, runs: SQLRunStore) -> None:
         self._database, self._runs = database, runs
 
     def add_decision(self, decision: DecisionRecord) -> None:
