@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 import penstock as ps
 from penstock.core import StoreError
+from penstock.models import Model, Signature
 from penstock.registry import Registry
 from penstock.stores import open_store
 
@@ -48,7 +49,7 @@ def day(folder: Path, acknowledge) -> None:
         run.finish()
         acknowledge("finished", 1)
         registry = Registry(store=store)
-        registry.register("m", MODEL, signature={"inputs": []}, run_id=run.run_id)
+        registry.register("m", Model(MODEL, Signature(())), run_id=run.run_id)
         acknowledge("registered", 1)
         registry.promote("m", 1)
         acknowledge("promoted", 1)

@@ -1,4 +1,4 @@
-"""Model: predictions as plain values, whatever frame the estimator takes; safe loading."""
+"""Model: predictions, probabilities and warnings together, whatever frame the estimator takes; safe loading."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+from sklearn.svm import LinearSVC
 
 from penstock.core import (
     DataError,
@@ -21,8 +22,9 @@ from penstock.core import (
     Stage,
     StoreError,
 )
-from penstock.models import Answer, Model, Signature, infer_signature
+from penstock.models import Model, Signature, infer_signature
 from penstock.stores import open_store
+from penstock.tables import Column
 
 X = pl.DataFrame({"age": [20.0, 30.0, 40.0, 50.0] * 5, "city": ["a", "b", "a", "c"] * 5})
 LABELS = ["no", "no", "yes", "yes"] * 5
@@ -43,51 +45,53 @@ def model():
 
 
 def test_predictions_are_the_estimators_as_plain_values(model):
-    answers = model.predict(X)
-    assert answers == model.estimator.predict(X).tolist()
-    assert {type(answer) for answer in answers} == {str}
+    values = model.predict(X).values
+    assert values == model.estimator.predict(X).tolist()
+    assert {type(value) for value in values} == {str}
 
 
 def test_scores_are_probabilities_of_the_positive_class(model):
     expected = model.estimator.predict_proba(X)[:, 1]
-    assert model.predict_scores(X) == expected.tolist()
+    assert model.predict(X).scores == expected.tolist()
     turned = Model(model.estimator, replace(model.signature, positive="no"))
-    np.testing.assert_allclose(turned.predict_scores(X), 1 - expected)
+    np.testing.assert_allclose(turned.predict(X).scores, 1 - expected)
 
 
 def test_scores_of_many_classes_are_of_the_likeliest():
     numbers, labels = X.select("age"), ["a", "b", "c", "b"] * 5
     estimator = GaussianNB().fit(numbers, labels)
     many = Model(estimator, infer_signature(estimator, numbers, labels))
-    assert many.predict_scores(numbers) == estimator.predict_proba(numbers).max(axis=1).tolist()
-    assert many.predict_proba(numbers).shape == (20, 3)
+    found = many.predict(numbers)
+    assert found.scores == estimator.predict_proba(numbers).max(axis=1).tolist()
+    assert found.probabilities.shape == (20, 3)
 
 
 def test_a_regression_has_no_scores():
     numbers = X.select("age")
     estimator = LinearRegression().fit(numbers, range(20))
     regression = Model(estimator, infer_signature(estimator, numbers))
-    assert regression.predict_scores(numbers) is None
-    assert regression.predict_proba(numbers) is None
-    answer = regression.predict_rows([{"age": 20}])[0]
-    assert type(answer.prediction) is float
-    assert answer.score is None
+    assert not regression.has_probabilities
+    assert regression.predict(numbers).probabilities is None
+    found = regression.predict_rows([{"age": 20}])
+    assert type(found.values[0]) is float
+    assert found.scores == [None]
 
 
 def test_rows_are_answered_with_score_and_warnings(model):
     rows = [{"age": 20, "city": "a"}, {"age": 99, "city": "c"}]
-    answers = model.predict_rows(rows)
+    found = model.predict_rows(rows)
     frame = pl.DataFrame(rows).with_columns(pl.col("age").cast(pl.Float64))
-    assert [answer.prediction for answer in answers] == model.predict(frame)
-    assert [answer.score for answer in answers] == model.predict_scores(frame)
-    assert [answer.warnings for answer in answers] == [
+    assert found.values == model.predict(frame).values
+    assert found.scores == model.predict(frame).scores
+    assert found.warnings == [
         (),
         ("age: 99 is outside the training range 20 to 50.",),
     ]
 
 
 def test_columns_are_taken_by_name_in_any_order(model):
-    assert model.predict(X.select("city", pl.lit(1).alias("more"), "age")) == model.predict(X)
+    turned = X.select("city", pl.lit(1).alias("more"), "age")
+    assert model.predict(turned).values == model.predict(X).values
 
 
 def test_a_missing_column_is_named(model):
@@ -95,6 +99,9 @@ def test_a_missing_column_is_named(model):
         model.predict(X.rename({"age": "ages"}))
     with pytest.raises(DataError, match="Column 'age' is missing, and 1 more"):
         model.predict(X.select(pl.lit(1)))
+
+
+ONE = Signature((Column("a", "integer", "Int64"),))
 
 
 class Answering:
@@ -115,7 +122,7 @@ class Answering:
     ],
 )
 def test_an_answer_that_is_none_is_refused(answers, words):
-    broken = Model(Answering(answers), Signature(()))
+    broken = Model(Answering(answers), ONE)
     with pytest.raises(ServingError, match=words):
         broken.predict(pl.DataFrame({"a": [1, 2]}))
 
@@ -124,7 +131,8 @@ def test_an_answer_that_is_none_is_refused(answers, words):
     "answers", [pl.Series([1, 2]), np.array([[1], [2]]), [np.int64(1), np.int64(2)], (1, 2)]
 )
 def test_answers_of_any_kind_become_plain(answers):
-    assert Model(Answering(answers), Signature(())).predict(pl.DataFrame({"a": [1, 2]})) == [1, 2]
+    found = Model(Answering(answers), ONE).predict(pl.DataFrame({"a": [1, 2]}))
+    assert (found.values, len(found)) == ([1, 2], 2)
 
 
 def test_pandas_and_numpy_frames_are_given_as_recorded(model):
@@ -157,10 +165,9 @@ def store(tmp_path):
 def test_a_stored_model_answers_as_before(store, model):
     loaded = Model.load(version(store.put(model.estimator), model.signature), store=store)
     assert loaded.signature == model.signature
-    assert loaded.predict_scores(X) == model.predict_scores(X)
-    assert loaded.predict_rows([{"age": 20, "city": "a"}]) == [
-        Answer(model.predict(X)[0], model.predict_scores(X)[0], ())
-    ]
+    assert loaded.predict(X).scores == model.predict(X).scores
+    found = loaded.predict_rows([{"age": 20, "city": "a"}])
+    assert (found.values, found.warnings) == (model.predict(X).values[:1], [()])
 
 
 def test_a_pickled_model_is_not_loaded(store, model):
@@ -190,5 +197,51 @@ def test_boosters_are_loaded_and_answer_as_before(store, package):
     record = store.put(estimator)
     assert not record.unsafe
     loaded = Model.load(version(record, signature), store=store)
-    assert loaded.predict(numbers) == estimator.predict(numbers.to_numpy()).tolist()
+    assert loaded.predict(numbers).values == estimator.predict(numbers.to_numpy()).tolist()
     assert signature.accepts_missing is True
+
+
+def test_a_model_of_an_estimator_has_its_features_classes_and_frame_type():
+    numbers = X.select("age")
+    named = Model.of(LogisticRegression().fit(numbers, LABELS), X)
+    assert (named.signature.names, named.signature.classes) == (["age"], ("no", "yes"))
+    assert (named.signature.frame, named.signature.positive) == ("polars", "yes")
+    bare = Model.of(LogisticRegression().fit(numbers.to_numpy(), LABELS), numbers)
+    assert bare.signature.frame == "numpy"
+    assert bare.predict(numbers).values == named.predict(X).values
+
+
+def test_a_model_that_takes_pandas_only_is_asked_with_pandas():
+    class OnlyPandas:
+        def predict(self, frame):
+            return frame.assign(b=frame["age"] * 2)["b"].to_numpy()
+
+    assert Model.of(OnlyPandas(), X).signature.frame == "pandas"
+
+
+def test_a_missing_feature_is_named_with_the_close_one():
+    estimator = LogisticRegression().fit(X.select("age"), LABELS)
+    with pytest.raises(DataError, match=r"1 column\(s\).*'age'.*Did you mean 'ages'"):
+        Model.of(estimator, X.rename({"age": "ages"}))
+
+
+def test_what_cannot_predict_is_no_model():
+    with pytest.raises(DataError, match=r"A int has no predict\(\)"):
+        Model.of(1, X)
+
+
+def test_predictions_as_they_are_hold_what_is_not_usable():
+    found = Model(Answering([float("nan"), 1.0]), ONE).predict_as_is(pl.DataFrame({"a": [1, 2]}))
+    assert np.isnan(found.values[0])
+    assert found.scores == [None, None]
+
+
+def test_decision_values_stand_in_for_probabilities():
+    numbers = X.select("age")
+    estimator = LinearSVC().fit(numbers, LABELS)
+    model = Model.of(estimator, numbers)
+    assert model.predict(numbers).probabilities is None
+    expected = estimator.decision_function(numbers)
+    assert np.array_equal(model.decision_values(numbers), expected)
+    regression = Model.of(LinearRegression().fit(numbers, range(20)), numbers)
+    assert regression.decision_values(numbers) is None

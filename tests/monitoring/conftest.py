@@ -60,7 +60,7 @@ class Watched:
         inputs = table.drop("bad")
         if change:
             inputs = inputs.with_columns(**change)
-        answers = self.model.predict_rows(inputs.to_dicts())
+        found = self.model.predict_rows(inputs.to_dicts())
         labels = table["bad"].to_list()
         records = [
             PredictionRecord(
@@ -70,13 +70,13 @@ class Watched:
                 version=1,
                 at=at + timedelta(seconds=place),
                 inputs=row,
-                prediction=None if place < errors else answer.prediction,
-                score=answer.score if scores else None,
+                prediction=None if place < errors else found.values[place],
+                score=found.scores[place] if scores else None,
                 truth=labels[place] if truth else None,
                 truth_at=at if truth else None,
                 error="ValueError: no" if place < errors else None,
             )
-            for place, (row, answer) in enumerate(zip(inputs.to_dicts(), answers, strict=True))
+            for place, row in enumerate(inputs.to_dicts())
         ]
         self.store.metadata.predictions.add(records)
 
@@ -101,9 +101,7 @@ def watched(tmp_path: Path, trained: Any) -> Iterator[Watched]:
     model, signature, profile, report = trained
     store = open_store(f"sqlite:///{tmp_path}/penstock.db")
     registry = Registry(store=store)
-    registry.register(
-        MODEL, model, signature=signature, report=report, profile=profile, actor="ann"
-    )
+    registry.register(MODEL, Model(model, signature), report=report, profile=profile, actor="ann")
     registry.promote(MODEL, 1, actor="ann", reason="It is good.")
     deploy(MODEL, actor="ann", store=store)
     yield Watched(store, Model(model, signature))

@@ -145,10 +145,10 @@ def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
     ]
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         registry = Registry(store=store)
-        registry.register("offers", model, signature=signature, profile=profile)
+        registry.register("offers", Model(model, signature), profile=profile)
         registry.promote("offers", 1)
         deploy("offers", store=store)
-        answers = Model(model, signature).predict_rows(rows)
+        found = Model(model, signature).predict_rows(rows)
         store.metadata.predictions.add(
             [
                 PredictionRecord(
@@ -158,10 +158,10 @@ def test_values_are_compared_as_the_server_read_them(tmp_path: Path) -> None:
                     version=1,
                     at=START,
                     inputs=row,
-                    prediction=answer.prediction,
-                    score=answer.score,
+                    prediction=found.values[place],
+                    score=found.scores[place],
                 )
-                for place, (row, answer) in enumerate(zip(rows, answers, strict=True))
+                for place, row in enumerate(rows)
             ]
         )
         report = check_drift("offers", since=EVERYTHING, store=store)
@@ -226,7 +226,7 @@ def test_another_metric_may_be_watched(watched: Any) -> None:
 def test_a_version_without_a_profile_says_how_to_get_one(watched: Any, trained: Any) -> None:
     model, signature, _, _ = trained
     registry = Registry(store=watched.store)
-    registry.register(MODEL, model, signature=signature, actor="ann", run_id=None, metrics={"a": 1})
+    registry.register(MODEL, Model(model, signature), actor="ann", run_id=None, metrics={"a": 1})
     versions = watched.store.metadata.models.list_versions(MODEL)
     bare = next(one for one in versions if one.profile is None)
     with pytest.raises(DataError, match="has no training profile"):

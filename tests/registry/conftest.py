@@ -7,7 +7,7 @@ import pytest
 from sklearn.dummy import DummyRegressor
 
 from penstock.core import set_clock
-from penstock.models import infer_signature
+from penstock.models import Model, infer_signature
 from penstock.registry import Registry
 from penstock.stores import open_store
 
@@ -67,6 +67,6 @@ def add(store, estimator, signature):
 
     def register(model="tips", **options):
         options = {"trained_by": "ada", "actor": "ada"} | options
-        return Registry(store=store).register(model, estimator, signature=signature, **options)
+        return Registry(store=store).register(model, Model(estimator, signature), **options)
 
     return register

@@ -18,6 +18,7 @@ from penstock.core import (
     PenstockError,
     Stage,
 )
+from penstock.models import Model
 from penstock.registry import Registry
 from penstock.stores import open_store
 
@@ -69,8 +70,7 @@ class Life(RuleBasedStateMachine):
     def register(self, gate):
         version = self.registry.register(
             self.model,
-            self.estimator,
-            signature=self.signature,
+            Model(self.estimator, self.signature),
             gates=[gate],
             trained_by="ada",
             card="# Card\n",

@@ -21,7 +21,7 @@ from penstock.core import (
 )
 from penstock.data import split_table
 from penstock.evaluation import evaluate
-from penstock.models import infer_signature
+from penstock.models import Model, infer_signature
 from penstock.registry import judge_candidate, judge_version, list_needed_proofs
 
 GATES = ["accuracy >= 0.5", "roc_auc >= champion.roc_auc - 0.01", "verified"]
@@ -53,7 +53,7 @@ def candidate(store, registry, split):
         champion = registry.champion("tips")
         results, _ = judge_candidate(report, gates, champion=champion, store=store)
         return registry.register(
-            "tips", model, signature=signature, report=report, gates=results, run_id="run7"
+            "tips", Model(model, signature), report=report, gates=results, run_id="run7"
         )
 
     return make

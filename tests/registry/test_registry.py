@@ -23,6 +23,7 @@ from penstock.core import (
     now,
     set_clock,
 )
+from penstock.models import Model
 
 PASSED = GateResult("roc_auc >= 0.7", GateState.PASSED, "roc_auc is 0.81")
 FAILED = GateResult("gap(recall, company) <= 0.15", GateState.FAILED, "gap is 0.22.")
@@ -74,7 +75,7 @@ class Homemade:
 @pytest.mark.parametrize("value", [Homemade(), {"a": 1}, pl.DataFrame({"a": [1]})])
 def test_what_is_no_safe_model_is_refused_and_takes_no_number(store, registry, signature, value):
     with pytest.raises(SerializationError, match=r"pickle|is no model"):
-        registry.register("tips", value, signature=signature)
+        registry.register("tips", Model(value, signature))
     assert store.metadata.models.list() == []
 
 

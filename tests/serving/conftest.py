@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from penstock.core import ModelVersionRecord, PredictionRecord, new_id, now
 from penstock.data import infer_schema, profile_table
-from penstock.models import infer_signature
+from penstock.models import Model, infer_signature
 from penstock.registry import Registry
 from penstock.serving import create_app
 from penstock.stores import Store, open_store
@@ -48,7 +48,7 @@ class World:
             columns=profile_table(frame).describe(infer_schema(frame)),
         )
         return self.registry.register(
-            MODEL, model, signature=signature, profile=profile_table(frame), actor="ann"
+            MODEL, Model(model, signature), profile=profile_table(frame), actor="ann"
         )
 
     def promote(self, version: int) -> None:

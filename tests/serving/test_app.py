@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litestar.testing import TestClient
 
+from penstock.models import Model, Signature
 from penstock.serving import RolloutRules, create_app, deploy
 from penstock.serving._served_version import ModelError, ServedVersion
 
@@ -295,7 +296,8 @@ def test_requests_that_only_the_canary_refuses_count_against_it(served: Any, row
     first = served.registry.get(MODEL, 1)
     fields = [{**field, "name": field["name"].upper()} for field in first.signature["inputs"]]
     form, estimator = {**first.signature, "inputs": fields}, served.store.get(first.artifact)
-    served.registry.register(MODEL, estimator, signature=form, actor="ann")
+    model = Model(estimator, Signature.from_json(form))
+    served.registry.register(MODEL, model, actor="ann")
     deploy(MODEL, version=2, canary=(50, 100), accept_changes="They will move.", store=served.store)
     infer, data = f"/v2/models/{MODEL}/infer", {"shape": [1], "datatype": "FP64", "data": [3.0]}
     with TestClient(create_app(names=[MODEL], poll_s=60, store=served.store)) as client:

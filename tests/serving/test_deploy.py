@@ -12,6 +12,7 @@ from penstock.core import (
     ParameterError,
     Stage,
 )
+from penstock.models import Model, Signature
 from penstock.serving import (
     Rollout,
     RolloutRules,
@@ -110,7 +111,8 @@ def test_a_version_that_breaks_callers_needs_a_reason(served: Any) -> None:
     first = served.registry.get(MODEL, 1)
     form = {**first.signature, "inputs": [{**first.signature["inputs"][0], "name": "km"}]}
     estimator = served.store.get(first.artifact)
-    served.registry.register(MODEL, estimator, signature=form, actor="ann", run_id=None)
+    model = Model(estimator, Signature.from_json(form))
+    served.registry.register(MODEL, model, actor="ann", run_id=None)
     for canary in (None, (5, 100)):
         with pytest.raises(GateError, match="'km' is new and required") as told:
             deploy(MODEL, version=2, canary=canary, store=served.store)
@@ -155,8 +157,8 @@ def test_a_deployment_keeps_its_model(served: Any) -> None:
     deploy(MODEL, name="tips", store=served.store)
     served.store.metadata.deployments.get("tips")
     frame_model = served.registry.get(MODEL, 1)
-    estimator = served.store.get(frame_model.artifact)
-    served.registry.register("other", estimator, signature=frame_model.signature, actor="ann")
+    model = Model.load(frame_model, store=served.store)
+    served.registry.register("other", model, actor="ann")
     served.registry.promote("other", 1, actor="ann", reason="It is good.")
     with pytest.raises(ConflictError, match="serves the model 'big-tips'"):
         deploy("other", name="tips", store=served.store)

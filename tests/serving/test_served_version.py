@@ -2,16 +2,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
 
 from penstock.core import DataError, ModelVersionRecord, Stage, now
 from penstock.models import Model, Signature
-from penstock.serving._asking import wrap_estimator
 from penstock.serving._served_version import ModelError, ServedVersion, sample_row
 from penstock.tables import Column
 
@@ -34,10 +27,10 @@ def served(estimator: Any, **signature: Any) -> ServedVersion:
 
 
 def test_answers_come_with_warnings() -> None:
-    answers, shares = served(Breaking()).answer([{"a": 1.0}, {"a": -1.0}])
-    assert [answer.prediction for answer in answers] == [1.0, -1.0]
-    assert "outside the training range" in answers[1].warnings[0]
-    assert shares is None
+    found = served(Breaking()).answer([{"a": 1.0}, {"a": -1.0}])
+    assert found.values == [1.0, -1.0]
+    assert "outside the training range" in found.warnings[1][0]
+    assert found.probabilities is None
 
 
 def test_the_row_that_fails_is_named() -> None:
@@ -138,62 +131,3 @@ def test_a_sample_row_has_a_time_that_training_saw() -> None:
 def test_a_sample_row_has_a_known_category() -> None:
     assert sample_row([Column("c", "category", "String", levels=("x", "y"))]) == {"c": "x"}
     assert sample_row([Column("n", "number", "Float64")]) == {"n": 0.0}
-
-
-DATA = np.random.default_rng(0).normal(size=(300, 3))
-LABELS = np.where(DATA[:, 0] + DATA[:, 1] ** 2 > 0.8, "yes", "no")
-THREE = np.where(DATA[:, 2] > 0.9, "maybe", LABELS)
-
-
-@pytest.mark.parametrize("labels", [LABELS, THREE], ids=["binary", "multiclass"])
-@pytest.mark.parametrize(
-    "model",
-    [
-        LogisticRegression(),
-        DecisionTreeClassifier(max_depth=4),
-        RandomForestClassifier(20, random_state=0),
-        HistGradientBoostingClassifier(max_iter=20),
-        GaussianNB(),
-        make_pipeline(StandardScaler(), LogisticRegression()),
-        make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=1, criterion="gini")),
-    ],
-    ids=lambda model: type(model).__name__,
-)
-def test_sharing_work_changes_no_answer(model: Any, labels: Any) -> None:
-    model.fit(DATA, labels)
-    asked = wrap_estimator(model)
-    rows = np.random.default_rng(1).normal(size=(500, 3))
-    assert (asked.predict(rows) == model.predict(rows)).all()
-    assert (asked.predict_proba(rows) == model.predict_proba(rows)).all()
-    assert (asked.take_shares() == model.predict_proba(rows)).all()
-    assert asked.take_shares() is None
-
-
-def test_equal_probabilities_are_left_to_the_model() -> None:
-    rows = np.array([[0.0], [0.0], [1.0], [1.0]])
-    model = DecisionTreeClassifier().fit(rows, ["b", "a", "a", "b"])
-    asked = wrap_estimator(model)
-    assert asked.predict(rows).tolist() == model.predict(rows).tolist()
-
-
-def test_a_pipeline_transforms_once_for_both_questions() -> None:
-    class Counting(StandardScaler):
-        calls = 0
-
-        def transform(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's name
-            Counting.calls += 1
-            return super().transform(X)
-
-    model = make_pipeline(Counting(), GaussianNB()).fit(DATA, LABELS)
-    asked, Counting.calls = wrap_estimator(model), 0
-    asked.predict(DATA)
-    asked.predict_proba(DATA)
-    assert Counting.calls == 1
-    asked.predict(DATA.copy())
-    assert Counting.calls == 2
-
-
-def test_a_regression_has_no_probabilities() -> None:
-    asked = wrap_estimator(LinearRegression().fit(DATA, DATA[:, 0]))
-    assert not hasattr(asked, "predict_proba")
-    assert asked.predict(DATA).shape == (300,)

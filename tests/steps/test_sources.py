@@ -63,7 +63,7 @@ def loans(tmp_path, store):
 
 def test_a_row_of_the_csv_file_as_it_is_is_answered(loans):
     model, rows, _ = loans()
-    answers = model.predict_rows(rows)
+    found = model.predict_rows(rows)
     typed = [
         {
             "amount": float(row["amount"][1:].replace(",", "")),
@@ -72,16 +72,16 @@ def test_a_row_of_the_csv_file_as_it_is_is_answered(loans):
         }
         for row in rows
     ]
-    assert [a.score for a in answers] == [a.score for a in model.predict_rows(typed)]
-    assert set(answers[0].warnings) == {"id, late: not used by this model."}
+    assert found.scores == model.predict_rows(typed).scores
+    assert set(found.warnings[0]) == {"id, late: not used by this model."}
     with pytest.raises(DataError, match="'session' is not an input"):
         model.predict_rows([{**rows[0], "session": "x"}])
 
 
 def test_fields_that_nobody_knows_are_ignored_where_that_was_declared(loans):
     model, rows, _ = loans("ignore")
-    (answer,) = model.predict_rows([{**rows[0], "session": "x"}])
-    assert answer.warnings == ("id, late, session: not used by this model.",)
+    (warnings,) = model.predict_rows([{**rows[0], "session": "x"}]).warnings
+    assert warnings == ("id, late, session: not used by this model.",)
 
 
 def test_inputs_that_a_step_has_made_are_told_when_the_model_is_registered(loans, store):

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from penstock.evaluation._metrics import Metric as Metric
     from penstock.evaluation._metrics import format_figure as format_figure
     from penstock.evaluation._outcomes import Outcomes as Outcomes
-    from penstock.evaluation._prediction import Prediction as Prediction
+    from penstock.evaluation._prediction import ScoredRows as ScoredRows
     from penstock.evaluation._prediction import align as align
+    from penstock.evaluation._prediction import as_model as as_model
     from penstock.evaluation._prediction import predict_with as predict_with
     from penstock.evaluation._report import EvaluationReport as EvaluationReport
     from penstock.evaluation._report import Holdout as Holdout
@@ -57,11 +58,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Measured": "_measuring",
         "Metric": "_metrics",
         "Outcomes": "_outcomes",
-        "Prediction": "_prediction",
+        "ScoredRows": "_prediction",
         "SliceResult": "_slices",
         "Slicing": "_slices",
         "TrainedOn": "_trained_on",
         "align": "_prediction",
+        "as_model": "_prediction",
         "compare": "_comparison",
         "count_groups": "_fairness",
         "cut_column": "_slices",

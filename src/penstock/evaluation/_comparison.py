@@ -13,9 +13,10 @@ from penstock.evaluation._measuring import interval, point_values, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
 from penstock.evaluation._paired import MEANS, paired_ends
-from penstock.evaluation._prediction import align, predict_with
+from penstock.evaluation._prediction import align, as_model, predict_with
 from penstock.evaluation._report import EvaluationReport
 from penstock.evaluation._trained_on import TrainedOn
+from penstock.models import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def compare(
 
     Args:
         report: The challenger's report; its holdout rows are used.
-        champion: The production model, with a scikit-learn-like interface.
+        champion: The production model, or a fitted estimator.
         trained_on: The champion's training rows, which are left out.
         resamples: Bootstrap resamples, where a model's own interval needs resampling.
         seed: Seed of the resamples.
@@ -135,11 +136,11 @@ def compare(
     unseen, note = _unseen(report, trained_on)
     holdout = report.holdout
     # A model that names its features is offered the columns that the challenger dropped, too.
-    named = getattr(champion, "feature_names_in_", None) is not None
+    named = isinstance(champion, Model) or getattr(champion, "feature_names_in_", None) is not None
     rows = (holdout.table if named else holdout.X)[unseen]
     ours = report.outcomes().take(unseen)
     theirs = align(
-        predict_with(champion, rows),
+        predict_with(as_model(champion, rows), rows),
         holdout.y[unseen].to_list(),
         task=report.task,
         classes=report.outcome_classes,

@@ -14,7 +14,7 @@ from penstock.evaluation._fairness import count_groups, parity
 from penstock.evaluation._measuring import Measured, measure
 from penstock.evaluation._metrics import METRICS, TASK_METRICS
 from penstock.evaluation._outcomes import Outcomes, sort_labels
-from penstock.evaluation._prediction import align, predict_with
+from penstock.evaluation._prediction import align, as_model, predict_with
 from penstock.evaluation._report import EvaluationReport, Holdout
 from penstock.evaluation._slices import (
     MISSING,
@@ -44,7 +44,7 @@ def evaluate(
     """Evaluate a model on unseen rows.
 
     Args:
-        model: Scikit-learn-like: has ``predict``, and optionally ``predict_proba`` or
+        model: A Model, or a fitted estimator: has ``predict``, and optionally ``predict_proba`` or
             ``decision_function``; trained on polars, pandas or arrays.
         split: The split with the model's training rows.
         slices: Columns by whose values the metrics are repeated; any column of the split's table.
@@ -64,8 +64,8 @@ def evaluate(
     chosen = _choose_part(split, part)
     columns = _choose_columns(chosen, slices, sensitive)
     classes, named = _order_classes(split, positive)
-    answer = predict_with(model, chosen.X)
-    outcomes = align(answer, chosen.y.to_list(), task=split.task, classes=classes)
+    scored = predict_with(as_model(model, chosen.X), chosen.X)
+    outcomes = align(scored, chosen.y.to_list(), task=split.task, classes=classes)
     outcomes = replace(outcomes, oriented=named)
     known, notes = _drop_unknown_truth(outcomes)
     whole = outcomes.take(known)

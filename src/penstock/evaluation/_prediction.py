@@ -1,17 +1,16 @@
-"""``predict_with``: predict in the table form of the training, and return plain arrays."""
+"""``predict_with``: a model's predictions and scores as arrays; ``align``: beside the truth."""
 
-import importlib.util
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.core import DataError, PenstockError, did_you_mean, summarize_error
+from penstock.core import DataError, PenstockError, summarize_error
 from penstock.evaluation._outcomes import Outcomes, encode_labels, sort_labels
-from penstock.tables import plain_value
+from penstock.models import Model
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,58 +19,93 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 _ROUNDING = 1e-3  # a half-precision softmax sums to 1 within this tolerance
+_EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """A model's prediction for n rows.
+class ScoredRows:
+    """A model's predictions for n rows, as far as metrics need them.
 
     Args:
-        values: Labels or numbers, shape (n,).
+        values: Labels or numbers, n rows.
         scores: Probabilities (n, K), decision values (n,) or (n, K); None if the model has no
             scores.
         probability: True if the scores are probabilities.
-        classes: The model's labels in the order of the scores' columns; None if unknown.
-        form: Form of the input: ``polars``, ``pandas`` or ``numpy``.
+        classes: The model's labels in the order of the scores' columns; empty if unknown.
+        epsilon: Resolution of the scores as returned by the model.
     """
 
-    values: NDArray[Any]
+    values: Sequence[Any]
     scores: Floats | None
     probability: bool
-    classes: tuple[Any, ...] | None
-    form: str
-    epsilon: float = float(np.finfo(np.float64).eps)
+    classes: tuple[Any, ...]
+    epsilon: float = _EPSILON
 
 
-def predict_with(model: Any, frame: "pl.DataFrame") -> Prediction:
-    """Predict rows with a scikit-learn-like model.
-
-    The frame is passed as polars, then as pandas, then as an array, until the model accepts it.
+def as_model(model: Any, frame: "pl.DataFrame") -> Model:
+    """Return a model as it is; make one of a fitted estimator.
 
     Args:
-        model: Has ``predict``, and optionally ``predict_proba`` or ``decision_function``,
-            ``classes_``.
+        model: A Model, or what has ``predict`` and optionally ``predict_proba`` or
+            ``decision_function``, ``classes_``.
+        frame: Rows to find the estimator's frame type with.
+
+    Raises:
+        DataError: If columns are missing, or the estimator takes no type of frame.
+    """
+    return model if isinstance(model, Model) else Model.of(model, frame)
+
+
+def predict_with(model: Model, frame: "pl.DataFrame") -> ScoredRows:
+    """Predict rows, and score them by probabilities, else by decision values.
+
+    Args:
+        model: The model.
         frame: The feature columns; columns unknown to the model are left out.
 
     Raises:
-        DataError: If columns are missing or the model accepts no form of the table.
+        DataError: If columns are missing or the model fails.
     """
-    frame = _select_features(model, frame)
-    form, table, values = _first_that_works(model.predict, frame)
-    classes = getattr(model, "classes_", None)
-    scores, probability, epsilon = _scores(model, table)
-    return Prediction(
-        values=_one_per_row(values, frame.height),
-        scores=scores,
-        probability=probability,
-        classes=None if classes is None else tuple(plain_value(label) for label in classes),
-        form=form,
-        epsilon=epsilon,
+    with warnings.catch_warnings():
+        # The frame type was chosen with these warnings in mind.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        try:
+            found = model.predict_as_is(frame)
+        except PenstockError:
+            raise
+        except Exception as error:
+            raise DataError(
+                what=f"The model cannot predict these rows: {summarize_error(error, 200)}.",
+                why="It was offered the rows in the frame type that it takes.",
+                fix="Check that model.predict(split.test.X) works in the training step.",
+            ) from error
+        scores, is_probability = found.probabilities, True
+        if not _is_numeric(scores):
+            scores, is_probability = model.decision_values(frame), False
+    if len(found.values) != frame.height:
+        raise DataError(
+            what=f"The model gave {len(found.values):,} answers to {frame.height:,} rows.",
+            why="Each row needs one prediction.",
+            fix="Use a model with a single output.",
+        )
+    if scores is None or not _is_numeric(scores):
+        return ScoredRows(found.values, None, False, model.signature.classes)
+    floats = scores.astype(np.float64)
+    return ScoredRows(
+        values=found.values,
+        scores=floats,
+        probability=is_probability and _are_probabilities(floats),
+        classes=model.signature.classes,
+        epsilon=float(np.finfo(scores.dtype if scores.dtype.kind == "f" else np.float64).eps),
     )
 
 
+def _is_numeric(scores: NDArray[Any] | None) -> bool:
+    return scores is not None and scores.dtype.kind in "fiu"
+
+
 def align(
-    prediction: Prediction,
+    prediction: ScoredRows,
     truth: Sequence[Any],
     *,
     task: str,
@@ -113,7 +147,7 @@ def _numbers(values: Sequence[Any] | NDArray[Any]) -> Floats:
         ) from error
 
 
-def _align_scores(prediction: Prediction, classes: tuple[Any, ...]) -> tuple[Floats | None, bool]:
+def _align_scores(prediction: ScoredRows, classes: tuple[Any, ...]) -> tuple[Floats | None, bool]:
     scores = prediction.scores
     if scores is None:
         return None, False
@@ -133,87 +167,6 @@ def _align_scores(prediction: Prediction, classes: tuple[Any, ...]) -> tuple[Flo
 
 def _two_columns(scores: Floats, *, probability: bool) -> Floats:
     return np.stack([1.0 - scores if probability else -scores, scores], axis=1)
-
-
-def _select_features(model: Any, frame: "pl.DataFrame") -> "pl.DataFrame":
-    names = getattr(model, "feature_names_in_", None)
-    if names is None:
-        return frame
-    missing = [str(name) for name in names if name not in frame.columns]
-    if len(missing) == len(names) == frame.width:
-        return frame  # made-up names (lightgbm's Column_0, …): only the order is known
-    if missing:
-        shown = ", ".join(repr(name) for name in missing[:5])
-        raise DataError(
-            what=f"The model needs {len(missing)} column(s) that the rows do not have: {shown}.",
-            why="It cannot predict rows without the columns it was trained on.",
-            fix=did_you_mean(missing[0], frame.columns),
-            columns=missing,
-        )
-    return frame.select([str(name) for name in names])
-
-
-def _first_that_works(predict: Callable[[Any], Any], frame: "pl.DataFrame") -> tuple[str, Any, Any]:
-    errors: list[Exception] = []
-    for form, convert in _FORMS:
-        try:
-            table = convert(frame)
-            with warnings.catch_warnings():
-                # The model was fitted on an array: names and their order were never checked.
-                warnings.filterwarnings("error", message="X has feature names")
-                warnings.filterwarnings("ignore", message="X does not have valid feature names")
-                return form, table, predict(table)
-        except PenstockError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the user's model may raise anything
-            errors.append(error)
-    raise DataError(
-        what=f"The model cannot predict these rows: {summarize_error(errors[0], 200)}.",
-        why="It was offered the rows as a polars frame, a pandas frame and an array.",
-        fix="Check that model.predict(split.test.X) works in the training step.",
-    ) from errors[0]
-
-
-def _one_per_row(values: Any, rows: int) -> NDArray[Any]:
-    array = np.asarray(values)
-    if array.size != rows:
-        raise DataError(
-            what=f"The model gave {array.size:,} answers to {rows:,} rows.",
-            why="Each row needs one prediction.",
-            fix="Use a model with a single output.",
-        )
-    return array.reshape(rows)
-
-
-def _to_pandas(frame: "pl.DataFrame") -> Any:
-    if not (importlib.util.find_spec("pandas") and importlib.util.find_spec("pyarrow")):
-        raise ImportError("pandas and pyarrow are not installed")
-    return frame.to_pandas()
-
-
-_FORMS: Sequence[tuple[str, Callable[["pl.DataFrame"], Any]]] = (
-    ("polars", lambda frame: frame),
-    ("pandas", _to_pandas),
-    ("numpy", lambda frame: frame.to_numpy()),
-)
-
-
-def _scores(model: Any, table: Any) -> tuple[Floats | None, bool, float]:
-    for method, probability in (("predict_proba", True), ("decision_function", False)):
-        if not hasattr(model, method):
-            continue
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            try:
-                raw = np.asarray(getattr(model, method)(table))
-            except Exception:  # noqa: BLE001, S112 - some models have the method and refuse to answer
-                continue
-        if raw.dtype.kind not in "fiu":
-            continue
-        epsilon = float(np.finfo(raw.dtype if raw.dtype.kind == "f" else np.float64).eps)
-        scores = raw.astype(np.float64)
-        return scores, probability and _are_probabilities(scores), epsilon
-    return None, False, float(np.finfo(np.float64).eps)
 
 
 def _are_probabilities(scores: Floats) -> bool:

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from penstock.models._card import model_card as model_card
     from penstock.models._card import refresh_card as refresh_card
     from penstock.models._inference import infer_signature as infer_signature
-    from penstock.models._model import Answer as Answer
     from penstock.models._model import Model as Model
+    from penstock.models._predictions import Predictions as Predictions
     from penstock.models._safety import require_safe as require_safe
     from penstock.models._signature import Signature as Signature
     from penstock.models._signature_changes import SignatureChanges as SignatureChanges
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Answer": "_model",
         "Model": "_model",
+        "Predictions": "_predictions",
         "Signature": "_signature",
         "SignatureChanges": "_signature_changes",
         "compare_signatures": "_signature_changes",

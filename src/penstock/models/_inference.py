@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from penstock.core import DataError, did_you_mean
 from penstock.models._predictions import plain_values
 from penstock.models._rows import ExtraFields
-from penstock.models._servability import answers_missing, cast_sample, try_estimator
+from penstock.models._servability import (
+    answers_missing,
+    cast_sample,
+    find_frame_type,
+    select_features,
+    try_estimator,
+)
 from penstock.models._signature import Signature
 from penstock.models._values import find_reader
 from penstock.tables import Column, Family, Kind, family, plain_value
@@ -75,11 +81,12 @@ def infer_signature(
         DataError: If the estimator cannot predict rows of the sample, predicts labels that the
             target does not have, or has input columns that no request can carry.
     """
-    known, rules = {column.name: column for column in columns}, reading or {}
+    rules = reading or {}
     inputs = tuple(
-        _with_reading(_input(series, known.get(series.name)), rules.get(series.name))
-        for series in sample.iter_columns()
+        _with_reading(column, rules.get(column.name)) for column in _inputs(sample, columns)
     )
+    for column in inputs:
+        find_reader(column)
     rows = cast_sample(sample, inputs)
     trial = try_estimator(estimator, rows)
     truth = [plain_value(value) for value in y] if y is not None else []
@@ -95,6 +102,31 @@ def infer_signature(
         ignored=tuple(dict.fromkeys(name for name in ignored if name not in sample.columns)),
         extra_fields=extra_fields,
     )
+
+
+def describe_estimator(
+    estimator: Any, sample: "pl.DataFrame", *, columns: Iterable[Column] = ()
+) -> Signature:
+    """Describe an estimator as far as predicting frames needs it: inputs, classes, frame type.
+
+    Raises:
+        DataError: If columns are missing, or the estimator takes no type of frame.
+    """
+    rows = select_features(estimator, sample)
+    classes = getattr(estimator, "classes_", None)
+    labels = () if classes is None else tuple(plain_values(classes))
+    return Signature(
+        inputs=_inputs(rows, columns),
+        task=_task(labels),
+        classes=labels,
+        frame=find_frame_type(estimator, rows),
+        positive=_positive(labels, None),
+    )
+
+
+def _inputs(sample: "pl.DataFrame", columns: Iterable[Column]) -> tuple[Column, ...]:
+    known = {column.name: column for column in columns}
+    return tuple(_input(series, known.get(series.name)) for series in sample.iter_columns())
 
 
 def _with_reading(column: Column, rule: ReadingRule | None) -> Column:
@@ -113,7 +145,6 @@ def _input(series: "pl.Series", known: Column | None) -> Column:
     group = family(dtype)
     kind = known.kind if known else _KINDS.get(group, "other")
     found = Column(series.name, kind, dtype, nullable=series.null_count() > 0)
-    find_reader(found)
     limits = _limits(series, known) if group in _RANGED else (None, None)
     return replace(
         found,

@@ -1,43 +1,30 @@
 """Model: a fitted estimator with a signature; loads from safe formats only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, ModelVersionRecord, ServingError, did_you_mean
-from penstock.models._predictions import plain_values
+from penstock.core import DataError, ModelVersionRecord, did_you_mean
+from penstock.models._estimator_call import EstimatorCall
+from penstock.models._inference import describe_estimator
+from penstock.models._predictions import Predictions, plain_values, require_usable
 from penstock.models._safety import require_safe
 from penstock.models._signature import Signature
 from penstock.models._threads import threads_for
 from penstock.stores import open_store
-from penstock.tables import convert_frame
+from penstock.tables import Column, convert_frame
 
 if TYPE_CHECKING:
-    import numpy as np
     import polars as pl
     from numpy.typing import NDArray
 
     from penstock.stores import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The prediction for a row.
-
-    Args:
-        prediction: Class label or number.
-        score: Probability of the positive class, or of the predicted class of several; else None.
-        warnings: Warnings for the sender of the row.
-    """
-
-    prediction: Any
-    score: float | None
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
-    """A fitted estimator with a signature.
+    """A fitted estimator with a signature: evaluation, comparison and serving ask the same object.
 
     Threads: predicting from several threads at once is as safe as the estimator's ``predict``
     (scikit-learn's, xgboost's and lightgbm's are).
@@ -49,6 +36,29 @@ class Model:
 
     estimator: Any
     signature: Signature
+
+    @classmethod
+    def of(
+        cls, estimator: Any, sample: "pl.DataFrame", *, columns: Iterable[Column] = ()
+    ) -> "Model":
+        """Make a model that predicts frames; ``infer_signature`` also describes requests.
+
+        >>> import polars as pl
+        >>> from sklearn.dummy import DummyClassifier
+        >>> X = pl.DataFrame({"age": [20, 60]})
+        >>> Model.of(DummyClassifier().fit(X, ["no", "yes"]), X).predict(X).values
+        ['no', 'no']
+
+        Args:
+            estimator: The fitted estimator.
+            sample: Some rows of the features; columns that the estimator does not name as its
+                features are no inputs.
+            columns: The training columns with their limits and categories, where known.
+
+        Raises:
+            DataError: If columns are missing, or the estimator takes no type of frame.
+        """
+        return cls(estimator, describe_estimator(estimator, sample, columns=columns))
 
     @classmethod
     def load(cls, version: ModelVersionRecord, *, store: "Store | str | None" = None) -> "Model":
@@ -64,8 +74,13 @@ class Model:
         estimator = store.load(record, check=True)
         return cls(estimator, Signature.from_json(version.signature))
 
-    def predict(self, frame: "pl.DataFrame") -> list[Any]:
-        """Predict each row as a plain Python value.
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether predictions have class probabilities; a support vector machine may have none."""
+        return bool(self.signature.classes) and self._call.has_probabilities
+
+    def predict(self, frame: "pl.DataFrame") -> Predictions:
+        """Predict the rows of a frame.
 
         Args:
             frame: The inputs, shape (n, inputs), in any column order; further columns are ignored.
@@ -74,54 +89,79 @@ class Model:
             DataError: If an input column is missing.
             ServingError: If the model returns NaN, infinity or the wrong number of rows.
         """
-        prepared = self._prepare(frame)
-        with threads_for(frame.height):
-            return self._checked(self.estimator.predict(prepared), frame.height)
+        return self._predict(self._select(frame))
 
-    def predict_proba(self, frame: "pl.DataFrame") -> "NDArray[np.float64] | None":
-        """Predict class probabilities, shape (n, classes) in the order of ``signature.classes``.
-
-        None for regression and for classifiers without probabilities.
-
-        Raises:
-            DataError: If an input column is missing.
-        """
-        if not self._has_scores:
-            return None
-        prepared = self._prepare(frame)
-        with threads_for(frame.height):
-            return _as_matrix(self.estimator.predict_proba(prepared))
-
-    def predict_scores(self, frame: "pl.DataFrame") -> list[float] | None:
-        """Predict a probability per row: of the positive class, or of the likeliest of several.
-
-        Raises:
-            DataError: If an input column is missing.
-        """
-        shares = self.predict_proba(frame)
-        return None if shares is None else self._scores(shares)
-
-    def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> list[Answer]:
-        """Check rows and predict each; see Signature.check_rows.
+    def predict_rows(self, rows: Sequence[Mapping[str, Any]]) -> Predictions:
+        """Check rows and predict them; see Signature.check_rows.
 
         Raises:
             DataError: If a row cannot be used; the error names the field.
             ServingError: If the model fails to predict.
         """
         frame, warnings = self.signature.check_rows(rows)
-        prepared = convert_frame(frame, self.signature.frame)
-        scores: Sequence[float | None] = [None] * frame.height
+        return self._predict(frame, warnings)
+
+    def predict_as_is(self, frame: "pl.DataFrame") -> Predictions:
+        """Predict the rows of a frame without a check: evaluation reports what is not usable.
+
+        Where ``predict_proba`` fails there are no probabilities; there are no scores.
+
+        Raises:
+            DataError: If an input column is missing, or there is more than one value per row.
+        """
+        rows, call = self._select(frame), self._call
         with threads_for(frame.height):
-            predictions = self._checked(self.estimator.predict(prepared), frame.height)
-            if self._has_scores:
-                scores = self._scores(_as_matrix(self.estimator.predict_proba(prepared)))
-        return [Answer(*parts) for parts in zip(predictions, scores, warnings, strict=True)]
+            table = convert_frame(rows, self.signature.frame)
+            output, shares = None, None
+            if call.has_probabilities:
+                try:
+                    output, shares = call.predict_both(table)
+                except Exception:  # noqa: BLE001 - some models have the method and refuse to answer
+                    shares = None
+            if shares is None:
+                output = call.predict(table)
+        values = plain_values(output)
+        matrix = None if shares is None else _as_array(shares)
+        return Predictions(values, matrix, [None] * len(values), [()] * len(values))
 
-    @property
-    def _has_scores(self) -> bool:
-        return bool(self.signature.classes) and hasattr(self.estimator, "predict_proba")
+    def decision_values(self, frame: "pl.DataFrame") -> "NDArray[Any] | None":
+        """Compute the decision values of a classifier without probabilities.
 
-    def _prepare(self, frame: "pl.DataFrame") -> Any:
+        Returns:
+            Shape (n,) or (n, classes); None if the estimator has none or refuses.
+
+        Raises:
+            DataError: If an input column is missing.
+        """
+        rows = self._select(frame)
+        if not self._call.has_decisions:
+            return None
+        try:
+            return _as_array(self._call.decide(convert_frame(rows, self.signature.frame)))
+        except Exception:  # noqa: BLE001 - some models have the method and refuse to answer
+            return None
+
+    @cached_property
+    def _call(self) -> EstimatorCall:
+        return EstimatorCall(self.estimator)
+
+    def _predict(
+        self, frame: "pl.DataFrame", warnings: Sequence[tuple[str, ...]] | None = None
+    ) -> Predictions:
+        table, rows = convert_frame(frame, self.signature.frame), frame.height
+        output, matrix = None, None
+        with threads_for(rows):
+            if self.has_probabilities:
+                output, shares = self._call.predict_both(table)
+                matrix = _as_array(shares)
+            else:
+                output = self._call.predict(table)
+        values = plain_values(output)
+        require_usable(values, rows)
+        scores = [None] * rows if matrix is None else self._scores(matrix)
+        return Predictions(values, matrix, scores, [()] * rows if warnings is None else warnings)
+
+    def _select(self, frame: "pl.DataFrame") -> "pl.DataFrame":
         names = self.signature.names
         missing = [name for name in names if name not in frame.columns]
         if missing:
@@ -133,33 +173,16 @@ class Model:
                 fix=did_you_mean(missing[0], frame.columns),
                 columns=missing,
             )
-        return convert_frame(frame.select(names), self.signature.frame)
+        return frame.select(names)
 
-    def _checked(self, answer: Any, rows: int) -> list[Any]:
-        values = plain_values(answer)
-        if len(values) != rows:
-            raise ServingError(what=f"The model gave {len(values)} answers to {rows} rows.")
-        for index, value in enumerate(values):
-            if value is None or (type(value) is float and not -_INFINITE < value < _INFINITE):
-                raise ServingError(
-                    what=f"The model answered row {index} with {value}.",
-                    why="That is no prediction.",
-                    fix="Look at the row's values; roll back if it happens often.",
-                    row=index,
-                )
-        return values
-
-    def _scores(self, shares: "NDArray[np.float64]") -> list[float]:
+    def _scores(self, shares: "NDArray[Any]") -> list[float]:
         classes, positive = self.signature.classes, self.signature.positive
         column = shares.max(axis=1) if positive is None else shares[:, classes.index(positive)]
         scores: list[float] = column.tolist()
         return scores
 
 
-_INFINITE = float("inf")
-
-
-def _as_matrix(shares: Any) -> "NDArray[np.float64]":
+def _as_array(shares: Any) -> "NDArray[Any]":
     import numpy as np
 
-    return np.asarray(shares, dtype=np.float64)
+    return np.asarray(shares)

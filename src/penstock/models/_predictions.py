@@ -1,9 +1,38 @@
-"""Predictions: what an estimator returned for rows, as plain values."""
+"""Predictions: all that a model returns for rows, in one object."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError
+from penstock.core import DataError, ServingError
 from penstock.tables import plain_value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_INFINITE = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """The predictions for n rows, in row order.
+
+    Args:
+        values: Class labels or numbers, as plain Python values.
+        probabilities: Class probabilities, shape (n, classes) in the order of the signature's
+            classes; None for a regression and for classifiers without probabilities.
+        scores: Probability of the positive class, or of the likeliest of several classes; None
+            where there are no probabilities.
+        warnings: Warnings for the sender of each row; empty for rows that came as a frame.
+    """
+
+    values: list[Any]
+    probabilities: "NDArray[Any] | None"
+    scores: Sequence[float | None]
+    warnings: Sequence[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.values)
 
 
 def plain_values(output: Any) -> list[Any]:
@@ -28,3 +57,21 @@ def plain_values(output: Any) -> list[Any]:
         output = output.reshape(-1)
     values = output.tolist() if hasattr(output, "tolist") else list(output)
     return [plain_value(value) for value in values]
+
+
+def require_usable(values: Sequence[Any], rows: int) -> None:
+    """Check that every row has a prediction that is a label or a finite number.
+
+    Raises:
+        ServingError: If there are more or fewer values than rows, or a value is NaN or infinite.
+    """
+    if len(values) != rows:
+        raise ServingError(what=f"The model gave {len(values)} answers to {rows} rows.")
+    for index, value in enumerate(values):
+        if value is None or (type(value) is float and not -_INFINITE < value < _INFINITE):
+            raise ServingError(
+                what=f"The model answered row {index} with {value}.",
+                why="That is no prediction.",
+                fix="Look at the row's values; roll back if it happens often.",
+                row=index,
+            )

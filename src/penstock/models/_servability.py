@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError
+from penstock.core import DataError, did_you_mean
 from penstock.models._predictions import plain_values
 from penstock.tables import Column, FrameType, convert_frame, offer_frames, parse_dtype
 
@@ -34,17 +34,53 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
         DataError: If the estimator fails for every frame type, fails on a single row, or returns
             the wrong number of rows.
     """
-    if not callable(getattr(estimator, "predict", None)):
-        raise _no_model(estimator)
+    require_predict(estimator)
     if sample.height == 0:
         raise DataError(
             what="The sample to try the model on has no row.",
             why="A model is registered only after it has answered.",
             fix="Give some rows of the split, for example split.test.X.",
         )
-    owner = f"The model ({type(estimator).__name__})"
     head = sample.head(_ROWS)
-    return Trial(*offer_frames(lambda frame: _predict(estimator, head, frame), owner=owner))
+    return Trial(
+        *offer_frames(lambda frame: _predict(estimator, head, frame), owner=_owner(estimator))
+    )
+
+
+def find_frame_type(estimator: Any, rows: "pl.DataFrame") -> FrameType:
+    """Find the frame type of an estimator by offering some rows.
+
+    Raises:
+        DataError: If the estimator has no ``predict``, or takes no type of frame.
+    """
+    require_predict(estimator)
+    head = rows.head(_ROWS)
+    return offer_frames(
+        lambda frame: estimator.predict(convert_frame(head, frame)), owner=_owner(estimator)
+    )[0]
+
+
+def select_features(estimator: Any, frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Select the columns that an estimator names as its features; all if it names none.
+
+    Raises:
+        DataError: If columns are missing.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return frame
+    missing = [str(name) for name in names if name not in frame.columns]
+    if len(missing) == len(names) == frame.width:
+        return frame  # made-up names (lightgbm's Column_0, …): only the order is known
+    if missing:
+        shown = ", ".join(repr(name) for name in missing[:5])
+        raise DataError(
+            what=f"The model needs {len(missing)} column(s) that the rows do not have: {shown}.",
+            why="It cannot predict rows without the columns it was trained on.",
+            fix=did_you_mean(missing[0], frame.columns),
+            columns=missing,
+        )
+    return frame.select([str(name) for name in names])
 
 
 def answers_missing(
@@ -93,9 +129,19 @@ def _predict(estimator: Any, rows: "pl.DataFrame", frame: str) -> list[Any]:
     return labels
 
 
-def _no_model(estimator: Any) -> DataError:
-    return DataError(
-        what=f"A {type(estimator).__name__} has no predict().",
-        why="A model is something that was fitted and can predict.",
-        fix="Return the fitted estimator from the training step.",
-    )
+def _owner(estimator: Any) -> str:
+    return f"The model ({type(estimator).__name__})"
+
+
+def require_predict(estimator: Any) -> None:
+    """Check that a value can predict.
+
+    Raises:
+        DataError: If it has no ``predict``.
+    """
+    if not callable(getattr(estimator, "predict", None)):
+        raise DataError(
+            what=f"A {type(estimator).__name__} has no predict().",
+            why="A model is something that was fitted and can predict.",
+            fix="Return the fitted estimator from the training step.",
+        )

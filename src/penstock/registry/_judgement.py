@@ -46,8 +46,8 @@ def judge_candidate(
     comparison, trouble = None, ""
     if champion is not None:
         try:
-            estimator = Model.load(champion, store=store).estimator
-            comparison = compare(report, estimator, trained_on=_trained_on(store, champion))
+            model = Model.load(champion, store=store)
+            comparison = compare(report, model, trained_on=_trained_on(store, champion))
         except (DataError, SerializationError, StoreError) as error:
             # If a champion cannot score these rows (columns changed), neither crash nor let a gate
             # pass as if there were no champion.

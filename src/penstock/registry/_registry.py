@@ -20,7 +20,7 @@ from penstock.core import (
     now,
     require_name,
 )
-from penstock.models import Signature, SignatureChanges, require_safe
+from penstock.models import Model, SignatureChanges, require_safe
 from penstock.registry._audit import verify_events
 from penstock.registry._card import current_card, render_card
 from penstock.registry._compatibility import signature_changes
@@ -73,9 +73,8 @@ class Registry:
     def register(
         self,
         model_name: str,
-        estimator: Any,
+        model: Model,
         *,
-        signature: Signature | Mapping[str, Any],
         report: Any = None,
         profile: Any = None,
         metrics: Mapping[str, float] | None = None,
@@ -86,14 +85,14 @@ class Registry:
         note: str = "",
         actor: str | None = None,
     ) -> ModelVersionRecord:
-        """Register a fitted estimator as the next version of a model.
+        """Register a model as the next version under a name.
 
         The same model of the same run is registered once; a repeated call returns that version.
 
         Args:
             model_name: Letters, digits, ``.``, ``_`` and ``-``.
-            estimator: Fitted scikit-learn, xgboost or lightgbm estimator.
-            signature: The model's inputs and outputs, see penstock.models.infer_signature.
+            model: A fitted scikit-learn, xgboost or lightgbm estimator with its signature, see
+                penstock.models.infer_signature.
             report: EvaluationReport of the model.
             profile: Profile of the training rows, the reference for drift.
             metrics: Headline metrics by name; by default those of the report.
@@ -111,22 +110,21 @@ class Registry:
         """
         require_name(model_name, "model")
         who = actor or current_actor()
-        artifacts = self._store.pack(estimator)
-        model = require_safe(artifacts[0])
+        artifacts = self._store.pack(model.estimator)
+        stored = require_safe(artifacts[0])
         self._metadata.artifacts.add(artifacts)
-        form = signature if isinstance(signature, Mapping) else signature.to_json()
         version = ModelVersionRecord(
             model=model_name,
             version=0,
             stage=Stage.NONE,
             run_id=run_id,
             trained_by=trained_by or self._trainer(run_id) or who,
-            artifact=model.digest,
-            content_digest=model.content_digest,
+            artifact=stored.digest,
+            content_digest=stored.content_digest,
             created_at=now(),
             report=self._put(report),
             profile=self._put(profile),
-            signature=form,
+            signature=model.signature.to_json(),
             metrics=_headline(metrics, report),
             gates=tuple(gates),
             note=note,

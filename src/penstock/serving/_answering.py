@@ -9,7 +9,7 @@ from typing import Any
 
 from penstock.core import DataError, PenstockError, PredictionRecord, RolloutState, new_id, now
 from penstock.http import Call, HttpError
-from penstock.models import Answer
+from penstock.models import Predictions
 from penstock.serving._prediction_log import PredictionLog
 from penstock.serving._router import Router, ServedDeployment
 from penstock.serving._served_version import ModelError, Row, ServedVersion
@@ -32,15 +32,13 @@ class Answered:
         route: The deployment generation that answered.
         served: The version that answered.
         ids: Prediction ids, in row order.
-        answers: The model's predictions, in row order.
-        shares: Class probabilities as an array of shape (n, classes), or None.
+        predictions: What the model returned, in row order.
     """
 
     route: ServedDeployment
     served: ServedVersion
     ids: list[str]
-    answers: list[Answer]
-    shares: Any
+    predictions: Predictions
 
     @property
     def headers(self) -> dict[str, str]:
@@ -94,7 +92,7 @@ class Answering:
         rows: Sequence[Row] = ()
         try:
             rows = _require_few(read(served))
-            answers, shares = await self._ask(served, rows)
+            predictions = await self._ask(served, rows)
         except ModelError as error:
             failure = error.values["failure"]
             # A hard fault needs no statistics: a value that is no prediction is wrong by itself.
@@ -111,10 +109,10 @@ class Answering:
         ids = [new_id() for _ in rows]
         if self._log is not None:
             elapsed = time.perf_counter() - started
-            self._log.add(_records(route, served, ids, rows, answers, unit, at, elapsed))
-        return Answered(route, served, ids, answers, shares)
+            self._log.add(_records(route, served, ids, rows, predictions, unit, at, elapsed))
+        return Answered(route, served, ids, predictions)
 
-    async def _ask(self, served: ServedVersion, rows: Sequence[Row]) -> tuple[list[Answer], Any]:
+    async def _ask(self, served: ServedVersion, rows: Sequence[Row]) -> Predictions:
         if served.is_quick(len(rows)):
             return served.answer(rows)
         if self._waiting >= _MAX_WAITING:
@@ -196,7 +194,7 @@ def _records(
     served: ServedVersion,
     ids: Sequence[str],
     rows: Sequence[Row],
-    answers: Sequence[Answer],
+    predictions: Predictions,
     unit: str | None,
     at: datetime,
     elapsed_s: float,
@@ -210,12 +208,12 @@ def _records(
             version=served.version,
             at=at,
             inputs=row,
-            prediction=answer.prediction,
+            prediction=predictions.values[place],
             unit=unit,
-            score=answer.score,
+            score=predictions.scores[place],
             latency_s=elapsed_s,
-            warnings=answer.warnings,
+            warnings=predictions.warnings[place],
             row_index=place,
         )
-        for place, (prediction_id, row, answer) in enumerate(zip(ids, rows, answers, strict=True))
+        for place, (prediction_id, row) in enumerate(zip(ids, rows, strict=True))
     ]

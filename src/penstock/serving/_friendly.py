@@ -59,16 +59,16 @@ class FriendlyRoutes:
             )
         rows = body.rows if body.rows is not None else [body.row or {}]
         answered = await self._answering.answer(call, lambda _: rows, read_unit(body.unit))
-        number = answered.served.version
+        number, found = answered.served.version, answered.predictions
         told = [
             {
                 "prediction_id": prediction_id,
-                "prediction": answer.prediction,
-                "score": answer.score,
+                "prediction": found.values[place],
+                "score": found.scores[place],
                 "version": number,
-                "warnings": answer.warnings,
+                "warnings": found.warnings[place],
             }
-            for prediction_id, answer in zip(answered.ids, answered.answers, strict=True)
+            for place, prediction_id in enumerate(answered.ids)
         ]
         return reply_json(
             {"predictions": told, "model": answered.route.record.model, "version": number},

@@ -92,14 +92,13 @@ class ProtocolRoutes:
             "model_version": str(answered.served.version),
             "outputs": answer_tensors(
                 answered.served.signature,
-                [answer.prediction for answer in answered.answers],
-                answered.shares,
+                answered.predictions,
                 body.outputs,
             ),
             # The protocol's parameters are single values, so the ids are joined into one text.
             "parameters": {"prediction_ids": ",".join(answered.ids)},
         }
-        warnings = tell_warnings([answer.warnings for answer in answered.answers])
+        warnings = tell_warnings(answered.predictions.warnings)
         if warnings:
             told["parameters"]["warnings"] = warnings
         if body.id is not None:

@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.core import DataError, ModelVersionRecord, ServingError, summarize_error
-from penstock.models import Answer, Model
-from penstock.serving._asking import wrap_estimator
+from penstock.models import Model, Predictions
 from penstock.stores import Store
 from penstock.tables import Column
 
@@ -51,8 +50,7 @@ class ServedVersion:
     def __init__(self, record: ModelVersionRecord, model: Model) -> None:
         self.record = record
         self.signature = model.signature
-        self._estimator = wrap_estimator(model.estimator)
-        self._model = Model(self._estimator, model.signature)
+        self.model = model
         self._row_s = self._call_s = 0.0
 
     @classmethod
@@ -75,7 +73,7 @@ class ServedVersion:
     @property
     def has_scores(self) -> bool:
         """True if the estimator has class probabilities; a support vector machine may have none."""
-        return bool(self.signature.classes) and hasattr(self._estimator, "predict_proba")
+        return self.model.has_probabilities
 
     def warm_up(self) -> None:
         """Predict an invented row a few times and measure how long a prediction takes.
@@ -87,7 +85,7 @@ class ServedVersion:
         for _ in range(_WARM_UPS):
             started = time.perf_counter()
             try:
-                self._model.predict_rows([row])
+                self.model.predict_rows([row])
             except Exception as error:
                 raise ModelError(
                     what=f"{self.record.ref} cannot answer a row: {summarize_error(error)}.",
@@ -104,14 +102,14 @@ class ServedVersion:
         """
         return self._call_s + self._row_s * rows < _INLINE_S
 
-    def answer(self, rows: Sequence[Row]) -> tuple[list[Answer], Any]:
+    def answer(self, rows: Sequence[Row]) -> Predictions:
         """Check rows and predict each.
 
         Args:
             rows: Values by column name; at least a single row.
 
         Returns:
-            The predictions, and class probabilities as an array of shape (n, classes) or None.
+            The predictions with scores, class probabilities and warnings.
 
         Raises:
             DataError: If a row cannot be used; the error names the field.
@@ -119,7 +117,7 @@ class ServedVersion:
         """
         started = time.perf_counter()
         try:
-            answers = self._model.predict_rows(rows)
+            predictions = self.model.predict_rows(rows)
         except DataError:
             raise
         except Exception as error:
@@ -133,7 +131,7 @@ class ServedVersion:
                 failure=failure,
             ) from error
         self._note_time(time.perf_counter() - started, len(rows))
-        return answers, self._estimator.take_shares()
+        return predictions
 
     def _locate(self, rows: Sequence[Row], error: Exception) -> Failure:
         """Search for the row at fault, so that the record names the bad row and not a neighbour."""
@@ -152,7 +150,7 @@ class ServedVersion:
 
     def _fault(self, rows: Sequence[Row]) -> Exception | None:
         try:
-            self._model.predict_rows(rows)
+            self.model.predict_rows(rows)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             return error
         return None

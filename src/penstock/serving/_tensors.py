@@ -11,7 +11,7 @@ import msgspec
 
 from penstock.core import did_you_mean
 from penstock.http import HttpError
-from penstock.models import Signature
+from penstock.models import Predictions, Signature
 
 _MAX_VALUES = 10_000_000
 _MAX_DIMENSIONS = 2
@@ -195,22 +195,22 @@ def output_tensors(signature: Signature, *, has_scores: bool = True) -> list[dic
 
 
 def answer_tensors(
-    signature: Signature, predictions: Sequence[Any], shares: Any, wanted: Sequence[Wanted] | None
+    signature: Signature, predictions: Predictions, wanted: Sequence[Wanted] | None
 ) -> list[dict[str, Any]]:
     """Convert predictions to output tensors.
 
     Args:
         signature: The model's signature.
-        predictions: Predictions in row order.
-        shares: Class probabilities, shape (n, classes), or None.
+        predictions: What the model returned, in row order.
         wanted: The requested outputs; None for all.
 
     Raises:
         HttpError: 400 if a requested output does not exist.
     """
+    shares = predictions.probabilities
     described = output_tensors(signature, has_scores=shares is not None)
     data: Mapping[str, list[Any]] = {
-        "predict": list(predictions),
+        "predict": predictions.values,
         "predict_proba": [] if shares is None else shares.ravel().tolist(),
     }
     found = [

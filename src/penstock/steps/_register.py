@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from penstock.core import require_name
 from penstock.evaluation import EvaluationReport, parse_gate
-from penstock.models import infer_signature, require_safe
+from penstock.models import Model, infer_signature, require_safe
 from penstock.pipelines import step
 from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._listed import as_tuple
@@ -59,24 +59,12 @@ def register(
     results, comparison = judge_candidate(
         report, rules, champion=registry.champion(name), store=store
     )
-    holdout = report.holdout
     sources = find_sources(store, run.run_id) if run else RunSources()
-    signature = infer_signature(
-        model,
-        holdout.X.head(_SAMPLE),
-        holdout.y.head(_SAMPLE).to_list(),
-        columns=report.columns,
-        target=report.target,
-        positive=report.positive,
-        reading=sources.rules,
-        ignored=sources.columns,
-        extra_fields=extra_fields,
-    )
-    _warn_derived(sources.derived(signature.names))
+    served = _describe(model, report, sources, extra_fields)
+    _warn_derived(sources.derived(served.signature.names))
     record = registry.register(
         name,
-        model,
-        signature=signature,
+        served,
         report=report,
         profile=report.profile,
         metrics={key: estimate.value for key, estimate in report.metrics.items()},
@@ -88,6 +76,28 @@ def register(
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")
     return ModelVersion.from_record(record)
+
+
+def _describe(
+    estimator: Any,
+    report: EvaluationReport,
+    sources: RunSources,
+    extra_fields: Literal["refuse", "ignore"],
+) -> Model:
+    """Make the model that serving asks: the estimator with the requests that it takes."""
+    holdout = report.holdout
+    signature = infer_signature(
+        estimator,
+        holdout.X.head(_SAMPLE),
+        holdout.y.head(_SAMPLE).to_list(),
+        columns=report.columns,
+        target=report.target,
+        positive=report.positive,
+        reading=sources.rules,
+        ignored=sources.columns,
+        extra_fields=extra_fields,
+    )
+    return Model(estimator, signature)
 
 
 def _warn_derived(names: list[str]) -> None:

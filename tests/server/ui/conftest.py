@@ -356,7 +356,7 @@ class Filler:
 
     def _model(self) -> None:
         from penstock.data import profile_table
-        from penstock.models import infer_signature
+        from penstock.models import Model, infer_signature
 
         split, model, report = self.values["split"], self.values["train"], self.values["evaluate"]
         signature = infer_signature(
@@ -386,7 +386,7 @@ class Filler:
             metrics = {
                 n: e.value + (index - 1) * 0.011 for n, e in list(report.metrics.items())[:6]
             }
-            registry.register("big-tips", model, signature=signature, report=report, profile=report.profile, metrics=metrics,
+            registry.register("big-tips", Model(model, signature), report=report, profile=report.profile, metrics=metrics,
                               gates=passed if index < 2 else self.gates, run_id=run.run_id, trained_by=run.user, actor=run.user,
                               note="Only for rides paid by card." if index == 1 else "")  # fmt: skip
         self._put_into_production(1, "mara", "First version; beats the constant model clearly.")
@@ -399,8 +399,7 @@ class Filler:
         )
         registry.register(
             "churn",
-            model,
-            signature=signature,
+            Model(model, signature),
             metrics={"roc_auc": 0.66},
             gates=(GateResult("roc_auc >= 0.70", GateState.FAILED, "0.66 is below 0.70"),),
             actor="jonas",

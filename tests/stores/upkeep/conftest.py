@@ -9,6 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from penstock.core import Stage
+from penstock.models import Model, Signature
 from penstock.registry import Registry
 from penstock.stores import open_store
 from penstock.testing._records import a_prediction
@@ -37,7 +38,7 @@ def full(store):
     for content in range(2):
         model = LogisticRegression(C=content + 1.0).fit(rows, rows[:, 0] > 9)
         Registry(store=store).register(
-            "m", model, signature={"inputs": [], "target": "y"}, metrics={"auc": 0.5 + content},
+            "m", Model(model, Signature((), "y")), metrics={"auc": 0.5 + content},
             run_id=run.run_id, note="n" * 3000,
         )  # fmt: skip
     Registry(store=store).promote("m", 1, to=Stage.STAGING)

@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from upkeep_parts import add_pipeline_run, shape
 
 from penstock.core import ConflictError, DeploymentEvent, ParameterError, StepState, StoreError, now
+from penstock.models import Model, Signature
 from penstock.registry import Registry
 from penstock.stores import check_store, copy_store, open_store
 from penstock.stores.upkeep import _copy
@@ -78,7 +79,7 @@ def test_a_run_that_goes_on_is_brought_up_to_date_without_doubling(store, other)
 def test_a_number_that_means_another_version_is_refused_before_anything_is_written(full, other):
     rows = np.arange(10.0).reshape(-1, 1)
     model = LogisticRegression(C=9.0).fit(rows, rows[:, 0] > 4)
-    Registry(store=other).register("m", model, signature={"inputs": [], "target": "y"})
+    Registry(store=other).register("m", Model(model, Signature((), "y")))
     before = shape(other)
     with pytest.raises(ConflictError, match="m@1 mean other versions"):
         copy_store(full, other)
@@ -104,7 +105,7 @@ def test_moves_that_came_later_follow_and_the_chain_stays_whole(full, other):
 def register(store, strength):
     rows = np.arange(10.0).reshape(-1, 1)
     model = LogisticRegression(C=strength).fit(rows, rows[:, 0] > 4)
-    return Registry(store=store).register("m", model, signature={"inputs": [], "target": "y"})
+    return Registry(store=store).register("m", Model(model, Signature((), "y")))
 
 
 def test_a_new_production_version_takes_the_place_of_the_one_before(full, other):

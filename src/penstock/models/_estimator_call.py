@@ -1,0 +1,79 @@
+"""EstimatorCall: one call of an estimator for labels and probabilities, without duplicated work.
+
+Nothing here changes a prediction: work is shared only where both results provably come from the
+same numbers.
+"""
+
+from typing import Any
+
+# Classifiers whose label is the class of the largest probability, by definition or by a monotone
+# link.
+_LIKELIEST = frozenset(
+    {
+        ("sklearn", "DecisionTreeClassifier"),
+        ("sklearn", "ExtraTreesClassifier"),
+        ("sklearn", "GradientBoostingClassifier"),
+        ("sklearn", "HistGradientBoostingClassifier"),
+        ("sklearn", "LogisticRegression"),
+        ("sklearn", "RandomForestClassifier"),
+        ("lightgbm", "LGBMClassifier"),
+        ("xgboost", "XGBClassifier"),
+    }
+)
+# Closer than this, rounding in the link could decide otherwise: then the estimator's predict is
+# called.
+_CLEAR = 1e-6
+
+
+class EstimatorCall:
+    """A fitted estimator whose pipeline transforms the rows of a call only once.
+
+    Threads: a call keeps nothing; several at once are as safe as the estimator.
+
+    Args:
+        estimator: Has ``predict``, and perhaps ``predict_proba`` or ``decision_function``.
+    """
+
+    def __init__(self, estimator: Any) -> None:
+        from sklearn.pipeline import Pipeline
+
+        split = type(estimator) is Pipeline and len(estimator.steps) > 1
+        self._head = estimator[:-1] if split else None
+        self._last = estimator[-1] if split else estimator
+        kind = type(self._last)
+        self._is_likeliest = (kind.__module__.split(".")[0], kind.__name__) in _LIKELIEST
+        self.has_probabilities = hasattr(estimator, "predict_proba")
+        self.has_decisions = hasattr(estimator, "decision_function")
+
+    def predict(self, rows: Any) -> Any:
+        """Predict labels or numbers, shape (n,)."""
+        return self._last.predict(self._transform(rows))
+
+    def predict_both(self, rows: Any) -> tuple[Any, Any]:
+        """Predict labels, shape (n,), and probabilities, shape (n, classes).
+
+        Clear probabilities decide the label where that is the estimator's own rule.
+        """
+        found = self._transform(rows)
+        shares = self._last.predict_proba(found)
+        if self._is_likeliest and _is_clear(shares):
+            return self._last.classes_.take(shares.argmax(axis=1)), shares
+        return self._last.predict(found), shares
+
+    def decide(self, rows: Any) -> Any:
+        """Compute decision values, shape (n,) or (n, classes)."""
+        return self._last.decision_function(self._transform(rows))
+
+    def _transform(self, rows: Any) -> Any:
+        return rows if self._head is None else self._head.transform(rows)
+
+
+def _is_clear(shares: Any) -> bool:
+    import numpy as np
+
+    if getattr(shares, "ndim", 0) != 2 or shares.shape[1] < 2:  # noqa: PLR2004 - a matrix of classes
+        return False
+    if shares.shape[1] == 2:  # noqa: PLR2004 - the usual case, quickly
+        return bool((abs(shares[:, 0] - shares[:, 1]) > _CLEAR).all())
+    top = np.partition(shares, -2, axis=1)[:, -2:]
+    return bool((top[:, 1] - top[:, 0] > _CLEAR).all())
