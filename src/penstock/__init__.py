@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from penstock.execution import run as run
     from penstock.execution import why as why
     from penstock.features import table_transformer as table_transformer
+    from penstock.lineage import get_lineage as get_lineage
     from penstock.models import Model as Model
     from penstock.monitoring import Monitor as Monitor
     from penstock.monitoring import check_drift as check_drift
@@ -79,7 +80,6 @@ if TYPE_CHECKING:
     from penstock.tracking import checkpoint as checkpoint
     from penstock.tracking import compare_runs as compare
     from penstock.tracking import end_run as end_run
-    from penstock.tracking import get_lineage as get_lineage
     from penstock.tracking import get_run as get_run
     from penstock.tracking import log_artifact as log_artifact
     from penstock.tracking import log_dict as log_dict
@@ -104,6 +104,7 @@ _NAMES = {
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": ("approve_step", "reject_step", "run", "why"),
     "features": ("table_transformer",),
+    "lineage": ("get_lineage",),
     "models": ("Model",),
     "monitoring": ("Monitor", "check_drift"),
     "pipelines": (
@@ -132,7 +133,6 @@ _NAMES = {
         "autolog",
         "checkpoint",
         "end_run",
-        "get_lineage",
         "get_run",
         "log_artifact",
         "log_dict",

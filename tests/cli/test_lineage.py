@@ -24,7 +24,7 @@ def test_a_prediction_is_traced_to_rows_code_and_environment(live):
 )
 def test_a_version_has_one_trace_however_it_is_named(live, subject):
     document = live("lineage", subject, "--json").json
-    assert document["subject"] == "version:fraud@1"
+    assert document["node"] == "version:fraud@1"
     assert document["split"]["target"] == "fraud"
     assert len(document["edges"]) > 5
 
@@ -33,7 +33,7 @@ def test_a_run_has_one_trace_however_it_is_named(world):
     run_id = world.store.metadata.runs.get("last").run_id
     for subject in ("last", "run:last", run_id, run_id[:-1], f"run:{run_id}"):
         document = world("lineage", subject, "--json").json
-        assert document["subject"] == f"run:{run_id}"
+        assert document["node"] == f"run:{run_id}"
         assert document["params"]["bar"] == 0.999
 
 

@@ -4,7 +4,7 @@ import click
 
 from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option, plain, say
-from penstock.steps import trace
+from penstock.lineage import get_lineage
 
 
 @click.command(
@@ -16,7 +16,7 @@ from penstock.steps import trace
 @click.pass_context
 def lineage(ctx: click.Context, subject: str, down: bool, as_json: bool) -> None:
     """Trace SUBJECT: a prediction id, MODEL@VERSION, a run, a digest, or KIND:ID."""
-    answer = trace(subject, store=current_store(ctx), direction="down" if down else "up")
+    answer = get_lineage(subject, "down" if down else "up", store=current_store(ctx))
     if as_json:
         emit(answer.to_json())
         return

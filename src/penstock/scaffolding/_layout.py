@@ -46,7 +46,9 @@ class Bracketed:
 def lay_out(value: Bracketed, *, indent: int = 0, before: str = "", after: str = "") -> str:
     """Format brackets on a line if they fit, else the elements below, else each on a separate line.
 
-    >>> print(lay_out(Bracketed("f(", [Item("a"), Item("b")], ")"), before="x = "))
+    >>> print(
+    ...     lay_out(Bracketed("f(", [BracketElement("a"), BracketElement("b")], ")"), before="x = ")
+    ... )
     x = f(a, b)
 
     Args:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from penstock.steps._ingest import ingest as ingest
     from penstock.steps._register import register as register
     from penstock.steps._split import split as split
-    from penstock.steps._trace import LineageTrace as LineageTrace
-    from penstock.steps._trace import trace as trace
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -23,7 +21,5 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "list_findings": "_findings",
         "register": "_register",
         "split": "_split",
-        "LineageTrace": "_trace",
-        "trace": "_trace",
     },
 )

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from penstock.tracking._download import file_name as file_name
     from penstock.tracking._download import logged_text as logged_text
     from penstock.tracking._heartbeat import Heartbeat as Heartbeat
-    from penstock.tracking._lineage import Lineage as Lineage
-    from penstock.tracking._lineage import find_node as find_node
-    from penstock.tracking._lineage import get_lineage as get_lineage
     from penstock.tracking._log import log_artifact as log_artifact
     from penstock.tracking._log import log_audio as log_audio
     from penstock.tracking._log import log_dict as log_dict
@@ -54,7 +51,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SYSTEM": "_system",
         "ActiveRun": "_start",
         "Heartbeat": "_heartbeat",
-        "Lineage": "_lineage",
         "Run": "_run",
         "RunComparison": "_compare",
         "StepContext": "_step",
@@ -66,9 +62,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "current_step": "_step",
         "file_name": "_download",
         "logged_text": "_download",
-        "find_node": "_lineage",
         "get_run": "_search",
-        "get_lineage": "_lineage",
         "log_artifact": "_log",
         "log_audio": "_log",
         "log_dict": "_log",

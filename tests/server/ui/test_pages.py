@@ -229,7 +229,8 @@ def test_lineage_goes_on_to_what_came_of_it(site):
 
 
 def test_lineage_of_nothing_says_so(site):
-    assert "Nothing that made it is recorded" in site.get("/lineage?node=source:none").text
+    unknown = site.get("/lineage?node=source:none")
+    assert (unknown.status_code, "names nothing that is recorded" in unknown.text) == (404, True)
     assert site.get("/lineage?node=big-tips@2&direction=sideways").status_code == 400
 
 
@@ -240,7 +241,7 @@ def test_a_prediction_is_told_back_to_rows_code_and_environment(site, filled):
     assert "commit 9f2c41d07ab3" in page
     assert "Python 3.11.7" in page
     data = site.get(f"/predictions/{filled.prediction}?format=json").json()
-    assert data["trace"]["sources"][0]["rows"] == 1500
+    assert data["lineage"]["sources"][0]["rows"] == 1500
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from penstock.core import Edge, NotFoundError, ParameterError
+from penstock.core import NotFoundError
+from penstock.lineage import get_lineage
 from penstock.server.ui._drawing import GraphNode, draw
 from penstock.server.ui._layout import Arrow
 from penstock.server.ui._page import Page, Query, node_link, path_link
 from penstock.server.ui._site import Site
 from penstock.server.ui._walk import nearest_part
-from penstock.tracking import find_node
 
 _KINDS = (
     "source", "artifact", "step", "run", "code", "environment", "version", "deployment", "prediction",
@@ -20,6 +20,7 @@ _PLAIN = frozenset(
 )
 _LABELLED = 24  # with more nodes, words on arrows only blur the picture
 _DIRECTIONS = ("up", "down", "both")
+_GRAPH = ("node", "direction", "nodes", "edges")  # the rest of a lineage is not looked up here
 
 
 def lineage_page(site: Site, query: Query) -> Page:
@@ -31,14 +32,10 @@ def lineage_page(site: Site, query: Query) -> Page:
     """
     node = query.text("node")
     direction = query.text("direction", "up")
-    if direction not in _DIRECTIONS:
-        raise ParameterError(
-            what=f"{direction!r} is no direction.", fix=f"Use one of {', '.join(_DIRECTIONS)}."
-        )
     if not node:
         return _start_page(site)
-    node = find_node(node, store=site.store)
-    edges = _edges(site, node, direction)
+    found = get_lineage(node, direction, details=False, store=site.store)  # type: ignore[arg-type] # checked there
+    node, edges = found.node, found.edges
     part = nearest_part(node, edges, _favoured(site, node))
     steps = _step_names(site, part.nodes)
     names = {key: describe(site, key, steps) for key in part.nodes}
@@ -56,7 +53,7 @@ def lineage_page(site: Site, query: Query) -> Page:
         "links": {way: node_link(node, way) for way in _DIRECTIONS},
         "described": list(names.values()),
     }
-    data = {"node": node, "direction": direction, "edges": edges}
+    data = {key: value for key, value in found.to_json().items() if key in _GRAPH}
     return Page("lineage.html", f"Lineage of {names[node]['title']}", data, view, section="lineage")
 
 
@@ -108,14 +105,6 @@ def _drawn(about: dict[str, str], *, here: bool) -> GraphNode:
         node_link(about["node"]),
         here=here,
     )
-
-
-def _edges(site: Site, node: str, direction: str) -> list[Edge]:
-    ways = ("up", "down") if direction == "both" else (direction,)
-    found = [
-        edge for way in ways for edge in site.metadata.artifacts.list_edges(node, direction=way)
-    ]
-    return list(dict.fromkeys(found))
 
 
 def _favoured(site: Site, node: str) -> frozenset[str]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core import NotFoundError
+from penstock.lineage import Lineage, get_lineage
 from penstock.server.ui._format import number
 from penstock.server.ui._page import Page, Query, node_link, path_link
 from penstock.server.ui._reports import headline
 from penstock.server.ui._site import Site
-from penstock.steps import LineageTrace, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +40,26 @@ def prediction_page(site: Site, query: Query, prediction_id: str) -> Page:  # no
         NotFoundError: If there is no such prediction.
     """
     prediction = site.metadata.predictions.get(prediction_id)
-    lost = ""
+    node, lost = f"prediction:{prediction.prediction_id}", ""
     try:
-        found = trace("prediction:" + prediction.prediction_id, store=site.store)
+        found = get_lineage(node, store=site.store)
     except NotFoundError as error:
         # The deployment and version may be deleted; the predicted row is still known.
-        found, lost = LineageTrace("prediction:" + prediction.prediction_id, prediction), str(error)
-    data = {"prediction": prediction, "trace": found.to_json()}
+        found, lost = Lineage(node, "up", prediction=prediction), str(error)
+    data = {"prediction": prediction, "lineage": found.to_json()}
     view = {"chain": _chain(found), "lost": lost}
     title = f"Prediction {prediction.prediction_id}"
     return Page("prediction.html", title, data, view, section="deployments")
 
 
-def _chain(found: LineageTrace) -> list[Link]:
+def _chain(found: Lineage) -> list[Link]:
     links = [_version_link(found), _run_link(found), _split_link(found)]
     links += [_source_link(source) for source in found.sources]
     links += [_code_link(found), _environment_link(found)]
     return [link for link in links if link]
 
 
-def _version_link(found: LineageTrace) -> Link | None:
+def _version_link(found: Lineage) -> Link | None:
     version = found.version
     if version is None:
         return None
@@ -69,7 +69,7 @@ def _version_link(found: LineageTrace) -> Link | None:
     return Link("version", "It was made by model", version.ref, "", page, facts)
 
 
-def _run_link(found: LineageTrace) -> Link | None:
+def _run_link(found: Lineage) -> Link | None:
     run = found.run
     if run is None:
         return None
@@ -78,7 +78,7 @@ def _run_link(found: LineageTrace) -> Link | None:
     return Link("run", "trained in run", run.name, "", page, {**facts, **run.params})
 
 
-def _split_link(found: LineageTrace) -> Link | None:
+def _split_link(found: Lineage) -> Link | None:
     split = found.split
     if not split:
         return None
@@ -108,7 +108,7 @@ def _source_link(source: Mapping[str, Any]) -> Link:
     return Link("source", f"{rows} rows were read from", source["source"], "", page, _known(facts))
 
 
-def _code_link(found: LineageTrace) -> Link | None:
+def _code_link(found: Lineage) -> Link | None:
     code = found.code
     if not code or found.run is None:
         return None
@@ -120,7 +120,7 @@ def _code_link(found: LineageTrace) -> Link | None:
     return Link("code", "The code was", name, rest, page, _known(facts))
 
 
-def _environment_link(found: LineageTrace) -> Link | None:
+def _environment_link(found: Lineage) -> Link | None:
     environment = found.environment
     if not environment or found.run is None:
         return None

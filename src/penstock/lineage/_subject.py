@@ -1,15 +1,28 @@
-"""Resolution of a trace's subject: prediction, version, run or lineage node; apart from it."""
+"""find_subject: from a name to a prediction, version, run or node; apart from the graph."""
 
-from typing import TypeAlias
+from dataclasses import dataclass
 
 from penstock.core import ModelVersionRecord, NotFoundError, PredictionRecord, RunRecord
 from penstock.registry import Registry, parse_ref
 from penstock.stores import Store
 
-# The known prediction, version and run of a subject, and the node in the lineage graph.
-Subject: TypeAlias = tuple[
-    PredictionRecord | None, ModelVersionRecord | None, RunRecord | None, str
-]
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a name means.
+
+    Args:
+        node: The node in the lineage graph, ``kind:id``.
+        prediction: The prediction, if the name is one.
+        version: The model version, if the name is one or the prediction's.
+        run: The run, if the name is one.
+    """
+
+    node: str
+    prediction: PredictionRecord | None = None
+    version: ModelVersionRecord | None = None
+    run: RunRecord | None = None
+
 
 _OTHER_KINDS = {"source", "step", "code", "environment"}  # known by their lineage edges only
 
@@ -27,7 +40,7 @@ def find_subject(store: Store, subject: str) -> Subject:
     kind, _, rest = subject.partition(":")
     if kind in _OTHER_KINDS and rest:
         _require_arrows(store, subject)
-        return None, None, None, subject
+        return Subject(subject)
     if kind == "deployment" and rest:
         deployed = store.metadata.deployments.get(rest)
         return _of_version(store, f"{deployed.model}@{deployed.control}")
@@ -36,14 +49,22 @@ def find_subject(store: Store, subject: str) -> Subject:
     if kind == "version" or "@" in subject:
         return _of_version(store, subject)
     if kind == "artifact" or subject.startswith("sha256:"):
-        artifact = store.metadata.artifacts.get(subject)
-        return None, None, None, f"artifact:{artifact.content_digest}"
+        return _artifact(store, subject)
     try:
         prediction = store.metadata.predictions.get(subject)
     except NotFoundError:
-        return None, None, *_run(store, subject)
+        return _run(store, subject)
     version = store.metadata.models.get_version(prediction.model, prediction.version)
-    return prediction, version, None, f"version:{version.ref}"
+    return Subject(f"prediction:{prediction.prediction_id}", prediction, version)
+
+
+def _artifact(store: Store, digest: str) -> Subject:
+    try:
+        return Subject(f"artifact:{store.metadata.artifacts.get(digest).content_digest}")
+    except NotFoundError:
+        node = f"artifact:{digest}"
+        _require_arrows(store, node)  # the value was removed; its edges tell what it came from
+        return Subject(node)
 
 
 def _require_arrows(store: Store, node: str) -> None:
@@ -53,12 +74,12 @@ def _require_arrows(store: Store, node: str) -> None:
         raise _nothing(node)
 
 
-def _run(store: Store, subject: str) -> tuple[RunRecord, str]:
+def _run(store: Store, subject: str) -> Subject:
     try:
         run = store.metadata.runs.get(subject)
     except NotFoundError as error:
         raise _nothing(subject, error.what) from error
-    return run, f"run:{run.run_id}"
+    return Subject(f"run:{run.run_id}", run=run)
 
 
 def _nothing(subject: str, why: str = "") -> NotFoundError:
@@ -74,4 +95,4 @@ def _nothing(subject: str, why: str = "") -> NotFoundError:
 def _of_version(store: Store, ref: str) -> Subject:
     model, number = parse_ref(ref)
     version = Registry(store=store).get(model, number)
-    return None, version, None, f"version:{version.ref}"
+    return Subject(f"version:{version.ref}", version=version)

@@ -1,0 +1,15 @@
+"""The lineage graph: from predictions back to rows, code and environment, and forward again."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.lineage._lineage import Lineage as Lineage
+    from penstock.lineage._lineage import get_lineage as get_lineage
+    from penstock.lineage._subject import find_subject as find_subject
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {"Lineage": "_lineage", "find_subject": "_subject", "get_lineage": "_lineage"},
+)
