@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 from penstock.core import GateState
 from penstock.data import split_table
 from penstock.evaluation import Outcomes, evaluate, judge, measure
-from penstock.evaluation._intervals import (
+from penstock.evaluation.intervals import (
     area_interval,
     class_interval,
     mean_interval,

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from penstock.evaluation._gate_grammar import Gate as Gate
     from penstock.evaluation._gate_grammar import parse_gate as parse_gate
     from penstock.evaluation._gates import judge as judge
-    from penstock.evaluation._intervals import FEWEST_EVENTS as FEWEST_EVENTS
-    from penstock.evaluation._intervals import FEWEST_NUMBERS as FEWEST_NUMBERS
-    from penstock.evaluation._intervals import FEWEST_WEIGHTY as FEWEST_WEIGHTY
     from penstock.evaluation._measuring import Measured as Measured
     from penstock.evaluation._measuring import measure as measure
     from penstock.evaluation._metrics import METRICS as METRICS
@@ -38,13 +35,16 @@ if TYPE_CHECKING:
     from penstock.evaluation._slices import cut_column as cut_column
     from penstock.evaluation._slices import spread as spread
     from penstock.evaluation._trained_on import TrainedOn as TrainedOn
+    from penstock.evaluation.intervals import FEWEST_EVENTS as FEWEST_EVENTS
+    from penstock.evaluation.intervals import FEWEST_NUMBERS as FEWEST_NUMBERS
+    from penstock.evaluation.intervals import FEWEST_WEIGHTY as FEWEST_WEIGHTY
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "FEWEST_EVENTS": "_intervals",
-        "FEWEST_NUMBERS": "_intervals",
-        "FEWEST_WEIGHTY": "_intervals",
+        "FEWEST_EVENTS": "penstock.evaluation.intervals",
+        "FEWEST_NUMBERS": "penstock.evaluation.intervals",
+        "FEWEST_WEIGHTY": "penstock.evaluation.intervals",
         "METRICS": "_metrics",
         "TASK_METRICS": "_metrics",
         "Calibration": "_calibration",

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.core import DataError
-from penstock.evaluation._intervals import Ends, why_too_few
 from penstock.evaluation._measuring import interval, point_values, why_absent
 from penstock.evaluation._metrics import TASK_METRICS, format_figure
 from penstock.evaluation._outcomes import Outcomes
@@ -16,6 +15,7 @@ from penstock.evaluation._paired import MEANS, paired_ends
 from penstock.evaluation._prediction import align, as_model, predict_with
 from penstock.evaluation._report import EvaluationReport
 from penstock.evaluation._trained_on import TrainedOn
+from penstock.evaluation.intervals import Ends, why_too_few
 from penstock.models import Model
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from penstock.data import why_unknown
 from penstock.evaluation._formulas import FORMULAS, WeightedRows
-from penstock.evaluation._intervals import (
+from penstock.evaluation._metrics import METRICS, NEED_POSITIVE, TASK_METRICS, Estimate
+from penstock.evaluation._outcomes import Outcomes
+from penstock.evaluation.intervals import (
     area_interval,
     class_interval,
     number_interval,
@@ -16,8 +18,6 @@ from penstock.evaluation._intervals import (
     ranked_interval,
     why_too_few,
 )
-from penstock.evaluation._metrics import METRICS, NEED_POSITIVE, TASK_METRICS, Estimate
-from penstock.evaluation._outcomes import Outcomes
 
 
 @dataclass(frozen=True, slots=True)

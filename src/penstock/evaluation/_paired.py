@@ -3,7 +3,7 @@
 Each row moves both figures (``_moves``); the similarity of the moves is the figures' correlation.
 
 means of errors  Student's t of the differences of the moves
-others           each figure keeps the skewed interval that it has alone (``_intervals``), and both
+others           each figure keeps the skewed interval that it has alone (``intervals``), and both
                  are read as a normal pair with that correlation: two nearly equal models differ by
                  nearly nothing, two that have little in common by the result of MOVER (Zou and
                  Donner 2008, Statistics in Medicine 27, 1693)
@@ -21,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.evaluation._bootstrap import LEVEL
-from penstock.evaluation._intervals import (
+from penstock.evaluation._moves import find_moves, find_steps
+from penstock.evaluation._outcomes import Outcomes
+from penstock.evaluation.intervals import (
     FEWEST_WEIGHTY,
     Ends,
     Z,
@@ -29,8 +31,6 @@ from penstock.evaluation._intervals import (
     logit_ends,
     student,
 )
-from penstock.evaluation._moves import find_moves, find_steps
-from penstock.evaluation._outcomes import Outcomes
 
 Floats = NDArray[np.float64]
 Sides = tuple[Outcomes, Outcomes]
