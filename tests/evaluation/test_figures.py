@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from penstock.evaluation import Estimate, SliceResult
-from penstock.evaluation._figures import _thresholds
+from penstock.evaluation.figures._curves import _thresholds
 
 
 def trace(figure, name):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from penstock.core import ParameterError
 from penstock.evaluation import METRICS, parse_gate
-from penstock.evaluation._gate_grammar import (
-    PARITIES,
+from penstock.evaluation._gate_grammar import PARITIES
+from penstock.evaluation._gate_terms import (
     Across,
     Arithmetic,
     Compared,

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from penstock.evaluation._fairness import GroupCounts as GroupCounts
     from penstock.evaluation._fairness import count_groups as count_groups
     from penstock.evaluation._fairness import parity as parity
-    from penstock.evaluation._gate_grammar import Gate as Gate
     from penstock.evaluation._gate_grammar import parse_gate as parse_gate
+    from penstock.evaluation._gate_terms import Gate as Gate
     from penstock.evaluation._gates import judge as judge
     from penstock.evaluation._measuring import Measured as Measured
     from penstock.evaluation._measuring import measure as measure
@@ -52,7 +52,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Difference": "_comparison",
         "Estimate": "_metrics",
         "EvaluationReport": "_report",
-        "Gate": "_gate_grammar",
+        "Gate": "_gate_terms",
         "GroupCounts": "_fairness",
         "Holdout": "_report",
         "Measured": "_measuring",

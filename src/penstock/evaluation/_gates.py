@@ -15,7 +15,8 @@ from penstock.core import (
     did_you_mean,
 )
 from penstock.data import why_unknown
-from penstock.evaluation._gate_grammar import (
+from penstock.evaluation._gate_grammar import parse_gate
+from penstock.evaluation._gate_terms import (
     Across,
     Arithmetic,
     Compared,
@@ -26,7 +27,6 @@ from penstock.evaluation._gate_grammar import (
     Number,
     Proved,
     Term,
-    parse_gate,
 )
 from penstock.evaluation._metrics import NEED_POSITIVE, format_figure, get_metric
 from penstock.evaluation._slices import SMALL_ROWS, SliceResult, spread

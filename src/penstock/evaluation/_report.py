@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from penstock.core import NotFoundError, did_you_mean
 from penstock.data import Finding, Schema, TableProfile
 from penstock.evaluation._calibration import Calibration
-from penstock.evaluation._figures import draw_figures
 from penstock.evaluation._metrics import TASK_METRICS, Estimate
 from penstock.evaluation._outcomes import Outcomes, encode_labels
 from penstock.evaluation._slices import SliceResult
 from penstock.evaluation._trained_on import TrainedOn
+from penstock.evaluation.figures import draw_figures
 from penstock.tables import Column
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ def count_carrying(moves: Floats) -> float:
 def student(moves: Floats) -> float:
     """Return the distance of the ends in standard errors, as the variance itself is uncertain.
 
+    >>> import numpy as np
     >>> round(student(np.ones(1000)), 2), round(student(np.array([0.0, 1.0, -1.0])), 2)
     (1.96, 2.78)
 
