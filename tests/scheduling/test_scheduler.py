@@ -124,7 +124,7 @@ def test_a_source_that_cannot_be_read_is_told_and_looked_at_again(project, clock
     scheduler.once()
     scheduler.once()
     assert "gone.csv" in project.schedules.get("job").error
-    assert len([line for line in project.said if "cannot look" in line]) == 1
+    assert len([line for line in project.said if "check failed" in line]) == 1
     (project.folder / "gone.csv").write_text("a\n1\n")
     clock.go_on(minutes=1)
     scheduler.once()

@@ -117,7 +117,7 @@ def run(
     if pipeline is None:
         raise ParameterError(
             what="No pipeline was given.",
-            fix="Write run(pipeline), or run(resume=RUN) to go on with a run.",
+            fix="Write run(pipeline), or run(resume=RUN) to resume a run.",
         )
     return run_pipeline(
         load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline,

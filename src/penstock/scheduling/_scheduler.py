@@ -176,7 +176,7 @@ class Scheduler:
         except Exception as error:  # noqa: BLE001 - a source is third-party code
             changes["error"] = f"{type(error).__name__}: {error}"
         if changes["error"] not in {None, schedule.error}:
-            self._tell(f"{schedule.name}: cannot look. {changes['error']}")
+            self._tell(f"{schedule.name}: check failed. {changes['error']}")
         # A clock trigger is checked every second; the check is written only when it found a tick.
         idle = not ticks and schedule.cursor is not None and changes["error"] == schedule.error
         if idle and not is_sensor(schedule.trigger):

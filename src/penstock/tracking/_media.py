@@ -110,7 +110,7 @@ class RunMedia:
             return self.log_image(name, figure, step=step, caption=caption)
         if not type(figure).__module__.startswith("plotly."):
             raise ParameterError(
-                what=f"A {type(figure).__name__} is no figure.",
+                what=f"A {type(figure).__name__} is not a figure.",
                 fix="Give a figure of matplotlib, seaborn or plotly; pictures go to log_image.",
             )
         return self._log_told(figure, name_at(name, step), {"caption": caption})

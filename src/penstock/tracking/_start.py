@@ -284,7 +284,7 @@ def _resume(store: "Store", run_id: str) -> RunRecord:
         raise ConflictError(
             what=f"Run {found.run_id} is of the pipeline {found.pipeline!r}.",
             why="What its steps made is proved; a script may not add to it.",
-            fix=f"Go on with its steps: penstock run --resume {found.run_id}",
+            fix=f"Resume it with: penstock run --resume {found.run_id}",
             run_id=found.run_id,
         )
     host, pid, pid_started = this_process()

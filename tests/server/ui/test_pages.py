@@ -141,7 +141,7 @@ def test_two_runs_are_compared(site, filled):
 def test_comparing_needs_two_runs(site, filled):
     answer = site.get(f"/compare?run={filled.last}")
     assert answer.status_code == 400
-    assert "1 runs were named" in answer.text
+    assert "1 runs were chosen" in answer.text
 
 
 def test_models_are_listed_with_champion_and_gates(site):
@@ -189,7 +189,7 @@ def test_a_deployment_shows_weights_rollout_drift_and_alerts(site):
     assert '<li class="done">' in page
     assert "Version 3 now gets 25 %." in page
     assert "Moved by" in page  # a drifted column's reason
-    assert "Performance on rows whose truth is known" in page
+    assert "Performance on labelled rows" in page
     assert ">resolved</span>" in page
     assert "/predictions/" in page
 

@@ -42,7 +42,7 @@ def scheduled(store):
 def test_schedules_are_listed_with_what_came_of_them_and_who_runs_them(client, scheduled, store):
     page = client.get("/schedules").text
     assert "cron 0 3 * * *" in page
-    assert "no scheduler is up" in page
+    assert "no scheduler is running" in page
     assert re.findall(r'class="cell is-(\w+)"', page) == ["finished", "missed", "failed"]
     assert "https://e.org/?&lt;x&gt;" in page
     assert "whsec_" not in page + client.get("/schedules?format=json").text
@@ -54,7 +54,7 @@ def test_schedules_are_listed_with_what_came_of_them_and_who_runs_them(client, s
 
 def test_a_schedule_tells_each_time_it_was_due(client, scheduled):
     page = client.get("/schedules/nightly").text
-    assert "the last one is made up for" in page
+    assert "last: run the latest missed tick" in page
     assert page.count("It was three.") == 3
     assert "<i>e" not in page
     assert "<b>x" not in page

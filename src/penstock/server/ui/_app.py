@@ -167,7 +167,7 @@ def _explain(error: Exception, path: str) -> PenstockError:
     _log.error("The page %s failed.", path, exc_info=error)
     return HttpError(
         500,
-        "This page could not be made.",
+        "This page could not be rendered.",
         f"{type(error).__name__}: {error}",
         "The server's log has the traceback; the other pages still work.",
     )

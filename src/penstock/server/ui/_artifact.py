@@ -19,7 +19,7 @@ def artifact_page(site: Site, query: Query, digest: str) -> Page:
     if record is None:
         raise NotFoundError(
             what=f"There is no artifact {digest}.",
-            fix="Artifacts that nothing needs any more are removed by: penstock gc",
+            fix="`penstock gc` deletes artifacts that are no longer referenced.",
         )
     label = query.text("name")
     content = content_of(site, record, label, rows=_ROWS)

@@ -25,9 +25,9 @@ def compare_page(site: Site, query: Query) -> Page:
     named = [query.text("a"), query.text("b")] if query.text("a") else query.texts("run")
     if len(named) != 2 or not all(named):  # noqa: PLR2004 - a comparison has two sides
         raise ParameterError(
-            what=f"{len([name for name in named if name])} runs were named to compare.",
+            what=f"{len([name for name in named if name])} runs were chosen to compare.",
             why="A comparison has two sides.",
-            fix="Tick two runs in the list of runs, or open /compare?a=RUN&b=RUN.",
+            fix="Select two runs in the list of runs, or open /compare?a=RUN&b=RUN.",
         )
     found = compare_runs(named[0], named[1], store=site.store)
     a, b = found.a, found.b

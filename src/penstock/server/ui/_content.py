@@ -78,7 +78,7 @@ def content_of(
     if kind not in {"histogram", "table", "text", "json"}:
         return shown
     if record.size_bytes > most_bytes:
-        return {**shown, "kind": "", "why": "It is too large to be shown here."}
+        return {**shown, "kind": "", "why": "It is too large to show here."}
     try:
         return {**shown, **_loaded(site, record, kind, rows)}
     except PenstockError as error:

@@ -20,7 +20,7 @@ from penstock.serving import availability, rollout_outlook
 _SAMPLE = 20
 _LATEST = 2000
 _BARS = 48
-_MEASURES = {"w1": "shift in spreads", "tvd": "share moved", "share": "change of share"}
+_MEASURES = {"w1": "shift (in IQRs)", "tvd": "share of rows moved", "share": "change of share"}
 
 
 def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form

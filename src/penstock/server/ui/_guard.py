@@ -57,12 +57,12 @@ class Guard:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         host = headers.get(b"host", b"").decode("latin-1")
         if host_name(host) not in self.hosts:
-            return 421, "This host name is not served here. Open the UI as http://127.0.0.1:PORT."
+            return 421, "This host name is not served. Open the UI as http://127.0.0.1:PORT."
         if scope["method"] != "GET":
             return 405, "The UI only reads: use GET. To change something use the penstock command."
         site = headers.get(b"sec-fetch-site", b"none")
         if site == b"cross-site" and headers.get(b"sec-fetch-mode") != b"navigate":
-            return 403, "Another site asked for this page's content; that is not allowed."
+            return 403, "Requests from another site are not allowed."
         return None
 
 

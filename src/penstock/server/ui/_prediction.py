@@ -66,7 +66,7 @@ def _version_link(found: Lineage) -> Link | None:
     page = path_link("models", version.model) + f"?version={version.version}"
     facts = {"Stage": version.stage.value, "Model digest": version.content_digest}
     facts |= {name: number(value) for name, value in headline(version.metrics).items()}
-    return Link("version", "It was made by model", version.ref, "", page, facts)
+    return Link("version", "Predicted by model", version.ref, "", page, facts)
 
 
 def _run_link(found: Lineage) -> Link | None:

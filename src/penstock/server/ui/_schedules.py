@@ -103,8 +103,8 @@ def _partitions(site: Site, pipeline: str) -> Partitions:
     known = known_partitions(pipeline, store=site.store)
     if known is None:
         raise NotFoundError(
-            what=f"The store knows no partitions of {pipeline!r}.",
-            fix="Run it for one first: penstock run FILE.py --partition KEY",
+            what=f"The store has no partitions of {pipeline!r}.",
+            fix="Run one first: penstock run FILE.py --partition KEY",
             pipeline=pipeline,
         )
     return known

@@ -66,8 +66,8 @@ class Site:
         if record.unsafe:
             raise SerializationError(
                 what=f"The artifact {digest} is stored as {record.format}.",
-                why="Loading it can run code, and pages only show what is inert.",
-                fix="Load it yourself with store.get, if you trust it.",
+                why="Loading it can run code; pages load data only.",
+                fix="Load it with store.get if you trust its origin.",
             )
         return self.store.load(record)
 
