@@ -39,7 +39,7 @@ def policy(workers: int | None, on_failure: OnFailure) -> dict[str, Any]:
         ParameterError: If an option cannot be used.
     """
     if workers is not None and workers < 1:
-        raise ParameterError(what=f"workers is {workers}.", fix="Give 1 or more.")
+        raise ParameterError(what=f"workers is {workers}.", fix="Give 1 or more workers.")
     if on_failure not in get_args(OnFailure):
         raise ParameterError(
             what=f"on_failure is {on_failure!r}, which is no failure policy.",
