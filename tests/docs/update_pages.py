@@ -83,7 +83,7 @@ def merge(expected, printed):
         else:
             pattern, mode = pattern + f"({re.escape(piece)})", "text"
         kept.append((mode, piece))
-    match = re.fullmatch(pattern, printed, re.DOTALL)
+    match = re.fullmatch(r"\s*" + pattern, printed, re.DOTALL)
     if match is None:
         return None
     return "".join(
