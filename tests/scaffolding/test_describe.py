@@ -116,7 +116,7 @@ def test_three_rows_come_with_a_warning():
 
 def test_identifiers_alone_are_nothing_to_learn_from():
     table = pl.DataFrame({"name": [f"n{n}" for n in range(60)], "y": [n % 2 for n in range(60)]})
-    with pytest.raises(DataError, match=r"No column is left.*name: another value in every row"):
+    with pytest.raises(DataError, match=r"No column is left.*name: a different value in every row"):
         describe_table(Snapshot.of(table), target="y")
 
 
@@ -141,7 +141,7 @@ def test_the_lines_are_few_and_name_the_suspects_first(real_table):
     notes = _describe(real_table("bike_sharing_hour.csv"), "cnt", time="dteday")
     lines = notes.lines()
     assert lines[:2] == ["17,379 rows, 17 columns", notes.target_says]
-    assert "left out casual: cnt = registered + casual" in lines
+    assert "excluded casual: cnt = registered + casual" in lines
     assert len(lines) < 12
 
 
@@ -149,4 +149,4 @@ def test_many_columns_of_a_kind_are_told_in_one_line():
     constants = {f"c{n}": [n] * 60 for n in range(300)}
     table = pl.DataFrame({**constants, "x": [n * 7 % 13 for n in range(60)], "y": [0.5, 1, 2] * 20})
     lines = describe_table(Snapshot.of(table), target="y").lines()
-    assert "left out as constant: c0, c1, c2, c3 and 296 more" in lines
+    assert "excluded as constant: c0, c1, c2, c3 and 296 more" in lines

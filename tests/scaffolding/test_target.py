@@ -35,7 +35,7 @@ def test_many_numbers_are_a_regression():
 
 
 def test_missing_targets_are_counted():
-    assert _say(["a", "b"] * 5, missing=3).endswith("Rows without it (3) are left out.")
+    assert _say(["a", "b"] * 5, missing=3).endswith("Rows without it (3) are excluded.")
 
 
 def test_a_tiny_share_is_not_called_zero():

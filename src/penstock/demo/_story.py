@@ -98,7 +98,7 @@ def _tell(store: ps.stores.Store, say: Narrator) -> None:
             say.fact(f"gate  {gate.gate}: {gate.reason}")
         say.fact(f"approved and promoted: {promoted.ref}, run {first.run_id}")
     with ExitStack() as stack:
-        with say.chapter("Version 1 answers over HTTP") as chapter:
+        with say.chapter("Version 1 serves predictions over HTTP") as chapter:
             url = stack.enter_context(_serving(store))
             chapter.done(f"ready at {url}")
         client = stack.enter_context(httpx.Client(base_url=url, timeout=10))
@@ -141,11 +141,11 @@ def _live_until_alarm(loop: _Loop) -> int:
     """Simulate live days until monitoring raises an alert; return the day."""
     say = loop.say
     monitor = ps.Monitor(MODEL, store=loop.store)
-    with say.chapter("Live payments; labels come two days late") as chapter:
+    with say.chapter("Live payments; labels are delayed by two days") as chapter:
         for number in range(TRAINING_DAYS, TRAINING_DAYS + LIVE_DAYS):
             if number == SHIFT_DAY:
                 say.fact(
-                    f"day {number - TRAINING_DAYS}: fraud changes its pattern (nobody is told)"
+                    f"day {number - TRAINING_DAYS}: fraud changes its pattern (the model is not informed)"
                 )
             _live_day(loop, number)
             if number < TRAINING_DAYS + _WINDOW_DAYS:
@@ -194,11 +194,11 @@ def _ask(loop: _Loop, row: dict[str, Any]) -> str | None:
 def _retrain(loop: _Loop, alarm_day: int) -> int:
     """Collect labels of the drifted days, train on newer data and verify; return the next day."""
     say = loop.say
-    with say.chapter("The trigger starts a run on newer rows: version 2, and it is proved"):
+    with say.chapter("The trigger starts a run on newer rows: version 2 is trained and verified"):
         last = alarm_day + _COLLECT_DAYS
         for number in range(alarm_day + 1, last + 1):
             _live_day(loop, number)
-        say.fact(f"{_COLLECT_DAYS} more days went by, so that labels of the new pattern are known")
+        say.fact(f"{_COLLECT_DAYS} more days pass, so that labels of the new pattern are known")
         loop.known_days = last - LABEL_DELAY_DAYS + 1
         write_days(Path(MODEL), range(TRAINING_DAYS, loop.known_days))
         results: list[PipelineResult] = []
@@ -242,7 +242,7 @@ def _canary(loop: _Loop, day: int) -> int:
         day, outcome = _live_until_settled(loop, day)
         report = ps.Monitor(MODEL, store=loop.store).check(since=loop.marks[began])
         still = len(loop.store.metadata.deployments.list_alerts(MODEL, open_only=True))
-        say.fact(f"monitoring looks again: {report.headline} Open alerts: {still}.")
+        say.fact(f"monitoring checks again: {report.headline} Open alerts: {still}.")
         chapter.done(
             f"{outcome}; production is v{ps.Registry(store=loop.store).get(MODEL, 'champion').version}"
         )
@@ -252,7 +252,7 @@ def _canary(loop: _Loop, day: int) -> int:
 def _broken_version(loop: _Loop, day: int) -> None:
     """Deploy version 3, which raises on an unseen country; the rollout notices and rolls back."""
     say = loop.say
-    with say.chapter("A broken version 3 is rolled back by itself") as chapter:
+    with say.chapter("A broken version 3 is rolled back automatically") as chapter:
         _train(loop.store, loop.known_days, say, encoder="strict")
         loop.new_country = "SE"
         say.fact("meanwhile the bank opens in Sweden, a country that no version has seen")
@@ -262,7 +262,7 @@ def _broken_version(loop: _Loop, day: int) -> None:
             canary=(25, 100),
             rules=RolloutRules(step_requests=60, max_error_rate_increase=0.02),
             # penstock detects that version 3 no longer accepts missing values, and would refuse.
-            accept_changes="callers of the demo leave nothing out",
+            accept_changes="all callers of the demo send every column",
             actor="demo",
             store=loop.store,
         )

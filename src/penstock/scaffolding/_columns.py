@@ -81,7 +81,7 @@ def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
 
 def _tell_identifier(series: "pl.Series") -> str:
     if not series.dtype.is_integer():
-        return "another value in every row"
+        return "a different value in every row"
     low, high = series.min(), series.max()
     assert isinstance(low, int)
     assert isinstance(high, int)

@@ -146,16 +146,16 @@ class TableNotes:
         if self.group is not None:
             lines.append(f"split by group: every {self.group} stays whole")
         if self.slices:
-            lines.append(f"judged per {', '.join(self.slices)}")
+            lines.append(f"evaluated per {', '.join(self.slices)}")
         return lines
 
 
 def _summary(notes: list[ColumnNote], kind: str) -> list[str]:
     rest = len(notes) - _SHOWN
     if kind in {"suspect", "new", "text", "type"} or len(notes) == 1:
-        told = [f"left out {note.column}: {note.reason}" for note in notes[:_SHOWN]]
-        return [*told, f"left out {rest} more like it"] if rest > 0 else told
+        told = [f"excluded {note.column}: {note.reason}" for note in notes[:_SHOWN]]
+        return [*told, f"excluded {rest} similar columns"] if rest > 0 else told
     if not notes:
         return []
     names = ", ".join(note.column for note in notes[:_SHOWN])
-    return [f"left out as {kind}: {names}{f' and {rest} more' if rest > 0 else ''}"]
+    return [f"excluded as {kind}: {names}{f' and {rest} more' if rest > 0 else ''}"]

@@ -65,14 +65,17 @@ def render_readme(notes: TableNotes, names: ProjectNames, file: str, table: "pl.
 
 
 def _next_commands(notes: TableNotes, names: ProjectNames) -> list[tuple[str, str]]:
-    timed = f" (--cutoff {notes.time.last} leaves newer rows out)" if notes.time else ""
+    timed = f" (--cutoff {notes.time.last} excludes newer rows)" if notes.time else ""
     return [
-        (f"penstock run {names.module}.py", f"trains, judges and registers a model{timed}"),
-        ("penstock ui", "runs, models and figures in the browser"),
-        (f"penstock promote {names.model}", "runs what gates still need, then lets it in"),
-        (f"penstock serve {names.model}", "answers over HTTP"),
-        ("penstock verify RUN", "runs it again and compares every result, bit for bit"),
-        ("pytest", "the steps are plain functions"),
+        (f"penstock run {names.module}.py", f"train, evaluate and register a model{timed}"),
+        ("penstock ui", "web UI: runs, models and figures"),
+        (
+            f"penstock promote {names.model}",
+            "executes pending proofs, judges the gates and promotes",
+        ),
+        (f"penstock serve {names.model}", "serve predictions over HTTP"),
+        ("penstock verify RUN", "execute the run again and compare every output bit for bit"),
+        ("pytest", "test the steps: they are plain functions"),
     ]
 
 

@@ -67,7 +67,7 @@ def write_gates(notes: TableNotes) -> list[GateText]:
     return [
         _beat_the_simple(notes),
         GateText(keeps, "no worse than the version in production"),
-        GateText("leakage == none", "the test rows are news to the model"),
+        GateText("leakage == none", "no test row was known in training"),
         GateText("verified", "a second run gives the same result"),
     ]
 
@@ -79,15 +79,15 @@ def _beat_the_simple(notes: TableNotes) -> GateText:
         # Balanced accuracy has no interval where a class is not tested at all.
         metric = "accuracy" if tested and not tested.scarce_rows else "balanced_accuracy"
         gate = f"lower({metric}) > baseline.{metric}"
-        return GateText(gate, f"surely better than guessing; {raise_it}")
+        return GateText(gate, f"significantly better than guessing; {raise_it}")
     if notes.task == "regression":
         if is_scarce(tested):
             return GateText(
                 "r2 > 0", f"better than the mean; lower(r2) needs {FEWEST_NUMBERS} rows"
             )
-        return GateText("lower(r2) > 0", f"surely better than the mean; {raise_it}")
+        return GateText("lower(r2) > 0", f"significantly better than the mean; {raise_it}")
     if tested is None or not is_scarce(tested):
-        return GateText("lower(roc_auc) > 0.5", f"surely better than guessing; {raise_it}")
+        return GateText("lower(roc_auc) > 0.5", f"significantly better than guessing; {raise_it}")
     few = f"{tested.scarce_rows} test rows of {tested.scarce!r}, a guess passes 1 time in 40"
     return GateText(
         f"roc_auc > {beat_guessing(tested)}", f"{few}; lower(roc_auc) needs {FEWEST_EVENTS}"

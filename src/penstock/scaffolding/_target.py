@@ -93,7 +93,7 @@ def tell_target(
     'paid has two values: True (50 %) and False (50 %): binary classification.'
     """
     name = target.name
-    without = f" Rows without it ({missing:,}) are left out." if missing else ""
+    without = f" Rows without it ({missing:,}) are excluded." if missing else ""
     if task == "regression":
         count = target.drop_nulls().n_unique()
         what = "whole numbers" if target.dtype.is_integer() else "numbers"
