@@ -156,3 +156,23 @@ def test_the_reference_tells_of_nothing_that_is_not_there(place):
     for part in place.split("."):
         value = getattr(value, part)
     assert inspect.getdoc(value)
+
+
+def test_a_bare_any_in_a_signature_has_a_reason_on_its_line():
+    found = []
+    for name in NAMES:
+        value = getattr(penstock, name)
+        methods = [] if not inspect.isclass(value) else [
+            each for key, each in vars(value).items()
+            if inspect.isfunction(each) and not key.startswith("_") and name in {"Run", "Registry"}
+        ]  # fmt: skip
+        for function in [*([value] if inspect.isfunction(value) else []), *methods]:
+            head = inspect.getsource(function).partition('"""')[0]
+            found += [
+                f"{name}: {line.strip()}"
+                for line in head.splitlines()
+                if re.search(r"\b\w+: ((Mapping|dict)\[str, )?Any\b", line)
+                and "**" not in line
+                and "# Any:" not in line
+            ]
+    assert not found

@@ -31,13 +31,13 @@ SLICE_RESAMPLES = 200
 
 
 def evaluate(
-    model: Any,
+    model: object,
     split: Split,
     *,
     slices: Sequence[str] = (),
     sensitive: Sequence[str] = (),
     part: str = "test",
-    positive: Any = None,
+    positive: object = None,
     resamples: int = 500,
     seed: int = 0,
 ) -> EvaluationReport:

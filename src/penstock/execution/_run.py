@@ -40,7 +40,7 @@ def run(
     resume: str | None = None,
     name: str | None = None,
     experiment: str | None = None,
-    tags: Mapping[str, Any] | None = None,
+    tags: Mapping[str, object] | None = None,
     entry: str | None = None,
     partition: str | None = None,
     run_id: str | None = None,

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, get_args, get_origin
+from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin
 
 from penstock.core import DefinitionError
 from penstock.pipelines._graph import ITEM, Node
@@ -16,6 +16,7 @@ from penstock.pipelines._step import Step
 from penstock.pipelines._trace import Tracer, current_tracer
 
 _MOST_ROUNDS = 100
+T = TypeVar("T")
 _Mapped = Step[..., Any] | Pipeline[..., Any]
 
 
@@ -60,7 +61,7 @@ NOTHING = Nothing()
 
 def map(  # noqa: A001 - what it does is known under this name
     step: _Mapped,
-    items: Any,
+    items: Any,  # Any: a list, a dict, a table, or a step's output
     /,
     *,
     over: str | None = None,
@@ -113,9 +114,9 @@ def map(  # noqa: A001 - what it does is known under this name
 
 
 def when(
-    condition: Any,
-    then: Callable[[], Any] | Any,
-    otherwise: Callable[[], Any] | Any = None,
+    condition: object,
+    then: Callable[[], Any] | Any,  # Any: of any type, called if callable
+    otherwise: Callable[[], Any] | Any = None,  # Any: as then
     *,
     name: str = "when",
 ) -> Any:
@@ -154,7 +155,7 @@ def when(
 
 def loop(
     step: Step[..., Any],
-    start: Any,
+    start: Any,  # Any: a value, or a step's output
     /,
     *,
     over: str | None = None,
@@ -209,7 +210,7 @@ def loop(
     return tracer.add(node, hints)
 
 
-def wait_for_approval(value: Any, /, *, message: str = "", name: str = "approval") -> Any:
+def wait_for_approval(value: T, /, *, message: str = "", name: str = "approval") -> T:
     """Continue with a value once the step has been approved.
 
     The run stops here, for days if necessary: no process waits. `penstock approve-step` or
@@ -236,7 +237,8 @@ def wait_for_approval(value: Any, /, *, message: str = "", name: str = "approval
     if tracer is None:
         return value
     step = APPROVE if name == APPROVE.name else APPROVE.named(name)
-    return tracer.record(step, (value, message), {})
+    recorded: T = tracer.record(step, (value, message), {})  # stands for the value
+    return recorded
 
 
 class _Approval(Step[..., Any]):

@@ -13,12 +13,12 @@ from penstock.tracking import active_run
 
 @step
 def evaluate(
-    model: Any,
+    model: Any,  # Any: an estimator of any library
     split: Split,
     *,
     slices: str | Sequence[str] = (),
     sensitive: str | Sequence[str] | None = None,
-    positive: Any = None,
+    positive: Any = None,  # Any: a label of any type
     part: str = "test",
     resamples: int = 500,
 ) -> EvaluationReport:

@@ -21,7 +21,7 @@ _SAMPLE = 200  # rows on which the model is tried in the same way as in serving
 @step(effect=True, input_checks={"model": require_safe})
 def register(
     name: str,
-    model: Any,
+    model: Any,  # Any: an estimator of any library
     report: EvaluationReport,
     *,
     gates: str | Sequence[str] = (),

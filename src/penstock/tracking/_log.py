@@ -1,12 +1,11 @@
 """Logging to the run that is active here."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from penstock.tracking._active import require_run
 
 
-def log_param(name: str, value: Any) -> None:
+def log_param(name: str, value: object) -> None:
     """Log a parameter to the current run; see Run.log_param.
 
     Raises:
@@ -15,7 +14,7 @@ def log_param(name: str, value: Any) -> None:
     require_run().log_param(name, value)
 
 
-def log_params(params: Mapping[str, Any]) -> None:
+def log_params(params: Mapping[str, object]) -> None:
     """Log parameters to the current run; see Run.log_params.
 
     Raises:
@@ -51,7 +50,7 @@ def set_tag(name: str, value: object) -> None:
     require_run().set_tag(name, value)
 
 
-def set_tags(tags: Mapping[str, Any]) -> None:
+def set_tags(tags: Mapping[str, object]) -> None:
     """Set tags of the current run; see Run.set_tags.
 
     Raises:
@@ -60,7 +59,7 @@ def set_tags(tags: Mapping[str, Any]) -> None:
     require_run().set_tags(tags)
 
 
-def log_artifact(value: Any, name: str | None = None) -> str:
+def log_artifact(value: object, name: str | None = None) -> str:
     """Log a file, a folder or a value to the current run; see Run.log_artifact.
 
     Raises:
@@ -89,7 +88,7 @@ def log_model(model: object, name: str = "model") -> str:
 
 def log_image(
     name: str,
-    image: Any,
+    image: object,
     *,
     step: float | None = None,
     caption: str = "",
@@ -103,7 +102,7 @@ def log_image(
     return require_run().log_image(name, image, step=step, caption=caption, layout=layout)
 
 
-def log_figure(name: str, figure: Any, *, step: float | None = None, caption: str = "") -> str:
+def log_figure(name: str, figure: object, *, step: float | None = None, caption: str = "") -> str:
     """Log a figure to the current run; see Run.log_figure.
 
     Raises:
@@ -114,7 +113,7 @@ def log_figure(name: str, figure: Any, *, step: float | None = None, caption: st
 
 def log_audio(
     name: str,
-    sound_or_path: Any,
+    sound_or_path: object,
     *,
     rate: int = 0,
     step: float | None = None,
@@ -128,7 +127,7 @@ def log_audio(
     return require_run().log_audio(name, sound_or_path, rate=rate, step=step, caption=caption)
 
 
-def log_histogram(name: str, values: Any, *, step: float | None = None, bins: int = 64) -> str:
+def log_histogram(name: str, values: object, *, step: float | None = None, bins: int = 64) -> str:
     """Log a distribution of values to the current run; see Run.log_histogram.
 
     Raises:
@@ -137,7 +136,7 @@ def log_histogram(name: str, values: Any, *, step: float | None = None, bins: in
     return require_run().log_histogram(name, values, step=step, bins=bins)
 
 
-def log_table(name: str, rows: Any, *, step: float | None = None) -> str:
+def log_table(name: str, rows: object, *, step: float | None = None) -> str:
     """Log a table to the current run; see Run.log_table.
 
     Raises:

@@ -62,7 +62,7 @@ class RunMedia:
     def log_image(
         self,
         name: str,
-        image: Any,
+        image: object,
         *,
         step: float | None = None,
         caption: str = "",
@@ -92,7 +92,7 @@ class RunMedia:
         return self._log_media(data, "image", name_at(name, step), caption, picture_size(data))
 
     def log_figure(
-        self, name: str, figure: Any, *, step: float | None = None, caption: str = ""
+        self, name: str, figure: object, *, step: float | None = None, caption: str = ""
     ) -> str:
         """Log a figure: matplotlib's or seaborn's as a PNG picture, plotly's unchanged.
 
@@ -118,7 +118,7 @@ class RunMedia:
     def log_audio(
         self,
         name: str,
-        sound_or_path: Any,
+        sound_or_path: object,
         *,
         rate: int = 0,
         step: float | None = None,
@@ -142,7 +142,7 @@ class RunMedia:
         return self._log_media(data, "audio", name_at(name, step), caption, sound_facts(data))
 
     def log_histogram(
-        self, name: str, values: Any, *, step: float | None = None, bins: int = 64
+        self, name: str, values: object, *, step: float | None = None, bins: int = 64
     ) -> str:
         """Log a distribution of values: counts between edges, which the UI draws over the steps.
 
@@ -161,7 +161,7 @@ class RunMedia:
             histogram(values, bins), name_at(name, step), {"media": "histogram"}, "histogram"
         )
 
-    def log_table(self, name: str, rows: Any, *, step: float | None = None) -> str:
+    def log_table(self, name: str, rows: object, *, step: float | None = None) -> str:
         """Log a table, of which the UI shows the first rows.
 
         Args:

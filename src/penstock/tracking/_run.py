@@ -129,7 +129,7 @@ class Run(RunLife, RunMedia):
         """Runs nested in this run, oldest first."""
         return [Run(record, self.store) for record in children(self.store, self.run_id)]
 
-    def log_param(self, name: str, value: Any) -> None:
+    def log_param(self, name: str, value: object) -> None:
         """Log a parameter: a fixed input of the run, which does not change.
 
         Raises:
@@ -137,7 +137,7 @@ class Run(RunLife, RunMedia):
         """
         self.log_params({name: value})
 
-    def log_params(self, params: Mapping[str, Any]) -> None:
+    def log_params(self, params: Mapping[str, object]) -> None:
         """Log parameters; values that are not JSON-like are stored as text. See `log_param`."""
         values = {
             require_label(name, "parameter"): json_like(value) for name, value in params.items()
@@ -174,7 +174,9 @@ class Run(RunLife, RunMedia):
         self._log.log_several(metrics, step)
 
     @forgiving
-    def log_history(self, key: str, values: Any, *, steps: Any = None, times: Any = None) -> None:
+    def log_history(
+        self, key: str, values: object, *, steps: object = None, times: object = None
+    ) -> None:
         """Log many values of a metric at once, for example of a training that is over.
 
         Args:
@@ -191,16 +193,16 @@ class Run(RunLife, RunMedia):
         self._stale = True
         self._log.log_columns(key, values, steps, times)
 
-    def set_tag(self, name: str, value: Any) -> None:
+    def set_tag(self, name: str, value: object) -> None:
         """Set a tag."""
         self.set_tags({name: value})
 
-    def set_tags(self, tags: Mapping[str, Any]) -> None:
+    def set_tags(self, tags: Mapping[str, object]) -> None:
         """Set tags; a tag that exists is replaced."""
         values = {require_label(name, "tag"): str(value) for name, value in tags.items()}
         self._record_fact("tags", values, f"tags {_few(values)}")
 
-    def log_artifact(self, value: Any, name: str | None = None) -> str:
+    def log_artifact(self, value: object, name: str | None = None) -> str:
         """Log a file, a folder or a value.
 
         Args:

@@ -116,7 +116,7 @@ def start_run(
     name: str | None = None,
     *,
     experiment: str = _EXPERIMENT,
-    tags: Mapping[str, Any] | None = None,
+    tags: Mapping[str, object] | None = None,
     nested: bool = False,
     parent: Run | str | None = None,
     group: str = "",
@@ -244,7 +244,7 @@ def _end_state(state: RunState | str) -> RunState:
 
 
 def _new_record(
-    name: str | None, experiment: str, tags: Mapping[str, Any], parent: str | None
+    name: str | None, experiment: str, tags: Mapping[str, object], parent: str | None
 ) -> RunRecord:
     moment = now()
     host, pid, pid_started = this_process()
