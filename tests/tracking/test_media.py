@@ -143,7 +143,7 @@ def test_figures_are_drawn_or_kept_by_whose_they_are(run):
     assert kept["axes@1"].metadata["media"] == "image/png"
     assert (kept["bars"].format, kept["bars"].metadata["caption"]) == ("figure", "two")
     assert run.artifact("bars").data[0].y == (1, 2)
-    with pytest.raises(ParameterError, match="A int is no figure"):
+    with pytest.raises(ParameterError, match="A int is not a figure"):
         run.log_figure("one", 1)
 
 
