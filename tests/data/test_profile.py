@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.data import TableProfile, count_bins, infer_schema, profile_table
-from penstock.data._profile import profile_column
+from penstock.data._profiling import profile_column
 
 FINITE = st.floats(-1e12, 1e12)
 

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from penstock.data._positive import why_unknown as why_unknown
     from penstock.data._profile import ColumnProfile as ColumnProfile
     from penstock.data._profile import TableProfile as TableProfile
-    from penstock.data._profile import bin_places as bin_places
-    from penstock.data._profile import count_bins as count_bins
-    from penstock.data._profile import level_places as level_places
-    from penstock.data._profile import profile_table as profile_table
+    from penstock.data._profiling import bin_places as bin_places
+    from penstock.data._profiling import count_bins as count_bins
+    from penstock.data._profiling import level_places as level_places
+    from penstock.data._profiling import profile_table as profile_table
     from penstock.data._schema import Schema as Schema
     from penstock.data._schema import check_columns as check_columns
     from penstock.data._schema import check_schema as check_schema
@@ -61,12 +61,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Split": "_split",
         "TableProfile": "_profile",
         "as_moments": "_moments",
-        "bin_places": "_profile",
+        "bin_places": "_profiling",
         "check_columns": "_schema",
         "check_leakage": "_leakage",
         "check_overlap": "_overlap",
         "check_schema": "_schema",
-        "count_bins": "_profile",
+        "count_bins": "_profiling",
         "dependence_within": "_dependence",
         "digest_rows": "_table_digest",
         "column_hashes": "_table_digest",
@@ -77,11 +77,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "guess_time_format": "penstock.tables.reading",
         "infer_schema": "_schema",
         "ingest": "_ingest",
-        "level_places": "_profile",
+        "level_places": "_profiling",
         "find_positive": "_positive",
         "match_class": "_positive",
         "why_unknown": "_positive",
-        "profile_table": "_profile",
+        "profile_table": "_profiling",
         "read_times": "penstock.tables.reading",
         "split_rows": "_splitting",
         "split_table": "_splitting",

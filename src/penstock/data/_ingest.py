@@ -9,8 +9,11 @@ from penstock.data._memory import Memory, memory_of
 from penstock.data._schema import check_schema
 from penstock.data._snapshot import Snapshot
 from penstock.data.sources import DataSource, NotingSource, Reading, RememberingSource
+from penstock.tables import read_frame
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from penstock.data._moments import Moment
     from penstock.data.sources import Window
     from penstock.stores import Store
@@ -90,13 +93,10 @@ def _read(
     return Reading(_as_polars(source.read(since, cutoff), source.name))
 
 
-def _as_polars(table: Any, name: str) -> Any:
-    import polars as pl
-
-    if isinstance(table, pl.DataFrame):
-        return table
-    if hasattr(table, "iloc"):
-        return pl.from_pandas(table)
+def _as_polars(table: Any, name: str) -> "pl.DataFrame":
+    frame = read_frame(table)
+    if frame is not None:
+        return frame
     raise DataError(
         what=f"Source '{name}' returned {type(table).__name__}, which is no table.",
         fix="Let read() return a polars frame.",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from penstock.core import DataError, Edge
 from penstock.data._finding import Finding, findings_from_json, findings_to_json
 from penstock.data._moments import Moment, TimeColumn, ends_of, moments_of, to_moment
-from penstock.data._profile import TableProfile, profile_table
+from penstock.data._profile import TableProfile
+from penstock.data._profiling import profile_table
 from penstock.data._schema import Schema, infer_schema
 from penstock.data._table_digest import digest_rows, digest_table
 from penstock.tables import MIN_ROWS

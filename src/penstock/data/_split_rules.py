@@ -8,6 +8,7 @@ from penstock.data._moments import TimeColumn, moments_of, time_name
 from penstock.data._snapshot import Snapshot
 from penstock.data._table_digest import digest_table
 from penstock.data._target import Task
+from penstock.tables import read_frame
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,18 +27,15 @@ def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
     Raises:
         DataError: If the table is of any other type.
     """
-    import polars as pl
-
     if isinstance(table, Snapshot):
         return table.table, table.ordered_digest
-    if not isinstance(table, pl.DataFrame):
-        if not hasattr(table, "iloc"):
-            raise DataError(
-                what=f"A {type(table).__name__} cannot be split.",
-                fix="Give a polars or pandas frame, or a Snapshot.",
-            )
-        table = pl.from_pandas(table)
-    return table, digest_table(table)
+    frame = read_frame(table)
+    if frame is None:
+        raise DataError(
+            what=f"A {type(table).__name__} cannot be split.",
+            fix="Give a polars or pandas frame, or a Snapshot.",
+        )
+    return frame, digest_table(frame)
 
 
 def require_shares(validation: float, test: float) -> None:

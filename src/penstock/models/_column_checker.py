@@ -5,14 +5,22 @@ The common case (every value has the plain type and is in range) is a few passes
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from types import NoneType
 from typing import Any
 
 from penstock.models._problems import MAX_FOUND, Problem, show_value
+from penstock.models._refusal import Refusal
 from penstock.models._texts import read_texts
-from penstock.models._values import EXPECTED, MAX_TEXT, Refusal, find_reader, is_missing_mark
-from penstock.tables import Column, integer_limits, number_limits, plain_value, show_limit
+from penstock.models._values import EXPECTED, MAX_TEXT, find_reader, is_missing_mark
+from penstock.tables import (
+    Column,
+    integer_limits,
+    number_limits,
+    plain_value,
+    show_limit,
+    to_seconds,
+)
 
 _SECONDS = 1e8  # smaller numbers are days such as 20160630
 _YEAR_S = 366 * 86_400.0
@@ -159,7 +167,7 @@ class ColumnChecker:
             if value is None:
                 continue
             texts = self._zone_warnings(received)
-            if not self.low <= _seconds(value) <= self.high:
+            if not self.low <= to_seconds(value) <= self.high:
                 assert column.minimum is not None
                 assert column.maximum is not None
                 low, high = show_limit(column, column.minimum), show_limit(column, column.maximum)
@@ -222,12 +230,6 @@ def _is_naive(value: Any) -> bool:
         except ValueError:
             return False
     return isinstance(value, date) and getattr(value, "tzinfo", None) is None
-
-
-def _seconds(value: date) -> float:
-    if isinstance(value, datetime):
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
-    return float((value - date(1970, 1, 1)).days * 86_400)
 
 
 def _number(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, did_you_mean
@@ -17,7 +17,7 @@ from penstock.models._servability import (
 )
 from penstock.models._signature import Signature
 from penstock.models._values import find_reader
-from penstock.tables import Column, Family, Kind, family, plain_value
+from penstock.tables import Column, Family, Kind, family, plain_value, to_seconds
 from penstock.tables.reading import ReadingRule
 
 if TYPE_CHECKING:
@@ -163,12 +163,8 @@ def _limits(series: "pl.Series", known: Column | None) -> tuple[float | None, fl
 
 def _as_number(value: Any) -> float | None:
     """Return a limit as a number; for dates and times the seconds since 1970."""
-    if isinstance(value, datetime):
-        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value
-        since = value - datetime(1970, 1, 1, tzinfo=UTC)
-        return float(since / timedelta(seconds=1))
     if isinstance(value, date):
-        return float((value - date(1970, 1, 1)).days * 86_400)
+        return to_seconds(value)
     number: float | None = value
     return number
 

@@ -6,11 +6,12 @@ parse are left unchanged, and the readers of values refuse them with a message.
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
-from penstock.models._values import FIRST_SECOND, MAX_TEXT
-from penstock.tables import Column
+from penstock.models._time_values import FIRST_SECOND
+from penstock.models._values import MAX_TEXT
+from penstock.tables import Column, to_seconds
 from penstock.tables.reading import ReadingRule, is_missing_text, missing_in, read_values
 
 # Python's own parser of ISO times parses these as the rule does: a single value needs no frame.
@@ -56,7 +57,7 @@ def _is_counter(value: Any, rule: ReadingRule, column: Column) -> bool:
     """Check for a number that would be a time long before training: 20240205 is no second."""
     if not rule.times.startswith("epoch_"):
         return False
-    seconds = abs((value.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    seconds = abs(to_seconds(value.replace(tzinfo=UTC)))
     return seconds < FIRST_SECOND and (column.minimum is None or column.minimum > FIRST_SECOND)
 
 

@@ -15,18 +15,17 @@ Without a rule only null is a missing value. An offset is refused where training
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from penstock.core import DataError
+from penstock.models._refusal import Refusal, as_float
+from penstock.models._time_values import read_date, read_datetime, read_time
 from penstock.tables import Column, integer_limits, number_limits
 
 MAX_TEXT = 100_000  # characters of a value; requests are not for documents
 _MISSING_MARKS = frozenset({"", "na", "n/a", "?", "null", "none", "nan", "nat", "-"})
-FIRST_SECOND = 1e8  # before March 1973: more likely a counter than a time
-_COMPACT = (19_000_101, 21_001_231)
-_LATEST = datetime(2500, 1, 1, tzinfo=UTC).timestamp()  # later "seconds" are milliseconds
 
 EXPECTED = {
     "number": "a number",
@@ -43,10 +42,6 @@ EXPECTED = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - never leaves the package: it becomes a DataError
-    """An error for a value that cannot be read; the text is the remedy as a sentence."""
-
-
 def is_missing_mark(text: str) -> bool:
     """Check whether a text looks like a table's mark for a missing value.
 
@@ -60,7 +55,7 @@ def read_number(value: Any, column: Column) -> float:
     """Read a finite number."""
     if type(value) not in {int, float}:
         raise Refusal(_number_remedy(value))
-    number = _as_float(value)
+    number = as_float(value)
     if math.isnan(number) or value in {math.inf, -math.inf}:
         raise Refusal("NaN and infinity are not allowed; send null if the value is missing.")
     low, high = number_limits(column.dtype)
@@ -109,52 +104,6 @@ def read_text(value: Any, column: Column) -> str:
     except UnicodeEncodeError:
         raise Refusal("The text holds half a character (a lone surrogate).") from None
     return value
-
-
-def read_datetime(value: Any, column: Column) -> datetime:
-    """Read an ISO time or seconds since 1970.
-
-    Where training times have a zone, a time without a zone is in UTC. Where they have none, an
-    offset is refused: whether training meant the local clock or UTC cannot be known.
-    """
-    moment = _moment(value)
-    if column.has_zone:
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    if moment.tzinfo is None:
-        return moment
-    if type(value) not in {int, float}:
-        local = moment.replace(tzinfo=None).isoformat()
-        raise Refusal(
-            f"Training times have no offset; send the time on their clock, for example '{local}'."
-        )
-    return moment.replace(tzinfo=None)
-
-
-def read_date(value: Any, _column: Column) -> date:
-    """Read an ISO date; for a time, return the day.
-
-    A time with an offset is accepted at midnight only: 23:00 in a zone is the next day in another,
-    and training days have no zone.
-    """
-    if type(value) is date:
-        return value
-    moment = _moment(value)
-    if isinstance(value, str) and moment.tzinfo is not None and moment.time() != time():
-        raise Refusal(
-            "Training holds days without a zone; send the day that is meant, for example "
-            f"'{moment.date()}'."
-        )
-    return moment.date()
-
-
-def read_time(value: Any, _column: Column) -> time:
-    """Read an ISO time of day."""
-    if isinstance(value, time):
-        return value.replace(tzinfo=None)
-    try:
-        return time.fromisoformat(value).replace(tzinfo=None)
-    except (TypeError, ValueError):
-        raise Refusal("Write for example '12:30:00', or null if it is missing.") from None
 
 
 def read_duration(value: Any, column: Column) -> timedelta:
@@ -213,13 +162,6 @@ def _number_remedy(value: Any) -> str:
     return "Send a number, or null if it is missing."
 
 
-def _as_float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
 def _as_level(value: Any, column: Column) -> str:
     levels = column.levels or ()
     for text in _spellings(value):
@@ -247,43 +189,3 @@ def _is_numeric(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the caller sets the zone
-    if type(value) in {int, float}:
-        return _from_seconds(value)
-    try:
-        text = value.strip()
-        return datetime.fromisoformat(f"{text[:-3].rstrip()}Z" if text.endswith("UTC") else text)
-    except (AttributeError, TypeError, ValueError):
-        raise Refusal("Write it so, or send null if it is missing.") from None
-
-
-def _from_seconds(value: float) -> datetime:
-    seconds = _as_float(value)
-    day = _compact_day(seconds)
-    if day is not None:
-        return day
-    if abs(seconds) < FIRST_SECOND:
-        raise Refusal(
-            "It is neither a day such as 20160630 nor seconds since 1970 in this age; send ISO text."
-        )
-    if abs(seconds) < _LATEST:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
-    if abs(seconds) < _LATEST * 1_000_000:
-        raise Refusal("These look like milliseconds or microseconds; send seconds since 1970.")
-    raise Refusal("No time lies that far away.")
-
-
-def _compact_day(number: float) -> datetime | None:
-    """Read a number such as 20160630 as that day: as seconds the number would be in August 1970."""
-    if not _COMPACT[0] <= number <= _COMPACT[1] or number != int(number):
-        return None
-    try:
-        return datetime.strptime(str(int(number)), "%Y%m%d")  # noqa: DTZ007 - a day has no zone
-    except ValueError:
-        raise Refusal("It looks like a day such as 20160630, but there is no such day.") from None

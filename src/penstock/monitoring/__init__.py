@@ -7,10 +7,8 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.monitoring._column_drift import Check as Check
     from penstock.monitoring._column_drift import ColumnDrift as ColumnDrift
-    from penstock.monitoring._drift import EVERYTHING as EVERYTHING
     from penstock.monitoring._drift import check_drift as check_drift
     from penstock.monitoring._drift import compare_table as compare_table
-    from penstock.monitoring._drift import judge_columns as judge_columns
     from penstock.monitoring._drift import training_profile as training_profile
     from penstock.monitoring._limits import Limits as Limits
     from penstock.monitoring._monitor import Monitor as Monitor
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from penstock.monitoring._trigger import Trigger as Trigger
     from penstock.monitoring._trigger import TriggerDecision as TriggerDecision
     from penstock.monitoring._trigger import start_pipeline as start_pipeline
+    from penstock.monitoring._verdicts import judge_columns as judge_columns
+    from penstock.monitoring._window import EVERYTHING as EVERYTHING
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -29,14 +29,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ColumnDrift": "_column_drift",
         "TriggerDecision": "_trigger",
         "DriftReport": "_report",
-        "EVERYTHING": "_drift",
+        "EVERYTHING": "_window",
         "Limits": "_limits",
         "Monitor": "_monitor",
         "Performance": "_performance",
         "Trigger": "_trigger",
         "check_drift": "_drift",
         "compare_table": "_drift",
-        "judge_columns": "_drift",
+        "judge_columns": "_verdicts",
         "render_html": "_render",
         "render_markdown": "_render",
         "start_pipeline": "_trigger",

@@ -16,6 +16,7 @@ from penstock.monitoring._evidence import (
     rows_per_independent,
 )
 from penstock.monitoring._limits import Limits
+from penstock.tables import without_nan
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,7 +54,7 @@ def compare_column(
         as_category: True to compare whole numbers as categories: class labels.
     """
     limits = limits.of(values.name)
-    missing = _missing_of(values)
+    missing = without_nan(values).null_count()
     drift = ColumnDrift(
         column=values.name,
         kind=profile.kind,
@@ -220,10 +221,6 @@ def _as_texts(values: "pl.Series") -> "pl.Series":
 def _commonest(texts: "pl.Series") -> tuple[str, ...]:
     counts = texts.value_counts(name="rows").sort(["rows", "value"], descending=[True, False])
     return tuple(str(text)[:60] for text in counts["value"].head(_MAX_NEW_TOLD))
-
-
-def _missing_of(values: "pl.Series") -> int:
-    return int((values.fill_nan(None) if values.dtype.is_float() else values).null_count())
 
 
 def _rate_check(aspect: str, change: RateChange, minimum: float) -> Check:

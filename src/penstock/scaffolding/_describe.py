@@ -22,6 +22,7 @@ from penstock.scaffolding._target import (
     tell_target,
 )
 from penstock.scaffolding._times import TimeForm, note_times, note_written_dates, tell_moment
+from penstock.tables import without_nan
 
 if TYPE_CHECKING:
     import polars as pl
@@ -139,7 +140,7 @@ def _ask(snapshot: Snapshot, target: str, group: str | None) -> _Question:
             column=target,
         )
     task = require_target(snapshot.table[target])
-    rows = snapshot.table.filter(~_missing(snapshot.table[target]))
+    rows = snapshot.table.filter(~without_nan(snapshot.table[target]).is_null())
     odd = frozenset(f.column for f in snapshot.findings if f.rule in _NOT_NUMBERS)
     return _Question(rows, snapshot.schema, target, task, group, times, odd)
 
@@ -284,7 +285,3 @@ def time_columns(snapshot: Snapshot) -> tuple[str, ...]:
     if snapshot.time is None:
         return ()
     return (snapshot.time,) if isinstance(snapshot.time, str) else snapshot.time
-
-
-def _missing(series: "pl.Series") -> "pl.Series":
-    return (series.fill_nan(None) if series.dtype.is_float() else series).is_null()

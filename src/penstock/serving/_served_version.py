@@ -3,13 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.core import DataError, ModelVersionRecord, ServingError, summarize_error
 from penstock.models import Model, Predictions
 from penstock.stores import Store
-from penstock.tables import Column
+from penstock.tables import Column, from_seconds
 
 Row = Mapping[str, Any]
 # Quicker work runs on the event loop: handing it to a thread costs about a tenth of this.
@@ -199,7 +198,7 @@ def _sample_time(column: Column) -> str:
     seconds = _SUMMER_2020
     if column.minimum is not None and column.maximum is not None:
         seconds = int((column.minimum + column.maximum) / 2)
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    moment = from_seconds(seconds)
     if column.family == "date":
         return moment.date().isoformat()
     # Where training times have a zone, a time without a zone is only assumed to be in UTC.

@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from penstock.tables._frames import columns_of as columns_of
     from penstock.tables._frames import convert_frame as convert_frame
     from penstock.tables._frames import offer_frames as offer_frames
+    from penstock.tables._frames import read_frame as read_frame
     from penstock.tables._kinds import MIN_ROWS as MIN_ROWS
     from penstock.tables._kinds import Kind as Kind
     from penstock.tables._kinds import has_missing as has_missing
     from penstock.tables._kinds import kind_of as kind_of
     from penstock.tables._kinds import looks_like_id as looks_like_id
     from penstock.tables._kinds import named_id as named_id
+    from penstock.tables._kinds import without_nan as without_nan
     from penstock.tables._labels import plain_value as plain_value
     from penstock.tables._labels import read_label as read_label
+    from penstock.tables._seconds import from_seconds as from_seconds
+    from penstock.tables._seconds import to_seconds as to_seconds
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -52,6 +56,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "offer_frames": "_frames",
         "plain_value": "_labels",
         "read_label": "_labels",
+        "without_nan": "_kinds",
+        "read_frame": "_frames",
+        "to_seconds": "_seconds",
+        "from_seconds": "_seconds",
         "show_limit": "_column",
     },
 )

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from penstock.tables._dtypes import Family, family
 from penstock.tables._kinds import Kind
+from penstock.tables._seconds import from_seconds
 from penstock.tables.reading import ReadingRule
 
 
@@ -97,5 +97,5 @@ def show_limit(column: Column, value: float) -> str:
     """
     if not column.is_time:
         return f"{value:g}"
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
+    moment = from_seconds(value)
     return f"{moment:%Y-%m-%d}" if column.family == "date" else f"{moment:%Y-%m-%dT%H:%M:%S}"

@@ -79,6 +79,15 @@ def _ask(ask: Callable[[FrameType], Answer], frame_type: FrameType) -> tuple[Ans
     return answer, any("feature names" in str(warning.message) for warning in caught)
 
 
+def read_frame(value: Any) -> "pl.DataFrame | None":
+    """Return a polars or pandas frame as a polars frame; None if the value is neither."""
+    import polars as pl
+
+    if isinstance(value, pl.DataFrame):
+        return value
+    return pl.from_pandas(value) if hasattr(value, "iloc") else None
+
+
 def columns_of(frame: Any) -> "list[pl.Series]":
     """Return a frame's columns as polars Series.
 

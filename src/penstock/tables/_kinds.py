@@ -42,7 +42,7 @@ def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
     import polars as pl
 
     dtype = series.dtype
-    values = (series.fill_nan(None) if dtype.is_float() else series).drop_nulls()
+    values = without_nan(series).drop_nulls()
     if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time):
         return ("constant", 0) if not len(values) else ("other", None)
     distinct = values.n_unique() if len(values) else 0
@@ -61,9 +61,14 @@ def kind_of(series: "pl.Series") -> tuple[Kind, int | None]:
     return _kind_of_text(values, distinct), distinct
 
 
+def without_nan(series: "pl.Series") -> "pl.Series":
+    """Return a column in which every missing value is null: NaN counts as missing, too."""
+    return series.fill_nan(None) if series.dtype.is_float() else series
+
+
 def has_missing(series: "pl.Series") -> bool:
     """Return whether any value is missing: null, or not a number."""
-    return series.null_count() > 0 or (series.dtype.is_float() and bool(series.is_nan().any()))
+    return series.null_count() > 0 or without_nan(series).null_count() > 0
 
 
 def looks_like_id(name: str) -> bool:

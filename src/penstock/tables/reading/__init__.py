@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from penstock.tables.reading._rule import ValueType as ValueType
     from penstock.tables.reading._rule import rules_from_json as rules_from_json
     from penstock.tables.reading._rule import rules_to_json as rules_to_json
-    from penstock.tables.reading._times import fitting_formats as fitting_formats
-    from penstock.tables.reading._times import guess_time_format as guess_time_format
+    from penstock.tables.reading._time_formats import fitting_formats as fitting_formats
+    from penstock.tables.reading._time_formats import guess_time_format as guess_time_format
+    from penstock.tables.reading._time_formats import usual_formats as usual_formats
     from penstock.tables.reading._times import read_iso as read_iso
     from penstock.tables.reading._times import read_times as read_times
     from penstock.tables.reading._times import time_rule as time_rule
-    from penstock.tables.reading._times import usual_formats as usual_formats
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -34,9 +34,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ReadingRule": "_rule",
         "ValueType": "_rule",
         "guess_rule": "_infer",
-        "fitting_formats": "_times",
-        "usual_formats": "_times",
-        "guess_time_format": "_times",
+        "fitting_formats": "_time_formats",
+        "usual_formats": "_time_formats",
+        "guess_time_format": "_time_formats",
         "is_few": "_infer",
         "is_missing_text": "_read",
         "missing_in": "_read",

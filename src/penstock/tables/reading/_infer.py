@@ -4,14 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from penstock.tables.reading._numbers import (
-    HUGE,
-    LEADING_ZERO,
-    Written,
-    guess_numbers,
-    known_affixes,
-    read_plain_numbers,
-)
+from penstock.tables.reading._notation import Written, guess_numbers, known_affixes
+from penstock.tables.reading._numbers import HUGE, LEADING_ZERO, read_plain_numbers
 from penstock.tables.reading._read import missing_in, read_values
 from penstock.tables.reading._rule import ReadingRule, ValueType
 from penstock.tables.reading._times import iso_rule

@@ -4,50 +4,20 @@ from typing import TYPE_CHECKING, Literal
 
 from penstock.core import DataError
 from penstock.tables.reading._rule import ReadingRule
+from penstock.tables.reading._time_formats import guess_time_format, keep_where, parse_format
 
 if TYPE_CHECKING:
     import polars as pl
 
 # Numbers below this (March 1973) are counters or small codes, not seconds since 1970.
 _FIRST_SECOND = 1e8
-_SAMPLE = 100
 _EPOCHS = (("s", 1e11, 1_000_000), ("ms", 1e14, 1_000), ("us", 1e17, 1), ("ns", 1e20, 0.001))
 _ISO_DATE = r"^\d{4}-\d{1,2}-\d{1,2}$"
 _ISO_TIME = (
     r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}(:\d{2}([.,]\d{1,9})?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?$"
 )
 _OFFSET = r"(Z|UTC|[+-]\d{2}:?\d{2})$"
-_ISO_FORM = "%Y-%m-%d"
-_SAMPLE, _ENOUGH = 1_000, 10  # different texts
-_FEW = 0.1  # share of them that may be no times
-_GUESSES = (
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%Y/%m/%d",
-    "%Y/%m/%d %H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M:%S",
-    "%m/%d/%Y %I:%M:%S %p",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%d.%m.%y",
-    "%d.%m.%y %H:%M",
-    "%m/%d/%y",
-    "%d/%m/%y",
-    "%m/%d/%y %H:%M",
-    "%d/%m/%y %H:%M",
-    "%d-%m-%y",
-    "%m-%d-%y",
-    "%d %b %Y",
-    "%b %d, %Y",
-    "%Y%m%dT%H%M%S",
-)
+_SAMPLE = 1_000
 
 
 def read_iso(texts: "pl.Series") -> "pl.Series | None":
@@ -170,7 +140,7 @@ def read_times_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
         return _read_iso_by(texts, rule)
     if rule.times == "compact":
         days = texts.str.contains(r"^\d{8}$")
-        return _where(days, texts).str.to_date("%Y%m%d", strict=False)
+        return keep_where(days, texts).str.to_date("%Y%m%d", strict=False)
     if rule.times.startswith("epoch_"):
         factor = {unit: factor for unit, _, factor in _EPOCHS}[rule.times.removeprefix("epoch_")]
         whole = texts.cast(pl.Int64, strict=False)
@@ -179,7 +149,7 @@ def read_times_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
         if whole.null_count() > texts.null_count():
             micro = (texts.cast(pl.Float64, strict=False) * factor).cast(pl.Int64, strict=False)
         return micro.cast(moment)
-    times = _parse(texts, rule.times)
+    times = parse_format(texts, rule.times)
     return pl.Series(texts.name, [None] * len(texts), moment) if times is None else times
 
 
@@ -187,19 +157,15 @@ def _read_iso_by(texts: "pl.Series", rule: ReadingRule) -> "pl.Series":
     import polars as pl
 
     if rule.type == "date":
-        return _where(texts.str.contains(_ISO_DATE), texts).str.to_date("%Y-%m-%d", strict=False)
+        return keep_where(texts.str.contains(_ISO_DATE), texts).str.to_date(
+            "%Y-%m-%d", strict=False
+        )
     fits = texts.str.contains(f"{_ISO_DATE}|{_ISO_TIME}")
     offset = texts.str.contains(_OFFSET)
     fits &= offset if rule.zone else ~offset
-    return _parse_iso(_where(fits, texts), offsets=bool(rule.zone)).cast(
+    return _parse_iso(keep_where(fits, texts), offsets=bool(rule.zone)).cast(
         pl.Datetime("us", rule.zone or None)
     )
-
-
-def _where(mask: "pl.Series", texts: "pl.Series") -> "pl.Series":
-    import polars as pl
-
-    return pl.select(pl.when(mask).then(texts)).to_series().rename(texts.name)
 
 
 def iso_rule(texts: "pl.Series") -> ReadingRule | None:
@@ -215,62 +181,6 @@ def iso_rule(texts: "pl.Series") -> ReadingRule | None:
 
 def _most(mask: "pl.Series") -> bool:
     return 2 * int(mask.sum()) > len(mask)
-
-
-def guess_time_format(texts: "pl.Series") -> str | None:
-    """Infer the strftime codes of texts; None if no format, or more than one, fits.
-
-    >>> import polars as pl
-    >>> guess_time_format(pl.Series(["31.12.2015", "01.01.2016"]))
-    '%d.%m.%Y'
-    >>> guess_time_format(pl.Series(["01/02/2015"])) is None
-    True
-    """
-    fits = fitting_formats(texts)
-    return fits[0] if len(fits) == 1 else None
-
-
-def fitting_formats(texts: "pl.Series") -> list[str]:
-    """List the strftime codes by which all texts can be read; several where 01/02 may be both.
-
-    >>> import polars as pl
-    >>> fitting_formats(pl.Series(["01/02/2015", "03/04/2015"]))
-    ['%m/%d/%Y', '%d/%m/%Y']
-    """
-    import polars as pl
-
-    given = texts.drop_nulls()
-    if given.dtype != pl.String or not len(given):
-        return []
-    # The first text rules out most formats at little cost.
-    return [form for form in _GUESSES if _fits(given.head(1), form) and _fits(given, form)]
-
-
-def usual_formats(texts: "pl.Series") -> tuple[list[str], list[str]]:
-    """List the strftime codes by which nearly all texts can be read, each for a part of them.
-
-    >>> import polars as pl
-    >>> usual_formats(
-    ...     pl.Series(["01.02.2015"] * 3 + [f"{day}.02.2015" for day in range(10, 28)] + ["soon"])
-    ... )
-    (['%d.%m.%Y'], ['soon'])
-
-    Returns:
-        The codes, in the order of the number of texts, and the unreadable texts; no code if these
-        are more than a few, or there are too few texts to decide.
-    """
-    given = texts.drop_nulls().unique(maintain_order=True).head(_SAMPLE)
-    rest, forms = given, list[str]()
-    while len(rest) > _FEW * len(given):
-        found = ((form, _parse(rest, form)) for form in (_ISO_FORM, *_GUESSES))
-        read = {form: times for form, times in found if times is not None}
-        best = min(read, key=lambda form: read[form].null_count())
-        if len(rest) - read[best].null_count() <= _FEW * len(given):
-            break
-        forms.append(best)
-        rest = rest.filter(read[best].is_null())
-    is_told = len(given) >= _ENOUGH and len(rest) <= _FEW * len(given)
-    return (forms, rest.to_list()) if is_told else ([], [])
 
 
 def _read_epoch(series: "pl.Series") -> "pl.Series":
@@ -308,7 +218,7 @@ def _read_compact_dates(series: "pl.Series") -> "pl.Series | None":
 
 
 def _read_format(texts: "pl.Series", form: str) -> "pl.Series":
-    times = _parse(texts, form)
+    times = parse_format(texts, form)
     if times is None or times.null_count() > texts.null_count():
         bad = texts if times is None else texts.filter(times.is_null() & texts.is_not_null())
         raise DataError(
@@ -318,26 +228,6 @@ def _read_format(texts: "pl.Series", form: str) -> "pl.Series":
             column=texts.name,
         )
     return times
-
-
-def _parse(texts: "pl.Series", form: str) -> "pl.Series | None":
-    import polars as pl
-
-    clock = any(code in form for code in ("%H", "%I", "%M", "%S", "%T", "%R", "%s"))
-    if "%Y" in form:  # "24" would be read as the year 24
-        texts = _where(texts.str.contains(r"\d{4}"), texts)
-    try:
-        if not clock:
-            return texts.str.to_date(form, strict=False)
-        times = texts.str.to_datetime(form, time_unit="us", strict=False)
-        return times.cast(pl.Datetime("us", "UTC")) if "%z" in form else times
-    except pl.exceptions.PolarsError:
-        return None
-
-
-def _fits(texts: "pl.Series", form: str) -> bool:
-    times = _parse(texts, form)
-    return times is not None and times.null_count() == texts.null_count()
 
 
 def _not_a_time(texts: "pl.Series") -> DataError:

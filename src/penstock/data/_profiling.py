@@ -1,0 +1,193 @@
+"""profile_table: the distribution of each column of a table."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.data._dependence import Dependence, estimate_dependence
+from penstock.data._moments import as_moments
+from penstock.data._profile import ColumnProfile, TableProfile
+from penstock.tables import Kind, kind_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+
+BINS = 10
+QUANTILES = 21
+TOP = 50
+
+
+def profile_table(table: "pl.DataFrame") -> TableProfile:
+    """Compute the profile of every column.
+
+    >>> import polars as pl
+    >>> profile = profile_table(pl.DataFrame({"age": [20, 30, None], "city": ["A", "B", "A"]}))
+    >>> profile.columns["age"].mean, profile.columns["city"].top
+    (25.0, (('A', 2), ('B', 1)))
+    """
+    return TableProfile(
+        table.height, {series.name: profile_column(series) for series in table.iter_columns()}
+    )
+
+
+def profile_column(series: "pl.Series") -> ColumnProfile:
+    """Compute the profile of a column."""
+    import polars as pl
+
+    kind, levels = kind_of(series)
+    dtype = series.dtype
+    if dtype in (pl.Date, pl.Datetime):
+        seconds = as_moments(series).to_physical() / 1_000_000
+        return _profile_numbers(seconds, kind)
+    if dtype.is_numeric():
+        return _profile_numbers(series, kind)
+    missing = series.null_count()
+    if dtype.is_nested() or dtype in (pl.Object, pl.Binary, pl.Duration, pl.Time, pl.Null):
+        return ColumnProfile(kind, len(series), missing, unique=levels or 0)
+    # Texts have no mean; for booleans the mean is the share of true.
+    share = series.mean() if dtype == pl.Boolean else None
+    top, other = _top(series)
+    return ColumnProfile(
+        kind,
+        len(series),
+        missing,
+        unique=levels or 0,
+        mean=share if isinstance(share, float) else None,
+        top=top,
+        other=other,
+        dependence=_dependence_of_texts(series, top),
+    )
+
+
+def bin_places(
+    edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]"
+) -> "np.ndarray[Any, Any]":
+    """Return the index of each value's bin in a profile, 0 for the lowest.
+
+    >>> import numpy as np
+    >>> bin_places((0.0, 1.0, 5.0), np.array([-3.0, 1.0, 2.0, 99.0])).tolist()
+    [0, 0, 1, 1]
+
+    Args:
+        edges: Borders as in ColumnProfile, 2 or more.
+        values: Numbers without NaN, shape (n,).
+    """
+    import numpy as np
+
+    return np.searchsorted(np.asarray(edges[1:-1]), values, side="left")
+
+
+def level_places(levels: Sequence[str], texts: "pl.Series") -> "np.ndarray[Any, Any]":
+    """Return each text's position among levels; an unknown text has the position after the last.
+
+    >>> import polars as pl
+    >>> level_places(["a", "b"], pl.Series(["b", "a", "c"])).tolist()
+    [1, 0, 2]
+
+    Args:
+        levels: Known texts.
+        texts: Texts without null, shape (n,).
+    """
+    import polars as pl
+
+    places = pl.DataFrame({"value": list(levels), "place": range(len(levels))})
+    found = pl.DataFrame({"value": texts}).join(
+        places, on="value", how="left", maintain_order="left"
+    )
+    return found["place"].fill_null(len(levels)).to_numpy()
+
+
+def count_bins(edges: "tuple[float, ...]", values: "np.ndarray[Any, Any]") -> list[int]:
+    """Count values in a profile's bins; every number belongs to a bin, infinite numbers too.
+
+    >>> import numpy as np
+    >>> count_bins((0.0, 1.0, 5.0), np.array([-3.0, 1.0, 2.0, 99.0]))
+    [2, 2]
+
+    Args:
+        edges: Borders as in ColumnProfile, 2 or more.
+        values: Numbers without NaN, shape (n,).
+    """
+    return _counted(bin_places(edges, values), len(edges) - 1)
+
+
+def _counted(places: "np.ndarray[Any, Any]", bins: int) -> list[int]:
+    import numpy as np
+
+    return [int(count) for count in np.bincount(places, minlength=bins)]
+
+
+def _dependence_of_texts(
+    series: "pl.Series", top: tuple[tuple[str, int], ...]
+) -> Dependence | None:
+    import polars as pl
+
+    texts = series.drop_nulls().cast(pl.String)
+    if not len(texts):
+        return None
+    return estimate_dependence(level_places([level for level, _ in top], texts))
+
+
+def _profile_numbers(series: "pl.Series", kind: Kind) -> ColumnProfile:
+    import numpy as np
+    import polars as pl
+
+    numbers = series.cast(pl.Float64).fill_nan(None)
+    values = numbers.drop_nulls().to_numpy()
+    finite = np.sort(values[np.isfinite(values)])
+    facts = {
+        "kind": kind,
+        "rows": len(series),
+        "missing": numbers.null_count(),
+        "infinite": len(values) - len(finite),
+    }
+    if not len(finite):
+        return ColumnProfile(**facts, unique=numbers.drop_nulls().n_unique())  # type: ignore[arg-type]
+    edges = _edges(finite)
+    unique = int(np.count_nonzero(np.diff(finite))) + 1
+    # Few distinct integers may be codes of categories.
+    integers = series.dtype.is_integer() and unique <= TOP
+    top, other = _top(series) if integers else ((), 0)
+    spots = np.linspace(0.0, 1.0, QUANTILES)
+    places = bin_places(edges, values)
+    return ColumnProfile(
+        **facts,  # type: ignore[arg-type]
+        unique=unique,
+        mean=float(finite.mean()),
+        std=float(finite.std()),
+        min=float(finite[0]),
+        max=float(finite[-1]),
+        quantiles=tuple(float(q) for q in np.quantile(finite, spots)),
+        edges=edges,
+        counts=tuple(_counted(places, len(edges) - 1)),
+        top=top,
+        other=other,
+        dependence=estimate_dependence(places),
+    )
+
+
+def _edges(ordered: "np.ndarray[Any, Any]") -> tuple[float, ...]:
+    """Return cuts at the values' deciles; a value that fills several deciles has a separate bin."""
+    import numpy as np
+
+    places = np.ceil(np.arange(1, BINS) * len(ordered) / BINS).astype(int) - 1
+    deciles = ordered[np.clip(places, 0, len(ordered) - 1)]
+    heavy = deciles[1:][deciles[1:] == deciles[:-1]]
+    # Without the cut just below, a heavy value would share the bin with smaller values.
+    below = ordered[np.searchsorted(ordered, heavy) - 1]
+    below = below[below < heavy]
+    cuts = np.unique(np.concatenate([deciles, below]))
+    # The last bin must not be empty.
+    cuts = cuts[cuts < ordered[-1]]
+    low = min(float(ordered[0]), float(cuts[0]) if len(cuts) else float(ordered[0]))
+    return (low, *(float(cut) for cut in cuts), float(ordered[-1]))
+
+
+def _top(series: "pl.Series") -> tuple[tuple[tuple[str, int], ...], int]:
+    import polars as pl
+
+    texts = series.drop_nulls().cast(pl.String).rename("value")
+    counts = texts.value_counts(name="rows").sort(["rows", "value"], descending=[True, False])
+    first = counts.head(TOP)
+    pairs = tuple((str(text), int(rows)) for text, rows in first.iter_rows())
+    return pairs, len(texts) - sum(rows for _, rows in pairs)
