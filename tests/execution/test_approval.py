@@ -85,7 +85,7 @@ def test_what_cannot_be_decided_is_told(project):
         approve_step(waiting.run_id, "aproval", reason="ok", store=project.store)
     with pytest.raises(ConflictError, match=r"Step 'report' .* is finished"):
         approve_step(waiting.run_id, "report", reason="ok", store=project.store)
-    with pytest.raises(ParameterError, match="has no reason"):
+    with pytest.raises(ParameterError, match="needs a reason"):
         approve_step(waiting.run_id, "approval", reason=" ", store=project.store)
 
 

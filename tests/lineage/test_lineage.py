@@ -167,7 +167,7 @@ def test_an_ambiguous_beginning_is_said_to_be_one(ran, store, folder):
 
 
 def test_a_direction_is_up_or_down(ran, store):
-    with pytest.raises(ParameterError, match="'sideways' is no direction"):
+    with pytest.raises(ParameterError, match="direction is 'sideways'"):
         ps.get_lineage("last", store=store, direction="sideways")
 
 

@@ -70,5 +70,5 @@ def test_an_empty_report_has_no_figures_and_still_a_page(watched: Any) -> None:
 
 @pytest.mark.parametrize("wrong", [{"alpha": 0}, {"w1": -1}, {"max_rows": 0}])
 def test_limits_out_of_range_are_refused(wrong: dict) -> None:
-    with pytest.raises(ParameterError, match=f"The limit {next(iter(wrong))}"):
+    with pytest.raises(ParameterError, match=f"{next(iter(wrong))} is "):
         Limits(**wrong)

@@ -113,7 +113,7 @@ def test_channels_may_stand_first_where_it_is_said_or_clear(run):
         run.log_image("unclear", Tensor(either))
     run.log_image("now clear", Tensor(either), layout="CHW")
     assert pixels(run.artifact("now clear")).shape == (4, 3, 3)
-    with pytest.raises(ParameterError, match="is no layout"):
+    with pytest.raises(ParameterError, match="layout is 'HCW'"):
         run.log_image("picture", either, layout="HCW")
 
 
@@ -228,7 +228,7 @@ def test_samples_are_the_sound_that_they_say(run):
     for wrong in (np.zeros(0), np.zeros((2, 2, 2)), np.array([2.0]), np.array([np.nan])):
         with pytest.raises(ParameterError):
             run.log_audio("sound", wrong, rate=8000)
-    with pytest.raises(ParameterError, match="rate of the samples is 0"):
+    with pytest.raises(ParameterError, match="rate is 0"):
         run.log_audio("sound", samples)
 
 
@@ -282,7 +282,7 @@ def test_a_histogram_counts_what_numpy_counts(run):
     found = run.artifact("weights@1")
     assert found["histogram"] == {"edges": [0.0, 1.0, 2.0, 3.0, 4.0], "counts": [1, 2, 0, 1]}
     assert (found["count"], found["not_finite"]) == (6, 2)
-    with pytest.raises(ParameterError, match="0 bins"):
+    with pytest.raises(ParameterError, match="bins is 0"):
         run.log_histogram("weights", values, bins=0)
     with pytest.raises(ParameterError, match="Give numbers"):
         run.log_histogram("weights", ["a"])

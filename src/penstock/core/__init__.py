@@ -1,6 +1,7 @@
 """Terms, errors, records and small tools for all packages; imports no package of ours."""
 
 from penstock.core._actors import current_actor, is_same_person, use_actor
+from penstock.core._checks import require_choice, require_number, require_reason
 from penstock.core._clock import now, now_micros, set_clock
 from penstock.core._digest import digest_bytes, digest_file, digest_json, short
 from penstock.core._durations import parse_duration
@@ -162,8 +163,11 @@ __all__ = [
     "parse_bytes",
     "parse_duration",
     "require",
+    "require_choice",
     "require_label",
     "require_name",
+    "require_number",
+    "require_reason",
     "set_clock",
     "settings",
     "shared_folders",

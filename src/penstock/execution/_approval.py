@@ -5,13 +5,13 @@ from penstock.core import (
     DecisionRecord,
     GateError,
     NotFoundError,
-    ParameterError,
     StepRunRecord,
     StepState,
     current_actor,
     did_you_mean,
     is_same_person,
     now,
+    require_reason,
 )
 from penstock.stores import Store, open_store
 
@@ -77,12 +77,7 @@ def _decide(
     store: Store | str | None,
 ) -> DecisionRecord:
     opened = open_store(store)
-    if not reason.strip():
-        raise ParameterError(
-            what=f"The decision about step {step!r} has no reason.",
-            why="The reason is recorded with the run, for later readers.",
-            fix='Give one: reason="…", or --reason "…".',
-        )
+    reason = require_reason(reason, f"The decision about step {step!r}")
     record = opened.metadata.runs.get(run)
     steps = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
     if step not in steps:

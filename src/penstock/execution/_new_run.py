@@ -12,6 +12,7 @@ from penstock.core import (
     new_id,
     now,
     require_name,
+    require_number,
 )
 from penstock.execution._reporters import default_reporter
 from penstock.execution.engine import (
@@ -145,8 +146,5 @@ def _exact(pipeline: Pipeline[..., Any], graph: Graph) -> dict[str, Any]:
 
 
 def _seed(seed: Any) -> int:
-    if isinstance(seed, int) and seed >= 0:
-        return seed
-    raise ParameterError(
-        what=f"The seed is {seed!r}.", fix="Give a whole number of 0 or more.", seed=seed
-    )
+    require_number("seed", seed, low=0, whole=True)
+    return int(seed)

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from penstock.core import (
     Edge,
     ModelVersionRecord,
-    ParameterError,
     PredictionRecord,
     RunRecord,
+    require_choice,
     short,
     to_json,
 )
@@ -141,12 +141,7 @@ def get_lineage(
         NotFoundError: If nothing of that name is recorded.
         ParameterError: If the direction is unknown.
     """
-    if direction not in _WAYS:
-        raise ParameterError(
-            what=f"{direction!r} is no direction of lineage.",
-            fix=f"Use one of {', '.join(_WAYS)}.",
-            direction=direction,
-        )
+    require_choice("direction", direction, _WAYS)
     store = open_store(store)
     found = find_subject(store, subject)
     edges = _edges(store, found, direction)

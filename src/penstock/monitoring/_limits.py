@@ -4,8 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from penstock.core import ParameterError, did_you_mean
+from penstock.core import (
+    ParameterError,
+    did_you_mean,
+    require_number,
+)
 
+_ABOVE_ZERO = frozenset({"alpha", "min_truth", "max_rows"})
 _OF_A_COLUMN = ("w1", "tvd", "ratio", "ratio_floor", "missing", "new")
 
 
@@ -58,12 +63,10 @@ class Limits:
             value = getattr(self, each.name)
             if each.name in {"metric", "columns"}:
                 continue
-            if value < 0 or (each.name in {"alpha", "min_truth", "max_rows"} and value == 0):
-                raise ParameterError(
-                    what=f"The limit {each.name} is {value!r}.",
-                    why="A limit below nothing would alarm always.",
-                    fix=f"Set {each.name} to a value above 0.",
-                )
+            above = 0 if each.name in _ABOVE_ZERO else None
+            require_number(
+                each.name, value, low=0, above=above, why="A lower limit would alarm always."
+            )
         for column, limits in self.columns.items():
             for name in limits:
                 if name not in _OF_A_COLUMN:

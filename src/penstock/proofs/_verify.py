@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from penstock.core import (
-    ParameterError,
     ProofRecord,
     RunRecord,
     RunState,
     StoreError,
     Verdict,
     now,
+    require_number,
 )
 from penstock.execution import read_manifest
 from penstock.proofs._records import Verification
@@ -74,12 +74,8 @@ def verify(
 
 
 def _require_seeds(hash_seeds: int | None) -> None:
-    if hash_seeds is not None and not 1 <= hash_seeds <= MOST_SEEDS:
-        raise ParameterError(
-            what=f"hash_seeds is {hash_seeds!r}.",
-            why=f"A step is executed under 1 to {MOST_SEEDS} hash seeds.",
-            fix="Give such a number, or leave it out.",
-        )
+    if hash_seeds is not None:
+        require_number("hash_seeds", hash_seeds, low=1, high=MOST_SEEDS, whole=True)
 
 
 def _with_environment(answer: Verification, manifest: Mapping[str, Any]) -> Verification:

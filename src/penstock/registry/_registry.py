@@ -19,6 +19,7 @@ from penstock.core import (
     current_actor,
     now,
     require_name,
+    require_reason,
 )
 from penstock.models import Model, SignatureChanges, require_safe
 from penstock.registry._audit import verify_events
@@ -283,7 +284,7 @@ class Registry:
             require_other_person(record, who)
         if record.stage is Stage.REJECTED:
             require_move(record, Stage.PRODUCTION)
-        text = _given(reason, "An approval")
+        text = require_reason(reason, "An approval")
         yes = ApprovalRecord(record.model, record.version, who, True, text, now())
         self._metadata.models.add_approval(yes)
         return yes
@@ -300,7 +301,7 @@ class Registry:
             ConflictError: If the version is in production or rejected already.
             ParameterError: If the reason is empty.
         """
-        text, who = _given(reason, "A rejection"), actor or current_actor()
+        text, who = require_reason(reason, "A rejection"), actor or current_actor()
         no = ApprovalRecord(model, version, who, False, text, now())
         return self._take_out(model, version, Stage.REJECTED, who, text, (no,))
 
@@ -592,13 +593,3 @@ def _headline(metrics: Mapping[str, float] | None, report: Any) -> dict[str, flo
         metrics = {name: estimate.value for name, estimate in found.items()}
     plain = {name: float(value) for name, value in metrics.items()}
     return {name: value for name, value in plain.items() if math.isfinite(value)}
-
-
-def _given(reason: str, what: str) -> str:
-    if reason.strip():
-        return reason.strip()
-    raise ParameterError(
-        what=f"{what} needs a reason.",
-        why="Whoever reads the history asks why.",
-        fix="Give one with --reason, or reason=….",
-    )

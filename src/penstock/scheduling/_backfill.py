@@ -13,6 +13,7 @@ from penstock.core import (
     RunState,
     did_you_mean,
     new_id,
+    require_number,
 )
 from penstock.execution import (
     PartitionState,
@@ -102,10 +103,7 @@ def backfill(
     """
     found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     opened = open_store(store)
-    if max_active_runs < 1:
-        raise ParameterError(
-            what=f"{max_active_runs} runs are to go on at once.", fix="Give 1 or more."
-        )
+    require_number("max_active_runs", max_active_runs, low=1, whole=True)
     chosen = choose(found, list_partitions(found, store=opened), since, until, partitions)
     wanted = [part for part in chosen if again or not (part.is_done or part.is_going_on)]
     left = [part.key for part in chosen if part not in wanted]

@@ -14,10 +14,11 @@ from penstock.core import (
     ParameterError,
     ScheduleRecord,
     current_actor,
-    did_you_mean,
     now,
     parse_duration,
+    require_choice,
     require_name,
+    require_number,
 )
 from penstock.data.sources import DataSource, open_source
 from penstock.execution import RunnerName, entry_of, load_pipeline, project_of
@@ -100,12 +101,11 @@ class Schedule:
     workers: int | None = None
 
     def __post_init__(self) -> None:
-        _require_choice("catch_up", self.catch_up or "last", _CATCH_UP)
-        _require_choice("runner", self.runner, _RUNNERS)
-        if self.max_active_runs < 1:
-            raise DefinitionError(
-                what=f"max_active_runs is {self.max_active_runs}.", fix="Give 1 or more."
-            )
+        require_choice("catch_up", self.catch_up or "last", _CATCH_UP, error=DefinitionError)
+        require_choice("runner", self.runner, _RUNNERS, error=DefinitionError)
+        require_number(
+            "max_active_runs", self.max_active_runs, low=1, whole=True, error=DefinitionError
+        )
         if self.cron is not None:
             require_cron(self.cron, self.timezone)
         if self.every is not None and parse_duration(self.every) < timedelta(seconds=1):
@@ -264,13 +264,6 @@ def _require_bindable(
             fix='Give a window: window="90d", or --window 90d.',
             missing=missing,
         ) from error
-
-
-def _require_choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise DefinitionError(
-            what=f"{name} is {value!r}.", fix=did_you_mean(value, known), name=name
-        )
 
 
 def _told(duration: str | timedelta) -> str:

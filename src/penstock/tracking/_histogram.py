@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError
+from penstock.core import (
+    ParameterError,
+    require_number,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,8 +31,7 @@ def histogram(values: Any, bins: int) -> dict[str, Any]:
         return _given(*values)
     import numpy as np
 
-    if not 1 <= bins <= _MOST_BINS:
-        raise ParameterError(what=f"{bins} bins were asked for.", fix="Give 1 to 10,000.")
+    require_number("bins", bins, low=1, high=_MOST_BINS, whole=True)
     array = _floats(values)
     finite = array[np.isfinite(array)]
     with np.errstate(over="ignore"):

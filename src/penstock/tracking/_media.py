@@ -9,9 +9,9 @@ from penstock.core import (
     ArtifactRecord,
     ParameterError,
     StoreError,
-    did_you_mean,
     digest_json,
     now,
+    require_choice,
 )
 from penstock.stores import media_type
 from penstock.tracking._forgiving import Trouble
@@ -189,10 +189,7 @@ class RunMedia:
         Raises:
             ParameterError: If the text is not a str, or there is no such markup.
         """
-        if markup not in _TEXTS:
-            raise ParameterError(
-                what=f"{markup!r} is no markup of a text.", fix=did_you_mean(markup, _TEXTS)
-            )
+        require_choice("markup", markup, _TEXTS)
         if not isinstance(text, str):
             raise ParameterError(
                 what=f"A {type(text).__name__} is no text.",

@@ -5,7 +5,11 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError, require
+from penstock.core import (
+    ParameterError,
+    require,
+    require_choice,
+)
 from penstock.tracking._files import read_media
 
 if TYPE_CHECKING:
@@ -96,8 +100,8 @@ def _channels_last(
 ) -> "NDArray[np.generic]":
     import numpy as np
 
-    if layout not in {None, *_LAYOUTS}:
-        raise ParameterError(what=f"{layout!r} is no layout.", fix="Use 'HWC' or 'CHW'.")
+    if layout is not None:
+        require_choice("layout", layout, _LAYOUTS)
     if array.size == 0 or array.ndim not in {_GREY, _COLOURED}:
         raise _no_picture(array, layout)
     if array.ndim == _GREY:

@@ -5,7 +5,10 @@ import wave
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError
+from penstock.core import (
+    ParameterError,
+    require_number,
+)
 from penstock.tracking._files import read_media
 
 if TYPE_CHECKING:
@@ -65,12 +68,9 @@ def _samples(source: Any, rate: int) -> "NDArray[np.int16]":
             fix=f"Give numbers of shape (n,) or (n, channels), with up to {_MOST_CHANNELS} channels.",
             shape=shape,
         )
-    if rate != int(rate) or rate <= 0:
-        raise ParameterError(
-            what=f"The rate of the samples is {rate!r}.",
-            why="How fast they are played decides how they sound.",
-            fix="Give samples a second as a whole number, for example rate=16_000.",
-        )
+    require_number(
+        "rate", rate, low=1, whole=True, why="How many samples a second are played is the sound."
+    )
     return _sixteen_bits(array)
 
 

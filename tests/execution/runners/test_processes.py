@@ -397,7 +397,7 @@ def test_a_runner_or_policy_that_does_not_exist_is_named(project):
     from penstock.core import ParameterError
 
     pipeline = project.load(mapped())
-    with pytest.raises(ParameterError, match=r"no runner 'process'.*processes"):
+    with pytest.raises(ParameterError, match=r"runner is 'process'.*processes"):
         project.again(pipeline, runner="process")
     with pytest.raises(ParameterError, match="Give 1 or more workers"):
         project.again(pipeline, runner="processes", workers=0)

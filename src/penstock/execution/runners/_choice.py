@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
-from penstock.core import ParameterError, did_you_mean
+from penstock.core import (
+    require_choice,
+    require_number,
+)
 from penstock.execution.engine import Runner
 from penstock.execution.runners._local import LocalRunner
 from penstock.execution.runners._processes import ProcessRunner
@@ -25,11 +28,7 @@ def find_runner(name: str) -> Runner:
     Raises:
         ParameterError: If there is no runner of that name.
     """
-    if name in RUNNERS:
-        return RUNNERS[name]()
-    raise ParameterError(
-        what=f"There is no runner {name!r}.", fix=did_you_mean(name, RUNNERS), name=name
-    )
+    return RUNNERS[require_choice("runner", name, RUNNERS)]()
 
 
 def policy(workers: int | None, on_failure: OnFailure) -> dict[str, Any]:
@@ -38,12 +37,7 @@ def policy(workers: int | None, on_failure: OnFailure) -> dict[str, Any]:
     Raises:
         ParameterError: If an option cannot be used.
     """
-    if workers is not None and workers < 1:
-        raise ParameterError(what=f"workers is {workers}.", fix="Give 1 or more workers.")
-    if on_failure not in get_args(OnFailure):
-        raise ParameterError(
-            what=f"on_failure is {on_failure!r}, which is no failure policy.",
-            fix=did_you_mean(on_failure, get_args(OnFailure)),
-            on_failure=on_failure,
-        )
+    if workers is not None:
+        require_number("workers", workers, low=1, whole=True)
+    require_choice("on_failure", on_failure, get_args(OnFailure))
     return {"workers": workers, "stop_on_failure": on_failure == "stop"}

@@ -8,12 +8,11 @@ from penstock.core import (
     ArtifactRecord,
     Edge,
     NotFoundError,
-    ParameterError,
     ProofRecord,
     SnapshotRecord,
     Verdict,
-    did_you_mean,
     now,
+    require_choice,
 )
 from penstock.stores.metadata._codec import RecordTable, to_micros
 from penstock.stores.metadata._database import Database, Transaction
@@ -184,11 +183,7 @@ class SQLArtifactIndex:
 
     def list_edges(self, node: str, *, direction: str, depth: int = 100) -> list[Edge]:
         """See ArtifactIndex."""
-        if direction not in _DIRECTIONS:
-            raise ParameterError(
-                what=f"{direction!r} is no direction.",
-                fix=f"Use 'up' or 'down'. {did_you_mean(direction, _DIRECTIONS)}",
-            )
+        require_choice("direction", direction, _DIRECTIONS)
         with self._database.read() as transaction:
             return _walk(transaction, node, direction, depth)
 

@@ -7,7 +7,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from penstock.core import ArtifactRecord, ParameterError, StoreError, now
+from penstock.core import (
+    ArtifactRecord,
+    StoreError,
+    now,
+    require_number,
+)
 from penstock.stores._open import open_store
 from penstock.stores._store import DATABASE, IDENTITY
 from penstock.stores.metadata._codec import to_micros
@@ -99,14 +104,9 @@ def collect_garbage(
         StoreError: If something cannot be read or removed; objects removed by then were not needed.
     """
     store = open_store(store)
-    if keep_last is not None and keep_last < 1:
-        raise ParameterError(
-            what=f"keep_last is {keep_last}.", fix="Give 1 or more, or leave it out."
-        )
-    if keep_predictions is not None and keep_predictions < 1:
-        raise ParameterError(
-            what=f"keep_predictions is {keep_predictions}.", fix="Give 1 or more, or leave it out."
-        )
+    for name, number in (("keep_last", keep_last), ("keep_predictions", keep_predictions)):
+        if number is not None:
+            require_number(name, number, low=1, whole=True)
     store.flush()
     garbage = Garbage(store.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
     moment = now()
