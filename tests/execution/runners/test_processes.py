@@ -399,7 +399,7 @@ def test_a_runner_or_policy_that_does_not_exist_is_named(project):
     pipeline = project.load(mapped())
     with pytest.raises(ParameterError, match=r"runner is 'process'.*processes"):
         project.again(pipeline, runner="process")
-    with pytest.raises(ParameterError, match="Give 1 or more workers"):
+    with pytest.raises(ParameterError, match="Give a whole number of 1 or more"):
         project.again(pipeline, runner="processes", workers=0)
     with pytest.raises(ParameterError, match="on_failure is 'halt'"):
         project.again(pipeline, on_failure="halt")
