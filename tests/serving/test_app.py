@@ -184,14 +184,14 @@ def test_truth_that_cannot_be_joined_is_told(
 def failing(monkeypatch: Any) -> dict[int, Exception]:
     """Versions fail with these; patched, as the registry takes no model that breaks."""
     errors: dict[int, Exception] = {}
-    answer = ServedVersion.answer
+    predict = ServedVersion.predict
 
-    def answer_or_fail(self: ServedVersion, rows: Any) -> Any:
+    def predict_or_fail(self: ServedVersion, rows: Any) -> Any:
         if self.version in errors:
             raise errors[self.version]
-        return answer(self, rows)
+        return predict(self, rows)
 
-    monkeypatch.setattr(ServedVersion, "answer", answer_or_fail)
+    monkeypatch.setattr(ServedVersion, "predict", predict_or_fail)
     return errors
 
 
@@ -226,15 +226,15 @@ def test_slow_answers_are_given_in_threads_and_too_many_are_told_to_come_back(
     served: Any, row: dict, monkeypatch: Any
 ) -> None:
     release = threading.Event()
-    answer = ServedVersion.answer
+    predict = ServedVersion.predict
 
     def slow(self: ServedVersion, rows: Any) -> Any:
         release.wait(10)
-        return answer(self, rows)
+        return predict(self, rows)
 
-    monkeypatch.setattr(ServedVersion, "answer", slow)
+    monkeypatch.setattr(ServedVersion, "predict", slow)
     monkeypatch.setattr(ServedVersion, "is_quick", lambda _self, _rows: False)
-    monkeypatch.setattr("penstock.serving._answering._MAX_WAITING", 3)
+    monkeypatch.setattr("penstock.serving._predictor._MAX_WAITING", 3)
     app = create_app(names=[MODEL], store=served.store)
 
     async def ask() -> list[httpx.Response]:

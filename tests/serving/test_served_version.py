@@ -27,7 +27,7 @@ def served(estimator: Any, **signature: Any) -> ServedVersion:
 
 
 def test_answers_come_with_warnings() -> None:
-    found = served(Breaking()).answer([{"a": 1.0}, {"a": -1.0}])
+    found = served(Breaking()).predict([{"a": 1.0}, {"a": -1.0}])
     assert found.values == [1.0, -1.0]
     assert "outside the training range" in found.warnings[1][0]
     assert found.probabilities is None
@@ -35,7 +35,7 @@ def test_answers_come_with_warnings() -> None:
 
 def test_the_row_that_fails_is_named() -> None:
     with pytest.raises(ModelError, match="m@3 failed on row 2: ValueError: above five and more"):
-        served(Breaking()).answer([{"a": 1.0}, {"a": 2.0}, {"a": 6.0}])
+        served(Breaking()).predict([{"a": 1.0}, {"a": 2.0}, {"a": 6.0}])
 
 
 def test_the_bad_row_of_a_batch_costs_the_logarithm_of_its_rows_in_calls() -> None:
@@ -50,14 +50,14 @@ def test_the_bad_row_of_a_batch_costs_the_logarithm_of_its_rows_in_calls() -> No
         Counting.calls = 0
         rows = [{"a": 6.0 if number == place else 1.0} for number in range(256)]
         with pytest.raises(ModelError) as caught:
-            served(Counting()).answer(rows)
+            served(Counting()).predict(rows)
         assert caught.value.values["failure"].row == place
         assert Counting.calls <= 1 + 8 + 1  # the batch, eight halves, the row alone
 
 
 def test_an_answer_that_is_no_number_is_a_hard_fault() -> None:
     with pytest.raises(ModelError) as caught:
-        served(Breaking()).answer([{"a": 1.0}, {"a": 8.0}])
+        served(Breaking()).predict([{"a": 1.0}, {"a": 8.0}])
     assert caught.value.values["failure"].hard
     assert caught.value.values["failure"].row == 1
 
@@ -70,12 +70,12 @@ def test_a_batch_that_fails_only_together_names_no_row() -> None:
             return np.zeros(len(rows))
 
     with pytest.raises(ModelError, match="m@3 failed: MemoryError: too many"):
-        served(Together()).answer([{"a": 1.0}, {"a": 2.0}])
+        served(Together()).predict([{"a": 1.0}, {"a": 2.0}])
 
 
 def test_bad_rows_are_the_callers_doing() -> None:
     with pytest.raises(DataError, match="'a' is missing"):
-        served(Breaking()).answer([{}])
+        served(Breaking()).predict([{}])
 
 
 def test_a_model_that_cannot_answer_its_warm_up_is_refused() -> None:

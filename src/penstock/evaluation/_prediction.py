@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+_SAMPLE = 50  # rows to find the frame type with
 _ROUNDING = 1e-3  # a half-precision softmax sums to 1 within this tolerance
 _EPSILON = float(np.finfo(np.float64).eps)
 
@@ -53,7 +54,7 @@ def as_model(model: Any, frame: "pl.DataFrame") -> Model:
     Raises:
         DataError: If columns are missing, or the estimator takes no type of frame.
     """
-    return model if isinstance(model, Model) else Model.of(model, frame)
+    return model if isinstance(model, Model) else Model.of(model, frame.head(_SAMPLE))
 
 
 def predict_with(model: Model, frame: "pl.DataFrame") -> ScoredRows:

@@ -9,7 +9,7 @@ from penstock.core import DataError, did_you_mean
 from penstock.models._predictions import plain_values
 from penstock.models._rows import ExtraFields
 from penstock.models._servability import (
-    answers_missing,
+    accepts_missing_values,
     cast_sample,
     find_frame_type,
     select_features,
@@ -98,7 +98,7 @@ def infer_signature(
         classes=classes,
         frame=trial.frame,
         positive=_positive(classes, positive),
-        accepts_missing=answers_missing(estimator, rows, inputs, trial.frame),
+        accepts_missing=accepts_missing_values(estimator, rows, inputs, trial.frame),
         ignored=tuple(dict.fromkeys(name for name in ignored if name not in sample.columns)),
         extra_fields=extra_fields,
     )

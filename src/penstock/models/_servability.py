@@ -83,7 +83,7 @@ def select_features(estimator: Any, frame: "pl.DataFrame") -> "pl.DataFrame":
     return frame.select([str(name) for name in names])
 
 
-def answers_missing(
+def accepts_missing_values(
     estimator: Any, sample: "pl.DataFrame", columns: Sequence[Column], frame: str
 ) -> bool:
     """Check whether the estimator predicts missing values in columns that had none in training.

@@ -22,9 +22,9 @@ from penstock.http import (
     require_json,
     require_own_page,
 )
-from penstock.serving._answering import Answering
 from penstock.serving._friendly import FriendlyRoutes
 from penstock.serving._prediction_log import PredictionLog
+from penstock.serving._predictor import Predictor
 from penstock.serving._presence import Presence
 from penstock.serving._prometheus import ServingMetrics
 from penstock.serving._protocol_routes import ProtocolRoutes, render_protocol_error
@@ -97,9 +97,9 @@ def _routes(
     hosts: frozenset[str],
 ) -> list[ASGIRouteHandler]:
     """Build the routes; mounts, because litestar's ASGI handlers have no path parameters."""
-    answering = Answering(router, journal)
-    friendly = FriendlyRoutes(store, router, answering, journal)
-    protocol = ProtocolRoutes(router, answering)
+    predictor = Predictor(router, journal)
+    friendly = FriendlyRoutes(store, router, predictor, journal)
+    protocol = ProtocolRoutes(router, predictor)
 
     async def scrape(_call: Call) -> Reply:
         return Reply(metrics.render(), content_type=TEXT)

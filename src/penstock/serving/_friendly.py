@@ -6,8 +6,8 @@ import anyio.to_thread
 import msgspec
 
 from penstock.http import Call, HttpError, Reply, read_json, reply_json
-from penstock.serving._answering import Answering
 from penstock.serving._prediction_log import PredictionLog
+from penstock.serving._predictor import Predictor
 from penstock.serving._router import Router
 from penstock.serving._served_version import sample_row
 from penstock.serving._truths import Truths
@@ -35,14 +35,14 @@ class FriendlyRoutes:
     Args:
         store: The store where ground truth is recorded.
         router: Source of the routes.
-        answering: Predicts rows.
+        predictor: Predicts rows.
         log: Flushed when ground truth arrives before the prediction was written; None if off.
     """
 
     def __init__(
-        self, store: Store, router: Router, answering: Answering, log: PredictionLog | None
+        self, store: Store, router: Router, predictor: Predictor, log: PredictionLog | None
     ) -> None:
-        self._router, self._answering = router, answering
+        self._router, self._predictor = router, predictor
         self._truths = Truths(store, log)
         self._predict_form = msgspec.json.Decoder(_PredictBody)
         self._truth_form = msgspec.json.Decoder(_TruthBody)
@@ -58,8 +58,8 @@ class FriendlyRoutes:
                 f"Send for example {_PREDICT_EXAMPLE}",
             )
         rows = body.rows if body.rows is not None else [body.row or {}]
-        answered = await self._answering.answer(call, lambda _: rows, read_unit(body.unit))
-        number, found = answered.served.version, answered.predictions
+        response = await self._predictor.predict(call, lambda _: rows, read_unit(body.unit))
+        number, found = response.served.version, response.predictions
         told = [
             {
                 "prediction_id": prediction_id,
@@ -68,11 +68,11 @@ class FriendlyRoutes:
                 "version": number,
                 "warnings": found.warnings[place],
             }
-            for place, prediction_id in enumerate(answered.ids)
+            for place, prediction_id in enumerate(response.ids)
         ]
         return reply_json(
-            {"predictions": told, "model": answered.route.record.model, "version": number},
-            headers=answered.headers,
+            {"predictions": told, "model": response.route.record.model, "version": number},
+            headers=response.headers,
         )
 
     async def truth(self, call: Call) -> Reply:

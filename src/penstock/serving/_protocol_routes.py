@@ -7,8 +7,8 @@ import msgspec
 
 from penstock.core import NotFoundError, PenstockError
 from penstock.http import Call, HttpError, Reply, read_json, reply_json, retry_header, status_of
-from penstock.serving._answering import Answering
 from penstock.serving._friendly import read_unit
+from penstock.serving._predictor import Predictor
 from penstock.serving._router import Router
 from penstock.serving._served_version import ServedVersion
 from penstock.serving._tensors import (
@@ -29,11 +29,11 @@ class ProtocolRoutes:
 
     Args:
         router: Source of the routes.
-        answering: Predicts rows.
+        predictor: Predicts rows.
     """
 
-    def __init__(self, router: Router, answering: Answering) -> None:
-        self._router, self._answering = router, answering
+    def __init__(self, router: Router, predictor: Predictor) -> None:
+        self._router, self._predictor = router, predictor
         self._form = msgspec.json.Decoder(InferBody)
         self._server = {
             "name": "penstock",
@@ -86,24 +86,24 @@ class ProtocolRoutes:
             return rows
 
         unit = read_unit(body.parameters.get("unit", call.header(b"x-penstock-unit")))
-        answered = await self._answering.answer(call, read, unit, _version(call))
+        response = await self._predictor.predict(call, read, unit, _version(call))
         told: dict[str, Any] = {
             "model_name": call.deployment,
-            "model_version": str(answered.served.version),
+            "model_version": str(response.served.version),
             "outputs": answer_tensors(
-                answered.served.signature,
-                answered.predictions,
+                response.served.signature,
+                response.predictions,
                 body.outputs,
             ),
             # The protocol's parameters are single values, so the ids are joined into one text.
-            "parameters": {"prediction_ids": ",".join(answered.ids)},
+            "parameters": {"prediction_ids": ",".join(response.ids)},
         }
-        warnings = tell_warnings(answered.predictions.warnings)
+        warnings = tell_warnings(response.predictions.warnings)
         if warnings:
             told["parameters"]["warnings"] = warnings
         if body.id is not None:
             told["id"] = body.id
-        return reply_json(told, headers=answered.headers)
+        return reply_json(told, headers=response.headers)
 
     def _served(self, call: Call) -> ServedVersion:
         route = self._router.route(call.path["name"])

@@ -39,7 +39,7 @@ class Failure:
 class ServedVersion:
     """A model version in memory.
 
-    Threads: any number of threads may call ``answer`` at once.
+    Threads: any number of threads may call ``predict`` at once.
 
     Args:
         record: The version as registered.
@@ -101,7 +101,7 @@ class ServedVersion:
         """
         return self._call_s + self._row_s * rows < _INLINE_S
 
-    def answer(self, rows: Sequence[Row]) -> Predictions:
+    def predict(self, rows: Sequence[Row]) -> Predictions:
         """Check rows and predict each.
 
         Args:

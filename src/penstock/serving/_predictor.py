@@ -1,4 +1,4 @@
-"""Answering: request rows to logged predictions; the path that both prediction routes share."""
+"""Predictor: request rows to logged predictions; the path that both prediction routes share."""
 
 import os
 import time
@@ -25,7 +25,7 @@ Read = Callable[[ServedVersion], Sequence[Row]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Response:
     """The predictions for a request.
 
     Args:
@@ -49,7 +49,7 @@ class Answered:
         }
 
 
-class Answering:
+class Predictor:
     """The service behind both routes: version choice, prediction off the event loop, logging.
 
     Args:
@@ -62,9 +62,9 @@ class Answering:
         self._waiting = 0
         self._threads: Any = None
 
-    async def answer(
+    async def predict(
         self, call: Call, read: Read, unit: str | None, version: int | None = None
-    ) -> Answered:
+    ) -> Response:
         """Predict rows and log the predictions.
 
         A failed request leaves one record. During a rollout, a request that the chosen version
@@ -92,7 +92,7 @@ class Answering:
         rows: Sequence[Row] = ()
         try:
             rows = _require_few(read(served))
-            predictions = await self._ask(served, rows)
+            predictions = await self._predict(served, rows)
         except ModelError as error:
             failure = error.values["failure"]
             # A hard fault needs no statistics: a value that is no prediction is wrong by itself.
@@ -110,11 +110,11 @@ class Answering:
         if self._log is not None:
             elapsed = time.perf_counter() - started
             self._log.add(_records(route, served, ids, rows, predictions, unit, at, elapsed))
-        return Answered(route, served, ids, predictions)
+        return Response(route, served, ids, predictions)
 
-    async def _ask(self, served: ServedVersion, rows: Sequence[Row]) -> Predictions:
+    async def _predict(self, served: ServedVersion, rows: Sequence[Row]) -> Predictions:
         if served.is_quick(len(rows)):
-            return served.answer(rows)
+            return served.predict(rows)
         if self._waiting >= _MAX_WAITING:
             raise HttpError(
                 503,
@@ -128,7 +128,7 @@ class Answering:
             self._threads = anyio.CapacityLimiter(max(os.cpu_count() or 1, 2))
         self._waiting += 1
         try:
-            return await anyio.to_thread.run_sync(served.answer, rows, limiter=self._threads)
+            return await anyio.to_thread.run_sync(served.predict, rows, limiter=self._threads)
         finally:
             self._waiting -= 1
 
