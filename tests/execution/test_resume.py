@@ -5,7 +5,7 @@ import io
 import pytest
 
 from penstock.core import ConflictError, NotFoundError, RunState, StepState
-from penstock.execution import LineReporter, QuietReporter, resume_run, why
+from penstock.execution import LineReporter, QuietReporter, RunOptions, resume_run, why
 from penstock.tracking import start_run
 
 BODY = """
@@ -40,8 +40,9 @@ def job(start: int = 1):
 FIXED = BODY.replace("x / 0", "x + 1")
 
 
-def go_on(project, run_id="last", **options):
-    return resume_run(run_id, store=project.store, reporter=QuietReporter(), **options)
+def go_on(project, run_id="last", **given):
+    options = RunOptions(store=project.store, reporter=QuietReporter())
+    return resume_run(run_id, options=options, **given)
 
 
 def test_after_a_fix_only_what_failed_and_what_follows_runs(project):
@@ -171,7 +172,8 @@ def test_a_kept_step_is_told_as_kept_and_why_knows(project):
     failed = project.run(BODY, start=5, use_cache=False)
     project.write(FIXED)
     stream = io.StringIO()
-    result = resume_run(failed.run_id, store=project.store, reporter=LineReporter(stream))
+    options = RunOptions(store=project.store, reporter=LineReporter(stream))
+    result = resume_run(failed.run_id, options=options)
     told = [line.split()[:2] for line in stream.getvalue().splitlines()[1:5]]
     assert told == [
         ["load", "kept"],

@@ -105,12 +105,11 @@ def test_a_pipeline_can_be_named_by_its_file_and_a_store_by_its_url(project):
 
 
 def test_params_can_be_a_mapping(project):
-    from penstock.execution import QuietReporter
+    from penstock.execution import QuietReporter, RunOptions
 
     pipeline = project.load(CHAIN)
-    result = run_pipeline(
-        pipeline, pipeline.bind({"start": "7"}), store=project.store, reporter=QuietReporter()
-    )
+    options = RunOptions(store=project.store, reporter=QuietReporter())
+    result = run_pipeline(pipeline, pipeline.bind({"start": "7"}), options)
     assert result.output("first") == 8
 
 

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -25,8 +26,9 @@ from penstock.execution import (
     Reporter,
     RichReporter,
     RunnerName,
+    RunOptions,
     load_pipeline,
-    prepare_run,
+    prepare_pipeline,
     project_of,
     resume_run,
     run_pipeline,
@@ -157,19 +159,28 @@ def run(
     reporter = _reporter(quiet=quiet or as_json)
     target, params = _parse_words(words)
     params.update(pairs(settings, "--set"))
+    options = RunOptions(
+        runner=runner,
+        workers=workers,
+        on_failure=on_failure,
+        seed=seed,
+        use_cache=not no_cache,
+        refresh=refresh,
+        only=only,
+        from_step=from_step,
+        until=until,
+        name=name,
+        experiment=experiment,
+        tags=pairs(tags, "--tag"),
+        partition=partition,
+        run_id=run_id,
+        reporter=reporter,
+    )
     if resume:
         _refuse_fixed_options(ctx)
         store = current_store(ctx)
-        result = resume_run(
-            resume,
-            target=target,
-            runner=runner,
-            workers=workers,
-            on_failure=on_failure,
-            store=store,
-            reporter=reporter,
-            params=params,
-        )
+        options = replace(options, store=store)
+        result = resume_run(resume, target=target, params=params, options=options)
     elif target is None:
         raise ParameterError(
             what="No pipeline is named.",
@@ -181,32 +192,11 @@ def run(
         project = project_of(pipeline.file)
         store = current_store(ctx, project=project, create=True)
         _report_store(project, store, chosen=ctx.find_root().obj)
-        recorded: dict[str, Any] = {
-            "store": store,
-            "seed": seed,
-            "only": only,
-            "from_step": from_step,
-            "until": until,
-            "name": name,
-            "experiment": experiment,
-            "tags": pairs(tags, "--tag"),
-            "partition": partition,
-            "run_id": run_id,
-        }
+        options = replace(options, store=store)
         if prepare:
-            _show_prepared(store, prepare_run(pipeline, **recorded, **params), as_json=as_json)
+            _show_prepared(store, prepare_pipeline(pipeline, params, options), as_json=as_json)
             return
-        result = run_pipeline(
-            pipeline,
-            params,
-            runner=runner,
-            workers=workers,
-            on_failure=on_failure,
-            use_cache=not no_cache,
-            refresh=refresh,
-            reporter=reporter,
-            **recorded,
-        )
+        result = run_pipeline(pipeline, params, options)
     if as_json:
         emit(result.to_json())
     elif not quiet:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from penstock.execution._reporters import LineReporter as LineReporter
     from penstock.execution._reporters import QuietReporter as QuietReporter
     from penstock.execution._reporters import RichReporter as RichReporter
-    from penstock.execution._resume import resume_run as resume_run
+    from penstock.execution._run import prepare_pipeline as prepare_pipeline
     from penstock.execution._run import prepare_run as prepare_run
+    from penstock.execution._run import resume_run as resume_run
     from penstock.execution._run import run as run
     from penstock.execution._run import run_pipeline as run_pipeline
     from penstock.execution._why import KeyChange as KeyChange
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from penstock.execution._why import why as why
     from penstock.execution.engine import NOT_TAKEN as NOT_TAKEN
     from penstock.execution.engine import PARTITION as PARTITION
+    from penstock.execution.engine import OnFailure as OnFailure
     from penstock.execution.engine import PartitionState as PartitionState
     from penstock.execution.engine import PipelineResult as PipelineResult
     from penstock.execution.engine import Reporter as Reporter
     from penstock.execution.engine import Runner as Runner
+    from penstock.execution.engine import RunnerName as RunnerName
+    from penstock.execution.engine import RunOptions as RunOptions
     from penstock.execution.engine import Session as Session
-    from penstock.execution.engine import entry_of as entry_of
     from penstock.execution.engine import known_partitions as known_partitions
     from penstock.execution.engine import list_partitions as list_partitions
     from penstock.execution.engine import load_inputs as load_inputs
@@ -42,9 +45,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine import states_of as states_of
     from penstock.execution.engine import step_to_json as step_to_json
     from penstock.execution.runners import LocalRunner as LocalRunner
-    from penstock.execution.runners import OnFailure as OnFailure
     from penstock.execution.runners import ProcessRunner as ProcessRunner
-    from penstock.execution.runners import RunnerName as RunnerName
     from penstock.execution.runners import Watch as Watch
     from penstock.execution.step import Outcome as Outcome
     from penstock.execution.step import bind_arguments as bind_arguments
@@ -57,8 +58,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "KeyChange": "_why",
         "LineReporter": "_reporters",
         "LocalRunner": "penstock.execution.runners",
-        "OnFailure": "penstock.execution.runners",
-        "RunnerName": "penstock.execution.runners",
+        "OnFailure": "penstock.execution.engine",
+        "RunOptions": "penstock.execution.engine",
+        "RunnerName": "penstock.execution.engine",
         "NOT_TAKEN": "penstock.execution.engine",
         "Outcome": "penstock.execution.step",
         "PARTITION": "penstock.execution.engine",
@@ -77,20 +79,20 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "convert_argument": "penstock.execution.step",
         "approve_step": "_approval",
         "reject_step": "_approval",
-        "entry_of": "penstock.execution.engine",
         "execute_step": "penstock.execution.step",
         "known_partitions": "penstock.execution.engine",
         "list_partitions": "penstock.execution.engine",
         "load_inputs": "penstock.execution.engine",
         "load_pipeline": "penstock.execution.engine",
         "module_of": "penstock.execution.engine",
+        "prepare_pipeline": "_run",
         "prepare_run": "_run",
         "project_of": "penstock.execution.engine",
         "read_manifest": "penstock.execution.engine",
         "read_source": "penstock.execution.engine",
         "record_provenance": "penstock.execution.engine",
         "require_partitions": "penstock.execution.engine",
-        "resume_run": "_resume",
+        "resume_run": "_run",
         "run": "_run",
         "run_pipeline": "_run",
         "runs_by_partition": "penstock.execution.engine",

@@ -6,8 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import NotFoundError, StepState, did_you_mean
-from penstock.execution._resume import entry_of_run
-from penstock.execution.engine import load_inputs, load_pipeline
+from penstock.execution.engine import entry_of_run, load_inputs, load_pipeline
 from penstock.execution.step import bind_arguments, convert_argument, split_outputs
 from penstock.pipelines import Pipeline, Step
 from penstock.provenance import deterministic

@@ -13,19 +13,20 @@ from penstock.core import (
     now,
 )
 from penstock.execution._reporters import QuietReporter
-from penstock.execution._resume import entry_of_run
 from penstock.execution.engine import (
     Reporter,
     Session,
+    entry_of_run,
     is_settled,
     load_pipeline,
     process_facts,
     project_of,
+    retrace,
     stop_while_loading,
 )
 from penstock.execution.runners import LocalRunner
 from penstock.hooks import Courier
-from penstock.pipelines import Graph, Pipeline, part_of
+from penstock.pipelines import Graph, Pipeline
 from penstock.provenance import keep_generators
 from penstock.stores import Store, open_store
 from penstock.tracking import Heartbeat, Run, use_run
@@ -67,8 +68,7 @@ def run_step(
     pipeline = (
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
     )
-    whole = pipeline.trace(**pipeline.bind(record.arguments))
-    whole = part_of(whole, **(record.graph or {}).get("asked", {}))
+    whole = retrace(pipeline, record)
     node = whole[step]
     # An item needs the predecessors of its map: ``train[3]`` those of ``train``.
     own = step.partition("[")[0]
@@ -79,7 +79,6 @@ def run_step(
         whole,
         opened,
         project_of(pipeline.file),
-        record.seed,
         reporter or QuietReporter(),
         earlier=earlier,
         pipeline=pipeline,

@@ -1,28 +1,27 @@
 """run: check, trace, record and execute a pipeline."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from penstock.core import ParameterError
-from penstock.execution._new_run import new_session
-from penstock.execution._reporters import QuietReporter
-from penstock.execution._resume import resume_run
+from penstock.execution._reporters import QuietReporter, default_reporter
 from penstock.execution.engine import (
+    RECORDED,
+    OnFailure,
     PipelineResult,
     Reporter,
+    RunnerName,
+    RunOptions,
     load_pipeline,
+    new_session,
     perform,
+    resumed_session,
     stop_while_loading,
 )
-from penstock.execution.runners import OnFailure, RunnerName, find_runner
+from penstock.execution.runners import find_runner
 from penstock.pipelines import Pipeline
 from penstock.stores import Store
-
-# Options that are fixed when a run is recorded; the rest control how steps are executed.
-_RECORDED = (
-    "store", "seed", "only", "from_step", "until", "name", "experiment", "tags", "entry",
-    "partition", "run_id",
-)  # fmt: skip
 
 
 def run(
@@ -103,29 +102,10 @@ def run(
         KeyboardInterrupt: If the run is interrupted; the run is marked as killed.
     """
     stop_while_loading()
-    if resume is not None:
-        return resume_run(
-            resume,
-            target=pipeline,
-            runner=runner,
-            workers=workers,
-            on_failure=on_failure,
-            store=store,
-            reporter=reporter,
-            params=params,
-        )
-    if pipeline is None:
-        raise ParameterError(
-            what="No pipeline was given.",
-            fix="Write run(pipeline), or run(resume=RUN) to resume a run.",
-        )
-    return run_pipeline(
-        load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline,
-        params,
+    options = RunOptions(
         runner=runner,
         workers=workers,
         on_failure=on_failure,
-        store=store,
         seed=seed,
         use_cache=use_cache,
         refresh=refresh,
@@ -139,20 +119,59 @@ def run(
         partition=partition,
         run_id=run_id,
         reporter=reporter,
+        store=store,
     )
+    if resume is not None:
+        return resume_run(resume, target=pipeline, params=params, options=options)
+    if pipeline is None:
+        raise ParameterError(
+            what="No pipeline was given.",
+            fix="Write run(pipeline), or run(resume=RUN) to resume a run.",
+        )
+    return run_pipeline(pipeline, params, options)
 
 
 def run_pipeline(
-    pipeline: Pipeline[..., Any],
+    pipeline: Pipeline[..., Any] | str,
     params: Mapping[str, Any],
-    *,
-    runner: RunnerName = "local",
-    **options: Any,
+    options: RunOptions | None = None,
 ) -> PipelineResult:
-    """Run a pipeline with its parameters in a mapping; see `run` for the options."""
-    chosen = find_runner(runner)
-    check = getattr(chosen, "check", None)  # for runners that cannot keep every option everywhere
-    return perform(chosen, new_session(pipeline, params, check=check, **options))
+    """Run a pipeline with its parameters in a mapping and the options of `run` in one object."""
+    options = options or RunOptions()
+    runner, reporter = find_runner(options.runner), options.reporter or default_reporter()
+    found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    return perform(runner, new_session(found, params, options, reporter, check=runner.check))
+
+
+def resume_run(
+    run_id: str,
+    *,
+    target: Pipeline[..., Any] | str | None = None,
+    params: Mapping[str, Any] | None = None,
+    options: RunOptions | None = None,
+) -> PipelineResult:
+    """Resume a failed or killed run, with the present code.
+
+    Steps that finished and whose key still holds are not repeated.
+
+    Args:
+        run_id: Id of the run; a unique prefix, or ``"last"`` for the newest run of a pipeline.
+        target: The pipeline or ``file.py:name``; by default the entry point of the run.
+        params: Parameters passed again; must equal those of the run.
+        options: Runner, workers, failure policy, reporter and store; may differ from those of the
+            first attempt. The other options are those that the run was started with.
+
+    Raises:
+        NotFoundError: If there is no such run, or the pipeline's file is gone.
+        ConflictError: If the run is running or finished, or was made with different parameters.
+    """
+    stop_while_loading()
+    options = options or RunOptions()
+    runner, reporter = find_runner(options.runner), options.reporter or default_reporter()
+    # All that is not finished is executed, whatever the cache was to do in the first attempt.
+    kept = replace(options, use_cache=True, refresh=())
+    session = resumed_session(run_id, target, params or {}, kept, reporter, check=runner.check)
+    return perform(runner, session)
 
 
 def prepare_run(pipeline: Pipeline[..., Any] | str, /, **options: Any) -> str:
@@ -184,7 +203,13 @@ def prepare_run(pipeline: Pipeline[..., Any] | str, /, **options: Any) -> str:
         ParameterError: If a parameter or option cannot be used; nothing is recorded then.
         DefinitionError: If the pipeline's definition is wrong; nothing is recorded then.
     """
+    recorded = {name: options.pop(name) for name in RECORDED & options.keys()}
+    return prepare_pipeline(pipeline, options, RunOptions(**recorded))
+
+
+def prepare_pipeline(
+    pipeline: Pipeline[..., Any] | str, params: Mapping[str, Any], options: RunOptions
+) -> str:
+    """Record a run as `prepare_run` does, with the parameters in a mapping; returns the run's id."""
     found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    given = {name: options.pop(name) for name in _RECORDED if name in options}
-    session = new_session(found, options, waiting=True, reporter=QuietReporter(), **given)
-    return session.run.run_id
+    return new_session(found, params, options, QuietReporter()).run.run_id

@@ -16,8 +16,13 @@ from penstock.core import (
     StepState,
     did_you_mean,
 )
-from penstock.execution._resume import RESUMED_AT
-from penstock.execution.engine import GOOD_STATES, NOT_REUSED, read_manifest, read_source
+from penstock.execution.engine import (
+    GOOD_STATES,
+    NOT_REUSED,
+    RESUMED_AT,
+    read_manifest,
+    read_source,
+)
 from penstock.stores import open_store
 
 if TYPE_CHECKING:

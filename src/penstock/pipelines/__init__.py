@@ -9,6 +9,7 @@ from penstock.pipelines._control import (
     wait_for_approval,
     when,
 )
+from penstock.pipelines._entry_point import EntryPoint
 from penstock.pipelines._graph import ITEM, Graph, Node
 from penstock.pipelines._groups import groups
 from penstock.pipelines._hints import accepts, resolve_hints
@@ -26,6 +27,7 @@ __all__ = [
     "NOTHING",
     "RUN_OPTIONS",
     "Again",
+    "EntryPoint",
     "Graph",
     "InputCheck",
     "Node",

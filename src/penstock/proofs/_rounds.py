@@ -17,6 +17,7 @@ from typing import Any
 
 from penstock.core import RunRecord, StepRunRecord, StoreError, Verdict, find_project
 from penstock.execution import Watch, read_manifest, read_source
+from penstock.pipelines import EntryPoint
 from penstock.proofs._hash_seeds import choose_seeds, places_of_sets, strings_of
 from penstock.proofs._records import StepVerdict, Verification, worst
 from penstock.provenance import restore_source
@@ -332,12 +333,11 @@ def _is_code(path: str) -> bool:
 
 
 def _target(run: RunRecord, folder: Path) -> str:
-    file, _, name = (run.entry or "").rpartition(":")
-    return f"{folder / file}:{name}" if file.endswith(".py") else f"{file}:{name}"
+    return str(EntryPoint.parse(run.entry or "").below(folder))
 
 
 def _data_folders(run: RunRecord) -> str:
     """Return the folders for relative paths of sources: the project, and the pipeline's folder."""
     project, here = find_project(), Path.cwd()
-    beside = project / (run.entry or "").rpartition(":")[0]
+    beside = project / EntryPoint.parse(run.entry or "").place
     return os.pathsep.join(map(str, dict.fromkeys((beside.parent, project, here))))

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from penstock.execution import (
     PartitionState,
     QuietReporter,
     RunnerName,
-    entry_of,
+    RunOptions,
     list_partitions,
     load_pipeline,
     project_of,
@@ -27,7 +27,7 @@ from penstock.execution import (
     run_pipeline,
     runs_by_partition,
 )
-from penstock.pipelines import Pipeline, dump_value
+from penstock.pipelines import EntryPoint, Pipeline, dump_value
 from penstock.scheduling._run_process import RunOrder, RunProcess, undisturbed
 from penstock.stores import Store, open_store
 
@@ -109,8 +109,8 @@ def backfill(
     left = [part.key for part in chosen if part not in wanted]
     if wanted:
         found.bind_part(wanted[0].key, params)  # a mistake is reported once, not per partition
-    how = {"runner": runner, "workers": workers}
-    work = _Work(found, opened, params, how, again=again, total=len(wanted), progress=progress)
+    options = RunOptions(runner=runner, workers=workers, reporter=QuietReporter(), store=opened)
+    work = _Work(found, opened, params, options, again=again, total=len(wanted), progress=progress)
     run_all = work.one_by_one if max_active_runs == 1 else work.side_by_side
     run_all(
         [part.key for part in wanted],
@@ -157,13 +157,13 @@ class _Work:
         pipeline: Pipeline[..., Any],
         store: Store,
         params: dict[str, Any],
-        how: dict[str, Any],
+        options: RunOptions,
         *,
         again: bool,
         total: int,
         progress: Progress | None,
     ) -> None:
-        self.pipeline, self.store, self.params, self.how = pipeline, store, params, how
+        self.pipeline, self.store, self.params, self.options = pipeline, store, params, options
         self.again, self.total, self.progress = again, total, progress
         self.ended: list[PartitionState] = []
         self.left: list[str] = []
@@ -180,14 +180,8 @@ class _Work:
                 self.left.append(key)
                 continue
             try:
-                result = run_pipeline(
-                    self.pipeline,
-                    self.params,
-                    partition=key,
-                    store=self.store,
-                    reporter=QuietReporter(),
-                    **self.how,
-                )
+                options = replace(self.options, partition=key)
+                result = run_pipeline(self.pipeline, self.params, options)
             except ConflictError:  # a concurrent run of this partition started first
                 self.left.append(key)
                 continue
@@ -199,7 +193,7 @@ class _Work:
         self, keys: Sequence[str], *, max_active_runs: int, stop_on_failure: bool
     ) -> None:
         project = project_of(self.pipeline.file)
-        entry = entry_of(self.pipeline, project)
+        entry = EntryPoint.of(self.pipeline, project)
         if entry is None:
             raise ParameterError(
                 what=f"Pipeline {self.pipeline.name!r} is in no file of the project.",
@@ -227,12 +221,14 @@ class _Work:
         order = {key: place for place, key in enumerate(keys)}
         self.ended.sort(key=lambda part: order[part.key])
 
-    def _begin(self, key: str, entry: str, project: Path, going: dict[str, RunProcess]) -> None:
+    def _begin(
+        self, key: str, entry: EntryPoint, project: Path, going: dict[str, RunProcess]
+    ) -> None:
         if self._is_taken(key):
             self.left.append(key)
             return
         params = {name: dump_value(value) for name, value in self.params.items()}
-        order = RunOrder(entry, new_id(), params, partition=key, **self.how)
+        order = RunOrder(entry, params, replace(self.options, partition=key, run_id=new_id()))
         with undisturbed():
             going[key] = RunProcess(order, self.store, project, resume=False)
 

@@ -9,10 +9,12 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from penstock.execution import RunOptions
+from penstock.pipelines import EntryPoint
 from penstock.stores import Store
 
 _TOLD = 2000  # characters kept of the end of the process's output
@@ -23,35 +25,33 @@ class RunOrder:
     """The run that a process executes.
 
     Args:
-        target: Entry point, ``file.py:name`` or ``module:name``.
-        run_id: Id of the new run, or of the run to resume.
+        target: Entry point of the pipeline.
         params: Parameters of the pipeline as plain JSON.
-        tags: Tags of the run.
-        partition: The partition to run for.
-        runner: Name of the runner that executes the steps.
-        workers: Maximum number of steps at the same time.
+        options: Options of the run, with the id of the new run or of the run to resume.
     """
 
-    target: str
-    run_id: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    partition: str | None = None
-    runner: str = "local"
-    workers: int | None = None
+    target: EntryPoint
+    params: Mapping[str, Any]
+    options: RunOptions
+
+    @property
+    def run_id(self) -> str:
+        """Id of the run."""
+        return str(self.options.run_id)
 
     def command(self, *, resume: bool) -> Sequence[str]:
         """Return the command that starts or resumes the run."""
-        words = [sys.executable, "-P", "-m", "penstock.cli", "run", self.target, "--quiet"]
-        words += ["--runner", self.runner]
-        if self.workers is not None:
-            words += ["--workers", str(self.workers)]
+        options = self.options
+        words = [sys.executable, "-P", "-m", "penstock.cli", "run", str(self.target), "--quiet"]
+        words += ["--runner", options.runner]
+        if options.workers is not None:
+            words += ["--workers", str(options.workers)]
         if resume:
             return [*words, "--resume", self.run_id]
         words += ["--run-id", self.run_id]
-        if self.partition is not None:
-            words += ["--partition", self.partition]
-        for name, value in self.tags.items():
+        if options.partition is not None:
+            words += ["--partition", options.partition]
+        for name, value in (options.tags or {}).items():
             words += ["--tag", f"{name}={value}"]
         for name, value in self.params.items():
             text = value if isinstance(value, str) else json.dumps(value)

@@ -21,8 +21,8 @@ from penstock.core import (
     require_number,
 )
 from penstock.data.sources import DataSource, open_source
-from penstock.execution import RunnerName, entry_of, load_pipeline, project_of
-from penstock.pipelines import Pipeline, dump_value
+from penstock.execution import RunnerName, load_pipeline, project_of
+from penstock.pipelines import EntryPoint, Pipeline, dump_value
 from penstock.scheduling._sources import require_sources
 from penstock.scheduling._triggers import Due, begin_of_window, is_sensor, require_cron
 
@@ -158,7 +158,7 @@ class Schedule:
         """
         found = load_pipeline(self.pipeline) if isinstance(self.pipeline, str) else self.pipeline
         project, moment = project_of(found.file), now()
-        entry = entry_of(found, project)
+        entry = EntryPoint.of(found, project)
         if entry is None:
             raise DefinitionError(
                 what=f"Pipeline {found.name!r} at {found.position} is in no file of the project.",
@@ -182,7 +182,7 @@ class Schedule:
         record = ScheduleRecord(
             name=require_name(self.name or found.name, "schedule"),
             pipeline=found.name,
-            entry=entry,
+            entry=str(entry),
             trigger=trigger,
             created_at=moment,
             params={name: dump_value(value) for name, value in self.params.items()},

@@ -30,6 +30,7 @@ from penstock.core import (
 )
 from penstock.execution import load_pipeline, runs_by_partition
 from penstock.hooks import Courier
+from penstock.pipelines import EntryPoint
 from penstock.scheduling._schedule import find_source, parameters_of
 from penstock.scheduling._schedules import BY_HAND, SCHEDULERS, partitions_of, tick_of
 from penstock.scheduling._triggers import Due, Sight, is_sensor, look
@@ -198,7 +199,7 @@ class Scheduler:
     def _sight(self, schedule: ScheduleRecord, moment: datetime) -> Sight:
         source, told = None, schedule.trigger.get("new_data")
         if told is not None:
-            pipeline = load_pipeline(str(self.project / schedule.entry))
+            pipeline = load_pipeline(EntryPoint.parse(schedule.entry).below(self.project))
             source = find_source(told, pipeline, self.project)
         return Sight(self.store, source, partitions_of(schedule), moment)
 

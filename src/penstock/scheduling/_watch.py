@@ -17,6 +17,8 @@ from penstock.core import (
     new_id,
     now,
 )
+from penstock.execution import RunOptions
+from penstock.pipelines import EntryPoint
 from penstock.scheduling._run_process import RunOrder, RunProcess
 from penstock.stores import Store
 
@@ -166,15 +168,15 @@ class TickWatch:
         if run is not None and run.state in _THERE:
             self._tell(f"{tick.schedule}: run {run.run_id} is taken over.")
             return None
-        order = RunOrder(
-            schedule.entry,
-            str(tick.run_id),
-            {**schedule.params, **tick.facts.get("params", {})},
-            {"penstock.schedule": tick.schedule, "penstock.tick": tick.key},
-            tick.facts.get("partition"),
-            str(schedule.options["runner"]),
-            schedule.options["workers"],
+        options = RunOptions(
+            runner=schedule.options["runner"],
+            workers=schedule.options["workers"],
+            tags={"penstock.schedule": tick.schedule, "penstock.tick": tick.key},
+            partition=tick.facts.get("partition"),
+            run_id=tick.run_id,
         )
+        params = {**schedule.params, **tick.facts.get("params", {})}
+        order = RunOrder(EntryPoint.parse(schedule.entry), params, options)
         verb = "started" if run is None else "resumed"
         process = RunProcess(order, self._store, self._project, resume=run is not None)
         self._tell(f"{tick.schedule}: run {tick.run_id} {verb}. {tick.reason}")

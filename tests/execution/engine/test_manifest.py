@@ -1,15 +1,11 @@
 """Provenance: the source as run and the manifest, stored once."""
 
 import sys
-from pathlib import Path
 
 import pytest
 
-import penstock
 from penstock.core import NotFoundError
 from penstock.execution import read_manifest, read_source, record_provenance
-from penstock.execution.engine._place import entry_of, project_of
-from penstock.pipelines import pipeline
 
 BODY = "@ps.step\ndef one() -> int:\n    return 1\n\n@ps.pipeline\ndef job():\n    return one()\n"
 
@@ -61,31 +57,3 @@ def test_a_run_without_sources_says_so(project):
         pass
     with pytest.raises(NotFoundError, match="no recorded sources"):
         read_manifest(run.record, store=project.store)
-
-
-def test_the_project_is_that_of_the_pipelines_file(project, monkeypatch):
-    inner = project.folder / "inner"
-    inner.mkdir()
-    (inner / "pyproject.toml").write_text("")
-    path = inner / "job.py"
-    path.write_text(BODY)
-    assert project_of(str(path)) == inner
-    monkeypatch.setenv("PENSTOCK_PROJECT", str(project.folder))
-    assert project_of(str(path)) == project.folder
-    assert project_of(penstock.__file__) == project.folder, "installed code: the current project"
-    monkeypatch.setenv("PENSTOCK_PROJECT", "/elsewhere")
-    assert project_of(str(path)) == inner
-    assert project_of("<stdin>") == project.folder
-
-
-def test_an_entry_finds_the_pipeline_again_or_is_none(project):
-    from penstock.execution import load_pipeline
-
-    job = load_pipeline(str(project.write(BODY)))
-    assert entry_of(job, project.folder) == "job.py:job"
-    assert entry_of(job, Path("/elsewhere")) is None
-
-    @pipeline
-    def inside(): ...
-
-    assert entry_of(inside, project.folder) is None

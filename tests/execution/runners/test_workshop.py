@@ -10,6 +10,7 @@ from penstock.execution.engine import Values
 from penstock.execution.runners._setup import Setup
 from penstock.execution.runners._workshop import Workshop, pack_work
 from penstock.execution.step import Work
+from penstock.pipelines import EntryPoint
 
 BODY = """
 @ps.step
@@ -34,7 +35,7 @@ def sent(project):
         project.store.address,
         project.store.artifacts.url,
         result.run_id,
-        f"{project.folder}/job.py:job",
+        EntryPoint(f"{project.folder}/job.py", "job"),
         str(project.folder),
     )
     values = Values(project.store, result.graph)

@@ -11,9 +11,13 @@ if TYPE_CHECKING:
     from penstock.execution.engine._manifest import read_manifest as read_manifest
     from penstock.execution.engine._manifest import read_source as read_source
     from penstock.execution.engine._manifest import record_provenance as record_provenance
+    from penstock.execution.engine._new_run import new_session as new_session
+    from penstock.execution.engine._options import RECORDED as RECORDED
+    from penstock.execution.engine._options import OnFailure as OnFailure
+    from penstock.execution.engine._options import RunnerName as RunnerName
+    from penstock.execution.engine._options import RunOptions as RunOptions
     from penstock.execution.engine._partitions import PARTITION as PARTITION
     from penstock.execution.engine._partitions import PartitionState as PartitionState
-    from penstock.execution.engine._partitions import begin_part as begin_part
     from penstock.execution.engine._partitions import known_partitions as known_partitions
     from penstock.execution.engine._partitions import list_partitions as list_partitions
     from penstock.execution.engine._partitions import require_partitions as require_partitions
@@ -21,11 +25,14 @@ if TYPE_CHECKING:
     from penstock.execution.engine._partitions import states_of as states_of
     from penstock.execution.engine._perform import perform as perform
     from penstock.execution.engine._perform import process_facts as process_facts
-    from penstock.execution.engine._place import entry_of as entry_of
     from penstock.execution.engine._place import project_of as project_of
     from penstock.execution.engine._reporter import Reporter as Reporter
     from penstock.execution.engine._result import PipelineResult as PipelineResult
     from penstock.execution.engine._result import step_to_json as step_to_json
+    from penstock.execution.engine._resume import RESUMED_AT as RESUMED_AT
+    from penstock.execution.engine._resume import entry_of_run as entry_of_run
+    from penstock.execution.engine._resume import resumed_session as resumed_session
+    from penstock.execution.engine._resume import retrace as retrace
     from penstock.execution.engine._scheduler import Scheduler as Scheduler
     from penstock.execution.engine._session import Runner as Runner
     from penstock.execution.engine._session import Session as Session
@@ -45,23 +52,28 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "KEPT": "_states",
         "NOT_REUSED": "_states",
         "NOT_TAKEN": "_states",
+        "OnFailure": "_options",
         "PARTITION": "_partitions",
         "PartitionState": "_partitions",
         "PipelineResult": "_result",
+        "RECORDED": "_options",
+        "RESUMED_AT": "_resume",
         "Reporter": "_reporter",
+        "RunOptions": "_options",
         "Runner": "_session",
+        "RunnerName": "_options",
         "Scheduler": "_scheduler",
         "Session": "_session",
         "Values": "_values",
         "Workers": "_workers",
-        "begin_part": "_partitions",
-        "entry_of": "_place",
+        "entry_of_run": "_resume",
         "is_settled": "_states",
         "known_partitions": "_partitions",
         "list_partitions": "_partitions",
         "load_inputs": "_values",
         "load_pipeline": "_loading",
         "module_of": "_loading",
+        "new_session": "_new_run",
         "perform": "_perform",
         "process_facts": "_perform",
         "project_of": "_place",
@@ -69,6 +81,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_source": "_manifest",
         "record_provenance": "_manifest",
         "require_partitions": "_partitions",
+        "resumed_session": "_resume",
+        "retrace": "_resume",
         "runs_by_partition": "_partitions",
         "states_of": "_partitions",
         "step_to_json": "_result",

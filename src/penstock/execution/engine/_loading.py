@@ -11,7 +11,7 @@ from typing import Any
 
 from penstock.core import DefinitionError, NotFoundError, PenstockError, did_you_mean, find_project
 from penstock.execution.step import enter_home
-from penstock.pipelines import Pipeline
+from penstock.pipelines import EntryPoint, Pipeline
 
 _loading: ContextVar[bool] = ContextVar("penstock_loading", default=False)
 _loaded: dict[Path, tuple[tuple[int, int], ModuleType]] = {}
@@ -31,7 +31,7 @@ def stop_while_loading() -> None:
         raise StopLoading
 
 
-def load_pipeline(target: str) -> Pipeline[..., Any]:
+def load_pipeline(target: str | EntryPoint) -> Pipeline[..., Any]:
     """Load a pipeline from a file or a module.
 
     Args:
@@ -44,7 +44,8 @@ def load_pipeline(target: str) -> Pipeline[..., Any]:
         DefinitionError: If the file cannot be imported, or has several pipelines and no name is
             given.
     """
-    place, _, name = target.rpartition(":") if _has_name(target) else (target, "", "")
+    entry = EntryPoint.parse(target) if isinstance(target, str) else target
+    place, name = entry.place, entry.name
     module = module_of(place)
     found = _pipelines_of(module)
     if name:
@@ -71,11 +72,6 @@ def module_of(file: str) -> ModuleType:
         DefinitionError: If the file or module cannot be imported.
     """
     return _load_file(Path(file)) if file.endswith(".py") else _load_module(file)
-
-
-def _has_name(target: str) -> bool:
-    """Return whether a colon follows the last separator; a drive letter's colon precedes it."""
-    return ":" in target.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _load_file(path: Path) -> ModuleType:

@@ -116,7 +116,9 @@ def require_partitions(pipeline: Pipeline[..., Any]) -> Partitions:
 
 
 @contextmanager
-def begin_part(store: Store, pipeline: Pipeline[..., Any], partition: str | None) -> Iterator[None]:
+def begin_partition(
+    store: Store, pipeline: Pipeline[..., Any], partition: str | None
+) -> Iterator[None]:
     """Ensure that a single process starts a run for a partition; the block records the run.
 
     Raises:

@@ -138,7 +138,7 @@ class Planner:
         # A side effect must not happen twice: this reuse does not depend on use_cache.
         if earlier is not None and self._still_holds(node, earlier, key):
             return Work(node, replace(earlier, facts={**earlier.facts, KEPT: True}))
-        wanted = session.use_cache or node.name in session.graph.given
+        wanted = session.options.use_cache or node.name in session.graph.given
         if not wanted or not key.cacheable or not self._selection.executes(node.name):
             return None
         found = session.store.metadata.steps.find_cached(key.digest, self._trace_holds)

@@ -219,7 +219,7 @@ class Scheduler:
             self._session.reporter.step_finished(record)
         else:
             self._session.reporter.item_finished(parent.node.name, record)
-        if record.state is StepState.FAILED and self._session.stop_on_failure:
+        if record.state is StepState.FAILED and self._session.options.stop_on_failure:
             self._stop()
         self._queue.end(node.name)
         if parent is not None:

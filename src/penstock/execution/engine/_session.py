@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from penstock.core import StepRunRecord
+from penstock.execution.engine._options import RunOptions
 from penstock.execution.engine._reporter import Reporter
 from penstock.pipelines import Graph, Pipeline
 from penstock.stores import Store
@@ -21,15 +22,11 @@ class Session:
         graph: Graph to execute.
         store: Store that records the run.
         project: Folder of the user's code.
-        seed: The run seed.
         reporter: Progress reporter.
-        use_cache: False to execute steps even if a cached result exists.
-        refresh: Steps to execute even if a cached result exists.
+        options: Options of the run.
+        refresh: Nodes to execute even if a cached result exists.
         earlier: Step runs of an earlier attempt of this run, by name.
-        stop_on_failure: True to end the running steps and start no more after a failure.
         pipeline: Pipeline of the graph: workers in separate processes trace the pipeline again.
-        workers: Maximum number of steps at the same time where there are workers; None for one per
-            core.
         alone: The only step to execute: all steps needed must be in ``earlier``.
     """
 
@@ -37,15 +34,17 @@ class Session:
     graph: Graph
     store: Store
     project: Path
-    seed: int
     reporter: Reporter
-    use_cache: bool = True
+    options: RunOptions = field(default_factory=RunOptions)
     refresh: frozenset[str] = frozenset()
     earlier: Mapping[str, StepRunRecord] = field(default_factory=dict)
-    stop_on_failure: bool = False
     pipeline: Pipeline[..., Any] | None = None
-    workers: int | None = None
     alone: str | None = None
+
+    @property
+    def seed(self) -> int:
+        """The run seed; a resumed run keeps that of its first attempt."""
+        return self.run.record.seed
 
 
 class Runner(Protocol):
@@ -54,6 +53,14 @@ class Runner(Protocol):
     ``run`` is called once, in the thread in which the user waits. ``run`` records every step before
     it returns, and passes KeyboardInterrupt on after marking the running step as killed.
     """
+
+    def check(self, graph: Graph) -> None:
+        """Refuse a graph that cannot be executed as its steps ask.
+
+        Raises:
+            ParameterError: If an option of a step cannot be kept here.
+        """
+        ...
 
     def run(self, session: Session) -> list[StepRunRecord]:
         """Execute every step that can run, in order, and return the step runs in the pipeline's order."""

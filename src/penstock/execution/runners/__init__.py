@@ -5,10 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
-    from penstock.execution.runners._choice import OnFailure as OnFailure
-    from penstock.execution.runners._choice import RunnerName as RunnerName
     from penstock.execution.runners._choice import find_runner as find_runner
-    from penstock.execution.runners._choice import policy as policy
     from penstock.execution.runners._local import LocalRunner as LocalRunner
     from penstock.execution.runners._processes import ProcessRunner as ProcessRunner
     from penstock.execution.runners._watch import Watch as Watch
@@ -17,11 +14,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "LocalRunner": "_local",
-        "OnFailure": "_choice",
         "ProcessRunner": "_processes",
-        "RunnerName": "_choice",
         "Watch": "_watch",
         "find_runner": "_choice",
-        "policy": "_choice",
     },
 )

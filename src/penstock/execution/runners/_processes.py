@@ -25,6 +25,7 @@ from penstock.execution.runners._watcher import MARK, end_all
 from penstock.execution.runners._worker import OWN_PATH
 from penstock.execution.runners._workshop import pack_work
 from penstock.execution.step import Outcome, Work, failed, lost
+from penstock.pipelines import Graph
 
 _GRACE_S = 2.0  # a step over its timeout ends by itself, unless stuck below Python
 _LOOK_EVERY_S = 0.1  # interval of memory checks
@@ -36,6 +37,9 @@ class ProcessRunner:
     Processes are spawned, not forked, so that they share no threads or locks with this process.
     Steps that can run at the same time do; results equal the local runner's, bit for bit.
     """
+
+    def check(self, graph: Graph) -> None:
+        """See Runner; a process of its own keeps every option of a step."""
 
     def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
@@ -57,7 +61,9 @@ def process_pool(session: Session, *, size: int | None = None) -> Iterator["Proc
             fix="Use the runner local or ray, or run it in WSL.",
         )
     scratch = Path(tempfile.mkdtemp(prefix="penstock-run-", dir=_memory_folder()))
-    pool = ProcessPool(make_setup(session, scratch), size or session.workers or os.cpu_count() or 1)
+    pool = ProcessPool(
+        make_setup(session, scratch), size or session.options.workers or os.cpu_count() or 1
+    )
     try:
         yield pool
     finally:

@@ -19,7 +19,7 @@ from penstock.execution.runners._setup import Setup, make_setup
 from penstock.execution.runners._worker import Worker
 from penstock.execution.runners._workshop import pack_work
 from penstock.execution.step import Outcome, Work, failed, lost
-from penstock.pipelines import Step
+from penstock.pipelines import Graph, Step
 from penstock.stores import open_store
 
 _MOVES = 3  # how often a step is moved to a new node after its node was lost
@@ -34,14 +34,19 @@ class RayRunner:
     machine for the run.
     """
 
+    def check(self, graph: Graph) -> None:
+        """See Runner; a process of its own keeps every option of a step."""
+
     def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
         ray = require("ray", extra="ray", purpose="running steps on Ray")
         started = not ray.is_initialized()
         if started:
-            _connect(ray, session.workers)
+            _connect(ray, session.options.workers)
         try:
-            return Scheduler(session, RayTasks(ray, make_setup(session), session.workers)).run()
+            return Scheduler(
+                session, RayTasks(ray, make_setup(session), session.options.workers)
+            ).run()
         finally:
             if started:
                 ray.shutdown()

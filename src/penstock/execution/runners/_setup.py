@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penstock.execution.engine import Session, entry_of
+from penstock.execution.engine import Session
+from penstock.pipelines import EntryPoint
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Setup:
         store: Address of the store.
         artifacts: URL of the artifact store.
         run_id: Id of the run.
-        target: The pipeline as ``file.py:name``; None if the pipeline is in no file.
+        target: Entry point of the pipeline; None if the pipeline is in no file.
         project: Folder of the user's code.
         path: Folders in which modules are searched.
         scratch: Folder of the run for files that workers share.
@@ -25,7 +26,7 @@ class Setup:
     store: str
     artifacts: str
     run_id: str
-    target: str | None
+    target: EntryPoint | None
     project: str
     path: Sequence[str] = field(default_factory=lambda: tuple(sys.path))
     scratch: str | None = None
@@ -44,8 +45,7 @@ def make_setup(session: Session, scratch: Path | None = None) -> Setup:
     )
 
 
-def _target(session: Session) -> str | None:
+def _target(session: Session) -> EntryPoint | None:
     """Return the entry point for a different process to load; None if there is no file."""
-    entry = entry_of(session.pipeline, session.project) if session.pipeline else None
-    is_file = entry is not None and entry.rpartition(":")[0].endswith(".py")
-    return f"{session.project}/{entry}" if is_file else entry
+    entry = EntryPoint.of(session.pipeline, session.project) if session.pipeline else None
+    return entry.below(session.project) if entry else None

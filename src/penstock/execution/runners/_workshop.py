@@ -23,7 +23,7 @@ from penstock.core import StepError, StepRunRecord, require, short
 from penstock.execution.engine import Values, load_pipeline, read_manifest, read_source
 from penstock.execution.runners._setup import Setup
 from penstock.execution.step import Work
-from penstock.pipelines import Graph, Node
+from penstock.pipelines import EntryPoint, Graph, Node
 from penstock.provenance import CodeDigest, code_digest, restore_source
 from penstock.stores import Store
 
@@ -94,7 +94,8 @@ class Workshop:
 
     @cached_property
     def _graph(self) -> Graph:
-        pipeline = load_pipeline(self._target())
+        assert self._setup.target is not None  # else the node itself was sent
+        pipeline = load_pipeline(self._entry(self._setup.target))
         graph = pipeline.trace(**pipeline.bind(self._arguments))
         for node in graph.nodes:  # before any step runs here, and may change a value
             self._code_of(node.step.function)
@@ -105,12 +106,10 @@ class Workshop:
             self._code[function] = code_digest(function, self.project, self._store.digest)
         return self._code[function]
 
-    def _target(self) -> str:
+    def _entry(self, entry: EntryPoint) -> EntryPoint:
         """Return the entry point here; the recorded source is restored if the file is missing."""
-        target = str(self._setup.target)
-        file, _, name = target.rpartition(":")
-        if not file.endswith(".py") or Path(file).is_file():
-            return target
+        if not entry.is_file or Path(entry.place).is_file():
+            return entry
         record = self._store.metadata.runs.get(self._setup.run_id)
         folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -119,7 +118,8 @@ class Workshop:
         )
         self.project = folder
         os.chdir(folder)  # data files are named relative to the project
-        return f"{folder / Path(file).relative_to(self._setup.project)}:{name}"
+        place = Path(entry.place).relative_to(self._setup.project).as_posix()
+        return replace(entry, place=place).below(folder)
 
     def _require_same_code(self, node: Node, record: StepRunRecord) -> None:
         key = record.facts.get("key_parts", {})

@@ -1,24 +1,18 @@
-"""resume_run: continue a failed or killed run, with the present code."""
+"""Resume: the session of a failed or killed run, with the present code."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from penstock.core import ConflictError, NotFoundError, RunRecord, RunState, find_project, now
-from penstock.execution._reporters import default_reporter
-from penstock.execution.engine import (
-    PipelineResult,
-    Reporter,
-    Session,
-    load_pipeline,
-    perform,
-    process_facts,
-    project_of,
-    record_provenance,
-    stop_while_loading,
-)
-from penstock.execution.runners import OnFailure, RunnerName, find_runner, policy
-from penstock.pipelines import Pipeline, part_of
+from penstock.execution.engine._loading import load_pipeline
+from penstock.execution.engine._manifest import record_provenance
+from penstock.execution.engine._options import RunOptions
+from penstock.execution.engine._perform import process_facts
+from penstock.execution.engine._place import project_of
+from penstock.execution.engine._reporter import Reporter
+from penstock.execution.engine._session import Session
+from penstock.pipelines import EntryPoint, Graph, Pipeline, part_of
 from penstock.stores import Store, open_store
 from penstock.tracking import Run
 
@@ -26,54 +20,43 @@ RESUMED_AT = "resumed_at"
 """Key in a run's graph: when the last attempt began; steps that ended before were not repeated."""
 
 
-def resume_run(
+def resumed_session(
     run_id: str,
+    target: Pipeline[..., Any] | str | None,
+    params: Mapping[str, Any],
+    options: RunOptions,
+    reporter: Reporter,
     *,
-    target: Pipeline[..., Any] | str | None = None,
-    runner: RunnerName = "local",
-    workers: int | None = None,
-    on_failure: OnFailure = "finish_independent",
-    reporter: Reporter | None = None,
-    params: Mapping[str, Any] | None = None,
-    store: Store | str | None = None,
-) -> PipelineResult:
-    """Resume a failed or killed run, with the present code.
-
-    Steps that finished and whose key still holds are not repeated.
+    check: Callable[[Graph], None],
+) -> Session:
+    """Mark a run as running again and return the session that executes the rest of it.
 
     Args:
         run_id: Id of the run; a unique prefix, or ``"last"`` for the newest run of a pipeline.
-        target: The pipeline or ``file.py:name``; by default the entry point of the run.
-        runner: Name of the runner, see `run`; may differ from the first attempt's.
-        workers: See `run`.
-        on_failure: See `run`.
-        reporter: Progress reporter.
+        target: The pipeline or ``file.py:name``; None for the entry point of the run.
         params: Parameters passed again; must equal those of the run.
-        store: Store that has the run; by default the project's store.
+        options: Where and how the rest is executed; what was recorded with the run stays.
+        reporter: Progress reporter.
+        check: Raises if the graph cannot be executed as requested.
 
     Raises:
         NotFoundError: If there is no such run, or the pipeline's file is gone.
         ConflictError: If the run is running or finished, or was made with different parameters.
     """
-    stop_while_loading()
-    chosen, how = find_runner(runner), policy(workers, on_failure)
-    opened = open_store(store)
-    opened.metadata.runs.kill_dead()
-    record = opened.metadata.runs.get(_last_of_pipelines(opened) if run_id == "last" else run_id)
+    store = open_store(options.store)
+    store.metadata.runs.kill_dead()
+    record = store.metadata.runs.get(_last_of_pipelines(store) if run_id == "last" else run_id)
     _require_resumable(record)
     pipeline = (
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
     )
-    _require_same(pipeline, record, params or {})
-    graph = pipeline.trace(**pipeline.bind(record.arguments))
-    graph = part_of(graph, **(record.graph or {}).get("asked", {}))
-    check = getattr(chosen, "check", None)
-    if check is not None:
-        check(graph)
+    _require_same(pipeline, record, params)
+    graph = retrace(pipeline, record)
+    check(graph)
     project = project_of(pipeline.file)
     # The code may have changed since the last attempt, so provenance and graph are recorded anew.
-    provenance = record_provenance(project, store=opened)
-    record = opened.metadata.runs.update(
+    provenance = record_provenance(project, store=store)
+    record = store.metadata.runs.update(
         record.run_id,
         state=RunState.RUNNING,
         attempt=record.attempt + 1,
@@ -84,19 +67,18 @@ def resume_run(
         graph={**graph.to_spec(), RESUMED_AT: now().isoformat()},
         **process_facts(),
     )
-    opened.metadata.artifacts.add_edges(provenance.edges(record.run_id))
-    session = Session(
-        Run(record, opened),
-        graph,
-        opened,
-        project,
-        record.seed,
-        reporter or default_reporter(),
-        earlier={step.step: step for step in opened.metadata.steps.list(record.run_id)},
-        pipeline=pipeline,
-        **how,
+    store.metadata.artifacts.add_edges(provenance.edges(record.run_id))
+    earlier = {step.step: step for step in store.metadata.steps.list(record.run_id)}
+    run = Run(record, store)
+    return Session(
+        run, graph, store, project, reporter, options, earlier=earlier, pipeline=pipeline
     )
-    return perform(chosen, session)
+
+
+def retrace(pipeline: Pipeline[..., Any], record: RunRecord) -> Graph:
+    """Return the graph of a recorded run, traced anew: the whole pipeline, or the part that it ran."""
+    graph = pipeline.trace(**pipeline.bind(record.arguments))
+    return part_of(graph, **(record.graph or {}).get("asked", {}))
 
 
 def _last_of_pipelines(store: Store) -> str:
@@ -139,24 +121,23 @@ def _require_same(
         )
 
 
-def entry_of_run(record: RunRecord) -> str:
+def entry_of_run(record: RunRecord) -> EntryPoint:
     """Return the entry point of a run, with the file below the project or the current folder."""
-    entry = record.entry
-    if entry is None:
+    if record.entry is None:
         raise NotFoundError(
             what=f"Run {record.run_id} does not say which file its pipeline is in.",
             why="It was started from a notebook or an interpreter.",
             fix=f"Name the pipeline: run(pipeline, resume={record.run_id!r}).",
             run_id=record.run_id,
         )
-    file, _, name = entry.rpartition(":")
-    if not file.endswith(".py"):
+    entry = EntryPoint.parse(record.entry)
+    if not entry.is_file:
         return entry
     for folder in (find_project(), Path.cwd()):
-        if (folder / file).is_file():
-            return f"{folder / file}:{name}"
+        if (folder / entry.place).is_file():
+            return entry.below(folder)
     raise NotFoundError(
-        what=f"Run {record.run_id} was started from {file}, which is not in {find_project()}.",
+        what=f"Run {record.run_id} was started from {entry.place}, which is not in {find_project()}.",
         fix=f"Name the file: penstock run FILE.py --resume {record.run_id}",
         run_id=record.run_id,
     )
