@@ -33,6 +33,7 @@ from penstock.execution import (
     resume_run,
     run_pipeline,
 )
+from penstock.pipelines import PipelineSpec
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -221,7 +222,7 @@ def _report_store(project: Path, store: "Store", *, chosen: str | None) -> None:
 def _show_prepared(store: "Store", run_id: str, *, as_json: bool) -> None:
     """Print the run and the steps in the order in which they can be executed."""
     run = store.metadata.runs.get(run_id)
-    steps = [node["name"] for node in (run.graph or {}).get("nodes", ())]
+    steps = [step.name for step in PipelineSpec.from_json(run.graph).steps]
     if as_json:
         emit({**to_json(run), "steps": [{"name": name} for name in steps]})
         return

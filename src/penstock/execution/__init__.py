@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine import read_source as read_source
     from penstock.execution.engine import record_provenance as record_provenance
     from penstock.execution.engine import require_partitions as require_partitions
+    from penstock.execution.engine import retrace as retrace
     from penstock.execution.engine import runs_by_partition as runs_by_partition
     from penstock.execution.engine import states_of as states_of
     from penstock.execution.engine import step_to_json as step_to_json
@@ -93,6 +94,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "record_provenance": "penstock.execution.engine",
         "require_partitions": "penstock.execution.engine",
         "resume_run": "_run",
+        "retrace": "penstock.execution.engine",
         "run": "_run",
         "run_pipeline": "_run",
         "runs_by_partition": "penstock.execution.engine",

@@ -19,10 +19,10 @@ from penstock.core import (
 from penstock.execution.engine import (
     GOOD_STATES,
     NOT_REUSED,
-    RESUMED_AT,
     read_manifest,
     read_source,
 )
+from penstock.pipelines import PipelineSpec, StepSpec
 from penstock.stores import open_store
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def why(
 
 def _kept(run: RunRecord, record: StepRunRecord) -> str:
     """Explain why a resumed run did not repeat a step; empty for a step of the last attempt."""
-    resumed = (run.graph or {}).get(RESUMED_AT)
+    resumed = PipelineSpec.from_json(run.graph).resumed_at
     if resumed is None or record.ended_at is None or record.state not in GOOD_STATES:
         return ""
     if record.ended_at >= datetime.fromisoformat(resumed):
@@ -170,8 +170,13 @@ class _Side:
         return self.steps[name]
 
     @cached_property
-    def nodes(self) -> Mapping[str, Mapping[str, Any]]:
-        return {node["name"]: node for node in (self.run.graph or {}).get("nodes", ())}
+    def spec(self) -> PipelineSpec:
+        return PipelineSpec.from_json(self.run.graph)
+
+    def step_spec(self, name: str) -> StepSpec:
+        """Return a step as recorded; for an item of a map, nothing is known but the name."""
+        found = (step for step in self.spec.steps if step.name == name)
+        return next(found, StepSpec(name))
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
@@ -183,8 +188,8 @@ class _Side:
 
     def giver(self, step: str, argument: str) -> str | None:
         """Return the name of the step that an input comes from."""
-        edges = (self.run.graph or {}).get("edges", ())
-        found = (e["from"] for e in edges if (e["to"], e["argument"]) == (step, argument))
+        place = (step, argument)
+        found = (e.source for e in self.spec.edges if (e.target, e.argument) == place)
         return next(found, None)
 
 
@@ -305,8 +310,8 @@ def _shown(side: _Side, step: str, name: str, digest: str | None) -> str | None:
     """Return an argument as written in the graph; the digest where there is no text."""
     if digest is None:
         return None
-    shown = side.nodes.get(step, {}).get("arguments", {}).get(name)
-    return digest if shown is None else str(shown)
+    recorded = side.step_spec(step).arguments.get(name)
+    return digest if recorded is None else recorded.text
 
 
 def _diff(before: Mapping[str, bytes], after: Mapping[str, bytes], place: str) -> tuple[str, ...]:
@@ -373,7 +378,7 @@ def _reason(
     record: StepRunRecord,
     changes: tuple[KeyChange, ...],
 ) -> str:
-    node = side.nodes.get(record.step, {})
+    node = side.step_spec(record.step)
     never = _never_reused(record, node)
     if other is None:
         again = (
@@ -389,7 +394,7 @@ def _reason(
     earlier = other.step(record.step)
     if record.state is StepState.CACHED:
         return f"Nothing changed since run {other.run.run_id}."
-    lasts = timedelta(seconds=node.get("cache_for", 0))
+    lasts = timedelta(seconds=node.cache_for or 0)
     if lasts and not _is_fresh(side, record, lasts):
         return f"Nothing changed, but its result lasts for {lasts} only (cache_for)."
     if "let_go" in earlier.facts:
@@ -418,11 +423,11 @@ def _is_fresh(side: _Side, record: StepRunRecord, lasts: timedelta) -> bool:
     return True
 
 
-def _never_reused(record: StepRunRecord, node: Mapping[str, Any]) -> str:
+def _never_reused(record: StepRunRecord, node: StepSpec) -> str:
     """Explain why a step is executed each time; empty for a reusable result."""
     if record.key is not None:
         return ""
-    if node.get("effect"):
+    if node.effect:
         return "It changes the world outside (effect=True), so it is executed each time."
     parts = record.facts.get("key_parts", {}).get("code_parts", {})
     blind = [f"{name} ({text})" for name, text in parts.items() if "has no digest" in str(text)]
@@ -434,6 +439,6 @@ def _never_reused(record: StepRunRecord, node: Mapping[str, Any]) -> str:
         )
     if blind:
         return f"It depends on what has no digest, so it is executed each time: {', '.join(blind)}."
-    if node.get("source"):
+    if node.source:
         return "Its source cannot tell whether it has changed, so it is read each time."
     return "It is declared with cache=False, so it is executed each time."

@@ -1,5 +1,6 @@
 """Steps and pipelines as definitions: a function body becomes a graph; nothing is executed here."""
 
+from penstock.pipelines._argument_spec import ArgumentSpec
 from penstock.pipelines._control import (
     NOTHING,
     Again,
@@ -19,6 +20,7 @@ from penstock.pipelines._part import part_of
 from penstock.pipelines._partitions import Partitions, require_timezone
 from penstock.pipelines._pipeline import Pipeline, pipeline
 from penstock.pipelines._resources import Resources, Retry, Tolerance
+from penstock.pipelines._spec import EdgeSpec, PipelineSpec, StepSpec
 from penstock.pipelines._step import InputCheck, Step, step
 from penstock.pipelines._values import dump_value, parse_value
 
@@ -27,6 +29,8 @@ __all__ = [
     "NOTHING",
     "RUN_OPTIONS",
     "Again",
+    "ArgumentSpec",
+    "EdgeSpec",
     "EntryPoint",
     "Graph",
     "InputCheck",
@@ -35,9 +39,11 @@ __all__ = [
     "Parameter",
     "Partitions",
     "Pipeline",
+    "PipelineSpec",
     "Resources",
     "Retry",
     "Step",
+    "StepSpec",
     "Tolerance",
     "accepts",
     "dump_value",

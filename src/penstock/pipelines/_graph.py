@@ -1,26 +1,21 @@
-"""Graph and Node: the traced pipeline, the order of its steps and the plain JSON form."""
+"""Graph and Node: the traced pipeline, and the order of its steps."""
 
 import heapq
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
-from itertools import islice
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
-from penstock.core import DefinitionError, NotFoundError, did_you_mean, find_project
+from penstock.core import DefinitionError, NotFoundError, did_you_mean
 from penstock.pipelines._output import Output, find_outputs, rewrite_outputs
 from penstock.pipelines._position import told
 from penstock.pipelines._step import Step
 from penstock.stores import part_key, part_name
 
 ITEM = "[]"  # the output of ``train[3]`` that stands for the item
-_MAX_TEXT = 200
 _TYPED = "%:"  # before the key of an item that is neither text nor a list index
 _RESERVED = {ord(sign): f"%{ord(sign):02X}" for sign in "%[]/"}
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # differs from run to run
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,23 +200,6 @@ class Graph:
             ahead += needed
         return found
 
-    def to_spec(self) -> dict[str, Any]:
-        """Return the graph as plain JSON, as drawn by the UI and recorded with the run.
-
-        Returns:
-            ``name``, ``description``, ``parameters``, ``outputs``, ``nodes`` and ``edges``; for a
-            part also ``asked`` and ``given``.
-        """
-        return {
-            "name": self.name,
-            "description": self.description,
-            "parameters": {name: _shown(value) for name, value in self.parameters.items()},
-            "outputs": {path: output.text for path, output in self.outputs.items()},
-            "nodes": [_node_spec(node) for node in self._order],
-            "edges": [edge for node in self._order for edge in _edges(node)],
-            **({"asked": dict(self.asked), "given": sorted(self.given)} if self.asked else {}),
-        }
-
     @cached_property
     def _by_name(self) -> dict[str, Node]:
         return {node.name: node for node in self.nodes}
@@ -276,33 +254,6 @@ class Graph:
         )
 
 
-def _node_spec(node: Node) -> dict[str, Any]:
-    function = node.step.function
-    return {
-        "name": node.name,
-        "function": f"{function.__module__}:{function.__qualname__}",
-        "file": _relative(node.file),
-        "line": node.line,
-        "arguments": {name: _shown(value) for name, value in node.arguments.items()},
-        "outputs": list(node.outputs),
-        "effect": node.step.effect,
-        "source": node.step.source,
-        **({"cache_for": node.step.cache_for.total_seconds()} if node.step.cache_for else {}),
-        **({"each": node.each} if node.each else {}),
-        **({"by": node.by} if node.by else {}),
-        **({"at_most": node.at_most} if node.at_most else {}),
-        **({"body": [_node_spec(inner) for inner in node.body]} if node.body else {}),
-    }
-
-
-def _edges(node: Node) -> Iterator[dict[str, str]]:
-    for path, output in node.inputs.items():
-        yield {"from": output.node, "to": node.name, "output": output.name, "argument": path}
-    for output, wanted in node.guards:
-        told = f"if {str(wanted).lower()}"
-        yield {"from": output.node, "to": node.name, "output": output.name, "argument": told}
-
-
 def _inside(nodes: Sequence[Node], name: str) -> Node | None:
     """Return a node inside expanded maps and loops; an item without a known value is an Output."""
     for node in nodes:
@@ -343,27 +294,3 @@ def _key_of(told: str) -> Any:
     if told.startswith(_TYPED):
         return part_key("%" + unquote(told.removeprefix(_TYPED)))
     return int(told) if told.isdecimal() else unquote(told)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, Output):
-        return value.text
-    if isinstance(value, list):
-        text = f"[{', '.join(_shown(item) for item in value[:_MAX_TEXT])}]"
-    elif isinstance(value, tuple):
-        text = f"({', '.join(_shown(item) for item in value[:_MAX_TEXT])})"
-    elif isinstance(value, Mapping):
-        shown = islice(value.items(), _MAX_TEXT)  # longer text is cut off anyway
-        text = "{" + ", ".join(f"{key}: {_shown(item)}" for key, item in shown) + "}"
-    else:
-        text = _ADDRESS.sub("", repr(value))
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
-
-
-@lru_cache(maxsize=256)
-def _relative(file: str) -> str:
-    path = Path(file)
-    if not path.is_file():
-        return file
-    project = find_project(path.parent)
-    return path.resolve().relative_to(project).as_posix()

@@ -32,8 +32,8 @@ from penstock.core import (
     new_id,
     now,
 )
-from penstock.execution import NOT_TAKEN, load_pipeline
-from penstock.pipelines import Graph, Node, part_of
+from penstock.execution import NOT_TAKEN, load_pipeline, retrace
+from penstock.pipelines import Graph, Node
 from penstock.proofs._judging import GOOD, Job, Room, judge
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._tries import Sets, is_tried
@@ -66,8 +66,7 @@ def replay(request: Mapping[str, Any]) -> dict[str, Any]:
         others = _read_others(store, run, recorded)
         formats = _formats(store, recorded)
     pipeline = load_pipeline(request["target"])
-    graph = pipeline.trace(**pipeline.bind(run.arguments))
-    graph = part_of(graph, **(run.graph or {}).get("asked", {}))
+    graph = retrace(pipeline, run)
     jobs = [job for node in graph.order() for job in _jobs(graph, node, recorded, others)]
     if request["steps"] is not None:
         jobs = [job for job in jobs if job.name in request["steps"]]

@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from penstock.execution.engine._reporter import Reporter as Reporter
     from penstock.execution.engine._result import PipelineResult as PipelineResult
     from penstock.execution.engine._result import step_to_json as step_to_json
-    from penstock.execution.engine._resume import RESUMED_AT as RESUMED_AT
     from penstock.execution.engine._resume import entry_of_run as entry_of_run
     from penstock.execution.engine._resume import resumed_session as resumed_session
-    from penstock.execution.engine._resume import retrace as retrace
     from penstock.execution.engine._scheduler import Scheduler as Scheduler
     from penstock.execution.engine._session import Runner as Runner
     from penstock.execution.engine._session import Session as Session
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine._states import NOT_REUSED as NOT_REUSED
     from penstock.execution.engine._states import NOT_TAKEN as NOT_TAKEN
     from penstock.execution.engine._states import is_settled as is_settled
+    from penstock.execution.engine._tracing import retrace as retrace
     from penstock.execution.engine._values import Values as Values
     from penstock.execution.engine._values import load_inputs as load_inputs
     from penstock.execution.engine._workers import Workers as Workers
@@ -57,7 +56,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "PartitionState": "_partitions",
         "PipelineResult": "_result",
         "RECORDED": "_options",
-        "RESUMED_AT": "_resume",
         "Reporter": "_reporter",
         "RunOptions": "_options",
         "Runner": "_session",
@@ -82,7 +80,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "record_provenance": "_manifest",
         "require_partitions": "_partitions",
         "resumed_session": "_resume",
-        "retrace": "_resume",
+        "retrace": "_tracing",
         "runs_by_partition": "_partitions",
         "states_of": "_partitions",
         "step_to_json": "_result",

@@ -22,6 +22,7 @@ from penstock.execution.engine._perform import process_facts
 from penstock.execution.engine._place import project_of
 from penstock.execution.engine._reporter import Reporter
 from penstock.execution.engine._session import Session
+from penstock.execution.engine._tracing import spec_of
 from penstock.pipelines import EntryPoint, Graph, Pipeline, part_of
 from penstock.stores import open_store
 from penstock.tracking import Run, active_run
@@ -115,7 +116,7 @@ def _record(
         params=pipeline.dump(graph.parameters),
         tags=_tags(options.tags, options.partition),
         provenance=provenance,
-        graph=graph.to_spec() | _exact(pipeline, graph),
+        graph=spec_of(pipeline, graph).to_json(),
         state=RunState.QUEUED,
     )
 
@@ -133,8 +134,3 @@ def _require_executed(graph: Graph, again: frozenset[str]) -> None:
 def _tags(tags: Mapping[str, object] | None, partition: str | None) -> dict[str, str]:
     given = {key: str(value) for key, value in (tags or {}).items()}
     return given if partition is None else {**given, PARTITION: partition}
-
-
-def _exact(pipeline: Pipeline[..., Any], graph: Graph) -> dict[str, Any]:
-    exact = pipeline.dump_exact(graph.parameters)
-    return {"arguments": exact} if exact else {}

@@ -1,6 +1,7 @@
 """Resume: the session of a failed or killed run, with the present code."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,10 @@ from penstock.execution.engine._perform import process_facts
 from penstock.execution.engine._place import project_of
 from penstock.execution.engine._reporter import Reporter
 from penstock.execution.engine._session import Session
-from penstock.pipelines import EntryPoint, Graph, Pipeline, part_of
+from penstock.execution.engine._tracing import retrace, spec_of
+from penstock.pipelines import EntryPoint, Graph, Pipeline
 from penstock.stores import Store, open_store
 from penstock.tracking import Run
-
-RESUMED_AT = "resumed_at"
-"""Key in a run's graph: when the last attempt began; steps that ended before were not repeated."""
 
 
 def resumed_session(
@@ -64,7 +63,7 @@ def resumed_session(
         ended_at=None,
         error=None,
         provenance=provenance.digest,
-        graph={**graph.to_spec(), RESUMED_AT: now().isoformat()},
+        graph=replace(spec_of(pipeline, graph), resumed_at=now().isoformat()).to_json(),
         **process_facts(),
     )
     store.metadata.artifacts.add_edges(provenance.edges(record.run_id))
@@ -73,12 +72,6 @@ def resumed_session(
     return Session(
         run, graph, store, project, reporter, options, earlier=earlier, pipeline=pipeline
     )
-
-
-def retrace(pipeline: Pipeline[..., Any], record: RunRecord) -> Graph:
-    """Return the graph of a recorded run, traced anew: the whole pipeline, or the part that it ran."""
-    graph = pipeline.trace(**pipeline.bind(record.arguments))
-    return part_of(graph, **(record.graph or {}).get("asked", {}))
 
 
 def _last_of_pipelines(store: Store) -> str:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from penstock.core import ArtifactRecord, LogLine, RunRecord, StepRunRecord, StepState, now
+from penstock.pipelines import PipelineSpec
 from penstock.server.ui._drawing import Drawing, GraphNode, draw
 from penstock.server.ui._format import duration, seconds_between
 from penstock.server.ui._items import ItemsView, items_views, whole_of
@@ -105,7 +105,7 @@ def run_drawing(run: RunRecord, steps: Sequence[StepRunRecord]) -> Drawing | Non
     counts = items_views(steps)
     steps = [step for step in steps if whole_of(step.step) is None]
     by_name = {step.step: step for step in steps}
-    names, arrows = _graph(run.graph or {}, steps)
+    names, arrows = _graph(PipelineSpec.from_json(run.graph), steps)
     if not names:
         return None
     nodes = [_node(name, by_name.get(name), counts.get(name)) for name in names]
@@ -124,11 +124,9 @@ def _node(name: str, step: StepRunRecord | None, items: ItemsView | None) -> Gra
     return GraphNode(name, name, sub, f"is-{state}", state, "#step-" + quote(name))
 
 
-def _graph(
-    spec: Mapping[str, Any], steps: Sequence[StepRunRecord]
-) -> tuple[list[str], list[Arrow]]:
+def _graph(spec: PipelineSpec, steps: Sequence[StepRunRecord]) -> tuple[list[str], list[Arrow]]:
     """Read nodes and arrows from the pipeline's spec, else infer them from the steps' digests."""
-    names = [str(node["name"]) for node in spec.get("nodes", ())]
+    names = [step.name for step in spec.steps]
     if names:
         return names, _spec_arrows(spec)
     # Without a recorded graph, an input's digest identifies the step that made it.
@@ -143,12 +141,11 @@ def _graph(
     return [step.step for step in steps], arrows
 
 
-def _spec_arrows(spec: Mapping[str, Any]) -> list[Arrow]:
+def _spec_arrows(spec: PipelineSpec) -> list[Arrow]:
     """Join the edges between the same two steps into a single arrow."""
     joined: dict[tuple[str, str], list[str]] = {}
-    for edge in spec.get("edges", ()):
-        ends = (str(edge["from"]), str(edge["to"]))
-        joined.setdefault(ends, []).append(str(edge.get("output", "")))
+    for edge in spec.edges:
+        joined.setdefault((edge.source, edge.target), []).append(edge.output)
     return [Arrow(*ends, _arrow_label(outputs)) for ends, outputs in joined.items()]
 
 
