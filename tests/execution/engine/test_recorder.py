@@ -3,7 +3,8 @@
 import pytest
 
 from penstock.core import StepRunRecord, StepState, now
-from penstock.execution.engine._recorder import Recorder, ended_record
+from penstock.execution.engine._endings import ended_record
+from penstock.execution.engine._recorder import Recorder
 from penstock.execution.step import Outcome, failed
 from penstock.stores import open_store
 from penstock.testing._records import a_run

@@ -1,23 +1,19 @@
 """Expansion: the items of a map or loop while they run, and the combined result."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from penstock.core import ArtifactRecord, DefinitionError, Edge, StepRunRecord, StepState, now
+from penstock.execution.engine._items import ItemReader, ItemValue
 from penstock.execution.engine._states import GOOD_STATES, NOT_TAKEN
 from penstock.execution.engine._values import Values
 from penstock.execution.step import Outcome, Work
-from penstock.pipelines import ITEM, Again, Node, Output, groups, too_many_rounds
+from penstock.pipelines import Again, Node, Output, too_many_rounds
 from penstock.provenance import merge_traces
-from penstock.stores import NamedParts, Parts, part_key, part_name
-
-if TYPE_CHECKING:
-    from penstock.stores import Store
+from penstock.stores import NamedParts, Parts, Store, part_name
 
 _EXPLAINED, _NAMED_FAILURES = 2, 20  # limits of the items named in an error line
-_LISTS = frozenset({"list", "tuple", Parts.bundle_type})
-_DICTS = frozenset({"dict", NamedParts.bundle_type})
 
 
 @dataclass(slots=True)
@@ -49,7 +45,7 @@ class Expansion:
     """
 
     work: Work
-    store: "Store"
+    store: Store
     values: Values
     pending: int = 0
     keys: list[Any] = field(default_factory=list)
@@ -60,8 +56,10 @@ class Expansion:
     traces: list[Mapping[str, Any]] = field(default_factory=list)
     logged: dict[str, list[Any]] = field(default_factory=dict)
     logged_in: dict[str, list[int]] = field(default_factory=dict)
-    named: bool = False
     is_partial: bool = False
+
+    def __post_init__(self) -> None:
+        self._reader = ItemReader(self.work.node, self.store, self.values)
 
     @property
     def is_done(self) -> bool:
@@ -82,8 +80,8 @@ class Expansion:
         node = self.node
         given = node.arguments[str(node.each)]
         if node.at_most:
-            return [self._item(0, given)]
-        return [self._item(key, item, *more) for key, item, *more in self._all(given)]
+            return [self._item(ItemValue(0, given))]
+        return [self._item(item) for item in self._reader.read(given)]
 
     def ended(self, node: Node, record: StepRunRecord) -> list[Item]:
         """Record the end of a node; returns the next round of a loop, if any."""
@@ -106,7 +104,7 @@ class Expansion:
         key = len(self.keys)
         if key >= self.node.at_most:
             raise too_many_rounds(self.node.name, self.node.at_most)
-        return [self._item(key, *self._known(key, parts["value"], whole))]
+        return [self._item(self._reader.stored(key, parts["value"], whole))]
 
     def _note_metrics(self, record: StepRunRecord) -> None:
         """Record when and which metrics an item logged: a map reused as a whole needs both."""
@@ -155,72 +153,9 @@ class Expansion:
         spans = [[run_id, *span] for run_id, span in self.logged_in.items()]
         return {"metrics": list(self.logged.values()), "logged_in_all": spans}
 
-    def _all(self, given: Any) -> Iterator[tuple[Any, ...]]:
-        node = self.node
-        if node.by is not None:
-            table = self.values.get(given) if isinstance(given, Output) else given
-            self.named = True
-            for key, rows in groups(table, node.by).items():
-                yield key, *self._packed(key, rows, given)
-        elif isinstance(given, Output):
-            yield from self._of_output(given)
-        else:  # a constant in the pipeline's body
-            self.named = isinstance(given, Mapping)
-            yield from given.items() if isinstance(given, Mapping) else enumerate(given)
-
-    def _of_output(self, given: Output) -> Iterator[tuple[Any, ...]]:
-        whole = self.values.record(given)
-        kind, parts = self.store.bundle(whole)
-        if kind in _LISTS or kind in _DICTS:
-            self.named = kind in _DICTS
-            for name, part in parts.items():
-                key = _key_of(kind, name) if self.named else int(name)
-                yield key, *self._known(key, part, whole)
-            return
-        value = self.values.get(given)
-        self.named = isinstance(value, Mapping)
-        for key, item in _items(self._in_order(value), self.node, given):
-            yield key, *self._packed(key, item, given)
-
-    def _in_order(self, value: Any) -> Any:
-        """Return items in the same order in every process, also those of a set."""
-        if not isinstance(value, set | frozenset):
-            return value
-        is_plain = len(kinds := set(map(type, value))) == 1 and kinds <= {int, str}
-        try:
-            return sorted(value, key=None if is_plain else self.store.digest)
-        except Exception as error:
-            raise DefinitionError(
-                what=f"{self.node.position}: {self.node.name!r} is mapped over a set with an item "
-                f"that has no digest ({type(error).__name__}: {error}).",
-                why="A set has another order in each process, and its items cannot be sorted.",
-                fix="Map over a list.",
-            ) from error
-
-    def _packed(self, key: Any, item: Any, given: Any) -> tuple[Any, ...]:
-        records = self.store.pack(item)
-        whole = self.values.record(given) if isinstance(given, Output) else None
-        output, edges, _ = self._known(key, records[0], whole)
-        return output, edges, records
-
-    def _known(
-        self, key: Any, part: ArtifactRecord, whole: ArtifactRecord | None
-    ) -> tuple[Output, list[Edge], list[ArtifactRecord]]:
-        """Make an item of a stored value: the output that stands for the value, and the edge."""
-        name = self.node.item_name(key)
-        self.values.add(name, ITEM, part)
-        digest = f"artifact:{part.content_digest}"
-        edges = [Edge(f"artifact:{whole.content_digest}", digest, str(key))] if whole else []
-        return Output(name, ITEM), edges, [part]
-
-    def _item(
-        self,
-        key: Any,
-        value: Any,
-        edges: Sequence[Edge] = (),
-        artifacts: Sequence[ArtifactRecord] = (),
-    ) -> Item:
-        nodes = self.node.item(key, value)
+    def _item(self, read: ItemValue) -> Item:
+        key = read.key
+        nodes = self.node.item(key, read.value)
         if any(node.name in self.items for node in nodes):
             raise DefinitionError(
                 what=f"{self.node.position}: {self.node.name!r} has two items of key {key!r}.",
@@ -228,9 +163,9 @@ class Expansion:
                 fix="Give each item a key of its own.",
                 key=key,
             )
-        item = Item(key, nodes, edges, artifacts)
+        item = Item(key, nodes, read.edges, read.artifacts)
         self.keys.append(key)
-        self.gives[key] = self._gives(key, value)
+        self.gives[key] = self._gives(key, read.value)
         self.pending += len(nodes)
         for node in nodes:
             self.values.expect(node)
@@ -248,12 +183,12 @@ class Expansion:
         return {"result": node.gives.moved(before, name)}
 
     def _collected(self) -> dict[str, tuple[ArtifactRecord, dict[str, ArtifactRecord]]]:
-        kind = NamedParts if self.named else Parts
+        kind = NamedParts if self._reader.has_names else Parts
         parts: dict[str, dict[str, ArtifactRecord]] = {name: {} for name in self.node.outputs}
         for key in self.keys:
             for name, output in self.gives[key].items():
                 if self.values.has(output):  # an item may return nothing
-                    place = part_name(key) if self.named else str(len(parts[name]))
+                    place = part_name(key) if self._reader.has_names else str(len(parts[name]))
                     parts[name][place] = self.values.record(output)
         return {
             name: (self.store.pack_parts(kind.bundle_type, kind.__name__, found), found)
@@ -288,27 +223,3 @@ class Expansion:
         told += [name for name, _ in self.failures[_EXPLAINED:_NAMED_FAILURES]]
         more = count - len(told)
         return head + ", ".join(told) + (f" and {more:,} more" if more else "")
-
-
-def _key_of(kind: str, name: str) -> Any:
-    return part_key(name) if kind == NamedParts.bundle_type else name
-
-
-def _items(value: Any, node: Node, given: Output) -> Iterator[tuple[Any, Any]]:
-    if isinstance(value, Mapping):
-        yield from value.items()
-        return
-    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise DefinitionError(
-            what=f"{node.position}: {node.name!r} is mapped over what {given.text!r} gave, "
-            f"a {type(value).__name__}.",
-            why="It has no items.",
-            fix="Give a list, a dict, or a table with by='column'.",
-        )
-    if hasattr(value, "columns"):
-        raise DefinitionError(
-            what=f"{node.position}: {node.name!r} is mapped over a table.",
-            why="It is not said what an item is.",
-            fix="Name a column whose values split it: map(…, by='column').",
-        )
-    yield from enumerate(value)

@@ -27,11 +27,8 @@ class Recorder:
     """
 
     def __init__(self, store: Store) -> None:
-        self._store, self._steps, self._metrics = (
-            store,
-            store.metadata.steps,
-            store.metadata.metrics,
-        )
+        self._store = store
+        self._steps, self._metrics = store.metadata.steps, store.metadata.metrics
         self._ended: tuple[StepRunRecord, Outcome, Sequence[ArtifactRecord]] | None = None
 
     def start(self, record: StepRunRecord) -> None:
@@ -95,36 +92,3 @@ class Recorder:
                     run_id, record.run_id, keys=keys, between=tuple(between)
                 )
         return copied
-
-
-def ended_record(record: StepRunRecord, outcome: Outcome) -> StepRunRecord:
-    """Return the record of a step that was executed: finished or failed.
-
-    Args:
-        record: The step run at the start.
-        outcome: How the execution ended.
-    """
-    ended, facts = now(), {**record.facts, **outcome.facts}
-    if outcome.error is not None:
-        return replace(
-            record,
-            state=StepState.FAILED,
-            ended_at=ended,
-            error=outcome.error,
-            traceback=outcome.traceback,
-            facts=facts,
-        )
-    every = (artifact for records in outcome.outputs.values() for artifact in records)
-    # Bytes in the artifact store can be deleted later, while the record still exists.
-    stored = [artifact.digest for artifact in every if artifact.inline is None]
-    if stored:
-        facts["stored"] = stored
-    if outcome.nothing:
-        facts["nothing"] = list(outcome.nothing)
-    wholes = {name: records[0] for name, records in outcome.outputs.items()}
-    return record.with_outputs(
-        {name: (whole.content_digest, whole.digest) for name, whole in wholes.items()},
-        state=StepState.FINISHED,
-        ended_at=ended,
-        facts=facts,
-    )

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from penstock.core import (
-    ArtifactRecord,
-    PenstockError,
     SettingsError,
     StepRunRecord,
     StepState,
@@ -17,16 +15,16 @@ from penstock.core import (
     now,
 )
 from penstock.execution.engine._decision import apply_decision
+from penstock.execution.engine._endings import Endings, ended_record
 from penstock.execution.engine._expansion import Expansion, Item
-from penstock.execution.engine._input_checks import InputChecks
 from penstock.execution.engine._leases import Leases
 from penstock.execution.engine._plan import Planner
 from penstock.execution.engine._ready_queue import Rank, ReadyQueue
-from penstock.execution.engine._recorder import Recorder, ended_record
+from penstock.execution.engine._recorder import Recorder
 from penstock.execution.engine._selection import Selection
 from penstock.execution.engine._session import Session
 from penstock.execution.engine._states import GOOD_STATES, KEPT, SECONDS
-from penstock.execution.engine._values import UNKNOWN, Values
+from penstock.execution.engine._values import Values
 from penstock.execution.engine._workers import Workers
 from penstock.execution.step import (
     Outcome,
@@ -34,7 +32,6 @@ from penstock.execution.step import (
     failed,
     failure_text,
     failure_traceback,
-    reuse_edges,
 )
 from penstock.pipelines import Node
 
@@ -58,7 +55,7 @@ class Scheduler:
         self._queue = ReadyQueue()
         self._recorder = Recorder(session.store)
         self._leases = Leases(session.store, session.project)
-        self._checks = InputChecks(session.graph)
+        self._endings = Endings(session, self.values)
         self._running: dict[str, Work] = {}
         self._open: dict[str, Expansion] = {}
         self._parents: dict[str, Expansion] = {}
@@ -86,7 +83,7 @@ class Scheduler:
         while self._workers.has_room and (node := self._queue.pop()) is not None:
             work = self._planner.plan(node, self._queue.rank(node.name)[0])
             if not work.executes:
-                self._settle_without_running(work)
+                self._settle_reused(work)
             elif node.is_expanded:
                 self._expand(work)
             elif node.step.asks:
@@ -149,68 +146,36 @@ class Scheduler:
     def _retry(self, work: Work, outcome: Outcome) -> None:
         """Record a failed attempt, and plan the next attempt."""
         record = work.record
-        self._recorder.end(ended_record(record, outcome), outcome, self._item_artifacts(work.node))
+        item = self._item_of(work.node)
+        self._recorder.end(ended_record(record, outcome), outcome, item.artifacts if item else ())
         seconds = work.node.step.retry.seconds(record.attempt, record.step_run_id)
         following = work.changed(step_run_id=new_id(), attempt=record.attempt + 1, started_at=now())
         self._queue.postpone(following, seconds)
 
     def _settle_executed(self, work: Work, outcome: Outcome) -> None:
-        """Settle a step that was executed: its outputs are the inputs of the steps after it."""
-        name, item = work.node.name, self._item_of(work.node)
-        outcome = self._checks.apply(name, outcome)
-        if outcome.error is None:
-            for output, records in outcome.outputs.items():
-                value = outcome.results.get(output, UNKNOWN)
-                self.values.add(name, output, records[0], value=value)
-            if item is not None:
-                outcome = replace(outcome, edges=[*outcome.edges, *item.edges])
-        work = replace(work, record=ended_record(work.record, outcome))
-        self._settle(work, outcome, self._item_artifacts(work.node))
+        item = self._item_of(work.node)
+        self._settle(*self._endings.executed(work, outcome, item), item)
 
-    def _settle_without_running(self, work: Work) -> None:
-        """Settle a step that was reused, skipped, or could not start."""
-        outcome = Outcome()
-        if work.record.state is StepState.CACHED and (error := self._refusal(work)) is not None:
-            text = failure_text(work.node.name, error)
-            work = work.changed(state=StepState.FAILED, error=text, outputs={}, cached_from=None)
-            self._settle(work)
-            return
-        if work.record.state in GOOD_STATES:
-            self.values.add_recorded(work.node.name, work.record)
+    def _settle_reused(self, work: Work) -> None:
+        work, outcome = self._endings.reused(work)
         if work.record.state is StepState.CACHED:
-            outcome = Outcome(edges=reuse_edges(work.record))
             self._recorder.copy_metrics(work.record)
-        self._settle(work, outcome, self._item_artifacts(work.node))
+        self._settle(work, outcome, self._item_of(work.node))
 
-    def _refusal(self, work: Work) -> PenstockError | None:
-        """Return why a step of this run refuses a reused output."""
-        record, artifacts = work.record, self._session.store.metadata.artifacts
-        outputs = {
-            name: artifacts.get(record.output_address(name), record.outputs[name])
-            for name in self._checks.outputs(work.node.name)
-            if name in record.outputs
-        }
-        return self._checks.find_refusal(work.node.name, outputs)
-
-    def _settle(
-        self,
-        work: Work,
-        outcome: Outcome | None = None,
-        artifacts: Sequence[ArtifactRecord] = (),
-    ) -> None:
+    def _settle(self, work: Work, outcome: Outcome | None = None, item: Item | None = None) -> None:
         """Record how a node ended, and make followers ready.
 
         Args:
             work: The work, with the record at the end.
             outcome: What was made, if anything.
-            artifacts: Further artifacts to record.
+            item: The item of a map whose artifacts are recorded too.
         """
         node, record = work.node, work.record
         self.values.release(node)
         if record.state not in GOOD_STATES:
             self._planner.without_result(node, record)
         if KEPT not in record.facts:
-            self._recorder.end(record, outcome or Outcome(), artifacts)
+            self._recorder.end(record, outcome or Outcome(), item.artifacts if item else ())
         if outcome is not None and outcome.seconds:
             record = replace(record, facts={**record.facts, SECONDS: outcome.seconds})
         self._ended.append((self._queue.rank(node.name), record))
@@ -312,7 +277,3 @@ class Scheduler:
     def _item_of(self, node: Node) -> Item | None:
         parent = self._parents.get(node.name)
         return parent.items.get(node.name) if parent else None
-
-    def _item_artifacts(self, node: Node) -> Sequence[ArtifactRecord]:
-        item = self._item_of(node)
-        return item.artifacts if item else ()
