@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from penstock.execution._approval import reject_step as reject_step
     from penstock.execution._debug import StepCall as StepCall
     from penstock.execution._debug import get_step_call as get_step_call
+    from penstock.execution._key_changes import KeyChange as KeyChange
     from penstock.execution._one_step import run_step as run_step
     from penstock.execution._reporters import LineReporter as LineReporter
     from penstock.execution._reporters import QuietReporter as QuietReporter
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from penstock.execution._run import resume_run as resume_run
     from penstock.execution._run import run as run
     from penstock.execution._run import run_pipeline as run_pipeline
-    from penstock.execution._why import KeyChange as KeyChange
     from penstock.execution._why import Why as Why
     from penstock.execution._why import why as why
     from penstock.execution.engine import NOT_TAKEN as NOT_TAKEN
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "KeyChange": "_why",
+        "KeyChange": "_key_changes",
         "LineReporter": "_reporters",
         "LocalRunner": "penstock.execution.runners",
         "OnFailure": "penstock.execution.engine",

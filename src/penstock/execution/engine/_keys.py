@@ -1,25 +1,20 @@
 """The step key: equal keys give equal results, and the parts of a key explain a hit or a miss."""
 
-import hashlib
 import locale
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from penstock.core import NotFoundError, digest_bytes, digest_json, short
-from penstock.pipelines import Graph, Node, Output, Pipeline, Step
+from penstock.core import digest_json, short
+from penstock.execution.engine._constant_digests import FROM_STEP, ConstantDigests
+from penstock.execution.engine._declared_uses import declared_uses
+from penstock.pipelines import Graph, Node, Pipeline
 from penstock.provenance import CodeDigest, code_digest, effects_digest, value_digest
-from penstock.stores import Store, dump_json
+from penstock.stores import Store
 
-_FROM_STEP = "output"
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-# A long list of only plain values is digested as a single text.
-_LONG = 1_000
-_FLAT = frozenset({type(None), bool, int, float, str})
 _PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
@@ -79,7 +74,7 @@ class KeyMaker:
                 file).
         """
         code = self.code_of(node.step.function)
-        constants = _Constants(self)
+        constants = ConstantDigests(self.value)
         arguments = {name: constants.digest(value, name) for name, value in node.arguments.items()}
         sources = {name: constants.digest(value, name) for name, value in code.sources.items()}
         carried = self._carried_into(node, code, constants.carried)
@@ -101,7 +96,7 @@ class KeyMaker:
             parts["classes"] = digest_json(sorted(carried))
         if node.is_expanded:  # the same step on the whole list gives a different result
             parts["each"] = [node.each, node.by, node.at_most, [n.name for n in node.body]]
-        declared = self._declared(node.step)
+        declared = declared_uses(node.step, self._project, self.value)
         if declared:
             parts["uses"] = declared
         unfollowed = {*code.unfollowed, *constants.unfollowed}
@@ -137,24 +132,6 @@ class KeyMaker:
         modules = {str(getattr(function, "__module__", None)) for function in functions}
         return effects_digest(modules, self._project, self._store.digest)
 
-    def _declared(self, step: Step[..., Any]) -> dict[str, str]:
-        """Compute the digests of a step's declared ``uses``.
-
-        Raises:
-            NotFoundError: If a file does not exist.
-        """
-        found: dict[str, str] = {}
-        for value in step.uses:
-            if isinstance(value, str | Path):
-                found[str(value)] = _file_digest(self._project / value, step)
-            elif isinstance(value, ModuleType):
-                files = _module_files(value)
-                found[value.__name__] = digest_json([_file_digest(path, step) for path in files])
-            else:
-                name = getattr(value, "__qualname__", type(value).__qualname__)
-                found[name] = self.value(value, name).digest
-        return found
-
     def inherit(self, item: str, node: str) -> None:
         """Record that an item's value may hold the code that a map's inputs hold."""
         found = self._carried.get(node)
@@ -188,84 +165,10 @@ class KeyMaker:
         return carried
 
 
-class _Constants:
-    """Digests of the constants of a call; outputs inside containers count by position."""
-
-    def __init__(self, keys: KeyMaker) -> None:
-        self._keys = keys
-        self.complete = True
-        self.has_fingerprint = False
-        self.parts: dict[str, str] = {}
-        self.carried: set[str] = set()
-        self.unfollowed: set[str] = set()
-
-    def digest(self, value: Any, path: str) -> str:
-        if isinstance(value, Output):
-            return _FROM_STEP
-        return digest_json(self._plain(value, path))
-
-    def _plain(self, value: Any, path: str) -> Any:
-        if type(value) in _PLAIN:
-            return ["value", digest_json(value)]
-        if isinstance(value, Output):
-            return ["output", path]
-        if type(value) in {list, tuple} and value:
-            if len(value) > _LONG and set(map(type, value)) <= _FLAT:
-                text = dump_json(value, exact=True)
-                return ["long", digest_bytes(text.encode())]
-            items = [self._plain(item, f"{path}[{i}]") for i, item in enumerate(value)]
-            return [type(value).__name__, items]
-        if type(value) is dict and value:
-            items = [
-                [self._plain(key, path), self._plain(item, f"{path}[{key}]")]
-                for key, item in value.items()
-            ]
-            return ["dict", items]
-        if callable(getattr(type(value), "fingerprint", None)):
-            self.has_fingerprint = True
-            kind = f"{type(value).__module__}.{type(value).__qualname__}"
-            return ["fingerprint", kind, self._plain(value.fingerprint(), path)]
-        return self._object(value, path)
-
-    def _object(self, value: Any, path: str) -> list[Any]:
-        found = self._keys.value(value, path)
-        self.complete &= found.complete
-        self.parts |= found.parts
-        self.unfollowed |= set(found.unfollowed)
-        if found.carried is not None:
-            self.carried.add(found.carried)
-        return ["object", found.digest]
-
-
 def _all_nodes(nodes: Iterable[Node]) -> Iterator[Node]:
     for node in nodes:
         yield node
         yield from _all_nodes(node.body)
-
-
-def _file_digest(path: Path, step: Step[..., Any]) -> str:
-    if path.is_dir():
-        files = sorted(item for item in path.rglob("*") if item.is_file())
-        listed = [[item.relative_to(path).as_posix(), _file_digest(item, step)] for item in files]
-        return digest_json(listed)
-    try:
-        with path.open("rb") as file:
-            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    except OSError as error:
-        raise NotFoundError(
-            what=f"Step {step.name!r} says that it uses {path}, which cannot be read"
-            f" ({error.strerror}).",
-            why="Its result depends on that file, so it counts in the step's key.",
-            fix="Correct the path in uses=…; it is relative to the project's folder.",
-            path=path,
-        ) from error
-
-
-def _module_files(module: ModuleType) -> list[Path]:
-    """Return the file of a module; for a package, all Python files."""
-    if hasattr(module, "__path__"):
-        return sorted(path for place in module.__path__ for path in Path(place).rglob("*.py"))
-    return [Path(module.__file__)] if module.__file__ else []
 
 
 def _may_be_reused(node: Node) -> bool:
@@ -280,7 +183,7 @@ def _may_be_reused(node: Node) -> bool:
 def _told(parts: Mapping[str, Any], shown: Mapping[str, str]) -> dict[str, Any]:
     told = {name: value for name, value in parts.items() if name not in {"inputs", "seed"}}
     told["arguments"] = {
-        name: short(value) for name, value in parts["arguments"].items() if value != _FROM_STEP
+        name: short(value) for name, value in parts["arguments"].items() if value != FROM_STEP
     }
     told["code_parts"] = shown
     return told

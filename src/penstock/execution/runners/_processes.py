@@ -3,26 +3,27 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import psutil
 
 from penstock.core import ParameterError, StepRunRecord, parse_bytes
 from penstock.execution.engine import Scheduler, Session, Values
-from penstock.execution.runners._cards import Cards, card_environment
+from penstock.execution.runners._cards import Cards
 from penstock.execution.runners._setup import Setup, make_setup
 from penstock.execution.runners._watch import Watch
-from penstock.execution.runners._watcher import MARK, end_all
-from penstock.execution.runners._worker import OWN_PATH
+from penstock.execution.runners._worker_process import (
+    WorkerProcess,
+    kill_processes,
+    start_process,
+)
 from penstock.execution.runners._workshop import pack_work
 from penstock.execution.step import Outcome, Work, failed, lost
 from penstock.pipelines import Graph
@@ -71,20 +72,6 @@ def process_pool(session: Session, *, size: int | None = None) -> Iterator["Proc
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@dataclass
-class _Process:
-    """A worker process and the current work."""
-
-    popen: subprocess.Popen[bytes]
-    connection: Connection
-    mark: str
-    work: Work | None = None
-    began: float = 0.0
-    ready: bool = False
-    limits: tuple[float | None, int | None] = (None, None)
-    cards: tuple[str, ...] = ()
-
-
 class ProcessPool:
     """Worker processes of this machine.
 
@@ -96,8 +83,8 @@ class ProcessPool:
     def __init__(self, setup: Setup, size: int) -> None:
         self._setup, self._size = setup, size
         self._guard, self._started = Watch(), 0
-        self._idle: list[_Process] = []
-        self._busy: list[_Process] = []
+        self._idle: list[WorkerProcess] = []
+        self._busy: list[WorkerProcess] = []
         self._ended: list[tuple[Work, Outcome]] = []
         self._cards = Cards()
 
@@ -147,7 +134,7 @@ class ProcessPool:
     def cancel(self) -> None:
         """See Workers."""
         busy, self._busy = self._busy, []
-        _kill(busy)
+        kill_processes(busy)
         for process in busy:
             self._cards.give_back(process.cards)
         self._ended.clear()
@@ -161,38 +148,21 @@ class ProcessPool:
             try:
                 process.popen.wait(timeout=_GRACE_S)
             except subprocess.TimeoutExpired:
-                _kill([process])
+                kill_processes([process])
         self._idle.clear()
         self._guard.close()
 
-    def _process_with(self, cards: tuple[str, ...]) -> _Process:
+    def _process_with(self, cards: tuple[str, ...]) -> WorkerProcess:
         """Take an idle process with these cards, which CUDA reads only once; else start a process."""
         for process in reversed(self._idle):
             if process.cards == cards:
                 self._idle.remove(process)
                 return process
-        return self._start(cards)
-
-    def _start(self, cards: tuple[str, ...]) -> _Process:
-        ours, theirs = socket.socketpair()
         self._started += 1
         mark = f"{self._guard.mark}.{self._started}."
-        command = [sys.executable, "-m", "penstock.execution.runners._worker"]
-        popen = subprocess.Popen(  # noqa: S603 - this interpreter on our own module
-            [*command, str(theirs.fileno()), str(os.getpid())],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=2,
-            start_new_session=True,  # child processes of the worker end with it
-            env={**_environment(mark), **card_environment(cards)},
-        )
-        theirs.close()
-        self._guard.add(popen.pid)
-        process = _Process(popen, Connection(ours.detach()), mark, cards=cards)
-        process.connection.send(self._setup)
-        return process
+        return start_process(self._setup, self._guard, mark, cards)
 
-    def _receive(self, process: _Process) -> None:
+    def _receive(self, process: WorkerProcess) -> None:
         try:
             kind, what = process.connection.recv()
         except (EOFError, OSError):
@@ -210,7 +180,7 @@ class ProcessPool:
             process.work = None
             self._idle.append(process)
 
-    def _lost(self, process: _Process) -> None:
+    def _lost(self, process: WorkerProcess) -> None:
         code = process.popen.wait()
         told = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         hint = (
@@ -218,13 +188,13 @@ class ProcessPool:
         )
         self._end(process, f"its process ended with {told}{hint}")
 
-    def _watch(self, process: _Process) -> None:
+    def _watch(self, process: WorkerProcess) -> None:
         """End a process that is over the limits."""
         seconds, most = process.limits
         if seconds is not None and process.ready and time.monotonic() - process.began > seconds:
             self._end(process, f"it ran longer than its timeout of {seconds - _GRACE_S:g} s")
         elif most is not None:
-            used = _memory_of(process.popen.pid)
+            used = process.memory()
             if used > most:
                 self._end(
                     process,
@@ -232,8 +202,8 @@ class ProcessPool:
                     f" {most / 2**30:.2f} GiB",
                 )
 
-    def _end(self, process: _Process, why: str) -> None:
-        _kill([process])
+    def _end(self, process: WorkerProcess, why: str) -> None:
+        kill_processes([process])
         self._busy.remove(process)
         self._cards.give_back(process.cards)
         if process.work is not None:
@@ -254,39 +224,6 @@ class ProcessPool:
 def _threads(work: Work | None, size: int) -> int:
     asked = work.node.step.resources.cpu if work else None
     return min(asked or 1, size)
-
-
-def _environment(mark: str) -> dict[str, str]:
-    """Return the environment of a worker, which the worker resets to ours for its steps."""
-    told = {
-        MARK: mark,
-        OWN_PATH: os.environ.get("PYTHONPATH", ""),
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-    return {**os.environ, **told}
-
-
-def _kill(processes: Sequence[_Process]) -> None:
-    """Kill processes and all of their descendants."""
-    if processes:
-        end_all([p.mark for p in processes], {p.popen.pid for p in processes})
-    for process in processes:
-        with suppress(OSError):
-            process.popen.kill()
-        process.popen.wait()
-        process.connection.close()
-
-
-def _memory_of(pid: int) -> int:
-    """Measure the memory of a process and its children, without memory shared between processes."""
-    total = 0
-    with suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in [process, *process.children(recursive=True)]:
-            with suppress(psutil.Error):
-                info = each.memory_info()
-                total += info.rss - getattr(info, "shared", 0)
-    return total
 
 
 def _memory_folder() -> str | None:
