@@ -34,7 +34,7 @@ def test_a_run_prints_the_promised_document_and_leaves_with_zero(world):
 
 def test_a_version_with_a_failed_gate_is_registered_and_the_run_leaves_with_one(world):
     answer = world("run", "job.py", "--bar", "0.999", code=1)
-    assert "registered, but a gate says no: fraud@4" in answer.err
+    assert "registered, but a gate failed: fraud@4" in answer.err
     assert world.store.metadata.runs.get("last").state is RunState.FINISHED
 
 

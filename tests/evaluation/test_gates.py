@@ -85,7 +85,7 @@ def test_the_baseline_can_be_asked_for(made):
     assert one("recall > baseline.recall + 0.1", made)[0] == PASSED
     assert one("recall > baseline.roc_auc", made) == (
         FAILED,
-        "cannot be told: the baseline has no roc_auc",
+        "not known: the baseline has no roc_auc",
     )
 
 
@@ -124,7 +124,7 @@ def test_parity_figures_can_be_asked_for(made):
 def test_an_absent_metric_fails_with_its_reason(made):
     assert one("precision > 0.1", made) == (
         FAILED,
-        "cannot be told: the report has no precision: the model predicts 'yes' for no row",
+        "not known: the report has no precision: the model predicts 'yes' for no row",
     )
     assert one("lower(precision) > 0.1", made)[0] == FAILED
 

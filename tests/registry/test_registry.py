@@ -198,7 +198,7 @@ def test_promote_refuses_with_every_reason_and_command(team, add):
     assert [gate.gate for gate in error.gates] == [FAILED.gate, PENDING.gate]
     assert "gate 'gap(recall, company) <= 0.15' failed: gap is 0.22. Train a" in error.reasons[0]
     assert "register it from a pipeline" in error.reasons[1]
-    assert "nobody other than ada has approved it" in error.reasons[2]
+    assert "no one other than ada has approved it" in error.reasons[2]
     assert "penstock approve tips@1 --actor NAME --reason WHY" in error.reasons[2]
     assert error.fix == "Then run: penstock promote tips@1"
     assert team.champion("tips") is None
@@ -229,7 +229,7 @@ def test_a_force_that_was_not_needed_is_no_force(registry, add):
 
 def test_force_does_not_replace_an_approval_in_a_team(team, add):
     add(gates=[FAILED])
-    with pytest.raises(GateError, match="nobody other than ada"):
+    with pytest.raises(GateError, match="no one other than ada"):
         team.promote("tips", 1, actor="ada", force_reason="Please.")
 
 
@@ -266,7 +266,7 @@ def test_a_trainers_yes_from_single_user_days_does_not_count_in_a_team(store, re
     add()
     registry.approve("tips", 1, actor="ada", reason="Mine.")
     store.metadata.settings.set("single_user", "false")
-    with pytest.raises(GateError, match="nobody other than ada"):
+    with pytest.raises(GateError, match="no one other than ada"):
         registry.promote("tips", 1, actor="ada")
 
 
@@ -587,7 +587,7 @@ def test_a_version_may_be_asked_whether_it_could_be_promoted(team, add):
     add(gates=[PASSED]), add(gates=[FAILED])
     with pytest.raises(GateError, match=r"tips@2 may not go to production"):
         team.require_promotable("tips")
-    with pytest.raises(GateError, match="nobody other than ada"):
+    with pytest.raises(GateError, match="no one other than ada"):
         team.require_promotable("tips", 1)
     team.approve("tips", 1, actor="bob", reason="Good.")
     assert team.require_promotable("tips", 1).version == 1

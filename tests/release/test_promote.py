@@ -102,7 +102,7 @@ def test_the_actor_and_the_reason_are_in_the_history(train, proofs):
 def test_in_a_team_the_trainers_yes_is_not_enough(train, proofs):
     train()
     train.store.metadata.settings.set("single_user", "false")
-    with pytest.raises(GateError, match=f"nobody other than {getpass.getuser()}"):
+    with pytest.raises(GateError, match=f"no one other than {getpass.getuser()}"):
         ps.promote("fraud", store=train.store)
     ps.Registry(store=train.store).approve("fraud", 1, actor="ada", reason="looked at it")
     assert ps.promote("fraud", store=train.store).stage is Stage.PRODUCTION

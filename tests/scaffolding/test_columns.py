@@ -19,7 +19,7 @@ def _note(**column):
     ("name", "values", "kind", "reason"),
     [
         ("instant", list(range(1, ROWS + 1)), "identifier", f"a running number, 1 to {ROWS}"),
-        ("user_id", [n * 17 for n in range(ROWS)], "identifier", "another number in every row"),
+        ("user_id", [n * 17 for n in range(ROWS)], "identifier", "a different number in every row"),
         ("token", [f"x{n:x}" for n in range(ROWS)], "identifier", "a different value in every row"),
         ("customer_id", [n % 300 for n in range(ROWS)], "identifier", "--group customer_id"),
         ("tag", [f"t{n // 2 + n % 2 * 9}" for n in range(ROWS)], "identifier", "values in 2,000"),

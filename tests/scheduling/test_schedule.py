@@ -11,7 +11,7 @@ from penstock.scheduling import Schedule, next_due_of
 @pytest.mark.parametrize(
     ("options", "error", "told"),
     [
-        ({}, DefinitionError, "Nothing says when 'job' is to run"),
+        ({}, DefinitionError, "No trigger is set for 'job' is to run"),
         ({"cron": "0 3 * *"}, DefinitionError, "five fields"),
         ({"cron": "0 3 * * *", "timezone": "Zurich"}, DefinitionError, "no timezone"),
         ({"cron": "0 3 * * *", "every": "1h"}, DefinitionError, "by cron and by every"),

@@ -150,7 +150,7 @@ def fail(ctx: click.Context, error: PenstockError) -> NoReturn:
         say(f"[bold red]✗[/] {plain(error.what)}", stderr=True)
         for part in (error.why, error.fix):
             if part:
-                say(f"  {plain(part)}", stderr=True)
+                say(f"  {plain(part.strip())}", stderr=True)
     sys.exit(code)
 
 

@@ -84,7 +84,7 @@ def require_label(label: Any, kind: str) -> str:
         raise ParameterError(
             what=f"The name of a {kind} has {size:,} bytes: {label[:60]!r}…",
             why=f"Names are looked up in an index, which takes {LABEL_BYTES:,} bytes.",
-            fix="Shorten it, and keep the long text with log_param or log_text.",
+            fix="Shorten it, and log the long text with log_param or log_text.",
             name=label,
         )
     return label

@@ -144,7 +144,7 @@ def limit_of(name: str, project: Path) -> int:
         return most
     raise SettingsError(
         what=f"[tool.penstock.limits] in {path} says {name} = {most!r}.",
-        why="It is how many steps may use it at once.",
+        why="It is the number of steps that may use the limit at once.",
         fix=f"Write for example {name} = 2.",
     )
 

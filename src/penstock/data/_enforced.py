@@ -66,7 +66,7 @@ def _outside(
     return DataError(
         what=f"Source '{source.name}' returned {count:,} of {table.height:,} rows {window.words}: "
         f"the first is row {first}, column {names[0]!r}: {shown}.",
-        why="A model that is trained on rows after its cutoff has seen the future. Nothing was kept.",
+        why="A model that is trained on rows after its cutoff has seen the future. Nothing was stored.",
         fix="Let read() return since <= time < cutoff, or declare cut_by_ingest = True on the "
         "source: then ingest removes the others and counts them.",
         column=names[0],

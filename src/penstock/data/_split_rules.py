@@ -154,7 +154,7 @@ def require_parts(parts: "dict[str, Rows]", target: "pl.Series", task: Task) -> 
     if task != "regression" and train.n_unique() < _CLASSES:
         raise DataError(
             what=f"All {len(train):,} train rows have {target.name!r} = {train[0]!r}.",
-            why="A model has nothing to tell apart.",
+            why="A model has nothing to distinguish.",
             fix="Use more rows, or a random split (it keeps each class's share).",
             target=target.name,
         )

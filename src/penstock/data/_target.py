@@ -98,7 +98,7 @@ def require_variety(target: "pl.Series", distinct: int) -> None:
     found = f"one value, {values[0]!r}, in {len(values):,} rows" if len(values) else "no values"
     raise DataError(
         what=f"The target {target.name!r} has {found}.",
-        why="A model has nothing to tell apart.",
+        why="A model has nothing to distinguish.",
         fix="Choose another target, or rows in which it varies (a wider since and cutoff).",
         target=target.name,
     )

@@ -120,7 +120,7 @@ def _train(
     if not result.ok:
         raise StepError(
             what=f"The demo's run {result.run_id} is {result.state.value}: {result.error}",
-            fix=f"Look at it: penstock show {result.run_id}",
+            fix=f"See it: penstock show {result.run_id}",
         )
     report = _report(result)
     scores = "  ".join(

@@ -119,7 +119,7 @@ def _choose_part(split: Split, part: str) -> Subset:
     if not len(chosen):
         raise DataError(
             what=f"The {part} part of the split has no rows.",
-            why="Without rows nothing can be said about the model.",
+            why="Without rows the model cannot be evaluated.",
             fix=f"Split with {part}=0.2, or give more rows.",
         )
     return chosen

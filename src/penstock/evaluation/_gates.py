@@ -117,10 +117,10 @@ def _judge_compared(
     try:
         left, right = scope.value(rule.left), scope.value(rule.right)
     except _Undefined as undefined:
-        return GateState.FAILED, f"cannot be told: {undefined}{_name_positive(report, terms)}"
+        return GateState.FAILED, f"not known: {undefined}{_name_positive(report, terms)}"
     if math.isnan(left.value) or math.isnan(right.value):
         # Also for !=, which is true of not-a-number.
-        return GateState.FAILED, f"cannot be told: {left.total} {rule.relation} {right.total}"
+        return GateState.FAILED, f"not known: {left.total} {rule.relation} {right.total}"
     passed = _RELATIONS[rule.relation](left.value, right.value)
     said = rule.relation if passed else f"is not {rule.relation}"
     reason = f"{left.total} {said} {right.total}"

@@ -104,7 +104,7 @@ def get_step_call(
     if made.state is StepState.SKIPPED:
         raise NotFoundError(
             what=f"Step {step!r} of run {record.run_id} never began: {made.error}.",
-            fix="Look at the step that failed before it.",
+            fix="See the step that failed before it.",
         )
     found = (
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))

@@ -119,7 +119,7 @@ def _require_ended(
         told = "has not been executed" if state is None else f"is {state.value}"
         raise ConflictError(
             what=f"Step {step!r} needs {name!r}, which {told} in run {record.run_id}.",
-            why="It takes what the steps before it gave in this run.",
+            why="It needs the outputs of the previous steps of this run.",
             fix=f"Execute that first: penstock step {record.run_id} {name}",
             step=name,
         )

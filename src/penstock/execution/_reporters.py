@@ -249,7 +249,7 @@ def _ending(result: PipelineResult) -> list[str]:
     if result.state is not RunState.FINISHED:
         lines.append(f"Resume with:  {result.resume_command}")
     if result.model_version:
-        told = "registered, but a gate says no" if result.refused else "registered"
+        told = "registered, but a gate failed" if result.refused else "registered"
         lines.append(f"{told}: {result.model_version}")
         following = "models" if result.refused else "promote"
         lines.append(f"Next:  penstock {following} {result.model_version}")

@@ -144,7 +144,7 @@ def _reason(
     if lasts and not _is_fresh(side, record, lasts):
         return f"Nothing changed, but its result lasts for {lasts} only (cache_for)."
     if "let_go" in earlier.facts:
-        return f"Nothing changed, but gc has let go of what run {other.run.run_id} had."
+        return f"Nothing changed, but gc has deleted the outputs of run {other.run.run_id} had."
     outdated = record.facts.get(NOT_REUSED)
     if outdated:
         fix = (

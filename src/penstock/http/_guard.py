@@ -9,7 +9,7 @@ from penstock.http._hosts import host_name
 from penstock.http._messages import Call, HttpError
 
 _FORM = "application/x-www-form-urlencoded"  # the default of curl -d and urllib
-_WHY = "A page in somebody's browser could be writing predictions and ground truth here."
+_WHY = "A page in a user's browser could write predictions and ground truth."
 
 
 def require_host(call: Call, hosts: frozenset[str]) -> None:
@@ -42,7 +42,9 @@ def require_own_page(call: Call) -> None:
     """
     site, origin = call.header(b"sec-fetch-site"), call.header(b"origin")
     if site is not None and site.strip().lower() not in {"same-origin", "none"}:
-        raise HttpError(403, f"The request comes from another site ({site[:20]}).", _WHY, _fix())
+        raise HttpError(
+            403, f"The request comes from a different site ({site[:20]}).", _WHY, _fix()
+        )
     host = (call.header(b"host") or "").lower()
     if origin is not None and origin.strip().lower() not in {f"http://{host}", f"https://{host}"}:
         raise HttpError(403, f"The request comes from {origin[:60]!r}.", _WHY, _fix())

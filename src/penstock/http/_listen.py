@@ -39,14 +39,14 @@ def _refusal(host: str, port: int, error: Exception) -> ServingError:
         return ServingError(
             what=f"Port {port} on {host} is in use.",
             why="Another program answers there.",
-            fix=f"Stop it, or choose another port: --port {other}",
+            fix=f"Stop it, or choose a different port: --port {other}",
             port=port,
         )
     if number == errno.EACCES:
         return ServingError(
             what=f"Port {port} on {host} may not be used by this user.",
             why="Ports below 1024 belong to the system.",
-            fix="Choose another port: --port 8000",
+            fix="Choose a different port: --port 8000",
             port=port,
         )
     return ServingError(

@@ -308,7 +308,7 @@ def _mapped_pipeline(
     body, gives = pipeline.trace_body(f"{placeholder}/", inner)
     if not isinstance(gives, Output):
         raise DefinitionError(
-            what=f"{told(position)}: the mapped pipeline {pipeline.name!r} gives no single output.",
+            what=f"{told(position)}: the mapped pipeline {pipeline.name!r} does not have a single output.",
             why="What is collected over the items is one value of each.",
             fix="Return the output of one step; a last step can put several into a dict.",
         )
@@ -331,7 +331,7 @@ def _require_mapped(what: str, step: Any, position: tuple[str, int]) -> None:
     if not isinstance(step, Step | Pipeline):
         raise DefinitionError(
             what=f"{told(position)}: {what}() was given {step!r}, which is no step.",
-            fix="Mark the function with @step, and give the function itself, not what it returns.",
+            fix="Decorate the function with @step, and pass the function itself, not its result.",
         )
 
 
@@ -414,8 +414,8 @@ def _looped_now(
 def too_many_rounds(name: str, at_most: int) -> DefinitionError:
     """Return the error of a loop that did not end."""
     return DefinitionError(
-        what=f"{name!r} asked to be done again after {at_most} rounds.",
+        what=f"{name!r} still returned Again after {at_most} rounds.",
         why="A loop that does not end would run for ever.",
-        fix="Let it give a result at some point, or allow more: loop(…, at_most=…).",
+        fix="Return a result at some point, or allow more rounds: loop(…, at_most=…).",
         at_most=at_most,
     )

@@ -151,7 +151,7 @@ def _require_no_outputs(value: set[Any] | frozenset[Any], path: str) -> None:
     if any(isinstance(item, Output) for item in value):
         raise DefinitionError(
             what=f"Argument {path} is a set of step outputs.",
-            why="A set has no order, so the step could get them in another one each time.",
+            why="A set has no order, so the step could get them in a different order each time.",
             fix="Use a list.",
         )
 

@@ -32,7 +32,7 @@ def part_of(
     chosen = {graph[name].name for name in only}
     if chosen and (from_step or until):
         raise ParameterError(
-            what="A part was asked for in two ways: as single steps and as a range.",
+            what="Steps are selected in two ways: as single steps and as a range.",
             fix="Give either the steps, or the first and the last of them.",
         )
     if not chosen and not from_step and not until:

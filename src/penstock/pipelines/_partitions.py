@@ -100,7 +100,7 @@ class Partitions:
             if isinstance(of_name, str) or not each or wrong or len(set(each)) < len(each):
                 raise DefinitionError(
                     what=f"Partitions by {name} are {of_name!r}.",
-                    why="Each value names runs, so it is a text of its own without a slash.",
+                    why="Each value is part of a key, so it must be a unique text without a slash.",
                     fix=f'Write Partitions.by({name}=["a", "b"]).',
                     name=name,
                 )

@@ -199,7 +199,7 @@ class Pipeline(Generic[P, R]):
                 what=f"{place}: the body of pipeline {self.name!r} raised "
                 f"{type(error).__name__}: {error}",
                 why="The body only connects steps; work belongs inside steps.",
-                fix="Move what failed into a step, or mend it.",
+                fix="Move the failing code into a step, or fix it.",
             ) from error
 
     def _name_error(self, error: NameError) -> DefinitionError:
@@ -241,7 +241,7 @@ class Pipeline(Generic[P, R]):
         raise DefinitionError(
             what=f"{self.position}: pipeline {self.name!r} returns {type(result).__name__} "
             f"{str(result)[:60]!r}, which does not come from a step.",
-            why="What a pipeline gives must be made, recorded and stored by its steps.",
+            why="The result of a pipeline must be an output of its steps.",
             fix="Return the output of a step, a tuple or dict of outputs, or nothing.",
         )
 

@@ -29,7 +29,7 @@ class Resources:
     def __post_init__(self) -> None:
         if self.cpu is not None and not _is_count(self.cpu, 1):
             raise DefinitionError(
-                what=f"Resources(cpu={self.cpu!r}) asks for no thread.",
+                what=f"Resources(cpu={self.cpu!r}) sets no thread.",
                 fix="Give a whole number of 1 or more, or leave cpu out.",
                 cpu=self.cpu,
             )

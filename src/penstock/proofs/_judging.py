@@ -248,7 +248,7 @@ class _Execution:
         return replace(
             verdict,
             verdict=Verdict.DIFFERS,
-            reason="The same inputs, code, parameters and seed returned another output.",
+            reason="The same inputs, code, parameters and seed returned a different output.",
             differences=places[:_SHOWN],
             cause=self._suspects(),
         )
@@ -273,7 +273,7 @@ class _Execution:
         if (reason := stored.metadata.get("not_comparable")) is not None:
             raise SerializationError(
                 what=str(reason),
-                why="Without its state nobody can say whether two are equal.",
+                why="Without its state, equality cannot be determined.",
                 fix="Give its class __getstate__, or return another type.",
             )
         # An earlier penstock may have used a different digest: compare with the recorded value
@@ -307,7 +307,7 @@ class _Execution:
                 stored = self._recorded(name), self._stored(found[name])
                 located = [str(each) for each in find_differences(*stored, close, path=name)]
             except Exception as error:  # noqa: BLE001 - the place is only a help
-                located = [f"{name}: differs; the place cannot be told ({type(error).__name__})"]
+                located = [f"{name}: differs; the position is not known ({type(error).__name__})"]
             places += located or [f"{name}: differs in what has no place, such as an order or type"]
         return tuple(places[:_SHOWN])
 

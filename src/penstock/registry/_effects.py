@@ -73,7 +73,7 @@ def require_unserved(version: ModelVersionRecord, deployments: Iterable[Deployme
         raise ConflictError(
             what=f"{version.ref} is in production, and the deployment {names[0]!r} answers with it.",
             why="Archiving it would leave its users without an answer.",
-            fix=f"Put another version there first: penstock promote {version.model}@VERSION, "
+            fix=f"Promote a different version first: penstock promote {version.model}@VERSION, "
             f"or: penstock rollback {version.model}",
             deployments=names,
         )

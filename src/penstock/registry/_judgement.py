@@ -51,9 +51,7 @@ def judge_candidate(
         except (DataError, SerializationError, StoreError) as error:
             # If a champion cannot score these rows (columns changed), neither crash nor let a gate
             # pass as if there were no champion.
-            trouble = (
-                f"cannot be told: {champion.ref} cannot be scored on the candidate's rows: {error}"
-            )
+            trouble = f"not known: {champion.ref} cannot be scored on the candidate's rows: {error}"
     results = judge(gates, report, comparison=comparison, proofs=proofs)
     if trouble:
         results = tuple(_fail_if_compared(result, trouble) for result in results)
@@ -94,7 +92,7 @@ def judge_gates(
     try:
         report = store.get(record.report)
     except (NotFoundError, SerializationError, StoreError) as error:
-        lost = f"cannot be told: the evaluation report cannot be read: {error}"
+        lost = f"not known: the evaluation report cannot be read: {error}"
         return tuple(GateResult(rule, GateState.FAILED, lost) for rule in rules)
     proofs = _newest_proofs(store, record)
     return judge_candidate(report, rules, champion=champion, proofs=proofs, store=store)[0]

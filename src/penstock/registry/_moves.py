@@ -203,7 +203,7 @@ def _nothing_before(
             what=f"Every other version of {model!r} that was in production is rejected: "
             f"{_numbers(rejected)}",
             why="There is nothing to go back to.",
-            fix=f"Promote another one: penstock promote {model}@VERSION",
+            fix=f"Promote a different one: penstock promote {model}@VERSION",
         )
     if champion is None:
         return ConflictError(
@@ -221,11 +221,11 @@ def _nothing_before(
 def _way_out(version: ModelVersionRecord) -> str:
     if version.stage is Stage.PRODUCTION:
         return (
-            f"Promote another version, or run: penstock rollback {version.model}. "
+            f"Promote a different version, or run: penstock rollback {version.model}. "
             f"Then: penstock reject {version.ref} --reason WHY"
         )
     if version.stage is Stage.REJECTED:
-        return "Train another version: penstock run FILE"
+        return "Train a new version: penstock run FILE"
     return f"See: penstock history {version.model}"
 
 

@@ -115,7 +115,7 @@ def _newest_open(versions: Sequence[ModelVersionRecord]) -> ModelVersionRecord:
     raise NotFoundError(
         what=f"All {len(versions)} versions of {versions[0].model!r} are rejected.",
         why="Rejected is final.",
-        fix="Train another: penstock run FILE",
+        fix="Train a new one: penstock run FILE",
         model=versions[0].model,
     )
 

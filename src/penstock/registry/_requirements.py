@@ -62,7 +62,7 @@ def require_other_person(version: ModelVersionRecord, approver: str) -> None:
         raise GateError(
             what=f"{approver.strip()!r} trained {version.ref} and may not approve it.",
             why="In a team's store four eyes look at a version.",
-            fix=f"Ask someone else to run: penstock approve {version.ref} --reason WHY",
+            fix=f"Ask a colleague to run: penstock approve {version.ref} --reason WHY",
             approver=approver,
         )
 
@@ -126,6 +126,6 @@ def _changes_reason(changes: Sequence[str]) -> str:
 def _approval_reason(version: ModelVersionRecord) -> str:
     trainer = version.trained_by or "its trainer"
     return (
-        f"nobody other than {trainer} has approved it. "
-        f"Someone else approves it with: penstock approve {version.ref} --actor NAME --reason WHY"
+        f"no one other than {trainer} has approved it. "
+        f"A colleague approves it with: penstock approve {version.ref} --actor NAME --reason WHY"
     )

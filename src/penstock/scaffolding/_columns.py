@@ -71,7 +71,7 @@ def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
         case "other":
             return ColumnNote(name, "type", f"{column.dtype}: no model can use it as it is")
         case "integer" | "category" if levels > _FEW_LEVELS and _KEY_NAME.search(name):
-            reason = f"{levels:,} values; --group {name} keeps each on one side"
+            reason = f"{levels:,} values; --group {name} keeps each in one subset"
             return ColumnNote(name, "identifier", reason)
         case "category" if rows >= _FEW_ROWS and levels > _NEARLY_UNIQUE * rows:
             return ColumnNote(name, "identifier", f"{levels:,} values in {rows:,} rows")
@@ -87,7 +87,7 @@ def _tell_identifier(series: "pl.Series") -> str:
     assert isinstance(high, int)
     if high - low + 1 == len(series):
         return f"a running number, {low} to {high}"
-    return "another number in every row"
+    return "a different number in every row"
 
 
 def _example(series: "pl.Series") -> str:

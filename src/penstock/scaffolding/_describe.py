@@ -267,13 +267,11 @@ def _warn(snapshot: Snapshot, settled: _Settled) -> tuple[str, ...]:
     given_away = [leak.column for leak in settled.chosen.split.leakage if leak.level == "fail"]
     if any(given_away):
         warnings.append(
-            f"All that is left gives the target away ({', '.join(given_away[:_SHOWN])}): known "
+            f"All remaining columns reveal the target ({', '.join(given_away[:_SHOWN])}): known "
             'beforehand? If so, take "leakage == none" out of the gates.'
         )
     if settled.chosen.choice.distinct:
-        warnings.append(
-            "The table holds rows that equal another in every column: the first of each is kept."
-        )
+        warnings.append("The table has duplicate rows: the first of each is kept.")
     findings = sorted(snapshot.findings, key=lambda f: LEVELS.index(f.level))
     shown = [f.message for f in findings if f.rule not in _TOLD_ELSEWHERE]
     more = len(shown) - _SHOWN

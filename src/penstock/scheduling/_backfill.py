@@ -197,7 +197,7 @@ class _Work:
         if entry is None:
             raise ParameterError(
                 what=f"Pipeline {self.pipeline.name!r} is in no file of the project.",
-                why="Runs that go on at once are processes of their own, which must find it.",
+                why="Concurrent runs are separate processes, which must find the pipeline.",
                 fix="Move it to the top level of a file, or run one at a time: max_active_runs=1.",
             )
         waiting = list(keys)

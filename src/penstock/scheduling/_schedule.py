@@ -119,7 +119,7 @@ class Schedule:
             raise DefinitionError(
                 what=f"The schedule is due by {' and by '.join(given)}.",
                 why="A schedule has one reason to run; a pipeline may have several schedules.",
-                fix="Make a schedule of each, with a name of its own.",
+                fix="Create one schedule for each, with a unique name.",
                 given=given,
             )
 
@@ -142,7 +142,7 @@ class Schedule:
         if pipeline.partitions is not None:
             return {"partitions": _told(self.delay)}
         raise DefinitionError(
-            what=f"Nothing says when {pipeline.name!r} is to run.",
+            what=f"No trigger is set for {pipeline.name!r} is to run.",
             fix='Give cron="0 3 * * *", every="6h", new_data, new_version or alert, or give the'
             " pipeline partitions.",
             pipeline=pipeline.name,
@@ -162,7 +162,7 @@ class Schedule:
         if entry is None:
             raise DefinitionError(
                 what=f"Pipeline {found.name!r} at {found.position} is in no file of the project.",
-                why="A scheduler is another process and must find it again.",
+                why="A scheduler is a separate process and must find it again.",
                 fix="Move it to the top level of a file in the project.",
                 pipeline=found.name,
             )
@@ -282,7 +282,7 @@ def _source_name(source: DataSource | str, pipeline: Pipeline[..., Any]) -> str:
             return f":{name}"
     raise DefinitionError(
         what=f"The source {source.name!r} has no name in {pipeline.position.partition(':')[0]}.",
-        why="A scheduler is another process and must find it again.",
+        why="A scheduler is a separate process and must find it again.",
         fix=f"Give it one at the top level there, or name its path: new_data={source.name!r}.",
         source=source.name,
     )

@@ -239,7 +239,7 @@ class Scheduler:
             lost, why = fresh[:-1], "A later one was due before it could start."
         else:
             lost = [tick for tick in fresh if busy and now() - tick.due_at > _LATE]
-            why = "It could not start when it was due: another run went on."
+            why = "It could not start when it was due: the previous run had not ended."
         for tick in lost:
             self._metadata.schedules.update_tick(
                 tick, held_by=None, state=TickState.MISSED, error=why, ended_at=now()

@@ -63,7 +63,7 @@ class Schedules:
                 raise ConflictError(
                     what=f"Schedule {record.name!r} belongs to {before.options['project']}.",
                     why="The store is shared, and names are unique in it.",
-                    fix=f"Give another name, for example {record.options['project']}-{record.name}.",
+                    fix=f"Choose a different name, for example {record.options['project']}-{record.name}.",
                     name=record.name,
                 )
             record = _go_on_from(before, record)
@@ -127,7 +127,7 @@ class Schedules:
     def trigger(self, name: str) -> TickRecord:
         """Make a schedule due now, paused or not; a scheduler starts the run."""
         schedule, moment = self.get(name), now()
-        due = Due(f"{BY_HAND}{moment.isoformat()}", moment, f"{current_actor()} asked for it.")
+        due = Due(f"{BY_HAND}{moment.isoformat()}", moment, f"{current_actor()} triggered it.")
         if "partitions" in schedule.trigger:
             raise ConflictError(
                 what=f"Schedule {name!r} runs partitions.",

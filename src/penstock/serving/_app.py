@@ -186,7 +186,7 @@ async def _read_body(receive: Receive) -> bytes:
             raise HttpError(
                 413,
                 f"The body is larger than {MAX_BODY_BYTES // 2**20} MiB.",
-                "Large requests would keep others waiting.",
+                "Large requests would delay other requests.",
                 "Send the rows in parts.",
             )
         if not message.get("more_body", False):

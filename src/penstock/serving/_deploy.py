@@ -231,7 +231,7 @@ def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
         raise ConflictError(
             what=f"Deployment {name!r} is rolling out version {rollout.version} "
             f"({rollout.percent} %, {rollout.state}).",
-            why="Two rollouts at once could not be told apart.",
+            why="Two rollouts at the same time cannot be distinguished.",
             fix=f"Look with: penstock deployments {name}. Wait for it, or stop it with "
             "penstock.serving.stop_rollout.",
             name=name,

@@ -54,7 +54,7 @@ class FriendlyRoutes:
             raise HttpError(
                 400,
                 "The body has " + ("no rows." if body.rows is None else "both 'rows' and 'row'."),
-                "One of them says what to predict.",
+                "One of them has the rows to predict.",
                 f"Send for example {_PREDICT_EXAMPLE}",
             )
         rows = body.rows if body.rows is not None else [body.row or {}]
@@ -105,7 +105,7 @@ class FriendlyRoutes:
                 404,
                 f"No prediction has the id {unknown[0][:40]!r}"
                 + (f", nor the other {len(unknown) - 1:,}." if len(unknown) > 1 else "."),
-                "Truth is joined to predictions by the id that predict gave.",
+                "Ground truth is joined to predictions by prediction id.",
                 "Send the prediction_id of an answer.",
             )
         told: dict[str, Any] = {"recorded": found.recorded, "unknown": found.unknown}

@@ -149,7 +149,7 @@ class PredictionLog:
         if time.monotonic() - self._warned_at >= _WARN_EVERY_S:
             self._warned_at = time.monotonic()
             _log.warning(
-                "The prediction log cannot be written (%s: %s); %d records wait, serving goes on.",
+                "The prediction log cannot be written (%s: %s); %d records are buffered, serving continues.",
                 type(error).__name__,
                 str(error)[:200],
                 self.depth,

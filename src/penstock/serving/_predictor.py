@@ -119,7 +119,7 @@ class Predictor:
             raise HttpError(
                 503,
                 f"{self._waiting} requests wait already.",
-                "The model cannot keep up, and later answers would come too late.",
+                "The model is too slow for the load, and later responses would be too late.",
                 "Send the request again in a second.",
             )
         import anyio

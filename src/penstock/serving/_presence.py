@@ -47,7 +47,7 @@ class Presence:
             for lease in self._leases:
                 self._metadata.steps.drop_lease(lease, self._holder)
         except StoreError as error:
-            _log.warning("The store was not told that this server stopped. %s", error)
+            _log.warning("The stop of this server could not be recorded. %s", error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class Router:
             raise HttpError(
                 503,
                 f"Deployment {name!r} cannot answer: {self._unserved[name]}",
-                "The server tries again by itself.",
+                "The server retries automatically.",
                 "Promote another version, or: penstock rollback MODEL",
             )
         if found is None:
@@ -222,7 +222,7 @@ class Router:
             return self._without(record, failure, old)
         except ConflictError:
             self._counter = None  # another process was first: read again at the next poll
-            return _kept(old, "another server changes it")
+            return _kept(old, "another server is changing it")
 
     def _require_version(self, record: DeploymentRecord) -> None:
         """Check that the answering version was not taken out of use: the history records that."""
@@ -391,7 +391,7 @@ class Reloader:
                 self._presence.renew()
             except Exception as error:  # noqa: BLE001 - the old routes serve on; a later poll may work
                 if not failing:
-                    _log.warning("The store cannot be polled (%s); serving goes on.", error)
+                    _log.warning("The store cannot be polled (%s); serving continues.", error)
                 failing = True
             else:
                 failing = False

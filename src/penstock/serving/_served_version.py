@@ -89,7 +89,7 @@ class ServedVersion:
                 raise ModelError(
                     what=f"{self.record.ref} cannot answer a row: {summarize_error(error)}.",
                     why="It would fail its callers.",
-                    fix="Look at the model; the version that served before goes on.",
+                    fix="Check the model; the previous version keeps serving.",
                 ) from error
             self._call_s = time.perf_counter() - started
 

@@ -167,7 +167,7 @@ def _sqlite_path(url: str) -> Path:
         scheme = url.partition("://")[0]
         raise StoreError(
             what=f"{url.partition('@')[2] or url!r} is no store that this penstock can open.",
-            why="It keeps its facts in SQLite or PostgreSQL.",
+            why="The metadata store is SQLite or PostgreSQL.",
             fix=f"{did_you_mean(scheme, ['sqlite', 'postgresql'])} Write sqlite:///path/penstock.db"
             " or postgresql://user@host/database",
             scheme=scheme,
@@ -176,7 +176,7 @@ def _sqlite_path(url: str) -> Path:
     if path in {"", ":memory:"}:
         raise StoreError(
             what=f"{url!r} names no file.",
-            why="Runs are kept, and other processes read them.",
+            why="Runs are stored for other processes to read.",
             fix="Write sqlite:///path/penstock.db",
         )
     return user_path(path)
@@ -195,7 +195,7 @@ def _bytes_url(chosen: str, place: _Place) -> str:
         if place.file is None:
             raise SettingsError(
                 what=f"The store {place.url} has no place for artifacts.",
-                why="PostgreSQL keeps the facts; models and tables are kept beside it.",
+                why="PostgreSQL stores the records; models and tables need an artifact store.",
                 fix="Set PENSTOCK_ARTIFACTS to s3://bucket/prefix or to a folder that all share.",
             )
         return str(place.file.parent / "artifacts")
@@ -204,7 +204,7 @@ def _bytes_url(chosen: str, place: _Place) -> str:
     if "://" in chosen and not chosen.startswith("file://"):
         raise StoreError(
             what=f"{chosen!r} is no place for artifacts that this penstock can use.",
-            why="It keeps bytes in a folder or in an S3 bucket.",
+            why="The artifact store is a folder or an S3 bucket.",
             fix="Set PENSTOCK_ARTIFACTS to a folder or to s3://bucket/prefix.",
         )
     return str(user_path(chosen.removeprefix("file://")))

@@ -226,7 +226,7 @@ class Store:
         if check and digest_bytes(record.inline) != record.digest:
             raise StoreError(
                 what=f"The bytes of {record.digest} in the metadata store are damaged.",
-                why="Their digest is another one now.",
+                why="Their digest has changed.",
                 fix="Restore the store from a backup, or run the step again.",
                 digest=record.digest,
             )
@@ -462,6 +462,6 @@ def _check_marks(record: ArtifactRecord, parts: Mapping[str, ArtifactRecord]) ->
     if not record.unsafe and any(part.unsafe for part in parts.values()):
         raise SerializationError(
             what=f"Artifact {record.digest} holds a pickle, but is not marked unsafe.",
-            why="Loading a pickle runs what it says.",
+            why="Loading a pickle can run any code.",
             fix="Do not use this artifact.",
         )

@@ -105,7 +105,7 @@ def columns_of(frame: Any) -> "list[pl.Series]":
         return [_from_pandas(frame.iloc[:, place]) for place in range(frame.shape[1])]
     raise DataError(
         what=f"A {type(frame).__name__} has no column names.",
-        why="Columns are told apart by name.",
+        why="Columns are identified by name.",
         fix="Give a polars or pandas frame.",
     )
 

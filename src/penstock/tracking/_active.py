@@ -180,7 +180,7 @@ def _refuse() -> NoReturn:
     raise NotFoundError(
         what=f"{len(names)} runs are active in this process, and none was started in this thread:"
         f" {', '.join(names[:_SHOWN])}{more}.",
-        why="What is logged must not go to another run than you think.",
+        why="Logging must not go to the wrong run.",
         fix="Log to the run itself, run.log_metric(…); or say whose child a new one is,"
         " start_run(parent=run).",
     )

@@ -33,22 +33,22 @@ def files_of(folder: Path, top: str) -> dict[str, Path]:
     except OSError as error:
         raise StoreError(
             what=f"The folder {error.filename} cannot be read ({error.strerror or error}).",
-            why="A folder is kept whole or not at all.",
+            why="A folder is logged completely or not at all.",
             fix="Check its permissions, or log a part of it.",
             path=error.filename,
         ) from error
     if left_out:
         more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
         _log.warning(
-            "Of the folder %s this is not kept: %s%s.",
+            "Not logged of the folder %s: %s%s.",
             folder,
             ", ".join(left_out[:_SHOWN]),
             more,
         )
     if not found:
         raise ParameterError(
-            what=f"The folder {folder} has no files to keep.",
-            why="Artifacts are files; an empty folder would be found by nobody.",
+            what=f"The folder {folder} has no files.",
+            why="Artifacts are files; an empty folder cannot be stored.",
             fix="Check the path, or log it once its files are written.",
             path=folder,
         )
@@ -70,7 +70,7 @@ def _named(found: list[tuple[str, str]], top: str) -> dict[str, Path]:
         name = require_label(f"{top}/{readable_name(label)}", "artifact")
         if name in named:
             raise ParameterError(
-                what=f"{path!r} and {str(named[name])!r} would both be kept as {name!r}.",
+                what=f"{path!r} and {str(named[name])!r} would both be stored as {name!r}.",
                 fix="Rename one of them.",
                 name=name,
             )

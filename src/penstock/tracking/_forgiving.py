@@ -56,7 +56,7 @@ class Trouble:
         """Raise the error if the run is strict; else log each kind once, noted with the run."""
         if self.strict:
             raise error
-        self._tell(f"Run {self._run_id} goes on, but this was not recorded: {error}", error.what)
+        self._tell(f"Run {self._run_id} continues, but this was not recorded: {error}", error.what)
         self._unnoted[f"{about}: {error.what}" if about else error.what] = None
         self.note()
 

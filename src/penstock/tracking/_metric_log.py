@@ -96,7 +96,7 @@ class MetricLog:
         if not len(x) == len(y) == len(t):
             raise ParameterError(
                 what=f"Metric {key!r} got {len(y)} values, {len(x)} steps and {len(t)} times.",
-                why="Each value stands at one step.",
+                why="Each value has one step.",
                 fix="Give columns of one length.",
                 key=key,
             )

@@ -110,7 +110,7 @@ def _channels_last(
     if layout is None and tensor and first and last:
         raise ParameterError(
             what=f"A tensor of shape {array.shape} may have its channels first or last.",
-            why="The picture would be another one.",
+            why="The picture would change.",
             fix="Write layout='CHW' or layout='HWC'.",
             shape=array.shape,
         )

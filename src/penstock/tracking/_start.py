@@ -174,7 +174,7 @@ def start_run(
     if outer is not None and not (nested or allowed):
         raise ConflictError(
             what=f"Run {outer.run_id} ({outer.shown_name!r}) is still active.",
-            why="What is logged would go to another run than you think.",
+            why="Logging would go to the wrong run.",
             fix="End it with finish(), or write start_run(..., nested=True) for a child of it.",
             run_id=outer.run_id,
         )
@@ -237,7 +237,7 @@ def _end_state(state: RunState | str) -> RunState:
         known = sorted(ended.value for ended in ENDED)
         raise ParameterError(
             what=f"A run cannot end as {state!r}.",
-            why="The state of an ended run says how it ended.",
+            why="An ended run has one of the states of the end.",
             fix=did_you_mean(word, known),
         )
     return RunState(word)

@@ -103,7 +103,7 @@ def file_records(store: "Store", path: Path, name: str | None) -> dict[str, list
     if not path.is_dir() and not path.is_file():
         raise ParameterError(
             what=f"{str(path)[:200]!r} is neither a file nor a folder.",
-            why="A pipe or a device has no bytes of its own: reading it may never end.",
+            why="A pipe or a device has no fixed bytes: reading it may never end.",
             fix="Log the file that what comes out of it was written to.",
         )
     if not path.is_dir():

@@ -126,7 +126,7 @@ class Expansion:
         wholes = {name: whole for name, (whole, _) in made.items()}
         if not wholes:
             facts = {**record.facts, NOT_TAKEN: True}
-            told = "none of its items gave anything" if self.keys else "there is nothing"
+            told = "none of its items returned a value" if self.keys else "there is nothing"
             return replace(record, state=StepState.SKIPPED, error=told, facts=facts), Outcome()
         step = f"step:{record.step_run_id}"
         edges = [Edge(f"run:{record.run_id}", step, "step")]
@@ -159,8 +159,8 @@ class Expansion:
         if any(node.name in self.items for node in nodes):
             raise DefinitionError(
                 what=f"{self.node.position}: {self.node.name!r} has two items of key {key!r}.",
-                why="Each item is found by its key, also in another process.",
-                fix="Give each item a key of its own.",
+                why="Each item is found by its key, also in a different process.",
+                fix="Give each item a unique key.",
                 key=key,
             )
         item = Item(key, nodes, read.edges, read.artifacts)

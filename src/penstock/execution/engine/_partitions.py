@@ -132,7 +132,7 @@ def begin_partition(
     name, holder = f"partition:{pipeline.name}:{partition}", new_id()
     # Without the lease, two processes could both find no run and both start one.
     if not store.metadata.steps.take_lease(name, holder, now() + _BEGINNING):
-        raise _taken(pipeline.name, partition, "is being begun by another process")
+        raise _taken(pipeline.name, partition, "is being started by another process")
     try:
         store.metadata.runs.kill_dead()
         run = runs_by_partition(pipeline.name, partition, store=store).get(partition)

@@ -161,7 +161,7 @@ class Planner:
         """Return whether all that a step read is unchanged and all written files exist."""
         trace, why = found.facts.get("trace"), ""
         if trace is None:
-            why = "the earlier result was recorded without what the step looks up by itself"
+            why = "the earlier result was recorded without the step's own look-ups"
         elif trace.get("never"):
             why = trace["never"][0]
         else:
@@ -209,7 +209,7 @@ def _not_made(node: Node, session: Session) -> ConflictError:
     run = session.run.run_id
     return ConflictError(
         what=f"Step {node.name!r} of run {run} was made with other code or inputs than now.",
-        why=f"{session.alone!r} would get what the code no longer gives.",
+        why=f"{session.alone!r} would get a value that the code no longer returns.",
         fix=f"Execute it again: penstock step {run} {node.name}",
         step=node.name,
     )
@@ -222,7 +222,7 @@ def _unknown(node: Node, key: StepKey) -> str:
             f"{node.name!r} is not among the steps asked for, and no earlier run gave its result"
             " with this code, these parameters and this seed; run it once, or ask for it too"
         )
-    return f"{node.name!r} is not among the steps asked for, and its result is never reused"
+    return f"{node.name!r} is not among the selected steps, and its result is never cached"
 
 
 def _too_old(node: Node, found: StepRunRecord) -> bool:

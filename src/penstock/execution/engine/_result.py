@@ -123,7 +123,7 @@ class PipelineResult:
         result = self[step]
         if result.state not in GOOD_STATES:
             raise StepError(
-                what=f"Step {step!r} gave nothing: it is {result.state.value}.",
+                what=f"Step {step!r} has no output: it is {result.state.value}.",
                 why=f"{result.error}." if result.error else "",
                 fix=f"Mend the cause, then: {self.resume_command}",
                 step=step,

@@ -196,7 +196,7 @@ class Scheduler:
         self._queue.drop_postponed()
         self._workers.cancel()
         running, self._running = self._running, {}
-        why = "another step failed, and that stops this run"
+        why = "a step failed, and the failure policy is stop"
         for work in running.values():
             self._settle(work.changed(state=StepState.KILLED, ended_at=now(), error=why))
 

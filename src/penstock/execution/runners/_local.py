@@ -32,7 +32,7 @@ class LocalRunner:
                     " enforced here.",
                     why="A step that runs in this process is interrupted by an alarm, which only the"
                     " main thread gets.",
-                    fix="Give it a process of its own: @step(isolate=True), or run all steps in"
+                    fix="Isolate it: @step(isolate=True), or run all steps in"
                     " processes: runner='processes' (--runner processes).",
                     step=node.name,
                 )

@@ -87,7 +87,7 @@ class Workshop:
         if found is None:
             raise StepError(
                 what=f"{self._setup.target} has no step {name!r} any more.",
-                why="The file was edited while the run was going on.",
+                why="The file was edited during the run.",
                 fix=f"Resume with the new code: penstock run --resume {self._setup.run_id}",
             )
         return found
@@ -130,7 +130,7 @@ class Workshop:
             raise StepError(
                 what=f"The code of step {node.name!r} is not what it was when the run began."
                 f"{_differing(code, key.get('code_parts', {}))}",
-                why="Its result would be kept under the key of the code before.",
+                why="Its result would be stored under the key of the previous code.",
                 fix="If a file was edited, resume with the new code: penstock run --resume"
                 f" {self._setup.run_id}. If a module's value was changed after its import, pass it"
                 " to the step as an argument: workers import modules anew.",

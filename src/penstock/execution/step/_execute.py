@@ -155,6 +155,6 @@ def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]
         return dict(zip(step.outputs, value, strict=True))
     given = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
     raise StepError(
-        what=f"Step {name!r} is annotated to give {len(step.outputs)} outputs, but gave {given}.",
+        what=f"Step {name!r} is annotated to return {len(step.outputs)} outputs, but returned {given}.",
         fix="Return a tuple of that many values, or correct the annotation.",
     )

@@ -45,7 +45,7 @@ def gone(digest: str, url: str) -> StoreError:
     """Return the error for missing bytes of a digest."""
     return StoreError(
         what=f"The bytes of {digest} are gone from {url}.",
-        why="Something outside penstock removed them, or the artifacts are kept elsewhere.",
+        why="Something outside penstock removed them, or the artifact store is elsewhere.",
         fix="Restore them or set PENSTOCK_ARTIFACTS to where they are; or run the step again.",
         digest=digest,
     )
@@ -55,7 +55,7 @@ def damaged(digest: str, url: str) -> StoreError:
     """Return the error for bytes with a wrong digest."""
     return StoreError(
         what=f"The bytes of {digest} in {url} are damaged.",
-        why="Their digest is another one now.",
+        why="Their digest has changed.",
         fix="Restore them from a backup, or delete them and run the step again.",
         digest=digest,
     )
@@ -73,7 +73,7 @@ def folder_trouble(folder: Path, what: str) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             what=f"The artifacts folder {folder} cannot be {what} ({error.strerror or error}).",
-            why="Values that steps give are kept there.",
+            why="Step outputs are stored there.",
             fix="Check its permissions and free space, or set PENSTOCK_ARTIFACTS to another folder.",
             path=folder,
         ) from error

@@ -40,7 +40,7 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
     if cloudpickle is None:
         raise SerializationError(
             what=f"A {type_name(value)} cannot be stored: {reason}",
-            why="Only cloudpickle could hold it, and that is not installed.",
+            why="Only cloudpickle can store it, and it is not installed.",
             fix="Return a table, an array, a scikit-learn model or JSON-like values;"
             " or run: pip install cloudpickle",
         ) from reason
@@ -52,7 +52,7 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
     except Exception as error:
         raise SerializationError(
             what=f"A {type_name(value)} cannot be stored: {error}",
-            why="Values between steps are kept, so that runs can be resumed and proved.",
+            why="Step outputs are stored, so that runs can be resumed and proved.",
             fix="Return a table, an array, a scikit-learn model or JSON-like values.",
         ) from error
     if class_name(type(back)) != class_name(type(value)):

@@ -94,7 +94,7 @@ def _refuse_objects(frame: "pl.DataFrame") -> None:
         if dtype == pl.Object:
             raise SerializationError(
                 what=f"Column {name!r} holds Python objects.",
-                why="A stored table keeps numbers, text, dates and lists or structs of them.",
+                why="A stored table has numbers, text, dates and lists or structs of them.",
                 fix=f"Convert the column, for example with pl.col({name!r}).map_elements(str).",
                 column=name,
             )

@@ -291,7 +291,7 @@ class S3Artifacts:
         )
         return StoreError(
             what=f"The artifacts in {self._url} cannot be {what} ({_said(text)}).",
-            why="Values that steps give are kept there.",
+            why="Step outputs are stored there.",
             fix=fix,
             url=self._url,
         )
@@ -332,7 +332,7 @@ def _proved(source: IO[bytes], digest: str, size: int, path: Path) -> Iterator[b
     if PREFIX + state.hexdigest() != digest:
         raise StoreError(
             what=f"{path} changed while it was sent.",
-            why="What is kept is named by the digest of its bytes.",
+            why="Artifacts are named by the digest of their bytes.",
             fix="Log it when nothing writes to it, or log a copy.",
             path=path,
         )

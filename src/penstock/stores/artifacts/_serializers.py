@@ -68,7 +68,7 @@ def deserialize(data: bytes, record: ArtifactRecord) -> Any:
     if record.format == "cloudpickle" and not record.unsafe:
         raise SerializationError(
             what=f"Artifact {record.digest} is a pickle, but is not marked unsafe.",
-            why="Loading a pickle runs what it says.",
+            why="Loading a pickle can run any code.",
             fix="Do not use this artifact.",
         )
     try:

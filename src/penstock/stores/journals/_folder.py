@@ -130,7 +130,7 @@ def cannot_write(home: Path, error: OSError) -> StoreError:
     """Return the error for a journal that cannot be written."""
     return StoreError(
         what=f"The metric journal in {home} cannot be written ({error.strerror or error}).",
-        why="Logged values are kept there until they are in the store.",
+        why="Logged values wait there until they are in the store.",
         fix="Free some space or give yourself write permission; or set PENSTOCK_JOURNALS to another"
         " folder.",
         path=home,

@@ -96,7 +96,7 @@ def _passing_folder() -> Path:
         return folder
     raise StoreError(
         what=f"There is no folder for metric journals: {folder} is another user's or cannot be made.",
-        why="Logged values are kept there until they are in the store.",
+        why="Logged values wait there until they are in the store.",
         fix="Set PENSTOCK_JOURNALS to a folder that you can write.",
         path=folder,
     )

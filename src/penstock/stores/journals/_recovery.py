@@ -133,8 +133,8 @@ def _warn_once(folder: Path, error: OSError) -> None:
             "%s",
             StoreError(
                 what=f"The metric journal {folder} cannot be read ({error.strerror or error}).",
-                why="A process that is gone has left points there; all else goes on.",
-                fix=f"Let its owner open the store, or give yourself access: chmod -R u+rwX {folder}",
+                why="A dead process has left metric points there; everything else continues.",
+                fix=f"Ask its owner to open the store, or give yourself access: chmod -R u+rwX {folder}",
                 path=folder,
             ),
         )

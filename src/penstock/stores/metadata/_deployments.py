@@ -71,7 +71,7 @@ class SQLDeploymentStore:
             rows = transaction.execute("SELECT name FROM deployments").fetchall()
         raise NotFoundError(
             what=f"There is no deployment {name!r}.",
-            fix=did_you_mean(name, [row[0] for row in rows]) or "Make one with: penstock deploy",
+            fix=did_you_mean(name, [row[0] for row in rows]) or "Create one with: penstock deploy",
             name=name,
         )
 

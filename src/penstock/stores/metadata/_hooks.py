@@ -193,6 +193,7 @@ def _load(transaction: Transaction, name: str) -> HookRecord:
     rows = transaction.execute("SELECT name FROM hooks").fetchall()
     raise NotFoundError(
         what=f"There is no hook {name!r}.",
-        fix=did_you_mean(name, [row[0] for row in rows]) or "Make one with: penstock webhooks add",
+        fix=did_you_mean(name, [row[0] for row in rows])
+        or "Create one with: penstock webhooks add",
         name=name,
     )

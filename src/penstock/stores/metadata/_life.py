@@ -115,14 +115,14 @@ def check_move(run: RunRecord, changes: Mapping[str, Any], only_attempt: int | N
         raise ConflictError(
             what=f"Run {run.run_id} was resumed elsewhere; it is at attempt {run.attempt} now.",
             why=f"This process worked at attempt {only_attempt}, whose end counts no more.",
-            fix=f"Look at it with: penstock show {run.run_id}",
+            fix=f"See it with: penstock show {run.run_id}",
             run_id=run.run_id,
         )
     if attempt is not None and state is RunState.RUNNING and attempt != run.attempt + 1:
         raise ConflictError(
             what=f"Run {run.run_id} has just been resumed by another process.",
             why="Two processes would each log to it and end it.",
-            fix=f"Look at it with: penstock show {run.run_id}",
+            fix=f"See it with: penstock show {run.run_id}",
             run_id=run.run_id,
         )
     # The run's own end overrides the presumption.
@@ -132,7 +132,7 @@ def check_move(run: RunRecord, changes: Mapping[str, Any], only_attempt: int | N
         raise ConflictError(
             what=f"Run {run.run_id} is {run.state} and cannot become {state}.",
             why="Someone else ended it." if run.state in _ENDED else "",
-            fix=f"Look at it with: penstock show {run.run_id}",
+            fix=f"See it with: penstock show {run.run_id}",
             state=run.state,
         )
 

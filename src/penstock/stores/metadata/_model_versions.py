@@ -243,7 +243,7 @@ def _note_gates(
         raise ParameterError(
             what=f"The gate {missing[0]!r} of {found.ref} would be erased.",
             why="Gates are declared when a version is registered and stay with it.",
-            fix="Give an answer for every gate, or register another version with other gates.",
+            fix="Give a result for every gate, or register a version with different gates.",
             gates=missing,
         )
     text = "; ".join(f"'{gate.gate}' {gate.state.value}: {gate.reason}" for gate in gates)

@@ -120,7 +120,7 @@ def _as_number(text: str) -> float | None:
 def _changed_param(key: str, old: Any, new: Any) -> ConflictError:
     return ConflictError(
         what=f"Parameter {key!r} of this run is already {old!r} and cannot become {new!r}.",
-        why="A parameter says what the run was made with; what changes over time is a metric.",
-        fix="Use another name, log_metric, or a new run.",
+        why="A parameter is a fixed input of the run; values that change over time are metrics.",
+        fix="Use a different name, log_metric, or a new run.",
         key=key,
     )

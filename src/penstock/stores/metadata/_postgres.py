@@ -180,7 +180,7 @@ class PostgresDatabase:
         except (self._psycopg.errors.DataError, self._psycopg.errors.ProgramLimitExceeded) as error:
             raise ParameterError(
                 what=f"PostgreSQL cannot store a value ({' '.join(str(error).split())[:200]}).",
-                fix="Shorten it, or keep it with log_artifact.",
+                fix="Shorten it, or log it with log_artifact.",
             ) from error
         except (self._psycopg.Error, TimeoutError) as error:
             raise explain(self.url, error) from error
@@ -303,7 +303,7 @@ _SENTENCES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     ),
     (
         ("permission denied", "must be owner"),
-        "Its tables belong to another user.",
+        "Its tables belong to a different user.",
         "Let the user work as their owner: GRANT {owner} TO {user}",
     ),
     (

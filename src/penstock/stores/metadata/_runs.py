@@ -82,7 +82,7 @@ class SQLRunStore(SQLExperiments):
             if not transaction.execute(_INSERT_RUN, RUNS.row(run)).rowcount:
                 raise ConflictError(
                     what=f"There is a run {run.run_id} already.",
-                    fix="Give the new run an id of its own, from penstock.core.new_id().",
+                    fix="Use a new id, from penstock.core.new_id().",
                     run_id=run.run_id,
                 )
             transaction.execute(_ADD_EXPERIMENT, (run.experiment, to_micros(run.created_at)))

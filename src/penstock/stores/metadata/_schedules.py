@@ -158,6 +158,7 @@ def _load(transaction: Transaction, name: str) -> ScheduleRecord:
     rows = transaction.execute("SELECT name FROM schedules").fetchall()
     raise NotFoundError(
         what=f"There is no schedule {name!r}.",
-        fix=did_you_mean(name, [row[0] for row in rows]) or "Make one with: penstock schedule add",
+        fix=did_you_mean(name, [row[0] for row in rows])
+        or "Create one with: penstock schedule add",
         name=name,
     )

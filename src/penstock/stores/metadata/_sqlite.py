@@ -39,7 +39,7 @@ _DAMAGED = (
 )
 _BUSY = (
     ("locked", "busy"),
-    "The store {path} is held by another process ({text}).",
+    "The store {path} is locked by another process ({text}).",
     f"It was waited for during {_BUSY_S:.0f} s.",
     "See who uses it, for example with: fuser FILE; then try again.",
 )
@@ -47,7 +47,7 @@ _FORBIDDEN = (
     ("readonly", "unable to open", "permission"),
     "The store {path} cannot be written ({text}).",
     "Every run records there what it did.",
-    "Give yourself write permission to its folder, or set PENSTOCK_STORE to another place.",
+    "Give yourself write permission to its folder, or set PENSTOCK_STORE to another location.",
 )
 _SENTENCES = (_FULL, _DAMAGED, _BUSY, _FORBIDDEN)
 _FOREIGN_KEY = "FOREIGN KEY constraint failed"

@@ -111,7 +111,7 @@ def _conflicts(transfer: Transfer, target: "Store", *, skip: bool) -> set[str]:
         named = ", ".join(conflicts[:_SHOWN])
         more = f" and {len(conflicts) - _SHOWN} more" if len(conflicts) > _SHOWN else ""
         raise ConflictError(
-            what=f"{named}{more} mean other versions in {target.url}, or have another history there.",
+            what=f"{named}{more} mean other versions in {target.url}, or have a different history there.",
             why="A version's number is never given to another one, and moves are not rewritten;"
             " nothing was copied.",
             fix="Add --skip-conflicts to copy all but these, or register them there anew.",
