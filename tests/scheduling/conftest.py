@@ -68,7 +68,9 @@ class Project:
         return Schedules(store=self.store)
 
     def scheduler(self, **options) -> Scheduler:
-        return Scheduler(project=self.folder, tell=self.said.append, **options, store=self.store)
+        return Scheduler(
+            project=self.folder, progress=self.said.append, **options, store=self.store
+        )
 
     def write(self, text: str) -> None:
         (self.folder / "job.py").write_text(textwrap.dedent(text))

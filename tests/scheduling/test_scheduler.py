@@ -317,7 +317,7 @@ from datetime import timedelta
 import penstock.scheduling._watch as w
 w.CLAIM, w.RENEW, w.ASK = timedelta(seconds=1.5), timedelta(seconds=0.3), timedelta(seconds=0.3)
 from penstock.scheduling import Scheduler
-Scheduler(poll_s=0.05, tell=print).run()
+Scheduler(poll_s=0.05, progress=print).run()
 """
 
 

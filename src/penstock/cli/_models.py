@@ -133,7 +133,7 @@ def promote(
         reason=reason,
         accept_changes=accept_changes,
         store=store,
-        tell=None if as_json else lambda text: click.echo(text, err=True),
+        progress=None if as_json else lambda text: click.echo(text, err=True),
     )
     for note in changes.notes if changes and record.stage is Stage.PRODUCTION else ():
         say(f"  [yellow]![/] {plain(note)}")

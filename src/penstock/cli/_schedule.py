@@ -271,7 +271,7 @@ def scheduler(ctx: click.Context, once: bool, max_active_runs: int | None, quiet
             say(f"[dim]{now():%Y-%m-%d %H:%M:%S}[/] {plain(line)}")
 
     worker = Scheduler(
-        max_active_runs=max_active_runs, tell=report, store=current_store(ctx, create=True)
+        max_active_runs=max_active_runs, progress=report, store=current_store(ctx, create=True)
     )
 
     def stop(number: int, _: object) -> None:

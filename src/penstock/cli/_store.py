@@ -84,10 +84,10 @@ def check(ctx: click.Context, quick: bool, as_json: bool) -> None:
 
     The digests of all bytes are computed again. Exits with 1 if the store is damaged.
     """
-    with _progress("artifacts", quiet=as_json) as tell:
+    with _progress("artifacts", quiet=as_json) as report:
         findings = check_store(
             quick=quick,
-            told=lambda done, total: tell("artifacts", done, total),
+            progress=lambda done, total: report("artifacts", done, total),
             store=current_store(ctx),
         )
     broken = [finding for finding in findings if not finding.harmless]
@@ -113,8 +113,8 @@ def backup(ctx: click.Context, folder: Path, as_json: bool) -> None:
 
     The store may be in use. The backup is checked, and is a store itself.
     """
-    with _progress("artifacts", quiet=as_json) as tell:
-        findings = backup_store(folder, told=tell, store=current_store(ctx))
+    with _progress("artifacts", quiet=as_json) as report:
+        findings = backup_store(folder, progress=report, store=current_store(ctx))
     broken = [finding for finding in findings if not finding.harmless]
     if as_json:
         emit({"backup": str(folder), "sound": not broken, "findings": findings})
@@ -160,14 +160,14 @@ def copy(
     # A mistyped source must not become an empty store.
     first = open_store(source, artifacts=source_artifacts or _beside(source), create=False)
     second = open_store(target, artifacts=target_artifacts or _beside(target))
-    with first, second, _progress("copy", quiet=as_json) as tell:
+    with first, second, _progress("copy", quiet=as_json) as progress:
         report = copy_store(
             first,
             second,
             experiment=experiment,
             since=None if since is None else _day(since),
             skip_conflicts=skip_conflicts,
-            told=tell,
+            progress=progress,
         )
     if as_json:
         emit(report)
@@ -289,10 +289,10 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], N
     with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task(what, total=None)
 
-        def tell(part: str, done: int, total: int) -> None:
+        def report(part: str, done: int, total: int) -> None:
             bar.update(task, description=part, completed=done, total=total)
 
-        yield tell
+        yield report
 
 
 def _beside(url: str) -> str | None:

@@ -16,7 +16,7 @@ def promote(
     actor: str | None = None,
     reason: str = "",
     accept_changes: str | None = None,
-    tell: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
     store: Store | str | None = None,
 ) -> ModelVersionRecord:
     """Promote a version, after running the proofs that its gates need.
@@ -31,7 +31,7 @@ def promote(
         actor: The actor; by default the user of this machine.
         reason: Why; recorded in the history.
         accept_changes: Why the version may refuse requests that the production version answers.
-        tell: Callback for progress messages, called before a long operation.
+        progress: Callback for progress messages, called before a long operation.
         store: Store of the registry; by default the project's store.
 
     Raises:
@@ -42,7 +42,7 @@ def promote(
     store = open_store(store)
     record = Registry(store=store).get(model, version)
     if to is Stage.PRODUCTION and record.stage not in SETTLED:
-        run_proofs(store, record, tell)
+        run_proofs(store, record, progress)
     return Registry(store=store).promote(
         model,
         record.version,

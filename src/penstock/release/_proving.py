@@ -34,22 +34,22 @@ def prove_version(
 
 
 def run_proofs(
-    store: Store, record: ModelVersionRecord, tell: Callable[[str], None] | None = None
+    store: Store, record: ModelVersionRecord, progress: Callable[[str], None] | None = None
 ) -> None:
     """Execute a version's run again if a gate needs it and there is no proof yet.
 
     Args:
         store: Store of the run.
         record: The version; settled versions (``SETTLED``) are left to the caller.
-        tell: Callback for progress messages, called before a long operation.
+        progress: Callback for progress messages, called before a long operation.
     """
     if not record.run_id:
         return
     known = {proof.kind for proof in store.metadata.artifacts.list_proofs(record.run_id)}
     for kind in list_needed_proofs(record):
         if kind not in known:
-            if tell is not None:
-                tell("Executing the recorded run again …")
+            if progress is not None:
+                progress("Executing the recorded run again …")
             _PROVERS[kind](record.run_id, store)
 
 

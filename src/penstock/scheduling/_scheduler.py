@@ -54,7 +54,7 @@ class Scheduler:
         project: Folder whose schedules are run; by default the current project's.
         max_active_runs: Maximum number of runs at the same time; by default the number of cores.
         poll_s: Seconds between two checks.
-        tell: Callback for progress messages, called with a line at a time.
+        progress: Callback for progress messages, called with a line at a time.
         store: Store or store URL; by default the project's store.
     """
 
@@ -64,7 +64,7 @@ class Scheduler:
         project: Path | str | None = None,
         max_active_runs: int | None = None,
         poll_s: float = 1.0,
-        tell: Tell | None = None,
+        progress: Tell | None = None,
         store: Store | str | None = None,
     ) -> None:
         self.store = open_store(store)
@@ -73,7 +73,7 @@ class Scheduler:
         self.holder = f"{host}:{pid}:{new_id()}"
         self._metadata = self.store.metadata
         self._max_active_runs, self._poll_s = max_active_runs or os.cpu_count() or 1, poll_s
-        self._tell = tell or _log.info
+        self._tell = progress or _log.info
         self._watch = TickWatch(self.store, self.project, self.holder, self._tell)
         self._present = now() - RENEW
         self._stopping, self._leaving = threading.Event(), threading.Event()

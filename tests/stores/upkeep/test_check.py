@@ -18,7 +18,7 @@ def change(store, sql, *values):
 
 def test_a_store_with_everything_is_sound(full):
     told = []
-    assert check_store(told=lambda done, total: told.append((done, total)), store=full) == []
+    assert check_store(progress=lambda done, total: told.append((done, total)), store=full) == []
     assert told[-1][0] == told[-1][1] > 5
 
 

@@ -25,7 +25,7 @@ _PAGES = 2000
 def backup_store(
     folder: Path,
     *,
-    told: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
     store: "Store | str | None" = None,
 ) -> list[StoreFault]:
     """Write a backup into a folder that is a store itself: open in place, or copy back.
@@ -36,7 +36,7 @@ def backup_store(
 
     Args:
         folder: An empty or new folder.
-        told: Called with the kind of the copied objects, the number done and the total.
+        progress: Called with the kind of the copied objects, the number done and the total.
         store: The store; may be written meanwhile; by default the project's.
 
     Returns:
@@ -62,9 +62,9 @@ def backup_store(
         _copy_file(database, begun)
     with _opened(begun) as backup:
         if isinstance(database, SQLiteDatabase):
-            _copy_bytes(store, backup, told)
+            _copy_bytes(store, backup, progress)
         else:
-            copy_store(store, backup, told=told)
+            copy_store(store, backup, progress=progress)
     begun.rename(whole)
     for beside in folder.glob(f"{begun.name}*"):
         shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
@@ -98,7 +98,7 @@ def _copy_file(database: SQLiteDatabase, path: Path) -> None:
 
 
 def _copy_bytes(
-    store: "Store", backup: "Store", told: Callable[[str, int, int], None] | None
+    store: "Store", backup: "Store", progress: Callable[[str, int, int], None] | None
 ) -> None:
     records = Garbage(backup.metadata.database).artifacts()  # type: ignore[attr-defined] # it is SQLite
     digests = sorted({record.digest for record in records if record.inline is None})
@@ -107,5 +107,5 @@ def _copy_bytes(
         store.artifacts.fetch(digest, part)
         backup.artifacts.write_file(part)
         part.unlink()
-        if told is not None:
-            told("artifacts", place, len(digests))
+        if progress is not None:
+            progress("artifacts", place, len(digests))

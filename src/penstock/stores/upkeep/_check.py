@@ -41,7 +41,7 @@ class StoreFault:
 def check_store(
     *,
     quick: bool = False,
-    told: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
     store: "Store | str | None" = None,
 ) -> list[StoreFault]:
     """Check everything in a store; nothing is changed.
@@ -54,7 +54,7 @@ def check_store(
 
     Args:
         quick: Only check whether the bytes exist, without their digests.
-        told: Called with the number of artifacts checked, and the total.
+        progress: Called with the number of artifacts checked, and the total.
         store: The store; by default the project's.
     """
     store = open_store(store)
@@ -72,7 +72,7 @@ def check_store(
 
     parts: tuple[Callable[[], Iterable[StoreFault]], ...] = (
         read,
-        lambda: _check_bytes(store, records, quick=quick, told=told),
+        lambda: _check_bytes(store, records, quick=quick, progress=progress),
         lambda: _check_references(store, garbage, records),
         lambda: (StoreFault("metrics", run, text) for run, text in metric_damage(database)),
         lambda: _check_journals(store),
@@ -105,14 +105,14 @@ def _check_bytes(
     records: list[ArtifactRecord],
     *,
     quick: bool,
-    told: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None] | None,
 ) -> Iterator[StoreFault]:
     distinct = {record.digest: record for record in records}
     with ThreadPoolExecutor(_THREADS) as threads:
         answers = threads.map(lambda record: _damage(store, record, quick=quick), distinct.values())
         for place, (digest, text) in enumerate(zip(distinct, answers, strict=True), start=1):
-            if told is not None:
-                told(place, len(distinct))
+            if progress is not None:
+                progress(place, len(distinct))
             if text:
                 yield StoreFault("bytes", digest, text)
 

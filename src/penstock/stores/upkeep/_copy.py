@@ -49,7 +49,7 @@ def copy_store(
     experiment: str | None = None,
     since: datetime | None = None,
     skip_conflicts: bool = False,
-    told: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> CopyReport:
     """Copy or merge a store into another: SQLite, PostgreSQL, folders and buckets in any mix.
 
@@ -66,7 +66,7 @@ def copy_store(
         experiment: Only runs of this experiment; models are left out then.
         since: Only runs that were created from then on; models are left out then.
         skip_conflicts: Leave out models and deployments whose names mean others in the target.
-        told: Called with the kind of the copied objects, the number done and the total.
+        progress: Called with the kind of the copied objects, the number done and the total.
 
     Raises:
         ParameterError: If both are the same store.
@@ -81,7 +81,7 @@ def copy_store(
     source.flush()
     databases = source.metadata.database, target.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
     partly = experiment is not None or since is not None
-    tell = told or _quiet
+    report = progress or _quiet
     with Transfer(*databases) as transfer:
         runs = transfer.run_ids(experiment, None if since is None else to_micros(since))
         without = set() if partly else _conflicts(transfer, target, skip=skip_conflicts)
@@ -93,11 +93,11 @@ def copy_store(
             without,
         )
         wanted = chosen.artifacts if partly else None
-        artifacts, size = _copy_artifacts(source, target, transfer, wanted, tell)
+        artifacts, size = _copy_artifacts(source, target, transfer, wanted, report)
         changed = 0
         for place, run_id in enumerate(runs, start=1):
             changed += transfer.copy_run(run_id)
-            tell("runs", place, len(runs))
+            report("runs", place, len(runs))
         transfer.copy_models(chosen.models)
         transfer.copy_rest(chosen)
     models, skipped = tuple(sorted(chosen.models)), tuple(sorted(without))
@@ -132,7 +132,7 @@ def _copy_artifacts(
     target: "Store",
     transfer: Transfer,
     wanted: Collection[tuple[str, str]] | None,
-    tell: Callable[[str, int, int], None],
+    report: Callable[[str, int, int], None],
 ) -> tuple[int, int]:
     count = size = 0
     with (
@@ -150,7 +150,7 @@ def _copy_artifacts(
             for brought in threads.map(bring, {digest for digest, inline in facts if not inline}):
                 size += brought
                 count += 1
-                tell("artifacts", count, count)
+                report("artifacts", count, count)
             count += sum(inline for _, inline in facts)
             transfer.add_artifacts(rows)
     return count, size
