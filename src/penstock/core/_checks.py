@@ -111,7 +111,7 @@ def require_reason(text: str, deed: str) -> str:
         return text.strip()
     raise ParameterError(
         what=f"{deed} needs a reason.",
-        why="Whoever reads the history asks why.",
+        why="The reason is recorded in the history.",
         fix="Give one with --reason, or reason=….",
     )
 
