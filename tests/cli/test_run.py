@@ -166,7 +166,7 @@ def test_a_part_of_a_pipeline_is_run(shell):
     }
     assert states == {"one": "cached", "two": "finished"}
     assert (
-        "is not among the steps asked for"
+        "is not among the selected steps"
         in shell("run", "job.py", "--only", "two", "--x", "3", code=3).err
     )
     assert (

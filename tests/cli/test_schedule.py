@@ -49,7 +49,7 @@ def test_the_life_of_a_schedule(shell):
     shell("schedule", "remove", "nightly")
     assert shell("schedule", "list", "--json").json == []
     assert "There is no schedule" in shell("schedule", "list").out
-    assert "asked for it" not in shell("runs").out
+    assert "triggered it" not in shell("runs").out
 
 
 def test_a_schedule_of_the_command_line(shell):

@@ -108,7 +108,7 @@ def test_a_store_on_a_read_only_disk_can_be_read_and_checked(read_only, monkeypa
 
 
 def test_a_run_on_a_read_only_disk_is_refused_with_what_to_do(read_only):
-    with pytest.raises(StoreError, match="set PENSTOCK_STORE to another place"):
+    with pytest.raises(StoreError, match="set PENSTOCK_STORE to another location"):
         start_run(store=url_of(read_only))
     with pytest.raises(StoreError, match="write permission"):
         open_store(f"sqlite:///{read_only}/new/penstock.db")

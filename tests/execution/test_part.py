@@ -84,7 +84,7 @@ def test_what_is_not_known_is_not_executed_behind_the_users_back(project):
     again = project.run(
         BODY.replace("send(move(scaled, by))", "move(send(scaled), by)"), only=["move"]
     )
-    assert "its result is never reused" in again.error
+    assert "its result is never cached" in again.error
 
 
 def test_a_part_is_resumed_and_proved_as_that_part(project):

@@ -86,9 +86,9 @@ def test_partitions_come_back_from_their_spec(parts):
         (lambda: Partitions.daily("2026-01-02", until="2026-01-02"), "are none"),
         (lambda: Partitions.daily("2026-01-02", timezone="Zurich"), "no timezone 'Zurich'"),
         (lambda: Partitions.monthly("2026-01-02"), "first of a month"),
-        (lambda: Partitions.by(region="eu"), "a text of its own"),
+        (lambda: Partitions.by(region="eu"), "a unique text"),
         (lambda: Partitions.by(region=["a/b"]), "without a slash"),
-        (lambda: Partitions.by(region=["a", "a"]), "a text of its own"),
+        (lambda: Partitions.by(region=["a", "a"]), "a unique text"),
         (Partitions.by, "no values"),
     ],
 )

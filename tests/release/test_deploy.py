@@ -63,7 +63,7 @@ def test_in_a_team_an_unapproved_canary_gets_no_traffic(train, proofs):
     ps.promote("fraud", store=train.store)
     train(strength=0.5)
     train.store.metadata.settings.set("single_user", "false")
-    with pytest.raises(GateError, match="nobody other than"):
+    with pytest.raises(GateError, match="no one other than"):
         ps.deploy("fraud", canary=(10, 100), store=train.store)
     ps.Registry(store=train.store).approve("fraud", 2, actor="ada", reason="looked at it")
     assert ps.deploy("fraud", canary=(10, 100), store=train.store).weights[2] == 0.1

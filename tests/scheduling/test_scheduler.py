@@ -213,7 +213,7 @@ def test_who_asks_gets_a_run_even_of_a_paused_schedule(project, clock):
     schedules.trigger("job")
     project.scheduler().once()
     assert [call.split()[-1] for call in project.calls] == ["now"]
-    assert "asked for it" in ticks(project)[0].reason
+    assert "triggered it" in ticks(project)[0].reason
 
 
 def test_a_schedule_of_another_project_is_left_to_its_schedulers(project, clock):

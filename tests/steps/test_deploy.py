@@ -43,7 +43,7 @@ def test_in_a_team_an_unapproved_version_gets_no_traffic(store, model, report):
     store.metadata.settings.set("single_user", "false")
     with ps.start_run(store=store):
         second = ps.steps.register("fraud", model, report)
-        with pytest.raises(GateError, match="nobody other than"):
+        with pytest.raises(GateError, match="no one other than"):
             ps.steps.deploy(second, canary=[10, 100])
         ps.Registry(store=store).approve("fraud", 2, actor="someone else", reason="looked at it")
         assert ps.steps.deploy(second, canary=[10, 100])["weights"]["2"] == 0.1

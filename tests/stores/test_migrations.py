@@ -201,7 +201,7 @@ def test_a_folder_is_no_store(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_explained(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="set PENSTOCK_STORE to another place"):
+    with pytest.raises(StoreError, match="set PENSTOCK_STORE to another location"):
         open_store(f"sqlite:///{tmp_path}/file/penstock.db")
 
 

@@ -122,7 +122,7 @@ def test_a_model_that_moved_differently_in_both_is_refused(full, other):
     Registry(store=other).promote("m", 1)
     register(full, 9.0)
     before = shape(other)
-    with pytest.raises(ConflictError, match="have another history there"):
+    with pytest.raises(ConflictError, match="have a different history there"):
         copy_store(full, other)
     assert shape(other) == before
     assert copy_store(full, other, skip_conflicts=True).skipped == ("m",)
