@@ -237,7 +237,7 @@ def test_another_number_of_outputs_than_announced_fails_the_step(project):
     def job():
         a, b = pair()
     """)
-    assert "annotated to give 2 outputs, but returned 3 values" in result.error
+    assert "annotated to return 2 outputs, but returned 3 values" in result.error
 
 
 GONE = """
