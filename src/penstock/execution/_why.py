@@ -186,5 +186,5 @@ def _never_reused(record: StepRunRecord, node: StepSpec) -> str:
     if blind:
         return f"It depends on what has no digest, so it is executed each time: {', '.join(blind)}."
     if node.source:
-        return "Its source cannot tell whether it has changed, so it is read each time."
+        return "Its source has no fingerprint, so it is read each time."
     return "It is declared with cache=False, so it is executed each time."

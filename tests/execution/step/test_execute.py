@@ -101,7 +101,7 @@ def test_outputs_must_be_as_many_as_announced(value):
         return value
 
     outcome = execute_step("pair", pair, {}, seed=0, echo=False)
-    assert "annotated to give 2 outputs" in outcome.error
+    assert "annotated to return 2 outputs" in outcome.error
 
 
 def test_outputs_of_several_are_named_by_place():

@@ -106,7 +106,7 @@ class ItemReader:
             raise DefinitionError(
                 what=f"{self._place()} is mapped over a set with an item "
                 f"that has no digest ({type(error).__name__}: {error}).",
-                why="A set has another order in each process, and its items cannot be sorted.",
+                why="The order of a set differs between processes, and its items cannot be sorted.",
                 fix="Map over a list.",
             ) from error
 
@@ -124,7 +124,7 @@ class ItemReader:
         if hasattr(value, "columns"):
             raise DefinitionError(
                 what=f"{self._place()} is mapped over a table.",
-                why="It is not said what an item is.",
+                why="The items are not defined.",
                 fix="Name a column whose values split it: map(…, by='column').",
             )
         yield from enumerate(value)

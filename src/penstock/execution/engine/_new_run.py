@@ -125,7 +125,7 @@ def _require_executed(graph: Graph, again: frozenset[str]) -> None:
     other = sorted(again & graph.given)
     if other:
         raise ParameterError(
-            what=f"{other[0]!r} is to be executed again, but is not among the steps asked for.",
+            what=f"{other[0]!r} is to be executed again, but is not among the selected steps.",
             fix="Ask for it too, or leave it out of what is refreshed.",
             step=other[0],
         )
