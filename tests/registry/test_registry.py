@@ -187,7 +187,7 @@ def test_staging_asks_nothing_and_makes_the_challenger(registry, add):
     registry.promote("tips", 1, to=Stage.STAGING, actor="ada")
     assert registry.challenger("tips").version == 1
     with pytest.raises(ConflictError, match="tips@1 is in staging already"):
-        registry.promote("tips", 1, to=Stage.STAGING)
+        registry.promote("tips", 1, to="staging")
 
 
 def test_promote_refuses_with_every_reason_and_command(team, add):

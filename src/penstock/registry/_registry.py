@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.core import (
     ApprovalRecord,
@@ -318,7 +318,7 @@ class Registry:
         model: str,
         version: int | str | None = None,
         *,
-        to: Stage = Stage.PRODUCTION,
+        to: Stage | Literal["staging", "production"] = "production",
         actor: str | None = None,
         reason: str = "",
         force_reason: str | None = None,
@@ -333,7 +333,7 @@ class Registry:
         Args:
             model: Name of the model.
             version: As in ``get``.
-            to: ``Stage.PRODUCTION`` or ``Stage.STAGING``.
+            to: Stage to promote to: ``"production"`` or ``"staging"``.
             actor: The actor; by default the user of this process.
             reason: Why.
             force_reason: Why gates that did not pass are overruled; recorded in the history.
@@ -347,11 +347,12 @@ class Registry:
             NotFoundError: If there is no such version.
         """
         who = actor or current_actor()
-        if to is Stage.STAGING:
-            return self._move_alone(model, self.get(model, version).version, to, who, reason)
-        if to is not Stage.PRODUCTION:
+        if to == Stage.STAGING:
+            number = self.get(model, version).version
+            return self._move_alone(model, number, Stage.STAGING, who, reason)
+        if to != Stage.PRODUCTION:
             raise ParameterError(
-                what=f"A version is not promoted to {to.value}.",
+                what=f"A version is not promoted to {to}.",
                 fix="Promote to staging or production; use archive or reject for the others.",
             )
 
@@ -363,7 +364,7 @@ class Registry:
                 find_version(versions, version),
                 in_stage(versions, Stage.PRODUCTION),
             )
-            require_move(target, to, self.history(model))
+            require_move(target, Stage.PRODUCTION, self.history(model))
             against = (target.revision, champion.version if champion else None)
             if against not in judged:
                 judged[against] = judge_gates(self._store, target, champion)

@@ -1,6 +1,7 @@
 """promote: run the proofs that the gates need, judge the gates, then move the version."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from penstock.core import ModelVersionRecord, Stage
 from penstock.registry import Registry
@@ -12,7 +13,7 @@ def promote(
     model: str,
     version: int | str | None = None,
     *,
-    to: Stage = Stage.PRODUCTION,
+    to: Stage | Literal["staging", "production"] = "production",
     actor: str | None = None,
     reason: str = "",
     accept_changes: str | None = None,
@@ -27,7 +28,7 @@ def promote(
     Args:
         model: Name of the model.
         version: Number, ``"challenger"``, …; by default the newest that is not rejected.
-        to: Stage to move to.
+        to: Stage to promote to.
         actor: The actor; by default the user of this machine.
         reason: Why; recorded in the history.
         accept_changes: Why the version may refuse requests that the production version answers.
@@ -41,7 +42,7 @@ def promote(
     """
     store = open_store(store)
     record = Registry(store=store).get(model, version)
-    if to is Stage.PRODUCTION and record.stage not in SETTLED:
+    if to == Stage.PRODUCTION and record.stage not in SETTLED:
         run_proofs(store, record, progress)
     return Registry(store=store).promote(
         model,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from penstock.tracking._active import require_run
+from penstock.tracking._media import Markup
+from penstock.tracking._pictures import Layout
 
 
 def log_param(name: str, value: object) -> None:
@@ -92,7 +94,7 @@ def log_image(
     *,
     step: float | None = None,
     caption: str = "",
-    layout: str | None = None,
+    layout: Layout | None = None,
 ) -> str:
     """Log a picture to the current run; see Run.log_image.
 
@@ -145,7 +147,7 @@ def log_table(name: str, rows: object, *, step: float | None = None) -> str:
     return require_run().log_table(name, rows, step=step)
 
 
-def log_text(name: str, text: str, *, step: float | None = None, markup: str = "plain") -> str:
+def log_text(name: str, text: str, *, step: float | None = None, markup: Markup = "plain") -> str:
     """Log a text to the current run; see Run.log_text.
 
     Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from penstock.core import (
     ArtifactRecord,
@@ -16,14 +16,15 @@ from penstock.core import (
 from penstock.stores import media_type
 from penstock.tracking._forgiving import Trouble
 from penstock.tracking._histogram import histogram
-from penstock.tracking._pictures import is_drawing, picture, picture_size
+from penstock.tracking._pictures import Layout, is_drawing, picture, picture_size
 from penstock.tracking._series import name_at
 from penstock.tracking._sounds import sound, sound_facts
 
 if TYPE_CHECKING:
     from penstock.stores import Store
 
-_TEXTS = {"plain": "text/plain", "markdown": "text/markdown", "html": "text/html"}
+Markup = Literal["plain", "markdown", "html"]
+_TEXTS: dict[str, str] = {"plain": "text/plain", "markdown": "text/markdown", "html": "text/html"}
 
 
 def in_order(name: Any, value: Any) -> tuple[str, Any]:
@@ -66,7 +67,7 @@ class RunMedia:
         *,
         step: float | None = None,
         caption: str = "",
-        layout: str | None = None,
+        layout: Layout | None = None,
     ) -> str:
         """Log a picture, which the UI shows.
 
@@ -176,7 +177,7 @@ class RunMedia:
         return self._log_value(_table(rows), name_at(name, step))
 
     def log_text(
-        self, name: str, text: str, *, step: float | None = None, markup: str = "plain"
+        self, name: str, text: str, *, step: float | None = None, markup: Markup = "plain"
     ) -> str:
         """Log a text, which the UI shows: Markdown set, HTML as source.
 

@@ -3,7 +3,7 @@
 import io
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from penstock.core import (
     ParameterError,
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _GREY, _COLOURED = 2, 3  # dimensions
 _CHANNELS = (1, 3, 4)
-_LAYOUTS = ("HWC", "CHW")
+Layout = Literal["HWC", "CHW"]
 # The modes of PNG; other colours become red, green and blue first.
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
 _DPI = 144  # twice matplotlib's default: sharp on today's screens
 _PNG, _GIF = b"\x89PNG", b"GIF8"
 
 
-def picture(image: Any, layout: str | None) -> bytes:
+def picture(image: Any, layout: Layout | None) -> bytes:
     """Return a picture's bytes; see Run.log_image.
 
     Raises:
@@ -73,7 +73,7 @@ def picture_size(data: bytes) -> dict[str, int]:
     return {"width": width, "height": height}
 
 
-def _pixels(image: Any, layout: str | None) -> "NDArray[np.uint8]":
+def _pixels(image: Any, layout: Layout | None) -> "NDArray[np.uint8]":
     array = _channels_last(_array(image), layout, tensor=hasattr(image, "detach"))
     if array.ndim == _COLOURED and array.shape[-1] == 1:
         array = array[..., 0]
@@ -96,12 +96,12 @@ def _array(image: Any) -> "NDArray[np.generic]":
 
 
 def _channels_last(
-    array: "NDArray[np.generic]", layout: str | None, *, tensor: bool
+    array: "NDArray[np.generic]", layout: Layout | None, *, tensor: bool
 ) -> "NDArray[np.generic]":
     import numpy as np
 
     if layout is not None:
-        require_choice("layout", layout, _LAYOUTS)
+        require_choice("layout", layout, get_args(Layout))
     if array.size == 0 or array.ndim not in {_GREY, _COLOURED}:
         raise _no_picture(array, layout)
     if array.ndim == _GREY:
@@ -121,7 +121,7 @@ def _channels_last(
     return np.moveaxis(array, 0, -1) if chosen == "CHW" else array
 
 
-def _no_picture(array: "NDArray[np.generic]", layout: str | None) -> ParameterError:
+def _no_picture(array: "NDArray[np.generic]", layout: Layout | None) -> ParameterError:
     asked = f" in layout {layout}" if layout else ""
     return ParameterError(
         what=f"An array of shape {array.shape} is no picture{asked}.",
