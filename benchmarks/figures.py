@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -47,6 +48,37 @@ def tell(
         "load": round(os.getloadavg()[0], 1),
     }
     print(json.dumps(line), flush=True)
+
+
+def tell_multiple(figure: str, name: str, seconds: float, goal: float | None = None) -> None:
+    """Print a duration as a multiple of a bare SQLite commit, measured now in this folder.
+
+    Machines of one kind differ by two from day to day; the multiple differs less.
+    """
+    tell(figure, f"{name}, of a bare SQLite commit", seconds / bare_commit_s(), "times", goal)
+
+
+def bare_commit_s(commits: int = 500) -> float:
+    """Measure a commit of two rows of a step's size, as the store commits: WAL, synchronous=NORMAL.
+
+    Returns:
+        The median seconds of a commit.
+    """
+    path = Path(tempfile.mkdtemp(dir=Path.cwd())) / "bare.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("CREATE TABLE rows (id TEXT PRIMARY KEY, body TEXT)")
+    times = []
+    for number in range(commits):
+        started = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        for part in ("step", "artifact"):
+            connection.execute("INSERT INTO rows VALUES (?, ?)", (f"{part}-{number}", "x" * 400))
+        connection.execute("COMMIT")
+        times.append(time.perf_counter() - started)
+    connection.close()
+    return statistics.median(times)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ SCRIPTS = (
     "steps",
     "side_by_side",
     "cold_start",
+    "whole_job",
     "store_calls",
     "tracking",
     "search",

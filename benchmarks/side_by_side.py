@@ -8,7 +8,7 @@ process and on two.
 import importlib
 from contextlib import suppress
 
-from figures import median_s, quiet_store, tell
+from figures import median_s, quiet_store, tell, tell_multiple
 
 PIPELINES = """
 import penstock as ps
@@ -73,11 +73,12 @@ def main() -> None:
 
         one = {"runner": "processes", "workers": 1}
         slope = (timed(module.long, **one) - timed(module.short, **one)) / 100
-        tell("F4", "a step on a warm process", slope * 1e3, "ms", 5.0)
+        tell("F4", "a step on a warm process", slope * 1e3, "ms", 0.4)
+        tell_multiple("F4", "a step on a warm process", slope)
         with suppress(ImportError):
             on_ray(lambda pipeline: timed(pipeline, runner="ray"), module)
         fresh = {"use_cache": False, "count": ITEMS}
-        tell("F2", "a map of 10,000 items", timed(module.squares, 1, **fresh), "s", 8.0)
+        tell("F2", "a map of 10,000 items", timed(module.squares, 1, **fresh), "s", 3.0)
         run(module.squares, count=ITEMS)
         tell("F2", "the same, all known", timed(module.squares, 3, count=ITEMS), "s")
         two = {"runner": "processes", "workers": 2, **fresh}

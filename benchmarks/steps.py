@@ -6,7 +6,7 @@ per step stays the same at ten times the length.
 
 import importlib
 
-from figures import median_s, quiet_store, tell
+from figures import median_s, quiet_store, tell, tell_multiple
 
 PIPELINES = """
 import penstock as ps
@@ -65,7 +65,8 @@ def main() -> None:
 
         chain_s(module.add, 20, use_cache=False, repeats=2)
         short, long = (chain_s(module.add, n, use_cache=False) for n in (20, 220))
-        tell("F1", "per recorded step, 20 to 220 steps", (long - short) / 200 * 1e3, "ms", 0.7)
+        tell("F1", "per recorded step, 20 to 220 steps", (long - short) / 200 * 1e3, "ms", 0.2)
+        tell_multiple("F1", "per recorded step", (long - short) / 200, 6.0)
         longer = chain_s(module.add, 2020, use_cache=False, repeats=2)
         tell(
             "F18", "per recorded step, 220 to 2,020 steps", (longer - long) / 1800 * 1e3, "ms", 1.05
@@ -76,13 +77,16 @@ def main() -> None:
         for n in (20, 220):
             chain_s(module.add_cached, n, use_cache=True, repeats=1)
         short, long = (chain_s(module.add_cached, n, use_cache=True) for n in (20, 220))
-        tell("F1", "per cached step, 20 to 220 steps", (long - short) / 200 * 1e3, "ms", 0.25)
+        tell("F1", "per cached step, 20 to 220 steps", (long - short) / 200 * 1e3, "ms", 0.1)
+        tell_multiple("F1", "per cached step", (long - short) / 200)
         fan = module.make_fan(100)
         seconds = median_s(lambda: ps.run(fan, use_cache=False, reporter=quiet), 5)
-        tell("F2", "fan-out 1 -> 100 -> 1", seconds, "s", 0.1)
+        tell("F2", "fan-out 1 -> 100 -> 1", seconds, "s", 0.03)
+        tell_multiple("F2", "fan-out 1 -> 100 -> 1", seconds)
         wide = module.make_fan(10_000)
         seconds = median_s(lambda: ps.run(wide, use_cache=False, reporter=quiet), 1)
-        tell("F2", "fan-out 1 -> 10,000 -> 1", seconds, "s", 8.0)
+        tell("F2", "fan-out 1 -> 10,000 -> 1", seconds, "s", 3.0)
+        tell_multiple("F2", "fan-out 1 -> 10,000 -> 1", seconds)
 
 
 if __name__ == "__main__":
