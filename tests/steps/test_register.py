@@ -6,6 +6,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 import penstock as ps
 from penstock.core import GateState, ParameterError, SerializationError, Stage
+from penstock.evaluation import EvaluationReport
+from penstock.execution import QuietReporter
+from penstock.stores.artifacts import _estimators, _serializers
 
 
 class Homemade(ClassifierMixin, BaseEstimator):
@@ -40,6 +43,33 @@ def test_within_a_run_the_same_model_is_registered_once(store, model, report):
         other = ps.steps.register("fraud", model, report)
     assert (first.version, again.version, other.version) == (1, 1, 2)
     assert first.run_id == run.run_id
+
+
+def test_a_model_that_a_step_returned_is_not_stored_again(store, model, report, monkeypatch):
+    @ps.step
+    def train() -> BaseEstimator:
+        return model
+
+    @ps.step
+    def score() -> EvaluationReport:
+        return report
+
+    @ps.pipeline
+    def fraud() -> ps.ModelVersion:
+        return ps.steps.register("fraud", train(), score())
+
+    written = []
+    write = _estimators.write_estimator
+    monkeypatch.setattr(
+        _serializers, "write_estimator", lambda *call: (written.append(call), write(*call))[1]
+    )
+    result = ps.run(fraud, store=store, reporter=QuietReporter())
+    assert result.ok, result.error
+    version = ps.Registry(store=store).get("fraud", 1)
+    assert len(written) == 1  # as the output of train
+    assert version.content_digest == result["train"].outputs["result"]
+    loaded = ps.Model.load(version, store=store)
+    assert len(loaded.predict(report.holdout.X.head(3)).values) == 3
 
 
 def test_a_version_with_a_failing_gate_is_registered_with_the_reason(store, model, report):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from penstock.core import (
     ApprovalRecord,
+    ArtifactRecord,
     ConflictError,
     Edge,
     GateError,
@@ -85,6 +86,7 @@ class Registry:
         card: str | None = None,
         note: str = "",
         actor: str | None = None,
+        stored: ArtifactRecord | None = None,
     ) -> ModelVersionRecord:
         """Register a model as the next version under a name.
 
@@ -103,6 +105,8 @@ class Registry:
             card: Model card as Markdown; by default written from the recorded facts.
             note: Intended use, Markdown.
             actor: The actor; by default the user of this process.
+            stored: Record of the estimator, if it was loaded from this store and is unchanged; it
+                is not stored again then.
 
         Raises:
             ParameterError: If the name is not legal.
@@ -111,9 +115,12 @@ class Registry:
         """
         require_name(model_name, "model")
         who = actor or current_actor()
-        artifacts = self._store.pack(model.estimator)
-        stored = require_safe(artifacts[0])
-        self._metadata.artifacts.add(artifacts)
+        if stored is None:
+            artifacts = self._store.pack(model.estimator)
+            stored = require_safe(artifacts[0])
+            self._metadata.artifacts.add(artifacts)
+        else:
+            require_safe(stored)
         version = ModelVersionRecord(
             model=model_name,
             version=0,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from penstock.core import require_name
+from penstock.core import ArtifactRecord, require_name
 from penstock.evaluation import EvaluationReport, parse_gate
 from penstock.models import Model, infer_signature, require_safe
 from penstock.pipelines import step
@@ -12,7 +12,7 @@ from penstock.registry import ModelVersion, Registry, judge_candidate
 from penstock.steps._listed import as_tuple
 from penstock.steps._sources import RunSources, find_sources
 from penstock.stores import open_store
-from penstock.tracking import active_run
+from penstock.tracking import Run, active_run, current_step
 
 _SHOWN = 5
 _SAMPLE = 200  # rows on which the model is tried in the same way as in serving
@@ -72,10 +72,26 @@ def register(
         run_id=run.run_id if run else None,
         trained_by=run.record.user if run else None,
         note=note,
+        stored=_stored_input(run, "model"),
     )
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")
     return ModelVersion.from_record(record)
+
+
+def _stored_input(run: Run | None, argument: str) -> ArtifactRecord | None:
+    """Return the record of an argument that the step got from the store; None if there is none.
+
+    A step gets a mutable value as a copy of its own, so the value is as it was stored.
+    """
+    context = current_step()
+    if run is None or context is None:
+        return None
+    metadata = run.store.metadata
+    for record in metadata.steps.list(run.run_id):
+        if record.step_run_id == context.step_run_id and argument in record.inputs:
+            return metadata.artifacts.get(record.input_address(argument), record.inputs[argument])
+    return None
 
 
 def _describe(
