@@ -131,6 +131,13 @@ class Nan:
         return [float("nan")] * len(frame)
 
 
+class Many:
+    def predict(self, frame):
+        if len(frame) == 1:
+            raise ValueError("expected a batch")
+        return [1.0] * len(frame)
+
+
 class Wide:
     def predict(self, frame):
         return np.zeros((len(frame), 2))
@@ -142,6 +149,7 @@ class Wide:
         (Raising(), "cannot predict these rows.*polars: KeyError.*pandas: KeyError.*numpy"),
         (Short(), "20 rows gave 1 answers"),
         (Nan(), "Some answers are NaN"),
+        (Many(), r"cannot predict a single row: ValueError: expected a batch\."),
         (Wide(), "answers 2 values per row"),
         (object(), r"object has no predict\(\)"),
     ],

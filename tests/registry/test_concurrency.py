@@ -150,7 +150,7 @@ from penstock.registry import Registry
 from penstock.stores import open_store
 
 url, seed = sys.argv[1], int(sys.argv[2])
-registry, chance, won = Registry(open_store(url)), random.Random(seed), 0
+registry, chance, won = Registry(store=open_store(url)), random.Random(seed), 0
 for _ in range(25):
     try:
         if chance.random() < 0.5:

@@ -1,10 +1,11 @@
 """Test calls of a fitted estimator, made the way serving makes them; apart: they run user code."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, did_you_mean
+from penstock.core import DataError, PenstockError, did_you_mean, summarize_error
 from penstock.models._predictions import plain_values
 from penstock.tables import Column, FrameType, convert_frame, offer_frames, parse_dtype
 
@@ -31,10 +32,9 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
     """Find the frame type of an estimator, and test the estimator on a single row.
 
     Raises:
-        DataError: If the estimator fails for every frame type, fails on a single row, or returns
-            the wrong number of rows.
+        DataError: If the estimator has no ``predict``, takes no type of frame, fails on a single
+            row, or returns the wrong number of rows.
     """
-    require_predict(estimator)
     if sample.height == 0:
         raise DataError(
             what="The sample to try the model on has no row.",
@@ -42,9 +42,17 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
             fix="Give some rows of the split, for example split.test.X.",
         )
     head = sample.head(_ROWS)
-    return Trial(
-        *offer_frames(lambda frame: _predict(estimator, head, frame), owner=_owner(estimator))
-    )
+    frame, output = _offer(estimator, head)
+    try:
+        return Trial(frame, _check(output, estimator, head, frame))
+    except PenstockError:
+        raise
+    except Exception as error:
+        raise DataError(
+            what=f"{_owner(estimator)} cannot predict a single row: {summarize_error(error)}.",
+            why="A request may have one row only.",
+            fix="Let the model take frames of any number of rows.",
+        ) from error
 
 
 def find_frame_type(estimator: Any, rows: "pl.DataFrame") -> FrameType:
@@ -53,11 +61,7 @@ def find_frame_type(estimator: Any, rows: "pl.DataFrame") -> FrameType:
     Raises:
         DataError: If the estimator has no ``predict``, or takes no type of frame.
     """
-    require_predict(estimator)
-    head = rows.head(_ROWS)
-    return offer_frames(
-        lambda frame: estimator.predict(convert_frame(head, frame)), owner=_owner(estimator)
-    )[0]
+    return _offer(estimator, rows.head(_ROWS))[0]
 
 
 def select_features(estimator: Any, frame: "pl.DataFrame") -> "pl.DataFrame":
@@ -105,7 +109,10 @@ def accepts_missing_values(
         for name in rows.columns
     )
     try:
-        _predict(estimator, holed, frame)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            output = estimator.predict(convert_frame(holed, frame))
+        _check(output, estimator, holed, frame)
     except Exception:  # noqa: BLE001 - any failure means no
         return False
     return True
@@ -118,10 +125,19 @@ def cast_sample(sample: "pl.DataFrame", columns: Sequence[Column]) -> "pl.DataFr
     return sample.select(pl.col(column.name).cast(parse_dtype(column.dtype)) for column in columns)
 
 
-def _predict(estimator: Any, rows: "pl.DataFrame", frame: str) -> list[Any]:
-    """Predict all rows, and the first row alone."""
-    labels = plain_values(estimator.predict(convert_frame(rows, frame)))
-    alone = plain_values(estimator.predict(convert_frame(rows.head(1), frame)))
+def _offer(estimator: Any, rows: "pl.DataFrame") -> tuple[FrameType, Any]:
+    require_predict(estimator)
+    return offer_frames(
+        lambda frame: estimator.predict(convert_frame(rows, frame)), owner=_owner(estimator)
+    )
+
+
+def _check(output: Any, estimator: Any, rows: "pl.DataFrame", frame: str) -> list[Any]:
+    """Check the predictions of rows, and that the first row is predicted alone, too."""
+    labels = plain_values(output)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the same were seen when the frame type was found
+        alone = plain_values(estimator.predict(convert_frame(rows.head(1), frame)))
     if len(labels) != rows.height or len(alone) != 1:
         raise DataError(what=f"{rows.height} rows gave {len(labels)} answers, 1 row {len(alone)}.")
     if any(label is None or label != label for label in labels):  # noqa: PLR0124 - NaN
