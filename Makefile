@@ -13,10 +13,10 @@ MINUTES ?= 60
 help:  ## what the commands do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
 
-demo: $(DEFAULT)  ## the whole loop on a simulated payments stream, then the UI
+demo: $(DEFAULT)  ## the whole loop on simulated payments, then the web UI
 	@$(BIN)/penstock demo
 
-test: $(DEV)  ## the tests, with the same draws each time; in minutes
+test: $(DEV)  ## the tests, with the same random draws each time; in minutes
 	@$(BIN)/python -m compileall -q src  # the commands that tests start need not each compile it
 	@$(BIN)/python -m pytest -n 4 --dist worksteal -q -m "not slow"  # on two cores: half of it waits
 
@@ -24,7 +24,7 @@ test-slow: $(DEV)  ## whole pages, stories and tables, kills and clusters: what 
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -q -m slow
 
-hunt: $(DEV)  ## draw anew and look long, for MINUTES=60; prints how to repeat what it finds
+hunt: $(DEV)  ## random tests with new draws, for MINUTES=60; prints how to repeat a finding
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python tests/hunt.py --minutes $(MINUTES)
 
@@ -39,11 +39,11 @@ check: $(DEV)  ## format, lint, types, imports, docs
 	@$(BIN)/lint-imports
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
 
-fix: $(DEV)  ## format and mend what can be mended by machine
+fix: $(DEV)  ## format, and apply automatic fixes
 	@$(BIN)/ruff check --fix --unsafe-fixes .
 	@$(BIN)/ruff format .
 
-bench: $(DEV)  ## every figure into benchmarks/RESULTS.md
+bench: $(DEV)  ## measure every figure into benchmarks/RESULTS.md
 	@$(BIN)/python benchmarks/run_all.py
 
 docs: $(DEV)  ## serve the documentation
