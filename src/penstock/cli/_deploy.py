@@ -223,10 +223,10 @@ def _server(found: Availability) -> str:
 
 def _version(store: "Store", model: str, version: int | None) -> tuple[str, int | None]:
     """Parse MODEL, MODEL@VERSION or MODEL@ALIAS, and --version."""
-    name, wanted = parse_ref(model)
-    if wanted is None:
+    name, alias = parse_ref(model)
+    if alias is None:
         return name, version
-    number = Registry(store=store).get(name, wanted).version
+    number = Registry(store=store).get(name, alias).version
     if version not in {None, number}:
         raise ParameterError(
             what=f"Two versions are named: {model} and {version}.",

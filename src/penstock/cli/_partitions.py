@@ -129,12 +129,12 @@ def backfill(
     store = current_store(ctx, project=project_of(pipeline.file), create=True)
     if dry_run:
         parts = choose(pipeline, list_partitions(pipeline, store=store), since, until, keys)
-        wanted = [p.key for p in parts if again or not (p.is_done or p.is_going_on)]
+        selected = [p.key for p in parts if again or not (p.is_done or p.is_going_on)]
         if as_json:
-            emit({"partitions": wanted})
+            emit({"partitions": selected})
             return
-        say(f"{len(wanted)} of {len(parts)} partitions would be run.")
-        for key in wanted:
+        say(f"{len(selected)} of {len(parts)} partitions would be run.")
+        for key in selected:
             say(f"  {plain(key)}")
         return
 

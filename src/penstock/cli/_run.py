@@ -198,15 +198,19 @@ def run(
             _show_prepared(store, prepare_pipeline(pipeline, params, options), as_json=as_json)
             return
         result = run_pipeline(pipeline, params, options)
+    _report_result(store, result, quiet=quiet, as_json=as_json)
+    sys.exit(_exit_code(result))
+
+
+def _report_result(store: "Store", result: PipelineResult, *, quiet: bool, as_json: bool) -> None:
+    """Print the result as JSON, or the findings; the error, if no progress has printed it yet."""
     if as_json:
         emit(result.to_json())
     elif not quiet:
         say_findings(store, result.run_id, limit=_FINDINGS, stderr=True, brief=True)
-    # Without progress nothing has printed the error yet.
     if (quiet or as_json) and not result.ok:
         say(f"[bold red]✗[/] {plain(result.error or f'The run is {result.state}.')}", stderr=True)
         say(f"  Resume with:  {result.resume_command}", stderr=True)
-    sys.exit(_exit_code(result))
 
 
 def _report_store(project: Path, store: "Store", *, chosen: str | None) -> None:
