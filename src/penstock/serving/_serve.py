@@ -55,9 +55,9 @@ def _require_loopback(host: str, *, allow_remote: bool) -> None:
         return
     raise ServingError(
         what=f"{host} can be reached from other machines.",
-        why="The server asks nobody who they are: anyone there could ask for predictions and post "
-        "truth.",
-        fix="Use --host 127.0.0.1 behind your own gateway, or say that you mean it: --allow-remote",
+        why="The server has no login: anyone on the network could request predictions and post"
+        " ground truth.",
+        fix="Use --host 127.0.0.1 behind your own gateway, or confirm with: --allow-remote",
         host=host,
     )
 
