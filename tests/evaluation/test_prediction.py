@@ -91,7 +91,7 @@ def test_our_own_errors_pass_through():
 
 def test_several_outputs_per_row_are_refused():
     model = LinearRegression().fit(NUMBERS, np.ones((4, 2)))
-    with pytest.raises(DataError, match="answers 2 values per row"):
+    with pytest.raises(DataError, match="predicts 2 values per row"):
         predict_with(model, NUMBERS)
 
 

@@ -147,10 +147,10 @@ class Wide:
     ("model", "words"),
     [
         (Raising(), "cannot predict these rows.*polars: KeyError.*pandas: KeyError.*numpy"),
-        (Short(), "20 rows gave 1 answers"),
-        (Nan(), "Some answers are NaN"),
+        (Short(), "20 rows gave 1 predictions"),
+        (Nan(), "Some predictions are NaN"),
         (Many(), r"cannot predict a single row: ValueError: expected a batch\."),
-        (Wide(), "answers 2 values per row"),
+        (Wide(), "predicts 2 values per row"),
         (object(), r"object has no predict\(\)"),
     ],
 )
@@ -166,7 +166,7 @@ def test_an_empty_sample_is_refused():
 
 def test_labels_that_the_target_does_not_have_are_refused():
     model = DummyClassifier().fit(X, [0, 1] * 10)
-    with pytest.raises(DataError, match="The model answers 0, 1, but the target holds no, yes"):
+    with pytest.raises(DataError, match="The model predicts 0, 1, but the target holds no, yes"):
         infer_signature(model, X, Y)
 
 
@@ -178,7 +178,7 @@ class Labels:
 def test_classes_of_a_model_that_does_not_name_them_come_from_the_target():
     signature = infer_signature(Labels(), X, Y)
     assert (signature.task, signature.classes) == ("binary", ("no", "yes"))
-    with pytest.raises(DataError, match="The model answers yes, but the target holds a, b"):
+    with pytest.raises(DataError, match="The model predicts yes, but the target holds a, b"):
         infer_signature(Labels(), X, ["a", "b"])
 
 

@@ -115,10 +115,10 @@ class Answering:
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ([1.0, float("nan")], "answered row 1 with nan"),
-        ([float("inf"), 1.0], "answered row 0 with inf"),
-        ([None, 1.0], "answered row 0 with None"),
-        ([1.0], "gave 1 answers to 2 rows"),
+        ([1.0, float("nan")], "predicted nan for row 1"),
+        ([float("inf"), 1.0], "predicted inf for row 0"),
+        ([None, 1.0], "predicted None for row 0"),
+        ([1.0], "returned 1 predictions for 2 rows"),
     ],
 )
 def test_an_answer_that_is_none_is_refused(answers, words):

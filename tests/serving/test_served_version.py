@@ -83,7 +83,7 @@ def test_a_model_that_cannot_answer_its_warm_up_is_refused() -> None:
         def predict(self, rows: Any) -> Any:
             raise TypeError("no")
 
-    with pytest.raises(ModelError, match="cannot answer a row: TypeError: no"):
+    with pytest.raises(ModelError, match="cannot predict a row: TypeError: no"):
         served(Broken()).warm_up()
 
 

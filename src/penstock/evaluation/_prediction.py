@@ -85,7 +85,7 @@ def predict_with(model: Model, frame: "pl.DataFrame") -> ScoredRows:
             scores, is_probability = model.decision_values(frame), False
     if len(found.values) != frame.height:
         raise DataError(
-            what=f"The model gave {len(found.values):,} answers to {frame.height:,} rows.",
+            what=f"The model returned {len(found.values):,} predictions for {frame.height:,} rows.",
             why="Each row needs one prediction.",
             fix="Use a model with a single output.",
         )

@@ -189,8 +189,8 @@ def _classes(estimator: Any, truth: list[Any], labels: list[Any]) -> tuple[Any, 
     if strange:
         names = sorted({str(value) for value in truth})[:5]
         raise DataError(
-            what=f"The model answers {', '.join(strange[:5])}, but the target holds {', '.join(names)}.",
-            why="Its answers could not be compared with the truth.",
+            what=f"The model predicts {', '.join(strange[:5])}, but the target holds {', '.join(names)}.",
+            why="Its predictions could not be compared with the ground truth.",
             fix="Fit it on split.train.y as it is; scikit-learn takes text labels.",
         )
     return classes

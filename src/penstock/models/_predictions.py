@@ -49,7 +49,7 @@ def plain_values(output: Any) -> list[Any]:
     if shape is not None and len(shape) > 1:
         if shape[1] != 1:
             raise DataError(
-                what=f"The model answers {shape[1]} values per row.",
+                what=f"The model predicts {shape[1]} values per row.",
                 why="A prediction is one label or number.",
                 fix="Register one model per target.",
             )
@@ -66,12 +66,16 @@ def require_usable(values: Sequence[Any], rows: int) -> None:
         ServingError: If there are more or fewer values than rows, or a value is NaN or infinite.
     """
     if len(values) != rows:
-        raise ServingError(what=f"The model gave {len(values)} answers to {rows} rows.")
+        raise ServingError(
+            what=f"The model returned {len(values)} predictions for {rows} rows.",
+            why="Each row needs one prediction.",
+            fix="Let predict() return one value per row.",
+        )
     for index, value in enumerate(values):
         if value is None or (type(value) is float and not -_INFINITE < value < _INFINITE):
             raise ServingError(
-                what=f"The model answered row {index} with {value}.",
-                why="That is no prediction.",
+                what=f"The model predicted {value} for row {index}.",
+                why="A prediction is a label or a finite number.",
                 fix="Look at the row's values; roll back if it happens often.",
                 row=index,
             )

@@ -38,7 +38,7 @@ def try_estimator(estimator: Any, sample: "pl.DataFrame") -> Trial:
     if sample.height == 0:
         raise DataError(
             what="The sample to try the model on has no row.",
-            why="A model is registered only after it has answered.",
+            why="A model is registered only after a test prediction.",
             fix="Give some rows of the split, for example split.test.X.",
         )
     head = sample.head(_ROWS)
@@ -139,9 +139,17 @@ def _check(output: Any, estimator: Any, rows: "pl.DataFrame", frame: str) -> lis
         warnings.simplefilter("ignore")  # the same were seen when the frame type was found
         alone = plain_values(estimator.predict(convert_frame(rows.head(1), frame)))
     if len(labels) != rows.height or len(alone) != 1:
-        raise DataError(what=f"{rows.height} rows gave {len(labels)} answers, 1 row {len(alone)}.")
+        raise DataError(
+            what=f"{rows.height} rows gave {len(labels)} predictions, 1 row {len(alone)}.",
+            why="Each row needs one prediction.",
+            fix="Let predict() return one value per row.",
+        )
     if any(label is None or label != label for label in labels):  # noqa: PLR0124 - NaN
-        raise DataError(what="Some answers are NaN.")
+        raise DataError(
+            what="Some predictions are NaN.",
+            why="Serving refuses such predictions.",
+            fix="Fill missing values inside the model, for example with SimpleImputer.",
+        )
     return labels
 
 

@@ -98,7 +98,10 @@ def _categories(before: Column, after: Column) -> Iterator[tuple[str, bool]]:
 
 def _answers(old: Signature, new: Signature) -> Iterator[tuple[str, bool]]:
     if old.task != new.task and "regression" in {old.task, new.task}:
-        yield f"The answer was of a {old.task} model and is of a {new.task} one.", True
+        yield (
+            f"The predictions were those of a {old.task} model and are those of a {new.task} one.",
+            True,
+        )
         return
     kinds = {type(label) for label in old.classes}, {type(label) for label in new.classes}
     if all(kinds) and kinds[0] != kinds[1]:

@@ -87,7 +87,7 @@ class ServedVersion:
                 self.model.predict_rows([row])
             except Exception as error:
                 raise ModelError(
-                    what=f"{self.record.ref} cannot answer a row: {summarize_error(error)}.",
+                    what=f"{self.record.ref} cannot predict a row: {summarize_error(error)}.",
                     why="It would fail its callers.",
                     fix="Check the model; the previous version keeps serving.",
                 ) from error
@@ -125,7 +125,7 @@ class ServedVersion:
                 what=f"{self.record.ref} failed"
                 + (f" on row {failure.row}" if failure.row is not None else "")
                 + f": {failure.message}.",
-                why="No row of this request was answered.",
+                why="No row of this request was predicted.",
                 fix="Send the other rows without it; the failure is recorded for the owner.",
                 failure=failure,
             ) from error
