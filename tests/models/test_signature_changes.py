@@ -31,7 +31,10 @@ def test_the_same_signature_changes_nothing() -> None:
             inputs(AGE, replace(CITY, dtype="Enum(categories=['Rome'])", levels=("Rome",))),
             "takes no Bern any more",
         ),
-        (replace(OLD, task="regression", classes=(), positive=None), "are those of a regression one"),
+        (
+            replace(OLD, task="regression", classes=(), positive=None),
+            "are those of a regression one",
+        ),
         (replace(OLD, classes=("a", "b"), positive="b"), "The classes were int and are str."),
         (replace(OLD, positive=0), "The score was about 1 and is about 0."),
     ],
