@@ -11,7 +11,7 @@ BODY = "import penstock as ps\n\n\n@ps.pipeline\ndef job(): ...\n"
 
 
 @pytest.mark.parametrize(
-    ("text", "place", "name", "is_file"),
+    ("text", "module", "name", "is_file"),
     [
         ("job.py", "job.py", "", True),
         ("jobs/job.py:nightly", "jobs/job.py", "nightly", True),
@@ -22,9 +22,9 @@ BODY = "import penstock as ps\n\n\n@ps.pipeline\ndef job(): ...\n"
         ("", "", "", False),
     ],
 )
-def test_an_entry_point_is_parsed_and_written_back(text, place, name, is_file):
+def test_an_entry_point_is_parsed_and_written_back(text, module, name, is_file):
     entry = EntryPoint.parse(text)
-    assert (entry.place, entry.name, entry.is_file) == (place, name, is_file)
+    assert (entry.module, entry.name, entry.is_file) == (module, name, is_file)
     assert str(entry) == text
 
 

@@ -116,9 +116,9 @@ def _require_ended(
         if is_settled(earlier.get(name)):
             continue
         state = earlier[name].state if name in earlier else None
-        told = "has not been executed" if state is None else f"is {state.value}"
+        status = "has not been executed" if state is None else f"is {state.value}"
         raise ConflictError(
-            what=f"Step {step!r} needs {name!r}, which {told} in run {record.run_id}.",
+            what=f"Step {step!r} needs {name!r}, which {status} in run {record.run_id}.",
             why="It needs the outputs of the previous steps of this run.",
             fix=f"Execute that first: penstock step {record.run_id} {name}",
             step=name,

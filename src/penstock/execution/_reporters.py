@@ -72,8 +72,7 @@ class LineReporter:
 
     def item_finished(self, step: str, record: StepRunRecord) -> None:
         """See Reporter."""
-        told = self._items.ended(step, record)
-        for line in told:
+        for line in self._items.ended(step, record):
             self._say(f"  {line}")
         if "[" not in step and self._items.is_due(step):
             self._say(f"  {step:<{self._width}}  {self._items.progress(step)}")
@@ -141,8 +140,8 @@ class RichReporter:
         for line in self._items.ended(step, record):
             self._console.print(f"    {line}", highlight=False, markup=False)
         if self._progress and step in self._tasks:
-            told = f"{step:<{self._width}}  {self._items.progress(step)}"
-            self._progress.update(self._tasks[step], description=told)
+            text = f"{step:<{self._width}}  {self._items.progress(step)}"
+            self._progress.update(self._tasks[step], description=text)
 
     def step_finished(self, record: StepRunRecord) -> None:
         """See Reporter."""
@@ -152,9 +151,9 @@ class RichReporter:
         state = StepState.CACHED if KEPT in record.facts else record.state
         mark, look = _LOOKS.get(state, ("·", "dim"))
         executed = record.state is StepState.FINISHED and KEPT not in record.facts
-        told = _duration(record.seconds) if executed else _state_of(record)
+        text = _duration(record.seconds) if executed else _state_of(record)
         self._console.print(
-            f"[{look}]{mark}[/] {record.step:<{self._width}}  [dim]{told}[/]", highlight=False
+            f"[{look}]{mark}[/] {record.step:<{self._width}}  [dim]{text}[/]", highlight=False
         )
         for line in _explanation(record):
             self._console.print(f"    {line}", highlight=False, markup=False)
@@ -180,13 +179,13 @@ class _Items:
         self._counts: dict[str, int] = {}
         self._ended: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
-        self._told: dict[str, float] = {}
+        self._reported_at: dict[str, float] = {}
 
     def begin(self, step: str, count: int) -> bool:
         """Add to the number of items; return True if the step had items already, as a loop has."""
         known = step in self._counts
         self._counts[step] = self._counts.get(step, 0) + count
-        self._told.setdefault(step, time.monotonic())
+        self._reported_at.setdefault(step, time.monotonic())
         return known
 
     def ended(self, step: str, record: StepRunRecord) -> list[str]:
@@ -202,15 +201,15 @@ class _Items:
     def is_due(self, step: str) -> bool:
         """Return whether no line was written for a while."""
         moment = time.monotonic()
-        if moment - self._told[step] < _EVERY_S:
+        if moment - self._reported_at[step] < _EVERY_S:
             return False
-        self._told[step] = moment
+        self._reported_at[step] = moment
         return True
 
     def progress(self, step: str) -> str:
         """Return the progress as text."""
-        told = f"{self._ended[step]:,} of {self._counts[step]:,}"
-        return told + (f", {self._failed[step]:,} failed" if self._failed[step] else "")
+        text = f"{self._ended[step]:,} of {self._counts[step]:,}"
+        return text + (f", {self._failed[step]:,} failed" if self._failed[step] else "")
 
 
 def default_reporter() -> Reporter:
@@ -249,8 +248,8 @@ def _ending(result: PipelineResult) -> list[str]:
     if result.state is not RunState.FINISHED:
         lines.append(f"Resume with:  {result.resume_command}")
     if result.model_version:
-        told = "registered, but a gate failed" if result.refused else "registered"
-        lines.append(f"{told}: {result.model_version}")
+        text = "registered, but a gate failed" if result.refused else "registered"
+        lines.append(f"{text}: {result.model_version}")
         following = "models" if result.refused else "promote"
         lines.append(f"Next:  penstock {following} {result.model_version}")
     return lines

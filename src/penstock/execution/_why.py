@@ -83,16 +83,16 @@ def why(
     if not against and (kept := _kept(side.run, record)):
         return Why(side.run.run_id, step, False, None, kept)
     executed = record.state is not StepState.CACHED
-    told = other.run.run_id if other else None
+    earlier_id = other.run.run_id if other else None
     if not executed and not against:
         reason = _reused(side, record)
-        return Why(side.run.run_id, step, False, told, reason)
+        return Why(side.run.run_id, step, False, earlier_id, reason)
     if "key_parts" not in record.facts:
         reason = record.error or f"It is {record.state.value}: its key was not made."
-        return Why(side.run.run_id, step, executed, told, reason)
+        return Why(side.run.run_id, step, executed, earlier_id, reason)
     changes = tuple(key_changes(side, other, step)) if other else ()
     reason = _reason(side, other, record, changes)
-    return Why(side.run.run_id, step, executed, told, reason, changes)
+    return Why(side.run.run_id, step, executed, earlier_id, reason, changes)
 
 
 def _kept(run: RunRecord, record: StepRunRecord) -> str:

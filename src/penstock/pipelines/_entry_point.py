@@ -13,30 +13,30 @@ class EntryPoint:
     """Where a pipeline is defined: ``file.py:name`` or ``module:name``.
 
     >>> EntryPoint.parse("jobs/train.py:nightly")
-    EntryPoint(place='jobs/train.py', name='nightly')
+    EntryPoint(module='jobs/train.py', name='nightly')
     >>> str(EntryPoint.parse("jobs/train.py:nightly").below(Path("/project")))
     '/project/jobs/train.py:nightly'
 
     Args:
-        place: The file, or the module's full name.
+        module: File of the module, or its full name.
         name: Name of the pipeline; empty for the only one.
     """
 
-    place: str
+    module: str
     name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse an entry point; the text form is what ``str`` returns.
 
-        >>> EntryPoint.parse("C:/jobs/train.py").name  # a drive's letter is no place
+        >>> EntryPoint.parse("C:/jobs/train.py").name  # a drive's letter is no file
         ''
         """
         has_name = ":" in text.replace("\\", "/").rsplit("/", 1)[-1]
         if not has_name:
             return cls(text)
-        place, _, name = text.rpartition(":")
-        return cls(place, name)
+        module, _, name = text.rpartition(":")
+        return cls(module, name)
 
     @classmethod
     def of(cls, pipeline: Pipeline[..., Any], project: Path) -> Self | None:
@@ -56,13 +56,13 @@ class EntryPoint:
         return cls(path.relative_to(project).as_posix(), function.__name__)
 
     def __str__(self) -> str:
-        return f"{self.place}:{self.name}" if self.name else self.place
+        return f"{self.module}:{self.name}" if self.name else self.module
 
     @property
     def is_file(self) -> bool:
         """True for a file, False for a module."""
-        return self.place.endswith(".py")
+        return self.module.endswith(".py")
 
     def below(self, folder: Path) -> Self:
         """Return the entry point with the file in a folder; a module is found by its name."""
-        return type(self)(str(folder / self.place), self.name) if self.is_file else self
+        return type(self)(str(folder / self.module), self.name) if self.is_file else self

@@ -339,5 +339,5 @@ def _target(run: RunRecord, folder: Path) -> str:
 def _data_folders(run: RunRecord) -> str:
     """Return the folders for relative paths of sources: the project, and the pipeline's folder."""
     project, here = find_project(), Path.cwd()
-    beside = project / EntryPoint.parse(run.entry or "").place
+    beside = project / EntryPoint.parse(run.entry or "").module
     return os.pathsep.join(map(str, dict.fromkeys((beside.parent, project, here))))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine._partitions import states_of as states_of
     from penstock.execution.engine._perform import perform as perform
     from penstock.execution.engine._perform import process_facts as process_facts
-    from penstock.execution.engine._place import project_of as project_of
+    from penstock.execution.engine._project import project_of as project_of
     from penstock.execution.engine._reporter import Reporter as Reporter
     from penstock.execution.engine._result import PipelineResult as PipelineResult
     from penstock.execution.engine._result import step_to_json as step_to_json
@@ -74,7 +74,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "new_session": "_new_run",
         "perform": "_perform",
         "process_facts": "_perform",
-        "project_of": "_place",
+        "project_of": "_project",
         "read_manifest": "_manifest",
         "read_source": "_manifest",
         "record_provenance": "_manifest",

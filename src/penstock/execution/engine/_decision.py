@@ -21,5 +21,5 @@ def apply_decision(work: Work, decisions: Sequence[DecisionRecord]) -> Work:
     if not latest.approved:
         why = f"{latest.decided_by} refused it: {latest.reason}"
         return work.changed(state=StepState.FAILED, error=why)
-    told = {"approved_by": latest.decided_by, "approved_for": latest.reason}
-    return work.changed(facts={**work.record.facts, **told})
+    approval = {"approved_by": latest.decided_by, "approved_for": latest.reason}
+    return work.changed(facts={**work.record.facts, **approval})

@@ -126,8 +126,8 @@ class Expansion:
         wholes = {name: whole for name, (whole, _) in made.items()}
         if not wholes:
             facts = {**record.facts, NOT_TAKEN: True}
-            told = "none of its items returned a value" if self.keys else "there is nothing"
-            return replace(record, state=StepState.SKIPPED, error=told, facts=facts), Outcome()
+            why = "none of its items returned a value" if self.keys else "there is nothing"
+            return replace(record, state=StepState.SKIPPED, error=why, facts=facts), Outcome()
         step = f"step:{record.step_run_id}"
         edges = [Edge(f"run:{record.run_id}", step, "step")]
         edges += [Edge(f"artifact:{digest}", step, path) for path, digest in record.inputs.items()]
@@ -216,10 +216,10 @@ class Expansion:
             return self.failures[0][1]
         count, every = len(self.failures), len(self.keys)
         head = f"{count:,} of {every:,} items of {self.node.name!r} failed: "
-        told = [
+        names = [
             f"{name} ({error.removeprefix(f'step {name!r} failed: ')})"
             for name, error in self.failures[:_EXPLAINED]
         ]
-        told += [name for name, _ in self.failures[_EXPLAINED:_NAMED_FAILURES]]
-        more = count - len(told)
-        return head + ", ".join(told) + (f" and {more:,} more" if more else "")
+        names += [name for name, _ in self.failures[_EXPLAINED:_NAMED_FAILURES]]
+        more = count - len(names)
+        return head + ", ".join(names) + (f" and {more:,} more" if more else "")

@@ -102,10 +102,10 @@ class KeyMaker:
         unfollowed = {*code.unfollowed, *constants.unfollowed}
         complete = code.complete and constants.complete and (not unfollowed or bool(declared))
         known_source = constants.has_fingerprint or not node.step.source
-        told = _told(parts, self._shown(code, constants.parts))
+        display = _display_parts(parts, self._shown(code, constants.parts))
         return StepKey(
             digest_json(parts),
-            told | ({} if complete else {"unfollowed": sorted(unfollowed)}),
+            display | ({} if complete else {"unfollowed": sorted(unfollowed)}),
             complete,
             complete and known_source and _may_be_reused(node),
         )
@@ -180,13 +180,13 @@ def _may_be_reused(node: Node) -> bool:
     return node.step.cache and not node.step.effect and inside
 
 
-def _told(parts: Mapping[str, Any], shown: Mapping[str, str]) -> dict[str, Any]:
-    told = {name: value for name, value in parts.items() if name not in {"inputs", "seed"}}
-    told["arguments"] = {
+def _display_parts(parts: Mapping[str, Any], shown: Mapping[str, str]) -> dict[str, Any]:
+    display = {name: value for name, value in parts.items() if name not in {"inputs", "seed"}}
+    display["arguments"] = {
         name: short(value) for name, value in parts["arguments"].items() if value != FROM_STEP
     }
-    told["code_parts"] = shown
-    return told
+    display["code_parts"] = shown
+    return display
 
 
 def _shortened(parts: Mapping[str, str]) -> dict[str, str]:

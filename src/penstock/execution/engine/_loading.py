@@ -45,7 +45,7 @@ def load_pipeline(target: str | EntryPoint) -> Pipeline[..., Any]:
             given.
     """
     entry = EntryPoint.parse(target) if isinstance(target, str) else target
-    place, name = entry.place, entry.name
+    place, name = entry.module, entry.name
     module = module_of(place)
     found = _pipelines_of(module)
     if name:

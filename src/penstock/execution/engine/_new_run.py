@@ -19,7 +19,7 @@ from penstock.execution.engine._manifest import record_provenance
 from penstock.execution.engine._options import RunOptions
 from penstock.execution.engine._partitions import PARTITION, begin_partition
 from penstock.execution.engine._perform import process_facts
-from penstock.execution.engine._place import project_of
+from penstock.execution.engine._project import project_of
 from penstock.execution.engine._reporter import Reporter
 from penstock.execution.engine._session import Session
 from penstock.execution.engine._tracing import spec_of

@@ -164,9 +164,9 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _taken(pipeline: str, key: str, told: str) -> ConflictError:
+def _taken(pipeline: str, key: str, state: str) -> ConflictError:
     return ConflictError(
-        what=f"Partition {key!r} of {pipeline!r} {told}.",
+        what=f"Partition {key!r} of {pipeline!r} {state}.",
         why="Two runs for one partition would do the same work twice.",
         fix="Wait until it has ended; see: penstock runs",
         key=key,

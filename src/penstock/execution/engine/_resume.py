@@ -10,7 +10,7 @@ from penstock.execution.engine._loading import load_pipeline
 from penstock.execution.engine._manifest import record_provenance
 from penstock.execution.engine._options import RunOptions
 from penstock.execution.engine._perform import process_facts
-from penstock.execution.engine._place import project_of
+from penstock.execution.engine._project import project_of
 from penstock.execution.engine._reporter import Reporter
 from penstock.execution.engine._session import Session
 from penstock.execution.engine._tracing import retrace, spec_of
@@ -127,10 +127,10 @@ def entry_of_run(record: RunRecord) -> EntryPoint:
     if not entry.is_file:
         return entry
     for folder in (find_project(), Path.cwd()):
-        if (folder / entry.place).is_file():
+        if (folder / entry.module).is_file():
             return entry.below(folder)
     raise NotFoundError(
-        what=f"Run {record.run_id} was started from {entry.place}, which is not in {find_project()}.",
+        what=f"Run {record.run_id} was started from {entry.module}, which is not in {find_project()}.",
         fix=f"Name the file: penstock run FILE.py --resume {record.run_id}",
         run_id=record.run_id,
     )

@@ -182,11 +182,11 @@ class ProcessPool:
 
     def _lost(self, process: WorkerProcess) -> None:
         code = process.popen.wait()
-        told = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        cause = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         hint = (
             "; the system ends processes so when memory is short" if code == -signal.SIGKILL else ""
         )
-        self._end(process, f"its process ended with {told}{hint}")
+        self._end(process, f"its process ended with {cause}{hint}")
 
     def _watch(self, process: WorkerProcess) -> None:
         """End a process that is over the limits."""

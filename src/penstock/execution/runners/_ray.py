@@ -73,7 +73,7 @@ class RayTasks:
 
     def __init__(self, ray: Any, setup: Setup, most: int | None) -> None:
         self._ray, self._setup, self._most = ray, ray.put(setup), most
-        self._told = setup
+        self._own_setup = setup
         self._call = ray.remote(execute_work)
         self._tasks: dict[Any, _Task] = {}
         self._ended: list[tuple[Work, Outcome]] = []
@@ -91,7 +91,7 @@ class RayTasks:
     def submit(self, work: Work, values: Values) -> None:
         """See Workers."""
         try:
-            packed = pack_work(self._told, work, values)
+            packed = pack_work(self._own_setup, work, values)
         except Exception as error:  # noqa: BLE001 - a step that cannot be sent has failed
             self._ended.append((work, failed(work.node.name, error)))
             return
@@ -142,8 +142,10 @@ class RayTasks:
                 self._send(task)
                 return
             why = "its node was lost" if gone else "its process ended"
-            told = str(error).strip().splitlines()[0]
-            self._ended.append((task.work, lost(name, f"{why} ({type(error).__name__}: {told})")))
+            message = str(error).strip().splitlines()[0]
+            self._ended.append(
+                (task.work, lost(name, f"{why} ({type(error).__name__}: {message})"))
+            )
 
     def _alive(self) -> frozenset[str]:
         return frozenset(node["NodeID"] for node in self._ray.nodes() if node["Alive"])

@@ -1,4 +1,4 @@
-"""Setup: what a worker in another process is told once, at its start."""
+"""Setup: the settings that a worker in another process gets at its start."""
 
 import sys
 from collections.abc import Sequence

@@ -94,9 +94,9 @@ def kill_processes(processes: Sequence[WorkerProcess]) -> None:
 
 def _environment(mark: str) -> dict[str, str]:
     """Return the environment of a worker, which the worker resets to ours for its steps."""
-    told = {
+    variables = {
         MARK: mark,
         OWN_PATH: os.environ.get("PYTHONPATH", ""),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
-    return {**os.environ, **told}
+    return {**os.environ, **variables}

@@ -108,7 +108,7 @@ class Workshop:
 
     def _entry(self, entry: EntryPoint) -> EntryPoint:
         """Return the entry point here; the recorded source is restored if the file is missing."""
-        if not entry.is_file or Path(entry.place).is_file():
+        if not entry.is_file or Path(entry.module).is_file():
             return entry
         record = self._store.metadata.runs.get(self._setup.run_id)
         folder = Path(tempfile.mkdtemp(prefix="penstock-source-"))
@@ -118,8 +118,8 @@ class Workshop:
         )
         self.project = folder
         os.chdir(folder)  # data files are named relative to the project
-        place = Path(entry.place).relative_to(self._setup.project).as_posix()
-        return replace(entry, place=place).below(folder)
+        file = Path(entry.module).relative_to(self._setup.project).as_posix()
+        return replace(entry, module=file).below(folder)
 
     def _require_same_code(self, node: Node, record: StepRunRecord) -> None:
         key = record.facts.get("key_parts", {})

@@ -20,10 +20,10 @@ def failure_text(step: str, error: BaseException) -> str:
     text = str(error)
     if not isinstance(error, PenstockError):  # messages of PenstockError are a single sentence
         text = text.strip().partition("\n")[0]
-    told = f"{type(error).__name__}: {text}" if text else type(error).__name__
-    told = told if len(told) <= _MAX_TEXT else told[: _MAX_TEXT - 1] + "…"
+    sentence = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    sentence = sentence if len(sentence) <= _MAX_TEXT else sentence[: _MAX_TEXT - 1] + "…"
     place = _own_position(error.__traceback__)
-    return f"step {step!r} failed: {told}" + (f" ({place})" if place else "")
+    return f"step {step!r} failed: {sentence}" + (f" ({place})" if place else "")
 
 
 def failure_traceback(error: BaseException, code: CodeType | None) -> str:

@@ -21,7 +21,7 @@ from penstock.pipelines import Node, Output, Pipeline
 from penstock.provenance import StateChanges, StateKeeper, is_own_code, is_own_module, recording
 from penstock.stores import Store
 
-_TOLD_CHANGES = 8
+_MAX_CHANGES = 8
 _LOOKED_INTO = 100  # items of a container that are searched for paths
 _PATHS, _CONTAINERS = (str, Path), (list, tuple, dict)
 # The state of the process is shared: two runs in threads take turns at their steps.
@@ -46,7 +46,7 @@ class Workplace:
         self._functions = () if pipeline is None else (pipeline.function,)
         self._places = _places_of(store)
         self._keeper = StateKeeper()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._named: dict[FunctionType, list[Any]] = {}  # the same each time: state is restored
 
     def do(self, work: Work, inputs: Mapping[str, Any] | Exception) -> Outcome:
@@ -68,8 +68,8 @@ class Workplace:
             reason = f"it changed {', '.join(changes.lost)}, which cannot be set back"
             trace.setdefault("never", []).append(reason)
         outcome.facts["trace"] = trace
-        told = list(self._tell(step.name, changes))
-        return replace(outcome, logs=[*outcome.logs, *told]) if told else outcome
+        lines = list(self._report(step.name, changes))
+        return replace(outcome, logs=[*outcome.logs, *lines]) if lines else outcome
 
     def _kept(self, *functions: Any) -> AbstractContextManager[StateChanges]:
         if self._home is not None:
@@ -87,19 +87,19 @@ class Workplace:
                 self._named[function] = list(_texts_of_function(function, set()))
             yield from self._named[function]
 
-    def _tell(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
+    def _report(self, step: str, changes: StateChanges) -> Iterator[LogLine]:
         """Report once per step which state the step changed, and whether later steps see this."""
-        if step in self._told:
+        if step in self._reported:
             return
-        for names, told in (
+        for names, effect in (
             (changes.undone, "set back, so that no other step sees it"),
             (changes.lost, "it cannot be set back, and other steps may see it"),
         ):
             if names:
-                self._told.add(step)
-                more = len(names) - _TOLD_CHANGES
-                shown = ", ".join(names[:_TOLD_CHANGES]) + (f" and {more} more" if more > 0 else "")
-                yield LogLine(now(), "penstock", f"WARNING {step} changed {shown}: {told}.")
+                self._reported.add(step)
+                more = len(names) - _MAX_CHANGES
+                shown = ", ".join(names[:_MAX_CHANGES]) + (f" and {more} more" if more > 0 else "")
+                yield LogLine(now(), "penstock", f"WARNING {step} changed {shown}: {effect}.")
 
 
 def _places_of(store: Store) -> tuple[str, ...]:
