@@ -182,7 +182,7 @@ def test_of_many_items_one_in_a_hundred_fails_and_resume_does_those_only(project
     assert failed["flaky"].error.startswith(
         f"{FAILING} of {ITEMS:,} items of 'flaky' failed: flaky[{bad[0]}] (ValueError: bad luck"
     )
-    named = [step.name for step in failed.steps if step.state.value == "failed"]
+    named = [step.step for step in failed.steps if step.state.value == "failed"]
     assert named == ["flaky", *(f"flaky[{number}]" for number in bad)]
     assert len(project.calls) == ITEMS
     (project.folder / "mended").touch()

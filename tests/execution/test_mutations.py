@@ -252,9 +252,9 @@ def test_each_edit_executes_exactly_what_it_can_change_and_why_names_it(workplac
         inputs = {s.step: s for s in store.metadata.steps.list(result.run_id)}
         base = {s.step: s for s in store.metadata.steps.list(first.run_id)}
         moved = {
-            step.name
+            step.step
             for step in result.steps
-            if step.key != known[step.name] and inputs[step.name].inputs == base[step.name].inputs
+            if step.key != known[step.step] and inputs[step.step].inputs == base[step.step].inputs
         }
         label = f"{file}: {before!r} -> {after!r}"
         if own - moved:

@@ -108,7 +108,7 @@ def test_the_commands_do_the_same(project):
 
     prepared = json.loads(call("run", str(path), "--prepare", "--json", "--count", "3").stdout)
     assert prepared["state"] == "queued"
-    assert prepared["steps"] == ["numbers", "squared", "total"]
+    assert [step["name"] for step in prepared["steps"]] == ["numbers", "squared", "total"]
     run_id = prepared["run_id"]
     done = call("step", run_id, "numbers", "--json")
     assert (done.returncode, json.loads(done.stdout)["state"]) == (0, "finished"), done.stdout
