@@ -79,6 +79,7 @@ def run_step(
         whole,
         opened,
         project_of(pipeline.file),
+        record.seed,
         reporter or QuietReporter(),
         earlier=earlier,
         pipeline=pipeline,

@@ -39,7 +39,7 @@ class Endings:
                 self._values.add(name, output, records[0], value=value)
             if item is not None:
                 outcome = replace(outcome, edges=[*outcome.edges, *item.edges])
-        return replace(work, record=ended_record(work.record, outcome)), outcome
+        return Work(work.node, ended_record(work.record, outcome)), outcome
 
     def reused(self, work: Work) -> tuple[Work, Outcome]:
         """Return the work and the outcome of a step that was reused, skipped, or could not start."""

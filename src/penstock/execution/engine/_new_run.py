@@ -78,7 +78,9 @@ def new_session(
         store.metadata.runs.create(record)
     store.metadata.artifacts.add_edges(provenance.edges(record.run_id))
     run = Run(record, store)
-    return Session(run, graph, store, project, reporter, options, refresh, pipeline=pipeline)
+    return Session(
+        run, graph, store, project, record.seed, reporter, options, refresh, pipeline=pipeline
+    )
 
 
 def _traced(pipeline: Pipeline[..., Any], params: Mapping[str, Any], options: RunOptions) -> Graph:

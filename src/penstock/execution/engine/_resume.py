@@ -70,7 +70,15 @@ def resumed_session(
     earlier = {step.step: step for step in store.metadata.steps.list(record.run_id)}
     run = Run(record, store)
     return Session(
-        run, graph, store, project, reporter, options, earlier=earlier, pipeline=pipeline
+        run,
+        graph,
+        store,
+        project,
+        record.seed,
+        reporter,
+        options,
+        earlier=earlier,
+        pipeline=pipeline,
     )
 
 

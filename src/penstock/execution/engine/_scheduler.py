@@ -177,7 +177,7 @@ class Scheduler:
         if KEPT not in record.facts:
             self._recorder.end(record, outcome or Outcome(), item.artifacts if item else ())
         if outcome is not None and outcome.seconds:
-            record = replace(record, facts={**record.facts, SECONDS: outcome.seconds})
+            record = record.changed(facts={**record.facts, SECONDS: outcome.seconds})
         self._ended.append((self._queue.rank(node.name), record))
         parent = self._parents.get(node.name)
         if parent is None:

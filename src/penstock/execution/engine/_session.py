@@ -22,6 +22,7 @@ class Session:
         graph: Graph to execute.
         store: Store that records the run.
         project: Folder of the user's code.
+        seed: The run seed; a resumed run keeps that of its first attempt, whatever the options say.
         reporter: Progress reporter.
         options: Options of the run.
         refresh: Nodes to execute even if a cached result exists.
@@ -34,17 +35,13 @@ class Session:
     graph: Graph
     store: Store
     project: Path
+    seed: int
     reporter: Reporter
     options: RunOptions = field(default_factory=RunOptions)
     refresh: frozenset[str] = frozenset()
     earlier: Mapping[str, StepRunRecord] = field(default_factory=dict)
     pipeline: Pipeline[..., Any] | None = None
     alone: str | None = None
-
-    @property
-    def seed(self) -> int:
-        """The run seed; a resumed run keeps that of its first attempt."""
-        return self.run.record.seed
 
 
 class Runner(Protocol):

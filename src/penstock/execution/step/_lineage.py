@@ -1,6 +1,7 @@
 """The lineage edges that a step adds, written in the same commit as the step's result."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from penstock.core import Edge, HasLineage, StepRunRecord
@@ -24,7 +25,8 @@ def step_edges(
         artifact = f"artifact:{digest}"
         edges.append(Edge(step, artifact, name))
         value: Any = values[name]
-        if isinstance(value, HasLineage):
+        kind: Any = type(value)
+        if _has_lineage(kind):
             edges += value.lineage_edges(artifact)
     return edges
 
@@ -36,3 +38,9 @@ def reuse_edges(record: StepRunRecord) -> list[Edge]:
         Edge(f"run:{record.run_id}", step, "step"),
         *(Edge(f"artifact:{digest}", step, "reused") for digest in record.outputs.values()),
     ]
+
+
+@lru_cache(maxsize=256)
+def _has_lineage(kind: type) -> bool:
+    """Return whether values of a class are a HasLineage: asked at every step, and slow to answer."""
+    return issubclass(kind, HasLineage)

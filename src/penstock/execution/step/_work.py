@@ -34,7 +34,7 @@ class Work:
 
     def changed(self, **changes: Any) -> "Work":
         """Return the work with a changed record."""
-        return replace(self, record=replace(self.record, **changes))
+        return Work(self.node, self.record.changed(**changes), self.inputs)
 
 
 def do_work(store: Store, work: Work, inputs: Mapping[str, Any] | Exception) -> Outcome:
