@@ -254,7 +254,7 @@ def notice_lookalikes(profile: TableProfile) -> tuple[Finding, ...]:
         for text in sorted(text for text, _ in column.top):
             twin = first.setdefault(_plain(text), text)
             if twin != text:
-                told = f"Column '{name}' has '{twin}' and '{text}': are they the same?"
-                findings.append(Finding("warn", "lookalike", name, told))
+                message = f"Column '{name}' has '{twin}' and '{text}': are they the same?"
+                findings.append(Finding("warn", "lookalike", name, message))
                 break
     return tuple(findings)

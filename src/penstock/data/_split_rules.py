@@ -98,8 +98,8 @@ def codes_of(series: "pl.Series") -> "np.ndarray[Any, np.dtype[np.int64]]":
 
     if series.dtype.is_nested():
         # polars does not rank nested values.
-        told = [None if value is None else repr(value) for value in series.to_list()]
-        series = pl.Series(series.name, told, dtype=pl.String)
+        values = [None if value is None else repr(value) for value in series.to_list()]
+        series = pl.Series(series.name, values, dtype=pl.String)
     texts = series.dtype in (pl.Categorical, pl.Enum, pl.Boolean)
     ranks = (series.cast(pl.String) if texts else series).rank("dense")
     codes: np.ndarray[Any, np.dtype[np.int64]] = (

@@ -63,13 +63,13 @@ def guess_task(target: "pl.Series") -> Task:
     return "multiclass"
 
 
-def choose_task(target: "pl.Series", told: Task | None) -> Task:
+def choose_task(target: "pl.Series", requested: Task | None) -> Task:
     """Return the requested task if the values allow that, else the guess.
 
     Raises:
         DataError: If the target does not allow the task.
     """
-    if told is None:
+    if requested is None:
         return guess_task(target)
     distinct = target.drop_nulls().n_unique()
     fits = {
@@ -77,13 +77,13 @@ def choose_task(target: "pl.Series", told: Task | None) -> Task:
         "multiclass": not target.dtype.is_float() or distinct <= _CODES,
         "regression": target.dtype.is_numeric(),
     }
-    if not fits.get(told, False):
+    if not fits.get(requested, False):
         raise DataError(
-            what=f"task={told!r} does not fit the target {target.name!r}: {target.dtype} with "
+            what=f"task={requested!r} does not fit the target {target.name!r}: {target.dtype} with "
             f"{distinct:,} different values.",
             fix="Give binary, multiclass or regression as the values allow, or leave task= out.",
         )
-    return told
+    return requested
 
 
 def require_variety(target: "pl.Series", distinct: int) -> None:

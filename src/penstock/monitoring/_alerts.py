@@ -28,9 +28,9 @@ def update_alerts(store: Store, report: DriftReport, artifact: str) -> list[Aler
     at = now()
     findings = _by_subject(report)
     for alert in store.metadata.deployments.list_alerts(report.deployment, open_only=True):
-        told = findings.pop((alert.kind, alert.subject), None)
-        if told is not None:
-            store.metadata.deployments.save_alert(_seen_again(alert, told, at, artifact))
+        message = findings.pop((alert.kind, alert.subject), None)
+        if message is not None:
+            store.metadata.deployments.save_alert(_seen_again(alert, message, at, artifact))
         elif _is_judged(report, alert):
             store.metadata.deployments.save_alert(replace(alert, resolved_at=at))
     for (kind, subject), message in findings.items():

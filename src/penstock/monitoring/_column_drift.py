@@ -144,11 +144,11 @@ class ColumnDrift:
     @property
     def reason(self) -> str:
         """Why the column drifted or not, as one or more sentences."""
-        told = [check.reason for check in self.checks if check.drifted]
-        told = told or [check.reason for check in self.checks if check.is_unclear]
-        if not told and self.main:
-            told = [self.main.reason]
-        return " ".join(told) or self.note
+        reasons = [check.reason for check in self.checks if check.drifted]
+        reasons = reasons or [check.reason for check in self.checks if check.is_unclear]
+        if not reasons and self.main:
+            reasons = [self.main.reason]
+        return " ".join(reasons) or self.note
 
     @property
     def severity(self) -> float:

@@ -57,8 +57,8 @@ class Performance:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures as plain JSON."""
-        told = {name: _rounded(value) for name, value in asdict(self).items()}
-        return {**told, "matured": round(self.matured, 6)}
+        facts = {name: _rounded(value) for name, value in asdict(self).items()}
+        return {**facts, "matured": round(self.matured, 6)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Performance":
@@ -174,15 +174,15 @@ def _judged(
     minimum = _minimum(name, then, limits)
     enough = found.truths >= limits.min_truth
     dropped = enough and low > 0 and loss >= minimum
-    told = f"{name} is {now} on {found.truths:,} truths; at registration {then}."
+    reason = f"{name} is {now} on {found.truths:,} truths; at registration {then}."
     if not enough:
-        told += f" Fewer than {limits.min_truth} truths are not judged."
+        reason += f" Fewer than {limits.min_truth} truths are not judged."
     elif dropped:
-        told += f" It lost {loss:.4f}, at least {low:.4f} with 99 % confidence."
+        reason += f" It lost {loss:.4f}, at least {low:.4f} with 99 % confidence."
     elif low > 0:
-        told += f" The loss of {loss:.4f} is real but below {minimum:.4f}."
+        reason += f" The loss of {loss:.4f} is real but below {minimum:.4f}."
     else:
-        told += " The difference may be chance."
+        reason += " The difference may be chance."
     return replace(
         found,
         watched=name,
@@ -191,7 +191,7 @@ def _judged(
         high=high,
         minimum=minimum,
         dropped=dropped,
-        reason=told,
+        reason=reason,
     )
 
 

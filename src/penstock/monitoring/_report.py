@@ -86,8 +86,8 @@ class DriftReport:
             found.append(("performance", self.performance.watched, self.performance.reason))
         if self.errors_drifted:
             share = self.errors / (self.rows + self.errors)
-            told = f"The model failed on {self.errors:,} rows ({share:.2%})."
-            found.append(("errors", "model", told))
+            message = f"The model failed on {self.errors:,} rows ({share:.2%})."
+            found.append(("errors", "model", message))
         return found
 
     @property
@@ -95,12 +95,12 @@ class DriftReport:
         """The report in one sentence."""
         if not self.rows:
             return "No row was answered in this window."
-        told = [self._told_of_columns()]
+        sentences = [self._column_sentence()]
         if self.performance.truths:
-            told.append(self.performance.reason)
-        return " ".join(told)
+            sentences.append(self.performance.reason)
+        return " ".join(sentences)
 
-    def _told_of_columns(self) -> str:
+    def _column_sentence(self) -> str:
         drifted, unclear = self.drifted_columns, self.unclear_columns
         if drifted:
             return f"{_counted(drifted)} drifted: {_listed(drifted)}."

@@ -82,8 +82,8 @@ class Trigger:
         self._store.metadata.settings.set(setting, now().isoformat())
         cutoff = datetime.fromisoformat(report.until) if report.until else now()
         run_id = self._start(cutoff)
-        told = ", ".join(f"{kind} of {subject}" for kind, subject in causes[:3])
-        reason = f"Started run {run_id} because of {told}."
+        shown = ", ".join(f"{kind} of {subject}" for kind, subject in causes[:3])
+        reason = f"Started run {run_id} because of {shown}."
         _log.info("Deployment %s: %s", report.deployment, reason)
         self._store.metadata.deployments.add_event(
             DeploymentEvent(report.deployment, "retrain", reason, now(), {"run_id": run_id})
