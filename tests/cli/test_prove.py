@@ -92,9 +92,9 @@ def test_a_step_is_called_again_on_its_inputs(shell):
     assert "ZeroDivisionError" in answer.stderr
     assert "_debug.py" not in answer.stderr  # none of our own frames
     (shell.folder / "job.py").write_text(text.replace("1 / x", "1 / (x or 4)"))
-    assert "gave 0.25" in shell("debug", "last", "half").out
+    assert "returned 0.25" in shell("debug", "last", "half").out
     shell("run", "--resume", "last")
-    assert "The same as recorded, bit for bit" in shell("debug", "last", "half").out
+    assert "Equal to the recorded output, bit for bit" in shell("debug", "last", "half").out
 
 
 def test_items_are_named_and_many_equal_ones_are_one_line(shell):

@@ -170,7 +170,7 @@ def test_a_part_of_a_pipeline_is_run(shell):
         in shell("run", "job.py", "--only", "two", "--x", "3", code=3).err
     )
     assert (
-        "--until does not go with --resume"
+        "--until cannot be used with --resume"
         in shell("run", "--resume", "last", "--until", "one", code=2).err
     )
 

@@ -33,7 +33,7 @@ def test_a_run_is_deleted_and_brought_back(shell):
     assert f"penstock restore {run_id}" in shell("show", run_id).out
     assert shell("restore", run_id, "--json").json == {"restored": [run_id]}
     assert len(shell("runs", "--json").json) == 1
-    assert "None of them was deleted" in shell("restore", run_id).out
+    assert "None of these runs is deleted" in shell("restore", run_id).out
 
 
 def test_mistakes_are_explained(shell):

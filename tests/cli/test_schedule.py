@@ -36,19 +36,19 @@ def test_the_life_of_a_schedule(shell):
     (shell.folder / "job.py").write_text(JOB)
     added = shell("schedule", "add", "job.py")
     assert "nightly: cron 0 3 * * * (Europe/Zurich)" in added.out
-    assert "No scheduler is up" in added.err
+    assert "No scheduler is running" in added.err
     assert "nightly" in shell("schedule", "list").out
-    assert "is due" in shell("schedule", "trigger", "nightly").out
+    assert "is triggered" in shell("schedule", "trigger", "nightly").out
     ran = shell("scheduler", "--once").out
     assert "nightly: run" in ran
     assert "finished" in ran
     shown = shell("schedule", "show", "nightly", "--json").json
     assert [tick["state"] for tick in shown["ticks"]] == ["finished"]
     assert "paused" in (shell("schedule", "pause", "nightly").out + shell("schedule", "list").out)
-    assert "awake" in shell("schedule", "resume", "nightly").out
+    assert "is active" in shell("schedule", "resume", "nightly").out
     shell("schedule", "remove", "nightly")
     assert shell("schedule", "list", "--json").json == []
-    assert "There is no schedule" in shell("schedule", "list").out
+    assert "No schedules." in shell("schedule", "list").out
     assert "triggered it" not in shell("runs").out
 
 
@@ -91,7 +91,7 @@ def test_partitions_are_listed_and_made_up_for(shell):
     assert "2 of 3 partitions would be run" in shell("backfill", "job.py:regions", "--dry-run").out
     ran = shell("backfill", "job.py:regions", code=3)
     assert "1 of 2" in ran.out
-    assert "1 of 2 partitions were done; 1 left alone" in ran.out
+    assert "1 of 2 partitions finished; 1 skipped" in ran.out
     assert "bad: step 'region_of'" in ran.out or "ZeroDivisionError" in ran.out
     found = json.loads(shell("partitions", "job.py:regions", "--missing", "--json").out)
     assert [part["partition"] for part in found["partitions"]] == ["bad"]
@@ -99,6 +99,6 @@ def test_partitions_are_listed_and_made_up_for(shell):
     assert (
         "no partition 'asia'" in shell("backfill", "job.py:regions", "--since", "asia", code=2).err
     )
-    assert "--partition does not go with --resume" in (
+    assert "--partition cannot be used with --resume" in (
         shell("run", "--resume", "last", "--partition", "eu", code=2).err
     )

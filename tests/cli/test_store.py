@@ -24,7 +24,7 @@ def test_a_store_is_checked(shell):
     path.write_bytes(b"other")
     answer = shell("store", "check", "--json", code=1).json
     assert [finding["kind"] for finding in answer["findings"]] == ["bytes"]
-    assert "not sound" in shell("store", "check", code=1).out
+    assert "The store is damaged" in shell("store", "check", code=1).out
 
 
 def test_a_backup_is_a_store(shell):
@@ -45,7 +45,7 @@ def test_a_store_is_copied_and_merged(shell):
     with open_store(str(shell.folder / "team/penstock.db")) as team:
         assert team.metadata.runs.count() == 1
         assert Path(team.artifacts.url) == shell.folder / "team" / "artifacts"
-    assert "no day" in shell(*words, "--since", "yesterday", code=2).err
+    assert "not a day" in shell(*words, "--since", "yesterday", code=2).err
     assert "There is no store" in shell("store", "copy", "none.db", "x.db", code=2).err
     assert not (shell.folder / "x.db").exists()
 
@@ -55,7 +55,7 @@ def test_garbage_is_told_and_removed(shell):
     shell("delete", run.run_id)
     assert shell("gc", "--json").json["runs"] == []  # deleted just now
     dry = shell("gc", "--older-than", "0s")
-    assert "Would remove 1 runs" in dry.out
+    assert "Would delete 1 runs" in dry.out
     assert "penstock gc --delete" in dry.out
     assert shell("gc", "--older-than", "0s", "--delete", "--json").json["deleted"] is True
     assert "There is no run" in shell("show", run.run_id, code=2).err

@@ -77,7 +77,7 @@ def test_what_is_not_known_is_not_executed_behind_the_users_back(project):
     result = project.run(BODY, only=["move"], start=7)
     assert project.calls == []
     assert not result.ok
-    assert "'load' is not among the steps asked for, and no earlier run" in result.error
+    assert "'load' is not among the selected steps, and no earlier run" in result.error
     assert [step.state for step in result.steps] == [
         StepState.FAILED, StepState.SKIPPED, StepState.SKIPPED,
     ]  # fmt: skip

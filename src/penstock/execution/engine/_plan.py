@@ -219,8 +219,8 @@ def _unknown(node: Node, key: StepKey) -> str:
     """Explain why an unselected step has no earlier result to reuse."""
     if key.cacheable:
         return (
-            f"{node.name!r} is not among the steps asked for, and no earlier run gave its result"
-            " with this code, these parameters and this seed; run it once, or ask for it too"
+            f"{node.name!r} is not among the selected steps, and no earlier run has its result"
+            " for this code, these parameters and this seed; run it once, or select it too"
         )
     return f"{node.name!r} is not among the selected steps, and its result is never cached"
 
