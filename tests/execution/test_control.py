@@ -367,7 +367,7 @@ def test_a_loop_goes_on_until_a_step_gives_a_result(project):
 def test_a_loop_that_does_not_end_is_stopped(project):
     result = project.run(LOOP, step=0.01)
     assert result.state is RunState.FAILED
-    assert "asked to be done again after 8 rounds" in result.error
+    assert "still returned Again after 8 rounds" in result.error
     assert states(result)["told"] == "skipped"
 
 

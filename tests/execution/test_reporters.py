@@ -92,4 +92,4 @@ def test_a_registered_version_is_told(project):
         project.store.metadata.models.create_version(version, actor="ada")
         LineReporter(stream).run_finished(result)
     assert "registered: m@1" in stream.getvalue()
-    assert "a gate says no: m@2" in stream.getvalue()
+    assert "a gate failed: m@2" in stream.getvalue()

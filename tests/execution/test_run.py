@@ -167,7 +167,7 @@ def test_steps_can_log_to_their_run(project):
 
 def test_results_that_are_not_there_are_explained(project):
     result = project.run(CHAIN.replace("return start + 1", "return 1 / 0"))
-    with pytest.raises(StepError, match=r"gave nothing: it is failed.*--resume"):
+    with pytest.raises(StepError, match=r"has no output: it is failed.*--resume"):
         result.output("first")
     with pytest.raises(StepError, match="it is skipped"):
         result.output()
