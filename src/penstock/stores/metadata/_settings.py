@@ -1,4 +1,4 @@
-"""A counter that increases with every change to models and deployments, for servers that poll."""
+"""Settings of the store itself, and a counter of changes to models and deployments, for servers."""
 
 from penstock.core import current_actor, now
 from penstock.stores.metadata._database import Database, Transaction

@@ -123,7 +123,7 @@ def tables() -> dict[str, Table]:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class CopySelection:
     """The selection of a copy.
 
     Args:
@@ -217,7 +217,7 @@ class Transfer:
                 changed |= self._add_missing(target, name, "run_id", run_id, rows[name])
         return changed
 
-    def copy_rest(self, chosen: Selection) -> None:
+    def copy_rest(self, chosen: CopySelection) -> None:
         """Copy the rows that belong to no run."""
         wanted = _Wanted(self._source, self._tables, chosen)
         for name, key in _KEYED.items():
@@ -462,7 +462,9 @@ class Transfer:
 class _Wanted:
     """Test for the rows to copy that belong to no run."""
 
-    def __init__(self, source: Transaction, tables: dict[str, Table], chosen: Selection) -> None:
+    def __init__(
+        self, source: Transaction, tables: dict[str, Table], chosen: CopySelection
+    ) -> None:
         self._tables, self._chosen = tables, chosen
         self._contents = {content for _, content in chosen.artifacts}
         self._runs = set(chosen.runs) if chosen.partly else set()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from penstock.core import ConflictError, ParameterError, StoreError, new_id
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._garbage import Garbage
-from penstock.stores.metadata._transfer import Selection, Transfer
+from penstock.stores.metadata._transfer import CopySelection, Transfer
 from penstock.stores.upkeep._reach import reached
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def copy_store(
     with Transfer(*databases) as transfer:
         runs = transfer.run_ids(experiment, None if since is None else to_micros(since))
         without = set() if partly else _conflicts(transfer, target, skip=skip_conflicts)
-        chosen = Selection(
+        chosen = CopySelection(
             runs,
             partly,
             _named(source, runs) if partly else (),
