@@ -32,12 +32,13 @@ coverage: $(DEV)  ## all tests, with the lines that none reaches; takes twice as
 	@$(BIN)/python -m compileall -q src
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered -q
 
-check: $(DEV)  ## format, lint, types, imports, docs
+check: $(DEV)  ## format, lint, types, imports, docs and the examples of docstrings
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --site-dir site
+	@$(BIN)/python -m pytest -q -n 2 tests/docs/test_doctests.py
 
 fix: $(DEV)  ## format, and apply automatic fixes
 	@$(BIN)/ruff check --fix --unsafe-fixes .
