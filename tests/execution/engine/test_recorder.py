@@ -4,7 +4,7 @@ import pytest
 
 from penstock.core import StepRunRecord, StepState, now
 from penstock.execution.engine._endings import ended_record
-from penstock.execution.engine._recorder import Recorder
+from penstock.execution.engine._recorder import StepRecorder
 from penstock.execution.step import Outcome, failed
 from penstock.stores import open_store
 from penstock.testing._records import a_run
@@ -26,7 +26,7 @@ def states(store):
 
 
 def test_an_end_is_written_with_the_next_start(store):
-    recorder = Recorder(store)
+    recorder = StepRecorder(store)
     recorder.start(begun("a"))
     assert states(store) == {"a": "running"}
     recorder.end(ended_record(begun("a"), Outcome()), Outcome())
@@ -36,7 +36,7 @@ def test_an_end_is_written_with_the_next_start(store):
 
 
 def test_flush_writes_the_last_end(store):
-    recorder = Recorder(store)
+    recorder = StepRecorder(store)
     recorder.start(begun("a"))
     outcome = failed("a", ValueError("no"))
     recorder.end(ended_record(begun("a"), outcome), outcome)
@@ -46,7 +46,7 @@ def test_flush_writes_the_last_end(store):
 
 
 def test_unfinished_steps_are_killed_and_the_last_end_is_kept(store):
-    recorder = Recorder(store)
+    recorder = StepRecorder(store)
     for name in ("a", "b"):
         recorder.start(begun(name))
     recorder.end(ended_record(begun("a"), Outcome()), Outcome())
@@ -62,7 +62,7 @@ def test_outputs_are_recorded_by_both_digests_and_further_artifacts_too(store):
     assert record.output_address("result") == made[0].digest
     assert (record.facts["nothing"], record.facts["threads"]) == (["rest"], 1)
     assert ("stored" in record.facts) is (made[0].inline is None)
-    recorder = Recorder(store)
+    recorder = StepRecorder(store)
     recorder.start(begun("a"))
     recorder.end(record, outcome, item)
     recorder.flush()
@@ -72,6 +72,6 @@ def test_outputs_are_recorded_by_both_digests_and_further_artifacts_too(store):
 
 def test_metrics_of_a_run_that_is_gone_are_logged_from_the_record(store):
     facts = {"metrics": [["auc", 0.9, 3]], "logged_in": ["gone", 0, 1]}
-    Recorder(store).copy_metrics(begun("a", facts=facts))
+    StepRecorder(store).copy_metrics(begun("a", facts=facts))
     store.flush()
     assert store.metadata.runs.get("r").metrics["auc"].last == 0.9

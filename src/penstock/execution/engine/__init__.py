@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from penstock.execution.engine._result import step_to_json as step_to_json
     from penstock.execution.engine._resume import entry_of_run as entry_of_run
     from penstock.execution.engine._resume import resumed_session as resumed_session
-    from penstock.execution.engine._scheduler import Scheduler as Scheduler
+    from penstock.execution.engine._scheduler import StepScheduler as StepScheduler
     from penstock.execution.engine._session import Runner as Runner
     from penstock.execution.engine._session import Session as Session
     from penstock.execution.engine._states import GOOD_STATES as GOOD_STATES
@@ -60,7 +60,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RunOptions": "_options",
         "Runner": "_session",
         "RunnerName": "_options",
-        "Scheduler": "_scheduler",
+        "StepScheduler": "_scheduler",
         "Session": "_session",
         "Values": "_values",
         "Workers": "_workers",

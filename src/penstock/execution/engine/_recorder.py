@@ -16,7 +16,7 @@ from penstock.execution.step import Outcome
 from penstock.stores import Store
 
 
-class Recorder:
+class StepRecorder:
     """Writer of a run's step runs.
 
     The end of a step is written together with the start of the next in a single commit, at the

@@ -20,7 +20,7 @@ from penstock.execution.engine._expansion import Expansion, Item
 from penstock.execution.engine._leases import Leases
 from penstock.execution.engine._plan import Planner
 from penstock.execution.engine._ready_queue import Rank, ReadyQueue
-from penstock.execution.engine._recorder import Recorder
+from penstock.execution.engine._recorder import StepRecorder
 from penstock.execution.engine._selection import Selection
 from penstock.execution.engine._session import Session
 from penstock.execution.engine._states import GOOD_STATES, KEPT, SECONDS
@@ -39,7 +39,7 @@ _LEASE_AGAIN_S = 0.5
 _CARDS_AGAIN_S = 0.1
 
 
-class Scheduler:
+class StepScheduler:
     """A pass over the steps of a session.
 
     Args:
@@ -53,7 +53,7 @@ class Scheduler:
         self._selection = Selection(session.graph, session.alone)
         self._planner = Planner(session, self.values, self._selection)
         self._queue = ReadyQueue()
-        self._recorder = Recorder(session.store)
+        self._recorder = StepRecorder(session.store)
         self._leases = Leases(session.store, session.project)
         self._endings = Endings(session, self.values)
         self._running: dict[str, Work] = {}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from penstock.core import ParameterError, StepRunRecord
-from penstock.execution.engine import Scheduler, Session, Values, Workers
+from penstock.execution.engine import Session, StepScheduler, Values, Workers
 from penstock.execution.runners._processes import process_pool
 from penstock.execution.step import Outcome, Work, Workplace, can_limit_time
 from penstock.pipelines import Graph
@@ -44,7 +44,7 @@ class LocalRunner:
                 Workplace(session.store, session.project, session.pipeline),
                 lambda: pools.enter_context(process_pool(session, size=1)),
             )
-            return Scheduler(session, here).run()
+            return StepScheduler(session, here).run()
 
 
 class _Here:

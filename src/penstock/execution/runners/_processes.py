@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from penstock.core import ParameterError, StepRunRecord, parse_bytes
-from penstock.execution.engine import Scheduler, Session, Values
+from penstock.execution.engine import Session, StepScheduler, Values
 from penstock.execution.runners._cards import Cards
 from penstock.execution.runners._setup import Setup, make_setup
 from penstock.execution.runners._watch import Watch
@@ -45,7 +45,7 @@ class ProcessRunner:
     def run(self, session: Session) -> list[StepRunRecord]:
         """See Runner."""
         with process_pool(session) as pool:
-            return Scheduler(session, pool).run()
+            return StepScheduler(session, pool).run()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.core import StepRunRecord, parse_bytes, require
-from penstock.execution.engine import Scheduler, Session, Values
+from penstock.execution.engine import Session, StepScheduler, Values
 from penstock.execution.runners._setup import Setup, make_setup
 from penstock.execution.runners._worker import Worker
 from penstock.execution.runners._workshop import pack_work
@@ -44,7 +44,7 @@ class RayRunner:
         if started:
             _connect(ray, session.options.workers)
         try:
-            return Scheduler(
+            return StepScheduler(
                 session, RayTasks(ray, make_setup(session), session.options.workers)
             ).run()
         finally:
