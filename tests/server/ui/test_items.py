@@ -47,7 +47,7 @@ def test_the_page_of_items_lists_them_in_portions_and_by_state(store, client):
     assert "401 to 450 of 450" in last
     failed = client.get(f"{address}&state=failed&format=json").json()
     assert failed["count"] == 9
-    assert [item["step"] for item in failed["items"]][:2] == [
+    assert [item["name"] for item in failed["items"]][:2] == [
         "odd_one_out[49]", "odd_one_out[99]"
     ]  # fmt: skip
     assert client.get(f"/runs/{result.run_id}/log?step=odd_one_out[49]").status_code == 200
