@@ -303,7 +303,7 @@ def counted(original):
 store = open_store(sys.argv[1])
 sqlite.SQLiteDatabase.write = counted(sqlite.SQLiteDatabase.write)
 local.LocalArtifacts.delete = counted(local.LocalArtifacts.delete)
-collect_garbage(store, delete=True, older_than=timedelta(0))
+collect_garbage(store=store, delete=True, older_than=timedelta(0))
 """
 
 
