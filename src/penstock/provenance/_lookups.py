@@ -35,7 +35,7 @@ _Environ: Any = type(os.environ)
 
 
 class recording:  # noqa: N801 - a context manager, used as a function
-    """Record Python's look-ups in the block; yields the Recorder.
+    """Record Python's look-ups in the block; yields the LookupRecorder.
 
     Args:
         project: The project's folder, in which native reads are watched.

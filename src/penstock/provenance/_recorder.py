@@ -1,4 +1,4 @@
-"""Recorder: collects the look-ups and writes of a step, and makes the step's trace."""
+"""LookupRecorder: collects the look-ups and writes of a step, and makes the step's trace."""
 
 import os
 import sys
