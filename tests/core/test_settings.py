@@ -102,3 +102,18 @@ def test_a_broken_pyproject_is_told(tmp_path, monkeypatch, text):
     monkeypatch.delenv("PENSTOCK_STORE", raising=False)
     with pytest.raises(SettingsError, match=r"pyproject\.toml"):
         settings()
+
+
+def test_a_folder_that_may_not_be_entered_holds_no_project(tmp_path, monkeypatch):
+    """As when a service of another user is started from somebody's private folder."""
+    exists = Path.exists
+
+    def refuse(path):
+        if path.parent == tmp_path:
+            raise PermissionError(13, "Permission denied", str(path))
+        return exists(path)
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    (tmp_path / "pyproject.toml").touch()
+    assert find_project(tmp_path) == tmp_path.resolve()
+    assert settings(project=find_project(tmp_path)).store.value.startswith("sqlite:///")

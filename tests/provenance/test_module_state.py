@@ -70,6 +70,8 @@ def p():
 
 @pytest.mark.parametrize("value", ODD.values(), ids=ODD.keys())
 def test_a_value_that_refuses_to_be_looked_at_stops_no_run(tmp_path, monkeypatch, value):
+    if "tensor()" in value:
+        pytest.importorskip("torch", reason="torch is not installed: pip install torch")
     monkeypatch.setitem(sys.modules, "no_gpu_here", None)
     file = tmp_path / "pipe.py"
     file.write_text(f"{PROGRAM}\n{value}\n")

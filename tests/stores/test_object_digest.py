@@ -95,8 +95,7 @@ def test_sparse_matrices_count_by_their_entries():
 def test_tensors_and_models_of_torch_count_by_their_numbers_and_form():
     import pickle
 
-    import torch
-
+    torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch")
     grid = torch.arange(6.0).reshape(2, 3)
     values = [
         grid, grid.T, grid.T.contiguous(), grid + 1, grid.double(), grid.bfloat16(), grid > 2,

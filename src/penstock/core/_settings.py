@@ -70,9 +70,17 @@ def _marked(start: Path) -> Path | None:
     for folder in (here, *here.parents):
         if folder in shared and folder != here:
             return None
-        if any((folder / mark).exists() for mark in _MARKS):
+        if any(_is_there(folder / mark) for mark in _MARKS):
             return folder
     return None
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a path exists; a folder that this user may not enter holds no project of hers."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def shared_folders() -> frozenset[Path]:
