@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.pipeline import Pipeline
 
 import penstock as ps
 from penstock.core import GateState, ParameterError, SerializationError, Stage
@@ -70,6 +71,28 @@ def test_a_model_that_a_step_returned_is_not_stored_again(store, model, report, 
     assert version.content_digest == result["train"].outputs["result"]
     loaded = ps.Model.load(version, store=store)
     assert len(loaded.predict(report.holdout.X.head(3)).values) == 3
+
+
+def test_a_step_may_register_another_model_than_it_was_given(store, model, report):
+    @ps.step
+    def train() -> Pipeline:
+        return model
+
+    @ps.step(effect=True)
+    def improve(model: Pipeline) -> str:
+        better = clone(model).fit(report.holdout.X, report.holdout.y)
+        return ps.steps.register("fraud", better, report).ref
+
+    @ps.pipeline
+    def fraud() -> str:
+        return improve(train())
+
+    result = ps.run(fraud, store=store, reporter=QuietReporter())
+    assert result.ok, result.error
+    version = ps.Registry(store=store).get("fraud", 1)
+    assert version.content_digest != result["train"].outputs["result"]
+    registered = ps.Model.load(version, store=store).estimator
+    assert (registered[-1].coef_ != model[-1].coef_).any()
 
 
 def test_a_version_with_a_failing_gate_is_registered_with_the_reason(store, model, report):

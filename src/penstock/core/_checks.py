@@ -1,5 +1,6 @@
 """Checks of arguments with one form of message: the name, what came, what is allowed."""
 
+import math
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -123,7 +124,7 @@ def _is_number(value: Any, *, whole: bool) -> bool:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return isinstance(value, int)  # a whole number beyond the range of floats
-    return number == number and (not whole or number.is_integer())  # noqa: PLR0124 - NaN
+    return not math.isnan(number) and (not whole or number.is_integer())
 
 
 def _range(low: float | None, high: float | None, above: float | None) -> str:

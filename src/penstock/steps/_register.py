@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from penstock.core import ArtifactRecord, require_name
+from penstock.core import ArtifactRecord, SerializationError, require_name
 from penstock.evaluation import EvaluationReport, parse_gate
 from penstock.models import Model, infer_signature, require_safe
 from penstock.pipelines import step
@@ -72,25 +72,32 @@ def register(
         run_id=run.run_id if run else None,
         trained_by=run.record.user if run else None,
         note=note,
-        stored=_stored_input(run, "model"),
+        stored=_stored_input(run, model),
     )
     if run is not None and comparison is not None:
         run.log_artifact(comparison.to_json(), name="champion_comparison")
     return ModelVersion.from_record(record)
 
 
-def _stored_input(run: Run | None, argument: str) -> ArtifactRecord | None:
-    """Return the record of an argument that the step got from the store; None if there is none.
+def _stored_input(run: Run | None, estimator: Any) -> ArtifactRecord | None:
+    """Return the record of the input of the running step that is this estimator; None if none is.
 
-    A step gets a mutable value as a copy of its own, so the value is as it was stored.
+    A step of the user's own may call ``register`` with another estimator than it was given, so the
+    content decides, not the argument's name.
     """
     context = current_step()
     if run is None or context is None:
         return None
     metadata = run.store.metadata
     for record in metadata.steps.list(run.run_id):
-        if record.step_run_id == context.step_run_id and argument in record.inputs:
-            return metadata.artifacts.get(record.input_address(argument), record.inputs[argument])
+        if record.step_run_id == context.step_run_id and record.inputs:
+            try:
+                digest = run.store.digest(estimator)
+            except SerializationError:
+                return None  # storing it explains why it cannot be stored
+            for path, content in record.inputs.items():
+                if content == digest:
+                    return metadata.artifacts.get(record.input_address(path), content)
     return None
 
 
