@@ -100,7 +100,7 @@ def _decide(
             why="In a team's store a second person approves.",
             fix="Ask a colleague to approve the step.",
         )
-    decision = DecisionRecord(record.run_id, step, approved, who, reason.strip(), now())
+    decision = DecisionRecord(record.run_id, step, approved, who, reason, now())
     opened.metadata.steps.add_decision(decision)
     return decision
 
