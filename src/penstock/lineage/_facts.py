@@ -41,7 +41,7 @@ def read_data(
             if hasattr(value, "ordered_digest"):
                 sources.append(_source_document(value))
             elif hasattr(value, "train") and hasattr(value, "target"):
-                split = _split_document(value)
+                split = {"digest": record.content_digest, **_split_document(value)}
     return tuple(sources), split
 
 

@@ -91,8 +91,7 @@ def _split_link(found: Lineage) -> Link | None:
     }
     train = f"{rows.get('train', 0):,} rows".replace(",", "\u2009")
     rest = f"of a split into {parts.replace(chr(0x2009) + ' ', ', ')}"
-    digest = split.get("table_digest")
-    page = node_link(f"artifact:{digest}") if digest else ""
+    page = node_link(f"artifact:{split['digest']}")
     return Link("artifact", "fitted on", train, rest, page, _known(facts))
 
 
