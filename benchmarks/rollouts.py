@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from figures import tell
 
-from penstock.serving import Rollout, RolloutRules
-from penstock.serving._evidence import Counts, Seen, requests_needed
-from penstock.serving._judge import Move, judge
+from penstock.core import PassedStep
+from penstock.serving import Canary, RolloutRules
+from penstock.serving.policies import Counts, Evidence, Move, requests_needed
 
 ROLLOUTS = int(os.environ.get("ROLLOUTS", "1000"))
 STEPS = (5, 25, 100)
@@ -33,17 +33,18 @@ def simulate(
 ) -> End:
     """Simulate a rollout of a version with an error rate, beside a control with an error rate."""
     generator = np.random.default_rng(seed)
-    rollout = Rollout.start(2, 1, STEPS, rules)
+    canary = Canary(STEPS, rules)
+    rollout = canary.start(2, 1)
     n1 = k1 = n0 = k0 = begun = 0
     while n1 < most:
         share = rollout.percent / 100
         more = generator.poisson(LOOK_EVERY * (1 - share) / share)
         n1, k1 = n1 + LOOK_EVERY, k1 + int(generator.binomial(LOOK_EVERY, new_rate))
         n0, k0 = n0 + int(more), k0 + int(generator.binomial(more, control_rate))
-        seen = Seen(Counts(n1, k1), Counts(n0, k0), step_requests=n1 - begun)
-        decision = judge(rollout, seen)
+        evidence = Evidence(Counts(n1, k1), Counts(n0, k0), step_requests=n1 - begun)
+        decision = canary.judge(rollout, evidence)
         if decision.move is Move.ADVANCE:
-            rollout, begun = replace(rollout.next_step({}), reason=""), n1
+            rollout, begun = canary.next_step(rollout, PassedStep()), n1
         elif decision.move in {Move.PROMOTE, Move.ROLL_BACK}:
             return End(decision.move, n1)
     return End(Move.STAY, n1)

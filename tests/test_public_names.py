@@ -81,7 +81,7 @@ def test_the_public_names_are_the_written_list():
 
 
 def test_a_package_loads_on_first_use():
-    assert penstock.serving.RolloutRules.__module__.startswith("penstock.serving")
+    assert penstock.serving.RolloutController.__module__.startswith("penstock.serving")
 
 
 def public_functions():

@@ -16,6 +16,9 @@ from penstock.core import (
     GateState,
     NotFoundError,
     ParameterError,
+    RolloutRecord,
+    RolloutRules,
+    RolloutState,
     RunRecord,
     RunState,
     SerializationError,
@@ -538,7 +541,15 @@ def test_a_bad_former_champion_is_rejected_and_no_rollback_brings_it_back(regist
 
 
 def a_rollout(store, version, control, state="running"):
-    rollout = {"state": state, "version": version, "control": control, "percent": 30, "reason": ""}
+    rollout = RolloutRecord(
+        RolloutState(state),
+        version,
+        control,
+        steps=(30, 100),
+        rules=RolloutRules(),
+        started_at=now(),
+        step_started_at=now(),
+    )
     weights = {version: 0.3, control: 0.7}
     record = DeploymentRecord(
         "tips", "tips", DeploymentState.LIVE, weights, control, now(), rollout=rollout
@@ -558,7 +569,7 @@ def test_a_version_taken_out_loses_its_traffic_in_the_same_transaction(
     getattr(registry, way)("tips", 2, reason="Bad.", actor="ana")
     after = store.metadata.deployments.get("tips")
     assert dict(after.weights) == {1: 1.0}
-    assert (after.rollout["state"], after.generation) == ("rolled_back", before.generation + 1)
+    assert (after.rollout.state, after.generation) == ("rolled_back", before.generation + 1)
     assert store.metadata.settings.change_counter() > seen
     (event,) = store.metadata.deployments.list_events("tips")
     assert event.kind == "rolled_back"

@@ -14,7 +14,6 @@ from penstock.core import (
 )
 from penstock.models import Model, Signature
 from penstock.serving import (
-    Rollout,
     RolloutRules,
     deploy,
     ensure_deployment,
@@ -56,7 +55,7 @@ def test_canary_gives_the_newest_version_the_first_share(served: Any) -> None:
         MODEL, canary=(5, 25, 100), rules=RolloutRules(step_requests=7), store=served.store
     )
     assert record.weights == {1: 0.95, 2: 0.05}
-    rollout = Rollout.from_json(record.rollout)
+    rollout = record.rollout
     assert rollout is not None
     assert (rollout.version, rollout.control, rollout.rules.step_requests) == (2, 1, 7)
     assert production_version(MODEL, store=served.store) == 1
@@ -75,7 +74,7 @@ def test_a_stopped_rollout_gives_all_traffic_back(served: Any) -> None:
     record = stop_rollout(MODEL, reason="Wrong columns.", actor="bob", store=served.store)
     assert record.weights == {1: 1.0}
     assert record.rollout is not None
-    assert record.rollout["reason"] == "Stopped by bob: Wrong columns."
+    assert record.rollout.reason == "Stopped by bob: Wrong columns."
     assert "Wrong columns" in served.registry.get(MODEL, 2).note
     with pytest.raises(ConflictError, match="no running rollout"):
         stop_rollout(MODEL, reason="Again.", actor="bob", store=served.store)
@@ -120,7 +119,7 @@ def test_a_version_that_breaks_callers_needs_a_reason(served: Any) -> None:
     record = deploy(
         MODEL, version=2, canary=(5, 100), accept_changes="All moved.", store=served.store
     )
-    assert Rollout.from_json(record.rollout).rules.accepted_changes == "All moved."
+    assert record.rollout.rules.accepted_changes == "All moved."
     started = served.store.metadata.deployments.list_events(MODEL)[-1]
     assert "For callers: The column 'km' is new and required." in started.message
 

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -36,8 +37,8 @@ def test_a_good_version_passes_all_steps_and_is_promoted(rolling: Any) -> None:
     record = record_of(rolling)
     assert record.control == 2
     assert record.weights == {2: 1.0}
-    assert record.rollout["state"] == "promoted"
-    assert [step["requests"] for step in record.rollout["passed"]] == [20, 20]
+    assert record.rollout.state == "promoted"
+    assert [step.requests for step in record.rollout.passed] == [20, 20]
     assert production_version(MODEL, store=rolling.store) == 2
     assert rolling.registry.history(MODEL)[-1].actor == "rollout"
     assert rolling.events().count("rollout_step") == 2
@@ -56,8 +57,8 @@ def test_a_failing_version_goes_back_with_its_reason(rolling: Any) -> None:
     rolling.add_predictions(2, 30, errors=25)
     record = RolloutController(MODEL, store=rolling.store).tick()
     assert record.weights == {1: 1.0}
-    assert record.rollout["state"] == "rolled_back"
-    assert "failed 25 of 30 requests" in record.rollout["reason"]
+    assert record.rollout.state == "rolled_back"
+    assert "failed 25 of 30 requests" in record.rollout.reason
     assert rolling.registry.get(MODEL, 2).stage is Stage.NONE
     assert "failed 25 of 30" in rolling.registry.get(MODEL, 2).note
     assert production_version(MODEL, store=rolling.store) == 1
@@ -94,8 +95,8 @@ def test_a_worse_metric_on_posted_truth_goes_back(served: Any) -> None:
     served.add_predictions(1, 400, truth=lambda _place: ("yes", "yes"))
     served.add_predictions(2, 400, truth=lambda place: ("yes", "yes" if place % 3 else "no"))
     record = RolloutController(MODEL, store=served.store).tick()
-    assert record.rollout["state"] == "rolled_back"
-    assert "accuracy of version 2 is 0.66" in record.rollout["reason"]
+    assert record.rollout.state == "rolled_back"
+    assert "accuracy of version 2 is 0.66" in record.rollout.reason
 
 
 def test_promotion_is_asked_of_the_callable(rolling: Any) -> None:
@@ -120,9 +121,9 @@ def test_a_refused_promotion_gives_the_traffic_back(rolling: Any) -> None:
     for _ in range(3):
         rolling.add_predictions(2, 20)
         record = controller.tick()
-    assert record.rollout["state"] == "rolled_back"
+    assert record.rollout.state == "rolled_back"
     assert record.weights == {1: 1.0}
-    assert "Version 2 may not be promoted: Nobody approved it." in record.rollout["reason"]
+    assert "Version 2 may not be promoted: Nobody approved it." in record.rollout.reason
 
 
 def test_a_store_that_is_busy_refuses_nothing(rolling: Any) -> None:
@@ -137,9 +138,9 @@ def test_a_store_that_is_busy_refuses_nothing(rolling: Any) -> None:
     for _ in range(4):
         rolling.add_predictions(2, 20)
         record = controller.tick()
-    assert (record.rollout["state"], record.weights[2]) == ("running", 1.0)
+    assert (record.rollout.state, record.weights[2]) == ("running", 1.0)
     busy, controller._next_try = False, 0.0
-    assert controller.tick().rollout["state"] == "promoted"
+    assert controller.tick().rollout.state == "promoted"
 
 
 @pytest.mark.parametrize("steps_passed", [0, 1])
@@ -154,16 +155,16 @@ def test_a_version_whose_gate_fails_meanwhile_gets_no_more_traffic(
     rolling.registry.record_gates(MODEL, 2, [failed])
     rolling.add_predictions(2, 20)
     record = controller.tick()
-    assert record.rollout["state"] == "rolled_back"
+    assert record.rollout.state == "rolled_back"
     assert record.weights == {1: 1.0}
-    assert "gate 'roc_auc >= 0.99' failed" in record.rollout["reason"]
+    assert "gate 'roc_auc >= 0.99' failed" in record.rollout.reason
 
 
 @pytest.mark.parametrize("refuse", ["reject", "archive"])
 def test_a_version_that_is_taken_out_loses_its_traffic_at_once(rolling: Any, refuse: str) -> None:
     getattr(rolling.registry, refuse)(MODEL, 2, reason="Unfair.", actor="ann")
     assert record_of(rolling).weights == {1: 1.0}
-    assert record_of(rolling).rollout["state"] == "rolled_back"
+    assert record_of(rolling).rollout.state == "rolled_back"
     assert RolloutController(MODEL, store=rolling.store).tick() == record_of(rolling)
 
 
@@ -171,7 +172,7 @@ def test_a_promotion_by_hand_ends_the_rollout(rolling: Any) -> None:
     rolling.promote(2)
     record = RolloutController(MODEL, store=rolling.store).tick()
     assert record.weights == {2: 1.0}
-    assert record.rollout["state"] == "promoted"
+    assert record.rollout.state == "promoted"
 
 
 def test_another_production_version_ends_the_rollout_and_gets_the_traffic(rolling: Any) -> None:
@@ -179,7 +180,7 @@ def test_another_production_version_ends_the_rollout_and_gets_the_traffic(rollin
     rolling.promote(3)
     record = RolloutController(MODEL, store=rolling.store).tick()
     assert record.weights == {3: 1.0}
-    assert "Version 3 came into production" in record.rollout["reason"]
+    assert "Version 3 came into production" in record.rollout.reason
 
 
 def test_silence_pauses_and_requests_resume(rolling: Any) -> None:
@@ -189,11 +190,11 @@ def test_silence_pauses_and_requests_resume(rolling: Any) -> None:
         controller = RolloutController(MODEL, store=rolling.store)
         controller.tick()
         passed = timedelta(minutes=61)
-        assert controller.tick().rollout["state"] == "paused"
+        assert controller.tick().rollout.state == "paused"
         rolling.add_predictions(2, 5)
-        assert controller.tick().rollout["state"] == "running"
+        assert controller.tick().rollout.state == "running"
         passed = timedelta(minutes=61 + 121)
-        assert controller.tick().rollout["state"] == "rolled_back"
+        assert controller.tick().rollout.state == "rolled_back"
     finally:
         set_clock(None)
     kinds = rolling.events()
@@ -216,3 +217,25 @@ def test_counts_stay_right_when_old_rows_are_summed_up(rolling: Any) -> None:
         assert controller.tick().weights[2] == 0.25
     finally:
         set_clock(None)
+
+
+def test_a_rollout_stored_before_rollouts_had_a_form_goes_on_where_it_stood(rolling: Any) -> None:
+    """The text is what the store had until form 1; one more step writes form 1."""
+    old = json.loads(stored_rollout(rolling))
+    del old["policy"], old["form"]
+    for name in ("started_at", "step_started_at"):
+        old[name] = old[name].replace("Z", "+00:00")
+    with rolling.store.metadata.database.write() as transaction:
+        transaction.execute("UPDATE deployments SET rollout = ?", (json.dumps(old),))
+    before = record_of(rolling).rollout
+    rolling.add_predictions(2, 20)
+    after = RolloutController(MODEL, store=rolling.store).tick().rollout
+    assert (after.position, after.started_at) == (1, before.started_at)
+    assert after.rules == before.rules
+    written = json.loads(stored_rollout(rolling))
+    assert (written["form"], written["policy"], written["percent"]) == (1, "canary", 25)
+
+
+def stored_rollout(world: Any) -> str:
+    with world.store.metadata.database.read() as transaction:
+        return transaction.execute("SELECT rollout FROM deployments").fetchone()[0]

@@ -107,8 +107,8 @@ def test_a_canary_that_cannot_be_loaded_is_rolled_back(served: Any, broken: set[
     router.poll()
     record = served.store.metadata.deployments.get(MODEL)
     assert record.rollout is not None
-    assert record.rollout["state"] == "rolled_back"
-    assert "cannot be loaded" in record.rollout["reason"]
+    assert record.rollout.state == "rolled_back"
+    assert "cannot be loaded" in record.rollout.reason
     assert router.route(MODEL).record.weights == {1: 1.0}
 
 

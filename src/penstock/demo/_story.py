@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import penstock as ps
-from penstock.core import ParameterError, StepError, now, short
+from penstock.core import ParameterError, RolloutState, StepError, now, short
 from penstock.demo._narrator import Narrator
 from penstock.demo._stream import (
     LABEL_DELAY_DAYS,
@@ -281,8 +281,8 @@ def _live_until_settled(loop: _Loop, day: int) -> tuple[int, str]:
     for number in range(day, day + LIVE_DAYS):
         _live_day(loop, number)
         rollout = loop.store.metadata.deployments.get(MODEL).rollout
-        state = rollout["state"] if rollout else "promoted"
-        if state != "running":
+        state = rollout.state if rollout else RolloutState.PROMOTED
+        if state is not RolloutState.RUNNING:
             return number + 1, state.replace("_", " ")
     return day + LIVE_DAYS, "still running"
 

@@ -3,17 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeGuard
 
 from penstock.core import (
     ConflictError,
     DeploymentEvent,
     DeploymentRecord,
     ModelVersionRecord,
+    RolloutRecord,
     RolloutState,
     Stage,
 )
-
-_OPEN = {RolloutState.RUNNING, RolloutState.PAUSED}
 
 
 def end_rollouts(
@@ -35,22 +35,21 @@ def end_rollouts(
     """
     ended = []
     for record in deployments:
-        if record.model != version.model or not _rolls_out(record, version.version):
+        rollout = record.rollout
+        if record.model != version.model or not _rolls_out(rollout, version.version):
             continue
         # The refused version may itself be the production version.
         back_to = record.control if production in {None, version.version} else production
         assert back_to is not None
-        rollout = {**(record.rollout or {}), "state": str(RolloutState.ROLLED_BACK)}
-        rollout["reason"] = reason
         message = f"{reason.rstrip('. ')}. Version {back_to} answers all requests."
-        facts = {"version": version.version, "percent": rollout.get("percent")}
+        facts = {"version": version.version, "percent": rollout.percent}
         ended.append(
             (
                 replace(
                     record,
                     weights={back_to: 1.0},
                     control=back_to,
-                    rollout=rollout,
+                    rollout=replace(rollout, state=RolloutState.ROLLED_BACK, reason=reason),
                     updated_at=at,
                 ),
                 DeploymentEvent(record.name, "rolled_back", message, at, facts),
@@ -79,6 +78,5 @@ def require_unserved(version: ModelVersionRecord, deployments: Iterable[Deployme
         )
 
 
-def _rolls_out(record: DeploymentRecord, version: int) -> bool:
-    rollout = record.rollout
-    return rollout is not None and rollout["version"] == version and rollout["state"] in _OPEN
+def _rolls_out(rollout: RolloutRecord | None, version: int) -> TypeGuard[RolloutRecord]:
+    return rollout is not None and rollout.version == version and rollout.is_open

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.core import RolloutRules as RolloutRules
     from penstock.serving._app import create_app as create_app
     from penstock.serving._deploy import deploy as deploy
     from penstock.serving._deploy import ensure_deployment as ensure_deployment
@@ -14,21 +15,20 @@ if TYPE_CHECKING:
     from penstock.serving._presence import availability as availability
     from penstock.serving._production import production_version as production_version
     from penstock.serving._rollout import RolloutController as RolloutController
-    from penstock.serving._rules import Rollout as Rollout
-    from penstock.serving._rules import RolloutRules as RolloutRules
     from penstock.serving._serve import serve as serve
-    from penstock.serving._traffic import TrafficPolicy as TrafficPolicy
     from penstock.serving._watch import rollout_outlook as rollout_outlook
+    from penstock.serving.policies import Canary as Canary
+    from penstock.serving.policies import TrafficPolicy as TrafficPolicy
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Availability": "_presence",
+        "Canary": "penstock.serving.policies",
         "PredictionLog": "_prediction_log",
-        "Rollout": "_rules",
         "RolloutController": "_rollout",
-        "RolloutRules": "_rules",
-        "TrafficPolicy": "_traffic",
+        "RolloutRules": "penstock.core",
+        "TrafficPolicy": "penstock.serving.policies",
         "availability": "_presence",
         "create_app": "_app",
         "deploy": "_deploy",

@@ -9,6 +9,7 @@ from penstock.core import (
     DeploymentRecord,
     DeploymentState,
     NotFoundError,
+    RolloutRules,
     current_actor,
     did_you_mean,
     now,
@@ -17,7 +18,7 @@ from penstock.core import (
 from penstock.registry import Registry
 from penstock.serving._production import production_version, require_model
 from penstock.serving._rollout import roll_back
-from penstock.serving._rules import Rollout, RolloutRules
+from penstock.serving.policies import Canary, TrafficPolicy
 from penstock.stores import Store, open_store
 
 _SERVER = "server"
@@ -79,9 +80,8 @@ def deploy(
         return _deploy_at_once(
             store, found, model, version, name=name, actor=actor, accept_changes=accept_changes
         )
-    return _deploy_canary(
-        store, found, model, version, name=name, steps=canary, rules=rules, actor=actor
-    )
+    policy = Canary(canary, rules)
+    return _deploy_gradually(store, found, model, version, name=name, policy=policy, actor=actor)
 
 
 def stop_rollout(
@@ -101,7 +101,7 @@ def stop_rollout(
     """
     store = open_store(store)
     record = store.metadata.deployments.get(name)
-    rollout = Rollout.from_json(record.rollout)
+    rollout = record.rollout
     if rollout is None or not rollout.is_open:
         raise ConflictError(
             what=f"Deployment {name!r} has no running rollout.",
@@ -173,36 +173,35 @@ def _deploy_at_once(
     )
 
 
-def _deploy_canary(
+def _deploy_gradually(
     store: Store,
     found: DeploymentRecord | None,
     model: str,
     version: int | None,
     *,
     name: str,
-    steps: Sequence[int],
-    rules: RolloutRules | None,
+    policy: TrafficPolicy,
     actor: str | None,
 ) -> DeploymentRecord:
     control = production_version(model, store=store)
     if control is None:
         raise _nothing_in_production(model)
-    rules, registry = rules or RolloutRules(), Registry(store=store)
+    registry = Registry(store=store)
     # Chosen once, so that the version checked here is the version rolled out.
     new = registry.newest_candidate(model).version if version is None else version
-    rollout = Rollout.start(new, control, tuple(steps), rules)
-    registry.require_promotable(model, new, accept_changes=bool(rules.accepted_changes))
+    rollout = policy.start(new, control)
+    registry.require_promotable(model, new, accept_changes=bool(rollout.rules.accepted_changes))
     changes = registry.compare_signatures(model, new)
     notes = " ".join((*changes.breaking, *changes.notes))
-    share = f"{rollout.percent} %"
+    weights = policy.weights(rollout)
     return _write(
         store,
         found,
-        replace(_record(name, model, control), weights=rollout.weights, rollout=rollout.to_json()),
+        replace(_record(name, model, control), weights=weights, rollout=rollout),
         DeploymentEvent(
             name,
             "rollout_started",
-            f"Version {new} gets {share} of the units, version {control} the rest."
+            f"Version {new} gets {rollout.percent} % of the units, version {control} the rest."
             + (f" For callers: {notes}" if notes else ""),
             now(),
             {
@@ -226,7 +225,7 @@ def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
             fix=f"Choose another name for {model!r} with --name.",
             name=name,
         )
-    rollout = Rollout.from_json(found.rollout)
+    rollout = found.rollout
     if rollout is not None and rollout.is_open:
         raise ConflictError(
             what=f"Deployment {name!r} is rolling out version {rollout.version} "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from penstock.core import DataError, PenstockError, PredictionRecord, RolloutState, new_id, now
+from penstock.core import DataError, PenstockError, PredictionRecord, new_id, now
 from penstock.http import Call, HttpError
 from penstock.models import Predictions
 from penstock.serving._prediction_log import PredictionLog
@@ -17,7 +17,6 @@ from penstock.serving._served_version import ModelError, Row, ServedVersion
 # Requests that may wait for a thread; further requests are refused with 503.
 _MAX_WAITING = 256
 MAX_ROWS = 10_000
-_OPEN = frozenset({str(RolloutState.RUNNING), str(RolloutState.PAUSED)})
 _BAD_REQUEST = 400
 
 Read = Callable[[ServedVersion], Sequence[Row]]
@@ -176,7 +175,8 @@ def _is_refusal(error: PenstockError) -> bool:
 
 def _other_takes(route: ServedDeployment, served: ServedVersion, read: Read) -> bool:
     """Check whether the second version of a running rollout would accept the refused request."""
-    if (route.record.rollout or {}).get("state") not in _OPEN:
+    rollout = route.record.rollout
+    if rollout is None or not rollout.is_open:
         return False
     return any(_takes(other, read) for other in route.versions.values() if other is not served)
 

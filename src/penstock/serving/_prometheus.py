@@ -106,7 +106,7 @@ class _Gauges:
             generation.add_metric([name], route.record.generation)
             for version, share in route.record.weights.items():
                 weight.add_metric([name, str(version)], share)
-            state = str((route.record.rollout or {}).get("state", "none"))
+            state = str(route.record.rollout.state) if route.record.rollout else "none"
             for known in _ROLLOUT_STATES:
                 rollout.add_metric([name, known], float(known == state))
         yield from (generation, weight, rollout)

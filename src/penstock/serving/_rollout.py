@@ -11,17 +11,19 @@ from penstock.core import (
     ConflictError,
     DeploymentEvent,
     DeploymentRecord,
+    PassedStep,
     PenstockError,
+    RolloutRecord,
     RolloutState,
     Stage,
     StoreError,
     now,
+    to_json,
 )
 from penstock.registry import Registry
-from penstock.serving._judge import Move, RolloutDecision, judge
 from penstock.serving._production import production_version
-from penstock.serving._rules import Rollout
 from penstock.serving._watch import EvidenceWatch
+from penstock.serving.policies import Move, RolloutDecision, policy_of
 from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
@@ -73,7 +75,7 @@ class RolloutController:
             NotFoundError: If the deployment does not exist.
         """
         record = self._store.metadata.deployments.get(self._name)
-        rollout = Rollout.from_json(record.rollout)
+        rollout = record.rollout
         if rollout is None or not rollout.is_open:
             self._watch = None
             return record
@@ -83,7 +85,7 @@ class RolloutController:
             # Another process changed the deployment first; its change is read at the next tick.
             return self._store.metadata.deployments.get(self._name)
 
-    def _decide(self, record: DeploymentRecord, rollout: Rollout) -> RolloutDecision:
+    def _decide(self, record: DeploymentRecord, rollout: RolloutRecord) -> RolloutDecision:
         production = production_version(record.model, store=self._store)
         if production == rollout.version:
             return RolloutDecision(Move.PROMOTE, f"Version {rollout.version} is in production.")
@@ -97,10 +99,11 @@ class RolloutController:
             return RolloutDecision(Move.ROLL_BACK, f"Version {rollout.version} was {stage}.")
         if self._watch is None or self._watch.started_at != rollout.started_at:
             self._watch = EvidenceWatch(self._store, record, rollout)
-        return judge(rollout, self._watch.look(rollout, self._faults.get(rollout.version, "")))
+        evidence = self._watch.look(rollout, self._faults.get(rollout.version, ""))
+        return policy_of(rollout).judge(rollout, evidence)
 
     def _move(
-        self, record: DeploymentRecord, rollout: Rollout, decision: RolloutDecision
+        self, record: DeploymentRecord, rollout: RolloutRecord, decision: RolloutDecision
     ) -> DeploymentRecord:
         match decision.move:
             case Move.STAY:
@@ -113,7 +116,7 @@ class RolloutController:
                 return self._pause(record, rollout, decision)
 
     def _move_on(
-        self, record: DeploymentRecord, rollout: Rollout, decision: RolloutDecision
+        self, record: DeploymentRecord, rollout: RolloutRecord, decision: RolloutDecision
     ) -> DeploymentRecord:
         """Increase the version's share, or promote; roll back if promotion is no longer allowed."""
         if time.monotonic() < self._next_try:
@@ -139,22 +142,25 @@ class RolloutController:
             reason = f"Version {rollout.version} may not be promoted: {_one_line(error)}"
             return roll_back(self._store, record, rollout, reason)
 
-    def _advance(self, record: DeploymentRecord, rollout: Rollout, reason: str) -> DeploymentRecord:
-        facts = self._watch.facts(rollout) if self._watch else {}
-        following = rollout.next_step(facts)
+    def _advance(
+        self, record: DeploymentRecord, rollout: RolloutRecord, reason: str
+    ) -> DeploymentRecord:
+        passed = self._watch.figures(rollout) if self._watch else PassedStep(rollout.percent)
+        policy = policy_of(rollout)
+        following = policy.next_step(rollout, passed)
         self._watch = None
         return save(
             self._store,
             record,
             following,
-            weights=following.weights,
+            weights=policy.weights(following),
             kind="rollout_step",
             message=f"{reason} Version {rollout.version} now gets {following.percent} %.",
-            facts=facts,
+            facts=to_json(passed),
         )
 
     def _pause(
-        self, record: DeploymentRecord, rollout: Rollout, decision: RolloutDecision
+        self, record: DeploymentRecord, rollout: RolloutRecord, decision: RolloutDecision
     ) -> DeploymentRecord:
         paused = decision.move is Move.PAUSE
         return save(
@@ -170,7 +176,9 @@ class RolloutController:
             message=decision.reason,
         )
 
-    def _finish(self, record: DeploymentRecord, rollout: Rollout, reason: str) -> DeploymentRecord:
+    def _finish(
+        self, record: DeploymentRecord, rollout: RolloutRecord, reason: str
+    ) -> DeploymentRecord:
         if production_version(record.model, store=self._store) != rollout.version:
             self._accepted_changes = rollout.rules.accepted_changes
             self._promote(record.model, rollout.version, reason)
@@ -182,7 +190,7 @@ class RolloutController:
             control=rollout.version,
             kind="promoted",
             message=f"{reason} Version {rollout.version} answers all requests.",
-            facts=self._watch.facts(rollout) if self._watch else {},
+            facts=to_json(self._watch.figures(rollout)) if self._watch else {},
         )
 
     def _promote_in_registry(self, model: str, version: int, reason: str) -> None:
@@ -196,7 +204,7 @@ class RolloutController:
 
 
 def roll_back(
-    store: Store, record: DeploymentRecord, rollout: Rollout, reason: str
+    store: Store, record: DeploymentRecord, rollout: RolloutRecord, reason: str
 ) -> DeploymentRecord:
     """Return all traffic to the control, or to the version in production now.
 
@@ -248,7 +256,7 @@ def _note(store: Store, record: DeploymentRecord, version: int, reason: str) -> 
 def save(
     store: Store,
     record: DeploymentRecord,
-    rollout: Rollout | None,
+    rollout: RolloutRecord | None,
     *,
     weights: Mapping[int, float],
     kind: str,
@@ -267,7 +275,7 @@ def save(
             record,
             weights=dict(weights),
             control=record.control if control is None else control,
-            rollout=rollout.to_json() if rollout else None,
+            rollout=rollout,
             updated_at=time_now,
         ),
         expected_generation=record.generation,

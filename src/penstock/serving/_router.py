@@ -23,9 +23,8 @@ from penstock.serving._deploy import ensure_deployment
 from penstock.serving._presence import Presence
 from penstock.serving._production import production_version
 from penstock.serving._rollout import OnPromote, RolloutController, save
-from penstock.serving._rules import Rollout
 from penstock.serving._served_version import ServedVersion
-from penstock.serving._traffic import TrafficPolicy
+from penstock.serving._traffic import TrafficSplit
 from penstock.stores import Store
 
 _log = logging.getLogger("penstock.serving")
@@ -38,12 +37,12 @@ class ServedDeployment:
 
     Args:
         record: The deployment.
-        policy: Chooses the version.
+        split: Chooses the version.
         versions: The loaded versions by number.
     """
 
     record: DeploymentRecord
-    policy: TrafficPolicy
+    split: TrafficSplit
     versions: Mapping[int, ServedVersion]
 
     @property
@@ -63,7 +62,7 @@ class ServedDeployment:
             NotFoundError: If that version is not served here.
         """
         if version is None:
-            return self.versions[self.policy.choose(unit).version]
+            return self.versions[self.split.choose(unit).version]
         if version not in self.versions:
             raise NotFoundError(
                 what=f"Deployment {self.record.name!r} does not serve version {version}.",
@@ -163,7 +162,7 @@ class Router:
         """Advance rollouts, and load changes of the store; cheap when nothing changed."""
         for name, route in self._table.items():
             rollout = route.record.rollout
-            if rollout is not None and rollout["state"] in {"running", "paused"}:
+            if rollout is not None and rollout.is_open:
                 self.controller(name).tick()
         due = any(time.monotonic() >= again for again in self._failed.values())
         if due or self._store.metadata.settings.change_counter() != self._counter:
@@ -235,7 +234,7 @@ class Router:
             )
 
     def _is_settled(self, route: ServedDeployment) -> bool:
-        rollout = Rollout.from_json(route.record.rollout)
+        rollout = route.record.rollout
         # During a rollout only the controller changes the record.
         if rollout is not None and rollout.is_open:
             return True
@@ -252,7 +251,7 @@ class Router:
             wanted = save(
                 self._store,
                 replace(wanted, state=DeploymentState.LIVE),
-                Rollout.from_json(wanted.rollout),
+                wanted.rollout,
                 weights=wanted.weights,
                 kind="followed",
                 message=f"Version {wanted.control} is in production now and answers all requests.",
@@ -262,16 +261,16 @@ class Router:
             wanted = save(
                 self._store,
                 replace(wanted, state=DeploymentState.LIVE),
-                Rollout.from_json(wanted.rollout),
+                wanted.rollout,
                 weights=wanted.weights,
                 kind="live",
                 message="A server has loaded the deployment and answers requests.",
             )
-        return ServedDeployment(wanted, TrafficPolicy.of(wanted), versions)
+        return ServedDeployment(wanted, TrafficSplit.of(wanted), versions)
 
     def _following(self, record: DeploymentRecord) -> DeploymentRecord:
         """Return the record to serve: the production version unless a rollout is running."""
-        rollout = Rollout.from_json(record.rollout)
+        rollout = record.rollout
         production = production_version(record.model, store=self._store)
         if (rollout is not None and rollout.is_open) or production in {None, record.control}:
             return record
@@ -306,7 +305,7 @@ class Router:
     ) -> ServedDeployment:
         """Continue without a version that cannot be loaded: roll back, or serve the old route."""
         why = f"version {failure.version} cannot be loaded ({summarize_error(failure.error)})."
-        rollout = Rollout.from_json(record.rollout)
+        rollout = record.rollout
         if rollout is None or not rollout.is_open:
             return _kept(old, why)
         controller = self.controller(record.name)

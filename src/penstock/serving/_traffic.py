@@ -45,11 +45,11 @@ class Assignment:
     sticky: bool
 
 
-class TrafficPolicy:
-    """A policy that sends units to versions by weight; immutable, made per deployment generation.
+class TrafficSplit:
+    """A split that sends units to versions by weight; immutable, made per deployment generation.
 
-    >>> policy = TrafficPolicy({1: 0.95, 2: 0.05}, control=1, salt="big-tips")
-    >>> policy.choose("taxi-17")
+    >>> split = TrafficSplit({1: 0.95, 2: 0.05}, control=1, salt="big-tips")
+    >>> split.choose("taxi-17")
     Assignment(version=1, sticky=True)
 
     Args:
@@ -78,8 +78,8 @@ class TrafficPolicy:
         self._chance = random.Random()  # noqa: S311 - load spreading, no secret
 
     @classmethod
-    def of(cls, deployment: DeploymentRecord) -> "TrafficPolicy":
-        """Create the policy of a deployment."""
+    def of(cls, deployment: DeploymentRecord) -> "TrafficSplit":
+        """Create the split of a deployment."""
         return cls(deployment.weights, control=deployment.control, salt=deployment.name)
 
     def choose(self, unit: str | None = None) -> Assignment:

@@ -3,12 +3,10 @@
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
-from penstock.core import DeploymentRecord, now
+from penstock.core import DeploymentRecord, PassedStep, RolloutRecord, now
 from penstock.evaluation.sequential import SequentialEstimate, estimate_metric
-from penstock.serving._evidence import Counts, Seen, lacking, requests_needed
-from penstock.serving._rules import Rollout
+from penstock.serving.policies import Counts, Evidence, policy_of
 from penstock.stores import Store
 
 _SETTLE_AFTER = timedelta(seconds=10)
@@ -27,21 +25,11 @@ def rollout_outlook(record: DeploymentRecord, *, store: Store) -> list[str]:
         Sentences: the evidence the present step still lacks, and the requests that the whole
         rollout needs.
     """
-    rollout = Rollout.from_json(record.rollout)
+    rollout = record.rollout
     if rollout is None or not rollout.is_open:
         return []
-    seen = EvidenceWatch(store, record, rollout).look(rollout)
-    missing = lacking(rollout, seen)
-    lines = [f"Step of {rollout.percent} %: " + (missing.reason if missing else "passed.")]
-    needed = requests_needed(rollout.rules)
-    if needed is not None and not seen.new.requests:
-        total = round(needed * 100 / rollout.percent)
-        lines.append(
-            f"Without an error it takes {needed:,} requests to version {rollout.version}, about "
-            f"{total:,} in all at {rollout.percent} %, and then {rollout.rules.step_requests:,} "
-            "in each further step; a batch is one request."
-        )
-    return lines
+    evidence = EvidenceWatch(store, record, rollout).look(rollout)
+    return policy_of(rollout).outlook(rollout, evidence)
 
 
 class EvidenceWatch:
@@ -53,7 +41,7 @@ class EvidenceWatch:
         rollout: The deployment's open rollout, at the step to watch.
     """
 
-    def __init__(self, store: Store, record: DeploymentRecord, rollout: Rollout) -> None:
+    def __init__(self, store: Store, record: DeploymentRecord, rollout: RolloutRecord) -> None:
         self._store, self._record = store, record
         self.started_at = rollout.started_at
         self._whole = _Tally(store, record.name, rollout.started_at)
@@ -62,9 +50,9 @@ class EvidenceWatch:
         self._busy_at = now()
         self._outcomes: dict[int, SequentialEstimate] = {}
         self._next_read = 0.0
-        self._seen: Seen | None = None
+        self._evidence: Evidence | None = None
 
-    def look(self, rollout: Rollout, fault: str = "") -> Seen:
+    def look(self, rollout: RolloutRecord, fault: str = "") -> Evidence:
         """Read the evidence up to now.
 
         Args:
@@ -79,7 +67,7 @@ class EvidenceWatch:
             if self._requests >= 0 or new.requests:
                 self._busy_at = now()
             self._requests = new.requests
-        self._seen = Seen(
+        self._evidence = Evidence(
             new=new,
             control=control,
             step_requests=step.get(rollout.version, Counts()).requests,
@@ -89,24 +77,22 @@ class EvidenceWatch:
             outcomes=self._read_outcomes(rollout),
             fault=fault,
         )
-        return self._seen
+        return self._evidence
 
-    def facts(self, rollout: Rollout) -> dict[str, Any]:
+    def figures(self, rollout: RolloutRecord) -> PassedStep:
         """Return the figures of the last look in this step, for the record."""
-        seen = self._seen
-        if seen is None:
-            return {}
-        return {
-            "percent": rollout.percent,
-            "requests": seen.step_requests,
-            "errors": seen.step_errors,
-            "seconds": round(seen.step_s, 3),
-            "metric": {
-                str(version): round(result.value, 6) for version, result in seen.outcomes.items()
-            },
-        }
+        evidence = self._evidence
+        if evidence is None:
+            return PassedStep(rollout.percent)
+        return PassedStep(
+            rollout.percent,
+            evidence.step_requests,
+            evidence.step_errors,
+            round(evidence.step_s, 3),
+            {str(version): round(result.value, 6) for version, result in evidence.outcomes.items()},
+        )
 
-    def _read_outcomes(self, rollout: Rollout) -> dict[int, SequentialEstimate]:
+    def _read_outcomes(self, rollout: RolloutRecord) -> dict[int, SequentialEstimate]:
         started = time.monotonic()
         if rollout.rules.metric is None or started < self._next_read:
             return self._outcomes

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.testing._metadata_store import MetadataStoreContract as MetadataStoreContract
     from penstock.testing._pipelines import penstock_store as penstock_store
     from penstock.testing._pipelines import run_pipeline as run_pipeline
+    from penstock.testing._traffic_policy import TrafficPolicyContract as TrafficPolicyContract
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -19,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ArtifactStoreContract": "_artifact_store",
         "FakeClock": "_fixtures",
         "MetadataStoreContract": "_metadata_store",
+        "TrafficPolicyContract": "_traffic_policy",
         "penstock_store": "_pipelines",
         "run_pipeline": "_pipelines",
         "temporary_store": "_fixtures",

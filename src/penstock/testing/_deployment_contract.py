@@ -12,7 +12,7 @@ from penstock.core import (
     ReportRecord,
 )
 from penstock.stores import MetadataStore
-from penstock.testing._records import a_deployment, an_alert, at
+from penstock.testing._records import a_deployment, a_rollout, an_alert, at
 
 
 class DeploymentContract:
@@ -24,7 +24,7 @@ class DeploymentContract:
         before = metadata.settings.change_counter()
         event = DeploymentEvent("big-tips", "deployed", "v1 gets all", at(0), {"version": 1})
         first = metadata.deployments.save(a_deployment(), expected_generation=None, event=event)
-        canary = replace(first, weights={1: 0.95, 2: 0.05}, rollout={"steps": [5, 100]})
+        canary = replace(first, weights={1: 0.95, 2: 0.05}, rollout=a_rollout())
         second = metadata.deployments.save(canary, expected_generation=first.generation)
         assert (first.generation, second.generation) == (1, 2)
         assert metadata.deployments.get("big-tips") == second

@@ -1,5 +1,6 @@
 """Records for contract suites, with defaults for everything that does not matter to a test."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,11 @@ from penstock.core import (
     DeploymentRecord,
     DeploymentState,
     ModelVersionRecord,
+    PassedStep,
     PredictionRecord,
+    RolloutRecord,
+    RolloutRules,
+    RolloutState,
     RunRecord,
     RunState,
     Stage,
@@ -130,6 +135,23 @@ def a_prediction(prediction_id: str, **changes: Any) -> PredictionRecord:
         "prediction": "yes",
     }
     return PredictionRecord(**fields | changes)
+
+
+def a_rollout(**changes: Any) -> RolloutRecord:
+    """A rollout of version 2 against version 1, at its second step."""
+    rollout = RolloutRecord(
+        RolloutState.RUNNING,
+        version=2,
+        control=1,
+        steps=(5, 25, 100),
+        rules=RolloutRules(metric=("accuracy", -0.02), step_time="1h"),
+        started_at=at(0),
+        step_started_at=at(3),
+        position=1,
+        reason="It waits.",
+        passed=(PassedStep(5, 120, 1, 60.5, {"1": 0.8, "2": 0.81}),),
+    )
+    return replace(rollout, **changes)
 
 
 def an_alert(alert_id: str, **changes: Any) -> AlertRecord:

@@ -26,8 +26,12 @@ from penstock.core import (
     GateState,
     LogLine,
     MetricPoint,
+    PassedStep,
     PredictionRecord,
     ProofRecord,
+    RolloutRecord,
+    RolloutRules,
+    RolloutState,
     RunRecord,
     RunState,
     Stage,
@@ -425,19 +429,17 @@ class Filler:
 
     def _deployment(self) -> None:
         began = self.now - timedelta(hours=30)
-        rollout = {
-            "state": "running",
-            "version": 3,
-            "control": 2,
-            "steps": [5, 25, 100],
-            "position": 1,
-            "percent": 25,
-            "rules": {},
-            "started_at": began.isoformat(),
-            "step_started_at": began.isoformat(),
-            "reason": "",
-            "passed": [],
-        }
+        rollout = RolloutRecord(
+            RolloutState.RUNNING,
+            version=3,
+            control=2,
+            steps=(5, 25, 100),
+            rules=RolloutRules(),
+            started_at=began,
+            step_started_at=began,
+            position=1,
+            passed=(PassedStep(5, 400, 2, 21600.0),),
+        )
         first = DeploymentRecord("big-tips", "big-tips", DeploymentState.LIVE, {2: 1.0}, 2, began)
         saved = self.metadata.deployments.save(
             first,

@@ -23,7 +23,7 @@ from penstock.stores import (
     open_store,
 )
 from penstock.stores.metadata._garbage import Garbage
-from penstock.testing._records import a_run, a_step
+from penstock.testing._records import a_rollout, a_run, a_step
 from penstock.tracking import get_run, search_runs, start_run
 
 AT_ONCE = {"older_than": timedelta(0), "grace": timedelta(0)}
@@ -362,8 +362,8 @@ def test_old_predictions_go_but_not_what_a_running_rollout_is_judged_by(full):
     from penstock.core import DeploymentRecord, DeploymentState, PredictionRecord
 
     moment, day = now(), timedelta(days=1)
-    began = (moment - 5 * day).isoformat()
-    rollout = {"state": "running", "started_at": began}
+    began = moment - 5 * day
+    rollout = a_rollout(started_at=began)
     full.metadata.deployments.save(
         DeploymentRecord("b", "m", DeploymentState.LIVE, {1: 1.0}, 1, moment, rollout=rollout),
         expected_generation=None,

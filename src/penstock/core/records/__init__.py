@@ -18,6 +18,12 @@ from penstock.core.records._models import (
     StageEvent,
 )
 from penstock.core.records._predictions import PredictionRecord
+from penstock.core.records._rollouts import (
+    PassedStep,
+    RolloutRecord,
+    RolloutRules,
+    SequentialMetric,
+)
 from penstock.core.records._runs import ExperimentRecord, RunRecord
 from penstock.core.records._schedules import ScheduleRecord, TickRecord
 from penstock.core.records._steps import DecisionRecord, LogLine, StepRunRecord, StoredArgument
@@ -40,11 +46,15 @@ __all__ = [
     "MetricSummary",
     "ModelRecord",
     "ModelVersionRecord",
+    "PassedStep",
     "PredictionRecord",
     "ProofRecord",
     "ReportRecord",
+    "RolloutRecord",
+    "RolloutRules",
     "RunRecord",
     "ScheduleRecord",
+    "SequentialMetric",
     "SnapshotRecord",
     "StageEvent",
     "StepRunRecord",

@@ -7,6 +7,7 @@ from typing import Any
 
 from penstock.core._states import DeploymentState
 from penstock.core.records._empty import empty
+from penstock.core.records._rollouts import RolloutRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class DeploymentRecord:
         weights: Share of units (0 to 1) by version number; the shares sum to 1.
         control: The version that traffic returns to on a rollback.
         generation: Number of changes.
-        rollout: Steps, position, rules and state of the running rollout as plain JSON; or None.
+        rollout: The last rollout, running or finished; None if there was none.
         updated_at: Time of the last change.
     """
 
@@ -31,7 +32,7 @@ class DeploymentRecord:
     control: int
     updated_at: datetime
     generation: int = 1
-    rollout: Mapping[str, Any] | None = None
+    rollout: RolloutRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from penstock.core.records._artifacts import ArtifactRecord
 from penstock.core.records._hooks import HookRecord
 from penstock.core.records._metrics import MetricSummary
 from penstock.core.records._models import ModelVersionRecord, StageEvent
+from penstock.core.records._rollouts import ROLLOUT_FORM, RolloutRecord
 from penstock.core.records._runs import RunRecord
 from penstock.core.records._schedules import TickRecord
 from penstock.core.records._steps import StepRunRecord
@@ -117,6 +118,10 @@ def _last_values(run: RunRecord) -> dict[str, float]:
     return {name: summary.last for name, summary in run.metrics.items()}
 
 
+def _form(_rollout: RolloutRecord) -> int:
+    return ROLLOUT_FORM
+
+
 def _summaries(run: RunRecord) -> Mapping[str, MetricSummary]:
     return run.metrics
 
@@ -124,5 +129,6 @@ def _summaries(run: RunRecord) -> Mapping[str, MetricSummary]:
 _DERIVED: Mapping[type, Mapping[str, Callable[[Any], Any]]] = {
     RunRecord: {"metrics": _last_values, "metric_summaries": _summaries, "seconds": _seconds},
     StepRunRecord: {"seconds": _seconds},
+    RolloutRecord: {"percent": attrgetter("percent"), "form": _form},
     ModelVersionRecord: {"ref": attrgetter("ref")},
 }

@@ -9,6 +9,7 @@ from penstock.core import (
     DeploymentRecord,
     PredictionRecord,
     ReportRecord,
+    RolloutRecord,
     RolloutState,
     now,
 )
@@ -69,11 +70,11 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
         "events": _newest_first(site.metadata.deployments.list_events(name)),
         "predictions": latest[::-1][:_SAMPLE],
     }
-    rollout = deployment.rollout or {}
+    rollout = deployment.rollout
     view = {
         "weights": weights(deployment),
         "available": availability(name, store=site.store),
-        "rollout_steps": rollout_steps(rollout),
+        "rollout_steps": rollout_steps(rollout) if rollout else [],
         "traffic": traffic(latest),
         "drift_digest": record.digest if record and is_report(record) else "",
         "drift_columns": drift_columns(drift),
@@ -84,7 +85,8 @@ def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG00
         "served": [number for number, share in deployment.weights.items() if share],
         "outlook": rollout_outlook(deployment, store=site.store),
     }
-    live = rollout.get("state") == RolloutState.RUNNING.value or _recent(latest)
+    is_running = rollout is not None and rollout.state is RolloutState.RUNNING
+    live = is_running or _recent(latest)
     return Page(
         "deployment.html", name, data, view, section="deployments", charts=bool(drift), live=live
     )
@@ -109,16 +111,15 @@ def weights(deployment: DeploymentRecord) -> list[dict[str, Any]]:
     return pieces
 
 
-def rollout_steps(rollout: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rollout_steps(rollout: RolloutRecord) -> list[dict[str, Any]]:
     """Return for each step of a rollout whether it is done, current, undone or still to come."""
-    steps = list(rollout.get("steps") or ())
-    position, state = int(rollout.get("position") or 0), rollout.get("state")
+    position, state = rollout.position, rollout.state
     looks = []
-    for index, percent in enumerate(steps):
-        look = "done" if index < position or state == RolloutState.PROMOTED else "later"
-        if index == position and state in {RolloutState.RUNNING, RolloutState.PAUSED}:
+    for index, percent in enumerate(rollout.steps):
+        look = "done" if index < position or state is RolloutState.PROMOTED else "later"
+        if index == position and rollout.is_open:
             look = "now"
-        elif state == RolloutState.ROLLED_BACK and index >= position:
+        elif state is RolloutState.ROLLED_BACK and index >= position:
             look = "back" if index == position else "later"
         looks.append({"percent": percent, "look": look})
     return looks

@@ -10,7 +10,9 @@ from penstock.core import (
     DeploymentState,
     NotFoundError,
     ReportRecord,
+    RolloutRecord,
     did_you_mean,
+    to_json,
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.metadata._codec import RecordTable
@@ -26,12 +28,24 @@ def _weights_text(weights: dict[int, float]) -> str:
     return dump_json([[version, share] for version, share in weights.items()])
 
 
+def _rollout_text(rollout: RolloutRecord) -> str:
+    return dump_json(to_json(rollout))
+
+
+def read_rollout(text: str) -> RolloutRecord:
+    """Read a stored rollout of any form."""
+    return RolloutRecord.from_json(load_json(text))
+
+
 DEPLOYMENTS = RecordTable(
     "deployments",
     DeploymentRecord,
     times=("updated_at",),
-    structures=("rollout",),
-    kinds={"state": DeploymentState, "weights": (_weights_text, _read_weights)},
+    kinds={
+        "state": DeploymentState,
+        "weights": (_weights_text, _read_weights),
+        "rollout": (_rollout_text, read_rollout),
+    },
 )
 EVENTS = RecordTable("deployment_events", DeploymentEvent, times=("at",), structures=("facts",))
 REPORTS = RecordTable(

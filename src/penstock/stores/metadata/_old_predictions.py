@@ -1,11 +1,9 @@
 """Retention of the prediction log; separate from the rest of gc, which follows references."""
 # ruff: noqa: S608 - statements are made of our own names; values are always bound
 
-from datetime import datetime
-
-from penstock.stores._json import load_json
 from penstock.stores.metadata._codec import to_micros
 from penstock.stores.metadata._database import Database
+from penstock.stores.metadata._deployments import read_rollout
 
 _AT_ONCE = 5_000
 
@@ -56,10 +54,9 @@ def _oldest_kept(database: Database, before: int | None, keep_last: int | None) 
         for name, text in transaction.execute(
             "SELECT name, rollout FROM deployments WHERE rollout IS NOT NULL"
         ).fetchall():
-            rollout = load_json(text) or {}
-            if name in limits and rollout.get("state") in {"running", "paused"}:
-                began = to_micros(datetime.fromisoformat(rollout["started_at"]))
-                limits[name] = min(limits[name], began)
+            rollout = read_rollout(text)
+            if name in limits and rollout.is_open:
+                limits[name] = min(limits[name], to_micros(rollout.started_at))
     return limits
 
 

@@ -1,75 +1,57 @@
-"""The next move of a rollout, from the evidence so far; pure, for simulations."""
+"""The next move of a canary, from the evidence so far; pure, for simulations."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-from penstock.core import RolloutState, parse_duration
+from penstock.core import RolloutRecord, RolloutState, parse_duration
 from penstock.evaluation.sequential import METRICS, rate_bounds
-from penstock.serving._evidence import Lack, Seen, increase_at_most, lacking
-from penstock.serving._rules import Rollout
+from penstock.serving.policies._evidence import (
+    MissingEvidence,
+    increase_at_most,
+    missing_evidence,
+)
+from penstock.serving.policies._policy import Evidence, Move, RolloutDecision
 
 
-class Move(StrEnum):
-    """A move of a rollout."""
-
-    STAY = "stay"
-    ADVANCE = "advance"
-    PROMOTE = "promote"
-    ROLL_BACK = "roll_back"
-    PAUSE = "pause"
-    RESUME = "resume"
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutDecision:
-    """A move with a reason, for people; the reason of a stay names the missing evidence."""
-
-    move: Move
-    reason: str = ""
-
-
-def judge(rollout: Rollout, seen: Seen) -> RolloutDecision:
+def judge(rollout: RolloutRecord, evidence: Evidence) -> RolloutDecision:
     """Decide the next move of a rollout.
 
     Harm is checked before progress, so that a step is never passed on bad evidence.
 
     Args:
         rollout: The rollout, at the present step.
-        seen: The evidence so far.
+        evidence: The evidence so far.
     """
     for look in (_fault, _errors, _metric, _no_data, _too_long):
-        decision = look(rollout, seen)
+        decision = look(rollout, evidence)
         if decision is not None:
             return decision
-    return _progress(rollout, seen)
+    return _progress(rollout, evidence)
 
 
-def _fault(_rollout: Rollout, seen: Seen) -> RolloutDecision | None:
-    return RolloutDecision(Move.ROLL_BACK, seen.fault) if seen.fault else None
+def _fault(_rollout: RolloutRecord, evidence: Evidence) -> RolloutDecision | None:
+    return RolloutDecision(Move.ROLL_BACK, evidence.fault) if evidence.fault else None
 
 
-def _errors(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
+def _errors(rollout: RolloutRecord, evidence: Evidence) -> RolloutDecision | None:
     """Compare error rates: alpha/2 for each side's bound, so both hold with chance 1 - alpha."""
     rules = rollout.rules
-    if seen.new.rate <= seen.control.rate:
+    if evidence.new.rate <= evidence.control.rate:
         return None  # no bound can say otherwise
-    low, _ = rate_bounds(seen.new.errors, seen.new.requests, rules.alpha / 2)
-    _, high = rate_bounds(seen.control.errors, seen.control.requests, rules.alpha / 2)
-    if rollout.steps[0] == 100 and not seen.control.requests:  # noqa: PLR2004 - percent
+    low, _ = rate_bounds(evidence.new.errors, evidence.new.requests, rules.alpha / 2)
+    _, high = rate_bounds(evidence.control.errors, evidence.control.requests, rules.alpha / 2)
+    if rollout.steps[0] == 100 and not evidence.control.requests:  # noqa: PLR2004 - percent
         high = 0.0  # no control beside the new version: compare with a version that never fails
     if low <= high + rules.max_error_rate_increase:
         return None
     return RolloutDecision(
         Move.ROLL_BACK,
-        f"Version {rollout.version} failed {seen.new.errors:,} of {seen.new.requests:,} requests "
-        f"({seen.new.rate:.2%}, at least {low:.2%}); version {rollout.control} failed "
-        f"{seen.control.errors:,} of {seen.control.requests:,} ({seen.control.rate:.2%}, "
+        f"Version {rollout.version} failed {evidence.new.errors:,} of {evidence.new.requests:,} requests "
+        f"({evidence.new.rate:.2%}, at least {low:.2%}); version {rollout.control} failed "
+        f"{evidence.control.errors:,} of {evidence.control.requests:,} ({evidence.control.rate:.2%}, "
         f"at most {high:.2%}). Allowed: {rules.max_error_rate_increase:.2%} more.",
     )
 
 
-def _metric(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
-    new, control = seen.outcomes.get(rollout.version), seen.outcomes.get(rollout.control)
+def _metric(rollout: RolloutRecord, evidence: Evidence) -> RolloutDecision | None:
+    new, control = evidence.outcomes.get(rollout.version), evidence.outcomes.get(rollout.control)
     if rollout.rules.metric is None or new is None or control is None:
         return None
     name, least = rollout.rules.metric
@@ -86,28 +68,28 @@ def _metric(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
     )
 
 
-def _no_data(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
+def _no_data(rollout: RolloutRecord, evidence: Evidence) -> RolloutDecision | None:
     grace_s = parse_duration(rollout.rules.grace).total_seconds()
-    if seen.idle_s <= grace_s:
+    if evidence.idle_s <= grace_s:
         return None
-    if seen.idle_s > 2 * grace_s:
+    if evidence.idle_s > 2 * grace_s:
         return RolloutDecision(
             Move.ROLL_BACK,
-            f"Version {rollout.version} had no request for {seen.idle_s:,.0f} s, so nothing is "
+            f"Version {rollout.version} had no request for {evidence.idle_s:,.0f} s, so nothing is "
             "known about it.",
         )
     if rollout.state is RolloutState.PAUSED:
         return RolloutDecision(Move.STAY, rollout.reason)
     return RolloutDecision(
-        Move.PAUSE, f"Version {rollout.version} had no request for {seen.idle_s:,.0f} s."
+        Move.PAUSE, f"Version {rollout.version} had no request for {evidence.idle_s:,.0f} s."
     )
 
 
-def _too_long(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
+def _too_long(rollout: RolloutRecord, evidence: Evidence) -> RolloutDecision | None:
     limit = rollout.rules.step_time
-    if limit is None or seen.step_s <= parse_duration(limit).total_seconds():
+    if limit is None or evidence.step_s <= parse_duration(limit).total_seconds():
         return None
-    missing = lacking(rollout, seen)
+    missing = missing_evidence(rollout, evidence)
     if missing is None:
         return None
     return RolloutDecision(
@@ -116,24 +98,24 @@ def _too_long(rollout: Rollout, seen: Seen) -> RolloutDecision | None:
     )
 
 
-def _progress(rollout: Rollout, seen: Seen) -> RolloutDecision:
-    missing = lacking(rollout, seen)
+def _progress(rollout: RolloutRecord, evidence: Evidence) -> RolloutDecision:
+    missing = missing_evidence(rollout, evidence)
     if missing is not None:
-        return _wait(rollout, seen, missing)
-    new, control = seen.new, seen.control
+        return _wait(rollout, evidence, missing)
+    new, control = evidence.new, evidence.control
     reason = (
-        f"{rollout.percent} % passed: {_many(seen.step_requests, 'request')} in this step, "
+        f"{rollout.percent} % passed: {_many(evidence.step_requests, 'request')} in this step, "
         f"{_many(new.errors, 'error')} in {_many(new.requests, 'request')} of the rollout "
         f"({control.errors:,} in {control.requests:,} of version {rollout.control}); its error "
         f"rate is at most {increase_at_most(rollout, new, control):.2%} higher."
     )
-    return RolloutDecision(Move.PROMOTE if rollout.at_last_step else Move.ADVANCE, reason)
+    return RolloutDecision(Move.PROMOTE if rollout.is_at_last_step else Move.ADVANCE, reason)
 
 
-def _wait(rollout: Rollout, seen: Seen, missing: Lack) -> RolloutDecision:
+def _wait(rollout: RolloutRecord, evidence: Evidence, missing: MissingEvidence) -> RolloutDecision:
     """Stay for the missing evidence; pause if that would take longer than the rule's patience."""
     patience_s = parse_duration(rollout.rules.patience).total_seconds()
-    watched = seen.step_s >= parse_duration(rollout.rules.grace).total_seconds()
+    watched = evidence.step_s >= parse_duration(rollout.rules.grace).total_seconds()
     paused = rollout.state is RolloutState.PAUSED
     if watched and missing.seconds > patience_s:
         reason = (

@@ -3,25 +3,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from penstock.core import ParameterError, RolloutState
+from penstock.core import PassedStep, RolloutRecord, RolloutState
 from penstock.evaluation.sequential import SequentialEstimate
-from penstock.serving import Rollout, RolloutRules
-from penstock.serving._evidence import Counts, Seen
-from penstock.serving._judge import Move, judge
+from penstock.serving import Canary, RolloutRules
+from penstock.serving.policies import Counts, Evidence, Move
+from penstock.serving.policies._judge import judge
 
 
-def rollout(**rules) -> Rollout:
-    return Rollout.start(2, 1, (5, 25, 100), RolloutRules(**rules))
+def rollout(**rules) -> RolloutRecord:
+    return Canary((5, 25, 100), RolloutRules(**rules)).start(2, 1)
 
 
-def wide(**rules) -> Rollout:
+def wide(**rules) -> RolloutRecord:
     """A rollout that 100 requests without an error pass."""
     return rollout(**{"max_error_rate_increase": 0.05, **rules})
 
 
-def seen(new: tuple[int, int], control: tuple[int, int], **more) -> Seen:
+def seen(new: tuple[int, int], control: tuple[int, int], **more) -> Evidence:
     counts = Counts(*new)
-    return Seen(counts, Counts(*control), **{"step_requests": counts.requests, **more})
+    return Evidence(counts, Counts(*control), **{"step_requests": counts.requests, **more})
 
 
 def test_a_step_waits_for_its_requests() -> None:
@@ -81,7 +81,7 @@ def test_no_request_to_the_control_is_no_proof_against_the_new_version() -> None
 
 
 def test_a_rollout_without_a_control_is_judged_against_a_version_that_never_fails() -> None:
-    alone = Rollout.start(2, 1, (100,), RolloutRules())
+    alone = Canary((100,)).start(2, 1)
     assert judge(alone, seen((60, 6), (0, 0))).move is Move.ROLL_BACK
 
 
@@ -189,48 +189,6 @@ def test_a_fifth_of_requests_failing_is_found_within_300_requests() -> None:
     assert max(needed) <= 300
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"step_requests": 0},
-        {"alpha": 0},
-        {"max_error_rate_increase": 1},
-        {"max_error_rate_increase": 0},
-        {"pass_alpha": 1},
-        {"patience": "long"},
-        {"step_truth": 1},
-        {"grace": "soon"},
-        {"metric": ("acuracy", 0.0)},
-    ],
-)
-def test_rules_out_of_range_are_refused(wrong: dict) -> None:
-    with pytest.raises(ParameterError):
-        RolloutRules(**wrong)
-
-
-def test_rules_of_an_older_store_that_allowed_no_increase_are_read() -> None:
-    old = {**RolloutRules().to_json(), "max_error_rate_increase": 0.0}
-    del old["pass_alpha"], old["patience"], old["accepted_changes"]
-    assert RolloutRules.from_json(old) == RolloutRules()
-
-
-def test_an_unknown_metric_is_guessed() -> None:
-    with pytest.raises(ParameterError, match="Did you mean 'accuracy'"):
-        RolloutRules(metric=("acuracy", 0.0))
-
-
-@pytest.mark.parametrize("steps", [(), (5, 25), (25, 5, 100), (0, 100), (50, 50, 100), (5, 101)])
-def test_steps_that_do_not_rise_to_100_are_refused(steps: tuple[int, ...]) -> None:
-    with pytest.raises(ParameterError, match="do not rise to 100"):
-        Rollout.start(2, 1, steps, RolloutRules())
-
-
-def test_a_rollout_survives_its_json() -> None:
-    one = rollout(metric=("accuracy", -0.02), step_time="1h").next_step({"requests": 120})
-    assert Rollout.from_json(one.to_json()) == one
-    assert Rollout.from_json(None) is None
-
-
 def carry_out(new_rate: float, control_rate: float, seed: int, most: int) -> tuple[Move, int]:
     """One rollout from 5 % to the end by the default rules, with a look every 40 requests."""
     rng, going = np.random.default_rng(seed), rollout()
@@ -242,7 +200,7 @@ def carry_out(new_rate: float, control_rate: float, seed: int, most: int) -> tup
         n0, k0 = n0 + more, k0 + int(rng.binomial(more, control_rate))
         decision = judge(going, seen((n1, k1), (n0, k0), step_requests=n1 - begun))
         if decision.move is Move.ADVANCE:
-            going, begun = going.next_step({}), n1
+            going, begun = Canary().next_step(going, PassedStep()), n1
         elif decision.move is not Move.STAY:
             return decision.move, n1
     return Move.STAY, n1

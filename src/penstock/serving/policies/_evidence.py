@@ -1,4 +1,4 @@
-"""Evidence of a rollout: the counts seen, and the evidence missing before a step is passed; pure.
+"""Evidence of a rollout: the counts evidence, and the evidence missing before a step is passed; pure.
 
 Apart from the decision, because `deploy` and the pages report the evidence too. Notation: p1 and p0
 are the error rates of the new version and the control; the step is passed once p1 - p0 is below the
@@ -6,17 +6,16 @@ limit, that is an upper bound of p1 minus a lower bound of p0, each valid at eve
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from penstock.core import RolloutRecord, RolloutRules
 from penstock.evaluation.sequential import (
     METRICS,
-    SequentialEstimate,
     log_e_value_below,
     rate_at_least,
     rate_at_most,
 )
-from penstock.serving._rules import Rollout, RolloutRules
+from penstock.serving.policies._policy import Counts, Evidence
 
 # The control usually has most of the requests, so that its bound costs little.
 _CONTROL_SHARE = 0.2
@@ -24,46 +23,7 @@ _MOST_REQUESTS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Requests and errors of a version since the rollout began."""
-
-    requests: int = 0
-    errors: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Share of failed requests."""
-        return self.errors / self.requests if self.requests else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The evidence that a decision rests on.
-
-    Args:
-        new: Counts of the new version since the rollout began.
-        control: Counts of the control since then.
-        step_requests: Requests of the new version in the present step.
-        step_errors: Errors among them.
-        step_s: Seconds since the step began.
-        idle_s: Seconds since the new version's last request, or since the step began.
-        outcomes: The watched metric by version; empty if no metric is watched.
-        fault: A hard fault of the new version: it cannot be loaded, or returned no number; empty if
-            none.
-    """
-
-    new: Counts
-    control: Counts
-    step_requests: int
-    step_errors: int = 0
-    step_s: float = 0.0
-    idle_s: float = 0.0
-    outcomes: Mapping[int, SequentialEstimate] = field(default_factory=dict)
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Lack:
+class MissingEvidence:
     """Evidence missing before a step is passed.
 
     Args:
@@ -75,7 +35,7 @@ class Lack:
     seconds: float
 
 
-def increase_at_most(rollout: Rollout, new: Counts, control: Counts) -> float:
+def increase_at_most(rollout: RolloutRecord, new: Counts, control: Counts) -> float:
     """Compute an upper bound of the increase of the new version's error rate over the control's.
 
     Args:
@@ -126,25 +86,25 @@ def requests_needed(
     return high
 
 
-def lacking(rollout: Rollout, seen: Seen) -> Lack | None:
+def missing_evidence(rollout: RolloutRecord, evidence: Evidence) -> MissingEvidence | None:
     """Return the evidence missing before the present step is passed; None if none is missing.
 
     Args:
         rollout: The rollout, at the present step.
-        seen: The evidence so far.
+        evidence: The evidence so far.
     """
     rules = rollout.rules
-    high = increase_at_most(rollout, seen.new, seen.control)
+    high = increase_at_most(rollout, evidence.new, evidence.control)
     if high >= rules.max_error_rate_increase:
-        return _lacks_evidence(rollout, seen, high)
-    if seen.step_requests < rules.step_requests:
-        missing = rules.step_requests - seen.step_requests
-        return _lack(
-            f"{seen.step_requests:,} of at least {rules.step_requests:,} requests in this step.",
+        return _missing_requests(rollout, evidence, high)
+    if evidence.step_requests < rules.step_requests:
+        missing = rules.step_requests - evidence.step_requests
+        return _with_duration(
+            f"{evidence.step_requests:,} of at least {rules.step_requests:,} requests in this step.",
             missing,
-            seen,
+            evidence,
         )
-    return _lacks_metric(rollout, seen)
+    return _missing_truth(rollout, evidence)
 
 
 def duration_text(seconds: float) -> str:
@@ -159,8 +119,8 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:,.0f} seconds"
 
 
-def _lacks_evidence(rollout: Rollout, seen: Seen, high: float) -> Lack:
-    new, control = seen.new, seen.control
+def _missing_requests(rollout: RolloutRecord, evidence: Evidence, high: float) -> MissingEvidence:
+    new, control = evidence.new, evidence.control
     known = (
         f"no request to version {rollout.version} yet."
         if not new.requests
@@ -172,47 +132,49 @@ def _lacks_evidence(rollout: Rollout, seen: Seen, high: float) -> Lack:
     )
     # The estimate is for a version that is as good as the control.
     percent = rollout.percent
-    beside = control.requests / new.requests if rollout.at_last_step and new.requests else 0.0
+    beside = control.requests / new.requests if rollout.is_at_last_step and new.requests else 0.0
     needed = requests_needed(
         rollout.rules,
         max(control.rate, new.rate),
         per_request=max((100 - percent) / percent, beside),
     )
     if needed is None:
-        return Lack(known[0].upper() + known[1:], math.inf)
+        return MissingEvidence(known[0].upper() + known[1:], math.inf)
     missing = max(needed - new.requests, 1)
-    return _lack(known[0].upper() + known[1:], missing, seen)
+    return _with_duration(known[0].upper() + known[1:], missing, evidence)
 
 
-def _lacks_metric(rollout: Rollout, seen: Seen) -> Lack | None:
+def _missing_truth(rollout: RolloutRecord, evidence: Evidence) -> MissingEvidence | None:
     """Check that the watched metric is certain enough to exclude a forbidden difference."""
     if rollout.rules.metric is None:
         return None
     name, least = rollout.rules.metric
-    new, control = seen.outcomes.get(rollout.version), seen.outcomes.get(rollout.control)
+    new, control = evidence.outcomes.get(rollout.version), evidence.outcomes.get(rollout.control)
     needed = rollout.rules.step_truth * (rollout.position + 1)
     if new is None or control is None or new.rows < needed:
         rows = new.rows if new else 0
-        return Lack(f"{rows:,} of at least {needed:,} truths of version {rollout.version}.", 0.0)
+        return MissingEvidence(
+            f"{rows:,} of at least {needed:,} truths of version {rollout.version}.", 0.0
+        )
     sign = 1 if METRICS[name] else -1
     # One-sided, with half of the chance for each version's interval.
     half = sum(outcome.half_width(rollout.rules.pass_alpha) for outcome in (new, control))
     worst = sign * (new.value - control.value) - half
     if worst >= least:
         return None
-    return Lack(
+    return MissingEvidence(
         f"{name} of version {rollout.version} on {new.rows:,} truths may still be {-worst:.4f} "
         f"worse than that of version {rollout.control}; allowed are {abs(least):g}.",
         0.0,
     )
 
 
-def _lack(known: str, missing: int, seen: Seen) -> Lack:
+def _with_duration(known: str, missing: int, evidence: Evidence) -> MissingEvidence:
     """Build the text with the missing requests and the expected time."""
-    if not seen.step_requests or not seen.step_s:
-        return Lack(f"{known} About {missing:,} more are needed.", 0.0)
-    seconds = missing * seen.step_s / seen.step_requests
-    return Lack(
+    if not evidence.step_requests or not evidence.step_s:
+        return MissingEvidence(f"{known} About {missing:,} more are needed.", 0.0)
+    seconds = missing * evidence.step_s / evidence.step_requests
+    return MissingEvidence(
         f"{known} About {missing:,} more are needed, {duration_text(seconds)} at the present rate.",
         seconds,
     )

@@ -1,15 +1,23 @@
-"""RolloutRules and Rollout: limits and progress of a rollout; plain data, no decisions."""
+"""Rollouts: where the move of a deployment's traffic to a new version stands, and its limits."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, Self, get_args
 
-from penstock.core import ParameterError, RolloutState, did_you_mean, now, parse_duration
-from penstock.evaluation.sequential import METRICS
+from penstock.core._durations import parse_duration
+from penstock.core._errors import ParameterError, did_you_mean
+from penstock.core._states import RolloutState
+from penstock.core.records._empty import empty
 
-DEFAULT_STEPS = (5, 25, 100)
+ROLLOUT_FORM = 1
+"""Form of a stored rollout. Form 0, without a number, knew no policy: all were canaries."""
+
+SequentialMetric = Literal[
+    "accuracy", "precision", "recall", "roc_auc", "brier", "log_loss", "mae", "rmse"
+]
+"""Metrics that can be judged while the rows arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class RolloutRules:
     max_error_rate_increase: float = 0.005
     alpha: float = 0.01
     pass_alpha: float = 0.05
-    metric: tuple[str, float] | None = None
+    metric: tuple[SequentialMetric, float] | None = None
     step_truth: int = 50
     step_time: str | None = None
     grace: str = "1h"
@@ -74,113 +82,105 @@ class RolloutRules:
         parse_duration(self.patience)
         if self.step_time is not None:
             parse_duration(self.step_time)
-        if self.metric is not None and self.metric[0] not in METRICS:
+        metrics = get_args(SequentialMetric)
+        if self.metric is not None and self.metric[0] not in metrics:
             raise ParameterError(
                 what=f"A rollout cannot watch {self.metric[0]!r}.",
                 why="It must be computable from single answers and their truth.",
-                fix=did_you_mean(self.metric[0], METRICS),
+                fix=did_you_mean(self.metric[0], metrics),
                 metric=self.metric[0],
             )
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> "RolloutRules":
-        """Read the JSON of ``to_json``, also of rules from before evidence was required."""
-        metric, limit = value.get("metric"), value.get("max_error_rate_increase")
-        return cls(
-            **{
-                **value,
-                "metric": (str(metric[0]), float(metric[1])) if metric else None,
-                # Older rules could allow no increase at all, which no evidence can show.
-                "max_error_rate_increase": limit or cls().max_error_rate_increase,
-            }
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the rules as plain JSON."""
-        return {**asdict(self), "metric": list(self.metric) if self.metric else None}
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read rules of any form, also from before evidence was required."""
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in document.items() if name in known}
+        if values.get("metric"):
+            name, limit = values["metric"]
+            values["metric"] = (str(name), float(limit))
+        if not values.get("max_error_rate_increase"):
+            # Older rules could allow no increase at all, which no evidence can show.
+            values.pop("max_error_rate_increase", None)
+        return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
-    """A running or finished rollout, as stored in ``DeploymentRecord.rollout``.
+class PassedStep:
+    """Figures of a step that a rollout has passed.
+
+    Args:
+        percent: The step's percent of units.
+        requests: Requests of the new version in the step.
+        errors: Errors among them.
+        seconds: Duration of the step.
+        metric: The watched metric by version; empty if none is watched.
+    """
+
+    percent: int = 0
+    requests: int = 0
+    errors: int = 0
+    seconds: float = 0.0
+    metric: Mapping[str, float] = field(default_factory=empty)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read the figures of any form."""
+        values = {
+            field.name: document[field.name] for field in fields(cls) if field.name in document
+        }
+        metric = values.get("metric") or {}
+        # JSON has no NaN: a metric that could not be computed is None there.
+        numbers = {key: math.nan if value is None else value for key, value in metric.items()}
+        return cls(**{**values, "metric": numbers})
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRecord:
+    """A running or finished rollout of a deployment.
 
     Args:
         state: See RolloutState.
         version: The new version.
         control: The version that the new version is compared with.
         steps: Percent of units per step, rising, the last 100.
-        position: Index of the present step, from 0.
         rules: See RolloutRules.
-        started_at: When the rollout began.
-        step_started_at: When the present step began.
-        reason: Why the rollout is in this state; empty while running.
-        passed: Figures of each passed step: percent, requests, errors, seconds.
+        started_at: Start of the rollout.
+        step_started_at: Start of the present step.
+        position: Index of the present step, from 0.
+        reason: Reason for the state; empty while running.
+        passed: Figures of the passed steps.
+        policy: Name of the TrafficPolicy.
     """
 
     state: RolloutState
     version: int
     control: int
     steps: tuple[int, ...]
-    position: int
     rules: RolloutRules
     started_at: datetime
     step_started_at: datetime
+    position: int = 0
     reason: str = ""
-    passed: tuple[Mapping[str, Any], ...] = ()
+    passed: tuple[PassedStep, ...] = ()
+    policy: str = "canary"
 
     @classmethod
-    def start(
-        cls, version: int, control: int, steps: tuple[int, ...], rules: RolloutRules
-    ) -> "Rollout":
-        """Start a rollout at the first step.
-
-        Raises:
-            ParameterError: If the steps do not rise to 100.
-        """
-        rising = all(low < high for low, high in pairwise(steps))
-        if not steps or not rising or steps[0] <= 0 or steps[-1] != 100:  # noqa: PLR2004 - percent
-            raise ParameterError(
-                what=f"Canary steps {list(steps)} do not rise to 100.",
-                why="Each step is a larger percent of the units, and the last is all of them.",
-                fix="Use for example canary=(5, 25, 100).",
-                steps=steps,
-            )
-        time = now()
-        return cls(RolloutState.RUNNING, version, control, steps, 0, rules, time, time)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any] | None) -> "Rollout | None":
-        """Read the JSON of ``to_json``; None for a deployment without a rollout."""
-        if value is None:
-            return None
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """Read a rollout of any form."""
         return cls(
-            state=RolloutState(value["state"]),
-            version=int(value["version"]),
-            control=int(value["control"]),
-            steps=tuple(int(step) for step in value["steps"]),
-            position=int(value["position"]),
-            rules=RolloutRules.from_json(value["rules"]),
-            started_at=datetime.fromisoformat(value["started_at"]),
-            step_started_at=datetime.fromisoformat(value["step_started_at"]),
-            reason=str(value.get("reason", "")),
-            passed=tuple(value.get("passed", ())),
+            state=RolloutState(document["state"]),
+            version=int(document["version"]),
+            control=int(document["control"]),
+            steps=tuple(int(percent) for percent in document["steps"]),
+            rules=RolloutRules.from_json(document["rules"]),
+            started_at=datetime.fromisoformat(document["started_at"]),
+            step_started_at=datetime.fromisoformat(document["step_started_at"]),
+            position=int(document["position"]),
+            reason=str(document.get("reason", "")),
+            passed=tuple(map(PassedStep.from_json, document.get("passed", ()))),
+            policy=str(document.get("policy", "canary")),
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the rollout as plain JSON, in the form of the metadata store."""
-        return {
-            "state": str(self.state),
-            "version": self.version,
-            "control": self.control,
-            "steps": list(self.steps),
-            "position": self.position,
-            "percent": self.percent,
-            "rules": self.rules.to_json(),
-            "started_at": self.started_at.isoformat(),
-            "step_started_at": self.step_started_at.isoformat(),
-            "reason": self.reason,
-            "passed": [dict(step) for step in self.passed],
-        }
 
     @property
     def is_open(self) -> bool:
@@ -193,26 +193,9 @@ class Rollout:
         return self.steps[self.position]
 
     @property
-    def at_last_step(self) -> bool:
+    def is_at_last_step(self) -> bool:
         """True if passing this step ends the rollout."""
         return self.position == len(self.steps) - 1
-
-    @property
-    def weights(self) -> dict[int, float]:
-        """Shares of the present step by version."""
-        share = self.percent / 100
-        return {self.control: round(1 - share, 6), self.version: share}
-
-    def next_step(self, facts: Mapping[str, Any]) -> "Rollout":
-        """Return the rollout at the next step, with the passed step's figures added."""
-        return replace(
-            self,
-            state=RolloutState.RUNNING,
-            position=self.position + 1,
-            step_started_at=now(),
-            reason="",
-            passed=(*self.passed, facts),
-        )
 
 
 def _require(holds: bool, name: str, value: object, allowed: str) -> None:
