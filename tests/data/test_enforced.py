@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
-from penstock.core import DataError, NotFoundError
+from penstock.core import DataError, NotFoundError, ParameterError
 from penstock.data import ingest
 from penstock.stores import open_store
 
@@ -29,8 +29,8 @@ class Orders:
     def fingerprint(self):
         return {}
 
-    def read(self, since=None, cutoff=None):
-        return self.table
+    def scan(self, since=None, cutoff=None):
+        return [self.table]
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,57 @@ def test_times_with_a_zone_a_pair_of_columns_and_pandas_are_checked_too():
     zoned = pl.DataFrame({"day": [datetime(2024, 1, 1, 23, tzinfo=UTC)], "n": [1]})
     zoned = zoned.with_columns(pl.col("day").dt.convert_time_zone("Asia/Tokyo"))
     assert ingest(Orders(zoned), cutoff="2024-01-02").rows == 1
-    with pytest.raises(DataError, match="outside"):
+    with pytest.raises(DataError, match=r"outside"):
         ingest(Orders(DAYS.to_pandas()), cutoff="2024-01-05")
 
 
 def test_a_window_needs_a_time_column_that_exists():
-    with pytest.raises(DataError, match="has no time column"):
+    with pytest.raises(DataError, match=r"has no time column"):
         ingest(Orders(time=None), cutoff="2024-01-05")
-    with pytest.raises(NotFoundError, match="'dya' is not in source 'orders'"):
+    with pytest.raises(NotFoundError, match=r"'dya' is not in source 'orders'"):
         ingest(Orders(time="dya"), cutoff="2024-01-05")
 
 
 def test_what_is_no_table_is_refused():
-    with pytest.raises(DataError, match="returned list, which is no table"):
+    with pytest.raises(DataError, match=r"returned list, which is no table"):
         ingest(Orders([1, 2]))
+
+
+def test_rows_known_too_late_stop_a_users_source():
+    table = DAYS.with_columns(
+        known=pl.when(pl.col("n") == 2).then(pl.lit("2024-02-01")).otherwise("day")
+    )
+    late = Orders(table, available_at="known")
+    with pytest.raises(
+        DataError,
+        match=r"1 of 10 rows not known before 2024-01-20 .*row 2, column 'known': '2024-02-01'",
+    ):
+        ingest(late, cutoff="2024-01-20")
+    assert ingest(late, since="2024-01-01").rows == 10
+    assert (
+        ingest(Orders(table, available_at="known", cut_by_ingest=True), cutoff="2024-01-20").rows
+        == 9
+    )
+    with pytest.raises(NotFoundError, match=r"'knwn' is not in source 'orders'.*known"):
+        ingest(Orders(table, available_at="knwn"), cutoff="2024-01-20")
+
+
+def test_rows_outside_are_counted_over_all_batches():
+    parts = Orders()
+    parts.scan = lambda since=None, cutoff=None: (
+        DAYS[place : place + 3] for place in range(0, 10, 3)
+    )
+    with pytest.raises(DataError, match=r"6 of 10 rows outside.*row 4, column 'day'"):
+        ingest(parts, cutoff="2024-01-05")
+
+
+def test_a_source_with_the_old_read_is_told_what_it_lacks():
+    class Old:
+        name, time = "old", None
+
+        def describe(self): ...
+        def fingerprint(self): ...
+        def read(self): ...
+
+    with pytest.raises(ParameterError, match=r"Old is no data source: it has no scan"):
+        ingest(Old())

@@ -73,8 +73,8 @@ class Numbers:
     def fingerprint(self):
         return {"rows": self.rows}
 
-    def read(self, since=None, cutoff=None):
-        return pl.DataFrame({"n": range(self.rows)})
+    def scan(self, since=None, cutoff=None):
+        yield pl.DataFrame({"n": range(self.rows)})
 
 
 def test_a_users_own_source_is_read():

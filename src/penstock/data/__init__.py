@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from penstock.data.sources import DataSource as DataSource
     from penstock.data.sources import FileSource as FileSource
     from penstock.data.sources import Reading as Reading
+    from penstock.data.sources import Scan as Scan
     from penstock.tables.reading import guess_time_format as guess_time_format
     from penstock.tables.reading import read_times as read_times
 
@@ -56,6 +57,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Level": "_finding",
         "Subset": "_split",
         "Reading": "penstock.data.sources",
+        "Scan": "penstock.data.sources",
         "Schema": "_schema",
         "Snapshot": "_snapshot",
         "Split": "_split",

@@ -4,72 +4,99 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
 from penstock.data._finding import Finding
-from penstock.data._moments import moments_of, time_columns, time_name
+from penstock.data._moments import ends_of, moments_of, time_columns, time_name
 from penstock.data.sources import DataSource, Reading, Window
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import polars as pl
 
-    from penstock.data._moments import Moment
 
-
-def window_of(source: DataSource, since: "Moment | None", cutoff: "Moment | None") -> Window:
-    """Return the window that a source's rows must lie in.
-
-    Raises:
-        DataError: If a limit cannot be read, or the source has no time column to compare with.
-    """
-    return Window.of(source.name, source.time, getattr(source, "time_format", None), since, cutoff)
-
-
-def enforce_window(reading: Reading, source: DataSource, window: Window) -> Reading:
-    """Check that every row lies in the window, whatever the source.
+class WindowGuard:
+    """Check of every batch of a reading, whatever the source.
 
     A source whose ``cut_by_ingest`` is True leaves the cut to ingest: rows outside are removed and
-    counted. For all remaining sources a row outside is an error, and nothing is stored.
+    counted. For all remaining sources a row outside is an error, told after the last batch with the
+    count of all.
 
-    Raises:
-        NotFoundError: If the time column does not exist.
-        DataError: If rows lie outside the window, or have no time.
+    Args:
+        source: The source that is read.
+        window: The requested rows.
     """
-    if source.time is None:
-        return reading
-    window.require_columns(reading.table.columns)
-    if window.since is None and window.cutoff is None:
-        return reading
-    if getattr(source, "cut_by_ingest", False):
-        return _cut(reading, window)
-    moments = moments_of(reading.table, source.time, window.time_format)
-    outside = ~window.contains(moments)
-    count = int(outside.sum())
-    if count:
-        raise _outside(reading.table, outside, source, window, count)
-    return reading
 
+    def __init__(self, source: DataSource, window: Window) -> None:
+        self._source, self._window = source, window
+        self._cuts = bool(getattr(source, "cut_by_ingest", False))
+        self._rows = self._outside = 0
+        self._first: tuple[int, str, Any] | None = None  # row, column, value
+        self._ends: list[datetime] = []
 
-def _cut(reading: Reading, window: Window) -> Reading:
-    table, findings = window.keep(reading.table)
-    lost = reading.table.height - table.height
-    if lost:
-        text = f"{lost:,} of {reading.table.height:,} rows lay {window.words} and were removed."
-        findings = (*findings, Finding("info", "window", time_name(window.time or ""), text))
-    return reading.with_table(table, findings)
+    def check(self, batch: "pl.DataFrame") -> "pl.DataFrame":
+        """Return the rows of a batch that may be kept.
 
+        Raises:
+            NotFoundError: If a time column does not exist.
+            DataError: If a value is not a time.
+        """
+        if self._source.time is None:
+            return batch
+        self._window.require_columns(batch.columns)
+        if not self._window.is_limited:
+            return batch
+        if self._cuts:
+            return self._cut(batch)
+        outside = self._window.outside(batch)
+        if outside is not None:
+            column, rows = outside
+            if self._first is None:
+                row = int(rows.arg_max() or 0)
+                self._first = self._rows + row, column, batch[column][row]
+            self._outside += int(rows.sum())
+        self._rows += batch.height
+        # After a row outside nothing is kept, so that a large reading holds no memory.
+        return batch if self._first is None else batch.clear()
 
-def _outside(
-    table: "pl.DataFrame", outside: "pl.Series", source: DataSource, window: Window, count: int
-) -> DataError:
-    first = int(outside.arg_max() or 0)
-    names = time_columns(source.time)
-    value: Any = table[names[0]][first]
-    shown = "no time" if value is None else repr(str(value))
-    return DataError(
-        what=f"Source '{source.name}' returned {count:,} of {table.height:,} rows {window.words}: "
-        f"the first is row {first}, column {names[0]!r}: {shown}.",
-        why="A model that is trained on rows after its cutoff has seen the future. Nothing was stored.",
-        fix="Let read() return since <= time < cutoff, or declare cut_by_ingest = True on the "
-        "source: then ingest removes the others and counts them.",
-        column=names[0],
-        row=first,
-        rows=count,
-    )
+    def finish(self, reading: Reading) -> None:
+        """Report what was removed.
+
+        Raises:
+            DataError: If rows lie outside the window, or have no time.
+        """
+        if self._first is not None:
+            raise self._error(*self._first)
+        if self._cuts and self._rows and self._outside == self._rows:
+            raise self._window.none_left(
+                min(self._ends, default=None), max(self._ends, default=None)
+            )
+        if self._cuts and self._outside:
+            text = f"{self._outside:,} of {self._rows:,} rows lay {self._window.words} and were removed."
+            name = time_name(self._window.time or "")
+            reading.findings.append(Finding("info", "window", name, text))
+
+    def _cut(self, batch: "pl.DataFrame") -> "pl.DataFrame":
+        kept, _ = self._window.keep(batch, is_part=True)
+        self._rows += batch.height
+        ends = ends_of(moments_of(batch, self._source.time or "", self._window.time_format))
+        self._ends += [moment for moment in ends if moment is not None]
+        self._outside += batch.height - kept.height
+        return kept
+
+    def _error(self, row: int, column: str, value: Any) -> DataError:
+        shown = "no time" if value is None else repr(str(value))
+        is_late = column not in time_columns(self._source.time)
+        words = (
+            f"not known before {self._window.cutoff:%Y-%m-%d %H:%M}"
+            if is_late
+            else self._window.words
+        )
+        return DataError(
+            what=f"Source '{self._source.name}' returned {self._outside:,} of {self._rows:,} rows "
+            f"{words}: the first is row {row}, column {column!r}: {shown}.",
+            why="A model that is trained on rows after its cutoff has seen the future. Nothing was stored.",
+            fix="Let scan() give since <= time < cutoff, or declare cut_by_ingest = True on the "
+            "source: then ingest removes the others and counts them.",
+            column=column,
+            row=row,
+            rows=self._outside,
+        )

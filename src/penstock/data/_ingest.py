@@ -1,22 +1,30 @@
 """``ingest``: read a source into a Snapshot, inside the window, and check the schema."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ParameterError, SchemaError, SnapshotRecord, now
-from penstock.data._enforced import enforce_window, window_of
+from penstock.data._enforced import WindowGuard
 from penstock.data._finding import Finding
 from penstock.data._memory import Memory, memory_of
 from penstock.data._schema import check_schema
 from penstock.data._snapshot import Snapshot
-from penstock.data.sources import DataSource, NotingSource, Reading, RememberingSource
-from penstock.tables import read_frame
+from penstock.data.sources import (
+    DataSource,
+    Reading,
+    RememberingSource,
+    Scan,
+    Window,
+    read_batches,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
     from penstock.data._moments import Moment
-    from penstock.data.sources import Window
     from penstock.stores import Store
+
+_DUTIES = ("name", "time", "describe", "fingerprint", "scan")
 
 
 def ingest(
@@ -57,49 +65,50 @@ def ingest(
         SchemaError: If a column is missing or has a different type than at the last reading.
     """
     if not isinstance(source, DataSource):
-        raise ParameterError(
-            what=f"{source!r:.80} is no data source.",
-            fix='Give for example FileSource("table.csv").',
-        )
-    window = window_of(source, since, cutoff)
+        raise _no_source(source)
+    window = Window.of(source, since, cutoff)
     memory = None if store is None else memory_of(source, store)
-    reading = enforce_window(_read(source, since, cutoff, memory), source, window)
-    if not reading.table.height or not reading.table.width:
-        raise _no_rows(source, window)
+    if memory is not None and isinstance(source, RememberingSource):
+        source = source.remembering(memory.rules)
+    table, reading = _read(source, window)
     snapshot = Snapshot.of(
-        reading.table,
+        table,
         source=source.describe(),
         time=source.time,
         since=since,
         cutoff=cutoff,
-        findings=reading.findings,
+        findings=tuple(reading.findings),
         reading=reading.rules,
     )
     if store is None or memory is None:
         return snapshot
-    return _record(snapshot, source.name, store, run_id, memory)
+    return _record(snapshot, source.name, reading.facts, store, run_id, memory)
 
 
-def _read(
-    source: DataSource,
-    since: "Moment | None",
-    cutoff: "Moment | None",
-    memory: Memory | None,
-) -> Reading:
-    if memory is not None and isinstance(source, RememberingSource):
-        return source.read_as(memory.rules, since, cutoff)
-    if isinstance(source, NotingSource):
-        return source.read_noted(since, cutoff)
-    return Reading(_as_polars(source.read(since, cutoff), source.name))
+def _read(source: DataSource, window: Window) -> "tuple[pl.DataFrame, Reading]":
+    import polars as pl
+
+    guard = WindowGuard(source, window)
+    scan = source.scan(window.since, window.cutoff)
+    batches = [guard.check(batch) for batch in read_batches(scan, source.name)]
+    reading = scan.reading if isinstance(scan, Scan) else Reading()
+    guard.finish(reading)
+    table = pl.concat(batches) if batches else pl.DataFrame()
+    if not table.height or not table.width:
+        raise _no_rows(source, window)
+    return table, reading
 
 
-def _as_polars(table: Any, name: str) -> "pl.DataFrame":
-    frame = read_frame(table)
-    if frame is not None:
-        return frame
-    raise DataError(
-        what=f"Source '{name}' returned {type(table).__name__}, which is no table.",
-        fix="Let read() return a polars frame.",
+def _no_source(value: Any) -> ParameterError:
+    lacking = [name for name in _DUTIES if not hasattr(value, name)]
+    if len(lacking) in {0, len(_DUTIES)}:
+        return ParameterError(
+            what=f"{value!r:.80} is no data source.",
+            fix='Give for example FileSource("table.csv").',
+        )
+    return ParameterError(
+        what=f"{type(value).__name__} is no data source: it has no {', '.join(lacking)}.",
+        fix="See penstock.data.DataSource; penstock.testing.SourceContract checks a source.",
     )
 
 
@@ -113,7 +122,12 @@ def _no_rows(source: DataSource, window: "Window") -> DataError:
 
 
 def _record(
-    snapshot: Snapshot, name: str, store: "Store", run_id: str | None, memory: Memory
+    snapshot: Snapshot,
+    name: str,
+    facts: Mapping[str, Any],
+    store: "Store",
+    run_id: str | None,
+    memory: Memory,
 ) -> Snapshot:
     changes = check_schema(memory.schema, snapshot.schema) if memory.schema else []
     failures = [finding for finding in changes if finding.level == "fail"]
@@ -128,6 +142,7 @@ def _record(
             ordered_digest=snapshot.ordered_digest,
             order_free_digest=snapshot.order_free_digest,
             rows=snapshot.rows,
+            read=facts,
         )
     )
     return snapshot.with_findings(changes)

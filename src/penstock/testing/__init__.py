@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from penstock.testing._metadata_store import MetadataStoreContract as MetadataStoreContract
     from penstock.testing._pipelines import penstock_store as penstock_store
     from penstock.testing._pipelines import run_pipeline as run_pipeline
+    from penstock.testing._source_contract import SourceContract as SourceContract
+    from penstock.testing._source_contract import SourceSystem as SourceSystem
     from penstock.testing._traffic_policy import TrafficPolicyContract as TrafficPolicyContract
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -21,6 +23,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FakeClock": "_fixtures",
         "MetadataStoreContract": "_metadata_store",
         "TrafficPolicyContract": "_traffic_policy",
+        "SourceContract": "_source_contract",
+        "SourceSystem": "_source_contract",
         "penstock_store": "_pipelines",
         "run_pipeline": "_pipelines",
         "temporary_store": "_fixtures",

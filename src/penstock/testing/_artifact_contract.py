@@ -75,6 +75,8 @@ class ArtifactContract:
         for rows in (10, 20):
             snapshot = SnapshotRecord("rides", None, START, {"columns": ["a"]}, "o", "f", rows)
             metadata.artifacts.add_snapshot(snapshot)
+        snapshot = replace(snapshot, read={"offsets": {"0": [3, 9]}})
+        metadata.artifacts.add_snapshot(snapshot)
         metadata.artifacts.add_snapshot(replace(snapshot, source="other", rows=5))
         assert metadata.artifacts.last_snapshot("rides") == snapshot
 

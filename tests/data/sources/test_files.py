@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from penstock.core import DataError, NotFoundError, SchemaError
 from penstock.data import DataSource, FileSource
 from penstock.data.sources import resolving_in
+from penstock.testing import SourceContract
 
 ROWS = pl.DataFrame(
     {
@@ -124,10 +125,10 @@ def test_rows_without_a_time_are_left_out_under_a_limit_and_counted(here, ending
     table = ROWS.with_columns(day=pl.when(pl.col("who") != "c").then("day"))
     write(here / f"a.{ending}", table)
     source = FileSource(f"a.{ending}", time="day")
-    limited, free = source.read_noted(cutoff="2017-01-01"), source.read_noted()
-    assert (limited.table.height, free.table.height) == (6, 7)
-    assert "left out" in limited.findings[0].message
-    assert ending == "parquet" or "kept" in free.findings[0].message
+    limited, free = source.scan(cutoff="2017-01-01"), source.scan()
+    assert [batch.height for scan in (limited, free) for batch in scan] == [6, 7]
+    assert "left out" in limited.reading.findings[0].message
+    assert ending == "parquet" or "kept" in free.reading.findings[0].message
 
 
 def test_a_source_whose_rows_have_no_time_at_all_says_so(here):
@@ -339,3 +340,27 @@ def test_a_missing_file_lists_nothing_of_foreign_folders(here, monkeypatch):
         with pytest.raises(NotFoundError) as caught:
             FileSource(path).read()
         assert not {"secret", "rids", "other", "Known"} & set(re.findall(r"\w+", str(caught.value)))
+
+
+class Folder:
+    def __init__(self, folder, ending):
+        self.folder, self.ending = folder / "rows", ending
+        self.folder.mkdir()
+
+    def add(self, rows):
+        path = self.folder / f"{len(list(self.folder.iterdir()))}.{self.ending}"
+        if self.ending == "parquet":
+            rows.write_parquet(path)
+        elif self.ending == "csv":
+            rows.write_csv(path)
+        else:
+            rows.write_ndjson(path)
+
+    def source(self, **options):
+        return FileSource(self.folder, **options)
+
+
+class TestFiles(SourceContract):
+    @pytest.fixture(params=["parquet", "csv", "jsonl"])
+    def system(self, request, tmp_path):
+        return Folder(tmp_path, request.param)

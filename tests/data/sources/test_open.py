@@ -1,16 +1,55 @@
-"""A text is opened as a source of rows."""
+"""A text names a source: a file, or a URL of a package's scheme."""
 
-from penstock.data.sources import DataSource, StampedSource, open_source
+from importlib.metadata import EntryPoint
 
+import pytest
 
-def test_a_path_is_a_source_in_the_folder(tmp_path):
-    (tmp_path / "rides.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    source = open_source("rides.csv", folder=tmp_path)
-    assert isinstance(source, DataSource)
-    assert isinstance(source, StampedSource)
-    assert (source.name, source.read().rows()) == ("rides", [(1, 2)])
+from penstock.core import ParameterError
+from penstock.data.sources import FileSource, _open, open_source
 
 
-def test_an_absolute_path_stays(tmp_path):
-    (tmp_path / "rides.csv").write_text("a\n1\n", encoding="utf-8")
-    assert open_source(str(tmp_path / "rides.csv"), folder=tmp_path / "more").read().height == 1
+class Meters:
+    name, time = "meters", None
+
+    def __init__(self, text):
+        self.text = text
+
+    def describe(self):
+        return {"name": self.name}
+
+    def fingerprint(self):
+        return {}
+
+    def scan(self, since=None, cutoff=None):
+        return []
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    points = [
+        EntryPoint("meters", f"{__name__}:Meters", _open.GROUP),
+        EntryPoint("torn", "no.such.module:Source", _open.GROUP),
+        EntryPoint("dict", "builtins:str", _open.GROUP),
+    ]
+    monkeypatch.setattr(_open, "entry_points", lambda group: points)
+
+
+def test_files_are_files(tmp_path):
+    assert open_source("a/*.csv", folder=tmp_path) == FileSource(f"{tmp_path}/a/*.csv")
+
+
+def test_a_scheme_of_a_package_is_asked(installed):
+    assert open_source("meters://north?x=1").text == "meters://north?x=1"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("metres://north", "scheme metres://.*Did you mean 'meters'"),
+        ("torn://x", "torn:// of no.such.module:Source cannot be loaded.*no"),
+        ("dict://x", "builtins:str returned str for dict://, which is no data source"),
+    ],
+)
+def test_what_cannot_be_opened_is_named(installed, text, words):
+    with pytest.raises(ParameterError, match=words):
+        open_source(text)

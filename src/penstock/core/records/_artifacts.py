@@ -82,6 +82,7 @@ class SnapshotRecord:
         ordered_digest: Digest of the rows in order.
         order_free_digest: Digest of the rows as a multiset.
         rows: Number of rows.
+        read: What was read, as plain JSON: versions, offsets, ranges, statements.
     """
 
     source: str
@@ -91,3 +92,4 @@ class SnapshotRecord:
     ordered_digest: str
     order_free_digest: str
     rows: int
+    read: Mapping[str, Any] = field(default_factory=empty)

@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.data.sources._batches import collect as collect
+    from penstock.data.sources._batches import read_batches as read_batches
     from penstock.data.sources._files import FileSource as FileSource
     from penstock.data.sources._open import open_source as open_source
     from penstock.data.sources._paths import resolving_in as resolving_in
     from penstock.data.sources._protocol import DataSource as DataSource
-    from penstock.data.sources._protocol import NotingSource as NotingSource
+    from penstock.data.sources._protocol import PinnedSource as PinnedSource
     from penstock.data.sources._protocol import Reading as Reading
     from penstock.data.sources._protocol import RememberingSource as RememberingSource
+    from penstock.data.sources._protocol import Scan as Scan
     from penstock.data.sources._protocol import StampedSource as StampedSource
     from penstock.data.sources._window import Window as Window
 
@@ -20,12 +23,15 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "DataSource": "_protocol",
         "FileSource": "_files",
-        "NotingSource": "_protocol",
+        "PinnedSource": "_protocol",
         "Reading": "_protocol",
         "RememberingSource": "_protocol",
+        "Scan": "_protocol",
         "StampedSource": "_protocol",
         "Window": "_window",
+        "collect": "_batches",
         "open_source": "_open",
+        "read_batches": "_batches",
         "resolving_in": "_paths",
     },
 )

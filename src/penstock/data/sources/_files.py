@@ -1,15 +1,17 @@
 """FileSource: rows from a CSV, Parquet or JSON-lines file, a folder of files, or a glob."""
 
+import copy
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from penstock.core import DataError, did_you_mean, digest_file
+from penstock.data._finding import Finding
 from penstock.data._moments import Moment, TimeColumn, time_columns
+from penstock.data.sources._batches import collect
 from penstock.data.sources._csv import CsvForm, read_csv
 from penstock.data.sources._paths import (
     FORMATS,
@@ -19,7 +21,7 @@ from penstock.data.sources._paths import (
     format_of,
     name_from,
 )
-from penstock.data.sources._protocol import Reading
+from penstock.data.sources._protocol import Scan
 from penstock.data.sources._same_form import require_same_columns, require_same_types
 from penstock.data.sources._text import read_bytes
 from penstock.data.sources._typing import TYPES, TypeOptions, type_columns, without_marks
@@ -28,6 +30,12 @@ from penstock.tables.reading import MARKS, ReadingRule, read_iso, time_rule
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+class _Rows(NamedTuple):
+    table: "pl.DataFrame"
+    findings: tuple[Finding, ...] = ()
+    rules: Mapping[str, ReadingRule] = {}
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class FileSource:
         name: Name in lineage; by default from the path.
         time: Column with the time of a row, or a date column and an hour column.
         time_format: Format of that column in strftime codes, if neither ISO nor epoch.
+        available_at: Column with the time at which a row became known, if that was later.
         format: ``csv``, ``parquet`` or ``json`` (an object per line); by default from the ending.
         columns: Column names of a CSV file without a header; a first line with just these names
             still counts as a header.
@@ -63,6 +72,7 @@ class FileSource:
     name: str = field(default="", kw_only=True)
     time: TimeColumn | None = field(default=None, kw_only=True)
     time_format: str | None = field(default=None, kw_only=True)
+    available_at: str | None = field(default=None, kw_only=True)
     format: Format | None = field(default=None, kw_only=True)
     columns: Sequence[str] | None = field(default=None, kw_only=True)
     has_header: bool = field(default=True, kw_only=True)
@@ -71,6 +81,9 @@ class FileSource:
     types: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
     decimal: str | None = field(default=None, kw_only=True)
     _home: Path | None = field(default=None, init=False, repr=False, compare=False)
+    _rules: Mapping[str, ReadingRule] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         text = Path(self.path).as_posix()
@@ -89,9 +102,16 @@ class FileSource:
             object.__setattr__(self, key, value)
         _require_settings(self)
 
+    @property
+    def is_traced(self) -> bool:
+        """Whether the trace of a step sees the reading: the files are opened by the step."""
+        return True
+
     def describe(self) -> dict[str, Any]:
         """Return the source's description as plain JSON, without the files' state."""
+        known = {} if self.available_at is None else {"available_at": self.available_at}
         return {
+            **known,
             "type": "FileSource",
             "name": self.name,
             "path": str(self.path),
@@ -106,7 +126,11 @@ class FileSource:
             "decimal": self.decimal,
         }
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(
+        self,
+        since: Moment | None = None,  # noqa: ARG002 - which file has rows of the window is not known
+        cutoff: Moment | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Return the files' state: the description, and the SHA-256 of each file by name.
 
         Raises:
@@ -135,29 +159,20 @@ class FileSource:
             NotFoundError: If the file or the time column does not exist.
             DataError: If a file cannot be read, or no row is left.
         """
-        return self.read_noted(since, cutoff).table
+        return collect(self.scan(since, cutoff), self.name)
 
-    def read_noted(self, since: Moment | None = None, cutoff: Moment | None = None) -> Reading:
+    def remembering(self, rules: Mapping[str, ReadingRule]) -> Self:
+        """Return a copy whose known columns keep their types; see RememberingSource."""
+        copied = copy.copy(self)
+        object.__setattr__(copied, "_rules", dict(rules))
+        return copied
+
+    def scan(self, since: Moment | None = None, cutoff: Moment | None = None) -> Scan:
         """Read like ``read``, with findings about names, types and rows without a time."""
-        return self.read_as({}, since, cutoff)
-
-    def read_as(
-        self,
-        remembered: Mapping[str, ReadingRule],
-        since: Moment | None = None,
-        cutoff: Moment | None = None,
-    ) -> Reading:
-        """Read like ``read_noted``, with the columns' rules of the last reading.
-
-        Args:
-            remembered: Reading rules of the columns, by name.
-            since: First moment, included.
-            cutoff: Last moment, not included.
-        """
-        window = Window.of(self.name, self.time, self.time_format, since, cutoff)
+        window = Window.of(self, since, cutoff)
         files = self._files()
-        readers: dict[str, Callable[[list[Path], Window], Reading]] = {
-            "csv": partial(self._read_csv, remembered),
+        readers: dict[str, Callable[[list[Path], Window], _Rows]] = {
+            "csv": self._read_csv,
             "parquet": self._read_parquet,
             "json": self._read_json,
         }
@@ -169,11 +184,9 @@ class FileSource:
                 fix="Give a file with rows.",
                 path=self.path,
             )
-        return reading
+        return Scan.of(reading.table, reading.findings, reading.rules)
 
-    def _read_csv(
-        self, remembered: Mapping[str, ReadingRule], files: list[Path], window: Window
-    ) -> Reading:
+    def _read_csv(self, files: list[Path], window: Window) -> _Rows:
         import polars as pl
 
         names = None if self.columns is None else tuple(self.columns)
@@ -191,14 +204,14 @@ class FileSource:
             missing=tuple(self.missing),
             declared=self.types,
             decimal=self.decimal,
-            remembered=remembered,
+            remembered=self._rules,
             separator=parts[0].separator,
         )
         # After the cut: no type may depend on rows outside of the window.
         typed = type_columns(table, options)
         notes = (finding for part in parts for finding in part.findings)
         rules = {**typed.rules, **self._rule_of_time(raw, table)}
-        return Reading(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
+        return _Rows(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
 
     def _rule_of_time(self, raw: "pl.DataFrame", table: "pl.DataFrame") -> dict[str, ReadingRule]:
         """Return the rule of the main time column, from before the window read the column."""
@@ -207,18 +220,18 @@ class FileSource:
         name = time_columns(self.time)[0]
         return {name: time_rule(raw[name], table[name], self.time_format)}
 
-    def _read_json(self, files: list[Path], window: Window) -> Reading:
+    def _read_json(self, files: list[Path], window: Window) -> _Rows:
         import polars as pl
 
         parts = [part for part in map(_read_json_file, files) if part.width]
         if not parts:
-            return Reading(pl.DataFrame())
+            return _Rows(pl.DataFrame())
         # Objects may lack a field, and files differ in which fields their objects have.
         raw = pl.concat(parts, how="diagonal_relaxed")
         table, findings = window.keep(raw)
-        return Reading(_read_iso_columns(table), findings, self._rule_of_time(raw, table))
+        return _Rows(_read_iso_columns(table), findings, self._rule_of_time(raw, table))
 
-    def _read_parquet(self, files: list[Path], window: Window) -> Reading:
+    def _read_parquet(self, files: list[Path], window: Window) -> _Rows:
         import polars as pl
 
         try:
@@ -234,7 +247,7 @@ class FileSource:
         require_same_columns([(f, s.names()) for f, s in zip(files, schemas, strict=True)])
         require_same_types(files, schemas)
         table, findings = window.keep_lazily(pl.concat(scans), schemas[0])
-        return Reading(table, findings)
+        return _Rows(table, findings)
 
     def _files(self) -> list[Path]:
         return find_files(str(self.path), self._home)

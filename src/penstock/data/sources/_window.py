@@ -1,9 +1,9 @@
-"""Window: the requested rows of a file, ``since <= time < cutoff``, and only those."""
+"""Window: the requested rows, ``since <= time < cutoff``, and only those known before the cutoff."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Protocol
 
 from penstock.core import DataError, NotFoundError, did_you_mean
 from penstock.data._finding import Finding
@@ -24,30 +24,46 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+class HasTime(Protocol):
+    """What a window needs to know of a source."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def time(self) -> TimeColumn | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The requested rows: ``since <= time < cutoff``."""
+    """The requested rows: ``since <= time < cutoff``, and known before the cutoff.
+
+    Args:
+        name: Name of the source, for messages.
+        time: Column with the time of a row.
+        time_format: Format of the times in strftime codes, if neither ISO nor epoch.
+        since: First moment, included.
+        cutoff: Last moment, not included.
+        available_at: Column with the time at which a row became known.
+    """
 
     name: str
     time: TimeColumn | None
     time_format: str | None
     since: datetime | None
     cutoff: datetime | None
+    available_at: str | None = None
 
     @classmethod
     def of(
-        cls,
-        name: str,
-        time: TimeColumn | None,
-        time_format: str | None,
-        since: Moment | None,
-        cutoff: Moment | None,
+        cls, source: "HasTime", since: Moment | None = None, cutoff: Moment | None = None
     ) -> "Window":
-        """Return the window of a request.
+        """Return the window of a request to a source.
 
         Raises:
             DataError: If a limit cannot be read, or there is no time column to compare with.
         """
+        name, time = source.name, source.time
         start = None if since is None else to_moment(since, "since")
         end = None if cutoff is None else to_moment(cutoff, "cutoff")
         if (start or end) and time is None:
@@ -62,17 +78,36 @@ class Window:
                 why="No row can lie between.",
                 fix="Swap them.",
             )
-        return cls(name, time, time_format, start, end)
+        available_at = getattr(source, "available_at", None)
+        return cls(name, time, getattr(source, "time_format", None), start, end, available_at)
 
-    def keep(self, table: "pl.DataFrame") -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
-        """Read the time column and select the rows in the window."""
+    @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit at all."""
+        return self.since is not None or self.cutoff is not None
+
+    def keep(
+        self, table: "pl.DataFrame", *, is_part: bool = False
+    ) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
+        """Read the time column and select the rows in the window.
+
+        Args:
+            table: Rows of the source.
+            is_part: Whether more rows follow: then these may all lie outside.
+
+        Raises:
+            DataError: If no row is left.
+        """
         time = self.time
         if time is None or not table.width:
             return table, ()
         self.require_columns(table.columns)
         main = time_columns(time)[0]
         table = table.with_columns(read_times(table[main], self.time_format).alias(main))
-        return self._cut(table)
+        if self.available_at is not None and self.available_at != main:
+            known = read_times(table[self.available_at], self.time_format)
+            table = table.with_columns(known.alias(self.available_at))
+        return self._cut(table, is_part=is_part)
 
     def keep_lazily(
         self, scan: "pl.LazyFrame", schema: "pl.Schema"
@@ -82,7 +117,7 @@ class Window:
 
         time = self.time
         known = isinstance(time, str) and schema.get(time) in (pl.Date, pl.Datetime)
-        if not known or (self.since is None and self.cutoff is None):
+        if not known or not self.is_limited:
             return self.keep(scan.collect())
         column = pl.col(str(time))
         moment = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -93,7 +128,7 @@ class Window:
         if part.height == part[str(time)].null_count():
             every = as_moments(scan.select(column).collect().to_series())
             if len(every):
-                self._none_left(every)
+                raise self.none_left(*ends_of(every))
         return self._cut(part)
 
     def contains(self, moments: "pl.Series") -> "pl.Series":
@@ -102,6 +137,32 @@ class Window:
 
         frame = moments.rename("moment").to_frame()
         return frame.select(self._inside(pl.col("moment"))).to_series().fill_null(value=False)
+
+    def outside(self, table: "pl.DataFrame") -> "tuple[str, pl.Series] | None":
+        """Return the column that places rows outside, and for each row whether it is outside.
+
+        Raises:
+            DataError: If a value is not a time.
+        """
+        if self.time is None:
+            return None
+        outside = ~self.contains(moments_of(table, self.time, self.time_format))
+        late = self._unknown_yet(table)
+        by_time = outside
+        if late is not None:
+            outside |= late
+        if not outside.any():
+            return None
+        first = int(outside.arg_max() or 0)
+        column = time_columns(self.time)[0] if by_time[first] else str(self.available_at)
+        return column, outside
+
+    def _unknown_yet(self, table: "pl.DataFrame") -> "pl.Series | None":
+        """Return for each row whether it became known at or after the cutoff."""
+        if self.available_at is None or self.cutoff is None:
+            return None
+        known = replace(self, time=self.available_at, since=None, available_at=None)
+        return ~known.contains(moments_of(table, self.available_at, self.time_format))
 
     @property
     def words(self) -> str:
@@ -123,19 +184,35 @@ class Window:
             inside &= moment < pl.lit(self.cutoff)
         return inside
 
-    def _cut(self, table: "pl.DataFrame") -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
+    def _cut(
+        self, table: "pl.DataFrame", *, is_part: bool = False
+    ) -> "tuple[pl.DataFrame, tuple[Finding, ...]]":
         assert self.time is not None
         moments = moments_of(table, self.time).rename("moment")
         unknown, where = moments.null_count(), time_name(self.time)
-        if self.since is None and self.cutoff is None:
+        if not self.is_limited:
             return table, _note_unknown(where, unknown, "kept: no since or cutoff was given")
         kept = table.filter(self.contains(moments))
-        if not kept.height and table.height:
-            self._none_left(moments)
-        return kept, _note_unknown(where, unknown, "left out: they cannot be placed in time")
+        if not kept.height and table.height and not is_part:
+            raise self.none_left(*ends_of(moments))
+        notes = _note_unknown(where, unknown, "left out: they cannot be placed in time")
+        late = self._unknown_yet(kept)
+        if late is not None and late.any():
+            message = (
+                f"{int(late.sum()):,} rows were not known before the cutoff "
+                f"('{self.available_at}'); they were left out."
+            )
+            notes += (Finding("info", "not_known_yet", str(self.available_at), message),)
+            kept = kept.filter(~late)
+        return kept, notes
 
-    def _none_left(self, moments: "pl.Series") -> NoReturn:
-        first, last = ends_of(moments)
+    def none_left(self, first: datetime | None, last: datetime | None) -> DataError:
+        """Return the error of a source whose rows all lie outside.
+
+        Args:
+            first: Earliest time of its rows; None if none has a time.
+            last: Latest time of its rows.
+        """
         asked = [
             *([f"since {self.since:%Y-%m-%d %H:%M}"] if self.since else []),
             *([f"before {self.cutoff:%Y-%m-%d %H:%M}"] if self.cutoff else []),
@@ -144,7 +221,7 @@ class Window:
         if first and last:
             found = f"They run from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} (UTC)."
             fix = "Choose since and cutoff inside that range."
-        raise DataError(
+        return DataError(
             what=f"Source '{self.name}' has no rows {' and '.join(asked)}.",
             why=found,
             fix=fix,
@@ -158,7 +235,8 @@ class Window:
         Raises:
             NotFoundError: If the column does not exist, with did-you-mean.
         """
-        for name in time_columns(self.time):
+        columns = [*time_columns(self.time), *([self.available_at] if self.available_at else [])]
+        for name in columns:
             if name not in known:
                 raise NotFoundError(
                     what=f"The time column {name!r} is not in source '{self.name}'.",

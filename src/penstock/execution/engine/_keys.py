@@ -3,7 +3,7 @@
 import locale
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,14 @@ class StepKey:
             them.
         complete: False if something that the result depends on has no digest: never reused.
         cacheable: True if a later run may reuse the result.
+        untraced: Digests of the arguments with sources whose data no trace of the step sees.
     """
 
     digest: str
     parts: Mapping[str, Any]
     complete: bool
     cacheable: bool
+    untraced: Mapping[str, str] = field(default_factory=dict)
 
 
 class KeyMaker:
@@ -74,7 +76,7 @@ class KeyMaker:
                 file).
         """
         code = self.code_of(node.step.function)
-        constants = ConstantDigests(self.value)
+        constants = ConstantDigests(self.value, node.arguments)
         arguments = {name: constants.digest(value, name) for name, value in node.arguments.items()}
         sources = {name: constants.digest(value, name) for name, value in code.sources.items()}
         carried = self._carried_into(node, code, constants.carried)
@@ -101,14 +103,34 @@ class KeyMaker:
             parts["uses"] = declared
         unfollowed = {*code.unfollowed, *constants.unfollowed}
         complete = code.complete and constants.complete and (not unfollowed or bool(declared))
-        known_source = constants.has_fingerprint or not node.step.source
+        known_source = (constants.has_fingerprint or not node.step.source) and (
+            not constants.unknown_state
+        )
         display = _display_parts(parts, self._shown(code, constants.parts))
         return StepKey(
             digest_json(parts),
             display | ({} if complete else {"unfollowed": sorted(unfollowed)}),
             complete,
             complete and known_source and _may_be_reused(node),
+            constants.untraced,
         )
+
+    def find_changed_source(self, node: Node, key: StepKey) -> str | None:
+        """Return the argument whose source's state is no longer that of the key.
+
+        Args:
+            node: Node of a step that was executed.
+            key: The step's key, from before.
+        """
+        values = {**self.code_of(node.step.function).sources, **node.arguments}
+        for name, before in key.untraced.items():
+            try:
+                now = ConstantDigests(self.value, node.arguments).digest(values[name], name)
+            except Exception:  # noqa: BLE001 - a source's own code; its state is unknown now
+                return name
+            if now != before:
+                return name
+        return None
 
     def _shown(self, code: CodeDigest, constants: Mapping[str, str]) -> Mapping[str, str]:
         """Return the parts of the code's digest in display form; computed once for each digest."""

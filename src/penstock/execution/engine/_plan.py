@@ -10,7 +10,7 @@ from penstock.execution.engine._selection import Selection
 from penstock.execution.engine._session import Session
 from penstock.execution.engine._states import GOOD_STATES, KEPT, NOT_REUSED, NOT_TAKEN
 from penstock.execution.engine._values import Values
-from penstock.execution.step import Work, failure_text
+from penstock.execution.step import Outcome, Work, failure_text
 from penstock.pipelines import Node
 from penstock.provenance import derive_seed, find_change
 
@@ -29,6 +29,7 @@ class Planner:
         self._keys = KeyMaker(session.store, session.graph, session.project, session.pipeline)
         self._without_result: dict[str, str] = {}
         self._absent: dict[str, str] = {}
+        self._untraced: dict[str, StepKey] = {}  # keys of running steps that read remote sources
         self._outdated: list[str] = []  # why earlier results of the current step do not hold
         self._stopped = False
 
@@ -84,7 +85,20 @@ class Planner:
         if reused is not None:
             return reused
         self._keys.forget()
+        if key.untraced:
+            self._untraced[node.name] = key
         return Work(node, started)
+
+    def confirm_sources(self, node: Node, outcome: Outcome) -> Outcome:
+        """Look again at sources that no trace sees; a changed one makes the result unreusable."""
+        key = self._untraced.pop(node.name, None)
+        name = key and outcome.error is None and self._keys.find_changed_source(node, key)
+        if not name:
+            return outcome
+        trace = dict(outcome.facts.get("trace") or {})
+        why = f"the data of {name!r} changed while it was read"
+        trace["never"] = [why, *trace.get("never", ())]
+        return replace(outcome, facts={**outcome.facts, "trace": trace})
 
     def without_result(self, node: Node, record: StepRunRecord) -> None:
         """Record that a step has no result: dependent steps cannot run."""

@@ -154,6 +154,7 @@ class StepScheduler:
 
     def _settle_executed(self, work: Work, outcome: Outcome) -> None:
         item = self._item_of(work.node)
+        outcome = self._planner.confirm_sources(work.node, outcome)
         self._settle(*self._endings.executed(work, outcome, item), item)
 
     def _settle_reused(self, work: Work) -> None:

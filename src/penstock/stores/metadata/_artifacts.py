@@ -25,7 +25,7 @@ ARTIFACTS = RecordTable(
     structures=("metadata",),
     flags=("unsafe",),
 )
-SNAPSHOTS = RecordTable("snapshots", SnapshotRecord, times=("at",), structures=("schema",))
+SNAPSHOTS = RecordTable("snapshots", SnapshotRecord, times=("at",), structures=("schema", "read"))
 PROOFS = RecordTable(
     "proofs", ProofRecord, times=("at",), structures=("details",), kinds={"verdict": Verdict}
 )

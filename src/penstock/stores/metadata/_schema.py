@@ -266,6 +266,7 @@ Table(
     _text("ordered_digest"),
     _text("order_free_digest"),
     _integer("rows"),
+    Column("read", _Text, nullable=False, server_default="{}"),
     Index("snapshots_by_source", "source", "id"),
 )
 Table(

@@ -313,6 +313,7 @@ CREATE TABLE snapshots (
 	ordered_digest TEXT NOT NULL,
 	order_free_digest TEXT NOT NULL,
 	rows BIGINT NOT NULL,
+	read TEXT DEFAULT '{}' NOT NULL,
 	PRIMARY KEY (id)
 );
 

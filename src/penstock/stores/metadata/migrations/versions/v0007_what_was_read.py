@@ -1,0 +1,15 @@
+"""What each reading of a source read: versions, offsets, statement, so that it is read again.
+
+Revision ID: 0007
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Add the column; of earlier readings, which were of files, nothing more is known."""
+    op.add_column("snapshots", sa.Column("read", sa.Text(), nullable=False, server_default="{}"))
