@@ -1,5 +1,6 @@
 """A failed step as an error line, and the traceback from the user's code on."""
 
+import os
 import traceback
 from pathlib import Path
 from types import CodeType, TracebackType
@@ -7,6 +8,7 @@ from types import CodeType, TracebackType
 from penstock.core import PenstockError
 from penstock.provenance import is_own
 
+_PENSTOCK = f"{Path(__file__).parents[2]}{os.sep}"
 _MAX_TEXT = 500
 _MAX_TRACEBACK = 20_000
 
@@ -27,20 +29,31 @@ def failure_text(step: str, error: BaseException) -> str:
 
 
 def failure_traceback(error: BaseException, code: CodeType | None) -> str:
-    """Format an exception's traceback from the frame of ``code`` on.
+    """Format an exception's traceback from the user's code on; penstock's frames explain nothing.
 
     Args:
         error: The exception.
-        code: Code of the step function; None to include every frame.
+        code: Code of the step function; None if the step was not called.
     """
     start = error.__traceback__
     while start is not None and start.tb_frame.f_code is not code:
         start = start.tb_next
+    start = start or _below_penstock(error.__traceback__)
+    if start is None and isinstance(error, PenstockError):
+        return "".join(traceback.format_exception_only(error))
+    # An unexpected exception of penstock alone is a defect, which all of its frames explain.
     text = "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
     if len(text) <= _MAX_TRACEBACK:
         return text
     half = _MAX_TRACEBACK // 2
     return f"{text[:half]}\n[…]\n{text[-half:]}"
+
+
+def _below_penstock(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback without penstock's frames at its start."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PENSTOCK):
+        trace = trace.tb_next
+    return trace
 
 
 def _own_position(trace: TracebackType | None) -> str:

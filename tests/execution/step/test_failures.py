@@ -1,0 +1,70 @@
+"""A failure shows the user's frames; penstock's own explain nothing, unless the defect is ours."""
+
+import pytest
+
+import penstock.execution.step._failures as failures
+from penstock.core import DefinitionError
+from penstock.execution.step import failure_traceback
+
+MAPPED = """
+@ps.step
+def number() -> int:
+    return 5
+
+
+@ps.step
+def one(item): ...
+
+
+@ps.pipeline
+def job():
+    return ps.map(one, number())
+"""
+
+
+def test_items_that_cannot_be_read_show_a_sentence_and_no_frame_of_penstock(project):
+    record = project.steps(project.run(MAPPED).run_id)["one"]
+    assert "is mapped over the output 'number', a int" in record.error
+    assert record.traceback.startswith("penstock.core._errors.DefinitionError: job.py:")
+    assert "  File " not in record.traceback
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """Compile chains of functions whose files are penstock's (O) or the user's (U)."""
+    monkeypatch.setattr(failures, "_PENSTOCK", "/ours/")
+
+    def chain(error, owners):
+        names = {"error": error}
+        body = "raise error"
+        for place, owner in reversed(list(enumerate(owners))):
+            file = f"/{'ours' if owner == 'O' else 'user'}/file{place}.py"
+            exec(compile(f"def f{place}():\n    {body}", file, "exec"), names)
+            body = f"f{place}()"
+        try:
+            names["f0"]()
+        except (KeyError, DefinitionError) as caught:
+            return caught.with_traceback(caught.__traceback__.tb_next)
+        raise AssertionError
+
+    return chain
+
+
+def files_shown(error):
+    text = failure_traceback(error, None)
+    return [line.split('"')[1] for line in text.splitlines() if line.startswith("  File")]
+
+
+def test_frames_of_penstock_before_the_users_are_left_out(call):
+    assert files_shown(call(KeyError("k"), "OOUO")) == ["/user/file2.py", "/ours/file3.py"]
+
+
+def test_a_refusal_of_penstock_alone_is_its_sentence(call):
+    error = call(DefinitionError(what="There are no items.", fix="Give a list."), "OO")
+    assert failure_traceback(error, None).splitlines() == [
+        "penstock.core._errors.DefinitionError: There are no items. Give a list."
+    ]
+
+
+def test_a_defect_of_penstock_alone_keeps_all_its_frames(call):
+    assert files_shown(call(KeyError("k"), "OO")) == ["/ours/file0.py", "/ours/file1.py"]
