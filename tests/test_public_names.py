@@ -1,7 +1,9 @@
 """The names that `import penstock` promises: a change here is a change for every user."""
 
+import ast
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,66 @@ def test_the_store_is_the_last_keyword_of_every_public_function():
         if store is not None and (store.kind is not store.KEYWORD_ONLY or store is not plain[-1]):
             found.add(name)
     assert found <= HANDED_OUT
+
+
+# A bare Any by package; each has its reason on the line, and there are no more than these.
+BARE_ANY = {
+    "core": 2,
+    "data": 2,
+    "execution": 6,
+    "pipelines": 14,
+    "steps": 3,
+    "stores": 5,
+    "tracking": 1,
+}
+
+
+def bare_any(function):
+    """The lines of a function's own source on which a parameter or the result is a bare Any."""
+    function = inspect.unwrap(getattr(function, "__func__", function))
+    if not inspect.isfunction(function) or not function.__module__.startswith("penstock"):
+        return []
+    if function.__code__.co_filename.startswith("<"):  # written by dataclass
+        return []
+    lines, start = inspect.getsourcelines(function)
+    node = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):  # a lambda
+        return []
+    own = node.args
+    annotated = [*own.posonlyargs, *own.args, *own.kwonlyargs, own.vararg, own.kwarg]
+    hints = [each.annotation for each in annotated if each is not None] + [node.returns]
+    return [
+        (f"{function.__module__}:{start + hint.lineno - 1}", lines[hint.lineno - 1])
+        for hint in hints
+        if isinstance(hint, ast.Name) and hint.id == "Any"
+    ]
+
+
+def exported_functions():
+    """Exported functions, and exported classes' own public methods, properties and __init__."""
+    for package in sorted(penstock._PACKAGES):
+        module = getattr(penstock, package)
+        for value in (getattr(module, name) for name in module.__all__):
+            if inspect.isclass(value):
+                own = [
+                    each
+                    for name, each in vars(value).items()
+                    if not name.startswith("_") or name in {"__init__", "__call__"}
+                ]
+                yield from ((package, getattr(each, "fget", None) or each) for each in own)
+            else:
+                yield package, value
+
+
+def test_a_bare_any_in_a_public_signature_has_a_reason_and_is_rare():
+    found, silent = {}, []
+    for package, function in exported_functions():
+        for place, line in bare_any(function):
+            found.setdefault(package, set()).add(place)
+            if "# Any: " not in line:
+                silent.append(place)
+    assert silent == []
+    assert {package: len(places) for package, places in found.items()} == BARE_ANY
 
 
 def test_names_outside_the_list_are_refused():

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from penstock.core._errors import ParameterError, PenstockError, did_you_mean
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 def require_number(
     name: str,
-    value: Any,
+    value: object,
     *,
     low: float | None = None,
     high: float | None = None,
@@ -117,7 +117,7 @@ def require_reason(text: str, deed: str) -> str:
     )
 
 
-def _is_number(value: Any, *, whole: bool) -> bool:
+def _is_number(value: object, *, whole: bool) -> TypeGuard[float]:
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         return False
     try:

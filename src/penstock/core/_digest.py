@@ -31,7 +31,7 @@ def digest_file(path: Path) -> str:
         return _PREFIX + hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_json(value: Any) -> str:
+def digest_json(value: object) -> str:
     """Compute the digest of a JSON-like value so that equal values have equal digests.
 
     Key order does not count; types do: 1, 1.0, True and "1" differ.

@@ -38,7 +38,13 @@ class PenstockError(Exception):
         values: The values at fault; each becomes an attribute.
     """
 
-    def __init__(self, what: str, why: str = "", fix: str = "", **values: Any) -> None:
+    def __init__(
+        self,
+        what: str,
+        why: str = "",
+        fix: str = "",
+        **values: Any,  # Any: attributes of any type
+    ) -> None:
         super().__init__(what, why, fix)
         self.what, self.why, self.fix, self.values = what, why, fix, values
         for name, value in values.items():

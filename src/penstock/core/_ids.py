@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from typing import Any
 
 from penstock.core._errors import ParameterError
 
@@ -26,7 +25,7 @@ def new_id() -> str:
     return "".join([_PAIRS[number >> place & 1023] for place in range(90, -10, -10)])
 
 
-def require_name(name: Any, kind: str) -> str:
+def require_name(name: object, kind: str) -> str:
     """Return the name if legal for a model, an experiment, ….
 
     >>> require_name("big-tips", "model")
@@ -50,7 +49,7 @@ def require_name(name: Any, kind: str) -> str:
     )
 
 
-def require_label(label: Any, kind: str) -> str:
+def require_label(label: object, kind: str) -> str:
     """Return the name of a logged object, if every database can store and find such a name.
 
     >>> require_label("val/loss", "metric")

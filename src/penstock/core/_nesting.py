@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def describe_nesting(value: Any) -> str:
+def describe_nesting(value: object) -> str:
     """Return the reason why following a value met Python's limit of recursion.
 
     >>> describe_nesting([[]])
@@ -14,7 +14,7 @@ def describe_nesting(value: Any) -> str:
     return "is nested too deeply" if circle is None else f"contains itself, at {circle}"
 
 
-def find_circle(value: Any) -> str | None:
+def find_circle(value: object) -> str | None:
     """Return the place where a list, tuple or dict contains itself; None if there is none.
 
     >>> rows = [1]

@@ -75,7 +75,7 @@ _OVER = re.compile(r"^\s*>=?\s*(.+)$")
 _UNDER = re.compile(r"^\s*<=?\s*(.+)$")
 
 
-def find_positive(classes: Sequence[Any]) -> Any:
+def find_positive(classes: Sequence[Any]) -> Any:  # Any: a class label
     """Return the positive class of two by their meaning; None where the meaning is unclear.
 
     >>> find_positive(["fraud", "legit"]), find_positive([0, 1]), find_positive(["No", "Yes"])
@@ -117,7 +117,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s_-]+", "", text).lower()
 
 
-def match_class(classes: Sequence[Any], declared: Any) -> Any:
+def match_class(classes: Sequence[Any], declared: object) -> Any:  # Any: a class label
     """Return the class that was declared as positive, in the target's own type.
 
     >>> match_class([0, 1], "1")

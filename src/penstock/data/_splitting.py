@@ -47,7 +47,7 @@ def split_table(
     seed: int = 0,
     stratify: str | None = None,
     task: Task | None = None,
-    positive: Any = None,
+    positive: object = None,
 ) -> Split:
     """Cut a table into train, validation and test rows, and check for leaks between them.
 
@@ -116,7 +116,7 @@ def split_rows(
     drop: Sequence[str] = (),
     task: Task | None = None,
     allow_overlap: str | None = None,
-    positive: Any = None,
+    positive: object = None,
 ) -> Split:
     """Create a Split from subsets chosen elsewhere, with the same checks.
 

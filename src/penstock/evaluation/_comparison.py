@@ -112,7 +112,7 @@ FEWEST_UNSEEN = 30
 
 def compare(
     report: EvaluationReport,
-    champion: Any,
+    champion: object,
     *,
     trained_on: TrainedOn | None = None,
     resamples: int = 500,

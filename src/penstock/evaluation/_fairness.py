@@ -63,7 +63,7 @@ class GroupCounts:
 
 
 def count_groups(
-    truth: Any, prediction: Any, sensitive: "pl.DataFrame"
+    truth: object, prediction: object, sensitive: "pl.DataFrame"
 ) -> dict[str, list[GroupCounts]]:
     """Return, per sensitive column and group, the counts for the five rates.
 

@@ -43,7 +43,7 @@ class ScoredRows:
     epsilon: float = _EPSILON
 
 
-def as_model(model: Any, frame: "pl.DataFrame") -> Model:
+def as_model(model: object, frame: "pl.DataFrame") -> Model:
     """Return a model as it is; make one of a fitted estimator.
 
     Args:

@@ -37,7 +37,7 @@ class StepCall:
     threads: int | None
     recorded: Mapping[str, str]
 
-    def __call__(self) -> Any:
+    def __call__(self) -> Any:  # Any: a step's result
         """Call the function with the seed and threads of the run; exceptions are passed on.
 
         Logged metrics and artifacts go to a temporary run that is deleted.
@@ -66,7 +66,7 @@ class StepCall:
         with deterministic(self.seed, self.threads):
             return self.step.call(values)
 
-    def same_as_recorded(self, value: Any, *, store: "Store") -> bool:
+    def same_as_recorded(self, value: object, *, store: "Store") -> bool:
         """Return whether the value of a call equals the recorded outputs, bit for bit."""
         found = split_outputs(self.name, self.step, value)
         digests = {name: store.digest(output) for name, output in found.items()}

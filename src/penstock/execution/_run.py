@@ -45,7 +45,7 @@ def run(
     run_id: str | None = None,
     reporter: Reporter | None = None,
     store: Store | str | None = None,
-    **params: Any,
+    **params: object,
 ) -> PipelineResult:
     """Run a pipeline, and record everything.
 
@@ -174,7 +174,11 @@ def resume_run(
     return perform(runner, session)
 
 
-def prepare_run(pipeline: Pipeline[..., Any] | str, /, **options: Any) -> str:
+def prepare_run(
+    pipeline: Pipeline[..., Any] | str,
+    /,
+    **options: Any,  # Any: the options and parameters of `run`
+) -> str:
     """Record a run whose steps are executed from outside with `run_step`; returns the run's id.
 
     Orchestrators start a run this way: `run_step` executes each of the steps, in any process and on

@@ -44,7 +44,7 @@ class DateParts(NamedColumns):
     def __init__(self, parts: list[str] | None = None) -> None:
         self.parts = parts
 
-    def transform(self, X: Any) -> "NDArray[np.float64]":  # noqa: N803 - scikit-learn's word
+    def transform(self, X: object) -> "NDArray[np.float64]":  # noqa: N803 - scikit-learn's word
         """Return an array of shape (rows, columns x parts); NaN where the time is missing.
 
         Raises:
@@ -60,7 +60,7 @@ class DateParts(NamedColumns):
             ]
         return np.column_stack(columns)
 
-    def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
+    def get_feature_names_out(self, input_features: object = None) -> "NDArray[Any]":  # noqa: ARG002
         """Return ``column_part`` for every column and part."""
         check_is_fitted(self)
         names = [f"{name}_{part}" for name in self.feature_names_in_ for part in self._chosen()]

@@ -37,12 +37,12 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.target_type = target_type
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803 - scikit-learn's words
+    def fit(self, X: object, y: object) -> Self:  # noqa: N803 - scikit-learn's words
         """Learn the means from all rows."""
         self._learn(X, y)
         return self
 
-    def fit_transform(self, X: Any, y: Any) -> "NDArray[Any]":  # noqa: N803
+    def fit_transform(self, X: object, y: object) -> "NDArray[Any]":  # noqa: N803
         """Learn the means, and encode each row by the means of the remaining folds."""
         target, folds = self._learn(X, y)
         encoded = self.encoder_.transform(X)
@@ -54,12 +54,12 @@ class LevelMeans(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             encoded[rows] = fold.transform(levels[rows])
         return encoded  # type: ignore[no-any-return]
 
-    def transform(self, X: Any) -> "NDArray[Any]":  # noqa: N803
+    def transform(self, X: object) -> "NDArray[Any]":  # noqa: N803
         """Return means of shape (rows, columns), or (rows, columns x classes) for many classes."""
         check_is_fitted(self)
         return self.encoder_.transform(X)  # type: ignore[no-any-return]
 
-    def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":
+    def get_feature_names_out(self, input_features: object = None) -> "NDArray[Any]":
         """Return the columns' names, with the class where there are many."""
         check_is_fitted(self)
         return self.encoder_.get_feature_names_out(input_features)  # type: ignore[no-any-return]

@@ -30,7 +30,7 @@ class ToNumber(NamedColumns):
     [[1.0, 1.0], [nan, 0.0]]
     """
 
-    def transform(self, X: Any) -> "NDArray[np.float64]":  # noqa: N803 - scikit-learn's word
+    def transform(self, X: object) -> "NDArray[np.float64]":  # noqa: N803 - scikit-learn's word
         """Return an array of shape (rows, columns).
 
         Raises:
@@ -48,7 +48,7 @@ class ToText(NamedColumns):
     [['Bonn'], ['(missing)']]
     """
 
-    def transform(self, X: Any) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's word
+    def transform(self, X: object) -> "NDArray[Any]":  # noqa: N803 - scikit-learn's word
         """Return an array of texts of shape (rows, columns)."""
         check_is_fitted(self)
         return np.column_stack([texts_of(column) for column in columns_of(X)])

@@ -32,7 +32,7 @@ class WordWeights(NamedColumns):
     def __init__(self, max_words: int = 64) -> None:
         self.max_words = max_words
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: N803 - scikit-learn's words
+    def fit(self, X: object, y: object = None) -> Self:  # noqa: N803 - scikit-learn's words
         """Choose the words."""
         super().fit(X, y)
         vectorizer = TfidfVectorizer(max_features=self.max_words)
@@ -44,7 +44,7 @@ class WordWeights(NamedColumns):
             self.vectorizer_ = vectorizer.fit(texts)
         return self
 
-    def transform(self, X: Any) -> "NDArray[np.float64]":  # noqa: N803
+    def transform(self, X: object) -> "NDArray[np.float64]":  # noqa: N803
         """Return weights of shape (rows, words)."""
         check_is_fitted(self)
         texts = texts_of(columns_of(X)[0])
@@ -52,7 +52,7 @@ class WordWeights(NamedColumns):
             return np.empty((len(texts), 0))
         return np.asarray(self.vectorizer_.transform(texts).toarray())
 
-    def get_feature_names_out(self, input_features: Any = None) -> "NDArray[Any]":  # noqa: ARG002
+    def get_feature_names_out(self, input_features: object = None) -> "NDArray[Any]":  # noqa: ARG002
         """Return ``column_word`` for every word."""
         check_is_fitted(self)
         words = self.vectorizer_.get_feature_names_out() if self.has_words_ else []

@@ -46,13 +46,13 @@ _READS = {
 
 
 def infer_signature(
-    estimator: Any,
+    estimator: object,
     sample: "pl.DataFrame",
     y: Iterable[Any] | None = None,
     *,
     columns: Iterable[Column] = (),
     target: str = "",
-    positive: Any = None,
+    positive: object = None,
     reading: Mapping[str, ReadingRule] | None = None,
     ignored: Iterable[str] = (),
     extra_fields: ExtraFields = "refuse",

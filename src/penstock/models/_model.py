@@ -39,7 +39,7 @@ class Model:
 
     @classmethod
     def of(
-        cls, estimator: Any, sample: "pl.DataFrame", *, columns: Iterable[Column] = ()
+        cls, estimator: object, sample: "pl.DataFrame", *, columns: Iterable[Column] = ()
     ) -> "Model":
         """Make a model that predicts frames; ``infer_signature`` also describes requests.
 

@@ -29,7 +29,7 @@ class ArgumentSpec:
     content: Any
 
     @classmethod
-    def of(cls, value: Any) -> Self:
+    def of(cls, value: object) -> Self:
         """Return the spec of an argument.
 
         >>> ArgumentSpec.of([1, None]), ArgumentSpec.of({1, 2}).to_json()
@@ -42,7 +42,7 @@ class ArgumentSpec:
         return cls("text", shown(value))
 
     @classmethod
-    def from_json(cls, document: Any) -> Self:
+    def from_json(cls, document: object) -> Self:
         """Read a spec; version 0 recorded only the shortened text."""
         if isinstance(document, Mapping):
             kind = next((kind for kind in ("output", "value", "text") if kind in document), "text")

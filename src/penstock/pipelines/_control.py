@@ -67,8 +67,8 @@ def map(  # noqa: A001 - what it does is known under this name
     over: str | None = None,
     by: str | None = None,
     name: str | None = None,
-    **shared: Any,
-) -> Any:
+    **shared: object,
+) -> Any:  # Any: an output with a step's hint; outside of a pipeline the result
     """Run a step, or a whole pipeline, for each of many items.
 
     The number of items may be unknown until the run reaches the map. Each item has a key, a seed
@@ -119,7 +119,7 @@ def when(
     otherwise: Callable[[], Any] | Any = None,  # Any: as then
     *,
     name: str = "when",
-) -> Any:
+) -> Any:  # Any: an output with a step's hint; outside of a pipeline the result
     """Run either of two branches, by a value that is known only in the run.
 
     Both branches are in the graph; the steps of the branch that is not taken are skipped. Outside a
@@ -161,8 +161,8 @@ def loop(
     over: str | None = None,
     at_most: int = _MOST_ROUNDS,
     name: str | None = None,
-    **shared: Any,
-) -> Any:
+    **shared: object,
+) -> Any:  # Any: an output with a step's hint; outside of a pipeline the result
     """Run a step repeatedly until its result is not an `Again`.
 
     Each round is recorded, cached and resumed as a separate step. Outside a pipeline's body

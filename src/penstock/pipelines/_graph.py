@@ -1,7 +1,7 @@
 """Graph and Node: the traced pipeline, and the order of its steps."""
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -89,11 +89,11 @@ class Node:
         """Names of the outputs."""
         return ("result",) if self.body else self.step.outputs
 
-    def item_name(self, key: Any) -> str:
+    def item_name(self, key: object) -> str:
         """Return an item's name: ``train[3]``, ``train[Paris]``, ``train[%:null]`` for None."""
         return f"{self.name}[{_quoted(key)}]"
 
-    def item(self, key: Any, value: Any) -> "tuple[Node, ...]":
+    def item(self, key: object, value: object) -> "tuple[Node, ...]":
         """Return the nodes of an item, or of a round of a loop.
 
         Args:
@@ -115,7 +115,7 @@ class Node:
 
         return tuple(node.moved(placeholder, name, change) for node in self.body)
 
-    def moved(self, before: str, after: str, change: Any) -> "Node":
+    def moved(self, before: str, after: str, change: Callable[[Output], Any]) -> "Node":
         """Return a copy of the node with a new prefix of the name, and outputs changed."""
         return replace(
             self,

@@ -7,7 +7,7 @@ from penstock.core import DefinitionError
 _SHOWN = 10
 
 
-def groups(table: Any, by: str) -> dict[Any, Any]:
+def groups(table: object, by: str) -> dict[Any, Any]:
     """Split a table into the rows of each value of a column, in the order of the values.
 
     >>> import polars as pl

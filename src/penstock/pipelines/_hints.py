@@ -52,7 +52,7 @@ def output_names(hint: Any) -> tuple[tuple[str, Any], ...]:
     return (("result", hint),)
 
 
-def accepts(wanted: Any, given: Any) -> bool:
+def accepts(wanted: object, given: object) -> bool:
     """Return whether a value hinted ``given`` may go where ``wanted`` is asked; True when in doubt.
 
     >>> accepts(float, int), accepts(int, str), accepts(str, Any)

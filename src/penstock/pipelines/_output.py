@@ -20,7 +20,7 @@ class Output:
 
     __slots__ = ("hint", "name", "node")
 
-    def __init__(self, node: str, name: str = "result", hint: Any = Any) -> None:
+    def __init__(self, node: str, name: str = "result", hint: object = Any) -> None:
         self.node, self.name, self.hint = node, name, hint
 
     @property
@@ -68,7 +68,7 @@ class Output:
     def __getitem__(self, key: Any) -> NoReturn:
         self._refuse(f"is indexed with [{key!r}]")
 
-    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+    def __call__(self, *_: object, **__: object) -> NoReturn:
         self._refuse("is called")
 
     def __format__(self, spec: str) -> NoReturn:
@@ -97,7 +97,7 @@ for _doing, _names in _OPERATIONS.items():
         setattr(Output, f"__{_name}__", _refusing(_doing))
 
 
-def find_outputs(value: Any, path: str) -> Iterator[tuple[str, Output]]:
+def find_outputs(value: object, path: str) -> Iterator[tuple[str, Output]]:
     """Iterate over the outputs inside an argument, each with a path.
 
     >>> [path for path, _ in find_outputs([Output("a"), {"x": Output("b")}], "models")]
@@ -156,7 +156,7 @@ def _require_no_outputs(value: set[Any] | frozenset[Any], path: str) -> None:
         )
 
 
-def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
+def replace_outputs(value: object, path: str, values: Mapping[str, Any]) -> Any:  # Any: as given
     """Rebuild an argument with values in place of its outputs; containers are new.
 
     >>> replace_outputs([Output("a"), 2], "x", {"x[0]": 1})
@@ -185,7 +185,7 @@ def replace_outputs(value: Any, path: str, values: Mapping[str, Any]) -> Any:
     return value
 
 
-def rewrite_outputs(value: Any, change: Callable[[Output], Any]) -> Any:
+def rewrite_outputs(value: object, change: Callable[[Output], Any]) -> Any:  # Any: as given
     """Rebuild an argument with every output changed; containers are new.
 
     >>> rewrite_outputs([Output("a"), 2], lambda output: output.node)

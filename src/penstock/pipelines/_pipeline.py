@@ -141,7 +141,7 @@ class Pipeline(Generic[P, R]):
             )
         return self.bind({**given, **of_part})
 
-    def trace(self, **params: Any) -> Graph:
+    def trace(self, **params: object) -> Graph:
         """Run the body with steps recorded instead of executed, and return the graph.
 
         Args:
@@ -255,7 +255,11 @@ def pipeline(
     description: str | None = None,
     partitions: Partitions | None = None,
 ) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
-def pipeline(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def pipeline(
+    function: Callable[..., Any] | None = None,
+    /,
+    **options: Any,  # Any: the overloads name the options of Pipeline
+) -> Any:  # Any: a Pipeline, or a decorator; see the overloads
     """Make a function a pipeline.
 
     >>> from penstock.pipelines import step

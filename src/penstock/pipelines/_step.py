@@ -206,7 +206,11 @@ def step(
     limit: str | None = None,
     input_checks: Mapping[str, InputCheck] | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
-def step(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+def step(
+    function: Callable[..., Any] | None = None,
+    /,
+    **options: Any,  # Any: the overloads name the options of Step
+) -> Any:  # Any: a Step, or a decorator; see the overloads
     """Make a function a step.
 
     >>> @step(retries=1, timeout="10m")

@@ -45,7 +45,7 @@ class _Unfit(Exception):  # noqa: N818 - never leaves this file: it says no, it 
         self.allowed, self.fix = allowed, fix
 
 
-def parse_value(value: Any, hint: Any, *, name: str) -> Any:
+def parse_value(value: object, hint: object, *, name: str) -> Any:  # Any: what the hint names
     """Convert a text or a Python value to a value of the annotated type.
 
     >>> parse_value("2016-06-30", date, name="cutoff")
@@ -77,7 +77,9 @@ def parse_value(value: Any, hint: Any, *, name: str) -> Any:
         ) from unfit.__cause__
 
 
-def dump_value(value: Any) -> Any:  # noqa: C901, PLR0912 - a table of cases by type
+def dump_value(  # noqa: C901, PLR0912 - a table of cases by type
+    value: Any,  # Any: its type decides
+) -> Any:  # Any: JSON
     """Convert a typed value to plain JSON that ``parse_value`` reads back.
 
     >>> dump_value([date(2016, 6, 30), timedelta(minutes=90)])

@@ -47,7 +47,7 @@ class _Place:
 
 
 def find_differences(
-    recorded: Any, found: Any, closeness: Closeness | None = None, *, path: str = ""
+    recorded: object, found: object, closeness: Closeness | None = None, *, path: str = ""
 ) -> Iterator[ValueDifference]:
     """Walk two values in parallel and yield each place where they differ, in order.
 

@@ -71,7 +71,7 @@ def backfill(
     workers: int | None = None,
     progress: Progress | None = None,
     store: Store | str | None = None,
-    **params: Any,
+    **params: object,
 ) -> Backfill:
     """Run a pipeline for all partitions without a finished run, oldest first.
 

@@ -26,7 +26,7 @@ _NUMBERS = frozenset({int, float})
 _PLAIN = _AS_IS | _NUMBERS
 
 
-def dump_json(value: Any, *, exact: bool = False) -> str:
+def dump_json(value: object, *, exact: bool = False) -> str:
     """Write a JSON-like value as compact JSON; types unknown to JSON become tagged objects.
 
     >>> dump_json({"a": [1, 2.5, None]})
@@ -47,7 +47,7 @@ def dump_json(value: Any, *, exact: bool = False) -> str:
     return _encode(_to_plain(value, exact))
 
 
-def load_json(text: str | bytes, *, strict: bool = False) -> Any:
+def load_json(text: str | bytes, *, strict: bool = False) -> Any:  # Any: a stored value
     """Read a value that `dump_json` wrote.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core import (
     ArtifactRecord,
@@ -44,6 +44,9 @@ from penstock.stores.artifacts._serializers import (
 from penstock.stores.artifacts._value import Serialized, type_name
 from penstock.stores.journals import Journal
 from penstock.stores.metadata._protocol import MetadataStore
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # Values of at most this many bytes live in the metadata store: no file for every number.
 _INLINE_BYTES = 1024
@@ -93,7 +96,7 @@ class Store:
         self.journal = Journal(journals, metadata)
         self._holders = 1
 
-    def pack(self, value: Any) -> list[ArtifactRecord]:
+    def pack(self, value: object) -> list[ArtifactRecord]:
         """Write a value's bytes and return the records, which are not recorded yet.
 
         Returns:
@@ -172,7 +175,7 @@ class Store:
             return digest_bytes(data), data, len(data)
         return self.artifacts.write(data), None, len(data)
 
-    def put(self, value: Any) -> ArtifactRecord:
+    def put(self, value: object) -> ArtifactRecord:
         """Store a value and record it.
 
         Raises:
@@ -182,7 +185,9 @@ class Store:
         self.metadata.artifacts.add(records)
         return records[0]
 
-    def get(self, digest: str, content_digest: str | None = None, *, check: bool = True) -> Any:
+    def get(
+        self, digest: str, content_digest: str | None = None, *, check: bool = True
+    ) -> Any:  # Any: a stored value
         """Load a value by the stored or the content digest.
 
         Args:
@@ -196,7 +201,7 @@ class Store:
         """
         return self.load(self.metadata.artifacts.get(digest, content_digest), check=check)
 
-    def load(self, record: ArtifactRecord, *, check: bool = True) -> Any:
+    def load(self, record: ArtifactRecord, *, check: bool = True) -> Any:  # Any: a stored value
         """Load a value by record; see `get`."""
         if self.unpacked is not None and record.inline is None:
             found = self.unpacked(record)
@@ -285,7 +290,7 @@ class Store:
         """
         self.journal.flush()
 
-    def digest(self, value: Any) -> str:
+    def digest(self, value: object) -> str:
         """Compute a value's content digest without storing the value; see `content_digest`."""
         return content_digest(value)
 
@@ -349,7 +354,7 @@ class Store:
         )
 
 
-def content_digest(value: Any) -> str:
+def content_digest(value: object) -> str:
     """Compute the digest of a value by type: values that code can tell apart differ.
 
     A value read from the store has the same digest as when stored, in any process. A table counts
@@ -397,7 +402,7 @@ def _endless(value: Any, error: Exception) -> Exception:
     )
 
 
-def is_plain_frame(value: Any) -> bool:
+def is_plain_frame(value: "pl.DataFrame") -> bool:
     """Return whether a polars frame survives a round trip unchanged, so that no check is needed."""
     return all(map(is_plain_type, value.dtypes))
 

@@ -285,7 +285,7 @@ class Run(RunLife, RunMedia):
             )
         return self._log_value(model, name)
 
-    def artifact(self, name: str) -> Any:
+    def artifact(self, name: str) -> Any:  # Any: a logged value
         """Load an artifact; a file, a picture and a sound are returned as bytes.
 
         Args:

@@ -35,7 +35,7 @@ _NAMES: Mapping[type, Mapping[str, str]] = {StepRunRecord: {"step": "name"}}
 _PLAIN = frozenset({str, int, bool, type(None)})
 
 
-def to_json(value: Any) -> Any:
+def to_json(value: object) -> Any:  # Any: JSON
     """Return a record, or a structure that contains records, as plain JSON.
 
     >>> from datetime import UTC, datetime

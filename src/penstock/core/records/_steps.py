@@ -91,7 +91,9 @@ class StepRunRecord:
         """Return the stored digest of an output."""
         return _address(self.addresses, f"output:{name}", self.outputs[name])
 
-    def with_inputs(self, inputs: Mapping[str, tuple[str, str]], **changes: Any) -> "StepRunRecord":
+    def with_inputs(
+        self, inputs: Mapping[str, tuple[str, str]], **changes: object
+    ) -> "StepRunRecord":
         """Return the record with new inputs: content digest and stored digest by path.
 
         Args:
@@ -103,7 +105,7 @@ class StepRunRecord:
         return self.changed(inputs=contents, addresses=addresses, **changes)
 
     def with_outputs(
-        self, outputs: Mapping[str, tuple[str, str]], **changes: Any
+        self, outputs: Mapping[str, tuple[str, str]], **changes: object
     ) -> "StepRunRecord":
         """Return the record with new outputs: content digest and stored digest by name.
 
@@ -115,7 +117,7 @@ class StepRunRecord:
         addresses = _addresses(self.addresses, "output:", outputs)
         return self.changed(outputs=contents, addresses=addresses, **changes)
 
-    def changed(self, **changes: Any) -> "StepRunRecord":
+    def changed(self, **changes: object) -> "StepRunRecord":
         """Return a changed copy like `dataclasses.replace`, but faster: called often per step."""
         values = dict(zip(_STEP_FIELDS, _step_values(self), strict=True))
         return StepRunRecord(**{**values, **changes})

@@ -91,7 +91,7 @@ class PipelineResult:
             name=step,
         )
 
-    def output(self, name: str | None = None) -> Any:
+    def output(self, name: str | None = None) -> Any:  # Any: a step's result
         """Load the pipeline's result, or the result of a step.
 
         Args:
@@ -109,7 +109,7 @@ class PipelineResult:
         }
         return replace_outputs(self.graph.result, "result", values)
 
-    def step_output(self, step: str, output: str | None = None) -> Any:
+    def step_output(self, step: str, output: str | None = None) -> Any:  # Any: a step's result
         """Load the result of a step.
 
         Args:

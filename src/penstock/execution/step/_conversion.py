@@ -15,7 +15,10 @@ from penstock.stores import NamedParts, Parts
 _LAZY: tuple[Any, ...] = (Parts, NamedParts, Iterable, Iterator, Sequence, Mapping)
 
 
-def convert_argument(value: Any, hint: Any) -> Any:
+def convert_argument(
+    value: Any,  # Any: its type decides
+    hint: object,
+) -> Any:  # Any: what the hint names, or the value itself
     """Convert a table to the kind of table that a hint names; return any non-table value unchanged.
 
     >>> convert_argument(3, float)

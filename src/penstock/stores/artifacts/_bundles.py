@@ -89,7 +89,7 @@ class LazyParts(Mapping[str, Any]):
             self._loaded[name] = self._load(self._records[name])
         return self._loaded[name]
 
-    def fresh(self, name: str) -> Any:
+    def fresh(self, name: str) -> Any:  # Any: a stored value
         """Load a part without caching the result."""
         return self._load(self._records[name])
 

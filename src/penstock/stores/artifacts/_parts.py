@@ -8,7 +8,7 @@ from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._bundles import LazyParts
 
 
-def part_name(key: Any) -> str:
+def part_name(key: object) -> str:
     """Return the name for an item's key: text unchanged, the rest by type and value.
 
     >>> [part_name(key) for key in ("a", 1, "1", None, "null", "%")]
@@ -30,7 +30,7 @@ def part_name(key: Any) -> str:
         ) from None
 
 
-def part_key(name: str) -> Any:
+def part_key(name: str) -> Any:  # Any: a key of a dict
     """Return the key that belongs to a part's name; see `part_name`.
 
     >>> [part_key(name) for name in ("a", "%1", "1", "%null", "%%")]
