@@ -48,7 +48,7 @@ class Scan:
     @classmethod
     def of(
         cls,
-        table: Any,
+        table: object,
         findings: Iterable[Finding] = (),
         rules: Mapping[str, ReadingRule] | None = None,
         facts: Mapping[str, Any] | None = None,
