@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from penstock import steps as steps
     from penstock import stores as stores
     from penstock import tracking as tracking
+    from penstock.data import DeltaSource as DeltaSource
     from penstock.data import FileSource as FileSource
     from penstock.data import Snapshot as Snapshot
     from penstock.data import Split as Split
@@ -100,7 +101,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
-    "data": ("FileSource", "Snapshot", "Split"),
+    "data": ("DeltaSource", "FileSource", "Snapshot", "Split"),
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": ("approve_step", "reject_step", "run", "why"),
     "features": ("table_transformer",),

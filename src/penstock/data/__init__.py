@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from penstock.data._table_digest import digest_table as digest_table
     from penstock.data._target import guess_task as guess_task
     from penstock.data.sources import DataSource as DataSource
+    from penstock.data.sources import DeltaSource as DeltaSource
     from penstock.data.sources import FileSource as FileSource
     from penstock.data.sources import Reading as Reading
     from penstock.data.sources import Scan as Scan
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ColumnProfile": "_profile",
         "DataSource": "penstock.data.sources",
         "Dependence": "_dependence",
+        "DeltaSource": "penstock.data.sources",
         "FileSource": "penstock.data.sources",
         "Finding": "_finding",
         "LEVELS": "_finding",

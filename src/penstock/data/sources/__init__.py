@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.data.sources._batches import collect as collect
     from penstock.data.sources._batches import read_batches as read_batches
+    from penstock.data.sources._delta import DeltaSource as DeltaSource
     from penstock.data.sources._files import FileSource as FileSource
     from penstock.data.sources._open import open_source as open_source
     from penstock.data.sources._paths import resolving_in as resolving_in
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "DataSource": "_protocol",
+        "DeltaSource": "_delta",
         "FileSource": "_files",
         "PinnedSource": "_protocol",
         "Reading": "_protocol",

@@ -78,6 +78,21 @@ def require_no_secrets(source: str, url: str, options: Mapping[str, str] | None 
             )
 
 
+def without_secrets(text: object, options: Mapping[str, str]) -> str:
+    """Return a text, such as a client's error, without what the options' references stand for.
+
+    >>> os.environ["TOPIC_KEY"] = "hush"
+    >>> without_secrets("hush is wrong", {"password": "${TOPIC_KEY}"})
+    '${TOPIC_KEY} is wrong'
+    """
+    plain = str(text)
+    for value in options.values():
+        for name in _REFERENCE.findall(str(value)):
+            if secret := os.environ.get(name):
+                plain = plain.replace(secret, f"${{{name}}}")
+    return plain
+
+
 def _value(name: str) -> str:
     value = os.environ.get(name)
     if value is None:

@@ -1,0 +1,147 @@
+"""Files of one version of a Delta table: which can have rows of a window, and their rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+from penstock.data.sources._delta_table import cannot_read, file_options
+from penstock.data.sources._pushdown import overlaps, row_filter
+from penstock.data.sources._window import Window
+
+if TYPE_CHECKING:
+    import polars as pl
+
+# Statistics of a log have milliseconds: the true end lies up to one later.
+_COARSE = timedelta(milliseconds=1)
+
+
+class DeltaFile(NamedTuple):
+    """A file of a table: where it lies, and the values of its partition columns."""
+
+    uri: str
+    partition: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DeltaFiles:
+    """Files of a version, in the order in which they are read.
+
+    Args:
+        path: The table, for messages.
+        version: The version.
+        read: Files that can have rows of the window.
+        left_out: Number of the others.
+        schema: The table's columns.
+        deleted: Rows of a file that were deleted, by its URI: False stands for a deleted row.
+    """
+
+    path: str
+    version: int
+    read: list[DeltaFile]
+    left_out: int
+    schema: "pl.Schema"
+    deleted: Mapping[str, "pl.Series"]
+
+
+def files_in(table: Any, window: Window) -> DeltaFiles:
+    """Return the files of an opened table that can have rows of a window.
+
+    The order is that of the files' times and names, whatever the log looks like: a checkpoint
+    must not change the order of rows.
+    """
+    import polars as pl
+
+    schema = pl.Schema(table.schema())
+    actions = pl.DataFrame(table.get_add_actions()).sort("modification_time", "path")
+    every = actions.height
+    if actions.height:
+        actions = actions.filter(_may_contain(actions, schema, window))
+    uris = _uris(table)
+    read = [
+        DeltaFile(uris[row["path"]], row.get("partition") or {})
+        for row in actions.iter_rows(named=True)
+    ]
+    deleted: dict[str, pl.Series] = {}
+    if "deletionVectors" in (table.protocol().reader_features or []):
+        vectors = pl.DataFrame(table.deletion_vectors())
+        deleted = {
+            uri.removeprefix("file://"): pl.Series(kept) for uri, kept in vectors.iter_rows()
+        }
+    return DeltaFiles(table.table_uri, table.version(), read, every - len(read), schema, deleted)
+
+
+def read_file(
+    file: DeltaFile, files: DeltaFiles, window: Window, options: Mapping[str, str]
+) -> "pl.DataFrame":
+    """Read the rows of a file, without deleted ones and, where the types tell, outside ones.
+
+    Raises:
+        NotFoundError: If the file was removed.
+        DataError: If the file cannot be read.
+    """
+    import polars as pl
+
+    own = {name: kind for name, kind in files.schema.items() if name not in file.partition}
+    lazy = pl.scan_parquet(
+        file.uri,
+        schema=own or None,
+        glob=False,
+        hive_partitioning=False,
+        missing_columns="insert",
+        extra_columns="ignore",
+        cast_options=pl.ScanCastOptions(
+            integer_cast="upcast",
+            float_cast="upcast",
+            datetime_cast=["nanosecond-downcast", "convert-timezone"],
+            missing_struct_fields="insert",
+            extra_struct_fields="ignore",
+        ),
+        storage_options=file_options(options) or None,
+    )
+    kept = files.deleted.get(file.uri.removeprefix("file://"))
+    if kept is not None:
+        gone = kept.not_().arg_true()
+        lazy = lazy.with_row_index("__row").filter(~pl.col("__row").is_in(gone.implode()))
+    lazy = lazy.with_columns(
+        pl.lit(value, dtype=files.schema[name]).alias(name)
+        for name, value in file.partition.items()
+    ).select(files.schema.names())
+    wanted = row_filter(window, files.schema)
+    try:
+        return (lazy if wanted is None else lazy.filter(wanted)).collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise cannot_read(files.path, files.version, options, error) from None
+
+
+def _uris(table: Any) -> dict[str, str]:
+    """Return the URI of each file by the path in the log, which is quoted there."""
+    root = table.table_uri.removeprefix("file://").rstrip("/") + "/"
+    known = {uri.removeprefix(root): uri for uri in table.file_uris()}
+    paths = table.get_add_actions().column("path").to_pylist()
+    return {path: known.get(path) or known[unquote(path)] for path in paths}
+
+
+def _may_contain(actions: "pl.DataFrame", schema: "pl.Schema", window: Window) -> "pl.Series":
+    """Return for each file whether its statistics allow a row of the window."""
+    import polars as pl
+
+    every = pl.Series([True] * actions.height)
+    name = window.time
+    if not isinstance(name, str) or name not in schema or not window.is_limited:
+        return every
+    partition = actions.schema.get("partition")
+    if isinstance(partition, pl.Struct) and name in partition.to_schema():
+        value = actions["partition"].struct.field(name)
+        return overlaps(window, value, value, schema[name])
+    stats = actions.schema.get("max")
+    if not isinstance(stats, pl.Struct) or name not in stats.to_schema():
+        return every
+    return overlaps(
+        window,
+        actions["min"].struct.field(name),
+        actions["max"].struct.field(name),
+        schema[name],
+        coarse=_COARSE,
+    ) | (actions["null_count"].struct.field(name).fill_null(1) > 0)
