@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from penstock.stores._store import Store as Store
     from penstock.stores._store import content_digest as content_digest
     from penstock.stores._store import is_plain_frame as is_plain_frame
+    from penstock.stores.artifacts._aws import bucket_settings as bucket_settings
     from penstock.stores.artifacts._bundles import Bundle as Bundle
     from penstock.stores.artifacts._bundles import LazyParts as LazyParts
     from penstock.stores.artifacts._local import LocalArtifacts as LocalArtifacts
@@ -53,6 +54,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Store": "_store",
         "artifacts_fact": "penstock.stores.journals._facts",
         "backup_store": "penstock.stores.upkeep._backup",
+        "bucket_settings": "penstock.stores.artifacts._aws",
         "check_store": "penstock.stores.upkeep._check",
         "collect_garbage": "penstock.stores.upkeep._garbage",
         "content_digest": "_store",

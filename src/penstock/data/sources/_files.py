@@ -1,41 +1,38 @@
-"""FileSource: rows from a CSV, Parquet or JSON-lines file, a folder of files, or a glob."""
+"""FileSource: rows from a file, a folder or a glob, on the disk, in a bucket or on the web."""
 
 import copy
-import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from penstock.core import DataError, did_you_mean, digest_file
-from penstock.data._finding import Finding
-from penstock.data._moments import Moment, TimeColumn, time_columns
+from penstock.data._moments import Moment, TimeColumn
 from penstock.data.sources._batches import collect
-from penstock.data.sources._csv import CsvForm, read_csv
+from penstock.data.sources._csv import CsvForm
+from penstock.data.sources._formats import ReadOptions, read_files
+from penstock.data.sources._located import Location, SourceFile
+from penstock.data.sources._objects import BUCKET_SCHEMES, Bucket
+from penstock.data.sources._partitions import partitions_of, prune, type_partitions
 from penstock.data.sources._paths import (
     FORMATS,
     Format,
+    LocalFiles,
     caller_folder,
-    find_files,
     format_of,
     name_from,
 )
-from penstock.data.sources._protocol import Scan
-from penstock.data.sources._same_form import require_same_columns, require_same_types
-from penstock.data.sources._text import read_bytes
-from penstock.data.sources._typing import TYPES, TypeOptions, type_columns, without_marks
+from penstock.data.sources._protocol import Reading, Scan
+from penstock.data.sources._references import require_no_secrets
+from penstock.data.sources._typing import TYPES
+from penstock.data.sources._web import WEB_SCHEMES, WebFile
 from penstock.data.sources._window import Window
-from penstock.tables.reading import MARKS, ReadingRule, read_iso, time_rule
+from penstock.tables.reading import MARKS, ReadingRule
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-class _Rows(NamedTuple):
-    table: "pl.DataFrame"
-    findings: tuple[Finding, ...] = ()
-    rules: Mapping[str, ReadingRule] = {}
 
 
 @dataclass(frozen=True)
@@ -48,15 +45,18 @@ class FileSource:
 
     A relative path is looked up beside the file that created the source, in the project's folder
     and in the working folder, however the run is started; PENSTOCK_PROJECT sets different folders
-    than the last two.
+    than the last two. A URL (``s3://``, ``gs://``, ``az://``, ``https://``) names objects; their
+    credentials come from the environment, and their versions or ETags are recorded.
 
     Args:
-        path: File, folder or glob. ``.gz`` may follow the format's ending.
+        path: File, folder or glob, or the URL of one. ``.gz`` or ``.zst`` may follow the ending.
+            Folders named ``column=value`` give their rows that column.
         name: Name in lineage; by default from the path.
         time: Column with the time of a row, or a date column and an hour column.
         time_format: Format of that column in strftime codes, if neither ISO nor epoch.
         available_at: Column with the time at which a row became known, if that was later.
-        format: ``csv``, ``parquet`` or ``json`` (an object per line); by default from the ending.
+        format: ``csv``, ``parquet``, ``json`` (an object per line), ``arrow``, ``avro`` or
+            ``excel``; by default from the ending.
         columns: Column names of a CSV file without a header; a first line with just these names
             still counts as a header.
         has_header: Whether the first CSV line contains names; ignored if ``columns`` is passed.
@@ -66,6 +66,7 @@ class FileSource:
         types: Types of CSV columns, by name: ``text``, ``integer``, ``number``, ``boolean``,
             ``date``, ``datetime`` or strftime codes; the rest is inferred.
         decimal: Decimal mark of a CSV file's numbers, ``.`` or ``,``; by default inferred.
+        sheet: Sheet of an Excel file; by default the first.
     """
 
     path: str | os.PathLike[str]
@@ -80,13 +81,17 @@ class FileSource:
     separator: str | None = field(default=None, kw_only=True)
     types: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
     decimal: str | None = field(default=None, kw_only=True)
+    sheet: str | None = field(default=None, kw_only=True)
     _home: Path | None = field(default=None, init=False, repr=False, compare=False)
     _rules: Mapping[str, ReadingRule] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+    _pinned: tuple[SourceFile, ...] | None = field(
+        default=None, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
-        text = Path(self.path).as_posix()
+        text = str(self.path) if _scheme(self.path) else Path(self.path).as_posix()
         settle = {
             "path": text,
             "name": self.name or name_from(text),
@@ -104,14 +109,14 @@ class FileSource:
 
     @property
     def is_traced(self) -> bool:
-        """Whether the trace of a step sees the reading: the files are opened by the step."""
-        return True
+        """Whether the trace of a step sees the reading: local files are opened by the step."""
+        return not _scheme(self.path)
 
     def describe(self) -> dict[str, Any]:
         """Return the source's description as plain JSON, without the files' state."""
-        known = {} if self.available_at is None else {"available_at": self.available_at}
+        later = {"available_at": self.available_at, "sheet": self.sheet}
         return {
-            **known,
+            **{name: value for name, value in later.items() if value is not None},
             "type": "FileSource",
             "name": self.name,
             "path": str(self.path),
@@ -127,30 +132,35 @@ class FileSource:
         }
 
     def fingerprint(
-        self,
-        since: Moment | None = None,  # noqa: ARG002 - which file has rows of the window is not known
-        cutoff: Moment | None = None,  # noqa: ARG002
-    ) -> dict[str, Any]:
-        """Return the files' state: the description, and the SHA-256 of each file by name.
+        self, since: Moment | None = None, cutoff: Moment | None = None
+    ) -> dict[str, Any] | None:
+        """Return the files' state: the description, and the state of each file by name.
+
+        Of local files that is the SHA-256, of objects version or ETag. Files whose partition
+        (``day=…``) lies outside the window do not count. None if a server tells no state.
 
         Raises:
             NotFoundError: If there is no such file.
         """
-        files = self._files()
-        root = files[0].parent
-        return {
-            **self.describe(),
-            "files": {os.path.relpath(file, root): digest_file(file) for file in files},
-        }
+        files = self._files(Window.of(self, since, cutoff) if self.time else None)
+        if not _scheme(self.path):
+            root = Path(files[0].key).parent
+            states: dict[str, Any] = {
+                os.path.relpath(file.key, root): digest_file(Path(file.key)) for file in files
+            }
+        elif all(file.state for file in files):
+            states = {file.name: dict(file.state) for file in files}
+        else:
+            return None
+        return {**self.describe(), "files": states}
 
     def stamp(self) -> dict[str, Any]:
-        """Return size and time of each file: cheap, and different whenever the state differs.
+        """Return the recorded state of each file: cheap, and different whenever that differs.
 
         Raises:
             NotFoundError: If there is no such file.
         """
-        facts = {str(file): file.stat() for file in self._files()}
-        return {name: [fact.st_size, fact.st_mtime_ns] for name, fact in facts.items()}
+        return {file.key: list(file.state.values()) for file in self._files()}
 
     def read(self, since: Moment | None = None, cutoff: Moment | None = None) -> "pl.DataFrame":
         """Read the rows with ``since <= time < cutoff``.
@@ -167,93 +177,82 @@ class FileSource:
         object.__setattr__(copied, "_rules", dict(rules))
         return copied
 
+    def pinned(self, facts: Mapping[str, Any]) -> Self:
+        """Return a copy that reads the recorded files in their recorded state; see PinnedSource.
+
+        An object's earlier version is read where the bucket keeps versions. A file that changed or
+        is gone is named when it is read.
+        """
+        copied = copy.copy(self)
+        files = tuple(SourceFile.from_json(file) for file in facts["files"])
+        object.__setattr__(copied, "_pinned", files)
+        return copied
+
     def scan(self, since: Moment | None = None, cutoff: Moment | None = None) -> Scan:
         """Read like ``read``, with findings about names, types and rows without a time."""
         window = Window.of(self, since, cutoff)
-        files = self._files()
-        readers: dict[str, Callable[[list[Path], Window], _Rows]] = {
-            "csv": self._read_csv,
-            "parquet": self._read_parquet,
-            "json": self._read_json,
-        }
-        reading = readers[self.format or format_of(str(self.path), files)](files, window)
-        if not reading.table.height:
+        with tempfile.TemporaryDirectory(prefix="penstock-") as folder:
+            files = self._location().fetch(self._files(window), Path(folder))
+            places = [file.path for file in files if file.path is not None]
+            options = ReadOptions(
+                window,
+                type_partitions(partitions_of(files)),
+                CsvForm(
+                    self.separator,
+                    self.has_header,
+                    None if self.columns is None else tuple(self.columns),
+                    tuple(self.missing),
+                ),
+                self.types,
+                self.decimal,
+                self._rules,
+                self.sheet,
+            )
+            rows = read_files(self.format or format_of(str(self.path), places), places, options)
+        if not rows.table.height:
             raise DataError(
                 what=f"{self.path} has no rows.",
                 why="There is nothing to learn from.",
                 fix="Give a file with rows.",
                 path=self.path,
             )
-        return Scan.of(reading.table, reading.findings, reading.rules)
+        facts = {"files": [file.to_json() for file in files]}
+        return Scan([rows.table], Reading(facts, list(rows.findings), dict(rows.rules)))
 
-    def _read_csv(self, files: list[Path], window: Window) -> _Rows:
-        import polars as pl
+    def _location(self) -> Location:
+        scheme = _scheme(self.path)
+        if scheme in BUCKET_SCHEMES:
+            return Bucket(str(self.path))
+        if scheme in WEB_SCHEMES:
+            return WebFile(str(self.path))
+        return LocalFiles(str(self.path), self._home)
 
-        names = None if self.columns is None else tuple(self.columns)
-        form = CsvForm(self.separator, self.has_header, names, tuple(self.missing))
-        parts = [read_csv(file, form) for file in files]
-        require_same_columns(
-            [(file, part.table.columns) for file, part in zip(files, parts, strict=True)]
-        )
-        raw = pl.concat([part.table for part in parts])
-        times = [name for name in time_columns(self.time) if name in raw.columns]
-        # Missing marks first: the window would refuse them as times.
-        raw = raw.with_columns(without_marks(raw[name], tuple(self.missing)) for name in times)
-        table, found = window.keep(raw)
-        options = TypeOptions(
-            missing=tuple(self.missing),
-            declared=self.types,
-            decimal=self.decimal,
-            remembered=self._rules,
-            separator=parts[0].separator,
-        )
-        # After the cut: no type may depend on rows outside of the window.
-        typed = type_columns(table, options)
-        notes = (finding for part in parts for finding in part.findings)
-        rules = {**typed.rules, **self._rule_of_time(raw, table)}
-        return _Rows(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
+    def _files(self, window: Window | None = None) -> list[SourceFile]:
+        if self._pinned is not None:
+            return list(self._pinned)
+        files = self._location().find()
+        return files if window is None else prune(files, window, partitions_of(files))
 
-    def _rule_of_time(self, raw: "pl.DataFrame", table: "pl.DataFrame") -> dict[str, ReadingRule]:
-        """Return the rule of the main time column, from before the window read the column."""
-        if self.time is None:
-            return {}
-        name = time_columns(self.time)[0]
-        return {name: time_rule(raw[name], table[name], self.time_format)}
 
-    def _read_json(self, files: list[Path], window: Window) -> _Rows:
-        import polars as pl
+def _scheme(path: str | os.PathLike[str]) -> str:
+    """Return the scheme of a URL; empty for a path.
 
-        parts = [part for part in map(_read_json_file, files) if part.width]
-        if not parts:
-            return _Rows(pl.DataFrame())
-        # Objects may lack a field, and files differ in which fields their objects have.
-        raw = pl.concat(parts, how="diagonal_relaxed")
-        table, findings = window.keep(raw)
-        return _Rows(_read_iso_columns(table), findings, self._rule_of_time(raw, table))
-
-    def _read_parquet(self, files: list[Path], window: Window) -> _Rows:
-        import polars as pl
-
-        try:
-            # A file's name may contain characters of a glob.
-            scans = [pl.scan_parquet(file, glob=False) for file in files]
-            schemas = [scan.collect_schema() for scan in scans]
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise DataError(
-                what=f"{self.path} is not Parquet: {str(error).splitlines()[0]}",
-                fix="Give format= if the ending misleads.",
-                path=self.path,
-            ) from error
-        require_same_columns([(f, s.names()) for f, s in zip(files, schemas, strict=True)])
-        require_same_types(files, schemas)
-        table, findings = window.keep_lazily(pl.concat(scans), schemas[0])
-        return _Rows(table, findings)
-
-    def _files(self) -> list[Path]:
-        return find_files(str(self.path), self._home)
+    >>> _scheme("s3://bucket/a.csv"), _scheme("data/a.csv")
+    ('s3', '')
+    """
+    scheme, mark, _ = str(path).partition("://")
+    return scheme.lower() if mark and scheme.isalnum() else ""
 
 
 def _require_settings(source: FileSource) -> None:
+    scheme = _scheme(source.path)
+    if scheme and scheme not in BUCKET_SCHEMES | WEB_SCHEMES:
+        raise DataError(
+            what=f"{scheme}:// is no place of files.",
+            fix=did_you_mean(scheme, sorted(BUCKET_SCHEMES | WEB_SCHEMES)),
+        )
+    if scheme:
+        require_no_secrets("FileSource", str(source.path))
     if source.format is not None and source.format not in FORMATS.values():
         raise DataError(
             what=f"format={source.format!r} is not known.",
@@ -276,29 +275,3 @@ def _require_settings(source: FileSource) -> None:
         raise DataError(
             what=f"decimal={source.decimal!r} is no decimal mark.", fix='Give "." or ",".'
         )
-
-
-def _read_json_file(file: Path) -> "pl.DataFrame":
-    import polars as pl
-
-    content = read_bytes(file)
-    if not content.strip():
-        return pl.DataFrame()
-    try:
-        if content.lstrip().startswith(b"["):
-            return pl.read_json(io.BytesIO(content), infer_schema_length=None)
-        return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            what=f"{file.name} is not JSON lines: {str(error).splitlines()[0]}",
-            fix='Write one object a line: {"a": 1, "b": "x"}.',
-            path=file,
-        ) from error
-
-
-def _read_iso_columns(table: "pl.DataFrame") -> "pl.DataFrame":
-    import polars as pl
-
-    texts = [series for series in table.iter_columns() if series.dtype == pl.String]
-    times = [read_iso(series) for series in texts]
-    return table.with_columns([series for series in times if series is not None])

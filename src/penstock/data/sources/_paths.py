@@ -3,15 +3,16 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from penstock.core import DataError, NotFoundError, did_you_mean, find_project
+from penstock.data.sources._located import GLOB_MARKS, SourceFile
 
-Format: TypeAlias = Literal["csv", "parquet", "json"]
+Format: TypeAlias = Literal["csv", "parquet", "json", "arrow", "avro", "excel"]
 
 FORMATS: dict[str, Format] = {
     ".csv": "csv",
@@ -23,10 +24,18 @@ FORMATS: dict[str, Format] = {
     ".json": "json",
     ".jsonl": "json",
     ".ndjson": "json",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".avro": "avro",
+    ".xlsx": "excel",
+    ".xls": "excel",
+    ".xlsb": "excel",
+    ".ods": "excel",
 }
+_PACKED = frozenset({".gz", ".zst", ".zstd"})
 
 
-_MARKS = "*?["
 _PROJECT: ContextVar[Path | None] = ContextVar("project", default=None)
 
 
@@ -54,21 +63,65 @@ def caller_folder() -> Path | None:
     return None
 
 
-def find_files(path: str, home: Path | None) -> list[Path]:
-    """Return a source's files in the first folder that has them, in order of name.
+class LocalFiles:
+    """Files on this machine's disk.
 
-    Raises:
-        NotFoundError: If there are none, with similar names.
+    Args:
+        path: File, folder or glob.
+        home: Folder of the file that created the source.
     """
-    bases = _bases(home)
-    for base in bases:
-        found = _expand(base, path)
-        if found:
-            return found
-    raise _no_file(path, bases)
+
+    def __init__(self, path: str, home: Path | None) -> None:
+        self._path, self._home = path, home
+
+    def find(self) -> list[SourceFile]:
+        """List the files in the first folder that has them, in order of name.
+
+        Raises:
+            NotFoundError: If there are none, with similar names.
+        """
+        bases = _bases(self._home)
+        for base in bases:
+            root, found = _expand(base, self._path)
+            if found:
+                return [
+                    SourceFile(
+                        str(file), Path(os.path.relpath(file, root)).as_posix(), _state(file)
+                    )
+                    for file in found
+                ]
+        raise _no_file(self._path, bases)
+
+    def fetch(self, files: Sequence[SourceFile], folder: Path) -> list[SourceFile]:  # noqa: ARG002 - they lie here
+        """Return the files where they lie; see Location.fetch."""
+        return [_checked(file) for file in files]
 
 
-def format_of(path: str, files: list[Path]) -> Format:
+def _state(file: Path) -> dict[str, Any]:
+    fact = file.stat()
+    return {"size": fact.st_size, "mtime_ns": fact.st_mtime_ns}
+
+
+def _checked(file: SourceFile) -> SourceFile:
+    path = Path(file.key)
+    if not path.is_file():
+        raise DataError(
+            what=f"{file.key} is gone.",
+            why="The rows that it held cannot be read again from there.",
+            fix="The rows of the earlier run are in its snapshot.",
+            path=path,
+        )
+    if _state(path) != file.state:
+        raise DataError(
+            what=f"{file.key} changed since it was listed or recorded.",
+            why="Other rows would be read.",
+            fix="Run again for the rows of now; the rows of an earlier run are in its snapshot.",
+            path=path,
+        )
+    return file.at(path, file.state)
+
+
+def format_of(path: str, files: Sequence[Path]) -> Format:
     """Return the format by the files' endings.
 
     Raises:
@@ -81,7 +134,8 @@ def format_of(path: str, files: list[Path]) -> Format:
     endings = ", ".join(sorted({file.suffix or file.name for file in files})[:5])
     raise DataError(
         what=f"The format of {path} cannot be told from its ending ({endings}).",
-        fix='Give format="csv", "parquet" or "json", or a glob such as "folder/*.csv".',
+        fix=f"Give format= ({', '.join(dict.fromkeys(FORMATS.values()))}), or a glob such as"
+        ' "folder/*.csv".',
         path=path,
     )
 
@@ -116,28 +170,31 @@ def _bases(home: Path | None) -> list[Path]:
     return list(dict.fromkeys([*first, *folders, *last]))
 
 
-def _expand(base: Path, path: str) -> list[Path]:
+def _expand(base: Path, path: str) -> tuple[Path, list[Path]]:
+    """Return the folder that partitions are read below, and the files."""
     whole = base / path
     if whole.is_file():
-        return [whole]
+        return whole.parent, [whole]
     if whole.is_dir():
+        root = whole
         files = [file for file in whole.rglob("*") if _by_ending(file)]
     elif _has_mark(path):
         parts = Path(path).parts
         first = next(place for place, part in enumerate(parts) if _has_mark(part))
-        files = list(base.joinpath(*parts[:first]).glob("/".join(parts[first:])))
+        root = base.joinpath(*parts[:first])
+        files = list(root.glob("/".join(parts[first:])))
     else:
-        return []
+        return whole, []
     seen = [file for file in files if file.is_file() and not file.name.startswith((".", "_"))]
-    return sorted(seen, key=lambda file: file.as_posix())
+    return root, sorted(seen, key=lambda file: file.as_posix())
 
 
 def _has_mark(text: str) -> bool:
-    return any(mark in text for mark in _MARKS)
+    return any(mark in text for mark in GLOB_MARKS)
 
 
 def _by_ending(file: Path) -> Format | None:
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
+    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in _PACKED]
     return FORMATS.get(suffixes[-1]) if suffixes else None
 
 

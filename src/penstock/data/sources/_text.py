@@ -9,7 +9,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from penstock.core import DataError
+from penstock.core import DataError, require
 from penstock.data._finding import Finding
 
 SEPARATORS = ",;\t|"
@@ -20,22 +20,34 @@ _BOMS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _HEAD = 65_536
 _RECORDS = 60
 _MOSTLY = 0.7
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a whole file, unpacked if gzipped.
+    """Read a whole file, unpacked if gzipped or packed with zstd.
 
     Raises:
         DataError: If the file cannot be read.
     """
     try:
         content = path.read_bytes()
+        if content[:4] == _ZSTD:
+            return _unpack_zstd(content)
         return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     except (OSError, EOFError) as error:
         raise DataError(what=f"{path} cannot be read: {error}.", fix="Check the file.") from error
+
+
+def _unpack_zstd(content: bytes) -> bytes:
+    zstandard = require("zstandard", extra="files", purpose="files packed with zstd")
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True) as stream:
+            return bytes(stream.read())
+    except zstandard.ZstdError as error:
+        raise OSError(str(error)) from error
 
 
 def to_utf8(content: bytes, path: Path) -> tuple[bytes, list[Finding]]:

@@ -17,7 +17,7 @@ _KEYS = {
 _PLACES = {"region": "region", "endpoint_url": "endpoint"}
 
 
-def connection() -> dict[str, str]:
+def bucket_settings() -> dict[str, str]:
     """Return the settings of the environment's profile that the environment itself lacks.
 
     Variables such as ``AWS_ACCESS_KEY_ID`` and ``AWS_ENDPOINT_URL`` are read by obstore.

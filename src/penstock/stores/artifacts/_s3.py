@@ -19,7 +19,7 @@ from penstock.core import (
     require,
 )
 from penstock.stores.artifacts._ahead import ahead
-from penstock.stores.artifacts._aws import connection
+from penstock.stores.artifacts._aws import bucket_settings
 from penstock.stores.artifacts._digests import (
     CLAIMS,
     PREFIX,
@@ -86,7 +86,7 @@ class S3Artifacts:
         self._s3 = require("obstore", extra="s3", purpose=_PURPOSE)
         self._errors = require("obstore.exceptions", extra="s3", purpose=_PURPOSE)
         store = require("obstore.store", extra="s3", purpose=_PURPOSE)
-        given = connection()
+        given = bucket_settings()
         plain = given.get("endpoint", "").startswith("http://")
         with self._explained("opened"):
             self._bucket = store.S3Store(

@@ -1,0 +1,260 @@
+"""Readers by format: files of a format to the rows of a window, with findings and reading rules."""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from penstock.core import DataError, NotFoundError, did_you_mean, require, summarize_error
+from penstock.data._finding import Finding
+from penstock.data._moments import time_columns
+from penstock.data.sources._csv import CsvForm, read_csv
+from penstock.data.sources._partitions import add_partition
+from penstock.data.sources._same_form import require_same_columns, require_same_types
+from penstock.data.sources._text import read_bytes
+from penstock.data.sources._typing import TypeOptions, type_columns, without_marks
+from penstock.data.sources._window import Window
+from penstock.tables.reading import ReadingRule, read_iso, time_rule
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Rows(NamedTuple):
+    """The rows of a window, with findings and the reading rules of texts."""
+
+    table: "pl.DataFrame"
+    findings: tuple[Finding, ...] = ()
+    rules: Mapping[str, ReadingRule] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How files are read.
+
+    Args:
+        window: The requested rows.
+        partitions: Values of the files' folders (``day=…``), a row per file; without columns if
+            there are none.
+        form: Form of CSV files.
+        declared: Types of CSV columns by name.
+        decimal: Decimal mark of CSV numbers.
+        remembered: Reading rules of the last reading.
+        sheet: Sheet of an Excel file; None for the first.
+    """
+
+    window: Window
+    partitions: "pl.DataFrame"
+    form: CsvForm
+    declared: Mapping[str, str] = field(default_factory=dict)
+    decimal: str | None = None
+    remembered: Mapping[str, ReadingRule] = field(default_factory=dict)
+    sheet: str | None = None
+
+    def add_partition(self, frame: Any, columns: Sequence[str], place: int) -> Any:
+        """Add a file's partition values as columns."""
+        if not self.partitions.width:
+            return frame
+        return add_partition(frame, columns, self.partitions, place)
+
+
+def read_files(format_name: str, files: Sequence[Path], options: ReadOptions) -> Rows:
+    """Read files of a format, in order.
+
+    Raises:
+        DataError: If a file is not of the format.
+        SchemaError: If files have different columns or types.
+    """
+    return _READERS[format_name](files, options)
+
+
+def _read_csv(files: Sequence[Path], options: ReadOptions) -> Rows:
+    import polars as pl
+
+    window, missing = options.window, tuple(options.form.missing)
+    parts = [read_csv(file, options.form) for file in files]
+    require_same_columns(
+        [(file, part.table.columns) for file, part in zip(files, parts, strict=True)]
+    )
+    # Partition values are texts too: they are typed by the same rules.
+    texts = ReadOptions(window, options.partitions.cast(pl.String), options.form)
+    raw = pl.concat(
+        texts.add_partition(part.table, part.table.columns, place)
+        for place, part in enumerate(parts)
+    )
+    times = [name for name in time_columns(window.time) if name in raw.columns]
+    # Missing marks first: the window would refuse them as times.
+    raw = raw.with_columns(without_marks(raw[name], missing) for name in times)
+    table, found = window.keep(raw)
+    # After the cut: no type may depend on rows outside of the window.
+    typed = type_columns(
+        table,
+        TypeOptions(
+            missing=missing,
+            declared=options.declared,
+            decimal=options.decimal,
+            remembered=options.remembered,
+            separator=parts[0].separator,
+        ),
+    )
+    notes = (finding for part in parts for finding in part.findings)
+    rules = {**typed.rules, **_rule_of_time(window, raw, table)}
+    return Rows(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
+
+
+def _rule_of_time(
+    window: Window, raw: "pl.DataFrame", table: "pl.DataFrame"
+) -> dict[str, ReadingRule]:
+    """Return the rule of the main time column, from before the window read the column."""
+    if window.time is None:
+        return {}
+    name = time_columns(window.time)[0]
+    return {name: time_rule(raw[name], table[name], window.time_format)}
+
+
+def _read_json(files: Sequence[Path], options: ReadOptions) -> Rows:
+    import polars as pl
+
+    parts = [
+        options.add_partition(part, part.columns, place)
+        for place, part in enumerate(map(_read_json_file, files))
+        if part.width
+    ]
+    if not parts:
+        return Rows(pl.DataFrame())
+    # Objects may lack a field, and files differ in which fields their objects have.
+    raw = pl.concat(parts, how="diagonal_relaxed")
+    table, findings = options.window.keep(raw)
+    return Rows(_read_iso_columns(table), findings, _rule_of_time(options.window, raw, table))
+
+
+def _read_json_file(file: Path) -> "pl.DataFrame":
+    import polars as pl
+
+    content = read_bytes(file)
+    if not content.strip():
+        return pl.DataFrame()
+    try:
+        if content.lstrip().startswith(b"["):
+            return pl.read_json(io.BytesIO(content), infer_schema_length=None)
+        return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            what=f"{file.name} is not JSON lines: {str(error).splitlines()[0]}",
+            fix='Write one object a line: {"a": 1, "b": "x"}.',
+            path=file,
+        ) from error
+
+
+def _read_iso_columns(table: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    texts = [series for series in table.iter_columns() if series.dtype == pl.String]
+    times = [read_iso(series) for series in texts]
+    return table.with_columns([series for series in times if series is not None])
+
+
+def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: Any) -> Rows:
+    """Read Parquet or Arrow: of files that store times as times, only what can lie inside."""
+    import polars as pl
+
+    try:
+        scans = [scan(file) for file in files]
+        schemas = [scan.collect_schema() for scan in scans]
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _not_of(kind, files, error) from error
+    require_same_columns([(f, s.names()) for f, s in zip(files, schemas, strict=True)])
+    require_same_types(list(files), schemas)
+    scans = [
+        options.add_partition(scan, schema.names(), place)
+        for place, (scan, schema) in enumerate(zip(scans, schemas, strict=True))
+    ]
+    whole = pl.concat(scans)
+    try:
+        table, findings = options.window.keep_lazily(whole, whole.collect_schema())
+    except (OSError, pl.exceptions.ComputeError) as error:
+        raise _not_of(kind, files, error) from error
+    return Rows(table, findings)
+
+
+def _read_parquet(files: Sequence[Path], options: ReadOptions) -> Rows:
+    import polars as pl
+
+    # A file's name may contain characters of a glob.
+    return _read_lazily(
+        files,
+        options,
+        "Parquet",
+        lambda file: pl.scan_parquet(file, glob=False, hive_partitioning=False),
+    )
+
+
+def _read_arrow(files: Sequence[Path], options: ReadOptions) -> Rows:
+    import polars as pl
+
+    def scan(file: Path) -> "pl.LazyFrame":
+        content = file.read_bytes()  # in memory: a mapped file could change under the rows
+        read = pl.read_ipc if content[:6] == b"ARROW1" else pl.read_ipc_stream
+        return read(io.BytesIO(content)).lazy()
+
+    return _read_lazily(files, options, "Arrow IPC", scan)
+
+
+def _read_avro(files: Sequence[Path], options: ReadOptions) -> Rows:
+    import polars as pl
+
+    return _read_lazily(
+        files, options, "Avro", lambda file: pl.read_avro(io.BytesIO(read_bytes(file))).lazy()
+    )
+
+
+def _read_excel(files: Sequence[Path], options: ReadOptions) -> Rows:
+    findings: list[Finding] = []
+
+    def scan(file: Path) -> "pl.LazyFrame":
+        frame, found = _read_sheet(file, options.sheet)
+        findings.extend(found)
+        return frame.lazy()
+
+    rows = _read_lazily(files, options, "an Excel file", scan)
+    return Rows(rows.table, (*dict.fromkeys(findings), *rows.findings))
+
+
+def _read_sheet(file: Path, sheet: str | None) -> "tuple[pl.DataFrame, list[Finding]]":
+    import polars as pl
+
+    excel = require("fastexcel", extra="files", purpose="rows from Excel files")
+    try:
+        names = excel.read_excel(file).sheet_names
+    except Exception as error:
+        raise _not_of("an Excel file", [file], error) from error
+    if sheet is not None and sheet not in names:
+        raise NotFoundError(
+            what=f"{file.name} has no sheet {sheet!r}.", fix=did_you_mean(sheet, names), path=file
+        )
+    frame = pl.read_excel(file, sheet_name=sheet or names[0], infer_schema_length=None)
+    if sheet is not None or len(names) == 1:
+        return frame, []
+    others = ", ".join(repr(name) for name in names[1:6])
+    text = f"{file.name}: sheet {names[0]!r} was read; sheet= reads another ({others})."
+    return frame, [Finding("info", "sheet", "", text)]
+
+
+def _not_of(kind: str, files: Sequence[Path], error: BaseException) -> DataError:
+    return DataError(
+        what=f"{files[0] if len(files) == 1 else files[0].parent} is not {kind}: "
+        f"{summarize_error(error)}",
+        fix="Give format= if the ending misleads.",
+        path=files[0],
+    )
+
+
+_READERS: dict[str, Callable[[Sequence[Path], ReadOptions], Rows]] = {
+    "csv": _read_csv,
+    "parquet": _read_parquet,
+    "json": _read_json,
+    "arrow": _read_arrow,
+    "avro": _read_avro,
+    "excel": _read_excel,
+}

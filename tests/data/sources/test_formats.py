@@ -1,0 +1,111 @@
+"""The same rows from every format, packed or not."""
+
+import gzip
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+
+from penstock.core import DataError, NotFoundError
+from penstock.data import FileSource
+
+ROWS = pl.DataFrame(
+    {
+        "id": [1, 2, 3],
+        "at": [datetime(2026, 1, day, 12) for day in (1, 2, 3)],  # noqa: DTZ001 - files without a zone
+        "who": ["Zoë", None, "Bo"],
+        "x": [0.5, 2.25, None],
+    }
+)
+
+
+def write(path, frame=ROWS):
+    ending = path.suffix
+    if ending == ".arrows":
+        frame.write_ipc_stream(path)
+    elif ending == ".xlsx":
+        pytest.importorskip("fastexcel", reason="needs fastexcel: pip install 'penstock[files]'")
+        pytest.importorskip("xlsxwriter", reason="needs xlsxwriter to write the file that is read")
+        frame.write_excel(path, worksheet="rows")
+    else:
+        writers = {
+            ".parquet": frame.write_parquet,
+            ".arrow": frame.write_ipc,
+            ".feather": frame.write_ipc,
+            ".avro": frame.write_avro,
+            ".csv": frame.write_csv,
+            ".jsonl": frame.write_ndjson,
+        }
+        writers[ending](path)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "feather", "avro", "csv", "jsonl", "xlsx"])
+def test_the_same_rows_come_from_every_format(tmp_path, ending):
+    write(tmp_path / f"a.{ending}")
+    source = FileSource(tmp_path / f"a.{ending}", time="at")
+    read = source.read()
+    assert read.with_columns(pl.col("at").cast(pl.Datetime("us"))).equals(ROWS)
+    assert source.read(cutoff="2026-01-02T12:00")["id"].to_list() == [1]
+
+
+def test_an_arrow_stream_is_read_too(tmp_path):
+    ROWS.write_ipc_stream(tmp_path / "a.arrow")
+    assert FileSource(tmp_path / "a.arrow").read().equals(ROWS)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "avro"])
+@pytest.mark.parametrize("packed", ["gz", "zst"])
+def test_packed_files_are_unpacked(tmp_path, ending, packed):
+    write(tmp_path / f"a.{ending}")
+    content = (tmp_path / f"a.{ending}").read_bytes()
+    if packed == "gz":
+        content = gzip.compress(content)
+    else:
+        zstandard = pytest.importorskip(
+            "zstandard", reason="needs zstandard: pip install 'penstock[files]'"
+        )
+        content = zstandard.compress(content[:30]) + zstandard.compress(content[30:])
+    path = tmp_path / f"b.{ending}.{packed}"
+    path.write_bytes(content)
+    assert FileSource(path).read()["id"].to_list() == [1, 2, 3]
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"b\.\w+\.\w+"):
+        FileSource(path).read()
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "avro", "xlsx"])
+def test_a_file_of_another_kind_is_named(tmp_path, ending):
+    if ending == "xlsx":
+        pytest.importorskip("fastexcel", reason="needs fastexcel: pip install 'penstock[files]'")
+    (tmp_path / f"a.{ending}").write_text("id,who\n1,a\n")
+    with pytest.raises(DataError, match=rf"a\.{ending} is not .*format="):
+        FileSource(tmp_path / f"a.{ending}").read()
+
+
+def test_the_first_sheet_is_read_and_others_by_name(tmp_path):
+    pytest.importorskip("fastexcel", reason="needs fastexcel: pip install 'penstock[files]'")
+    xlsxwriter = pytest.importorskip("xlsxwriter", reason="needs xlsxwriter to write the file")
+    path = tmp_path / "a.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        ROWS.write_excel(book, worksheet="rides")
+        ROWS.head(1).write_excel(book, worksheet="notes")
+    scan = FileSource(path).scan()
+    assert [batch.height for batch in scan] == [3]
+    assert (
+        "sheet 'rides' was read; sheet= reads another ('notes')" in scan.reading.findings[0].message
+    )
+    assert FileSource(path, sheet="notes").read().height == 1
+    with pytest.raises(NotFoundError, match=r"no sheet 'note'. Did you mean 'notes'"):
+        FileSource(path, sheet="note").read()
+
+
+def test_zones_and_decimals_keep_their_types(tmp_path):
+    frame = pl.DataFrame(
+        {
+            "t": pl.Series([datetime(2026, 1, 1, tzinfo=UTC)]).dt.convert_time_zone("Asia/Tokyo"),
+            "d": pl.Series(["12.50"]).str.to_decimal(scale=2),
+        }
+    )
+    for ending in ("parquet", "arrow"):
+        write(tmp_path / f"a.{ending}", frame)
+        assert FileSource(tmp_path / f"a.{ending}").read().schema == frame.schema
