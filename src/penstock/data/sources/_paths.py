@@ -42,9 +42,11 @@ _PROJECT: ContextVar[Path | None] = ContextVar("project", default=None)
 def name_from(path: str) -> str:
     """Return the name of a source: that of the file or folder.
 
-    >>> name_from("data/trips 2016/*.csv")
-    'trips-2016'
+    >>> name_from("data/trips 2016/*.csv"), name_from("https://host/rates.csv?key=${KEY}")
+    ('trips-2016', 'rates')
     """
+    if path.startswith(("https://", "http://")):  # elsewhere, a question mark is part of a glob
+        path = path.partition("?")[0]
     plain = [part for part in path.split("/") if part and not _has_mark(part)]
     stem = plain[-1].split(".")[0] if plain else ""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", stem).strip("-._") or "files"
