@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from penstock.stores.metadata._database import Database
 from penstock.stores.metadata.protocols import (
     ArtifactIndex,
     DeploymentStore,
@@ -74,6 +75,14 @@ class MetadataStore(Protocol):
     @property
     def settings(self) -> SettingStore:
         """Settings of the store itself, and the counter of changes."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """Transactions on the tables of all nouns, for upkeep: copy, backup, check, clean.
+
+        The tables are the same in every back end; everything else asks by noun.
+        """
         ...
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ def backup_store(
             folder=folder,
         )
     store.flush()
-    database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
+    database = store.metadata.database
     # Named when complete: the rest of a killed backup is not taken for a backup.
     begun, whole = folder / "unfinished.db", folder / "penstock.db"
     if isinstance(database, SQLiteDatabase):
@@ -100,7 +100,7 @@ def _copy_file(database: SQLiteDatabase, path: Path) -> None:
 def _copy_bytes(
     store: "Store", backup: "Store", progress: Callable[[str, int, int], None] | None
 ) -> None:
-    records = Garbage(backup.metadata.database).artifacts()  # type: ignore[attr-defined] # it is SQLite
+    records = Garbage(backup.metadata.database).artifacts()
     digests = sorted({record.digest for record in records if record.inline is None})
     part = Path(backup.artifacts.url).with_name("unfinished")
     for place, digest in enumerate(digests, start=1):

@@ -59,7 +59,7 @@ def check_store(
     """
     store = open_store(store)
     store.flush()
-    database = store.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
+    database = store.metadata.database
     found = [StoreFault("database", store.url, text) for text in database_damage(database)]
     if found:
         return found  # nothing read from a damaged database could be trusted

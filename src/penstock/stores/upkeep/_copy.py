@@ -79,7 +79,7 @@ def copy_store(
             what=f"{source.url} is both the source and the target.", fix="Name two stores."
         )
     source.flush()
-    databases = source.metadata.database, target.metadata.database  # type: ignore[attr-defined] # every store is SQL so far
+    databases = source.metadata.database, target.metadata.database
     partly = experiment is not None or since is not None
     report = progress or _quiet
     with Transfer(*databases) as transfer:
@@ -122,7 +122,7 @@ def _conflicts(transfer: Transfer, target: "Store", *, skip: bool) -> set[str]:
 
 def _named(source: "Store", runs: Collection[str]) -> set[tuple[str, str]]:
     """Return the keys of the artifacts that these runs name."""
-    garbage = Garbage(source.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
+    garbage = Garbage(source.metadata.database)
     named, manifests = garbage.named_by(runs)
     return reached(source, list(garbage.artifacts()), named, manifests)
 

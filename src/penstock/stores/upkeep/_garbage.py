@@ -108,7 +108,7 @@ def collect_garbage(
         if number is not None:
             require_number(name, number, low=1, whole=True)
     store.flush()
-    garbage = Garbage(store.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
+    garbage = Garbage(store.metadata.database)
     moment = now()
     before, since = to_micros(moment - older_than), moment - grace
     runs = garbage.old_runs(before, keep_last=keep_last)
@@ -148,7 +148,7 @@ def collect_garbage(
         tuple(old),
         garbage.old_ticks(to_micros(moment - _QUARTER), delete=delete),
         old_predictions(
-            store.metadata.database,  # type: ignore[attr-defined] # every store is SQL so far
+            store.metadata.database,
             None if predictions_older_than is None else to_micros(moment - predictions_older_than),
             keep_predictions,
             delete=delete,
@@ -183,7 +183,7 @@ def shared_with(store: "Store") -> tuple[str, ...]:
     """Return the other stores whose bytes are in the same place."""
     own = store.metadata.settings.get(IDENTITY)
     known = store.metadata.settings.get(DATABASE)
-    if known is not None and not store.metadata.database.is_same(known):  # type: ignore[attr-defined] # every store is SQL so far
+    if known is not None and not store.metadata.database.is_same(known):
         return (f"the store that {store.url} is a copy of",)
     return tuple(told for owner, told in store.artifacts.claims().items() if owner != own)
 
@@ -199,7 +199,7 @@ def _sweep(store: "Store", garbage: Garbage, digests: list[str], since: datetime
 
 def orphans(store: "Store", *, since: datetime | None = None) -> list[str]:
     """List bytes without a record that no running process has just written."""
-    garbage = Garbage(store.metadata.database)  # type: ignore[attr-defined] # every store is SQL so far
+    garbage = Garbage(store.metadata.database)
     stored = store.artifacts.list()
     known = garbage.recorded(stored)
     young = now() - _GRACE if since is None else since
