@@ -89,6 +89,13 @@ def test_no_file_has_a_vague_name():
     assert [p for p in MODULES if p.stem.strip("_") in vague] == []
 
 
+def test_no_file_is_longer_than_five_hundred_lines():
+    """A longer file holds a second idea; migrations are kept as they were."""
+    lengths = {path: path.read_text(encoding="utf-8").count("\n") for path in MODULES}
+    long = {str(path.relative_to(ROOT)): lines for path, lines in lengths.items() if lines > 500}
+    assert long == {}
+
+
 @pytest.mark.parametrize(
     "heavy", ["polars", "numpy", "sklearn", "sqlalchemy", "plotly", "litestar"]
 )

@@ -13,7 +13,7 @@ import pytest
 
 from penstock.core import StepState
 from penstock.execution import QuietReporter, run, why
-from penstock.provenance import _recorder
+from penstock.provenance import _inotify
 
 HEAD = """
 import glob, importlib.util, json, os, pathlib, runpy, subprocess, sys
@@ -658,7 +658,7 @@ def test_what_lies_beside_the_store_is_not_watched(tmp_path):
     store = f"sqlite:///{tmp_path}/shared/store/penstock.db"
     result = run(str(folder / "job.py"), store=store, reporter=QuietReporter())
     assert result.ok
-    watched = _recorder._watches[str(folder)]._watched
+    watched = _inotify._watches[str(folder)]._watched
     assert str(folder) in watched or sys.platform != "linux"
     assert not [place for place in watched if place.startswith(f"{tmp_path}/shared")]
 

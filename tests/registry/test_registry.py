@@ -27,6 +27,7 @@ from penstock.core import (
     set_clock,
 )
 from penstock.models import Model
+from penstock.registry._changing import change_version
 
 PASSED = GateResult("roc_auc >= 0.7", GateState.PASSED, "roc_auc is 0.81")
 FAILED = GateResult("gap(recall, company) <= 0.15", GateState.FAILED, "gap is 0.22.")
@@ -478,7 +479,7 @@ def test_gates_are_stored_though_someone_else_changed_the_version(store, registr
     add(gates=[PENDING])
     stale = registry.get("tips", 1)
     registry.record_gates("tips", 1, [PENDING, PASSED])
-    changed = registry._change(stale, gates=(PENDING, PASSED))
+    changed = change_version(store.metadata, stale, gates=(PENDING, PASSED))
     assert changed.gates == (PENDING, PASSED)
     assert changed.revision == stale.revision + 2
 

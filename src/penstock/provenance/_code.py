@@ -12,9 +12,10 @@ from typing import Any
 
 from penstock.provenance._bytecode import text_digest
 from penstock.provenance._effects import visit_effects
+from penstock.provenance._findings import Findings
 from penstock.provenance._imports import import_closure
 from penstock.provenance._steady import Steady
-from penstock.provenance._walk import Findings, Walk
+from penstock.provenance._walk import Walk
 
 DigestValue = Callable[[Any], str]
 

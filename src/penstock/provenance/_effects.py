@@ -18,10 +18,12 @@ from penstock.core import digest_bytes
 from penstock.provenance._bytecode import find_uses
 from penstock.provenance._imports import is_own_class
 from penstock.provenance._loaded import module_code, module_tree
+from penstock.provenance._names import names_record
 from penstock.provenance._own import is_own_code, is_own_module
 
 if TYPE_CHECKING:
-    from penstock.provenance._walk import Ref, Walk
+    from penstock.provenance._findings import Ref
+    from penstock.provenance._walk import Walk
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _BLOCKS = ast.If | ast.For | ast.While | ast.With | ast.Try | ast.TryStar | ast.Match
@@ -73,7 +75,7 @@ def visit_effects(walk: "Walk", module: ModuleType, *, is_driver: bool) -> "Ref 
     if code is None:
         walk.part(place, _file_digest(file))
         return ("file", _file_digest(file))
-    return ("effects", walk.code(code, place), walk.names(code, scope, {}))
+    return ("effects", walk.code(code, place), names_record(walk, code, scope, {}))
 
 
 def _changing(

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+from penstock.provenance._stamps import kind_of
+
 _OPEN, _CLOSE_WRITE = 0x20, 0x08
 _MOVED_TO, _CREATE = 0x80, 0x100
 _IS_FOLDER, _IGNORED, _OVERFLOW = 0x40000000, 0x8000, 0x4000
@@ -22,6 +24,8 @@ _NONBLOCK, _CLOEXEC = 0o4000, 0o2000000
 _HEAD = struct.Struct("iIII")
 _MAX_FOLDERS = 10_000
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "dist-packages"})
+_WATCHES = 8
+_watches: dict[str, "FolderWatch"] = {}
 
 
 class FolderWatch:
@@ -180,3 +184,17 @@ def _libc() -> Any:
     except (OSError, AttributeError):
         return None
     return library
+
+
+def watch_of(project: str, skipped: tuple[str, ...]) -> FolderWatch:
+    """Return the watch of a project's folder; that of an earlier step is used again."""
+    watch = _watches.pop(project, None)
+    if watch is None or watch.pid != os.getpid():
+        watch = FolderWatch(
+            lambda path: path.startswith(skipped) or kind_of(f"{path}/pyvenv.cfg") == "file"
+        )
+        watch.add(project)
+    _watches[project] = watch
+    while len(_watches) > _WATCHES:
+        _watches.pop(next(iter(_watches))).close()
+    return watch

@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from penstock.provenance._deterministic import ImportWatcher, SeedingLoader, spec_of_others
-from penstock.provenance._module_state import ModuleState, is_own_module
+from penstock.provenance._module_state import ModuleState
+from penstock.provenance._own_names import is_own_module
 from penstock.provenance._process_state import ProcessState
 
 

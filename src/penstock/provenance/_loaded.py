@@ -13,6 +13,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from penstock.core import digest_bytes
 from penstock.provenance._bytecode import code_facts
 from penstock.provenance._own import is_own, looks_installed
 
@@ -218,3 +219,11 @@ def _is_text(body: list[ast.stmt]) -> bool:
         and isinstance(body[0].value, ast.Constant)
         and isinstance(body[0].value.value, str)
     )
+
+
+def file_digest(file: str) -> str:
+    """Return the digest of a file's bytes; ``gone`` if it cannot be read."""
+    try:
+        return digest_bytes(Path(file).read_bytes())
+    except OSError:
+        return "gone"

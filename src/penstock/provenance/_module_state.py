@@ -9,27 +9,22 @@ reaches, by a value or by an import statement, are recorded first and completely
 limited number, so that a step costs the same in a small process and in a large process.
 """
 
-import copy
 import dis
 import itertools
 import operator
 import sys
-import zlib
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import _lru_cache_wrapper, cache, lru_cache, partial
+from functools import _lru_cache_wrapper, lru_cache, partial
 from pathlib import Path
 from types import (
     BuiltinFunctionType,
     CellType,
     CodeType,
     FunctionType,
-    GeneratorType,
     MethodType,
     ModuleType,
-    SimpleNamespace,
 )
 from typing import Any
 
@@ -37,18 +32,25 @@ from penstock.provenance._bytecode import find_uses, inner_codes
 from penstock.provenance._computed import is_computing
 from penstock.provenance._imports import absolute_name
 from penstock.provenance._loaded import is_late
-from penstock.provenance._own import is_own, is_pythons_own, loaded_modules
+from penstock.provenance._notes import (
+    KINDS,
+    Note,
+    NoteMaker,
+    is_plain,
+    note_of_count,
+    note_of_slot,
+    slots_of,
+)
+from penstock.provenance._own import loaded_modules
+from penstock.provenance._own_names import is_own_file, is_own_module, is_own_name
 
 _LEAVES = frozenset(
     {int, float, complex, bool, str, bytes, type(None), range, slice, type(...), object}
     | {BuiltinFunctionType, type(NotImplemented), Path}
 )
-_MAX_COPIED = 1 << 20  # bytes of an array; larger ones are watched by a checksum
 _MAX_ITEMS = 10_000  # items of a container that are examined
 _MAX_NOTES = 50_000
 _MAX_FAR = 5_000  # of them, in modules that no known path connects to a step
-# Objects of these packages are restored attribute by attribute, as those of own classes.
-_PLAIN = ("sklearn.", "xgboost.", "lightgbm.", "catboost.", "torch.nn.", "torch.optim.")
 # Names by which code accesses modules, or their contents, without naming them.
 _OPEN = frozenset(
     "modules exec eval __import__ runpy get_objects __subclasses__ iter_modules walk_packages"  # noqa: SIM905 - read as one line
@@ -59,18 +61,6 @@ _SILENT = frozenset({"__warningregistry__", "__annotations__"})
 _is = operator.is_
 
 
-@dataclass(slots=True)
-class _Note:
-    """A changeable object: the check for a change, and the restoring call (None if impossible)."""
-
-    place: str
-    has_changed: Callable[[], bool]
-    set_back: Callable[[], None] | None
-
-
-_Noted = Callable[[str, Any], Iterator[_Note]]
-
-
 class ModuleState:
     """The contents of the user's modules when they were recorded."""
 
@@ -78,7 +68,7 @@ class ModuleState:
         self._lists: list[tuple[Any, list[Any], str]] = []
         # With whether all keys are names: those are compared by their text.
         self._dicts: list[tuple[dict[Any, Any], dict[Any, Any], str, bool]] = []
-        self._notes: list[_Note] = []
+        self._notes: list[Note] = []
         self._seen: dict[int, Any] = {}  # holds the objects, so that no id is reused
         self._functions: set[FunctionType] = set()  # of steps
         self._modules: set[str] = set()
@@ -86,7 +76,7 @@ class ModuleState:
         self._left: list[tuple[str, Any]] = []  # to be recorded as far as the limit allows
         self._limit = _MAX_NOTES
         self._is_open = False  # a step's code runs or imports computed code
-        self._classes: dict[int, tuple[type, _Noted | None, bool]] = {}
+        self._classes: dict[int, tuple[type, NoteMaker | None, bool]] = {}
         self.lost: list[str] = []
         """Places that changed and could not be restored."""
         self._table: tuple[tuple[Any, Callable[[str, Any], Iterable[tuple[str, Any]]]], ...] = (
@@ -186,7 +176,7 @@ class ModuleState:
                 changed.append(place)
         return changed + [place for note in self._notes if (place := self._set_back_note(note))]
 
-    def _set_back_note(self, note: _Note) -> str:
+    def _set_back_note(self, note: Note) -> str:
         """Restore an object and return the place; empty if unchanged or not restorable."""
         try:
             if not note.has_changed():
@@ -219,7 +209,7 @@ class ModuleState:
         for key, item in saved.items():
             cls = type(item)
             if cls is itertools.count:
-                self._notes.append(_note_of_count(_joined(place, key), (value, saved), key))
+                self._notes.append(note_of_count(_joined(place, key), (value, saved), key))
             elif cls not in _LEAVES and id(item) not in self._seen:
                 yield _joined(place, key), item
 
@@ -232,9 +222,7 @@ class ModuleState:
     def _note_cached(self, place: str, value: Any) -> Iterator[tuple[str, Any]]:
         # A later step would get cached results of an earlier step without a look-up of its own.
         size = value.cache_info().currsize
-        self._notes.append(
-            _Note("", lambda: value.cache_info().currsize != size, value.cache_clear)
-        )
+        self._notes.append(Note("", lambda: value.cache_info().currsize != size, value.cache_clear))
         yield place, value.__wrapped__
 
     def _note_object(self, place: str, value: Any, cls: type) -> Iterator[tuple[str, Any]]:
@@ -249,23 +237,23 @@ class ModuleState:
         if type(inside) is dict:
             self._dicts.append((inside, dict(inside), place, False))
             yield from ((f"{place}.{name}", item) for name, item in inside.items())
-        for name in _slots_of(cls):
+        for name in slots_of(cls):
             if hasattr(value, name):
                 item = getattr(value, name)
-                self._notes.append(_note_of_slot(f"{place}.{name}", value, name, item))
+                self._notes.append(note_of_slot(f"{place}.{name}", value, name, item))
                 yield f"{place}.{name}", item
 
-    def _about(self, cls: type) -> "tuple[type, _Noted | None, bool]":
+    def _about(self, cls: type) -> "tuple[type, NoteMaker | None, bool]":
         """Return a class with the recorder of the objects, and whether they are only attributes."""
         found = self._classes.get(id(cls))
         if found is None:
             bases = {f"{base.__module__}.{base.__qualname__}" for base in cls.__mro__}
-            noted = next((make for name, make in _KINDS.items() if name in bases), None)
-            found = self._classes[id(cls)] = cls, noted, noted is None and _is_plain(cls)
+            noted = next((make for name, make in KINDS.items() if name in bases), None)
+            found = self._classes[id(cls)] = cls, noted, noted is None and is_plain(cls)
         return found
 
     def _note_function(self, place: str, function: FunctionType) -> Iterator[tuple[str, Any]]:
-        if not _is_own_file(function.__code__.co_filename):
+        if not is_own_file(function.__code__.co_filename):
             inner = getattr(function, "__wrapped__", None)  # a library's decorator around own code
             if inner is not None:
                 yield place, inner
@@ -310,7 +298,7 @@ class ModuleState:
         def set_back() -> None:
             cell.cell_contents = held
 
-        self._notes.append(_Note(place, lambda: cell.cell_contents is not held, set_back))
+        self._notes.append(Note(place, lambda: cell.cell_contents is not held, set_back))
         yield place, held
 
     def _note_class(self, place: str, cls: type) -> Iterator[tuple[str, Any]]:
@@ -332,7 +320,7 @@ class ModuleState:
                 if now.get(name, held) is not value:
                     type.__setattr__(cls, name, value)
 
-        self._notes.append(_Note(place, has_changed, set_back))
+        self._notes.append(Note(place, has_changed, set_back))
         yield from ((f"{base.__module__}.{base.__qualname__}", base) for base in cls.__bases__)
         yield from ((f"{place}.{name}", item) for name, item in held.items())
 
@@ -362,38 +350,13 @@ def _scope_of(function: Any) -> Iterator[tuple[str, Any]]:
     if type(names) is not dict:
         return
     name, file = names.get("__name__"), names.get("__file__")
-    if isinstance(name, str) and _is_own_name(name, file if isinstance(file, str) else None):
+    if isinstance(name, str) and is_own_name(name, file if isinstance(file, str) else None):
         yield name, names
 
 
 def _items_of(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     if len(value) <= _MAX_ITEMS:
         yield from ((place, item) for item in value)
-
-
-def is_own_module(name: str, module: ModuleType | None) -> bool:
-    """Return whether a module is the user's: by file, or as the module of a notebook."""
-    file = getattr(module, "__file__", None)  # a stand-in for a module may return anything
-    return _is_own_name(name, file if isinstance(file, str) else None)
-
-
-@cache
-def _is_own_name(name: str, file: str | None) -> bool:
-    if name.partition(".")[0] == "penstock":
-        return False
-    if file is None:
-        return name == "__main__"
-    return file.endswith(".py") and _is_own_file(file)
-
-
-@cache
-def _is_own_file(file: str) -> bool:
-    if file.startswith("<"):
-        return not file.startswith(("<frozen", "<attrs", "<__array_function__"))
-    if is_pythons_own(file):
-        return False
-    path = Path(file)
-    return is_own(path) or (not path.is_file() and "site-packages" not in file)
 
 
 def _set_back_dict(held: dict[Any, Any], saved: dict[Any, Any], place: str) -> list[str]:
@@ -433,203 +396,3 @@ def _joined(place: str, key: Any) -> str:
         return f"{place}[{key!r}]"
     except Exception:  # noqa: BLE001 - a user's key may refuse to be shown
         return f"{place}[{type(key).__name__}]"
-
-
-def _is_plain(cls: type) -> bool:
-    """Return whether objects of a class are nothing but their attributes."""
-    if cls is SimpleNamespace or cls.__module__ == "argparse":
-        return True
-    if cls.__module__.startswith(_PLAIN):
-        return True
-    return is_own_module(cls.__module__, sys.modules.get(cls.__module__))
-
-
-def _slots_of(cls: type) -> Iterator[str]:
-    for base in cls.__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in {"__dict__", "__weakref__"}:
-                yield f"_{base.__name__.lstrip('_')}{name}" if _is_private(name) else name
-
-
-def _is_private(name: str) -> bool:
-    return name.startswith("__") and not name.endswith("__")
-
-
-def _note_of_slot(place: str, holder: Any, name: str, item: Any) -> _Note:
-    return _Note(
-        place,
-        lambda: getattr(holder, name, None) is not item,
-        lambda: object.__setattr__(holder, name, item),
-    )
-
-
-def _set_notes(place: str, value: set[Any]) -> Iterator[_Note]:
-    saved = set(value)
-
-    def set_back() -> None:
-        value.clear()
-        value.update(saved)
-
-    yield _Note(place, lambda: value != saved, set_back)
-
-
-def _deque_notes(place: str, value: deque[Any]) -> Iterator[_Note]:
-    saved = list(value)
-
-    def set_back() -> None:
-        value.clear()
-        value.extend(saved)
-
-    yield _Note(
-        place, lambda: len(value) != len(saved) or not all(map(_is, value, saved)), set_back
-    )
-
-
-def _bytes_notes(place: str, value: bytearray) -> Iterator[_Note]:
-    saved = bytes(value)
-
-    def set_back() -> None:
-        value[:] = saved
-
-    yield _Note(place, lambda: value != saved, set_back)
-
-
-def _array_notes(place: str, value: Any) -> Iterator[_Note]:
-    if value.nbytes > _MAX_COPIED:
-        checksum = _checksum(value)
-        yield _Note(place, lambda: _checksum(value) != checksum, None)
-        return
-    saved = value.tobytes()  # of objects their addresses: those that it holds live on in the copy
-    copy = value.copy()
-
-    def set_back() -> None:
-        value[...] = copy
-
-    yield _Note(place, lambda: value.tobytes() != saved, set_back)
-
-
-def _checksum(array: Any) -> int:
-    if array.dtype.hasobject:
-        return zlib.crc32(array.tobytes())  # of their addresses
-    # Viewed as bytes by NumPy: a memoryview supports no times, no complex numbers, nothing empty.
-    return zlib.crc32(array.ravel("K").view("u1")) if array.nbytes else 0
-
-
-def _frame_notes(place: str, value: Any) -> Iterator[_Note]:
-    """Record a pandas table or column: the blocks, and the bytes of small blocks."""
-    size = sum(getattr(block, "nbytes", 0) for block in value._mgr.arrays)  # noqa: SLF001 - as below
-    saved = value.copy(deep=size < _MAX_COPIED)
-    before = _frame_state(value)
-
-    def set_back() -> None:
-        object.__setattr__(value, "_mgr", saved.copy()._mgr)  # noqa: SLF001 - in place
-        getattr(value, "_item_cache", {}).clear()
-        nonlocal before
-        before = _frame_state(value)
-
-    yield _Note(place, lambda: _frame_state(value) != before, set_back)
-
-
-def _frame_state(value: Any) -> Any:
-    blocks = value._mgr.arrays  # noqa: SLF001 - the only place where its columns lie
-    sums = [_checksum(each) if hasattr(each, "flags") else id(each) for each in blocks]
-    columns = tuple(value.columns) if value.ndim > 1 else value.name
-    return (id(value._mgr), tuple(map(id, blocks)), sums, columns, id(value.index))  # noqa: SLF001 - see above
-
-
-def _polars_notes(place: str, value: Any) -> Iterator[_Note]:
-    saved = value.clone()
-
-    def has_changed() -> bool:
-        return value.shape != saved.shape or not value.equals(saved)
-
-    def set_back() -> None:
-        value._df = saved.clone()._df  # noqa: SLF001 - in place
-
-    yield _Note(place, has_changed, set_back)
-
-
-def _tensor_notes(place: str, value: Any) -> Iterator[_Note]:
-    if value.is_inference():  # it counts no changes, and refuses them outside of that mode
-        before = value.clone()
-        yield _Note(place, lambda: not value.equal(before), None)
-        return
-    version = value._version  # noqa: SLF001 - counts changes in place
-    small = value.numel() * value.element_size() <= _MAX_COPIED
-    saved = value.detach().clone() if small else None
-
-    def set_back() -> None:
-        nonlocal version
-        value.data.copy_(saved)
-        version = value._version  # noqa: SLF001 - see above
-
-    yield _Note(place, lambda: value._version != version, set_back if small else None)  # noqa: SLF001 - see above
-
-
-def _state_notes(get: str, put: str) -> Callable[[str, Any], Iterator[_Note]]:
-    def notes(place: str, value: Any) -> Iterator[_Note]:
-        saved = getattr(value, get)()
-        yield _Note(
-            place,
-            lambda: _told(getattr(value, get)()) != _told(saved),
-            lambda: getattr(value, put)(saved),
-        )
-
-    return notes
-
-
-def _generator_notes(place: str, value: Any) -> Iterator[_Note]:
-    holder = value.bit_generator
-    saved = holder.state
-    yield _Note(
-        place,
-        lambda: _told(holder.state) != _told(saved),
-        lambda: setattr(holder, "state", saved),
-    )
-
-
-def _told(state: Any) -> str:
-    """Return a generator's state as text; arrays completely."""
-    if isinstance(state, Mapping):
-        return str({key: _told(value) for key, value in state.items()})
-    if isinstance(state, tuple):
-        return str([_told(value) for value in state])
-    return str(state.tobytes() if hasattr(state, "tobytes") else state)
-
-
-def _note_of_count(place: str, holders: tuple[dict[Any, Any], dict[Any, Any]], key: Any) -> _Note:
-    """Record a counter: not restorable in place, so the name is bound to a copy."""
-    held, saved = holders
-    first = copy.copy(saved[key])
-    state = repr(first)
-
-    def set_back() -> None:
-        held[key] = saved[key] = copy.copy(first)
-
-    return _Note(place, lambda: repr(saved[key]) != state, set_back)
-
-
-def _running_notes(place: str, value: "GeneratorType[Any, Any, Any]") -> Iterator[_Note]:
-    at = value.gi_frame.f_lasti if value.gi_frame is not None else -1
-    yield _Note(
-        place,
-        lambda: (value.gi_frame.f_lasti if value.gi_frame is not None else -1) != at,
-        None,
-    )
-
-
-_KINDS: dict[str, "_Noted"] = {
-    "builtins.set": _set_notes,
-    "builtins.bytearray": _bytes_notes,
-    "builtins.generator": _running_notes,
-    "collections.deque": _deque_notes,
-    "random.Random": _state_notes("getstate", "setstate"),
-    "numpy.ndarray": _array_notes,
-    "numpy.random.mtrand.RandomState": _state_notes("get_state", "set_state"),
-    "numpy.random._generator.Generator": _generator_notes,
-    "pandas.core.generic.NDFrame": _frame_notes,
-    "polars.dataframe.frame.DataFrame": _polars_notes,
-    "torch.Tensor": _tensor_notes,
-    "torch._tensor.Tensor": _tensor_notes,
-}

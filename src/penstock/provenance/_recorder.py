@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,17 +21,17 @@ from penstock.provenance._callers import (
     starter_of,
 )
 from penstock.provenance._children import Children
-from penstock.provenance._inotify import FolderWatch
+from penstock.provenance._inotify import watch_of
 from penstock.provenance._own import is_own_code
+from penstock.provenance._path_rules import PathRules
 from penstock.provenance._places import (
     files_in,
     folder_at,
     named_place,
     parents,
-    passing_places,
-    skipped_places,
     source_of,
 )
+from penstock.provenance._process_io import bytes_written_since, counters_of
 from penstock.provenance._stamps import MISSING, Stamp, kind_of, stamp_of
 from penstock.provenance._trace import (
     CWD,
@@ -40,34 +39,19 @@ from penstock.provenance._trace import (
     Trace,
     current_folder,
     list_digest,
-    real_getcwd,
     size_and_time,
     state_of,
     variable_digest,
 )
-from penstock.provenance._variables import all_variables
+from penstock.provenance._variables import all_variables, is_librarys_setting
 
 _DRAIN_EVERY = 1_000
-_WATCHES = 8
 _MAX_PATH = 4_096
 _NO_PATHS = frozenset({type(None), bool, int, float, bytes})
-_SYSTEM = ("/proc/", "/sys/", "/dev/", "/usr/lib", "/lib/", "/lib64/", "/usr/share/", "/etc/ld.so")
 # Native code reads such files only in separate programs, or in editors and searches.
 _TEXTS = frozenset(
     ".py .pyi .pyc .md .rst .ipynb .toml .yaml .yml .cfg .ini .lock .sh .html .css .js".split()  # noqa: SIM905 - read as one line
 )
-# Look-ups by libraries of their own settings: a step's result does not depend on them.
-_SETTINGS = (
-    "PENSTOCK_", "PYTHON", "RAY_", "OMP_", "KMP_", "MKL_", "OPENBLAS_", "VECLIB_", "NUMEXPR_",
-    "BLAS_", "GOTO_", "JOBLIB_", "LOKY_", "CUDA_", "CUBLAS_", "NCCL_", "TORCH", "PYTORCH", "NPY_",
-    "NUMPY_", "MPL", "XDG_", "LC_", "SSH_", "VSCODE_", "PYTEST_", "COV_", "COVERAGE_", "GIT_",
-    "JPY_", "CONDA_", "VIRTUAL_ENV", "POLARS_", "RAYON_", "RUST_", "ARROW_", "GRPC_", "LD_",
-)  # fmt: skip
-_OWN_SETTINGS = frozenset(
-    "HOME PATH PWD USER LOGNAME SHELL TERM LANG LANGUAGE TMPDIR TEMP TMP DISPLAY TZ NO_COLOR"  # noqa: SIM905 - read as one line
-    " FORCE_COLOR COLORTERM HOSTNAME EDITOR PAGER BROWSER CI WAYLAND_DISPLAY".split()
-)
-_watches: dict[str, FolderWatch] = {}
 _late: dict[
     str, Stamp | None
 ] = {}  # code loaded by steps of this process: later steps use it without a look-up
@@ -85,7 +69,7 @@ class LookupRecorder:
         self.project = str(project)
         self.trace = Trace()
         self._returned: set[str] = set()
-        self._skipped = skipped_places(self.project, tuple(skipped))
+        self._paths = PathRules(self.project, skipped)
         self._read: dict[str, Stamp | None] = {}
         self._code: set[str] = set()
         self._native: set[str] = set()
@@ -101,8 +85,8 @@ class LookupRecorder:
         self.busy: set[int] = set()
         self._folder = current_folder(self.project)
         self._began = time.time_ns()
-        self._counted = _counts_of(os.getpid())
-        self._watch = _watch_of(self.project, self._skipped)
+        self._counted = counters_of(os.getpid())
+        self._watch = watch_of(self.project, self._paths.skipped)
         self._watch.start()
 
     # Events
@@ -122,7 +106,7 @@ class LookupRecorder:
         if not writes:
             self._reads(path)
             return
-        if not self._counts(path):
+        if not self._paths.counts(path):
             return
         self._children.tell("written", path, None)
         if flags & os.O_APPEND:
@@ -136,29 +120,29 @@ class LookupRecorder:
         source, target = self._path(source), self._path(target)
         if source is not None:
             self._written.discard(source)
-        if target is not None and self._counts(target):
+        if target is not None and self._paths.counts(target):
             self._children.tell("written", target, None)
             self._written.add(target)
 
     def made_folder(self, name: Any) -> None:
         path = self._path(name)
-        if path is not None and self._counts(path) and kind_of(path) == MISSING:
+        if path is not None and self._paths.counts(path) and kind_of(path) == MISSING:
             self._made.add(path)
 
     def listed(self, name: Any, *, entries: bool = False) -> None:
         """Record that a folder was listed; entries contain size and time without a look-up."""
         path = self._path(name if name not in {None, ""} else ".")
-        if path is None or not self._counts(path) or self._is_made(path):
+        if path is None or not self._paths.counts(path) or self._is_made(path):
             return
         if is_removing(frame_at(2)):
             return
         if entries and is_called_by_own_code(frame_at(2)):
-            for each in filter(self._counts, files_in(path)):
+            for each in filter(self._paths.counts, files_in(path)):
                 self._note("stats", each, size_and_time(each))
         if path in self.trace.lists:
             return
         caller = caller_of(frame_at(2))
-        if caller == "import" or (caller != "own" and self._is_passing(path)):
+        if caller == "import" or (caller != "own" and self._paths.is_passing(path)):
             return
         self._note("lists", path, list_digest(path))
         self._watch_below(path)
@@ -172,10 +156,10 @@ class LookupRecorder:
     def followed(self, path: Any, target: str, frame: FrameType) -> None:
         """Record the target of a symbolic link whose target was read."""
         place = self._path(path)
-        if place is None or not self._counts(place) or place in self.trace.links:
+        if place is None or not self._paths.counts(place) or place in self.trace.links:
             return
         caller = caller_of(frame)
-        if caller == "import" or (caller != "own" and not self._in_project(place)):
+        if caller == "import" or (caller != "own" and not self._paths.is_in_project(place)):
             return
         if not f"{self.project}/".startswith(f"{place}/"):  # the project's location is not a result
             self._note("links", place, target)
@@ -188,18 +172,18 @@ class LookupRecorder:
         log = f"{path}-wal"  # SQLite's: rows that are not in the database's file yet
         if kind_of(log) == "file":
             self._reads(log)
-        elif self._counts(log):
+        elif self._paths.counts(log):
             self._note("exists", log, MISSING)
 
     def looked(self, path: Any, frame: FrameType, *, found: bool) -> None:
         """Record a check of whether a file or folder exists."""
         place = self._path(path)
-        if place is None or place in self.trace.exists or not self._counts(place):
+        if place is None or place in self.trace.exists or not self._paths.counts(place):
             return
         if place in self._written or "/__pycache__" in place:
             return
         caller = caller_of(frame)
-        if caller == "import" or (caller != "own" and not self._in_project(place)):
+        if caller == "import" or (caller != "own" and not self._paths.is_in_project(place)):
             return
         if caller == "own" and found and asks_for_state(frame):
             if kind_of(place) == "file":
@@ -214,7 +198,7 @@ class LookupRecorder:
     def variable(self, name: str, value: str | None, frame: FrameType) -> None:
         if name in self.trace.env or name in self._set:
             return
-        if caller_of(frame) != "own" and (name in _OWN_SETTINGS or name.startswith(_SETTINGS)):
+        if caller_of(frame) != "own" and is_librarys_setting(name):
             return
         if value is not None and value.startswith("/"):
             self._watch_below(os.path.normpath(value))
@@ -295,39 +279,19 @@ class LookupRecorder:
         """Return the absolute path of a look-up; a relative path begins in the current folder."""
         if isinstance(name, int):
             name = folder_at(name)
-        path = None if name is None else self._whole(name)
-        if path is not None and self._counts(path) and not os.fsdecode(name).startswith("/"):
+        path = None if name is None else self._paths.whole(name)
+        if path is not None and self._paths.counts(path) and not os.fsdecode(name).startswith("/"):
             self.asked_for_folder()
         return path
-
-    def _whole(self, name: Any) -> str | None:
-        try:
-            text = os.fsdecode(name)
-        except TypeError:
-            return None
-        if not text or "\0" in text:
-            return None
-        # Symbolic links stay as they are.
-        return os.path.normpath(text if text.startswith("/") else f"{real_getcwd()}/{text}")
 
     def asked_for_folder(self, frame: FrameType | None = None) -> None:
         """Record that a look-up depends on the current folder."""
         if frame is None or caller_of(frame) == "own":
             self._note("cwd", CWD, self._folder)
 
-    def _counts(self, path: str) -> bool:
-        return not path.startswith(self._skipped) and not path.startswith(_SYSTEM)
-
-    def _in_project(self, path: str) -> bool:
-        return path.startswith(f"{self.project}/")
-
     def _is_made(self, path: str) -> bool:
         """Return whether a place is in a folder that the step itself has created."""
         return bool(self._made) and (path in self._made or not self._made.isdisjoint(parents(path)))
-
-    def _is_passing(self, path: str) -> bool:
-        """Return whether a place is for short-lived files, so that only own code counts there."""
-        return not self._in_project(path) and f"{path}/".startswith(passing_places())
 
     def _reads_compiled(self, path: str) -> None:
         source = source_of(path) if path.endswith(".pyc") else None
@@ -335,11 +299,16 @@ class LookupRecorder:
             self._reads(source, code=True)
 
     def _reads(self, path: str | None, *, code: bool = False) -> None:
-        if path is None or path in self._read or path in self._written or not self._counts(path):
+        if (
+            path is None
+            or path in self._read
+            or path in self._written
+            or not self._paths.counts(path)
+        ):
             return
         if self._is_made(path):
             return
-        if self._is_passing(path) and caller_of(frame_at(1)) != "own":
+        if self._paths.is_passing(path) and caller_of(frame_at(1)) != "own":
             return
         if kind_of(path) == "folder":
             return
@@ -355,7 +324,7 @@ class LookupRecorder:
             _late[path] = self._read[path]
 
     def _watch_below(self, path: str) -> None:
-        if not self._in_project(path) and path != "/" and self._counts(path):
+        if not self._paths.is_in_project(path) and path != "/" and self._paths.counts(path):
             kind = kind_of(path)
             if kind == "folder":  # not the whole disk or home for the sake of a folder in it
                 is_above = f"{self.project}/".startswith(f"{path}/")
@@ -383,9 +352,9 @@ class LookupRecorder:
         if type(value) in _NO_PATHS:
             return
         if isinstance(value, str | os.PathLike):
-            path = self._whole(value) if len(str(value)) < _MAX_PATH else None
+            path = self._paths.whole(value) if len(str(value)) < _MAX_PATH else None
             is_path = isinstance(value, os.PathLike) or path in self._written
-            if path is not None and is_path and path not in self._read and self._counts(path):
+            if path is not None and is_path and path not in self._read and self._paths.counts(path):
                 self._returned.add(path)
         elif depth and isinstance(value, list | tuple | set | dict):
             for item in value.values() if isinstance(value, dict) else value:
@@ -447,18 +416,18 @@ class LookupRecorder:
         # Opened in a mode that allows writing, as SQLite does, and only read.
         untouched = {path for path in written if self._is_older(path)}
         read, written = read | untouched, written - untouched
-        sent = _written_since(self._counted) if written else 0
+        sent = bytes_written_since(self._counted) if written else 0
         for path in sorted(written):
             known = path in self._written or path in self._appended or path in self._read
             stamp = stamp_of(path)
-            if known or stamp is None or self._is_text(path) or not self._counts(path):
+            if known or stamp is None or self._is_text(path) or not self._paths.counts(path):
                 continue
             if stamp[1] <= sent:  # else a different process wrote it
                 self._written.add(path)
         for path in sorted(read - written):
             if path in self._read or path in self._written or path in self._appended:
                 continue
-            if self._counts(path) and not self._is_text(path):
+            if self._paths.counts(path) and not self._is_text(path):
                 self._read[path] = stamp_of(path)
                 self._native.add(path)
         self._take_native_lists()
@@ -490,7 +459,7 @@ class LookupRecorder:
             after = stamp_of(path)
             late = path in self._native and after is not None and after[3] > self._began
             if before != after or late:
-                self.never(f"{self._short(path)} changed while it ran")
+                self.never(f"{self._paths.short(path)} changed while it ran")
             kind = kind_of(path)
             if kind in {"other", "folder"}:
                 continue
@@ -503,13 +472,10 @@ class LookupRecorder:
 
     def _take_written(self) -> None:
         for path in self._written | self._made | self._returned:
-            lasting = path in self._returned or not self._is_passing(path)
+            lasting = path in self._returned or not self._paths.is_passing(path)
             hidden = "/." in path.removeprefix(self.project)
             if lasting and not hidden and kind_of(path) in {"file", "folder"}:
                 self.trace.written[path] = state_of(path)
-
-    def _short(self, path: str) -> str:
-        return path.removeprefix(f"{self.project}/")
 
     def _relative(self) -> Trace:
         trace = self.trace
@@ -517,45 +483,7 @@ class LookupRecorder:
             found = getattr(trace, name)
             if not found:
                 continue
-            setattr(trace, name, {self._short(path): found[path] for path in sorted(found)})
+            setattr(trace, name, {self._paths.short(path): found[path] for path in sorted(found)})
         if self.project in trace.lists:
             trace.lists[""] = trace.lists.pop(self.project)
         return trace
-
-
-def _written_since(before: bytes) -> int:
-    """Return how many bytes this process has written since the counters were read."""
-    return _wchar(_counts_of(os.getpid())) - _wchar(before)
-
-
-def _wchar(counts: bytes) -> int:
-    try:
-        return int(counts.split(b"wchar: ")[1].split(b"\n")[0])
-    except IndexError:
-        return 0
-
-
-def _counts_of(pid: int) -> bytes:
-    """Read the counters of this process as text, parsed as numbers only when needed."""
-    try:
-        return os.pread(_counters(pid), 256, 0)
-    except OSError:
-        return b""
-
-
-@cache
-def _counters(_pid: int) -> int:
-    return os.open("/proc/self/io", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _watch_of(project: str, skipped: tuple[str, ...]) -> FolderWatch:
-    watch = _watches.pop(project, None)
-    if watch is None or watch.pid != os.getpid():
-        watch = FolderWatch(
-            lambda path: path.startswith(skipped) or kind_of(f"{path}/pyvenv.cfg") == "file"
-        )
-        watch.add(project)
-    _watches[project] = watch
-    while len(_watches) > _WATCHES:
-        _watches.pop(next(iter(_watches))).close()
-    return watch

@@ -1,17 +1,12 @@
 """Registry: the operations on model versions; rules and plans are in the modules beside this."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from penstock.core import (
     ApprovalRecord,
     ArtifactRecord,
-    ConflictError,
-    Edge,
-    GateError,
     GateResult,
     ModelVersionRecord,
     ParameterError,
@@ -19,18 +14,16 @@ from penstock.core import (
     StageEvent,
     current_actor,
     now,
-    require_name,
     require_reason,
 )
-from penstock.models import Model, SignatureChanges, require_safe
+from penstock.models import Model, SignatureChanges
 from penstock.registry._audit import verify_events
-from penstock.registry._card import current_card, render_card
+from penstock.registry._card import current_card
+from penstock.registry._changing import change_version
 from penstock.registry._compatibility import signature_changes
-from penstock.registry._effects import end_rollouts, require_unserved
 from penstock.registry._history import ProductionAt, production_at, read_time
-from penstock.registry._judgement import judge_gates, judge_version
+from penstock.registry._judgement import judge_version
 from penstock.registry._moves import (
-    move,
     plan_production,
     require_alone,
     require_expected,
@@ -38,9 +31,11 @@ from penstock.registry._moves import (
     rollback_target,
 )
 from penstock.registry._moving import Moves, make_moves
+from penstock.registry._promoting import promote_to_production
 from penstock.registry._references import find_version, in_stage, newest_candidate
+from penstock.registry._registering import register_version
+from penstock.registry._removing import move_alone, take_out
 from penstock.registry._requirements import (
-    describe_force,
     require_other_person,
     require_ready,
 )
@@ -53,8 +48,6 @@ if TYPE_CHECKING:
 Versions: TypeAlias = list[ModelVersionRecord]
 Events: TypeAlias = list[StageEvent]
 Approvals: TypeAlias = list[ApprovalRecord]
-
-_ATTEMPTS = 10  # of a move whose versions were changed meanwhile (gate results, an approval)
 
 
 class Registry:
@@ -113,37 +106,21 @@ class Registry:
             SerializationError: If the estimator cannot be stored in a format that cannot run code.
             NotFoundError: If there is no such run.
         """
-        require_name(model_name, "model")
-        who = actor or current_actor()
-        if stored is None:
-            artifacts = self._store.pack(model.estimator)
-            stored = require_safe(artifacts[0])
-            self._metadata.artifacts.add(artifacts)
-        else:
-            require_safe(stored)
-        version = ModelVersionRecord(
-            model=model_name,
-            version=0,
-            stage=Stage.NONE,
+        return register_version(
+            self._store,
+            model_name,
+            model,
+            report=report,
+            profile=profile,
+            metrics=metrics,
+            gates=gates,
             run_id=run_id,
-            trained_by=trained_by or self._trainer(run_id) or who,
-            artifact=stored.digest,
-            content_digest=stored.content_digest,
-            created_at=now(),
-            report=self._put(report),
-            profile=self._put(profile),
-            signature=model.signature.to_json(),
-            metrics=_headline(metrics, report),
-            gates=tuple(gates),
+            trained_by=trained_by,
+            card=card,
             note=note,
+            actor=actor or current_actor(),
+            stored=stored,
         )
-        made = self._metadata.models.create_version(version, actor=who)
-        # A repeated registration returns the existing version, which has a card.
-        if made.card is not None:
-            return made
-        self._add_lineage(made)
-        text = card or render_card(self._store, made, report)
-        return self._change(made, card=self._store.put(text).digest)
 
     def list(self, model: str | None = None) -> Versions:
         """List the versions of a model by number, or of every model.
@@ -206,7 +183,9 @@ class Registry:
             NotFoundError: If there is no such version.
             ParameterError: If a declared gate is missing: gates cannot be erased.
         """
-        return self._change(self.get(model, version), actor=actor, gates=tuple(gates))
+        return change_version(
+            self._metadata, self.get(model, version), actor=actor, gates=tuple(gates)
+        )
 
     def judge(self, model: str, version: int | str | None = None) -> ModelVersionRecord:
         """Judge a version's gates as of now, against today's champion and with the known proofs.
@@ -310,7 +289,7 @@ class Registry:
         """
         text, who = require_reason(reason, "A rejection"), actor or current_actor()
         no = ApprovalRecord(model, version, who, False, text, now())
-        return self._take_out(model, version, Stage.REJECTED, who, text, (no,))
+        return take_out(self._metadata, model, version, Stage.REJECTED, who, text, (no,))
 
     def approvals(self, model: str, version: int) -> Approvals:
         """List the approvals and rejections of a version, oldest first.
@@ -356,39 +335,22 @@ class Registry:
         who = actor or current_actor()
         if to == Stage.STAGING:
             number = self.get(model, version).version
-            return self._move_alone(model, number, Stage.STAGING, who, reason)
+            return move_alone(self._metadata, model, number, Stage.STAGING, who, reason)
         if to != Stage.PRODUCTION:
             raise ParameterError(
                 what=f"A version is not promoted to {to}.",
                 fix="Promote to staging or production; use archive or reject for the others.",
             )
 
-        # `make_moves` may plan several times; gates are judged again only if a version has changed.
-        judged: dict[tuple[int, int | None], tuple[GateResult, ...]] = {}
-
-        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
-            target, champion = (
-                find_version(versions, version),
-                in_stage(versions, Stage.PRODUCTION),
-            )
-            require_move(target, Stage.PRODUCTION, self.history(model))
-            against = (target.revision, champion.version if champion else None)
-            if against not in judged:
-                judged[against] = judge_gates(self._store, target, champion)
-            target = replace(target, gates=judged[against])
-            changes = signature_changes(champion, target).breaking
-            approvals = self._require_ready(
-                target,
-                who,
-                reason,
-                force=bool(force_reason),
-                changes=() if accept_changes else changes,
-            )
-            why = describe_force(target, reason, force_reason, (changes, accept_changes))
-            events = plan_production(versions, target, actor=who, reason=why, at=now())
-            return Moves(events, {target.version: target.gates}, approvals)
-
-        return make_moves(self._metadata, model, plan)
+        return promote_to_production(
+            self._store,
+            model,
+            version,
+            actor=who,
+            reason=reason,
+            force_reason=force_reason,
+            accept_changes=accept_changes,
+        )
 
     def archive(
         self, model: str, version: int, *, actor: str | None = None, reason: str = ""
@@ -401,7 +363,9 @@ class Registry:
             ConflictError: If the version is archived or rejected already, or a deployment answers
                 with it.
         """
-        return self._take_out(model, version, Stage.ARCHIVED, actor or current_actor(), reason)
+        return take_out(
+            self._metadata, model, version, Stage.ARCHIVED, actor or current_actor(), reason
+        )
 
     def rollback(
         self,
@@ -498,106 +462,3 @@ class Registry:
         if model not in self._metadata.models.list():
             return None
         return in_stage(self._metadata.models.list_versions(model), stage)
-
-    def _trainer(self, run_id: str | None) -> str:
-        return self._metadata.runs.get(run_id).user if run_id else ""
-
-    def _put(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        if not hasattr(value, "bundle_type") and hasattr(value, "to_json"):
-            value = value.to_json()
-        return self._store.put(value).digest
-
-    def _add_lineage(self, version: ModelVersionRecord) -> None:
-        node = f"version:{version.ref}"
-        edges = [Edge(f"artifact:{version.content_digest}", node, "model")]
-        if version.report is not None:
-            report = self._metadata.artifacts.get(version.report)
-            edges.append(Edge(f"artifact:{report.content_digest}", node, "report"))
-        self._metadata.artifacts.add_edges(edges)
-
-    def _change(
-        self, version: ModelVersionRecord, *, actor: str | None = None, **changes: Any
-    ) -> ModelVersionRecord:
-        """Change facts that are not part of a version's identity; retried on concurrent changes."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                return self._metadata.models.update_version(
-                    version.model,
-                    version.version,
-                    expected_revision=version.revision,
-                    actor=actor,
-                    **changes,
-                )
-            except ConflictError:
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                version = self._metadata.models.get_version(version.model, version.version)
-        raise AssertionError("unreachable")
-
-    def _require_ready(
-        self,
-        version: ModelVersionRecord,
-        actor: str,
-        reason: str,
-        *,
-        force: bool,
-        changes: Sequence[str],
-    ) -> tuple[ApprovalRecord, ...]:
-        """Check that a version may be promoted; return the promoter's own approval if it counts."""
-        single, given = self._store.single_user, self.approvals(version.model, version.version)
-        try:
-            require_ready(version, given, single_user=single, force=force, changes=changes)
-        except GateError:
-            self._change(version, actor=actor, gates=version.gates)  # why, for later readers
-            raise
-        if not single or any(approval.approved for approval in given):
-            return ()
-        text = reason or "Promoted in a single-user store."
-        yes = ApprovalRecord(version.model, version.version, actor, True, text, now())
-        return (yes,)
-
-    def _take_out(
-        self,
-        model: str,
-        version: int,
-        to: Stage,
-        actor: str,
-        reason: str,
-        approvals: Sequence[ApprovalRecord] = (),
-    ) -> ModelVersionRecord:
-        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
-            target, at = find_version(versions, version), now()
-            require_move(target, to)
-            deployments = self._metadata.deployments.list()
-            require_unserved(target, deployments)
-            champion = in_stage(versions, Stage.PRODUCTION)
-            ended = end_rollouts(
-                deployments,
-                target,
-                production=champion.version if champion else None,
-                reason=f"{target.ref} was {to.value} by {actor}{f': {reason}' if reason else '.'}",
-                at=at,
-            )
-            return Moves([move(target, to, actor, reason, at)], {}, approvals, ended)
-
-        return make_moves(self._metadata, model, plan)
-
-    def _move_alone(
-        self, model: str, version: int, to: Stage, actor: str, reason: str
-    ) -> ModelVersionRecord:
-        def plan(versions: Sequence[ModelVersionRecord]) -> Moves:
-            target = find_version(versions, version)
-            require_move(target, to)
-            return Moves([move(target, to, actor, reason, now())])
-
-        return make_moves(self._metadata, model, plan)
-
-
-def _headline(metrics: Mapping[str, float] | None, report: Any) -> dict[str, float]:
-    if metrics is None:
-        found = getattr(report, "metrics", None) or {}
-        metrics = {name: estimate.value for name, estimate in found.items()}
-    plain = {name: float(value) for name, value in metrics.items()}
-    return {name: value for name, value in plain.items() if math.isfinite(value)}

@@ -1,7 +1,5 @@
 """Contract of settings of the store."""
 
-import pytest
-
 from penstock.stores import MetadataStore
 
 
@@ -14,12 +12,8 @@ class SettingContract:
         metadata.settings.set("single_user", "false")
         assert metadata.settings.get("single_user") == "false"
 
-    def test_upkeep_reads_the_tables_and_nothing_is_written_by_a_failed_block(
-        self, metadata: MetadataStore
-    ) -> None:
-        with pytest.raises(KeyError), metadata.database.write() as transaction:
-            transaction.execute("INSERT INTO settings (name, value) VALUES (?, ?)", ("a", "b"))
-            raise KeyError
+    def test_upkeep_reads_the_tables_of_all_nouns(self, metadata: MetadataStore) -> None:
+        metadata.settings.set("single_user", "true")
+        sql = "SELECT value FROM settings WHERE name = ?"
         with metadata.database.read() as transaction:
-            rows = transaction.execute("SELECT name FROM settings WHERE name = 'a'").fetchall()
-        assert rows == []
+            assert transaction.execute(sql, ("single_user",)).fetchall() == [("true",)]

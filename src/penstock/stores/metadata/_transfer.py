@@ -7,13 +7,13 @@ a database assigns automatically are not copied; the order that they represent i
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from penstock.stores.metadata._copy_selection import CopySelection, SelectedRows
 from penstock.stores.metadata._database import Database, Transaction
-from penstock.stores.metadata._schema import metadata
 from penstock.stores.metadata._settings import count_change
+from penstock.stores.metadata._table import Table, tables
 
 _MANY = 10_000
 _FEW = 100  # chunks, of some ten kilobytes each
@@ -67,79 +67,6 @@ _OF_SERVING = frozenset({"deployments", "deployment_events"})
 _RUN_PARTS = {"run_params": 'run_id, "key"', "run_artifacts": "run_id, name"}
 _RUN_LISTS = ("proofs", "step_decisions")
 _ARTIFACT = "digest, content_digest"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table's columns, without a number that the database assigns.
-
-    Args:
-        name: The table.
-        columns: Names of the columns.
-        given: Whether the table has such a number.
-        flags: Positions of the columns that are true or false; SQLite returns 1 or 0 for them.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    given: bool
-    flags: tuple[int, ...]
-
-    @property
-    def listed(self) -> str:
-        """The columns as SQL."""
-        return ", ".join(f'"{column}"' for column in self.columns)
-
-    @property
-    def insert(self) -> str:
-        """The statement that inserts a row."""
-        marks = ", ".join("?" * len(self.columns))
-        return f"INSERT INTO {self.name} ({self.listed}) VALUES ({marks})"
-
-    def read(self, rows: Sequence[Any]) -> list[Any]:
-        """Return rows in a form that every database accepts."""
-        if not self.flags:
-            return list(rows)
-        return [
-            tuple(bool(v) if place in self.flags else v for place, v in enumerate(row))
-            for row in rows
-        ]
-
-    def place(self, column: str) -> int:
-        """Return the position of a column in a row."""
-        return self.columns.index(column)
-
-
-def tables() -> dict[str, Table]:
-    """Read the tables from their definitions."""
-    found = {}
-    for table in metadata.sorted_tables:
-        given = next(iter(table.columns)).name == "id"
-        columns = list(table.columns)[1 if given else 0 :]
-        flags = [place for place, c in enumerate(columns) if c.type.python_type is bool]
-        names = tuple(column.name for column in columns)
-        found[table.name] = Table(table.name, names, given, tuple(flags))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class CopySelection:
-    """The selection of a copy.
-
-    Args:
-        runs: The runs, oldest first.
-        partly: Whether these are not all: then nothing else than their data is copied.
-        artifacts: Keys of the artifacts that they name, if these are not all.
-        models: Models that are copied.
-        without: Models and deployments that are not, since the same names mean others in the
-            target.
-    """
-
-    runs: Sequence[str]
-    partly: bool
-    artifacts: Collection[tuple[str, str]]
-    models: Collection[str]
-    without: Collection[str]
 
 
 class Transfer:
@@ -219,7 +146,7 @@ class Transfer:
 
     def copy_rest(self, chosen: CopySelection) -> None:
         """Copy the rows that belong to no run."""
-        wanted = _Wanted(self._source, self._tables, chosen)
+        wanted = SelectedRows(self._source, self._tables, chosen)
         for name, key in _KEYED.items():
             for rows in self._pages(name, key):
                 with self._target.write() as target:
@@ -457,46 +384,6 @@ class Transfer:
                 return
             last = [rows[-1][place] for place in places]
             yield table.read([row[1:] for row in rows] if given else rows)
-
-
-class _Wanted:
-    """Test for the rows to copy that belong to no run."""
-
-    def __init__(
-        self, source: Transaction, tables: dict[str, Table], chosen: CopySelection
-    ) -> None:
-        self._tables, self._chosen = tables, chosen
-        self._contents = {content for _, content in chosen.artifacts}
-        self._runs = set(chosen.runs) if chosen.partly else set()
-        self._names, self._nodes = set[str](), set[str]()
-        for run_id in self._runs:
-            values = (run_id,)
-            [[name]] = source.execute(
-                "SELECT experiment FROM runs WHERE run_id = ?", values
-            ).fetchall()
-            steps = source.execute("SELECT step_run_id FROM step_runs WHERE run_id = ?", values)
-            self._names.add(name)
-            self._nodes |= {f"run:{run_id}", *(f"step:{row[0]}" for row in steps.fetchall())}
-
-    def __call__(self, name: str, row: Any) -> bool:
-        told = dict(zip(self._tables[name].columns, row, strict=True))
-        if not self._chosen.partly:
-            names = {told.get("model"), told.get("deployment")}
-            names |= {told["name"]} if name in _OF_SERVING else set()
-            return not names & set(self._chosen.without)
-        if name in {"experiments", "experiment_tags"}:
-            return (told["name"] if name == "experiments" else told["experiment"]) in self._names
-        if name == "snapshots":
-            return told["run_id"] in self._runs
-        if name == "edges":
-            return self._is_theirs(told["source"], told["target"])
-        return False  # of models and their deployments
-
-    def _is_theirs(self, source: str, target: str) -> bool:
-        if self._nodes & {source, target}:
-            return True
-        kind, _, content = target.partition(":")
-        return source.startswith("source:") and kind == "artifact" and content in self._contents
 
 
 def _is_prefix(one: list[Any], other: list[Any]) -> bool:

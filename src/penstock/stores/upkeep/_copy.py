@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from penstock.core import ConflictError, ParameterError, StoreError, new_id
 from penstock.stores.metadata._codec import to_micros
+from penstock.stores.metadata._copy_selection import CopySelection
 from penstock.stores.metadata._garbage import Garbage
-from penstock.stores.metadata._transfer import CopySelection, Transfer
+from penstock.stores.metadata._transfer import Transfer
 from penstock.stores.upkeep._reach import reached
 
 if TYPE_CHECKING:

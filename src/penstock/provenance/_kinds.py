@@ -1,0 +1,34 @@
+"""What kind of thing a value is to the walk: code or data, and under which name it is found."""
+
+import sys
+import types
+from typing import Any
+
+_LONGEST = 40  # characters of a number that is shown as a part
+_CODE = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type, types.MethodType)
+
+
+def is_data(value: Any) -> bool:
+    """Return whether a value is reported as a separate part: neither code nor a step."""
+    return not isinstance(value, _CODE) and not holds_function(value)
+
+
+def shown(value: Any) -> str | None:
+    """Return a number as text; texts are not shown, as they may be secrets."""
+    text = repr(value) if type(value) in {bool, int, float, type(None)} else None
+    return text if text is not None and len(text) <= _LONGEST else None
+
+
+def is_loaded_under_its_name(value: Any) -> bool:
+    """Return whether a function or class is found in its module by its own name."""
+    found: Any = sys.modules.get(getattr(value, "__module__", None) or "")
+    for name in value.__qualname__.split("."):
+        found = getattr(found, "__dict__", {}).get(name)
+        found = getattr(found, "__func__", found)
+    return found is value
+
+
+def holds_function(value: Any) -> bool:
+    """Return whether a value is a step or a pipeline: their options change no result."""
+    cls = type(value)
+    return cls.__module__.startswith("penstock.pipelines") and hasattr(value, "function")

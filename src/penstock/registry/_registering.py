@@ -1,0 +1,101 @@
+"""Registration: a model with its evidence is stored, numbered, and described on a card."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import (
+    ArtifactRecord,
+    Edge,
+    GateResult,
+    ModelVersionRecord,
+    Stage,
+    now,
+    require_name,
+)
+from penstock.models import Model, require_safe
+from penstock.registry._card import render_card
+from penstock.registry._changing import change_version
+
+if TYPE_CHECKING:
+    from penstock.stores import Store
+
+
+def register_version(
+    store: "Store",
+    model_name: str,
+    model: Model,
+    *,
+    report: object,
+    profile: object,
+    metrics: Mapping[str, float] | None,
+    gates: Sequence[GateResult],
+    run_id: str | None,
+    trained_by: str | None,
+    card: str | None,
+    note: str,
+    actor: str,
+    stored: ArtifactRecord | None,
+) -> ModelVersionRecord:
+    """Register a model as the next version under a name; see `Registry.register`."""
+    require_name(model_name, "model")
+    stored = _store_estimator(store, model) if stored is None else require_safe(stored)
+    version = ModelVersionRecord(
+        model=model_name,
+        version=0,
+        stage=Stage.NONE,
+        run_id=run_id,
+        trained_by=trained_by or _trainer(store, run_id) or actor,
+        artifact=stored.digest,
+        content_digest=stored.content_digest,
+        created_at=now(),
+        report=_put(store, report),
+        profile=_put(store, profile),
+        signature=model.signature.to_json(),
+        metrics=_headline(metrics, report),
+        gates=tuple(gates),
+        note=note,
+    )
+    registered = store.metadata.models.create_version(version, actor=actor)
+    # A repeated registration returns the existing version, which has a card.
+    if registered.card is not None:
+        return registered
+    _add_lineage(store, registered)
+    text = card or render_card(store, registered, report)
+    return change_version(store.metadata, registered, card=store.put(text).digest)
+
+
+def _store_estimator(store: "Store", model: Model) -> ArtifactRecord:
+    artifacts = store.pack(model.estimator)
+    whole = require_safe(artifacts[0])
+    store.metadata.artifacts.add(artifacts)
+    return whole
+
+
+def _trainer(store: "Store", run_id: str | None) -> str:
+    return store.metadata.runs.get(run_id).user if run_id else ""
+
+
+def _put(store: "Store", value: Any) -> str | None:
+    if value is None:
+        return None
+    if not hasattr(value, "bundle_type") and hasattr(value, "to_json"):
+        value = value.to_json()
+    return store.put(value).digest
+
+
+def _add_lineage(store: "Store", version: ModelVersionRecord) -> None:
+    node = f"version:{version.ref}"
+    edges = [Edge(f"artifact:{version.content_digest}", node, "model")]
+    if version.report is not None:
+        report = store.metadata.artifacts.get(version.report)
+        edges.append(Edge(f"artifact:{report.content_digest}", node, "report"))
+    store.metadata.artifacts.add_edges(edges)
+
+
+def _headline(metrics: Mapping[str, float] | None, report: Any) -> dict[str, float]:
+    if metrics is None:
+        estimates = getattr(report, "metrics", None) or {}
+        metrics = {name: estimate.value for name, estimate in estimates.items()}
+    plain = {name: float(value) for name, value in metrics.items()}
+    return {name: value for name, value in plain.items() if math.isfinite(value)}

@@ -1,0 +1,1 @@
+"""The tables by noun; `penstock.stores.metadata._schema` gathers them."""
