@@ -40,6 +40,7 @@ def test_mistakes_are_explained(shell):
     run_id = make(shell)
     assert "Write --tag team=risk" in shell("edit", run_id, "--tag", "team", code=2).err
     assert "cannot be read" in shell("edit", run_id, "--note", "@none.md", code=2).err
+    assert "Name what to change" in shell("edit", run_id, code=2).err
     assert "There is no run" in shell("delete", "zzz", code=2).err
 
 

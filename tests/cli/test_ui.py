@@ -3,9 +3,18 @@
 
 def test_ui_serves_the_projects_store(world, monkeypatch):
     given = {}
-    monkeypatch.setattr(
-        "penstock.cli._ui.serve_ui", lambda store, **options: given.update(url=store.url, **options)
-    )
+
+    def serve(host, port, ready, store):
+        given.update(url=store.url, port=port)
+        ready(f"http://{host}:{port}")
+
+    monkeypatch.setattr("penstock.cli._ui.serve_ui", serve)
     assert "UI at http://127.0.0.1:4321" in world("ui", "--port", "4321").err
     assert given["port"] == 4321
     assert given["url"].endswith("penstock.db")
+
+
+def test_an_address_is_named_only_once_it_answers(world):
+    refused = world("ui", "--host", "0.0.0.0", code=2).err
+    assert "UI at" not in refused
+    assert "not an address of this machine alone" in refused

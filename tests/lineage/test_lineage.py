@@ -160,6 +160,11 @@ def test_what_is_not_recorded_is_said(ran, store, subject):
         ps.get_lineage(subject, store=store)
 
 
+def test_a_model_without_a_version_is_asked_for_one(ran, store):
+    with pytest.raises(NotFoundError, match=r"'fraud' is a model.* fraud@latest"):
+        ps.get_lineage("fraud", store=store)
+
+
 def test_an_ambiguous_beginning_is_said_to_be_one(ran, store, folder):
     ps.run(ps.execution.load_pipeline(f"{folder[0]}/job.py"), store=store, reporter=QuietReporter())
     with pytest.raises(NotFoundError, match="Several runs begin with"):

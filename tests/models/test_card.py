@@ -10,6 +10,7 @@ from penstock.models import Signature, model_card
 from penstock.tables import Column
 
 AGE = Column("age", "integer", "Int64", minimum=17, maximum=90)
+DAY = Column("day", "date", "Date", minimum=1_293_840_000, maximum=1_344_297_600)
 CITY = Column("city|town", "category", "String", True, levels=tuple("abcdefg"))
 VERSION = {
     "model": "big-tips",
@@ -18,7 +19,9 @@ VERSION = {
     "run_id": "run7",
     "trained_by": "ada",
     "content_digest": "sha256:aa",
-    "signature": Signature((AGE, CITY), "tip", "binary", ("no", "yes"), positive="yes").to_json(),
+    "signature": Signature(
+        (AGE, DAY, CITY), "tip", "binary", ("no", "yes"), positive="yes"
+    ).to_json(),
     "gates": [{"gate": "roc_auc >= 0.7", "state": "passed", "reason": "roc_auc is 0.81 | fine"}],
     "note": "Suggests tips.\nNot for pay.",
 }
@@ -69,6 +72,7 @@ SECTIONS = [
         "| rides | 15,000 | 2016-01-01T00:00:00+00:00 | 2016-06-30 | sha256:01 | sha256:02 |",
         "| test | 3,000 |",
         "| age | integer | Int64 | 17 to 90 | no |",
+        "| day | date | Date | 2011-01-01 to 2012-08-07 | no |",
         "| city\\|town | category | String | 7 categories: a, b, c, d, e, … | yes |",
         "| roc_auc | 0.8123 | 0.79 to 0.83 | 0.5 |",
         "| rmse | 12,346 | not recorded | not recorded |",

@@ -101,6 +101,12 @@ def test_an_estimator_that_holds_a_class_is_told_by_what_differs():
     assert "int64" in str(told)
 
 
+def test_objects_that_equal_only_themselves_are_compared_by_their_state():
+    one, two, other = (np.random.default_rng(seed) for seed in (1, 1, 2))
+    assert list(find_differences([one], [two])) == []
+    assert [found.path for found in find_differences([one], [other])] == ["[0]"]
+
+
 def test_added_and_missing_keys_and_lengths_are_told():
     paths = {str(d) for d in find_differences({"a": 1}, {"b": 1})}
     assert paths == {"['a']: recorded 1, now nothing", "['b']: recorded nothing, now 1"}

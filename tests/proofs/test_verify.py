@@ -252,6 +252,27 @@ def test_a_reused_result_is_traced_to_the_run_that_made_it(project):
     assert answer.steps[0].made_in == first.run_id
 
 
+def test_a_changed_environment_variable_is_named_as_the_cause(project, monkeypatch):
+    monkeypatch.setenv("MODE", "a")
+    result = project("""
+    import os
+
+
+    @ps.step
+    def setting() -> str:
+        return os.environ.get("MODE", "none")
+
+
+    @ps.pipeline
+    def job():
+        return setting()
+    """)
+    monkeypatch.setenv("MODE", "b")
+    answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
+    assert answer.verdict is Verdict.DIFFERS
+    assert "environment variable MODE changed since the run" in answer.steps[0].cause
+
+
 def test_files_that_are_not_recorded_are_named(project, tmp_path):
     (tmp_path / "rates.dat").write_text("3")
     (tmp_path / "rates.json").write_text("3")

@@ -408,7 +408,7 @@ def test_there_is_nothing_to_roll_back_to(registry, add):
         registry.rollback("tips")
     registry.promote("tips", 1)
     with pytest.raises(
-        ConflictError, match=r"tips@1 is the first version.*penstock archive tips 1"
+        ConflictError, match=r"tips@1 is the first version.*penstock promote tips@VERSION"
     ):
         registry.rollback("tips")
 
@@ -590,7 +590,7 @@ def test_a_production_version_that_answers_requests_is_not_archived(store, regis
     add()
     registry.promote("tips", 1)
     a_rollout(store, 2, 1, "rolled_back")
-    with pytest.raises(ConflictError, match="deployment 'tips' answers with it"):
+    with pytest.raises(ConflictError, match="deployment 'tips' serves it"):
         registry.archive("tips", 1)
     assert registry.champion("tips").version == 1
 

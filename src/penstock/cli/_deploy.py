@@ -1,6 +1,7 @@
 """``penstock deploy``, ``deployments``, ``serve`` and ``truth``: serving of registered models."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -172,16 +173,22 @@ def serve(
     ctx: click.Context, models: tuple[str, ...], host: str, port: int, allow_remote: bool
 ) -> None:
     """Serve predictions of MODELS over HTTP until interrupted; default: all deployments."""
+    store = current_store(ctx)
     serve_deployments(
         models or None,
         host=host,
         port=port,
         allow_remote=allow_remote,
-        ready=lambda url: click.echo(
-            f"Serving at {url}  (POST {url}/models/NAME/predict, stop with Ctrl-C)", err=True
-        ),
-        store=current_store(ctx),
+        ready=lambda url: click.echo(_serving_at(url, models, store), err=True),
+        store=store,
     )
+
+
+def _serving_at(url: str, names: Sequence[str], store: "Store") -> str:
+    """Return the addresses of a started server; with several deployments, those of the first."""
+    served = names or sorted(record.name for record in store.metadata.deployments.list())
+    example = f"{url}/models/{served[0]}"
+    return f"Serving at {url}  (stop with Ctrl-C)\n  POST {example}/predict; example: GET {example}"
 
 
 @click.command(epilog=examples("penstock truth 06h2ccxck4cxf2s90a40 yes"))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import PenstockError, RunRecord
 from penstock.execution import read_manifest
+from penstock.provenance import show_command
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -28,7 +29,7 @@ def made_from(store: "Store", run: RunRecord) -> Iterator[tuple[str, str]]:
         return
     yield "made from", f"{_code(manifest)}; {_environment(manifest)}"
     if manifest.get("argv"):
-        yield "started as", " ".join(manifest["argv"])
+        yield "started as", show_command(manifest["argv"])
     for warning in manifest.get("warnings", ()):
         yield "warning", warning
 

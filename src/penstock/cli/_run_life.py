@@ -39,6 +39,8 @@ def edit(
     as_json: bool,
 ) -> None:
     """Change the name, note, group or tags of RUN; archive or unarchive RUN."""
+    if archived is None and not tags and not old_tags and {name, note, group} == {None}:
+        raise click.UsageError("Name what to change, for example: --note TEXT or --tag NAME=VALUE")
     found = get_run(run, store=current_store(ctx))
     if note is not None and note.startswith("@"):
         note = _read(Path(note[1:]))

@@ -10,10 +10,18 @@ from penstock.server import serve_ui
 @click.command(epilog=examples("penstock ui", "penstock --store postgresql://ml@db/penstock ui"))
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", default=4270, show_default=True, type=click.IntRange(0, 65535), help="TCP port."
+    "--port",
+    default=4270,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="TCP port; 0 for any free port.",
 )
 @click.pass_context
 def ui(ctx: click.Context, host: str, port: int) -> None:
     """Start the web UI: runs, models, deployments, schedules and lineage."""
-    click.echo(f"UI at http://{host}:{port}  (stop with Ctrl-C)", err=True)
-    serve_ui(host=host, port=port, store=current_store(ctx, create=True))
+    serve_ui(
+        host=host,
+        port=port,
+        ready=lambda url: click.echo(f"UI at {url}  (stop with Ctrl-C)", err=True),
+        store=current_store(ctx, create=True),
+    )

@@ -218,7 +218,7 @@ def _tool_table(path: Path, stamp: int) -> dict[str, object]:
         raise SettingsError(
             what=f"{path} cannot be read: {error}.",
             why="The store may be named there.",
-            fix="Mend the file, or set PENSTOCK_STORE.",
+            fix="Correct the file, or set PENSTOCK_STORE.",
         ) from error
     table = document.get("tool", {}).get("penstock", {})
     return table if isinstance(table, dict) else {}

@@ -156,8 +156,8 @@ class Courier:
             state=EventState.DEAD if dead else EventState.PENDING,
             error=attempt.error,
         )
-        told = "given up" if dead else f"tried again in {delay:.0f} s"
-        _log.warning("Hook %s: %s %s. %s", event.hook, event.kind, told, attempt.error)
+        told = "is given up" if dead else f"will be retried in {delay:.0f} s"
+        _log.warning("Webhook %s: %s %s. %s", event.hook, event.kind, told, attempt.error)
 
 
 def open_client() -> "httpx.Client":

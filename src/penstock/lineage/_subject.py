@@ -78,13 +78,24 @@ def _run(store: Store, subject: str) -> Subject:
     try:
         run = store.metadata.runs.get(subject)
     except NotFoundError as error:
+        if subject in store.metadata.models.list():
+            raise _whole_model(subject) from error
         raise _nothing(subject, error.what) from error
     return Subject(f"run:{run.run_id}", run=run)
 
 
+def _whole_model(model: str) -> NotFoundError:
+    return NotFoundError(
+        what=f"{model!r} is a model.",
+        why="Each of its versions has a lineage.",
+        fix=f"Name a version: {model}@latest, {model}@champion or {model}@1.",
+        subject=model,
+    )
+
+
 def _nothing(subject: str, why: str = "") -> NotFoundError:
     return NotFoundError(
-        what=f"{subject!r} names nothing that is recorded.",
+        what=f"{subject!r} is not recorded.",
         why=why,
         fix="Give a prediction id, MODEL@VERSION, a run id or a digest; "
         "`penstock runs` and `penstock models` list them.",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.models._markdown import NOT_RECORDED, cell, number, table
+from penstock.tables import Column, show_limit
 
 _MAX_ROWS = 50  # rows per table; the stored report has all rows
 _EMPTY: Mapping[str, Any] = {}
@@ -131,8 +132,8 @@ def _data(report: Mapping[str, Any], made: Mapping[str, Any]) -> list[str]:
         ),
     )
     rows = report.get("rows") or _EMPTY
-    parts = [(name, rows.get(name)) for name in ("train", "validation", "test") if name in rows]
-    return [*lines, "", *table(("Part", "Rows"), parts)] if parts else lines
+    subsets = [(name, rows.get(name)) for name in ("train", "validation", "test") if name in rows]
+    return [*lines, "", *table(("Subset", "Rows"), subsets)] if subsets else lines
 
 
 def _inputs(version: Mapping[str, Any]) -> list[str]:
@@ -149,8 +150,10 @@ def _inputs(version: Mapping[str, Any]) -> list[str]:
 
 
 def _span(field: Mapping[str, Any]) -> str:
-    if field.get("minimum") is not None and field.get("maximum") is not None:
-        return f"{field['minimum']:.6g} to {field['maximum']:.6g}"  # no thousands: 2,016 is no year
+    low, high = field.get("minimum"), field.get("maximum")
+    if low is not None and high is not None:
+        column = Column.from_json(field)  # no thousands: 2,016 is no year
+        return f"{show_limit(column, low)} to {show_limit(column, high)}"
     levels = field.get("levels")
     if not levels:
         return "-"
@@ -161,7 +164,7 @@ def _metrics(version: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]
     metrics = report.get("metrics") or version.get("metrics") or _EMPTY
     baseline = report.get("baseline") or _EMPTY
     return table(
-        ("Metric", "Value", "95 % interval", "Constant model"),
+        ("Metric", "Value", "95 % interval", "Baseline"),
         (
             (name, _value(found), _interval(found), _value(baseline.get(name)))
             for name, found in metrics.items()

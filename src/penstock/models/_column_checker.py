@@ -19,6 +19,7 @@ from penstock.tables import (
     number_limits,
     plain_value,
     show_limit,
+    show_number,
     to_seconds,
 )
 
@@ -150,8 +151,8 @@ class ColumnChecker:
         if self.family in {"number", "integer"}:
             for index, value in enumerate(values):
                 if value is not None and not self.low <= value <= self.high:
-                    span = f"{_number(self.low)} to {_number(self.high)}"
-                    text = f"{name}: {_number(value)} is outside the training range {span}."
+                    span = f"{show_number(self.low)} to {show_number(self.high)}"
+                    text = f"{name}: {show_number(value)} is outside the training range {span}."
                     warnings.setdefault(index, []).append(text)
         elif self.levels is not None:
             for index, value in enumerate(values):
@@ -230,9 +231,3 @@ def _is_naive(value: Any) -> bool:
         except ValueError:
             return False
     return isinstance(value, date) and getattr(value, "tzinfo", None) is None
-
-
-def _number(value: float) -> str:
-    # Whole numbers are shown without a fraction as far as a float is exact; all values here are
-    # finite.
-    return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"  # noqa: PLR2004

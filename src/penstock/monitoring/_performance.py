@@ -22,8 +22,6 @@ class Performance:
     Args:
         rows: Number of predicted rows.
         truths: Number of rows with posted ground truth that can be compared.
-        unusable: True values that are no value of the target: a text for a number, an unknown
-            class.
         metrics: Metrics now, by name.
         registered: Metrics on the test rows at registration, by name.
         watched: The metric that raises an alarm; empty if the metric could not be computed.
@@ -35,6 +33,9 @@ class Performance:
         dropped: True if the lower bound of the loss is above 0 and the loss is at least the
             minimum.
         reason: The verdict as a sentence.
+        unusable: True values that are no value of the target: a text for a number, an unknown
+            class.
+        judged: True if there was enough ground truth for a verdict.
     """
 
     rows: int
@@ -49,6 +50,7 @@ class Performance:
     dropped: bool = False
     reason: str = ""
     unusable: int = 0
+    judged: bool = False
 
     @property
     def matured(self) -> float:
@@ -192,6 +194,7 @@ def _judged(
         minimum=minimum,
         dropped=dropped,
         reason=reason,
+        judged=enough,
     )
 
 

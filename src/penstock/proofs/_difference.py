@@ -1,5 +1,6 @@
 """Differences of two values: path, first row, largest gap; apart because the walk knows types."""
 
+import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from penstock.proofs._closeness import Closeness
 
 _MAX_TEXT = 120
 _MAX_DEPTH = 12
+_IDENTITY: Any = object.__eq__  # Any: compared with the method of any type
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,12 +276,18 @@ def _state(value: Any) -> dict[str, Any]:
 
 
 def _walk_plain(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]:
-    try:
-        same = bool(recorded == found)
-    except (TypeError, ValueError):
-        same = repr(recorded) == repr(found)
-    if not same:
+    if not _is_equal(recorded, found):
         yield ValueDifference(place.path, _short(recorded), _short(found))
+
+
+def _is_equal(one: Any, two: Any) -> bool:
+    try:
+        if type(one).__eq__ is _IDENTITY and not isinstance(one, type):
+            # Equal to itself only: two objects of one state, such as random generators, are equal.
+            return pickle.dumps(one) == pickle.dumps(two)
+        return bool(one == two)
+    except (TypeError, ValueError, AttributeError, pickle.PicklingError):
+        return repr(one) == repr(two)
 
 
 def _short(value: Any) -> str:

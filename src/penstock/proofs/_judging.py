@@ -24,7 +24,7 @@ from penstock.proofs._closeness import Closeness, is_within
 from penstock.proofs._difference import ValueDifference, find_differences
 from penstock.proofs._records import StepVerdict
 from penstock.proofs._suspects import list_suspects
-from penstock.provenance import changed_products
+from penstock.provenance import changed_products, find_change
 from penstock.stores import Store, open_store
 from penstock.tracking import Run, StepContext, use_run, use_step
 
@@ -321,8 +321,12 @@ class _Execution:
         return self._scratch.load(records[0])
 
     def _suspects(self) -> str:
-        found = _tried(lambda: list_suspects(self._node.step.function, root=Path.cwd()))
-        return "; ".join((found or [])[:_SHOWN])
+        found = _tried(lambda: list_suspects(self._node.step.function, root=Path.cwd())) or []
+        trace = self._record.facts.get("trace") or {}
+        variables = {name: trace[name] for name in ("env", "whole_env") if name in trace}
+        if changed := find_change(variables, Path.cwd()):
+            found = [f"{changed} since the run", *found]
+        return "; ".join(found[:_SHOWN])
 
 
 def _is_made(found: Mapping[str, Any], name: str) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from penstock.provenance._manifest import build_manifest as build_manifest
     from penstock.provenance._manifest import hide_secrets as hide_secrets
     from penstock.provenance._manifest import manifest_difference as manifest_difference
+    from penstock.provenance._manifest import show_command as show_command
     from penstock.provenance._manifest import unrecorded as unrecorded
     from penstock.provenance._own import is_own as is_own
     from penstock.provenance._own import is_own_code as is_own_code
@@ -74,6 +75,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "keep_generators": "_deterministic",
         "set_generator_states": "_deterministic",
         "manifest_difference": "_manifest",
+        "show_command": "_manifest",
         "merge_traces": "_trace",
         "recording": "_lookups",
         "restore_source": "_source",

@@ -2,8 +2,10 @@
 
 import os
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from penstock.core import short
@@ -81,6 +83,23 @@ def unrecorded(tree: SourceTree, outside: Sequence[str]) -> list[str]:
             " verified without them; install them as a package, or move them into the project."
         )
     return told
+
+
+def show_command(argv: Sequence[str]) -> str:
+    """Write a recorded command line as it was typed.
+
+    >>> show_command(["/venv/lib/penstock/cli/__main__.py", "run", "my file.py"])
+    "penstock run 'my file.py'"
+    >>> show_command(["train.py"])
+    'python train.py'
+
+    Args:
+        argv: ``argv`` of a manifest.
+    """
+    program, *words = argv
+    if program.endswith("penstock/cli/__main__.py") or Path(program).name == "penstock":
+        return shlex.join(["penstock", *words])
+    return shlex.join(["python", *argv] if program.endswith(".py") else argv)
 
 
 def hide_secrets(words: Sequence[str]) -> list[str]:

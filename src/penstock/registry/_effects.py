@@ -70,10 +70,9 @@ def require_unserved(version: ModelVersionRecord, deployments: Iterable[Deployme
     names = [record.name for record in deployments if record.model == version.model]
     if names:
         raise ConflictError(
-            what=f"{version.ref} is in production, and the deployment {names[0]!r} answers with it.",
+            what=f"{version.ref} is in production, and the deployment {names[0]!r} serves it.",
             why="Archiving it would leave its users without an answer.",
-            fix=f"Promote a different version first: penstock promote {version.model}@VERSION, "
-            f"or: penstock rollback {version.model}",
+            fix=f"Promote a different version first: penstock promote {version.model}@VERSION",
             deployments=names,
         )
 

@@ -214,7 +214,7 @@ def _nothing_before(
     return ConflictError(
         what=f"{champion.ref} is the first version of {model!r} in production.",
         why="There is nothing to go back to.",
-        fix=f"Take it out of use with: penstock archive {model} {champion.version}",
+        fix=f"Promote a different version: penstock promote {model}@VERSION",
     )
 
 

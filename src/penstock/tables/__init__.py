@@ -7,6 +7,7 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.tables._column import Column as Column
     from penstock.tables._column import show_limit as show_limit
+    from penstock.tables._column import show_number as show_number
     from penstock.tables._dtypes import Family as Family
     from penstock.tables._dtypes import base_name as base_name
     from penstock.tables._dtypes import broad_family as broad_family
@@ -61,5 +62,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "to_seconds": "_seconds",
         "from_seconds": "_seconds",
         "show_limit": "_column",
+        "show_number": "_column",
     },
 )

@@ -96,6 +96,15 @@ def show_limit(column: Column, value: float) -> str:
     '1970-01-02'
     """
     if not column.is_time:
-        return f"{value:g}"
+        return show_number(value)
     moment = from_seconds(value)
     return f"{moment:%Y-%m-%d}" if column.family == "date" else f"{moment:%Y-%m-%dT%H:%M:%S}"
+
+
+def show_number(value: float) -> str:
+    """Format a finite number with six digits; whole numbers in full, as far as a float is exact.
+
+    >>> show_number(20_160_630.0), show_number(0.123456789)
+    ('20160630', '0.123457')
+    """
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.6g}"  # noqa: PLR2004

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ConflictError, RunRecord, RunState, now, require_name
+from penstock.core import ConflictError, RunRecord, RunState, Stage, now, require_name
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -126,7 +126,9 @@ class RunLife:
             raise ConflictError(
                 what=f"Run {run.run_id} made {needed[0].ref}, which is in {needed[0].stage}.",
                 why="What serves must stay traceable to the rows that made it.",
-                fix=f"Archive it first: penstock archive {needed[0].ref}",
+                fix=f"Promote a different version first: penstock promote {needed[0].model}@VERSION"
+                if needed[0].stage is Stage.PRODUCTION
+                else f"Archive it first: penstock archive {needed[0].ref}",
                 run_id=run.run_id,
             )
 

@@ -211,6 +211,13 @@ def test_a_missing_file_is_refused_with_the_nearest_name(here):
         FileSource("nowhere/*.csv").fingerprint()
 
 
+def test_a_folder_without_data_files_is_not_called_missing(here):
+    (here / "code").mkdir()
+    (here / "code" / "job.py").write_text("")
+    with pytest.raises(NotFoundError, match=r"The folder code has no data files.*\.csv"):
+        FileSource("code").read()
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_a_wrong_time_column_is_refused_with_the_nearest_name(here, ending):
     write(here / f"a.{ending}")

@@ -56,6 +56,23 @@ def test_a_missing_file_or_module_is_told_with_did_you_mean(project):
         load_pipeline("nowhere/job.py")
 
 
+def test_a_folder_and_a_file_of_another_type_are_no_modules(project):
+    (project.folder / "churn").mkdir()
+    with pytest.raises(NotFoundError, match=r"churn is a folder.* Give a file"):
+        load_pipeline("churn")
+    project.write(ONE, file="churn/churn.py")
+    project.write("", file="churn/test_churn.py")
+    with pytest.raises(
+        NotFoundError, match=r"churn is a folder.* Name the file: churn/churn\.py\."
+    ):
+        load_pipeline("churn")
+    project.write("a,b\n1,2\n", file="table.csv")
+    with pytest.raises(
+        NotFoundError, match=r"no Python file.* penstock new NAME --data table\.csv"
+    ):
+        load_pipeline("table.csv")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -153,7 +153,7 @@ def test_two_ticked_runs_can_be_compared(page, address):
         box.check()
     page.click("[data-needs]")
     page.wait_for_url("**/compare?**")
-    assert page.locator("h1").inner_text() == "Compare runs runs"
+    assert page.locator("h1").inner_text() == "Compare runs"
 
 
 def test_a_live_page_follows_the_run(page, address, filled):
@@ -230,3 +230,12 @@ def test_charts_and_console_of_a_live_run_move_with_its_table(page, address, fil
         )
         if folder := os.environ.get("PENSTOCK_PICTURES"):
             page.screenshot(path=f"{folder}/live.png", full_page=True)
+
+
+@pytest.mark.parametrize("path", ["/", "/models/big-tips", "/deployments/big-tips", "/schedules"])
+def test_a_page_is_no_wider_than_a_telephone(browser, address, path):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(address + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()

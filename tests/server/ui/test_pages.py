@@ -196,12 +196,12 @@ def test_a_deployment_shows_weights_rollout_drift_and_alerts(site):
 def test_a_deployment_without_a_server_is_not_called_live(site, filled):
     for url in ("/deployments", "/deployments/big-tips"):
         page = site.get(url).text
-        assert "no server is up</span>" in page
-        assert "last answer <time" in page
+        assert "no server is running</span>" in page
+        assert "last prediction <time" in page
         assert "chip is-live" not in page
     presence = Presence(filled.store, ["big-tips"])
     presence.renew()
-    assert "no server is up" not in site.get("/deployments/big-tips").text
+    assert "no server is running" not in site.get("/deployments/big-tips").text
     presence.end()
 
 
@@ -229,7 +229,7 @@ def test_lineage_goes_on_to_what_came_of_it(site):
 
 def test_lineage_of_nothing_says_so(site):
     unknown = site.get("/lineage?node=source:none")
-    assert (unknown.status_code, "names nothing that is recorded" in unknown.text) == (404, True)
+    assert (unknown.status_code, "is not recorded" in unknown.text) == (404, True)
     assert site.get("/lineage?node=big-tips@2&direction=sideways").status_code == 400
 
 

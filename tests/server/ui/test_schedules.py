@@ -48,7 +48,7 @@ def test_schedules_are_listed_with_what_came_of_them_and_who_runs_them(client, s
     assert "whsec_" not in page + client.get("/schedules?format=json").text
     scheduler = ps.scheduling.Scheduler(store=store)
     scheduler._present_itself()
-    assert "1 scheduler up" in client.get("/schedules").text
+    assert "1 scheduler running" in client.get("/schedules").text
     scheduler._leave()
 
 

@@ -18,9 +18,10 @@ from penstock.core import (
     now,
 )
 from penstock.server.ui import create_ui
-from penstock.server.ui._deployments import performance_verdict, verdict
+from penstock.server.ui._deployments import performance_rows, performance_verdict, verdict
 from penstock.server.ui._run import again_command
 from penstock.stores import open_store
+from penstock.tables import Column
 from penstock.tracking import start_run
 
 
@@ -57,6 +58,48 @@ def test_too_few_labelled_rows_are_not_steady():
     assert performance_verdict({"watched": "auc", "metrics": {}}) == "cannot_tell"
     assert performance_verdict({"watched": "auc", "metrics": {"auc": {"value": 0.9}}}) == "steady"
     assert performance_verdict({"dropped": True}) == "drifted"
+    few = {"watched": "auc", "metrics": {"auc": {"value": 0.9}}}
+    assert performance_verdict({**few, "judged": False}) == "cannot_tell"
+    assert (
+        performance_verdict({**few, "reason": "Fewer than 50 truths are not judged."})
+        == "cannot_tell"
+    )
+
+
+def test_an_interval_that_too_few_rows_give_is_not_shown():
+    few = {"value": 0.96, "low": 0.5, "high": 0.99, "needs": "2 rows of class True, 10 are needed"}
+    (row,) = performance_rows({"metrics": {"auc": few}, "registered": {"auc": few}})
+    assert (row["now"]["value"], row["now"]["low"], row["then"]["high"]) == (0.96, None, None)
+
+
+def test_every_list_of_deployments_says_that_a_check_cannot_tell(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        store.metadata.deployments.save(
+            DeploymentRecord("d", "m", DeploymentState.LIVE, {1: 1.0}, 1, now()),
+            expected_generation=None,
+            event=DeploymentEvent("d", "deployed", "Version 1 answers all requests.", now()),
+        )
+        artifact = store.put({"headline": "Cannot tell."}).digest
+        report = ReportRecord("r", "d", "m", 1, now(), False, artifact, {"verdict": "cannot tell"})
+        store.metadata.deployments.add_report(report)
+        with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
+            for page in ("/deployments", "/deployments/d"):
+                text = client.get(page).text
+                assert "not enough rows" in text
+                assert ">steady<" not in text
+
+
+def test_training_ranges_of_times_are_times(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        day = Column("day", "date", "Date", minimum=1_293_840_000, maximum=1_344_297_600)
+        code = Column("code", "integer", "Int64", minimum=10_000_001, maximum=99_999_999)
+        signature = {"inputs": [day.to_json(), code.to_json()], "target": "y", "task": "regression"}
+        form = ModelVersionRecord("m", 0, Stage.NONE, None, "ann", "sha256:a", "b", now())
+        store.metadata.models.create_version(replace(form, signature=signature), actor="ann")
+        with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
+            text = client.get("/models/m").text
+    assert "2011-01-01 to 2012-08-07" in text
+    assert "10000001 to 99999999" in text
 
 
 def test_a_check_that_cannot_tell_says_so():

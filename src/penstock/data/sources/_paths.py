@@ -205,6 +205,14 @@ def _no_file(path: str, bases: list[Path]) -> NotFoundError:
     inner = [place for place in places if _is_inside(place, bases)]
     near = {f.name for place in inner if place.is_dir() for f in place.iterdir() if _by_ending(f)}
     hint = did_you_mean(Path(path).name, near)
+    folder = next((base / path for base in bases if (base / path).is_dir()), None)
+    if folder is not None:
+        return NotFoundError(
+            what=f"The folder {path} has no data files.",
+            why="A folder is read by the endings of its files.",
+            fix=f"Name the file, or a folder with files that end in {', '.join(FORMATS)}.",
+            path=path,
+        )
     return NotFoundError(
         what=f"There is no file {path}.",
         why=f"Looked in {', '.join(os.path.normpath(place) for place in places)}.",

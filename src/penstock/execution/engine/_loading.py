@@ -71,7 +71,31 @@ def module_of(file: str) -> ModuleType:
         NotFoundError: If there is no such file or module.
         DefinitionError: If the file or module cannot be imported.
     """
-    return _load_file(Path(file)) if file.endswith(".py") else _load_module(file)
+    if file.endswith(".py"):
+        return _load_file(Path(file))
+    _require_no_other_path(Path(file))
+    return _load_module(file)
+
+
+def _require_no_other_path(path: Path) -> None:
+    """Refuse a folder without modules and a file of another type: neither is a module's name."""
+    if path.is_dir() and not (path / "__init__.py").is_file():
+        files = sorted(item.name for item in path.glob("*.py") if not item.name.startswith("test_"))
+        raise NotFoundError(
+            what=f"{path} is a folder.",
+            why="A pipeline is defined in a file.",
+            fix=f"Name the file: {', '.join(str(path / name) for name in files[:3])}."
+            if files
+            else "Give a file: FILE.py, or FILE.py:NAME.",
+            path=path,
+        )
+    if path.is_file():
+        raise NotFoundError(
+            what=f"{path} is no Python file.",
+            why="A pipeline is defined in a file that ends in .py.",
+            fix=f"For a table: penstock new NAME --data {path} --target COLUMN",
+            path=path,
+        )
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -167,7 +191,7 @@ def _import_error(path: Path, error: Exception) -> DefinitionError:
         place = f"{path}:{line}" if line else str(path)
         text = f"{place}: {type(error).__name__}: {error}"
     return DefinitionError(
-        what=text, why="The file cannot be imported.", fix="Mend it and try again.", path=path
+        what=text, why="The file cannot be imported.", fix="Correct it and try again.", path=path
     )
 
 

@@ -125,7 +125,7 @@ class PipelineResult:
             raise StepError(
                 what=f"Step {step!r} has no output: it is {result.state.value}.",
                 why=f"{result.error}." if result.error else "",
-                fix=f"Mend the cause, then: {self.resume_command}",
+                fix=f"Fix the cause, then: {self.resume_command}",
                 step=step,
             )
         if output is None and list(result.outputs) != ["result"]:

@@ -137,8 +137,8 @@ def _health_route(site: Site) -> Any:
 
 
 @get("/static/{stamp:str}/{name:str}", sync_to_thread=True)
-def _static_file(stamp: str, name: str) -> Response[bytes]:  # noqa: ARG001 - the stamp is for caches
-    asset = read_asset(name)
+def _static_file(request: Request[Any, Any, Any]) -> Response[bytes]:
+    asset = read_asset(request.path_params["name"])  # the stamp is for caches
     return Response(asset.data, media_type=asset.media_type, headers=_FOREVER)
 
 

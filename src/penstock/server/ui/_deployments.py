@@ -42,7 +42,10 @@ def deployments_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page
                 "report": reports[0] if reports else None,
             }
         )
-    return Page("deployments.html", "Deployments", {"deployments": rows}, section="deployments")
+    view = {"verdict": verdict}
+    return Page(
+        "deployments.html", "Deployments", {"deployments": rows}, view, section="deployments"
+    )
 
 
 def deployment_page(site: Site, query: Query, name: str) -> Page:  # noqa: ARG001 - a page's form
@@ -166,13 +169,18 @@ def performance_rows(performance: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = [
         {
             "name": name,
-            "now": figure,
-            "then": then.get(name),
+            "now": _with_valid_interval(figure),
+            "then": _with_valid_interval(then[name]) if name in then else None,
             "watched": name == performance.get("watched"),
         }
         for name, figure in now_.items()
     ]
     return sorted(rows, key=lambda row: not row["watched"])
+
+
+def _with_valid_interval(figure: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the figure without its interval if the rows were too few for a valid one."""
+    return {**figure, "low": None, "high": None} if figure.get("needs") else figure
 
 
 def verdict(report: ReportRecord) -> str:
@@ -191,7 +199,8 @@ def performance_verdict(performance: Mapping[str, Any]) -> str:
         return "drifted"
     known = (performance.get("metrics") or {}).get(performance.get("watched"))
     value = (known or {}).get("value")
-    is_judged = performance.get("judged", value is not None)
+    # A report of an earlier version of penstock says so in its sentence only.
+    is_judged = performance.get("judged", "are not judged" not in performance.get("reason", ""))
     return "steady" if is_judged and value is not None else "cannot_tell"
 
 

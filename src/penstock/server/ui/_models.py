@@ -18,6 +18,7 @@ from penstock.server.ui._page import Page, Query
 from penstock.server.ui._reports import evaluation_view, headline, is_loss
 from penstock.server.ui._setbacks import setbacks, with_setbacks
 from penstock.server.ui._site import Site
+from penstock.tables import Column, show_limit
 
 _PER_PAGE = 200
 _ORDERS = {"created_at desc": "newest", "model": "model", "version desc": "version"}
@@ -115,9 +116,18 @@ def model_page(site: Site, query: Query, name: str) -> Page:
         "card": _card(site, shown),
         "evaluation": evaluation,
         "commands": _commands(shown, champion, versions, is_back=shown.ref in back),
-        "fields": (shown.signature or {}).get("inputs") or [],
+        "fields": [_input_column(field) for field in (shown.signature or {}).get("inputs") or ()],
     }
     return Page("model.html", name, data, view, section="models", charts=bool(evaluation))
+
+
+def _input_column(field: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an input column's row: its facts, and its training range as text."""
+    low, high = field.get("minimum"), field.get("maximum")
+    if low is None or high is None:
+        return {**field, "span": ""}
+    column = Column.from_json({"dtype": "", **field})
+    return {**field, "span": f"{show_limit(column, low)} to {show_limit(column, high)}"}
 
 
 def tally(gates: Sequence[GateResult]) -> dict[str, int]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.provenance import show_command
+
 _DIFF_LINES = 400
 
 
@@ -27,7 +29,7 @@ class ProvenanceView:
     packages: Mapping[str, str]
     hardware: Mapping[str, Any]
     hash_seed: str | None
-    argv: tuple[str, ...]
+    command: str
     warnings: tuple[str, ...]
 
 
@@ -48,7 +50,7 @@ def provenance_view(manifest: Mapping[str, Any] | None) -> ProvenanceView | None
         packages=packages,
         hardware=manifest.get("hardware") or {},
         hash_seed=manifest.get("hash_seed"),
-        argv=tuple(manifest.get("argv") or ()),
+        command=show_command(argv) if (argv := manifest.get("argv")) else "",
         warnings=tuple(manifest.get("warnings") or ()),
     )
 

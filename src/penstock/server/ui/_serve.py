@@ -1,6 +1,8 @@
 """``serve_ui``: the UI on a port of this machine; apart from the app, which needs no socket."""
 
 import contextlib
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock.core import ServingError
@@ -12,13 +14,18 @@ if TYPE_CHECKING:
 
 
 def serve_ui(
-    host: str = "127.0.0.1", port: int = 4270, *, store: "Store | str | None" = None
+    host: str = "127.0.0.1",
+    port: int = 4270,
+    *,
+    ready: Callable[[str], None] | None = None,
+    store: "Store | str | None" = None,
 ) -> None:
     """Serve the UI until interrupted.
 
     Args:
         host: Address of this machine to listen on; only loopback addresses, as there is no login.
-        port: TCP port.
+        port: TCP port; 0 takes a free one.
+        ready: Called with the UI's URL once it answers.
         store: The open store to show; by default the project's.
 
     Raises:
@@ -26,10 +33,11 @@ def serve_ui(
     """
     _require_loopback(host, port)
     with listen(host, port) as listener:
+        url = f"http://{url_host(host)}:{listener.getsockname()[1]}"
         app = create_ui(hosts=(*LOCAL_HOSTS, url_host(host)), store=store)
         # uvicorn has already shut down in order when it passes the interrupt on.
         with contextlib.suppress(KeyboardInterrupt):
-            Server(app, listener).run(sockets=[listener])
+            Server(app, listener, partial(ready, url) if ready else None).run(sockets=[listener])
 
 
 def _require_loopback(host: str, port: int) -> None:

@@ -59,7 +59,7 @@ def _section(path: Path, name: str) -> dict[str, str]:
         raise SettingsError(
             what=f"{path} cannot be read ({type(error).__name__}).",
             why="It may hold the keys for the bucket.",
-            fix="Mend it, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+            fix="Correct it, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
             path=path,
         ) from None  # the parser's message quotes lines of the file, and so perhaps a key
     return dict(parser[name]) if parser.has_section(name) else {}

@@ -192,7 +192,7 @@ def _load(transaction: Transaction, name: str) -> HookRecord:
         return HOOKS.read(row)
     rows = transaction.execute("SELECT name FROM hooks").fetchall()
     raise NotFoundError(
-        what=f"There is no hook {name!r}.",
+        what=f"There is no webhook {name!r}.",
         fix=did_you_mean(name, [row[0] for row in rows])
         or "Create one with: penstock webhooks add",
         name=name,
