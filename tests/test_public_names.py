@@ -17,6 +17,7 @@ NAMES = [
     "DeltaSource",
     "EvaluationReport",
     "FileSource",
+    "IcebergSource",
     "Model",
     "ModelVersion",
     "Monitor",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from penstock import tracking as tracking
     from penstock.data import DeltaSource as DeltaSource
     from penstock.data import FileSource as FileSource
+    from penstock.data import IcebergSource as IcebergSource
     from penstock.data import Snapshot as Snapshot
     from penstock.data import Split as Split
     from penstock.evaluation import EvaluationReport as EvaluationReport
@@ -101,7 +102,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
-    "data": ("DeltaSource", "FileSource", "Snapshot", "Split"),
+    "data": ("DeltaSource", "FileSource", "IcebergSource", "Snapshot", "Split"),
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": ("approve_step", "reject_step", "run", "why"),
     "features": ("table_transformer",),

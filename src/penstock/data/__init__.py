@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from penstock.data.sources import DataSource as DataSource
     from penstock.data.sources import DeltaSource as DeltaSource
     from penstock.data.sources import FileSource as FileSource
+    from penstock.data.sources import IcebergSource as IcebergSource
     from penstock.data.sources import Reading as Reading
     from penstock.data.sources import Scan as Scan
     from penstock.tables.reading import guess_time_format as guess_time_format
@@ -54,6 +55,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Dependence": "_dependence",
         "DeltaSource": "penstock.data.sources",
         "FileSource": "penstock.data.sources",
+        "IcebergSource": "penstock.data.sources",
         "Finding": "_finding",
         "LEVELS": "_finding",
         "Level": "_finding",

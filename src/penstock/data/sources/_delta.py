@@ -95,12 +95,12 @@ class DeltaSource:
             NotFoundError: If there is no such table or version.
             DataError: If the table cannot be opened.
         """
-        return {**self.describe(), **self.stamp()}
+        return {**self.describe(), "state": self.stamp()}
 
     def stamp(self) -> dict[str, Any]:
         """Return the id of the table and its version; see ``fingerprint`` for the errors."""
         table = self._open()
-        return {"table": table.metadata().id, "at_version": table.version()}
+        return {"table": table.metadata().id, "version": table.version()}
 
     def pinned(self, facts: Mapping[str, Any]) -> Self:
         """Return a copy that reads the version of an earlier reading.

@@ -13,7 +13,7 @@ from penstock.core import ParameterError, SettingsError
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(
     r"(?:^|[._-])(?:pass|passwd|password|pwd|secret|token|sig|signature|credential|credentials"
-    r"|key|apikey|accesskey|accountkey|sharedkey)$",
+    r"|key|apikey|accesskey|accountkey|sharedkey|authorization|key[._-]pem)$",
     re.IGNORECASE,
 )
 
