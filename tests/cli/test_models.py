@@ -72,7 +72,7 @@ def test_in_a_team_somebody_else_must_approve(world):
 def test_an_approval_is_told_as_it_was_written(world):
     answer = world("approve", "fraud", "2", "--actor", "ada", "--reason", "[red]looked[/red] [/x]")
     assert answer.out == "✓ ada approved fraud@2: [red]looked[/red] [/x]\n"
-    assert "Missing option '--reason'" in world("approve", "fraud", code=2).err
+    assert "needs the option '--reason'" in world("approve", "fraud", code=2).err
 
 
 def test_rejected_is_final(world):

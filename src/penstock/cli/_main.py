@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 import penstock
-from penstock.cli._output import fail
-from penstock.core import PenstockError, did_you_mean
+from penstock.cli._output import fail, note_json
+from penstock.cli._usage import unknown_command, usage_error
+from penstock.core import PenstockError
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +143,33 @@ class _Commands(click.Group):
                     formatter.write(f"{'':>{formatter.current_indent}}{name:<{width}}  {text}\n")
                 formatter.write(f"{'':>{formatter.current_indent}}$ {section.example}\n")
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            fail(ctx, usage_error(error, ctx))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in _MODULES and not name.startswith("-"):
-            ctx.fail(f"There is no command {name!r}. {did_you_mean(name, _MODULES)}")
+            raise unknown_command(ctx, name, _MODULES)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        words = list(ctx.args)
         try:
             return super().invoke(ctx)
         except PenstockError as error:
             fail(ctx, error)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            note_json(ctx, "--json" in words)  # options after a wrong one were not read
+            fail(ctx, usage_error(error, ctx, words))
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             sys.exit(130)

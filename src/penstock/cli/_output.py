@@ -47,8 +47,13 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
-def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
+def note_json(ctx: click.Context, as_json: bool) -> None:
+    """Record whether a JSON document is wanted, also of an error."""
     ctx.meta[_WANTS_JSON] = as_json
+
+
+def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
+    note_json(ctx, as_json)
     if as_json and not ctx.resilient_parsing:
         stdout = _Stdout()
         ctx.meta[_DOCUMENT] = stdout

@@ -4,7 +4,7 @@ import click
 
 from penstock.cli._help import examples
 from penstock.cli._output import current_store, emit, json_option, plain, say
-from penstock.core import short
+from penstock.core import ParameterError, short
 from penstock.execution import KeyChange
 from penstock.execution import why as explain
 
@@ -26,7 +26,11 @@ def why(
     RUN is a run id, a unique prefix of one, or `last`.
     """
     if len(words) != (1 if last else min(len(words), 2)) or words == ("last",):
-        ctx.fail("Name a run and a step, for example: penstock why last train")
+        raise ParameterError(
+            what=f"`penstock why` needs a run and a step, not {' '.join(words)!r}.",
+            why="The question is about one step of one run.",
+            fix="For example: penstock why last train",
+        )
     run, step = ("last", words[0]) if len(words) == 1 else words
     answer = explain(run, step, against=against, store=current_store(ctx))
     if as_json:
