@@ -19,9 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import hunting
-import services
+sys.path.insert(0, str(Path(__file__).parents[1]))  # tests import from `tests`
+from tests import hunting, services
 
 # Test workers share few cores: threads that spin for work would only fight.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,7 +144,7 @@ TOGETHER = {
 
 def test_tests_mirror_the_tree():
     """`registry/_history.py` is tested in `tests/registry/test_history.py`; what is not is named above."""
-    astray = {}
+    astray: dict[str, Any] = {}
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         place, stem = path.relative_to(ROOT / "tests").parent, path.stem.removeprefix("test_")
         folder = SOURCE / place

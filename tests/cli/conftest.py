@@ -134,7 +134,7 @@ def template(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def world(template, tmp_path, monkeypatch) -> World:
+def world(template, tmp_path, monkeypatch) -> World:  # type: ignore[misc]
     folder = tmp_path / "project"
     shutil.copytree(template, folder)
     monkeypatch.chdir(folder)

@@ -1,5 +1,7 @@
 """penstock deploy, deployments, serve, truth."""
 
+from typing import Any
+
 import pytest
 
 
@@ -105,7 +107,7 @@ def test_truth_of_a_regression_is_a_number():
 
 
 def test_serve_hands_over_the_names_and_says_where_it_serves(live, monkeypatch):
-    given = {}
+    given: dict[str, Any] = {}
 
     def serve(names, *, ready, store, **options):
         given.update(names=names, **options)

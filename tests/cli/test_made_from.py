@@ -1,5 +1,7 @@
 """penstock show says what a run was made from."""
 
+from typing import Any
+
 import penstock as ps
 
 
@@ -13,7 +15,7 @@ def test_a_pipeline_and_a_script_are_shown_with_what_they_were_made_from(shell):
     assert "source files, not in git; Python 3." in out
     assert "__main__" not in out
     store = f"sqlite:///{shell.folder}/.penstock/penstock.db"
-    quiet = {"store": store, "console": False, "system_metrics": False}
+    quiet: dict[str, Any] = {"store": store, "console": False, "system_metrics": False}
     with ps.start_run("by hand", provenance=True, **quiet) as run:
         pass
     assert "packages" in shell("show", run.run_id).out

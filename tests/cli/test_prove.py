@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 from penstock.core import Verdict
 from penstock.proofs import StepVerdict, Verification
@@ -31,7 +32,7 @@ def test_a_proof_is_told_step_by_step_with_its_verdict_as_exit_code(world, monke
             hash_seeds=1, differences=("row 3 [x]: 1 and 2",), cause="reads the clock [time.time]",
         ),
     )  # fmt: skip
-    given = {}
+    given: dict[str, Any] = {}
 
     def verify(run, *, store, reread, hash_seeds):
         given.update(run=run, reread=reread, hash_seeds=hash_seeds)

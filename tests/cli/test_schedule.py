@@ -72,7 +72,7 @@ def test_a_schedule_of_the_command_line(shell):
     assert "'6 horus' is no duration" in refused.err
     refused = shell("schedule", "add", "job.py:job", "--cron", "0 3 * * *", "--every", "1h", code=2)
     assert "by cron and by every" in refused.err
-    for words, told in (
+    for words, told in (  # type: ignore[assignment]
         (("--new-data", "rows.csv"), "rows.csv yet"),
         (("--new-version", "fraud@staging"), "There is no model 'fraud' yet"),
         (("--alert", "fraud/performance"), "There is no deployment 'fraud' yet"),

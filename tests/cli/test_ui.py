@@ -1,8 +1,10 @@
 """`penstock ui`: the web UI of the project's store."""
 
+from typing import Any
+
 
 def test_ui_serves_the_projects_store(world, monkeypatch):
-    given = {}
+    given: dict[str, Any] = {}
 
     def serve(host, port, ready, store):
         given.update(url=store.url, port=port)

@@ -25,12 +25,12 @@ SHARES = st.sampled_from([(0.0, 0.2), (0.15, 0.15), (0.1, 0.5), (0.4, 0.4), (0.0
 
 @given(rows=st.integers(3, 300), shares=SHARES, seed=st.integers(0, 5))
 def test_a_random_split_has_the_sizes_asked_for(rows, shares, seed):
-    parts = by_chance(rows, *shares, seed, None)
+    parts = by_chance(rows, *shares, seed, None)  # type: ignore[call-arg]
     sizes = tuple(int((parts == part).sum()) for part in (TRAIN, VALIDATION, TEST))
     assert sizes == part_sizes(rows, *shares)
     assert min(sizes[0], sizes[2]) >= 1
     assert (sizes[1] >= 1) == bool(shares[0])
-    assert np.array_equal(parts, by_chance(rows, *shares, seed, None))
+    assert np.array_equal(parts, by_chance(rows, *shares, seed, None))  # type: ignore[call-arg]
 
 
 @given(
@@ -40,7 +40,7 @@ def test_a_random_split_has_the_sizes_asked_for(rows, shares, seed):
 )
 def test_each_stratum_is_shared_out_evenly(strata, shares, seed):
     codes = np.unique(strata, return_inverse=True)[1]
-    parts = by_chance(len(codes), *shares, seed, codes)
+    parts = by_chance(len(codes), *shares, seed, codes)  # type: ignore[call-arg]
     sizes = part_sizes(len(codes), *shares)
     for code, count in enumerate(np.bincount(codes)):
         for part in (VALIDATION, TEST):
@@ -60,7 +60,7 @@ def test_another_seed_gives_another_split():
 def test_later_parts_are_newer_by_the_gap(times, shares, gap):
     stamps = np.asarray(times)
     try:
-        parts = by_time(stamps, *shares, timedelta(microseconds=gap))
+        parts = by_time(stamps, *shares, timedelta(microseconds=gap))  # type: ignore[call-arg]
     except DataError:
         assert gap
         assert shares[0]
@@ -104,9 +104,9 @@ def test_groups_are_whole(groups, shares, seed):
     codes = np.unique(groups, return_inverse=True)[1]
     if codes.max() + 1 < (3 if shares[0] else 2):
         with pytest.raises(DataError, match=r"groups"):
-            by_group(codes, *shares, seed)
+            by_group(codes, *shares, seed)  # type: ignore[call-arg]
         return
-    parts = by_group(codes, *shares, seed)
+    parts = by_group(codes, *shares, seed)  # type: ignore[call-arg]
     for code in range(codes.max() + 1):
         assert len(set(parts[codes == code].tolist())) == 1
     wanted = {TRAIN, TEST} | ({VALIDATION} if shares[0] else set())
@@ -134,7 +134,7 @@ def test_groups_are_whole_and_times_ordered_at_once(data, shares, seed):
     codes = np.unique(groups, return_inverse=True)[1]
     if len(set(times.tolist())) < 3:
         return
-    parts = by_both(codes, times, *shares, NO_GAP, seed)
+    parts = by_both(codes, times, *shares, NO_GAP, seed)  # type: ignore[call-arg]
     for code in range(codes.max() + 1):
         assert len(set(parts[codes == code].tolist()) - {OUT}) <= 1
     for early, late in ((TRAIN, VALIDATION), (VALIDATION, TEST), (TRAIN, TEST)):

@@ -1,6 +1,7 @@
 """Rows outside the window get past ingest from no source."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import polars as pl
 import pytest
@@ -16,7 +17,7 @@ class Orders:
     """A source that a user wrote, and that knows nothing of since and cutoff."""
 
     name = "orders"
-    time: object = "day"
+    time: Any = "day"
 
     def __init__(self, table=DAYS, **facts):
         self.table = table

@@ -88,4 +88,4 @@ def test_a_source_without_rows_is_refused():
 
 def test_what_is_no_source_is_refused():
     with pytest.raises(ParameterError, match=r"'rides.csv' is no data source.*FileSource"):
-        ingest("rides.csv")
+        ingest("rides.csv")  # type: ignore[arg-type]

@@ -83,7 +83,7 @@ def test_titanic_holds_no_copies_and_keeps_its_passengers(real_table):
     )
     assert [finding.rule for finding in split.leakage] == []
     assert len(split.train) + len(split.test) == 891
-    assert round(snapshot.table["Survived"].mean(), 3) == 0.384
+    assert round(snapshot.table["Survived"].mean(), 3) == 0.384  # type: ignore[arg-type]
 
 
 def test_memory_with_units_is_a_number_on_a_real_table(real_table):

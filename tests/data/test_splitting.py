@@ -55,8 +55,8 @@ def test_the_same_seed_gives_the_same_parts():
 def test_a_split_by_time_tests_on_the_newest_rows_after_the_gap():
     split = split_table(TABLE, target="price", by_time="day", validation=0.2, test=0.2, gap="3d")
     train, validation, test = (p.table["day"] for p in (split.train, split.validation, split.test))
-    assert validation.min() - train.max() > timedelta(days=3)
-    assert test.min() - validation.max() > timedelta(days=3)
+    assert validation.min() - train.max() > timedelta(days=3)  # type: ignore[operator]
+    assert test.min() - validation.max() > timedelta(days=3)  # type: ignore[operator]
     assert test.max() == TABLE["day"].max()
     assert split.findings[0].rule == "left_out"
     assert "within 3d before a later part" in split.findings[0].message
@@ -71,7 +71,7 @@ def test_a_split_by_group_keeps_groups_whole():
 
 def test_a_split_by_both_counts_what_it_leaves_out():
     split = split_table(TABLE, target="price", by_group="shop", by_time="day", test=0.5)
-    assert split.train.table["day"].max() < split.test.table["day"].min()
+    assert split.train.table["day"].max() < split.test.table["day"].min()  # type: ignore[operator]
     assert not set(split.train.table["shop"]) & set(split.test.table["shop"])
     lost = N - len(split.train) - len(split.test)
     assert f"{lost:,} of {N} rows were left out: of a 'shop'" in split.findings[0].message
@@ -205,11 +205,11 @@ def test_pandas_frames_and_snapshots_are_split_like_polars_frames():
     plain = split_table(TABLE.drop("day"), target="price")
     pandas = pd.DataFrame(TABLE.drop("day").to_dict(as_series=False))
     snapshot = Snapshot.of(TABLE.drop("day"))
-    for other in (split_table(pandas, target="price"), split_table(snapshot, target="price")):
+    for other in (split_table(pandas, target="price"), split_table(snapshot, target="price")):  # type: ignore[arg-type]
         assert np.array_equal(other.test_rows, plain.test_rows)
         assert other.table_digest == plain.table_digest
     with pytest.raises(DataError, match=r"A list cannot be split"):
-        split_table([1, 2, 3], target="price")
+        split_table([1, 2, 3], target="price")  # type: ignore[arg-type]
 
 
 def test_a_split_survives_its_bundle():

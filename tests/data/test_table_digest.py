@@ -33,7 +33,7 @@ ROWS = st.lists(ROW, min_size=1, max_size=30)
 
 
 def frame(rows) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")  # type: ignore[arg-type]
 
 
 @given(rows=ROWS, data=st.data())

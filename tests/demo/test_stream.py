@@ -31,7 +31,7 @@ def test_rows_stand_in_time_within_their_day_and_every_one_has_a_label(number):
     assert day.payments["payment_id"].is_unique().all()
     assert list(day.fraud) == day.payments["payment_id"].to_list()
     assert (day.payments["hour"] == day.payments["time"].dt.hour()).all()
-    assert day.payments["amount"].min() > 0
+    assert day.payments["amount"].min() > 0  # type: ignore[operator]
 
 
 def test_fraud_is_rare_and_changes_its_pattern_on_the_shift_day():

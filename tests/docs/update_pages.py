@@ -1,6 +1,6 @@
 """Regenerate what the documentation's examples show: ids, digests, times and figures of one run.
 
-    python tests/docs/update_pages.py [PAGE ...]
+    python -m tests.docs.update_pages [PAGE ...]
 
 Each page is worked through as in `test_examples`; the printed output replaces the shown output,
 so that an id or a digest is the same wherever a page shows it. Durations stay: a loaded machine
@@ -13,7 +13,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from test_examples import BLOCK, FORMS, HOME, PAGES, ROOT, TITLE, Reader, bring_table, is_executable
+from tests.docs.test_examples import (
+    BLOCK,
+    FORMS,
+    HOME,
+    PAGES,
+    ROOT,
+    TITLE,
+    Reader,
+    bring_table,
+    is_executable,
+)
 
 ELISION = "…"
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from penstock.stores import check_store, open_store
 from penstock.tracking import get_run, search_runs, start_run
 
 pytestmark = pytest.mark.services
-QUIET = {"console": False, "system_metrics": False}
+QUIET: dict[str, Any] = {"console": False, "system_metrics": False}
 
 
 @pytest.fixture

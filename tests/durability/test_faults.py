@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests import services
+from tests.hunting import HUNTING
 
-import services
-from hunting import HUNTING
 from penstock.core import RunState, Stage
 from penstock.stores import check_store, open_store
 

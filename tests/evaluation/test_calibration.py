@@ -29,7 +29,7 @@ def test_bins_and_brier_equal_scikit_learn():
 def test_wilson_interval_is_that_of_the_book():
     # 5 of 20: Wilson 95 % interval (0.1119, 0.4687) (Newcombe 1998, table form)
     found = calibrate(outcomes([1] * 5 + [0] * 15, [0.25] * 20)).bins[0]
-    assert (found.low, found.high) == (
+    assert (found.low, found.high) == (  # type: ignore[comparison-overlap]
         pytest.approx(0.1119, abs=1e-4),
         pytest.approx(0.4687, abs=1e-4),
     )

@@ -67,7 +67,7 @@ def test_a_share_of_very_few_rows_is_covered_wherever_it_lies(rows):
 
 def test_perfect_answers_in_24_rows_are_not_certain():
     truth = np.arange(24) % 2
-    found = measure(Outcomes("binary", (0, 1), truth, truth, truth * 0.9, True)).metrics
+    found = measure(Outcomes("binary", (0, 1), truth, truth, truth * 0.9, True)).metrics  # type: ignore[arg-type]
     for name in ("accuracy", "precision", "recall", "f1", "mcc", "balanced_accuracy", "roc_auc"):
         assert found[name].value == 1
         assert found[name].low < 0.93, name
@@ -76,7 +76,7 @@ def test_perfect_answers_in_24_rows_are_not_certain():
 def test_one_right_positive_is_no_precision_of_99_percent():
     truth = (np.arange(100) < 20).astype(np.int64)
     said = (np.arange(100) < 1).astype(np.int64)
-    found = measure(Outcomes("binary", (0, 1), truth, said, said * 0.9, True)).metrics["precision"]
+    found = measure(Outcomes("binary", (0, 1), truth, said, said * 0.9, True)).metrics["precision"]  # type: ignore[arg-type]
     assert found.value == 1
     assert found.low == pytest.approx(0.05, abs=0.17)
 

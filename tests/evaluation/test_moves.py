@@ -17,7 +17,7 @@ def a_sample(task, digits=9):
     if task == "regression":
         truth = draw.normal(5, 1, ROWS)
         return Outcomes(task, (), truth, truth + draw.normal(0.3, 1, ROWS))
-    truth = draw.integers(0, 2 if task == "binary" else 3, ROWS)
+    truth = draw.integers(0, 2 if task == "binary" else 3, ROWS)  # type: ignore[assignment]
     if task == "binary":
         scores = np.round(expit(draw.normal(size=ROWS) + truth - 0.5), digits)
         return Outcomes(task, (0, 1), truth, (scores > 0.5).astype(np.int64), scores, True)

@@ -69,7 +69,7 @@ def test_scores_of_several_classes_are_columns_and_none_is_none(report):
     assert bare.scores is None
     several = answers.with_columns(score_0=pl.lit(0.4), score_1=pl.lit(0.6))
     scores = Holdout(report.holdout.X, several, probability=True, epsilon=1e-16).scores
-    assert scores.columns == ["score_0", "score_1"]
+    assert scores.columns == ["score_0", "score_1"]  # type: ignore[union-attr]
 
 
 def test_asking_for_another_metric_names_the_close_one(report):

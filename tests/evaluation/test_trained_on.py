@@ -104,4 +104,4 @@ def test_numbers_of_another_width_and_categories_are_the_same_row():
     known = TrainedOn.of(split_table(rows, target="label"), "test")
     other = rows.with_columns(pl.col("k").cast(pl.Int32), pl.col("label").cast(pl.Categorical))
     found = known.find(other, np.arange(200), "another table")
-    assert found.sum() == 160
+    assert found.sum() == 160  # type: ignore[union-attr]

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hunting import length
 
-from hunting import length
 from penstock.execution import load_pipeline, prepare_run, run_step
 from penstock.stores import open_store
 

@@ -12,8 +12,8 @@ import time
 
 import psutil
 import pytest
+from tests.hunting import SEED, length
 
-from hunting import SEED, length
 from penstock.core import RunState
 from penstock.execution import load_pipeline
 

@@ -1,6 +1,7 @@
 """Runs whose large values gc has let go of: nothing stale is reused, nothing is reported damaged."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ def total(table: ps.Table) -> int:
 def job(count: int = 5000) -> int:
     return total(rows(count))
 """
-AT_ONCE = {
+AT_ONCE: dict[str, Any] = {
     "outputs_older_than": timedelta(0),
     "grace": timedelta(0),
     "older_than": timedelta(days=30),
@@ -80,7 +81,7 @@ def test_what_a_younger_run_used_stays(project, monkeypatch):
     old = project.run(BODY)
     project.store.metadata.runs.update(old.run_id, ended_at=old_time())
     young = project.run(BODY)
-    month = {**AT_ONCE, "outputs_older_than": timedelta(days=30)}
+    month: dict[str, Any] = {**AT_ONCE, "outputs_older_than": timedelta(days=30)}
     assert collect_garbage(delete=True, **month, store=project.store).let_go == (old.run_id,)
     rows = project.steps(young.run_id)["rows"].outputs["result"]
     assert project.store.get(rows).height == 5000

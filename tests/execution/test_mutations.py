@@ -7,8 +7,8 @@ executed are compared with those that the edit can reach; the edit is named by `
 import random
 
 import pytest
+from tests.hunting import SEED, length
 
-from hunting import SEED, length
 from penstock.execution import QuietReporter, load_pipeline, run, why
 from penstock.stores import open_store
 
@@ -283,8 +283,8 @@ def test_many_edits_at_once_and_one_after_the_other(workplace):
     while made < length(40, 1_000):
         files = dict(FILES)
         for file, before, after, *_ in draw.sample(usable, draw.randint(1, 4)):
-            if before in files[file] and " as " not in after and "@noted" not in before:
-                files[file] = files[file].replace(before, after, 1)
+            if before in files[file] and " as " not in after and "@noted" not in before:  # type: ignore[operator]
+                files[file] = files[file].replace(before, after, 1)  # type: ignore[arg-type]
                 made += 1
         cached = execute(files)
         fresh = run(

@@ -80,7 +80,7 @@ def test_pandas_times_keep_their_moment():
     zoned = columns_of(pd.DataFrame({"t": times.dt.tz_convert("Europe/Berlin")}))[0]
     naive = columns_of(pd.DataFrame({"t": times.dt.tz_localize(None)}))[0]
     assert zoned.dt.hour().to_list() == naive.dt.hour().to_list() == [12, None]
-    assert str(zoned.dtype.time_zone) == "UTC"
+    assert str(zoned.dtype.time_zone) == "UTC"  # type: ignore[attr-defined]
 
 
 def test_categories_are_read_as_text():

@@ -103,7 +103,7 @@ def test_a_run_and_its_steps_are_told_as_the_client_would(hooks, receiver, store
         ("COMPLETE", "job"),
     ]
     assert receiver.got[0].headers["authorization"] == "Bearer key"
-    parents = {event.run.facets["parent"].run["runId"] for event in read_all[1:5]}
+    parents = {event.run.facets["parent"].run["runId"] for event in read_all[1:5]}  # type: ignore[attr-defined]
     assert parents == {read_all[0].run.runId} == {read_all[-1].run.runId}
 
 
@@ -124,9 +124,9 @@ def test_a_failure_is_told_with_its_trace(hooks, receiver, store):
     go(store, fail=True)
     step, run = (read(got.json) for got in receiver.got)
     assert step.eventType is event_v2.RunState.FAIL
-    assert "it broke" in step.run.facets["errorMessage"].message
-    assert "ValueError" in step.run.facets["errorMessage"].stackTrace
-    assert run.run.facets["errorMessage"].stackTrace is None
+    assert "it broke" in step.run.facets["errorMessage"].message  # type: ignore[attr-defined]
+    assert "ValueError" in step.run.facets["errorMessage"].stackTrace  # type: ignore[attr-defined]
+    assert run.run.facets["errorMessage"].stackTrace is None  # type: ignore[attr-defined]
 
 
 def test_rows_of_a_source_are_an_input(hooks, receiver, store, tmp_path):

@@ -62,7 +62,7 @@ def test_a_request_that_does_not_arrive_is_told_and_cut(monkeypatch: pytest.Monk
         await writer.drain()
         await asyncio.sleep(0.05)
         for connection in list(state.connections):
-            connection.close_if_slow(loop.time() + 1)
+            connection.close_if_slow(loop.time() + 1)  # type: ignore[union-attr]
         reply = await asyncio.wait_for(reader.read(), 5)
         writer.close()
         listening.close()

@@ -173,7 +173,7 @@ def test_an_ambiguous_beginning_is_said_to_be_one(ran, store, folder):
 
 def test_a_direction_is_up_or_down(ran, store):
     with pytest.raises(ParameterError, match="direction is 'sideways'"):
-        ps.get_lineage("last", store=store, direction="sideways")
+        ps.get_lineage("last", store=store, direction="sideways")  # type: ignore[arg-type]
 
 
 def test_a_node_with_nothing_beyond_it_says_so():

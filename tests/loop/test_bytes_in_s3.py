@@ -65,7 +65,7 @@ def test_bytes_that_someone_changed_in_the_bucket_do_not_verify(s3_shell, bucket
         outputs = store.metadata.steps.list(run["run_id"])[0].outputs
         record = store.metadata.artifacts.get(next(iter(outputs.values())))
         place = f"{record.digest[7:9]}/{record.digest[9:]}"
-        store.artifacts._s3.put(store.artifacts._bucket, place, b"other")
+        store.artifacts._s3.put(store.artifacts._bucket, place, b"other")  # type: ignore[attr-defined]
         with pytest.raises(StoreError, match="damaged"):
             store.get(record.digest, check=True)
         assert "damaged" in str(s3_shell("store", "check", code=None))

@@ -4,8 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
-
-from hunting import HUNTING, length
+from tests.hunting import HUNTING, length
 
 ROWS = length(5_000, 1_000_000)
 

@@ -3,6 +3,7 @@
 import random
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_equal_facts_give_equal_bytes():
 
 
 def test_every_table_row_has_the_cells_of_its_head():
-    widths = []
+    widths: list[Any] = []
     for line in model_card(VERSION, REPORT, PROVENANCE).splitlines():
         if not line.startswith("|"):
             widths = []

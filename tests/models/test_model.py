@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -137,7 +138,7 @@ def test_answers_of_any_kind_become_plain(answers):
 
 def test_pandas_and_numpy_frames_are_given_as_recorded(model):
     for kind, expected in (("pandas", "DataFrame"), ("numpy", "ndarray"), ("polars", "DataFrame")):
-        seen = []
+        seen: list[Any] = []
 
         class Looking:
             def predict(self, frame, seen=seen):

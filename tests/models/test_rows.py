@@ -73,9 +73,9 @@ DAY = Column("day", "date", "Date", nullable=True)
         (DAY, 20160630, date(2016, 6, 30)),
         (DAY, "20160630", date(2016, 6, 30)),
         (DAY, 1467288000, date(2016, 6, 30)),
-        (Column("t", "time", "Time"), "12:30:00", clock(12, 30)),
-        (Column("t", "time", "Time"), clock(12, 30), clock(12, 30)),
-        (Column("d", "duration", "Duration(time_unit='us')"), 90, timedelta(seconds=90)),
+        (Column("t", "time", "Time"), "12:30:00", clock(12, 30)),  # type: ignore[arg-type]
+        (Column("t", "time", "Time"), clock(12, 30), clock(12, 30)),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='us')"), 90, timedelta(seconds=90)),  # type: ignore[arg-type]
         (Column("x", "boolean", "Boolean"), 1, True),
     ],
 )
@@ -160,9 +160,9 @@ def test_known_fields_that_are_not_used_are_a_warning_and_unknown_ones_a_refusal
         (DAY, 86_400, "neither a day such as 20160630"),
         (AT, True, "not an ISO time"),
         (DAY, "30.06.2016", "not an ISO date such as '2016-06-30'"),
-        (Column("t", "time", "Time"), "noon", "not an ISO time of day"),
-        (Column("d", "duration", "Duration(time_unit='us')"), 1e300, "seconds is too large"),
-        (Column("d", "duration", "Duration(time_unit='us')"), "1", "not a number of seconds"),
+        (Column("t", "time", "Time"), "noon", "not an ISO time of day"),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='us')"), 1e300, "seconds is too large"),  # type: ignore[arg-type]
+        (Column("d", "duration", "Duration(time_unit='us')"), "1", "not a number of seconds"),  # type: ignore[arg-type]
     ],
 )
 def test_a_value_of_another_kind_is_refused_by_name(field, value, words):

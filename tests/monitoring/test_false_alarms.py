@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.signal import lfilter
+from tests.hunting import SEED, length
 
-from hunting import SEED, length
 from penstock.data import profile_table
 from penstock.monitoring import Limits, compare_table, judge_columns
 

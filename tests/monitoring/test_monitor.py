@@ -122,7 +122,9 @@ def test_a_trigger_rests_across_processes_and_then_starts_again(days: Any, clock
 
     def fresh() -> Trigger:
         return Trigger(
-            cool_down="6h", start=lambda _cutoff: starts.append(1) or "r", store=days.store
+            cool_down="6h",
+            start=lambda _cutoff: starts.append(1) or "r",
+            store=days.store,
         )
 
     report = check(days, 1)

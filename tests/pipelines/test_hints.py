@@ -56,7 +56,12 @@ def test_what_cannot_fit_is_not_accepted(wanted, given):
 
 def test_hints_in_quotes_are_resolved_one_by_one():
     def function(
-        a: "int", b: "Nowhere", c: "list[Nowhere]", d: "pl.DataFrame", e: "a.b.c", f
+        a: "int",
+        b: "Nowhere",  # type: ignore[name-defined]
+        c: "list[Nowhere]",  # type: ignore[name-defined]
+        d: "pl.DataFrame",
+        e: "a.b.c",  # type: ignore[name-defined]
+        f,
     ) -> "None": ...
 
     assert resolve_hints(function) == {

@@ -45,7 +45,7 @@ def test_an_output_in_a_set_is_refused():
 
 def test_an_argument_that_contains_itself_is_refused():
     rows = [1]
-    rows.append({"all": rows})
+    rows.append({"all": rows})  # type: ignore[arg-type]
     with pytest.raises(DefinitionError, match=r"Argument x contains itself, at \[1\]\['all'\]"):
         list(find_outputs(rows, "x"))
     same = [1]

@@ -3,6 +3,7 @@
 import inspect
 import re
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ def test_a_pipeline_that_calls_itself_is_told():
 
 def test_an_unknown_argument_is_told_with_did_you_mean():
     def body():
-        return add(1, 2, scael=3)
+        return add(1, 2, scael=3)  # type: ignore[call-arg]
 
     message = mistake(body, "scael")
     assert "no argument 'scael'" in message
@@ -116,7 +117,7 @@ def test_an_unknown_argument_is_told_with_did_you_mean():
 
 def test_missing_arguments_are_listed():
     def body():
-        return add()
+        return add()  # type: ignore[call-arg]
 
     message = mistake(body, "add()")
     assert "missing arguments 'left', 'right'" in message
@@ -124,10 +125,10 @@ def test_missing_arguments_are_listed():
 
 def test_too_many_and_repeated_arguments_are_told():
     def too_many():
-        return text(1, 2, 3)
+        return text(1, 2, 3)  # type: ignore[call-arg]
 
     def twice():
-        return text(1, value=2)
+        return text(1, value=2)  # type: ignore[misc]
 
     assert "takes 1 arguments by position, but 3" in mistake(too_many, "text(1")
     assert "twice" in mistake(twice, "text(1")
@@ -135,7 +136,7 @@ def test_too_many_and_repeated_arguments_are_told():
 
 def test_types_that_cannot_fit_are_told():
     def body():
-        return add(text(number()), 2)
+        return add(text(number()), 2)  # type: ignore[arg-type]
 
     message = mistake(body, "add(")
     assert "takes left as float, but step 'text' gives str" in message
@@ -143,8 +144,8 @@ def test_types_that_cannot_fit_are_told():
 
 def test_a_circle_in_the_body_is_told():
     def body():
-        a = text(b)  # noqa: F821 - the mistake
-        b = number(a)
+        a = text(b)  # type: ignore[has-type,used-before-def]  # noqa: F821 - the mistake
+        b = number(a)  # type: ignore[arg-type]
         return a, b
 
     message = mistake(body, "text(b)")
@@ -153,7 +154,7 @@ def test_a_circle_in_the_body_is_told():
 
 def test_an_undefined_name_is_told():
     def body():
-        return nubmer()  # noqa: F821 - the mistake
+        return nubmer()  # type: ignore[name-defined]  # noqa: F821 - the mistake
 
     assert "'nubmer' is not defined" in mistake(body, "nubmer()")
 
@@ -171,7 +172,7 @@ def test_using_an_output_as_a_value_is_told_at_its_line():
 
 def test_an_output_in_a_set_is_told_at_its_line():
     def body():
-        return text({number()})
+        return text({number()})  # type: ignore[arg-type]
 
     assert "is a set of step outputs" in mistake(body, "text({")
 
@@ -240,7 +241,7 @@ def test_outputs_in_containers_are_inputs():
 
 def test_what_is_no_function_is_no_pipeline():
     with pytest.raises(DefinitionError, match="cannot be a pipeline"):
-        pipeline(3)
+        pipeline(3)  # type: ignore[call-overload]
 
 
 def test_name_and_description_can_be_given():
@@ -297,7 +298,7 @@ def test_missing_parameters_are_listed_with_how_to_give_them():
 
 @pytest.mark.parametrize("name", RUN_OPTIONS)
 def test_a_parameter_named_as_an_option_of_run_is_refused(name):
-    scope = {}
+    scope: dict[str, Any] = {}
     exec(f"def body({name}): ...", scope)
     with pytest.raises(DefinitionError, match=f"parameter '{name}'"):
         pipeline(scope["body"])

@@ -43,7 +43,7 @@ def test_delays_grow_by_the_backoff_up_to_the_maximum_and_jitter_only_adds(
 ):
     plain = Retry(3, delay=wait, backoff=backoff, max_delay=max_delay)
     seconds = plain.seconds(attempt)
-    first, most = (duration.total_seconds() for duration in (plain.delay, plain.max_delay))
+    first, most = (duration.total_seconds() for duration in (plain.delay, plain.max_delay))  # type: ignore[union-attr]
     assert seconds == pytest.approx(min(first * backoff ** (attempt - 1), most))
     assert first == pytest.approx(wait, abs=1e-6)
     shaken = Retry(3, delay=wait, backoff=backoff, max_delay=max_delay, jitter=jitter)
@@ -52,7 +52,7 @@ def test_delays_grow_by_the_backoff_up_to_the_maximum_and_jitter_only_adds(
 
 
 def test_exceptions_decide_by_class_and_by_what_it_derives_from():
-    retry = Retry(2, retry_on=OSError, never_on=(FileNotFoundError,))
+    retry = Retry(2, retry_on=OSError, never_on=(FileNotFoundError,))  # type: ignore[arg-type]
     assert retry.wants(1, ["builtins.TimeoutError", "builtins.OSError"])
     assert not retry.wants(1, OS_ERROR)
     assert not retry.wants(1, ["builtins.ValueError", "builtins.Exception"])

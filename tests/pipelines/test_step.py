@@ -16,7 +16,7 @@ def double(number: int) -> int:
 
 def test_a_step_called_outside_of_a_pipeline_runs():
     assert double(4) == 8
-    assert (double.name, double.__doc__, double.__name__) == (
+    assert (double.name, double.__doc__, double.__name__) == (  # type: ignore[attr-defined]
         "double",
         "Double a number.",
         "double",

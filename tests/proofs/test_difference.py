@@ -97,7 +97,7 @@ def test_an_estimator_that_holds_a_class_is_told_by_what_differs():
     one, two = (CountVectorizer(vocabulary=words).fit(["a"]) for words in (["a", "b"], ["b", "a"]))
     told = [str(each) for each in find_differences(one, two)]
     assert any("vocabulary[0]: recorded 'a', now 'b'" in each for each in told)
-    [told] = find_differences({"type": np.int64}, {"type": np.float64})
+    [told] = find_differences({"type": np.int64}, {"type": np.float64})  # type: ignore[assignment]
     assert "int64" in str(told)
 
 

@@ -49,7 +49,7 @@ def project(tmp_path, monkeypatch):
         pipeline = ps.execution.load_pipeline(str(path))
         return ps.run(pipeline, store=store, reporter=QuietReporter(), **params)
 
-    run.store = store
+    run.store = store  # type: ignore[attr-defined]
     yield run
     store.close()
 

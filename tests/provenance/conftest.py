@@ -42,7 +42,7 @@ def versions(tmp_path, monkeypatch):
         function = getattr(module, name)
         code = code_digest(function, tmp_path, content_digest)
         effects = effects_digest(["job"], tmp_path, content_digest)
-        load.code, load.effects, load.module = code, effects, module
+        load.code, load.effects, load.module = code, effects, module  # type: ignore[attr-defined]
         return digest_json([code.digest, effects.digest if effects.parts else ""])
 
     yield load

@@ -80,11 +80,11 @@ def test_numpy_imported_while_a_step_runs_is_seeded_too():
 def test_torch_is_seeded_and_made_deterministic_if_it_is_there(monkeypatch):
     calls = []
     torch = types.ModuleType("torch")
-    torch.manual_seed = lambda seed: calls.append(("seed", seed))
-    torch.set_deterministic_debug_mode = calls.append
-    torch.backends = types.SimpleNamespace(cudnn=types.SimpleNamespace(benchmark=True))
-    torch.get_num_threads = lambda: 4
-    torch.set_num_threads = lambda number: calls.append(("threads", number))
+    torch.manual_seed = lambda seed: calls.append(("seed", seed))  # type: ignore[attr-defined]
+    torch.set_deterministic_debug_mode = calls.append  # type: ignore[attr-defined]
+    torch.backends = types.SimpleNamespace(cudnn=types.SimpleNamespace(benchmark=True))  # type: ignore[attr-defined]
+    torch.get_num_threads = lambda: 4  # type: ignore[attr-defined]
+    torch.set_num_threads = lambda number: calls.append(("threads", number))  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     monkeypatch.setenv("OMP_NUM_THREADS", "4")

@@ -134,7 +134,7 @@ def take_in(monkeypatch, folder, head, body, *, crowd):
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
     crowded, far, near = map(importlib.import_module, names)
-    crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(crowd // 9_000)]
+    crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(crowd // 9_000)]  # type: ignore[attr-defined]
     return far, near
 
 
@@ -204,5 +204,5 @@ def test_modules_without_a_tie_to_a_step_cost_little(tmp_path, monkeypatch):
         return min(times)
 
     small = min(cost() for _ in range(3))
-    crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(5)]
+    crowded.X = [[[0] * 20 for _ in range(9_000)] for _ in range(5)]  # type: ignore[attr-defined]
     assert min(cost() for _ in range(3)) < 2.5 * small

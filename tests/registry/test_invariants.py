@@ -189,7 +189,7 @@ class Life(RuleBasedStateMachine):
 def life(tmp_path, estimator, signature):
     with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
         store.metadata.settings.set("single_user", "false")
-        Life.store, Life.estimator, Life.signature = store, estimator, signature
+        Life.store, Life.estimator, Life.signature = store, estimator, signature  # type: ignore[assignment]
         yield Life
 
 

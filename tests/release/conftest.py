@@ -56,7 +56,7 @@ def train(tmp_path, monkeypatch):
         assert result.ok, result.error
         return store.metadata.models.list_versions("fraud")[-1]
 
-    call.store = store
+    call.store = store  # type: ignore[attr-defined]
     yield call
     store.close()
 
@@ -69,7 +69,7 @@ def proofs(train, monkeypatch):
     def verify(run_id, *, store):
         asked.append(run_id)
         store.metadata.artifacts.add_proof(
-            ProofRecord(run_id, "verified", asked.verdict, now(), {})
+            ProofRecord(run_id, "verified", asked.verdict, now(), {})  # type: ignore[attr-defined]
         )
 
     class Asked(list):

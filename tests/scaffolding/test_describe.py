@@ -15,7 +15,7 @@ ADULT += " sex capital_gain capital_loss hours_per_week native_country income"
 def _describe(path, target, *, time=None, group=None, columns=None):
     form = recognise_time(FileSource(path, columns=columns).read(), time) if time else None
     named = None if form is None else form.columns if len(form.columns) > 1 else form.columns[0]
-    snapshot = ingest(FileSource(path, time=named, columns=columns))
+    snapshot = ingest(FileSource(path, time=named, columns=columns))  # type: ignore[arg-type]
     return describe_table(snapshot, target=target, group=group, form=form)
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from tests.hunting import SEED, length
 
-from hunting import SEED, length
 from penstock.core import RunState, StoreError, TickState, now
 from penstock.execution import approve_step
 from penstock.scheduling import Schedule, Schedules

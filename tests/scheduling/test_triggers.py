@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -76,10 +77,10 @@ def test_however_often_one_looks_the_same_is_due(pauses, start):
     trigger = {"cron": "*/7 * * * *", "timezone": "Europe/Zurich"}
     moments = [start + timedelta(seconds=each) for each in sorted(pauses)]
     whole = look(trigger, {"at": start.isoformat()}, sight(moments[-1])).due
-    cursor, pieces = {"at": start.isoformat()}, []
+    cursor, pieces = {"at": start.isoformat()}, []  # type: ignore[var-annotated]
     for moment in moments:
         seen = look(trigger, cursor, sight(moment))
-        cursor, pieces = seen.cursor, [*pieces, *seen.due]
+        cursor, pieces = seen.cursor, [*pieces, *seen.due]  # type: ignore[assignment]
     assert tuple(pieces) == whole
 
 
@@ -217,7 +218,7 @@ def test_alerts_of_one_moment_are_each_due_even_if_saved_one_by_one(project):
     trigger = {"alert": "fraud"}
     store.metadata.deployments.save_alert(alert)
     cursor = look(trigger, None, sight(START, store=store)).cursor
-    keys = []
+    keys: list[Any] = []
     for name in ("a1", "a2"):
         store.metadata.deployments.save_alert(replace(alert, alert_id=name))
         seen = look(trigger, cursor, sight(START, store=store))

@@ -238,7 +238,7 @@ def test_slow_answers_are_given_in_threads_and_too_many_are_told_to_come_back(
     app = create_app(names=[MODEL], store=served.store)
 
     async def ask() -> list[httpx.Response]:
-        transport = httpx.ASGITransport(app=app)
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             asked = [asyncio.create_task(client.post(PREDICT, json={"row": row})) for _ in range(5)]
             await asyncio.sleep(0.3)

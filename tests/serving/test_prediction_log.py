@@ -44,7 +44,7 @@ def test_closing_writes_what_waits_in_order() -> None:
 
 def test_a_full_queue_drops_the_newest_counts_them_and_does_not_wait() -> None:
     release = threading.Event()
-    log = PredictionLog(lambda _batch: release.wait(5), capacity=10)
+    log = PredictionLog(lambda _batch: release.wait(5), capacity=10)  # type: ignore[arg-type]
     started = time.monotonic()
     for _ in range(100):
         log.add([record()])
@@ -65,7 +65,7 @@ def test_a_sink_that_fails_for_a_while_loses_nothing() -> None:
             raise OSError("disk full")
         written.extend(batch)
 
-    log = PredictionLog(sink, interval_s=0.01)
+    log = PredictionLog(sink, interval_s=0.01)  # type: ignore[arg-type]
     log.add([record() for _ in range(20)])
     assert wait_for(lambda: log.failures >= 2)
     failing = False
@@ -86,8 +86,8 @@ def test_an_outage_drops_nothing_while_the_queue_has_room() -> None:
             raise OSError("disk full")
         written.extend(each.prediction_id for each in batch)
 
-    log = PredictionLog(sink, interval_s=0.0001)
-    log._wake.wait = lambda _seconds=None: False  # type: ignore[method-assign] # ten minutes at once
+    log = PredictionLog(sink, interval_s=0.0001)  # type: ignore[arg-type]
+    log._wake.wait = lambda _seconds=None: False  # type: ignore[method-assign,assignment] # ten minutes at once
     names = [f"id-{place:04}" for place in range(1_000)]
     log.add([record(name) for name in names])
     assert wait_for(lambda: len(written) == 1_000, 10)
@@ -120,7 +120,7 @@ def test_one_record_that_can_never_be_stored_does_not_hold_the_others() -> None:
             raise TypeError("cannot encode")
         written.extend(each.prediction_id for each in batch)
 
-    log = PredictionLog(sink, interval_s=0.001)
+    log = PredictionLog(sink, interval_s=0.001)  # type: ignore[arg-type]
     log.add([record("a"), record("poison"), record("b")])
     for _ in range(40):
         log.flush(0.05)

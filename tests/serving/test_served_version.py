@@ -113,7 +113,7 @@ def test_slow_models_go_to_a_thread() -> None:
     ],
 )
 def test_a_sample_row_suits_each_type(dtype: str, expected: Any) -> None:
-    limits = {} if dtype.startswith("Date") else {"minimum": 0.0, "maximum": 10.0}
+    limits: dict[str, Any] = {} if dtype.startswith("Date") else {"minimum": 0.0, "maximum": 10.0}
     field = Column("a", "number", dtype, nullable=True, **limits)
     assert sample_row([field]) == {"a": expected}
     Signature((field,)).check_rows([sample_row([field])])
@@ -122,8 +122,8 @@ def test_a_sample_row_suits_each_type(dtype: str, expected: Any) -> None:
 def test_a_sample_row_has_a_time_that_training_saw() -> None:
     limits = {"minimum": 1_709_251_200.0, "maximum": 1_711_929_600.0}  # March 2024
     day, moment = (
-        Column("a", "date", "Date", **limits),
-        Column("b", "datetime", "Datetime", **limits),
+        Column("a", "date", "Date", **limits),  # type: ignore[arg-type]
+        Column("b", "datetime", "Datetime", **limits),  # type: ignore[arg-type]
     )
     assert sample_row([day, moment]) == {"a": "2024-03-16", "b": "2024-03-16T12:00:00"}
 

@@ -62,7 +62,9 @@ def test_a_model_that_a_step_returned_is_not_stored_again(store, model, report, 
     written = []
     write = _estimators.write_estimator
     monkeypatch.setattr(
-        _serializers, "write_estimator", lambda *call: (written.append(call), write(*call))[1]
+        _serializers,
+        "write_estimator",
+        lambda *call: (written.append(call), write(*call))[1],
     )
     result = ps.run(fraud, store=store, reporter=QuietReporter())
     assert result.ok, result.error

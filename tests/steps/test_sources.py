@@ -32,12 +32,12 @@ def loans_of(path, extra_fields):
     @ps.pipeline
     def loans():
         rows = clean(ps.steps.ingest(ps.FileSource(path)))
-        table = more(rows) if extra_fields == "derived" else rows
+        table = more(rows) if extra_fields == "derived" else rows  # type: ignore[arg-type]
         split = ps.steps.split(table, target="late", drop=["id"])
         model = train(split)
         policy = "ignore" if extra_fields == "ignore" else "refuse"
         report = ps.steps.evaluate(model, split, resamples=10)
-        return ps.steps.register("loans", model, report, extra_fields=policy)
+        return ps.steps.register("loans", model, report, extra_fields=policy)  # type: ignore[arg-type]
 
     return loans
 

@@ -158,8 +158,8 @@ ARRAYS: list[Any] = [
     np.array([1, 2]), np.array([1, 2], dtype="int32"), np.array([1, 2], dtype=">i8"),
     np.array([1.0, 2.0]), np.array([[1, 2]]), np.array([[1, 2]]).view(np.matrix), np.array(["1", "2"]),
     np.asfortranarray(np.ones((2, 3))), np.ones((2, 3)), np.array(3), np.empty((0, 3)),
-    np.ma.array([1, 2]), np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 3], mask=[0, 1]),
-    np.ma.array([1, 2], mask=[0, 0]), np.ma.array([1, 2], mask=[0, 1], fill_value=7),
+    np.ma.array([1, 2]), np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 3], mask=[0, 1]),  # type: ignore[arg-type]
+    np.ma.array([1, 2], mask=[0, 0]), np.ma.array([1, 2], mask=[0, 1], fill_value=7),  # type: ignore[arg-type]
     np.array(["2024"], dtype="M8[D]"), np.array(["2024"], dtype="M8[ns]"), _RECORDS,
     _RECORDS.view(np.recarray), np.array(["a"], dtype=np.dtypes.StringDType()),
     _objects("a", None), _objects({"b": 1, "a": 2}), _objects({"a": 2, "b": 1}),
@@ -180,7 +180,7 @@ def _categories(*names: Any, ordered: bool = False) -> pd.DataFrame:
 
 
 def _arrow(values: list[Any], kind: Any) -> pd.DataFrame:
-    return pd.DataFrame({"x": pd.array(values, dtype=pd.ArrowDtype(kind))})
+    return pd.DataFrame({"x": pd.array(values, dtype=pd.ArrowDtype(kind))})  # type: ignore[call-overload]
 
 
 TABLES: list[Any] = [
@@ -192,7 +192,7 @@ TABLES: list[Any] = [
     pd.DataFrame({"a": [1, 2]}, index=["x", "y"]), pd.DataFrame({"a": [1, 2]}, index=[0, 1]),
     pd.DataFrame({"a": [1, 2]}, index=pd.RangeIndex(2, name="i")),
     pd.DataFrame({"a": [1, 2, 3]}, index=DAYS),
-    pd.DataFrame({"a": [1, 2, 3]}, index=DAYS._with_freq(None)),
+    pd.DataFrame({"a": [1, 2, 3]}, index=DAYS._with_freq(None)),  # type: ignore[attr-defined]
     pd.DataFrame({"a": [1, 2]}, index=pd.MultiIndex.from_tuples([("x", 1), ("y", 2)])),
     pd.DataFrame([[1, 2]], columns=[0, 1]), pd.DataFrame([[1, 2]], columns=["0", "1"]),
     pd.DataFrame([[1, 2]], columns=[0, "1"]), pd.DataFrame([[1, 2]], columns=["a", "a"]),

@@ -5,8 +5,8 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from tests.hunting import SEED, length
 
-from hunting import SEED, length
 from penstock.core import StoreError
 from penstock.stores import check_store, open_store
 from penstock.stores.metadata._soundness import metric_damage

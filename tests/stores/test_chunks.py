@@ -53,7 +53,7 @@ def test_points_come_back_bit_for_bit(points):
 def test_long_series_come_back_bit_for_bit(values):
     count = len(values)
     time = 1_700_000_000_000_000 + np.cumsum(np.random.default_rng(1).integers(-5, 2000, count))
-    chunks = encode_chunks(np.arange(count), values, time)
+    chunks = encode_chunks(np.arange(count), values, time)  # type: ignore[arg-type]
     assert [chunk.count for chunk in chunks] == [MOST, MOST, count - 2 * MOST]
     x, y, t = all_decoded(chunks)
     assert bits(x) == bits(np.arange(count))
@@ -65,14 +65,14 @@ def test_a_usual_curve_takes_ten_bytes_a_point():
     count, random = 100_000, np.random.default_rng(0)
     loss = 1 / (1 + np.arange(count) / 1000) + random.normal(size=count) * 0.01
     time = 1_700_000_000_000_000 + np.cumsum(random.integers(1, 2000, count))
-    chunks = encode_chunks(np.arange(count), loss, time)
+    chunks = encode_chunks(np.arange(count), loss, time)  # type: ignore[arg-type]
     assert sum(len(chunk.points) + len(chunk.outline) for chunk in chunks) < 10 * count
 
 
 def test_an_outline_has_the_extremes_of_each_stretch():
     values = np.zeros(MOST)
     values[5000], values[6000] = 9.0, -9.0
-    [chunk] = encode_chunks(np.arange(MOST), values, np.arange(MOST))
+    [chunk] = encode_chunks(np.arange(MOST), values, np.arange(MOST))  # type: ignore[arg-type]
     x, y = read_outline(chunk.outline)
     assert (5000, 9.0) in zip(x, y, strict=True)
     assert (6000, -9.0) in zip(x, y, strict=True)

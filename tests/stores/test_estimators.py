@@ -171,7 +171,7 @@ def hostile(module: str, name: str, loader: str) -> bytes:
         schema = json.loads(archive.read("schema.json"))
     arguments = {"__class__": "tuple", "__module__": "builtins", "__loader__": "TupleNode"}
     text = {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "is_json": True}
-    arguments["content"] = [{**text, "content": '"touch /tmp/penstock-was-here"', "__id__": 9001}]
+    arguments["content"] = [{**text, "content": '"touch /tmp/penstock-was-here"', "__id__": 9001}]  # type: ignore[assignment]
     schema["content"]["content"]["C"] = {
         "__class__": name,
         "__module__": module,

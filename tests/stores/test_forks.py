@@ -9,8 +9,8 @@ import threading
 import time
 
 import pytest
+from tests.hunting import SEED, length
 
-from hunting import SEED, length
 from penstock.stores import open_store
 from penstock.testing._records import a_run
 

@@ -42,7 +42,7 @@ def test_values_that_differ_have_other_digests():
         int, len, functools.partial(int, base=2), functools.partial(int, base=3),
         np.array([1]), np.array([1.0]), np.array([[1]]), np.array(["1"]), np.array([1], dtype=object),
         np.dtype("int64"), np.exp, np.random.RandomState(0), np.random.RandomState(1),
-        np.random.default_rng(0), Thing(a=1), Thing(a=2), Thing(b=1), Thing(a=1).__init__,
+        np.random.default_rng(0), Thing(a=1), Thing(a=2), Thing(b=1), Thing(a=1).__init__,  # type: ignore[misc]
     ]  # fmt: skip
     digests = [digest_object(value) for value in values]
     assert len(set(digests)) == len(values)
@@ -71,9 +71,9 @@ def test_a_value_in_two_places_is_two_equal_values():
 
 def test_a_circle_ends():
     first = Thing()
-    first.me = first
+    first.me = first  # type: ignore[attr-defined]
     second = Thing()
-    second.me = second
+    second.me = second  # type: ignore[attr-defined]
     assert digest_object(first) == digest_object(second)
     assert digest_object(first) != digest_object(Thing(me=None))
 

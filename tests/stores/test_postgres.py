@@ -136,7 +136,7 @@ def test_the_tables_are_those_of_the_schema(postgres_server):
         columns = found.get_columns(table.name, schema="penstock")
         assert [column["name"] for column in columns] == [column.name for column in table.columns]
         texts = [column["type"] for column in columns if str(column["type"]).startswith("TEXT")]
-        assert {text.collation for text in texts} <= {"C"}
+        assert {text.collation for text in texts} <= {"C"}  # type: ignore[attr-defined]
         indexes = {index["name"] for index in found.get_indexes(table.name, schema="penstock")}
         assert {index.name for index in table.indexes} <= indexes
     engine.dispose()

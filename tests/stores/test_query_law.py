@@ -73,7 +73,7 @@ NUMBER_FIELDS = {
     "params.p": lambda run: as_number(run.params.get("p")),
     "attempt": lambda _: 1.0,
     **{
-        f"metrics.m{dot}": lambda run, statistic=statistic: last(run, statistic)
+        f"metrics.m{dot}": lambda run, statistic=statistic: last(run, statistic)  # type: ignore[misc]
         for dot, statistic in [
             ("", "last"),
             *((f".{s}", s) for s in ("min", "max", "first", "count")),
@@ -108,7 +108,7 @@ def comparisons(draw):
         choices, show = WORDS, quoted
     else:
         name, get = draw(st.sampled_from(sorted(NUMBER_FIELDS.items())))
-        choices, show = NUMBERS, repr
+        choices, show = NUMBERS, repr  # type: ignore[assignment]
     one = draw(st.sampled_from(choices))
     several = draw(st.lists(st.sampled_from(choices), min_size=1, max_size=3))
     form = draw(st.sampled_from(["compare", "in", "null", "between", "like"]))
@@ -179,7 +179,7 @@ def fill(metadata) -> list[Seen]:
         columns = MetricColumns(record.run_id, "m", steps, np.array(points), steps.astype(np.int64))
         metadata.metrics.append([columns])
         seen.append((record.run_id, run))
-    return seen
+    return seen  # type: ignore[return-value]
 
 
 @pytest.fixture(
@@ -234,7 +234,7 @@ def test_pages_in_any_order_are_the_whole_in_that_order(searched, found, order, 
     keys = [(key, descending) for name, descending in order for key in sort_keys(name)]
     for key, descending in reversed(keys):
         there = [pair for pair in expected if key(pair[1]) is not None]
-        there.sort(key=lambda pair, key=key: key(pair[1]), reverse=descending)
+        there.sort(key=lambda pair, key=key: key(pair[1]), reverse=descending)  # type: ignore[misc]
         expected = there + [pair for pair in expected if key(pair[1]) is None]
     order_by = ", ".join(f"{name} {'desc' if down else 'asc'}" for name, down in order)
     ids = [run_id for run_id, _ in expected]

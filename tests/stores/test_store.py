@@ -130,7 +130,9 @@ def test_a_bundle_of_ours_loads_its_parts_when_they_are_asked_for(store, monkeyp
     asked = []
     read = store.artifacts.read
     monkeypatch.setattr(
-        store.artifacts, "read", lambda digest, **kw: asked.append(digest) or read(digest, **kw)
+        store.artifacts,
+        "read",
+        lambda digest, **kw: asked.append(digest) or read(digest, **kw),
     )
     back = store.get(record.digest)
     before = list(asked)

@@ -37,8 +37,8 @@ def digest_pandas(table):
 def test_any_polars_frame_comes_back_with_one_digest_and_the_same_bytes(frame):
     written = write_polars(frame)
     back = read_polars(written.data, written.metadata)
-    assert back.schema == frame.schema
-    assert_frame_equal(frame, back, categorical_as_str=True)
+    assert back.schema == frame.schema  # type: ignore[union-attr]
+    assert_frame_equal(frame, back, categorical_as_str=True)  # type: ignore[arg-type]
     assert written.content_digest == digest_polars(back) == digest_polars(frame.rechunk())
     assert write_polars(frame.rechunk()).data == write_polars(back).data == written.data
 
@@ -66,7 +66,7 @@ def test_a_table_that_differs_has_another_digest(other):
 
 def test_nulls_and_empty_values_are_not_the_same():
     texts = [pl.Series("a", values, dtype=pl.String) for values in ([None], [""])]
-    lists = [pl.Series("a", values, dtype=pl.List(pl.Int64)) for values in ([None], [[]], [[None]])]
+    lists = [pl.Series("a", values, dtype=pl.List(pl.Int64)) for values in ([None], [[]], [[None]])]  # type: ignore[var-annotated]
     numbers = [
         pl.Series("a", values, dtype=pl.Float64) for values in ([None], [0.0], [float("nan")])
     ]
@@ -92,7 +92,7 @@ def test_a_category_counts_by_its_name_not_by_its_number():
 
 def test_a_lazy_frame_is_collected_and_a_series_stays_a_series():
     lazy = write_polars(BASE.lazy())
-    assert read_polars(lazy.data, lazy.metadata).equals(BASE)
+    assert read_polars(lazy.data, lazy.metadata).equals(BASE)  # type: ignore[arg-type]
     written = write_polars(BASE["b"])
     back = read_polars(written.data, written.metadata)
     assert isinstance(back, pl.Series)
@@ -159,4 +159,4 @@ def test_times_with_zones_keep_them():
         pl.col("t").dt.convert_time_zone("Europe/Rome")
     )
     written = write_polars(frame)
-    assert read_polars(written.data, written.metadata).schema == frame.schema
+    assert read_polars(written.data, written.metadata).schema == frame.schema  # type: ignore[union-attr]

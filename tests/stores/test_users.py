@@ -8,6 +8,7 @@ import tempfile
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +18,8 @@ from penstock.stores.journals import _home
 from penstock.stores.journals._home import journals_home
 from penstock.tracking import get_run, search_runs, start_run
 
-AT_ONCE = {"older_than": timedelta(0), "grace": timedelta(0), "delete": True}
-QUIET = {"console": False, "system_metrics": False}
+AT_ONCE: dict[str, Any] = {"older_than": timedelta(0), "grace": timedelta(0), "delete": True}
+QUIET: dict[str, Any] = {"console": False, "system_metrics": False}
 
 
 def a_run_with_bytes(store) -> str:

@@ -111,7 +111,7 @@ def test_the_order_of_a_dicts_items_counts(value):
 
 
 def test_no_two_of_some_240_samples_have_one_digest():
-    wrong, known = [], {}
+    wrong, known = [], {}  # type: ignore[var-annotated]
     for value in SAMPLES:
         digest = content_digest(value)
         if digest in known:
@@ -186,8 +186,8 @@ def test_what_cannot_be_read_back_is_refused_when_it_is_stored(store):
 
 
 def test_a_value_without_an_end_is_refused_with_a_sentence(store):
-    rows, facts, either, deep = [1], {}, (object, []), []
-    rows.append(rows)
+    rows, facts, either, deep = [1], {}, (object, []), []  # type: ignore[var-annotated]
+    rows.append(rows)  # type: ignore[arg-type]
     facts["all"] = facts
     either[1].append(either)
     for _ in range(2000):

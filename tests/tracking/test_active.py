@@ -10,6 +10,7 @@ import threading
 import types
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from penstock.core import ConflictError, NotFoundError
 from penstock.stores import open_store
 from penstock.tracking import active_run, get_run, start_run
 
-QUIET = {"console": False, "system_metrics": False}
+QUIET: dict[str, Any] = {"console": False, "system_metrics": False}
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_a_run_stays_active_from_cell_to_cell(store, monkeypatch):
     reason="needs a kernel; get it with: pip install ipykernel jupyter_client",
 )
 def test_a_run_stays_active_in_a_kernel_and_after_await(tmp_path):
-    from jupyter_client.manager import start_new_kernel
+    from jupyter_client.manager import start_new_kernel  # type: ignore[import-not-found]
 
     url = f"sqlite:///{tmp_path}/penstock.db"
     cells = [

@@ -40,7 +40,7 @@ def test_log_dict_stores_json_of_nested_and_of_numpy_values(run):
 
 def test_log_dict_refuses_what_is_no_dictionary(run):
     with pytest.raises(ParameterError, match="log_dict got a list, not a dictionary"):
-        ps.log_dict("config", [1])
+        ps.log_dict("config", [1])  # type: ignore[arg-type]
 
 
 def test_log_model_stores_a_fitted_estimator(run):

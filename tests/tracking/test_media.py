@@ -73,7 +73,7 @@ def test_artifacts_at_steps_are_a_series_whose_last_has_its_name(run):
     ]  # fmt: skip
     assert pixels(run.artifact("sample")).tolist() == [[1]]
     assert pixels(run.artifact("sample@10")).tolist() == [[255]]
-    for step in (float("nan"), float("inf"), "one"):
+    for step in (float("nan"), float("inf"), "one"):  # type: ignore[assignment]
         with pytest.raises(ParameterError, match="The step of 'sample' is"):
             run.log_image("sample", np.zeros((1, 1)), step=step)
 

@@ -2,17 +2,18 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from tests import services
 
-import services
 from penstock.core import ConflictError, ParameterError, RunState, StoreError, now
 from penstock.stores import open_store
 from penstock.stores.journals._facts import Fact, end_fact, write_fact
 from penstock.testing._records import a_run
 from penstock.tracking import get_run, start_run
 
-QUIET = {"console": False, "system_metrics": False}
+QUIET: dict[str, Any] = {"console": False, "system_metrics": False}
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def script(tmp_path):
             run = store.metadata.runs.get(run_id)
             return store.get(run.provenance), float(seconds)
 
-    call.folder = tmp_path
+    call.folder = tmp_path  # type: ignore[attr-defined]
     return call
 
 

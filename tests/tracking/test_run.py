@@ -44,7 +44,7 @@ def test_what_is_logged_is_found_again(store):
         run.set_tags({"team": "risk"})
         run.set_tag("owner", "ada")
         run.log_metric("loss", 0.31, step=1)
-        run.log_metrics({"auc": 0.91, "f1": np.float32(0.5)}, step=1)
+        run.log_metrics({"auc": 0.91, "f1": np.float32(0.5)}, step=1)  # type: ignore[dict-item]
     found = get_run(run.run_id, store=store)
     assert found.name == "base"
     assert found.experiment == "churn"
@@ -375,7 +375,7 @@ def test_of_several_metrics_all_or_none_are_logged(store, count):
     with start_run(store=store) as run:
         for wrong in (None, "0.5"):
             with pytest.raises(ParameterError, match="Metric 'bad' got"):
-                run.log_metrics(metrics | {"bad": wrong})
+                run.log_metrics(metrics | {"bad": wrong})  # type: ignore[arg-type]
         run.log_metrics(metrics)
     assert run.metrics == metrics
 

@@ -19,7 +19,7 @@ PenstockError
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class PenstockError(Exception):
@@ -49,6 +49,10 @@ class PenstockError(Exception):
         self.what, self.why, self.fix, self.values = what, why, fix, values
         for name, value in values.items():
             setattr(self, name, value)
+
+    if TYPE_CHECKING:  # the values at fault
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.what, self.why, self.fix) if part)

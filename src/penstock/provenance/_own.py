@@ -1,5 +1,7 @@
 """Ownership of code: the user's own, or installed; and the files of modules that are not loaded."""
+# ruff: noqa: PTH113, PTH114, PTH117, PTH118, PTH120
 
+import os
 import site
 import sys
 import sysconfig
@@ -16,10 +18,8 @@ _others: dict[str, ModuleType] = {}  # loaded modules that are not the user's
 @cache
 def is_own(path: Path) -> bool:
     """Return whether a file is the user's: neither Python's, nor installed, nor penstock's."""
-    path = path.resolve()
-    if not path.is_file() or set(_INSTALLED) & set(path.parts):
-        return False
-    return not any(path.is_relative_to(place) for place in (_PACKAGE, *_system_places()))
+    real = _real_path(str(path))
+    return os.path.isfile(real) and _is_users_folder(os.path.dirname(real))
 
 
 @cache
@@ -31,8 +31,9 @@ def is_own_code(file: str) -> bool:
     """
     if file.startswith("<"):
         return not file.startswith(("<frozen", "<__array_function__", "<attrs generated"))
-    path = Path(file)
-    return is_own(path) if path.is_file() else not looks_installed(file)
+    if not os.path.isfile(file):
+        return not looks_installed(file)
+    return _is_users_folder(os.path.dirname(_real_path(file)))
 
 
 @cache
@@ -116,6 +117,30 @@ def find_extension(name: str) -> Path | None:
 def has_file(file: str) -> bool:
     """Return whether code of this name is in a file, neither in a notebook nor generated."""
     return not file.startswith("<") and Path(file).is_file()
+
+
+def _real_path(file: str) -> str:
+    """Return a file's path without symbolic links; the folder is looked up once for all files."""
+    # os.path, because each start asks about thousands of files: pathlib takes five times as long.
+    if not os.path.isabs(file):
+        return os.path.realpath(file)
+    folder, name = os.path.split(file)
+    path = os.path.join(_real_folder(folder), name)
+    return os.path.realpath(path) if name in {"", ".", ".."} or os.path.islink(path) else path
+
+
+@cache
+def _real_folder(folder: str) -> str:
+    return os.path.realpath(folder)
+
+
+@cache
+def _is_users_folder(folder: str) -> bool:
+    """Return whether files of a folder, given by its real path, are the user's."""
+    path = Path(folder)
+    if set(_INSTALLED) & set(path.parts):
+        return False
+    return not any(path.is_relative_to(place) for place in (_PACKAGE, *_system_places()))
 
 
 @cache

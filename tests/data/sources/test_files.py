@@ -246,9 +246,9 @@ def test_an_unknown_ending_or_several_need_a_format(here):
 
 def test_wrong_settings_are_refused_when_the_source_is_made():
     with pytest.raises(DataError, match=r"format='cvs' is not known.*'csv'"):
-        FileSource("a.csv", format="cvs")
+        FileSource("a.csv", format="cvs")  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"names 3 columns"):
-        FileSource("a.csv", time=("a", "b", "c"))
+        FileSource("a.csv", time=("a", "b", "c"))  # type: ignore[arg-type]
 
 
 def test_the_name_comes_from_the_path_unless_given():
@@ -283,9 +283,9 @@ def test_a_relative_path_is_found_beside_the_file_that_made_the_source(here, mon
     script.write_text(code)
     space = {"__name__": "pipeline"}
     exec(compile(code, str(script), "exec"), space)
-    assert space["source"].read().height == 7
+    assert space["source"].read().height == 7  # type: ignore[attr-defined]
     monkeypatch.setenv("PENSTOCK_PROJECT", os.fspath(here))
-    assert space["source"].read().height == 7
+    assert space["source"].read().height == 7  # type: ignore[attr-defined]
 
 
 def test_a_relative_path_is_found_in_the_project_folder(here, monkeypatch):

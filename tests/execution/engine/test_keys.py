@@ -407,7 +407,7 @@ def test_why_names_a_value_that_was_set_elsewhere(project):
     """
     pipeline = project.load(body)
     project.again(pipeline)
-    sys.modules["settings"].RATE = 2
+    sys.modules["settings"].RATE = 2  # type: ignore[attr-defined]
     project.again(pipeline)
     [change] = why("last", "use", store=project.store).changes
     assert (change.name, change.before, change.after) == ("settings.py:RATE", "1", "2")

@@ -38,7 +38,9 @@ def test_it_serves_over_a_real_socket(store, monkeypatch):
     monkeypatch.setattr(uvicorn.Server, "install_signal_handlers", lambda self: None, raising=False)
     real = uvicorn.Server.run
     monkeypatch.setattr(
-        uvicorn.Server, "run", lambda self, sockets: (servers.append(self), real(self, sockets))
+        uvicorn.Server,
+        "run",
+        lambda self, sockets: (servers.append(self), real(self, sockets)),
     )
     port = free_port()
     thread = threading.Thread(

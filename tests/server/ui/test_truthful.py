@@ -27,7 +27,7 @@ from penstock.tracking import start_run
 
 def run_record(**more) -> RunRecord:
     plain = {"run_id": "r1", "name": "r", "experiment": "e", "pipeline": None, "entry": None}
-    plain |= {"state": RunState.FINISHED, "seed": 0, "attempt": 1, "parent_run_id": None}
+    plain |= {"state": RunState.FINISHED, "seed": 0, "attempt": 1, "parent_run_id": None}  # type: ignore[dict-item]
     return RunRecord(**{**plain, "created_at": now(), **more})
 
 

@@ -73,7 +73,7 @@ def test_many_pages_are_taken_and_removed(store, home):
     count = 400_000  # 12.8 MB: more than three pages
     for start in range(0, count, 50_000):
         steps = list(range(start, start + 50_000))
-        store.journal.append_records(pack_columns(number, steps, steps, steps))
+        store.journal.append_records(pack_columns(number, steps, steps, steps))  # type: ignore[arg-type]
     store.flush()
     assert values(store) == list(range(count))
     assert len(list(home.glob("*/*.points"))) == 1

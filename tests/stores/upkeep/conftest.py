@@ -1,12 +1,10 @@
 """A store with something of everything in it, and the shape of a store to compare."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
+from tests.stores.upkeep.upkeep_parts import add_pipeline_run
 
 from penstock.core import Stage
 from penstock.models import Model, Signature
@@ -14,9 +12,6 @@ from penstock.registry import Registry
 from penstock.stores import open_store
 from penstock.testing._records import a_prediction
 from penstock.tracking import start_run
-
-sys.path.insert(0, str(Path(__file__).parent))
-from upkeep_parts import add_pipeline_run
 
 
 @pytest.fixture

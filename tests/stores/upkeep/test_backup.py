@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from upkeep_parts import shape
+from tests.stores.upkeep.upkeep_parts import shape
 
 from penstock.core import ParameterError, StoreError
 from penstock.stores import backup_store, check_store, collect_garbage, copy_store, open_store

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from sklearn.linear_model import LogisticRegression
-from upkeep_parts import add_pipeline_run, shape
+from tests.stores.upkeep.upkeep_parts import add_pipeline_run, shape
 
 from penstock.core import ConflictError, DeploymentEvent, ParameterError, StepState, StoreError, now
 from penstock.models import Model, Signature

@@ -9,10 +9,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import polars as pl
 import pytest
-from upkeep_parts import add_pipeline_run
+from tests.stores.upkeep.upkeep_parts import add_pipeline_run
 
 from penstock.core import ParameterError, StepState, now
 from penstock.stores import (
@@ -26,7 +27,7 @@ from penstock.stores.metadata._garbage import Garbage
 from penstock.testing._records import a_rollout, a_run, a_step
 from penstock.tracking import get_run, search_runs, start_run
 
-AT_ONCE = {"older_than": timedelta(0), "grace": timedelta(0)}
+AT_ONCE: dict[str, Any] = {"older_than": timedelta(0), "grace": timedelta(0)}
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_go(full):

@@ -127,12 +127,12 @@ def test_estimators_that_are_defined_later_are_logged_too():
 
 def test_everything_is_as_it_was_once_it_is_off():
     autolog(on=False)
-    before = LogisticRegression.fit, xgboost.train, lightgbm.train, xgboost.sklearn.train
+    before = LogisticRegression.fit, xgboost.train, lightgbm.train, xgboost.sklearn.train  # type: ignore[attr-defined]
     autolog()
     autolog()
     assert LogisticRegression.fit is not before[0]
     assert autolog(on=False) == []
-    after = LogisticRegression.fit, xgboost.train, lightgbm.train, xgboost.sklearn.train
+    after = LogisticRegression.fit, xgboost.train, lightgbm.train, xgboost.sklearn.train  # type: ignore[attr-defined]
     assert after == before
     LogisticRegression().fit(X, Y)
     assert search_runs() == []

@@ -35,7 +35,7 @@ def train(steps=4, **settings):
         schedule.step()
 
 
-class Line(lightning.LightningModule):
+class Line(lightning.LightningModule):  # type: ignore[name-defined]
     """A line through points, as small as a module gets."""
 
     def __init__(self, rate: float = 0.1) -> None:

@@ -96,8 +96,8 @@ def read_estimator(data: bytes) -> Any:
             allowed.
     """
     try:
-        strangers = _strangers(data)
-        trusted = [] if strangers else import_skops().get_untrusted_types(data=data)
+        named = import_skops().get_untrusted_types(data=data)
+        strangers = [name for name in named if not _is_allowed(name)]
     except Exception as error:
         raise SerializationError(
             what=f"The bytes are no skops archive that can be read ({error}).",
@@ -111,7 +111,7 @@ def read_estimator(data: bytes) -> Any:
             fix="Do not use this file.",
             types=strangers,
         )
-    return import_skops().loads(data, trusted=trusted)
+    return import_skops().loads(data, trusted=named)
 
 
 def stable_archive(data: bytes) -> bytes:
