@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,7 +179,8 @@ def exported_functions():
 
 
 def test_a_bare_any_in_a_public_signature_has_a_reason_and_is_rare():
-    found, silent = {}, []
+    found: dict[str, Any] = {}
+    silent = []
     for package, function in exported_functions():
         for place, line in bare_any(function):
             found.setdefault(package, set()).add(place)

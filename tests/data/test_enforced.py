@@ -106,7 +106,7 @@ def test_rows_known_too_late_stop_a_users_source():
 
 
 def test_rows_outside_are_counted_over_all_batches():
-    parts = Orders()
+    parts: Any = Orders()
     parts.scan = lambda since=None, cutoff=None: (
         DAYS[place : place + 3] for place in range(0, 10, 3)
     )

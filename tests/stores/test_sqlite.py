@@ -123,7 +123,7 @@ def test_kill_9_in_the_middle_of_writes_leaves_the_store_whole(tmp_path):
 def test_a_reader_does_not_wait_for_a_writer(tmp_path):
     metadata = open_store(f"sqlite:///{tmp_path}/penstock.db").metadata
     metadata.runs.create(a_run(run_id="r" * 20))
-    with metadata.database.write() as transaction:  # type: ignore[attr-defined]
+    with metadata.database.write() as transaction:
         transaction.execute("UPDATE runs SET note = 'changed'")
         assert metadata.runs.get("r" * 20).note == ""
     assert metadata.runs.get("r" * 20).note == "changed"
@@ -134,14 +134,14 @@ def test_a_transaction_that_fails_changes_nothing_and_the_store_goes_on(tmp_path
     metadata.runs.create(a_run(run_id="r" * 20))
 
     def be_interrupted() -> None:
-        with metadata.database.write(durable=True) as transaction:  # type: ignore[attr-defined]
+        with metadata.database.write(durable=True) as transaction:
             transaction.execute("UPDATE runs SET note = 'changed'")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         be_interrupted()
     assert metadata.runs.get("r" * 20).note == ""
-    with pytest.raises(StoreError, match="failed"), metadata.database.write() as transaction:  # type: ignore[attr-defined]
+    with pytest.raises(StoreError, match="failed"), metadata.database.write() as transaction:
         transaction.execute("SELECT nonsense FROM nowhere")
     metadata.runs.update("r" * 20, note="fine")
     assert metadata.runs.get("r" * 20).note == "fine"
@@ -157,7 +157,7 @@ def test_many_short_threads_do_not_pile_up_connections(tmp_path):
 
 
 def test_durable_writes_reach_the_disk_and_others_do_not_wait_for_it(tmp_path):
-    database = open_store(f"sqlite:///{tmp_path}/penstock.db").metadata.database  # type: ignore[attr-defined]
+    database = open_store(f"sqlite:///{tmp_path}/penstock.db").metadata.database
     with database.write(durable=True) as transaction:
         assert transaction.execute("PRAGMA synchronous").fetchone() == (2,)
     with database.write() as transaction:

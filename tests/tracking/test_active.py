@@ -191,7 +191,7 @@ def test_a_run_stays_active_from_cell_to_cell(store, monkeypatch):
     reason="needs a kernel; get it with: pip install ipykernel jupyter_client",
 )
 def test_a_run_stays_active_in_a_kernel_and_after_await(tmp_path):
-    from jupyter_client.manager import start_new_kernel  # type: ignore[import-not-found]
+    from jupyter_client.manager import start_new_kernel
 
     url = f"sqlite:///{tmp_path}/penstock.db"
     cells = [

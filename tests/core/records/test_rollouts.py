@@ -100,7 +100,7 @@ def test_rules_out_of_range_are_refused(wrong: dict) -> None:
 
 def test_an_unknown_metric_is_guessed() -> None:
     with pytest.raises(ParameterError, match="Did you mean 'accuracy'"):
-        RolloutRules(metric=("acuracy", 0.0))
+        RolloutRules(metric=("acuracy", 0.0))  # type: ignore[arg-type]
 
 
 def test_rules_name_the_metrics_that_sequential_statistics_can_judge():

@@ -1,6 +1,7 @@
 """A text names a source: a file, or a URL of a package's scheme."""
 
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_files_are_files(tmp_path):
 
 
 def test_a_scheme_of_a_package_is_asked(installed):
-    assert open_source("meters://north?x=1").text == "meters://north?x=1"
+    source: Any = open_source("meters://north?x=1")
+    assert source.text == "meters://north?x=1"
 
 
 @pytest.mark.parametrize(

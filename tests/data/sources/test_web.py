@@ -4,6 +4,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from time import time
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,9 @@ class Site:
     """A web server whose one file the tests change."""
 
     def __init__(self):
-        self.body, self.headers, self.status, self.asked = BODY, {}, 200, []
+        self.body, self.status = BODY, 200
+        self.headers: dict[str, str] = {}
+        self.asked: list[Any] = []
         site = self
 
         class Handler(BaseHTTPRequestHandler):

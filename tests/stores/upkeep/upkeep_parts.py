@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from penstock.core import Edge, LogLine, StepState, now
-from penstock.stores.metadata._transfer import tables
+from penstock.stores.metadata._table import tables
 from penstock.testing._records import a_run, a_step
 
 
