@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.data._dataset import Dataset as Dataset
+    from penstock.data._dataset import DatasetVersion as DatasetVersion
+    from penstock.data._dataset import get_dataset as get_dataset
+    from penstock.data._dataset import get_dataset_version as get_dataset_version
+    from penstock.data._dataset import list_datasets as list_datasets
+    from penstock.data._dataset import load_snapshot as load_snapshot
     from penstock.data._dependence import Dependence as Dependence
     from penstock.data._dependence import dependence_within as dependence_within
     from penstock.data._dependence import estimate_dependence as estimate_dependence
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from penstock.data._split import Subset as Subset
     from penstock.data._splitting import split_rows as split_rows
     from penstock.data._splitting import split_table as split_table
+    from penstock.data._table_diff import TableDiff as TableDiff
+    from penstock.data._table_diff import diff_tables as diff_tables
     from penstock.data._table_digest import column_hashes as column_hashes
     from penstock.data._table_digest import combine_hashes as combine_hashes
     from penstock.data._table_digest import digest_rows as digest_rows
@@ -52,6 +60,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ColumnProfile": "_profile",
         "DataSource": "penstock.data.sources",
+        "Dataset": "_dataset",
+        "DatasetVersion": "_dataset",
+        "TableDiff": "_table_diff",
+        "diff_tables": "_table_diff",
+        "get_dataset": "_dataset",
+        "get_dataset_version": "_dataset",
+        "list_datasets": "_dataset",
+        "load_snapshot": "_dataset",
         "Dependence": "_dependence",
         "DeltaSource": "penstock.data.sources",
         "FileSource": "penstock.data.sources",

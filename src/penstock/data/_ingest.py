@@ -133,6 +133,11 @@ def _record(
     failures = [finding for finding in changes if finding.level == "fail"]
     if failures:
         raise _changed(name, failures, snapshot)
+    limits = {
+        limit: moment.isoformat()
+        for limit, moment in (("since", snapshot.since), ("cutoff", snapshot.cutoff))
+        if moment is not None
+    }
     store.metadata.artifacts.add_snapshot(
         SnapshotRecord(
             source=name,
@@ -142,7 +147,7 @@ def _record(
             ordered_digest=snapshot.ordered_digest,
             order_free_digest=snapshot.order_free_digest,
             rows=snapshot.rows,
-            read=facts,
+            read={**facts, **limits},
         )
     )
     return snapshot.with_findings(changes)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from penstock.monitoring._column_drift import Check as Check
     from penstock.monitoring._column_drift import ColumnDrift as ColumnDrift
     from penstock.monitoring._drift import check_drift as check_drift
+    from penstock.monitoring._drift import compare_snapshots as compare_snapshots
     from penstock.monitoring._drift import compare_table as compare_table
     from penstock.monitoring._drift import training_profile as training_profile
     from penstock.monitoring._limits import Limits as Limits
@@ -35,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Performance": "_performance",
         "Trigger": "_trigger",
         "check_drift": "_drift",
+        "compare_snapshots": "_drift",
         "compare_table": "_drift",
         "judge_columns": "_verdicts",
         "render_html": "_render",

@@ -1,11 +1,12 @@
 """check_drift: the rows of a window against the training profile of the version that predicted."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, ModelVersionRecord, PredictionRecord
-from penstock.data import TableProfile
+from penstock.data import Snapshot, TableProfile
 from penstock.models import Signature
 from penstock.monitoring._column_drift import ColumnDrift
 from penstock.monitoring._columns import compare_column
@@ -132,6 +133,36 @@ def compare_table(
         )
         for name, column in profile.columns.items()
     )
+
+
+def compare_snapshots(
+    before: Snapshot, after: Snapshot, limits: Limits | None = None
+) -> tuple[ColumnDrift, ...]:
+    """Compare the columns that two snapshots share, with verdicts; drifted ones come first.
+
+    Times are left out: later rows have later times.
+
+    >>> import polars as pl
+    >>> old = Snapshot.of(pl.DataFrame({"x": [i % 7 for i in range(700)]}))
+    >>> new = Snapshot.of(pl.DataFrame({"x": [i % 7 + 3 for i in range(700)]}))
+    >>> [(drift.column, drift.verdict) for drift in compare_snapshots(old, new)]
+    [('x', 'drifted')]
+
+    Args:
+        before: The reference.
+        after: Rows in the order in which they came.
+        limits: See Limits; by default those of a monitor.
+    """
+    limits = limits or Limits()
+    profile = before.profile
+    shared = {
+        name: one
+        for name, one in profile.columns.items()
+        if name in after.schema and one.kind not in {"date", "datetime"}
+    }
+    found = compare_table(replace(profile, columns=shared), after.table, limits)
+    columns, _ = judge_columns(found, (), limits)
+    return tuple(sorted(columns, key=lambda drift: not drift.drifted))
 
 
 def _compare_predictions(

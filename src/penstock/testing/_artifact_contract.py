@@ -79,6 +79,10 @@ class ArtifactContract:
         metadata.artifacts.add_snapshot(snapshot)
         metadata.artifacts.add_snapshot(replace(snapshot, source="other", rows=5))
         assert metadata.artifacts.last_snapshot("rides") == snapshot
+        assert [one.rows for one in metadata.artifacts.list_snapshots("rides")] == [10, 20, 20]
+        assert metadata.artifacts.list_snapshots("rides")[-1] == snapshot
+        assert metadata.artifacts.list_snapshots("nothing") == []
+        assert metadata.artifacts.list_sources() == {"other": 1, "rides": 3}
 
     def test_proofs_of_a_run_are_kept_in_order(self, metadata: MetadataStore, run_id: str) -> None:
         first = ProofRecord(run_id, "verified", Verdict.DIFFERS, at(1), {"steps": [1]})

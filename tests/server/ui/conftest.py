@@ -34,6 +34,7 @@ from penstock.core import (
     RolloutState,
     RunRecord,
     RunState,
+    SnapshotRecord,
     Stage,
     StageEvent,
     StepRunRecord,
@@ -87,8 +88,23 @@ class Filler:
             self._run(index, runs)
         self._live_runs()
         self._wide_run()
+        self._dataset()
         self._model()
         self._deployment()
+
+    def _dataset(self) -> None:
+        snapshot = self.values["ingest"]
+        readings = (
+            (self.failed, snapshot.keep(snapshot.table.head(900), "test")),
+            (self.last, snapshot),
+        )
+        for run_id, read in readings:
+            self.metadata.artifacts.add_snapshot(
+                SnapshotRecord(
+                    "rides", run_id, self.now, read.schema.to_json(), read.ordered_digest,
+                    read.order_free_digest, read.rows, {"cutoff": "2016-06-30T00:00:00+00:00"},
+                )
+            )  # fmt: skip
 
     def _values(self) -> None:
         """Make real values by the packages that own them, so that pages show the real thing."""

@@ -42,7 +42,7 @@ def paths(filled):
     return [
         "/", f"/runs/{filled.last}", f"/runs/{filled.failed}", f"/runs/{filled.running}", f"/runs/{filled.wide}",
         f"/runs/{filled.last}/log?step=train", f"/runs/{filled.last}/why?step=train", f"/compare?a={filled.last}&b={filled.failed}", "/models", "/models?filter=version+>+0", "/models/big-tips",
-        "/models/big-tips?version=1", "/experiments", f"/artifacts/{filled.records['evaluate'].digest}", "/models/churn", "/deployments", "/deployments/big-tips", "/lineage", "/schedules",
+        "/models/big-tips?version=1", "/experiments", f"/artifacts/{filled.records['evaluate'].digest}", "/models/churn", "/deployments", "/deployments/big-tips", "/lineage", "/schedules", "/data", "/data/rides", "/data/rides?before=1&key=trip_start",
         "/lineage?node=version:big-tips@2", f"/lineage?node=run:{filled.last}&direction=both", f"/predictions/{filled.prediction}",
     ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from penstock.core import PenstockError
 from penstock.http import LOCAL_HOSTS, HttpError, status_of
 from penstock.server.ui._artifact import artifact_page
 from penstock.server.ui._compare import compare_page
+from penstock.server.ui._datasets import dataset_page, datasets_page
 from penstock.server.ui._deployments import deployment_page, deployments_page
 from penstock.server.ui._download import artifact_download
 from penstock.server.ui._experiments import experiments_page
@@ -56,6 +57,8 @@ _PAGES: "dict[str, Build]" = {
     "/schedules": schedules_page,
     "/schedules/{name:str}": schedule_page,
     "/partitions/{pipeline:str}": partitions_page,
+    "/data": datasets_page,
+    "/data/{name:str}": dataset_page,
     "/lineage": lineage_page,
     "/predictions/{prediction_id:str}": prediction_page,
 }

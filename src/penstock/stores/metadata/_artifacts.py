@@ -200,6 +200,22 @@ class SQLArtifactIndex:
             ).fetchone()
         return None if row is None else SNAPSHOTS.read(row)
 
+    def list_snapshots(self, source: str) -> list[SnapshotRecord]:
+        """See ArtifactIndex."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                f"{SNAPSHOTS.select} WHERE source = ? ORDER BY id", (source,)
+            ).fetchall()
+        return [SNAPSHOTS.read(row) for row in rows]
+
+    def list_sources(self) -> dict[str, int]:
+        """See ArtifactIndex."""
+        with self._database.read() as transaction:
+            rows = transaction.execute(
+                "SELECT source, COUNT(*) FROM snapshots GROUP BY source ORDER BY source", ()
+            ).fetchall()
+        return {str(source): int(count) for source, count in rows}
+
     def add_proof(self, proof: ProofRecord) -> None:
         """See ArtifactIndex."""
         row = PROOFS.row(proof)

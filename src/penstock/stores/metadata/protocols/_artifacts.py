@@ -63,6 +63,14 @@ class ArtifactIndex(Protocol):
         """Return the newest snapshot of a source; None if there is none."""
         ...
 
+    def list_snapshots(self, source: str) -> list[SnapshotRecord]:
+        """List the snapshots of a source, oldest first."""
+        ...
+
+    def list_sources(self) -> dict[str, int]:
+        """Return the names of all sources with their number of snapshots, in order of name."""
+        ...
+
     def add_proof(self, proof: ProofRecord) -> None:
         """Record a proof."""
         ...
