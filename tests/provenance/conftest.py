@@ -4,6 +4,7 @@ import importlib
 import sys
 import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -12,6 +13,7 @@ from penstock.provenance import code_digest, effects_digest, watch_imports
 from penstock.stores import content_digest
 
 TESTS = str(Path(__file__).parents[1])
+_elsewhere: dict[str, ModuleType] = {}  # modules that are not of this suite: looked at once
 
 
 @pytest.fixture
@@ -23,12 +25,17 @@ def versions(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # What imports modules that only it knows reaches all of the user's: here, this whole suite.
     for name, module in list(sys.modules.items()):
+        if _elsewhere.get(name) is module:
+            continue
         if str(getattr(module, "__file__", None) or "").startswith(TESTS):
             monkeypatch.delitem(sys.modules, name)
+        else:
+            _elsewhere[name] = module
+    before = set(sys.modules)
 
     def forget():
-        for name, module in list(sys.modules.items()):
-            if str(getattr(module, "__file__", None) or "").startswith(str(tmp_path)):
+        for name in sys.modules.keys() - before:
+            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
                 del sys.modules[name]
         importlib.invalidate_caches()
 
