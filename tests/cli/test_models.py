@@ -62,7 +62,7 @@ def test_in_a_team_somebody_else_must_approve(world):
     answer = world("approve", "fraud@2", "--reason", "mine is good", code=1)
     assert me in answer.err
     approval = world("approve", "fraud@2", "--actor", "ada", "--reason", "[bold]ok", "--json").json
-    assert approval["approver"] == "ada"
+    assert approval["actor"] == "ada"
     assert approval["approved"] is True
     assert "fraud@2 is in production." in world("promote", "fraud@2").out
     assert "single person" in world("store", "users", "single").out

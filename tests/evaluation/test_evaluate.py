@@ -223,7 +223,7 @@ def test_asking_for_what_is_not_there_is_refused_with_the_remedy(model, split):
         evaluate(model, split, slices=["compny"])
     with pytest.raises(ParameterError, match="none of the target's classes"):
         evaluate(model, split, positive="maybe")
-    with pytest.raises(ParameterError, match='part="test"'):
-        evaluate(model, split, part="train")
-    with pytest.raises(DataError, match="validation part of the split has no rows"):
-        evaluate(model, split, part="validation")
+    with pytest.raises(ParameterError, match='subset="test"'):
+        evaluate(model, split, subset="train")
+    with pytest.raises(DataError, match="validation subset of the split has no rows"):
+        evaluate(model, split, subset="validation")

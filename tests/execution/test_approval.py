@@ -114,7 +114,7 @@ def test_the_commands_do_the_same(project):
     assert "Approve with:  penstock approve-step" in waiting.stderr
     assert call("approve-step", "last").returncode == 2
     decided = call("approve-step", "last", "--reason", "ok", "--actor", "ada", "--json")
-    assert json.loads(decided.stdout)["decided_by"] == "ada"
+    assert json.loads(decided.stdout)["actor"] == "ada"
     assert call("run", "--resume", "last").returncode == 0
 
 
@@ -163,7 +163,7 @@ import time
 from pathlib import Path
 
 
-@ps.step(limit="warehouse")
+@ps.step(concurrency_limit="warehouse")
 def write(number: int) -> float:
     began = time.time()
     time.sleep(0.15)

@@ -351,7 +351,7 @@ def told(score: float) -> str:
 
 @ps.pipeline
 def job(step: float = 1.0):
-    return told(ps.loop(better, 0.0, step=step, at_most=8))
+    return told(ps.loop(better, 0.0, step=step, max_rounds=8))
 """
 
 

@@ -180,7 +180,7 @@ def test_a_removed_hook_is_told_nothing(hooks, receiver, store):
     hooks.remove("webhook")
     assert store.metadata.hooks.count_events() == {}
     go(store)
-    assert (hooks.all(), receiver.got) == ([], [])
+    assert (hooks.list(), receiver.got) == ([], [])
 
 
 def test_a_redirect_is_not_followed(hooks, receiver, store):
@@ -255,7 +255,7 @@ def test_a_url_that_nothing_can_be_sent_to_is_refused(hooks, url, told, monkeypa
     monkeypatch.delenv("PENSTOCK_HOOK_HOSTS", raising=False)
     with pytest.raises(ParameterError, match=told):
         hooks.add(url)
-    assert hooks.all() == []
+    assert hooks.list() == []
 
 
 @pytest.mark.parametrize(

@@ -127,9 +127,9 @@ def test_a_partition_gives_the_parameters_that_the_pipeline_has():
     def job(cutoff: date, strength: float = 1.0):
         return told(cutoff)
 
-    assert job.bind_part("2026-01-02", {"strength": "2"}) == {
+    assert job.bind_partition("2026-01-02", {"strength": "2"}) == {
         "cutoff": date(2026, 1, 3),
         "strength": 2.0,
     }
     with pytest.raises(ParameterError, match="gives it already"):
-        job.bind_part("2026-01-02", {"cutoff": "2026-01-01"})
+        job.bind_partition("2026-01-02", {"cutoff": "2026-01-01"})

@@ -61,17 +61,21 @@ def test_exceptions_decide_by_class_and_by_what_it_derives_from():
     assert Retry(1, delay="2s").seconds(1) == timedelta(seconds=2).total_seconds()
 
 
-@pytest.mark.parametrize("options", [{"retries": "3"}, {"priority": "high"}, {"limit": " "}])
+@pytest.mark.parametrize(
+    "options", [{"retries": "3"}, {"priority": "high"}, {"concurrency_limit": " "}]
+)
 def test_a_step_with_options_that_cannot_be_meant_is_refused(options):
     with pytest.raises(DefinitionError):
         step(**options)(lambda x: x)
 
 
 def test_the_policy_survives_another_name():
-    @step(retries=Retry(2), priority=3, limit="warehouse", isolate=True, uses=["a.json"])
+    @step(
+        retries=Retry(2), priority=3, concurrency_limit="warehouse", isolate=True, uses=["a.json"]
+    )
     def read() -> int:
         return 1
 
     other = read.named("again")
-    assert (other.retries, other.priority, other.limit) == (2, 3, "warehouse")
+    assert (other.retries, other.priority, other.concurrency_limit) == (2, 3, "warehouse")
     assert (other.isolate, other.uses) == (True, ("a.json",))

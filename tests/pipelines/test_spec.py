@@ -36,7 +36,7 @@ def described(depth: int = 3):
 def test_the_spec_is_plain_json_with_names_types_edges_and_positions():
     spec = PipelineSpec.of(described.trace(depth="5")).to_json()
     assert json.loads(json.dumps(spec)) == spec
-    assert spec["version"] == 1
+    assert spec["version"] == 2
     assert (spec["name"], spec["description"]) == ("described", "Shows everything.")
     assert spec["parameters"] == {"depth": {"value": 5}}
     assert spec["outputs"] == {"result[a]": "parts.0"}
@@ -119,3 +119,10 @@ def test_what_json_has_not_exactly_is_recorded_as_text():
         recorded = ArgumentSpec.of(value)
         assert recorded.kind == "text"
         json.dumps(recorded.to_json()).encode()
+
+
+def test_the_rounds_of_a_loop_are_read_in_every_version():
+    old = {"version": 1, "nodes": [{"name": "better", "each": "rate", "at_most": 8}]}
+    [loop] = PipelineSpec.from_json(old).steps
+    assert (loop.max_rounds, loop.to_json()["max_rounds"]) == (8, 8)
+    assert PipelineSpec.from_json({"version": 2, "nodes": [loop.to_json()]}).steps == (loop,)

@@ -240,7 +240,7 @@ def test_force_does_not_replace_an_approval_in_a_team(team, add):
 def test_in_a_single_user_store_the_promoters_yes_is_recorded(registry, add):
     add()
     registry.promote("tips", 1, actor="ada", reason="Good.")
-    assert [(a.approver, a.approved, a.reason) for a in registry.approvals("tips", 1)] == [
+    assert [(a.actor, a.approved, a.reason) for a in registry.approvals("tips", 1)] == [
         ("ada", True, "Good.")
     ]
 
@@ -287,7 +287,7 @@ def test_rejected_is_final(registry, add):
     add()
     rejected = registry.reject("tips", 1, actor="bob", reason="Leaks.")
     assert rejected.stage is Stage.REJECTED
-    assert [(a.approver, a.approved) for a in registry.approvals("tips", 1)] == [("bob", False)]
+    assert [(a.actor, a.approved) for a in registry.approvals("tips", 1)] == [("bob", False)]
     for move in (
         lambda: registry.promote("tips", 1),
         lambda: registry.archive("tips", 1),

@@ -27,7 +27,7 @@ from penstock.scheduling import Schedule, next_due_of
 def test_a_schedule_that_cannot_work_is_refused_when_it_is_added(project, options, error, told):
     with pytest.raises(error, match=told):
         project.schedules.add(Schedule(pipeline=project.file + ":job", **options))
-    assert project.schedules.all() == []
+    assert project.schedules.list() == []
 
 
 def test_a_pipeline_that_needs_to_know_how_far_back_is_told_of_windows(project):
@@ -117,7 +117,7 @@ def test_a_removed_schedule_is_gone_with_its_ticks(project):
     project.schedules.add(Schedule(pipeline=project.file + ":job", every="1h"))
     project.schedules.trigger("job")
     project.schedules.remove("job")
-    assert (project.schedules.all(), project.schedules.ticks()) == ([], [])
+    assert (project.schedules.list(), project.schedules.ticks()) == ([], [])
 
 
 def test_sources_that_a_run_would_not_find_are_refused_when_the_schedule_is_added(project):
@@ -134,6 +134,6 @@ def test_sources_that_a_run_would_not_find_are_refused_when_the_schedule_is_adde
     )
     with pytest.raises(NotFoundError, match=r"would not find its source 'rides'.*no file"):
         project.schedules.add(Schedule(pipeline=project.file, cron="0 3 * * *"))
-    assert project.schedules.all() == []
+    assert project.schedules.list() == []
     # What a schedule waits for may come later.
     project.schedules.add(Schedule(pipeline=project.file, new_data="rides.csv"))

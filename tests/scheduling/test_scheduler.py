@@ -232,7 +232,7 @@ def test_a_run_of_a_scheduler_that_is_gone_is_taken_over_not_started_again(proje
     project.schedules.trigger("job")
     (tick,) = ticks(project)
     claimed = project.store.metadata.schedules.claim_tick(
-        tick, holder="gone", until=now(), run_id="0therun", at_most=1
+        tick, holder="gone", until=now(), run_id="0therun", max_active=1
     )
     command = ["run", project.file + ":job", "--run-id", str(claimed.run_id), "-q"]
     subprocess.run([sys.executable, "-m", "penstock.cli", *command], check=True, cwd=project.folder)

@@ -252,3 +252,22 @@ def test_nested_parameters_and_chunks_of_an_older_store_are_found_and_sealed(tmp
     with sqlite3.connect(path) as raw:
         assert {row[0][:1] for row in raw.execute("SELECT points FROM metric_chunks")} == {b"\x02"}
     raw.close()
+
+
+def test_who_approved_and_who_decided_stay_known_when_their_columns_are_renamed(tmp_path):
+    path = tmp_path / "penstock.db"
+    old_store(path, next(path for path in RELEASED if path.stem == "0007"))
+    with sqlite3.connect(path) as raw:
+        raw.execute(
+            "INSERT INTO approvals (model, version, approver, approved, reason, at)"
+            " VALUES ('m', 1, 'bob', 1, 'Good.', 9)"
+        )
+        raw.execute(
+            "INSERT INTO step_decisions (run_id, step, approved, decided_by, reason, at)"
+            " VALUES ('r1', 'ask', 0, 'eve', 'Wait.', 9)"
+        )
+    raw.close()
+    with open_store(f"sqlite:///{path}") as store:
+        [approval] = store.metadata.models.list_approvals("m", 1)
+        [decision] = store.metadata.steps.list_decisions("r1")
+        assert (approval.actor, decision.actor) == ("bob", "eve")

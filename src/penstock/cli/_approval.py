@@ -61,12 +61,12 @@ def _show(decision: DecisionRecord, *, as_json: bool) -> None:
                 "run_id": decision.run_id,
                 "step": decision.step,
                 "approved": decision.approved,
-                "decided_by": decision.decided_by,
+                "actor": decision.actor,
                 "reason": decision.reason,
                 "at": decision.at,
             }
         )
         return
     verb = "approved" if decision.approved else "rejected"
-    say(f"[green]✓[/] {plain(f'{decision.decided_by} {verb} {decision.step}: {decision.reason}')}")
+    say(f"[green]✓[/] {plain(f'{decision.actor} {verb} {decision.step}: {decision.reason}')}")
     say(f"  Resume with:  penstock run --resume {decision.run_id}")

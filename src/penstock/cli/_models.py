@@ -165,7 +165,7 @@ def approve(
     if as_json:
         emit(approval)
     else:
-        say(f"[green]✓[/] {plain(f'{approval.approver} approved {record.ref}: {reason}')}")
+        say(f"[green]✓[/] {plain(f'{approval.actor} approved {record.ref}: {reason}')}")
 
 
 @click.command(epilog=examples('penstock reject churn@3 --reason "the target leaks"'))

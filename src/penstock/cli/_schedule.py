@@ -144,7 +144,7 @@ def add(
 def list_schedules(ctx: click.Context, as_json: bool) -> None:
     """List schedules: trigger, next tick, last tick and run."""
     schedules = Schedules(store=current_store(ctx))
-    records = schedules.all()
+    records = schedules.list()
     last = {
         record.name: next(iter(schedules.ticks(record.name, limit=1)), None) for record in records
     }

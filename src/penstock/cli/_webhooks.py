@@ -74,7 +74,7 @@ def add(
 def list_hooks(ctx: click.Context, as_json: bool) -> None:
     """List webhooks: events delivered, pending and given up."""
     store = current_store(ctx)
-    found, counts = Webhooks(store=store).all(), store.metadata.hooks.count_events()
+    found, counts = Webhooks(store=store).list(), store.metadata.hooks.count_events()
     if as_json:
         emit([{**to_json(hook), **_counts(counts, hook)} for hook in found])
         return

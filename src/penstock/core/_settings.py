@@ -139,7 +139,7 @@ def limit_of(name: str, project: Path) -> int:
     """Return a concurrency limit: ``[tool.penstock.limits]``, by default 1.
 
     Args:
-        name: Name of the limit there and in ``@step(limit=…)``.
+        name: Name of the limit there and in ``@step(concurrency_limit=…)``.
         project: The project folder.
 
     Raises:

@@ -36,7 +36,7 @@ def evaluate(
     *,
     slices: Sequence[str] = (),
     sensitive: Sequence[str] = (),
-    part: str = "test",
+    subset: str = "test",
     positive: object = None,
     resamples: int = 500,
     seed: int = 0,
@@ -49,7 +49,7 @@ def evaluate(
         split: The split with the model's training rows.
         slices: Columns by whose values the metrics are repeated; any column of the split's table.
         sensitive: Columns for fairness; by default the slices.
-        part: ``test`` or ``validation``.
+        subset: ``test`` or ``validation``.
         positive: The positive class of a binary target; by default the class declared by the split,
             else the class told by the labels (see ``penstock.data.find_positive``). If neither
             tells, metrics that need a positive class are absent with the reason.
@@ -61,7 +61,7 @@ def evaluate(
         NotFoundError: If a slice column does not exist.
         DataError: If the subset is empty, or the model cannot predict the rows.
     """
-    chosen = _choose_part(split, part)
+    chosen = _choose_subset(split, subset)
     columns = _choose_columns(chosen, slices, sensitive)
     classes, named = _order_classes(split, positive)
     scored = predict_with(as_model(model, chosen.X), chosen.X)
@@ -77,7 +77,7 @@ def evaluate(
     return EvaluationReport(
         task=split.task,
         target=split.target,
-        part=part,
+        subset=subset,
         positive=classes[1] if split.task == "binary" and named else None,
         classes=sort_labels(split.classes or ()),
         metrics=measured.metrics,
@@ -98,7 +98,7 @@ def evaluate(
         seed=seed,
         parts={
             "holdout": holdout,
-            "trained_on": TrainedOn.of(split, part),
+            "trained_on": TrainedOn.of(split, subset),
             "profile": profile_table(split.train.X).to_json(),
             "prediction_profile": profile_table(holdout.answers.drop("row", "truth")).to_json(),
         },
@@ -108,30 +108,30 @@ def evaluate(
 # Requested columns and classes
 
 
-def _choose_part(split: Split, part: str) -> Subset:
-    if part not in {"test", "validation"}:
+def _choose_subset(split: Split, subset: str) -> Subset:
+    if subset not in {"test", "validation"}:
         raise ParameterError(
-            what=f"There is no part {part!r} to evaluate on.",
+            what=f"There is no subset {subset!r} to evaluate on.",
             why="A model is judged on rows that it was not trained on.",
-            fix='Use part="test" or part="validation".',
+            fix='Use subset="test" or subset="validation".',
         )
-    chosen: Subset = getattr(split, part)
+    chosen: Subset = getattr(split, subset)
     if not len(chosen):
         raise DataError(
-            what=f"The {part} part of the split has no rows.",
+            what=f"The {subset} subset of the split has no rows.",
             why="Without rows the model cannot be evaluated.",
-            fix=f"Split with {part}=0.2, or give more rows.",
+            fix=f"Split with {subset}=0.2, or give more rows.",
         )
     return chosen
 
 
-def _choose_columns(part: Subset, slices: Sequence[str], sensitive: Sequence[str]) -> list[str]:
+def _choose_columns(subset: Subset, slices: Sequence[str], sensitive: Sequence[str]) -> list[str]:
     columns = _unique(slices) + [name for name in _unique(sensitive) if name not in _unique(slices)]
     for name in columns:
-        if name not in part.table.columns:
+        if name not in subset.table.columns:
             raise NotFoundError(
                 what=f"There is no column {name!r} to slice by.",
-                fix=did_you_mean(name, part.table.columns),
+                fix=did_you_mean(name, subset.table.columns),
                 column=name,
             )
     return columns
@@ -167,7 +167,7 @@ def _drop_unknown_truth(outcomes: Outcomes) -> tuple[Any, list[str]]:
         known = np.isfinite(outcomes.truth)
     dropped = int((~known).sum())
     if dropped == len(known):
-        raise DataError(what="No row of the part has a target that is a number.")
+        raise DataError(what="No row of the subset has a target that is a number.")
     if not dropped:
         return known, []
     return known, [f"{dropped:,} rows whose target is no finite number were left out."]
@@ -231,8 +231,8 @@ def _baseline(split: Split, outcomes: Outcomes) -> Mapping[str, float]:
     return {name: estimate.value for name, estimate in measured.metrics.items()}
 
 
-def _hold(part: Subset, outcomes: Outcomes, known: Any) -> Holdout:
-    answers = pl.DataFrame({"row": part.rows, "truth": part.y, "prediction": _labels(outcomes)})
+def _hold(subset: Subset, outcomes: Outcomes, known: Any) -> Holdout:
+    answers = pl.DataFrame({"row": subset.rows, "truth": subset.y, "prediction": _labels(outcomes)})
     if outcomes.scores is not None:
         columns = np.atleast_2d(outcomes.scores.T)
         names = ["score"] if len(columns) == 1 else [f"score_{at}" for at in range(len(columns))]
@@ -240,9 +240,9 @@ def _hold(part: Subset, outcomes: Outcomes, known: Any) -> Holdout:
             pl.Series(name, column) for name, column in zip(names, columns, strict=True)
         )
     keep = pl.Series(known)
-    rest = part.table.drop([part.target, *part.X.columns]).filter(keep)
+    rest = subset.table.drop([subset.target, *subset.X.columns]).filter(keep)
     return Holdout(
-        part.X.filter(keep),
+        subset.X.filter(keep),
         answers.filter(keep),
         outcomes.probability,
         outcomes.epsilon,

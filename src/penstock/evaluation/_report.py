@@ -106,7 +106,7 @@ class EvaluationReport:
     Args:
         task: ``binary``, ``multiclass`` or ``regression``.
         target: The target column.
-        part: Subset of the split that was used: ``test`` or ``validation``.
+        subset: Subset of the split that was used: ``test`` or ``validation``.
         positive: The positive class of a binary target; None for multiclass and regression targets,
             and where the class was not declared and the labels do not tell.
         classes: All labels, sorted; empty for regression.
@@ -131,7 +131,7 @@ class EvaluationReport:
 
     task: str
     target: str
-    part: str
+    subset: str
     positive: Any
     classes: tuple[Any, ...]
     metrics: Mapping[str, Estimate]
@@ -223,7 +223,7 @@ class EvaluationReport:
         return {
             "task": self.task,
             "target": self.target,
-            "part": self.part,
+            "part": self.subset,
             "positive": self.positive,
             "classes": list(self.classes),
             "metrics": {name: estimate.to_json() for name, estimate in self.metrics.items()},
@@ -265,5 +265,6 @@ class EvaluationReport:
             schema=Schema.from_json(facts.pop("schema")),
             notes=tuple(facts.pop("notes")),
             parts=parts,
+            subset=facts.pop("part"),  # its stored name, so that reports keep their digests
             **facts,
         )

@@ -34,18 +34,18 @@ class TrainedOn:
     rows: "pl.DataFrame"
 
     @classmethod
-    def of(cls, split: Split, part: str) -> Self:
+    def of(cls, split: Split, subset: str) -> Self:
         """Return the training rows of a split, and the validation rows if not used for evaluation.
 
         Args:
             split: The split.
-            part: The subset used for evaluation.
+            subset: The subset used for evaluation.
         """
         import numpy as np
         import polars as pl
 
         digests = row_digests(split.table)
-        seen = [split.train_rows, *([split.validation_rows] if part == "test" else [])]
+        seen = [split.train_rows, *([split.validation_rows] if subset == "test" else [])]
         positions = np.sort(np.concatenate(seen))
         return cls(
             columns=tuple(sorted(split.table.columns)),

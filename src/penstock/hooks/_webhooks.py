@@ -94,10 +94,6 @@ class Webhooks:
         self._metadata.hooks.save(hook)
         return hook
 
-    def all(self) -> list[HookRecord]:
-        """List the hooks by name."""
-        return self._metadata.hooks.list()
-
     def get(self, name: str) -> HookRecord:
         """Return the hook of a name.
 
@@ -151,6 +147,10 @@ class Webhooks:
     def remove(self, name: str) -> None:
         """Remove a hook with the events that were not delivered."""
         self._metadata.hooks.delete(name)
+
+    def list(self) -> list[HookRecord]:
+        """List the hooks by name."""
+        return self._metadata.hooks.list()
 
 
 def _require_form(form: str) -> None:

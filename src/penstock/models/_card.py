@@ -64,7 +64,7 @@ def refresh_card(
     Args:
         card: The card as stored.
         version: ``model``, ``version``, ``stage`` and ``gates`` (``gate``, ``state``, ``reason``).
-        approvals: Each with ``approver``, ``approved`` and ``reason``, oldest first.
+        approvals: Each with ``actor``, ``approved`` and ``reason``, oldest first.
     """
     # The last such headings are the card's own: the user's note may contain others.
     start, end = card.rfind("\n## Gates\n"), card.rfind("\n## Provenance\n")
@@ -73,7 +73,7 @@ def refresh_card(
     said = table(
         ("Who", "Answer", "Reason"),
         (
-            (each["approver"], "approved" if each["approved"] else "refused", each["reason"])
+            (each["actor"], "approved" if each["approved"] else "refused", each["reason"])
             for each in approvals
         ),
     )

@@ -159,7 +159,7 @@ def loop(
     /,
     *,
     over: str | None = None,
-    at_most: int = _MOST_ROUNDS,
+    max_rounds: int = _MOST_ROUNDS,
     name: str | None = None,
     **shared: object,
 ) -> Any:  # Any: an output with a step's hint; outside of a pipeline the result
@@ -179,7 +179,7 @@ def loop(
         step: The step; returns ``Again(value)`` to be called with that value.
         start: Input of the first round.
         over: The argument that gets the value; by default the first not named in ``shared``.
-        at_most: Maximum number of rounds; the loop fails if the step asks for more.
+        max_rounds: Maximum number of rounds; the loop fails if the step asks for more.
         name: Name of the loop in the pipeline; by default the step's name.
         **shared: The remaining arguments, the same in each round.
 
@@ -193,18 +193,23 @@ def loop(
             what=f"{told(position)}: loop() was given the pipeline {step.name!r}.",
             fix="Give one step; it may do several things.",
         )
-    if at_most < 1:
+    if max_rounds < 1:
         raise DefinitionError(
-            what=f"{told(position)}: loop() was given at_most={at_most!r}.",
+            what=f"{told(position)}: loop() was given max_rounds={max_rounds!r}.",
             fix="Give a whole number of 1 or more.",
         )
     argument = over or _first_free(step, shared, position)
     tracer = current_tracer()
     if tracer is None:
-        return _looped_now(step, start, argument, at_most, shared)
+        return _looped_now(step, start, argument, max_rounds, shared)
     arguments = tracer.bind(step, (), {argument: start, **shared}, position)
     node = Node(
-        tracer.unique(name or step.name), step, arguments, *position, each=argument, at_most=at_most
+        tracer.unique(name or step.name),
+        step,
+        arguments,
+        *position,
+        each=argument,
+        max_rounds=max_rounds,
     )
     hints = {key: _without_again(hint) for key, hint in step.output_hints.items()}
     return tracer.add(node, hints)
@@ -401,21 +406,21 @@ def _mapped_now(
 
 
 def _looped_now(
-    step: Step[..., Any], value: Any, argument: str, at_most: int, shared: Mapping[str, Any]
+    step: Step[..., Any], value: Any, argument: str, max_rounds: int, shared: Mapping[str, Any]
 ) -> Any:
-    for _ in range(at_most):
+    for _ in range(max_rounds):
         result = step(**{argument: value}, **shared)
         if not isinstance(result, Again):
             return result
         value = result.value
-    raise too_many_rounds(step.name, at_most)
+    raise too_many_rounds(step.name, max_rounds)
 
 
-def too_many_rounds(name: str, at_most: int) -> DefinitionError:
+def too_many_rounds(name: str, max_rounds: int) -> DefinitionError:
     """Return the error of a loop that did not end."""
     return DefinitionError(
-        what=f"{name!r} still returned Again after {at_most} rounds.",
+        what=f"{name!r} still returned Again after {max_rounds} rounds.",
         why="A loop that does not end would run for ever.",
-        fix="Return a result at some point, or allow more rounds: loop(…, at_most=…).",
-        at_most=at_most,
+        fix="Return a result at some point, or allow more rounds: loop(…, max_rounds=…).",
+        max_rounds=max_rounds,
     )

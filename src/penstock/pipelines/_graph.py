@@ -31,7 +31,7 @@ class Node:
         each: The argument with the mapped value: the step runs once for each item. For a loop, the
             argument that gets the value of each round.
         by: Column whose values split a table into the items.
-        at_most: For a loop, the maximum number of rounds; 0 if the node is no loop.
+        max_rounds: For a loop, the maximum number of rounds; 0 if the node is no loop.
         body: For a mapped pipeline, the nodes of each item; their names begin with ``name[]/``.
             Empty for a mapped step.
         gives: For a mapped pipeline, the return value of the body.
@@ -46,7 +46,7 @@ class Node:
     line: int = 0
     each: str | None = None
     by: str | None = None
-    at_most: int = 0
+    max_rounds: int = 0
     body: "tuple[Node, ...]" = ()
     gives: Any = None
     guards: tuple[tuple[Output, bool], ...] = ()
@@ -271,7 +271,7 @@ def _inside(nodes: Sequence[Node], name: str) -> Node | None:
 def _constant_item(node: Node, key: Any, unknown: Output) -> Any:
     """Return an item that is a constant in the pipeline's body; else the output for the item."""
     items = node.arguments[str(node.each)]
-    if node.at_most:
+    if node.max_rounds:
         return items if key == 0 else unknown
     if isinstance(items, list | tuple) and isinstance(key, int) and key < len(items):
         return items[key]

@@ -147,7 +147,7 @@ class Partitions:
         if not self.is_of_time:
             known = self.keys()
             if key not in known:
-                raise _no_part(key, known)
+                raise _no_partition(key, known)
             return dict(zip(self.values, key.split(_BETWEEN), strict=True))
         begin, end = self.span(key)
         if self.unit == "hour":
@@ -163,14 +163,14 @@ class Partitions:
         try:
             begin = datetime.strptime(key, _FORMS[self.unit or "day"])  # noqa: DTZ007 - set below
         except ValueError as error:
-            raise _no_part(key, self._first_keys()) from error
+            raise _no_partition(key, self._first_keys()) from error
         begin = begin.replace(tzinfo=self._zone)
         for start, end in self._spans(begin - timedelta(days=32)):
             if start == begin:
                 return start, end
             if start > begin:
                 break
-        raise _no_part(key, self._first_keys())
+        raise _no_partition(key, self._first_keys())
 
     def to_spec(self) -> dict[str, Any]:
         """Return the partitions as plain JSON."""
@@ -298,7 +298,7 @@ def _moment_text(moment: date | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def _no_part(key: str, known: Sequence[str]) -> NotFoundError:
+def _no_partition(key: str, known: Sequence[str]) -> NotFoundError:
     return NotFoundError(
         what=f"There is no partition {key!r}.",
         fix=did_you_mean(key, known) or "List them with: penstock partitions FILE.py",

@@ -108,7 +108,7 @@ class Pipeline(Generic[P, R]):
                 found[name] = text
         return found
 
-    def bind_part(self, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    def bind_partition(self, key: str, given: Mapping[str, Any]) -> dict[str, Any]:
         """Convert texts or values to typed parameter values, including those set by a partition.
 
         Args:
@@ -127,19 +127,19 @@ class Pipeline(Generic[P, R]):
                 key=key,
             )
         # A pipeline may take ``cutoff`` alone of a time partition's two parameters.
-        of_part = {
+        of_partition = {
             name: value
             for name, value in self.partitions.parameters(key).items()
             if name in self.parameters
         }
-        twice = sorted({name.replace("-", "_") for name in given} & set(of_part))
+        twice = sorted({name.replace("-", "_") for name in given} & set(of_partition))
         if twice:
             raise ParameterError(
                 what=f"{twice[0]} is given, but partition {key!r} gives it already.",
                 fix="Leave one of the two out.",
                 name=twice[0],
             )
-        return self.bind({**given, **of_part})
+        return self.bind({**given, **of_partition})
 
     def trace(self, **params: object) -> Graph:
         """Run the body with steps recorded instead of executed, and return the graph.

@@ -1,7 +1,8 @@
 """PipelineSpec: what a run records of its pipeline, for the web UI, `why` and exporters.
 
-Version 1 has typed arguments. Version 0, without a number, had the shortened text of each argument;
-it is read as such, and written by no one.
+Version 2 names the limit of a loop ``max_rounds``, version 1 ``at_most``. Version 0, without a
+number, had the shortened text of each argument instead of typed arguments. All are read; only the
+newest is written.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from penstock.core import find_project
 from penstock.pipelines._argument_spec import ArgumentSpec
 from penstock.pipelines._graph import Graph, Node
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class StepSpec:
         cache_for: Seconds for which the result may be reused; None for ever.
         each: Argument with the mapped value, of a map or loop.
         by: Column whose values split a mapped table.
-        at_most: Maximum number of rounds of a loop; 0 for no loop.
+        max_rounds: Maximum number of rounds of a loop; 0 for no loop.
         body: Steps of each item, of a mapped pipeline.
     """
 
@@ -48,7 +49,7 @@ class StepSpec:
     cache_for: float | None = None
     each: str | None = None
     by: str | None = None
-    at_most: int = 0
+    max_rounds: int = 0
     body: "tuple[StepSpec, ...]" = ()
 
     @classmethod
@@ -67,7 +68,7 @@ class StepSpec:
             step.cache_for.total_seconds() if step.cache_for else None,
             node.each,
             node.by,
-            node.at_most,
+            node.max_rounds,
             tuple(cls.of(inner) for inner in node.body),
         )
 
@@ -80,14 +81,14 @@ class StepSpec:
             name=str(document["name"]),
             arguments={name: ArgumentSpec.from_json(each) for name, each in arguments.items()},
             outputs=tuple(document.get("outputs", ())),
-            at_most=document.get("at_most", 0),
+            max_rounds=document.get("max_rounds", document.get("at_most", 0)),
             body=tuple(cls.from_json(inner) for inner in document.get("body", ())),
             **{name: document[name] for name in plain if name in document},
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON."""
-        optional = ("cache_for", "each", "by", "at_most")
+        optional = ("cache_for", "each", "by", "max_rounds")
         return {
             "name": self.name,
             "function": self.function,

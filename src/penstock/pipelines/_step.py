@@ -45,7 +45,7 @@ class Step(Generic[P, R]):
             and paths of files or folders, relative to the project. They count in the key; and a
             step that runs code made while it runs (``exec``) is cached only if ``uses`` is
             declared.
-        limit: Name of a concurrency limit of all runs on the store together: 1 step, unless
+        concurrency_limit: Name of a concurrency limit of all runs on the store together: 1 step, unless
             ``[tool.penstock.limits]`` in pyproject.toml sets a number.
         input_checks: By argument, a check of the stored input: a function of the ArtifactRecord that
             raises a PenstockError. A step whose output is refused fails at once, not when this
@@ -71,7 +71,7 @@ class Step(Generic[P, R]):
         priority: int = 0,
         isolate: bool = False,
         uses: Sequence[Any] = (),
-        limit: str | None = None,
+        concurrency_limit: str | None = None,
         input_checks: Mapping[str, InputCheck] | None = None,
     ) -> None:
         _require_function(function)
@@ -88,19 +88,22 @@ class Step(Generic[P, R]):
         self.resources = resources or Resources()
         self.cache, self.effect, self.source = cache and not effect, effect, source
         self.tolerance = tolerance
-        self.priority, self.isolate, self.limit = priority, isolate, limit
+        self.priority, self.isolate, self.concurrency_limit = priority, isolate, concurrency_limit
         self.input_checks = dict(input_checks or {})
         self.uses: tuple[Any, ...] = (uses,) if isinstance(uses, str) else tuple(uses)
         self._options: dict[str, Any] = {
             "retries": retries, "timeout": timeout, "resources": resources, "cache": cache,
             "cache_for": cache_for, "effect": effect, "source": source, "tolerance": tolerance,
-            "priority": priority, "isolate": isolate, "uses": uses, "limit": limit,
+            "priority": priority, "isolate": isolate, "uses": uses, "concurrency_limit": concurrency_limit,
             "input_checks": input_checks,
         }  # fmt: skip
         if self.name == "<lambda>":
             self._refuse("is a lambda and has no name", "Write a def, or give step(name='…').")
-        if not _is_name(limit):
-            self._refuse(f"has limit={limit!r}", "Give the name of what is limited: 'warehouse'.")
+        if not _is_name(concurrency_limit):
+            self._refuse(
+                f"has concurrency_limit={concurrency_limit!r}",
+                "Give the name of what is limited: 'warehouse'.",
+            )
         if not _is_whole(priority):
             self._refuse(f"has priority={priority!r}", "Give a whole number; more comes first.")
 
@@ -203,7 +206,7 @@ def step(
     priority: int = 0,
     isolate: bool = False,
     uses: Sequence[Any] = (),
-    limit: str | None = None,
+    concurrency_limit: str | None = None,
     input_checks: Mapping[str, InputCheck] | None = None,
 ) -> Callable[[Callable[P, R]], Step[P, R]]: ...
 def step(
@@ -223,7 +226,7 @@ def step(
         function: The function; given by ``@step`` without brackets.
         **options: As for `Step`: ``name``, ``retries``, ``timeout``, ``resources``, ``cache``,
             ``cache_for``, ``effect``, ``source``, ``tolerance``, ``priority``, ``isolate``,
-            ``uses``, ``limit``, ``input_checks``.
+            ``uses``, ``concurrency_limit``, ``input_checks``.
 
     Raises:
         DefinitionError: If the function is no plain function, or an option cannot be used.

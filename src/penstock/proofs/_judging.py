@@ -152,7 +152,7 @@ def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
     foreign = 0
     for name, digest in record.outputs.items():
         whole = store.metadata.artifacts.get(record.output_address(name), digest)
-        parts = [whole] if node.at_most else store.parts(whole).values()
+        parts = [whole] if node.max_rounds else store.parts(whole).values()
         given = set(record.inputs.values())
         foreign += sum(
             p.content_digest not in known and p.content_digest not in given for p in parts
@@ -162,7 +162,7 @@ def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
         return replace(verdict, verdict=Verdict.DIFFERS, reason=reason)
     if verdict.verdict is not Verdict.NOT_EXECUTED:
         return verdict
-    noun = ("round" if node.at_most else "item") + ("" if items == 1 else "s")
+    noun = ("round" if node.max_rounds else "item") + ("" if items == 1 else "s")
     reason = f"It is made of what its {items} {noun} returned."
     return replace(verdict, verdict=Verdict.BITWISE, reason=reason)
 

@@ -50,7 +50,7 @@ def current_card(
         "gates": _gates(version),
     }
     given = [
-        {"approver": each.approver, "approved": each.approved, "reason": each.reason}
+        {"actor": each.actor, "approved": each.approved, "reason": each.reason}
         for each in approvals
     ]
     return refresh_card(text, facts, given)

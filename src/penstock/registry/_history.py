@@ -88,7 +88,7 @@ def production_at(
     if entry is None:
         return ProductionAt(model, at)
     yes = (
-        approval.approver
+        approval.actor
         for approval in approvals
         if approval.version == entry.version and approval.approved and approval.at <= at
     )

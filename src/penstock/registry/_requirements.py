@@ -102,7 +102,7 @@ def describe_force(
 def has_approval(version: ModelVersionRecord, approvals: Sequence[ApprovalRecord]) -> bool:
     """Return whether a person other than the trainer has approved the version."""
     return any(
-        approval.approved and not is_same_person(approval.approver, version.trained_by)
+        approval.approved and not is_same_person(approval.actor, version.trained_by)
         for approval in approvals
     )
 

@@ -108,7 +108,7 @@ def backfill(
     wanted = [part for part in chosen if again or not (part.is_done or part.is_going_on)]
     left = [part.key for part in chosen if part not in wanted]
     if wanted:
-        found.bind_part(wanted[0].key, params)  # a mistake is reported once, not per partition
+        found.bind_partition(wanted[0].key, params)  # a mistake is reported once, not per partition
     options = RunOptions(runner=runner, workers=workers, reporter=QuietReporter(), store=opened)
     work = _Work(found, opened, params, options, again=again, total=len(wanted), progress=progress)
     run_all = work.one_by_one if max_active_runs == 1 else work.side_by_side

@@ -170,7 +170,7 @@ class Schedule:
         options = {
             "project": project.name,
             "missed": self.catch_up or ("all" if "partitions" in trigger else "last"),
-            "at_most": self.max_active_runs,
+            "max_active_runs": self.max_active_runs,
             "window": None if self.window is None else _told(self.window),
             "cool_down": None if self.cool_down is None else _told(self.cool_down),
             "look_every": _told(self.poll_interval),
@@ -253,7 +253,7 @@ def _require_bindable(
     try:
         if "partitions" in schedule.trigger and pipeline.partitions is not None:
             first = next(iter(pipeline.partitions.keys(moment)), None)
-            return None if first is None else pipeline.bind_part(first, schedule.params)
+            return None if first is None else pipeline.bind_partition(first, schedule.params)
         return pipeline.bind({**schedule.params, **parameters_of(schedule, due)})
     except ParameterError as error:
         missing = error.values.get("missing", ())

@@ -92,10 +92,6 @@ class Schedules:
             for name, schedule in found.items()
         ]
 
-    def all(self) -> list[ScheduleRecord]:
-        """List the schedules by name."""
-        return self._metadata.schedules.list()
-
     def get(self, name: str) -> ScheduleRecord:
         """Return the schedule of a name.
 
@@ -144,6 +140,10 @@ class Schedules:
         return [
             holder.rpartition(":")[0] for holder in self._metadata.steps.list_holders(SCHEDULERS)
         ]
+
+    def list(self) -> list[ScheduleRecord]:
+        """List the schedules by name."""
+        return self._metadata.schedules.list()
 
     def _change(self, name: str, **changes: Any) -> ScheduleRecord:
         while True:

@@ -82,7 +82,7 @@ class TickWatch:
             holder=self._holder,
             until=now() + CLAIM,
             run_id=new_id(),
-            at_most=int(schedule.options["at_most"]),
+            max_active=schedule.max_active_runs,
         )
         if claimed is not None:
             process = self._begin(schedule, claimed)

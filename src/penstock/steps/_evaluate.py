@@ -19,7 +19,7 @@ def evaluate(
     slices: str | Sequence[str] = (),
     sensitive: str | Sequence[str] | None = None,
     positive: Any = None,  # Any: a label of any type
-    part: str = "test",
+    subset: str = "test",
     resamples: int = 500,
 ) -> EvaluationReport:
     """Evaluate a model on unseen rows, whole and per slice.
@@ -32,7 +32,7 @@ def evaluate(
         positive: The positive class; by default as declared by the split, else as told by the
             labels (``"yes"``, ``1``, ``"fraud"`` beside ``"legit"``). Where the labels do not tell,
             precision, recall, F1 and average precision are left out with the reason.
-        part: ``"test"`` or ``"validation"``.
+        subset: ``"test"`` or ``"validation"``.
         resamples: Bootstrap resamples behind each interval.
 
     Raises:
@@ -44,7 +44,7 @@ def evaluate(
         slices=as_tuple(slices),
         sensitive=as_tuple(slices if sensitive is None else sensitive),
         positive=positive,
-        part=part,
+        subset=subset,
         resamples=resamples,
     )
     run = active_run()

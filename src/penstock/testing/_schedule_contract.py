@@ -24,7 +24,7 @@ NIGHTLY = ScheduleRecord(
     {"cron": "0 3 * * *"},
     START,
     params={"lr": 0.1},
-    options={"missed": "last", "at_most": 1},
+    options={"missed": "last", "max_active_runs": 1},
     created_by="ada",
 )
 TICK = TickRecord("nightly", "2026-01-02", at(60), facts={"params": {"cutoff": "2026-01-02"}})
@@ -69,7 +69,7 @@ class ScheduleContract:
                 holder=f"w{worker}",
                 until=now() + timedelta(minutes=1),
                 run_id=f"r{worker}",
-                at_most=1,
+                max_active=1,
             )
 
         with ThreadPoolExecutor(6) as pool:
@@ -84,8 +84,12 @@ class ScheduleContract:
         metadata.schedules.save(NIGHTLY)
         metadata.schedules.add_tick(TICK)
         past, soon = now() - timedelta(seconds=1), now() + timedelta(minutes=1)
-        assert metadata.schedules.claim_tick(TICK, holder="a", until=past, run_id="r1", at_most=1)
-        taken = metadata.schedules.claim_tick(TICK, holder="b", until=soon, run_id="r2", at_most=1)
+        assert metadata.schedules.claim_tick(
+            TICK, holder="a", until=past, run_id="r1", max_active=1
+        )
+        taken = metadata.schedules.claim_tick(
+            TICK, holder="b", until=soon, run_id="r2", max_active=1
+        )
         assert taken is not None
         assert (taken.holder, taken.run_id, taken.attempt) == ("b", "r1", 2)
         assert not metadata.schedules.update_tick(TICK, held_by="a", state=TickState.FINISHED)
@@ -100,7 +104,7 @@ class ScheduleContract:
             metadata.schedules.add_tick(tick)
         got = [
             metadata.schedules.claim_tick(
-                tick, holder="a", until=soon, run_id=f"r{tick.key}", at_most=2
+                tick, holder="a", until=soon, run_id=f"r{tick.key}", max_active=2
             )
             for tick in ticks
         ]

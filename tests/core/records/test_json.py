@@ -1,7 +1,7 @@
 """Every record has one JSON form, which is JSON, names its fields and hides what is secret."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 
@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core import HookRecord, MetricSummary, RunState, Stage, now, records, to_json
+from penstock.core import (
+    HookRecord,
+    MetricSummary,
+    RunState,
+    ScheduleRecord,
+    Stage,
+    now,
+    records,
+    to_json,
+)
 from penstock.testing._records import a_deployment, a_run, a_step, a_version, an_artifact
 
 KINDS = [getattr(records, name) for name in records.__all__ if name.endswith("Record")]
@@ -94,3 +103,10 @@ def test_the_names_in_the_tables_are_fields(kind):
     hidden, renamed = _json._HIDDEN.get(kind, ()), _json._NAMES.get(kind, {})
     assert names >= {*hidden, *renamed}
     assert not ({*renamed.values()} & (names - {*renamed}))
+
+
+def test_a_schedule_of_any_age_knows_how_many_of_its_runs_may_be_active():
+    plain = ScheduleRecord("nightly", "p", "f.py:p", {"cron": "0 3 * * *"}, now())
+    assert plain.max_active_runs == 1
+    assert replace(plain, options={"max_active_runs": 3}).max_active_runs == 3
+    assert replace(plain, options={"at_most": 2}).max_active_runs == 2

@@ -10,7 +10,7 @@ from penstock.execution import QuietReporter
 from penstock.testing._schedule_contract import NIGHTLY
 
 OPTIONS = {
-    "project": "trips", "missed": "last", "at_most": 1, "window": "90d", "cool_down": None,
+    "project": "trips", "missed": "last", "max_active_runs": 1, "window": "90d", "cool_down": None,
     "look_every": "30s", "runner": "local", "workers": None, "partitions": None, "fills": {},
 }  # fmt: skip
 

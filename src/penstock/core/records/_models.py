@@ -93,7 +93,7 @@ class ApprovalRecord:
 
     model: str
     version: int
-    approver: str
+    actor: str
     approved: bool
     reason: str
     at: datetime

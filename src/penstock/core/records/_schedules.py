@@ -19,7 +19,7 @@ class ScheduleRecord:
         entry: Entry point, ``file.py:name``, relative to the project.
         trigger: The trigger as plain JSON, e.g. ``{"cron": "0 3 * * *"}``.
         params: The pipeline's parameters as plain JSON.
-        options: Options of the runs: missed, at_most, window, runner, workers.
+        options: Options of the runs: missed, max_active_runs, window, runner, workers.
         created_at: Time of creation; UTC as all times.
         created_by: Actor who created the schedule.
         paused_at: Time of the pause; None while the schedule makes ticks.
@@ -42,6 +42,12 @@ class ScheduleRecord:
     looked_at: datetime | None = None
     error: str | None = None
     revision: int = 1
+
+    @property
+    def max_active_runs(self) -> int:
+        """Maximum number of runs at the same time."""
+        # Schedules stored before 0008 name it ``at_most``.
+        return int(self.options.get("max_active_runs", self.options.get("at_most", 1)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,6 @@ class DecisionRecord:
     run_id: str
     step: str
     approved: bool
-    decided_by: str
+    actor: str
     reason: str
     at: datetime

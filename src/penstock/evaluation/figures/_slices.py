@@ -24,7 +24,7 @@ def draw_slices(report: Drawable, outcomes: Outcomes) -> "go.Figure | None":
     title = METRICS[name].title.replace("target unit", f"unit of {plain_text(report.target)}")
     figure = new_figure(
         f"{title[0].upper()}{title[1:]} by slice",
-        f"with 95 % intervals; the line is all {report.part} rows",
+        f"with 95 % intervals; the line is all {report.subset} rows",
         x=title,
         y="",
     )

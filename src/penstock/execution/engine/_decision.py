@@ -19,7 +19,7 @@ def apply_decision(work: Work, decisions: Sequence[DecisionRecord]) -> Work:
         why = "it waits for approval" + (f": {message}" if message else "")
         return work.changed(state=StepState.QUEUED, error=why)
     if not latest.approved:
-        why = f"{latest.decided_by} refused it: {latest.reason}"
+        why = f"{latest.actor} refused it: {latest.reason}"
         return work.changed(state=StepState.FAILED, error=why)
-    approval = {"approved_by": latest.decided_by, "approved_for": latest.reason}
+    approval = {"approved_by": latest.actor, "approved_for": latest.reason}
     return work.changed(facts={**work.record.facts, **approval})

@@ -79,7 +79,7 @@ class Expansion:
         """
         node = self.node
         given = node.arguments[str(node.each)]
-        if node.at_most:
+        if node.max_rounds:
             return [self._item(ItemValue(0, given))]
         return [self._item(item) for item in self._reader.read(given)]
 
@@ -92,7 +92,7 @@ class Expansion:
             self.failures.append((node.name, record.error or "it failed"))
         elif record.state not in GOOD_STATES and NOT_TAKEN not in record.facts:
             self.unmade.append(record)
-        if not self.node.at_most or record.state not in GOOD_STATES:
+        if not self.node.max_rounds or record.state not in GOOD_STATES:
             return []
         output = Output(node.name)
         if not self.values.has(output):
@@ -102,8 +102,8 @@ class Expansion:
         if kind != Again.bundle_type:
             return []
         key = len(self.keys)
-        if key >= self.node.at_most:
-            raise too_many_rounds(self.node.name, self.node.at_most)
+        if key >= self.node.max_rounds:
+            raise too_many_rounds(self.node.name, self.node.max_rounds)
         return [self._item(self._reader.stored(key, parts["value"], whole))]
 
     def _note_metrics(self, record: StepRunRecord) -> None:
@@ -122,7 +122,7 @@ class Expansion:
             return replace(record, state=StepState.FAILED, error=self._failure()), Outcome()
         if self.unmade:  # without the missing items the result would look complete
             return self._without(record), Outcome()
-        made = self._last() if self.node.at_most else self._collected()
+        made = self._last() if self.node.max_rounds else self._collected()
         wholes = {name: whole for name, (whole, _) in made.items()}
         if not wholes:
             facts = {**record.facts, NOT_TAKEN: True}
@@ -212,7 +212,7 @@ class Expansion:
         return replace(record, state=state, error=why)
 
     def _failure(self) -> str:
-        if self.node.at_most:
+        if self.node.max_rounds:
             return self.failures[0][1]
         count, every = len(self.failures), len(self.keys)
         head = f"{count:,} of {every:,} items of {self.node.name!r} failed: "

@@ -97,7 +97,7 @@ class KeyMaker:
         if carried:
             parts["classes"] = digest_json(sorted(carried))
         if node.is_expanded:  # the same step on the whole list gives a different result
-            parts["each"] = [node.each, node.by, node.at_most, [n.name for n in node.body]]
+            parts["each"] = [node.each, node.by, node.max_rounds, [n.name for n in node.body]]
         declared = declared_uses(node.step, self._project, self.value)
         if declared:
             parts["uses"] = declared

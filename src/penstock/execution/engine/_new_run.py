@@ -87,7 +87,7 @@ def _traced(pipeline: Pipeline[..., Any], params: Mapping[str, Any], options: Ru
     if options.partition is None:
         bound = pipeline.bind(params)
     else:
-        bound = pipeline.bind_part(options.partition, params)
+        bound = pipeline.bind_partition(options.partition, params)
     return part_of(
         pipeline.trace(**bound),
         only=options.only,

@@ -93,7 +93,7 @@ class StepScheduler:
 
     def _try_to_start(self, work: Work) -> None:
         """Start a step; postpone the step if cards or the concurrency limit are exhausted."""
-        limit = work.node.step.limit
+        limit = work.node.step.concurrency_limit
         if not self._workers.can_take(work):
             self._queue.postpone(work, _CARDS_AGAIN_S)
             return

@@ -26,7 +26,7 @@ class Selection:
 
     def executes(self, name: str) -> bool:
         """Return whether a node may be executed; of the others an earlier result is required."""
-        return self._alone is None or is_part(self._alone, name)
+        return self._alone is None or is_within(self._alone, name)
 
     def is_whole(self, node: Node) -> bool:
         """Return False if only a single item of a map or loop is executed."""
@@ -44,10 +44,10 @@ class Selection:
             nodes: Nodes of the item; each stands after the nodes that it needs.
         """
         alone = self._alone
-        if alone is None or not any(is_part(alone, node.name) for node in nodes):
+        if alone is None or not any(is_within(alone, node.name) for node in nodes):
             return None
         if any(node.name == alone or node.name.startswith(f"{alone}[") for node in nodes):
-            wanted = {node.name for node in nodes if is_part(alone, node.name)}
+            wanted = {node.name for node in nodes if is_within(alone, node.name)}
         else:
             wanted = {node.name for node in nodes if alone.startswith(f"{node.name}[")}
         for node in reversed(nodes):
@@ -56,10 +56,10 @@ class Selection:
         return wanted
 
 
-def is_part(step: str, node: str) -> bool:
+def is_within(step: str, node: str) -> bool:
     """Return whether a node is the given step, an item of that step, or the map of that item.
 
-    >>> is_part("train", "train[3]"), is_part("train[3]", "train"), is_part("train", "test")
+    >>> is_within("train", "train[3]"), is_within("train[3]", "train"), is_within("train", "test")
     (True, True, False)
     """
     return step == node or step.startswith(f"{node}[") or node.startswith((f"{step}[", f"{step}/"))

@@ -21,7 +21,7 @@ _ROWS = {"hour": 10, "day": 7, "week": 4, "month": 4}
 def schedules_page(site: Site, query: Query) -> Page:  # noqa: ARG001 - a page's form
     """List the schedules with their last ticks, the schedulers, and the webhooks."""
     schedules = Schedules(store=site.store)
-    rows = [_row(schedules, schedule) for schedule in schedules.all()]
+    rows = [_row(schedules, schedule) for schedule in schedules.list()]
     counts = site.metadata.hooks.count_events()
     hooks = [
         {

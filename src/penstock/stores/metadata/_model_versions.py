@@ -187,7 +187,7 @@ class ModelVersions:
             said = "Approved" if approval.approved else "Refused"
             add_event(
                 transaction,
-                _remark(found, approval.approver, f"{said}: {approval.reason}", approval.at),
+                _remark(found, approval.actor, f"{said}: {approval.reason}", approval.at),
             )
             count_change(transaction)
 

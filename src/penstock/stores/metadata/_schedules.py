@@ -112,7 +112,7 @@ class SQLScheduleStore:
         return [TICKS.read(row) for row in rows]
 
     def claim_tick(
-        self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, at_most: int
+        self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, max_active: int
     ) -> TickRecord | None:
         """See ScheduleStore."""
         moment = to_micros(now())
@@ -120,7 +120,7 @@ class SQLScheduleStore:
         with self._database.write(durable=True) as transaction:
             self._database.alone(transaction, f"schedule:{tick.schedule}")
             others = transaction.execute(_WORKED_ON, (*of, moment)).fetchone()[0]
-            if others >= at_most:
+            if others >= max_active:
                 return None
             claim = (holder, to_micros(until), run_id, *of, moment)
             if not transaction.execute(_CLAIM, claim).rowcount:

@@ -46,11 +46,11 @@ class ScheduleStore(Protocol):
         ...
 
     def claim_tick(
-        self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, at_most: int
+        self, tick: TickRecord, *, holder: str, until: datetime, run_id: str, max_active: int
     ) -> TickRecord | None:
         """Claim a tick that is queued, or whose holder is silent; None if it is neither.
 
-        Also None while ``at_most`` different ticks of the schedule are held. ``run_id`` becomes the
+        Also None while ``max_active`` different ticks of the schedule are held. ``run_id`` becomes the
         id of the tick's run unless it has an id.
         """
         ...

@@ -86,7 +86,7 @@ Table(
     id_column(),
     text_column("model"),
     integer_column("version"),
-    text_column("approver"),
+    text_column("actor"),
     flag_column("approved"),
     text_column("reason"),
     integer_column("at"),

@@ -59,7 +59,7 @@ Table(
     run_column(),
     text_column("step"),
     flag_column("approved"),
-    text_column("decided_by"),
+    text_column("actor"),
     text_column("reason"),
     integer_column("at"),
     Index("step_decisions_by_run", "run_id"),
