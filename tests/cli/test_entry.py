@@ -81,3 +81,14 @@ def test_a_seed_that_is_set_is_kept(monkeypatch):
     with pytest.raises(SystemExit) as left:
         runpy.run_module("penstock.cli", run_name="__main__")
     assert left.value.code == 0
+
+
+def test_ctrl_c_while_modules_are_imported_shows_no_traceback(monkeypatch, capsys):
+    def interrupt(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["penstock", "runs"])
+    monkeypatch.setattr("penstock.cli._entry.importlib.import_module", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "Interrupted.\n")

@@ -1,6 +1,11 @@
 """`penstock schedule`, `scheduler`, `partitions` and `backfill` as a user calls them."""
 
 import json
+import signal
+
+from click.testing import CliRunner
+
+from penstock.cli._schedule import scheduler
 
 JOB = """
 from datetime import date
@@ -102,3 +107,29 @@ def test_partitions_are_listed_and_made_up_for(shell):
     assert "--partition cannot be used with --resume" in (
         shell("run", "--resume", "last", "--partition", "eu", code=2).err
     )
+
+
+def test_the_first_ctrl_c_waits_for_the_runs_and_the_second_leaves_them(monkeypatch):
+    left = []
+
+    class Worker:
+        project, running = "here", ["run-1"]
+
+        def __init__(self, **_):
+            pass
+
+        def schedules(self):
+            return []
+
+        def stop(self, *, leave):
+            left.append(leave)
+
+        def run(self):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("penstock.cli._schedule.Scheduler", Worker)
+    monkeypatch.setattr("penstock.cli._schedule.current_store", lambda *_, **__: None)
+    shown = CliRunner().invoke(scheduler, [])
+    assert left == [False, True]
+    assert "Waiting for run-1; press Ctrl-C again to leave now." in shown.output

@@ -15,6 +15,10 @@ def main() -> None:
         # -P: a user's own file named like a library must not shadow the library.
         command = [sys.executable, "-P", "-m", "penstock.cli", *sys.argv[1:]]
         os.execve(sys.executable, command, environment)  # noqa: S606 - this program again, no shell
-    # Imported here, because all imports before the execve would be loaded twice.
-    cli = importlib.import_module("penstock.cli._main").cli
-    sys.exit(cli(prog_name="penstock"))
+    try:
+        # Imported here, because all imports before the execve would be loaded twice.
+        cli = importlib.import_module("penstock.cli._main").cli
+        sys.exit(cli(prog_name="penstock"))
+    except KeyboardInterrupt:  # while modules are imported, before a command runs
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)

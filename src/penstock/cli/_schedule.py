@@ -276,9 +276,9 @@ def scheduler(ctx: click.Context, once: bool, max_active_runs: int | None, quiet
 
     def stop(number: int, _: object) -> None:
         # The first Ctrl-C waits for the runs; SIGTERM and a second Ctrl-C leave them.
-        again = number == signal.SIGTERM or stopping
+        again = number == signal.SIGTERM or bool(stopping)
         stopping.append(number)
-        worker.stop(leave=bool(again))
+        worker.stop(leave=again)
         if worker.running and not again:
             report(f"Waiting for {', '.join(worker.running)}; press Ctrl-C again to leave now.")
 
