@@ -13,7 +13,7 @@ from penstock.core import (
     StepState,
     to_json,
 )
-from penstock.execution import run_pipeline
+from penstock.execution import RunOptions, run_pipeline
 from penstock.tracking import active_run, start_run
 
 CHAIN = """
@@ -235,3 +235,8 @@ def test_what_items_of_a_map_logged_is_there_when_the_map_is_reused(project):
     kept = [project.store.metadata.runs.get(run.run_id).metrics for run in (first, again)]
     assert sorted(kept[1]) == sorted(kept[0]) == ["curve", "score_1.0", "score_2.0", "score_3.0"]
     assert [kept[1][key].last for key in sorted(kept[1])[1:]] == [1.0, 2.0, 3.0]
+
+
+def test_what_is_no_pipeline_is_refused_by_its_name(project):
+    with pytest.raises(ParameterError, match=r"got 'print'.*@ps\.pipeline"):
+        run_pipeline(print, {}, RunOptions(store=project.store))  # type: ignore[arg-type]  # on purpose

@@ -116,3 +116,9 @@ def test_a_step_called_in_another_step_runs_plainly():
 
     assert both() == 7
     assert [node.name for node in both.trace().order()] == ["outer"]
+
+
+@pytest.mark.parametrize("wrong", [{"rtol": -1}, {"atol": float("nan")}, {"rtol": "1e-3"}])
+def test_a_tolerance_that_nothing_meets_is_refused(wrong):
+    with pytest.raises(DefinitionError, match=r"Tolerance.* cannot be used"):
+        Tolerance(**wrong)

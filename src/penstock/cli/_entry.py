@@ -20,5 +20,5 @@ def main() -> None:
         cli = importlib.import_module("penstock.cli._main").cli
         sys.exit(cli(prog_name="penstock"))
     except KeyboardInterrupt:  # while modules are imported, before a command runs
-        print("Interrupted.", file=sys.stderr)
+        sys.stderr.write("Interrupted.\n")
         sys.exit(130)

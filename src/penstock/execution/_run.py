@@ -140,6 +140,12 @@ def run_pipeline(
     options = options or RunOptions()
     runner, reporter = find_runner(options.runner), options.reporter or default_reporter()
     found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    if not isinstance(found, Pipeline):
+        raise ParameterError(
+            what=f"run() got {getattr(found, '__name__', found)!r}, a {type(found).__name__}.",
+            why="It runs pipelines.",
+            fix="Decorate a function that calls steps with @ps.pipeline, or name FILE.py:NAME.",
+        )
     return perform(runner, new_session(found, params, options, reporter, check=runner.check))
 
 

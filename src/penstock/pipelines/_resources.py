@@ -69,6 +69,16 @@ class Tolerance:
     rtol: float = 0.0
     atol: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("rtol", "atol"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not value >= 0:
+                raise DefinitionError(
+                    what=f"Tolerance({name}={value!r}) cannot be used.",
+                    why="A difference is 0 or more, so no number would ever be equal.",
+                    fix="Give a number of 0 or more.",
+                )
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
