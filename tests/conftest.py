@@ -213,6 +213,13 @@ def s3_server() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[services.KafkaServer]:
+    """A real broker, one for each test worker."""
+    with services.kafka() as server:
+        yield server
+
+
 @pytest.fixture
 def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An empty bucket, and an environment that leads to it."""

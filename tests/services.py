@@ -1,4 +1,4 @@
-"""Real services for tests: a PostgreSQL server, an S3 server. Started once for a test worker."""
+"""Real services for tests: a PostgreSQL server, an S3 server, Kafka. Started once for a test worker."""
 
 import os
 import shutil
@@ -128,3 +128,43 @@ def s3() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+class KafkaServer:
+    """librdkafka's own broker, over real connections; a topic has four partitions.
+
+    It has no retention, no compaction, no times of offsets, and does not hide aborted messages.
+    """
+
+    partitions = 4
+
+    def __init__(self) -> None:
+        from confluent_kafka import Producer
+
+        self._cluster = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1})
+        brokers = self._cluster.list_topics(timeout=10).brokers.values()
+        self.address = ",".join(f"{each.host}:{each.port}" for each in brokers)
+        self._producer = self.producer()
+
+    def producer(self, **settings):
+        from confluent_kafka import Producer
+
+        return Producer({"bootstrap.servers": self.address, "log_level": 0, **settings})
+
+    def topic(self) -> str:
+        return f"rides-{next(_numbers)}"
+
+    def send(self, topic: str, *values: bytes | None, partition: int = 0, **more) -> None:
+        for value in values:
+            self._producer.produce(topic, value, partition=partition, **more)
+        self._producer.flush(10)
+
+
+@contextmanager
+def kafka() -> Iterator[KafkaServer]:
+    """Start a broker."""
+    try:
+        import confluent_kafka  # noqa: F401
+    except ImportError:
+        missing('needs confluent-kafka; get it with: pip install "penstock[kafka]"')
+    yield KafkaServer()

@@ -18,6 +18,7 @@ NAMES = [
     "DeltaSource",
     "EvaluationReport",
     "FileSource",
+    "KafkaSource",
     "IcebergSource",
     "Model",
     "ModelVersion",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from penstock.data import DeltaSource as DeltaSource
     from penstock.data import FileSource as FileSource
     from penstock.data import IcebergSource as IcebergSource
+    from penstock.data import KafkaSource as KafkaSource
     from penstock.data import Snapshot as Snapshot
     from penstock.data import Split as Split
     from penstock.evaluation import EvaluationReport as EvaluationReport
@@ -102,7 +103,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
-    "data": ("DeltaSource", "FileSource", "IcebergSource", "Snapshot", "Split"),
+    "data": ("DeltaSource", "FileSource", "KafkaSource", "IcebergSource", "Snapshot", "Split"),
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": ("approve_step", "reject_step", "run", "why"),
     "features": ("table_transformer",),

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from penstock.data.sources import DeltaSource as DeltaSource
     from penstock.data.sources import FileSource as FileSource
     from penstock.data.sources import IcebergSource as IcebergSource
+    from penstock.data.sources import KafkaSource as KafkaSource
     from penstock.data.sources import Reading as Reading
     from penstock.data.sources import Scan as Scan
     from penstock.tables.reading import guess_time_format as guess_time_format
@@ -71,6 +72,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Dependence": "_dependence",
         "DeltaSource": "penstock.data.sources",
         "FileSource": "penstock.data.sources",
+        "KafkaSource": "penstock.data.sources",
         "IcebergSource": "penstock.data.sources",
         "Finding": "_finding",
         "LEVELS": "_finding",

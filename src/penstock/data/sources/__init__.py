@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from penstock.data.sources._delta import DeltaSource as DeltaSource
     from penstock.data.sources._files import FileSource as FileSource
     from penstock.data.sources._iceberg import IcebergSource as IcebergSource
+    from penstock.data.sources._kafka import KafkaSource as KafkaSource
     from penstock.data.sources._open import open_source as open_source
     from penstock.data.sources._paths import resolving_in as resolving_in
     from penstock.data.sources._protocol import DataSource as DataSource
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "DataSource": "_protocol",
         "DeltaSource": "_delta",
         "FileSource": "_files",
+        "KafkaSource": "_kafka",
         "IcebergSource": "_iceberg",
         "PinnedSource": "_protocol",
         "Reading": "_protocol",
