@@ -317,7 +317,7 @@ class TestErrors:
         with pytest.raises(ParameterError, match="Did you mean 'aside'"):
             KafkaSource("b:9092", topic="rides", poison="asid")
         with pytest.raises(ParameterError, match="'_offset'"):
-            KafkaSource("b:9092", topic="rides", columns=["_ofset"])
+            KafkaSource("b:9092", topic="rides", columns=["_ofset"])  # type: ignore[list-item] # a typing error
 
     def test_without_the_package_the_install_command_is_named(self, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "confluent_kafka", None)
@@ -327,7 +327,7 @@ class TestErrors:
 
 def test_offsets_by_time_are_asked_for_in_milliseconds(topic):
     """The thin part that the test's broker cannot show: what is asked, what an answer means."""
-    asked = []
+    asked: list[tuple[int, int]] = []
 
     class Consumer:
         def offsets_for_times(self, places, timeout):

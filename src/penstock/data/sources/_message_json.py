@@ -78,6 +78,10 @@ class JsonDecoder:
         schema = self.schema
         if schema is None:
             schema = pl.Schema({name: _dtype(kind) for name, kind in self._kinds.items()})
+            # Inside of lists and objects polars takes numbers of one type only.
+            nested = {name: kind for name, kind in schema.items() if kind.is_nested()}
+            for row in rows if nested else ():
+                row |= {name: require_fit(row.get(name), nested[name], name) for name in nested}
         return pl.DataFrame(rows, schema=schema, orient="row")
 
 

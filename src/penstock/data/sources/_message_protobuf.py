@@ -213,11 +213,10 @@ def _nanoseconds(value: Any) -> int:
 
 def _indexes(told: Any) -> list[int]:
     """Return a message's place in its file, from the outside in."""
-    own = [told.index]
-    while told.containing_type is not None:
-        told = told.containing_type
-        own.insert(0, told.index)
-    return own
+    outer = told.containing_type
+    beside = told.file.message_types_by_name.values() if outer is None else outer.nested_types
+    above = [] if outer is None else _indexes(outer)
+    return [*above, [each.name for each in beside].index(told.name)]
 
 
 def _zigzag(value: bytes, place: int) -> tuple[int, int]:

@@ -48,7 +48,7 @@ def dtypes_of(schema: Any) -> "pl.Schema":
     """Return a declared schema as types of columns.
 
     >>> dtypes_of({"id": "integer", "tip": "number"})
-    Schema({'id': Int64, 'tip': Float64})
+    Schema([('id', Int64), ('tip', Float64)])
 
     Raises:
         ParameterError: If a type is not known.
