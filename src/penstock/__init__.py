@@ -4,7 +4,7 @@
 import penstock as ps
 ```
 
-The names here are those of a pipeline file, a training script and a notebook. All other names are
+The names here are those of a pipeline file, a training script and a notebook. All further names are
 ``penstock.<package>.<Name>``, for example ``ps.serving.RolloutRules``; nothing deeper is promised.
 Names and packages load on first use, so that importing stays cheap.
 """

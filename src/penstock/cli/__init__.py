@@ -1,4 +1,4 @@
-"""The penstock command: the CLI, with no logic beyond parsing and printing; one file per noun."""
+"""The penstock command: the CLI, with no logic beyond parsing and printing; a file per noun."""
 
 from typing import TYPE_CHECKING
 

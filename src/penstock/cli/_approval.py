@@ -34,7 +34,7 @@ def approve_step(
 ) -> None:
     """Approve STEP of RUN, which waits for approval; default STEP: `approval`.
 
-    The run continues with `penstock run --resume RUN`, or by itself if a scheduler started it.
+    The run continues with `penstock run --resume RUN`, or automatically if a scheduler started the run.
     """
     decision = approve(run, step, reason=reason, actor=actor, store=current_store(ctx))
     _show(decision, as_json=as_json)

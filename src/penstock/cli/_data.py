@@ -50,7 +50,7 @@ def list_command(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Show the versions of data set NAME; for NAME@VERSION, its columns and what was read."""
+    """Show the versions of data set NAME; for NAME@VERSION, columns and reading."""
     store = current_store(ctx)
     if "@" not in name:
         dataset = get_dataset(name, store=store)

@@ -1,4 +1,4 @@
-"""``penstock debug``: a recorded step on its exact inputs, in this process and in a debugger."""
+"""``penstock debug``: a recorded step on the exact inputs, in this process and in a debugger."""
 
 import pdb  # noqa: T100 - it is what the command is for
 import sys
@@ -21,7 +21,7 @@ _MAX_CHARACTERS = 200
 @click.option("--no-pdb", is_flag=True, help="Print the traceback; start no debugger.")
 @click.pass_context
 def debug(ctx: click.Context, run: str, step: str, target: str | None, no_pdb: bool) -> None:
-    """Call STEP of RUN again, with its recorded inputs and the current code.
+    """Call STEP of RUN again, with the recorded inputs and the current code.
 
     The debugger opens at the line that raises. Nothing is recorded. Default TARGET: the FILE.py or
     FILE.py:NAME that RUN was started from.

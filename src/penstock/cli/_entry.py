@@ -9,7 +9,7 @@ _SEEDED = {"run", "step", "debug", "backfill", "demo"}
 
 
 def main() -> None:
-    """Run the command line; restart the interpreter if its hash seed is random."""
+    """Run the command line; restart the interpreter if the hash seed is random."""
     if "PYTHONHASHSEED" not in os.environ and _SEEDED & set(sys.argv[1:4]):
         environment = {**os.environ, "PYTHONHASHSEED": "0"}
         # -P: a user's own file named like a library must not shadow the library.

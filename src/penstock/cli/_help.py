@@ -9,7 +9,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def examples(*lines: str) -> str:
-    r"""Return the examples below a command's options, one a line.
+    r"""Return the examples below a command's options, a line each.
 
     >>> examples("penstock runs")
     '\x08\nExample:\n  penstock runs'
@@ -19,10 +19,10 @@ def examples(*lines: str) -> str:
 
 
 def actor_option(verb: str) -> Callable[[Command], Command]:
-    """Return the option ``--actor``: who does what the command records.
+    """Return the option ``--actor``, recorded with the command's action.
 
     Args:
-        verb: What the actor does, third person: ``approves``.
+        verb: The action, third person: ``approves``.
     """
     return click.option("--actor", metavar="NAME", help=f"Who {verb}; default: you.")
 

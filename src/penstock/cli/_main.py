@@ -22,7 +22,7 @@ class _Section:
 
     Args:
         title: Heading.
-        example: A typical call of one of the commands.
+        example: A typical call.
         commands: Module and help line by command name.
     """
 

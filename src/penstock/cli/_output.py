@@ -62,7 +62,7 @@ def _note_json(ctx: click.Context, _: click.Parameter, as_json: bool) -> bool:
 
 
 class _Stdout:
-    """Standard output reserved for the JSON document; all other output goes to standard error.
+    """Standard output reserved for the JSON document; everything else goes to standard error.
 
     Output of child processes too: their file descriptor 1 is that of standard error.
     """
@@ -147,7 +147,7 @@ def plain(text: Any) -> str:
 
 
 def fail(ctx: click.Context, error: PenstockError) -> NoReturn:
-    """Print an error as what, why and fix, and exit with the error's code."""
+    """Print an error with reason and fix, and exit with the error's code."""
     code = next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), 2)
     if ctx.meta.get(_WANTS_JSON):
         emit({"error": error.to_json()})

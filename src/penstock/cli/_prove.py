@@ -44,7 +44,7 @@ _EXIT = {Verdict.DIFFERS: 1, Verdict.CANNOT_VERIFY: 2}
 def verify(
     ctx: click.Context, run: str, reread: bool, hash_seeds: int | None, as_json: bool
 ) -> None:
-    """Execute RUN again, each step in a fresh process on its recorded inputs; compare all outputs.
+    """Execute RUN again, each step in a fresh process on the recorded inputs; compare all outputs.
 
     RUN is a run id, a unique prefix of one, or `last`.
     """

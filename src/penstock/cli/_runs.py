@@ -285,7 +285,7 @@ def _items(steps: Iterable[StepRunRecord]) -> dict[str, list[StepRunRecord]]:
 
 
 def _show_items(items: Sequence[StepRunRecord]) -> None:
-    """Print few items one by one, many as counts and the first failed items."""
+    """Print few items singly, many as counts and the first failed items."""
     if len(items) <= _FEW_ITEMS:
         for item in items:
             _show_step(item)

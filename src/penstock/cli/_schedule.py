@@ -115,7 +115,7 @@ def add(
     """Add a schedule, or all schedules that TARGET defines.
 
     TARGET is FILE.py, FILE.py:NAME or module:NAME. Without --cron, --every, --new-data, --new-version and --alert, every Schedule in the file is
-    added; if there is none, the pipeline is scheduled for each of its partitions.
+    added; if there is none, the pipeline is scheduled for each partition.
     """
     schedules = Schedules(store=current_store(ctx, create=True))
     has_options = any(
@@ -180,7 +180,7 @@ def list_schedules(ctx: click.Context, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(ctx: click.Context, name: str, limit: int, as_json: bool) -> None:
-    """Show a schedule and its ticks, newest first."""
+    """Show a schedule and the ticks, newest first."""
     schedules = Schedules(store=current_store(ctx))
     record, ticks = schedules.get(name), schedules.ticks(name, limit=limit)
     if as_json:
@@ -241,7 +241,7 @@ def trigger(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def remove(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Remove a schedule; its runs are kept."""
+    """Remove a schedule; the runs are kept."""
     Schedules(store=current_store(ctx)).remove(name)
     if as_json:
         emit({"removed": name})

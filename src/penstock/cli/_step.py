@@ -1,4 +1,4 @@
-"""``penstock step``: a single step of a run, executed alone; other orchestrators call it."""
+"""``penstock step``: a single step of a run, executed alone, for orchestrators."""
 
 import sys
 

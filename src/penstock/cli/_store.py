@@ -32,7 +32,7 @@ def store() -> None:
 @json_option
 @click.pass_context
 def info(ctx: click.Context, as_json: bool) -> None:
-    """Show the store's location, its origin and its contents."""
+    """Show the store's location, origin and contents."""
     chosen = settings(ctx.find_root().obj)
     try:
         opened = current_store(ctx)
@@ -219,9 +219,9 @@ def gc(
     delete: bool,
     as_json: bool,
 ) -> None:
-    """Delete deleted runs, unreferenced artifacts, and data beyond its retention.
+    """Delete deleted runs, unreferenced artifacts, and data beyond the retention.
 
-    Everything a registered version needs is kept: its run, rows, report and sources.
+    Everything a registered version needs is kept: run, rows, report and sources.
     """
     report = collect_garbage(
         older_than=parse_duration(older_than),
@@ -296,7 +296,7 @@ def _progress(what: str, *, quiet: bool) -> Iterator[Callable[[str, int, int], N
 
 
 def _beside(url: str) -> str | None:
-    """Return the folder beside a SQLite file; the project's setting belongs to another store."""
+    """Return the folder beside a SQLite file; the project's setting belongs to a different store."""
     if "://" in url and not url.startswith("sqlite:///"):
         return None
     return str(Path(url.removeprefix("sqlite:///")).expanduser().absolute().parent / "artifacts")

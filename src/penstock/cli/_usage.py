@@ -1,4 +1,4 @@
-"""Wrong use of a command line, told in penstock's form: what, why, and how to write it."""
+"""Wrong use of a command line, as an error of penstock's form with the command's help."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,7 +12,7 @@ _WHY = "The command was not executed."
 def usage_error(
     error: click.UsageError, root: click.Context, words: Sequence[str] = ()
 ) -> ParameterError:
-    """Convert click's error to penstock's form: what is wrong, why, and the command's help.
+    """Convert click's error to penstock's form: mistake, reason, and the command's help.
 
     Args:
         error: Click's error; some of them do not name their command.

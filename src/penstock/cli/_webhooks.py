@@ -170,7 +170,7 @@ def resume(ctx: click.Context, name: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def remove(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Remove a webhook and its pending events."""
+    """Remove a webhook and the pending events."""
     Webhooks(store=current_store(ctx)).remove(name)
     if as_json:
         emit({"removed": name})

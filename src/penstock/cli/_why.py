@@ -21,7 +21,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 def why(
     ctx: click.Context, words: tuple[str, ...], last: bool, against: str | None, as_json: bool
 ) -> None:
-    """Explain why STEP of RUN was executed or cached, and which part of its key changed.
+    """Explain why STEP of RUN was executed or cached, and which part of the key changed.
 
     RUN is a run id, a unique prefix of one, or `last`.
     """

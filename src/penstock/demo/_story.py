@@ -163,7 +163,7 @@ def _live_until_alarm(loop: _Loop) -> int:
 
 
 def _live_day(loop: _Loop, number: int) -> None:
-    """Send a day's payments one by one; post the labels that are due."""
+    """Send a day's payments singly; post the labels that are due."""
     day = simulate_day(number, new_country=loop.new_country)
     loop.marks[number] = now()
     labels: dict[str, bool] = {}

@@ -30,7 +30,7 @@ def approve_step(
         run: Id of the run; a unique prefix, or ``"last"``.
         step: Name of the waiting step, as given to `wait_for_approval`.
         reason: Why; recorded with the run.
-        actor: Who approves; by default the user of this process.
+        actor: Actor of the approval; by default the user of this process.
         store: Store that has the run; by default the project's store.
 
     Raises:
@@ -56,7 +56,7 @@ def reject_step(
         run: Id of the run; a unique prefix, or ``"last"``.
         step: Name of the waiting step, as given to `wait_for_approval`.
         reason: Why; recorded with the run.
-        actor: Who rejects; by default the user of this process.
+        actor: Actor of the rejection; by default the user of this process.
         store: Store that has the run; by default the project's store.
 
     Raises:

@@ -15,7 +15,7 @@ class KeyChange:
     """A part of a step's key that differs from an earlier run.
 
     Args:
-        step: Step that has the part: the given step, or a step before it.
+        step: Step that has the part: the given step, or an earlier step.
         kind: ``code``, ``package``, ``argument``, ``input``, ``source``, ``used`` (declared in
             ``uses``), ``class``, ``seed``, ``python``; ``file`` and ``environment`` (read by the
             step while it ran); or ``result`` where equal keys gave different values.
@@ -36,7 +36,7 @@ class KeyChange:
 def key_changes(
     side: RecordedRun, other: RecordedRun, step: str, seen: set[str] | None = None
 ) -> Iterator[KeyChange]:
-    """Compare the parts of a step's keys; for a changed input, also the changes before it."""
+    """Compare the parts of a step's keys; for a changed input, also the earlier changes."""
     seen = {step} if seen is None else seen
     now, then = side.step(step), other.step(step)
     parts, earlier = now.facts.get("key_parts", {}), then.facts.get("key_parts", {})
@@ -75,7 +75,7 @@ def key_changes(
 
 
 def _other_result(side: RecordedRun, other: RecordedRun, step: str) -> KeyChange:
-    """Describe a step with a different value though nothing in its key changed."""
+    """Describe a step with a different value though nothing in the key changed."""
     one, two = other.step(step).outputs, side.step(step).outputs
     name, before, after = next(iter(_differing(one, two)), ("result", None, None))
     return KeyChange(step, "result", name, before, after)

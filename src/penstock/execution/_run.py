@@ -72,15 +72,15 @@ def run(
             parallel in processes of this machine; or ``ray``, on this machine or on the cluster of
             ``RAY_ADDRESS``. Keys and results are the same.
         workers: Maximum number of steps at the same time, for runners that work in parallel; by
-            default one for each core.
+            default as many as cores.
         on_failure: Failure policy: ``finish_independent`` steps, those that do not depend on the failed step, or
             ``stop`` the running steps and start no more.
         seed: The run seed that every step's seed derives from.
         use_cache: False to execute every step, even if a cached result exists.
         refresh: Names of steps to execute even if a cached result exists.
         only: Names of the only steps to execute, on results of earlier runs.
-        from_step: Execute this step and all that depend on it, on results of earlier runs.
-        until: Execute this step and its predecessors; with ``from_step`` only the steps between.
+        from_step: Execute this step and all that depend on the result, on results of earlier runs.
+        until: Execute this step and the predecessors; with ``from_step`` only the steps between.
         resume: Id of a failed or killed run to resume, with the parameters of that run.
         name: Name of the run; by default the pipeline's name.
         experiment: Experiment that groups the run; by default the pipeline's name.
@@ -136,7 +136,7 @@ def run_pipeline(
     params: Mapping[str, Any],
     options: RunOptions | None = None,
 ) -> PipelineResult:
-    """Run a pipeline with its parameters in a mapping and the options of `run` in one object."""
+    """Run a pipeline with parameters in a mapping and the options of `run` in an object."""
     options = options or RunOptions()
     runner, reporter = find_runner(options.runner), options.reporter or default_reporter()
     found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline

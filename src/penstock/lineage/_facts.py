@@ -1,4 +1,4 @@
-"""Facts of a subject that its lineage tells: rows, split, code, environment, predictions."""
+"""Facts in the lineage of a subject: rows, split, code, environment, predictions."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

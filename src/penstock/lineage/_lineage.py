@@ -1,4 +1,4 @@
-"""get_lineage: from a prediction, version, run or artifact to its origins, or to what came of it."""
+"""get_lineage: from a prediction, version, run or artifact to the origins, or to the results."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ class Lineage:
         edges: Edges of the lineage graph, each from an input to a result.
         nodes: All nodes, in order of distance from ``node``.
         prediction: The predicted row, if the node is a prediction.
-        version: The model version, if the node is one or was answered by one.
+        version: The model version of the node; of a prediction, the version that answered.
         run: The run that made the version, or the node itself.
         sources: Per snapshot: source, rows, times and digests.
         split: Rows per subset, target and kind of split.
@@ -128,7 +128,7 @@ def get_lineage(
     details: bool = True,
     store: Store | str | None = None,
 ) -> Lineage:
-    """Return the ancestors of a prediction, model version, run or artifact, or its descendants.
+    """Return the ancestors of a prediction, model version, run or artifact, or the descendants.
 
     Args:
         subject: A prediction id, ``model@version``, a run id, a digest or a node ``kind:id``.
@@ -168,7 +168,7 @@ def get_lineage(
 
 
 def _edges(store: Store, found: Subject, direction: str) -> tuple[Edge, ...]:
-    """List the edges; a prediction stands below its version, which holds no edge to each row."""
+    """List the edges; a prediction stands below the version, which holds no edge to each row."""
     if found.prediction is not None and found.version is not None:
         version = f"version:{found.version.ref}"
         answered = Edge(version, found.node, "answered")

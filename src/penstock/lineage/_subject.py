@@ -9,13 +9,13 @@ from penstock.stores import Store
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a name means.
+    """The meaning of a name.
 
     Args:
         node: The node in the lineage graph, ``kind:id``.
-        prediction: The prediction, if the name is one.
-        version: The model version, if the name is one or the prediction's.
-        run: The run, if the name is one.
+        prediction: The prediction of this name.
+        version: The model version of this name, or of the prediction.
+        run: The run of this name.
     """
 
     node: str

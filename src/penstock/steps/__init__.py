@@ -1,4 +1,4 @@
-"""Ready-made steps, one for each stage of an ML pipeline: the glue between the packages below."""
+"""Ready-made steps for each stage of an ML pipeline: the glue between the packages below."""
 
 from typing import TYPE_CHECKING
 

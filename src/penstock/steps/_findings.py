@@ -13,7 +13,7 @@ _SPLIT = "Split"
 
 
 def list_findings(run_id: str, *, store: Store) -> list[tuple[str, Finding]]:
-    """List the findings of a run's steps about its data, the worst first, each with its step.
+    """List the findings of a run's steps about the data, the worst first, each with the step.
 
     ```python
     for step, finding in list_findings(store, result.run_id):

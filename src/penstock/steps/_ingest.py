@@ -1,4 +1,4 @@
-"""The ingest step: DataSource -> Snapshot; apart because no other step reads a source."""
+"""The ingest step: DataSource -> Snapshot; apart because only this step reads a source."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ from penstock.tracking import active_run
 def ingest(
     source: DataSource, *, since: date | None = None, cutoff: date | None = None
 ) -> Snapshot:
-    """Read a source between two times into a Snapshot with its digests, schema and profile.
+    """Read a source between two times into a Snapshot with digests, schema and profile.
 
     Args:
         source: Source of the rows, for example ``ps.FileSource("rides.csv", time="start")``.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def as_tuple(names: str | Sequence[str]) -> tuple[str, ...]:
-    """Return a single name as a tuple of one, not of its letters.
+    """Return a single name as a tuple of that name, not of the letters.
 
     >>> as_tuple("company"), as_tuple(["company", "kind"])
     (('company',), ('company', 'kind'))

@@ -1,4 +1,4 @@
-"""The register step: EvaluationReport -> ModelVersion, judged by its gates."""
+"""The register step: EvaluationReport -> ModelVersion, judged by the gates."""
 
 import logging
 from collections.abc import Sequence
@@ -82,7 +82,7 @@ def register(
 def _stored_input(run: Run | None, estimator: Any) -> ArtifactRecord | None:
     """Return the record of the input of the running step that is this estimator; None if none is.
 
-    A step of the user's own may call ``register`` with another estimator than it was given, so the
+    A step of the user's own may call ``register`` with a different estimator than the argument, so the
     content decides, not the argument's name.
     """
     context = current_step()

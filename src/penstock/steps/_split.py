@@ -31,7 +31,7 @@ def split(
 
     Args:
         table: The rows: a Snapshot or a frame.
-        target: The column to predict; rows without it are left out and counted.
+        target: The column to predict; rows without a target are left out and counted.
         by_time: Column to split by time, or a date and an hour column: the newest rows become the
             test subset.
         by_group: Column whose values stay whole: no group is in two subsets.
@@ -47,7 +47,7 @@ def split(
 
     Raises:
         LeakageError: If rows, groups or times are in two subsets.
-        DataError: If the target has only one class, or too few rows are left.
+        DataError: If the target has a single class, or too few rows are left.
     """
     return split_table(
         table,

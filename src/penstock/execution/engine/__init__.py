@@ -1,4 +1,4 @@
-"""The engine of a run: what to execute, in which order, and what is recorded."""
+"""The engine of a run: the steps to execute, their order, and the records."""
 
 from typing import TYPE_CHECKING
 

@@ -35,7 +35,7 @@ class ConstantDigests:
     """Digests of the constants of a call; outputs inside containers count by position.
 
     Args:
-        digest_object: Computes the digest of an object, including code that it holds.
+        digest_object: Computes the digest of an object, including the code inside.
         call: All arguments of the call: a source's ``fingerprint`` is passed those it names.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Decision: what becomes of a step that waits for a person's decision."""
+"""Decision: the next state of a step that waits for a person's decision."""
 
 from collections.abc import Sequence
 

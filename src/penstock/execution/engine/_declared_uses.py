@@ -1,4 +1,4 @@
-"""Digests of what a step declares that it uses: files, modules, objects."""
+"""Digests of the uses that a step declares: files, modules, objects."""
 
 import hashlib
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def declared_uses(
     Args:
         step: The step.
         project: Folder that paths are relative to.
-        digest_object: Computes the digest of an object, including code that it holds.
+        digest_object: Computes the digest of an object, including the code inside.
 
     Raises:
         NotFoundError: If a file does not exist.

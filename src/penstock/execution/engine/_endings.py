@@ -1,4 +1,4 @@
-"""Endings: what becomes of a step that was executed or reused, before it is recorded."""
+"""Endings: the outputs of a step that was executed or reused, before the record is written."""
 
 from dataclasses import replace
 

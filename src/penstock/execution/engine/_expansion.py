@@ -24,7 +24,7 @@ class Item:
         key: Position of the item, or key in a dict.
         nodes: Nodes to execute for the item.
         edges: Lineage edge from the whole to the item.
-        artifacts: Records of the item and its elements, unless the item is a constant.
+        artifacts: Records of the item and the elements, unless the item is a constant.
     """
 
     key: Any

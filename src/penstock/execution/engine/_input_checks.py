@@ -1,4 +1,4 @@
-"""Checks that a step declares of its inputs, made as soon as the step before it has ended.
+"""Checks that a step declares of its inputs, made as soon as the earlier step has ended.
 
 A model that the registry would refuse so fails the step that trained it, before it is evaluated.
 """
@@ -42,7 +42,7 @@ class InputChecks:
         return None
 
     def apply(self, node: str, outcome: Outcome) -> Outcome:
-        """Return the outcome of a step, or a failure with the message of the check that refused it."""
+        """Return the outcome of a step, or a failure with the message of the check that refused the outputs."""
         if outcome.error is not None or node not in self._checks:
             return outcome
         wholes = {name: records[0] for name, records in outcome.outputs.items()}

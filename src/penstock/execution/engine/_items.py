@@ -21,7 +21,7 @@ class ItemValue:
         key: Position of the item, or key in a dict.
         value: The output that stands for the stored value; or a constant of the pipeline's body.
         edges: Lineage edge from the whole to the item.
-        artifacts: Records of the item and its elements, unless the item is a constant.
+        artifacts: Records of the item and the elements, unless the item is a constant.
     """
 
     key: Any

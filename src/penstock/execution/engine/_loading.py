@@ -218,7 +218,7 @@ def _outermost(found: Mapping[str, Pipeline[..., Any]]) -> list[Pipeline[..., An
 
 
 def _names_in(code: CodeType) -> set[str]:
-    """Return the names that a function uses, including functions inside it."""
+    """Return the names that a function uses, including inner functions."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
     return set(code.co_names).union(*map(_names_in, inner))
 

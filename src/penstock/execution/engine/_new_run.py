@@ -38,7 +38,7 @@ def new_session(
     *,
     check: Callable[[Graph], None] | None = None,
 ) -> Session:
-    """Record a new run and return the session that executes it.
+    """Record a new run and return the session for the execution.
 
     Args:
         pipeline: The pipeline.

@@ -1,4 +1,4 @@
-"""RunOptions: how a pipeline is run, in one object from the caller to the scheduler."""
+"""RunOptions: how a pipeline is run, in an object from the caller to the scheduler."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -35,8 +35,8 @@ class RunOptions:
         use_cache: False to execute every step, even if a cached result exists.
         refresh: Names of steps to execute even if a cached result exists.
         only: Names of the only steps to execute, on results of earlier runs.
-        from_step: Execute this step and all that depend on it, on results of earlier runs.
-        until: Execute this step and its predecessors.
+        from_step: Execute this step and all that depend on the result, on results of earlier runs.
+        until: Execute this step and the predecessors.
         name: Name of the run; None for the pipeline's name.
         experiment: Experiment that groups the run; None for the pipeline's name.
         tags: Tags of the run.

@@ -1,4 +1,4 @@
-"""ReadyQueue: which steps can start now, which wait for other steps, and which for a moment.
+"""ReadyQueue: which steps can start now, which wait for steps, and which for a moment.
 
 The order is the same for all runners: by priority, then in the order of the pipeline's body, so
 that a single worker executes the steps in the order in which the body is read.

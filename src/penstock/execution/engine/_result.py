@@ -155,5 +155,5 @@ class PipelineResult:
 
 
 def step_to_json(record: StepRunRecord) -> dict[str, Any]:
-    """Return the run of a step as plain JSON, with what only a result knows: ``kept``."""
+    """Return the run of a step as plain JSON, with the fact that only a result has: ``kept``."""
     return {**to_json(record), "kept": KEPT in record.facts}

@@ -28,13 +28,13 @@ def resumed_session(
     *,
     check: Callable[[Graph], None],
 ) -> Session:
-    """Mark a run as running again and return the session that executes the rest of it.
+    """Mark a run as running again and return the session that executes the rest.
 
     Args:
         run_id: Id of the run; a unique prefix, or ``"last"`` for the newest run of a pipeline.
         target: The pipeline or ``file.py:name``; None for the entry point of the run.
         params: Parameters passed again; must equal those of the run.
-        options: Where and how the rest is executed; what was recorded with the run stays.
+        options: Where and how the rest is executed; the record of the run stays.
         reporter: Progress reporter.
         check: Raises if the graph cannot be executed as requested.
 

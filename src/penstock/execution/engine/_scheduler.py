@@ -168,7 +168,7 @@ class StepScheduler:
 
         Args:
             work: The work, with the record at the end.
-            outcome: What was made, if anything.
+            outcome: Outcome of the work, if any.
             item: The item of a map whose artifacts are recorded too.
         """
         node, record = work.node, work.record
@@ -215,7 +215,7 @@ class StepScheduler:
         self._recorder.kill(unfinished, why)
 
     def _expand(self, work: Work) -> None:
-        """Begin a map or loop: its items become nodes of the run."""
+        """Begin a map or loop: the items become nodes of the run."""
         node, is_whole = work.node, self._selection.is_whole(work.node)
         expansion = Expansion(work, self._session.store, self.values)
         if is_whole:

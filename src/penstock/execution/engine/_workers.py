@@ -1,4 +1,4 @@
-"""Workers: the protocol by which the engine has steps executed; runners implement it."""
+"""Workers: the protocol by which the engine has steps executed; for runners to implement."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,11 +15,11 @@ class Workers(Protocol):
 
     @property
     def has_room(self) -> bool:
-        """True if another step can start now; the engine plans a step only then."""
+        """True if a further step can start now; the engine plans a step only then."""
         ...
 
     def can_take(self, work: Work) -> bool:
-        """Return whether what a step asks for (graphics cards) is free; there is room for it."""
+        """Return whether the resources of a step (graphics cards) are free; there is room for the step."""
         ...
 
     def submit(self, work: Work, values: Values) -> None:

@@ -1,6 +1,6 @@
-"""LocalRunner: executes the steps of a run in this process, one at a time.
+"""LocalRunner: executes the steps of a run in this process, in sequence.
 
-One at a time because the generators of random, numpy and torch and the thread counts belong to the
+In sequence because the generators of random, numpy and torch and the thread counts belong to the
 process: two steps at the same time would make results depend on timing.
 """
 

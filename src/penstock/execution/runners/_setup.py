@@ -1,4 +1,4 @@
-"""Setup: the settings that a worker in another process gets at its start."""
+"""Setup: the settings that a worker process gets at the start."""
 
 import sys
 from collections.abc import Sequence

@@ -21,12 +21,12 @@ from penstock.execution.step import Work
 
 @dataclass
 class WorkerProcess:
-    """A worker process and its current work.
+    """A worker process and the current work.
 
     Args:
         popen: The process.
         connection: Connection to the process.
-        mark: Value of the variable MARK of the process and all of its descendants.
+        mark: Value of the variable MARK of the process and all descendants.
         work: Work being executed; None if the process is idle.
         began: Monotonic time at which the work began.
         ready: True once the process has started and opened the store.

@@ -1,4 +1,4 @@
-"""Work on its way to another process, and how a worker finds the step there.
+"""Work on the way to a worker process, and how a worker finds the step there.
 
 A worker is sent names, not functions: work is pickled with the name of its node, and the worker
 loads the pipeline's file, traces the pipeline as the run did and takes the step of that name. The
@@ -31,7 +31,7 @@ _SHOWN = 5  # names in an error
 
 
 def pack_work(setup: Setup, work: Work, values: Values) -> bytes:
-    """Return work as bytes that `Workshop.unpack` reads in another process.
+    """Return work as bytes that `Workshop.unpack` reads in a worker process.
 
     Raises:
         MissingPackageError: If the pipeline is in no file and cloudpickle is not installed.
@@ -138,14 +138,14 @@ class Workshop:
 
 
 class _NodesByName(pickle.Pickler):
-    """Pickler that writes a node as its name."""
+    """Pickler that writes a node as the name."""
 
     def persistent_id(self, obj: Any) -> str | None:
         return obj.name if type(obj) is Node else None
 
 
 class _NodesOfPipeline(pickle.Unpickler):
-    """Unpickler that takes a node from the pipeline by its name; reads from the run's process only."""
+    """Unpickler that takes a node from the pipeline by name; reads from the run's process only."""
 
     def __init__(self, file: io.BytesIO, find: Callable[[str], Node]) -> None:
         super().__init__(file)

@@ -1,4 +1,4 @@
-"""One step's work: arguments and inputs, execution, logs, limits of time, and the outcome."""
+"""The work of a step: arguments and inputs, execution, logs, limits of time, and the outcome."""
 
 from typing import TYPE_CHECKING
 

@@ -50,7 +50,7 @@ def failure_traceback(error: BaseException, code: CodeType | None) -> str:
 
 
 def _below_penstock(trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback without penstock's frames at its start."""
+    """Return the traceback without penstock's frames at the start."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PENSTOCK):
         trace = trace.tb_next
     return trace

@@ -1,4 +1,4 @@
-"""Outcome: how the work of a step ended, and what it made."""
+"""Outcome: how the work of a step ended, and the outputs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,7 +44,7 @@ class Outcome:
         return replace(failed(name, error), logs=self.logs, seconds=self.seconds, facts=self.facts)
 
     def without_results(self) -> "Outcome":
-        """Return the outcome without what stays in this process: results and exception."""
+        """Return the outcome without results and exception, which stay in this process."""
         return replace(self, results={}, exception=None)
 
 

@@ -15,10 +15,10 @@ from penstock.tracking import StepContext, use_step
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A step of a run and what was decided about it.
+    """A step of a run and the decision about the execution.
 
     Args:
-        node: The step with its constant arguments.
+        node: The step with the constant arguments.
         record: The step run: running if the step is to be executed; else as it ended.
         inputs: Records of the inputs by path, where the work is sent to another process.
     """

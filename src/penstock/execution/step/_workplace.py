@@ -1,4 +1,4 @@
-"""Workplace: executes the steps of a run in a process, each as if it were the first.
+"""Workplace: executes the steps of a run in a process, each as if in a fresh process.
 
 A step leaves a trace of all reads, and the process in the state before the step.
 """
@@ -29,7 +29,7 @@ _turn = threading.RLock()
 
 
 class Workplace:
-    """Executor of steps, one at a time, which restores the state of the process after each.
+    """Executor of steps in sequence, which restores the state of the process after each.
 
     Args:
         store: Store of the values; nothing is recorded there.
