@@ -79,9 +79,9 @@ def _decide(
     opened = open_store(store)
     reason = require_reason(reason, f"The decision about step {step!r}")
     record = opened.metadata.runs.get(run)
-    steps = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
+    steps = {each.step: each for each in opened.metadata.steps.list(record.run_id)}
     if step not in steps:
-        waiting = [name for name, found in steps.items() if found.state is StepState.QUEUED]
+        waiting = [name for name, each in steps.items() if each.state is StepState.QUEUED]
         raise NotFoundError(
             what=f"Run {record.run_id} has no step {step!r} that waits.",
             fix=did_you_mean(step, waiting),

@@ -68,8 +68,8 @@ class StepCall:
 
     def same_as_recorded(self, value: object, *, store: "Store") -> bool:
         """Return whether the value of a call equals the recorded outputs, bit for bit."""
-        found = split_outputs(self.name, self.step, value)
-        digests = {name: store.digest(output) for name, output in found.items()}
+        outputs = split_outputs(self.name, self.step, value)
+        digests = {name: store.digest(output) for name, output in outputs.items()}
         return bool(self.recorded) and digests == dict(self.recorded)
 
 
@@ -95,28 +95,28 @@ def get_step_call(
     """
     opened = open_store(store)
     record = opened.metadata.runs.get(run)
-    steps = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
+    steps = {each.step: each for each in opened.metadata.steps.list(record.run_id)}
     if step not in steps:
         raise NotFoundError(
             what=f"Run {record.run_id} has no step {step!r}.", fix=did_you_mean(step, steps)
         )
-    made = steps[step]
-    if made.state is StepState.SKIPPED:
+    step_run = steps[step]
+    if step_run.state is StepState.SKIPPED:
         raise NotFoundError(
-            what=f"Step {step!r} of run {record.run_id} never began: {made.error}.",
+            what=f"Step {step!r} of run {record.run_id} never began: {step_run.error}.",
             fix="See the step that failed before it.",
         )
-    found = (
+    target = (
         target if isinstance(target, Pipeline) else load_pipeline(target or entry_of_run(record))
     )
-    graph = found.trace(**found.bind(record.arguments))
+    graph = target.trace(**target.bind(record.arguments))
     node = graph.find(step)
     if node is None:
         names = [node.name for node in graph.nodes]
         raise NotFoundError(
-            what=f"Pipeline {found.name!r} has no step {step!r} any more.",
+            what=f"Pipeline {target.name!r} has no step {step!r} any more.",
             fix=did_you_mean(step, names),
         )
-    arguments = bind_arguments(node, load_inputs(made, store=opened))
-    threads = made.facts.get("threads")
-    return StepCall(node.step, step, arguments, made.seed, threads, dict(made.outputs))
+    arguments = bind_arguments(node, load_inputs(step_run, store=opened))
+    threads = step_run.facts.get("threads")
+    return StepCall(node.step, step, arguments, step_run.seed, threads, dict(step_run.outputs))

@@ -41,12 +41,12 @@ def key_changes(
     now, then = side.step(step), other.step(step)
     parts, earlier = now.facts.get("key_parts", {}), then.facts.get("key_parts", {})
     yield from _code_changes(side, other, step)
-    for kind, given, was in (
+    for kind, value, was in (
         ("argument", parts.get("arguments", {}), earlier.get("arguments", {})),
         ("source", parts.get("sources", {}), earlier.get("sources", {})),
         ("used", parts.get("uses", {}), earlier.get("uses", {})),
     ):
-        for name, before, after in _differing(was, given):
+        for name, before, after in _differing(was, value):
             yield KeyChange(
                 step,
                 kind,
@@ -82,9 +82,9 @@ def _other_result(side: RecordedRun, other: RecordedRun, step: str) -> KeyChange
 
 
 def _code_changes(side: RecordedRun, other: RecordedRun, step: str) -> Iterator[KeyChange]:
-    given = side.step(step).facts.get("key_parts", {}).get("code_parts", {})
+    code_parts = side.step(step).facts.get("key_parts", {}).get("code_parts", {})
     was = other.step(step).facts.get("key_parts", {}).get("code_parts", {})
-    for name, before, after in _differing(was, given):
+    for name, before, after in _differing(was, code_parts):
         if name.startswith("package "):
             yield KeyChange(step, "package", name.removeprefix("package "), before, after)
         else:
@@ -98,9 +98,9 @@ def _trace_changes(
     """Compare the state read by a step in both runs; reads of a single run follow from the rest."""
     for part in ("cwd", "env", "whole_env", "files", "code", "folders", "lists", "exists", "stats"):
         kind = "environment" if part in {"cwd", "env", "whole_env"} else "file"
-        was, given = then.get(part, {}), now.get(part, {})
-        for name in sorted(was.keys() & given.keys()):
-            before, after = (_looked_up(found[name]) for found in (was, given))
+        was, present = then.get(part, {}), now.get(part, {})
+        for name in sorted(was.keys() & present.keys()):
+            before, after = (_looked_up(state[name]) for state in (was, present))
             if before != after:
                 yield KeyChange(step, kind, name or "the project's folder", before, after)
 
@@ -112,10 +112,12 @@ def _looked_up(state: Any) -> str | None:
     return None if state is None else str(state)
 
 
-def _differing(was: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    for name in sorted({*was, *given}):
-        if was.get(name) != given.get(name):
-            yield name, was.get(name), given.get(name)
+def _differing(
+    was: Mapping[str, Any], present: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    for name in sorted({*was, *present}):
+        if was.get(name) != present.get(name):
+            yield name, was.get(name), present.get(name)
 
 
 def _shown(side: RecordedRun, step: str, name: str, digest: str | None) -> str | None:

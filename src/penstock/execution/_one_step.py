@@ -72,7 +72,7 @@ def run_step(
     node = whole[step]
     # An item needs the predecessors of its map: ``train[3]`` those of ``train``.
     own = step.partition("[")[0]
-    earlier = {found.step: found for found in opened.metadata.steps.list(record.run_id)}
+    earlier = {each.step: each for each in opened.metadata.steps.list(record.run_id)}
     _require_ended(whole, own, earlier, record)
     session = Session(
         Run(record, opened),

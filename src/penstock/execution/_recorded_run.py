@@ -37,8 +37,8 @@ class RecordedRun:
 
     def step_spec(self, name: str) -> StepSpec:
         """Return a step as recorded; for an item of a map, nothing is known but the name."""
-        found = (step for step in self.spec.steps if step.name == name)
-        return next(found, StepSpec(name))
+        specs = (step for step in self.spec.steps if step.name == name)
+        return next(specs, StepSpec(name))
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
@@ -51,8 +51,8 @@ class RecordedRun:
     def giver(self, step: str, argument: str) -> str | None:
         """Return the name of the step that an input comes from."""
         place = (step, argument)
-        found = (e.source for e in self.spec.edges if (e.target, e.argument) == place)
-        return next(found, None)
+        givers = (e.source for e in self.spec.edges if (e.target, e.argument) == place)
+        return next(givers, None)
 
 
 def earlier_runs(side: RecordedRun) -> Iterator[RecordedRun]:

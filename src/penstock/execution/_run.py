@@ -139,14 +139,14 @@ def run_pipeline(
     """Run a pipeline with parameters in a mapping and the options of `run` in an object."""
     options = options or RunOptions()
     runner, reporter = find_runner(options.runner), options.reporter or default_reporter()
-    found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    if not isinstance(found, Pipeline):
+    target = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    if not isinstance(target, Pipeline):
         raise ParameterError(
-            what=f"run() got {getattr(found, '__name__', found)!r}, a {type(found).__name__}.",
+            what=f"run() got {getattr(target, '__name__', target)!r}, a {type(target).__name__}.",
             why="It runs pipelines.",
             fix="Decorate a function that calls steps with @ps.pipeline, or name FILE.py:NAME.",
         )
-    return perform(runner, new_session(found, params, options, reporter, check=runner.check))
+    return perform(runner, new_session(target, params, options, reporter, check=runner.check))
 
 
 def resume_run(
@@ -175,8 +175,10 @@ def resume_run(
     options = options or RunOptions()
     runner, reporter = find_runner(options.runner), options.reporter or default_reporter()
     # All that is not finished is executed, whatever the cache was to do in the first attempt.
-    kept = replace(options, use_cache=True, refresh=())
-    session = resumed_session(run_id, target, params or {}, kept, reporter, check=runner.check)
+    cached_options = replace(options, use_cache=True, refresh=())
+    session = resumed_session(
+        run_id, target, params or {}, cached_options, reporter, check=runner.check
+    )
     return perform(runner, session)
 
 
@@ -221,5 +223,5 @@ def prepare_pipeline(
     pipeline: Pipeline[..., Any] | str, params: Mapping[str, Any], options: RunOptions
 ) -> str:
     """Record a run as `prepare_run` does, with the parameters in a mapping; returns the run's id."""
-    found = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
-    return new_session(found, params, options, QuietReporter()).run.run_id
+    target = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    return new_session(target, params, options, QuietReporter()).run.run_id

@@ -162,9 +162,9 @@ def _reason(
 def _is_fresh(side: RecordedRun, record: StepRunRecord, lasts: timedelta) -> bool:
     """Return whether the earlier result was young enough to be reused."""
     for other in earlier_runs(side):
-        found = other.steps.get(record.step)
-        if found and found.state is StepState.FINISHED and found.key == record.key:
-            then, now = found.ended_at, record.started_at
+        earlier = other.steps.get(record.step)
+        if earlier and earlier.state is StepState.FINISHED and earlier.key == record.key:
+            then, now = earlier.ended_at, record.started_at
             return then is None or now is None or now - then <= lasts
     return True
 

@@ -78,8 +78,8 @@ class Lineage:
         """Return the trace as text for people, a line per fact."""
         if self.prediction:
             p = self.prediction
-            told = f"failed ({p.error})" if p.error else repr(p.prediction)
-            yield f"prediction  {p.prediction_id}: {told} at {p.at:%Y-%m-%d %H:%M:%S} UTC"
+            text = f"failed ({p.error})" if p.error else repr(p.prediction)
+            yield f"prediction  {p.prediction_id}: {text} at {p.at:%Y-%m-%d %H:%M:%S} UTC"
             yield f"  truth     {'not known yet' if p.truth is None else repr(p.truth)}"
         if self.version:
             v = self.version
@@ -100,9 +100,9 @@ class Lineage:
             yield f"  split     {parts}; target {self.split['target']}"
         if self.code:
             commit = self.code.get("commit")
-            told = f"commit {commit[:12]}" if commit else "no git"
+            text = f"commit {commit[:12]}" if commit else "no git"
             dirty = " with uncommitted changes, kept" if self.code.get("dirty") else ""
-            yield f"  code      {told}{dirty}, {self.code['files']} files"
+            yield f"  code      {text}{dirty}, {self.code['files']} files"
         if self.environment:
             env = self.environment
             yield f"  made on   Python {env['python']}, {env['packages']} packages, {env['platform']}"
@@ -143,42 +143,42 @@ def get_lineage(
     """
     require_choice("direction", direction, _WAYS)
     store = open_store(store)
-    found = find_subject(store, subject)
-    edges = _edges(store, found, direction)
-    run = found.run
-    if run is None and found.version is not None and found.version.run_id:
-        run = store.metadata.runs.get(found.version.run_id)
+    target = find_subject(store, subject)
+    edges = _edges(store, target, direction)
+    run = target.run
+    if run is None and target.version is not None and target.version.run_id:
+        run = store.metadata.runs.get(target.version.run_id)
     is_up, is_down = "up" in _WAYS[direction], "down" in _WAYS[direction]
     sources, split = read_data(store, run) if details and is_up and run else ((), {})
     code, environment = read_provenance(store, run) if details and is_up and run else ({}, {})
     return Lineage(
-        found.node,
+        target.node,
         direction,
         edges,
-        _by_distance(found.node, edges),
-        found.prediction,
-        found.version if is_up else None,
+        _by_distance(target.node, edges),
+        target.prediction,
+        target.version if is_up else None,
         run if is_up else None,
         sources,
         split,
         code,
         environment,
-        count_answered(store, found.node, edges) if details and is_down else (),
+        count_answered(store, target.node, edges) if details and is_down else (),
     )
 
 
-def _edges(store: Store, found: Subject, direction: str) -> tuple[Edge, ...]:
+def _edges(store: Store, target: Subject, direction: str) -> tuple[Edge, ...]:
     """List the edges; a prediction stands below the version, which holds no edge to each row."""
-    if found.prediction is not None and found.version is not None:
-        version = f"version:{found.version.ref}"
-        answered = Edge(version, found.node, "answered")
+    if target.prediction is not None and target.version is not None:
+        version = f"version:{target.version.ref}"
+        answered = Edge(version, target.node, "answered")
         above = store.metadata.artifacts.list_edges(version, direction="up")
         return () if direction == "down" else tuple(dict.fromkeys([answered, *above]))
     return tuple(
         dict.fromkeys(
             edge
             for way in _WAYS[direction]
-            for edge in store.metadata.artifacts.list_edges(found.node, direction=way)
+            for edge in store.metadata.artifacts.list_edges(target.node, direction=way)
         )
     )
 

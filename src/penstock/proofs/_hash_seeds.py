@@ -78,18 +78,18 @@ def places_of_sets(sources: Mapping[str, bytes]) -> dict[str, list[str]]:
         By path, names of top-level definitions; empty where the whole file counts: the file cannot
         be read, or the code is outside definitions.
     """
-    found: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
     for path, data in sources.items():
         try:
             body = ast.parse(data).body
         except (SyntaxError, ValueError):
-            found[path] = []
+            places[path] = []
             continue
         using = [node for node in body if _uses_sets(node)]
         if using:
             names = [name for node in using for name in _defined(node)]
-            found[path] = names if all(map(_defined, using)) else []
-    return found
+            places[path] = names if all(map(_defined, using)) else []
+    return places
 
 
 def _uses_sets(tree: ast.stmt) -> bool:
@@ -226,8 +226,8 @@ def _sip_hash(data: bytes, k0: int, k1: int) -> int:
     state = (v0, v1, v2 ^ 0xFF, v3)
     for _ in range(3):
         state = _round(*state)
-    found = state[0] ^ state[1] ^ state[2] ^ state[3]
-    return _MASK - 1 if found == _MASK else found  # -1 means an error in C, so CPython uses -2
+    mixed = state[0] ^ state[1] ^ state[2] ^ state[3]
+    return _MASK - 1 if mixed == _MASK else mixed  # -1 means an error in C, so CPython uses -2
 
 
 def _absorb(state: tuple[int, int, int, int], word: int) -> tuple[int, int, int, int]:

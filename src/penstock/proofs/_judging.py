@@ -114,10 +114,10 @@ def judge(job: Job, room: Room) -> StepVerdict:
     except PenstockError as error:
         removed = "Its values were removed by penstock gc --outputs-older-than. "
         let_go = record is not None and record.facts.get("let_go")
-        found = _cannot(job, f"{removed if let_go else ''}{error}")
+        verdict = _cannot(job, f"{removed if let_go else ''}{error}")
     except Exception as error:  # noqa: BLE001 - a value cannot be read or compared
-        found = _cannot(job, f"It cannot be compared: {type(error).__name__}: {error}")
-    return replace(found, seconds=time.perf_counter() - started)
+        verdict = _cannot(job, f"It cannot be compared: {type(error).__name__}: {error}")
+    return replace(verdict, seconds=time.perf_counter() - started)
 
 
 def _cannot(job: Job, reason: str) -> StepVerdict:
@@ -153,9 +153,9 @@ def _judge_whole(store: Store, job: Job, record: StepRunRecord) -> StepVerdict:
     for name, digest in record.outputs.items():
         whole = store.metadata.artifacts.get(record.output_address(name), digest)
         parts = [whole] if node.max_rounds else store.parts(whole).values()
-        given = set(record.inputs.values())
+        taken_in = set(record.inputs.values())
         foreign += sum(
-            p.content_digest not in known and p.content_digest not in given for p in parts
+            p.content_digest not in known and p.content_digest not in taken_in for p in parts
         )
     if foreign and not _returns_items(node):
         reason = f"{foreign} of its values were returned by none of its items."
@@ -321,12 +321,12 @@ class _Execution:
         return self._scratch.load(records[0])
 
     def _suspects(self) -> str:
-        found = _tried(lambda: list_suspects(self._node.step.function, root=Path.cwd())) or []
+        suspects = _tried(lambda: list_suspects(self._node.step.function, root=Path.cwd())) or []
         trace = self._record.facts.get("trace") or {}
         variables = {name: trace[name] for name in ("env", "whole_env") if name in trace}
         if changed := find_change(variables, Path.cwd()):
-            found = [f"{changed} since the run", *found]
-        return "; ".join(found[:_SHOWN])
+            suspects = [f"{changed} since the run", *suspects]
+        return "; ".join(suspects[:_SHOWN])
 
 
 def _is_made(found: Mapping[str, Any], name: str) -> bool:

@@ -153,8 +153,8 @@ class _Replay:
         if not answer_path.exists():
             return _read_verdict(job, b"", done.returncode)
         answer = json.loads(answer_path.read_text(encoding="utf-8"))
-        found = answer.get("steps") or []
-        return _read_verdict(job, json.dumps(found[0]).encode() if found else b"", done.returncode)
+        steps = answer.get("steps") or []
+        return _read_verdict(job, json.dumps(steps[0]).encode() if steps else b"", done.returncode)
 
 
 class _Folder:
@@ -178,19 +178,19 @@ class _Folder:
         os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
 
     def _state(self) -> dict[str, tuple[int, int]]:
-        found: dict[str, tuple[int, int]] = {}
+        stamps: dict[str, tuple[int, int]] = {}
         waiting = [str(self._folder)]
         while waiting:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        found[entry.path] = (0, 0)
+                        stamps[entry.path] = (0, 0)
                         if entry.name != "__pycache__":
                             waiting.append(entry.path)
                     else:
                         facts = entry.stat(follow_symlinks=False)
-                        found[entry.path] = (facts.st_mtime_ns, facts.st_size)
-        return found
+                        stamps[entry.path] = (facts.st_mtime_ns, facts.st_size)
+        return stamps
 
 
 def _jobs(
@@ -229,20 +229,20 @@ def _is_in(name: str, node: str) -> bool:
 
 def _read_others(store: Store, run: RunRecord, recorded: Recorded) -> dict[str, Recorded]:
     """Read the steps of the runs whose items were reused as a whole."""
-    found: dict[str, Recorded] = {}
+    outputs: dict[str, Recorded] = {}
     waiting = [recorded]
     while waiting:
         for step in waiting.pop().values():
             made_in = step.facts.get("items_in", run.run_id)
-            if made_in in {run.run_id, *found}:
+            if made_in in {run.run_id, *outputs}:
                 continue
             try:
                 steps = {each.step: each for each in store.metadata.steps.list(made_in)}
             except NotFoundError:
                 steps = {}
-            found[made_in] = steps
+            outputs[made_in] = steps
             waiting.append(steps)
-    return found
+    return outputs
 
 
 def _sets_of(record: StepRunRecord | None, places: Mapping[str, list[str]]) -> Sets:
@@ -334,12 +334,12 @@ def _processor_seconds(pid: int) -> float:
 def _read_verdict(job: Job, data: bytes, code: int) -> StepVerdict:
     if data:
         return StepVerdict.from_json(json.loads(data))
-    told = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     return StepVerdict(
         job.name,
         Verdict.CANNOT_VERIFY,
         "executed",
-        f"Its process ended with {told} when it was executed again.",
+        f"Its process ended with {ending} when it was executed again.",
     )
 
 
@@ -358,14 +358,14 @@ def _can_fork() -> bool:
 
 def _formats(store: Store, recorded: Recorded) -> set[str]:
     """Return the formats of the recorded values."""
-    found = set()
+    formats = set()
     for step in recorded.values():
         places = [(step.input_address(path), digest) for path, digest in step.inputs.items()]
         places += [(step.output_address(name), digest) for name, digest in step.outputs.items()]
         for address, digest in places:
             with suppress(PenstockError):
-                found.add(store.metadata.artifacts.get(address, digest).format)
-    return found
+                formats.add(store.metadata.artifacts.get(address, digest).format)
+    return formats
 
 
 def _move_addresses(rank: int) -> None:

@@ -269,9 +269,11 @@ class Rounds:
         # Artifacts that a step logs belong to the scratch store, too.
         environment.pop("PENSTOCK_ARTIFACTS", None)
         code = self._manifest.get("code", {})
-        given = environment.get("PYTHONPATH")
+        python_path = environment.get("PYTHONPATH")
         folders = [str(folder / name) for name in code.get("folders", ())]
-        environment["PYTHONPATH"] = os.pathsep.join([*folders, *([given] if given else [])])
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [*folders, *([python_path] if python_path else [])]
+        )
         return self._run_process(path, folder, environment)
 
     def _run_process(
@@ -304,8 +306,8 @@ class Rounds:
                 process.wait()
         answer_path = path.with_suffix(".answer")
         if not answer_path.exists():
-            said = path.with_suffix(".err").read_text(encoding="utf-8", errors="replace")
-            tail = said.strip().splitlines()[-1:] or ["no message"]
+            output = path.with_suffix(".err").read_text(encoding="utf-8", errors="replace")
+            tail = output.strip().splitlines()[-1:] or ["no message"]
             return f"The recorded sources cannot be executed: {tail[0]}{self._left_out()}"
         answer: dict[str, Any] = json.loads(answer_path.read_text(encoding="utf-8"))
         if "error" in answer:

@@ -56,9 +56,9 @@ def is_sensitive(name: str) -> bool:
 def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
     name, rows = column.name, len(series)
     levels = column.distinct or 0
-    given = rows - series.null_count()
-    if 0 < given <= _NEARLY_EMPTY * rows:
-        return ColumnNote(name, "empty", f"a value in only {given:,} of {rows:,} rows")
+    present = rows - series.null_count()
+    if 0 < present <= _NEARLY_EMPTY * rows:
+        return ColumnNote(name, "empty", f"a value in only {present:,} of {rows:,} rows")
     match column.kind:
         case "constant" if not levels:
             return ColumnNote(name, "empty", "no value in any row")

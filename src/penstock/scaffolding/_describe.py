@@ -173,10 +173,10 @@ def _settle(
 
 
 def _nothing_left(target: str, notes: Sequence[ColumnNote]) -> DataError:
-    told = "; ".join(f"{note.column}: {note.reason}" for note in notes[:_SHOWN])
+    reasons = "; ".join(f"{note.column}: {note.reason}" for note in notes[:_SHOWN])
     more = f"; and {len(notes) - _SHOWN} more" if len(notes) > _SHOWN else ""
     return DataError(
-        what=f"No column is left to predict {target!r} from ({told}{more}).",
+        what=f"No column is left to predict {target!r} from ({reasons}{more}).",
         why="A model would learn the rows by heart, or nothing.",
         fix="Add columns that say something about the target.",
     )
@@ -202,7 +202,7 @@ def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[Col
     if question.task != "regression":
         return []
     gone = question.kept | {note.column for note in notes}
-    found: list[ColumnNote] = []
+    formulas: list[ColumnNote] = []
     # Each round may reveal a further formula among the remaining columns.
     for _ in range(_FORMULA_ROUNDS):
         numbers = [
@@ -213,9 +213,9 @@ def _note_formulas(question: _Question, notes: Sequence[ColumnNote]) -> list[Col
         formula = find_formula(question.table, question.target, numbers)
         if formula is None:
             break
-        found += [ColumnNote(name, "suspect", formula.text) for name in formula.columns]
+        formulas += [ColumnNote(name, "suspect", formula.text) for name in formula.columns]
         gone |= set(formula.columns)
-    return found
+    return formulas
 
 
 def _note_proxies(target: str, chosen: WorkingSplit) -> list[ColumnNote]:
@@ -227,8 +227,8 @@ def _note_proxies(target: str, chosen: WorkingSplit) -> list[ColumnNote]:
 
 
 def _score(leak: Finding) -> str:
-    found = re.search(r"(AUC|R2) [\d.]*\d", leak.message)
-    return f" ({found[0]})" if found else ""
+    figure = re.search(r"(AUC|R2) [\d.]*\d", leak.message)
+    return f" ({figure[0]})" if figure else ""
 
 
 def _watch(question: _Question, settled: _Settled) -> tuple[ColumnNote, ...]:
@@ -252,9 +252,9 @@ def _note_time(snapshot: Snapshot, form: TimeForm | None) -> TimeNote | None:
     names = time_columns(snapshot)
     if not names:
         return None
-    told = form or TimeForm(names, "times")
+    form_used = form or TimeForm(names, "times")
     first, last = tell_moment(snapshot.first_time), tell_moment(snapshot.last_time)
-    return TimeNote(names, told.form, told.time_format, first, last, told.doubt)
+    return TimeNote(names, form_used.form, form_used.time_format, first, last, form_used.doubt)
 
 
 def _warn(snapshot: Snapshot, settled: _Settled) -> tuple[str, ...]:

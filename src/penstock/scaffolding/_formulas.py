@@ -101,11 +101,13 @@ def _find_product(
     positive = [i for i in range(len(names)) if (x[:, i] > 0).all() and x[:, i].std() > 0]
     if not positive:
         return None
-    kept = [names[i] for i in positive]
-    found = _find_sum(np.log(x[:, positive]), np.log(y), target, kept)
-    if found is None:
+    factors = [names[i] for i in positive]
+    formula = _find_sum(np.log(x[:, positive]), np.log(y), target, factors)
+    if formula is None:
         return None
-    return Formula(found.columns, f"{target} follows from {' and '.join(found.columns)} by factors")
+    return Formula(
+        formula.columns, f"{target} follows from {' and '.join(formula.columns)} by factors"
+    )
 
 
 def _tell_sum(target: str, used: Sequence[tuple[int, float]], names: Sequence[str]) -> str:

@@ -124,17 +124,17 @@ class TableNotes:
 
     def lines(self) -> list[str]:
         """Return the findings as a short list for a terminal, most important first."""
-        told = [
+        sentences = [
             f"{self.rows:,} rows, {len(self.columns):,} columns",
             self.target_says,
             *self._lines_of_split(),
             *self.warnings,
         ]
         for kind in ("suspect", "new", "identifier", "empty", "constant", "text", "type"):
-            told += _summary([note for note in self.left_out if note.kind == kind], kind)
-        told += [f"{note.column}: {note.reason}" for note in self.watched[:_SHOWN]]
+            sentences += _summary([note for note in self.left_out if note.kind == kind], kind)
+        sentences += [f"{note.column}: {note.reason}" for note in self.watched[:_SHOWN]]
         more = len(self.watched) - _SHOWN
-        return [*told, f"and {more} more columns with a note"] if more > 0 else told
+        return [*sentences, f"and {more} more columns with a note"] if more > 0 else sentences
 
     def _lines_of_split(self) -> list[str]:
         lines = []
@@ -153,8 +153,8 @@ class TableNotes:
 def _summary(notes: list[ColumnNote], kind: str) -> list[str]:
     rest = len(notes) - _SHOWN
     if kind in {"suspect", "new", "text", "type"} or len(notes) == 1:
-        told = [f"excluded {note.column}: {note.reason}" for note in notes[:_SHOWN]]
-        return [*told, f"excluded {rest} similar columns"] if rest > 0 else told
+        sentences = [f"excluded {note.column}: {note.reason}" for note in notes[:_SHOWN]]
+        return [*sentences, f"excluded {rest} similar columns"] if rest > 0 else sentences
     if not notes:
         return []
     names = ", ".join(note.column for note in notes[:_SHOWN])

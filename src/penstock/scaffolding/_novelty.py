@@ -39,16 +39,16 @@ def note_new_in_test(split: Split) -> list[ColumnNote]:
 
 def _share_of_new_months(train: "pl.Series", test: "pl.Series") -> float:
     known = train.drop_nulls().dt.month().unique(maintain_order=True)
-    given = test.drop_nulls().dt.month()
-    return 1 - _mean(given.is_in(known.implode()), empty=1.0)
+    months = test.drop_nulls().dt.month()
+    return 1 - _mean(months.is_in(known.implode()), empty=1.0)
 
 
 def _share_beyond(train: "pl.Series", test: "pl.Series") -> float:
     low, high = train.min(), train.max()
-    given = test.drop_nulls()
+    values = test.drop_nulls()
     if low is None or high is None:
         return 0.0
-    return _mean((given < low) | (given > high), empty=0.0)
+    return _mean((values < low) | (values > high), empty=0.0)
 
 
 def _mean(flags: "pl.Series", *, empty: float) -> float:

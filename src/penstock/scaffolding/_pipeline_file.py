@@ -63,14 +63,16 @@ def _imports(notes: TableNotes, recipe: Recipe) -> str:
 
 
 def _remarks(notes: TableNotes) -> list[str]:
-    told = [f"{notes.rows:,} rows, {len(notes.columns):,} columns. {notes.target_says}"]
+    remarks = [f"{notes.rows:,} rows, {len(notes.columns):,} columns. {notes.target_says}"]
     if notes.time is not None:
         when = f"{' + '.join(notes.time.columns)} ({notes.time.form})"
-        told.append(f"Time: {when}, {notes.time.first} to {notes.time.last}.")
+        remarks.append(f"Time: {when}, {notes.time.first} to {notes.time.last}.")
         if notes.time.doubt:
-            told.append(f"The times could also be written {notes.time.doubt}: check time_format.")
-    told += notes.warnings
-    return [line for text in told for line in wrap(plain(text), LINE - 2)]
+            remarks.append(
+                f"The times could also be written {notes.time.doubt}: check time_format."
+            )
+    remarks += notes.warnings
+    return [line for text in remarks for line in wrap(plain(text), LINE - 2)]
 
 
 def _source(notes: TableNotes, source: SourceOptions) -> str:
@@ -98,8 +100,8 @@ def _left_out(notes: TableNotes) -> str:
         items = [BracketElement(quote(n.column), comment=_comment(n)) for n in notes.left_out]
         return lay_out(Bracketed("LEFT_OUT = [", items, "]"))
     # Constant and empty columns tell least, and move to a compact list.
-    told, others = _most_telling(notes.left_out)
-    items = [BracketElement(quote(n.column), comment=_comment(n)) for n in told]
+    notes_shown, others = _most_telling(notes.left_out)
+    items = [BracketElement(quote(n.column), comment=_comment(n)) for n in notes_shown]
     counts = {
         kind: sum(n.kind == kind for n in others) for kind in dict.fromkeys(n.kind for n in others)
     }
@@ -123,10 +125,10 @@ def _comment(note: ColumnNote) -> str:
 
 
 def _watched(notes: TableNotes) -> list[str]:
-    told = [f"{note.column}: {note.reason}" for note in notes.watched[:_WATCHED]]
+    sentences = [f"{note.column}: {note.reason}" for note in notes.watched[:_WATCHED]]
     more = len(notes.watched) - _WATCHED
-    told += [f"and {more} more columns like these"] if more > 0 else []
-    return [plain(line) for line in told]
+    sentences += [f"and {more} more columns like these"] if more > 0 else []
+    return [plain(line) for line in sentences]
 
 
 def _clean(notes: TableNotes) -> str:
@@ -231,8 +233,8 @@ def _fairness(notes: TableNotes) -> list[str]:
         return []
     people = ", ".join(notes.sensitive)
     metric = {"binary": "recall", "multiclass": "accuracy", "regression": "mae"}[notes.task]
-    told = wrap(
+    comment = wrap(
         f"About people: {people}. The report shows how fair the model is to each.", LINE - 6
     )
     gate = f'"ratio({metric}, {notes.sensitive[0]}) >= 0.8"'
-    return [plain(line) for line in (*told, f"To demand it, add the gate {gate}.")]
+    return [plain(line) for line in (*comment, f"To demand it, add the gate {gate}.")]

@@ -96,9 +96,9 @@ def _typical(series: "pl.Series") -> Any:
 
     if series.dtype.is_numeric() and not series.dtype.is_integer():
         series = series.cast(pl.Float64).fill_nan(None)  # JSON has neither decimals nor NaN
-    given = series.drop_nulls()
-    if not len(given):
+    values = series.drop_nulls()
+    if not len(values):
         return None
-    if given.dtype.is_temporal():
-        return given.max()
-    return given.sort()[len(given) // 2] if given.dtype.is_numeric() else given.mode().sort()[0]
+    if values.dtype.is_temporal():
+        return values.max()
+    return values.sort()[len(values) // 2] if values.dtype.is_numeric() else values.mode().sort()[0]

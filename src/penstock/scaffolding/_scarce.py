@@ -35,8 +35,8 @@ def count_tested(
         spread = (numbers - numbers.mean()) ** 2
         weight = float(spread @ spread)
         return RowsTested(len(target), weighty=spread.sum() ** 2 / weight if weight > 0 else None)
-    found = [str(label) for label in target]
-    counts = {label: found.count(str(label)) for label in learned}
+    labels = [str(label) for label in target]
+    counts = {label: labels.count(str(label)) for label in learned}
     scarce = min(learned, key=lambda label: counts[label])
     return RowsTested(len(target), scarce, counts[scarce])
 
@@ -69,8 +69,8 @@ def warn_scarce(tested: RowsTested) -> list[str]:
     """Return warnings about too few test rows."""
     if tested.weighty is not None and tested.weighty < FEWEST_WEIGHTY:
         few = f"{max(round(tested.weighty), 1)} of {tested.rows:,} test rows"
-        told = f"{few} carry most of the target's spread: lower(r2) may not be told."
-        return [f"{told} Predict its logarithm, or judge by upper(mae)."]
+        warning = f"{few} carry most of the target's spread: lower(r2) may not be told."
+        return [f"{warning} Predict its logarithm, or judge by upper(mae)."]
     if not is_scarce(tested):
         return []
     if tested.scarce is None:

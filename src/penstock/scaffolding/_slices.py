@@ -40,8 +40,8 @@ def _closest(people: list[str]) -> list[str]:
     """Sort the properties named by law first: sex and race before marital status."""
 
     def place(name: str) -> int:
-        found = [at for at, word in enumerate(_FIRST) if name.lower().startswith(word)]
-        return found[0] if found else len(_FIRST)
+        places = [at for at, word in enumerate(_FIRST) if name.lower().startswith(word)]
+        return places[0] if places else len(_FIRST)
 
     return sorted(people, key=place)
 

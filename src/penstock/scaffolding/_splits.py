@@ -132,11 +132,13 @@ def _first_that_works(
 def _alternatives(wish: SplitChoice) -> list[tuple[SplitChoice, str]]:
     plain = replace(wish, by_time=None, by_group=None)
     # In the order of closeness to the wish; random splits come last.
-    found = [(wish, "")]
+    wishes = [(wish, "")]
     if wish.by_time and wish.by_group:
-        found.append((replace(wish, by_time=None), "So rows are split by group only."))
-        found.append((replace(wish, by_group=None), "So rows are split by time only."))
-    asked = "neither by time nor by group" if wish.by_time or wish.by_group else "with another seed"
-    return found + [
-        (replace(plain, seed=seed), f"So rows are split at random, {asked}.") for seed in _SEEDS
+        wishes.append((replace(wish, by_time=None), "So rows are split by group only."))
+        wishes.append((replace(wish, by_group=None), "So rows are split by time only."))
+    other_way = (
+        "neither by time nor by group" if wish.by_time or wish.by_group else "with another seed"
+    )
+    return wishes + [
+        (replace(plain, seed=seed), f"So rows are split at random, {other_way}.") for seed in _SEEDS
     ]

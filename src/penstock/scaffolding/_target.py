@@ -27,13 +27,13 @@ def require_target(target: "pl.Series") -> Task:
             dates.
     """
     task = guess_task(target)
-    given = target.drop_nulls()
-    classes = given.n_unique()
+    values = target.drop_nulls()
+    classes = values.n_unique()
     if task == "multiclass" and (
-        classes > _MAX_CLASSES or (classes > _SHOWN and classes * _MEAN_ROWS > 2 * len(given))
+        classes > _MAX_CLASSES or (classes > _SHOWN and classes * _MEAN_ROWS > 2 * len(values))
     ):
         raise DataError(
-            what=f"The target {target.name!r} has {classes:,} different texts in {len(given):,} rows.",
+            what=f"The target {target.name!r} has {classes:,} different texts in {len(values):,} rows.",
             why="That is too many classes to learn from so few rows each.",
             fix="Choose a target with fewer classes, or numbers; a step can make one from this column.",
             target=target.name,
@@ -77,10 +77,10 @@ def choose_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
     labels = [label for label, _ in classes]
     if len(labels) != 2:  # noqa: PLR2004 - two classes
         return None
-    found = find_positive(labels)
-    if found is None:
+    positive = find_positive(labels)
+    if positive is None:
         return labels[1]
-    return found if isinstance(found, str) else None
+    return positive if isinstance(positive, str) else None
 
 
 def tell_target(
@@ -104,8 +104,8 @@ def tell_target(
         return f"{name} has two values: {' and '.join(shares)}: binary classification.{without}"
     more = f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
     kind = "codes" if target.dtype.is_numeric() else "values"
-    said = f"{name} has {len(classes)} {kind}: {', '.join(shares)}{more}"
-    return f"{said}: multi-class classification.{without}"
+    sentence = f"{name} has {len(classes)} {kind}: {', '.join(shares)}{more}"
+    return f"{sentence}: multi-class classification.{without}"
 
 
 def _percent(share: float) -> str:

@@ -111,8 +111,8 @@ def _form_of(series: "pl.Series") -> tuple[str, str | None, str]:
     if series.dtype == pl.Date:
         return "ISO dates", None, ""
     if series.dtype == pl.Datetime:
-        given = series.drop_nulls()
-        days = len(given) > 0 and bool((given == given.dt.truncate("1d")).all())
+        values = series.drop_nulls()
+        days = len(values) > 0 and bool((values == values.dt.truncate("1d")).all())
         return ("ISO dates" if days else "ISO times"), None, ""
     if series.dtype.is_numeric():
         return _form_of_numbers(series), None, ""
@@ -147,10 +147,10 @@ def _form_of_texts(texts: "pl.Series") -> tuple[str, str | None, str]:
 def _parse(texts: "pl.Series", form: str) -> "pl.Series | None":
     import polars as pl
 
-    given = texts.drop_nulls()
-    if given.dtype != pl.String or not len(given):
+    present = texts.drop_nulls()
+    if present.dtype != pl.String or not len(present):
         return None
-    read = given.str.to_datetime if "%H" in form else given.str.to_date
+    read = present.str.to_datetime if "%H" in form else present.str.to_date
     times = read(form, strict=False)
     return None if times.null_count() else times
 
@@ -160,20 +160,20 @@ def _is_ordered(times: "pl.Series") -> bool:
 
 
 def _find_hours(table: "pl.DataFrame", day: str) -> list[str]:
-    found = []
+    hours = []
     for series in table.iter_columns():
         if series.name == day or not _HOUR_NAME.match(series.name):
             continue
         if series.dtype.is_integer() and series.is_between(0, 23).all() and series.n_unique() > 1:
-            found.append(series.name)
-    return found
+            hours.append(series.name)
+    return hours
 
 
 def _looks_like_epoch(series: "pl.Series") -> bool:
     if not series.dtype.is_integer() or not _TIME_NAME.search(series.name):
         return False
-    given = series.drop_nulls()
-    low, high = given.min(), given.max()
+    values = series.drop_nulls()
+    low, high = values.min(), values.max()
     if not isinstance(low, int) or not isinstance(high, int):
         return False
     return any(first <= low and high <= last for first, last in _PLAUSIBLE)

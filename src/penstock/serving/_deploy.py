@@ -75,13 +75,13 @@ def deploy(
         rules = replace(rules or RolloutRules(), accepted_changes=accept_changes)
     name = require_name(name or model, "deployment")
     require_model(store, model)
-    found = _existing(store, name, model)
+    existing = _existing(store, name, model)
     if canary is None:
         return _deploy_at_once(
-            store, found, model, version, name=name, actor=actor, accept_changes=accept_changes
+            store, existing, model, version, name=name, actor=actor, accept_changes=accept_changes
         )
     policy = Canary(canary, rules)
-    return _deploy_gradually(store, found, model, version, name=name, policy=policy, actor=actor)
+    return _deploy_gradually(store, existing, model, version, name=name, policy=policy, actor=actor)
 
 
 def stop_rollout(
@@ -138,7 +138,7 @@ def ensure_deployment(name: str, *, store: Store) -> DeploymentRecord:
 
 def _deploy_at_once(
     store: Store,
-    found: DeploymentRecord | None,
+    existing: DeploymentRecord | None,
     model: str,
     version: int | None,
     *,
@@ -161,7 +161,7 @@ def _deploy_at_once(
         raise _nothing_in_production(model)
     return _write(
         store,
-        found,
+        existing,
         _record(name, model, production),
         DeploymentEvent(
             name,
@@ -175,7 +175,7 @@ def _deploy_at_once(
 
 def _deploy_gradually(
     store: Store,
-    found: DeploymentRecord | None,
+    existing: DeploymentRecord | None,
     model: str,
     version: int | None,
     *,
@@ -196,7 +196,7 @@ def _deploy_gradually(
     weights = policy.weights(rollout)
     return _write(
         store,
-        found,
+        existing,
         replace(_record(name, model, control), weights=weights, rollout=rollout),
         DeploymentEvent(
             name,
@@ -215,17 +215,17 @@ def _deploy_gradually(
 
 
 def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
-    found = next((one for one in store.metadata.deployments.list() if one.name == name), None)
-    if found is None:
+    deployment = next((one for one in store.metadata.deployments.list() if one.name == name), None)
+    if deployment is None:
         return None
-    if found.model != model:
+    if deployment.model != model:
         raise ConflictError(
-            what=f"Deployment {name!r} serves the model {found.model!r}.",
+            what=f"Deployment {name!r} serves the model {deployment.model!r}.",
             why="A deployment keeps its model, so that its callers keep their columns.",
             fix=f"Choose another name for {model!r} with --name.",
             name=name,
         )
-    rollout = found.rollout
+    rollout = deployment.rollout
     if rollout is not None and rollout.is_open:
         raise ConflictError(
             what=f"Deployment {name!r} is rolling out version {rollout.version} "
@@ -235,7 +235,7 @@ def _existing(store: Store, name: str, model: str) -> DeploymentRecord | None:
             "penstock.serving.stop_rollout.",
             name=name,
         )
-    return found
+    return deployment
 
 
 def _record(name: str, model: str, version: int) -> DeploymentRecord:
@@ -251,15 +251,15 @@ def _record(name: str, model: str, version: int) -> DeploymentRecord:
 
 def _write(
     store: Store,
-    found: DeploymentRecord | None,
+    existing: DeploymentRecord | None,
     record: DeploymentRecord,
     event: DeploymentEvent,
 ) -> DeploymentRecord:
     # The generation guards the write: a change by another process since the read is a conflict.
-    if found is not None:
-        record = replace(record, state=found.state, generation=found.generation)
+    if existing is not None:
+        record = replace(record, state=existing.state, generation=existing.generation)
     return store.metadata.deployments.save(
-        record, expected_generation=found.generation if found else None, event=event
+        record, expected_generation=existing.generation if existing else None, event=event
     )
 
 

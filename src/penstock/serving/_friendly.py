@@ -59,14 +59,14 @@ class FriendlyRoutes:
             )
         rows = body.rows if body.rows is not None else [body.row or {}]
         response = await self._predictor.predict(call, lambda _: rows, read_unit(body.unit))
-        number, found = response.served.version, response.predictions
+        number, predictions = response.served.version, response.predictions
         told = [
             {
                 "prediction_id": prediction_id,
-                "prediction": found.values[place],
-                "score": found.scores[place],
+                "prediction": predictions.values[place],
+                "score": predictions.scores[place],
                 "version": number,
-                "warnings": found.warnings[place],
+                "warnings": predictions.warnings[place],
             }
             for place, prediction_id in enumerate(response.ids)
         ]
@@ -88,19 +88,19 @@ class FriendlyRoutes:
                 f"Send for example {_TRUTH_EXAMPLE}",
             )
         # In a thread, because the database must not block the event loop.
-        found = await anyio.to_thread.run_sync(
+        recording = await anyio.to_thread.run_sync(
             self._truths.record, route.record.name, body.truth, route.current.signature
         )
-        if not found.recorded and found.refused:
-            more = len(found.refused) - 1
+        if not recording.recorded and recording.refused:
+            more = len(recording.refused) - 1
             raise HttpError(
                 400,
-                found.refused[0]["why"] + (f" And {more:,} more." if more else ""),
+                recording.refused[0]["why"] + (f" And {more:,} more." if more else ""),
                 "Ground truth is compared with what the model answered.",
                 "Send it to the deployment that answered, as the model answers.",
             )
-        if not found.recorded:
-            unknown = found.unknown
+        if not recording.recorded:
+            unknown = recording.unknown
             raise HttpError(
                 404,
                 f"No prediction has the id {unknown[0][:40]!r}"
@@ -108,8 +108,8 @@ class FriendlyRoutes:
                 "Ground truth is joined to predictions by prediction id.",
                 "Send the prediction_id of an answer.",
             )
-        told: dict[str, Any] = {"recorded": found.recorded, "unknown": found.unknown}
-        return reply_json(told | ({"refused": found.refused} if found.refused else {}))
+        document: dict[str, Any] = {"recorded": recording.recorded, "unknown": recording.unknown}
+        return reply_json(document | ({"refused": recording.refused} if recording.refused else {}))
 
     async def describe(self, call: Call) -> Reply:
         """Describe a deployment's inputs, with an example row."""

@@ -70,9 +70,9 @@ class PredictionLog:
         # deque is safe across threads; one request's rows at most may exceed the bound.
         room = self._capacity - len(self._queue)
         if room < len(records) or self._closed.is_set():
-            kept = 0 if self._closed.is_set() else max(room, 0)
-            self.dropped += len(records) - kept
-            records = records[:kept]
+            accepted = 0 if self._closed.is_set() else max(room, 0)
+            self.dropped += len(records) - accepted
+            records = records[:accepted]
         self._queue.extend(records)
 
     def flush(self, timeout_s: float = 5.0) -> bool:

@@ -84,12 +84,12 @@ class _Gauges:
 
         if self._log is not None:
             log = self._log
-            for name, told, value in (
+            for name, text, value in (
                 ("written", "Predictions written to the store.", log.written),
                 ("dropped", "Predictions that were not logged.", log.dropped),
                 ("failures", "Failed writes of the prediction log.", log.failures),
             ):
-                yield CounterMetricFamily(f"penstock_log_{name}", told, value=value)
+                yield CounterMetricFamily(f"penstock_log_{name}", text, value=value)
             yield GaugeMetricFamily(
                 "penstock_log_queue_depth", "Predictions that wait to be written.", value=log.depth
             )

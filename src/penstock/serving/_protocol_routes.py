@@ -87,7 +87,7 @@ class ProtocolRoutes:
 
         unit = read_unit(body.parameters.get("unit", call.header(b"x-penstock-unit")))
         response = await self._predictor.predict(call, read, unit, _version(call))
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "model_name": call.deployment,
             "model_version": str(response.served.version),
             "outputs": answer_tensors(
@@ -100,10 +100,10 @@ class ProtocolRoutes:
         }
         warnings = tell_warnings(response.predictions.warnings)
         if warnings:
-            told["parameters"]["warnings"] = warnings
+            document["parameters"]["warnings"] = warnings
         if body.id is not None:
-            told["id"] = body.id
-        return reply_json(told, headers=response.headers)
+            document["id"] = body.id
+        return reply_json(document, headers=response.headers)
 
     def _served(self, call: Call) -> ServedVersion:
         route = self._router.route(call.path["name"])

@@ -242,14 +242,14 @@ def _one_line(error: PenstockError) -> str:
 
 def _note(store: Store, record: DeploymentRecord, version: int, reason: str) -> None:
     """Record the reason on the version, to be read before the next deployment of that version."""
-    found = store.metadata.models.get_version(record.model, version)
-    told = f"Rolled back from deployment {record.name} at {now():%Y-%m-%d %H:%M} UTC: {reason}"
+    candidate = store.metadata.models.get_version(record.model, version)
+    text = f"Rolled back from deployment {record.name} at {now():%Y-%m-%d %H:%M} UTC: {reason}"
     with contextlib.suppress(ConflictError):
         store.metadata.models.update_version(
             record.model,
             version,
-            expected_revision=found.revision,
-            note=f"{found.note}\n\n{told}".strip(),
+            expected_revision=candidate.revision,
+            note=f"{candidate.note}\n\n{text}".strip(),
         )
 
 

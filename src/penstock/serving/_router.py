@@ -135,27 +135,27 @@ class Router:
             NotFoundError: If this server has no such deployment.
             HttpError: 503 if the deployment cannot be served now, with the reason.
         """
-        found = self._table.get(name)
-        if found is None and name in self._unserved:
+        deployment = self._table.get(name)
+        if deployment is None and name in self._unserved:
             raise HttpError(
                 503,
                 f"Deployment {name!r} cannot answer: {self._unserved[name]}",
                 "The server retries automatically.",
                 "Promote another version, or: penstock rollback MODEL",
             )
-        if found is None:
+        if deployment is None:
             raise NotFoundError(
                 what=f"No deployment {name!r} is served here.",
                 fix=did_you_mean(name, self._table) or f"Run: penstock deploy {name}",
                 name=name,
             )
-        return found
+        return deployment
 
     def controller(self, name: str) -> RolloutController:
         """Return the single controller of a deployment."""
         if name not in self._controllers:
-            made = RolloutController(name, on_promote=self._on_promote, store=self._store)
-            self._controllers.setdefault(name, made)  # another thread may have been first
+            controller = RolloutController(name, on_promote=self._on_promote, store=self._store)
+            self._controllers.setdefault(name, controller)  # another thread may have been first
         return self._controllers[name]
 
     def poll(self) -> None:
@@ -195,10 +195,10 @@ class Router:
     def _records(self) -> list[DeploymentRecord]:
         if self._names is None:
             self._deploy_undeployed()
-        found = self._store.metadata.deployments.list()
+        records = self._store.metadata.deployments.list()
         return [
             record
-            for record in found
+            for record in records
             if record.state is not DeploymentState.RETIRED
             and (self._names is None or record.name in self._names)
         ]
@@ -244,29 +244,29 @@ class Router:
         }
 
     def _build(self, record: DeploymentRecord) -> ServedDeployment:
-        wanted = self._following(record)
-        numbers = sorted({*wanted.weights, wanted.control})
-        versions = {number: self._load(wanted, number) for number in numbers}
-        if wanted.control != record.control:
-            wanted = save(
+        target = self._following(record)
+        numbers = sorted({*target.weights, target.control})
+        versions = {number: self._load(target, number) for number in numbers}
+        if target.control != record.control:
+            target = save(
                 self._store,
-                replace(wanted, state=DeploymentState.LIVE),
-                wanted.rollout,
-                weights=wanted.weights,
+                replace(target, state=DeploymentState.LIVE),
+                target.rollout,
+                weights=target.weights,
                 kind="followed",
-                message=f"Version {wanted.control} is in production now and answers all requests.",
-                facts={"version": wanted.control, "before": record.control},
+                message=f"Version {target.control} is in production now and answers all requests.",
+                facts={"version": target.control, "before": record.control},
             )
         elif record.state is not DeploymentState.LIVE:
-            wanted = save(
+            target = save(
                 self._store,
-                replace(wanted, state=DeploymentState.LIVE),
-                wanted.rollout,
-                weights=wanted.weights,
+                replace(target, state=DeploymentState.LIVE),
+                target.rollout,
+                weights=target.weights,
                 kind="live",
                 message="A server has loaded the deployment and answers requests.",
             )
-        return ServedDeployment(wanted, TrafficSplit.of(wanted), versions)
+        return ServedDeployment(target, TrafficSplit.of(target), versions)
 
     def _following(self, record: DeploymentRecord) -> DeploymentRecord:
         """Return the record to serve: the production version unless a rollout is running."""
@@ -285,8 +285,8 @@ class Router:
         if time.monotonic() < self._failed.get(key, 0.0):
             raise _LoadFailed(version, self._errors[key])
         try:
-            found = self._store.metadata.models.get_version(record.model, version)
-            served = ServedVersion.load(self._store, found)
+            record_of_version = self._store.metadata.models.get_version(record.model, version)
+            served = ServedVersion.load(self._store, record_of_version)
         except Exception as error:
             again = key in self._failed
             self._failed[key] = time.monotonic() + _RETRY_LOAD_S

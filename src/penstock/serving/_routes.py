@@ -49,20 +49,20 @@ class RouteTable:
         parts = path.rstrip("/").split("/")
         for route, pattern in self._routes:
             if len(pattern) == len(parts):
-                found = _match(pattern, parts)
-                if found is not None:
-                    return route, found
+                values = _match(pattern, parts)
+                if values is not None:
+                    return route, values
         return self._unknown, {}
 
 
 def _match(pattern: Sequence[str], parts: Sequence[str]) -> dict[str, str] | None:
-    found: dict[str, str] = {}
-    for wanted, part in zip(pattern, parts, strict=True):
-        if wanted[:1] == "{" and part:
-            found[wanted[1:-1]] = part
-        elif wanted != part:
+    values: dict[str, str] = {}
+    for expected, part in zip(pattern, parts, strict=True):
+        if expected[:1] == "{" and part:
+            values[expected[1:-1]] = part
+        elif expected != part:
             return None
-    return found
+    return values
 
 
 async def _not_found(_call: Call) -> Reply:

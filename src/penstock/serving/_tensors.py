@@ -187,11 +187,11 @@ def output_tensors(signature: Signature, *, has_scores: bool = True) -> list[dic
     >>> output_tensors(Signature((), task="binary", classes=("no", "yes")))[0]
     {'name': 'predict', 'datatype': 'BYTES', 'shape': [-1]}
     """
-    found = [{"name": "predict", "datatype": _label_type(signature), "shape": [-1]}]
+    tensors = [{"name": "predict", "datatype": _label_type(signature), "shape": [-1]}]
     if signature.classes and has_scores:
         shape = [-1, len(signature.classes)]
-        found.append({"name": "predict_proba", "datatype": "FP64", "shape": shape})
-    return found
+        tensors.append({"name": "predict_proba", "datatype": "FP64", "shape": shape})
+    return tensors
 
 
 def answer_tensors(
@@ -213,7 +213,7 @@ def answer_tensors(
         "predict": predictions.values,
         "predict_proba": [] if shares is None else shares.ravel().tolist(),
     }
-    found = [
+    tensors = [
         {
             **tensor,
             "shape": [len(predictions), *tensor["shape"][1:]],
@@ -222,8 +222,8 @@ def answer_tensors(
         for tensor in described
     ]
     if wanted is None:
-        return found
-    by_name = {tensor["name"]: tensor for tensor in found}
+        return tensors
+    by_name = {tensor["name"]: tensor for tensor in tensors}
     require_outputs(wanted, list(by_name))
     return [by_name[output.name] for output in wanted]
 

@@ -67,13 +67,13 @@ class Truths:
         return result
 
     def _find(self, ids: list[str]) -> dict[str, PredictionRecord]:
-        found = self._store.metadata.predictions.get_many(ids)
-        if len(found) < len(ids) and self._log is not None and self._log.depth:
+        predictions = self._store.metadata.predictions.get_many(ids)
+        if len(predictions) < len(ids) and self._log is not None and self._log.depth:
             # The ground truth arrived before the log was written.
             self._log.flush(1.0)
-            missing = [prediction_id for prediction_id in ids if prediction_id not in found]
-            found |= self._store.metadata.predictions.get_many(missing)
-        return found
+            missing = [prediction_id for prediction_id in ids if prediction_id not in predictions]
+            predictions |= self._store.metadata.predictions.get_many(missing)
+        return predictions
 
     def _read(
         self,

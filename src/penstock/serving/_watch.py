@@ -142,10 +142,10 @@ class _Tally:
             self._mark = mark
 
     def _count(self, since: datetime) -> dict[int, Counts]:
-        found = self._store.metadata.predictions.count(self._name, since=since)
+        by_version = self._store.metadata.predictions.count(self._name, since=since)
         return {
             version: Counts(counts["requests"], counts["errors"])
-            for version, counts in found.items()
+            for version, counts in by_version.items()
         }
 
 

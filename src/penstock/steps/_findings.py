@@ -24,12 +24,12 @@ def list_findings(run_id: str, *, store: Store) -> list[tuple[str, Finding]]:
         run_id: Id of the run.
         store: Store that has the run.
     """
-    found: dict[Finding, str] = {}
+    findings: dict[Finding, str] = {}
     for step, value in outputs_of(store, run_id, SNAPSHOT, _SPLIT):
         leakage = getattr(value, "leakage", ())
         for finding in (*leakage, *value.findings):
-            found.setdefault(finding, step)
-    pairs = [(step, finding) for finding, step in found.items()]
+            findings.setdefault(finding, step)
+    pairs = [(step, finding) for finding, step in findings.items()]
     return sorted(pairs, key=lambda pair: LEVELS.index(pair[1].level))
 
 

@@ -24,11 +24,11 @@ _UNKNOWN = frozenset({Output})
 def _parameters(fingerprint: Callable[..., Any]) -> tuple[str, ...]:
     """Return the names of the arguments that a source's ``fingerprint`` can be told."""
     try:
-        found = inspect.signature(fingerprint).parameters.values()
+        parameters = inspect.signature(fingerprint).parameters.values()
     except (TypeError, ValueError):
         return ()
     kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
-    return tuple(each.name for each in found if each.kind in kinds and each.name != "self")
+    return tuple(each.name for each in parameters if each.kind in kinds and each.name != "self")
 
 
 class ConstantDigests:
@@ -111,10 +111,10 @@ class ConstantDigests:
         return state
 
     def _object(self, value: Any, path: str) -> list[Any]:
-        found = self._digest_object(value, path)
-        self.complete &= found.complete
-        self.parts |= found.parts
-        self.unfollowed |= set(found.unfollowed)
-        if found.carried is not None:
-            self.carried.add(found.carried)
-        return ["object", found.digest]
+        digest = self._digest_object(value, path)
+        self.complete &= digest.complete
+        self.parts |= digest.parts
+        self.unfollowed |= set(digest.unfollowed)
+        if digest.carried is not None:
+            self.carried.add(digest.carried)
+        return ["object", digest.digest]

@@ -24,17 +24,17 @@ def declared_uses(
     Raises:
         NotFoundError: If a file does not exist.
     """
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for value in step.uses:
         if isinstance(value, str | Path):
-            found[str(value)] = _file_digest(project / value, step)
+            digests[str(value)] = _file_digest(project / value, step)
         elif isinstance(value, ModuleType):
             files = _module_files(value)
-            found[value.__name__] = digest_json([_file_digest(path, step) for path in files])
+            digests[value.__name__] = digest_json([_file_digest(path, step) for path in files])
         else:
             name = getattr(value, "__qualname__", type(value).__qualname__)
-            found[name] = digest_object(value, name).digest
-    return found
+            digests[name] = digest_object(value, name).digest
+    return digests
 
 
 def _file_digest(path: Path, step: Step[..., Any]) -> str:

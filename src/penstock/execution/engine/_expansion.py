@@ -78,10 +78,10 @@ class Expansion:
             DefinitionError: If the mapped value has no items.
         """
         node = self.node
-        given = node.arguments[str(node.each)]
+        mapped = node.arguments[str(node.each)]
         if node.max_rounds:
-            return [self._item(ItemValue(0, given))]
-        return [self._item(item) for item in self._reader.read(given)]
+            return [self._item(ItemValue(0, mapped))]
+        return [self._item(item) for item in self._reader.read(mapped)]
 
     def ended(self, node: Node, record: StepRunRecord) -> list[Item]:
         """Record the end of a node; returns the next round of a loop, if any."""
@@ -122,8 +122,8 @@ class Expansion:
             return replace(record, state=StepState.FAILED, error=self._failure()), Outcome()
         if self.unmade:  # without the missing items the result would look complete
             return self._without(record), Outcome()
-        made = self._last() if self.node.max_rounds else self._collected()
-        wholes = {name: whole for name, (whole, _) in made.items()}
+        results = self._last() if self.node.max_rounds else self._collected()
+        wholes = {name: whole for name, (whole, _) in results.items()}
         if not wholes:
             facts = {**record.facts, NOT_TAKEN: True}
             why = "none of its items returned a value" if self.keys else "there is nothing"
@@ -131,7 +131,7 @@ class Expansion:
         step = f"step:{record.step_run_id}"
         edges = [Edge(f"run:{record.run_id}", step, "step")]
         edges += [Edge(f"artifact:{digest}", step, path) for path, digest in record.inputs.items()]
-        for name, (whole, parts) in made.items():
+        for name, (whole, parts) in results.items():
             edges += [Edge(f"artifact:{p.content_digest}", step, key) for key, p in parts.items()]
             edges.append(Edge(step, f"artifact:{whole.content_digest}", name))
         stored = [whole.digest for whole in wholes.values() if whole.inline is None]
@@ -191,17 +191,17 @@ class Expansion:
                     place = part_name(key) if self._reader.has_names else str(len(parts[name]))
                     parts[name][place] = self.values.record(output)
         return {
-            name: (self.store.pack_parts(kind.bundle_type, kind.__name__, found), found)
-            for name, found in parts.items()
+            name: (self.store.pack_parts(kind.bundle_type, kind.__name__, records), records)
+            for name, records in parts.items()
         }
 
     def _last(self) -> dict[str, tuple[ArtifactRecord, dict[str, ArtifactRecord]]]:
-        found = {
+        records = {
             name: self.values.record(output)
             for name, output in self.gives[self.keys[-1]].items()
             if self.values.has(output)
         }
-        return {name: (record, {name: record}) for name, record in found.items()}
+        return {name: (record, {name: record}) for name, record in records.items()}
 
     def _without(self, record: StepRunRecord) -> StepRunRecord:
         """Return the record of a map with items that wait for approval or were killed."""

@@ -136,11 +136,11 @@ class KeyMaker:
         """Return the parts of the code's digest in display form; computed once for each digest."""
         if constants:
             return _shortened({**self._effects.parts, **constants, **code.parts})
-        found = self._shown_parts.get(code.digest)
-        if found is None or found[0] is not code:
-            found = code, _shortened({**self._effects.parts, **code.parts})
-            self._shown_parts[code.digest] = found
-        return found[1]
+        shown = self._shown_parts.get(code.digest)
+        if shown is None or shown[0] is not code:
+            shown = code, _shortened({**self._effects.parts, **code.parts})
+            self._shown_parts[code.digest] = shown
+        return shown[1]
 
     def forget(self) -> None:
         """Require that functions' digests are checked again: a step is about to run here."""
@@ -156,18 +156,18 @@ class KeyMaker:
 
     def inherit(self, item: str, node: str) -> None:
         """Record that an item's value may hold the code that a map's inputs hold."""
-        found = self._carried.get(node)
-        if found:
-            self._carried[item] = found
+        classes = self._carried.get(node)
+        if classes:
+            self._carried[item] = classes
 
     def code_of(self, function: Any) -> CodeDigest:
         """Compute the digest of a function's code, once until a step runs."""
-        found = self._code.get(function)
-        if found is None or (function not in self._checked and not found.holds()):
-            found = code_digest(function, self._project, self._store.digest)
-            self._code[function] = found
+        code = self._code.get(function)
+        if code is None or (function not in self._checked and not code.holds()):
+            code = code_digest(function, self._project, self._store.digest)
+            self._code[function] = code
         self._checked.add(function)
-        return found
+        return code
 
     def value(self, value: Any, place: str) -> CodeDigest:
         """Compute the digest of a constant, including code that the constant holds."""

@@ -47,20 +47,20 @@ def load_pipeline(target: str | EntryPoint) -> Pipeline[..., Any]:
     entry = EntryPoint.parse(target) if isinstance(target, str) else target
     place, name = entry.module, entry.name
     module = module_of(place)
-    found = _pipelines_of(module)
+    pipelines = _pipelines_of(module)
     if name:
-        return _named(found, name, place)
-    outermost = _outermost(found)
+        return _named(pipelines, name, place)
+    outermost = _outermost(pipelines)
     if len(outermost) == 1:
         return outermost[0]
-    if not found:
+    if not pipelines:
         raise NotFoundError(
             what=f"{place} defines no pipeline.",
             fix="Mark a function that calls steps with @pipeline.",
         )
     raise DefinitionError(
-        what=f"{place} defines {len(found)} pipelines: {', '.join(sorted(found))}.",
-        fix="Name one: " + " or ".join(f"{place}:{item}" for item in sorted(found)[:3]) + ".",
+        what=f"{place} defines {len(pipelines)} pipelines: {', '.join(sorted(pipelines))}.",
+        fix="Name one: " + " or ".join(f"{place}:{item}" for item in sorted(pipelines)[:3]) + ".",
     )
 
 
@@ -206,15 +206,15 @@ def _pipelines_of(module: ModuleType) -> dict[str, Pipeline[..., Any]]:
     return own or every
 
 
-def _outermost(found: Mapping[str, Pipeline[..., Any]]) -> list[Pipeline[..., Any]]:
+def _outermost(pipelines: Mapping[str, Pipeline[..., Any]]) -> list[Pipeline[..., Any]]:
     """Return the pipelines that are not sub-pipelines."""
     used = {
         name
-        for pipeline in found.values()
+        for pipeline in pipelines.values()
         for name in _names_in(pipeline.function.__code__)
-        if found.get(name) is not pipeline
+        if pipelines.get(name) is not pipeline
     }
-    return [pipeline for name, pipeline in found.items() if name not in used]
+    return [pipeline for name, pipeline in pipelines.items() if name not in used]
 
 
 def _names_in(code: CodeType) -> set[str]:
@@ -223,14 +223,16 @@ def _names_in(code: CodeType) -> set[str]:
     return set(code.co_names).union(*map(_names_in, inner))
 
 
-def _named(found: Mapping[str, Pipeline[..., Any]], name: str, place: str) -> Pipeline[..., Any]:
-    if name in found:
-        return found[name]
-    for item in found.values():
+def _named(
+    pipelines: Mapping[str, Pipeline[..., Any]], name: str, place: str
+) -> Pipeline[..., Any]:
+    if name in pipelines:
+        return pipelines[name]
+    for item in pipelines.values():
         if name in {item.name, item.function.__name__}:
             return item
     raise NotFoundError(
         what=f"{place} has no pipeline {name!r}.",
-        fix=did_you_mean(name, found) or "Mark a function that calls steps with @pipeline.",
+        fix=did_you_mean(name, pipelines) or "Mark a function that calls steps with @pipeline.",
         name=name,
     )

@@ -71,14 +71,14 @@ def record_provenance(project: Path, *, store: Store) -> Provenance:
         records = write_source_files(tree.files, store=store)
     packed = store.pack(manifest)
     store.metadata.artifacts.add([*records, *packed])
-    found = Provenance(
+    provenance = Provenance(
         packed[0].digest,
         digest_json(manifest["code"]["files"]),
         digest_json(manifest["environment"]),
         tuple(unrecorded(tree, outside)),
     )
-    _last[store.url, project] = (tree, manifest, found)
-    return found
+    _last[store.url, project] = (tree, manifest, provenance)
+    return provenance
 
 
 def read_manifest(run: RunRecord, *, store: Store) -> dict[str, Any]:

@@ -134,5 +134,5 @@ def _require_executed(graph: Graph, again: frozenset[str]) -> None:
 
 
 def _tags(tags: Mapping[str, object] | None, partition: str | None) -> dict[str, str]:
-    given = {key: str(value) for key, value in (tags or {}).items()}
-    return given if partition is None else {**given, PARTITION: partition}
+    texts = {key: str(value) for key, value in (tags or {}).items()}
+    return texts if partition is None else {**texts, PARTITION: partition}

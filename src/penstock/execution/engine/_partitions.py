@@ -76,18 +76,18 @@ def states_of(
 ) -> list[PartitionState]:
     """List the partitions of a pipeline given by name."""
     store.metadata.runs.kill_dead()
-    found = runs_by_partition(pipeline, store=store)
-    return [PartitionState(key, found.get(key)) for key in partitions.keys(at or now())]
+    runs = runs_by_partition(pipeline, store=store)
+    return [PartitionState(key, runs.get(key)) for key in partitions.keys(at or now())]
 
 
 def runs_by_partition(
     pipeline: str, key: str | None = None, *, store: Store
 ) -> dict[str, RunRecord]:
     """Return the run of each partition: the newest, but a finished run before a failed run."""
-    wanted = f"tags.`{PARTITION}` " + ("!= ''" if key is None else f"= {_quoted(key)}")
-    asked = f"pipeline = {_quoted(pipeline)} and {wanted}"
+    condition = f"tags.`{PARTITION}` " + ("!= ''" if key is None else f"= {_quoted(key)}")
+    query = f"pipeline = {_quoted(pipeline)} and {condition}"
     runs: dict[str, RunRecord] = {}
-    for run in store.metadata.runs.search(asked, limit=_MANY):  # newest first
+    for run in store.metadata.runs.search(query, limit=_MANY):  # newest first
         known = runs.get(run.tags[PARTITION])
         if known is None or (run.state is RunState.FINISHED and known.state in _IN_VAIN):
             runs[run.tags[PARTITION]] = run

@@ -152,8 +152,8 @@ class Planner:
         # A side effect must not happen twice: this reuse does not depend on use_cache.
         if earlier is not None and self._still_holds(node, earlier, key):
             return Work(node, replace(earlier, facts={**earlier.facts, KEPT: True}))
-        wanted = session.options.use_cache or node.name in session.graph.given
-        if not wanted or not key.cacheable or not self._selection.executes(node.name):
+        may_reuse = session.options.use_cache or node.name in session.graph.given
+        if not may_reuse or not key.cacheable or not self._selection.executes(node.name):
             return None
         found = session.store.metadata.steps.find_cached(key.digest, self._trace_holds)
         if found is None or _too_old(node, found) or not self._has_bytes(found):
@@ -171,9 +171,9 @@ class Planner:
         refresh = self._session.refresh
         return node.name in refresh or any(node.name.startswith(f"{name}[") for name in refresh)
 
-    def _trace_holds(self, found: StepRunRecord) -> bool:
+    def _trace_holds(self, record: StepRunRecord) -> bool:
         """Return whether all that a step read is unchanged and all written files exist."""
-        trace, why = found.facts.get("trace"), ""
+        trace, why = record.facts.get("trace"), ""
         if trace is None:
             why = "the earlier result was recorded without the step's own look-ups"
         elif trace.get("never"):
@@ -239,9 +239,9 @@ def _unknown(node: Node, key: StepKey) -> str:
     return f"{node.name!r} is not among the selected steps, and its result is never cached"
 
 
-def _too_old(node: Node, found: StepRunRecord) -> bool:
-    lasts, made = node.step.cache_for, found.ended_at
-    return lasts is not None and (made is None or now() - made > lasts)
+def _too_old(node: Node, record: StepRunRecord) -> bool:
+    lasts, ended_at = node.step.cache_for, record.ended_at
+    return lasts is not None and (ended_at is None or now() - ended_at > lasts)
 
 
 def _ended(

@@ -17,7 +17,7 @@ def project_of(file: str) -> Path:
     path = Path(file)
     if not is_own(path):
         return find_project().resolve()
-    given = os.environ.get("PENSTOCK_PROJECT")
-    if given and path.resolve().is_relative_to(Path(given).resolve()):
-        return Path(given).resolve()
+    folder = os.environ.get("PENSTOCK_PROJECT")
+    if folder and path.resolve().is_relative_to(Path(folder).resolve()):
+        return Path(folder).resolve()
     return find_project(path.parent).resolve()

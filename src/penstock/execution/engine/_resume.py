@@ -84,8 +84,8 @@ def resumed_session(
 
 def _last_of_pipelines(store: Store) -> str:
     """Return the newest run of a pipeline: a tracked script, even a newer one, has no steps."""
-    found = store.metadata.runs.search("pipeline != ''", order_by="created_at desc", limit=1)
-    return found[0].run_id if found else "last"
+    runs = store.metadata.runs.search("pipeline != ''", order_by="created_at desc", limit=1)
+    return runs[0].run_id if runs else "last"
 
 
 def _require_resumable(record: RunRecord) -> None:
@@ -111,8 +111,8 @@ def _require_same(
     if not params:
         return
     # Compared in the stored form, which is the only form that the run's record has.
-    given = pipeline.dump(pipeline.bind({**record.arguments, **params}))
-    other = sorted(name for name in given if given[name] != record.params.get(name))
+    arguments = pipeline.dump(pipeline.bind({**record.arguments, **params}))
+    other = sorted(name for name in arguments if arguments[name] != record.params.get(name))
     if other:
         raise ConflictError(
             what=f"Run {record.run_id} was made with another {', '.join(other)}.",

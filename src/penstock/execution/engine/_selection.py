@@ -47,13 +47,13 @@ class Selection:
         if alone is None or not any(is_within(alone, node.name) for node in nodes):
             return None
         if any(node.name == alone or node.name.startswith(f"{alone}[") for node in nodes):
-            wanted = {node.name for node in nodes if is_within(alone, node.name)}
+            names = {node.name for node in nodes if is_within(alone, node.name)}
         else:
-            wanted = {node.name for node in nodes if alone.startswith(f"{node.name}[")}
+            names = {node.name for node in nodes if alone.startswith(f"{node.name}[")}
         for node in reversed(nodes):
-            if node.name in wanted:
-                wanted.update(node.needs)
-        return wanted
+            if node.name in names:
+                names.update(node.needs)
+        return names
 
 
 def is_within(step: str, node: str) -> bool:

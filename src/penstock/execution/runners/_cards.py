@@ -17,9 +17,9 @@ class Cards:
     """
 
     def __init__(self, names: tuple[str, ...] | None = None) -> None:
-        found = visible_cards() if names is None else names
-        self._all = found
-        self._free = list(found) or [""]
+        cards = visible_cards() if names is None else names
+        self._all = cards
+        self._free = list(cards) or [""]
 
     def fits(self, node: Node) -> bool:
         """Return whether as many cards are free as a step asks for."""
@@ -42,9 +42,9 @@ class Cards:
 
 def visible_cards() -> tuple[str, ...]:
     """Return the names of the cards that CUDA may use: CUDA_VISIBLE_DEVICES, else the machine's."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return tuple(name.strip() for name in given.split(",") if name.strip() not in {"", "-1"})
+    variable = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if variable is not None:
+        return tuple(name.strip() for name in variable.split(",") if name.strip() not in {"", "-1"})
     return tuple(str(number) for number in range(len(capture_hardware()["gpus"])))
 
 

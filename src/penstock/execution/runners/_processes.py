@@ -222,8 +222,8 @@ class ProcessPool:
 
 
 def _threads(work: Work | None, size: int) -> int:
-    asked = work.node.step.resources.cpu if work else None
-    return min(asked or 1, size)
+    cores = work.node.step.resources.cpu if work else None
+    return min(cores or 1, size)
 
 
 def _memory_folder() -> str | None:

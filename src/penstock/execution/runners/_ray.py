@@ -184,8 +184,12 @@ def _connect(ray: Any, workers: int | None) -> None:
 
 
 def _options(step: Step[..., Any]) -> dict[str, Any]:
-    asked = step.resources
-    options: dict[str, Any] = {"num_cpus": asked.cpu or 1, "num_gpus": asked.gpu, "max_retries": 0}
-    if asked.memory:
-        options["memory"] = parse_bytes(asked.memory)
+    resources = step.resources
+    options: dict[str, Any] = {
+        "num_cpus": resources.cpu or 1,
+        "num_gpus": resources.gpu,
+        "max_retries": 0,
+    }
+    if resources.memory:
+        options["memory"] = parse_bytes(resources.memory)
     return options

@@ -70,11 +70,11 @@ class SharedInputs:
             return pl.from_arrow(pa.ipc.open_file(file).read_all())
 
     def _unpacked(self, record: ArtifactRecord) -> Any:
-        kept, self._store.unpacked = self._store.unpacked, None
+        hook, self._store.unpacked = self._store.unpacked, None
         try:
             return self._store.load(record)
         finally:
-            self._store.unpacked = kept
+            self._store.unpacked = hook
 
     @staticmethod
     def _keep(frame: Any, path: Path) -> bool:

@@ -42,14 +42,14 @@ def end_all(marks: Sequence[str], workers: set[int]) -> None:
     marked = tuple(f"{MARK}={mark}".encode() for mark in marks)
     known, quiet = set(workers), 0
     for _ in range(_ROUNDS):  # a killed process may have started a process just before
-        found = _descendants(marked, known)  # first of all, while each still has its parent
-        for process in found:
+        descendants = _descendants(marked, known)  # first of all, while each still has its parent
+        for process in descendants:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)
         for worker in workers:
             with contextlib.suppress(OSError):
                 os.killpg(worker, signal.SIGKILL)
-        quiet = 0 if found else quiet + 1
+        quiet = 0 if descendants else quiet + 1
         if quiet > 1:
             return
         time.sleep(_PAUSE_S)
@@ -58,19 +58,19 @@ def end_all(marks: Sequence[str], workers: set[int]) -> None:
 def _descendants(marked: tuple[bytes, ...], known: set[int]) -> list[int]:
     """Return the living descendants; adds them to ``known``."""
     alive = [each for each in _processes() if each[0] != os.getpid() and each[3] != "Z"]
-    found: dict[int, None] = {}
+    descendants: dict[int, None] = {}
     grown = True
     while grown:
         grown = False
         for process, session, parent, _ in alive:
-            if process in found:
+            if process in descendants:
                 continue
             related = not known.isdisjoint((process, session, parent))
             if related or _is_marked(process, marked):
-                found[process] = None
+                descendants[process] = None
                 known.add(process)
                 grown = True
-    return list(found)
+    return list(descendants)
 
 
 def _processes() -> Iterator[tuple[int, int, int, str]]:

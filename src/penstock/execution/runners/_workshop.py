@@ -83,14 +83,14 @@ class Workshop:
         return work
 
     def _find(self, name: str) -> Node:
-        found = self._graph.find(name)
-        if found is None:
+        node = self._graph.find(name)
+        if node is None:
             raise StepError(
                 what=f"{self._setup.target} has no step {name!r} any more.",
                 why="The file was edited during the run.",
                 fix=f"Resume with the new code: penstock run --resume {self._setup.run_id}",
             )
-        return found
+        return node
 
     @cached_property
     def _graph(self) -> Graph:

@@ -50,9 +50,9 @@ def convert_argument(
 
 def _from_parts(value: Parts | NamedParts, hint: Any) -> Any:
     """Load all chunks, unless the hint names a type that can be read lazily."""
-    asked = _options(hint)
-    if any(option in _LAZY for option in asked):
-        return iter(value) if asked == (Iterator,) else value
+    options = _options(hint)
+    if any(option in _LAZY for option in options):
+        return iter(value) if options == (Iterator,) else value
     whole = dict(value) if isinstance(value, NamedParts) else list(value)
     inner = get_args(hint)[-1:] if not _is_union(hint) else ()
     if not inner:

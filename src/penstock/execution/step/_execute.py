@@ -153,8 +153,8 @@ def split_outputs(name: str, step: Step[..., Any], value: Any) -> dict[str, Any]
         return dict.fromkeys(step.outputs, NOTHING)
     if isinstance(value, tuple | list) and len(value) == len(step.outputs):
         return dict(zip(step.outputs, value, strict=True))
-    given = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
+    returned = f"{len(value)} values" if isinstance(value, tuple | list) else type(value).__name__
     raise StepError(
-        what=f"Step {name!r} is annotated to return {len(step.outputs)} outputs, but returned {given}.",
+        what=f"Step {name!r} is annotated to return {len(step.outputs)} outputs, but returned {returned}.",
         fix="Return a tuple of that many values, or correct the annotation.",
     )

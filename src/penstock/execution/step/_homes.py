@@ -56,33 +56,33 @@ def _swap(folders: tuple[str, ...]) -> None:
     if folders not in _seen:
         return
     sys.path[:] = [*folders, *(place for place in sys.path if place not in folders)]
-    found: dict[
+    homes: dict[
         str, str | None
     ] = {}  # by top-level name; once for all modules, for it asks the disk
     for name, module, file in loaded_modules():
-        if _is_of_another(name, file, folders, found):
+        if _is_of_another(name, file, folders, homes):
             _aside[file] = (name, module)
             del sys.modules[name]
     for file, (name, module) in list(_aside.items()):
-        if name not in sys.modules and not _is_of_another(name, file, folders, found):
+        if name not in sys.modules and not _is_of_another(name, file, folders, homes):
             sys.modules[name] = module
             del _aside[file]
 
 
 def _folders_of(path: Path) -> tuple[str, ...]:
     project = find_project(path.parent)
-    found = [path.parent, project / "src", project]
-    return tuple(dict.fromkeys(str(folder) for folder in found if folder.is_dir()))
+    folders = [path.parent, project / "src", project]
+    return tuple(dict.fromkeys(str(folder) for folder in folders if folder.is_dir()))
 
 
 def _is_of_another(
-    name: str, file: str, folders: tuple[str, ...], found: dict[str, str | None]
+    name: str, file: str, folders: tuple[str, ...], homes: dict[str, str | None]
 ) -> bool:
     """Return whether a loaded module's name means a different file in these folders."""
     top = name.partition(".")[0]
-    if top not in found:
-        found[top] = _find(top, folders)
-    inside = found[top]
+    if top not in homes:
+        homes[top] = _find(top, folders)
+    inside = homes[top]
     return inside is not None and file != inside and not file.startswith(f"{inside}{os.sep}")
 
 

@@ -44,8 +44,8 @@ class LineLog:
         """Add a line; of a progress bar's overwritten states only the last is stored."""
         if "\r" in line:
             line = next((part for part in reversed(line.split("\r")) if part), "")
-        kept = self._first if self._count < _KEPT_FIRST else self._last
-        kept.append((now_micros(), stream, line[:_MAX_LINE]))
+        lines = self._first if self._count < _KEPT_FIRST else self._last
+        lines.append((now_micros(), stream, line[:_MAX_LINE]))
         self._count += 1
 
     def lines(self) -> list[LogLine]:

@@ -110,9 +110,9 @@ class _Streamed:
             first[str(index)] = records[0]
             rest += records
         whole = self._store.pack_parts(Parts.bundle_type, "Parts", first)
-        made: Parts = self._store.load(whole)
-        self._packed[id(made)] = [whole, *rest]
-        return made
+        parts: Parts = self._store.load(whole)
+        self._packed[id(parts)] = [whole, *rest]
+        return parts
 
     def pack(self, value: Any) -> Sequence[ArtifactRecord]:
         """Store a value, unless the value was stored when yielded."""

@@ -110,8 +110,8 @@ def _places_of(store: Store) -> tuple[str, ...]:
 
 def _run_by(node: Node, inputs: Mapping[str, Any] | Exception) -> Iterator[Any]:
     """Iterate over the functions among a step's values, and the classes of the remaining values."""
-    given = () if isinstance(inputs, Exception) else inputs.values()
-    for value in itertools.chain(node.arguments.values(), given):
+    values = () if isinstance(inputs, Exception) else inputs.values()
+    for value in itertools.chain(node.arguments.values(), values):
         held: Any = value
         if type(value) is dict:
             held = next(iter(value.values()), None)
@@ -142,12 +142,14 @@ def _texts_of_function(function: FunctionType, seen: set[int]) -> Iterator[Any]:
     seen.add(id(code))
     yield from _texts_of_code(code)
     names = _names_of_code(code)
-    found = [scope[name] for name in names if name in scope]
-    modules = [vars(each) for each in found if isinstance(each, ModuleType) and is_own_module(each)]
-    found += [held[name] for held in modules for name in names if name in held]
-    found += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
-    yield from _texts([*found, *(function.__defaults__ or ())])
-    for each in found:
+    values = [scope[name] for name in names if name in scope]
+    modules = [
+        vars(each) for each in values if isinstance(each, ModuleType) and is_own_module(each)
+    ]
+    values += [held[name] for held in modules for name in names if name in held]
+    values += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    yield from _texts([*values, *(function.__defaults__ or ())])
+    for each in values:
         if isinstance(each, FunctionType):
             yield from _texts_of_function(each, seen)
 
