@@ -8,6 +8,8 @@ A page is worked through from top to bottom in an empty folder:
 - in ``console`` blocks the lines after ``$`` are commands (``# exits 1`` tells another exit code,
   ``&`` starts a server), the lines between are what they print;
 - ``…`` stands for anything. ``bash`` and ``text`` blocks are not executed.
+- a page that names ``db.example`` gets a PostgreSQL server by that name, and an S3 server with the
+  bucket ``models``.
 
 What changes from run to run (ids, digests, times, fractions) is compared by its form only.
 """
@@ -22,9 +24,16 @@ import sys
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import click
+import httpx
 import pytest
+from tests import services
+
+from penstock.cli import cli
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT.parent / "shared" / "data" / "chicago_taxi_trips.csv"
@@ -49,6 +58,7 @@ FORMS = {
     "<fraction>": r"-?\b\d+(\.\d{2,}|(\.\d+)?e-\d+)\b",
 }
 HOME = "/home/you/project"
+DATABASE_HOST = "db.example"
 
 
 def blocks(page):
@@ -68,14 +78,40 @@ class Reader:
     def __init__(self, folder):
         self.folder, self.printed, self.port = folder, "", free_port()
         self.processes, self.notebook = [], None
+        self.services, self.places, self.variables = ExitStack(), {}, {}
 
     def close(self):
         for process in self.processes:
             process.terminate()
             process.communicate(timeout=30)
+        self.services.close()
+
+    def bring_services(self):
+        """Start the team's servers; the page's name of the database's host leads to one of them."""
+        database = self.services.enter_context(services.postgres())
+        database.sql("CREATE ROLE postgres SUPERUSER LOGIN")
+        address = self.services.enter_context(services.s3())
+        httpx.put(f"{address}/models").raise_for_status()
+        self.places[DATABASE_HOST] = f"127.0.0.1:{database.port}"
+        self.variables = {
+            "AWS_ENDPOINT_URL": address,
+            "AWS_ACCESS_KEY_ID": "you",
+            "AWS_SECRET_ACCESS_KEY": "very-secret",
+            "PENSTOCK_JOURNALS": self.services.enter_context(TemporaryDirectory()),
+        }
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.here(text))
+
+    def here(self, text):
+        for name, place in {":8000": f":{self.port}", **self.places}.items():
+            text = text.replace(name, place)
+        return text
 
     def python(self, text):
-        text = text.replace(":8000", f":{self.port}")
+        text = self.here(text)
         if self.notebook is None:
             self.notebook = self.start([sys.executable, "-u", "-c", NOTEBOOK])
         watchdog = threading.Timer(LONGEST_S, self.notebook.kill)
@@ -96,7 +132,7 @@ class Reader:
         for part in re.split(r"(?m)^\$ ", text)[1:]:
             line, _, expected = part.partition("\n")
             command, _, code = line.partition("  # exits ")
-            command = command.replace(":8000", f":{self.port}")
+            command = self.here(command)
             if command.endswith(" &"):
                 self.serve(command.removesuffix(" &"))
                 continue
@@ -106,7 +142,7 @@ class Reader:
             done = subprocess.run(
                 ["bash", "-c", command],
                 cwd=self.folder,
-                env=environment(),
+                env=environment() | self.variables,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -120,6 +156,8 @@ class Reader:
 
     def compare(self, expected):
         shown = self.printed.replace(str(self.folder.resolve()), HOME)
+        for name, place in self.places.items():
+            shown = shown.replace(place, name)
         pattern = re.sub(r"(?:\\ )?…(?:\\ )?", ".*?", re.escape(forms(expected)))
         assert re.fullmatch(pattern, forms(shown)), (
             f"the page shows\n{expected}\nbut this was printed:\n{shown}"
@@ -141,7 +179,7 @@ class Reader:
         process = subprocess.Popen(
             command,
             cwd=self.folder,
-            env=environment(),
+            env=environment() | self.variables,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -193,12 +231,14 @@ def test_the_examples_of_a_page_do_what_it_shows(page, tmp_path):
     bring_table(page, tmp_path)
     reader, executed = Reader(tmp_path), 0
     try:
+        if DATABASE_HOST in page.read_text(encoding="utf-8"):
+            reader.bring_services()
         for kind, title, text in blocks(page):
             executed += kind in {"python", "console"}
             if title == "output":
                 reader.compare(text)
             elif title:
-                (tmp_path / title).write_text(text)
+                reader.write(title, text)
             elif kind == "python":
                 reader.python(text)
             elif kind == "console":
@@ -232,3 +272,41 @@ def test_links_lead_to_files_that_exist():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+# Files for other programs: their commands are not executed here, but they must exist.
+UNEXECUTED = {"bash", "ini", "dockerfile", "yaml", "text"}
+CALL = re.compile(r"(?<![\w/-])(?:\S*/bin/)?penstock ((?:--store \S+ )?[a-z][^#|;&`]*)")
+FREE = {"run", "backfill"}  # parameters of a pipeline are options too
+
+
+def test_every_command_in_a_file_for_another_program_exists_with_its_options():
+    wrong = [
+        f"{page.name}: {call}: {problem}"
+        for page in PAGES
+        for kind, _, text in blocks(page)
+        if kind in UNEXECUTED
+        for call in CALL.findall(text.replace("\n", " ; "))
+        if (problem := unknown_words(call.replace('"', "").replace(",", "").split()))
+    ]
+    assert wrong == []
+
+
+def unknown_words(words):
+    """Return what is unknown about a command line's command and options; empty if all is known."""
+    words = words[2:] if words[0] == "--store" else words
+    command: click.Command = cli
+    while words and isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), words[0])
+        if found is None:  # a sentence about penstock, or a command that does not exist
+            return words[0] if any(word.startswith("--") for word in words) else ""
+        command, words = found, words[1:]
+    known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+    options = {word.partition("=")[0] for word in words if word.startswith("--")}
+    return "" if command.name in FREE else " ".join(sorted(options - known - {"--help"}))
+
+
+def test_a_command_that_does_not_exist_is_noticed():
+    assert unknown_words(["serve", "churn", "--prot", "8000"]) == "--prot"
+    assert unknown_words(["store", "copi", "--since", "x"]) == "copi"
+    assert unknown_words(["--store", "x", "runs", "--limit", "3"]) == ""

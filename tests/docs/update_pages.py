@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.docs.test_examples import (
     BLOCK,
+    DATABASE_HOST,
     FORMS,
     HOME,
     PAGES,
@@ -34,6 +35,8 @@ class Writer(Reader):
     def page(self, path):
         text = path.read_text(encoding="utf-8")
         bring_table(path, self.folder)
+        if DATABASE_HOST in text:
+            self.bring_services()
         return BLOCK.sub(lambda match: self.block(path, match), text)
 
     def block(self, path, match):
@@ -43,7 +46,7 @@ class Writer(Reader):
         if title and title[1] == "output":
             new = self.shown(path, text)
         elif title:
-            (self.folder / title[1]).write_text(text)
+            self.write(title[1], text)
         elif kind == "python":
             self.python(text)
         elif kind == "console":
@@ -64,7 +67,8 @@ class Writer(Reader):
 
     def shown(self, path, expected):
         printed = self.printed.replace(str(self.folder.resolve()), HOME)
-        printed = printed.replace(f":{self.port}", ":8000")
+        for name, place in {":8000": f":{self.port}", **self.places}.items():
+            printed = printed.replace(place, name)
         printed = "\n".join(line.rstrip() for line in printed.rstrip("\n").split("\n")) + "\n"
         merged = merge(expected, printed)
         if merged is not None:
