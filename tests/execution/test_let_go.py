@@ -40,11 +40,11 @@ def test_large_values_go_small_ones_and_the_run_stay(project):
     result = project.run(BODY)
     size = sum(path.stat().st_size for path in (project.folder / ".penstock/artifacts").rglob("*"))
     dry = collect_garbage(**AT_ONCE, store=project.store)
-    assert dry.let_go == (result.run_id,)
+    assert dry.without_outputs == (result.run_id,)
     assert dry.bytes > 0
     assert project.steps(result.run_id)["rows"].facts.get("let_go") is None
     done = collect_garbage(delete=True, **AT_ONCE, store=project.store)
-    assert (done.let_go, done.bytes) == (dry.let_go, dry.bytes)
+    assert (done.without_outputs, done.bytes) == (dry.without_outputs, dry.bytes)
     left = sum(path.stat().st_size for path in (project.folder / ".penstock/artifacts").rglob("*"))
     assert left < size
     steps = project.steps(result.run_id)
@@ -52,7 +52,7 @@ def test_large_values_go_small_ones_and_the_run_stay(project):
     with pytest.raises(NotFoundError):
         project.store.get(steps["rows"].outputs["result"])
     assert check_store(store=project.store) == []
-    assert collect_garbage(**AT_ONCE, store=project.store).let_go == ()
+    assert collect_garbage(**AT_ONCE, store=project.store).without_outputs == ()
 
 
 def test_a_step_whose_value_went_is_executed_again(project):
@@ -82,7 +82,9 @@ def test_what_a_younger_run_used_stays(project, monkeypatch):
     project.store.metadata.runs.update(old.run_id, ended_at=old_time())
     young = project.run(BODY)
     month: dict[str, Any] = {**AT_ONCE, "outputs_older_than": timedelta(days=30)}
-    assert collect_garbage(delete=True, **month, store=project.store).let_go == (old.run_id,)
+    assert collect_garbage(delete=True, **month, store=project.store).without_outputs == (
+        old.run_id,
+    )
     rows = project.steps(young.run_id)["rows"].outputs["result"]
     assert project.store.get(rows).height == 5000
 

@@ -10,7 +10,7 @@ from penstock.core import ParameterError, Verdict
 from penstock.execution import QuietReporter
 from penstock.proofs._judging import Job, Room, judge
 from penstock.proofs._replay import _scratch_run
-from penstock.stores import open_store
+from penstock.stores import collect_garbage, open_store
 
 HEAD = """
 import random
@@ -271,6 +271,28 @@ def test_a_changed_environment_variable_is_named_as_the_cause(project, monkeypat
     answer = ps.verify(result.run_id, store=project.store, hash_seeds=1)
     assert answer.verdict is Verdict.DIFFERS
     assert "environment variable MODE changed since the run" in answer.steps[0].cause
+
+
+def test_a_proof_claims_no_place_among_the_artifacts_of_the_store(tmp_path, monkeypatch, project):
+    monkeypatch.setenv("PENSTOCK_ARTIFACTS", str(tmp_path / "bytes"))
+    with open_store(f"sqlite:///{tmp_path}/team.db") as store:
+        result = ps.run(
+            ps.execution.load_pipeline(_written(tmp_path, PLAIN)),
+            store=store,
+            reporter=QuietReporter(),
+        )
+        before = set(store.artifacts.list())
+        assert ps.verify(result.run_id, store=store, hash_seeds=1).verdict is Verdict.BITWISE
+        assert collect_garbage(store=store).shared_with == ()
+        assert len(store.artifacts.claims()) == 1
+        assert set(store.artifacts.list()) == before
+        store.artifacts.claim("an-old-proof", "sqlite:////tmp/penstock-verify-ab_1/scratch.db")
+        assert collect_garbage(store=store).shared_with == ()
+
+
+def _written(folder, body):
+    (folder / "job.py").write_text(HEAD + textwrap.dedent(body))
+    return str(folder / "job.py")
 
 
 def test_files_that_are_not_recorded_are_named(project, tmp_path):

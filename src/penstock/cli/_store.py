@@ -260,9 +260,9 @@ def _show_garbage(report: GarbageReport, *, delete: bool) -> None:
         )
     if report.unrecorded:
         say(f"  {report.unrecorded} files without a record, left by a killed process")
-    if report.let_go:
+    if report.without_outputs:
         verb = "lose" if delete else "would lose"
-        say(f"  {len(report.let_go)} runs {verb} their step outputs")
+        say(f"  {len(report.without_outputs)} runs {verb} their step outputs")
     for name, count in report.predictions.items():
         say(f"  {count:,} predictions of deployment {plain(name)}")
     if report.ticks:

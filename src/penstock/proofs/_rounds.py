@@ -104,7 +104,9 @@ class Rounds:
                 return self._cannot(f"A recorded source file cannot be read: {error}")
             restore_source(files, self._room / "source")
             (self._room / "source" / ".penstock").mkdir(exist_ok=True)  # makes the folder a project
-            open_store(f"sqlite:///{room}/scratch.db").close()
+            # Not where the environment or the project says: the scratch store would claim that
+            # location, and no artifact there could ever be deleted again.
+            open_store(f"sqlite:///{room}/scratch.db", artifacts=f"{room}/artifacts").close()
             return self._judge(files)
 
     def _judge(self, files: Mapping[str, bytes]) -> Verification:
@@ -264,10 +266,9 @@ class Rounds:
             **os.environ,
             "PYTHONHASHSEED": str(seed),
             "PENSTOCK_STORE": request["scratch"],
+            "PENSTOCK_ARTIFACTS": str(room / "artifacts"),  # also for what a step logs
             "PENSTOCK_PROJECT": os.environ.get("PENSTOCK_PROJECT", data),
         }
-        # Artifacts that a step logs belong to the scratch store, too.
-        environment.pop("PENSTOCK_ARTIFACTS", None)
         code = self._manifest.get("code", {})
         python_path = environment.get("PYTHONPATH")
         folders = [str(folder / name) for name in code.get("folders", ())]

@@ -232,10 +232,13 @@ def test_charts_and_console_of_a_live_run_move_with_its_table(page, address, fil
             page.screenshot(path=f"{folder}/live.png", full_page=True)
 
 
-@pytest.mark.parametrize("path", ["/", "/models/big-tips", "/deployments/big-tips", "/schedules"])
+@pytest.mark.parametrize(
+    "path", ["/", "/runs/last", "/models/big-tips", "/deployments/big-tips", "/schedules"]
+)
 def test_a_page_is_no_wider_than_a_telephone(browser, address, path):
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     page.goto(address + path)
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

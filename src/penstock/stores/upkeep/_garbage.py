@@ -1,5 +1,6 @@
 """``collect_garbage``: permanent removal of deleted objects and of unreferenced artifacts."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ _GRACE = timedelta(hours=1)
 _MONTH = timedelta(days=30)
 _QUARTER = timedelta(days=90)
 _AT_ONCE = 100
+# The store of one `verify`, which earlier versions let claim the location of the bytes.
+_SCRATCH = re.compile(r"/penstock-verify-[^/]+/scratch\.db$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class GarbageReport:
         kept_bytes: Bytes that stay.
         shared_with: Other stores with bytes in the same place: none are removed there, since only
             those stores know their needs.
-        let_go: Runs that stay, without the large outputs of their steps.
+        without_outputs: Runs that stay, without the large outputs of their steps.
         ticks: Number of ticks of schedules that are more than 90 days old.
         predictions: Number of logged predictions, by deployment.
     """
@@ -57,7 +60,7 @@ class GarbageReport:
     unrecorded: int
     kept_bytes: int
     shared_with: tuple[str, ...] = ()
-    let_go: tuple[str, ...] = ()
+    without_outputs: tuple[str, ...] = ()
     ticks: int = 0
     predictions: Mapping[str, int] = field(default_factory=dict)
 
@@ -185,7 +188,8 @@ def shared_with(store: "Store") -> tuple[str, ...]:
     known = store.metadata.settings.get(DATABASE)
     if known is not None and not store.metadata.database.is_same(known):
         return (f"the store that {store.url} is a copy of",)
-    return tuple(told for owner, told in store.artifacts.claims().items() if owner != own)
+    claims = {url for owner, url in store.artifacts.claims().items() if owner != own}
+    return tuple(sorted(url for url in claims if not _SCRATCH.search(url)))
 
 
 def _sweep(store: "Store", garbage: Garbage, digests: list[str], since: datetime) -> None:
