@@ -154,6 +154,8 @@ def test_two_ticked_runs_can_be_compared(page, address):
     page.click("[data-needs]")
     page.wait_for_url("**/compare?**")
     assert page.locator("h1").inner_text() == "Compare runs"
+    for run_id in page.url.split("run=")[1:]:
+        assert run_id.strip("&") in page.inner_text("main")
 
 
 def test_a_live_page_follows_the_run(page, address, filled):
@@ -242,3 +244,19 @@ def test_a_page_is_no_wider_than_a_telephone(browser, address, path):
     page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+@pytest.mark.parametrize("path", ["/runs/last", "/lineage?node=version:big-tips@3"])
+def test_no_text_of_a_graph_runs_over_the_border_of_its_box(browser, address, path):
+    page = browser.new_context(viewport={"width": 1300, "height": 850}).new_page()
+    page.goto(address + path)
+    texts, over = page.evaluate(
+        """() => {
+            const texts = [...document.querySelectorAll('svg .node text')]
+            const right = shape => shape.getBoundingClientRect().right
+            const over = texts.filter(text => right(text) > right(text.closest('.node').querySelector('rect')))
+            return [texts.length, over.map(text => text.textContent)]
+        }"""
+    )
+    assert texts > 5
+    assert over == []

@@ -87,7 +87,7 @@ def _cut(text: str, limit: int) -> str:
 
 
 def _width(title: str, sub: str) -> float:
-    return round(max(108.0, 48 + max(_measure(title, 8.4), _measure(sub, 7.1))), 1)
+    return round(max(108.0, 48 + max(_measure(title, 9.6), _measure(sub, 7.1))), 1)
 
 
 def _measure(text: str, usual: float) -> float:
