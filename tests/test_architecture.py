@@ -129,6 +129,7 @@ def test_every_test_asserts_something():
 WHOLE = {"benchmarks", "docs", "durability", "examples", "loop"}
 TOGETHER = {
     "data": "real_tables",
+    "data/sources": "in_runs",
     "execution": "control differential isolation item_keys kills let_go mutations orphans part trace",
     "monitoring": "false_alarms",
     "provenance": "code_property",

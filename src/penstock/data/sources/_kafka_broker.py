@@ -144,7 +144,9 @@ class Broker:
         position, last, told = begin, time.monotonic(), time.monotonic()
         try:
             while position < end:
-                batch = self._call("consume", _AT_ONCE, timeout=min(0.5, self._timeout_s))
+                # No more than there are: the client waits until it has that many.
+                some = min(_AT_ONCE, end - position)
+                batch = self._call("consume", some, timeout=min(0.5, self._timeout_s))
                 for message in batch:
                     if message.error() is not None:
                         position = max(position, self._event(message, topic, partition))
