@@ -46,6 +46,9 @@ def test_a_run_is_cached_verified_shown_and_downloaded(s3_shell, bucket):
     states = [step["state"] for step in s3_shell("show", again["run_id"], "--json").json["steps"]]
     assert states == ["cached", "cached"]
     assert "bitwise" in s3_shell("verify", run["run_id"]).out.lower()
+    with open_store(f"sqlite:///{s3_shell.folder}/.penstock/penstock.db") as store:
+        [owner] = store.artifacts.claims().values()  # none of the stores that verify needed
+        assert owner == store.url
     (s3_shell.folder / "notes.txt").write_text("note " * 2000)
     code = "import penstock as ps\nwith ps.start_run() as run:\n    run.log_artifact('notes.txt')\n"
     (s3_shell.folder / "log.py").write_text(code)

@@ -1,5 +1,6 @@
 """Pipelines in users' tests: quick, by themselves, and failing loudly."""
 
+import os
 import subprocess
 import sys
 import time
@@ -8,7 +9,8 @@ import pytest
 
 import penstock as ps
 from penstock.core import ParameterError, StepError
-from penstock.testing import penstock_store, run_pipeline, tiny_dataset
+from penstock.testing import penstock_store, run_pipeline, temporary_store, tiny_dataset
+from penstock.testing._pipelines import _own_store
 
 assert penstock_store  # a fixture, used by its name
 
@@ -84,3 +86,26 @@ def test_users_tests_run_as_the_documentation_says(tmp_path):
         capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """A project whose artifacts are elsewhere, as in a bucket of the team."""
+    place = tmp_path / "bucket"
+    (tmp_path / "pyproject.toml").write_text(f'[tool.penstock]\nartifacts = "{place}"\n')
+    monkeypatch.chdir(tmp_path)
+    return place
+
+
+def test_a_users_test_stores_nothing_in_the_projects_bucket(bucket, request):
+    store = request.getfixturevalue("penstock_store")
+    store.put("x" * 5000)
+    assert ps.open_store().artifacts.url == store.artifacts.url
+    with temporary_store(bucket.parent / "own") as other:
+        other.put("x" * 5000)
+    _own_store.cache_clear()
+    own = _own_store(os.getpid())
+    own.put("x" * 5000)
+    own.close()
+    _own_store.cache_clear()
+    assert not bucket.exists()

@@ -22,7 +22,8 @@ def temporary_store(folder: Path) -> Iterator[Store]:
     ...     store.metadata.runs.list_experiments()
     []
     """
-    with open_store(f"sqlite:///{folder / 'penstock.db'}") as store:
+    artifacts = str(folder / "artifacts")  # not the project's, which may be a bucket
+    with open_store(f"sqlite:///{folder / 'penstock.db'}", artifacts=artifacts) as store:
         yield store
 
 

@@ -58,7 +58,8 @@ def _own_store(_pid: int) -> Store:
     """Return the store of this process: a forked test worker makes a new store."""
     folder = TemporaryDirectory(prefix="penstock-testing-", ignore_cleanup_errors=True)
     atexit.register(folder.cleanup)
-    return open_store(f"sqlite:///{folder.name}/penstock.db")
+    place = folder.name  # artifacts too: the project may keep its own in a bucket
+    return open_store(f"sqlite:///{place}/penstock.db", artifacts=f"{place}/artifacts")
 
 
 @pytest.fixture
@@ -69,6 +70,6 @@ def penstock_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     """
     url = f"sqlite:///{tmp_path}/.penstock/penstock.db"
     monkeypatch.setenv("PENSTOCK_STORE", url)
-    monkeypatch.delenv("PENSTOCK_ARTIFACTS", raising=False)
+    monkeypatch.setenv("PENSTOCK_ARTIFACTS", f"{tmp_path}/.penstock/artifacts")
     with open_store(url) as store:
         yield store
