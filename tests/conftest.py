@@ -207,6 +207,13 @@ def postgres_url(postgres_server: services.PostgresServer) -> str:
 
 
 @pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[services.MariaServer]:
+    """A real MariaDB, one for each test worker."""
+    with services.mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """A real S3 server, one for each test worker; its address."""
     with services.s3() as address:

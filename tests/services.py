@@ -1,10 +1,11 @@
-"""Real services for tests: a PostgreSQL server, an S3 server, Kafka. Started once for a test worker."""
+"""Real services for tests: PostgreSQL, MariaDB, an S3 server, Kafka. Started once for a test worker."""
 
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -65,6 +66,12 @@ class PostgresServer:
         self.sql(f"CREATE DATABASE {name} TEMPLATE template_store")
         return self.url(name)
 
+    def empty_database(self) -> str:
+        """Make a database without a store; give its name."""
+        name = f"t{next(_numbers)}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE template0")
+        return name
+
     def sql(self, statement: str, database: str = "postgres") -> None:
         import psycopg
 
@@ -109,6 +116,91 @@ def _postgres_binaries() -> Path:
     if (on_path := shutil.which("initdb")) is None:
         missing("needs a PostgreSQL server; get it with: apt-get install postgresql")
     return Path(on_path).parent
+
+
+class MariaServer:
+    """A server in a temporary folder, for user root without a password."""
+
+    def __init__(self, folder: Path, program: str) -> None:
+        self.folder, self.port = folder, free_port()
+        user = ["--user=mysql"] if os.geteuid() == 0 else []
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        install = ["mariadb-install-db", "--no-defaults", *user, f"--datadir={folder}/data"]
+        subprocess.run(
+            [*install, "--auth-root-authentication-method=normal", "--skip-test-db"],
+            check=True,
+            **quiet,
+        )
+        self._process = subprocess.Popen(
+            [
+                program,
+                "--no-defaults",
+                *user,
+                f"--datadir={folder}/data",
+                f"--port={self.port}",
+                "--bind-address=127.0.0.1",
+                f"--socket={folder}/sock",
+                f"--pid-file={folder}/pid",
+                f"--log-error={folder}/log",
+                "--innodb-flush-log-at-trx-commit=0",
+            ],
+            **quiet,
+        )
+        self._wait()
+
+    def url(self, database: str) -> str:
+        return f"mariadb://root@127.0.0.1:{self.port}/{database}"
+
+    def empty_database(self) -> str:
+        """Make a database without tables; give its name."""
+        name = f"t{next(_numbers)}"
+        self.sql(f"CREATE DATABASE {name}")
+        return name
+
+    def sql(self, *statements: str, database: str | None = None) -> None:
+        import pymysql
+
+        with pymysql.connect(
+            host="127.0.0.1", port=self.port, user="root", database=database, autocommit=True
+        ) as connection:
+            for statement in statements:
+                connection.cursor().execute(statement)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+    def _wait(self) -> None:
+        import pymysql
+
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self.sql("SELECT 1")
+            except pymysql.err.OperationalError:
+                if time.monotonic() > end or self._process.poll() is not None:
+                    raise
+                time.sleep(0.1)
+
+
+@contextmanager
+def mariadb() -> Iterator[MariaServer]:
+    try:
+        import pymysql  # noqa: F401
+    except ImportError:
+        missing("needs pymysql; get it with: pip install pymysql")
+    program = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
+    if program is None:
+        missing("needs a MariaDB server; get it with: apt-get install mariadb-server")
+    folder = Path(tempfile.mkdtemp(prefix="penstock-maria-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "mysql")
+    server = MariaServer(folder, program)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

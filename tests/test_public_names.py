@@ -32,6 +32,7 @@ NAMES = [
     "Run",
     "Schedule",
     "Snapshot",
+    "SqlSource",
     "Split",
     "Table",
     "Tolerance",

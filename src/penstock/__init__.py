@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from penstock.data import KafkaSource as KafkaSource
     from penstock.data import Snapshot as Snapshot
     from penstock.data import Split as Split
+    from penstock.data import SqlSource as SqlSource
     from penstock.evaluation import EvaluationReport as EvaluationReport
     from penstock.evaluation import evaluate as evaluate
     from penstock.execution import approve_step as approve_step
@@ -103,7 +104,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
-    "data": ("DeltaSource", "FileSource", "KafkaSource", "IcebergSource", "Snapshot", "Split"),
+    "data": (
+        "DeltaSource",
+        "FileSource",
+        "IcebergSource",
+        "KafkaSource",
+        "Snapshot",
+        "Split",
+        "SqlSource",
+    ),
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": ("approve_step", "reject_step", "run", "why"),
     "features": ("table_transformer",),

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from penstock.data.sources import KafkaSource as KafkaSource
     from penstock.data.sources import Reading as Reading
     from penstock.data.sources import Scan as Scan
+    from penstock.data.sources import SqlSource as SqlSource
     from penstock.tables.reading import guess_time_format as guess_time_format
     from penstock.tables.reading import read_times as read_times
 
@@ -80,6 +81,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Subset": "_split",
         "Reading": "penstock.data.sources",
         "Scan": "penstock.data.sources",
+        "SqlSource": "penstock.data.sources",
         "Schema": "_schema",
         "Snapshot": "_snapshot",
         "Split": "_split",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from penstock.data.sources._protocol import RememberingSource as RememberingSource
     from penstock.data.sources._protocol import Scan as Scan
     from penstock.data.sources._protocol import StampedSource as StampedSource
+    from penstock.data.sources._sql import SqlSource as SqlSource
     from penstock.data.sources._window import Window as Window
 
 __getattr__, __dir__, __all__ = lazy_exports(
@@ -33,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Reading": "_protocol",
         "RememberingSource": "_protocol",
         "Scan": "_protocol",
+        "SqlSource": "_sql",
         "StampedSource": "_protocol",
         "Window": "_window",
         "collect": "_batches",

@@ -109,8 +109,10 @@ class DataSource(Protocol):
 class StampedSource(DataSource, Protocol):
     """A source that can tell at little cost whether its data may have changed."""
 
-    def stamp(self) -> dict[str, Any]:
+    def stamp(self) -> dict[str, Any] | None:
         """Return a cheap mark of the data's state as plain JSON, different whenever that differs.
+
+        None if the data has no such mark.
 
         Raises:
             NotFoundError: If the data does not exist.
