@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,7 +125,7 @@ class MariaServer:
     def __init__(self, folder: Path, program: str) -> None:
         self.folder, self.port = folder, free_port()
         user = ["--user=mysql"] if os.geteuid() == 0 else []
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        quiet: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         install = ["mariadb-install-db", "--no-defaults", *user, f"--datadir={folder}/data"]
         subprocess.run(
             [*install, "--auth-root-authentication-method=normal", "--skip-test-db"],

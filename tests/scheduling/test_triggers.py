@@ -11,7 +11,7 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core import AlertRecord, DefinitionError, Stage, StageEvent
+from penstock.core import AlertRecord, DefinitionError, ParameterError, Stage, StageEvent
 from penstock.data import FileSource
 from penstock.pipelines import Partitions
 from penstock.scheduling._triggers import (
@@ -188,6 +188,40 @@ def test_unchanged_files_are_not_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr(FileSource, "fingerprint", lambda _: reads.append(1) or {})
     look({"new_data": ""}, cursor, sight(START, source=source))
     assert reads == []
+
+
+@pytest.mark.parametrize("has_mark", [True, False])
+def test_a_source_whose_state_cannot_be_known_is_watched_by_its_mark(has_mark):
+    class Rows:
+        name, time, rows = "rows", None, 1
+
+        def describe(self):
+            return {}
+
+        def fingerprint(self):
+            return None
+
+        def stamp(self):
+            return {"rows": self.rows} if has_mark else None
+
+        def scan(self, since=None, cutoff=None):
+            return []
+
+    source = Rows()
+
+    def again(cursor):
+        return look({"new_data": ":rows"}, cursor, sight(START, source=source))
+
+    if not has_mark:
+        with pytest.raises(ParameterError, match="cannot tell whether it has new data"):
+            again(None)
+        return
+    seen = again(None)
+    assert again(seen.cursor).due == ()
+    source.rows = 2
+    writing = again(seen.cursor)
+    assert writing.due == ()
+    assert [due.reason for due in again(writing.cursor).due] == ["rows has new data."]
 
 
 def test_a_version_is_due_when_it_is_made_and_when_it_comes_into_a_stage(project):

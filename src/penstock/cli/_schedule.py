@@ -42,7 +42,9 @@ _WHEN = (
     ),
     click.option("--every", metavar="DURATION", help="Interval, e.g. 6h."),
     click.option(
-        "--new-data", metavar="PATH", help="When the data of this file, folder or glob changed."
+        "--new-data",
+        metavar="PATH",
+        help="When the data of this file, folder, glob or URL of a table changed.",
     ),
     click.option(
         "--new-version", metavar="MODEL", help="When the model has a new version; or MODEL@STAGE."

@@ -275,6 +275,8 @@ def _told(duration: str | timedelta) -> str:
 def _source_name(source: DataSource | str, pipeline: Pipeline[..., Any]) -> str:
     """Return how a source is found later: by path, or by name in the pipeline's module."""
     if isinstance(source, str):
+        if "://" in source:
+            open_source(source)  # refused before it is stored: it may hold a secret
         return source
     module = inspect.getmodule(pipeline.function) or sys.modules.get(pipeline.__module__)
     for name, value in vars(module).items() if module else ():

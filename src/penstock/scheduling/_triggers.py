@@ -15,7 +15,14 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from penstock.core import DefinitionError, digest_json, now, parse_duration, short
+from penstock.core import (
+    DefinitionError,
+    ParameterError,
+    digest_json,
+    now,
+    parse_duration,
+    short,
+)
 from penstock.data.sources import DataSource, StampedSource
 from penstock.pipelines import Partitions, require_timezone
 from penstock.stores import Store
@@ -263,11 +270,12 @@ def _look_new_data(_: Mapping[str, Any], cursor: Cursor | None, sight: Sight) ->
     source = sight.source
     if source is None:
         return Look(cursor or {})
-    marks = digest_json(source.stamp()) if isinstance(source, StampedSource) else None
+    mark = source.stamp() if isinstance(source, StampedSource) else None
+    marks = None if mark is None else digest_json(mark)
     # An unchanged stamp spares reading the data for its fingerprint.
     if cursor is not None and marks is not None and marks == cursor.get("stamp"):
         return Look(cursor)
-    state = digest_json(source.fingerprint())
+    state = _state_of(source, marks)
     if cursor is None:
         return Look({"state": state, "stamp": marks})
     if state == cursor["state"]:
@@ -277,6 +285,25 @@ def _look_new_data(_: Mapping[str, Any], cursor: Cursor | None, sight: Sight) ->
     key = f"{sight.moment:%Y-%m-%dT%H:%M:%SZ} {short(state)}"
     due = Due(key, sight.moment, f"{source.name} has new data.")
     return Look({"state": state, "stamp": marks}, (due,))
+
+
+def _state_of(source: DataSource, marks: str | None) -> str:
+    """Return the digest of a source's state: its fingerprint, or its stamp where it has none.
+
+    Raises:
+        ParameterError: If the source has neither.
+    """
+    state = source.fingerprint()
+    if state is not None:
+        return digest_json(state)
+    if marks is not None:
+        return marks
+    raise ParameterError(
+        what=f"Source '{source.name}' cannot tell whether it has new data.",
+        why="Neither its state nor a mark of it can be known.",
+        fix="Start the pipeline by time: every= or cron=.",
+        source=source.name,
+    )
 
 
 def _look_new_version(trigger: Mapping[str, Any], cursor: Cursor | None, sight: Sight) -> Look:

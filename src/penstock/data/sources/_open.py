@@ -7,6 +7,8 @@ from pathlib import Path
 from penstock.core import ParameterError, did_you_mean, summarize_error
 from penstock.data.sources._files import FileSource
 from penstock.data.sources._protocol import DataSource
+from penstock.data.sources._sql import SqlSource
+from penstock.data.sources._sql_address import is_database
 
 GROUP = "penstock.sources"
 """Entry points of packages that bring sources: the scheme, and a function from the text."""
@@ -21,8 +23,9 @@ def open_source(text: str, *, folder: Path | None = None) -> DataSource:
     'trips'
 
     Args:
-        text: A file, folder or glob; or a URL of a scheme that an installed package brings by the
-            entry point ``penstock.sources``.
+        text: A file, folder or glob; a database's URL with the settings of ``SqlSource`` among its
+            options (``postgresql://host/shop?table=rides&time=at``); or a URL of a scheme that an
+            installed package brings by the entry point ``penstock.sources``.
         folder: The folder that a relative path starts from; by default it is looked up as by
             ``FileSource``.
 
@@ -30,6 +33,8 @@ def open_source(text: str, *, folder: Path | None = None) -> DataSource:
         ParameterError: If no source has the URL's scheme, or the package's source is none.
     """
     scheme = _SCHEME.match(text)
+    if scheme and is_database(text):
+        return SqlSource.from_url(text, folder)
     if scheme:
         return _of_package(scheme[1].lower(), text)
     path = Path(text)

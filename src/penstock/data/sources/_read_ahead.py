@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ def read_ahead(
     workers: int,
     most: int,
     cancel: Callable[[], None] = lambda: None,
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """Yield the items of every part, part by part in order, while threads read the next parts.
 
     >>> list(read_ahead([1, 2, 3], lambda _, part: [part, part], workers=2, most=2))

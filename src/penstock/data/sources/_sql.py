@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from penstock.core import ParameterError, did_you_mean, digest_bytes
 from penstock.data._moments import Moment, TimeColumn, time_columns
 from penstock.data.sources._batches import collect
-from penstock.data.sources._paths import caller_folder, find_files
+from penstock.data.sources._paths import LocalFiles, caller_folder
 from penstock.data.sources._protocol import Reading, Scan
 from penstock.data.sources._sql_address import SqlAddress
 from penstock.data.sources._sql_query import require_query
@@ -96,11 +96,15 @@ class SqlSource:
             object.__setattr__(self, key, value)
 
     @classmethod
-    def from_url(cls, text: str) -> Self:
+    def from_url(cls, text: str, folder: Path | None = None) -> Self:
         """Create a source from one text: the URL, with the settings among its options.
 
         >>> SqlSource.from_url("sqlite:///shop.db?table=orders&time=ordered_at").time
         'ordered_at'
+
+        Args:
+            text: The URL.
+            folder: The folder that a relative file is looked up in first.
 
         Raises:
             ParameterError: If the text names no table and no query.
@@ -111,7 +115,9 @@ class SqlSource:
         own["order_by"] = tuple(filter(None, own.get("order_by", "").split(",")))  # type: ignore[assignment] # a list in one text
         query = urlencode(options, safe="${}/")
         plain = text.partition("?")[0] + (f"?{query}" if query else "")
-        return cls(plain, **own)  # type: ignore[arg-type] # the same
+        source = cls(plain, **own)  # type: ignore[arg-type] # the same
+        object.__setattr__(source, "_home", folder or source._home)
+        return source
 
     def describe(self) -> dict[str, Any]:
         """Return the source's description as plain JSON, with references in the place of secrets."""
@@ -174,8 +180,8 @@ class SqlSource:
     def _request(self) -> Request:
         address = self._address
         if address.kind.is_file:
-            file = find_files(address.database, self._home)[0]
-            address = replace(address, database=str(file))
+            file = LocalFiles(address.database, self._home).find()[0]
+            address = replace(address, database=file.key)
         return Request(
             address,
             self.table,

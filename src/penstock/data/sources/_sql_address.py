@@ -46,6 +46,16 @@ KINDS = {
 }
 
 
+def is_database(url: str) -> bool:
+    """Return whether a URL's scheme is that of a database.
+
+    >>> is_database("postgres://db/shop"), is_database("s3://bucket/rides")
+    (True, False)
+    """
+    scheme = url.partition(":")[0].partition("+")[0].lower()
+    return _SCHEMES.get(scheme, scheme) in KINDS
+
+
 @dataclass(frozen=True, slots=True)
 class SqlAddress:
     """The address of a database, with references in the place of secrets.

@@ -86,7 +86,9 @@ class DuckDatabase(SqlDatabase):
 
     def tables(self, schema: str | None) -> list[str]:
         """List tables and views."""
-        return [name for (name,) in self._all(_TABLES, [schema])]
+        # On a connection of its own: a failed statement has ended this one's transaction.
+        with self._connection.cursor() as cursor:
+            return [name for (name,) in cursor.execute(_TABLES, [schema]).fetchall()]
 
     def has_table(self, table: str, schema: str | None) -> bool:
         """Return whether a table or view exists; names differ by more than capitals."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock.core import MissingPackageError, NotFoundError, did_you_mean, now, require
 from penstock.data._finding import Finding
-from penstock.data._moments import time_columns, time_name
+from penstock.data._moments import ends_of, moments_of, time_columns, time_name
 from penstock.data.sources._protocol import Reading
 from penstock.data.sources._sql_address import SqlAddress
 from penstock.data.sources._sql_alchemy import AlchemyDatabase
@@ -155,8 +155,6 @@ def _ends(database: SqlDatabase, relation: Relation, window: Window) -> Sequence
     """Return the earliest and the latest time of all rows, for the error of an empty window."""
     import polars as pl
     import sqlalchemy as sa
-
-    from penstock.data._moments import ends_of, moments_of
 
     if not isinstance(window.time, str) or not pushed(relation, window.time):
         return (None, None)
