@@ -110,7 +110,7 @@ def test_parts_without_end_need_a_moment():
 
 
 @step
-def told(cutoff: date) -> str:
+def position_text(cutoff: date) -> str:
     return str(cutoff)
 
 
@@ -119,13 +119,13 @@ def test_a_pipeline_must_take_what_its_partitions_give():
 
         @pipeline(partitions=Partitions.by(region=["eu"]))
         def other(cutoff: date):
-            return told(cutoff)
+            return position_text(cutoff)
 
 
 def test_a_partition_gives_the_parameters_that_the_pipeline_has():
     @pipeline(partitions=Partitions.daily("2026-01-01"))
     def job(cutoff: date, strength: float = 1.0):
-        return told(cutoff)
+        return position_text(cutoff)
 
     assert job.bind_partition("2026-01-02", {"strength": "2"}) == {
         "cutoff": date(2026, 1, 3),

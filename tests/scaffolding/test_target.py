@@ -7,9 +7,9 @@ from penstock.core import DataError
 from penstock.scaffolding._target import (
     choose_positive,
     count_classes,
+    describe_target,
     find_rare,
     require_target,
-    tell_target,
 )
 
 
@@ -17,7 +17,7 @@ def _say(values, missing=0):
     series = pl.Series("y", values)
     task = require_target(series)
     classes = count_classes(series) if task != "regression" else ()
-    return tell_target(series, task, classes, missing)
+    return describe_target(series, task, classes, missing)
 
 
 def test_two_texts_are_a_binary_target():

@@ -18,10 +18,10 @@ from penstock.scheduling._triggers import (
     MOST_DUE,
     Sight,
     begin_of_window,
+    describe_trigger,
     look,
     next_due,
     require_cron,
-    tell,
 )
 from penstock.testing._records import START, a_run, a_version
 
@@ -283,11 +283,11 @@ def test_a_cron_expression_that_means_nothing_is_refused(text, told):
 
 
 def test_every_trigger_is_told_in_words():
-    assert tell({"every": "6h", "start": "x"}) == "every 6h"
-    assert tell({"partitions": "2h"}) == "each partition, 2h after its end"
-    assert tell({"new_version": "fraud@staging"}) == "fraud in staging"
-    assert tell({"alert": "fraud"}) == "alert of fraud"
-    assert tell({"new_data": "rows.csv"}) == "new data in rows.csv"
+    assert describe_trigger({"every": "6h", "start": "x"}) == "every 6h"
+    assert describe_trigger({"partitions": "2h"}) == "each partition, 2h after its end"
+    assert describe_trigger({"new_version": "fraud@staging"}) == "fraud in staging"
+    assert describe_trigger({"alert": "fraud"}) == "alert of fraud"
+    assert describe_trigger({"new_data": "rows.csv"}) == "new data in rows.csv"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import click
 
 from penstock.cli._findings import say_findings
 from penstock.cli._help import examples
-from penstock.cli._made_from import made_from
+from penstock.cli._manifest_facts import manifest_facts
 from penstock.cli._output import (
     ago,
     current_store,
@@ -254,7 +254,7 @@ def _show_run(store: "Store", run: RunRecord, steps: list[StepRunRecord]) -> Non
             ["metric", "last", "min", "max", "points"],
             [[name, m.last, m.min, m.max, m.count] for name, m in sorted(run.metrics.items())],
         )
-    for word, sentence in made_from(store, run):
+    for word, sentence in manifest_facts(store, run):
         say(f"  {word:<10}  {plain(sentence)}")
     for proof in store.metadata.artifacts.list_proofs(run.run_id)[-1:]:
         say(f"  {proof.kind}: [bold]{proof.verdict.value}[/] ({ago(proof.at)})")

@@ -32,8 +32,8 @@ from penstock.scheduling import (
     Scheduler,
     Schedules,
     check_watched,
+    describe_trigger,
     next_due_of,
-    tell,
 )
 
 _WHEN = (
@@ -134,7 +134,7 @@ def add(
     for record in added:
         due = next_due_of(record)
         when = f"; next at {due:%Y-%m-%d %H:%M} UTC" if due else ""
-        say(f"[green]✓[/] {plain(record.name)}: {plain(tell(record.trigger))}{when}.")
+        say(f"[green]✓[/] {plain(record.name)}: {plain(describe_trigger(record.trigger))}{when}.")
         for finding in check_watched(record, find_project(), store=schedules.store):
             say(f"  [yellow]![/] {plain(finding)}", stderr=True)
     _warn_without_scheduler(schedules)
@@ -162,7 +162,7 @@ def list_schedules(ctx: click.Context, as_json: bool) -> None:
             (
                 record.name,
                 record.pipeline,
-                tell(record.trigger),
+                describe_trigger(record.trigger),
                 _next(record),
                 _last(last[record.name]),
                 (tick := last[record.name]) and tick.run_id,
@@ -188,7 +188,7 @@ def show(ctx: click.Context, name: str, limit: int, as_json: bool) -> None:
     if as_json:
         emit({**_json(record), "ticks": ticks})
         return
-    say(f"[bold]{plain(name)}[/]  {plain(record.entry)}  {plain(tell(record.trigger))}")
+    say(f"[bold]{plain(name)}[/]  {plain(record.entry)}  {plain(describe_trigger(record.trigger))}")
     say(f"  next: {_next(record)}   catch-up: {record.options['missed']}")
     if record.error:
         say(f"  [red]check failed:[/] {plain(record.error)}")

@@ -121,13 +121,13 @@ def settings(
     project = project or find_project()
     table = _tool_table(project / "pyproject.toml", _stamp(project / "pyproject.toml"))
     chosen = (
-        _given(store)
+        _from_argument(store)
         or _environment("PENSTOCK_STORE")
         or _from_table(table, "store")
         or Setting(f"sqlite:///{project / '.penstock' / 'penstock.db'}", "default")
     )
     place = (
-        _given(artifacts)
+        _from_argument(artifacts)
         or _environment("PENSTOCK_ARTIFACTS")
         or _from_table(table, "artifacts")
         or Setting("", "beside the store")
@@ -179,7 +179,7 @@ def allowed_hosts(project: Path | None = None) -> frozenset[str]:
     )
 
 
-def _given(value: str | None) -> Setting | None:
+def _from_argument(value: str | None) -> Setting | None:
     return Setting(value, "argument") if value else None
 
 

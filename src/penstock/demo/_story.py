@@ -80,12 +80,12 @@ def run_demo(folder: Path) -> ps.stores.Store:
     _prepare(folder)
     store = ps.open_store(f"sqlite:///{folder.resolve() / '.penstock' / 'penstock.db'}")
     with _working_in(folder):
-        _tell(store, say)
+        _play(store, say)
         say.summary()
     return store
 
 
-def _tell(store: ps.stores.Store, say: Narrator) -> None:
+def _play(store: ps.stores.Store, say: Narrator) -> None:
     import httpx
 
     with say.chapter(f"{TRAINING_DAYS} days of payments become version 1"):

@@ -197,7 +197,7 @@ def post(client: "httpx.Client", store: Store, hook: HookRecord, event: EventRec
         return Attempt(ok=True)
     told = f"{hook.url} answered {answer.status_code} {answer.reason_phrase}."
     refused = answer.status_code in _NO and answer.status_code not in _TRY_AGAIN
-    return Attempt(False, told, refused, _asked_to_wait(answer.headers.get("retry-after")))
+    return Attempt(False, told, refused, _retry_after(answer.headers.get("retry-after")))
 
 
 def _document(store: Store, hook: HookRecord, event: EventRecord) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def _headers(hook: HookRecord, event: EventRecord, at: datetime, body: bytes) ->
     return headers | headers_of(hook.secret or "", event.event_id, at, body)
 
 
-def _asked_to_wait(text: str | None) -> float:
+def _retry_after(text: str | None) -> float:
     try:
         return min(float(text or 0), 3600.0)
     except ValueError:  # a date: the usual delays are good enough

@@ -12,7 +12,7 @@ from penstock.core import (
 from penstock.stores import Store
 
 
-def told_of(store: Store, event: EventRecord) -> tuple[RunRecord, StepRunRecord | None]:
+def subject_of(store: Store, event: EventRecord) -> tuple[RunRecord, StepRunRecord | None]:
     """Return the run and the step of an event.
 
     Raises:
@@ -34,7 +34,7 @@ def message_of(store: Store, event: EventRecord) -> dict[str, Any]:
     Raises:
         NotFoundError: If the run has been deleted.
     """
-    run, step = told_of(store, event)
+    run, step = subject_of(store, event)
     # The run may have moved on since: what the event says of its moment stands above the record.
     data: dict[str, Any] = {
         **to_json(run),

@@ -15,7 +15,7 @@ from penstock.core import (
     RunRecord,
     StepRunRecord,
 )
-from penstock.hooks._messages import told_of
+from penstock.hooks._messages import subject_of
 from penstock.stores import Store
 
 _SPEC = "https://openlineage.io/spec"
@@ -50,7 +50,7 @@ def run_event(store: Store, event: EventRecord) -> dict[str, Any]:
     Raises:
         NotFoundError: If the run has been deleted.
     """
-    run, step = told_of(store, event)
+    run, step = subject_of(store, event)
     inputs, outputs = ([], []) if step is None else _datasets(store, run, step)
     return {
         "eventType": _TYPES.get(event.kind.partition(".")[2], "OTHER"),

@@ -11,7 +11,7 @@ from penstock.pipelines._groups import groups
 from penstock.pipelines._hints import accepts, hint_name
 from penstock.pipelines._output import Output
 from penstock.pipelines._pipeline import Pipeline
-from penstock.pipelines._position import caller_position, told
+from penstock.pipelines._position import caller_position, position_text
 from penstock.pipelines._step import Step
 from penstock.pipelines._trace import Tracer, current_tracer
 
@@ -190,12 +190,12 @@ def loop(
     _require_mapped("loop", step, position)
     if not isinstance(step, Step):
         raise DefinitionError(
-            what=f"{told(position)}: loop() was given the pipeline {step.name!r}.",
+            what=f"{position_text(position)}: loop() was given the pipeline {step.name!r}.",
             fix="Give one step; it may do several things.",
         )
     if max_rounds < 1:
         raise DefinitionError(
-            what=f"{told(position)}: loop() was given max_rounds={max_rounds!r}.",
+            what=f"{position_text(position)}: loop() was given max_rounds={max_rounds!r}.",
             fix="Give a whole number of 1 or more.",
         )
     argument = over or _first_free(step, shared, position)
@@ -235,7 +235,7 @@ def wait_for_approval(value: T, /, *, message: str = "", name: str = "approval")
     """
     if not isinstance(message, str):
         raise DefinitionError(
-            what=f"{told(caller_position())}: the message of an approval is {message!r}.",
+            what=f"{position_text(caller_position())}: the message of an approval is {message!r}.",
             fix="Give a text; what is to be looked at is the value before it.",
         )
     tracer = current_tracer()
@@ -313,7 +313,7 @@ def _mapped_pipeline(
     body, gives = pipeline.trace_body(f"{placeholder}/", inner)
     if not isinstance(gives, Output):
         raise DefinitionError(
-            what=f"{told(position)}: the mapped pipeline {pipeline.name!r} does not have a single output.",
+            what=f"{position_text(position)}: the mapped pipeline {pipeline.name!r} does not have a single output.",
             why="What is collected over the items is one value of each.",
             fix="Return the output of one step; a last step can put several into a dict.",
         )
@@ -327,7 +327,7 @@ def _first_free(step: _Mapped, shared: Mapping[str, Any], position: tuple[str, i
         if name not in shared and item.kind not in {item.VAR_POSITIONAL, item.VAR_KEYWORD}:
             return name
     raise DefinitionError(
-        what=f"{told(position)}: {step.name!r} has no argument left for the items.",
+        what=f"{position_text(position)}: {step.name!r} has no argument left for the items.",
         fix="Leave one out of the shared arguments, or name it: over='…'.",
     )
 
@@ -335,7 +335,7 @@ def _first_free(step: _Mapped, shared: Mapping[str, Any], position: tuple[str, i
 def _require_mapped(what: str, step: Any, position: tuple[str, int]) -> None:
     if not isinstance(step, Step | Pipeline):
         raise DefinitionError(
-            what=f"{told(position)}: {what}() was given {step!r}, which is no step.",
+            what=f"{position_text(position)}: {what}() was given {step!r}, which is no step.",
             fix="Decorate the function with @step, and pass the function itself, not its result.",
         )
 
@@ -346,7 +346,7 @@ def _require_items(items: Any, by: str | None, position: tuple[str, int]) -> Non
     if by is not None:  # a constant table in the body
         return
     raise DefinitionError(
-        what=f"{told(position)}: map() was given a {type(items).__name__} for items.",
+        what=f"{position_text(position)}: map() was given a {type(items).__name__} for items.",
         why="It goes over a list, a dict, or with by='column' over the groups of a table.",
         fix="Give a list, or the output of a step that makes one.",
     )
@@ -359,7 +359,7 @@ def _require_item_type(
     given = _item_hint(items.hint) if isinstance(items, Output) else Any
     if not accepts(wanted, given):
         raise DefinitionError(
-            what=f"{told(position)}: step {step.name!r} takes {argument} as {hint_name(wanted)}, "
+            what=f"{position_text(position)}: step {step.name!r} takes {argument} as {hint_name(wanted)}, "
             f"but each item is {hint_name(given)}.",
             why="The step would get a value that it cannot use.",
             fix=f"Map it over other items, or correct the annotation of {argument!r}.",

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from penstock.core import DefinitionError, NotFoundError, did_you_mean
 from penstock.pipelines._output import Output, find_outputs, rewrite_outputs
-from penstock.pipelines._position import told
+from penstock.pipelines._position import position_text
 from penstock.pipelines._step import Step
 from penstock.stores import part_key, part_name
 
@@ -129,7 +129,7 @@ class Node:
     @property
     def position(self) -> str:
         """File and line of the call."""
-        return told((self.file, self.line))
+        return position_text((self.file, self.line))
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,9 +260,9 @@ def _inside(nodes: Sequence[Node], name: str) -> Node | None:
         start = f"{node.name}["
         if not node.is_expanded or not name.startswith(start):
             continue
-        told, _, _ = name.removeprefix(start).partition("]")
-        key = _key_of(told)
-        item = _constant_item(node, key, Output(f"{start}{told}]", ITEM))
+        key_text, _, _ = name.removeprefix(start).partition("]")
+        key = _key_of(key_text)
+        item = _constant_item(node, key, Output(f"{start}{key_text}]", ITEM))
         inner = node.item(key, item)
         return next((n for n in inner if n.name == name), None) or _inside(inner, name)
     return None
@@ -289,8 +289,8 @@ def _quoted(key: Any) -> str:
     return key.translate(_RESERVED)
 
 
-def _key_of(told: str) -> Any:
+def _key_of(text: str) -> Any:
     """Read a key that `_quoted` wrote."""
-    if told.startswith(_TYPED):
-        return part_key("%" + unquote(told.removeprefix(_TYPED)))
-    return int(told) if told.isdecimal() else unquote(told)
+    if text.startswith(_TYPED):
+        return part_key("%" + unquote(text.removeprefix(_TYPED)))
+    return int(text) if text.isdecimal() else unquote(text)

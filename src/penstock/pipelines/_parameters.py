@@ -7,7 +7,7 @@ from typing import Any
 
 from penstock.core import DefinitionError, ParameterError, StoredArgument, did_you_mean
 from penstock.pipelines._hints import resolve_hints
-from penstock.pipelines._position import function_position, told
+from penstock.pipelines._position import function_position, position_text
 from penstock.pipelines._values import describe, example, parse_value
 
 # `run` has these arguments beside the pipeline's parameters, so no parameter may have these names.
@@ -69,7 +69,7 @@ def read_parameters(function: Callable[..., Any]) -> dict[str, Parameter]:
         DefinitionError: If a name is an option of ``run``, or a parameter is ``*args`` or
             ``**kwargs``.
     """
-    place, hints = told(function_position(function)), resolve_hints(function)
+    place, hints = position_text(function_position(function)), resolve_hints(function)
     found = {}
     for name, item in inspect.signature(function).parameters.items():
         if item.kind in {item.VAR_POSITIONAL, item.VAR_KEYWORD}:

@@ -136,7 +136,7 @@ class Partitions:
                 what="These partitions have no end.", fix="Say at which moment: keys(at=now)."
             )
         over = takewhile(lambda span: at is None or span[1] <= at, self._spans())
-        return [self._told(begin) for begin, _ in over]
+        return [self._key_text(begin) for begin, _ in over]
 
     def parameters(self, key: str) -> dict[str, Any]:
         """Return the parameters that a partition sets.
@@ -194,11 +194,11 @@ class Partitions:
     def _zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
-    def _told(self, begin: datetime) -> str:
+    def _key_text(self, begin: datetime) -> str:
         return begin.strftime(_FORMS[self.unit or "day"])
 
     def _first_keys(self) -> list[str]:
-        return [self._told(begin) for begin, _ in islice(self._spans(), 3)]
+        return [self._key_text(begin) for begin, _ in islice(self._spans(), 3)]
 
     def _spans(self, after: datetime | None = None) -> Iterator[tuple[datetime, datetime]]:
         """Iterate over start and end of the partitions in order, endlessly if there is no end."""
@@ -276,7 +276,7 @@ def _read(moment: Any, unit: Unit) -> date | datetime:
         read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
         if unit == "hour":
             whole = (
-                read if isinstance(read, datetime) else datetime(read.year, read.month, read.day)  # noqa: DTZ001 - its zone is told apart
+                read if isinstance(read, datetime) else datetime(read.year, read.month, read.day)  # noqa: DTZ001 - its zone is kept apart
             )
             return whole.replace(minute=0, second=0, microsecond=0)
         return read.date() if isinstance(read, datetime) else date(read.year, read.month, read.day)

@@ -10,7 +10,7 @@ from penstock.pipelines._graph import Graph, Node
 from penstock.pipelines._output import Output, find_outputs
 from penstock.pipelines._parameters import Parameter, bind, read_parameters
 from penstock.pipelines._partitions import Partitions
-from penstock.pipelines._position import error_position, function_position, told
+from penstock.pipelines._position import error_position, function_position, position_text
 from penstock.pipelines._trace import current_tracer, tracing
 from penstock.pipelines._values import dump_exact, dump_value
 
@@ -67,7 +67,7 @@ class Pipeline(Generic[P, R]):
     @property
     def position(self) -> str:
         """File and line of the definition."""
-        return told(function_position(self.function))
+        return position_text(function_position(self.function))
 
     @cached_property
     def file(self) -> str:
@@ -182,7 +182,7 @@ class Pipeline(Generic[P, R]):
         try:
             return self.function(*args, **kwargs)
         except DefinitionError as error:
-            place = told(error_position(error.__traceback__))
+            place = position_text(error_position(error.__traceback__))
             # Only an error that does not name the user's line yet gets the line.
             if error.what.startswith(place) or re.match(r"\S+:\d+: ", error.what):
                 raise
@@ -194,7 +194,7 @@ class Pipeline(Generic[P, R]):
         except NameError as error:
             raise self._name_error(error) from error
         except Exception as error:
-            place = told(error_position(error.__traceback__))
+            place = position_text(error_position(error.__traceback__))
             raise DefinitionError(
                 what=f"{place}: the body of pipeline {self.name!r} raised "
                 f"{type(error).__name__}: {error}",
@@ -203,7 +203,7 @@ class Pipeline(Generic[P, R]):
             ) from error
 
     def _name_error(self, error: NameError) -> DefinitionError:
-        place = told(error_position(error.__traceback__))
+        place = position_text(error_position(error.__traceback__))
         match = _QUOTED.search(str(error))
         name = match[1] if match else "a name"
         if isinstance(error, UnboundLocalError):

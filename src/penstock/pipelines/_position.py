@@ -37,10 +37,10 @@ def error_position(traceback: TracebackType | None) -> tuple[str, int]:
     return place
 
 
-def told(position: tuple[str, int]) -> str:
+def position_text(position: tuple[str, int]) -> str:
     """Return a position as text, relative to the current folder where that is shorter.
 
-    >>> told(("/somewhere/far/big_tips.py", 31))
+    >>> position_text(("/somewhere/far/big_tips.py", 31))
     '/somewhere/far/big_tips.py:31'
     """
     file, line = position

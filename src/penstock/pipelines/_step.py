@@ -8,7 +8,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, get_args, overload
 
 from penstock.core import ArtifactRecord, DefinitionError, ParameterError, parse_duration
 from penstock.pipelines._hints import output_names, resolve_hints
-from penstock.pipelines._position import function_position, told
+from penstock.pipelines._position import function_position, position_text
 from penstock.pipelines._recorder import recorder
 from penstock.pipelines._resources import Resources, Retry, Tolerance
 from penstock.provenance import watch_imports
@@ -145,7 +145,7 @@ class Step(Generic[P, R]):
     @property
     def position(self) -> str:
         """File and line of the definition."""
-        return told(function_position(self.function))
+        return position_text(function_position(self.function))
 
     @property
     def retries(self) -> int:
@@ -258,5 +258,5 @@ def _require_function(function: Any) -> None:
         fault = "is no function"
     if fault:
         name = getattr(function, "__name__", repr(function))
-        place = told(function_position(function))
+        place = position_text(function_position(function))
         raise DefinitionError(what=f"{place}: {name} {fault}, so it cannot be a step.", fix=fix)

@@ -10,7 +10,7 @@ from penstock.core import DefinitionError, did_you_mean
 from penstock.pipelines._graph import Node
 from penstock.pipelines._hints import accepts, hint_name
 from penstock.pipelines._output import Output
-from penstock.pipelines._position import caller_position, told
+from penstock.pipelines._position import caller_position, position_text
 from penstock.pipelines._recorder import recorder
 from penstock.pipelines._step import Step
 
@@ -143,7 +143,7 @@ def _argument_error(
 ) -> DefinitionError:
     """Return the error for the wrong argument of a call, with the user's line."""
     parameters = step.signature.parameters
-    place = f"{told(position)}: step {step.name!r}"
+    place = f"{position_text(position)}: step {step.name!r}"
     unknown = [name for name in kwargs if name not in parameters]
     if unknown:
         return DefinitionError(

@@ -30,7 +30,7 @@ class Children:
         if self._file is None and os.getpid() == self._pid:
             self._file = _nameless_file()
 
-    def tell(self, kind: str, name: str, value: Any) -> None:
+    def report(self, kind: str, name: str, value: Any) -> None:
         """Pass a recorded look-up on, if this is a forked process."""
         if self._file is not None and os.getpid() != self._pid:
             os.write(self._file, json.dumps([kind, name, value]).encode() + b"\n")

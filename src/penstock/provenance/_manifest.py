@@ -142,10 +142,10 @@ def _differences(path: str, one: Any, two: Any) -> Iterator[str]:
             place = f"{path} {key}".strip()
             yield from _differences(place, one.get(key), two.get(key))
     elif one != two:
-        yield f"{path}: {_told(one)}, then {_told(two)}"
+        yield f"{path}: {_value_text(one)}, then {_value_text(two)}"
 
 
-def _told(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is None or value in ("", [], {}):
         return "nothing"
     text = short(value) if isinstance(value, str) and value.startswith("sha256:") else str(value)

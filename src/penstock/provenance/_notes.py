@@ -170,7 +170,7 @@ def _state_notes(get: str, put: str) -> Callable[[str, Any], Iterator[Note]]:
         saved = getattr(value, get)()
         yield Note(
             place,
-            lambda: _told(getattr(value, get)()) != _told(saved),
+            lambda: _state_text(getattr(value, get)()) != _state_text(saved),
             lambda: getattr(value, put)(saved),
         )
 
@@ -182,17 +182,17 @@ def _generator_notes(place: str, value: Any) -> Iterator[Note]:
     saved = holder.state
     yield Note(
         place,
-        lambda: _told(holder.state) != _told(saved),
+        lambda: _state_text(holder.state) != _state_text(saved),
         lambda: setattr(holder, "state", saved),
     )
 
 
-def _told(state: Any) -> str:
+def _state_text(state: Any) -> str:
     """Return a generator's state as text; arrays completely."""
     if isinstance(state, Mapping):
-        return str({key: _told(value) for key, value in state.items()})
+        return str({key: _state_text(value) for key, value in state.items()})
     if isinstance(state, tuple):
-        return str([_told(value) for value in state])
+        return str([_state_text(value) for value in state])
     return str(state.tobytes() if hasattr(state, "tobytes") else state)
 
 

@@ -108,7 +108,7 @@ class LookupRecorder:
             return
         if not self._paths.counts(path):
             return
-        self._children.tell("written", path, None)
+        self._children.report("written", path, None)
         if flags & os.O_APPEND:
             self._appended.add(path)
         elif flags & os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL):
@@ -121,7 +121,7 @@ class LookupRecorder:
         if source is not None:
             self._written.discard(source)
         if target is not None and self._paths.counts(target):
-            self._children.tell("written", target, None)
+            self._children.report("written", target, None)
             self._written.add(target)
 
     def made_folder(self, name: Any) -> None:
@@ -253,7 +253,7 @@ class LookupRecorder:
             if isinstance(path, str) and path.endswith(".py") and is_own_code(path):
                 if path not in self._read:
                     self._read[path] = stamp_of(path)
-                    self._children.tell("code", path, self._read[path])
+                    self._children.report("code", path, self._read[path])
                 self._code.add(path)
 
     def loaded(self, name: Any) -> None:
@@ -263,14 +263,14 @@ class LookupRecorder:
     def never(self, reason: str) -> None:
         """Record why the result cannot be reused."""
         if reason not in self.trace.never:
-            self._children.tell("never", reason, None)
+            self._children.report("never", reason, None)
             self.trace.never.append(reason)
 
     def _note(self, kind: str, name: str, value: str | None) -> None:
         """Record the first state of a look-up, in the parent process too."""
         known: dict[str, str | None] = getattr(self.trace, kind)
         if name not in known:
-            self._children.tell(kind, name, value)
+            self._children.report(kind, name, value)
             known[name] = value
 
     # Places
@@ -318,7 +318,7 @@ class LookupRecorder:
                 return
             code = code or how == "import"
         self._read[path] = stamp_of(path)
-        self._children.tell("code" if code else "read", path, self._read[path])
+        self._children.report("code" if code else "read", path, self._read[path])
         if code:
             self._code.add(path)
             _late[path] = self._read[path]

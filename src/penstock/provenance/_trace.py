@@ -250,13 +250,13 @@ def _changed_links(known: Mapping[str, str], project: Path) -> Iterator[str]:
 def _changed_files(known: Mapping[str, FileState], project: Path) -> Iterator[str]:
     for path, state in known.items():
         if not _holds(_full(path, project), state):
-            yield _told(path, project)
+            yield _describe_change(path, project)
 
 
 def _changed_code(known: Mapping[str, FileState], project: Path) -> Iterator[str]:
     for path, state in known.items():
         if not _holds(_full(path, project), state, as_code=True):
-            yield _told(path, project)
+            yield _describe_change(path, project)
 
 
 def _changed_folders(known: Mapping[str, Sequence[Any]], project: Path) -> Iterator[str]:
@@ -275,7 +275,7 @@ def _changed_lists(known: Mapping[str, str], project: Path) -> Iterator[str]:
 def _changed_products(known: Mapping[str, FileState], project: Path) -> Iterator[str]:
     for path, state in known.items():
         if not _holds(_full(path, project), state):
-            yield f"{_told(path, project)} since the step wrote it"
+            yield f"{_describe_change(path, project)} since the step wrote it"
 
 
 _CHECKS: dict[str, Callable[[Any, Path], Iterator[str]]] = {
@@ -301,7 +301,7 @@ def _holds(path: str, state: Sequence[Any], *, as_code: bool = False) -> bool:
     return bool(file_digest(path, as_code=as_code) == digest)
 
 
-def _told(path: str, project: Path) -> str:
+def _describe_change(path: str, project: Path) -> str:
     there = kind_of(_full(path, project)) != MISSING
     return f"{path} changed" if there else f"{path} is not there any more"
 

@@ -65,7 +65,7 @@ def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
         case "constant" if rows > 1:
             return ColumnNote(name, "constant", f"always {_example(series)}")
         case "id":
-            return ColumnNote(name, "identifier", _tell_identifier(series))
+            return ColumnNote(name, "identifier", _describe_identifier(series))
         case "text":
             return ColumnNote(name, "text", f"free text: {levels:,} different values")
         case "other":
@@ -79,7 +79,7 @@ def _left_out(series: "pl.Series", column: Column) -> ColumnNote | None:
             return None
 
 
-def _tell_identifier(series: "pl.Series") -> str:
+def _describe_identifier(series: "pl.Series") -> str:
     if not series.dtype.is_integer():
         return "a different value in every row"
     low, high = series.min(), series.max()

@@ -17,11 +17,11 @@ from penstock.scaffolding._splits import SplitChoice, Task, WorkingSplit, choose
 from penstock.scaffolding._target import (
     choose_positive,
     count_classes,
+    describe_target,
     find_rare,
     require_target,
-    tell_target,
 )
-from penstock.scaffolding._times import TimeForm, note_times, note_written_dates, tell_moment
+from penstock.scaffolding._times import TimeForm, note_times, note_written_dates, show_moment
 from penstock.tables import without_nan
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def describe_table(
         columns=tuple(snapshot.columns),
         target=target,
         task=question.task,
-        target_says=tell_target(series, question.task, classes, missing),
+        target_says=describe_target(series, question.task, classes, missing),
         split=settled.chosen.choice,
         classes=classes,
         missing_target=missing,
@@ -253,7 +253,7 @@ def _note_time(snapshot: Snapshot, form: TimeForm | None) -> TimeNote | None:
     if not names:
         return None
     form_used = form or TimeForm(names, "times")
-    first, last = tell_moment(snapshot.first_time), tell_moment(snapshot.last_time)
+    first, last = show_moment(snapshot.first_time), show_moment(snapshot.last_time)
     return TimeNote(names, form_used.form, form_used.time_format, first, last, form_used.doubt)
 
 

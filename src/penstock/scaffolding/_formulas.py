@@ -86,7 +86,7 @@ def _find_sum(
             used = [(i, float(w) / scale[i]) for i, w in zip(chosen, weights, strict=False)]
             # Columns whose weight vanished in the last fit are no part of the formula.
             used = [(i, w) for i, w in used if abs(w) * scale[i] > _WHOLE * y.std()]
-            return Formula(tuple(names[i] for i, _ in used), _tell_sum(target, used, names))
+            return Formula(tuple(names[i] for i, _ in used), _describe_sum(target, used, names))
     return None
 
 
@@ -110,7 +110,7 @@ def _find_product(
     )
 
 
-def _tell_sum(target: str, used: Sequence[tuple[int, float]], names: Sequence[str]) -> str:
+def _describe_sum(target: str, used: Sequence[tuple[int, float]], names: Sequence[str]) -> str:
     if any(abs(abs(weight) - 1) > _WHOLE for _, weight in used):
         return f"{target} follows from {' and '.join(names[i] for i, _ in used)} by a weighted sum"
     text = f"{target} ="

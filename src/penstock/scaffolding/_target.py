@@ -83,13 +83,13 @@ def choose_positive(classes: Sequence[tuple[Label, int]]) -> Label | None:
     return positive if isinstance(positive, str) else None
 
 
-def tell_target(
+def describe_target(
     target: "pl.Series", task: Task, classes: Sequence[tuple[Label, int]], missing: int
 ) -> str:
     """Explain the inferred task.
 
     >>> import polars as pl
-    >>> tell_target(pl.Series("paid", [True, False]), "binary", [(True, 1), (False, 1)], 0)
+    >>> describe_target(pl.Series("paid", [True, False]), "binary", [(True, 1), (False, 1)], 0)
     'paid has two values: True (50 %) and False (50 %): binary classification.'
     """
     name = target.name

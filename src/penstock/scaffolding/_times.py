@@ -96,10 +96,10 @@ def note_written_dates(table: "pl.DataFrame", schema: Schema, kept: set[str]) ->
     return notes
 
 
-def tell_moment(moment: "datetime | None") -> str:
+def show_moment(moment: "datetime | None") -> str:
     """Format a time as a date.
 
-    >>> tell_moment(None)
+    >>> show_moment(None)
     'unknown'
     """
     return "unknown" if moment is None else f"{moment:%Y-%m-%d}"

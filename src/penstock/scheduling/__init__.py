@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from penstock.scheduling._schedules import check_watched as check_watched
     from penstock.scheduling._schedules import next_due_of as next_due_of
     from penstock.scheduling._schedules import partitions_of as partitions_of
+    from penstock.scheduling._triggers import describe_trigger as describe_trigger
     from penstock.scheduling._triggers import is_sensor as is_sensor
-    from penstock.scheduling._triggers import tell as tell
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -32,6 +32,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "is_sensor": "_triggers",
         "next_due_of": "_schedules",
         "partitions_of": "_schedules",
-        "tell": "_triggers",
+        "describe_trigger": "_triggers",
     },
 )

@@ -132,7 +132,7 @@ class Schedule:
         if self.cron is not None:
             return {"cron": self.cron, "timezone": self.timezone}
         if self.every is not None:
-            return {"every": _told(self.every), "start": moment.isoformat()}
+            return {"every": _duration_text(self.every), "start": moment.isoformat()}
         if self.new_data is not None:
             return {"new_data": _source_name(self.new_data, pipeline)}
         if self.new_version is not None:
@@ -140,7 +140,7 @@ class Schedule:
         if self.alert is not None:
             return {"alert": self.alert}
         if pipeline.partitions is not None:
-            return {"partitions": _told(self.delay)}
+            return {"partitions": _duration_text(self.delay)}
         raise DefinitionError(
             what=f"No trigger is set for {pipeline.name!r} is to run.",
             fix='Give cron="0 3 * * *", every="6h", new_data, new_version or alert, or give the'
@@ -171,9 +171,9 @@ class Schedule:
             "project": project.name,
             "missed": self.catch_up or ("all" if "partitions" in trigger else "last"),
             "max_active_runs": self.max_active_runs,
-            "window": None if self.window is None else _told(self.window),
-            "cool_down": None if self.cool_down is None else _told(self.cool_down),
-            "look_every": _told(self.poll_interval),
+            "window": None if self.window is None else _duration_text(self.window),
+            "cool_down": None if self.cool_down is None else _duration_text(self.cool_down),
+            "look_every": _duration_text(self.poll_interval),
             "runner": self.runner,
             "workers": self.workers,
             "partitions": None if found.partitions is None else found.partitions.to_spec(),
@@ -266,7 +266,7 @@ def _require_bindable(
         ) from error
 
 
-def _told(duration: str | timedelta) -> str:
+def _duration_text(duration: str | timedelta) -> str:
     if isinstance(duration, str):
         return duration
     return f"{duration.total_seconds():g}s"

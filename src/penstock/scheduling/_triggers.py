@@ -122,10 +122,10 @@ def next_due(
     return None
 
 
-def tell(trigger: Mapping[str, Any]) -> str:
+def describe_trigger(trigger: Mapping[str, Any]) -> str:
     """Describe a trigger for people.
 
-    >>> tell({"cron": "0 3 * * *", "timezone": "Europe/Zurich"})
+    >>> describe_trigger({"cron": "0 3 * * *", "timezone": "Europe/Zurich"})
     'cron 0 3 * * * (Europe/Zurich)'
     """
     kind, value = next(iter(trigger.items()))

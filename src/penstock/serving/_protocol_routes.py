@@ -15,10 +15,10 @@ from penstock.serving._tensors import (
     InferBody,
     answer_tensors,
     input_tensors,
+    join_warnings,
     output_tensors,
     require_outputs,
     rows_of,
-    tell_warnings,
 )
 
 _EXAMPLE = '{"inputs": [{"name": "column", "shape": [1], "datatype": "FP64", "data": [1.5]}]}'
@@ -98,7 +98,7 @@ class ProtocolRoutes:
             # The protocol's parameters are single values, so the ids are joined into one text.
             "parameters": {"prediction_ids": ",".join(response.ids)},
         }
-        warnings = tell_warnings(response.predictions.warnings)
+        warnings = join_warnings(response.predictions.warnings)
         if warnings:
             document["parameters"]["warnings"] = warnings
         if body.id is not None:

@@ -221,7 +221,7 @@ class Router:
             return self._without(record, failure, old)
         except ConflictError:
             self._counter = None  # another process was first: read again at the next poll
-            return _kept(old, "another server is changing it")
+            return _old_route(old, "another server is changing it")
 
     def _require_version(self, record: DeploymentRecord) -> None:
         """Check that the answering version was not taken out of use: the history records that."""
@@ -293,10 +293,10 @@ class Router:
             self._errors[key] = error
             # Reported once, not at every retry.
             if not again:
-                self._tell_failure(record, version, error)
+                self._record_failure(record, version, error)
             raise _LoadFailed(version, error) from error
         if self._failed.pop(key, None) is not None:
-            self._tell_recovery(record, version)
+            self._resolve_failure(record, version)
         self._loaded[key] = served
         return served
 
@@ -307,20 +307,20 @@ class Router:
         why = f"version {failure.version} cannot be loaded ({summarize_error(failure.error)})."
         rollout = record.rollout
         if rollout is None or not rollout.is_open:
-            return _kept(old, why)
+            return _old_route(old, why)
         controller = self.controller(record.name)
         controller.fault(
             failure.version, f"Version {failure.version} cannot be loaded: {failure.error}"
         )
         after = controller.tick()
         if after.generation == record.generation:
-            return _kept(old, why)
+            return _old_route(old, why)
         try:
             return self._build(after)
         except _LoadFailed:
-            return _kept(old, why)
+            return _old_route(old, why)
 
-    def _tell_failure(self, record: DeploymentRecord, version: int, error: Exception) -> None:
+    def _record_failure(self, record: DeploymentRecord, version: int, error: Exception) -> None:
         message = f"Version {version} cannot be loaded: {error}"[:500]
         _log.error("Deployment %s: %s", record.name, message)
         at = now()
@@ -340,13 +340,13 @@ class Router:
             )
         )
 
-    def _tell_recovery(self, record: DeploymentRecord, version: int) -> None:
+    def _resolve_failure(self, record: DeploymentRecord, version: int) -> None:
         for alert in self._store.metadata.deployments.list_alerts(record.name, open_only=True):
             if alert.alert_id == _alert_id(record, version):
                 self._store.metadata.deployments.save_alert(replace(alert, resolved_at=now()))
 
 
-def _kept(old: ServedDeployment | None, why: str) -> ServedDeployment:
+def _old_route(old: ServedDeployment | None, why: str) -> ServedDeployment:
     if old is None:
         raise _CannotServe(why)
     return old

@@ -228,10 +228,10 @@ def answer_tensors(
     return [by_name[output.name] for output in wanted]
 
 
-def tell_warnings(warnings: Sequence[Sequence[str]]) -> str:
+def join_warnings(warnings: Sequence[Sequence[str]]) -> str:
     """Join the warnings of all rows into one text: the protocol's parameters are single values.
 
-    >>> tell_warnings([(), ("age: 120 is outside the training range 17 to 90.",)])
+    >>> join_warnings([(), ("age: 120 is outside the training range 17 to 90.",)])
     'row 1: age: 120 is outside the training range 17 to 90.'
     """
     lines = [f"row {row}: {text}" for row, texts in enumerate(warnings) for text in texts]

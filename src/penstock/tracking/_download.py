@@ -78,7 +78,7 @@ def download(store: "Store", named: Mapping[str, ArtifactRecord], folder: Path) 
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         answers = dict(zip(files, threads.map(write, files), strict=True))
-    _tell_renamed({n: targets[n].relative_to(folder).as_posix() for n in files}, wanted)
+    _warn_renamed({n: targets[n].relative_to(folder).as_posix() for n in files}, wanted)
     _raise_failed({name: error for name, error in answers.items() if error}, len(files), folder)
     return list(targets.values())
 
@@ -123,7 +123,7 @@ def _text_ending(record: ArtifactRecord) -> str | None:
     return _TEXT_ENDINGS.get(str(record.metadata.get("media")))
 
 
-def _tell_renamed(places: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+def _warn_renamed(places: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     renamed = [f"{name!r} is {places[name]!r}" for name in places if places[name] != wanted[name]]
     if renamed:
         more = f", and {len(renamed) - _SHOWN} more" if len(renamed) > _SHOWN else ""

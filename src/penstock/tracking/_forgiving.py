@@ -30,7 +30,7 @@ class Trouble:
 
     def __init__(self, run_id: str, store: "Store", *, strict: bool) -> None:
         self._run_id, self._store, self.strict = run_id, store, strict
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
         self._unnoted: dict[str, None] = {}
 
     def record(self, fact: Fact) -> bool:
@@ -48,7 +48,7 @@ class Trouble:
             self.meet(error, fact.about)
             return False
         if why is not None:
-            self._tell(f"Run {self._run_id} goes on; {fact.about} and more wait in"
+            self._warn_once(f"Run {self._run_id} goes on; {fact.about} and more wait in"
                        f" {self._store.journal.home} until the store takes them: {why}", why.what)  # fmt: skip
         return True
 
@@ -56,7 +56,9 @@ class Trouble:
         """Raise the error if the run is strict; else log each kind once, noted with the run."""
         if self.strict:
             raise error
-        self._tell(f"Run {self._run_id} continues, but this was not recorded: {error}", error.what)
+        self._warn_once(
+            f"Run {self._run_id} continues, but this was not recorded: {error}", error.what
+        )
         self._unnoted[f"{about}: {error.what}" if about else error.what] = None
         self.note()
 
@@ -68,9 +70,9 @@ class Trouble:
                 self._store.journal.record(Fact(self._run_id, "missed", sentences, "this"))
                 self._unnoted.clear()
 
-    def _tell(self, text: str, kind: str) -> None:
-        if kind not in self._told:
-            self._told.add(kind)
+    def _warn_once(self, text: str, kind: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
             _log.warning("%s", text)
 
 

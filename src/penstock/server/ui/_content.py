@@ -93,7 +93,7 @@ def _loaded(site: Site, record: ArtifactRecord, kind: str, rows: int) -> dict[st
             return {"kind": "histogram", "chart": chart}
     if record.format == "file":
         return _text(site.store.read_bytes(record).decode("utf-8", "replace"), record, rows)
-    made: dict[str, Any] = site.made(
+    made: dict[str, Any] = site.computed(
         f"{kind} {rows}", record.digest, lambda value: _value(value, record, kind, rows)
     )
     return made

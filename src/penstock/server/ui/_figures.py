@@ -22,12 +22,12 @@ def figures_answer(site: Site, digest: str) -> tuple[bytes, str]:
             raise NotFoundError(what=f"The artifact {digest} has no figures.")
         return json_bytes({name: _plain(figure) for name, figure in report.figures().items()})
 
-    return site.made("figures", digest, make), _JSON
+    return site.computed("figures", digest, make), _JSON
 
 
 def figure_answer(site: Site, digest: str) -> tuple[bytes, str]:
     """Return a stored figure."""
-    return site.made("figure", digest, lambda figure: json_bytes(_plain(figure))), _JSON
+    return site.computed("figure", digest, lambda figure: json_bytes(_plain(figure))), _JSON
 
 
 def image_answer(site: Site, digest: str) -> tuple[bytes, str]:

@@ -7,7 +7,7 @@ from typing import Any
 from penstock.core import NotFoundError, ScheduleRecord, TickRecord, TickState, now
 from penstock.execution import PartitionState, known_partitions, states_of
 from penstock.pipelines import Partitions
-from penstock.scheduling import Schedules, next_due_of, partitions_of, tell
+from penstock.scheduling import Schedules, describe_trigger, next_due_of, partitions_of
 from penstock.server.ui._page import Page, Query
 from penstock.server.ui._site import Site
 
@@ -87,7 +87,7 @@ def _row(schedules: Schedules, schedule: ScheduleRecord) -> dict[str, Any]:
     ticks: Sequence[TickRecord] = schedules.ticks(schedule.name, limit=_STRIP)
     return {
         "schedule": schedule,
-        "due": tell(schedule.trigger),
+        "due": describe_trigger(schedule.trigger),
         "next": due,
         "overdue": due is not None and due < now(),
         "has_partitions": partitions_of(schedule) is not None,

@@ -71,7 +71,7 @@ class Site:
             )
         return self.store.load(record)
 
-    def made(self, kind: str, digest: str, make: Callable[[Any], Any]) -> Any:
+    def computed(self, kind: str, digest: str, make: Callable[[Any], Any]) -> Any:
         """Return the result of ``make`` for an artifact, computed once.
 
         Args:
@@ -96,7 +96,7 @@ class Site:
         if not digest:
             return None
         try:
-            made = self.made("facts", digest, _as_json)
+            made = self.computed("facts", digest, _as_json)
         except (PenstockError, OSError):
             return None
         return made if isinstance(made, Mapping) else None

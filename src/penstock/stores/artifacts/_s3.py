@@ -290,7 +290,7 @@ class S3Artifacts:
             "Check the bucket, the network and AWS_ENDPOINT_URL.",
         )
         return StoreError(
-            what=f"The artifacts in {self._url} cannot be {what} ({_said(text)}).",
+            what=f"The artifacts in {self._url} cannot be {what} ({_error_text(text)}).",
             why="Step outputs are stored there.",
             fix=fix,
             url=self._url,
@@ -310,7 +310,7 @@ _FIXES = (
 )
 
 
-def _said(text: str) -> str:
+def _error_text(text: str) -> str:
     """Return S3's error, or else the reason, without the request."""
     found = [re.search(f"<{tag}>(.*?)</{tag}>", text) for tag in ("Code", "Message")]
     words = ": ".join(match[1] for match in found if match)

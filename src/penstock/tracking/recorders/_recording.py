@@ -14,7 +14,7 @@ from penstock.tracking._start import start_run
 
 _log = logging.getLogger("penstock")
 _inside: ContextVar[bool] = ContextVar("penstock_autolog", default=False)
-_told: set[str] = set()
+_warned: set[str] = set()
 _LONGEST = 500
 
 
@@ -37,7 +37,7 @@ def recording(name: str) -> Iterator[Run | None]:
         try:
             own = start_run(name)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, they train
-            tell(error)
+            warn_once(error)
             yield None
             return
         with own:
@@ -85,14 +85,14 @@ def quietly(work: Callable[[], Any]) -> None:
     try:
         work()
     except Exception as error:  # noqa: BLE001 - a training is worth more than its log
-        tell(error)
+        warn_once(error)
 
 
-def tell(error: Exception) -> None:
+def warn_once(error: Exception) -> None:
     """Log an error as a warning, each kind once."""
     text = f"{type(error).__name__}: {error}"
-    if text not in _told:
-        _told.add(text)
+    if text not in _warned:
+        _warned.add(text)
         _log.warning("autolog could not log something: %s", text[:_LONGEST])
 
 

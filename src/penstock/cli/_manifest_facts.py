@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _COMMIT = 10
 
 
-def made_from(store: "Store", run: RunRecord) -> Iterator[tuple[str, str]]:
+def manifest_facts(store: "Store", run: RunRecord) -> Iterator[tuple[str, str]]:
     """Yield the facts of a run's manifest, as pairs of a word and a sentence.
 
     Args:
