@@ -55,6 +55,10 @@ def test_a_proof_is_told_step_by_step_with_its_verdict_as_exit_code(world, monke
     assert "2 executed steps (under 1 to 12 hash seeds)" in world("verify", "last").out
 
 
+def test_an_unknown_run_is_not_said_to_be_executed(world):
+    assert "Executing" not in world("verify", "nope", code=2).err
+
+
 def test_why_says_what_changed(shell):
     (shell.folder / "job.py").write_text(
         "import penstock as ps\n\nFACTOR = 2\n\n\n@ps.step\ndef double(x: int) -> int:\n"

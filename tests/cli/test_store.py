@@ -91,6 +91,6 @@ def test_store_info_says_where_it_is_and_who_chose_that(world):
     (world.folder / "new/.git").mkdir(parents=True)
     answer = world("--store", "new/penstock.db", "store", "info", "--json").json
     assert answer["store"] == f"sqlite:///{world.folder}/new/penstock.db"
-    assert answer["made"] is False
+    assert answer["exists"] is False
     assert not (world.folder / "new/penstock.db").exists()
     assert "is not one of" in world("store", "users", "crowd", code=2).err

@@ -48,9 +48,11 @@ def verify(
 
     RUN is a run id, a unique prefix of one, or `last`.
     """
+    store = current_store(ctx)
+    run_id = store.metadata.runs.get(run).run_id
     if not as_json:
         click.echo("Executing the recorded run again …", err=True)
-    answer = verify_run(run, store=current_store(ctx), reread=reread, hash_seeds=hash_seeds)
+    answer = verify_run(run_id, store=store, reread=reread, hash_seeds=hash_seeds)
     if as_json:
         emit(answer.to_json())
     else:

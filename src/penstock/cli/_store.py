@@ -37,12 +37,12 @@ def info(ctx: click.Context, as_json: bool) -> None:
     try:
         opened = current_store(ctx)
     except NoStoreError as error:
-        document = {"store": error.values["url"], "origin": chosen.store.origin, "made": False}
+        document = {"store": error.values["url"], "origin": chosen.store.origin, "exists": False}
     else:
         document = {
             "store": opened.url,
             "origin": chosen.store.origin,
-            "made": True,
+            "exists": True,
             "artifacts": opened.artifacts.url,
             "single_user": opened.single_user,
             "runs": opened.metadata.runs.count(),

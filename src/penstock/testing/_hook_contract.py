@@ -75,5 +75,5 @@ class HookContract:
         metadata.hooks.save(replace(HOOK, url="https://example.org/other"))
         assert metadata.hooks.get("team").delivered == 1
         metadata.hooks.delete("team")
-        with pytest.raises(NotFoundError, match="no hook 'team'"):
+        with pytest.raises(NotFoundError, match="no webhook 'team'"):
             metadata.hooks.get("team")

@@ -69,6 +69,8 @@ class RunContract:
         with pytest.raises(NotFoundError, match="no runs yet"):
             metadata.runs.get("last")
         metadata.runs.create(a_run(run_id="06h0h2qwn395efw9wq3v"))
+        with pytest.raises(NotFoundError, match=r"may be a model version.* penstock models churn$"):
+            metadata.runs.get("churn@1")
         with pytest.raises(NotFoundError, match="Did you mean '06h0h2qwn395efw9wq3v'"):
             metadata.runs.get("06h0h2qwn395efw9wq3x")
 

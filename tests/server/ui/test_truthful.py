@@ -172,3 +172,14 @@ def test_no_page_has_a_style_of_its_own():
 
     for template in Path(ui.__file__).parent.glob("templates/*.html"):
         assert " style=" not in template.read_text(), template.name
+
+
+def test_a_page_beyond_the_last_one_does_not_say_that_there_are_no_runs(tmp_path):
+    with open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        with start_run("only", store=store):
+            pass
+        with TestClient(create_ui(store=store), base_url="http://127.0.0.1") as client:
+            page = client.get("/runs?page=9").text
+            assert "beyond the last one of 1 run." in page
+            assert "No runs yet" not in page
+            assert "No runs yet" not in client.get("/runs").text

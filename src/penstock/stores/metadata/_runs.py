@@ -302,6 +302,12 @@ def _no_run(transaction: Transaction, run_id: str) -> NotFoundError:
             fix="Start one with: penstock run FILE",
             run_id=run_id,
         )
+    if "@" in run_id:
+        return NotFoundError(
+            what=f"{run_id!r} is no run, but may be a model version.",
+            fix=f"Find the run of the version with: penstock models {run_id.partition('@')[0]}",
+            run_id=run_id,
+        )
     return NotFoundError(
         what=f"There is no run {run_id!r}.",
         fix=f"{did_you_mean(run_id, [row[0] for row in rows])} List them with: penstock runs",
