@@ -35,6 +35,7 @@ SCRIPTS = (
     "verify_cost",
     "fairness",
     "drift",
+    "expectations",
     "false_alarms",
     "coverage",
     "differences",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from penstock import stores as stores
     from penstock import tracking as tracking
     from penstock.data import DeltaSource as DeltaSource
+    from penstock.data import Expectations as Expectations
     from penstock.data import FileSource as FileSource
     from penstock.data import IcebergSource as IcebergSource
     from penstock.data import KafkaSource as KafkaSource
@@ -106,6 +107,7 @@ __version__ = "0.1.0"
 _NAMES = {
     "data": (
         "DeltaSource",
+        "Expectations",
         "FileSource",
         "IcebergSource",
         "KafkaSource",

@@ -48,3 +48,30 @@ def test_what_is_not_there_is_named(two):
     assert "Did you mean 'rides'?" in two("data", "show", "ride", code=2).err
     assert "versions 1 to 2" in two("data", "diff", "rides@1", "rides@7", code=2).err
     assert "no column 'idd'" in two("data", "diff", "rides@1", "rides", "--key", "idd", code=2).err
+
+
+LEARNED = PIPELINE.replace("cutoff=cutoff)", 'cutoff=cutoff, expect="learned")')
+
+
+def write_rows(shell, count, factor=1):
+    lines = [f"{n},2026-01-{1 + n % 28:02},{factor * (n % 17)}" for n in range(count)]
+    (shell.folder / "rides.csv").write_text("\n".join(["id,day,tip", *lines]) + "\n")
+
+
+def test_refused_rows_are_accepted_by_name(shell):
+    (shell.folder / "job.py").write_text(LEARNED)
+    for count in (280, 281, 282):
+        write_rows(shell, count)
+        shell("run", "job.py", "-q")
+    write_rows(shell, 283, factor=100)
+    refused = shell("run", "job.py", "-q", code=3).err
+    assert "'tip' moved" in refused
+    digest = refused.partition("penstock data accept rides ")[2].split()[0]
+    assert "reason" in shell("data", "accept", "rides", digest, "--reason", " ", code=2).err
+    told = shell("data", "accept", "rides", digest, "--reason", "new unit", "--json").json
+    assert (told["name"], told["digest"], told["reason"]) == ("rides", digest, "new unit")
+    assert "new unit" in shell("run", "job.py").err
+    assert "'tip' moved" in shell("data", "check", "rides", code=1).out
+    found = shell("data", "check", "rides@3", "--json").json
+    assert found["version"] == "rides@3"
+    assert [one["level"] for one in found["findings"]] == ["info"]

@@ -1,21 +1,29 @@
 """``penstock data``: data sets, their versions over all readings, and the difference of two."""
 
+from dataclasses import asdict
+
 import click
 
-from penstock.cli._help import examples
+from penstock.cli._help import actor_option, examples
 from penstock.cli._output import ago, current_store, emit, json_option, plain, say, show_table
 from penstock.core import short
 from penstock.data import (
     Dataset,
     DatasetVersion,
+    LearnedExpectations,
+    Level,
     TableDiff,
+    accept_rows,
     diff_tables,
+    findings_to_json,
     get_dataset,
     get_dataset_version,
     list_datasets,
     load_snapshot,
 )
 from penstock.monitoring import ColumnDrift, compare_snapshots
+
+_MARKS: dict[Level, str] = {"fail": "[bold red]✗[/]", "warn": "[yellow]![/]", "info": "·"}
 
 
 @click.group()
@@ -203,3 +211,51 @@ def _show_drift(drifts: tuple[ColumnDrift, ...]) -> None:
     for drift in drifted:
         reasons = [check.reason for check in drift.checks if check.drifted]
         say(f"  {plain(drift.column)}: {plain(' '.join(reasons))}")
+
+
+@data.command(epilog=examples("penstock data check rides", "penstock data check rides@7"))
+@click.argument("name")
+@json_option
+@click.pass_context
+def check(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Compare a version, NAME@VERSION or NAME, with those before it: what is not normal.
+
+    Exit code 1 if a pipeline with expect="learned" would have stopped.
+    """
+    store = current_store(ctx)
+    version = get_dataset_version(name, store=store)
+    before = get_dataset(version.dataset, store=store).versions[: version.number - 1]
+    snapshot = load_snapshot(version, store=store)
+    findings = LearnedExpectations().check(snapshot, before, store=store)
+    if as_json:
+        emit({"version": version.ref, "findings": findings_to_json(findings)})
+    else:
+        say(f"{plain(version.ref)}, compared with {len(before)} versions before it:")
+        for finding in findings:
+            say(f"  {_MARKS[finding.level]} {plain(finding.message)}")
+        if not findings:
+            say("  nothing is unusual")
+    if any(finding.level == "fail" for finding in findings):
+        ctx.exit(1)
+
+
+@data.command(
+    epilog=examples('penstock data accept rides 5a414644adcf --reason "new tariff from March on"')
+)
+@click.argument("name")
+@click.argument("digest")
+@click.option("--reason", required=True, help="Why the rows are right; recorded.")
+@actor_option("accepts")
+@json_option
+@click.pass_context
+def accept(
+    ctx: click.Context, name: str, digest: str, reason: str, actor: str | None, as_json: bool
+) -> None:
+    """Accept refused rows of data set NAME, named by the DIGEST that the refusal shows."""
+    found = accept_rows(name, digest, reason, actor=actor, store=current_store(ctx))
+    if as_json:
+        emit({"name": name, "digest": digest, **asdict(found)})
+    else:
+        say(
+            f"Rows {plain(digest)} of {plain(name)} are accepted by {plain(found.by)}. Run the pipeline again."
+        )

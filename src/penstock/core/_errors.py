@@ -7,6 +7,7 @@ PenstockError
 ├── NotFoundError (LookupError)        a run, model, column, … by that name does not exist
 ├── ConflictError                      a concurrent change came first, or the move is not allowed
 ├── DataError (ValueError)             rows or columns do not fit the work
+│   ├── ExpectationError               rows are not as expected
 │   ├── SchemaError                    columns or types differ from the recorded schema
 │   └── LeakageError                   the test rows are not independent of the training rows
 ├── StoreError                         the store cannot be opened, read or written
@@ -88,6 +89,10 @@ class DataError(PenstockError, ValueError):
 
 class SchemaError(DataError):
     """Columns or types that differ from the recorded schema."""
+
+
+class ExpectationError(DataError):
+    """Rows that are not as declared, or not like accepted versions of their data set."""
 
 
 class LeakageError(DataError):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
+    from penstock.data._acceptance import accept_rows as accept_rows
     from penstock.data._dataset import Dataset as Dataset
     from penstock.data._dataset import DatasetVersion as DatasetVersion
     from penstock.data._dataset import get_dataset as get_dataset
@@ -14,11 +15,14 @@ if TYPE_CHECKING:
     from penstock.data._dependence import Dependence as Dependence
     from penstock.data._dependence import dependence_within as dependence_within
     from penstock.data._dependence import estimate_dependence as estimate_dependence
+    from penstock.data._expectations import Expectations as Expectations
     from penstock.data._finding import LEVELS as LEVELS
     from penstock.data._finding import Finding as Finding
     from penstock.data._finding import Level as Level
+    from penstock.data._finding import findings_to_json as findings_to_json
     from penstock.data._ingest import ingest as ingest
     from penstock.data._leakage import check_leakage as check_leakage
+    from penstock.data._learned import LearnedExpectations as LearnedExpectations
     from penstock.data._moments import as_moments as as_moments
     from penstock.data._overlap import check_overlap as check_overlap
     from penstock.data._positive import find_positive as find_positive
@@ -63,6 +67,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ColumnProfile": "_profile",
         "DataSource": "penstock.data.sources",
         "Dataset": "_dataset",
+        "Expectations": "_expectations",
+        "LearnedExpectations": "_learned",
+        "accept_rows": "_acceptance",
+        "findings_to_json": "_finding",
         "DatasetVersion": "_dataset",
         "TableDiff": "_table_diff",
         "diff_tables": "_table_diff",

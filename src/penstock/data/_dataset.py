@@ -172,6 +172,11 @@ def load_snapshot(version: DatasetVersion, *, store: Store | str | None = None) 
     )
 
 
+def list_versions(store: Store, name: str) -> tuple[DatasetVersion, ...]:
+    """Return the versions of a data set, oldest first; none if it was never ingested."""
+    return _dataset(store, name).versions
+
+
 def _dataset(store: Store, name: str) -> Dataset:
     versions: dict[str, list[SnapshotRecord]] = {}
     for record in store.metadata.artifacts.list_snapshots(name):

@@ -1,12 +1,14 @@
 """``ingest``: read a source into a Snapshot, inside the window, and check the schema."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, ParameterError, SchemaError, SnapshotRecord, now
+from penstock.core import DataError, ParameterError, SnapshotRecord, now
 from penstock.data._enforced import WindowGuard
-from penstock.data._finding import Finding
+from penstock.data._judgement import judge_rows
+from penstock.data._learned import COPIES, Expected, LearnedExpectations, as_expectations
 from penstock.data._memory import Memory, memory_of
+from penstock.data._norm import count_copies
 from penstock.data._schema import check_schema
 from penstock.data._snapshot import Snapshot
 from penstock.data.sources import (
@@ -32,6 +34,7 @@ def ingest(
     *,
     since: "Moment | None" = None,
     cutoff: "Moment | None" = None,
+    expect: object = None,
     run_id: str | None = None,
     store: "Store | None" = None,
 ) -> Snapshot:
@@ -54,6 +57,8 @@ def ingest(
         source: The source to read.
         since: First moment, included; a date, a datetime or ISO text.
         cutoff: Last moment, not included.
+        expect: ``Expectations``, ``"learned"`` (like the accepted versions in the store), or a list
+            of them; rows that are not as expected stop the reading, or are warned of.
         run_id: The run that reads, for the record.
         store: If passed, columns have the types of the source's last reading recorded there, the
             schema is checked against that reading, and this reading is recorded.
@@ -63,9 +68,11 @@ def ingest(
         DataError: If nothing can be read, no row lies in the range, or a row lies outside the
             range.
         SchemaError: If a column is missing or has a different type than at the last reading.
+        ExpectationError: If the rows are not as expected.
     """
     if not isinstance(source, DataSource):
         raise _no_source(source)
+    expected = as_expectations(expect)
     window = Window.of(source, since, cutoff)
     memory = None if store is None else memory_of(source, store)
     if memory is not None and isinstance(source, RememberingSource):
@@ -80,9 +87,15 @@ def ingest(
         findings=tuple(reading.findings),
         reading=reading.rules,
     )
-    if store is None or memory is None:
-        return snapshot
-    return _record(snapshot, source.name, reading.facts, store, run_id, memory)
+    if memory is not None:
+        changes = check_schema(memory.schema, snapshot.schema) if memory.schema else []
+        snapshot = snapshot.with_findings(changes)
+    snapshot = judge_rows(snapshot, source.name, expected, store)
+    if store is not None and memory is not None:
+        copies = {COPIES: count_copies(snapshot.table)} if _learns(expected) else {}
+        facts = {**reading.facts, **copies}
+        store.metadata.artifacts.add_snapshot(_record(snapshot, source.name, facts, run_id, memory))
+    return snapshot
 
 
 def _read(source: DataSource, window: Window) -> "tuple[pl.DataFrame, Reading]":
@@ -121,51 +134,25 @@ def _no_rows(source: DataSource, window: "Window") -> DataError:
     )
 
 
+def _learns(expected: Sequence[Expected]) -> bool:
+    return any(isinstance(each, LearnedExpectations) for each in expected)
+
+
 def _record(
-    snapshot: Snapshot,
-    name: str,
-    facts: Mapping[str, Any],
-    store: "Store",
-    run_id: str | None,
-    memory: Memory,
-) -> Snapshot:
-    changes = check_schema(memory.schema, snapshot.schema) if memory.schema else []
-    failures = [finding for finding in changes if finding.level == "fail"]
-    if failures:
-        raise _changed(name, failures, snapshot)
+    snapshot: Snapshot, name: str, facts: Mapping[str, Any], run_id: str | None, memory: Memory
+) -> SnapshotRecord:
     limits = {
         limit: moment.isoformat()
         for limit, moment in (("since", snapshot.since), ("cutoff", snapshot.cutoff))
         if moment is not None
     }
-    store.metadata.artifacts.add_snapshot(
-        SnapshotRecord(
-            source=name,
-            run_id=run_id,
-            at=now(),
-            schema=memory.remember(snapshot),
-            ordered_digest=snapshot.ordered_digest,
-            order_free_digest=snapshot.order_free_digest,
-            rows=snapshot.rows,
-            read={**facts, **limits},
-        )
-    )
-    return snapshot.with_findings(changes)
-
-
-def _changed(name: str, failures: list[Finding], snapshot: Snapshot) -> SchemaError:
-    columns = [finding.column for finding in failures]
-    # The findings of the reading on these columns name the cells that do not fit.
-    cells = [
-        finding.message
-        for finding in snapshot.findings
-        if finding.column in columns and finding.rule in {"number_text", "mixed_units"}
-    ]
-    shown = " ".join([*(finding.message for finding in failures[:5]), *cells[:3]])
-    more = f" And {len(failures) - 5} more." if len(failures) > 5 else ""  # noqa: PLR2004 - five examples
-    return SchemaError(
-        what=f"Source '{name}' has changed since it was last read. {shown}{more}",
-        why="The steps after it expect the columns they were written for.",
-        fix="Fix the source, declare types= if the change is meant, or give it another name=.",
-        columns=columns,
+    return SnapshotRecord(
+        source=name,
+        run_id=run_id,
+        at=now(),
+        schema=memory.remember(snapshot),
+        ordered_digest=snapshot.ordered_digest,
+        order_free_digest=snapshot.order_free_digest,
+        rows=snapshot.rows,
+        read={**facts, **limits},
     )

@@ -10,7 +10,11 @@ from penstock.tracking import active_run
 
 @step(source=True)
 def ingest(
-    source: DataSource, *, since: date | None = None, cutoff: date | None = None
+    source: DataSource,
+    *,
+    since: date | None = None,
+    cutoff: date | None = None,
+    expect: object = None,
 ) -> Snapshot:
     """Read a source between two times into a Snapshot with digests, schema and profile.
 
@@ -18,6 +22,8 @@ def ingest(
         source: Source of the rows, for example ``ps.FileSource("rides.csv", time="start")``.
         since: Start of the time read (inclusive); a date is midnight in UTC.
         cutoff: End of the time read (exclusive): later rows, and rows at the cutoff, are left out.
+        expect: ``ps.Expectations(…)``, ``"learned"`` (like the versions that were accepted before), or
+            a list of them.
 
     Returns:
         The rows, frozen. Columns that were added, are missing or changed type since the last
@@ -26,12 +32,14 @@ def ingest(
     Raises:
         DataError: If no row is left, or the source cannot be read.
         SchemaError: If a column of the last reading is missing or has a different type.
+        ExpectationError: If the rows are not as expected.
     """
     run = active_run()
     return read_snapshot(
         source,
         since=since,
         cutoff=cutoff,
+        expect=expect,
         store=run.store if run else None,
         run_id=run.run_id if run else None,
     )

@@ -1,0 +1,183 @@
+"""Expectations: what rows must be like to be ingested, as declared by the user."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from penstock.core import ParameterError, now, parse_duration, require_choice, require_number
+from penstock.data._finding import Finding, Level
+from penstock.data._schema import check_columns
+from penstock.data._snapshot import Snapshot
+from penstock.tables import broad_family
+
+if TYPE_CHECKING:
+    import polars as pl
+
+OnFailure: TypeAlias = Literal["stop", "warn"]
+_LEVELS: dict[str, Level] = {"stop": "fail", "warn": "warn"}
+_EXAMPLES = 3
+_TYPES = ("text", "integer", "number", "boolean", "date", "datetime")
+RULE = "expectation"
+"""Rule of findings about rows that are not as expected."""
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """Checks of the rows that ``ingest`` reads; rows that fail one stop the step, or are warned of.
+
+    >>> expected = Expectations(not_null=["id"], between={"tip": (0, 500)})
+    >>> import polars as pl
+    >>> rows = Snapshot.of(pl.DataFrame({"id": [1, None], "tip": [2.5, 900.0]}))
+    >>> [finding.message for finding in expected.check(rows)]
+    ["1 of 2 rows have no 'id'.", "1 of 2 rows have a 'tip' outside of 0 to 500, such as 900.0."]
+
+    Args:
+        not_null: Columns without missing values.
+        missing: Largest share of missing values (0 to 1) by column.
+        unique: Columns whose values are all different; a tuple names columns that are together.
+        between: Smallest and largest value by column, both included; None is no limit.
+        one_of: Allowed values by column.
+        matches: Regular expression by column that the whole text matches.
+        types: ``text``, ``integer``, ``number``, ``boolean``, ``date`` or ``datetime`` by column.
+        rows: Smallest and largest number of rows.
+        fresh: Largest age of the newest row, such as ``2d``, before the cutoff (or now).
+        on_failure: ``stop`` fails the step, and nothing is stored; ``warn`` is a finding.
+
+    Raises:
+        ParameterError: If an expectation cannot be checked.
+    """
+
+    not_null: Sequence[str] = ()
+    missing: Mapping[str, float] = field(default_factory=dict)
+    unique: Sequence[str | tuple[str, ...]] = ()
+    between: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    one_of: Mapping[str, Collection[Any]] = field(default_factory=dict)
+    matches: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
+    rows: tuple[int | None, int | None] = (None, None)
+    fresh: str | None = None
+    on_failure: OnFailure = "stop"
+
+    def __post_init__(self) -> None:
+        _require_sense(self)
+
+    def check(self, snapshot: Snapshot) -> list[Finding]:
+        """Return a finding for each expectation that the rows do not meet.
+
+        Raises:
+            NotFoundError: If a column does not exist, with did-you-mean.
+        """
+        table = snapshot.table
+        check_columns(table, self._columns(), owner="the rows")
+        level = _LEVELS[self.on_failure]
+        found = [*self._check_rows(snapshot), *self._check_values(table)]
+        return [Finding(level, RULE, column, message) for column, message in found]
+
+    def _columns(self) -> list[str]:
+        together = [(name,) if isinstance(name, str) else name for name in self.unique]
+        named = [*self.not_null, *self.missing, *self.between, *self.one_of, *self.matches]
+        return [*named, *self.types, *(name for names in together for name in names)]
+
+    def _check_rows(self, snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+        least, most = self.rows
+        if least is not None and snapshot.rows < least:
+            yield "", f"There are {snapshot.rows:,} rows, fewer than {least:,}."
+        if most is not None and snapshot.rows > most:
+            yield "", f"There are {snapshot.rows:,} rows, more than {most:,}."
+        if self.fresh is not None:
+            end = snapshot.cutoff or now()
+            last = snapshot.last_time
+            if last is None or end - last > parse_duration(self.fresh):
+                yield (
+                    "",
+                    f"The newest row is of {_when(last)}, more than {self.fresh} before {_when(end)}.",
+                )
+
+    def _check_values(self, table: "pl.DataFrame") -> Iterator[tuple[str, str]]:
+        total = table.height
+        for name, family in self.types.items():
+            found = broad_family(str(table.schema[name]))
+            if found != family and not (family == "number" and found == "integer"):
+                yield name, f"Column '{name}' is {table.schema[name]}, not {family}."
+        for name in self.not_null:
+            count = table[name].null_count()
+            if count:
+                yield name, f"{count:,} of {total:,} rows have no '{name}'."
+        for name, limit in self.missing.items():
+            share = table[name].null_count() / max(total, 1)
+            if share > limit:
+                yield name, f"{share:.1%} of the rows have no '{name}', more than {limit:.1%}."
+        for key in self.unique:
+            names = [key] if isinstance(key, str) else list(key)
+            copies = int(table.select(names).is_duplicated().sum())
+            if copies:
+                yield (
+                    names[0],
+                    f"{copies:,} of {total:,} rows share their {' and '.join(names)} with another.",
+                )
+        yield from self._check_each(table)
+
+    def _check_each(self, table: "pl.DataFrame") -> Iterator[tuple[str, str]]:
+        for name, (low, high) in self.between.items():
+            bad = _outside(table[name], low, high)
+            words = f"outside of {'…' if low is None else low} to {'…' if high is None else high}"
+            yield from _told(name, table[name].filter(bad), table.height, words)
+        for name, allowed in self.one_of.items():
+            values = table[name]
+            bad = ~values.is_in(list(allowed)) & values.is_not_null()
+            yield from _told(name, values.filter(bad), table.height, "that is not allowed")
+        for name, pattern in self.matches.items():
+            values = table[name]
+            bad = ~values.cast(str).str.contains(f"^(?:{pattern})$") & values.is_not_null()
+            yield from _told(
+                name, values.filter(bad), table.height, f"that does not match {pattern}"
+            )
+
+
+def _outside(values: "pl.Series", low: Any, high: Any) -> "pl.Series":
+    import polars as pl
+
+    inside = pl.Series([True]).new_from_index(0, len(values))
+    if low is not None:
+        inside &= values >= low
+    if high is not None:
+        inside &= values <= high
+    if values.dtype.is_float():
+        inside &= ~values.is_nan()
+    return ~inside & values.is_not_null()
+
+
+def _told(name: str, bad: "pl.Series", total: int, words: str) -> Iterator[tuple[str, str]]:
+    if len(bad):
+        some = ", ".join(str(value) for value in bad.unique(maintain_order=True).head(_EXAMPLES))
+        yield name, f"{len(bad):,} of {total:,} rows have a '{name}' {words}, such as {some}."
+
+
+def _when(moment: datetime | None) -> str:
+    return "an unknown time" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _require_sense(expected: Expectations) -> None:
+    require_choice("on_failure", expected.on_failure, _LEVELS)
+    for name, family in expected.types.items():
+        require_choice(f"types= of '{name}'", family, _TYPES)
+    for name, share in expected.missing.items():
+        require_number(f"missing= of '{name}'", share, low=0, high=1)
+    if expected.fresh is not None:
+        parse_duration(expected.fresh)
+    for name, pattern in expected.matches.items():
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ParameterError(
+                what=f"matches= of '{name}' is no regular expression: {error}.",
+                fix="Correct the pattern.",
+            ) from error
+    for name, (low, high) in expected.between.items():
+        if low is not None and high is not None and low > high:
+            raise ParameterError(
+                what=f"between= of '{name}' is {low} to {high}, which no value meets.",
+                fix="Swap them.",
+            )
