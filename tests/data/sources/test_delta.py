@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import struct
 
 import polars as pl
 import pytest
@@ -189,12 +190,21 @@ def test_a_new_column_is_missing_in_older_files(path):
     assert table["tip"].to_list() == [None] * 7 + [2.5]
 
 
-def test_odd_values_of_partitions_are_read(tmp_path):
-    odd = ["a b", "ü/ö", "50%", "x=y", None]
-    table = pl.DataFrame({"id": range(5), "kind": odd})
-    write_deltalake(tmp_path / "t", table, partition_by=["kind"])
-    read_table = ingest(DeltaSource(tmp_path / "t")).table.sort("id")
-    assert read_table["kind"].to_list() == odd
+ODD = pl.DataFrame({"id": range(5), "kind": ["a b", "ü/ö", "50%", "x=y", None]})
+
+
+@pytest.mark.parametrize("folder", ["t", "a b", "ü", "x=y", "a+b"])
+def test_odd_values_of_partitions_and_odd_folders_are_read(tmp_path, folder):
+    write_deltalake(tmp_path / folder, ODD, partition_by=["kind"])
+    assert ingest(DeltaSource(tmp_path / folder)).table.sort("id").equals(ODD)
+
+
+def test_odd_values_of_partitions_are_read_from_s3(bucket, s3_server, monkeypatch):
+    options = {"aws_endpoint_url": s3_server, "aws_allow_http": "true"}
+    unsafe = {"aws_s3_allow_unsafe_rename": "true"}
+    place = f"s3://{bucket}/lake/a b"
+    write_deltalake(place, ODD, partition_by=["kind"], storage_options=options | unsafe)
+    assert ingest(DeltaSource(place, options=options)).table.sort("id").equals(ODD)
 
 
 def test_nested_values_decimals_and_dates_keep_their_meaning(tmp_path):
@@ -228,6 +238,84 @@ def test_a_feature_that_is_not_read_is_refused(path):
     log.write_text("\n".join(map(json.dumps, lines)))
     with pytest.raises(DataError, match="has columnMapping, which DeltaSource does not read"):
         DeltaSource(path).scan()
+
+
+Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"  # its RFC
+
+
+def z85(content):
+    """Bytes as text, five characters for four: https://rfc.zeromq.org/spec/32."""
+    words = (int.from_bytes(content[at : at + 4], "big") for at in range(0, len(content), 4))
+    return "".join(Z85[word // 85**place % 85] for word in words for place in (4, 3, 2, 1, 0))
+
+
+def deletion_vector(rows):
+    """A vector as Delta's protocol writes it inline: a roaring bitmap, RoaringFormatSpec."""
+    bitmap = struct.pack("<IIHHI", 12346, 1, 0, len(rows) - 1, 16)
+    bitmap += struct.pack(f"<{len(rows)}H", *rows)
+    content = struct.pack("<IQI", 1681511377, 1, 0) + bitmap
+    content += b"\0" * (-len(content) % 4)
+    return {
+        "storageType": "i",
+        "pathOrInlineDv": z85(content),
+        "sizeInBytes": len(content),
+        "cardinality": len(rows),
+    }
+
+
+def delete_by_vector(path, rows):
+    """Commit a deletion as Spark does, which deltalake cannot write."""
+    log = path / "_delta_log"
+    lines = (log / "00000000000000000000.json").read_text().splitlines()
+    known = {key: value for line in lines for key, value in json.loads(line).items()}
+    add, features = known["add"], ["deletionVectors"]
+    vectors = {"delta.enableDeletionVectors": "true"}
+    commit = [
+        {
+            "protocol": {
+                "minReaderVersion": 3,
+                "minWriterVersion": 7,
+                "readerFeatures": features,
+                "writerFeatures": features,
+            }
+        },
+        {"metaData": known["metaData"] | {"configuration": vectors}},
+        {"remove": {"path": add["path"], "deletionTimestamp": 1, "dataChange": True}},
+        {"add": add | {"deletionVector": deletion_vector(rows)}},
+        {"commitInfo": {"timestamp": 1, "operation": "DELETE"}},
+    ]
+    (log / "00000000000000000001.json").write_text("\n".join(map(json.dumps, commit)))
+
+
+class TestDeletionVectors:
+    @pytest.fixture
+    def deleted(self, tmp_path):
+        path = tmp_path / "t é"
+        table = pl.DataFrame({"id": range(10), "at": DAY[:1] * 10, "kind": ["a b"] * 10})
+        write_deltalake(path, table, partition_by=["kind"])
+        delete_by_vector(path, [2, 5])
+        return path
+
+    def test_deleted_rows_are_not_read(self, deleted):
+        assert read(DeltaSource(deleted)) == [0, 1, 3, 4, 6, 7, 8, 9]
+        assert read(DeltaSource(deleted, time="at"), cutoff=DAY[1]) == [0, 1, 3, 4, 6, 7, 8, 9]
+        assert read(DeltaSource(deleted, version=0)) == list(range(10))
+
+    def test_they_are_no_added_rows(self, deleted):
+        with pytest.raises(DataError, match="changed or deleted rows"):
+            ingest(DeltaSource(deleted).changes(0))
+
+    def test_a_vector_of_no_file_is_refused(self, deleted, monkeypatch):
+        foreign = pl.DataFrame({"filepath": ["file:///else"], "selection_vector": [[False]]})
+        monkeypatch.setattr(DeltaTable, "deletion_vectors", lambda _: foreign)
+        with pytest.raises(DataError, match="belong to none of its files"):
+            ingest(DeltaSource(deleted))
+
+
+def test_partitions_of_bytes_are_refused(tmp_path):
+    write_deltalake(tmp_path / "t", pl.DataFrame({"id": [1], "raw": [b"a"]}), partition_by=["raw"])
+    with pytest.raises(DataError, match="partitioned by the bytes of 'raw'"):
+        ingest(DeltaSource(tmp_path / "t"))
 
 
 class TestChanges:

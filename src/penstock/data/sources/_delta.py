@@ -160,7 +160,7 @@ class DeltaSource:
         return Scan(self._batches(table, window, reading), reading)
 
     def _batches(self, table: Any, window: Window, reading: Reading) -> "Iterator[pl.DataFrame]":
-        files = files_in(table, window)
+        files = files_in(table, window, str(self.path))
         reading.facts |= {"files": len(files.read), "files_outside": files.left_out}
         for file in files.read:
             yield read_file(file, files, window, self.options)

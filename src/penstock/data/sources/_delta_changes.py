@@ -72,7 +72,7 @@ def _added(
 def _new_rows(
     before: DeltaFiles, now: DeltaFiles, newest: DeltaFiles, options: Mapping[str, str]
 ) -> "Iterator[pl.DataFrame]":
-    known, current = {file.uri for file in before.read}, {file.uri for file in now.read}
+    known, current = {file.path for file in before.read}, {file.path for file in now.read}
     if not known <= current or not _same_deletions(before, now):
         raise DataError(
             what=f"Version {now.version} of the Delta table {now.path} changed or deleted rows.",
@@ -83,14 +83,14 @@ def _new_rows(
     # Rows of all versions are one table: that of the last version's columns.
     form = replace(now, schema=newest.schema)
     for file in now.read:
-        if file.uri not in known:
+        if file.path not in known:
             yield read_file(file, form, _EVERY, options)
 
 
 def _same_deletions(before: DeltaFiles, now: DeltaFiles) -> bool:
-    known = {file.uri for file in before.read}
+    known = {file.path for file in before.read}
     return all(
-        uri in before.deleted and before.deleted[uri].equals(kept)
-        for uri, kept in now.deleted.items()
-        if uri in known
+        path in before.deleted and before.deleted[path].equals(kept)
+        for path, kept in now.deleted.items()
+        if path in known
     )

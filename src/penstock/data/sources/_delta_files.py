@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
+from penstock.core import DataError
 from penstock.data.sources._delta_table import cannot_read, file_options
 from penstock.data.sources._pushdown import overlaps, row_filter
 from penstock.data.sources._window import Window
@@ -18,9 +19,10 @@ _COARSE = timedelta(milliseconds=1)
 
 
 class DeltaFile(NamedTuple):
-    """A file of a table: where it lies, and the values of its partition columns."""
+    """A file of a table: where it lies, its path in the table, the values of partition columns."""
 
     uri: str
+    path: str
     partition: Mapping[str, Any]
 
 
@@ -34,7 +36,7 @@ class DeltaFiles:
         read: Files that can have rows of the window.
         left_out: Number of the others.
         schema: The table's columns.
-        deleted: Rows of a file that were deleted, by its URI: False stands for a deleted row.
+        deleted: Rows of a file that were deleted, by its path: False stands for a deleted row.
     """
 
     path: str
@@ -45,31 +47,37 @@ class DeltaFiles:
     deleted: Mapping[str, "pl.Series"]
 
 
-def files_in(table: Any, window: Window) -> DeltaFiles:
+def files_in(table: Any, window: Window, path: str = "") -> DeltaFiles:
     """Return the files of an opened table that can have rows of a window.
 
     The order is that of the files' times and names, whatever the log looks like: a checkpoint
     must not change the order of rows.
+
+    Args:
+        table: The table, opened in a version.
+        window: The window.
+        path: The table as the user named it, for messages.
+
+    Raises:
+        DataError: If the table has files that cannot be told apart, or partitions of bytes.
     """
     import polars as pl
 
     schema = pl.Schema(table.schema())
+    _require_partitions(table, schema, path)
     actions = pl.DataFrame(table.get_add_actions()).sort("modification_time", "path")
+    deleted = _deleted(table, set(map(unquote, actions["path"])), path)
     every = actions.height
     if actions.height:
         actions = actions.filter(_may_contain(actions, schema, window))
-    uris = _uris(table)
     read = [
-        DeltaFile(uris[row["path"]], row.get("partition") or {})
+        DeltaFile(
+            _uri(table, unquote(row["path"])), unquote(row["path"]), row.get("partition") or {}
+        )
         for row in actions.iter_rows(named=True)
     ]
-    deleted: dict[str, pl.Series] = {}
-    if "deletionVectors" in (table.protocol().reader_features or []):
-        vectors = pl.DataFrame(table.deletion_vectors())
-        deleted = {
-            uri.removeprefix("file://"): pl.Series(kept) for uri, kept in vectors.iter_rows()
-        }
-    return DeltaFiles(table.table_uri, table.version(), read, every - len(read), schema, deleted)
+    known = path or table.table_uri
+    return DeltaFiles(known, table.version(), read, every - len(read), schema, deleted)
 
 
 def read_file(
@@ -100,7 +108,7 @@ def read_file(
         ),
         storage_options=file_options(options) or None,
     )
-    kept = files.deleted.get(file.uri.removeprefix("file://"))
+    kept = files.deleted.get(file.path)
     if kept is not None:
         gone = kept.not_().arg_true()
         lazy = lazy.with_row_index("__row").filter(~pl.col("__row").is_in(gone.implode()))
@@ -115,12 +123,41 @@ def read_file(
         raise cannot_read(files.path, files.version, options, error) from None
 
 
-def _uris(table: Any) -> dict[str, str]:
-    """Return the URI of each file by the path in the log, which is quoted there."""
-    root = table.table_uri.removeprefix("file://").rstrip("/") + "/"
-    known = {uri.removeprefix(root): uri for uri in table.file_uris()}
-    paths = table.get_add_actions().column("path").to_pylist()
-    return {path: known.get(path) or known[unquote(path)] for path in paths}
+def _uri(table: Any, path: str) -> str:
+    """Return where a file lies; the log has paths within the table, or whole URIs."""
+    if "://" in path or path.startswith("/"):
+        return path.removeprefix("file://")
+    # The client quotes the folder of the table; the reader of Parquet takes it as it is.
+    return f"{unquote(table.table_uri.rstrip('/')).removeprefix('file://')}/{path}"
+
+
+def _deleted(table: Any, paths: set[str], name: str) -> "dict[str, pl.Series]":
+    import polars as pl
+
+    if "deletionVectors" not in (table.protocol().reader_features or []):
+        return {}
+    root = table.table_uri.rstrip("/") + "/"
+    vectors = pl.DataFrame(table.deletion_vectors())
+    found = {unquote(uri.removeprefix(root)): pl.Series(kept) for uri, kept in vectors.iter_rows()}
+    if not found.keys() <= paths:
+        raise DataError(
+            what=f"Deletion vectors of the Delta table {name} belong to none of its files.",
+            why="Deleted rows would be there again.",
+            fix="Compact the table with its writer (OPTIMIZE, REORG), then read it.",
+        )
+    return found
+
+
+def _require_partitions(table: Any, schema: "pl.Schema", name: str) -> None:
+    import polars as pl
+
+    for column in table.metadata().partition_columns:
+        if schema.get(column) == pl.Binary:
+            raise DataError(
+                what=f"The Delta table {name} is partitioned by the bytes of {column!r}.",
+                why="Writers of Delta tables do not agree on how to write them into paths.",
+                fix="Write a copy that is partitioned by another column.",
+            )
 
 
 def _may_contain(actions: "pl.DataFrame", schema: "pl.Schema", window: Window) -> "pl.Series":
@@ -144,4 +181,14 @@ def _may_contain(actions: "pl.DataFrame", schema: "pl.Schema", window: Window) -
         actions["max"].struct.field(name),
         schema[name],
         coarse=_COARSE,
-    ) | (actions["null_count"].struct.field(name).fill_null(1) > 0)
+    ) | _has_missing(actions, name)
+
+
+def _has_missing(actions: "pl.DataFrame", name: str) -> "pl.Series":
+    """Return for each file whether a row may have no time: those are counted."""
+    import polars as pl
+
+    counts = actions.schema.get("null_count")
+    if not isinstance(counts, pl.Struct) or name not in counts.to_schema():
+        return pl.Series([True] * actions.height)
+    return actions["null_count"].struct.field(name).fill_null(1) > 0
