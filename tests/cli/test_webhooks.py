@@ -42,4 +42,4 @@ def test_mistakes_are_told(shell):
         "No event matches" in shell("webhooks", "add", "https://e.org/", "--event", "x", code=2).err
     )
     assert "no webhook 'other'" in shell("webhooks", "remove", "other", code=2).err
-    assert "no hook" in shell("webhooks", "test", "webhook", code=2).err
+    assert "no webhook" in shell("webhooks", "test", "webhook", code=2).err
