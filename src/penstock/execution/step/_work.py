@@ -1,7 +1,7 @@
 """Work: a step of a run to be done; and how it is done: arguments, execution, stored outputs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.core import ArtifactRecord, StepRunRecord, StepState, now_micros
@@ -85,11 +85,13 @@ def _stored(record: StepRunRecord, outcome: Outcome, streamed: "_Streamed") -> O
     values = {name: value for name, value in outcome.results.items() if value is not NOTHING}
     outputs = {name: streamed.pack(value) for name, value in values.items()}
     digests = {name: records[0].content_digest for name, records in outputs.items()}
-    return replace(
-        outcome,
+    return Outcome(  # as `replace` would, in half the time: once for each step
         results=values,
         outputs=outputs,
         nothing=tuple(name for name in outcome.results if name not in values),
+        logs=outcome.logs,
+        seconds=outcome.seconds,
+        facts=outcome.facts,
         edges=step_edges(record, digests, values),
     )
 
