@@ -14,7 +14,7 @@ from figures import tell
 
 from penstock.core import PassedStep
 from penstock.serving import Canary, RolloutRules
-from penstock.serving.policies import Counts, Evidence, Move, requests_needed
+from penstock.serving.policies import Evidence, Move, RequestCounts, requests_needed
 
 ROLLOUTS = int(os.environ.get("ROLLOUTS", "1000"))
 STEPS = (5, 25, 100)
@@ -41,7 +41,7 @@ def simulate(
         more = generator.poisson(LOOK_EVERY * (1 - share) / share)
         n1, k1 = n1 + LOOK_EVERY, k1 + int(generator.binomial(LOOK_EVERY, new_rate))
         n0, k0 = n0 + int(more), k0 + int(generator.binomial(more, control_rate))
-        evidence = Evidence(Counts(n1, k1), Counts(n0, k0), step_requests=n1 - begun)
+        evidence = Evidence(RequestCounts(n1, k1), RequestCounts(n0, k0), step_requests=n1 - begun)
         decision = canary.judge(rollout, evidence)
         if decision.move is Move.ADVANCE:
             rollout, begun = canary.next_step(rollout, PassedStep()), n1

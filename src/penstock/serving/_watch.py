@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from penstock.core import DeploymentRecord, PassedStep, RolloutRecord, now
 from penstock.evaluation.sequential import SequentialEstimate, estimate_metric
-from penstock.serving.policies import Counts, Evidence, policy_of
+from penstock.serving.policies import Evidence, RequestCounts, policy_of
 from penstock.stores import Store
 
 _SETTLE_AFTER = timedelta(seconds=10)
@@ -60,8 +60,8 @@ class EvidenceWatch:
             fault: A hard fault of the new version, or empty.
         """
         whole, step = self._whole.read(), self._step.read()
-        new = whole.get(rollout.version, Counts())
-        control = whole.get(rollout.control, Counts())
+        new = whole.get(rollout.version, RequestCounts())
+        control = whole.get(rollout.control, RequestCounts())
         # On the first look any request counts as recent: the log's last time is not read.
         if new.requests != self._requests:
             if self._requests >= 0 or new.requests:
@@ -70,8 +70,8 @@ class EvidenceWatch:
         self._evidence = Evidence(
             new=new,
             control=control,
-            step_requests=step.get(rollout.version, Counts()).requests,
-            step_errors=step.get(rollout.version, Counts()).errors,
+            step_requests=step.get(rollout.version, RequestCounts()).requests,
+            step_errors=step.get(rollout.version, RequestCounts()).errors,
             step_s=(now() - rollout.step_started_at).total_seconds(),
             idle_s=(now() - self._busy_at).total_seconds(),
             outcomes=self._read_outcomes(rollout),
@@ -116,23 +116,23 @@ class EvidenceWatch:
 
 
 class _Tally:
-    """Counts by version since a time, without counting all rows at each look.
+    """RequestCounts by version since a time, without counting all rows at each look.
 
     Rows older than a few seconds can no longer change and are stored as a sum.
     """
 
     def __init__(self, store: Store, name: str, since: datetime) -> None:
         self._store, self._name = store, name
-        self._mark, self._settled = since, dict[int, Counts]()
+        self._mark, self._settled = since, dict[int, RequestCounts]()
 
-    def read(self) -> dict[int, Counts]:
+    def read(self) -> dict[int, RequestCounts]:
         fresh = self._count(self._mark)
         total = _add(self._settled, fresh)
         if now() - self._mark > _SETTLE_AFTER:
             self._settle(fresh)
         return total
 
-    def _settle(self, fresh: dict[int, Counts]) -> None:
+    def _settle(self, fresh: dict[int, RequestCounts]) -> None:
         mark = now() - _LATEST
         newer = self._count(mark)
         # Their difference is the rows between the marks only if nothing was written between the two
@@ -141,22 +141,24 @@ class _Tally:
             self._settled = _add(self._settled, fresh, minus=newer)
             self._mark = mark
 
-    def _count(self, since: datetime) -> dict[int, Counts]:
+    def _count(self, since: datetime) -> dict[int, RequestCounts]:
         by_version = self._store.metadata.predictions.count(self._name, since=since)
         return {
-            version: Counts(counts["requests"], counts["errors"])
+            version: RequestCounts(counts["requests"], counts["errors"])
             for version, counts in by_version.items()
         }
 
 
 def _add(
-    one: Mapping[int, Counts], two: Mapping[int, Counts], minus: Mapping[int, Counts] | None = None
-) -> dict[int, Counts]:
-    none, result = Counts(), {}
+    one: Mapping[int, RequestCounts],
+    two: Mapping[int, RequestCounts],
+    minus: Mapping[int, RequestCounts] | None = None,
+) -> dict[int, RequestCounts]:
+    none, result = RequestCounts(), {}
     for version in {**one, **two}:
         a, b = one.get(version, none), two.get(version, none)
         c = (minus or {}).get(version, none)
-        result[version] = Counts(
+        result[version] = RequestCounts(
             a.requests + b.requests - c.requests,
             a.errors + b.errors - c.errors,
         )

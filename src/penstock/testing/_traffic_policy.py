@@ -7,7 +7,7 @@ import pytest
 
 from penstock.core import PassedStep, RolloutRecord, RolloutState, to_json
 from penstock.serving import TrafficPolicy
-from penstock.serving.policies import Counts, Evidence, Move
+from penstock.serving.policies import Evidence, Move, RequestCounts
 
 _NEW, _CONTROL = 8, 7
 _MOST_STEPS = 1_000
@@ -60,7 +60,9 @@ class TrafficPolicyContract:
     def test_a_hard_fault_rolls_back_and_names_itself(
         self, policy: TrafficPolicy, rollout: RolloutRecord
     ) -> None:
-        evidence = Evidence(Counts(), Counts(), step_requests=0, fault="It cannot be loaded.")
+        evidence = Evidence(
+            RequestCounts(), RequestCounts(), step_requests=0, fault="It cannot be loaded."
+        )
         for step in _steps(policy, rollout):
             decision = policy.judge(step, evidence)
             assert (decision.move, decision.reason) == (Move.ROLL_BACK, "It cannot be loaded.")
@@ -68,7 +70,7 @@ class TrafficPolicyContract:
     def test_nothing_advances_without_evidence(
         self, policy: TrafficPolicy, rollout: RolloutRecord
     ) -> None:
-        nothing = Evidence(Counts(), Counts(), step_requests=0)
+        nothing = Evidence(RequestCounts(), RequestCounts(), step_requests=0)
         for step in _steps(policy, rollout):
             assert policy.judge(step, nothing).move not in {Move.ADVANCE, Move.PROMOTE}
             assert policy.outlook(step, nothing)
@@ -77,7 +79,9 @@ class TrafficPolicyContract:
         self, policy: TrafficPolicy, rollout: RolloutRecord
     ) -> None:
         rules = replace(rollout.rules, metric=None, step_time=None)
-        good = Evidence(Counts(10**6), Counts(10**6), step_requests=10**6, step_s=60.0)
+        good = Evidence(
+            RequestCounts(10**6), RequestCounts(10**6), step_requests=10**6, step_s=60.0
+        )
         *earlier, last = _steps(policy, replace(rollout, rules=rules))
         assert {policy.judge(step, good).move for step in earlier} <= {Move.ADVANCE}
         assert policy.judge(last, good).move is Move.PROMOTE
@@ -86,7 +90,7 @@ class TrafficPolicyContract:
         self, policy: TrafficPolicy, rollout: RolloutRecord
     ) -> None:
         successor: TrafficPolicy = type(policy)()
-        evidence = Evidence(Counts(50, 5), Counts(50), step_requests=50, step_s=60.0)
+        evidence = Evidence(RequestCounts(50, 5), RequestCounts(50), step_requests=50, step_s=60.0)
         for step in _steps(policy, rollout):
             assert successor.weights(step) == policy.weights(step)
             assert successor.judge(step, evidence) == policy.judge(step, evidence)

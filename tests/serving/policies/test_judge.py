@@ -6,7 +6,7 @@ import pytest
 from penstock.core import PassedStep, RolloutRecord, RolloutState
 from penstock.evaluation.sequential import SequentialEstimate
 from penstock.serving import Canary, RolloutRules
-from penstock.serving.policies import Counts, Evidence, Move
+from penstock.serving.policies import Evidence, Move, RequestCounts
 from penstock.serving.policies._judge import judge
 
 
@@ -20,8 +20,8 @@ def wide(**rules) -> RolloutRecord:
 
 
 def seen(new: tuple[int, int], control: tuple[int, int], **more) -> Evidence:
-    counts = Counts(*new)
-    return Evidence(counts, Counts(*control), **{"step_requests": counts.requests, **more})
+    counts = RequestCounts(*new)
+    return Evidence(counts, RequestCounts(*control), **{"step_requests": counts.requests, **more})
 
 
 def test_a_step_waits_for_its_requests() -> None:

@@ -7,9 +7,9 @@ from penstock.core import lazy_exports
 if TYPE_CHECKING:
     from penstock.serving.policies._canary import Canary as Canary
     from penstock.serving.policies._evidence import requests_needed as requests_needed
-    from penstock.serving.policies._policy import Counts as Counts
     from penstock.serving.policies._policy import Evidence as Evidence
     from penstock.serving.policies._policy import Move as Move
+    from penstock.serving.policies._policy import RequestCounts as RequestCounts
     from penstock.serving.policies._policy import RolloutDecision as RolloutDecision
     from penstock.serving.policies._policy import TrafficPolicy as TrafficPolicy
     from penstock.serving.policies._table import POLICIES as POLICIES
@@ -19,7 +19,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "Canary": "_canary",
-        "Counts": "_policy",
+        "RequestCounts": "_policy",
         "Evidence": "_policy",
         "Move": "_policy",
         "POLICIES": "_table",

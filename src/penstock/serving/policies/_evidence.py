@@ -15,7 +15,7 @@ from penstock.evaluation.sequential import (
     rate_at_least,
     rate_at_most,
 )
-from penstock.serving.policies._policy import Counts, Evidence
+from penstock.serving.policies._policy import Evidence, RequestCounts
 
 # The control usually has most of the requests, so that its bound costs little.
 _CONTROL_SHARE = 0.2
@@ -35,13 +35,13 @@ class MissingEvidence:
     seconds: float
 
 
-def increase_at_most(rollout: RolloutRecord, new: Counts, control: Counts) -> float:
+def increase_at_most(rollout: RolloutRecord, new: RequestCounts, control: RequestCounts) -> float:
     """Compute an upper bound of the increase of the new version's error rate over the control's.
 
     Args:
         rollout: Source of the certainty.
-        new: Counts of the new version.
-        control: Counts of the control; without a request the control counts as never failing.
+        new: RequestCounts of the new version.
+        control: RequestCounts of the control; without a request the control counts as never failing.
     """
     alpha = rollout.rules.pass_alpha
     high = rate_at_most(new.errors, new.requests, alpha * (1 - _CONTROL_SHARE))

@@ -29,7 +29,7 @@ class RolloutDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class RequestCounts:
     """Requests and errors of a version since the rollout began."""
 
     requests: int = 0
@@ -46,8 +46,8 @@ class Evidence:
     """The evidence that a decision rests on.
 
     Args:
-        new: Counts of the new version since the rollout began.
-        control: Counts of the control since then.
+        new: RequestCounts of the new version since the rollout began.
+        control: RequestCounts of the control since then.
         step_requests: Requests of the new version in the present step.
         step_errors: Errors among them.
         step_s: Seconds since the step began.
@@ -57,8 +57,8 @@ class Evidence:
             none.
     """
 
-    new: Counts
-    control: Counts
+    new: RequestCounts
+    control: RequestCounts
     step_requests: int
     step_errors: int = 0
     step_s: float = 0.0
