@@ -226,7 +226,8 @@ def s3() -> Iterator[str]:
 class KafkaServer:
     """librdkafka's own broker, over real connections; a topic has four partitions.
 
-    It has no retention, no compaction, no times of offsets, and does not hide aborted messages.
+    It keeps 5 MiB of a partition. It has no compaction, no times of offsets, and does not hide
+    aborted messages.
     """
 
     partitions = 4

@@ -133,6 +133,8 @@ class TestOffsets:
         assert ids(topic.source(offsets={0: (8, None)})) == [8, 9]
         with pytest.raises(NotFoundError, match="has no partition 7"):
             topic.source(offsets={7: (0, 1)}).fingerprint()
+        with pytest.raises(ParameterError, match=r"offsets= of KafkaSource is \{0: 5\}"):
+            topic.source(offsets={0: 5})
         with pytest.raises(NotFoundError, match=r"has no offsets 3 to 98: it ends before 10"):
             topic.source(offsets={0: (3, 99)}).fingerprint()
 
@@ -157,6 +159,21 @@ class TestOffsets:
         ):
             topic.source().pinned(facts)
         assert topic.source().fingerprint()["state"]["offsets"]["0"] == [4, 10]
+
+    def test_rows_that_the_broker_has_removed_are_named(self, topic):
+        """The test's broker keeps 5 MiB of a partition."""
+        first = [as_json({"id": n, "pad": "x" * 900_000}) for n in range(3)]
+        topic.send(*first)
+        facts = facts_of(topic.source())
+        assert ingest(topic.source().pinned(facts)).rows == 3
+        topic.send(*first, *first)
+        begin, end = topic.source().stamp()["offsets"]["0"]
+        assert (begin > 0, end) == (True, 9)
+        lost = min(begin, 3)
+        expected = rf"Offsets 0 to {lost - 1} of .*\[0\] are gone \({lost} of them\)"
+        with pytest.raises(NotFoundError, match=expected):
+            topic.source().pinned(facts)
+        assert ingest(topic.source()).rows == end - begin
 
     def test_rows_lost_to_compaction_are_named(self, topic, kept):
         topic.send(*(as_json({"id": n}) for n in range(10)))

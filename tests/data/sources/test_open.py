@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from penstock.core import ParameterError
-from penstock.data.sources import FileSource, _open, open_source
+from penstock.data.sources import DeltaSource, FileSource, KafkaSource, _open, open_source
 
 
 class Meters:
@@ -37,6 +37,18 @@ def installed(monkeypatch):
 
 def test_files_are_files(tmp_path):
     assert open_source("a/*.csv", folder=tmp_path) == FileSource(f"{tmp_path}/a/*.csv")
+
+
+def test_the_folder_of_a_delta_table_is_one(tmp_path):
+    (tmp_path / "rides" / "_delta_log").mkdir(parents=True)
+    assert open_source("rides", folder=tmp_path) == DeltaSource(f"{tmp_path}/rides")
+
+
+def test_a_topic_is_named_by_its_broker():
+    source = open_source("kafka://b1:9092,b2:9092/rides")
+    assert source == KafkaSource("b1:9092,b2:9092", topic="rides")
+    with pytest.raises(ParameterError, match="names no topic"):
+        open_source("kafka://b1:9092")
 
 
 def test_a_scheme_of_a_package_is_asked(installed):

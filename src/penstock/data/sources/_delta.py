@@ -88,7 +88,11 @@ class DeltaSource:
             "options": dict(self.options),
         }
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(
+        self,
+        since: Moment | None = None,  # noqa: ARG002 - a state is that of the whole table
+        cutoff: Moment | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Return the id of the table and the version that would be read.
 
         Raises:

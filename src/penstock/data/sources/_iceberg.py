@@ -80,7 +80,11 @@ class IcebergSource:
             "options": dict(self.options),
         }
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(
+        self,
+        since: Moment | None = None,  # noqa: ARG002 - a state is that of the whole table
+        cutoff: Moment | None = None,  # noqa: ARG002
+    ) -> dict[str, Any]:
         """Return the id of the table and the snapshot that would be read.
 
         Raises:

@@ -103,7 +103,7 @@ class KafkaSource:
             "name": self.name or self.topic,
             "options": dict(self.options),
             "columns": tuple(name for name in get_args(MessageColumn) if name in used),
-            "offsets": None if self.offsets is None else dict(self.offsets),
+            "offsets": None if self.offsets is None else _as_offsets(self.offsets),
         }
         for key, value in settle.items():
             object.__setattr__(self, key, value)
@@ -308,6 +308,16 @@ def _as_one(
     texts = [series for series in table.iter_columns() if series.dtype == pl.String]
     times = [read_iso(series) for series in texts if series.name != "_key"]
     return table.with_columns([series for series in times if series is not None])
+
+
+def _as_offsets(offsets: Mapping[int, tuple[int, int | None]]) -> dict[int, tuple[int, int | None]]:
+    try:
+        return {int(number): (int(begin), end) for number, (begin, end) in offsets.items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ParameterError(
+            what=f"offsets= of KafkaSource is {offsets!r:.80}.",
+            fix="Give first offset and the one after the last by partition: {0: (100, 200)}.",
+        ) from error
 
 
 def _plain(offsets: Mapping[int, tuple[int, int]]) -> dict[str, Any]:

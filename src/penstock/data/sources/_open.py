@@ -5,7 +5,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from penstock.core import ParameterError, did_you_mean, summarize_error
+from penstock.data.sources._delta import DeltaSource
 from penstock.data.sources._files import FileSource
+from penstock.data.sources._kafka import KafkaSource
 from penstock.data.sources._protocol import DataSource
 from penstock.data.sources._sql import SqlSource
 from penstock.data.sources._sql_address import is_database
@@ -35,12 +37,22 @@ def open_source(text: str, *, folder: Path | None = None) -> DataSource:
     scheme = _SCHEME.match(text)
     if scheme and is_database(text):
         return SqlSource.from_url(text, folder)
+    if scheme and scheme[1].lower() == "kafka":
+        return _of_topic(text)
     if scheme:
         return _of_package(scheme[1].lower(), text)
     path = Path(text)
     if folder is not None and not path.is_absolute():
         path = folder / path
-    return FileSource(path.as_posix())
+    is_delta = (path / "_delta_log").is_dir()
+    return DeltaSource(path.as_posix()) if is_delta else FileSource(path.as_posix())
+
+
+def _of_topic(text: str) -> DataSource:
+    servers, _, topic = text.partition("://")[2].partition("/")
+    if not servers or not topic or "/" in topic:
+        raise ParameterError(what=f"{text} names no topic.", fix="Write kafka://host:port/topic.")
+    return KafkaSource(servers, topic=topic)
 
 
 def _of_package(scheme: str, text: str) -> DataSource:

@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from penstock.core import DataError, NotFoundError, ParameterError
 from penstock.data.sources._messages import PoisonError
 from penstock.data.sources._references import resolve_options, resolve_url, without_secrets
@@ -70,6 +68,8 @@ class SchemaRegistry:
         return json.loads(found["schema"])
 
     def _get(self, path: str, what: str) -> dict[str, Any]:
+        import httpx
+
         known = resolve_options(
             {k: v for k, v in self._options.items() if k.startswith("schema.registry.")}
         )
