@@ -42,7 +42,7 @@ def test_rows_are_followed_down_to_the_predictions(live):
     live("truth", "p0-0001", "true")
     out = live("lineage", "source:payments", "--down").out
     assert "--model--> version:fraud@1" in out
-    assert "fraud@1 answered 12 rows in fraud, the truth of 1 is known" in out
+    assert "fraud@1 predicted 12 rows in fraud, 1 of them with ground truth" in out
     assert "sha256:" not in out
     version = live("lineage", "fraud@1", "--down", "--json").json
     assert version["answered"] == [

@@ -145,7 +145,7 @@ def test_down_from_the_source_stand_the_version_and_its_answers(ran, store):
         {"version": "fraud@1", "deployment": "fraud", "predictions": 2, "truth": 0},
     )
     lines = list(found.lines())
-    assert lines[-1] == "  fraud@1 answered 2 rows in fraud, the truth of 0 is known"
+    assert lines[-1] == "  fraud@1 predicted 2 rows in fraud, 0 of them with ground truth"
     assert not any("sha256:" in line for line in lines), "digests are short for people"
     of_prediction = ps.get_lineage("p1", store=store, direction="down")
     assert (of_prediction.node, of_prediction.edges) == ("prediction:p1", ())

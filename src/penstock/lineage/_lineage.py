@@ -114,8 +114,8 @@ class Lineage:
             yield f"  {_brief(edge.source)} --{edge.role}--> {_brief(edge.target)}"
         for one in self.answered:
             yield (
-                f"  {one['version']} answered {one['predictions']:,} rows in {one['deployment']}, "
-                f"the truth of {one['truth']:,} is known"
+                f"  {one['version']} predicted {one['predictions']:,} rows in {one['deployment']}, "
+                f"{one['truth']:,} of them with ground truth"
             )
         if not (self.edges or self.answered):
             yield f"Nothing is recorded beyond {_brief(self.node)}."

@@ -128,7 +128,7 @@ def _warn_renamed(places: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     if renamed:
         more = f", and {len(renamed) - _SHOWN} more" if len(renamed) > _SHOWN else ""
         _log.warning(
-            "Names that cannot be files' everywhere were changed: %s%s.",
+            "Names that are not legal on every system were changed: %s%s.",
             ", ".join(renamed[:_SHOWN]),
             more,
         )

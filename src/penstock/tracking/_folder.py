@@ -40,7 +40,7 @@ def files_of(folder: Path, top: str) -> dict[str, Path]:
     if left_out:
         more = f" and {len(left_out) - _SHOWN} more" if len(left_out) > _SHOWN else ""
         _log.warning(
-            "Not logged of the folder %s: %s%s.",
+            "Skipped in the folder %s: %s%s.",
             folder,
             ", ".join(left_out[:_SHOWN]),
             more,
