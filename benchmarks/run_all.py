@@ -29,6 +29,7 @@ SCRIPTS = (
     "search",
     "artifacts",
     "values",
+    "sql_ingest",
     "many_writers",
     "durability",
     "big_store",

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -8,9 +9,12 @@ from datetime import timedelta
 
 import polars as pl
 import pytest
+from litestar.testing import TestClient
 
 from penstock.core import DataError, NotFoundError, SchemaError
 from penstock.data import SqlSource, ingest
+from penstock.server import create_ui
+from penstock.stores import open_store
 from penstock.testing import SourceContract
 
 pytest.importorskip("adbc_driver_postgresql")
@@ -329,6 +333,14 @@ def test_errors_say_what_to_do(postgres_server, url, sql, options, error, words)
     assert told.value.__cause__ is None
 
 
+def test_a_database_of_another_encoding_gives_the_same_text(postgres_server):
+    name = f"latin_{time.monotonic_ns()}"
+    create = f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' LOCALE_PROVIDER libc TEMPLATE template0"
+    postgres_server.sql(create)
+    postgres_server.sql("CREATE TABLE t AS SELECT 'Zoë'::text AS a", name)
+    assert SqlSource(postgres_server.url(name), table="t").read()["a"].to_list() == ["Zoë"]
+
+
 def test_an_empty_window_says_where_the_rows_are(url, sql):
     sql("CREATE TABLE t AS SELECT timestamptz '2026-01-01 00:00+00' AS at")
     with pytest.raises(DataError, match="They run from 2026-01-01 00:00 to 2026-01-01 00:00"):
@@ -443,3 +455,60 @@ def test_a_reading_that_is_killed_leaves_nothing_half_written(url, sql, tmp_path
 
     with psycopg.connect(url) as connection:
         assert connection.execute(left).fetchone() == (0,)
+
+
+@pytest.mark.slow
+def test_a_secret_is_found_nowhere(url, sql, tmp_path):
+    """A password in a variable: in no file of the store, no output, no page and no export."""
+    sql("CREATE TABLE t AS SELECT g AS id, now() AS at, g % 2 AS y FROM generate_series(1, 90) g")
+    address = url.replace("penstock@", "penstock:${PG_PASSWORD}@")
+    (tmp_path / "rides.py").write_text(
+        "import penstock as ps\n"
+        f"URL = {address!r}\n"
+        "SOURCES = {\n"
+        "    'good': ps.SqlSource(URL, table='t', time='at'),\n"
+        "    'gone': ps.SqlSource(URL, table='tt'),\n"
+        "    'host': ps.SqlSource(URL.replace('127.0.0.1', 'nohost.invalid'), table='t'),\n"
+        "    'option': ps.SqlSource(URL + '?sslmode=${PG_PASSWORD}', table='t'),\n"
+        "}\n"
+        "@ps.pipeline\ndef pipe(which: str = 'good') -> ps.Snapshot:\n"
+        "    return ps.steps.ingest(SOURCES[which])\n"
+    )
+    secret = "canary-q7Zx/11"
+    env = {**os.environ, "PG_PASSWORD": secret, "PENSTOCK_PROVENANCE": "on"}
+    cli = [sys.executable, "-c", "from penstock.cli import main; main()"]
+    said = ""
+    codes = []
+    for words in (
+        *(["run", "rides.py", "--which", which] for which in ("good", "gone", "host", "option")),
+        ["data", "list", "--json"],
+        ["data", "show", "t@1", "--json"],
+        ["runs", "--json"],
+        ["lineage", "t", "--json"],
+    ):
+        done = subprocess.run(
+            [*cli, *words], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        codes.append(done.returncode)
+        said += done.stdout + done.stderr
+    assert codes[:6] == [0, 3, 3, 3, 0, 0], said
+    assert "  File" not in said
+    listed = subprocess.run(
+        [*cli, "runs", "--json"], cwd=tmp_path, env=env, capture_output=True, check=True
+    )
+    runs = json.loads(listed.stdout)
+    assert len(runs) == 4
+    with open_store(f"sqlite:///{tmp_path}/.penstock/penstock.db") as store:
+        client = TestClient(create_ui(store=store), base_url="http://127.0.0.1")
+        for page in ["/", "/data", "/data/t", *(f"/runs/{run['run_id']}" for run in runs)]:
+            answer = client.get(page)
+            assert answer.status_code == 200, page
+            said += answer.text
+    forms = [secret, "q7Zx"]
+    assert not [form for form in forms if form in said]
+    found = [
+        path
+        for path in tmp_path.rglob("*")
+        if path.is_file() and any(form.encode() in path.read_bytes() for form in forms)
+    ]
+    assert found == []

@@ -32,7 +32,7 @@ def test_items_that_cannot_be_read_show_a_sentence_and_no_frame_of_penstock(proj
 @pytest.fixture
 def call(monkeypatch):
     """Compile chains of functions whose files are penstock's (O) or the user's (U)."""
-    monkeypatch.setattr(failures, "_PENSTOCK", "/ours/")
+    monkeypatch.setattr(failures, "_TRANSPARENT", ("/ours/", "/user/contextlib"))
 
     def chain(error, owners):
         names = {"error": error}
@@ -64,6 +64,17 @@ def test_a_refusal_of_penstock_alone_is_its_sentence(call):
     assert failure_traceback(error, None).splitlines() == [
         "penstock.core._errors.DefinitionError: There are no items. Give a list."
     ]
+
+
+def test_a_refusal_inside_a_step_of_penstock_is_its_sentence_too(call):
+    error = call(DefinitionError(what="No server.", fix="Start it."), "OOO")
+    step = error.__traceback__.tb_next.tb_frame.f_code
+    assert "  File" not in failure_traceback(error, step)
+
+
+def test_a_refusal_below_the_users_code_shows_where(call):
+    error = call(DefinitionError(what="No server.", fix="Start it."), "OUO")
+    assert files_shown(error) == ["/user/file1.py", "/ours/file2.py"]
 
 
 def test_a_defect_of_penstock_alone_keeps_all_its_frames(call):

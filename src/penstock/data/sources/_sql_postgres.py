@@ -35,6 +35,7 @@ _OPTIONS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
     "application_name": "penstock",
+    "client_encoding": "UTF8",
 }
 # Equal texts mean equal values whatever the user's settings are.
 _SETTINGS = (
@@ -179,11 +180,7 @@ class PostgresDatabase(SqlDatabase):
                     **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
                 )
                 cursor.execute(self.render(part)[0])
-                # Whole ranges are small, and their rows wait as one table.
-                if len(ranges) > 1:
-                    yield cursor.fetch_arrow_table()
-                else:
-                    yield from cursor.fetch_record_batch()
+                yield from cursor.fetch_record_batch()
 
         def cancel() -> None:
             for cursor in list(running.values()):

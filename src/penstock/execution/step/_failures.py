@@ -1,5 +1,6 @@
 """A failed step as an error line, and the traceback from the user's code on."""
 
+import contextlib
 import os
 import traceback
 from pathlib import Path
@@ -9,6 +10,7 @@ from penstock.core import PenstockError
 from penstock.provenance import is_own
 
 _PENSTOCK = f"{Path(__file__).parents[2]}{os.sep}"
+_TRANSPARENT = (_PENSTOCK, contextlib.__file__)
 _MAX_TEXT = 500
 _MAX_TRACEBACK = 20_000
 
@@ -38,8 +40,9 @@ def failure_traceback(error: BaseException, code: CodeType | None) -> str:
     start = error.__traceback__
     while start is not None and start.tb_frame.f_code is not code:
         start = start.tb_next
+    is_alone = _below_penstock(start or error.__traceback__) is None
     start = start or _below_penstock(error.__traceback__)
-    if start is None and isinstance(error, PenstockError):
+    if is_alone and isinstance(error, PenstockError):
         return "".join(traceback.format_exception_only(error))
     # An unexpected exception of penstock alone is a defect, which all of its frames explain.
     text = "".join(traceback.format_exception(type(error), error, start or error.__traceback__))
@@ -50,8 +53,8 @@ def failure_traceback(error: BaseException, code: CodeType | None) -> str:
 
 
 def _below_penstock(trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback without penstock's frames at the start."""
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PENSTOCK):
+    """Return the traceback without the frames of penstock and its context managers at the start."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_TRANSPARENT):
         trace = trace.tb_next
     return trace
 
