@@ -51,6 +51,11 @@ def test_a_topic_is_named_by_its_broker():
         open_source("kafka://b1:9092")
 
 
+@pytest.mark.parametrize("text", ["s3://bucket/a/*.parquet", "https://host/a.csv", "gs://b/a.csv"])
+def test_urls_of_files_are_files(text):
+    assert open_source(text) == FileSource(text)
+
+
 def test_a_scheme_of_a_package_is_asked(installed):
     source: Any = open_source("meters://north?x=1")
     assert source.text == "meters://north?x=1"

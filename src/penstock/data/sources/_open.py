@@ -8,9 +8,11 @@ from penstock.core import ParameterError, did_you_mean, summarize_error
 from penstock.data.sources._delta import DeltaSource
 from penstock.data.sources._files import FileSource
 from penstock.data.sources._kafka import KafkaSource
+from penstock.data.sources._objects import BUCKET_SCHEMES
 from penstock.data.sources._protocol import DataSource
 from penstock.data.sources._sql import SqlSource
 from penstock.data.sources._sql_address import is_database
+from penstock.data.sources._web import WEB_SCHEMES
 
 GROUP = "penstock.sources"
 """Entry points of packages that bring sources: the scheme, and a function from the text."""
@@ -25,7 +27,7 @@ def open_source(text: str, *, folder: Path | None = None) -> DataSource:
     'trips'
 
     Args:
-        text: A file, folder or glob; a database's URL with the settings of ``SqlSource`` among its
+        text: A file, folder or glob, or the URL of one; a database's URL with the settings of ``SqlSource`` among its
             options (``postgresql://host/shop?table=rides&time=at``); or a URL of a scheme that an
             installed package brings by the entry point ``penstock.sources``.
         folder: The folder that a relative path starts from; by default it is looked up as by
@@ -39,6 +41,8 @@ def open_source(text: str, *, folder: Path | None = None) -> DataSource:
         return SqlSource.from_url(text, folder)
     if scheme and scheme[1].lower() == "kafka":
         return _of_topic(text)
+    if scheme and scheme[1].lower() in BUCKET_SCHEMES | WEB_SCHEMES:
+        return FileSource(text)
     if scheme:
         return _of_package(scheme[1].lower(), text)
     path = Path(text)
