@@ -3,6 +3,7 @@
 import io
 import json
 import uuid
+from datetime import date
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from penstock.execution import QuietReporter
 from penstock.stores import open_store
 
 pytestmark = pytest.mark.slow
-LIMITS = {"since": "2026-01-02", "cutoff": "2026-01-05"}
+SINCE, CUTOFF = date(2026, 1, 2), date(2026, 1, 5)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def outcome(source, folder):
 
     @ps.pipeline
     def job():
-        found = ps.steps.ingest(source, **LIMITS)
+        found = ps.steps.ingest(source, since=SINCE, cutoff=CUTOFF)
         split = ps.steps.split(keep_features(found), target="fraud", by_time="time", test=0.05)
         return train(split, "robust", 0.1)
 
@@ -49,7 +50,7 @@ def outcome(source, folder):
         result = ps.run(job, store=store, reporter=QuietReporter())
         assert result.ok, [step.error for step in result.steps]
         steps = {step.step: step for step in result.steps}
-        snapshot = ingest(source, **LIMITS)
+        snapshot = ingest(source, since=SINCE, cutoff=CUTOFF)
         assert isinstance(snapshot, Snapshot)
         return snapshot.ordered_digest, steps["train"].outputs["result"]
 

@@ -41,6 +41,7 @@ def test_versions_columns_and_distributions_are_shown(client, two):
     assert page.count('class="bars"') == 4
     assert "2026-01-04 … 2026-01-20" in page
     assert "<b>Köln" not in page
+    assert "an identifier" in page
     assert "version 1" in client.get("/data/rides?version=1").text
 
 

@@ -1,6 +1,6 @@
 """The pages of data sets: all of them, one with its versions and columns, two versions compared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ def dataset_page(site: Site, query: Query, name: str) -> Page:
     """
     dataset = get_dataset(name, store=site.store)
     chosen = _chosen(dataset, query, "version", dataset.latest.number)
+    rows = _rows(site, chosen)
     before = query.number("before", 0, low=0, high=len(dataset.versions))
     data: dict[str, Any] = {
         "name": name,
@@ -57,7 +58,8 @@ def dataset_page(site: Site, query: Query, name: str) -> Page:
     }
     view: dict[str, Any] = {
         "about": chosen,
-        "columns": _columns(site, chosen),
+        "columns": _columns(chosen, rows),
+        "findings": rows.findings if rows else (),
         "shown": dataset.versions[: -_MOST_VERSIONS - 1 : -1],
         "before": before,
         "key": query.text("key"),
@@ -76,14 +78,17 @@ def _chosen(dataset: Dataset, query: Query, name: str, default: int) -> DatasetV
     return dataset.version(query.number(name, default, low=1, high=len(dataset.versions)))
 
 
-def _columns(site: Site, version: DatasetVersion) -> list[dict[str, Any]]:
-    """Return the columns with their distribution, as far as the rows are still stored."""
+def _rows(site: Site, version: DatasetVersion) -> Snapshot | None:
+    """Return the rows of a version, if they are still stored; the table itself is not loaded."""
     try:
-        profile: Mapping[str, ColumnProfile] = load_snapshot(
-            version, store=site.store
-        ).profile.columns
+        return load_snapshot(version, store=site.store)
     except NotFoundError:
-        profile = {}
+        return None
+
+
+def _columns(version: DatasetVersion, snapshot: Snapshot | None) -> list[dict[str, Any]]:
+    """Return the columns with their distribution, as far as the rows are still stored."""
+    profile = snapshot.profile.columns if snapshot else {}
     rows = []
     for column in version.schema:
         one = profile.get(column.name)
