@@ -88,20 +88,25 @@ class Topic:
 
     def add(self, rows):
         for row in rows.iter_rows(named=True):
-            value = json.dumps(row | {"at": row["at"].isoformat()}).encode()
-            self.server.send(self.topic, value, partition=row["id"] % 4)
+            value = json.dumps(row, default=lambda moment: moment.isoformat()).encode()
+            self.server.send(self.topic, value, partition=row.get("id", 0) % 4)
 
 
 @pytest.fixture(params=["delta", "iceberg", "kafka"])
-def system(request, tmp_path, monkeypatch):
+def empty(request, tmp_path, monkeypatch):
     monkeypatch.setenv("LAKE_SECRET", CANARY)
     made: Delta | Iceberg | Topic
     if request.param == "kafka":
         made = Topic(request.getfixturevalue("kafka_server"))
     else:
         made = Delta(tmp_path) if request.param == "delta" else Iceberg(tmp_path)
-    made.add(rows(0, 12))
     return made
+
+
+@pytest.fixture
+def system(empty):
+    empty.add(rows(0, 12))
+    return empty
 
 
 def rows(first, count, of_day=None):
@@ -157,6 +162,16 @@ def test_what_comes_during_the_reading_is_not_reused(system, store, monkeypatch)
     assert ran(source, store)[1] == list(range(9))
     assert ran(source, store) == (["finished", "finished"], [*range(9), 12])
     assert ran(source, store) == (["cached", "cached"], [*range(9), 12])
+
+
+def test_a_real_table_has_the_digest_of_its_file(empty, real_table, tmp_path):
+    lines = real_table("chicago_taxi_trips.csv").read_text().splitlines()[:2001]
+    (tmp_path / "taxi.csv").write_text("\n".join(lines))
+    of_file = ps.data.ingest(ps.FileSource(tmp_path / "taxi.csv"))
+    empty.add(of_file.table)
+    there = ps.data.ingest(getattr(ps, empty.kind)(**empty.options))
+    assert there.ordered_digest == of_file.ordered_digest
+    assert there.rows == 2000
 
 
 def test_a_recorded_reading_is_read_again_with_the_same_digest(system, store):

@@ -154,7 +154,7 @@ def _dtype(kind: Any) -> "pl.DataType":
     if isinstance(kind, list):
         return pl.List(_dtype(kind[0]))
     names: dict[str, pl.DataType] = {
-        _NOTHING: pl.Null(),
+        _NOTHING: pl.String(),  # as an empty column of a CSV file
         _BOOL: pl.Boolean(),
         _INT: pl.Int64(),
         _BIG: pl.Int64(),
