@@ -9,7 +9,9 @@ from alembic import op
 revision = "0007"
 down_revision = "0006"
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Add the column; of earlier readings, which were of files, nothing more is known."""
-    op.add_column("snapshots", sa.Column("read", sa.Text(), nullable=False, server_default="{}"))
+    op.add_column("snapshots", sa.Column("read", _TEXT, nullable=False, server_default="{}"))
