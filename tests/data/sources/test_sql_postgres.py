@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from litestar.testing import TestClient
 
-from penstock.core import DataError, NotFoundError, SchemaError
+from penstock.core import DataError, NotFoundError, SchemaError, SettingsError
 from penstock.data import SqlSource, ingest
 from penstock.server import create_ui
 from penstock.stores import open_store
@@ -363,6 +363,26 @@ def test_a_server_that_refuses_or_is_not_there_is_named(url, postgres_server, mo
             SqlSource(address, table="t").read()
         assert words in str(told.value)
         assert "4711" not in str(told.value)
+
+
+def test_a_password_is_looked_up_where_it_is_needed(postgres_server, url, sql, monkeypatch):
+    user, secret = f"eve_{url.rpartition('/')[2]}", "p@ss/w%rd-4711"
+    sql("CREATE TABLE t AS SELECT 1 AS a")
+    sql(f"CREATE USER {user} PASSWORD '{secret}'; GRANT SELECT ON t TO {user}")
+    rules = postgres_server.folder / "data" / "pg_hba.conf"
+    line = f"host all {user} 127.0.0.1/32 scram-sha-256\n"
+    rules.write_text(line + rules.read_text())
+    sql("SELECT pg_reload_conf()")
+    time.sleep(0.5)
+    source = SqlSource(url.replace("penstock@", f"{user}:${{EVE_PASSWORD}}@"), table="t")
+    with pytest.raises(SettingsError, match="EVE_PASSWORD"):
+        source.read()
+    monkeypatch.setenv("EVE_PASSWORD", secret)
+    assert source.read().height == 1
+    monkeypatch.setenv("EVE_PASSWORD", "wrong-4711")
+    with pytest.raises(DataError, match="refused the user") as told:
+        source.read()
+    assert "4711" not in str(told.value)
 
 
 def test_a_server_that_goes_away_stops_the_reading(url, sql, tmp_path):

@@ -265,3 +265,10 @@ def test_what_was_read_stands_in_the_facts():
     assert datetime.fromisoformat(facts["started_at"]) <= datetime.fromisoformat(
         facts["finished_at"]
     )
+
+
+def test_a_time_may_be_a_day_and_an_hour():
+    make("CREATE TABLE t (day DATE, hr INTEGER)")
+    make("INSERT INTO t VALUES ('2026-01-01', 22), ('2026-01-01', 23), ('2026-01-02', 0)")
+    source = SqlSource("sqlite:///shop.db", table="t", time=("day", "hr"), order_by=("day", "hr"))
+    assert ingest(source, cutoff="2026-01-01T23:00").table["hr"].to_list() == [22]
