@@ -12,7 +12,8 @@ import pytest
 from litestar.testing import TestClient
 
 from penstock.core import DataError, NotFoundError, SchemaError, SettingsError
-from penstock.data import SqlSource, ingest
+from penstock.data import FileSource, SqlSource, ingest
+from penstock.demo import write_days
 from penstock.server import create_ui
 from penstock.stores import open_store
 from penstock.testing import SourceContract
@@ -532,3 +533,28 @@ def test_a_secret_is_found_nowhere(url, sql, tmp_path):
         if path.is_file() and any(form.encode() in path.read_bytes() for form in forms)
     ]
     assert found == []
+
+
+def test_the_same_rows_have_one_digest_from_files_postgresql_and_duckdb(url, tmp_path):
+    import adbc_driver_postgresql.dbapi as adbc
+    import duckdb
+
+    write_days(tmp_path / "payments", range(2))
+    files = FileSource(tmp_path / "payments", time="time")
+    table = files.read().to_arrow()
+    with adbc.connect(url) as connection, connection.cursor() as cursor:
+        cursor.adbc_ingest("payments", table, mode="create")
+        connection.commit()
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as connection:
+        connection.register("rows", table)
+        connection.execute("CREATE TABLE payments AS SELECT * FROM rows")
+    options = {"table": "payments", "time": "time", "order_by": "payment_id"}
+    digests = {
+        ingest(source, cutoff="2026-01-02").ordered_digest
+        for source in (
+            files,
+            SqlSource(url, **options),
+            SqlSource(f"duckdb:///{tmp_path}/shop.duckdb", **options),
+        )
+    }
+    assert len(digests) == 1
