@@ -372,6 +372,7 @@ def test_a_store_that_does_not_respond_is_named_without_its_secret(monkeypatch):
     with pytest.raises(DataError, match=r"rides cannot be opened") as told:
         source.fingerprint()
     assert "canary" not in str(told.value)
+    assert "\x1b" not in str(told.value)
     with pytest.raises(ParameterError, match="is written out"):
         DeltaSource("s3://lake/rides", options={"aws_secret_access_key": "canary-7f3a"})
 

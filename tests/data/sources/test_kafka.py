@@ -331,6 +331,10 @@ class TestErrors:
     def test_wrong_choices_are_refused(self):
         with pytest.raises(ParameterError, match="Did you mean 'json'"):
             KafkaSource("b:9092", topic="rides", format="jsn")
+        with pytest.raises(ParameterError, match="KafkaSource has no topic"):
+            KafkaSource("b:9092", topic="")
+        with pytest.raises(ParameterError, match="schema= of JSON messages is str"):
+            KafkaSource("b:9092", topic="rides", schema="text").scan()
         with pytest.raises(ParameterError, match="Did you mean 'aside'"):
             KafkaSource("b:9092", topic="rides", poison="asid")
         with pytest.raises(ParameterError, match="'_offset'"):

@@ -1,6 +1,7 @@
 """A Delta table, opened in one version; errors of the library become sentences."""
 
 import contextlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -124,16 +125,16 @@ def require_readable(table: Any, path: str) -> None:
 
 def cannot_read(path: str, version: int, options: Mapping[str, str], error: Exception) -> Exception:
     """Return the error of a file of a version that cannot be read: gone, or something else."""
-    text = without_secrets(summarize_error(error), options)
+    text = _text(error, options)
     gone = ("no such file", "not found", "404", "nosuchkey", "object at location")
     if isinstance(error, FileNotFoundError) or any(word in text.lower() for word in gone):
         return NotFoundError(
             what=f"Version {version} of the Delta table {path} is gone: a file of it was removed.",
-            why=f"VACUUM removes files that newer versions do not have. {text}",
+            why=f"VACUUM removes files that newer versions do not have. {text}.",
             fix="Read a newer version; keep old ones longer with delta.deletedFileRetentionDuration.",
         )
     return DataError(
-        what=f"Version {version} of the Delta table {path} cannot be read: {text}",
+        what=f"Version {version} of the Delta table {path} cannot be read: {text}.",
         fix="Check the connection, the credentials and the table.",
     )
 
@@ -162,10 +163,15 @@ def _cannot_open(
                 version=version,
             )
     return DataError(
-        what=f"The Delta table {path} cannot be opened:"
-        f" {without_secrets(summarize_error(error), options)}",
+        what=f"The Delta table {path} cannot be opened: {_text(error, options)}.",
         fix="Check the address, the credentials and the rights.",
     )
+
+
+def _text(error: Exception, options: Mapping[str, str]) -> str:
+    """Return the client's text in one line, without its colours and arrows."""
+    plain = re.sub(r"\x1b\[[0-9;]*m|↳", "", without_secrets(summarize_error(error), options))
+    return " ".join(plain.split()).rstrip(".")
 
 
 def _without_context(error: Exception, options: Mapping[str, str]) -> Exception | None:

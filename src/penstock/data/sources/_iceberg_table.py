@@ -41,8 +41,7 @@ def open_table(table: str, catalog: str | None, options: Mapping[str, str]) -> A
         raise
     except Exception as error:  # noqa: BLE001 - each kind of catalogue has errors of its own
         raise DataError(
-            what=f"The Iceberg table {table} cannot be opened in {shown}:"
-            f" {without_secrets(summarize_error(error), options)}",
+            what=f"The Iceberg table {table} cannot be opened in {shown}: {_text(error, options)}.",
             fix="Check the catalogue's properties (options=, or .pyiceberg.yaml) and credentials.",
         ) from None
 
@@ -70,12 +69,12 @@ def cannot_read(
     name: str, snapshot: int, options: Mapping[str, str], error: Exception
 ) -> Exception:
     """Return the error of a file of a snapshot that cannot be read: gone, or something else."""
-    text = without_secrets(summarize_error(error), options)
+    text = _text(error, options)
     gone = isinstance(error, FileNotFoundError) or "not found" in text.lower()
     if gone or "no such file" in text.lower():
         return NotFoundError(
             what=f"Snapshot {snapshot} of the Iceberg table {name} is gone: a file of it was removed.",
-            why=text,
+            why=f"{text}.",
             fix="Read a newer snapshot.",
         )
     if "equality delete" in text.lower():
@@ -85,9 +84,13 @@ def cannot_read(
             fix="Compact the table with its writer (rewrite_data_files), then read it.",
         )
     return DataError(
-        what=f"Snapshot {snapshot} of the Iceberg table {name} cannot be read: {text}",
+        what=f"Snapshot {snapshot} of the Iceberg table {name} cannot be read: {text}.",
         fix="Check the connection, the credentials and the table.",
     )
+
+
+def _text(error: Exception, options: Mapping[str, str]) -> str:
+    return " ".join(without_secrets(summarize_error(error), options).split()).rstrip(".")
 
 
 def _resolved(options: Mapping[str, str]) -> dict[str, str]:
@@ -107,8 +110,7 @@ def _by_metadata(path: str, known: dict[str, str], options: Mapping[str, str]) -
         ) from None
     except Exception as error:  # noqa: BLE001 - each file system has errors of its own
         raise DataError(
-            what=f"The Iceberg metadata {path} cannot be read:"
-            f" {without_secrets(summarize_error(error), options)}",
+            what=f"The Iceberg metadata {path} cannot be read: {_text(error, options)}.",
             fix="Give …/metadata/00001-….metadata.json, and check the credentials.",
         ) from None
 

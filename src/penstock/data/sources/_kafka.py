@@ -93,6 +93,12 @@ class KafkaSource:
         require_no_secrets("KafkaSource", "", self.options)
         require_no_secrets("KafkaSource", self.schema_registry or "")
         require_own_options(self.options)
+        for word, given in (("servers", self.servers), ("topic", self.topic)):
+            if not given:
+                raise ParameterError(
+                    what=f"KafkaSource has no {word}.",
+                    fix='Write KafkaSource("host:9092", topic="rides").',
+                )
         require_choice("format", self.format, get_args(MessageFormat))
         require_choice("poison", self.poison, get_args(Poison))
         require_number("timeout_s", self.timeout_s, above=0)
@@ -100,6 +106,7 @@ class KafkaSource:
             require_choice("columns", column, get_args(MessageColumn))
         used = [*self.columns, *time_columns(self.time), self.available_at]
         settle = {
+            "time": _settled(self.time),
             "name": self.name or self.topic,
             "options": dict(self.options),
             "columns": tuple(name for name in get_args(MessageColumn) if name in used),
@@ -308,6 +315,10 @@ def _as_one(
     texts = [series for series in table.iter_columns() if series.dtype == pl.String]
     times = [read_iso(series) for series in texts if series.name != "_key"]
     return table.with_columns([series for series in times if series is not None])
+
+
+def _settled(time: TimeColumn | None) -> TimeColumn | None:
+    return time if time is None or isinstance(time, str) else (time[0], time[1])
 
 
 def _as_offsets(offsets: Mapping[int, tuple[int, int | None]]) -> dict[int, tuple[int, int | None]]:

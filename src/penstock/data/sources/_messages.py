@@ -1,5 +1,6 @@
 """Decoders of messages: what every format has in common; a message that fits none is poison."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -63,8 +64,13 @@ def dtypes_of(schema: Any) -> "pl.Schema":
         "date": pl.Date(),
         "datetime": pl.Datetime("us", "UTC"),
     }
+    if not isinstance(schema, Mapping):
+        raise ParameterError(
+            what=f"schema= of JSON messages is {type(schema).__name__}.",
+            fix='Give types by column: {"id": "integer", "at": "datetime"}.',
+        )
     found = {}
-    for name, declared in dict(schema).items():
+    for name, declared in schema.items():
         kind = words.get(declared) if isinstance(declared, str) else declared
         if kind is None:
             raise ParameterError(
