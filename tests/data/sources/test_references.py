@@ -16,6 +16,7 @@ CANARY = "c4n4ry-s3cret"
         (f"s3://bucket/a.csv?X-Amz-Signature={CANARY}", {}),
         (f"https://host/a.csv?token={CANARY}", {}),
         ("kafka://broker", {"sasl.password": CANARY}),
+        (f"postgresql://db/shop?sslpassword={CANARY}", {}),
         ("abfs://container", {"account_key": CANARY}),
         ("postgresql://ada:${PG}" + CANARY + "@db/shop", {}),
     ],

@@ -12,8 +12,8 @@ from penstock.core import ParameterError, SettingsError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET = re.compile(
-    r"(?:^|[._-])(?:pass|passwd|password|pwd|secret|token|sig|signature|credential|credentials"
-    r"|key|apikey|accesskey|accountkey|sharedkey|authorization|key[._-]pem)$",
+    r"(?:password|passwd|passphrase|secret|token|apikey|accesskey|accountkey|sharedkey)$"
+    r"|(?:^|[._-])(?:pass|pwd|sig|signature|credential|credentials|key|authorization|key[._-]pem)$",
     re.IGNORECASE,
 )
 
