@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-class Rows(NamedTuple):
+class FileRows(NamedTuple):
     """The rows of a window, with findings and the reading rules of texts."""
 
     table: "pl.DataFrame"
@@ -59,7 +59,7 @@ class ReadOptions:
         return add_partition(frame, columns, self.partitions, place)
 
 
-def read_files(format_name: str, files: Sequence[Path], options: ReadOptions) -> Rows:
+def read_files(format_name: str, files: Sequence[Path], options: ReadOptions) -> FileRows:
     """Read files of a format, in order.
 
     Raises:
@@ -69,7 +69,7 @@ def read_files(format_name: str, files: Sequence[Path], options: ReadOptions) ->
     return _READERS[format_name](files, options)
 
 
-def _read_csv(files: Sequence[Path], options: ReadOptions) -> Rows:
+def _read_csv(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
     window, missing = options.window, tuple(options.form.missing)
@@ -100,7 +100,7 @@ def _read_csv(files: Sequence[Path], options: ReadOptions) -> Rows:
     )
     notes = (finding for part in parts for finding in part.findings)
     rules = {**typed.rules, **_rule_of_time(window, raw, table)}
-    return Rows(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
+    return FileRows(typed.table, (*dict.fromkeys(notes), *found, *typed.findings), rules)
 
 
 def _rule_of_time(
@@ -113,7 +113,7 @@ def _rule_of_time(
     return {name: time_rule(raw[name], table[name], window.time_format)}
 
 
-def _read_json(files: Sequence[Path], options: ReadOptions) -> Rows:
+def _read_json(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
     parts = [
@@ -122,11 +122,11 @@ def _read_json(files: Sequence[Path], options: ReadOptions) -> Rows:
         if part.width
     ]
     if not parts:
-        return Rows(pl.DataFrame())
+        return FileRows(pl.DataFrame())
     # Objects may lack a field, and files differ in which fields their objects have.
     raw = pl.concat(parts, how="diagonal_relaxed")
     table, findings = options.window.keep(raw)
-    return Rows(_read_iso_columns(table), findings, _rule_of_time(options.window, raw, table))
+    return FileRows(_read_iso_columns(table), findings, _rule_of_time(options.window, raw, table))
 
 
 def _read_json_file(file: Path) -> "pl.DataFrame":
@@ -155,7 +155,7 @@ def _read_iso_columns(table: "pl.DataFrame") -> "pl.DataFrame":
     return table.with_columns([series for series in times if series is not None])
 
 
-def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: Any) -> Rows:
+def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: Any) -> FileRows:
     """Read Parquet or Arrow: of files that store times as times, only what can lie inside."""
     import polars as pl
 
@@ -175,10 +175,10 @@ def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: A
         table, findings = options.window.keep_lazily(whole, whole.collect_schema())
     except (OSError, pl.exceptions.ComputeError) as error:
         raise _not_of(kind, files, error) from error
-    return Rows(table, findings)
+    return FileRows(table, findings)
 
 
-def _read_parquet(files: Sequence[Path], options: ReadOptions) -> Rows:
+def _read_parquet(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
     # A file's name may contain characters of a glob.
@@ -190,7 +190,7 @@ def _read_parquet(files: Sequence[Path], options: ReadOptions) -> Rows:
     )
 
 
-def _read_arrow(files: Sequence[Path], options: ReadOptions) -> Rows:
+def _read_arrow(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
     def scan(file: Path) -> "pl.LazyFrame":
@@ -201,7 +201,7 @@ def _read_arrow(files: Sequence[Path], options: ReadOptions) -> Rows:
     return _read_lazily(files, options, "Arrow IPC", scan)
 
 
-def _read_avro(files: Sequence[Path], options: ReadOptions) -> Rows:
+def _read_avro(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
     return _read_lazily(
@@ -209,7 +209,7 @@ def _read_avro(files: Sequence[Path], options: ReadOptions) -> Rows:
     )
 
 
-def _read_excel(files: Sequence[Path], options: ReadOptions) -> Rows:
+def _read_excel(files: Sequence[Path], options: ReadOptions) -> FileRows:
     findings: list[Finding] = []
 
     def scan(file: Path) -> "pl.LazyFrame":
@@ -218,7 +218,7 @@ def _read_excel(files: Sequence[Path], options: ReadOptions) -> Rows:
         return frame.lazy()
 
     rows = _read_lazily(files, options, "an Excel file", scan)
-    return Rows(rows.table, (*dict.fromkeys(findings), *rows.findings))
+    return FileRows(rows.table, (*dict.fromkeys(findings), *rows.findings))
 
 
 def _read_sheet(file: Path, sheet: str | None) -> "tuple[pl.DataFrame, list[Finding]]":
@@ -250,7 +250,7 @@ def _not_of(kind: str, files: Sequence[Path], error: BaseException) -> DataError
     )
 
 
-_READERS: dict[str, Callable[[Sequence[Path], ReadOptions], Rows]] = {
+_READERS: dict[str, Callable[[Sequence[Path], ReadOptions], FileRows]] = {
     "csv": _read_csv,
     "parquet": _read_parquet,
     "json": _read_json,

@@ -53,7 +53,7 @@ class CsvText:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class DialectScan:
     """The result of a dialect of quotes.
 
     Attributes:
@@ -125,7 +125,7 @@ def read_rows(text: CsvText, width: int, dialect: dict[str, Any] | None) -> list
     return rows
 
 
-def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> Scan:
+def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> DialectScan:
     rows, before, has_quotes = 0, 0, False
     typed: list[list[str]] = []
     reader = text.records(**dialect)
@@ -134,19 +134,19 @@ def _scan(text: CsvText, width: int, dialect: dict[str, Any]) -> Scan:
             last, before = before, reader.line_num
             if len(row) != width:
                 if any(field.strip() for field in row):
-                    return Scan(rows, problem=_torn(text, before, row, width))
+                    return DialectScan(rows, problem=_torn(text, before, row, width))
                 continue
             rows += 1
             has_quotes = has_quotes or '"' in "".join(row)
             # A record over several lines may be an open quote that swallowed rows.
             if before - last > 1 and rows > 1 and _swallows(text, last, before, width, typed):
-                return Scan(rows, problem=_swallowed(text, last + 1, before))
+                return DialectScan(rows, problem=_swallowed(text, last + 1, before))
             # The first rows below the header show which columns are numbers.
             if 1 < rows <= _TYPED_ROWS:
                 typed.append(row)
     except DataError as error:
-        return Scan(rows, problem=error)
-    return Scan(rows, has_quotes)
+        return DialectScan(rows, problem=error)
+    return DialectScan(rows, has_quotes)
 
 
 def _guarded(text: CsvText, reader: Any) -> Iterator[list[str]]:

@@ -58,7 +58,7 @@ _BATCH_BYTES = 8 << 20
 _WAITING = 4
 
 
-class PostgresDatabase(SqlDatabase):
+class AdbcDatabase(SqlDatabase):
     """A transaction on PostgreSQL; see SqlDatabase."""
 
     partitions = 1

@@ -14,7 +14,7 @@ from penstock.data.sources._sql_alchemy import AlchemyDatabase
 from penstock.data.sources._sql_columns import Relation, require_distinct
 from penstock.data.sources._sql_database import SqlDatabase
 from penstock.data.sources._sql_duckdb import DuckDatabase
-from penstock.data.sources._sql_postgres import PostgresDatabase
+from penstock.data.sources._sql_postgres import AdbcDatabase
 from penstock.data.sources._sql_sqlite import SqliteDatabase
 from penstock.data.sources._sql_statement import pushed, query_rows, select_rows, table_rows
 from penstock.data.sources._window import Window
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _DATABASES: dict[str, type[SqlDatabase]] = {
-    "postgresql": PostgresDatabase,
+    "postgresql": AdbcDatabase,
     "sqlite": SqliteDatabase,
     "duckdb": DuckDatabase,
 }
@@ -60,7 +60,7 @@ def open_database(request: Request) -> SqlDatabase:
     database = _DATABASES.get(request.address.scheme, AlchemyDatabase)(
         request.address, request.types, request.times
     )
-    if isinstance(database, PostgresDatabase):
+    if isinstance(database, AdbcDatabase):
         database.partitions = request.partitions
     return database
 

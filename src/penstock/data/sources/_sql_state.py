@@ -6,7 +6,7 @@ from typing import Any
 from penstock.core import digest_file
 from penstock.data._moments import TimeColumn
 from penstock.data.sources._sql_database import SqlDatabase
-from penstock.data.sources._sql_postgres import PostgresDatabase
+from penstock.data.sources._sql_postgres import AdbcDatabase
 from penstock.data.sources._sql_reading import Request, open_database
 from penstock.data.sources._sql_statement import table_rows
 
@@ -69,7 +69,7 @@ def _latest(database: SqlDatabase, request: Request, time: TimeColumn | None) ->
     """Return the latest time where that is cheap: counters lag behind by some seconds."""
     import sqlalchemy as sa
 
-    if not isinstance(time, str) or not isinstance(database, PostgresDatabase):
+    if not isinstance(time, str) or not isinstance(database, AdbcDatabase):
         return None
     database.set_column(time)
     if not database.first(_INDEXED)[0]:
