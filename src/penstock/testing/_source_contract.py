@@ -124,8 +124,10 @@ class SourceContract:
     def test_equal_fingerprints_mean_equal_rows(self, system: SourceSystem) -> None:
         system.add(contract_rows(0, 3))
         before = system.source(time="at").fingerprint()
-        if before is None:
-            pytest.skip("the source cannot tell its state: it is read each time")
+        if before is None:  # it cannot tell its state, and must never claim to
+            system.add(contract_rows(3, 3))
+            assert system.source(time="at").fingerprint() is None
+            return
         assert json.loads(json.dumps(before)) == before == system.source(time="at").fingerprint()
         system.add(contract_rows(3, 3))
         assert system.source(time="at").fingerprint() != before
@@ -134,10 +136,10 @@ class SourceContract:
         system.add(contract_rows(0, 3))
         source = system.source(time="at")
         if not isinstance(source, StampedSource):
-            pytest.skip("the source has no stamp")
+            return
         before = source.stamp()
-        if before is None:
-            pytest.skip("the source has no stamp")
+        if before is None:  # it has no cheap mark
+            return
         assert before == source.stamp()
         system.add(contract_rows(3, 3))
         assert source.stamp() != before
