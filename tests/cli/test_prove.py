@@ -77,7 +77,7 @@ def test_why_says_what_changed(shell):
     answer = shell("why", "double", "--json").json
     assert {change["kind"] for change in answer["changes"]} == {"code", "argument"}
     for words in (("a", "b", "c"), ("last",), ("--last", "a", "b")):
-        assert "Name a run and a step" in shell("why", *words, code=2).err
+        assert "needs a run and a step" in shell("why", *words, code=2).err
     assert "has no step 'b'" in shell("why", "last", "b", code=2).err
 
 
