@@ -97,3 +97,12 @@ def test_what_is_no_expectation_is_named(tmp_path, value):
     (tmp_path / "a.csv").write_text("id\n1\n")
     with pytest.raises(ParameterError, match="expect is"):
         ingest(FileSource(tmp_path / "a.csv"), expect=value)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [{"between": {"kind": (0, 1)}}, {"one_of": {"n": ["a"]}}, {"between": {"at": ("x", None)}}],
+)
+def test_limits_of_another_type_are_refused_with_a_sentence(expected):
+    with pytest.raises(ParameterError, match=r"cannot be compared with its values"):
+        told(**expected)

@@ -95,3 +95,17 @@ def test_a_key_that_is_none_is_refused(key, error, words):
     table = frame([(1, "a", 0.0), (2, "a", 0.0)])
     with pytest.raises(error, match=words):
         diff_tables(table, table, key)
+
+
+def test_values_of_types_that_replace_each_other_are_compared_too():
+    old = pl.DataFrame({"k": [1, 2], "x": pl.Series([5, 6], dtype=pl.Int32)})
+    new = old.with_columns(x=pl.Series([5, 7], dtype=pl.Int64))
+    assert not diff_tables(old, new).is_equal
+    assert diff_tables(old, new, "k").columns_changed == {"x": 1}
+    assert diff_tables(old, old.with_columns(pl.col("x").cast(pl.Int64))).is_equal
+
+
+def test_what_has_no_common_type_is_never_equal():
+    old = pl.DataFrame({"x": [[1]]})
+    new = pl.DataFrame({"x": [{"a": 1}]})
+    assert not diff_tables(old, new).is_equal

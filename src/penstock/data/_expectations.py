@@ -1,12 +1,20 @@
 """Expectations: what rows must be like to be ingested, as declared by the user."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from penstock.core import ParameterError, now, parse_duration, require_choice, require_number
+from penstock.core import (
+    ParameterError,
+    now,
+    parse_duration,
+    require_choice,
+    require_number,
+    summarize_error,
+)
 from penstock.data._finding import Finding, Level
 from penstock.data._schema import check_columns
 from penstock.data._snapshot import Snapshot
@@ -121,12 +129,12 @@ class Expectations:
 
     def _check_each(self, table: "pl.DataFrame") -> Iterator[tuple[str, str]]:
         for name, (low, high) in self.between.items():
-            bad = _outside(table[name], low, high)
+            bad = _comparable(name, "between", table[name], partial(_outside, low=low, high=high))
             words = f"outside of {'…' if low is None else low} to {'…' if high is None else high}"
             yield from _told(name, table[name].filter(bad), table.height, words)
         for name, allowed in self.one_of.items():
             values = table[name]
-            bad = ~values.is_in(list(allowed)) & values.is_not_null()
+            bad = _comparable(name, "one_of", values, partial(_foreign, allowed=allowed))
             yield from _told(name, values.filter(bad), table.height, "that is not allowed")
         for name, pattern in self.matches.items():
             values = table[name]
@@ -136,9 +144,34 @@ class Expectations:
             )
 
 
+def _comparable(
+    name: str, option: str, values: "pl.Series", compare: Callable[["pl.Series"], "pl.Series"]
+) -> "pl.Series":
+    """Compare a column with limits or values; limits of another type are refused."""
+    import polars as pl
+
+    try:
+        return compare(values)
+    except (pl.exceptions.PolarsError, NotImplementedError, TypeError, ValueError) as error:
+        raise ParameterError(
+            what=f"{option}= of '{name}' cannot be compared with its values ({values.dtype}).",
+            why=summarize_error(error),
+            fix="Give values of the column's type.",
+            column=name,
+        ) from error
+
+
+def _foreign(values: "pl.Series", allowed: Collection[Any]) -> "pl.Series":
+    return ~values.is_in(list(allowed)) & values.is_not_null()
+
+
 def _outside(values: "pl.Series", low: Any, high: Any) -> "pl.Series":
     import polars as pl
 
+    for limit in (low, high):
+        # polars would compare texts with numbers, letter by letter.
+        if limit is not None and isinstance(limit, str) != (values.dtype == pl.String):
+            raise TypeError(f"{limit!r} is of another type")
     inside = pl.Series([True]).new_from_index(0, len(values))
     if low is not None:
         inside &= values >= low

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from penstock.data._finding import Level
 from penstock.data._profile import ColumnProfile
 from penstock.data._snapshot import Snapshot
+from penstock.data._table_digest import hash_rows
 from penstock.tables import Kind
 
 if TYPE_CHECKING:
@@ -172,8 +173,16 @@ class Norm:
 
 
 def count_copies(table: "pl.DataFrame") -> int:
-    """Count the rows that are exact copies of an earlier row."""
-    return table.height - table.unique().height
+    """Count the rows that are exact copies of an earlier row.
+
+    >>> import polars as pl
+    >>> count_copies(pl.DataFrame({"a": [1, 1, 2], "b": [[1], [1], [1]]}))
+    1
+    """
+    import polars as pl
+
+    first, second = hash_rows(table)
+    return table.height - pl.DataFrame({"first": first, "second": second}).n_unique()
 
 
 def _all_of(columns: Iterable[ColumnProfile], kinds: frozenset[Kind]) -> bool:

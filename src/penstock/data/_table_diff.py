@@ -89,6 +89,8 @@ def diff_tables(
     """
     names = (key,) if isinstance(key, str) else tuple(key or ())
     findings = tuple(check_schema(infer_schema(before), infer_schema(after)))
+    before, after, more = _aligned(before, after, {finding.column for finding in findings})
+    findings += more
     shared = [
         name
         for name in before.columns
@@ -102,6 +104,28 @@ def diff_tables(
         (), before.height, after.height, added.height, deleted.height, 0, {}, findings,
         _examples(added=added, deleted=deleted),
     )  # fmt: skip
+
+
+def _aligned(
+    before: "pl.DataFrame", after: "pl.DataFrame", told: set[str]
+) -> "tuple[pl.DataFrame, pl.DataFrame, tuple[Finding, ...]]":
+    """Give columns of both tables a common type; what has none is a finding, never equal."""
+    import polars as pl
+
+    findings = []
+    for name, dtype in before.schema.items():
+        if name not in after.columns or after[name].dtype == dtype:
+            continue
+        parts = [table.select(name) for table in (before, after)]
+        try:
+            common = pl.concat(parts, how="vertical_relaxed").schema[name]
+            before = before.with_columns(pl.col(name).cast(common))
+            after = after.with_columns(pl.col(name).cast(common))
+        except pl.exceptions.PolarsError:
+            if name not in told:
+                message = f"Column '{name}' was {dtype} and is {after[name].dtype} now."
+                findings.append(Finding("warn", "retyped", name, message))
+    return before, after, tuple(findings)
 
 
 def _by_key(

@@ -183,3 +183,14 @@ def test_the_keys_of_the_environment_stand_nowhere(bucket, tmp_path, monkeypatch
     seen += [file.read_bytes().decode("latin-1") for file in tmp_path.rglob("*") if file.is_file()]
     assert len(secret) > 5
     assert not any(secret in text for text in seen)
+
+
+def test_a_server_that_ignores_the_condition_is_seen_through(bucket):
+    put(bucket, "rides.csv")
+    source = FileSource(f"s3://{bucket}/rides.csv")
+    [file] = source._location().find()
+    facts = {"files": [{**file.to_json(), "size": file.state["size"] + 1}]}
+    with pytest.raises(DataError, match=r"rides.csv changed"):
+        source.pinned(facts).read()
+    with pytest.raises(DataError, match="not recorded which files"):
+        source.pinned({})

@@ -75,3 +75,14 @@ def test_files_with_different_partitions_have_none():
     files = [SourceFile("k", name, {}) for name in ("a=1/x.csv", "b=1/x.csv")]
     assert partitions_of(files) == [{}, {}]
     assert type_partitions(partitions_of(files)).width == 0
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_time_in_files_and_folders_is_refused_under_a_window(tmp_path, ending):
+    rows = pl.DataFrame({"day": ["2026-01-01T13:00:00"], "id": [1]})
+    for day in (1, 2):
+        write(tmp_path / f"r/day=2026-01-0{day}/part.{ending}", rows)
+    source = FileSource(tmp_path / "r", time="day")
+    assert source.read().height == 2
+    with pytest.raises(DataError, match=r"'day' stands in the files and in their folders"):
+        source.read(cutoff="2026-01-02")

@@ -184,6 +184,12 @@ class FileSource:
         is gone is named when it is read.
         """
         copied = copy.copy(self)
+        if "files" not in facts:
+            raise DataError(
+                what=f"It was not recorded which files a reading of '{self.name}' read.",
+                why="It was made by an earlier penstock, or of another source.",
+                fix="The rows of that run are in its snapshot.",
+            )
         files = tuple(SourceFile.from_json(file) for file in facts["files"])
         object.__setattr__(copied, "_pinned", files)
         return copied

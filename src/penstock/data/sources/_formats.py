@@ -56,6 +56,16 @@ class ReadOptions:
         """Add a file's partition values as columns."""
         if not self.partitions.width:
             return frame
+        for name in time_columns(self.window.time) if self.window.is_limited else ():
+            if name in columns and name in self.partitions.columns:
+                raise DataError(
+                    what=f"The time column {name!r} stands in the files and in their folders' names.",
+                    why="Files were left out by their folders' names; rows that belong into the"
+                    " window by the other could be lost.",
+                    fix="Name the column in the files differently, or read all files without since"
+                    " and cutoff.",
+                    column=name,
+                )
         return add_partition(frame, columns, self.partitions, place)
 
 
