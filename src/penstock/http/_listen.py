@@ -1,11 +1,23 @@
 """listen: open a server's socket before the server starts, so that a taken port is an error."""
 
+import ctypes
 import errno
 import socket
+import struct
+import sys
 
 from penstock.core import ServingError
 
 _LAST_PORT = 65_535
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python has no name for it
+# A filter of Linux (linux/filter.h; code, jump if true, jump if false, value) that drops a TCP
+# segment with the SYN flag and passes every other.
+_DROP_SYN = (
+    (0x30, 0, 0, 13),  # load byte 13 of the TCP header: its flags
+    (0x45, 0, 1, 0x02),  # SYN set?
+    (0x06, 0, 0, 0),  # drop
+    (0x06, 0, 0, 0xFFFF),  # pass
+)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -30,6 +42,24 @@ def listen(host: str, port: int) -> socket.socket:
         raise _refusal(host, port, error) from error
     listener.set_inheritable(True)
     return listener
+
+
+def hold_back_new(listener: socket.socket) -> bool:
+    """Let no further connection begin on a listening socket; say whether the system can do that.
+
+    Whoever connects is neither refused nor accepted until the socket closes: then the system's
+    second try, a second later, is refused. Without it, a connection made between the last accept
+    and the close is reset, as if its request might have been handled.
+    """
+    if sys.platform != "linux":
+        return False
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *each) for each in _DROP_SYN))
+    program = struct.pack("HL", len(_DROP_SYN), ctypes.addressof(code))
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    except OSError:  # a sandbox without socket filters
+        return False
+    return True
 
 
 def _refusal(host: str, port: int, error: Exception) -> ServingError:

@@ -13,8 +13,10 @@ from typing import Any
 import uvicorn
 
 from penstock.http._connections import ACCEPT_AT_ONCE, Connection, State, connection_limit
+from penstock.http._listen import hold_back_new
 
 _KEEP_ALIVE_S = 75  # longer than the pools of usual clients and balancers, so that they close first
+_HANDSHAKE_S = 0.2  # how long a stop waits for connections whose handshake is under way
 _LAST_REQUESTS_S = 1.0  # how long a stop waits for requests that are on their way
 _HALF_SENT_S = 2.0  # how long a stop waits for requests that have begun to arrive
 _DRAIN_S = 10.0  # how long a stop waits for responses under way
@@ -77,6 +79,8 @@ class Server(uvicorn.Server):
     async def _accept_the_last(self) -> None:
         """Accept the connections already queued: closing the listener would reset them."""
         loop = asyncio.get_running_loop()
+        if hold_back_new(self._listener):
+            await asyncio.sleep(_HANDSHAKE_S)
         # asyncio must not accept from the same queue at the same time.
         loop.remove_reader(self._listener)
         accepted = []
