@@ -54,6 +54,9 @@ if TYPE_CHECKING:
     from penstock.execution import reject_step as reject_step
     from penstock.execution import run as run
     from penstock.execution import why as why
+    from penstock.features import Entity as Entity
+    from penstock.features import FeatureStore as FeatureStore
+    from penstock.features import FeatureView as FeatureView
     from penstock.features import table_transformer as table_transformer
     from penstock.lineage import get_lineage as get_lineage
     from penstock.models import Model as Model
@@ -117,7 +120,7 @@ _NAMES = {
     ),
     "evaluation": ("EvaluationReport", "evaluate"),
     "execution": ("approve_step", "reject_step", "run", "why"),
-    "features": ("table_transformer",),
+    "features": ("Entity", "FeatureStore", "FeatureView", "table_transformer"),
     "lineage": ("get_lineage",),
     "models": ("Model",),
     "monitoring": ("Monitor", "check_drift"),

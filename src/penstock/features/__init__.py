@@ -1,4 +1,4 @@
-"""Raw columns in, numbers for a model out: scikit-learn transformers, inside the model."""
+"""Raw columns in, numbers for a model out: transformers inside the model, and shared feature views."""
 
 from typing import TYPE_CHECKING
 
@@ -6,16 +6,22 @@ from penstock.core import lazy_exports
 
 if TYPE_CHECKING:
     from penstock.features._dates import DateParts as DateParts
+    from penstock.features._feature_store import FeatureStore as FeatureStore
     from penstock.features._levels import LevelMeans as LevelMeans
     from penstock.features._plain import ToNumber as ToNumber
     from penstock.features._plain import ToText as ToText
     from penstock.features._transform import table_transformer as table_transformer
     from penstock.features._words import WordWeights as WordWeights
+    from penstock.features.views import Entity as Entity
+    from penstock.features.views import FeatureView as FeatureView
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "DateParts": "_dates",
+        "Entity": "penstock.features.views",
+        "FeatureStore": "_feature_store",
+        "FeatureView": "penstock.features.views",
         "LevelMeans": "_levels",
         "ToNumber": "_plain",
         "ToText": "_plain",

@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from penstock.data.sources._batches import collect as collect
     from penstock.data.sources._batches import read_batches as read_batches
     from penstock.data.sources._delta import DeltaSource as DeltaSource
+    from penstock.data.sources._delta_files import files_in as files_in
+    from penstock.data.sources._delta_table import file_options as file_options
+    from penstock.data.sources._delta_table import open_table as open_table
+    from penstock.data.sources._delta_table import require_delta as require_delta
+    from penstock.data.sources._delta_table import storage_options as storage_options
     from penstock.data.sources._files import FileSource as FileSource
     from penstock.data.sources._iceberg import IcebergSource as IcebergSource
     from penstock.data.sources._kafka import KafkaSource as KafkaSource
@@ -38,8 +43,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "StampedSource": "_protocol",
         "Window": "_window",
         "collect": "_batches",
+        "file_options": "_delta_table",
+        "files_in": "_delta_files",
         "open_source": "_open",
+        "open_table": "_delta_table",
         "read_batches": "_batches",
+        "require_delta": "_delta_table",
         "resolving_in": "_paths",
+        "storage_options": "_delta_table",
     },
 )

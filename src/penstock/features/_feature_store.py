@@ -1,0 +1,204 @@
+"""FeatureStore: the feature views of a project, their rows, and joins; thin, over ``views``."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from penstock.core import NotFoundError, SettingsError, did_you_mean
+from penstock.features.views import (
+    FeatureView,
+    History,
+    HistoryVersion,
+    Selection,
+    as_of,
+    read_labels,
+    select,
+    to_rows,
+)
+from penstock.stores import Store, open_store
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_FOLDER = "features"
+
+
+class FeatureStore:
+    """Feature views and their histories, in a folder or a bucket.
+
+    >>> import tempfile
+    >>> import polars as pl
+    >>> from datetime import UTC, datetime, timedelta
+    >>> from penstock.features.views import Entity
+    >>> card = Entity("card", {"card_id": pl.Int64})
+    >>> spend = FeatureView("spend", card, {"amount": pl.Float64}, available_at=timedelta(hours=1))
+    >>> features = FeatureStore(tempfile.mkdtemp())
+    >>> features.apply(spend)
+    >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    >>> row = {"card_id": 7, "event_time": noon, "amount": 9.5}
+    >>> features.write("spend", pl.DataFrame([row]))
+    1
+    >>> labels = pl.DataFrame({"card_id": [7, 7], "time": [noon, noon + timedelta(hours=1)]})
+    >>> features.join(labels, ["spend"], time="time")["amount"].to_list()
+    [None, 9.5]
+
+    Args:
+        path: Folder or URL (``s3://``, ``gs://``, ``az://``) of the tables; by default the folder
+            ``features`` beside the artifacts of the store.
+        options: Options of the object store; secrets as ``"${NAME}"``.
+        store: The store whose features these are; by default the project's.
+
+    Raises:
+        SettingsError: If no path is given and the store's artifacts are in a bucket.
+    """
+
+    def __init__(
+        self,
+        path: str | Path | None = None,
+        *,
+        options: Mapping[str, str] | None = None,
+        store: Store | str | None = None,
+    ) -> None:
+        self.path = _place(path, store)
+        self._options = dict(options or {})
+
+    def apply(self, *views: FeatureView) -> None:
+        """Create feature views, or replace definitions of views that exist.
+
+        A view may get further features, another ttl or rule; rows that exist keep their meaning.
+
+        Raises:
+            ConflictError: If keys, features or dtypes of existing rows would change.
+        """
+        for view in views:
+            try:
+                history = self.history(view.name)
+            except NotFoundError:
+                History(self._uri(view.name), view, self._options).create()
+            else:
+                if history.view != view:
+                    history.redefine(view)
+
+    def list_views(self) -> list[FeatureView]:
+        """List the feature views, by name."""
+        return [self.history(name).view for name in self._names()]
+
+    def get_view(self, name: str) -> FeatureView:
+        """Return a feature view.
+
+        Raises:
+            NotFoundError: If there is none of that name.
+        """
+        return self.history(name).view
+
+    def history(self, view: FeatureView | str) -> History:
+        """Return all rows of a view.
+
+        Raises:
+            NotFoundError: If there is no view of that name.
+        """
+        name = view if isinstance(view, str) else view.name
+        try:
+            return History.open(self._uri(name), self._options)
+        except NotFoundError as error:
+            raise NotFoundError(
+                what=f"There is no feature view {name!r} in {self.path}.",
+                fix=did_you_mean(name, self._names()) or "Define it: FeatureStore.apply(view).",
+                view=name,
+            ) from error
+
+    def write(self, view: FeatureView | str, rows: object) -> int:
+        """Append rows to a view's history and return the version that has them.
+
+        Args:
+            view: The view or its name.
+            rows: A polars or pandas frame with the keys, the view's time columns and all features.
+
+        Raises:
+            SchemaError: If a column is missing, has another dtype, or times have no zone.
+            DataError: If a key or time is null, or a row is known before it happened or after now.
+            NotFoundError: If there is no such view.
+        """
+        history = self.history(view)
+        return history.append(to_rows(history.view, rows))
+
+    def delete(self, view: FeatureView | str, rows: object) -> int:
+        """Append deletes: from their event time on, the keys have no values; earlier ones stay.
+
+        Args:
+            view: The view or its name.
+            rows: A frame with the keys and the view's time columns.
+
+        Returns:
+            The version that has the deletes.
+        """
+        history = self.history(view)
+        return history.append(to_rows(history.view, rows, is_deleted=True))
+
+    def join(
+        self,
+        labels: object,
+        views: Sequence[FeatureView | str],
+        *,
+        time: str,
+        event_time_only: bool = False,
+        versions: Mapping[str, int] | None = None,
+    ) -> "pl.DataFrame":
+        """Return labels with the features that were known at each label's time.
+
+        Args:
+            labels: A polars or pandas frame with the keys of the views and a time.
+            views: Views, names, or ``"view:feature"`` for single features.
+            time: Column with the time of a label; aware.
+            event_time_only: Use rows from their event on, even those that were known only later.
+                This shows a model values that it will not have; compare, but do not train with it.
+            versions: Versions of the histories by view; by default the newest.
+
+        Returns:
+            The labels in their order, and the features.
+
+        Raises:
+            NotFoundError: If there is no such view, feature or version.
+            SchemaError: If a key or the time is missing or has another dtype.
+            DataError: If two columns would have the same name.
+        """
+        chosen = [self._select(each) for each in views]
+        asked = read_labels(labels, time, chosen)
+        found = asked.drop(asked.columns[-1])
+        for selection in chosen:
+            name = selection.view.name
+            rows = self.history(name).scan(selection.columns, version=(versions or {}).get(name))
+            values = as_of(asked, rows.collect(), selection, event_time_only=event_time_only)
+            found = found.hstack(values)
+        return found
+
+    def versions(self, views: Sequence[FeatureView | str]) -> list[HistoryVersion]:
+        """Return the newest versions of views, for step keys and signatures."""
+        return [self.history(self._select(each).view).version() for each in views]
+
+    def _select(self, view: FeatureView | str) -> Selection:
+        if isinstance(view, FeatureView):
+            return select(view)
+        name, _, feature = view.partition(":")
+        return select(self.get_view(name), [feature] if feature else None)
+
+    def _names(self) -> list[str]:
+        folder = Path(self.path)
+        if not folder.is_dir():
+            return []
+        return sorted(each.name for each in folder.iterdir() if (each / "_delta_log").is_dir())
+
+    def _uri(self, name: str) -> str:
+        return f"{self.path.rstrip('/')}/{name}"
+
+
+def _place(path: str | Path | None, store: Store | str | None) -> str:
+    if path is not None:
+        return str(path) if "://" in str(path) else str(Path(path).absolute())
+    kept = open_store(store).artifacts.url
+    if "://" in kept:
+        raise SettingsError(
+            what=f"The place of the feature views is unknown: the artifacts are in {kept}.",
+            fix='Name it: FeatureStore("s3://bucket/features").',
+        )
+    return str(Path(kept).absolute().parent / _FOLDER)

@@ -1,0 +1,41 @@
+"""Feature views: definitions, bitemporal histories, as-of joins; offline, without a service."""
+
+from typing import TYPE_CHECKING
+
+from penstock.core import lazy_exports
+
+if TYPE_CHECKING:
+    from penstock.features.views._codec import RowCodec as RowCodec
+    from penstock.features.views._entity import Entity as Entity
+    from penstock.features.views._fold import fold as fold
+    from penstock.features.views._fold import is_missing as is_missing
+    from penstock.features.views._fold import leading as leading
+    from penstock.features.views._fold import values_at as values_at
+    from penstock.features.views._history import History as History
+    from penstock.features.views._history import HistoryVersion as HistoryVersion
+    from penstock.features.views._join import Selection as Selection
+    from penstock.features.views._join import as_of as as_of
+    from penstock.features.views._join import read_labels as read_labels
+    from penstock.features.views._join import select as select
+    from penstock.features.views._rows import to_rows as to_rows
+    from penstock.features.views._view import FeatureView as FeatureView
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "Entity": "_entity",
+        "FeatureView": "_view",
+        "History": "_history",
+        "HistoryVersion": "_history",
+        "RowCodec": "_codec",
+        "Selection": "_join",
+        "as_of": "_join",
+        "fold": "_fold",
+        "is_missing": "_fold",
+        "leading": "_fold",
+        "read_labels": "_join",
+        "select": "_join",
+        "to_rows": "_rows",
+        "values_at": "_fold",
+    },
+)

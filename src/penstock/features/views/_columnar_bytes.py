@@ -1,0 +1,208 @@
+"""Columns to bytes per row and back, bit-equal; apart from the codec, which knows keys and views.
+
+A row is: a bitmap of nulls, the values of fixed width in little endian (zero where null), then the
+others where not null, each with its length before it. A list is its elements, each after a byte
+that tells whether it is null.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_WIDTHS = {
+    "Boolean": "<u1", "Int8": "<i1", "Int16": "<i2", "Int32": "<i4", "Int64": "<i8",
+    "Float32": "<f4", "Float64": "<f8", "Date": "<i4", "Datetime": "<i8",
+}  # fmt: skip
+_DECIMAL = 16
+_LENGTH = 4
+
+
+def encode_columns(frame: "pl.DataFrame", mark: bytes = b"") -> list[bytes]:
+    """Return the bytes of each row of a frame, after a mark."""
+    height = frame.height
+    columns = list(frame.iter_columns())
+    head = np.broadcast_to(np.frombuffer(mark, np.uint8), (height, len(mark)))
+    nulls = np.column_stack([each.is_null().to_numpy() for each in columns])
+    fixed = [_fixed_bytes(each) for each in columns if fixed_width(each.dtype) is not None]
+    matrix = np.ascontiguousarray(
+        np.hstack([head, np.packbits(nulls, axis=1, bitorder="little"), *fixed])
+    )
+    flat, width = matrix.tobytes(), matrix.shape[1]
+    rows = [flat[start : start + width] for start in range(0, height * width, width)]
+    tails = [_tail_bytes(each) for each in columns if fixed_width(each.dtype) is None]
+    return [b"".join(parts) for parts in zip(rows, *tails, strict=True)] if tails else rows
+
+
+def decode_columns(
+    rows: list[bytes], kinds: "Mapping[str, pl.DataType]", skip: int = 0
+) -> "pl.DataFrame":
+    """Return the columns of ``encode_columns``.
+
+    Args:
+        rows: The bytes of each row.
+        kinds: The columns' dtypes.
+        skip: Length of the mark.
+    """
+    import polars as pl
+
+    bitmap = -(-len(kinds) // 8)
+    widths = {name: fixed_width(kind) for name, kind in kinds.items()}
+    width = skip + bitmap + sum(filter(None, widths.values()))
+    matrix = np.frombuffer(b"".join([row[:width] for row in rows]), np.uint8)
+    matrix = matrix.reshape(len(rows), width)
+    nulls = np.unpackbits(
+        matrix[:, skip : skip + bitmap], axis=1, bitorder="little", count=len(kinds)
+    ).astype(bool)
+    ends = [width] * len(rows)
+    found, place = [], skip + bitmap
+    for number, (name, kind) in enumerate(kinds.items()):
+        null, size = nulls[:, number], widths[name]
+        if size is not None:
+            values = _from_fixed(matrix[:, place : place + size], kind)
+            place += size
+        else:
+            values = _from_tails(_cut(rows, null, ends), kind)
+        found.append(with_nulls(values, null).alias(name))
+    return pl.DataFrame(found)
+
+
+def fixed_width(kind: "pl.DataType") -> int | None:
+    """Return the bytes of a value; None for a dtype whose values differ in length."""
+    name = kind.base_type().__name__
+    return (
+        _DECIMAL
+        if name == "Decimal"
+        else np.dtype(_WIDTHS[name]).itemsize
+        if name in _WIDTHS
+        else None
+    )
+
+
+def with_nulls(values: "pl.Series", null: Any) -> "pl.Series":
+    """Return a column with nulls; all other bits stay."""
+    import polars as pl
+
+    if not null.any():
+        return values
+    return pl.select(pl.when(pl.Series(~null)).then(values)).to_series()
+
+
+def _fixed_bytes(column: "pl.Series") -> Any:
+    name = column.dtype.base_type().__name__
+    if name == "Decimal":
+        numbers = column.to_physical().fill_null(0).to_list()
+        flat = b"".join([each.to_bytes(_DECIMAL, "little", signed=True) for each in numbers])
+        return np.frombuffer(flat, np.uint8).reshape(len(numbers), _DECIMAL)
+    plain = column.to_physical()
+    filled = plain.fill_null(False if name == "Boolean" else 0) if plain.null_count() else plain
+    values = np.ascontiguousarray(filled.to_numpy().astype(_WIDTHS[name], copy=False))
+    return values.view(np.uint8).reshape(len(values), values.itemsize)
+
+
+def _from_fixed(matrix: Any, kind: "pl.DataType") -> "pl.Series":
+    import polars as pl
+
+    name = kind.base_type().__name__
+    if name == "Decimal":
+        numbers = [int.from_bytes(bytes(row), "little", signed=True) for row in matrix]
+        assert isinstance(kind, pl.Decimal)
+        return _decimals(numbers, kind)
+    values = np.ascontiguousarray(matrix).view(_WIDTHS[name]).ravel()
+    return pl.Series(values.astype(bool) if name == "Boolean" else values).cast(kind)
+
+
+def _decimals(numbers: list[int], kind: Any) -> "pl.Series":
+    import decimal
+
+    import polars as pl
+
+    exact = decimal.Context(prec=50)
+    return pl.Series([decimal.Decimal(n).scaleb(-kind.scale, exact) for n in numbers], dtype=kind)
+
+
+def _tail_bytes(column: "pl.Series") -> list[bytes]:
+    """Return length and bytes of each value of a column of varying length; nothing for a null."""
+    raw = (
+        _list_bytes(column) if column.dtype.base_type().__name__ == "List" else _plain_bytes(column)
+    )
+    return [b"" if each is None else len(each).to_bytes(_LENGTH, "little") + each for each in raw]
+
+
+def _plain_bytes(column: "pl.Series") -> list[bytes | None]:
+    import polars as pl
+
+    return column.cast(pl.Binary).to_list()
+
+
+def _list_bytes(column: "pl.Series") -> list[bytes | None]:
+    lengths = column.list.len().to_list()
+    elements = _element_bytes(
+        column.drop_nulls().filter(column.drop_nulls().list.len() > 0).explode()
+    )
+    start, found = 0, []
+    for length in lengths:
+        found.append(None if length is None else b"".join(elements[start : start + length]))
+        start += length or 0
+    return found
+
+
+def _element_bytes(flat: "pl.Series") -> list[bytes]:
+    if fixed_width(flat.dtype) is not None:
+        joined = np.hstack(
+            [flat.is_null().to_numpy().astype(np.uint8)[:, None], _fixed_bytes(flat)]
+        )
+        return [row.tobytes() for row in np.ascontiguousarray(joined)]
+    tails = _tail_bytes(flat)
+    return [(b"\1" if not each else b"\0") + each for each in tails]
+
+
+def _cut(rows: list[bytes], null: Any, ends: list[int]) -> "list[bytes | None]":
+    """Return the next value of varying length of each row, and move the ends behind it."""
+    found: list[bytes | None] = []
+    for number, (row, missing) in enumerate(zip(rows, null.tolist(), strict=True)):
+        if missing:
+            found.append(None)
+            continue
+        start = ends[number] + _LENGTH
+        ends[number] = start + int.from_bytes(row[start - _LENGTH : start], "little")
+        found.append(row[start : ends[number]])
+    return found
+
+
+def _from_tails(raw: "list[bytes | None]", kind: Any) -> "pl.Series":
+    import polars as pl
+
+    if not isinstance(kind, pl.List):
+        return pl.Series(raw, dtype=pl.Binary).cast(kind)
+    inner = cast("pl.DataType", kind.inner)
+    read = _fixed_elements if fixed_width(inner) is not None else _other_elements
+    return pl.Series([None if each is None else read(each, inner) for each in raw], dtype=kind)
+
+
+def _fixed_elements(raw: bytes, inner: "pl.DataType") -> "pl.Series":
+    size = fixed_width(inner)
+    assert size is not None
+    matrix = np.frombuffer(raw, np.uint8).reshape(-1, 1 + size)
+    return with_nulls(_from_fixed(matrix[:, 1:], inner), matrix[:, 0].astype(bool))
+
+
+def _other_elements(raw: bytes, inner: "pl.DataType") -> "pl.Series":
+    import polars as pl
+
+    return pl.Series(list(_elements(raw)), dtype=pl.Binary).cast(inner)
+
+
+def _elements(raw: bytes) -> Iterator[bytes | None]:
+    place = 0
+    while place < len(raw):
+        is_null, place = raw[place], place + 1
+        if is_null:
+            yield None
+            continue
+        start = place + _LENGTH
+        place = start + int.from_bytes(raw[place:start], "little")
+        yield raw[start:place]

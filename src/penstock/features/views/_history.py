@@ -1,0 +1,256 @@
+"""History: all rows of a view, in a Delta table that only grows; every version stays readable."""
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from penstock.core import ConflictError, DataError, NotFoundError, StoreError, summarize_error
+from penstock.data.sources import (
+    Window,
+    file_options,
+    files_in,
+    open_table,
+    require_delta,
+    storage_options,
+)
+from penstock.features.views._view import SEQ, FeatureView
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import polars as pl
+
+ROWS_BITS = 32
+"""A row's ``seq`` is the Delta version that added it, and in the lower bits its number there."""
+
+_DEFINITION = "penstock.view"
+_EVERY = Window("", None, None, None, None)
+_TRIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryVersion:
+    """A version of a history, as it stands in step keys and signatures.
+
+    Args:
+        view: Name of the view.
+        definition: Digest of its definition.
+        table: Id of the Delta table.
+        version: Number of the version.
+    """
+
+    view: str
+    definition: str
+    table: str
+    version: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the version as plain JSON."""
+        return {
+            "view": self.view,
+            "definition": self.definition,
+            "table": self.table,
+            "version": self.version,
+        }
+
+
+class History:
+    """All rows of a view: what was true from when, and since when that was known.
+
+    Threads and processes: any number may read and append at the same time. No row is lost, and
+        ``seq`` is unique and rises with the versions.
+
+    Args:
+        uri: Where the Delta table lies: an absolute folder, or the URL of one in a bucket.
+        view: The view.
+        options: Options of the object store; secrets as ``"${NAME}"``.
+    """
+
+    def __init__(
+        self, uri: str, view: FeatureView, options: "Mapping[str, str] | None" = None
+    ) -> None:
+        self.uri, self.view, self.options = uri, view, dict(options or {})
+
+    @classmethod
+    def open(cls, uri: str, options: "Mapping[str, str] | None" = None) -> Self:
+        """Open the history at a place, with the view that it was created for.
+
+        Raises:
+            NotFoundError: If there is no table.
+            DataError: If the table is no history.
+        """
+        text = open_table(uri, None, uri, options or {}).metadata().configuration.get(_DEFINITION)
+        try:
+            view = FeatureView.from_json(json.loads(text or ""))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(
+                what=f"The Delta table {uri} is no history of a feature view.",
+                why=f"Its property {_DEFINITION} is not the definition of a view.",
+                fix="Read it with DeltaSource, and write its rows into a view.",
+            ) from error
+        return cls(uri, view, options)
+
+    def create(self) -> None:
+        """Create the table, with the definition as a property.
+
+        Raises:
+            ConflictError: If there is a table already.
+            StoreError: If it cannot be created.
+        """
+        delta = require_delta()
+        try:
+            delta.DeltaTable.create(
+                self.uri,
+                self.view.schema,
+                name=self.view.name,
+                configuration={_DEFINITION: json.dumps(self.view.describe())},
+                raise_if_key_not_exists=False,
+                storage_options=storage_options(self.uri, self.options) or None,
+            )
+        except (delta.exceptions.DeltaError, OSError) as error:
+            if "already exists" in str(error):
+                raise ConflictError(
+                    what=f"The history of feature view {self.view.name!r} exists already.",
+                    fix="Open it.",
+                ) from error
+            raise StoreError(
+                what=f"A Delta table cannot be created at {self.uri}: {summarize_error(error)}.",
+                fix="Check the address, the rights and the credentials"
+                + ("; a folder's name must not have a % sign." if "%" in self.uri else "."),
+            ) from error
+
+    def redefine(self, view: FeatureView) -> None:
+        """Replace the definition; features that are new are null in earlier rows.
+
+        Raises:
+            ConflictError: If a feature, a key or a dtype of earlier rows would change.
+        """
+        delta = require_delta()
+        require_extends(self.view, view)
+        table = self._table()
+        added = {name: kind for name, kind in view.schema.items() if name not in self.view.schema}
+        if added:
+            table.alter.add_columns(delta.Schema.from_arrow(_schema(added)).fields)
+        described = json.dumps(view.describe())
+        table.alter.set_table_properties({_DEFINITION: described}, raise_if_not_exists=False)
+        self.view = view
+
+    def append(self, rows: "pl.DataFrame") -> int:
+        """Append rows and return the version that has them.
+
+        Args:
+            rows: Rows as ``to_rows`` returns them, without ``seq``.
+
+        Raises:
+            ConflictError: If other writers came first a thousand times.
+        """
+        delta = require_delta()
+        # Without retries of its own: the numbers of the rows hold for one version only.
+        once = delta.CommitProperties(max_commit_retries=0)
+        for _ in range(_TRIES):
+            table = self._table()
+            version = int(table.version()) + 1
+            try:
+                delta.write_deltalake(
+                    table, self._numbered(rows, version), mode="append", commit_properties=once
+                )
+            except delta.exceptions.CommitFailedError:
+                continue  # another writer has this version: number the rows for the next
+            return version
+        raise ConflictError(
+            what=f"Feature view {self.view.name!r}: {_TRIES:,} commits of other writers came first.",
+            why="Each write is a commit of the table.",
+            fix="Write more rows at once, less often.",
+        )
+
+    def version(self) -> HistoryVersion:
+        """Return the newest version."""
+        table = self._table()
+        return HistoryVersion(
+            self.view.name, self.view.digest, table.metadata().id, table.version()
+        )
+
+    def scan(
+        self,
+        columns: "Sequence[str] | None" = None,
+        *,
+        version: int | None = None,
+        after: int | None = None,
+    ) -> "pl.LazyFrame":
+        """Return the rows of a version, not read yet, in no particular order.
+
+        Args:
+            columns: Columns to read; by default all.
+            version: The version; by default the newest.
+            after: Only rows that were added after this version.
+
+        Raises:
+            NotFoundError: If there is no such version yet.
+        """
+        import polars as pl
+
+        table = self._table()
+        newest = table.version()
+        if version is not None and version > newest:
+            raise NotFoundError(
+                what=f"Feature view {self.view.name!r} has no version {version}.",
+                fix=f"Its newest is {newest}.",
+                version=version,
+            )
+        files = files_in(table, _EVERY, self.uri)
+        if not files.read:
+            return pl.DataFrame(schema=self.view.schema).lazy().select(columns or pl.all())
+        rows = pl.scan_parquet(
+            [file.uri for file in files.read],
+            schema=self.view.schema,
+            glob=False,
+            hive_partitioning=False,
+            missing_columns="insert",
+            extra_columns="ignore",
+            storage_options=file_options(self.options) or None,
+        )
+        if version is not None and version < newest:
+            rows = rows.filter(pl.col(SEQ) < (version + 1) << ROWS_BITS)
+        if after is not None:
+            rows = rows.filter(pl.col(SEQ) >= (after + 1) << ROWS_BITS)
+        return rows.select(columns or pl.all())
+
+    def _numbered(self, rows: "pl.DataFrame", version: int) -> "pl.DataFrame":
+        import polars as pl
+
+        start = version << ROWS_BITS
+        numbers = pl.int_range(start, start + rows.height, dtype=pl.Int64, eager=True)
+        return rows.with_columns(numbers.alias(SEQ)).select(self.view.schema.names())
+
+    def _table(self) -> Any:
+        return open_table(self.uri, None, self.uri, self.options)
+
+
+def require_extends(known: FeatureView, view: FeatureView) -> None:
+    """Check that rows of a view stay what they are under another definition.
+
+    Raises:
+        ConflictError: If they do not.
+    """
+    if known.entity != view.entity:
+        changed = f"entity {known.entity.describe()} became {view.entity.describe()}"
+    else:
+        lost = [
+            f"feature {name!r} was {kind}, and is {view.features.get(name, 'gone')}"
+            for name, kind in known.features.items()
+            if view.features.get(name) != kind
+        ]
+        changed = "; ".join(lost[:5])
+    if changed:
+        raise ConflictError(
+            what=f"Feature view {view.name!r} changes its rows: {changed}.",
+            why="Models and step results refer to the rows that exist.",
+            fix=f"Define another view, for example {view.name + '-2'!r}, or keep the old columns"
+            " and add new ones.",
+        )
+
+
+def _schema(columns: "Mapping[str, pl.DataType]") -> "pl.Schema":
+    import polars as pl
+
+    return pl.Schema(columns)

@@ -1,0 +1,144 @@
+"""Frames of a user to rows of a history: columns, dtypes and times are checked before a write."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DataError, SchemaError, did_you_mean, now
+from penstock.features.views._dtypes import fit_column
+from penstock.features.views._view import AVAILABLE_AT, EVENT_TIME, IS_DELETED, FeatureView
+from penstock.tables import columns_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def to_rows(view: FeatureView, frame: Any, *, is_deleted: bool = False) -> "pl.DataFrame":
+    """Return the rows of a history for a frame, without their ``seq``.
+
+    Args:
+        view: The view.
+        frame: A polars or pandas frame with the key columns, the time columns of the view and,
+            unless the rows are deletes, all features. Other columns are ignored.
+        is_deleted: Whether the rows delete.
+
+    Raises:
+        SchemaError: If a column is missing, has another dtype, or times have no zone.
+        DataError: If a key or time is null, or a row is known before it happened or after now.
+    """
+    import polars as pl
+
+    owner = f"feature view {view.name!r}"
+    given = {column.name: column for column in columns_of(frame)}
+    keys = [_key(given, name, kind, owner) for name, kind in view.entity.dtypes.items()]
+    height = len(keys[0])
+    event = read_moments(given, view.event_time, owner).rename(EVENT_TIME)
+    known = _available_at(view, given, event, owner).rename(AVAILABLE_AT)
+    require_order(view, event, known)
+    values = [
+        pl.Series(name, [None], dtype=kind).new_from_index(0, height)
+        if is_deleted
+        else fit_column(_column(given, name, owner), kind, owner)
+        for name, kind in view.dtypes.items()
+    ]
+    marks = pl.Series(IS_DELETED, [is_deleted]).new_from_index(0, height)
+    return pl.DataFrame([*keys, event, known, marks, *values])
+
+
+def read_moments(given: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Series":
+    """Return a column of times in UTC, in microseconds.
+
+    Raises:
+        SchemaError: If the column is missing, holds no times, or times without a zone.
+        DataError: If a time is null.
+    """
+    import polars as pl
+
+    column = _column(given, name, owner)
+    if not isinstance(column.dtype, pl.Datetime) or column.dtype.time_zone is None:
+        raise SchemaError(
+            what=f"Column {name!r} for {owner} is {column.dtype}: it has no time zone.",
+            why="A local time means another moment in another zone, and one hour a year twice.",
+            fix=f'Say which zone it is: pl.col({name!r}).dt.replace_time_zone("UTC").',
+            column=name,
+        )
+    _require_present(column, owner)
+    return column.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
+
+
+def require_order(view: FeatureView, event: "pl.Series", known: "pl.Series") -> None:
+    """Check that no row is known before it happens, nor after now.
+
+    Raises:
+        DataError: If there is such a row, with the count and the first.
+    """
+    _refuse(
+        event > known,
+        event,
+        f"of feature view {view.name!r} happen after they are known",
+        "An online store would answer with them before they hold.",
+        "Write such rows when they begin to hold, or correct the time columns.",
+    )
+    _refuse(
+        known > now(),
+        known,
+        f"of feature view {view.name!r} are known only after now",
+        "What is written now is known now.",
+        "Correct the clock or the column, or declare available_at=None for the time of the write.",
+    )
+
+
+def _available_at(
+    view: FeatureView, given: "dict[str, pl.Series]", event: "pl.Series", owner: str
+) -> "pl.Series":
+    import polars as pl
+
+    written = pl.Series([now()], dtype=pl.Datetime("us", "UTC")).new_from_index(0, len(event))
+    if view.available_at is None:
+        return written
+    if isinstance(view.available_at, str):
+        return read_moments(given, view.available_at, owner)
+    # A row that is written before its delay is over is known from then on.
+    known = (
+        (event + view.available_at).to_frame("known").select(pl.min_horizontal("known", written))
+    )
+    return known.to_series() if view.available_at > timedelta(0) else event
+
+
+def _key(given: "dict[str, pl.Series]", name: str, kind: Any, owner: str) -> "pl.Series":
+    column = fit_column(_column(given, name, owner), kind, owner)
+    _require_present(column, owner)
+    return column
+
+
+def _column(given: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Series":
+    if name not in given:
+        raise SchemaError(
+            what=f"Rows for {owner} have no column {name!r}.",
+            why="It was declared.",
+            fix=did_you_mean(name, given),
+            column=name,
+        )
+    return given[name]
+
+
+def _require_present(column: "pl.Series", owner: str) -> None:
+    missing = column.null_count()
+    if missing:
+        raise DataError(
+            what=f"{missing:,} of {len(column):,} rows for {owner} have no {column.name!r}.",
+            why="Such a row belongs to nothing, or to no time.",
+            fix="Remove the rows, or fill the column.",
+            column=column.name,
+        )
+
+
+def _refuse(bad: "pl.Series", times: "pl.Series", what: str, why: str, fix: str) -> None:
+    count = bad.sum()
+    if count:
+        place = bad.arg_max() or 0
+        raise DataError(
+            what=f"{count:,} of {len(bad):,} rows {what}; the first is row {place}: {times[place]}.",
+            why=why,
+            fix=fix,
+            rows=count,
+        )
