@@ -75,7 +75,8 @@ def fit_column(column: "pl.Series", kind: "pl.DataType", owner: str) -> "pl.Seri
     given = column.dtype
     if given == kind:
         return column
-    if given == pl.Null or _widens(given, kind):
+    empty = given == pl.Null or (given == pl.List(pl.Null) and isinstance(kind, pl.List))
+    if empty or _widens(given, kind):
         return column.cast(kind)
     if isinstance(kind, pl.Datetime) and getattr(given, "time_zone", None):
         return column.dt.convert_time_zone("UTC").cast(kind)
