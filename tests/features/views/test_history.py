@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.features.feature_rows import EVERY_VIEW, SPEND, bits, spend
-from tests.features.views.test_codec import EVERY_ROW, SYSTEM
+from tests.features.feature_rows import EVERY_ROW, EVERY_VIEW, SPEND, bits, spend
+from tests.features.views.test_codec import SYSTEM
 
 from penstock.core import ConflictError, DataError, NotFoundError
 from penstock.features.views import FeatureView, History, to_rows
