@@ -167,8 +167,8 @@ class FeatureStore:
         found = asked.drop(asked.columns[-1])
         for selection in chosen:
             name = selection.view.name
-            rows = self.history(name).scan(selection.columns, version=(versions or {}).get(name))
-            values = as_of(asked, rows.collect(), selection, event_time_only=event_time_only)
+            rows = self.history(name).scan(version=(versions or {}).get(name))
+            values = as_of(asked, rows, selection, event_time_only=event_time_only)
             found = found.hstack(values)
         return found
 

@@ -6,6 +6,8 @@ winner of a set of rows depends on neither the order nor the batches in which th
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from penstock.features.views._view import AVAILABLE_AT, EVENT_TIME, IS_DELETED, SEQ, FeatureView
 
 if TYPE_CHECKING:
@@ -31,29 +33,51 @@ def fold(rows: "pl.DataFrame", keys: "Sequence[str]") -> "pl.DataFrame":
         rows: Rows of one or many keys, in any order.
         keys: The key columns.
     """
-    return rows.sort(*ORDER).unique(subset=list(keys), keep="last", maintain_order=True)
+    ordered = leading(rows, keys)
+    return ordered.filter(_differs_from(ordered, keys, -1))
 
 
-def leading(rows: "pl.DataFrame", keys: "Sequence[str]") -> "pl.DataFrame":
-    """Return the rows that win over all that were known before them, in order of knowledge.
+def leading(
+    rows: "pl.DataFrame", keys: "Sequence[str]", *, event_time_only: bool = False
+) -> "pl.DataFrame":
+    """Return the rows that win over all that were known before them: the history in steps.
 
-    After each of them the fold of the key is that row, until the next one is known: the history as
-    a step function of time.
+    From the moment on at which such a row is known, it is the fold of its key, until the next is.
 
     Args:
         rows: Rows in which no ``event_time`` is after ``available_at``.
         keys: The key columns.
+        event_time_only: Whether rows count as known when they happen.
 
     Returns:
-        Rows in order of ``available_at``; of a key at equal times, the winner is the last.
+        Rows in order of keys and of the time since when they are known; of rows that are known at
+        the same time, the winner is the last.
     """
+    if event_time_only:
+        return in_order(rows, [*keys, *ORDER])
+    ordered = in_order(rows, [*keys, AVAILABLE_AT, EVENT_TIME, SEQ])
+    # Later in this order and not older means larger: an equal event was known later, or has a
+    # larger seq. So a row leads if no earlier one of its key has a later event.
+    events = ordered[EVENT_TIME].to_physical()
+    starts = _differs_from(ordered, keys, 1)
+    if (starts | (events >= events.shift())).all():
+        return ordered
+    groups = np.cumsum(starts.to_numpy())
+    # Numbers that grow from key to key, so that one running maximum serves all keys.
+    ranks = groups * ordered.height + events.rank("dense").to_numpy()
+    return ordered.filter(ranks == np.maximum.accumulate(ranks))
+
+
+def in_order(rows: "pl.DataFrame", columns: "Sequence[str]") -> "pl.DataFrame":
+    """Return rows in the order of columns; those in order already are not sorted again."""
     import polars as pl
 
-    ordered = rows.sort(AVAILABLE_AT, EVENT_TIME, SEQ)
-    # Later in this order and not older means larger: an equal event was known later, or has a
-    # larger seq. So the running maximum of event_time finds all that lead.
-    leads = pl.col(EVENT_TIME) >= pl.col(EVENT_TIME).cum_max().over(*keys)
-    return ordered.filter(leads)
+    rising = pl.lit(value=False)
+    for name in reversed(columns):
+        column, before = pl.col(name), pl.col(name).shift()
+        rising = (column > before) | ((column == before) & rising)
+    # The first row has none before it: its null counts for neither.
+    return rows if rows.select(rising.all()).item() else rows.sort(columns)
 
 
 def is_missing(view: FeatureView, at: "pl.Expr") -> "pl.Expr":
@@ -71,12 +95,7 @@ def is_missing(view: FeatureView, at: "pl.Expr") -> "pl.Expr":
     return gone | (at - pl.col(EVENT_TIME) > pl.duration(microseconds=view.ttl_us))
 
 
-def values_at(
-    view: FeatureView,
-    winners: "pl.DataFrame",
-    at: "pl.Expr",
-    features: "Sequence[str] | None" = None,
-) -> "pl.DataFrame":
+def values_at(view: FeatureView, winners: "pl.DataFrame", at: "pl.Expr") -> "pl.DataFrame":
     """Return winners with their features at a time: null where deleted or expired."""
     import polars as pl
 
@@ -84,5 +103,13 @@ def values_at(
     if not missing.any():
         return winners
     return winners.with_columns(
-        pl.when(~missing).then(pl.col(name)).alias(name) for name in features or view.feature_names
+        pl.when(~missing).then(pl.col(name)).alias(name) for name in view.feature_names
     )
+
+
+def _differs_from(ordered: "pl.DataFrame", keys: "Sequence[str]", shift: int) -> "pl.Series":
+    """Return whether a row's key differs from that of the row before (1) or after (-1) it."""
+    import polars as pl
+
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(shift)) for name in keys)
+    return ordered.select(differs.alias("differs")).to_series()

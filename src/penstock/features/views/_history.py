@@ -13,7 +13,8 @@ from penstock.data.sources import (
     require_delta,
     storage_options,
 )
-from penstock.features.views._view import SEQ, FeatureView
+from penstock.features.views._fold import in_order
+from penstock.features.views._view import AVAILABLE_AT, EVENT_TIME, SEQ, FeatureView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -220,7 +221,9 @@ class History:
 
         start = version << ROWS_BITS
         numbers = pl.int_range(start, start + rows.height, dtype=pl.Int64, eager=True)
-        return rows.with_columns(numbers.alias(SEQ)).select(self.view.schema.names())
+        numbered = rows.with_columns(numbers.alias(SEQ)).select(self.view.schema.names())
+        # A file in the order of joins is not sorted again by each of them.
+        return in_order(numbered, [*self.view.key_columns, AVAILABLE_AT, EVENT_TIME, SEQ])
 
     def _table(self) -> Any:
         return open_table(self.uri, None, self.uri, self.options)

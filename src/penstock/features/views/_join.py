@@ -1,7 +1,7 @@
 """Point-in-time join: for each label the values that were known at its time, never later ones.
 
 A history without the rows that lose when they become known is a step function of knowledge time
-(``leading``): a plain as-of search over ``available_at`` then finds the winner among the known rows.
+(``leading``): a plain as-of search over ``available_at`` finds the winner among the known rows.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, NotFoundError, SchemaError, did_you_mean
 from penstock.features.views._dtypes import fit_column
-from penstock.features.views._fold import leading, values_at
+from penstock.features.views._fold import is_missing, leading
 from penstock.features.views._rows import read_moments
-from penstock.features.views._view import AVAILABLE_AT, EVENT_TIME, SYSTEM_COLUMNS, FeatureView
+from penstock.features.views._search import last_known
+from penstock.features.views._view import (
+    AVAILABLE_AT,
+    EVENT_TIME,
+    IS_DELETED,
+    SEQ,
+    SYSTEM_COLUMNS,
+    FeatureView,
+)
 from penstock.tables import columns_of
 
 if TYPE_CHECKING:
     import polars as pl
 
 _AT, _ROW = "__at", "__row"
+_BLOCK = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +40,6 @@ class Selection:
 
     view: FeatureView
     features: tuple[str, ...]
-
-    @property
-    def columns(self) -> list[str]:
-        """Columns of the history that are needed."""
-        return [*self.view.key_columns, *SYSTEM_COLUMNS, *self.features]
 
 
 def select(view: FeatureView, names: "list[str] | None" = None) -> Selection:
@@ -80,35 +84,60 @@ def read_labels(frame: Any, time: str, selections: "list[Selection]") -> "pl.Dat
 
 
 def as_of(
-    labels: "pl.DataFrame", rows: "pl.DataFrame", selection: Selection, *, event_time_only: bool
+    labels: "pl.DataFrame", rows: "pl.LazyFrame", selection: Selection, *, event_time_only: bool
 ) -> "pl.DataFrame":
     """Return the selected features for each label, in the order of the labels.
 
     Args:
         labels: Labels as ``read_labels`` returns them.
-        rows: Rows of the history, with the selection's columns.
+        rows: Rows of the history.
         selection: The view and its features.
         event_time_only: Whether rows count from their event on, even if they were known later.
     """
     import polars as pl
 
-    view, keys = selection.view, list(selection.view.key_columns)
-    asked = labels.select(*keys, _AT).with_row_index(_ROW).sort(_AT)
-    if event_time_only:
-        steps, on = rows.sort(EVENT_TIME, AVAILABLE_AT, "seq"), EVENT_TIME
-    else:
-        steps, on = leading(rows, keys), AVAILABLE_AT
-    steps = steps.with_columns(pl.col(on).alias("__known"))
-    found = asked.join_asof(
-        steps,
-        left_on=_AT,
-        right_on="__known",
-        by=keys,
-        strategy="backward",
-        allow_exact_matches=view.as_of == "<=",
-        check_sortedness=False,
-    ).sort(_ROW)
-    return values_at(view, found, pl.col(_AT), selection.features).select(selection.features)
+    first, *others = _blocks(selection.features)
+    read = rows.select(*selection.view.key_columns, *SYSTEM_COLUMNS, *first).collect()
+    places = find_rows(labels, read, selection.view, event_time_only=event_time_only)
+    found = [read.select(first)[places]]
+    seq = read[SEQ]
+    del read
+    for names in others:
+        block = rows.select(SEQ, *names).collect()
+        assert block[SEQ].equals(seq)  # the files are read in the same order
+        found.append(block.select(names)[places])
+    return pl.concat(found, how="horizontal")
+
+
+def find_rows(
+    labels: "pl.DataFrame", rows: "pl.DataFrame", view: FeatureView, *, event_time_only: bool
+) -> "pl.Series":
+    """Return the place in ``rows`` of each label's answer; null where it has no values.
+
+    Args:
+        labels: Labels as ``read_labels`` returns them.
+        rows: Rows of the history, with at least keys and system columns.
+        view: The view.
+        event_time_only: Whether rows count from their event on.
+    """
+    import polars as pl
+
+    keys = list(view.key_columns)
+    steps = leading(
+        rows.select(*keys, *SYSTEM_COLUMNS).with_row_index(_ROW),
+        keys,
+        event_time_only=event_time_only,
+    )
+    known = steps[EVENT_TIME if event_time_only else AVAILABLE_AT]
+    included = view.as_of == "<="
+    found = last_known(labels, labels[_AT], steps, known, keys, included=included)
+    winners = steps.select(_ROW, EVENT_TIME, IS_DELETED)[found].with_columns(labels[_AT])
+    return winners.select(pl.when(~is_missing(view, pl.col(_AT))).then(_ROW)).to_series()
+
+
+def _blocks(names: tuple[str, ...]) -> list[list[str]]:
+    """Return the features in blocks: a wide history is not in memory as a whole."""
+    return [list(names[start : start + _BLOCK]) for start in range(0, len(names), _BLOCK)]
 
 
 def _require_free(taken: list[str], selections: "list[Selection]") -> None:
