@@ -30,6 +30,8 @@ SCRIPTS = (
     "artifacts",
     "values",
     "sql_ingest",
+    "point_in_time_join",
+    "feature_consistency",
     "many_writers",
     "durability",
     "big_store",

@@ -179,21 +179,30 @@ def _from_tails(raw: "list[bytes | None]", kind: Any) -> "pl.Series":
     if not isinstance(kind, pl.List):
         return pl.Series(raw, dtype=pl.Binary).cast(kind)
     inner = cast("pl.DataType", kind.inner)
-    read = _fixed_elements if fixed_width(inner) is not None else _other_elements
-    return pl.Series([None if each is None else read(each, inner) for each in raw], dtype=kind)
-
-
-def _fixed_elements(raw: bytes, inner: "pl.DataType") -> "pl.Series":
     size = fixed_width(inner)
-    assert size is not None
-    matrix = np.frombuffer(raw, np.uint8).reshape(-1, 1 + size)
-    return with_nulls(_from_fixed(matrix[:, 1:], inner), matrix[:, 0].astype(bool))
+    if size is None:
+        split = [None if each is None else list(_elements(each)) for each in raw]
+        return pl.Series(split, dtype=pl.List(pl.Binary)).cast(kind)
+    matrix = np.frombuffer(b"".join(filter(None, raw)), np.uint8).reshape(-1, 1 + size)
+    flat = with_nulls(_from_fixed(matrix[:, 1:], inner), matrix[:, 0].astype(bool))
+    return _as_lists(flat, [None if each is None else len(each) // (1 + size) for each in raw])
 
 
-def _other_elements(raw: bytes, inner: "pl.DataType") -> "pl.Series":
+def _as_lists(flat: "pl.Series", lengths: list[int | None]) -> "pl.Series":
+    """Return elements as lists of these lengths; None stands for a null."""
     import polars as pl
 
-    return pl.Series(list(_elements(raw)), dtype=pl.Binary).cast(inner)
+    rows = pl.DataFrame(
+        {"row": range(len(lengths)), "length": lengths},
+        schema={"row": pl.Int64, "length": pl.Int64},
+    )
+    owners = np.repeat(rows["row"].to_numpy(), rows["length"].fill_null(0).to_numpy())
+    full = (
+        pl.DataFrame({"row": owners, "list": flat}).group_by("row", maintain_order=True).agg("list")
+    )
+    joined = rows.join(full, on="row", how="left", maintain_order="left")
+    empty = pl.lit([], dtype=pl.List(flat.dtype))
+    return joined.select(pl.when(pl.col("length") == 0).then(empty).otherwise("list")).to_series()
 
 
 def _elements(raw: bytes) -> Iterator[bytes | None]:

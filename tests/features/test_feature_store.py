@@ -1,0 +1,132 @@
+"""FeatureStore: define, write, delete, join, list; on a folder, as a user calls it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pandas as pd
+import polars as pl
+import pytest
+from tests.features.feature_rows import CARD, HOUR, NOON, SPEND, labels, spend
+
+import penstock as ps
+from penstock.core import ConflictError, NotFoundError, SettingsError
+
+RISK = ps.FeatureView(
+    "risk", CARD, {"score": pl.Float64, "band": pl.String}, available_at=timedelta(hours=1)
+)
+
+
+@pytest.fixture
+def features(tmp_path):
+    store = ps.FeatureStore(tmp_path / "features")
+    store.apply(SPEND, RISK)
+    return store
+
+
+def risk(*rows):
+    return pl.DataFrame(
+        [{"card_id": card, "event_time": NOON + at * HOUR, "score": score, "band": "low"} for card, at, score in rows],
+        schema={"card_id": pl.Int64, "event_time": pl.Datetime("us", "UTC"), "score": pl.Float64, "band": pl.String},
+    )  # fmt: skip
+
+
+def test_views_are_listed_and_found(features):
+    assert features.list_views() == [RISK, SPEND]
+    assert features.get_view("risk") == RISK
+
+
+def test_an_unknown_view_is_refused_with_a_proposal(features):
+    with pytest.raises(NotFoundError, match=r"no feature view 'rsik'.*Did you mean 'risk'"):
+        features.join(labels((1, 0)), ["rsik"], time="time")
+
+
+def test_an_empty_store_has_no_views(tmp_path):
+    store = ps.FeatureStore(tmp_path / "nothing")
+    assert store.list_views() == []
+    with pytest.raises(NotFoundError, match="Define it"):
+        store.get_view("spend")
+
+
+def test_views_are_applied_again_without_a_change(features):
+    before = features.versions(["spend", "risk"])
+    features.apply(SPEND, RISK)
+    assert features.versions(["spend", "risk"]) == before
+
+
+def test_a_changed_rule_is_applied_and_a_changed_dtype_refused(features):
+    features.apply(replace(SPEND, ttl="1h"))
+    assert features.get_view("spend").ttl == HOUR
+    with pytest.raises(ConflictError, match="changes its rows"):
+        features.apply(replace(SPEND, features={"amount": pl.Int64}))
+
+
+def test_features_of_several_views_are_joined(features):
+    features.write("spend", spend((1, 0, 0, 9.5), (2, 0, 3, 1.0)))
+    features.write(RISK, risk((1, 0, 0.1), (1, 2, 0.9)))
+    found = features.join(labels((2, 4), (1, 0), (1, 3)), [SPEND, "risk"], time="time")
+    assert found.columns == ["card_id", "time", "amount", "score", "band"]
+    assert found["amount"].to_list() == [1.0, 9.5, 9.5]
+    assert found["score"].to_list() == [None, None, 0.9]
+
+
+def test_single_features_are_chosen_by_name(features):
+    found = features.join(labels((1, 0)), ["risk:band", "spend"], time="time")
+    assert found.columns == ["card_id", "time", "band", "amount"]
+
+
+def test_a_pandas_frame_of_labels_is_joined(features):
+    features.write("spend", spend((1, 0, 0, 9.5)))
+    frame = pd.DataFrame({"card_id": [1], "time": pd.to_datetime([NOON])})
+    assert features.join(frame, ["spend"], time="time")["amount"].to_list() == [9.5]
+
+
+def test_deletes_count_from_their_event_on(features):
+    features.write("spend", spend((1, 0, 0, 9.5)))
+    features.delete("spend", spend((1, 2, 2, None)).drop("amount"))
+    features.write("spend", spend((1, 4, 4, 3.0)))
+    found = features.join(labels((1, 1), (1, 2), (1, 4)), ["spend"], time="time")
+    assert found["amount"].to_list() == [9.5, None, 3.0]
+
+
+def test_an_earlier_version_is_joined_again(features):
+    first = features.write("spend", spend((1, 0, 0, 9.5)))
+    features.write("spend", spend((1, 1, 1, 7.0)))
+    asked = labels((1, 2))
+    assert features.join(asked, ["spend"], time="time")["amount"].to_list() == [7.0]
+    again = features.join(asked, ["spend"], time="time", versions={"spend": first})
+    assert again["amount"].to_list() == [9.5]
+
+
+def test_event_time_only_is_asked_for_by_name(features):
+    features.write("spend", spend((1, 0, 5, 9.5)))
+    asked = labels((1, 2))
+    assert features.join(asked, ["spend"], time="time")["amount"].to_list() == [None]
+    leaking = features.join(asked, ["spend"], time="time", event_time_only=True)
+    assert leaking["amount"].to_list() == [9.5]
+
+
+def test_a_wide_view_is_read_in_blocks(tmp_path):
+    wide = ps.FeatureView(
+        "wide", CARD, {f"f{i}": pl.Int64 for i in range(45)}, available_at=timedelta(0)
+    )
+    store = ps.FeatureStore(tmp_path)
+    store.apply(wide)
+    for start in (0, 3):
+        rows = spend(*[(start + i, i, i, None) for i in range(3)]).drop("amount", "known_at")
+        store.write("wide", rows.with_columns((pl.col("card_id") * 100 + i).alias(f"f{i}") for i in range(45)))  # fmt: skip
+    found = store.join(labels((5, 3), (0, 3), (9, 3)), ["wide"], time="time")
+    assert found["f44"].to_list() == [544, 44, None]
+    assert found["f0"].to_list() == [500, 0, None]
+    assert found.width == 47
+
+
+def test_by_default_the_features_lie_beside_the_artifacts(tmp_path):
+    with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        assert ps.FeatureStore(store=store).path == str(tmp_path / "features")
+
+
+def test_a_store_in_a_bucket_asks_for_the_place(tmp_path, monkeypatch):
+    with ps.open_store(f"sqlite:///{tmp_path}/penstock.db") as store:
+        monkeypatch.setattr(type(store.artifacts), "url", "s3://bucket/artifacts")
+        with pytest.raises(SettingsError, match="artifacts are in s3://bucket/artifacts"):
+            ps.FeatureStore(store=store)
