@@ -1,6 +1,6 @@
 """Rows outside the window get past ingest from no source."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -124,3 +124,34 @@ def test_a_source_with_the_old_read_is_told_what_it_lacks():
 
     with pytest.raises(ParameterError, match=r"Old is no data source: it has no scan"):
         ingest(Old())
+
+
+def texts(*batches, **facts):
+    """Return a source whose batches hold times as texts, cut by ingest."""
+    tables = [pl.DataFrame({"day": list(batch)}, schema={"day": pl.String}) for batch in batches]
+
+    class Texts(Orders):
+        def scan(self, since=None, cutoff=None):
+            return tables
+
+    return Texts(**{"cut_by_ingest": True, **facts})
+
+
+@pytest.mark.parametrize("cutoff", [None, "2030-01-01"])
+def test_times_of_all_batches_have_one_type(cutoff):
+    days = ingest(texts(["2026-01-01"], [None], ["2026-01-02"])).table["day"]
+    assert days.to_list() == [date(2026, 1, 1), None, date(2026, 1, 2)]
+    mixed = ingest(texts(["2026-01-01"], ["2026-01-02T10:00"], [None]), cutoff=cutoff)
+    assert mixed.table.schema == {"day": pl.Datetime("us")}
+    zone = ingest(texts([None], ["2026-01-02T10:00Z"]), cutoff=cutoff)
+    assert zone.table.schema == {"day": pl.Datetime("us", "UTC")}
+    with pytest.raises(DataError, match="Some times of 'day' in source 'orders' have a zone"):
+        ingest(texts(["2026-01-01T10:00Z"], ["2026-01-02T10:00"]), cutoff=cutoff)
+
+
+@pytest.mark.parametrize("cutoff", [None, "2030-01-01"])
+@pytest.mark.parametrize("cut_by_ingest", [True, False])
+def test_a_format_of_times_holds_with_and_without_a_window(cutoff, cut_by_ingest):
+    source = texts(["31.01.2026"], time_format="%d.%m.%Y", cut_by_ingest=cut_by_ingest)
+    snapshot = ingest(source, cutoff=cutoff)
+    assert snapshot.first_time == datetime(2026, 1, 31, tzinfo=UTC)

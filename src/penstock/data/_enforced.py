@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
 from penstock.data._finding import Finding
-from penstock.data._moments import ends_of, moments_of, time_columns, time_name
+from penstock.data._moments import ends_of, has_zone, moments_of, time_columns, time_name
 from penstock.data.sources import DataSource, Reading, Window
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ class WindowGuard:
         if self._source.time is None:
             return batch
         self._window.require_columns(batch.columns)
-        if not self._window.is_limited:
-            return batch
         if self._cuts:
             return self._cut(batch)
+        if not self._window.is_limited:
+            return batch
         outside = self._window.outside(batch)
         if outside is not None:
             column, rows = outside
@@ -74,6 +74,25 @@ class WindowGuard:
             name = time_name(self._window.time or "")
             reading.findings.append(Finding("info", "window", name, text))
 
+    def join(self, batches: "list[pl.DataFrame]") -> "pl.DataFrame":
+        """Return batches as one table, with times of one type.
+
+        A batch of days and one of times, or one without any time, would not go together.
+
+        Raises:
+            DataError: If only some times have a zone.
+        """
+        import polars as pl
+
+        if not batches:
+            return pl.DataFrame()
+        main, known = time_columns(self._source.time)[:1], self._window.available_at
+        for name in [*main, *([known] if main and known else [])]:
+            kinds = {batch.schema[name] for batch in batches}
+            if len(kinds) > 1:
+                batches = _with_one_type(batches, name, self._source.name)
+        return pl.concat(batches)
+
     def _cut(self, batch: "pl.DataFrame") -> "pl.DataFrame":
         kept, _ = self._window.keep(batch, is_part=True)
         self._rows += batch.height
@@ -100,3 +119,19 @@ class WindowGuard:
             row=row,
             rows=self._outside,
         )
+
+
+def _with_one_type(batches: "list[pl.DataFrame]", name: str, source: str) -> "list[pl.DataFrame]":
+    import polars as pl
+
+    told = {batch.schema[name] for batch in batches if batch[name].null_count() < batch.height}
+    zones = {has_zone(kind) for kind in told}
+    if len(zones) > 1:
+        raise DataError(
+            what=f"Some times of '{name}' in source '{source}' have a zone, and others have none.",
+            why="They cannot be placed in one order.",
+            fix="Write all of them with a zone, or all without.",
+            column=name,
+        )
+    kind = told.pop() if len(told) == 1 else pl.Datetime("us", "UTC" if True in zones else None)
+    return [batch.with_columns(pl.col(name).cast(kind)) for batch in batches]

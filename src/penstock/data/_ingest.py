@@ -82,6 +82,7 @@ def ingest(
         table,
         source=source.describe(),
         time=source.time,
+        time_format=window.time_format,
         since=since,
         cutoff=cutoff,
         findings=tuple(reading.findings),
@@ -99,14 +100,12 @@ def ingest(
 
 
 def _read(source: DataSource, window: Window) -> "tuple[pl.DataFrame, Reading]":
-    import polars as pl
-
     guard = WindowGuard(source, window)
     scan = source.scan(window.since, window.cutoff)
     batches = [guard.check(batch) for batch in read_batches(scan, source.name)]
     reading = scan.reading if isinstance(scan, Scan) else Reading()
     guard.finish(reading)
-    table = pl.concat(batches) if batches else pl.DataFrame()
+    table = guard.join(batches)
     if not table.height or not table.width:
         raise _no_rows(source, window)
     return table, reading

@@ -70,6 +70,7 @@ class Snapshot:
         *,
         source: Mapping[str, Any] | None = None,
         time: TimeColumn | None = None,
+        time_format: str | None = None,
         since: Moment | None = None,
         cutoff: Moment | None = None,
         findings: tuple[Finding, ...] = (),
@@ -82,7 +83,9 @@ class Snapshot:
         """
         schema = infer_schema(table)
         profile = profile_table(table)
-        first, last = (None, None) if time is None else ends_of(moments_of(table, time))
+        first, last = (
+            (None, None) if time is None else ends_of(moments_of(table, time, time_format))
+        )
         return cls(
             rows=table.height,
             schema=schema,

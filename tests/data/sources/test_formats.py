@@ -109,3 +109,38 @@ def test_zones_and_decimals_keep_their_types(tmp_path):
     for ending in ("parquet", "arrow"):
         write(tmp_path / f"a.{ending}", frame)
         assert FileSource(tmp_path / f"a.{ending}").read().schema == frame.schema
+
+
+def test_a_packed_file_that_is_cut_off_is_refused_at_the_end_of_a_row_too(tmp_path):
+    zstandard = pytest.importorskip("zstandard", reason="needs penstock[files]")
+    frames = [zstandard.compress(b"a,b\n1,2\n"), zstandard.compress(b"3,4\n" * 99_999)]
+    path = tmp_path / "a.csv.zst"
+    path.write_bytes(b"".join(frames))
+    assert FileSource(path).read().height == 100_000
+    for cut in range(1, len(frames[1])):
+        path.write_bytes(b"".join(frames)[:-cut])
+        with pytest.raises(DataError, match="ended before the end of its last frame"):
+            FileSource(path).read()
+
+
+def test_what_the_reader_cannot_read_is_an_error_in_a_sentence(tmp_path):
+    arrow = pytest.importorskip("pyarrow", reason="needs pyarrow to write the files")
+    from pyarrow import ipc, parquet
+
+    twice = arrow.Table.from_arrays([arrow.array([1]), arrow.array([2])], names=["a", "a"])
+    parquet.write_table(twice, tmp_path / "a.parquet")
+    with ipc.new_file(tmp_path / "a.arrow", twice.schema) as writer:
+        writer.write(twice)
+    wide = arrow.array([1], arrow.decimal256(60, 2))
+    parquet.write_table(arrow.table({"a": wide}), tmp_path / "wide.parquet")
+    for name in ("a.parquet", "a.arrow", "wide.parquet"):
+        with pytest.raises(DataError, match=f"{name} is not .*, or not all of it can be read"):
+            FileSource(tmp_path / name).read()
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv", "jsonl"])
+def test_a_column_of_knowledge_that_does_not_exist_is_named(tmp_path, ending):
+    write(tmp_path / f"a.{ending}")
+    source = FileSource(tmp_path / f"a.{ending}", time="at", available_at="wo")
+    with pytest.raises(NotFoundError, match=r"'wo' is not in source 'a'. Did you mean 'who'"):
+        source.read(cutoff="2026-01-02")

@@ -56,3 +56,8 @@ def test_a_drivers_words_hold_no_secret(text, monkeypatch):
     monkeypatch.setenv("PW", "p@ss/word")
     hidden = SqlAddress.of("postgresql://ada:${PW}@db/shop").hide(text)
     assert not any(secret in hidden for secret in ("p@ss", "p%40ss", "other"))
+
+
+@pytest.mark.parametrize("url", ["postgresql:///shop", "mysql:///shop", "postgresql://ada@/shop"])
+def test_an_address_without_a_host_stays_one(url):
+    assert SqlAddress.of(url).resolved() == url

@@ -143,3 +143,13 @@ def test_a_token_is_referred_to_and_shown_nowhere(site, monkeypatch):
         source.read()
     assert "c4n4ry" not in str(raised.value)
     assert raised.value.__suppress_context__
+
+
+def test_a_secret_of_the_address_is_in_no_log_of_the_client(site, monkeypatch, caplog):
+    monkeypatch.setenv("SITE_KEY", "c4n4ry/s3cret +")
+    caplog.set_level("DEBUG")
+    # A redirect repeats it in the server's own words.
+    site.headers = {"Content-Location": "/data/rides.csv?key=c4n4ry%2Fs3cret%20%2B"}
+    assert ingest(FileSource(f"{site.url}?key=${{SITE_KEY}}")).rows == 2
+    assert "/data/rides.csv?key=${SITE_KEY}" in caplog.text
+    assert "c4n4ry" not in caplog.text

@@ -10,6 +10,7 @@ from penstock.core import DataError, NotFoundError, did_you_mean, require, summa
 from penstock.data._finding import Finding
 from penstock.data._moments import time_columns
 from penstock.data.sources._csv import CsvForm, read_csv
+from penstock.data.sources._json_lines import read_json
 from penstock.data.sources._partitions import add_partition
 from penstock.data.sources._same_form import require_same_columns, require_same_types
 from penstock.data.sources._text import read_bytes
@@ -126,35 +127,20 @@ def _rule_of_time(
 def _read_json(files: Sequence[Path], options: ReadOptions) -> FileRows:
     import polars as pl
 
+    read = [read_json(file) for file in files]
     parts = [
         options.add_partition(part, part.columns, place)
-        for place, part in enumerate(map(_read_json_file, files))
+        for place, (part, _) in enumerate(read)
         if part.width
     ]
+    notes = dict.fromkeys(finding for _, found in read for finding in found)
     if not parts:
         return FileRows(pl.DataFrame())
     # Objects may lack a field, and files differ in which fields their objects have.
     raw = pl.concat(parts, how="diagonal_relaxed")
     table, findings = options.window.keep(raw)
-    return FileRows(_read_iso_columns(table), findings, _rule_of_time(options.window, raw, table))
-
-
-def _read_json_file(file: Path) -> "pl.DataFrame":
-    import polars as pl
-
-    content = read_bytes(file)
-    if not content.strip():
-        return pl.DataFrame()
-    try:
-        if content.lstrip().startswith(b"["):
-            return pl.read_json(io.BytesIO(content), infer_schema_length=None)
-        return pl.read_ndjson(io.BytesIO(content), infer_schema_length=None)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            what=f"{file.name} is not JSON lines: {str(error).splitlines()[0]}",
-            fix='Write one object a line: {"a": 1, "b": "x"}.',
-            path=file,
-        ) from error
+    rules = _rule_of_time(options.window, raw, table)
+    return FileRows(_read_iso_columns(table), (*notes, *findings), rules)
 
 
 def _read_iso_columns(table: "pl.DataFrame") -> "pl.DataFrame":
@@ -172,7 +158,7 @@ def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: A
     try:
         scans = [scan(file) for file in files]
         schemas = [scan.collect_schema() for scan in scans]
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except _unreadable() as error:
         raise _not_of(kind, files, error) from error
     require_same_columns([(f, s.names()) for f, s in zip(files, schemas, strict=True)])
     require_same_types(list(files), schemas)
@@ -183,7 +169,7 @@ def _read_lazily(files: Sequence[Path], options: ReadOptions, kind: str, scan: A
     whole = pl.concat(scans)
     try:
         table, findings = options.window.keep_lazily(whole, whole.collect_schema())
-    except (OSError, pl.exceptions.ComputeError) as error:
+    except _unreadable() as error:
         raise _not_of(kind, files, error) from error
     return FileRows(table, findings)
 
@@ -251,11 +237,19 @@ def _read_sheet(file: Path, sheet: str | None) -> "tuple[pl.DataFrame, list[Find
     return frame, [Finding("info", "sheet", "", text)]
 
 
+def _unreadable() -> tuple[type[BaseException], ...]:
+    """Return the errors of polars on files that it cannot read; some end in a panic."""
+    import polars as pl
+
+    return (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+
 def _not_of(kind: str, files: Sequence[Path], error: BaseException) -> DataError:
     return DataError(
-        what=f"{files[0] if len(files) == 1 else files[0].parent} is not {kind}: "
-        f"{summarize_error(error)}",
-        fix="Give format= if the ending misleads.",
+        what=f"{files[0] if len(files) == 1 else files[0].parent} is not {kind}, or not all of it"
+        f" can be read: {summarize_error(error).rstrip('.')}.",
+        fix="Give format= if the ending misleads; write columns of a type that is not read as text"
+        " or numbers.",
         path=files[0],
     )
 

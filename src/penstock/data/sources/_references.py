@@ -3,10 +3,12 @@
 Keys, logs and records hold the reference; a secret that is written out is refused.
 """
 
+import logging
 import os
 import re
-from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, urlsplit
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from penstock.core import ParameterError, SettingsError
 
@@ -15,6 +17,12 @@ _SECRET = re.compile(
     r"(?:password|passwd|passphrase|secret|token|apikey|accesskey|accountkey|sharedkey)$"
     r"|(?:^|[._-])(?:pass|pwd|sig|signature|credential|credentials|key|authorization|key[._-]pem)$",
     re.IGNORECASE,
+)
+_SHORTEST_SECRET = 4  # hiding "a" would blank every word
+# A filter holds for the records of one logger, and for none of those below.
+_CLIENT_LOGGERS = (
+    "httpx",
+    *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")),
 )
 
 
@@ -85,12 +93,51 @@ def without_secrets(text: object, options: Mapping[str, str]) -> str:
     >>> without_secrets("hush is wrong", {"password": "${TOPIC_KEY}"})
     '${TOPIC_KEY} is wrong'
     """
-    plain = str(text)
-    for value in options.values():
-        for name in _REFERENCE.findall(str(value)):
-            if secret := os.environ.get(name):
-                plain = plain.replace(secret, f"${{{name}}}")
-    return plain
+    return hide_references(str(text), *map(str, options.values()))
+
+
+def hide_references(text: str, *holders: str) -> str:
+    """Return a text with references in the place of their values, plain or quoted for a URL.
+
+    >>> os.environ["TOPIC_KEY"] = "s3/cret"
+    >>> hide_references("GET /a.csv?key=s3%2Fcret", "https://host/a.csv?key=${TOPIC_KEY}")
+    'GET /a.csv?key=${TOPIC_KEY}'
+
+    Args:
+        text: The text.
+        holders: Texts with references, such as a URL.
+    """
+    for name in dict.fromkeys(name for holder in holders for name in _REFERENCE.findall(holder)):
+        value = os.environ.get(name, "")
+        for form in dict.fromkeys((value, quote(value, safe=""), quote(value), quote_plus(value))):
+            if len(form) >= _SHORTEST_SECRET:
+                text = text.replace(form, f"${{{name}}}")
+    return text
+
+
+@contextmanager
+def hidden_in_logs(*holders: str) -> Iterator[None]:
+    """Keep what references stand for out of the logs of HTTP clients, which show whole addresses.
+
+    Args:
+        holders: Texts with references, such as a URL.
+    """
+
+    def hide(record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        hidden = hide_references(text, *holders)
+        if hidden != text:
+            record.msg, record.args = hidden, None
+        return True
+
+    loggers = [logging.getLogger(name) for name in _CLIENT_LOGGERS]
+    for logger in loggers:
+        logger.addFilter(hide)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(hide)
 
 
 def _value(name: str) -> str:

@@ -6,7 +6,12 @@ from typing import Any
 
 from penstock.core import DataError, NotFoundError, ParameterError
 from penstock.data.sources._messages import PoisonError
-from penstock.data.sources._references import resolve_options, resolve_url, without_secrets
+from penstock.data.sources._references import (
+    hidden_in_logs,
+    hide_references,
+    resolve_options,
+    resolve_url,
+)
 
 _HEADER = 5  # a zero byte, and the schema's number in four
 _TIMEOUT_S = 10.0
@@ -75,17 +80,18 @@ class SchemaRegistry:
         )
         user, token = known.get("schema.registry.user"), known.get("schema.registry.token")
         try:
-            answer = httpx.get(
-                resolve_url(self._url).rstrip("/") + path,
-                auth=(user, known.get("schema.registry.password", "")) if user else None,
-                headers={"Authorization": f"Bearer {token}"} if token else {},
-                timeout=_TIMEOUT_S,
-            )
+            with hidden_in_logs(self._url, *self._options.values()):
+                answer = httpx.get(
+                    resolve_url(self._url).rstrip("/") + path,
+                    auth=(user, known.get("schema.registry.password", "")) if user else None,
+                    headers={"Authorization": f"Bearer {token}"} if token else {},
+                    timeout=_TIMEOUT_S,
+                )
             found = answer.json()
         except (httpx.HTTPError, ValueError, httpx.InvalidURL) as error:
             raise DataError(
                 what=f"The schema registry {self._url} does not answer:"
-                f" {without_secrets(error, self._options) or type(error).__name__}",
+                f" {hide_references(str(error), self._url, *self._options.values()) or type(error).__name__}.",
                 fix="Check the address and the network.",
             ) from None
         if answer.status_code == httpx.codes.NOT_FOUND:

@@ -1,17 +1,14 @@
 """Addresses of databases: kind, host and name from a URL, and texts without its secrets."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from penstock.core import ParameterError, did_you_mean
-from penstock.data.sources._references import require_no_secrets, resolve_url
+from penstock.data.sources._references import hide_references, require_no_secrets, resolve_url
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SHORTEST_SECRET = 4  # hiding "a" would blank every word
 _SCHEMES = {"postgres": "postgresql"}
 
 
@@ -98,10 +95,8 @@ class SqlAddress:
                 what=f"The URL {scheme}:// names no file.",
                 fix=f"Write {scheme}:///shop.db, or {scheme}:////data/shop.db for /data/shop.db.",
             )
-        plain = (
-            urlunsplit((scheme, parts.netloc, parts.path, parts.query, ""))
-            if parts.netloc
-            else (f"{scheme}://{parts.path}" + (f"?{parts.query}" if parts.query else ""))
+        plain = f"{scheme}://{parts.netloc}{parts.path}" + (
+            f"?{parts.query}" if parts.query else ""
         )
         return cls(plain, scheme, parts.netloc.rpartition("@")[2], path)
 
@@ -122,15 +117,12 @@ class SqlAddress:
         parts = urlsplit(resolve_url(self.url))
         options = {**(defaults or {}), **dict(parse_qsl(parts.query))}
         query = urlencode(options, quote_via=quote)
-        return urlunsplit((self.scheme, parts.netloc, parts.path, query, ""))
+        # urlunsplit leaves out the slashes of an address without a host, as a socket's.
+        return f"{self.scheme}://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
 
     def hide(self, text: str) -> str:
         """Return a text, such as a driver's message, with references in the place of values."""
-        for name in _REFERENCE.findall(self.url):
-            value = os.environ.get(name, "")
-            for form in (value, quote(value, safe=""), quote(value)):
-                if len(form) >= _SHORTEST_SECRET:
-                    text = text.replace(form, f"${{{name}}}")
+        text = hide_references(text, self.url)
         # A driver may show an address with a password from a file or from a variable of its own.
         return re.sub(r"(://[^\s:/@]*):(?!\$\{)[^\s@/]+@", r"\1:…@", text)
 

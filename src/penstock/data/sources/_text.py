@@ -43,11 +43,18 @@ def read_bytes(path: Path) -> bytes:
 
 def _unpack_zstd(content: bytes) -> bytes:
     zstandard = require("zstandard", extra="files", purpose="files packed with zstd")
+    parts = []
     try:
-        with zstandard.ZstdDecompressor().stream_reader(content, read_across_frames=True) as stream:
-            return bytes(stream.read())
+        while content:
+            # A stream reader takes the end of a cut-off file for the end of its rows.
+            frame = zstandard.ZstdDecompressor().decompressobj()
+            parts.append(frame.decompress(content))
+            if not frame.eof:
+                raise EOFError("Compressed file ended before the end of its last frame")
+            content = frame.unused_data
     except zstandard.ZstdError as error:
         raise OSError(str(error)) from error
+    return b"".join(parts)
 
 
 def to_utf8(content: bytes, path: Path) -> tuple[bytes, list[Finding]]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from penstock.core import DataError, NotFoundError, PenstockError
 from penstock.data.sources._located import SourceFile
-from penstock.data.sources._references import require_no_secrets, resolve_url
+from penstock.data.sources._references import hidden_in_logs, require_no_secrets, resolve_url
 
 if TYPE_CHECKING:
     import httpx
@@ -70,7 +70,10 @@ class WebFile:
         # Packed on the way, an answer has a weaker ETag.
         headers = {"Accept-Encoding": "identity", **headers}
         try:
-            with client.stream("GET", resolve_url(self._url), headers=headers) as answer:
+            with (
+                hidden_in_logs(self._url),
+                client.stream("GET", resolve_url(self._url), headers=headers) as answer,
+            ):
                 if not answer.is_success:
                     raise self._refused(answer.status_code)
                 yield answer

@@ -119,6 +119,7 @@ class Window:
         known = isinstance(time, str) and schema.get(time) in (pl.Date, pl.Datetime)
         if not known or not self.is_limited:
             return self.keep(scan.collect())
+        self.require_columns(schema.names())
         column = pl.col(str(time))
         moment = column.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
         if has_zone(schema[str(time)]):

@@ -1,0 +1,121 @@
+"""JSON lines, or an array of objects: a table, or the line that is no JSON."""
+
+import io
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from penstock.core import DataError
+from penstock.data.sources._text import read_bytes, to_utf8
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from penstock.data._finding import Finding
+
+
+def read_json(file: Path) -> "tuple[pl.DataFrame, list[Finding]]":
+    """Read the objects of a file; objects without fields are missing values.
+
+    Raises:
+        DataError: If the file is no JSON, with the line.
+    """
+    import polars as pl
+
+    content, findings = to_utf8(read_bytes(file), file)
+    if not content.strip():
+        return pl.DataFrame(), findings
+    read = pl.read_json if content.lstrip().startswith(b"[") else pl.read_ndjson
+    try:
+        table = read(io.BytesIO(content), infer_schema_length=None)
+    except pl.exceptions.PolarsError as error:
+        raise _unreadable(file, content, error) from error
+    return table.with_columns(map(_without_empty, table.iter_columns())), findings
+
+
+def _unreadable(file: Path, content: bytes, error: Exception) -> DataError:
+    fault = _first_fault(content)
+    if fault:
+        return DataError(
+            what=f"{file.name} is not JSON lines: {fault}.",
+            fix='Write one object a line: {"a": 1, "b": "x"}.',
+            path=file,
+        )
+    return DataError(
+        what=f"{file.name} has a field whose values are of several types: {_first_line(error)}.",
+        why="The lines of a file are one table.",
+        fix="Write each field with the same type in every line.",
+        path=file,
+    )
+
+
+def _first_fault(content: bytes) -> str:
+    """Return where a file is no JSON; empty if only the types of its values do not go together."""
+    if content.lstrip().startswith(b"["):
+        return _fault(content)
+    for number, line in enumerate(content.split(b"\n"), 1):
+        fault = _fault(line) if line.strip() else ""
+        if fault:
+            return f"line {number:,}: {fault}"
+    return ""
+
+
+def _fault(text: bytes) -> str:
+    try:
+        json.loads(text.decode(), parse_constant=_refuse, parse_float=_float)
+    except UnicodeDecodeError:
+        return "it is not UTF-8"
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, " if error.lineno > 1 else ""
+        return f"{error.msg} at {at}character {error.colno}"
+    except RecursionError:
+        return "it is nested too deeply"
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no JSON; null is a missing value")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text:.40} is too large for a float")
+    return number
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")
+
+
+def _without_empty(series: "pl.Series") -> "pl.Series":
+    """Return a column whose objects without fields are missing: no file could store them."""
+    import polars as pl
+
+    dtype = _stored(series.dtype)
+    if dtype == series.dtype:
+        return series
+    return pl.Series(series.name, [_present(value) for value in series.to_list()], dtype=dtype)
+
+
+def _stored(dtype: Any) -> "pl.DataType":
+    import polars as pl
+
+    if isinstance(dtype, pl.List):
+        return pl.List(_stored(dtype.inner))
+    if isinstance(dtype, pl.Struct):
+        fields = {field.name: _stored(field.dtype) for field in dtype.fields}
+        return pl.Struct(fields) if fields else pl.String()
+    made: pl.DataType = dtype
+    return made
+
+
+def _present(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_present(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _present(each) for name, each in value.items()} or None
+    return value

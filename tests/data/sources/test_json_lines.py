@@ -1,0 +1,54 @@
+"""Files of JSON lines: read right, or refused with the line."""
+
+import codecs
+
+import pytest
+
+from penstock.core import DataError
+from penstock.data import FileSource
+
+
+def read(folder, content):
+    (folder / "a.jsonl").write_bytes(content)
+    return FileSource(folder / "a.jsonl").read()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"a": 1}\n{"a": 2', "line 2: Expecting ',' delimiter at character 8"),
+        (b'{"a": 1}\n\noops\n{"a": 2}\n', "line 3: Expecting value"),
+        (b'{"a": NaN}\n', "line 1: NaN is no JSON; null is a missing value"),
+        (b'{"a": 1}\n{"a": 1e400}\n', "line 2: 1e400 is too large"),
+        ('{"a": "Köln"}\n'.encode("latin-1"), "line 1: it is not UTF-8"),
+        (b'{"a": 1}{"a": 2}\n', "line 1: Extra data at character 9"),
+        (b'[{"a": 1},\n {"a": }]', "Expecting value at line 2, character 8"),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_line(tmp_path, content, words):
+    with pytest.raises(DataError, match=r"a.jsonl is not JSON lines") as raised:
+        read(tmp_path, content)
+    assert words in str(raised.value)
+
+
+def test_a_field_of_several_types_is_no_fault_of_a_line(tmp_path):
+    with pytest.raises(DataError, match="a field whose values are of several types"):
+        read(tmp_path, b'{"a": true}\n{"a": 2}\n')
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        codecs.BOM_UTF8 + '{"a": "Köln"}\r\n'.encode(),
+        '{"a": "Köln"}\n'.encode("utf-16"),
+        codecs.BOM_UTF8 + '[{"a": "Köln"}]'.encode(),
+    ],
+)
+def test_files_of_windows_are_read(tmp_path, content):
+    assert read(tmp_path, content).rows() == [("Köln",)]
+
+
+def test_objects_without_fields_are_missing_for_no_file_can_store_them(tmp_path):
+    rows = read(tmp_path, b'{"a": {}, "b": {"c": {}, "d": 1}, "e": [{}]}\n')
+    assert rows.rows() == [(None, {"c": None, "d": 1}, [None])]
+    rows.write_parquet(tmp_path / "a.parquet")
