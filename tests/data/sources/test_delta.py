@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 import struct
 
 import polars as pl
@@ -153,6 +154,23 @@ def test_another_table_in_the_same_place_is_named(path, tmp_path):
     assert source.fingerprint() != before
     with pytest.raises(NotFoundError, match="is gone: another one lies there"):
         source.pinned(facts)
+
+
+def test_a_version_that_was_written_again_after_a_restore_is_another(path, tmp_path):
+    rows = pl.DataFrame({"id": [9], "at": [DAY[0]]})
+    shutil.copytree(path, tmp_path / "backup")
+    write_deltalake(path, rows, mode="append")
+    source = DeltaSource(path)
+    before, scan = source.fingerprint(), source.scan()
+    list(scan)
+    shutil.rmtree(path)
+    shutil.copytree(tmp_path / "backup", path)
+    write_deltalake(path, rows.with_columns(id=pl.lit(77)), mode="append")
+    after = source.fingerprint()
+    assert [one["state"]["version"] for one in (before, after)] == [before["state"]["version"]] * 2
+    assert after != before
+    with pytest.raises(NotFoundError, match="its files are others now"):
+        source.pinned(scan.reading.facts)
 
 
 def test_a_version_that_does_not_exist_is_named(path):

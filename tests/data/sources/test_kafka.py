@@ -104,6 +104,18 @@ def kept(monkeypatch):
 
 
 class TestOffsets:
+    def test_a_topic_that_was_created_anew_with_as_many_messages_is_another(self, kafka_server):
+        topics = [Topic(kafka_server) for _ in range(2)]
+        for number, topic in enumerate(topics):
+            topic.send(as_json({"id": 1}), as_json({"id": 2 + number}), timestamp=1_000)
+        # The same name at another time, as the fingerprint sees it.
+        first, second = (topic.source().fingerprint()["state"] for topic in topics)
+        assert first["offsets"] == second["offsets"]
+        assert first != second
+        assert topics[0].source().fingerprint()["state"] == first
+        stamps = [topic.source().stamp() for topic in topics]
+        assert stamps[0] != stamps[1]
+
     def test_rows_come_by_partition_and_offset_and_are_read_again(self, topic):
         for number in (2, 0, 1, 0):
             topic.send(as_json({"id": number}), partition=number)

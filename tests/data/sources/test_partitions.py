@@ -86,3 +86,12 @@ def test_a_time_in_files_and_folders_is_refused_under_a_window(tmp_path, ending)
     assert source.read().height == 2
     with pytest.raises(DataError, match=r"'day' stands in the files and in their folders"):
         source.read(cutoff="2026-01-02")
+
+
+def test_a_folder_with_another_value_is_another_state(tmp_path):
+    (tmp_path / "rides" / "day=1").mkdir(parents=True)
+    (tmp_path / "rides" / "day=1" / "a.csv").write_text("tip\n1\n")
+    source = FileSource(tmp_path / "rides")
+    before = source.fingerprint()
+    (tmp_path / "rides" / "day=1").rename(tmp_path / "rides" / "day=2")
+    assert source.fingerprint() != before

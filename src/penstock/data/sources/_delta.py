@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from penstock.core import NotFoundError, ParameterError
 from penstock.data._moments import Moment, TimeColumn
 from penstock.data.sources._delta_changes import read_changes
-from penstock.data.sources._delta_files import files_in, read_file
+from penstock.data.sources._delta_files import files_in, read_file, state_of
 from penstock.data.sources._delta_table import open_table, table_uri
 from penstock.data.sources._paths import caller_folder, name_from
 from penstock.data.sources._protocol import Reading, Scan
@@ -51,6 +51,7 @@ class DeltaSource:
     options: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
     _home: Path | None = field(default=None, init=False, repr=False, compare=False)
     _table: str | None = field(default=None, init=False, repr=False)  # the id of a pinned table
+    _state: str | None = field(default=None, init=False, repr=False)  # that of its files
     _after: int | None = field(default=None, init=False, repr=False)  # changes since that version
 
     def __post_init__(self) -> None:
@@ -102,9 +103,8 @@ class DeltaSource:
         return {**self.describe(), "state": self.stamp()}
 
     def stamp(self) -> dict[str, Any]:
-        """Return the id of the table and its version; see ``fingerprint`` for the errors."""
-        table = self._open()
-        return {"table": table.metadata().id, "version": table.version()}
+        """Return the id of the table, its version and that one's files; see ``fingerprint``."""
+        return _state(self._open())
 
     def pinned(self, facts: Mapping[str, Any]) -> Self:
         """Return a copy that reads the version of an earlier reading.
@@ -117,6 +117,7 @@ class DeltaSource:
         object.__setattr__(copied, "version", facts["version"])
         object.__setattr__(copied, "_table", facts["table"])
         object.__setattr__(copied, "_after", facts.get("after"))
+        object.__setattr__(copied, "_state", facts.get("state"))
         copied._open()  # noqa: SLF001 - its own class
         return copied
 
@@ -155,8 +156,7 @@ class DeltaSource:
         table = self._open()
         reading = Reading()
         reading.facts |= {
-            "table": table.metadata().id,
-            "version": table.version(),
+            **_state(table),
             **({} if self._after is None else {"after": self._after}),
         }
         if self._after is not None:
@@ -179,4 +179,19 @@ class DeltaSource:
                 why=f"Its id was {self._table}; that of the table there is {table.metadata().id}.",
                 fix="Read it anew, without pinned().",
             )
+        if self._state is not None and version is None and state_of(table) != self._state:
+            raise NotFoundError(
+                what=f"Version {table.version()} of the Delta table {self.path} that was read is gone:"
+                " its files are others now.",
+                why="The table may have been restored from a copy and written again.",
+                fix="Read it anew, without pinned().",
+            )
         return table
+
+
+def _state(table: Any) -> dict[str, Any]:
+    return {
+        "table": table.metadata().id,
+        "version": table.version(),
+        "state": state_of(table),
+    }

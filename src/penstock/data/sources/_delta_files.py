@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from penstock.core import DataError
+from penstock.core import DataError, digest_bytes, digest_json
 from penstock.data.sources._delta_table import cannot_read, file_options
 from penstock.data.sources._pushdown import overlaps, row_filter
 from penstock.data.sources._window import Window
@@ -78,6 +78,24 @@ def files_in(table: Any, window: Window, path: str = "") -> DeltaFiles:
     ]
     known = path or table.table_uri
     return DeltaFiles(known, table.version(), read, every - len(read), schema, deleted)
+
+
+def state_of(table: Any) -> str:
+    """Return a digest of the files of an opened table, and of what is deleted in them.
+
+    Id and number of a version are not enough: a table that was restored from a copy and written
+    again has both, with other rows.
+    """
+    import polars as pl
+
+    actions = pl.DataFrame(table.get_add_actions())
+    files = actions.select("path", "size_bytes", "modification_time").sort("path").rows()
+    deleted = _deleted(table, set(map(unquote, actions["path"])), table.table_uri)
+    gone = {
+        path: digest_bytes(kept.cast(pl.UInt8).to_numpy().tobytes())
+        for path, kept in deleted.items()
+    }
+    return digest_json([list(map(list, files)), gone])
 
 
 def read_file(

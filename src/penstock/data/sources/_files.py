@@ -144,10 +144,8 @@ class FileSource:
         """
         files = self._files(Window.of(self, since, cutoff) if self.time else None)
         if not _scheme(self.path):
-            root = Path(files[0].key).parent
-            states: dict[str, Any] = {
-                os.path.relpath(file.key, root): digest_file(Path(file.key)) for file in files
-            }
+            # By their place below the folder: a part of the name may be a column (day=…).
+            states: dict[str, Any] = {file.name: digest_file(Path(file.key)) for file in files}
         elif all(file.state for file in files):
             states = {file.name: dict(file.state) for file in files}
         else:

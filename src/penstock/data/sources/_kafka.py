@@ -14,6 +14,7 @@ from penstock.data.sources._kafka_rows import (
     PartitionReading,
     Poison,
     RowMaker,
+    digest_of,
     require_same,
 )
 from penstock.data.sources._message_avro import AvroDecoder
@@ -147,19 +148,19 @@ class KafkaSource:
     ) -> dict[str, Any]:
         """Return the offsets that would be read, by partition, and the schema of the values.
 
+        The last message of each partition is in it by its digest: a topic that was deleted and
+        created anew can have as many messages as before.
+
         Raises:
             NotFoundError: If there is no such topic.
             DataError: If the broker or the registry does not respond.
         """
-        window = Window.of(self, since, cutoff)
-        return {
-            **self.describe(),
-            "state": {**_plain(self._offsets(window)), **self._decoder().state()},
-        }
+        state = self._state(Window.of(self, since, cutoff))
+        return {**self.describe(), "state": {**state, **self._decoder().state()}}
 
     def stamp(self) -> dict[str, Any]:
         """Return the offsets that would be read, by partition; see ``fingerprint``."""
-        return _plain(self._offsets(Window.of(self)))
+        return self._state(Window.of(self))
 
     def pinned(self, facts: Mapping[str, Any]) -> Self:
         """Return a copy that reads the messages of an earlier reading, or raises what is gone.
@@ -219,6 +220,16 @@ class KafkaSource:
             reading.facts["partitions"][str(number)] = part.facts()
             if self._then is not None:
                 require_same(self.topic, number, part, self._then["partitions"][str(number)])
+
+    def _state(self, window: Window) -> dict[str, Any]:
+        offsets = self._offsets(window)
+        ends = {number: end - 1 for number, (begin, end) in offsets.items() if begin < end}
+        with self._connect() as broker:
+            found = broker.messages_at(self.topic, ends)
+        return {
+            **_plain(offsets),
+            "last": {str(number): digest_of(each) for number, each in found.items()},
+        }
 
     def _offsets(self, window: Window) -> dict[int, tuple[int, int]]:
         """Return the offsets to read, by partition."""

@@ -165,6 +165,37 @@ class Broker:
         finally:
             self._consumer.unassign()
 
+    def messages_at(self, topic: str, offsets: Mapping[int, int]) -> dict[int, Message]:
+        """Return the message at an offset of each partition; none for a control record's offset.
+
+        Raises:
+            DataError: If the broker fails, or nothing comes for too long.
+        """
+        waiting = dict(offsets)
+        found: dict[int, Message] = {}
+        # All at once: each assignment costs a wait for what the one before has asked for.
+        self._consumer.assign(
+            [self._kafka.TopicPartition(topic, *each) for each in offsets.items()]
+        )
+        end = time.monotonic() + self._timeout_s
+        try:
+            while waiting:
+                for message in self._call(
+                    "consume", len(waiting), timeout=min(0.5, self._timeout_s)
+                ):
+                    number = message.partition()
+                    if message.error() is not None:
+                        self._event(message, topic, number)
+                    elif number in waiting and message.offset() == waiting[number]:
+                        found[number] = _message(message)
+                    waiting.pop(number, None)
+                if waiting and time.monotonic() > end:
+                    number, offset = next(iter(waiting.items()))
+                    raise self._silent(topic, number, offset, offset + 1)
+        finally:
+            self._consumer.unassign()
+        return found
+
     def _event(self, message: Any, topic: str, partition: int) -> int:
         """Return the position that an event tells: the end of the partition."""
         codes, error = self._kafka.KafkaError, message.error()

@@ -46,11 +46,7 @@ class PartitionReading:
         """Count a message."""
         self.messages += 1
         self.tombstones += message.value is None
-        parts = (message.key, message.value)
-        sizes = [-1 if part is None else len(part) for part in parts]
-        self._digest.update(f"{message.offset} {message.timestamp} {sizes} ".encode())
-        for part in parts:
-            self._digest.update(part or b"")
+        _digest(message, self._digest)
         if self.runs and self.runs[-1][1] == message.offset - 1:
             self.runs[-1][1] = message.offset
         elif not self._is_ragged:
@@ -67,6 +63,21 @@ class PartitionReading:
             "digest": self._digest.hexdigest(),
             "runs": [] if self._is_ragged else self.runs,
         }
+
+
+def digest_of(message: Message) -> str:
+    """Return the digest of a message: its place in the partition, timestamp, key and value."""
+    digest = hashlib.sha256()
+    _digest(message, digest)
+    return digest.hexdigest()
+
+
+def _digest(message: Message, digest: Any) -> None:
+    parts = (message.key, message.value)
+    sizes = [-1 if part is None else len(part) for part in parts]
+    digest.update(f"{message.offset} {message.timestamp} {sizes} ".encode())
+    for part in parts:
+        digest.update(part or b"")
 
 
 class RowMaker:
