@@ -62,3 +62,24 @@ def test_a_time_is_named_by_its_columns():
     assert time_columns("t") == ["t"]
     assert time_columns(("day", "hr")) == ["day", "hr"]
     assert time_name("t") == "t"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "a_day"),
+    [
+        (pl.Date, 1),
+        (pl.Datetime("ms"), 86_400_000),
+        (pl.Datetime("us"), 86_400_000_000),
+        (pl.Datetime("us", "UTC"), 86_400_000_000),
+    ],
+)
+def test_years_that_python_has_not_are_refused(dtype, a_day):
+    first, after_last = date(1, 1, 1) - date(1970, 1, 1), date(9999, 12, 31) - date(1970, 1, 1)
+    whole = pl.Series("at", [first.days * a_day, (after_last.days + 1) * a_day - 1, None]).cast(
+        dtype
+    )
+    ends = ends_of(as_moments(whole))
+    assert [end and end.year for end in ends] == [1, 9999]
+    for number in (first.days * a_day - 1, (after_last.days + 1) * a_day):
+        with pytest.raises(DataError, match=r"1 times of 'at' lie before the year 1 or after 9999"):
+            as_moments(pl.Series("at", [number, 0]).cast(dtype))

@@ -12,6 +12,9 @@ from penstock.tables.reading import read_times
 if TYPE_CHECKING:
     import polars as pl
 
+_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896  # 0001-01-01 and 9999-12-31, from 1970-01-01
+
 TimeColumn: TypeAlias = str | tuple[str, str]
 """A column, or a date column and an hour column."""
 
@@ -19,12 +22,34 @@ Moment: TypeAlias = date | datetime | str
 
 
 def as_moments(series: "pl.Series") -> "pl.Series":
-    """Convert dates and datetimes to a common scale: datetimes in UTC, microseconds."""
+    """Convert dates and datetimes to a common scale: datetimes in UTC, microseconds.
+
+    Raises:
+        DataError: If a time lies before the year 1 or after 9999.
+    """
     import polars as pl
 
+    _require_years(series)
     if has_zone(series.dtype):
         return series.dt.convert_time_zone("UTC").dt.cast_time_unit("us")
     return series.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _require_years(series: "pl.Series") -> None:
+    """Refuse times that Python has not: they could be compared, but not shown or stored in records."""
+    numbers = series.to_physical()
+    low, high = numbers.min(), numbers.max()
+    a_day = _DAY.get(getattr(series.dtype, "time_unit", ""), 1)
+    if not isinstance(low, int) or not isinstance(high, int):
+        return
+    if low < _FIRST_DAY * a_day or high >= (_LAST_DAY + 1) * a_day:
+        odd = numbers.is_between(_FIRST_DAY * a_day, (_LAST_DAY + 1) * a_day - 1).not_().sum()
+        raise DataError(
+            what=f"{odd:,} times of '{series.name}' lie before the year 1 or after 9999.",
+            why="Such times mean mostly that there is none, and no calendar here has them.",
+            fix="Replace them in the source by a missing value.",
+            column=series.name,
+        )
 
 
 def moments_of(

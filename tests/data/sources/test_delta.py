@@ -8,9 +8,10 @@ import struct
 import polars as pl
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from obstore.store import S3Store
 
 from penstock.core import DataError, MissingPackageError, NotFoundError, ParameterError
-from penstock.data import DeltaSource, ingest
+from penstock.data import DeltaSource, FileSource, ingest
 from penstock.data.sources import read_batches
 from penstock.testing import SourceContract
 
@@ -186,6 +187,23 @@ def test_a_fixed_version_has_the_same_fingerprint_for_ever(path):
     write_deltalake(path, rows(9), mode="append")
     assert source.fingerprint() == before
     assert read(source) == [1, 2, 3]
+
+
+def test_files_of_a_table_are_not_read_as_they_lie(path, bucket):
+    write_deltalake(path, pl.DataFrame({"id": [9], "at": [DAY[0]]}), mode="overwrite")
+    for place in (path, path / "*.parquet", path / "**/*.parquet"):
+        with pytest.raises(DataError, match="is a Delta table") as raised:
+            FileSource(place).read()
+        assert "ps.DeltaSource" in raised.value.fix
+    store = S3Store(bucket, virtual_hosted_style_request=False, client_options={"allow_http": True})
+    for file in path.rglob("*"):
+        if file.is_file():
+            store.put(f"rides/{file.relative_to(path).as_posix()}", file.read_bytes())
+    for url in (f"s3://{bucket}/rides", f"s3://{bucket}/rides/*.parquet"):
+        with pytest.raises(DataError, match="is a Delta table"):
+            FileSource(url).read()
+    store.put("other/a.csv", b"a\n1\n")
+    assert FileSource(f"s3://{bucket}/**/*.csv").read().rows() == [(1,)]
 
 
 def test_a_missing_table_is_named_with_similar_ones(path, tmp_path, monkeypatch):

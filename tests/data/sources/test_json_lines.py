@@ -21,6 +21,7 @@ def read(folder, content):
         (b'{"a": NaN}\n', "line 1: NaN is no JSON; null is a missing value"),
         (b'{"a": 1}\n{"a": 1e400}\n', "line 2: 1e400 is too large"),
         ('{"a": "Köln"}\n'.encode("latin-1"), "line 1: it is not UTF-8"),
+        (b'{"a": "\\ud83d"}\n', "line 1: it has half of a surrogate pair"),
         (b'{"a": 1}{"a": 2}\n', "line 1: Extra data at character 9"),
         (b'[{"a": 1},\n {"a": }]', "Expecting value at line 2, character 8"),
     ],
@@ -52,3 +53,10 @@ def test_objects_without_fields_are_missing_for_no_file_can_store_them(tmp_path)
     rows = read(tmp_path, b'{"a": {}, "b": {"c": {}, "d": 1}, "e": [{}]}\n')
     assert rows.rows() == [(None, {"c": None, "d": 1}, [None])]
     rows.write_parquet(tmp_path / "a.parquet")
+
+
+def test_large_whole_numbers_among_decimal_ones_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"Column 'a' of a.jsonl .* whole ones of 16 digits"):
+        read(tmp_path, b'{"a": 0.5, "b": 1}\n{"a": 9007199254740993}\n')
+    assert read(tmp_path, b'{"a": 0.5}\n{"a": 1e20}\n')["a"].to_list() == [0.5, 1e20]
+    assert read(tmp_path, b'[{"a": 9007199254740993}]')["a"].to_list() == [9007199254740993]

@@ -166,3 +166,8 @@ def _essence(value):
     if isinstance(value, list):
         return [_essence(each) for each in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def test_half_of_a_surrogate_pair_is_poison():
+    assert "half of a surrogate pair" in refused('{"a": ["\\ud83d"]}')
+    assert table('{"a": "\\ud83d\\ude00"}')["a"].to_list() == ["\U0001f600"]

@@ -3,7 +3,7 @@ from datetime import UTC, timedelta
 import polars as pl
 import pytest
 
-from penstock.core import DataError, MissingPackageError, NotFoundError
+from penstock.core import DataError, MissingPackageError, NotFoundError, SchemaError
 from penstock.data import SqlSource, ingest
 from penstock.testing import SourceContract
 
@@ -178,3 +178,18 @@ def test_a_missing_driver_says_how_to_get_it(url, package):
     with pytest.raises(MissingPackageError) as told:
         SqlSource(url, table="t").read()
     assert told.value.fix == f'Run: pip install "{package}"'
+
+
+def test_a_boolean_that_is_a_number_is_refused(url, sql):
+    sql("CREATE TABLE t (id INT PRIMARY KEY, rating TINYINT(1))", "INSERT INTO t VALUES (1, 5)")
+    with pytest.raises(
+        SchemaError, match=r"'rating' of 't': 1 row holds neither 0 nor 1"
+    ) as raised:
+        SqlSource(url, table="t").read()
+    assert "rating + 0 AS rating" in raised.value.fix
+    assert SqlSource(url, query="SELECT rating + 0 AS rating FROM t").read().rows() == [(5,)]
+
+
+def test_columns_of_one_name_in_a_query_are_told(url):
+    with pytest.raises(DataError, match="The query has more than one column of a name"):
+        SqlSource(url, query="SELECT 1 AS a, 2 AS a").read()

@@ -163,6 +163,8 @@ def test_types_keep_their_meaning(url, sql):
         ("'1 month'::interval", "months"),
         ("ARRAY[[1,2],[3,4]]", "arrays of arrays"),
         ("ROW(1, 2)", "record"),
+        ("'{2026-01-01,infinity}'::timestamptz[]", "infinity in an array"),
+        ("'{-infinity,null}'::date[]", "infinity in an array"),
     ],
 )
 def test_what_a_snapshot_cannot_hold_is_refused_by_column(url, value, words):
@@ -558,3 +560,18 @@ def test_the_same_rows_have_one_digest_from_files_postgresql_and_duckdb(url, tmp
         )
     }
     assert len(digests) == 1
+
+
+def test_an_address_without_a_host_leads_to_the_local_socket(postgres_server, url, monkeypatch):
+    monkeypatch.setenv("PGHOST", str(postgres_server.folder))
+    monkeypatch.setenv("PGPORT", str(postgres_server.port))
+    monkeypatch.setenv("PGUSER", "penstock")
+    database = url.rpartition("/")[2]
+    assert SqlSource(f"postgresql:///{database}", query="SELECT 1 AS a").read().rows() == [(1,)]
+
+
+def test_a_part_of_the_address_that_is_not_taken_is_told(url):
+    for odd in (f"{url}?foo=bar", "postgresql://host:abc/shop"):
+        with pytest.raises(DataError, match="has a part that the client does not take") as raised:
+            SqlSource(odd, table="rides").read()
+        assert "in the URL" in raised.value.fix

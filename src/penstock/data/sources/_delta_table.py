@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from penstock.core import DataError, NotFoundError, did_you_mean, require, summarize_error
-from penstock.data.sources._paths import _bases
+from penstock.data.sources._paths import base_folders
 from penstock.data.sources._references import resolve_options, resolve_url, without_secrets
 
 # A store that does not respond must not hold a run for minutes.
@@ -38,7 +38,7 @@ def table_uri(path: str, home: Path | None) -> str:
     """
     if "://" in path:
         return resolve_url(path)
-    places = [base / path for base in _bases(home)]
+    places = [base / path for base in base_folders(home)]
     for place in places:
         if (place / "_delta_log").is_dir():
             return str(place.resolve())

@@ -3,16 +3,21 @@
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError
+from penstock.data.sources._message_json import is_unicode
 from penstock.data.sources._text import read_bytes, to_utf8
 
 if TYPE_CHECKING:
     import polars as pl
 
     from penstock.data._finding import Finding
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_EXACT = 2**53  # whole numbers up to here are exact as floats
 
 
 def read_json(file: Path) -> "tuple[pl.DataFrame, list[Finding]]":
@@ -26,26 +31,59 @@ def read_json(file: Path) -> "tuple[pl.DataFrame, list[Finding]]":
     content, findings = to_utf8(read_bytes(file), file)
     if not content.strip():
         return pl.DataFrame(), findings
+    if _SURROGATE.search(content) and (fault := _first_fault(content)):
+        raise _no_json(file, fault)  # the reader takes half of a pair for another character
     read = pl.read_json if content.lstrip().startswith(b"[") else pl.read_ndjson
     try:
         table = read(io.BytesIO(content), infer_schema_length=None)
     except pl.exceptions.PolarsError as error:
         raise _unreadable(file, content, error) from error
+    _require_exact(file, content, table)
     return table.with_columns(map(_without_empty, table.iter_columns())), findings
+
+
+def _require_exact(file: Path, content: bytes, table: "pl.DataFrame") -> None:
+    """Refuse large whole numbers among decimal ones, which would lose their last digits."""
+    floats = [series for series in table.iter_columns() if series.dtype.is_float()]
+    names = [each.name for each in floats if bool((each.abs() >= _EXACT).any())]
+    if not names:
+        return
+    text = content.decode()
+    objects = (
+        json.loads(text)
+        if text.lstrip().startswith("[")
+        else map(json.loads, filter(str.strip, text.split("\n")))
+    )
+    for row in objects:
+        for name in names:
+            value = row.get(name)
+            if isinstance(value, int) and abs(value) > _EXACT:
+                raise DataError(
+                    what=f"Column {name!r} of {file.name} has decimal numbers, and whole ones of"
+                    f" {len(str(abs(value)))} digits.",
+                    why="As numbers with decimals they would lose their last digits.",
+                    fix="Write identifiers as texts.",
+                    path=file,
+                    column=name,
+                )
 
 
 def _unreadable(file: Path, content: bytes, error: Exception) -> DataError:
     fault = _first_fault(content)
     if fault:
-        return DataError(
-            what=f"{file.name} is not JSON lines: {fault}.",
-            fix='Write one object a line: {"a": 1, "b": "x"}.',
-            path=file,
-        )
+        return _no_json(file, fault)
     return DataError(
         what=f"{file.name} has a field whose values are of several types: {_first_line(error)}.",
         why="The lines of a file are one table.",
         fix="Write each field with the same type in every line.",
+        path=file,
+    )
+
+
+def _no_json(file: Path, fault: str) -> DataError:
+    return DataError(
+        what=f"{file.name} is not JSON lines: {fault}.",
+        fix='Write one object a line: {"a": 1, "b": "x"}.',
         path=file,
     )
 
@@ -63,7 +101,9 @@ def _first_fault(content: bytes) -> str:
 
 def _fault(text: bytes) -> str:
     try:
-        json.loads(text.decode(), parse_constant=_refuse, parse_float=_float)
+        value = json.loads(text.decode(), parse_constant=_refuse, parse_float=_float)
+        if not is_unicode(value):
+            return "it has half of a surrogate pair, which is no character"
     except UnicodeDecodeError:
         return "it is not UTF-8"
     except json.JSONDecodeError as error:

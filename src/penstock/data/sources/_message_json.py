@@ -60,6 +60,8 @@ class JsonDecoder:
             raise PoisonError(f"it is not JSON: {error.msg} at character {error.pos}") from None
         except RecursionError:
             raise PoisonError("its JSON is nested too deeply") from None
+        if b"\\u" in value and not is_unicode(row):
+            raise PoisonError("it has half of a surrogate pair, which is no character")
         if row is None and value.strip() != b"null":
             row = {}
         if not isinstance(row, dict):
@@ -83,6 +85,19 @@ class JsonDecoder:
             for row in rows if nested else ():
                 row |= {name: require_fit(row.get(name), nested[name], name) for name in nested}
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def is_unicode(value: object) -> bool:
+    r"""Return whether texts of a JSON value can be written: an escape may name half a character.
+
+    >>> is_unicode(json.loads('"\\ud83d\\ude00"')), is_unicode(json.loads('"\\ud83d"'))
+    (True, False)
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _float(text: str) -> float:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from penstock.core import DataError, NotFoundError, ParameterError, did_you_mean, require
 from penstock.data.sources._located import GLOB_MARKS, SourceFile, glob_pattern, is_hidden
+from penstock.data.sources._paths import require_no_table
 from penstock.data.sources._references import require_no_secrets
 from penstock.stores import bucket_settings
 
@@ -88,6 +89,9 @@ class Bucket:
             for meta in metas
             if matches(meta["path"]) and not is_hidden(meta["path"].removeprefix(folder))
         ]
+        logs = [meta["path"].partition("_delta_log/") for meta in metas]
+        tables = tuple({before for before, mark, _ in logs if mark})
+        require_no_table(self._url, any(file.key.startswith(tables) for file in files))
         if not files:
             raise self._nothing([meta["path"] for meta in metas])
         return sorted(files, key=lambda file: file.key)

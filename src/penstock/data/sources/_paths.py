@@ -82,10 +82,16 @@ class LocalFiles:
         Raises:
             NotFoundError: If there are none, with similar names.
         """
-        bases = _bases(self._home)
+        bases = base_folders(self._home)
         for base in bases:
             root, found = _expand(base, self._path)
             if found:
+                if not (base / self._path).is_file():
+                    folders = {folder for file in found for folder in file.parents}
+                    inside = {folder for folder in folders if folder.is_relative_to(root)}
+                    require_no_table(
+                        self._path, any((one / "_delta_log").is_dir() for one in inside)
+                    )
                 return [
                     SourceFile(
                         str(file), Path(os.path.relpath(file, root)).as_posix(), _state(file)
@@ -97,6 +103,21 @@ class LocalFiles:
     def fetch(self, files: Sequence[SourceFile], folder: Path) -> list[SourceFile]:  # noqa: ARG002 - they lie here
         """Return the files where they lie; see Location.fetch."""
         return [_checked(file) for file in files]
+
+
+def require_no_table(path: str, is_delta: bool) -> None:  # noqa: FBT001 - what is checked
+    """Refuse to read the files of a Delta table as they lie: deleted rows would be there again.
+
+    Raises:
+        DataError: If the folder is a table.
+    """
+    if is_delta:
+        raise DataError(
+            what=f"{path} is a Delta table.",
+            why="Its files hold deleted and replaced rows too; the table's log says which count.",
+            fix="Read it with ps.DeltaSource and the folder of the table.",
+            path=path,
+        )
 
 
 def _state(file: Path) -> dict[str, Any]:
@@ -152,7 +173,7 @@ def resolving_in(project: Path) -> Iterator[None]:
         _PROJECT.reset(before)
 
 
-def _bases(home: Path | None) -> list[Path]:
+def base_folders(home: Path | None) -> list[Path]:
     """List the folders in which a relative path is looked up, the same for every way to start.
 
     The folder of the file that created the source comes first: independent of user and working

@@ -1,12 +1,17 @@
 """Types of SQLAlchemy's dialects: what a column is here, by its type or by its first values."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from penstock.data.sources._sql_columns import MomentType, SqlColumn, no_such_type
+from penstock.data.sources._sql_columns import (
+    MomentType,
+    SqlColumn,
+    no_such_type,
+    no_such_values,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,7 +47,7 @@ def column_of(name: str, type_: "TypeEngine[Any]", scheme: str, title: str) -> S
             column, read=lambda value: sa.cast(value, sa.Integer), convert=lambda bits: bits != 0
         )
     if kind == "boolean":
-        return replace(column, convert=_boolean)
+        return replace(column, convert=_boolean(title))
     return column
 
 
@@ -153,8 +158,16 @@ def _kind_of(type_: "TypeEngine[Any]", *, is_mysql: bool) -> str:
     return found or ("bytes" if "BINARY" in name or "BLOB" in name else "")
 
 
-def _boolean(series: "pl.Series") -> "pl.Series":
+def _boolean(title: str) -> "Callable[[pl.Series], pl.Series]":
+    """Return the conversion of MySQL's boolean, a small number that may be above 1."""
     import polars as pl
 
-    # MySQL's boolean is a small number, and a number above 1 is kept as such by nobody's wish.
-    return series.cast(pl.Boolean)
+    def convert(series: "pl.Series") -> "pl.Series":
+        odd = int((~series.is_in([0, 1])).sum())
+        if odd:
+            name = series.name
+            fix = f"Read numbers: write {name} + 0 AS {name} in query=."
+            raise no_such_values(name, odd, "neither 0 nor 1 in a tinyint(1)", title, fix)
+        return series.cast(pl.Boolean)
+
+    return convert

@@ -9,7 +9,7 @@ from penstock.data.sources._sql_address import SqlAddress
 
 _NOISE = re.compile(
     r"^(?:[A-Z_]+: )?(?:\[libpq\] )?(?:Failed to (?:connect|prepare query|execute query(?: '.*')?):\s*)?"
-    r"|\s*(?:LINE \d+:.*|Query was:.*|\(Background on this error.*|\[SQL:.*)$",
+    r"|\s*(?:\.? SQLSTATE: \w+|LINE \d+:.*|Query was:.*|\(Background on this error.*|\[SQL:.*)$",
     re.DOTALL,
 )
 _NUMBERED = re.compile(r"\(\d+, [\"'](.*)[\"']\)", re.DOTALL)
@@ -72,6 +72,17 @@ _CAUSES = (
         "Read files with FileSource: their state is known then.",
     ),
     _Cause(
+        r"invalid connection option|invalid URI query parameter|invalid \w+ value"
+        r"|connection option \"|unexpected keyword argument|does not support SSL",
+        "The address of {place} has a part that the client does not take.",
+        "Correct host, port and options in the URL.",
+    ),
+    _Cause(
+        r"duplicate column name|ambiguous column",
+        "{title} has more than one column of a name.",
+        "Give each its own: SELECT a.id AS a_id, b.id AS b_id.",
+    ),
+    _Cause(
         r"snapshot .* does not exist|invalid snapshot identifier",
         "The shared snapshot of {place} has ended.",
         "Read with partitions=1: a pooler may not keep a transaction on one connection.",
@@ -116,7 +127,8 @@ def failed(
     }
     for cause in _CAUSES:
         if re.search(cause.signs, full, re.IGNORECASE):
-            return DataError(what=cause.what.format(**facts), why=why, fix=cause.fix.format())
+            what = cause.what.format(**facts)
+            return DataError(what=what[0].upper() + what[1:], why=why, fix=cause.fix.format())
     for pattern, noun in ((_NO_TABLE, "table"), (_NO_COLUMN, "column")):
         if pattern.search(full):
             return _not_there(noun, words, why, facts, tables)

@@ -114,7 +114,9 @@ def _probe(column: Any, kind: str) -> list[Any]:
         months = sa.or_(sa.extract("year", column) != 0, sa.extract("month", column) != 0)
         return [_count(months)]
     deep = sa.func.array_ndims(column) > 1
-    return [_count(deep)]
+    # Of numbers infinity is a value; the text of a time has no other letters.
+    endless = sa.cast(column, sa.Text).contains("infinity")
+    return [_count(deep), _count(endless) if kind[1:] in _MOMENTS else sa.literal_column("0")]
 
 
 def _count(condition: Any) -> Any:
@@ -142,6 +144,9 @@ def _settled(column: SqlColumn, values: Sequence[Any], title: str) -> SqlColumn:
     if column.type.startswith("_") and values[0]:
         fix = f"Cast it in query=: to_json({name}), which keeps the form."
         raise no_such_values(column.name, values[0], "arrays of arrays", title, fix)
+    if column.type.startswith("_") and values[1]:
+        fix = f"Replace it in query=: array_replace({name}, 'infinity', NULL), or CAST({name} AS text[])."
+        raise no_such_values(column.name, values[1], "infinity in an array", title, fix)
     return column
 
 
