@@ -105,7 +105,7 @@ class LocalFiles:
         return [_checked(file) for file in files]
 
 
-def require_no_table(path: str, is_delta: bool) -> None:  # noqa: FBT001 - what is checked
+def require_no_table(path: str, is_delta: bool) -> None:
     """Refuse to read the files of a Delta table as they lie: deleted rows would be there again.
 
     Raises:
