@@ -130,3 +130,21 @@ def test_a_store_in_a_bucket_asks_for_the_place(tmp_path, monkeypatch):
         monkeypatch.setattr(type(store.artifacts), "url", "s3://bucket/artifacts")
         with pytest.raises(SettingsError, match="artifacts are in s3://bucket/artifacts"):
             ps.FeatureStore(store=store)
+
+
+def test_on_demand_features_are_computed_from_labels_and_views(features):
+    features.write("spend", spend((1, 0, 0, 10.0)))
+    ratio = ps.features.OnDemandView(
+        "ratio",
+        {"times_usual": pl.col("paid") / pl.col("amount")},
+        features={"times_usual": pl.Float64},
+        request={"paid": pl.Float64},
+        views=[SPEND],
+    )
+    asked = labels((1, 1), (2, 1)).with_columns(paid=25.0)
+    found = features.join(asked, [ratio], time="time")
+    assert found.columns == ["card_id", "time", "paid", "times_usual"]
+    assert found["times_usual"].to_list() == [2.5, None]
+    both = features.join(asked, [ratio, "spend"], time="time")
+    assert both.columns[3:] == ["times_usual", "amount"]
+    assert features.versions([ratio]) == features.versions(["spend"])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from penstock.features._words import WordWeights as WordWeights
     from penstock.features.views import Entity as Entity
     from penstock.features.views import FeatureView as FeatureView
+    from penstock.features.views import OnDemandView as OnDemandView
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -22,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Entity": "penstock.features.views",
         "FeatureStore": "_feature_store",
         "FeatureView": "penstock.features.views",
+        "OnDemandView": "penstock.features.views",
         "LevelMeans": "_levels",
         "ToNumber": "_plain",
         "ToText": "_plain",

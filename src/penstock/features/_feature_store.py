@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from penstock.core import NotFoundError, SettingsError, did_you_mean
 from penstock.features.views import (
     FeatureView,
     History,
     HistoryVersion,
+    OnDemandView,
     Selection,
     as_of,
+    plan_join,
     read_labels,
     select,
     to_rows,
@@ -19,6 +21,8 @@ from penstock.stores import Store, open_store
 
 if TYPE_CHECKING:
     import polars as pl
+
+ViewLike: TypeAlias = FeatureView | OnDemandView | str
 
 _FOLDER = "features"
 
@@ -138,7 +142,7 @@ class FeatureStore:
     def join(
         self,
         labels: object,
-        views: Sequence[FeatureView | str],
+        views: Sequence[ViewLike],
         *,
         time: str,
         event_time_only: bool = False,
@@ -148,7 +152,8 @@ class FeatureStore:
 
         Args:
             labels: A polars or pandas frame with the keys of the views and a time.
-            views: Views, names, or ``"view:feature"`` for single features.
+            views: Views, names, ``"view:feature"`` for single features, or on-demand views, whose
+                inputs are joined too and left out again.
             time: Column with the time of a label; aware.
             event_time_only: Use rows from their event on, even those that were known only later.
                 This shows a model values that it will not have; compare, but do not train with it.
@@ -162,21 +167,27 @@ class FeatureStore:
             SchemaError: If a key or the time is missing or has another dtype.
             DataError: If two columns would have the same name.
         """
-        chosen = [self._select(each) for each in views]
-        asked = read_labels(labels, time, chosen)
+        plan = plan_join([self._resolve(each) for each in views])
+        asked = read_labels(labels, time, plan.selections)
         found = asked.drop(asked.columns[-1])
-        for selection in chosen:
+        kept = [*found.columns, *plan.output]
+        for selection in plan.selections:
             name = selection.view.name
             rows = self.history(name).scan(version=(versions or {}).get(name))
             values = as_of(asked, rows, selection, event_time_only=event_time_only)
             found = found.hstack(values)
-        return found
+        for view in plan.on_demand:
+            found = found.hstack(view.compute(found))
+        return found.select(kept)
 
-    def versions(self, views: Sequence[FeatureView | str]) -> list[HistoryVersion]:
+    def versions(self, views: Sequence[ViewLike]) -> list[HistoryVersion]:
         """Return the newest versions of views, for step keys and signatures."""
-        return [self.history(self._select(each).view).version() for each in views]
+        plan = plan_join([self._resolve(each) for each in views])
+        return [self.history(each.view).version() for each in plan.selections]
 
-    def _select(self, view: FeatureView | str) -> Selection:
+    def _resolve(self, view: ViewLike) -> Selection | OnDemandView:
+        if isinstance(view, OnDemandView):
+            return view
         if isinstance(view, FeatureView):
             return select(view)
         name, _, feature = view.partition(":")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from penstock.features.views._join import as_of as as_of
     from penstock.features.views._join import read_labels as read_labels
     from penstock.features.views._join import select as select
+    from penstock.features.views._on_demand import OnDemandView as OnDemandView
+    from penstock.features.views._plan import JoinPlan as JoinPlan
+    from penstock.features.views._plan import plan_join as plan_join
     from penstock.features.views._rows import to_rows as to_rows
     from penstock.features.views._view import FeatureView as FeatureView
 
@@ -27,12 +30,15 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FeatureView": "_view",
         "History": "_history",
         "HistoryVersion": "_history",
+        "JoinPlan": "_plan",
+        "OnDemandView": "_on_demand",
         "RowCodec": "_codec",
         "Selection": "_join",
         "as_of": "_join",
         "fold": "_fold",
         "is_missing": "_fold",
         "leading": "_fold",
+        "plan_join": "_plan",
         "read_labels": "_join",
         "select": "_join",
         "to_rows": "_rows",

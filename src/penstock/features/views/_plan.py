@@ -1,0 +1,46 @@
+"""What a join reads and computes: asked features, and the inputs of on-demand views beside them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from penstock.features.views._join import Selection
+from penstock.features.views._on_demand import OnDemandView
+from penstock.features.views._view import FeatureView
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPlan:
+    """What a join reads and computes.
+
+    Args:
+        selections: Features to read, one selection for each view.
+        on_demand: Views to compute then.
+        output: Names of the features that were asked for, in order.
+    """
+
+    selections: list[Selection]
+    on_demand: list[OnDemandView]
+    output: list[str]
+
+
+def plan_join(asked: Sequence[Selection | OnDemandView]) -> JoinPlan:
+    """Return what a join of these views reads, computes and returns."""
+    output = [name for each in asked for name in _names(each)]
+    needed: dict[str, tuple[FeatureView, dict[str, None]]] = {}
+
+    def need(view: FeatureView, names: Iterable[str]) -> None:
+        needed.setdefault(view.name, (view, {}))[1].update(dict.fromkeys(names))
+
+    on_demand = [each for each in asked if isinstance(each, OnDemandView)]
+    for each in asked:
+        if isinstance(each, Selection):
+            need(each.view, each.features)
+    for each in on_demand:
+        for view in each.views:
+            need(view, view.feature_names)
+    selections = [Selection(view, tuple(names)) for view, names in needed.values()]
+    return JoinPlan(selections, on_demand, list(dict.fromkeys(output)))
+
+
+def _names(each: Selection | OnDemandView) -> tuple[str, ...]:
+    return each.features if isinstance(each, Selection) else each.feature_names

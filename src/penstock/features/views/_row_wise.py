@@ -1,0 +1,120 @@
+"""Whether a transform gives each row the same bits alone, among others and again; on drawn rows."""
+
+import types
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from penstock.core import DefinitionError
+from penstock.features.views._columnar_bytes import encode_columns
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_ROWS = 48
+_SEED = 20_260_105
+# Names by which a function reaches what is not in its rows.
+_OUTSIDE = {
+    "now", "utcnow", "today", "time_ns", "perf_counter", "monotonic", "random", "default_rng",
+    "urandom", "uuid4", "shuffle", "sample", "environ", "getenv", "open", "input",
+}  # fmt: skip
+_POOLS: dict[str, list[Any]] = {
+    "Float": [0.0, -0.0, 1.0, -2.5, 1e300, 1e-300, float("inf"), float("nan"), 1 / 3],
+    "Int": [0, 1, -1, 7, 100, -128, 127],
+    "Boolean": [True, False],
+    "String": ["", "a", "Zürich", "e\u0301", " 12 ", "null"],
+    "Binary": [b"", b"a", b"\xff\x00"],
+    "Date": [-1, 0, 19_782, 19_783],
+    "Datetime": [-1, 0, 1_709_164_800_000_000, 1_761_440_400_000_000],
+    "Decimal": [0, 1, -1, 25],
+}
+
+
+def require_pure(transform: Any, owner: str) -> None:
+    """Check that a function names nothing that changes between training and serving.
+
+    Raises:
+        DefinitionError: If it does.
+    """
+    if isinstance(transform, Mapping):
+        return
+    if not callable(transform):
+        raise DefinitionError(
+            what=f"{owner.capitalize()} has a transform of type {type(transform).__name__}.",
+            fix='Give expressions by feature, {"ratio": pl.col("a") / pl.col("b")}, or a function.',
+        )
+    code = getattr(transform, "__code__", None)
+    found = sorted({name for each in _codes(code) for name in each.co_names} & _OUTSIDE)
+    if found:
+        raise DefinitionError(
+            what=f"{owner.capitalize()} uses {', '.join(found)}.",
+            why="Its values would differ between training and serving.",
+            fix="Declare what it needs as an input: request={…}.",
+        )
+
+
+def require_row_wise(
+    compute: "Callable[[pl.DataFrame], pl.DataFrame]",
+    inputs: "Mapping[str, pl.DataType]",
+    owner: str,
+) -> None:
+    """Check on drawn rows that a row's result depends on that row only.
+
+    Raises:
+        DefinitionError: If it is another one again, alone or in another order.
+    """
+    rows = draw_rows(inputs, _ROWS)
+    whole = encode_columns(compute(rows))
+    if encode_columns(compute(rows)) != whole:
+        raise _refusal(
+            owner, "gives other values when it is computed again", "Remove what changes."
+        )
+    together = (
+        "Use row-wise expressions: no mean, rank, shift, cumulative sum or fill from neighbours."
+    )
+    if encode_columns(compute(rows.reverse())) != whole[::-1]:
+        raise _refusal(owner, "depends on the order of rows", together)
+    for place in range(rows.height):
+        if encode_columns(compute(rows[place : place + 1])) != whole[place : place + 1]:
+            raise _refusal(owner, "gives a row alone another value than among others", together)
+
+
+def draw_rows(inputs: "Mapping[str, pl.DataType]", height: int) -> "pl.DataFrame":
+    """Return rows of inputs with nulls, edges and ordinary values; the same each time."""
+    import polars as pl
+
+    rng = np.random.default_rng(_SEED)
+    return pl.DataFrame([_column(name, kind, height, rng) for name, kind in inputs.items()])
+
+
+def _column(name: str, kind: Any, height: int, rng: np.random.Generator) -> "pl.Series":
+    import polars as pl
+
+    if isinstance(kind, pl.List):
+        lengths = rng.integers(0, 4, height).tolist()
+        flat = _column(name, kind.inner, sum(lengths), rng).to_list()
+        ends = np.cumsum(lengths).tolist()
+        values: list[Any] = [
+            flat[end - length : end] for end, length in zip(ends, lengths, strict=True)
+        ]
+        values[0] = None
+        return pl.Series(name, values, dtype=kind)
+    pool = next(values for prefix, values in _POOLS.items() if str(kind).startswith(prefix))
+    plain = pl.Series(name, [None, *pool])
+    return plain.gather(rng.integers(0, len(plain), height)).cast(kind)
+
+
+def _codes(code: Any) -> Iterator[types.CodeType]:
+    if isinstance(code, types.CodeType):
+        yield code
+        for each in code.co_consts:
+            yield from _codes(each)
+
+
+def _refusal(owner: str, what: str, fix: str) -> DefinitionError:
+    return DefinitionError(
+        what=f"{owner.capitalize()} {what}.",
+        why="Serving computes one row at a time: its values would differ from those of training.",
+        fix=fix,
+    )
