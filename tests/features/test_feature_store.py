@@ -9,7 +9,7 @@ import pytest
 from tests.features.feature_rows import CARD, HOUR, NOON, SPEND, labels, spend
 
 import penstock as ps
-from penstock.core import ConflictError, NotFoundError, SettingsError
+from penstock.core import ConflictError, LeakageError, NotFoundError, SettingsError
 
 RISK = ps.FeatureView(
     "risk", CARD, {"score": pl.Float64, "band": pl.String}, available_at=timedelta(hours=1)
@@ -148,3 +148,31 @@ def test_on_demand_features_are_computed_from_labels_and_views(features):
     both = features.join(asked, [ratio, "spend"], time="time")
     assert both.columns[3:] == ["times_usual", "amount"]
     assert features.versions([ratio]) == features.versions(["spend"])
+
+
+def test_a_feature_that_reveals_the_target_is_refused(features):
+    rows = [(card, 0, 0, float(card % 2)) for card in range(400)]
+    features.write("spend", spend(*rows))
+    asked = labels(*[(card, 1) for card in range(400)]).with_columns(
+        fraud=pl.Series([card % 2 for card in range(400)])
+    )
+    with pytest.raises(LeakageError, match="'amount' alone predicts 'fraud'"):
+        features.join(asked, ["spend"], time="time", target="fraud")
+    assert features.join(asked, ["spend"], time="time").height == 400
+    findings = features.check(asked, ["spend"], time="time", target="fraud")
+    assert [each.column for each in findings] == ["amount"]
+
+
+def test_values_that_came_later_are_told(features):
+    features.write("spend", spend(*[(card, 0, card % 3, 1.0 * card) for card in range(60)]))
+    asked = labels(*[(card, 1) for card in range(60)]).with_columns(y=pl.int_range(60))
+    findings = features.check(asked, ["spend"], time="time", target="y")
+    assert "20 of 60 labels" in next(f.message for f in findings if f.rule == "known_later")
+
+
+def test_a_history_with_rows_known_before_they_happen_is_refused(features):
+    history = features.history("spend")
+    rows = spend((1, 5, 0, 1.0)).rename({"known_at": "available_at"})
+    history.append(rows.with_columns(is_deleted=pl.lit(value=False)))
+    with pytest.raises(LeakageError, match="1 rows of feature view 'spend' happen after"):
+        features.join(labels((1, 2)), ["spend"], time="time")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from penstock.core import NotFoundError, SettingsError, did_you_mean
+from penstock.data import Finding
 from penstock.features.views import (
     FeatureView,
     History,
@@ -12,8 +13,11 @@ from penstock.features.views import (
     OnDemandView,
     Selection,
     as_of,
+    check_features,
+    find_later_values,
     plan_join,
     read_labels,
+    require_no_leaks,
     select,
     to_rows,
 )
@@ -145,6 +149,7 @@ class FeatureStore:
         views: Sequence[ViewLike],
         *,
         time: str,
+        target: str | None = None,
         event_time_only: bool = False,
         versions: Mapping[str, int] | None = None,
     ) -> "pl.DataFrame":
@@ -155,6 +160,7 @@ class FeatureStore:
             views: Views, names, ``"view:feature"`` for single features, or on-demand views, whose
                 inputs are joined too and left out again.
             time: Column with the time of a label; aware.
+            target: Column of the labels with the target: features that reveal it are refused.
             event_time_only: Use rows from their event on, even those that were known only later.
                 This shows a model values that it will not have; compare, but do not train with it.
             versions: Versions of the histories by view; by default the newest.
@@ -166,6 +172,7 @@ class FeatureStore:
             NotFoundError: If there is no such view, feature or version.
             SchemaError: If a key or the time is missing or has another dtype.
             DataError: If two columns would have the same name.
+            LeakageError: If a feature reveals the target, or rows are known before they happen.
         """
         plan = plan_join([self._resolve(each) for each in views])
         asked = read_labels(labels, time, plan.selections)
@@ -178,7 +185,29 @@ class FeatureStore:
             found = found.hstack(values)
         for view in plan.on_demand:
             found = found.hstack(view.compute(found))
+        if target is not None:
+            require_no_leaks(check_features(found, plan.output, target=target))
         return found.select(kept)
+
+    def check(
+        self, labels: object, views: Sequence[ViewLike], *, time: str, target: str
+    ) -> list[Finding]:
+        """Check features for leaks, without refusing them.
+
+        Args:
+            labels: Labels as for ``join``.
+            views: Views as for ``join``.
+            time: Column with the time of a label.
+            target: Column with the target.
+
+        Returns:
+            Features that reveal the target, and those with values that were known only later.
+        """
+        known = self.join(labels, views, time=time)
+        happened = self.join(labels, views, time=time, event_time_only=True)
+        features = plan_join([self._resolve(each) for each in views]).output
+        leaks = check_features(known, features, target=target)
+        return [*leaks, *find_later_values(known, happened, features)]
 
     def versions(self, views: Sequence[ViewLike]) -> list[HistoryVersion]:
         """Return the newest versions of views, for step keys and signatures."""

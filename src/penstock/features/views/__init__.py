@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from penstock.features.views._join import as_of as as_of
     from penstock.features.views._join import read_labels as read_labels
     from penstock.features.views._join import select as select
+    from penstock.features.views._lint import check_features as check_features
+    from penstock.features.views._lint import find_later_values as find_later_values
+    from penstock.features.views._lint import require_no_leaks as require_no_leaks
     from penstock.features.views._on_demand import OnDemandView as OnDemandView
     from penstock.features.views._plan import JoinPlan as JoinPlan
     from penstock.features.views._plan import plan_join as plan_join
@@ -35,11 +38,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RowCodec": "_codec",
         "Selection": "_join",
         "as_of": "_join",
+        "check_features": "_lint",
+        "find_later_values": "_lint",
         "fold": "_fold",
         "is_missing": "_fold",
         "leading": "_fold",
         "plan_join": "_plan",
         "read_labels": "_join",
+        "require_no_leaks": "_lint",
         "select": "_join",
         "to_rows": "_rows",
         "values_at": "_fold",

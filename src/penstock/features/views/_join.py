@@ -7,7 +7,7 @@ A history without the rows that lose when they become known is a step function o
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, NotFoundError, SchemaError, did_you_mean
+from penstock.core import DataError, LeakageError, NotFoundError, SchemaError, did_you_mean
 from penstock.features.views._dtypes import fit_column
 from penstock.features.views._fold import is_missing, leading
 from penstock.features.views._rows import read_moments
@@ -122,6 +122,7 @@ def find_rows(
     """
     import polars as pl
 
+    _require_possible(rows, view)
     keys = list(view.key_columns)
     steps = leading(
         rows.select(*keys, *SYSTEM_COLUMNS).with_row_index(_ROW),
@@ -133,6 +134,18 @@ def find_rows(
     found = last_known(labels, labels[_AT], steps, known, keys, included=included)
     winners = steps.select(_ROW, EVENT_TIME, IS_DELETED)[found].with_columns(labels[_AT])
     return winners.select(pl.when(~is_missing(view, pl.col(_AT))).then(_ROW)).to_series()
+
+
+def _require_possible(rows: "pl.DataFrame", view: FeatureView) -> None:
+    """Check that no row is known before it happens; writes refuse such rows, other tools do not."""
+    early = int((rows[EVENT_TIME] > rows[AVAILABLE_AT]).sum())
+    if early:
+        raise LeakageError(
+            what=f"{early:,} rows of feature view {view.name!r} happen after they are known.",
+            why="Labels would get values that did not hold yet.",
+            fix="Write the history with FeatureStore.write, which refuses such rows.",
+            rows=early,
+        )
 
 
 def _blocks(names: tuple[str, ...]) -> list[list[str]]:
