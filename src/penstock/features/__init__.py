@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from penstock.features.views import Entity as Entity
     from penstock.features.views import FeatureView as FeatureView
     from penstock.features.views import OnDemandView as OnDemandView
+    from penstock.features.views import WindowFeature as WindowFeature
+    from penstock.features.views import Windows as Windows
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -27,6 +29,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LevelMeans": "_levels",
         "ToNumber": "_plain",
         "ToText": "_plain",
+        "WindowFeature": "penstock.features.views",
+        "Windows": "penstock.features.views",
         "WordWeights": "_words",
         "table_transformer": "_transform",
     },

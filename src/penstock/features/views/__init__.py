@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from penstock.features.views._plan import plan_join as plan_join
     from penstock.features.views._rows import to_rows as to_rows
     from penstock.features.views._view import FeatureView as FeatureView
+    from penstock.features.views._windows import WindowFeature as WindowFeature
+    from penstock.features.views._windows import Windows as Windows
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
@@ -37,6 +39,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "OnDemandView": "_on_demand",
         "RowCodec": "_codec",
         "Selection": "_join",
+        "WindowFeature": "_windows",
+        "Windows": "_windows",
         "as_of": "_join",
         "check_features": "_lint",
         "find_later_values": "_lint",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.core import DataError, SchemaError, did_you_mean, now
 from penstock.features.views._dtypes import fit_column
+from penstock.features.views._entity import Entity
 from penstock.features.views._view import AVAILABLE_AT, EVENT_TIME, IS_DELETED, FeatureView
 from penstock.tables import columns_of
 
@@ -29,7 +30,7 @@ def to_rows(view: FeatureView, frame: Any, *, is_deleted: bool = False) -> "pl.D
 
     owner = f"feature view {view.name!r}"
     given = {column.name: column for column in columns_of(frame)}
-    keys = [_key(given, name, kind, owner) for name, kind in view.entity.dtypes.items()]
+    keys = read_keys(view.entity, given, owner)
     height = len(keys[0])
     event = read_moments(given, view.event_time, owner).rename(EVENT_TIME)
     known = _available_at(view, given, event, owner).rename(AVAILABLE_AT)
@@ -42,6 +43,21 @@ def to_rows(view: FeatureView, frame: Any, *, is_deleted: bool = False) -> "pl.D
     ]
     marks = pl.Series(IS_DELETED, [is_deleted]).new_from_index(0, height)
     return pl.DataFrame([*keys, event, known, marks, *values])
+
+
+def read_keys(entity: Entity, given: "dict[str, pl.Series]", owner: str) -> "list[pl.Series]":
+    """Return the key columns with their dtypes.
+
+    Raises:
+        SchemaError: If one is missing or has another dtype.
+        DataError: If a key is null.
+    """
+    keys = [
+        fit_column(_column(given, name, owner), kind, owner) for name, kind in entity.dtypes.items()
+    ]
+    for column in keys:
+        _require_present(column, owner)
+    return keys
 
 
 def read_moments(given: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Series":
@@ -102,12 +118,6 @@ def _available_at(
         (event + view.available_at).to_frame("known").select(pl.min_horizontal("known", written))
     )
     return known.to_series() if view.available_at > timedelta(0) else event
-
-
-def _key(given: "dict[str, pl.Series]", name: str, kind: Any, owner: str) -> "pl.Series":
-    column = fit_column(_column(given, name, owner), kind, owner)
-    _require_present(column, owner)
-    return column
 
 
 def _column(given: "dict[str, pl.Series]", name: str, owner: str) -> "pl.Series":
