@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core import ParameterError, require_choice, require_number, require_reason
+from penstock.core import (
+    ParameterError,
+    require_choice,
+    require_number,
+    require_reason,
+    require_type,
+)
 
 
 @given(st.integers(), st.integers(), st.integers())
@@ -62,3 +68,15 @@ def test_a_reason_is_needed_and_stripped():
     assert require_reason(" late ", "A rejection") == "late"
     with pytest.raises(ParameterError, match="A rejection needs a reason"):
         require_reason("  ", "A rejection")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(3, "3, an int"), (None, "None"), (int, "'int', a class"), (True, "True, a bool")],
+)
+def test_a_value_of_another_type_is_shown(value, words):
+    with pytest.raises(ParameterError, match=f"n is {words}"):
+        require_type("n", value, (str, float), "Give a text.")
+    with pytest.raises(ParameterError):
+        require_type("n", True, int, "Give a number.")
+    require_type("n", True, bool, "Give True or False.")

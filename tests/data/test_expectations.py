@@ -36,7 +36,7 @@ def told(**expected):
         ({"rows": (None, 3)}, "", "There are 4 rows, more than 3."),
         ({"between": {"tip": (0, None)}}, "tip", "2 of 4 rows have a 'tip' outside of 0 to …, such as -1.0, nan."),
         ({"between": {"n": (2, 3)}}, "n", "2 of 4 rows have a 'n' outside of 2 to 3, such as 1, 4."),
-        ({"between": {"at": (datetime(2026, 1, 2, tzinfo=UTC), None)}}, "at", "1 of 4 rows have a 'at' outside"),
+        ({"between": {"at": (datetime(2026, 1, 2, tzinfo=UTC), None)}}, "at", "1 of 4 rows have an 'at' outside"),
         ({"one_of": {"kind": ["a", "b"]}}, "kind", "1 of 4 rows have a 'kind' that is not allowed, such as zz."),
         ({"matches": {"kind": "[a-z]"}}, "kind", "1 of 4 rows have a 'kind' that does not match [a-z], such as zz."),
         ({"types": {"tip": "integer"}}, "tip", "Column 'tip' is Float64, not integer."),

@@ -256,7 +256,7 @@ def test_a_map_over_what_has_no_items_says_so(project):
         return ps.map(double, number())
     """)
     assert result.state is RunState.FAILED
-    assert "is mapped over the output 'number', a int. It has no items." in result.error
+    assert "is mapped over the output 'number', an int. It has no items." in result.error
 
 
 WHEN = """

@@ -207,3 +207,8 @@ def test_values_of_a_run_that_cannot_be_read_any_more_are_passed_by(ran, store):
     assert found.run.run_id == ran.run_id
     assert found.code["files"] == 2
     assert list(found.lines())
+
+
+def test_a_subject_that_is_no_text_is_told():
+    with pytest.raises(ParameterError, match="subject is 3, an int"):
+        ps.get_lineage(3)  # type: ignore[arg-type] # what beginners write

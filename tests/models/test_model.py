@@ -18,6 +18,7 @@ from sklearn.svm import LinearSVC
 from penstock.core import (
     DataError,
     ModelVersionRecord,
+    ParameterError,
     SerializationError,
     ServingError,
     Stage,
@@ -227,7 +228,7 @@ def test_a_missing_feature_is_named_with_the_close_one():
 
 
 def test_what_cannot_predict_is_no_model():
-    with pytest.raises(DataError, match=r"A int has no predict\(\)"):
+    with pytest.raises(DataError, match=r"An int has no predict\(\)"):
         Model.of(1, X)
 
 
@@ -246,3 +247,10 @@ def test_decision_values_stand_in_for_probabilities():
     assert np.array_equal(model.decision_values(numbers), expected)
     regression = Model.of(LinearRegression().fit(numbers, range(20)), numbers)
     assert regression.decision_values(numbers) is None
+
+
+@pytest.mark.parametrize("reference", ["churn@1", 3, None])
+def test_a_name_in_the_place_of_a_version_is_told(reference):
+    with pytest.raises(ParameterError, match=r"version of Model.load is") as raised:
+        Model.load(reference)
+    assert 'Registry().get("churn", 1)' in raised.value.fix

@@ -143,7 +143,7 @@ def test_figures_are_drawn_or_kept_by_whose_they_are(run):
     assert kept["axes@1"].metadata["media"] == "image/png"
     assert (kept["bars"].format, kept["bars"].metadata["caption"]) == ("figure", "two")
     assert run.artifact("bars").data[0].y == (1, 2)
-    with pytest.raises(ParameterError, match="A int is not a figure"):
+    with pytest.raises(ParameterError, match="An int is not a figure"):
         run.log_figure("one", 1)
 
 
@@ -155,7 +155,7 @@ def test_texts_are_kept_with_their_markup(run):
     assert media == ["text/plain", "text/markdown", "text/html"]
     with pytest.raises(ParameterError, match="Did you mean 'markdown'"):
         run.log_text("x", "", markup="markdon")
-    with pytest.raises(ParameterError, match="A int is no text"):
+    with pytest.raises(ParameterError, match="An int is no text"):
         run.log_text("x", 1)
 
 
@@ -292,7 +292,7 @@ def test_rows_are_a_table(run):
     run.log_table("rows", [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}])
     assert run.artifact("rows").equals(pl.DataFrame({"a": [1, 2], "b": ["x", "y"]}))
     for wrong, words in (
-        ([], "An empty list is no table"), ({}, "An empty dict"), (3, "A int is no table"),
+        ([], "An empty list is no table"), ({}, "An empty dict"), (3, "An int is no table"),
         ({"a": [1], "b": [1, 2]}, "The dict is no table"), ([1, 2], "A list is no table"), ([{"a": 1}, {"a": [2]}], "The list is no table"),
     ):  # fmt: skip
         with pytest.raises(ParameterError, match=words):

@@ -1,7 +1,7 @@
 """Terms, errors, records and small tools for all packages; imports no package of ours."""
 
 from penstock.core._actors import current_actor, is_same_person, use_actor
-from penstock.core._checks import require_choice, require_number, require_reason
+from penstock.core._checks import require_choice, require_number, require_reason, require_type
 from penstock.core._clock import now, now_micros, set_clock
 from penstock.core._digest import digest_bytes, digest_file, digest_json, short
 from penstock.core._durations import parse_duration
@@ -55,6 +55,7 @@ from penstock.core._states import (
     TickState,
     Verdict,
 )
+from penstock.core._words import with_article
 from penstock.core.records import (
     AlertRecord,
     ApprovalRecord,
@@ -178,6 +179,7 @@ __all__ = [
     "require_name",
     "require_number",
     "require_reason",
+    "require_type",
     "set_clock",
     "settings",
     "shared_folders",
@@ -185,4 +187,5 @@ __all__ = [
     "summarize_error",
     "to_json",
     "use_actor",
+    "with_article",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, TypeGuard, TypeVar
 
 from penstock.core._errors import ParameterError, PenstockError, did_you_mean
+from penstock.core._words import with_article
 
 T = TypeVar("T")
 
@@ -93,6 +94,41 @@ def require_choice(
         fix=did_you_mean(str(value), map(str, known)),
         **_by_name(name, value),
     )
+
+
+def require_type(
+    name: str,
+    value: object,
+    types: type | tuple[type, ...],
+    fix: str,
+    *,
+    error: type[PenstockError] = ParameterError,
+) -> None:
+    """Refuse a value of another type.
+
+    >>> require_type("path", 3, str, 'Give a path: FileSource("rides.csv").')
+    Traceback (most recent call last):
+        ...
+    penstock.core._errors.ParameterError: path is 3, an int. Give a path: FileSource("rides.csv").
+
+    Args:
+        name: Name of the argument.
+        value: What came.
+        types: Types that are allowed; True and False are no numbers.
+        fix: What to give.
+        error: The error to raise.
+
+    Raises:
+        ParameterError: If the value has another type.
+    """
+    allowed = types if isinstance(types, tuple) else (types,)
+    if isinstance(value, allowed) and (bool in allowed or not isinstance(value, bool)):
+        return
+    kind = value.__name__ if isinstance(value, type) else type(value).__name__
+    shown = "None" if value is None else f"{kind!r}, a class"
+    if value is not None and not isinstance(value, type):
+        shown = f"{' '.join(repr(value).split()):.60}, {with_article(kind)}"
+    raise error(what=f"{name} is {shown}.", fix=fix, **_by_name(name, value))
 
 
 def require_reason(text: str, deed: str) -> str:

@@ -5,6 +5,7 @@ import re
 import time
 
 from penstock.core._errors import ParameterError
+from penstock.core._words import with_article
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base 32: no i, l, o, u
 # A letter for each 5 bits; two at once, as an id is made for every step.
@@ -68,20 +69,20 @@ def require_label(label: object, kind: str) -> str:
             return label
     elif isinstance(label, str) and (trouble := _unwritable(label)):
         raise ParameterError(
-            what=f"The name of a {kind} has {trouble}: {label[:80]!r}.",
+            what=f"The name of {with_article(kind)} has {trouble}: {label[:80]!r}.",
             why="It cannot be stored in every database, nor shown.",
             fix="Decode it with the right encoding, or write label.encode('utf-8', 'replace').decode().",
             name=label,
         )
     if not isinstance(label, str) or not label.strip():
         raise ParameterError(
-            what=f"{label!r} is no name for a {kind}.",
+            what=f"{label!r} is no name for {with_article(kind)}.",
             fix="Use a text with at least one character.",
         )
     size = len(label.encode())
     if size > LABEL_BYTES:
         raise ParameterError(
-            what=f"The name of a {kind} has {size:,} bytes: {label[:60]!r}…",
+            what=f"The name of {with_article(kind)} has {size:,} bytes: {label[:60]!r}…",
             why=f"Names are looked up in an index, which takes {LABEL_BYTES:,} bytes.",
             fix="Shorten it, and log the long text with log_param or log_text.",
             name=label,

@@ -14,6 +14,7 @@ from penstock.core import (
     require_choice,
     require_number,
     summarize_error,
+    with_article,
 )
 from penstock.data._finding import Finding, Level
 from penstock.data._schema import check_columns
@@ -185,7 +186,10 @@ def _outside(values: "pl.Series", low: Any, high: Any) -> "pl.Series":
 def _told(name: str, bad: "pl.Series", total: int, words: str) -> Iterator[tuple[str, str]]:
     if len(bad):
         some = ", ".join(str(value) for value in bad.unique(maintain_order=True).head(_EXAMPLES))
-        yield name, f"{len(bad):,} of {total:,} rows have a '{name}' {words}, such as {some}."
+        yield (
+            name,
+            f"{len(bad):,} of {total:,} rows have {with_article(repr(name))} {words}, such as {some}.",
+        )
 
 
 def _when(moment: datetime | None) -> str:

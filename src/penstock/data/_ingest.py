@@ -19,6 +19,7 @@ from penstock.data.sources import (
     Window,
     read_batches,
 )
+from penstock.stores import open_store
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,7 +37,7 @@ def ingest(
     cutoff: "Moment | None" = None,
     expect: object = None,
     run_id: str | None = None,
-    store: "Store | None" = None,
+    store: "Store | str | None" = None,
 ) -> Snapshot:
     r"""Read the rows of a source with ``since <= time < cutoff`` and freeze them.
 
@@ -70,8 +71,9 @@ def ingest(
         SchemaError: If a column is missing or has a different type than at the last reading.
         ExpectationError: If the rows are not as expected.
     """
-    if not isinstance(source, DataSource):
+    if isinstance(source, type) or not isinstance(source, DataSource):
         raise _no_source(source)
+    store = None if store is None else open_store(store)
     expected = as_expectations(expect)
     window = Window.of(source, since, cutoff)
     memory = None if store is None else memory_of(source, store)
@@ -113,6 +115,11 @@ def _read(source: DataSource, window: Window) -> "tuple[pl.DataFrame, Reading]":
 
 def _no_source(value: Any) -> ParameterError:
     lacking = [name for name in _DUTIES if not hasattr(value, name)]
+    if isinstance(value, type):
+        return ParameterError(
+            what=f"{value.__name__} is a class, no data source.",
+            fix=f"Create one: {value.__name__}(…).",
+        )
     if len(lacking) in {0, len(_DUTIES)}:
         return ParameterError(
             what=f"{value!r:.80} is no data source.",

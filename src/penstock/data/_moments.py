@@ -6,7 +6,7 @@ A time is naive or aware; where the two meet, a naive time counts as UTC.
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, TypeAlias
 
-from penstock.core import DataError
+from penstock.core import DataError, require_type
 from penstock.tables.reading import read_times
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def to_moment(value: Moment, name: str) -> datetime:
 
     Raises:
         DataError: If a text is not an ISO date or datetime.
+        ParameterError: If the value is neither a text nor a date.
     """
     if isinstance(value, str):
         try:
@@ -103,6 +104,7 @@ def to_moment(value: Moment, name: str) -> datetime:
                 fix=f"Write for example {name}=2016-06-30 or 2016-06-30T12:00.",
                 value=value,
             ) from error
+    require_type(name, value, date, f"Write for example {name}=2016-06-30 or a datetime.")
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
+from penstock.core import with_article
 from penstock.data._finding import Level
 from penstock.data._profile import ColumnProfile
 from penstock.data._snapshot import Snapshot
@@ -287,7 +288,7 @@ def _check_new(
     some = ", ".join(repr(text) for text, _ in new[:3])
     yield (
         level, name,
-        f"{count:,} rows have a '{name}' that no accepted version had: {some}.",
+        f"{count:,} rows have {with_article(repr(name))} that no accepted version had: {some}.",
     )  # fmt: skip
 
 

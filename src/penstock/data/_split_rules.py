@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError
+from penstock.core import DataError, with_article
 from penstock.data._finding import Finding, Level
 from penstock.data._moments import TimeColumn, moments_of, time_name
 from penstock.data._snapshot import Snapshot
@@ -32,7 +32,7 @@ def frame_of(table: Any) -> "tuple[pl.DataFrame, str]":
     frame = read_frame(table)
     if frame is None:
         raise DataError(
-            what=f"A {type(table).__name__} cannot be split.",
+            what=f"{with_article(type(table).__name__, begins=True)} cannot be split.",
             fix="Give a polars or pandas frame, or a Snapshot.",
         )
     return frame, digest_table(frame)

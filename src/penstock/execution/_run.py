@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock.core import ParameterError
+from penstock.core import ParameterError, with_article
 from penstock.execution._reporters import QuietReporter, default_reporter
 from penstock.execution.engine import (
     RECORDED,
@@ -142,7 +142,7 @@ def run_pipeline(
     target = load_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
     if not isinstance(target, Pipeline):
         raise ParameterError(
-            what=f"run() got {getattr(target, '__name__', target)!r}, a {type(target).__name__}.",
+            what=f"run() got {getattr(target, '__name__', target)!r}, {with_article(type(target).__name__)}.",
             why="It runs pipelines.",
             fix="Decorate a function that calls steps with @ps.pipeline, or name FILE.py:NAME.",
         )

@@ -11,6 +11,7 @@ from penstock.core import (
     PredictionRecord,
     RunRecord,
     require_choice,
+    require_type,
     short,
     to_json,
 )
@@ -139,8 +140,9 @@ def get_lineage(
 
     Raises:
         NotFoundError: If nothing of that name is recorded.
-        ParameterError: If the direction is unknown.
+        ParameterError: If the direction is unknown, or the subject is no text.
     """
+    require_type("subject", subject, str, 'Give an id, a digest or "model@version".')
     require_choice("direction", direction, _WAYS)
     store = open_store(store)
     target = find_subject(store, subject)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, ModelVersionRecord, did_you_mean
+from penstock.core import DataError, ModelVersionRecord, did_you_mean, require_type
 from penstock.models._estimator_call import EstimatorCall
 from penstock.models._inference import describe_estimator
 from penstock.models._predictions import Predictions, plain_values, require_usable
@@ -68,7 +68,14 @@ class Model:
             SerializationError: If the stored format can run code.
             StoreError: If the bytes are damaged or missing.
             DataError: If the signature is damaged.
+            ParameterError: If the version is no record, such as a name.
         """
+        require_type(
+            "version of Model.load",
+            version,
+            ModelVersionRecord,
+            'Look it up: Model.load(Registry().get("churn", 1)).',
+        )
         store = open_store(store)
         record = require_safe(store.metadata.artifacts.get(version.artifact))
         estimator = store.load(record, check=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
-from penstock.core import DataError
+from penstock.core import DataError, with_article
 
 MAX_FOUND = 100  # the search for further problems ends here
 MAX_SHOWN = 5  # problems named in a message
@@ -54,7 +54,7 @@ def show_value(value: Any) -> str:
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - the repr of an unknown type may raise anything; the error message must not
-        text = f"a {type(value).__name__}"
+        text = with_article(type(value).__name__)
     return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 3] + "…"
 
 

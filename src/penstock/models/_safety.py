@@ -5,7 +5,7 @@ formats can run code: skops with penstock's own closed list of types, and the bo
 files.
 """
 
-from penstock.core import ArtifactRecord, SerializationError
+from penstock.core import ArtifactRecord, SerializationError, with_article
 
 SAFE_FORMATS = frozenset({"skops", "xgboost", "lightgbm"})
 
@@ -31,7 +31,7 @@ def require_safe(record: ArtifactRecord) -> ArtifactRecord:
             format=record.format,
         )
     raise SerializationError(
-        what=f"A {record.type_name} (stored as {record.format}) is no model.",
+        what=f"{with_article(record.type_name, begins=True)} (stored as {record.format}) is no model.",
         why="A model is a fitted scikit-learn, xgboost or lightgbm estimator.",
         fix="Return the fitted estimator from the training step and register that.",
         format=record.format,

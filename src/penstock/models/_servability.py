@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import DataError, PenstockError, did_you_mean, summarize_error
+from penstock.core import DataError, PenstockError, did_you_mean, summarize_error, with_article
 from penstock.models._predictions import plain_values
 from penstock.tables import Column, FrameType, convert_frame, offer_frames, parse_dtype
 
@@ -165,7 +165,7 @@ def require_predict(estimator: Any) -> None:
     """
     if not callable(getattr(estimator, "predict", None)):
         raise DataError(
-            what=f"A {type(estimator).__name__} has no predict().",
+            what=f"{with_article(type(estimator).__name__, begins=True)} has no predict().",
             why="A model is something that was fitted and can predict.",
             fix="Return the fitted estimator from the training step.",
         )

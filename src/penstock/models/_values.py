@@ -19,7 +19,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from penstock.core import DataError
+from penstock.core import DataError, with_article
 from penstock.models._refusal import Refusal, as_float
 from penstock.models._time_values import read_date, read_datetime, read_time
 from penstock.tables import Column, integer_limits, number_limits
@@ -60,7 +60,7 @@ def read_number(value: Any, column: Column) -> float:
         raise Refusal("NaN and infinity are not allowed; send null if the value is missing.")
     low, high = number_limits(column.dtype)
     if not low <= number <= high:
-        raise Refusal(f"The number is too large for a {column.dtype} column.")
+        raise Refusal(f"The number is too large for {with_article(str(column.dtype))} column.")
     return number
 
 

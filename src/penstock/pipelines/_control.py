@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar, get_args, get_origin
 
-from penstock.core import DefinitionError
+from penstock.core import DefinitionError, with_article
 from penstock.pipelines._graph import ITEM, Node
 from penstock.pipelines._groups import groups
 from penstock.pipelines._hints import accepts, hint_name
@@ -346,7 +346,7 @@ def _require_items(items: Any, by: str | None, position: tuple[str, int]) -> Non
     if by is not None:  # a constant table in the body
         return
     raise DefinitionError(
-        what=f"{position_text(position)}: map() was given a {type(items).__name__} for items.",
+        what=f"{position_text(position)}: map() was given {with_article(type(items).__name__)} for items.",
         why="It goes over a list, a dict, or with by='column' over the groups of a table.",
         fix="Give a list, or the output of a step that makes one.",
     )

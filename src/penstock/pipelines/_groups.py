@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from penstock.core import DefinitionError
+from penstock.core import DefinitionError, with_article
 
 _SHOWN = 10
 
@@ -24,7 +24,7 @@ def groups(table: object, by: str) -> dict[Any, Any]:
     frame: Any = table if hasattr(table, "columns") else getattr(table, "table", None)
     if frame is None:
         raise DefinitionError(
-            what=f"Items were to be the rows of each {by!r}, but a {type(table).__name__} is no"
+            what=f"Items were to be the rows of each {by!r}, but {with_article(type(table).__name__)} is no"
             " table.",
             fix="Give a table, or map over the items of a list without by.",
         )

@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, Union, get_args, get_origin
 
-from penstock.core import ParameterError, StoredArgument, did_you_mean, parse_duration
+from penstock.core import ParameterError, StoredArgument, did_you_mean, parse_duration, with_article
 from penstock.pipelines._hints import hint_name
 from penstock.stores import dump_json, load_json
 
@@ -205,7 +205,9 @@ def _parse(value: Any, hint: Any) -> Any:
     if hint in _SIMPLE:
         return _SIMPLE[hint](value)
     if inspect.isclass(hint) and isinstance(value, str) and not issubclass(str, hint):
-        _unfit(f"a {hint_name(hint)}, which cannot be written as text; give it from Python")
+        _unfit(
+            f"{with_article(hint_name(hint))}, which cannot be written as text; give it from Python"
+        )
     return value
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.core import with_article
 from penstock.proofs._closeness import Closeness
 
 _MAX_TEXT = 120
@@ -69,7 +70,7 @@ def _walk(recorded: Any, found: Any, place: _Place) -> Iterator[ValueDifference]
     if type(recorded) is not type(found):
         if not (_is_number(recorded) and _is_number(found)):
             names = type(recorded).__name__, type(found).__name__
-            yield ValueDifference(place.path, f"a {names[0]}", f"a {names[1]}")
+            yield ValueDifference(place.path, with_article(names[0]), with_article(names[1]))
             return
     elif place.depth > _MAX_DEPTH:
         yield from _walk_plain(recorded, found, place)

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
-from penstock.core import digest_bytes
+from penstock.core import digest_bytes, with_article
 from penstock.provenance._bytecode import (
     code_facts,
     has_docstring,
@@ -93,9 +93,11 @@ class Walk:
         """Record a value that cannot be described."""
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
         if self.lenient:
-            self._forgiven[place] = f"a {type(value).__qualname__}, which has no digest"
+            self._forgiven[place] = f"{with_article(type(value).__qualname__)}, which has no digest"
         else:
-            self.found.blind[place] = f"a {type(value).__qualname__}, which has no digest"
+            self.found.blind[place] = (
+                f"{with_article(type(value).__qualname__)}, which has no digest"
+            )
         return ("blind", kind)
 
     def part(self, place: str, facts: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from penstock.core import SettingsError, StoreError, did_you_mean, new_id, settings
+from penstock.core import SettingsError, StoreError, did_you_mean, new_id, require_type, settings
 from penstock.stores._store import DATABASE, IDENTITY, PLACE, Store
 from penstock.stores.artifacts._local import LocalArtifacts
 from penstock.stores.artifacts._protocol import ArtifactStore
@@ -70,9 +70,12 @@ def open_store(
 
     Raises:
         StoreError: If the store cannot be opened; the message has a reason and a fix.
+        ParameterError: If it is neither a text nor an open store.
     """
     if isinstance(url, Store):
         return url
+    if url is not None:
+        require_type("store", url, str, 'Give a URL, "sqlite:///runs.db", or an open store.')
     chosen = settings(url, artifacts, project=project)
     place = _facts(chosen.store.value)
     kept_at = _bytes_url(chosen.artifacts.value, place)

@@ -17,6 +17,7 @@ from penstock.core import (
     find_circle,
     new_id,
     now,
+    with_article,
 )
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._ahead import ahead
@@ -396,7 +397,7 @@ def _endless(value: Any, error: Exception) -> Exception:
     if isinstance(error, SerializationError) and find_circle(value) is None:
         return error
     return SerializationError(
-        what=f"A {type_name(value)} cannot be stored: it {describe_nesting(value)}.",
+        what=f"{with_article(type_name(value), begins=True)} cannot be stored: it {describe_nesting(value)}.",
         why="A stored value is written from its beginning to its end.",
         fix="Keep the name or place of what it refers to inside it, not the value itself.",
     )

@@ -4,7 +4,14 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from penstock.core import DataError, MissingPackageError, PenstockError, require, summarize_error
+from penstock.core import (
+    DataError,
+    MissingPackageError,
+    PenstockError,
+    require,
+    summarize_error,
+    with_article,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -104,7 +111,7 @@ def columns_of(frame: Any) -> "list[pl.Series]":
     if hasattr(frame, "iloc"):
         return [_from_pandas(frame.iloc[:, place]) for place in range(frame.shape[1])]
     raise DataError(
-        what=f"A {type(frame).__name__} has no column names.",
+        what=f"{with_article(type(frame).__name__, begins=True)} has no column names.",
         why="Columns are identified by name.",
         fix="Give a polars or pandas frame.",
     )

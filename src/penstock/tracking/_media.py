@@ -12,6 +12,7 @@ from penstock.core import (
     digest_json,
     now,
     require_choice,
+    with_article,
 )
 from penstock.stores import media_type
 from penstock.tracking._forgiving import Trouble
@@ -111,7 +112,7 @@ class RunMedia:
             return self.log_image(name, figure, step=step, caption=caption)
         if not type(figure).__module__.startswith("plotly."):
             raise ParameterError(
-                what=f"A {type(figure).__name__} is not a figure.",
+                what=f"{with_article(type(figure).__name__, begins=True)} is not a figure.",
                 fix="Give a figure of matplotlib, seaborn or plotly; pictures go to log_image.",
             )
         return self._log_told(figure, name_at(name, step), {"caption": caption})
@@ -193,7 +194,7 @@ class RunMedia:
         require_choice("markup", markup, _TEXTS)
         if not isinstance(text, str):
             raise ParameterError(
-                what=f"A {type(text).__name__} is no text.",
+                what=f"{with_article(type(text).__name__, begins=True)} is no text.",
                 fix="Give a str; other values go to log_artifact.",
             )
         return self._log_told(text, name_at(name, step), {"media": _TEXTS[markup]}, "text")
@@ -252,6 +253,10 @@ def _caption(caption: str) -> dict[str, str]:
     return {"caption": caption} if caption else {}
 
 
+def _begin(name: str, *, is_empty: bool) -> str:
+    return f"An empty {name}" if is_empty else with_article(name, begins=True)
+
+
 def _table(rows: Any) -> Any:
     root = type(rows).__module__.partition(".")[0]
     if root in {"polars", "pandas"} and hasattr(rows, "columns"):
@@ -261,7 +266,7 @@ def _table(rows: Any) -> Any:
     )
     if not whole or not rows:
         raise ParameterError(
-            what=f"{'An empty' if whole else 'A'} {type(rows).__name__} is no table.",
+            what=f"{_begin(type(rows).__name__, is_empty=whole)} is no table.",
             fix="Give a polars or pandas frame, a list of dicts, or a dict of columns.",
         )
     import polars as pl

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError, StoreError, now_micros, require_label
+from penstock.core import ParameterError, StoreError, now_micros, require_label, with_article
 from penstock.stores import Line, pack_columns, pack_points
 from penstock.tracking._step import step_of
 
@@ -204,7 +204,7 @@ def _plain(times: Sequence[Any]) -> list[Any]:
 
 def _not_a_column(key: str, what: str, given: Any) -> ParameterError:
     return ParameterError(
-        what=f"The {what} of metric {key!r} are a {type(given).__name__}: {str(given)[:60]!r}.",
+        what=f"The {what} of metric {key!r} are {with_article(type(given).__name__)}: {str(given)[:60]!r}.",
         why="A history is a column of numbers for each of values, steps and times.",
         fix="Give a list, an array or a column of a table, all of one length.",
         key=key,

@@ -9,6 +9,7 @@ from penstock.core import (
     ParameterError,
     require,
     require_choice,
+    with_article,
 )
 from penstock.tracking._files import read_media
 
@@ -90,7 +91,7 @@ def _array(image: Any) -> "NDArray[np.generic]":
         return np.asarray(image)
     except ValueError as error:
         raise ParameterError(
-            what=f"A {type(image).__name__} with rows of several lengths is no picture.",
+            what=f"{with_article(type(image).__name__, begins=True)} with rows of several lengths is no picture.",
             fix="Give an array of shape (height, width) or (height, width, 3).",
         ) from error
 

@@ -17,6 +17,7 @@ from penstock.core import (
     did_you_mean,
     now,
     require_label,
+    with_article,
 )
 from penstock.stores import Fact, artifacts_fact, open_store
 from penstock.tracking._download import download
@@ -253,7 +254,7 @@ class Run(RunLife, RunMedia):
         name, dictionary = in_order(name, dictionary)
         if not isinstance(dictionary, Mapping):
             raise ParameterError(
-                what=f"log_dict got a {type(dictionary).__name__}, not a dictionary.",
+                what=f"log_dict got {with_article(type(dictionary).__name__)}, not a dictionary.",
                 why="It stores values by name, as JSON.",
                 fix='Write log_dict("config", {"lr": 0.1}); log_artifact takes any value.',
             )

@@ -177,7 +177,7 @@ def test_a_version_that_was_written_again_after_a_restore_is_another(path, tmp_p
 def test_a_version_that_does_not_exist_is_named(path):
     with pytest.raises(NotFoundError, match=r"has no version 99\. Its newest is 6"):
         DeltaSource(path, version=99).fingerprint()
-    with pytest.raises(ParameterError, match="begin at 0"):
+    with pytest.raises(ParameterError, match=r"version is -1\. Give a whole number of 0 or more"):
         DeltaSource(path, version=-1)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.core import DataError, NotFoundError, SchemaError
+from penstock.core import DataError, NotFoundError, ParameterError, SchemaError
 from penstock.data import DataSource, FileSource
 from penstock.data.sources import resolving_in
 from penstock.testing import SourceContract
@@ -247,7 +247,7 @@ def test_an_unknown_ending_or_several_need_a_format(here):
 def test_wrong_settings_are_refused_when_the_source_is_made():
     with pytest.raises(DataError, match=r"format='cvs' is not known.*'csv'"):
         FileSource("a.csv", format="cvs")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"names 3 columns"):
+    with pytest.raises(ParameterError, match=r"names 3 columns"):
         FileSource("a.csv", time=("a", "b", "c"))  # type: ignore[arg-type]
 
 

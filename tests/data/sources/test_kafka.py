@@ -343,7 +343,7 @@ class TestErrors:
     def test_wrong_choices_are_refused(self):
         with pytest.raises(ParameterError, match="Did you mean 'json'"):
             KafkaSource("b:9092", topic="rides", format="jsn")
-        with pytest.raises(ParameterError, match="KafkaSource has no topic"):
+        with pytest.raises(ParameterError, match="topic of KafkaSource is empty"):
             KafkaSource("b:9092", topic="")
         with pytest.raises(ParameterError, match="schema= of JSON messages is str"):
             KafkaSource("b:9092", topic="rides", schema="text").scan()

@@ -192,5 +192,5 @@ def test_a_server_that_ignores_the_condition_is_seen_through(bucket):
     facts = {"files": [{**file.to_json(), "size": file.state["size"] + 1}]}
     with pytest.raises(DataError, match=r"rides.csv changed"):
         source.pinned(facts).read()
-    with pytest.raises(DataError, match="not recorded which files"):
+    with pytest.raises(DataError, match="facts do not tell what a reading"):
         source.pinned({})

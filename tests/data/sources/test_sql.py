@@ -38,7 +38,7 @@ def test_different_queries_have_different_names():
     [
         (URL, {}, "neither table= nor query="),
         (URL, {"table": "a", "query": "SELECT 1"}, "both table= and query="),
-        (URL, {"table": "a", "partitions": 0}, "partitions=0"),
+        (URL, {"table": "a", "partitions": 0}, "partitions is 0"),
         (URL, {"table": "a", "types": {"b": "int"}}, "which is no type"),
         (URL, {"query": "DROP TABLE a"}, "begins with DROP"),
         ("postgresql://ada:canary@db/shop", {"table": "a"}, "written out"),

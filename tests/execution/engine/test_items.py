@@ -68,7 +68,7 @@ def test_a_constant_of_the_body_stays_as_it_is(reader):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (3, "'make', a int. It has no items"),
+        (3, "'make', an int. It has no items"),
         ("abc", "'make', a str. It has no items"),
         (pl.DataFrame({"x": [1]}), "is mapped over a table"),
     ],

@@ -24,7 +24,7 @@ def job():
 
 def test_items_that_cannot_be_read_show_a_sentence_and_no_frame_of_penstock(project):
     record = project.steps(project.run(MAPPED).run_id)["one"]
-    assert "is mapped over the output 'number', a int" in record.error
+    assert "is mapped over the output 'number', an int" in record.error
     assert record.traceback.startswith("penstock.core._errors.DefinitionError: job.py:")
     assert "  File " not in record.traceback
 

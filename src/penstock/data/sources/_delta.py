@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from penstock.core import NotFoundError, ParameterError
+from penstock.core import NotFoundError, ParameterError, require_number
 from penstock.data._moments import Moment, TimeColumn
+from penstock.data.sources._arguments import (
+    require_address,
+    require_facts,
+    require_mapping,
+    require_texts,
+    settle_time,
+)
 from penstock.data.sources._delta_changes import read_changes
 from penstock.data.sources._delta_files import files_in, read_file, state_of
 from penstock.data.sources._delta_table import open_table, table_uri
@@ -55,16 +62,25 @@ class DeltaSource:
     _after: int | None = field(default=None, init=False, repr=False)  # changes since that version
 
     def __post_init__(self) -> None:
-        text = str(self.path) if "://" in str(self.path) else Path(self.path).as_posix()
-        require_no_secrets("DeltaSource", text, self.options)
-        if self.version is not None and self.version < 0:
-            raise ParameterError(
-                what=f"version is {self.version}.", fix="Versions of a Delta table begin at 0."
-            )
+        text = require_address(
+            "DeltaSource", "path", self.path, 'DeltaSource("lake/rides")', paths=True
+        )
+        text = text if "://" in text else Path(text).as_posix()
+        options = require_mapping("DeltaSource", "options", self.options, '{"aws_region": "…"}')
+        require_no_secrets("DeltaSource", text, options)
+        require_texts(
+            "DeltaSource",
+            name=self.name,
+            time_format=self.time_format,
+            available_at=self.available_at,
+        )
+        if self.version is not None:
+            require_number("version", self.version, low=0, whole=True)
         settle = {
             "path": text,
             "name": self.name or name_from(text.rpartition("://")[2]),
-            "options": dict(self.options),
+            "time": settle_time("DeltaSource", self.time),
+            "options": options,
             "_home": caller_folder(),
         }
         for key, value in settle.items():
@@ -113,7 +129,7 @@ class DeltaSource:
             NotFoundError: If another table lies there now, or the version is gone; some of it only
                 while reading.
         """
-        copied = copy.copy(self)
+        copied, facts = copy.copy(self), require_facts(self.name, facts, "table", "version")
         object.__setattr__(copied, "version", facts["version"])
         object.__setattr__(copied, "_table", facts["table"])
         object.__setattr__(copied, "_after", facts.get("after"))
@@ -135,10 +151,13 @@ class DeltaSource:
         Raises:
             ParameterError: If the versions are in the wrong order.
         """
-        if from_version < 0 or (to_version is not None and to_version < from_version):
+        require_number("from_version", from_version, low=0, whole=True)
+        if to_version is not None:
+            require_number("to_version", to_version, low=0, whole=True)
+        if to_version is not None and to_version < from_version:
             raise ParameterError(
                 what=f"changes({from_version}, {to_version}) has no versions.",
-                fix="Give the older version first; versions begin at 0.",
+                fix="Give the older version first.",
             )
         copied = copy.copy(self)
         object.__setattr__(copied, "_after", from_version)

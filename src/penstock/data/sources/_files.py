@@ -8,8 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from penstock.core import DataError, did_you_mean, digest_file
+from penstock.core import DataError, ParameterError, did_you_mean, digest_file, require_type
 from penstock.data._moments import Moment, TimeColumn
+from penstock.data.sources._arguments import (
+    require_address,
+    require_facts,
+    require_mapping,
+    require_names,
+    require_texts,
+    settle_time,
+)
 from penstock.data.sources._batches import collect
 from penstock.data.sources._csv import CsvForm
 from penstock.data.sources._formats import ReadOptions, read_files
@@ -60,7 +68,7 @@ class FileSource:
         columns: Column names of a CSV file without a header; a first line with just these names
             still counts as a header.
         has_header: Whether the first CSV line contains names; ignored if ``columns`` is passed.
-        missing: CSV texts that mean "no value"; the default texts only outside of quotes.
+        missing: CSV text or texts that mean "no value"; the default texts only outside of quotes.
         separator: CSV separator; by default the candidate of ``, ; tab |`` that cuts most lines
             alike.
         types: Types of CSV columns, by name: ``text``, ``integer``, ``number``, ``boolean``,
@@ -77,7 +85,7 @@ class FileSource:
     format: Format | None = field(default=None, kw_only=True)
     columns: Sequence[str] | None = field(default=None, kw_only=True)
     has_header: bool = field(default=True, kw_only=True)
-    missing: Sequence[str] = field(default=MARKS, kw_only=True)
+    missing: str | Sequence[str] = field(default=MARKS, kw_only=True)
     separator: str | None = field(default=None, kw_only=True)
     types: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
     decimal: str | None = field(default=None, kw_only=True)
@@ -91,16 +99,22 @@ class FileSource:
     )
 
     def __post_init__(self) -> None:
-        text = str(self.path) if _scheme(self.path) else Path(self.path).as_posix()
+        text = require_address(
+            "FileSource", "path", self.path, 'FileSource("rides.csv")', paths=True
+        )
+        text = text if _scheme(text) else Path(text).as_posix()
+        _require_texts(self)
+        marks = (self.missing,) if isinstance(self.missing, str) else self.missing
+        columns = self.columns
         settle = {
             "path": text,
             "name": self.name or name_from(text),
-            "columns": None if self.columns is None else tuple(self.columns),
-            "missing": tuple(self.missing),
-            "types": dict(self.types),
-            "time": self.time
-            if self.time is None or isinstance(self.time, str)
-            else tuple(self.time),
+            "columns": None
+            if columns is None
+            else require_names("FileSource", "columns", columns, '["id", "at"]'),
+            "missing": require_names("FileSource", "missing", marks, '["", "NA"]'),
+            "types": require_mapping("FileSource", "types", self.types, '{"id": "text"}'),
+            "time": settle_time("FileSource", self.time),
             "_home": caller_folder(),
         }
         for key, value in settle.items():
@@ -181,13 +195,7 @@ class FileSource:
         An object's earlier version is read where the bucket keeps versions. A file that changed or
         is gone is named when it is read.
         """
-        copied = copy.copy(self)
-        if "files" not in facts:
-            raise DataError(
-                what=f"It was not recorded which files a reading of '{self.name}' read.",
-                why="It was made by an earlier penstock, or of another source.",
-                fix="The rows of that run are in its snapshot.",
-            )
+        copied, facts = copy.copy(self), require_facts(self.name, facts, "files")
         files = tuple(SourceFile.from_json(file) for file in facts["files"])
         object.__setattr__(copied, "_pinned", files)
         return copied
@@ -248,6 +256,23 @@ def _scheme(path: str | os.PathLike[str]) -> str:
     return scheme.lower() if mark and scheme.isalnum() else ""
 
 
+def _require_texts(source: FileSource) -> None:
+    require_texts(
+        "FileSource",
+        name=source.name,
+        time_format=source.time_format,
+        available_at=source.available_at,
+        separator=source.separator,
+        sheet=source.sheet,
+    )
+    require_type("has_header= of FileSource", source.has_header, bool, "Give True or False.")
+    if source.separator is not None and len(source.separator) != 1:
+        raise ParameterError(
+            what=f"separator= of FileSource is {source.separator!r}.",
+            fix='Give the one character between values, such as ";" or "\\t".',
+        )
+
+
 def _require_settings(source: FileSource) -> None:
     scheme = _scheme(source.path)
     if scheme and scheme not in BUCKET_SCHEMES | WEB_SCHEMES:
@@ -262,17 +287,11 @@ def _require_settings(source: FileSource) -> None:
             what=f"format={source.format!r} is not known.",
             fix=did_you_mean(str(source.format), FORMATS.values()),
         )
-    pair = source.time
-    if isinstance(pair, tuple) and len(pair) != 2:  # noqa: PLR2004 - a date and an hour
-        raise DataError(
-            what=f"time={pair!r} names {len(pair)} columns.",
-            fix='Name one column, or a date column and an hour column: time=("day", "hour").',
-        )
     for column, declared in source.types.items():
-        if declared not in TYPES and "%" not in declared:
+        if declared not in TYPES and "%" not in str(declared):
             raise DataError(
                 what=f"types= says that {column!r} is {declared!r}, which is no type.",
-                fix=did_you_mean(declared, TYPES),
+                fix=did_you_mean(str(declared), TYPES),
                 column=column,
             )
     if source.decimal not in (None, ".", ","):

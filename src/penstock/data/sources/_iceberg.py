@@ -5,8 +5,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from penstock.core import NotFoundError
+from penstock.core import NotFoundError, ParameterError, require_number
 from penstock.data._moments import Moment, TimeColumn
+from penstock.data.sources._arguments import (
+    require_address,
+    require_facts,
+    require_mapping,
+    require_texts,
+    settle_time,
+)
 from penstock.data.sources._iceberg_files import IcebergPart
 from penstock.data.sources._iceberg_table import open_table, require_snapshot
 from penstock.data.sources._protocol import Reading, Scan
@@ -53,12 +60,32 @@ class IcebergSource:
     _after: int | None = field(default=None, init=False, repr=False)  # rows added since then
 
     def __post_init__(self) -> None:
-        require_no_secrets("IcebergSource", self.table, self.options)
-        for value in self.options.values():
+        table = require_address(
+            "IcebergSource", "table", self.table, 'IcebergSource("sales.rides", catalog="shop")'
+        )
+        options = require_mapping("IcebergSource", "options", self.options, '{"uri": "…"}')
+        require_no_secrets("IcebergSource", table, options)
+        for value in options.values():
             if "://" in str(value):
                 require_no_secrets("IcebergSource", str(value))
-        object.__setattr__(self, "name", self.name or _name_of(self.table))
-        object.__setattr__(self, "options", dict(self.options))
+        require_texts(
+            "IcebergSource",
+            catalog=self.catalog,
+            name=self.name,
+            time_format=self.time_format,
+            available_at=self.available_at,
+        )
+        if self.snapshot_id is not None:
+            require_number("snapshot_id", self.snapshot_id, whole=True)
+        if "/" not in table and not table.rpartition(".")[0]:
+            raise ParameterError(
+                what=f"The table {table!r} of IcebergSource names no namespace.",
+                why="A catalogue holds tables in namespaces.",
+                fix='Write IcebergSource("namespace.table", catalog="…").',
+            )
+        object.__setattr__(self, "name", self.name or _name_of(table))
+        object.__setattr__(self, "time", settle_time("IcebergSource", self.time))
+        object.__setattr__(self, "options", options)
 
     @property
     def cut_by_ingest(self) -> bool:
@@ -105,6 +132,7 @@ class IcebergSource:
                 only while reading.
         """
         copied = copy.copy(self)
+        facts = require_facts(self.name, facts, "table", "snapshot", "schema")
         object.__setattr__(copied, "snapshot_id", facts["snapshot"])
         object.__setattr__(copied, "_uuid", facts["table"])
         object.__setattr__(copied, "_schema", facts["schema"])

@@ -6,8 +6,22 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self, get_args
 
-from penstock.core import NotFoundError, ParameterError, require_choice, require_number
+from penstock.core import (
+    NotFoundError,
+    ParameterError,
+    require_choice,
+    require_number,
+    require_type,
+)
 from penstock.data._moments import Moment, TimeColumn, time_columns
+from penstock.data.sources._arguments import (
+    require_address,
+    require_facts,
+    require_mapping,
+    require_names,
+    require_texts,
+    settle_time,
+)
 from penstock.data.sources._kafka_broker import Broker, Message, require_own_options
 from penstock.data.sources._kafka_rows import (
     MessageColumn,
@@ -51,8 +65,9 @@ class KafkaSource:
         format: How values are written: ``json`` (an object), ``avro`` or ``protobuf``.
         schema: For JSON types by column, in words (``integer``, ``number``, ``text``, ``boolean``,
             ``date``, ``datetime``) or of polars; for Avro a schema; for Protobuf a message class, or
-            a descriptor set and a message's name. By default JSON's types are those of the values,
-            and Avro's schema is the newest of the registry.
+            a descriptor set and a message's name. By default JSON's types are those of all values,
+            so that the whole reading is held in memory before its first row is given on; and Avro's
+            schema is the newest of the registry.
         schema_registry: Address of a schema registry: values begin with its header.
         name: Name in lineage; by default the topic's.
         time: Column with the time of a row, or a date column and an hour column.
@@ -91,25 +106,40 @@ class KafkaSource:
     _then: Mapping[str, Any] | None = field(default=None, init=False, repr=False, hash=False)
 
     def __post_init__(self) -> None:
-        require_no_secrets("KafkaSource", "", self.options)
+        example = 'KafkaSource("host:9092", topic="rides")'
+        servers = require_address("KafkaSource", "servers", self.servers, example)
+        require_address("KafkaSource", "topic", self.topic, example)
+        require_texts(
+            "KafkaSource",
+            schema_registry=self.schema_registry,
+            name=self.name,
+            time_format=self.time_format,
+            available_at=self.available_at,
+        )
+        if "@" in servers or "://" in servers:
+            raise ParameterError(
+                what="servers of KafkaSource holds more than addresses.",
+                why="User and password are options: sasl.username, sasl.password.",
+                fix=f"Write {example}.",
+            )
+        options = require_mapping("KafkaSource", "options", self.options, '{"client.id": "…"}')
+        require_no_secrets("KafkaSource", "", options)
         require_no_secrets("KafkaSource", self.schema_registry or "")
-        require_own_options(self.options)
-        for word, given in (("servers", self.servers), ("topic", self.topic)):
-            if not given:
-                raise ParameterError(
-                    what=f"KafkaSource has no {word}.",
-                    fix='Write KafkaSource("host:9092", topic="rides").',
-                )
+        require_own_options(options)
         require_choice("format", self.format, get_args(MessageFormat))
         require_choice("poison", self.poison, get_args(Poison))
         require_number("timeout_s", self.timeout_s, above=0)
-        for column in self.columns:
+        time = settle_time("KafkaSource", self.time)
+        for column in require_names("KafkaSource", "columns", self.columns, '["_timestamp"]'):
             require_choice("columns", column, get_args(MessageColumn))
-        used = [*self.columns, *time_columns(self.time), self.available_at]
+        if self.lateness is not None:
+            fix = "Give a timedelta: timedelta(hours=2)."
+            require_type("lateness= of KafkaSource", self.lateness, timedelta, fix)
+        used = [*self.columns, *time_columns(time), self.available_at]
         settle = {
-            "time": _settled(self.time),
+            "time": time,
             "name": self.name or self.topic,
-            "options": dict(self.options),
+            "options": options,
             "columns": tuple(name for name in get_args(MessageColumn) if name in used),
             "offsets": None if self.offsets is None else _as_offsets(self.offsets),
         }
@@ -169,7 +199,7 @@ class KafkaSource:
             NotFoundError: If messages were removed; compacted ones only while reading.
             DataError: If the broker does not respond.
         """
-        copied = copy.copy(self)
+        copied, facts = copy.copy(self), require_facts(self.name, facts, "partitions")
         then = facts["partitions"]
         offsets = {int(number): (part["begin"], part["end"]) for number, part in then.items()}
         object.__setattr__(copied, "offsets", offsets)
@@ -326,10 +356,6 @@ def _as_one(
     texts = [series for series in table.iter_columns() if series.dtype == pl.String]
     times = [read_iso(series) for series in texts if series.name != "_key"]
     return table.with_columns([series for series in times if series is not None])
-
-
-def _settled(time: TimeColumn | None) -> TimeColumn | None:
-    return time if time is None or isinstance(time, str) else (time[0], time[1])
 
 
 def _as_offsets(offsets: Mapping[int, tuple[int, int | None]]) -> dict[int, tuple[int, int | None]]:

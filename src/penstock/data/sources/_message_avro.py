@@ -44,7 +44,7 @@ class AvroDecoder:
                 fix="Give schema= (a dict or JSON), or schema_registry= with its address.",
             )
         if schema is not None:
-            self._given = json.loads(schema) if isinstance(schema, str) else schema
+            self._given = _parsed(schema) if isinstance(schema, str) else schema
         elif registry is not None and number is not None:
             self._given = registry.schema(number)
         elif registry is not None:
@@ -93,6 +93,16 @@ class AvroDecoder:
             raise ParameterError(
                 what=f"The Avro schema cannot be read: {error}", fix="Check schema=."
             ) from error
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ParameterError(
+            what=f"schema= of Avro messages is {text!r:.60}, which is no JSON: {error}.",
+            fix="Give the schema as a dict or as JSON, not the path of its file.",
+        ) from error
 
 
 def _plain(value: Any) -> Any:

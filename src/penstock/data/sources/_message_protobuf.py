@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ParameterError, did_you_mean, require
+from penstock.core import ParameterError, did_you_mean, require, with_article
 from penstock.data.sources._messages import PoisonError
 from penstock.data.sources._schema_registry import without_header
 
@@ -140,7 +140,7 @@ def _dtype_of_one(field: Any, above: tuple[str, ...]) -> "pl.DataType":
             return pl.Datetime("ns", "UTC")
         if name in above or (name.startswith("google.protobuf.") and not _is_wrapper(field)):
             raise ParameterError(
-                what=f"The field {field.full_name} is a {name}, which is not read.",
+                what=f"The field {field.full_name} is {with_article(name)}, which is not read.",
                 fix="Use a message without that field: unknown fields are left out.",
             )
         if _is_wrapper(field):

@@ -6,8 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from penstock.core import ParameterError, did_you_mean, digest_bytes
+from penstock.core import ParameterError, did_you_mean, digest_bytes, require_number
 from penstock.data._moments import Moment, TimeColumn, time_columns
+from penstock.data.sources._arguments import (
+    require_address,
+    require_mapping,
+    require_names,
+    require_texts,
+    settle_time,
+)
 from penstock.data.sources._batches import collect
 from penstock.data.sources._paths import LocalFiles, caller_folder
 from penstock.data.sources._protocol import Reading, Scan
@@ -71,12 +78,16 @@ class SqlSource:
     _address: SqlAddress = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        address = SqlAddress.of(self.url)
+        url = require_address(
+            "SqlSource", "url", self.url, 'SqlSource("postgresql://host/shop", table="rides")'
+        )
+        address = SqlAddress.of(url)
+        order = (self.order_by,) if isinstance(self.order_by, str) else self.order_by
+        order = require_names("SqlSource", "order_by", order, '["at", "id"]')
         _require_settings(self)
         table, schema = self.table, self.schema
         if schema is None and table.count(".") == 1:
             schema, table = table.split(".")
-        time = self.time
         query = require_query(self.query, address.scheme) if self.query else ""
         settle = {
             "url": address.url,
@@ -84,10 +95,8 @@ class SqlSource:
             "schema": schema,
             "query": query,
             "name": self.name or table or _name_of(address, query),
-            "time": time if time is None or isinstance(time, str) else tuple(time),
-            "order_by": (self.order_by,)
-            if isinstance(self.order_by, str)
-            else tuple(self.order_by),
+            "time": settle_time("SqlSource", self.time),
+            "order_by": order,
             "types": dict(self.types),
             "_home": caller_folder(),
             "_address": address,
@@ -205,6 +214,17 @@ def _name_of(address: SqlAddress, query: str) -> str:
 
 
 def _require_settings(source: SqlSource) -> None:
+    require_texts(
+        "SqlSource",
+        table=source.table,
+        query=source.query,
+        name=source.name,
+        schema=source.schema,
+        time_format=source.time_format,
+        available_at=source.available_at,
+    )
+    require_mapping("SqlSource", "types", source.types, '{"amount": "number"}')
+    require_number("partitions", source.partitions, low=1, whole=True)
     if bool(source.table) == bool(source.query):
         given = "both table= and query=" if source.table else "neither table= nor query="
         raise ParameterError(
@@ -212,14 +232,10 @@ def _require_settings(source: SqlSource) -> None:
             why="It reads the rows of one of them.",
             fix='Write table="rides", or query="SELECT … FROM rides".',
         )
-    if source.partitions < 1:
-        raise ParameterError(
-            what=f"partitions={source.partitions} reads nothing.", fix="Give 1 or more."
-        )
     for column, declared in source.types.items():
         if declared not in TYPES:
             raise ParameterError(
                 what=f"types= says that {column!r} is {declared!r}, which is no type.",
-                fix=did_you_mean(declared, TYPES),
+                fix=did_you_mean(str(declared), TYPES),
                 column=column,
             )

@@ -70,7 +70,7 @@ class Window:
             raise DataError(
                 what=f"Source '{name}' has no time column, but since or cutoff was given.",
                 why="Which rows came before the cutoff cannot be told.",
-                fix='Name it: FileSource(…, time="column"), or leave since and cutoff out.',
+                fix=f'Name it: {type(source).__name__}(…, time="column"), or leave since and cutoff out.',
             )
         if start and end and start >= end:
             raise DataError(

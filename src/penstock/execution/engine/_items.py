@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.core import ArtifactRecord, DefinitionError, Edge
+from penstock.core import ArtifactRecord, DefinitionError, Edge, with_article
 from penstock.execution.engine._values import Values
 from penstock.pipelines import ITEM, Node, Output, groups
 from penstock.stores import NamedParts, Parts, Store, part_key
@@ -117,7 +117,7 @@ class ItemReader:
         if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
             raise DefinitionError(
                 what=f"{self._place()} is mapped over the output {mapped.text!r}, "
-                f"a {type(value).__name__}.",
+                f"{with_article(type(value).__name__)}.",
                 why="It has no items.",
                 fix="Give a list, a dict, or a table with by='column'.",
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from penstock.core import ArtifactRecord, SerializationError
+from penstock.core import ArtifactRecord, SerializationError, with_article
 from penstock.stores.artifacts._arrays import MASKED, join_masked, masked_parts
 
 _CONTAINERS: dict[str, type] = {"list": list, "tuple": tuple, "dict": dict}
@@ -140,7 +140,7 @@ def _class_of(bundle_type: str) -> Any:
         if getattr(found, "bundle_type", None) == bundle_type:
             return found
     raise SerializationError(
-        what=f"The value is a {bundle_type!r}, which this penstock does not have.",
+        what=f"The value is {with_article(repr(bundle_type))}, which this penstock does not have.",
         fix="Use the version of penstock that wrote it.",
         bundle_type=bundle_type,
     )

@@ -23,7 +23,7 @@ from types import (
 )
 from typing import Any
 
-from penstock.core import SerializationError, digest_json
+from penstock.core import SerializationError, digest_json, with_article
 from penstock.stores._classes import class_name, module_name
 from penstock.stores._json import dump_json
 from penstock.stores._json_types import EXACT_WRITERS, WRITERS
@@ -370,7 +370,7 @@ def _is_cython(constructor: Any) -> bool:
 
 def _stateless(value: Any, error: BaseException) -> SerializationError:
     return SerializationError(
-        what=f"A {type(value).__qualname__} does not tell its state ({error}).",
+        what=f"{with_article(type(value).__qualname__, begins=True)} does not tell its state ({error}).",
         why="Without it the value has no digest that says when two are equal.",
         fix="Give it __getstate__, or return another type.",
     )

@@ -9,7 +9,7 @@ unchanged is refused.
 import io
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import SerializationError, require
+from penstock.core import SerializationError, require, with_article
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._object_digest import digest_object
 from penstock.stores.artifacts._pandas_digest import unwrapped
@@ -48,7 +48,7 @@ def write_pandas(value: "pd.DataFrame | pd.Series[Any]", content_digest: str) ->
         except Exception as error:  # noqa: BLE001 - pandas and pyarrow refuse in many ways
             reasons.append(f"{type(error).__name__}: {error}")
     raise SerializationError(
-        what=f"A {type_name(value)} is no table that Parquet keeps ({reasons[-1]}).",
+        what=f"{with_article(type_name(value), begins=True)} is no table that Parquet keeps ({reasons[-1]}).",
         why="A stored value must be read back as it was.",
         fix="Convert its columns to one type each, for example with astype(str).",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self, overload
 
-from penstock.core import DefinitionError
+from penstock.core import DefinitionError, with_article
 from penstock.stores._json import dump_json, load_json
 from penstock.stores.artifacts._bundles import LazyParts
 
@@ -23,7 +23,7 @@ def part_name(key: object) -> str:
         return f"%{dump_json(key, exact=True)}"
     except TypeError:
         raise DefinitionError(
-            what=f"{key!r} is the key of an item, and a {type(key).__qualname__}.",
+            what=f"{key!r} is the key of an item, and {with_article(type(key).__qualname__)}.",
             why="Items are found by their keys, also in another process.",
             fix="Use text, numbers, dates, enums or tuples of them as keys.",
             key=key,

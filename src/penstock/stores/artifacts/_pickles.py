@@ -11,7 +11,7 @@ import sys
 from types import FunctionType, ModuleType
 from typing import Any
 
-from penstock.core import SerializationError, digest_bytes, digest_json
+from penstock.core import SerializationError, digest_bytes, digest_json, with_article
 from penstock.stores._classes import class_name, find_loaded, is_findable
 from penstock.stores.artifacts._code import is_installed
 from penstock.stores.artifacts._object_digest import digest_object
@@ -39,7 +39,7 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
         cloudpickle = None
     if cloudpickle is None:
         raise SerializationError(
-            what=f"A {type_name(value)} cannot be stored: {reason}",
+            what=f"{with_article(type_name(value), begins=True)} cannot be stored: {reason}",
             why="Only cloudpickle can store it, and it is not installed.",
             fix="Return a table, an array, a scikit-learn model or JSON-like values;"
             " or run: pip install cloudpickle",
@@ -51,13 +51,13 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
         raise
     except Exception as error:
         raise SerializationError(
-            what=f"A {type_name(value)} cannot be stored: {error}",
+            what=f"{with_article(type_name(value), begins=True)} cannot be stored: {error}",
             why="Step outputs are stored, so that runs can be resumed and proved.",
             fix="Return a table, an array, a scikit-learn model or JSON-like values.",
         ) from error
     if class_name(type(back)) != class_name(type(value)):
         raise SerializationError(
-            what=f"A {type_name(value)} cannot be stored: it is read back as a {type_name(back)}.",
+            what=f"{with_article(type_name(value), begins=True)} cannot be stored: it is read back as {with_article(type_name(back))}.",
             why="A stored value must be read back as it was.",
             fix="Return a table, an array, a scikit-learn model or JSON-like values.",
         )
@@ -66,7 +66,9 @@ def write_pickle(value: Any, reason: BaseException) -> Serialized:
     if digest is None:
         # Equal bytes are equal values; for other bytes equality is unknown.
         digest = digest_json(["cloudpickle", digest_bytes(data)])
-        facts["not_comparable"] = f"A {type_name(value)} does not tell its state."
+        facts["not_comparable"] = (
+            f"{with_article(type_name(value), begins=True)} does not tell its state."
+        )
     return Serialized(data, "cloudpickle", digest, type_name(value), facts, unsafe=True)
 
 

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import SerializationError, digest_bytes, digest_json
+from penstock.core import SerializationError, digest_bytes, digest_json, with_article
 from penstock.stores.artifacts._value import Serialized, type_name
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def write_polars(
     known = all(is_plain_type(dtype) for dtype in frame.dtypes)
     if not known and digest_polars(read_polars(buffer.getvalue(), facts)) != digest_polars(value):
         raise SerializationError(
-            what=f"A {type_name(value)} would be read back changed from Parquet.",
+            what=f"{with_article(type_name(value), begins=True)} would be read back changed from Parquet.",
             why="A stored value must be read back as it was.",
             fix="Cast its columns to numbers, text, dates, or lists or structs of them.",
         )
