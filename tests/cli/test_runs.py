@@ -29,6 +29,16 @@ def test_runs_are_searched_ordered_and_limited(world):
     assert world("runs", "tags.team = '[bold]'").out == "No run matches \"tags.team = '[bold]'\".\n"
 
 
+def test_a_name_that_no_run_has_is_told_with_similar_ones(world):
+    told = world(
+        "runs", "params.strenght > 0.1 and metrics.nothing > 1 and tags.team = 'params.x'"
+    ).out
+    assert "No recent run has params.strenght. Did you mean 'strength'?" in told
+    assert "No recent run has metrics.nothing." in told
+    assert "params.x" not in told.splitlines()[-1]
+    assert "No recent run" not in world("runs", "params.strength > 99").out
+
+
 def test_a_filter_that_cannot_be_read_is_pointed_at(world):
     answer = world("runs", "metrics.auc >> 3", code=2)
     assert "^" in answer.err

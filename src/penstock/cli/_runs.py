@@ -30,7 +30,13 @@ from penstock.core import (
     short,
     to_json,
 )
-from penstock.tracking import SYSTEM, compare_runs, search_experiments, search_runs
+from penstock.tracking import (
+    SYSTEM,
+    compare_runs,
+    explain_no_match,
+    search_experiments,
+    search_runs,
+)
 
 if TYPE_CHECKING:
     from penstock.stores import Store
@@ -94,6 +100,8 @@ def runs(
         return
     if not found:
         say("No runs." if not filter else f"No run matches {plain(repr(filter))}.")
+        if reason := explain_no_match(filter, store=store) if filter else "":
+            say(plain(reason))
         return
     names = _common_metrics(found)
     show_table(

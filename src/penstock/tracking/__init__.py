@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from penstock.tracking._log import set_tags as set_tags
     from penstock.tracking._provenance import write_source_files as write_source_files
     from penstock.tracking._run import Run as Run
+    from penstock.tracking._search import explain_no_match as explain_no_match
     from penstock.tracking._search import get_run as get_run
     from penstock.tracking._search import runs_to_frame as runs_to_frame
     from penstock.tracking._search import search_experiments as search_experiments
@@ -62,6 +63,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "current_step": "_step",
         "file_name": "_download",
         "logged_text": "_download",
+        "explain_no_match": "_search",
         "get_run": "_search",
         "log_artifact": "_log",
         "log_audio": "_log",

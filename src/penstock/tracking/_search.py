@@ -1,10 +1,11 @@
 """Search for runs and experiments, and runs as a table."""
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from penstock.core import ExperimentRecord
+from penstock.core import ExperimentRecord, did_you_mean
 from penstock.stores import open_store
 from penstock.tracking._run import Run
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
     from penstock.stores import Store
 
+_RECENT = 200
+_NAMED = re.compile(r"\b(params|metrics|tags)\.([\w.\-/]+)")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _PLAIN = {int, float, bool, str, date, datetime}
 
 
@@ -30,6 +34,24 @@ def get_run(run_id: str, *, store: "Store | str | None" = None) -> Run:
     opened.flush()
     opened.metadata.runs.kill_dead()
     return Run(opened.metadata.runs.get(run_id), opened)
+
+
+def explain_no_match(filter: str, *, store: "Store | str | None" = None) -> str:  # noqa: A002 - the field's word
+    """Return which names of a filter no recent run has, with similar ones; empty if all are known.
+
+    Args:
+        filter: The filter that no run matches.
+        store: A store or a store URL; by default the project's.
+    """
+    recent = search_runs(limit=_RECENT, store=store)
+    told = []
+    for group, name in dict.fromkeys(_NAMED.findall(_QUOTED.sub("''", filter))):
+        known = {known for run in recent for known in getattr(run, group)}
+        parts = name.split(".")
+        # A statistic or the leaf of a dict may follow: metrics.auc.max, params.cfg.depth.
+        if not {".".join(parts[:end]) for end in range(1, len(parts) + 1)} & known:
+            told.append(f"No recent run has {group}.{name}. {did_you_mean(name, known)}".rstrip())
+    return " ".join(told)
 
 
 def search_runs(

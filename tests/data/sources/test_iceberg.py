@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import socket
 
 import polars as pl
 import pytest
@@ -9,6 +10,7 @@ from pyiceberg.catalog import load_catalog
 
 from penstock.core import DataError, MissingPackageError, NotFoundError, ParameterError
 from penstock.data import IcebergSource, ingest
+from penstock.data.sources import _iceberg_table
 from penstock.testing import SourceContract
 
 DAY = [dt.datetime(2026, 3, day, tzinfo=dt.UTC) for day in range(1, 10)]
@@ -210,6 +212,15 @@ class TestChanges:
         ids = snapshots(lake)
         with pytest.raises(DataError, match="does not come before"):
             ingest(lake.source().changes(ids[5], ids[2]))
+
+
+def test_a_catalogue_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(_iceberg_table, "_LONGEST_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+        source = IcebergSource("a.b", catalog="slow", options={"type": "rest", "uri": uri})
+        with pytest.raises(DataError, match=rf"gave no answer .* within 0.3 s. .* {uri}"):
+            source.fingerprint()
 
 
 def test_a_catalogue_that_does_not_respond_is_named_without_its_secret(monkeypatch):

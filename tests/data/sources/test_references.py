@@ -15,6 +15,8 @@ CANARY = "c4n4ry-s3cret"
         (f"postgresql://db/shop?password={CANARY}", {}),
         (f"s3://bucket/a.csv?X-Amz-Signature={CANARY}", {}),
         (f"https://host/a.csv?token={CANARY}", {}),
+        (f"https://host/a.csv#token={CANARY}", {}),
+        (f"https://{CANARY}@host/a.csv", {}),
         ("kafka://broker", {"sasl.password": CANARY}),
         (f"postgresql://db/shop?sslpassword={CANARY}", {}),
         ("abfs://container", {"account_key": CANARY}),
@@ -35,6 +37,7 @@ def test_a_secret_that_is_written_out_is_refused_without_showing_it(url, options
         ("postgresql://ada:${PG}@db/shop", {"group.id": "g"}),
         ("kafka://broker:9092", {"sasl.password": "${KAFKA}", "sasl.username": "ada"}),
         ("/data/rides.csv", {}),
+        ("https://${TOKEN}@host/a.csv?day=1#top", {}),
     ],
 )
 def test_references_and_plain_options_are_taken(url, options):

@@ -1,13 +1,16 @@
 """An Iceberg table, opened by a catalogue or a metadata file; errors become sentences."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 from penstock.core import DataError, NotFoundError, did_you_mean, require, summarize_error
 from penstock.data.sources._references import resolve_options, resolve_url, without_secrets
 
 # A store that does not respond must not hold a run for minutes.
+_LONGEST_S = 120.0
 _PATIENCE = {"s3.connect-timeout": "10", "s3.request-timeout": "60"}
 
 
@@ -27,6 +30,41 @@ def open_table(table: str, catalog: str | None, options: Mapping[str, str]) -> A
     known = {**_PATIENCE, **_resolved(options)}
     if "/" in table:
         return _by_metadata(table, known, options)
+    opened = within(_LONGEST_S, lambda: _by_catalog(table, catalog, known, options))
+    if opened is None:
+        raise _silent(table, catalog, options)
+    return opened
+
+
+def within(seconds: float, call: Callable[[], Any]) -> Any:
+    """Return the result of a call; None if it takes longer.
+
+    PyIceberg's client of REST catalogues waits for ever, and takes no limit. The call goes on in a
+    thread that ends with the process.
+
+    >>> within(5, lambda: "table")
+    'table'
+    """
+    result: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            result.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    try:
+        return result.result(seconds)
+    except TimeoutError:
+        if result.done():  # an error of the call itself
+            raise
+        return None
+
+
+def _by_catalog(
+    table: str, catalog: str | None, known: Mapping[str, str], options: Mapping[str, str]
+) -> Any:
     catalogs = require("pyiceberg.catalog", extra="iceberg", purpose="Iceberg's catalogues")
     missing = require("pyiceberg.exceptions", extra="iceberg", purpose="Iceberg's catalogues")
     shown = f"the catalogue {catalog or 'default'}"
@@ -44,6 +82,15 @@ def open_table(table: str, catalog: str | None, options: Mapping[str, str]) -> A
             what=f"The Iceberg table {table} cannot be opened in {shown}: {_text(error, options)}.",
             fix="Check the catalogue's properties (options=, or .pyiceberg.yaml) and credentials.",
         ) from None
+
+
+def _silent(table: str, catalog: str | None, options: Mapping[str, str]) -> DataError:
+    return DataError(
+        what=f"The catalogue {catalog or 'default'} gave no answer for the Iceberg table {table}"
+        f" within {_LONGEST_S:g} s.",
+        why=f"Its address is {options['uri']}." if "uri" in options else "",
+        fix="Check the address and the network, and run again.",
+    )
 
 
 def require_snapshot(table: Any, snapshot: int, name: str) -> int:

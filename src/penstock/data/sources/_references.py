@@ -66,7 +66,10 @@ def require_no_secrets(source: str, url: str, options: Mapping[str, str] | None 
     """
     try:
         parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        query = dict(parse_qsl(f"{parts.query}&{parts.fragment}", keep_blank_values=True))
+        if parts.scheme in {"https", "http"} and parts.username and parts.password is None:
+            # A token often stands alone there, and a name without a password signs nobody in.
+            query["the URL's user, or token"] = parts.username
         written = {"the URL's password": parts.password or "", **query, **(options or {})}
     except ValueError as error:
         raise ParameterError(
@@ -74,7 +77,7 @@ def require_no_secrets(source: str, url: str, options: Mapping[str, str] | None 
             fix="Write scheme://user@host:port/name.",
         ) from None  # the error's context would show the URL
     for name, value in written.items():
-        if (name == "the URL's password" or _SECRET.search(name)) and value:
+        if (name.startswith("the URL's ") or _SECRET.search(name)) and value:
             if _REFERENCE.fullmatch(str(value)):
                 continue
             raise ParameterError(

@@ -262,7 +262,8 @@ def _how(url: PostgresUrl) -> dict[str, Any]:
 
 def explain(url: PostgresUrl, error: BaseException) -> StoreError:
     """Convert an error of PostgreSQL into a sentence with a fix."""
-    text = " ".join(str(error).split())
+    # The server's words; the place in our own statement says nothing to a user.
+    text = " ".join(str(error).partition("\nLINE ")[0].split())
     why, fix = next(
         (rest for words, *rest in _SENTENCES if any(word in text.lower() for word in words)),
         ("", "Run: penstock doctor"),
