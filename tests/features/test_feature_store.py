@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from threading import Thread
 
 import pandas as pd
 import polars as pl
@@ -176,3 +177,43 @@ def test_a_history_with_rows_known_before_they_happen_is_refused(features):
     history.append(rows.with_columns(is_deleted=pl.lit(value=False)))
     with pytest.raises(LeakageError, match="1 rows of feature view 'spend' happen after"):
         features.join(labels((1, 2)), ["spend"], time="time")
+
+
+def test_a_view_that_differs_from_the_stored_one_is_refused(features):
+    changed = replace(SPEND, ttl="1h")
+    with pytest.raises(ConflictError, match="'spend' differs from its definition"):
+        features.join(labels((1, 0)), [changed], time="time")
+    features.apply(changed)
+    assert features.join(labels((1, 0)), [changed], time="time").height == 1
+
+
+def test_the_fingerprint_changes_with_rows_and_definitions(features):
+    states = [features.fingerprint()]
+    features.write("spend", spend((1, 0, 0, 1.0)))
+    states.append(features.fingerprint())
+    features.apply(replace(RISK, as_of="<"))
+    states.append(features.fingerprint())
+    assert len({str(each) for each in states}) == 3
+    assert features.fingerprint() == states[-1]
+
+
+@pytest.mark.services
+def test_features_in_a_bucket(bucket):
+    store = ps.FeatureStore(f"s3://{bucket}/team/features", options={"aws_allow_http": "true"})
+    assert store.list_views() == []
+    store.apply(SPEND, RISK)
+
+    def write(first):
+        for number in range(3):
+            store.write("spend", spend((1, 0, 0, first + number)))
+
+    writers = [Thread(target=write, args=(10.0 * i,)) for i in range(3)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join()
+    rows = store.history("spend").scan().collect()
+    assert sorted(rows["amount"]) == [0.0, 1.0, 2.0, 10.0, 11.0, 12.0, 20.0, 21.0, 22.0]
+    assert rows["seq"].n_unique() == 9
+    assert store.list_views() == [RISK, SPEND]
+    assert store.join(labels((1, 1)), ["spend"], time="time")["amount"].item() is not None

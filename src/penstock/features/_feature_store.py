@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from penstock.core import NotFoundError, SettingsError, did_you_mean
+from penstock.core import ConflictError, NotFoundError, SettingsError, did_you_mean
 from penstock.data import Finding
 from penstock.features.views import (
     FeatureView,
@@ -15,6 +15,7 @@ from penstock.features.views import (
     as_of,
     check_features,
     find_later_values,
+    list_histories,
     plan_join,
     read_labels,
     require_no_leaks,
@@ -214,19 +215,38 @@ class FeatureStore:
         plan = plan_join([self._resolve(each) for each in views])
         return [self.history(each.view).version() for each in plan.selections]
 
+    def describe(self) -> dict[str, Any]:
+        """Return the place as plain JSON."""
+        return {"type": "FeatureStore", "path": self.path}
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return the state of all views as plain JSON: part of the key of a step that uses them."""
+        found = [self.history(name).version() for name in self._names()]
+        return {**self.describe(), "views": [each.to_json() for each in found]}
+
     def _resolve(self, view: ViewLike) -> Selection | OnDemandView:
         if isinstance(view, OnDemandView):
+            for each in view.views:
+                self._require_applied(each)
             return view
         if isinstance(view, FeatureView):
+            self._require_applied(view)
             return select(view)
         name, _, feature = view.partition(":")
         return select(self.get_view(name), [feature] if feature else None)
 
+    def _require_applied(self, view: FeatureView) -> None:
+        """Check that a view in the code is that of the store: serving reads by the stored rules."""
+        if self.get_view(view.name).digest != view.digest:
+            raise ConflictError(
+                what=f"Feature view {view.name!r} differs from its definition in {self.path}.",
+                why="Serving and other programs use the stored definition.",
+                fix="Apply it, FeatureStore.apply(view), or use the stored one, get_view(name).",
+                view=view.name,
+            )
+
     def _names(self) -> list[str]:
-        folder = Path(self.path)
-        if not folder.is_dir():
-            return []
-        return sorted(each.name for each in folder.iterdir() if (each / "_delta_log").is_dir())
+        return list_histories(self.path, self._options)
 
     def _uri(self, name: str) -> str:
         return f"{self.path.rstrip('/')}/{name}"

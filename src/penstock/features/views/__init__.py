@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from penstock.features.views._fold import is_missing as is_missing
     from penstock.features.views._fold import leading as leading
     from penstock.features.views._fold import values_at as values_at
+    from penstock.features.views._folders import list_histories as list_histories
     from penstock.features.views._history import History as History
     from penstock.features.views._history import HistoryVersion as HistoryVersion
     from penstock.features.views._join import Selection as Selection
@@ -47,6 +48,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "fold": "_fold",
         "is_missing": "_fold",
         "leading": "_fold",
+        "list_histories": "_folders",
         "plan_join": "_plan",
         "read_labels": "_join",
         "require_no_leaks": "_lint",
